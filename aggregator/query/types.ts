@@ -1,0 +1,113 @@
+/**
+ * What can be asked of what is stored.
+ *
+ * @module
+ */
+
+import type { Kind, Profile, Total } from "../../profile/model.ts";
+
+/** What series can be chosen and grouped by. */
+export const LABELS = ["node", "namespace", "pod", "container", "service", "exe", "comm", "pid"] as const;
+export type Label = (typeof LABELS)[number];
+
+export interface Matcher {
+  readonly label: Label;
+  readonly values: readonly string[];
+  /** True: passes when the label is none of the values. */
+  readonly negate: boolean;
+}
+
+/** Samples of one kind whose bucket begins in [from, to) and whose series pass all matchers. */
+export interface Selection {
+  readonly kind: Kind;
+  /** Unix milliseconds. */
+  readonly from: number;
+  readonly to: number;
+  readonly matchers: readonly Matcher[];
+}
+
+/** The largest stacks of a selection; each sample's series has only `comm`, the root of a flame graph. */
+export interface StacksAnswer {
+  readonly profile: Profile;
+  /** Of the whole selection. */
+  readonly total: Total;
+  /** What was cut. */
+  readonly other: Total;
+}
+
+export type Group = "function" | "module" | Label;
+
+export interface AggregateRow {
+  /** One for each of `groupBy`. A function comes with its module: "function" alone groups by both. */
+  readonly group: readonly string[];
+  readonly module: string;
+  /** Where the group is the leaf. */
+  readonly self: Total;
+  /** Where the group is anywhere in the stack. */
+  readonly total: Total;
+}
+
+export interface AggregateAnswer {
+  readonly rows: readonly AggregateRow[];
+  readonly total: Total;
+  /** The self values of the rows that were cut. */
+  readonly other: Total;
+}
+
+export interface DiffRow {
+  readonly function: string;
+  readonly module: string;
+  readonly baseSelf: Total;
+  readonly baseTotal: Total;
+  readonly compareSelf: Total;
+  readonly compareTotal: Total;
+}
+
+export interface DiffAnswer {
+  /** By the size of the change in each row's share of its side's total. */
+  readonly rows: readonly DiffRow[];
+  readonly base: Total;
+  readonly compare: Total;
+}
+
+export interface LabelValue {
+  readonly value: string;
+  readonly total: Total;
+}
+
+export interface StoredBatch {
+  readonly agentId: string;
+  /** Unix nanoseconds, as text: JSON numbers cannot hold it. */
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly node: string;
+  /** Unix milliseconds. */
+  readonly start: number;
+  readonly end: number;
+  readonly samples: Total;
+  readonly losses: Readonly<Record<string, number>>;
+}
+
+/** The queries that REST, gRPC and the page stand on; each is one function beside its SQL. */
+export interface Queries {
+  stacks(selection: Selection, options?: { limit?: number; signal?: AbortSignal }): Promise<StacksAnswer>;
+  aggregate(
+    selection: Selection,
+    options?: { groupBy?: readonly Group[]; limit?: number; signal?: AbortSignal },
+  ): Promise<AggregateAnswer>;
+  diff(
+    base: Selection,
+    compare: Selection,
+    options?: { limit?: number; signal?: AbortSignal },
+  ): Promise<DiffAnswer>;
+  /** The values of `label` in the selection, the largest first. */
+  labelValues(
+    label: Label,
+    selection: Selection,
+    options?: { limit?: number; signal?: AbortSignal },
+  ): Promise<readonly LabelValue[]>;
+  /** The newest batches in storage. */
+  batches(
+    options?: { agentId?: string; limit?: number; signal?: AbortSignal },
+  ): Promise<readonly StoredBatch[]>;
+}

@@ -1,0 +1,190 @@
+/**
+ * Settings that are environment variables and flags: a flag wins, a wrong value is one line.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import * as v from "valibot";
+
+/** One setting: how it is named, read and explained. */
+export interface Setting<T> {
+  /** Without dashes: `push-interval`. */
+  readonly flag: string;
+  /** The environment variable, where there is one. */
+  readonly env?: string;
+  /** One letter, without the dash. */
+  readonly alias?: string;
+  /** What stands for the value in the help; "" when the flag takes none. */
+  readonly placeholder: string;
+  readonly help: string;
+  /** As text, so that the help shows what is parsed; without it the setting may be absent. */
+  readonly default?: string;
+  /** Text to value; its issue's message completes "as it is not …". */
+  readonly schema: v.GenericSchema<string, T>;
+}
+
+// deno-lint-ignore no-explicit-any -- a table holds settings of any type
+export type Settings = Readonly<Record<string, Setting<any>>>;
+
+type Value<S> = S extends { readonly default: string; readonly schema: v.GenericSchema<string, infer T> } ? T
+  : S extends { readonly schema: v.GenericSchema<string, infer T> } ? T | undefined
+  : never;
+
+export type Values<S extends Settings> = { readonly [K in keyof S]: Value<S[K]> };
+
+/** A flag, variable or argument that cannot be used; the message is for the user: print it and exit with 2. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** Writes a table of settings with the type of each kept. */
+export function defineSettings<const S extends Settings>(settings: S): S {
+  return settings;
+}
+
+/**
+ * Reads `settings` from flags and environment.
+ *
+ * @throws {UsageError} naming the flag or variable, what it must be, and what it is
+ */
+export function readSettings<S extends Settings>(
+  settings: S,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Values<S> {
+  const all = Object.values(settings);
+  const switches = all.filter((s) => s.placeholder === "").map((s) => s.flag);
+  const flags = parseArgs(args, {
+    boolean: switches,
+    string: all.filter((s) => s.placeholder !== "").map((s) => s.flag),
+    alias: Object.fromEntries(all.flatMap((s) => s.alias ? [[s.flag, s.alias]] : [])),
+    unknown(arg) {
+      throw new UsageError(`Unknown ${arg.startsWith("-") ? "flag" : "argument"} '${arg}': see --help`);
+    },
+  });
+  const values: Record<string, unknown> = {};
+  for (const [key, setting] of Object.entries(settings)) {
+    const flag = flags[setting.flag];
+    // A switch that was not given is false to parseArgs; its variable may still say otherwise.
+    const given = flag === false || flag === undefined ? undefined : String(flag);
+    if (given === "") throw new UsageError(`Missing a value: '--${setting.flag} ${setting.placeholder}'`);
+    const fromEnv = setting.env === undefined ? undefined : env[setting.env] || undefined;
+    const text = given ?? fromEnv ?? setting.default;
+    if (text === undefined) continue;
+    const parsed = v.safeParse(setting.schema, text);
+    if (!parsed.success) {
+      const name = given === undefined && fromEnv !== undefined ? setting.env : `--${setting.flag}`;
+      throw new UsageError(
+        `Cannot parse '${name}' as it is not ${parsed.issues[0].message}: current value is "${text}"`,
+      );
+    }
+    values[key] = parsed.output;
+  }
+  return values as Values<S>;
+}
+
+/** The help's table of `settings`: flag, variable, default and meaning. */
+export function describeSettings(settings: Settings): string {
+  const rows = Object.values(settings).map((s) => {
+    const alias = s.alias ? `-${s.alias}, ` : "    ";
+    const notes = [s.default ? `default: ${s.default}` : "", s.env ?? ""].filter(Boolean).join("; ");
+    return [`  ${alias}--${s.flag} ${s.placeholder}`.trimEnd(), s.help + (notes && ` [${notes}]`)] as const;
+  });
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows.map(([left, right]) => left.padEnd(width) + right).join("\n");
+}
+
+/** A whole number from `min` to `max`. */
+export function integer(min: number, max: number): v.GenericSchema<string, number> {
+  const message = `a number from ${min} to ${max}`;
+  return v.pipe(
+    v.string(),
+    v.regex(/^\d+$/, message),
+    v.transform(Number),
+    v.minValue(min, message),
+    v.maxValue(max, message),
+  );
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A duration like `500ms`, `10s`, `1m30s`, `7d`, in milliseconds. */
+export function duration(minMs: number, maxMs = 365 * UNIT_MS["d"]!): v.GenericSchema<string, number> {
+  const message = `a duration like 500ms, 10s or 1m30s, at least ${minMs} ms`;
+  return v.pipe(
+    v.string(),
+    v.regex(/^(\d+(\.\d+)?(ms|s|m|h|d))+$/, message),
+    v.transform((text) => {
+      return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)]
+        .reduce((sum, [, amount, unit]) => sum + Number(amount) * UNIT_MS[unit!]!, 0);
+    }),
+    v.minValue(minMs, message),
+    v.maxValue(maxMs, `a duration of at most ${maxMs} ms`),
+  );
+}
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** A size like `64MiB`, `512K` or a number of bytes, in bytes. */
+export function bytes(min: number, max = Number.MAX_SAFE_INTEGER): v.GenericSchema<string, number> {
+  const message = `a size like 64MiB, at least ${min} bytes`;
+  return v.pipe(
+    v.string(),
+    v.regex(/^\d+([KMG](i?B)?)?$/, message),
+    v.transform((text) => parseInt(text) * UNIT_BYTES[/[KMG]/.exec(text)?.[0] ?? ""]!),
+    v.minValue(min, message),
+    v.maxValue(max, `a size of at most ${max} bytes`),
+  );
+}
+
+/** Where a server listens. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** `host:port`, `[v6]:port` or `:port`; port 0 takes a free one. */
+export function address(): v.GenericSchema<string, Address> {
+  const message = "an address like 0.0.0.0:9090";
+  return v.pipe(
+    v.string(),
+    v.regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]*):\d{1,5}$/, message),
+    v.transform((text) => {
+      const at = text.lastIndexOf(":");
+      return {
+        hostname: text.slice(0, at).replace(/^\[|\]$/g, "") || "0.0.0.0",
+        port: Number(text.slice(at + 1)),
+      };
+    }),
+    v.check(({ port }) => port <= 65_535, message),
+  );
+}
+
+/** An http or https URL. */
+export function httpUrl(): v.GenericSchema<string, URL> {
+  const message = "a URL like http://host:8123";
+  return v.pipe(
+    v.string(),
+    v.check((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), message),
+    v.transform((text) => new URL(text)),
+  );
+}
+
+/** Text that is not empty. */
+export function text(): v.GenericSchema<string, string> {
+  return v.pipe(v.string(), v.minLength(1, "a text"));
+}
+
+/** One of `names`. */
+export function oneOf<const T extends string>(names: readonly T[]): v.GenericSchema<string, T> {
+  return v.picklist(names, `one of ${names.join(", ")}`) as unknown as v.GenericSchema<string, T>;
+}
+
+/** For flags without a value, and variables that are `true`, `1`, `false` or `0`. */
+export function toggle(): v.GenericSchema<string, boolean> {
+  return v.pipe(
+    v.picklist(["true", "1", "false", "0"], "true or false"),
+    v.transform((text) => text === "true" || text === "1"),
+  ) as unknown as v.GenericSchema<string, boolean>;
+}

@@ -1,0 +1,203 @@
+/**
+ * Builds a {@linkcode Profile} row by row; equal rows are kept once.
+ *
+ * @module
+ */
+
+import {
+  type Frame,
+  frameAt,
+  type Kind,
+  KIND_NUMBER,
+  kindOf,
+  type Profile,
+  type Series,
+  seriesAt,
+  stackCount,
+} from "./model.ts";
+
+/**
+ * Interns strings, frames, stacks and series, and sums samples that agree in kind, series and stack.
+ *
+ * @example
+ * ```ts
+ * const builder = new ProfileBuilder();
+ * const leaf = builder.frame({ function: "hot", module: "/bin/demo", file: "", line: 0, buildId: "", address: 64 });
+ * const series = builder.series({ pid: 1, comm: "demo" });
+ * builder.add("cpu", series, builder.stack([leaf]), 10_101_010, 1);
+ * const profile = builder.build();
+ * ```
+ */
+export class ProfileBuilder {
+  readonly #strings: string[] = [""];
+  readonly #stringRow = new Map<string, number>([["", 0]]);
+  readonly #frameRow = new Map<string, number>();
+  readonly #frames = {
+    function: [] as number[],
+    module: [] as number[],
+    file: [] as number[],
+    line: [] as number[],
+    buildId: [] as number[],
+    address: [] as number[],
+  };
+  readonly #stackRow = new Map<string, number>();
+  readonly #stackOffset: number[] = [0];
+  readonly #stackFrame: number[] = [];
+  readonly #seriesRow = new Map<string, number>();
+  readonly #series = {
+    pid: [] as number[],
+    comm: [] as number[],
+    exe: [] as number[],
+    container: [] as number[],
+    pod: [] as number[],
+    namespace: [] as number[],
+    service: [] as number[],
+  };
+  readonly #sampleRow = new Map<string, number>();
+  readonly #samples = {
+    kind: [] as number[],
+    series: [] as number[],
+    stack: [] as number[],
+    value: [] as number[],
+    count: [] as number[],
+  };
+
+  /** How many samples there are, equal ones counted once. */
+  get sampleCount(): number {
+    return this.#samples.kind.length;
+  }
+
+  /** The row of `text` in the string table. */
+  string(text: string): number {
+    return intern(this.#stringRow, text, () => this.#strings.push(text) - 1);
+  }
+
+  /** The row of `frame` in the frame table. */
+  frame(frame: Frame): number {
+    const fn = this.string(frame.function);
+    const module = this.string(frame.module);
+    const file = this.string(frame.file);
+    const buildId = this.string(frame.buildId);
+    const key = `${fn},${module},${file},${frame.line},${buildId},${frame.address}`;
+    return intern(this.#frameRow, key, () => {
+      const to = this.#frames;
+      to.function.push(fn);
+      to.module.push(module);
+      to.file.push(file);
+      to.line.push(frame.line);
+      to.buildId.push(buildId);
+      return to.address.push(frame.address) - 1;
+    });
+  }
+
+  /** The row of the stack whose frames are `rows` of the frame table, leaf first. */
+  stack(rows: readonly number[]): number {
+    return intern(this.#stackRow, rows.join(), () => {
+      for (const row of rows) this.#stackFrame.push(row);
+      return this.#stackOffset.push(this.#stackFrame.length) - 2;
+    });
+  }
+
+  /** The row of `series`; labels that are left out are not known. */
+  series(series: Partial<Series>): number {
+    const pid = series.pid ?? 0;
+    const labels = [
+      this.string(series.comm ?? ""),
+      this.string(series.exe ?? ""),
+      this.string(series.container ?? ""),
+      this.string(series.pod ?? ""),
+      this.string(series.namespace ?? ""),
+      this.string(series.service ?? ""),
+    ] as const;
+    return intern(this.#seriesRow, `${pid},${labels.join()}`, () => {
+      const to = this.#series;
+      to.comm.push(labels[0]);
+      to.exe.push(labels[1]);
+      to.container.push(labels[2]);
+      to.pod.push(labels[3]);
+      to.namespace.push(labels[4]);
+      to.service.push(labels[5]);
+      return to.pid.push(pid) - 1;
+    });
+  }
+
+  /**
+   * Adds to the sample of (kind, series, stack).
+   *
+   * @param value nanoseconds, an integer
+   */
+  add(kind: Kind, series: number, stack: number, value: number, count: number): void {
+    const samples = this.#samples;
+    const row = intern(this.#sampleRow, `${kind},${series},${stack}`, () => {
+      samples.kind.push(KIND_NUMBER[kind]);
+      samples.series.push(series);
+      samples.stack.push(stack);
+      samples.value.push(0);
+      return samples.count.push(0) - 1;
+    });
+    samples.value[row]! += value;
+    samples.count[row]! += count;
+  }
+
+  /** Adds all samples of `profile`. */
+  merge(profile: Profile): void {
+    const frames = Array.from(profile.frames.line, (_, row) => this.frame(frameAt(profile, row)));
+    const { offset, frame } = profile.stacks;
+    const stacks = Array.from({ length: stackCount(profile) }, (_, row) => {
+      return this.stack(Array.from(frame.subarray(offset[row], offset[row + 1]), (f) => frames[f]!));
+    });
+    const series = Array.from(profile.series.pid, (_, row) => this.series(seriesAt(profile, row)));
+    const { samples } = profile;
+    for (let i = 0; i < samples.kind.length; i++) {
+      const kind = kindOf(samples.kind[i]!)!;
+      this.add(
+        kind,
+        series[samples.series[i]!]!,
+        stacks[samples.stack[i]!]!,
+        samples.value[i]!,
+        samples.count[i]!,
+      );
+    }
+  }
+
+  /** What was added so far. The builder may be used on. */
+  build(): Profile {
+    const frames = this.#frames;
+    const series = this.#series;
+    const samples = this.#samples;
+    return {
+      strings: [...this.#strings],
+      frames: {
+        function: Uint32Array.from(frames.function),
+        module: Uint32Array.from(frames.module),
+        file: Uint32Array.from(frames.file),
+        line: Uint32Array.from(frames.line),
+        buildId: Uint32Array.from(frames.buildId),
+        address: Float64Array.from(frames.address),
+      },
+      stacks: { offset: Uint32Array.from(this.#stackOffset), frame: Uint32Array.from(this.#stackFrame) },
+      series: {
+        pid: Uint32Array.from(series.pid),
+        comm: Uint32Array.from(series.comm),
+        exe: Uint32Array.from(series.exe),
+        container: Uint32Array.from(series.container),
+        pod: Uint32Array.from(series.pod),
+        namespace: Uint32Array.from(series.namespace),
+        service: Uint32Array.from(series.service),
+      },
+      samples: {
+        kind: Uint8Array.from(samples.kind),
+        series: Uint32Array.from(samples.series),
+        stack: Uint32Array.from(samples.stack),
+        value: Float64Array.from(samples.value),
+        count: Float64Array.from(samples.count),
+      },
+    };
+  }
+}
+
+function intern(rows: Map<string, number>, key: string, add: () => number): number {
+  let row = rows.get(key);
+  if (row === undefined) rows.set(key, row = add());
+  return row;
+}

@@ -1,0 +1,173 @@
+/**
+ * The model that agent and aggregator share: a profile as columns.
+ *
+ * A column holds one field of all rows of a table; rows of different tables refer to each other by index,
+ * and text stands in one string table whose entry 0 is "". The wire has the same shape
+ * (`proto/aperture/v1/aperture.proto`), so that a batch is read and written without an object per sample.
+ *
+ * @module
+ */
+
+/** What was watched. `all` is a mode of the agent, not a kind. */
+export const KINDS = ["cpu", "lock", "syscall"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** The wire's number of each kind (`aperture.v1.Kind`). */
+export const KIND_NUMBER: Readonly<Record<Kind, number>> = { cpu: 1, lock: 2, syscall: 3 };
+
+/** The name of the wire's kind `number`; `undefined` when there is no such kind. */
+export function kindOf(number: number): Kind | undefined {
+  return KINDS[number - 1];
+}
+
+/** Modules that are not files. */
+export const KERNEL_MODULE = "[kernel]";
+export const VDSO_MODULE = "[vdso]";
+/** Executable memory that belongs to no file. */
+export const JIT_MODULE = "[jit]";
+/** The process or its mapping was gone before it could be read. */
+export const UNKNOWN_MODULE = "[unknown]";
+
+/** One function at one place. */
+export interface Frame {
+  /** Demangled; `module+0xoffset` when it is not known. */
+  readonly function: string;
+  /** The file's path, or one of the bracketed names above; a kernel module is `[name]`. */
+  readonly module: string;
+  /** Source file, "" when not known. */
+  readonly file: string;
+  /** Line in `file`, 0 when not known. */
+  readonly line: number;
+  /** Lower-case hex, "" when the module has none. */
+  readonly buildId: string;
+  /** In the module, as its symbol table counts; in the kernel, from `_text`. */
+  readonly address: number;
+}
+
+/** The labels of what a sample belongs to, beside its node. "" is not known. */
+export interface Series {
+  /** In the agent's pid namespace; 0 when the process is outside of it. */
+  readonly pid: number;
+  /** The thread's name. */
+  readonly comm: string;
+  /** The path of the program. */
+  readonly exe: string;
+  readonly container: string;
+  readonly pod: string;
+  readonly namespace: string;
+  readonly service: string;
+}
+
+/** All but `line` and `address` are indexes into the string table. */
+export interface FrameColumns {
+  readonly function: Uint32Array;
+  readonly module: Uint32Array;
+  readonly file: Uint32Array;
+  readonly line: Uint32Array;
+  readonly buildId: Uint32Array;
+  readonly address: Float64Array;
+}
+
+/** Stack `i` is `frame[offset[i]]` (the leaf) to `frame[offset[i + 1] - 1]` (the root). */
+export interface StackColumns {
+  readonly offset: Uint32Array;
+  /** Rows of the frame table. */
+  readonly frame: Uint32Array;
+}
+
+/** All but `pid` are indexes into the string table. */
+export interface SeriesColumns {
+  readonly pid: Uint32Array;
+  readonly comm: Uint32Array;
+  readonly exe: Uint32Array;
+  readonly container: Uint32Array;
+  readonly pod: Uint32Array;
+  readonly namespace: Uint32Array;
+  readonly service: Uint32Array;
+}
+
+export interface SampleColumns {
+  /** The wire's number of the kind. */
+  readonly kind: Uint8Array;
+  /** Row of the series table. */
+  readonly series: Uint32Array;
+  /** Row of the stack table. */
+  readonly stack: Uint32Array;
+  /** Nanoseconds; an integer, at most 2^53 - 1. */
+  readonly value: Float64Array;
+  readonly count: Float64Array;
+}
+
+/** Samples and what they refer to. */
+export interface Profile {
+  readonly strings: readonly string[];
+  readonly frames: FrameColumns;
+  readonly stacks: StackColumns;
+  readonly series: SeriesColumns;
+  readonly samples: SampleColumns;
+}
+
+/** One window of one agent. (agentId, epoch, sequence) names it for ever. */
+export interface Batch extends Profile {
+  readonly agentId: string;
+  /** Unix nanoseconds at which this run of the agent began. */
+  readonly epoch: bigint;
+  /** 1 for the first window of the epoch. */
+  readonly sequence: number;
+  /** Unix nanoseconds. */
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly node: string;
+  readonly agentVersion: string;
+  /** Samples that could not be counted, by reason. */
+  readonly losses: ReadonlyMap<string, number>;
+}
+
+/** A value in nanoseconds and how many samples it was summed from. */
+export interface Total {
+  readonly value: number;
+  readonly count: number;
+}
+
+/** How many stacks `profile` has. */
+export function stackCount(profile: Pick<Profile, "stacks">): number {
+  return profile.stacks.offset.length - 1;
+}
+
+/** Row `row` of the frame table with its strings. */
+export function frameAt({ frames, strings }: Pick<Profile, "frames" | "strings">, row: number): Frame {
+  return {
+    function: strings[frames.function[row]!]!,
+    module: strings[frames.module[row]!]!,
+    file: strings[frames.file[row]!]!,
+    line: frames.line[row]!,
+    buildId: strings[frames.buildId[row]!]!,
+    address: frames.address[row]!,
+  };
+}
+
+/** Row `row` of the series table with its strings. */
+export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings">, row: number): Series {
+  return {
+    pid: series.pid[row]!,
+    comm: strings[series.comm[row]!]!,
+    exe: strings[series.exe[row]!]!,
+    container: strings[series.container[row]!]!,
+    pod: strings[series.pod[row]!]!,
+    namespace: strings[series.namespace[row]!]!,
+    service: strings[series.service[row]!]!,
+  };
+}
+
+/** The sum of all samples, or of those of one kind. */
+export function totalOf({ samples }: Pick<Profile, "samples">, kind?: Kind): Total {
+  const wanted = kind && KIND_NUMBER[kind];
+  let value = 0;
+  let count = 0;
+  for (let i = 0; i < samples.kind.length; i++) {
+    if (wanted !== undefined && samples.kind[i] !== wanted) continue;
+    value += samples.value[i]!;
+    count += samples.count[i]!;
+  }
+  return { value, count };
+}

@@ -1,0 +1,118 @@
+/**
+ * Builds what is compiled, the BPF programs and the page's script, where it is out of date.
+ *
+ * An output is up to date when the hash of its sources and of the command stands beside it, so that a copy
+ * with other file times (a container image, a fresh clone) is not built again.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+interface Output {
+  readonly name: string;
+  readonly path: string;
+  readonly sources: readonly string[];
+  readonly command: readonly [string, ...string[]];
+  /** What to do when the command is missing. */
+  readonly remedy: string;
+}
+
+/**
+ * Builds all outputs whose sources changed.
+ *
+ * @param only the outputs' kind: `bpf` or `ui`; both when left out
+ * @throws {Error} with the compiler's words when it fails
+ */
+export async function build(only?: string): Promise<void> {
+  if (only === undefined || only === "bpf") {
+    for (const output of bpfOutputs()) await make(output);
+  }
+  if (only === undefined || only === "ui") await make(uiOutput());
+}
+
+/** -g keeps BTF, which CO-RE needs; the machine's own headers are left out but for libbpf's. */
+function bpfOutputs(): Output[] {
+  const headers = files("bpf").filter((path) => path.endsWith(".h"));
+  return files("bpf").filter((path) => path.endsWith(".bpf.c")).map((source) => {
+    const path = source.replace("bpf/", "bpf/build/").replace(/\.c$/, ".o");
+    const flags = [
+      "-O2",
+      "-g",
+      "-Wall",
+      "-Wextra",
+      "-Werror",
+      "-mcpu=v2",
+      "-target",
+      "bpf",
+      "-D__TARGET_ARCH_x86",
+    ];
+    return {
+      name: source,
+      path,
+      sources: [source, ...headers],
+      command: ["clang", ...flags, "-Ibpf", "-c", source, "-o", path],
+      remedy: "apt-get install clang libbpf-dev",
+    };
+  });
+}
+
+function uiOutput(): Output {
+  const path = "aggregator/ui/build/app.js";
+  return {
+    name: "the page",
+    path,
+    sources: [...files("aggregator/ui"), ...files("profile"), "deno.lock"]
+      .filter((path) => !path.endsWith("_test.ts")),
+    command: [
+      Deno.execPath(),
+      "bundle",
+      "--quiet",
+      "--platform=browser",
+      "--minify",
+      "--output",
+      path,
+      "aggregator/ui/app.ts",
+    ],
+    remedy: "",
+  };
+}
+
+/** The files directly below `folder`, sorted, as paths from the root. */
+function files(folder: string): string[] {
+  return [...Deno.readDirSync(ROOT + folder)].filter((e) => e.isFile).map((e) => `${folder}/${e.name}`)
+    .sort();
+}
+
+async function make({ name, path, sources, command, remedy }: Output): Promise<void> {
+  const hash = createHash("sha256").update(JSON.stringify(command.slice(1)));
+  for (const source of sources) hash.update(source).update(await Deno.readFile(ROOT + source));
+  const digest = hash.digest("hex");
+  const stamp = `${ROOT}${path}.sha256`;
+  if (await exists(ROOT + path) && await Deno.readTextFile(stamp).catch(() => "") === digest) return;
+  await Deno.stderr.write(new TextEncoder().encode(`building ${name}\n`));
+  await Deno.mkdir(`${ROOT}${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
+  const [program, ...args] = command;
+  const { success } = await new Deno.Command(program, {
+    args,
+    cwd: ROOT,
+    stdout: "inherit",
+    stderr: "inherit",
+  })
+    .output().catch((error) => {
+      if (error instanceof Deno.errors.NotFound) {
+        throw new Error(`Cannot find ${program}: ${remedy}`, { cause: error });
+      }
+      throw error;
+    });
+  if (!success) throw new Error(`Cannot build ${name}: see the messages of ${program} above`);
+  await Deno.writeTextFile(stamp, digest);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+if (import.meta.main) await build(Deno.args[0]);

@@ -1,0 +1,24 @@
+import { assertEquals } from "@std/assert";
+import { generate } from "./proto.ts";
+
+const COMMITTED = new URL("../proto/gen", import.meta.url).pathname;
+
+Deno.test("proto/gen is what protoc makes of proto/", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await generate(folder);
+    const path = "aperture/v1/aperture.ts";
+    assertEquals(await source(`${folder}/${path}`), await source(`${COMMITTED}/${path}`));
+    assertEquals(
+      await Deno.readFile(`${folder}/aperture.binpb`),
+      await Deno.readFile(`${COMMITTED}/aperture.binpb`),
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Without the line that names protoc's version: any that makes the same code will do. */
+async function source(path: string): Promise<string> {
+  return (await Deno.readTextFile(path)).replace(/^\/\/\s+protoc\s.*$/m, "");
+}

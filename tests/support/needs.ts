@@ -1,0 +1,65 @@
+/**
+ * Tests that need something of the machine: they skip and say why where it is missing, and fail there
+ * instead when `APERTURE_TEST_REQUIRE=all`.
+ *
+ * @module
+ */
+
+/** `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library; else a program on PATH. */
+export type Need = "bpf" | "root" | "chdb" | (string & Record<never, never>);
+
+/**
+ * Registers a test that runs only where all `needs` are met.
+ *
+ * @example
+ * ```ts
+ * testWith(["bpf", "perf"], "counts agree with perf record", async () => {});
+ * ```
+ */
+export function testWith(
+  needs: readonly Need[],
+  name: string,
+  fn: (t: Deno.TestContext) => void | Promise<void>,
+): void {
+  const missing = needs.map(whyMissing).filter((why) => why !== undefined);
+  if (missing.length === 0) return Deno.test(name, fn);
+  const why = missing.join(", ");
+  if (Deno.env.get("APERTURE_TEST_REQUIRE") === "all") {
+    return Deno.test(name, () => {
+      throw new Error(`Cannot skip this test as APERTURE_TEST_REQUIRE=all: ${why}`);
+    });
+  }
+  Deno.test.ignore(`${name} (skipped: ${why})`, fn);
+}
+
+function whyMissing(need: Need): string | undefined {
+  switch (need) {
+    case "root":
+      return Deno.uid() === 0 ? undefined : "not root";
+    case "bpf":
+      return Deno.uid() !== 0
+        ? "not root"
+        : exists("/sys/kernel/btf/vmlinux")
+        ? undefined
+        : "no BTF in this kernel";
+    case "chdb":
+      return Deno.build.arch === "x86_64" && Deno.build.os === "linux"
+        ? undefined
+        : "no engine for this machine";
+    default:
+      return onPath(need) ? undefined : `no ${need} on PATH`;
+  }
+}
+
+function onPath(program: string): boolean {
+  return (Deno.env.get("PATH") ?? "").split(":").some((folder) => exists(`${folder}/${program}`));
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,2 @@
+/** Rejects with a `TimeoutError` DOMException when `p` takes longer than `ms`. */
+export function deadline<T>(p: Promise<T>, ms: number, options?: { signal?: AbortSignal }): Promise<T>;

@@ -1,0 +1,2 @@
+/** Resolves after `ms`; rejects with the signal's reason when it is aborted. */
+export function delay(ms: number, options?: { signal?: AbortSignal; persistent?: boolean }): Promise<void>;
