@@ -1,0 +1,40 @@
+/**
+ * Folded stacks: one line a stack, as `flamegraph.pl`, speedscope and inferno read it.
+ *
+ * @module
+ */
+
+import { type Kind, KIND_NUMBER, type Profile, UNKNOWN_MODULE } from "../model.ts";
+
+export interface FoldedOptions {
+  readonly kind: Kind;
+  /** What the number at the end of a line is. @default {"value"} */
+  readonly value?: "value" | "count";
+}
+
+/**
+ * The samples of `kind` as lines `comm;root;…;leaf NUMBER`, sorted; equal lines are summed.
+ *
+ * The format has no escapes: a `;` in a name becomes `:`, a control character or line separator a space.
+ */
+export function foldedStacks(profile: Profile, { kind, value = "value" }: FoldedOptions): string {
+  const { strings, frames, stacks: { offset, frame }, series, samples } = profile;
+  const clean = strings.map(escapeName);
+  const sums = new Map<string, number>();
+  for (let i = 0; i < samples.kind.length; i++) {
+    const weight = samples[value][i]!;
+    if (samples.kind[i] !== KIND_NUMBER[kind] || weight === 0) continue;
+    let line = clean[series.comm[samples.series[i]!]!] || UNKNOWN_MODULE;
+    const stack = samples.stack[i]!;
+    for (let f = offset[stack + 1]! - 1; f >= offset[stack]!; f--) {
+      line += ";" + (clean[frames.function[frame[f]!]!] || UNKNOWN_MODULE);
+    }
+    sums.set(line, (sums.get(line) ?? 0) + weight);
+  }
+  return sums.entries().map(([line, sum]) => `${line} ${sum}\n`).toArray().sort().join("");
+}
+
+function escapeName(name: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what it is about
+  return name.replaceAll(";", ":").replaceAll(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, " ");
+}
