@@ -62,7 +62,9 @@ async function fetchByHash<Row>(
   const all = [...new Set(hashes)];
   const rows: Row[] = [];
   for (let i = 0; i < all.length; i += CHUNK) {
-    const chunk = await client.rows<Row>(sql, { params: { hashes: all.slice(i, i + CHUNK) }, signal });
+    // Items that are strings would be quoted, and are then no integers.
+    const params = { hashes: `[${all.slice(i, i + CHUNK).join()}]` };
+    const chunk = await client.rows<Row>(sql, { params, signal });
     for (const row of chunk) rows.push(row);
   }
   return rows;
