@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type ChannelOptions, Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
+import {
+  type ChannelOptions,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  setLogger,
+} from "@grpc/grpc-js";
+import { getLogger } from "@logtape/logtape";
 import { HealthImplementation } from "grpc-health-check";
 import { Buffer } from "node:buffer";
 import type { Address } from "../../cli/settings.ts";
@@ -83,6 +90,7 @@ export class IngestServer implements AsyncDisposable {
    * @throws {ListenError}
    */
   static async start(options: IngestOptions): Promise<IngestServer> {
+    logThroughLogtape();
     const { listen = { hostname: "0.0.0.0", port: 50051 }, token, metrics, tls } = options;
     const server = new Server({
       ...channelOptions(options.maxMessageBytes ?? 2 ** 24),
@@ -141,6 +149,13 @@ export class IngestServer implements AsyncDisposable {
     this.#serving = serving;
     for (const name of ["", SERVICE]) this.#health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
   }
+}
+
+/** What grpc-js would write to the console; what matters of it comes as an error, too. */
+function logThroughLogtape(): void {
+  const logger = getLogger(["aperture", "ingest", "grpc"]);
+  const debug = (...parts: unknown[]) => logger.debug("{message}", { message: parts.join(" ") });
+  setLogger({ error: debug, info: debug, debug });
 }
 
 function channelOptions(maxMessageBytes: number): ChannelOptions {
