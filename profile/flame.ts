@@ -42,6 +42,8 @@ export interface FlameGraphOptions {
    * last of its siblings, which does not count. @default {Infinity}
    */
   readonly maxNodes?: number;
+  /** Boxes that are a smaller share of the whole are cut in the same way. @default {0} */
+  readonly minShare?: number;
   /** What is missing from the profile: a box `other` of the first level. */
   readonly other?: Total;
 }
@@ -53,7 +55,7 @@ export interface FlameGraphOptions {
  */
 export function flameGraph(
   profile: Profile,
-  { kind, value = "value", maxNodes = Infinity, other }: FlameGraphOptions,
+  { kind, value = "value", maxNodes = Infinity, minShare = 0, other }: FlameGraphOptions,
 ): FlameGraph {
   const names = nameTable(profile);
   const tree = growTree(profile, names, sortedSamples(profile, names, KIND_NUMBER[kind]), value);
@@ -68,7 +70,7 @@ export function flameGraph(
     total: tree.width[0]!,
     names: names.names,
     modules: names.modules,
-    levels: layOut(tree, largest(tree, maxNodes), { missing, rest }),
+    levels: layOut(tree, largest(tree, maxNodes, minShare * tree.width[0]!), { missing, rest }),
   };
 }
 
@@ -172,18 +174,18 @@ function growTree(
   return tree;
 }
 
-/** Marks the `max` widest nodes besides the whole; of equal ones the first, so a node's parent is marked, too. */
-function largest({ width }: Tree, max: number): Uint8Array {
-  const kept = new Uint8Array(width.length).fill(1);
-  if (width.length - 1 <= max) return kept;
-  const sorted = Float64Array.from(width.slice(1)).sort();
-  const limit = max > 0 ? sorted[sorted.length - max]! : Infinity;
-  let left = max - (sorted.length - (sorted.findLastIndex((w) => w <= limit) + 1));
-  for (let node = 1; node < width.length; node++) {
-    const wide = width[node]! > limit || width[node] === limit && left-- > 0;
-    kept[node] = wide ? 1 : 0;
-  }
-  return kept;
+/**
+ * Marks the `max` widest nodes besides the whole, those narrower than `min` left out; of equal ones the first, so
+ * a node's parent is always marked, too.
+ */
+function largest({ width }: Tree, max: number, min: number): Uint8Array {
+  const wide = Float64Array.from(width).subarray(1).filter((w) => w >= min).sort();
+  const limit = wide.length <= max ? min : max > 0 ? wide[wide.length - max]! : Infinity;
+  let equal = wide.length <= max ? Infinity : max - (wide.length - wide.findLastIndex((w) => w <= limit) - 1);
+  return Uint8Array.from(width, (w, node) => {
+    if (node === 0 || w > limit) return 1;
+    return w === limit && equal-- > 0 ? 1 : 0;
+  });
 }
 
 /** Places the kept nodes, and an `other` (name `rest`) after those of each node that lost children. */
