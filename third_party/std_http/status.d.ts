@@ -3,6 +3,7 @@ export const STATUS_CODE: {
   readonly OK: 200;
   readonly Created: 201;
   readonly NoContent: 204;
+  readonly SeeOther: 303;
   readonly NotModified: 304;
   readonly BadRequest: 400;
   readonly Unauthorized: 401;

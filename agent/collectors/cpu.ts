@@ -1,0 +1,195 @@
+/**
+ * Where CPU time goes: samples of every CPU, counted in the kernel by `bpf/cpu.bpf.c`.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { BpfError, BpfLink, type BpfMap, BpfObject, LOSSES, PerfEvent } from "../libbpf/mod.ts";
+import type { Collector, RawSample, Window } from "./collector.ts";
+import { onlineCpus } from "./cpus.ts";
+import { decodeCounts, decodeStacks } from "./decode.ts";
+import { mapSize } from "./map_size.ts";
+import { pidNamespace } from "./pid_namespace.ts";
+
+const SECOND_NS = 1e9;
+
+export interface CpuCollectorOptions {
+  /** Samples a second and CPU. @default {99} */
+  freq?: number;
+  /** How often `drain` will be called, in ms; the size of the maps follows from it. @default {10000} */
+  windowMs?: number;
+  /** The only process that is sampled, in the agent's pid namespace; all without it. */
+  pid?: number;
+  /** What all maps together may use. @default {64 MiB} */
+  memoryBytes?: number;
+  /** @default {bpf/build/cpu.bpf.o of this source tree} */
+  objectPath?: string;
+  /** The CPUs to sample, asked for at every drain. @default {those that are online} */
+  cpus?: () => readonly number[];
+}
+
+/**
+ * Samples CPUs that are not idle. `value` is the time between two samples, `count` how many there were.
+ *
+ * @example
+ * ```ts
+ * using collector = CpuCollector.open({ freq: 99 });
+ * await delay(10_000);
+ * const { samples, losses } = collector.drain();
+ * ```
+ */
+export class CpuCollector implements Collector {
+  readonly kind = "cpu";
+  /** Nanoseconds between two samples of a CPU. */
+  readonly periodNs: number;
+  readonly #logger = getLogger(["aperture", "cpu"]);
+  readonly #object: BpfObject;
+  readonly #cpus: () => readonly number[];
+  readonly #links = new Map<number, BpfLink>();
+  readonly #sets: readonly { readonly counts: BpfMap; readonly stacks: BpfMap }[];
+  #active = 0;
+  #stopped = false;
+  /** The counters since the load, as of the last drain. */
+  readonly #lossesBefore = new Map<string, number>();
+
+  /**
+   * Loads the program and samples from here on.
+   *
+   * @throws {RangeError} when an option is out of its range
+   * @throws {Error} when there is no such process, or the kernel refuses; see `preflight` for why it may
+   */
+  static open({
+    freq = 99,
+    windowMs = 10_000,
+    pid,
+    memoryBytes = 64 * 2 ** 20,
+    objectPath = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).pathname,
+    cpus = onlineCpus,
+  }: CpuCollectorOptions = {}): CpuCollector {
+    if (!Number.isInteger(freq) || freq < 1 || freq > 10_000) {
+      throw new RangeError(
+        `Cannot sample as 'freq' is not a number from 1 to 10000: current value is ${freq}`,
+      );
+    }
+    if (pid !== undefined) checkProcess(pid);
+    const size = mapSize({ cpus: cpus().length, freq, windowMs, memoryBytes });
+    using stack = new DisposableStack();
+    const object = stack.use(BpfObject.open(objectPath));
+    object.setConstants({ target_pid: pid ?? 0, pid_namespace: pidNamespace() });
+    for (const set of ["a", "b"]) {
+      object.map(`counts_${set}`).setMaxEntries(size.counts);
+      object.map(`stacks_${set}`).setMaxEntries(size.stacks);
+    }
+    object.load();
+    const collector = stack.use(new CpuCollector(object, { periodNs: Math.floor(SECOND_NS / freq), cpus }));
+    collector.#follow();
+    stack.move();
+    return collector;
+  }
+
+  private constructor(
+    object: BpfObject,
+    { periodNs, cpus }: { periodNs: number; cpus: () => readonly number[] },
+  ) {
+    this.#object = object;
+    this.periodNs = periodNs;
+    this.#cpus = cpus;
+    this.#sets = ["a", "b"].map((set) => ({
+      counts: object.map(`counts_${set}`),
+      stacks: object.map(`stacks_${set}`),
+    }));
+  }
+
+  /** What the maps use of the kernel's memory, in bytes. */
+  get memoryBytes(): number {
+    const names = ["scratch", "active", "barrier", "losses", "taken"];
+    const maps = [...names.map((name) => this.#object.map(name)), ...this.#sets.flatMap(Object.values)];
+    return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
+  }
+
+  /** Samples since the load that were wanted, so many as all windows together have and the maps of counts lost. */
+  get taken(): number {
+    return this.#object.map("taken").sum(0);
+  }
+
+  drain(): Window {
+    if (!this.#stopped) this.#follow();
+    const { counts, stacks } = this.#swap();
+    const addresses = new Map<bigint, readonly number[]>();
+    stacks.drain((entries) => decodeStacks(entries, addresses));
+    const samples: RawSample[] = [];
+    counts.drain((entries) => decodeCounts(entries, { addresses, periodNs: this.periodNs, samples }));
+    return { samples, losses: this.#drainLosses() };
+  }
+
+  /** Ends sampling; what was counted can still be drained. */
+  stop(): void {
+    this.#stopped = true;
+    for (const link of this.#links.values()) link[Symbol.dispose]();
+    this.#links.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
+    this.#object[Symbol.dispose]();
+  }
+
+  /** Makes the other set the active one and returns the one that was, when nobody counts into it any more. */
+  #swap() {
+    const inactive = this.#sets[this.#active]!;
+    const active = this.#object.map("active");
+    this.#active = 1 - this.#active;
+    active.update(Uint32Array.of(0), Uint32Array.of(this.#active));
+    this.#object.map("barrier").setInner(0, active);
+    return inactive;
+  }
+
+  /** Attaches to CPUs that came, and lets go of those that went. */
+  #follow(): void {
+    const online = new Set(this.#cpus());
+    for (const [cpu, link] of this.#links) {
+      if (online.has(cpu)) continue;
+      link[Symbol.dispose]();
+      this.#links.delete(cpu);
+      this.#logger.info("CPU {cpu} went offline", { cpu });
+    }
+    for (const cpu of online) {
+      if (!this.#links.has(cpu)) this.#attach(cpu);
+    }
+    if (this.#links.size === 0) throw new Error("Cannot sample: no CPU could be attached to");
+  }
+
+  #attach(cpu: number): void {
+    try {
+      using event = PerfEvent.cpuClock(cpu, this.periodNs);
+      this.#links.set(cpu, this.#object.program("sample_cpu").attachPerfEvent(event));
+    } catch (error) {
+      // ENODEV, as it is not online any more.
+      if (!(error instanceof BpfError) || error.errno !== ENODEV) throw error;
+      this.#logger.info("CPU {cpu} went offline before it was sampled", { cpu });
+    }
+  }
+
+  #drainLosses(): Map<string, number> {
+    const map = this.#object.map("losses");
+    const losses = new Map<string, number>();
+    for (const [index, name] of LOSSES.entries()) {
+      const total = map.sum(index);
+      const since = total - (this.#lossesBefore.get(name) ?? 0);
+      this.#lossesBefore.set(name, total);
+      if (since > 0) losses.set(name, since);
+    }
+    return losses;
+  }
+}
+
+const ENODEV = 19;
+
+function checkProcess(pid: number): void {
+  try {
+    Deno.statSync(`/proc/${pid}`);
+  } catch (error) {
+    throw new Error(`Cannot profile process ${pid}: there is no such process`, { cause: error });
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * What the kernel counted, from the bytes of the maps.
+ *
+ * @module
+ */
+
+import { COMM_BYTES, CPU_KEY, type Entries, STACK } from "../libbpf/mod.ts";
+import type { RawSample } from "./collector.ts";
+
+const TWO_32 = 2 ** 32;
+/** The upper word of an address, as far as a number can hold it. */
+const MAX_UPPER = 0x1fffff;
+/** The same of a kernel address: the 16 bits above are ones. */
+const KERNEL_UPPER = 0xffff;
+/** Below this an upper word is one of user space, on amd64 as on arm64, with five levels of page tables, too. */
+const USER_UPPER = 0x80000000;
+
+const NO_STACK: readonly number[] = [];
+
+/** Adds the stacks of a batch to `addresses`, by their hash. */
+export function decodeStacks(
+  { count, keys, values }: Entries,
+  addresses: Map<bigint, readonly number[]>,
+): void {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.byteLength / 4);
+  for (let i = 0; i < count; i++) {
+    const at = i * STACK.size / 4;
+    const length = words[at + STACK.length / 4]!;
+    const stack = new Array<number>(length);
+    for (let frame = 0, word = at + STACK.addresses / 4; frame < length; frame++, word += 2) {
+      const upper = words[word + 1]!;
+      // A walk by frame pointers can end in garbage, which must not be taken for an address of another place.
+      stack[frame] = (upper & (upper >= USER_UPPER ? KERNEL_UPPER : MAX_UPPER)) * TWO_32 + words[word]!;
+    }
+    addresses.set(keys.getBigUint64(i * 8, true), stack);
+  }
+}
+
+/** Adds the counts of a batch to `samples`. */
+export function decodeCounts(
+  { count, keys, values }: Entries,
+  { addresses, periodNs, samples }: {
+    addresses: ReadonlyMap<bigint, readonly number[]>;
+    periodNs: number;
+    samples: RawSample[];
+  },
+): void {
+  for (let i = 0; i < count; i++) {
+    const at = i * CPU_KEY.size;
+    const times = values.getUint32(i * 8, true) + values.getUint32(i * 8 + 4, true) * TWO_32;
+    samples.push({
+      pid: keys.getUint32(at + CPU_KEY.pid, true),
+      comm: decodeComm(keys, at + CPU_KEY.comm),
+      user: addresses.get(keys.getBigUint64(at + CPU_KEY.user_stack, true)) ?? NO_STACK,
+      kernel: addresses.get(keys.getBigUint64(at + CPU_KEY.kernel_stack, true)) ?? NO_STACK,
+      value: times * periodNs,
+      count: times,
+    });
+  }
+}
+
+const decoder = new TextDecoder();
+
+function decodeComm(view: DataView<ArrayBuffer>, at: number): string {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, COMM_BYTES);
+  const end = bytes.indexOf(0);
+  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+}

@@ -1,0 +1,162 @@
+/**
+ * The agent's settings.
+ *
+ * @module
+ */
+
+import {
+  bytes,
+  defineSettings,
+  describeSettings,
+  duration,
+  httpUrl,
+  integer,
+  oneOf,
+  readSettings,
+  text,
+  toggle,
+  UsageError,
+  type Values,
+} from "../cli/settings.ts";
+import { LOG_LEVELS } from "../cli/log.ts";
+import { type Kind, KINDS } from "../profile/model.ts";
+
+/** The kinds that this version collects. */
+const COLLECTED: readonly Kind[] = ["cpu"];
+
+export const AGENT_SETTINGS = defineSettings({
+  mode: {
+    flag: "mode",
+    alias: "m",
+    env: "APERTURE_MODE",
+    placeholder: "MODE",
+    help: "What to watch: cpu, lock, syscall or all",
+    default: "cpu",
+    schema: oneOf([...KINDS, "all"]),
+  },
+  freq: {
+    flag: "freq",
+    alias: "F",
+    env: "APERTURE_FREQ",
+    placeholder: "HZ",
+    help: "CPU samples a second on each CPU",
+    default: "99",
+    schema: integer(1, 1000),
+  },
+  pid: {
+    flag: "pid",
+    alias: "p",
+    env: "APERTURE_PID",
+    placeholder: "PID",
+    help: "Only this process",
+    schema: integer(1, 4_194_304),
+  },
+  duration: {
+    flag: "duration",
+    alias: "d",
+    env: "APERTURE_DURATION",
+    placeholder: "TIME",
+    help: "Stop after this long, such as 30s; without it, at Ctrl-C",
+    schema: duration(100),
+  },
+  output: {
+    flag: "output",
+    alias: "o",
+    env: "APERTURE_OUTPUT",
+    placeholder: "FILE",
+    help: "Write a .svg, .folded, .pb.gz (pprof) or .json file; - for folded stacks on standard output",
+    schema: text(),
+  },
+  aggregator: {
+    flag: "aggregator",
+    alias: "a",
+    env: "APERTURE_AGGREGATOR",
+    placeholder: "URL",
+    help: "Push to this aggregator, such as http://host:50051; without it, a local run",
+    schema: httpUrl(),
+  },
+  authToken: {
+    flag: "auth-token",
+    env: "APERTURE_AUTH_TOKEN",
+    placeholder: "TOKEN",
+    help: "The aggregator's token; the variable does not show in the process list",
+    schema: text(),
+  },
+  nodeName: {
+    flag: "node-name",
+    alias: "n",
+    env: "APERTURE_NODE_NAME",
+    placeholder: "NAME",
+    help: "What this machine is called; the host's name by default",
+    schema: text(),
+  },
+  pushInterval: {
+    flag: "push-interval",
+    env: "APERTURE_PUSH_INTERVAL",
+    placeholder: "TIME",
+    help: "How long one window is",
+    default: "10s",
+    schema: duration(1000, 600_000),
+  },
+  bpfMemory: {
+    flag: "bpf-memory",
+    env: "APERTURE_BPF_MEMORY",
+    placeholder: "SIZE",
+    help: "At most so much memory for all BPF maps",
+    default: "64MiB",
+    schema: bytes(1 << 20),
+  },
+  spoolDir: {
+    flag: "spool-dir",
+    env: "APERTURE_SPOOL_DIR",
+    placeholder: "FOLDER",
+    help: "Keep what cannot be pushed here once memory is full",
+    schema: text(),
+  },
+  logLevel: {
+    flag: "log-level",
+    env: "APERTURE_LOG_LEVEL",
+    placeholder: "LEVEL",
+    help: `One of ${LOG_LEVELS.join(", ")}`,
+    default: "info",
+    schema: oneOf(LOG_LEVELS),
+  },
+  help: { flag: "help", alias: "h", placeholder: "", help: "Show this text", schema: toggle() },
+  version: { flag: "version", alias: "V", placeholder: "", help: "Show the version", schema: toggle() },
+});
+
+export type AgentConfig = Values<typeof AGENT_SETTINGS>;
+
+/**
+ * Reads the agent's settings.
+ *
+ * @throws {UsageError} for what cannot be used
+ */
+export function readAgentConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): AgentConfig {
+  const config = readSettings(AGENT_SETTINGS, args, env);
+  if (config.help || config.version) return config;
+  if (!COLLECTED.some((kind) => kind === config.mode)) {
+    throw new UsageError(
+      `Cannot watch mode '${config.mode}' in this version: it collects ${COLLECTED.join(", ")}`,
+    );
+  }
+  return config;
+}
+
+/** The text of `--help`. */
+export function agentHelp(): string {
+  return `Aperture's agent: watches this machine through eBPF and says where its CPU time goes.
+
+Usage:
+  deno task agent --duration 10s --output flame.svg     profile this machine into a file
+  deno task agent --aggregator http://host:50051        push to an aggregator until stopped
+
+Flags, and the environment variables that set them (a flag wins):
+${describeSettings(AGENT_SETTINGS)}
+
+Exit status: 0 done, 1 failed, 2 wrong usage.
+`;
+}

@@ -1,0 +1,196 @@
+/**
+ * The C functions that are called, and nothing else.
+ *
+ * @module
+ */
+
+/** libbpf 1.0 and later: functions return -errno, or null and set errno. */
+export const LIBBPF_SYMBOLS = {
+  libbpf_set_print: {
+    parameters: [
+      "function", // libbpf_print_fn_t fn
+    ],
+    result: "pointer", // the function before
+  },
+  bpf_object__open_file: {
+    parameters: [
+      "buffer", // const char *path
+      "pointer", // const struct bpf_object_open_opts *opts
+    ],
+    result: "pointer", // struct bpf_object *
+  },
+  bpf_object__load: {
+    parameters: [
+      "pointer", // struct bpf_object *obj
+    ],
+    result: "i32",
+  },
+  bpf_object__close: {
+    parameters: [
+      "pointer", // struct bpf_object *obj
+    ],
+    result: "void",
+  },
+  bpf_object__btf: {
+    parameters: [
+      "pointer", // const struct bpf_object *obj
+    ],
+    result: "pointer", // struct btf *
+  },
+  btf__raw_data: {
+    parameters: [
+      "pointer", // const struct btf *btf
+      "buffer", // __u32 *size
+    ],
+    result: "pointer", // const void *
+  },
+  bpf_object__find_map_by_name: {
+    parameters: [
+      "pointer", // const struct bpf_object *obj
+      "buffer", // const char *name
+    ],
+    result: "pointer", // struct bpf_map *
+  },
+  bpf_object__find_program_by_name: {
+    parameters: [
+      "pointer", // const struct bpf_object *obj
+      "buffer", // const char *name
+    ],
+    result: "pointer", // struct bpf_program *
+  },
+  bpf_map__fd: {
+    parameters: [
+      "pointer", // const struct bpf_map *map
+    ],
+    result: "i32",
+  },
+  bpf_map__type: {
+    parameters: [
+      "pointer", // const struct bpf_map *map
+    ],
+    result: "u32",
+  },
+  bpf_map__key_size: {
+    parameters: [
+      "pointer", // const struct bpf_map *map
+    ],
+    result: "u32",
+  },
+  bpf_map__value_size: {
+    parameters: [
+      "pointer", // const struct bpf_map *map
+    ],
+    result: "u32",
+  },
+  bpf_map__max_entries: {
+    parameters: [
+      "pointer", // const struct bpf_map *map
+    ],
+    result: "u32",
+  },
+  bpf_map__set_max_entries: {
+    parameters: [
+      "pointer", // struct bpf_map *map
+      "u32", // __u32 max_entries
+    ],
+    result: "i32",
+  },
+  bpf_map__initial_value: {
+    parameters: [
+      "pointer", // struct bpf_map *map
+      "buffer", // size_t *psize
+    ],
+    result: "pointer", // const void *
+  },
+  bpf_map_lookup_elem: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // const void *key
+      "buffer", // void *value
+    ],
+    result: "i32",
+  },
+  bpf_map_update_elem: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // const void *key
+      "buffer", // const void *value
+      "u64", // __u64 flags
+    ],
+    result: "i32",
+  },
+  bpf_map_lookup_and_delete_batch: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // void *in_batch
+      "buffer", // void *out_batch
+      "buffer", // void *keys
+      "buffer", // void *values
+      "buffer", // __u32 *count
+      "pointer", // const struct bpf_map_batch_opts *opts
+    ],
+    result: "i32",
+  },
+  libbpf_num_possible_cpus: {
+    parameters: [],
+    result: "i32",
+  },
+  bpf_program__attach_perf_event: {
+    parameters: [
+      "pointer", // const struct bpf_program *prog
+      "i32", // int pfd
+    ],
+    result: "pointer", // struct bpf_link *
+  },
+  bpf_link__destroy: {
+    parameters: [
+      "pointer", // struct bpf_link *link
+    ],
+    result: "i32",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+export const LIBC_SYMBOLS = {
+  __errno_location: {
+    parameters: [],
+    result: "pointer", // int *
+  },
+  strerror: {
+    parameters: [
+      "i32", // int errnum
+    ],
+    result: "pointer", // char *
+  },
+  vasprintf: {
+    parameters: [
+      "buffer", // char **strp
+      "pointer", // const char *format
+      "pointer", // va_list ap
+    ],
+    result: "i32",
+  },
+  free: {
+    parameters: [
+      "pointer", // void *ptr
+    ],
+    result: "void",
+  },
+  close: {
+    parameters: [
+      "i32", // int fd
+    ],
+    result: "i32",
+  },
+  // syscall(2) as it is for perf_event_open, which libc has no function for.
+  syscall: {
+    parameters: [
+      "i64", // long number
+      "buffer", // struct perf_event_attr *attr
+      "i32", // pid_t pid
+      "i32", // int cpu
+      "i32", // int group_fd
+      "u64", // unsigned long flags
+    ],
+    result: "i64",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;

@@ -1,0 +1,65 @@
+/**
+ * The agent's view of `bpf/aperture.h`. It is compared with the types of every object that is opened, so that an
+ * object of another version is refused rather than misread.
+ *
+ * @module
+ */
+
+import type { Btf } from "./btf.ts";
+
+/** Sizes and offsets in bytes. */
+export const STACK = { size: 1024, length: 0, addresses: 8 } as const;
+export const CPU_KEY = { size: 40, user_stack: 0, kernel_stack: 8, pid: 16, comm: 20 } as const;
+
+const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  aperture_stack: STACK,
+  aperture_cpu_key: CPU_KEY,
+};
+
+/** APERTURE_COMM_SIZE. */
+export const COMM_BYTES = 16;
+
+/** `enum aperture_loss`, in its order. */
+export const LOSSES = [
+  "counts_map_full",
+  "counts_map_busy",
+  "outside_pid_namespace",
+  "user_stack_failed",
+  "user_stack_truncated",
+  "kernel_stack_failed",
+  "kernel_stack_truncated",
+  "stacks_map_full",
+  "stacks_map_busy",
+] as const;
+export type Loss = (typeof LOSSES)[number];
+
+/** The losses after which a sample is in no count; after the others it is counted with less of its stacks. */
+export const SAMPLE_LOSSES: ReadonlySet<Loss> = new Set(
+  ["counts_map_full", "counts_map_busy", "outside_pid_namespace"],
+);
+
+/**
+ * Compares the view with an object's types.
+ *
+ * @throws {Error} naming the first difference
+ */
+export function checkLayout({ structs, enums }: Btf, path: string): void {
+  const refuse = (what: string): never => {
+    throw new Error(`Cannot use the BPF object ${path}: ${what}; build it again (deno task bpf)`);
+  };
+  for (const [name, { size, ...members }] of Object.entries(STRUCTS)) {
+    const struct = structs.get(name);
+    if (!struct) continue;
+    if (struct.size !== size) refuse(`struct ${name} has ${struct.size} bytes, not ${size}`);
+    for (const [member, offset] of Object.entries(members)) {
+      const actual = struct.members.get(member);
+      if (actual !== offset) refuse(`${name}.${member} is at ${actual ?? "no offset"}, not ${offset}`);
+    }
+  }
+  const losses = enums.get("aperture_loss");
+  if (!losses) return;
+  for (const [number, name] of [...LOSSES, "max"].entries()) {
+    const actual = losses.get(`APERTURE_LOSS_${name.toUpperCase()}`);
+    if (actual !== number) refuse(`the loss ${name} has number ${actual ?? "none"}, not ${number}`);
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * A program's attachment.
+ *
+ * @module
+ */
+
+import type { Library } from "./library.ts";
+
+/** Ends when disposed of, and closes the event that it is attached to. */
+export class BpfLink implements Disposable {
+  readonly #library: Library;
+  #pointer: Deno.PointerObject | null;
+
+  constructor(library: Library, pointer: Deno.PointerObject) {
+    this.#library = library;
+    this.#pointer = pointer;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#pointer) return;
+    this.#library.bpf.bpf_link__destroy(this.#pointer);
+    this.#pointer = null;
+  }
+}

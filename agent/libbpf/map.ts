@@ -1,0 +1,189 @@
+/**
+ * A BPF map of an object.
+ *
+ * @module
+ */
+
+import { bpfError, check, checkPointer, ENOENT, ENOSPC } from "./errors.ts";
+import type { Library } from "./library.ts";
+
+/** enum bpf_map_type: maps with a value for each possible CPU. */
+const PER_CPU_TYPES: ReadonlySet<number> = new Set([5, 6, 10]);
+
+/** Entries that a batch call takes at first. */
+const BATCH_ENTRIES = 1024;
+
+/** Entries of a map: `count` keys and values, one after another. Valid until the next call on the map. */
+export interface Entries {
+  readonly count: number;
+  /** `count` times the map's key size. */
+  readonly keys: DataView<ArrayBuffer>;
+  /** `count` times the map's value size. */
+  readonly values: DataView<ArrayBuffer>;
+}
+
+export class BpfMap {
+  readonly #library: Library;
+  readonly #pointer: Deno.PointerObject;
+  readonly name: string;
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+  #batch: { keys: ArrayBuffer; values: ArrayBuffer; entries: number } | undefined;
+
+  constructor(library: Library, { pointer, name }: { pointer: Deno.PointerObject; name: string }) {
+    this.#library = library;
+    this.#pointer = pointer;
+    this.name = name;
+    this.keyBytes = library.bpf.bpf_map__key_size(pointer);
+    this.valueBytes = library.bpf.bpf_map__value_size(pointer);
+  }
+
+  get maxEntries(): number {
+    return this.#library.bpf.bpf_map__max_entries(this.#pointer);
+  }
+
+  /** Before the object is loaded. */
+  setMaxEntries(entries: number): void {
+    check(
+      this.#library,
+      this.#library.bpf.bpf_map__set_max_entries(this.#pointer, entries),
+      `set the size of the map '${this.name}' to ${entries}`,
+    );
+  }
+
+  /** The memory of a section's variables before the object is loaded: writing to it sets them. */
+  initialValue(): ArrayBuffer {
+    const size = new BigUint64Array(1);
+    const data = checkPointer(
+      this.#library,
+      () => this.#library.bpf.bpf_map__initial_value(this.#pointer, size),
+      `read the variables of '${this.name}'`,
+    );
+    return Deno.UnsafePointerView.getArrayBuffer(data, Number(size[0]!));
+  }
+
+  /** The value of `key`; `undefined` when there is none. */
+  lookup(key: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
+    this.#checkSize("key", key.byteLength, this.keyBytes);
+    const value = new Uint8Array(this.#isPerCpu ? this.#perCpuBytes * this.#cpus : this.valueBytes);
+    const result = this.#library.bpf.bpf_map_lookup_elem(this.#fd, key, value);
+    if (result === -ENOENT) return undefined;
+    check(this.#library, result, `look up in the map '${this.name}'`);
+    return value;
+  }
+
+  /** The sum over all CPUs of the 64-bit counter at `index` of a per-CPU array. */
+  sum(index: number): number {
+    const value = this.lookup(Uint32Array.of(index));
+    if (!value) throw new RangeError(`Cannot read entry ${index} of the map '${this.name}': it has fewer`);
+    const view = new DataView(value.buffer);
+    let sum = 0;
+    for (let at = 0; at < value.byteLength; at += this.#perCpuBytes) {
+      sum += Number(view.getBigUint64(at, true));
+    }
+    return sum;
+  }
+
+  /** Sets the value of `key`. */
+  update(key: ArrayBufferView<ArrayBuffer>, value: ArrayBufferView<ArrayBuffer>): void {
+    this.#checkSize("key", key.byteLength, this.keyBytes);
+    this.#checkSize("value", value.byteLength, this.valueBytes);
+    const any = 0n;
+    check(
+      this.#library,
+      this.#library.bpf.bpf_map_update_elem(this.#fd, key, value, any),
+      `set a value in the map '${this.name}'`,
+    );
+  }
+
+  /** Puts `inner` at `index` of an array of maps. */
+  setInner(index: number, inner: BpfMap): void {
+    this.update(Uint32Array.of(index), Int32Array.of(inner.#fd));
+  }
+
+  /**
+   * Takes all entries out of a hash map, batch by batch. Nobody may add entries meanwhile.
+   *
+   * Linux has the call since 5.6. It takes whole buckets only, and says ENOSPC when one has more entries than the
+   * buffers hold.
+   *
+   * @param take called for each batch, and done with it when it returns
+   */
+  drain(take: (entries: Entries) => void): void {
+    let position = null;
+    for (;;) {
+      const batch = this.#batch ??= this.#newBatch(BATCH_ENTRIES);
+      const next = new Uint8Array(Math.max(this.keyBytes, 4));
+      const count = Uint32Array.of(batch.entries);
+      const result = this.#library.bpf.bpf_map_lookup_and_delete_batch(
+        this.#fd,
+        position,
+        next,
+        batch.keys,
+        batch.values,
+        count,
+        null,
+      );
+      if (result === -ENOSPC && batch.entries < this.maxEntries) {
+        this.#batch = this.#newBatch(batch.entries * 2);
+        continue;
+      }
+      if (result < 0 && result !== -ENOENT) {
+        throw bpfError(this.#library, { doing: `drain the map '${this.name}'`, errno: -result });
+      }
+      if (count[0]! > 0) take(view(batch, count[0]!, this));
+      if (result === -ENOENT) return;
+      position = next;
+    }
+  }
+
+  /** What the map uses of the kernel's memory, as the kernel accounts it, in bytes. */
+  memoryBytes(): number {
+    const info = Deno.readTextFileSync(`/proc/self/fdinfo/${this.#fd}`);
+    return Number(/^memlock:\s*(\d+)$/m.exec(info)?.[1] ?? 0);
+  }
+
+  get #fd(): number {
+    return check(this.#library, this.#library.bpf.bpf_map__fd(this.#pointer), `use the map '${this.name}'`);
+  }
+
+  get #isPerCpu(): boolean {
+    return PER_CPU_TYPES.has(this.#library.bpf.bpf_map__type(this.#pointer));
+  }
+
+  get #perCpuBytes(): number {
+    return Math.ceil(this.valueBytes / 8) * 8;
+  }
+
+  get #cpus(): number {
+    return check(this.#library, this.#library.bpf.libbpf_num_possible_cpus(), "count the CPUs");
+  }
+
+  #newBatch(entries: number) {
+    return {
+      keys: new ArrayBuffer(entries * this.keyBytes),
+      values: new ArrayBuffer(entries * this.valueBytes),
+      entries,
+    };
+  }
+
+  #checkSize(what: string, actual: number, wanted: number): void {
+    if (actual !== wanted) {
+      throw new RangeError(
+        `Cannot use a ${what} of ${actual} bytes in the map '${this.name}': it has ${wanted}`,
+      );
+    }
+  }
+}
+
+function view(
+  { keys, values }: { keys: ArrayBuffer; values: ArrayBuffer },
+  count: number,
+  { keyBytes, valueBytes }: BpfMap,
+): Entries {
+  return {
+    count,
+    keys: new DataView(keys, 0, count * keyBytes),
+    values: new DataView(values, 0, count * valueBytes),
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * A BPF object: opened from a file, configured, loaded into the kernel.
+ *
+ * @module
+ */
+
+import { type Btf, parseBtf } from "./btf.ts";
+import { bpfError, captureLog, checkPointer, cString, withLibrary } from "./errors.ts";
+import { checkLayout } from "./layout.ts";
+import type { Library } from "./library.ts";
+import { BpfMap } from "./map.ts";
+import { BpfProgram } from "./program.ts";
+
+/**
+ * Maps and programs of an object file. Constants and map sizes are set between `open` and `load`; what is got
+ * from the object lives no longer than it does.
+ *
+ * @example
+ * ```ts
+ * using object = BpfObject.open("bpf/build/cpu.bpf.o");
+ * object.setConstants({ target_pid: 42 });
+ * object.load();
+ * ```
+ */
+export class BpfObject implements Disposable {
+  readonly #library: Library;
+  readonly #path: string;
+  #pointer: Deno.PointerObject | null;
+  readonly #btf: Btf;
+  readonly #maps = new Map<string, BpfMap>();
+
+  /**
+   * Reads the object file.
+   *
+   * @throws {Error} when it is not a BPF object, or of another version of `bpf/aperture.h`
+   */
+  static open(path: string): BpfObject {
+    return withLibrary((library) => {
+      const pointer = checkPointer(
+        library,
+        () => library.bpf.bpf_object__open_file(cString(path), null),
+        `open the BPF object ${path}`,
+      );
+      try {
+        const btf = readBtf(library, { pointer, path });
+        checkLayout(btf, path);
+        return new BpfObject(library, { pointer, path, btf });
+      } catch (error) {
+        library.bpf.bpf_object__close(pointer);
+        throw error;
+      }
+    });
+  }
+
+  private constructor(
+    library: Library,
+    { pointer, path, btf }: { pointer: Deno.PointerObject; path: string; btf: Btf },
+  ) {
+    this.#library = library;
+    this.#pointer = pointer;
+    this.#path = path;
+    this.#btf = btf;
+  }
+
+  /**
+   * Sets `const volatile` variables, which the verifier then takes for constants. Before `load`.
+   *
+   * @throws {RangeError} when there is no such variable of 1, 2, 4 or 8 bytes
+   */
+  setConstants(values: Readonly<Record<string, number>>): void {
+    const section = ".rodata";
+    const variables = this.#btf.variables.get(section);
+    const bytes = this.map(section).initialValue();
+    const view = new DataView(bytes);
+    for (const [name, value] of Object.entries(values)) {
+      const variable = variables?.get(name);
+      if (variable?.size === 1) view.setUint8(variable.offset, value);
+      else if (variable?.size === 2) view.setUint16(variable.offset, value, true);
+      else if (variable?.size === 4) view.setUint32(variable.offset, value, true);
+      else if (variable?.size === 8) view.setBigUint64(variable.offset, BigInt(value), true);
+      else throw new RangeError(`Cannot set '${name}' of ${this.#path}: there is no such number`);
+    }
+  }
+
+  /**
+   * Creates the maps and has the programs verified.
+   *
+   * @throws {BpfError} with the end of the verifier's log when it refuses one
+   */
+  load(): void {
+    const library = this.#library;
+    const { result, lines } = captureLog(library, () => library.bpf.bpf_object__load(this.#live()));
+    if (result < 0) {
+      throw bpfError(library, { doing: `load the BPF object ${this.#path}`, errno: -result, log: lines });
+    }
+  }
+
+  /**
+   * The map of that name.
+   *
+   * @throws {BpfError} when there is none
+   */
+  map(name: string): BpfMap {
+    let map = this.#maps.get(name);
+    if (!map) {
+      const pointer = checkPointer(
+        this.#library,
+        () => this.#library.bpf.bpf_object__find_map_by_name(this.#live(), cString(name)),
+        `find the map '${name}' in ${this.#path}`,
+      );
+      this.#maps.set(name, map = new BpfMap(this.#library, { pointer, name }));
+    }
+    return map;
+  }
+
+  /**
+   * The program of that name.
+   *
+   * @throws {BpfError} when there is none
+   */
+  program(name: string): BpfProgram {
+    const pointer = checkPointer(
+      this.#library,
+      () => this.#library.bpf.bpf_object__find_program_by_name(this.#live(), cString(name)),
+      `find the program '${name}' in ${this.#path}`,
+    );
+    return new BpfProgram(this.#library, { pointer, name });
+  }
+
+  #live(): Deno.PointerObject {
+    if (!this.#pointer) throw new Error(`Cannot use the BPF object ${this.#path}: it is closed`);
+    return this.#pointer;
+  }
+
+  /** Unloads maps and programs that nothing else holds. */
+  [Symbol.dispose](): void {
+    if (!this.#pointer) return;
+    this.#library.bpf.bpf_object__close(this.#pointer);
+    this.#pointer = null;
+    this.#library[Symbol.dispose]();
+  }
+}
+
+function readBtf(
+  library: Library,
+  { pointer, path }: { pointer: Deno.PointerObject; path: string },
+): Btf {
+  const btf = library.bpf.bpf_object__btf(pointer);
+  if (!btf) throw new Error(`Cannot use the BPF object ${path}: it has no BTF (build it with -g)`);
+  const size = new Uint32Array(1);
+  const data = checkPointer(library, () => library.bpf.btf__raw_data(btf, size), `read the types of ${path}`);
+  return parseBtf(new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(data, size[0]!)));
+}

@@ -1,0 +1,172 @@
+/**
+ * The aggregator's settings.
+ *
+ * @module
+ */
+
+import {
+  address,
+  bytes,
+  defineSettings,
+  describeSettings,
+  duration,
+  httpUrl,
+  integer,
+  oneOf,
+  readSettings,
+  text,
+  toggle,
+  type Values,
+} from "../cli/settings.ts";
+import { LOG_LEVELS } from "../cli/log.ts";
+
+export const AGGREGATOR_SETTINGS = defineSettings({
+  listen: {
+    flag: "listen",
+    env: "APERTURE_AGGREGATOR_LISTEN",
+    placeholder: "ADDRESS",
+    help: "Where agents push: gRPC",
+    default: "0.0.0.0:50051",
+    schema: address(),
+  },
+  adminListen: {
+    flag: "admin-listen",
+    env: "APERTURE_ADMIN_LISTEN",
+    placeholder: "ADDRESS",
+    help: "The page, REST, metrics and probes: HTTP",
+    default: "0.0.0.0:9090",
+    schema: address(),
+  },
+  authToken: {
+    flag: "auth-token",
+    env: "APERTURE_AUTH_TOKEN",
+    placeholder: "TOKEN",
+    help: "Ask for this token; the variable does not show in the process list",
+    schema: text(),
+  },
+  clickhouseEndpoint: {
+    flag: "clickhouse-endpoint",
+    env: "APERTURE_CLICKHOUSE_ENDPOINT",
+    placeholder: "URL",
+    help: "ClickHouse's HTTP interface; without it the embedded engine runs",
+    schema: httpUrl(),
+  },
+  clickhouseDatabase: {
+    flag: "clickhouse-database",
+    env: "APERTURE_CLICKHOUSE_DATABASE",
+    placeholder: "NAME",
+    help: "Made when it is missing",
+    default: "aperture",
+    schema: text(),
+  },
+  clickhouseUser: {
+    flag: "clickhouse-user",
+    env: "APERTURE_CLICKHOUSE_USER",
+    placeholder: "NAME",
+    help: "ClickHouse user",
+    default: "default",
+    schema: text(),
+  },
+  clickhousePassword: {
+    flag: "clickhouse-password",
+    env: "APERTURE_CLICKHOUSE_PASSWORD",
+    placeholder: "PASSWORD",
+    help: "ClickHouse password",
+    schema: text(),
+  },
+  bufferCapacity: {
+    flag: "buffer-capacity",
+    env: "APERTURE_BUFFER_CAPACITY",
+    placeholder: "N",
+    help: "At most so many batches are staged",
+    default: "10000",
+    schema: integer(1, 1_000_000),
+  },
+  bufferMemory: {
+    flag: "buffer-memory",
+    env: "APERTURE_BUFFER_MEMORY",
+    placeholder: "SIZE",
+    help: "At most so many bytes are staged",
+    default: "256MiB",
+    schema: bytes(1 << 20),
+  },
+  bufferPath: {
+    flag: "buffer-path",
+    env: "APERTURE_BUFFER_PATH",
+    placeholder: "FILE",
+    help: "A file keeps what is staged over a crash",
+    default: ":memory:",
+    schema: text(),
+  },
+  dataDir: {
+    flag: "data-dir",
+    env: "APERTURE_DATA_DIR",
+    placeholder: "FOLDER",
+    help: "Where the embedded engine keeps its tables",
+    default: "./data",
+    schema: text(),
+  },
+  maxMessage: {
+    flag: "max-message",
+    env: "APERTURE_MAX_MESSAGE",
+    placeholder: "SIZE",
+    help: "The largest batch that is accepted",
+    default: "16MiB",
+    schema: bytes(1 << 10, 256 << 20),
+  },
+  flushInterval: {
+    flag: "flush-interval",
+    env: "APERTURE_FLUSH_INTERVAL",
+    placeholder: "TIME",
+    help: "Staged batches are written this often",
+    default: "1s",
+    schema: duration(10, 600_000),
+  },
+  retention: {
+    flag: "retention",
+    env: "APERTURE_RETENTION",
+    placeholder: "TIME",
+    help: "How long samples are kept",
+    default: "30d",
+    schema: duration(3_600_000, 3650 * 86_400_000),
+  },
+  logLevel: {
+    flag: "log-level",
+    env: "APERTURE_LOG_LEVEL",
+    placeholder: "LEVEL",
+    help: `One of ${LOG_LEVELS.join(", ")}`,
+    default: "info",
+    schema: oneOf(LOG_LEVELS),
+  },
+  help: { flag: "help", alias: "h", placeholder: "", help: "Show this text", schema: toggle() },
+  version: { flag: "version", alias: "V", placeholder: "", help: "Show the version", schema: toggle() },
+});
+
+export type AggregatorConfig = Values<typeof AGGREGATOR_SETTINGS>;
+
+/**
+ * Reads the aggregator's settings.
+ *
+ * @throws {UsageError} for what cannot be used
+ */
+export function readAggregatorConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): AggregatorConfig {
+  return readSettings(AGGREGATOR_SETTINGS, args, env);
+}
+
+/** The text of `--help`. */
+export function aggregatorHelp(): string {
+  return `Aperture's aggregator: collects from agents, stores in ClickHouse, answers by gRPC, REST and a page.
+
+Usage:
+  deno task aggregator                                            everything on this machine
+  deno task aggregator --clickhouse-endpoint http://host:8123     storage on a ClickHouse server
+
+Flags, and the environment variables that set them (a flag wins):
+${describeSettings(AGGREGATOR_SETTINGS)}
+
+Exit status: 0 stopped in order, 1 failed, 2 wrong usage.
+`;
+}

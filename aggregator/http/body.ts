@@ -1,0 +1,129 @@
+/**
+ * JSON bodies of requests.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import * as v from "valibot";
+import { KINDS } from "../../profile/model.ts";
+import { LABELS, type Selection } from "../query/types.ts";
+import { HttpError } from "./errors.ts";
+import { checkSelection, GROUPS, time } from "./params.ts";
+
+/** Far more than any selection needs. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** The schema of a selection; times are relative to `now`, Unix milliseconds. */
+function selectionEntries(now: number) {
+  const moment = v.pipe(v.union([v.string(), v.pipe(v.number(), v.transform(String))]), time(now));
+  return {
+    kind: v.optional(v.picklist(KINDS, `one of ${KINDS.join(", ")}`), "cpu"),
+    from: v.optional(moment, "-15m"),
+    to: v.optional(moment, "now"),
+    matchers: v.optional(
+      v.array(v.strictObject({
+        label: v.picklist(LABELS, `one of ${LABELS.join(", ")}`),
+        values: v.pipe(v.array(v.string()), v.minLength(1, "a list of at least one value")),
+        negate: v.optional(v.boolean(), false),
+      })),
+      [],
+    ),
+  };
+}
+
+function limit(byDefault: number, max: number) {
+  const message = `a number from 1 to ${max}`;
+  const number = v.pipe(
+    v.number(message),
+    v.integer(message),
+    v.minValue(1, message),
+    v.maxValue(max, message),
+  );
+  return v.optional(number, byDefault);
+}
+
+/** The body of POST /api/aggregate. */
+export function aggregateBody(now: number) {
+  return v.pipe(
+    v.strictObject({
+      ...selectionEntries(now),
+      group_by: v.optional(
+        v.pipe(
+          v.array(v.picklist(GROUPS, `one of ${GROUPS.join(", ")}`)),
+          v.minLength(1, "a list of at least one name"),
+          v.check((names) => new Set(names).size === names.length, "a list of different names"),
+        ),
+        ["function"],
+      ),
+      limit: limit(100, 10_000),
+    }),
+    v.transform(({ group_by, limit, ...selection }) => ({ selection, groupBy: group_by, limit })),
+  );
+}
+
+/** The body of POST /api/diff. */
+export function diffBody(now: number) {
+  const selection = v.strictObject(selectionEntries(now));
+  return v.strictObject({ base: selection, compare: selection, limit: limit(100, 10_000) });
+}
+
+/**
+ * Reads the JSON body of `request` by `schema`.
+ *
+ * @throws {HttpError} 400, 413 or 415
+ */
+export async function readBody<T>(request: Request, schema: v.GenericSchema<unknown, T>): Promise<T> {
+  const type = request.headers.get("content-type") ?? "";
+  if (!/^application\/json\s*(;|$)/i.test(type)) {
+    throw new HttpError(
+      STATUS_CODE.UnsupportedMediaType,
+      `Cannot read a body that is not application/json: current type is "${type}"`,
+    );
+  }
+  const text = await readText(request);
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (cause) {
+    throw new HttpError(STATUS_CODE.BadRequest, "Cannot parse the body as JSON", { cause });
+  }
+  const parsed = v.safeParse(schema, body);
+  if (parsed.success) return parsed.output;
+  throw new HttpError(STATUS_CODE.BadRequest, explain(parsed.issues[0]));
+}
+
+/**
+ * The body as text.
+ *
+ * @throws {HttpError} 413 when it is too large, without reading it to its end
+ */
+export async function readText(request: Request, maxBytes = MAX_BODY_BYTES): Promise<string> {
+  const tooLarge = () =>
+    new HttpError(STATUS_CODE.ContentTooLarge, `Cannot read a body of more than ${maxBytes} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge();
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** Checks what a schema cannot say of selections in a body. */
+export function checkSelections(...selections: readonly Selection[]): void {
+  for (const selection of selections) checkSelection(selection);
+}
+
+function explain(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue) ?? "the body";
+  if (issue.kind === "schema" && issue.type === "strict_object" && issue.expected === "never") {
+    return `Unknown field '${path}'`;
+  }
+  if (issue.received === "undefined") return `Missing a field: '${path}'`;
+  const expected = issue.message.startsWith("Invalid ") ? issue.expected ?? "valid" : issue.message;
+  return `Cannot parse '${path}' as it is not ${expected}: current value is ${issue.received}`;
+}

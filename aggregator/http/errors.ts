@@ -1,0 +1,66 @@
+/**
+ * Errors that a client is told about.
+ *
+ * @module
+ */
+
+import { STATUS_CODE, type StatusCode } from "@std/http/status";
+
+const CODES: Readonly<Partial<Record<StatusCode, string>>> = {
+  [STATUS_CODE.BadRequest]: "bad_request",
+  [STATUS_CODE.Unauthorized]: "unauthorized",
+  [STATUS_CODE.NotFound]: "not_found",
+  [STATUS_CODE.MethodNotAllowed]: "method_not_allowed",
+  [STATUS_CODE.ContentTooLarge]: "content_too_large",
+  [STATUS_CODE.UnsupportedMediaType]: "unsupported_media_type",
+  [STATUS_CODE.ServiceUnavailable]: "unavailable",
+  [STATUS_CODE.GatewayTimeout]: "timeout",
+};
+
+/** Ends a request with `status`; the message is for the client. */
+export class HttpError extends Error {
+  override name = "HttpError";
+  readonly status: StatusCode;
+
+  constructor(status: StatusCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.status = status;
+  }
+
+  /** The machine's name of the error: `bad_request`. */
+  get code(): string {
+    return CODES[this.status] ?? "internal";
+  }
+}
+
+/** What says that storage, and not the query, is at fault: no connection, or the engine's own limits. */
+const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+  "UND_ERR_SOCKET",
+  // ClickHouse: TIMEOUT_EXCEEDED, TOO_MANY_SIMULTANEOUS_QUERIES, SOCKET_TIMEOUT, NETWORK_ERROR,
+  // MEMORY_LIMIT_EXCEEDED, ALL_CONNECTION_TRIES_FAILED.
+  "159",
+  "202",
+  "209",
+  "210",
+  "241",
+  "279",
+]);
+
+/** Whether `error`, or what caused it, says that storage cannot answer now. */
+export function isUnavailable(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    if ("code" in at && UNAVAILABLE_CODES.has(String(at.code))) return true;
+    if (at instanceof Deno.errors.ConnectionRefused || at instanceof Deno.errors.ConnectionReset) return true;
+    // What @clickhouse/client throws when its request_timeout is over has no code.
+    if (at.message === "Timeout error.") return true;
+  }
+  return false;
+}

@@ -1,0 +1,88 @@
+/**
+ * Profiles as files, for other tools.
+ *
+ * @module
+ */
+
+import { OTHER } from "../../profile/flame.ts";
+import { foldedStacks } from "../../profile/formats/folded.ts";
+import { profileJson } from "../../profile/formats/json.ts";
+import { pprofBytes } from "../../profile/formats/pprof.ts";
+import { ProfileBuilder } from "../../profile/builder.ts";
+import type { Kind, Profile, Total } from "../../profile/model.ts";
+import type { Selection } from "../query/types.ts";
+import { limitParam, readSelection, unitParam } from "./params.ts";
+import type { Reply } from "./reply.ts";
+import type { Route } from "./route.ts";
+import { formatTime } from "./time.ts";
+import type { HandlerOptions } from "./types.ts";
+
+/** So many stacks are exported; the rest is one stack `other`, so that totals hold. */
+const EXPORT_LIMIT = limitParam(200_000, 1_000_000);
+
+interface Format {
+  readonly name: string;
+  readonly extension: string;
+  readonly type: string;
+  readonly write: (
+    profile: Profile,
+    selection: Selection,
+    unit: "value" | "count",
+  ) => string | Promise<Uint8Array<ArrayBuffer>>;
+}
+
+const FORMATS: readonly Format[] = [
+  {
+    name: "collapsed",
+    extension: "folded",
+    type: "text/plain; charset=utf-8",
+    write: (profile, { kind }, value) => foldedStacks(profile, { kind, value }),
+  },
+  {
+    name: "pprof",
+    extension: "pb.gz",
+    type: "application/octet-stream",
+    write: (profile, { kind, from, to }) => pprofBytes(profile, { kind, ...span({ from, to }) }),
+  },
+  {
+    name: "json",
+    extension: "json",
+    type: "application/json",
+    write: (profile, selection) => profileJson(profile, span(selection)),
+  },
+];
+
+/** A selection's time in the units of the formats. */
+function span({ from, to }: { from: number; to: number }) {
+  return { startNs: BigInt(from) * 1_000_000n, durationNs: (to - from) * 1e6 };
+}
+
+/** One route for each format. */
+export function exportRoutes({ queries, now = Date.now }: HandlerOptions): Route[] {
+  return FORMATS.map((format) => ({
+    method: "GET",
+    path: `/api/export/${format.name}`,
+    access: "token",
+    async handle({ url, signal }): Promise<Reply> {
+      const { selection, params } = readSelection(url, { unit: unitParam, limit: EXPORT_LIMIT }, now());
+      const { profile, other } = await queries.stacks(selection, { limit: params.limit, signal });
+      const unit = params.unit === "count" ? "count" : "value";
+      const moment = formatTime(selection.to).replace(/\.\d+|[:-]/g, "");
+      const name = `aperture-${selection.kind}-${moment}.${format.extension}`;
+      return {
+        headers: { "content-type": format.type, "content-disposition": `attachment; filename="${name}"` },
+        body: await format.write(withOther(profile, other, selection.kind), selection, unit),
+      };
+    },
+  }));
+}
+
+/** `profile` with what was cut from it as a stack of one frame. */
+function withOther(profile: Profile, other: Total, kind: Kind): Profile {
+  if (other.value === 0 && other.count === 0) return profile;
+  const builder = new ProfileBuilder();
+  builder.merge(profile);
+  const frame = builder.frame({ function: OTHER, module: "", file: "", line: 0, buildId: "", address: 0 });
+  builder.add(kind, builder.series({ comm: OTHER }), builder.stack([frame]), other.value, other.count);
+  return builder.build();
+}

@@ -1,0 +1,180 @@
+/**
+ * The aggregator's HTTP side as one function from request to response.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { STATUS_CODE } from "@std/http/status";
+import { Counter, Histogram, type Registry } from "prom-client";
+import { Burst } from "../../cli/log.ts";
+import { TokenGate } from "./auth.ts";
+import { HttpError, isUnavailable } from "./errors.ts";
+import { exportRoutes } from "./export_routes.ts";
+import { loginForm, pageRoutes } from "./page_routes.ts";
+import { profileRoutes } from "./profile_routes.ts";
+import { errorReply, type Reply, respond } from "./reply.ts";
+import { findRoute, type Route } from "./route.ts";
+import { statusRoutes } from "./status_routes.ts";
+import type { HandlerOptions } from "./types.ts";
+
+const failures = new Burst(getLogger(["aperture", "http"]));
+
+/** All routes of the aggregator. */
+export function routeTable(options: HandlerOptions, gate?: TokenGate): Route[] {
+  return [
+    ...statusRoutes(options),
+    ...profileRoutes(options),
+    ...exportRoutes(options),
+    ...pageRoutes(options.page, gate),
+  ];
+}
+
+/**
+ * Creates the handler of all requests. It never rejects: what goes wrong is a response.
+ *
+ * Metrics of its own (`aperture_http_requests_total`, `aperture_http_request_duration_seconds`) are added to
+ * the registry.
+ */
+export function createHandler(options: HandlerOptions): (request: Request) => Promise<Response> {
+  const gate = options.token === undefined ? undefined : new TokenGate(options.token);
+  const routes = routeTable(options, gate);
+  const measure = requestMetrics(options.metrics);
+  return async (request) => {
+    const started = performance.now();
+    const url = new URL(request.url);
+    const found = findRoute(routes, { method: request.method, path: url.pathname });
+    const reply = await dispatch(request, { url, found, gate, options });
+    const response = await respond(request, reply).catch((error) => respond(request, failure(error)));
+    measure(found && "route" in found ? found.route.path : "none", {
+      method: request.method,
+      status: response.status,
+      seconds: (performance.now() - started) / 1000,
+    });
+    return response;
+  };
+}
+
+interface Dispatch {
+  readonly url: URL;
+  readonly found: ReturnType<typeof findRoute>;
+  readonly gate: TokenGate | undefined;
+  readonly options: HandlerOptions;
+}
+
+async function dispatch(request: Request, { url, found, gate, options }: Dispatch): Promise<Reply> {
+  if (gate && !(found && "route" in found && found.route.access === "open") && !gate.admits(request)) {
+    return challenge(url, options);
+  }
+  if (!found) {
+    return errorReply(STATUS_CODE.NotFound, { code: "not_found", message: `No such path: ${url.pathname}` });
+  }
+  if ("allow" in found) {
+    const allow = found.allow.join(", ");
+    return errorReply(STATUS_CODE.MethodNotAllowed, {
+      code: "method_not_allowed",
+      message: `Cannot ${request.method} ${url.pathname}: it takes ${allow}`,
+      headers: { allow },
+    });
+  }
+  using time = requestTime(request, options.queryTimeout ?? 30_000);
+  try {
+    return await found.route.handle({ request, url, signal: time.signal });
+  } catch (error) {
+    if (time.isOver) {
+      return failure(
+        new HttpError(
+          STATUS_CODE.GatewayTimeout,
+          "The query took too long: ask for less time or fewer series",
+          {
+            cause: error,
+          },
+        ),
+      );
+    }
+    return failure(error, { gone: request.signal.aborted });
+  }
+}
+
+/** What who has no token gets: the form at the page's place, an error elsewhere. */
+function challenge(url: URL, { page }: HandlerOptions): Reply {
+  if (url.pathname === "/") return loginForm(page, { search: url.search });
+  return errorReply(STATUS_CODE.Unauthorized, {
+    code: "unauthorized",
+    message: "Missing or wrong token: send it as 'Authorization: Bearer TOKEN'",
+    headers: { "www-authenticate": 'Bearer realm="aperture"' },
+  });
+}
+
+function failure(error: unknown, { gone = false }: { gone?: boolean } = {}): Reply {
+  if (error instanceof HttpError) {
+    return errorReply(error.status, { code: error.code, message: error.message });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  // Nobody reads this answer, and an aborted query is no failure.
+  if (gone) {
+    return errorReply(STATUS_CODE.ServiceUnavailable, { code: "cancelled", message: "Client has gone" });
+  }
+  if (isUnavailable(error)) {
+    failures.warn("unavailable", `Storage does not answer: ${message}`);
+    return errorReply(STATUS_CODE.ServiceUnavailable, {
+      code: "unavailable",
+      message: `Storage does not answer now: ${message || "no connection"}`,
+      headers: { "retry-after": "5" },
+    });
+  }
+  failures.warn("internal", `Request failed: ${error instanceof Error ? error.stack ?? message : message}`);
+  return errorReply(STATUS_CODE.InternalServerError, {
+    code: "internal",
+    message: "Something went wrong here: the aggregator's log says what",
+  });
+}
+
+/** A signal that aborts when the client goes or `timeout` ms are over. */
+function requestTime(request: Request, timeout: number) {
+  const controller = new AbortController();
+  let isOver = false;
+  const timer = setTimeout(() => {
+    isOver = true;
+    controller.abort(new DOMException("The request's time is over", "TimeoutError"));
+  }, timeout);
+  const leave = () => controller.abort(request.signal.reason);
+  if (request.signal.aborted) leave();
+  request.signal.addEventListener("abort", leave, { once: true });
+  return {
+    signal: controller.signal,
+    get isOver() {
+      return isOver;
+    },
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      // Deno aborts a request's signal after each response too: that is not the client's leaving.
+      request.signal.removeEventListener("abort", leave);
+    },
+  };
+}
+
+function requestMetrics(registry: Registry) {
+  const total = new Counter({
+    name: "aperture_http_requests_total",
+    help: "HTTP requests by route, method and status",
+    labelNames: ["route", "method", "status"],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: "aperture_http_request_duration_seconds",
+    help: "Time from request to response by route",
+    labelNames: ["route"],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 30],
+    registers: [registry],
+  });
+  return (
+    route: string,
+    { method, status, seconds }: { method: string; status: number; seconds: number },
+  ) => {
+    // A client may send any method: only those that routes have become a label's value.
+    const known = ["GET", "HEAD", "POST"].includes(method) ? method : "other";
+    total.inc({ route, method: known, status });
+    duration.observe({ route }, seconds);
+  };
+}

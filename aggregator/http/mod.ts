@@ -1,0 +1,10 @@
+/**
+ * REST, the page, probes and metrics.
+ *
+ * @module
+ */
+
+export { createHandler } from "./handler.ts";
+export { loadPage, type Page } from "./page.ts";
+export { type HttpServer, serveHttp, type ServeHttpOptions } from "./server.ts";
+export type { HandlerOptions, Health, StagedBatch, StagedBatches } from "./types.ts";

@@ -1,0 +1,45 @@
+/**
+ * The page's files, read once.
+ *
+ * @module
+ */
+
+/** One file as it is served. */
+export interface PageFile {
+  readonly type: string;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+export interface Page {
+  /** By path: `/`, `/app.js`, `/app.css`, `/favicon.svg`. */
+  readonly files: ReadonlyMap<string, PageFile>;
+  /** The form that asks for the token, with `{{next}}` and `{{error}}` to fill in. */
+  readonly login: string;
+}
+
+const FILES = [
+  ["/", "index.html", "text/html; charset=utf-8"],
+  ["/app.js", "build/app.js", "text/javascript; charset=utf-8"],
+  ["/app.css", "app.css", "text/css; charset=utf-8"],
+  ["/favicon.svg", "favicon.svg", "image/svg+xml"],
+] as const;
+
+/**
+ * Reads the page.
+ *
+ * @param folder where `index.html` is
+ * @throws {Error} naming the file that is missing
+ */
+export async function loadPage(folder: URL = new URL("../ui/", import.meta.url)): Promise<Page> {
+  const read = async (name: string) => {
+    try {
+      return await Deno.readFile(new URL(name, folder));
+    } catch (cause) {
+      throw new Error(`Cannot read the page's ${name}: 'deno task build' makes what is missing`, { cause });
+    }
+  };
+  const files = await Promise.all(
+    FILES.map(async ([path, name, type]) => [path, { type, body: await read(name) }] as const),
+  );
+  return { files: new Map(files), login: new TextDecoder().decode(await read("login.html")) };
+}

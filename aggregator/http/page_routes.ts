@@ -1,0 +1,78 @@
+/**
+ * The page, its files and its session.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import type { TokenGate } from "./auth.ts";
+import { readText } from "./body.ts";
+import { HttpError } from "./errors.ts";
+import type { Page } from "./page.ts";
+import type { Reply } from "./reply.ts";
+import type { Context, Route } from "./route.ts";
+
+/** A token and the query to return to. */
+const MAX_FORM_BYTES = 16 * 1024;
+
+/** The routes of `page`; with a `gate`, those of its session too. */
+export function pageRoutes(page: Page, gate?: TokenGate): Route[] {
+  const files = [...page.files].map(([path, { type, body }]): Route => ({
+    method: "GET",
+    path,
+    // What is no secret (the code is public) is open, so that the form looks like the page.
+    access: path === "/" ? "token" : "open",
+    handle: () => ({ headers: { "content-type": type }, body, revalidate: true }),
+  }));
+  return [
+    ...files,
+    { method: "POST", path: "/login", access: "open", handle: (context) => login(context, page, gate) },
+    { method: "POST", path: "/logout", access: "open", handle: (context) => logout(context, gate) },
+  ];
+}
+
+/** The form that asks for the token; `search` is the page's query to return to. */
+export function loginForm(page: Page, { search, error = "" }: { search: string; error?: string }): Reply {
+  return {
+    status: STATUS_CODE.Unauthorized,
+    headers: { "content-type": "text/html; charset=utf-8" },
+    body: page.login.replace("{{next}}", () => escapeHtml(search)).replace(
+      "{{error}}",
+      () => escapeHtml(error),
+    ),
+  };
+}
+
+async function login({ request, url }: Context, page: Page, gate?: TokenGate): Promise<Reply> {
+  const type = request.headers.get("content-type") ?? "";
+  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
+    throw new HttpError(
+      STATUS_CODE.UnsupportedMediaType,
+      `Cannot read a form that is not application/x-www-form-urlencoded: current type is "${type}"`,
+    );
+  }
+  const form = new URLSearchParams(await readText(request, MAX_FORM_BYTES));
+  const next = form.get("next") ?? "";
+  // Only the page's own query: a form cannot send a browser elsewhere.
+  const search = next.startsWith("?") ? next : "";
+  if (gate && !gate.matches((form.get("token") ?? "").trim())) {
+    return loginForm(page, { search, error: "That is not the token" });
+  }
+  const location = "/" + (search && "?" + new URLSearchParams(search));
+  const cookie = gate && { "set-cookie": gate.sessionCookie({ secure: isSecure(request, url) }) };
+  return { status: STATUS_CODE.SeeOther, headers: { location, ...cookie } };
+}
+
+function logout({ request, url }: Context, gate?: TokenGate): Reply {
+  const cookie = gate && { "set-cookie": gate.endCookie({ secure: isSecure(request, url) }) };
+  return { status: STATUS_CODE.SeeOther, headers: { location: "/", ...cookie } };
+}
+
+/** Whether the browser came by https, to this server or to the proxy before it. */
+function isSecure(request: Request, url: URL): boolean {
+  return url.protocol === "https:" || request.headers.get("x-forwarded-proto") === "https";
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}

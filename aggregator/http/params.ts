@@ -1,0 +1,151 @@
+/**
+ * Query parameters: what to select, and how much of it.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import * as v from "valibot";
+import { integer, oneOf } from "../../cli/settings.ts";
+import { KINDS } from "../../profile/model.ts";
+import { type Group, type Label, LABELS, type Matcher, type Selection } from "../query/types.ts";
+import { HttpError } from "./errors.ts";
+import { parseTime, TIME_FORMS } from "./time.ts";
+
+/** A parameter: text to value; its issue's message completes "as it is not …". */
+export interface Param<T> {
+  readonly schema: v.GenericSchema<string, T>;
+  /** As text; without it the parameter may be absent. */
+  readonly default?: string;
+}
+
+// deno-lint-ignore no-explicit-any -- a table holds parameters of any type
+type Params = Readonly<Record<string, Param<any>>>;
+
+type Value<P> = P extends { readonly default: string; readonly schema: v.GenericSchema<string, infer T> } ? T
+  : P extends { readonly schema: v.GenericSchema<string, infer T> } ? T | undefined
+  : never;
+
+type Values<P extends Params> = { readonly [K in keyof P]: Value<P[K]> };
+
+/** Chooses series by their labels: `node=a&node=b` is any of them, `not.comm=x` is all but it. */
+const NEGATE = "not.";
+/** A selection with more values than this is a mistake; storage is not asked. */
+const MAX_VALUES = 200;
+
+/** At most so many rows; `byDefault` when it is not said. */
+export function limitParam(byDefault: number, max: number): Param<number> & { default: string } {
+  return { schema: integer(1, max), default: String(byDefault) };
+}
+
+/** A label's name. */
+export const labelParam = { schema: oneOf(LABELS) } as const satisfies Param<Label>;
+/** What boxes and weights measure. */
+export const unitParam = { schema: oneOf(["nanoseconds", "count"]), default: "nanoseconds" } as const;
+/** Text, not empty. */
+export const textParam = { schema: v.pipe(v.string(), v.minLength(1, "a text")) } as const;
+
+export const GROUPS = ["function", "module", ...LABELS] as const satisfies readonly Group[];
+
+/**
+ * Reads the parameters of `url` that `params` lists; others are refused, so that a slip of the pen is not
+ * silently a wider answer.
+ *
+ * @throws {HttpError} 400, naming the parameter
+ */
+export function readParams<const P extends Params>(url: URL, params: P): Values<P> {
+  refuseUnknown(url, (name) => Object.hasOwn(params, name));
+  return readKnown(url, params);
+}
+
+/**
+ * Reads a selection (`kind`, `from`, `to`, labels) and `params`.
+ *
+ * @param now Unix milliseconds
+ * @throws {HttpError} 400, naming the parameter
+ */
+export function readSelection<const P extends Params>(
+  url: URL,
+  params: P,
+  now: number,
+): { selection: Selection; params: Values<P> } {
+  const own = {
+    kind: { schema: oneOf(KINDS), default: "cpu" },
+    from: { schema: time(now), default: "-15m" },
+    to: { schema: time(now), default: "now" },
+  } as const satisfies Params;
+  refuseUnknown(
+    url,
+    (name) => Object.hasOwn(own, name) || Object.hasOwn(params, name) || labelOf(name) !== undefined,
+  );
+  const { kind, from, to } = readKnown(url, own);
+  return {
+    selection: checkSelection({ kind, from, to, matchers: readMatchers(url) }),
+    params: readKnown(url, params),
+  };
+}
+
+/**
+ * Returns `selection` when it can be asked for.
+ *
+ * @throws {HttpError} 400
+ */
+export function checkSelection(selection: Selection): Selection {
+  if (selection.from >= selection.to) throw bad("Cannot select as 'from' is not before 'to'");
+  if (selection.matchers.reduce((sum, { values }) => sum + values.length, 0) > MAX_VALUES) {
+    throw bad(`Cannot select by more than ${MAX_VALUES} values of labels`);
+  }
+  return selection;
+}
+
+/** A time at `now` or relative to it, in Unix milliseconds. */
+export function time(now: number): v.GenericSchema<string, number> {
+  return v.pipe(
+    v.string(TIME_FORMS),
+    v.check((text) => parseTime(text, now) !== undefined, TIME_FORMS),
+    v.transform((text) => parseTime(text, now)!),
+  );
+}
+
+function readMatchers(url: URL): Matcher[] {
+  return [...new Set(url.searchParams.keys())].flatMap((name) => {
+    const label = labelOf(name);
+    if (label === undefined) return [];
+    return [{ label, values: url.searchParams.getAll(name), negate: name.startsWith(NEGATE) }];
+  });
+}
+
+function labelOf(name: string): Label | undefined {
+  const label = name.startsWith(NEGATE) ? name.slice(NEGATE.length) : name;
+  return LABELS.find((known) => known === label);
+}
+
+function refuseUnknown(url: URL, isKnown: (name: string) => boolean): void {
+  for (const name of url.searchParams.keys()) {
+    if (!isKnown(name)) throw bad(`Unknown parameter '${name}'`);
+  }
+}
+
+function readKnown<const P extends Params>(url: URL, params: P): Values<P> {
+  const values: Record<string, unknown> = {};
+  for (const [name, param] of Object.entries(params)) {
+    const given = url.searchParams.getAll(name);
+    if (given.length > 1) throw bad(`Cannot take parameter '${name}' more than once`);
+    const text = given[0] ?? param.default;
+    if (text === undefined) continue;
+    const parsed = v.safeParse(param.schema, text);
+    if (!parsed.success) {
+      throw bad(
+        `Cannot parse parameter '${name}' as it is not ${
+          parsed.issues[0].message
+        }: current value is "${text}"`,
+      );
+    }
+    values[name] = parsed.output;
+  }
+  return values as Values<P>;
+}
+
+function bad(message: string): HttpError {
+  return new HttpError(STATUS_CODE.BadRequest, message);
+}

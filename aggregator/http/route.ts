@@ -1,0 +1,42 @@
+/**
+ * The route table's entries and how a request finds its own.
+ *
+ * @module
+ */
+
+import type { Reply } from "./reply.ts";
+
+/** What a route is given. */
+export interface Context {
+  readonly request: Request;
+  readonly url: URL;
+  /** Aborts when the client has gone or the request's time is over. */
+  readonly signal: AbortSignal;
+}
+
+export interface Route {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** `token`: only with the token or the page's session, where a token is set. */
+  readonly access: "open" | "token";
+  readonly handle: (context: Context) => Reply | Promise<Reply>;
+}
+
+export type Found =
+  | { readonly route: Route }
+  /** The path is known, the method is not: these are. */
+  | { readonly allow: readonly string[] }
+  | undefined;
+
+/** The route of `method` and `path`; HEAD is answered by GET's. */
+export function findRoute(
+  routes: readonly Route[],
+  { method, path }: { method: string; path: string },
+): Found {
+  const atPath = routes.filter((route) => route.path === path);
+  if (atPath.length === 0) return undefined;
+  const wanted = method === "HEAD" ? "GET" : method;
+  const route = atPath.find((route) => route.method === wanted);
+  if (route) return { route };
+  return { allow: atPath.flatMap(({ method }) => method === "GET" ? ["GET", "HEAD"] : [method]) };
+}

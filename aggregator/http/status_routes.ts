@@ -1,0 +1,120 @@
+/**
+ * Probes, metrics and the state of what was pushed.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import type { StoredBatch } from "../query/types.ts";
+import { limitParam, readParams, textParam } from "./params.ts";
+import { json, type Reply } from "./reply.ts";
+import type { Context, Route } from "./route.ts";
+import { formatTime } from "./time.ts";
+import type { HandlerOptions, Health, StagedBatch } from "./types.ts";
+
+/** The routes that answer while storage is down. */
+export function statusRoutes(options: HandlerOptions): Route[] {
+  const { metrics, now = Date.now } = options;
+  const started = now();
+  return [
+    { method: "GET", path: "/healthz", access: "open", handle: () => plain("ok\n") },
+    { method: "GET", path: "/readyz", access: "open", handle: () => readiness(options) },
+    {
+      method: "GET",
+      path: "/metrics",
+      access: "open",
+      handle: async () => ({
+        headers: { "content-type": metrics.contentType },
+        body: await metrics.metrics(),
+      }),
+    },
+    {
+      method: "GET",
+      path: "/api/health",
+      access: "open",
+      handle: async () => json(healthBody(await options.health(), { ...options, uptime: now() - started })),
+    },
+    { method: "GET", path: "/api/batches", access: "token", handle: (context) => batches(context, options) },
+  ];
+}
+
+/** Why the aggregator is not ready; empty when it is. */
+export function problemsOf({ buffer, storage }: Health): { part: "buffer" | "storage"; message: string }[] {
+  const full = buffer.batches >= buffer.capacityBatches
+    ? `Full: ${buffer.batches} of ${buffer.capacityBatches} batches`
+    : buffer.bytes >= buffer.capacityBytes
+    ? `Full: ${buffer.bytes} of ${buffer.capacityBytes} bytes`
+    : undefined;
+  const problems: { part: "buffer" | "storage"; message: string }[] = [];
+  const message = buffer.problem ?? full;
+  if (message !== undefined) problems.push({ part: "buffer", message });
+  if (storage.problem !== undefined) problems.push({ part: "storage", message: storage.problem });
+  return problems;
+}
+
+async function readiness({ health }: HandlerOptions): Promise<Reply> {
+  const problems = problemsOf(await health());
+  if (problems.length === 0) return json({ status: "ready", problems });
+  return json({ status: "not_ready", problems }, STATUS_CODE.ServiceUnavailable);
+}
+
+function healthBody(health: Health, { version, uptime }: { version: string; uptime: number }) {
+  const { buffer, storage } = health;
+  return {
+    status: problemsOf(health).length === 0 ? "ok" : "degraded",
+    version,
+    uptime_seconds: Math.floor(uptime / 1000),
+    push_total_ok: health.pushOk,
+    push_total_error: health.pushError,
+    buffer: {
+      batches: buffer.batches,
+      bytes: buffer.bytes,
+      capacity_batches: buffer.capacityBatches,
+      capacity_bytes: buffer.capacityBytes,
+    },
+    storage: { mode: storage.mode, pending_rows: storage.pendingRows },
+    problems: problemsOf(health),
+  };
+}
+
+async function batches({ url, signal }: Context, { queries, staged }: HandlerOptions): Promise<Reply> {
+  const { agent_id, limit } = readParams(url, { agent_id: textParam, limit: limitParam(100, 1000) });
+  const which = { limit, signal, ...(agent_id === undefined ? {} : { agentId: agent_id }) };
+  const [waiting, stored] = await Promise.all([staged(which), queries.batches(which)]);
+  return json({
+    staged_total: waiting.staged,
+    staged: waiting.batches.map(stagedBody),
+    stored: stored.map(storedBody),
+  });
+}
+
+function stagedBody(batch: StagedBatch) {
+  return {
+    agent_id: batch.agentId,
+    epoch: batch.epoch,
+    sequence: batch.sequence,
+    node: batch.node,
+    start: formatTime(batch.start),
+    end: formatTime(batch.end),
+    received: formatTime(batch.received),
+    samples: batch.samples,
+    size_bytes: batch.sizeBytes,
+  };
+}
+
+function storedBody(batch: StoredBatch) {
+  return {
+    agent_id: batch.agentId,
+    epoch: batch.epoch,
+    sequence: batch.sequence,
+    node: batch.node,
+    start: formatTime(batch.start),
+    end: formatTime(batch.end),
+    samples: batch.samples,
+    losses: batch.losses,
+  };
+}
+
+function plain(body: string): Reply {
+  return { headers: { "content-type": "text/plain; charset=utf-8" }, body };
+}

@@ -1,0 +1,91 @@
+/**
+ * Two selections side by side.
+ *
+ * @module
+ */
+
+import type { StorageClient } from "../storage/client.ts";
+import { fetchFrames, MISSING_FRAME } from "./content.ts";
+import { checkLimit, selectionSql } from "./selection.ts";
+import { NO_TOTAL, toTotal } from "./totals.ts";
+import type { DiffAnswer, DiffRow, Selection } from "./types.ts";
+import { spreadSql } from "./weights.ts";
+
+const SUMS = ["base_value", "base_count", "compare_value", "compare_count"] as const;
+
+/** A sample that is in both selections counts on both sides. */
+const weightsSql = (base: string, compare: string) => `
+SELECT
+    stack,
+    sumIf(samples.value, ${base}) AS base_value,
+    sumIf(samples.count, ${base}) AS base_count,
+    sumIf(samples.value, ${compare}) AS compare_value,
+    sumIf(samples.count, ${compare}) AS compare_count
+FROM samples
+WHERE (${base}) OR (${compare})
+GROUP BY stack`;
+
+/** The row with the sums of all (key 0) has no change of its own, and comes first. */
+const sql = (spread: string) => `
+SELECT
+    *,
+    sumIf(total_base_value, key = 0) OVER () AS all_base,
+    sumIf(total_compare_value, key = 0) OVER () AS all_compare,
+    abs(if(all_compare = 0, 0, self_compare_value / all_compare) - if(all_base = 0, 0, self_base_value / all_base)) AS self_change,
+    abs(if(all_compare = 0, 0, total_compare_value / all_compare) - if(all_base = 0, 0, total_base_value / all_base)) AS total_change
+FROM (${spread})
+ORDER BY key = 0 DESC, self_change DESC, total_change DESC, total_compare_value + total_base_value DESC, key
+LIMIT {limit:UInt32}`;
+
+/** 64-bit numbers are decimal text. */
+type Row =
+  & Readonly<Record<`${"self" | "total"}_${(typeof SUMS)[number]}`, string>>
+  & { readonly key: string; readonly frame: string };
+
+/**
+ * The `limit` functions whose self value changed most, as shares of each side's total; equal ones by the change
+ * of their total value.
+ *
+ * @param options.limit @default {100}
+ * @throws {RangeError} when a selection or the limit makes no sense
+ * @throws {StorageError}
+ */
+export async function diff(
+  client: StorageClient,
+  base: Selection,
+  compare: Selection,
+  { limit = 100, signal }: { limit?: number; signal?: AbortSignal } = {},
+): Promise<DiffAnswer> {
+  const baseSql = selectionSql(base, "base_");
+  const compareSql = selectionSql(compare, "compare_");
+  const spread = spreadSql({
+    weights: weightsSql(baseSql.samples, compareSql.samples),
+    labels: [],
+    sums: SUMS,
+    samples: `(${baseSql.samples}) OR (${compareSql.samples})`,
+    by: "function",
+  });
+  const rows = await client.rows<Row>(sql(spread), {
+    // One more for the row with the sums.
+    params: { ...baseSql.params, ...compareSql.params, limit: checkLimit(limit) + 1 },
+    signal,
+  });
+  const all = rows.find(({ key }) => key === "0");
+  const shown = rows.filter(({ key }) => key !== "0");
+  const frames = await fetchFrames(client, shown.map(({ frame }) => frame), signal);
+  return {
+    rows: shown.map((row): DiffRow => {
+      const { function: name, module } = frames.get(row.frame) ?? MISSING_FRAME;
+      return {
+        function: name,
+        module,
+        baseSelf: toTotal(row.self_base_value, row.self_base_count),
+        baseTotal: toTotal(row.total_base_value, row.total_base_count),
+        compareSelf: toTotal(row.self_compare_value, row.self_compare_count),
+        compareTotal: toTotal(row.total_compare_value, row.total_compare_count),
+      };
+    }),
+    base: all ? toTotal(all.total_base_value, all.total_base_count) : NO_TOTAL,
+    compare: all ? toTotal(all.total_compare_value, all.total_compare_count) : NO_TOTAL,
+  };
+}

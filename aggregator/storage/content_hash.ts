@@ -1,0 +1,74 @@
+/**
+ * Names stacks, frames and series by the hash of their content, so that any aggregator gives the same thing
+ * the same name without asking.
+ *
+ * XXH64 is fast and no defence against somebody who seeks collisions; who may push is trusted that far. With
+ * ten million stacks the chance that any two collide is one in 370,000.
+ *
+ * @module
+ */
+
+import { type Profile, stackCount } from "../../profile/model.ts";
+import xxhash from "xxhash-wasm";
+
+const { h64, h64Raw } = await xxhash();
+
+// What is hashed differs in kind, so that equal bytes of different kinds get different names.
+const FRAME_SEED = 1n;
+const STACK_SEED = 2n;
+const SERIES_SEED = 3n;
+
+/** The hashes of a profile's tables, row by row. */
+export interface ContentHashes {
+  readonly frames: BigUint64Array;
+  readonly stacks: BigUint64Array;
+  readonly series: BigUint64Array;
+}
+
+/** Hashes every row of `profile`, whose series are of `node`. Strings are hashed once, rows by their hashes. */
+export function hashContent(profile: Profile, node: string): ContentHashes {
+  const strings = BigUint64Array.from(profile.strings, (text) => h64(text));
+  const frames = hashFrames(profile, strings);
+  return { frames, stacks: hashStacks(profile, frames), series: hashSeries(profile, strings, h64(node)) };
+}
+
+function hashFrames({ frames }: Profile, strings: BigUint64Array): BigUint64Array {
+  const row = new BigUint64Array(6);
+  const bytes = new Uint8Array(row.buffer);
+  return BigUint64Array.from(frames.line, (line, i) => {
+    row[0] = strings[frames.function[i]!]!;
+    row[1] = strings[frames.module[i]!]!;
+    row[2] = strings[frames.file[i]!]!;
+    row[3] = strings[frames.buildId[i]!]!;
+    row[4] = BigInt(line);
+    row[5] = BigInt(frames.address[i]!);
+    return h64Raw(bytes, FRAME_SEED);
+  });
+}
+
+function hashStacks(profile: Profile, frames: BigUint64Array): BigUint64Array {
+  const { offset, frame } = profile.stacks;
+  const all = BigUint64Array.from(frame, (row) => frames[row]!);
+  const bytes = new Uint8Array(all.buffer);
+  const hashes = new BigUint64Array(stackCount(profile));
+  for (let i = 0; i < hashes.length; i++) {
+    hashes[i] = h64Raw(bytes.subarray(offset[i]! * 8, offset[i + 1]! * 8), STACK_SEED);
+  }
+  return hashes;
+}
+
+function hashSeries({ series }: Profile, strings: BigUint64Array, node: bigint): BigUint64Array {
+  const row = new BigUint64Array(8);
+  const bytes = new Uint8Array(row.buffer);
+  row[0] = node;
+  return BigUint64Array.from(series.pid, (pid, i) => {
+    row[1] = strings[series.namespace[i]!]!;
+    row[2] = strings[series.pod[i]!]!;
+    row[3] = strings[series.container[i]!]!;
+    row[4] = strings[series.service[i]!]!;
+    row[5] = strings[series.exe[i]!]!;
+    row[6] = strings[series.comm[i]!]!;
+    row[7] = BigInt(pid);
+    return h64Raw(bytes, SERIES_SEED);
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * Brings a database to the schema of this program.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { createHash } from "node:crypto";
+import { StorageClient, type StorageOptions } from "./client.ts";
+import { splitStatements } from "./split_statements.ts";
+
+const logger = getLogger(["aperture", "storage"]);
+
+/** One numbered file of statements; each must be safe to run twice. */
+export interface Migration {
+  readonly number: number;
+  /** `0001_schema` */
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** The database cannot be used by this program. */
+export class MigrationError extends Error {
+  override name = "MigrationError";
+}
+
+interface Applied {
+  readonly number: number;
+  readonly name: string;
+  readonly checksum: string;
+}
+
+const FOLDER = new URL("./migrations/", import.meta.url);
+
+const RECORD = `CREATE TABLE IF NOT EXISTS migrations
+(
+    number UInt32,
+    name String,
+    checksum String,
+    applied DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = MergeTree
+ORDER BY number`;
+
+/** Creates the database that `options` name, unless it is there. @throws {StorageError} */
+export async function createDatabase(options: StorageOptions): Promise<void> {
+  const { database = "aperture" } = options;
+  // A request that names a database that is not there is refused.
+  await using client = new StorageClient({ ...options, database: "default" });
+  await client.command("CREATE DATABASE IF NOT EXISTS {database:Identifier}", { params: { database } });
+}
+
+/**
+ * Applies the migrations that the database has not seen, in their order.
+ *
+ * @returns the names of those that were applied now
+ * @throws {MigrationError} when an applied one was changed since, or the database knows one that is not in `migrations`
+ * @throws {StorageError}
+ */
+export async function migrate(
+  client: StorageClient,
+  migrations: readonly Migration[] = readMigrations(),
+): Promise<string[]> {
+  await client.command(RECORD);
+  const applied = await client.rows<Applied>("SELECT number, name, checksum FROM migrations ORDER BY number");
+  const pending = pendingMigrations(client.database, migrations, applied);
+  for (const { number, name, sql } of pending) {
+    for (const statement of splitStatements(sql)) await client.command(statement);
+    // As a query, so that the row is there when it returns whatever the server's default for inserts is.
+    await client.command(
+      "INSERT INTO migrations (number, name, checksum) SELECT {number:UInt32}, {name:String}, {checksum:String}",
+      { params: { number, name, checksum: checksumOf(sql) } },
+    );
+    logger.info("applied migration {name} to database {database}", { name, database: client.database });
+  }
+  return pending.map(({ name }) => name);
+}
+
+/** Those of `migrations` that are not in `applied`. @throws {MigrationError} */
+export function pendingMigrations(
+  database: string,
+  migrations: readonly Migration[],
+  applied: readonly Applied[],
+): Migration[] {
+  const known = new Map(migrations.map((migration) => [migration.number, migration]));
+  for (const { number, name, checksum } of applied) {
+    const migration = known.get(number);
+    if (!migration) {
+      const newest = Math.max(0, ...known.keys());
+      throw new MigrationError(
+        `Cannot use database '${database}' as a newer version of Aperture made it: it has migration ${name}, this version knows ${newest}`,
+      );
+    }
+    const current = checksumOf(migration.sql);
+    if (current !== checksum) {
+      throw new MigrationError(
+        `Cannot use database '${database}' as migration ${migration.name} was changed after it was applied: checksum is ${
+          current.slice(0, 12)
+        }, applied was ${checksum.slice(0, 12)}`,
+      );
+    }
+    known.delete(number);
+  }
+  return [...known.values()];
+}
+
+/** The migrations of this program, in their order. */
+export function readMigrations(folder = FOLDER): Migration[] {
+  const files = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".sql"));
+  return files.sort().map((file, index) => {
+    const name = file.slice(0, -".sql".length);
+    if (!file.startsWith(String(index + 1).padStart(4, "0") + "_")) {
+      throw new MigrationError(
+        `Cannot read the migrations as they are not numbered one after the other: ${file}`,
+      );
+    }
+    return { number: index + 1, name, sql: Deno.readTextFileSync(new URL(file, folder)) };
+  });
+}
+
+function checksumOf(sql: string): string {
+  return createHash("sha256").update(sql).digest("hex");
+}

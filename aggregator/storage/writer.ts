@@ -1,0 +1,80 @@
+/**
+ * Writes groups of batches to storage, each exactly once.
+ *
+ * @module
+ */
+
+import type { StorageClient } from "./client.ts";
+import { type ReceivedBatch, toBlocks } from "./rows.ts";
+import { Seen } from "./seen.ts";
+
+/** Batches that are written together. */
+export interface Group {
+  /** The same for the same batches, after a crash as well, and for no others. */
+  readonly token: string;
+  readonly batches: readonly ReceivedBatch[];
+}
+
+export interface WriterOptions {
+  /** The width of the buckets that samples are summed in, in seconds. @default {10} */
+  bucket?: number;
+  /** How many stacks, as many frames, and half as many series are known to be stored. @default {200000} */
+  remember?: number;
+}
+
+/**
+ * The writer of one database.
+ *
+ * A group may be written any number of times, by this process or one after a crash, and counts once: frames,
+ * stacks and series are the same rows whoever writes them and whenever; samples and batches carry the group's
+ * token, by which their tables know a repetition, part by part. They are written in the order of reference:
+ * a reader that sees a sample finds its stack, and one that sees a batch finds all of its samples.
+ */
+export class Writer {
+  readonly #client: StorageClient;
+  readonly #bucket: number;
+  readonly #seen: { readonly frames: Seen; readonly stacks: Seen; readonly series: Seen };
+
+  constructor(client: StorageClient, { bucket = 10, remember = 200_000 }: WriterOptions = {}) {
+    if (!Number.isInteger(bucket) || bucket < 1 || bucket > 3600) {
+      throw new RangeError(
+        `Cannot sum samples in buckets that are not of 1 to 3600 whole seconds: current value is ${bucket}`,
+      );
+    }
+    this.#client = client;
+    this.#bucket = bucket;
+    this.#seen = {
+      frames: new Seen(remember),
+      stacks: new Seen(remember),
+      series: new Seen(Math.ceil(remember / 2)),
+    };
+  }
+
+  /**
+   * Writes `group`, one insert for each table. Calls must not overlap.
+   *
+   * @returns how many rows were sent to all tables
+   * @throws {StorageError} nothing, or a part, may have been written: write the same group again
+   */
+  async write({ token, batches }: Group): Promise<{ rows: number }> {
+    const seen = Object.values(this.#seen);
+    let rows = 0;
+    try {
+      const blocks = toBlocks(batches, this.#seen, this.#bucket);
+      for (const table of ["frames", "stacks", "series"] as const) {
+        await this.#client.insert(table, blocks[table]);
+        rows += blocks[table][0]!.rows;
+      }
+      for (const each of seen) each.commit();
+      for (const table of ["samples", "batches"] as const) {
+        await this.#client.insert(table, blocks[table], { token });
+        rows += blocks[table][0]!.rows;
+      }
+    } catch (error) {
+      // The tables themselves may be others when the server is back.
+      for (const each of seen) each.forget();
+      throw error;
+    }
+    return { rows };
+  }
+}

@@ -1,0 +1,70 @@
+/// <reference lib="dom" />
+/**
+ * What the page asks the aggregator.
+ *
+ * @module
+ */
+
+import type { FlameGraph } from "../../profile/flame.ts";
+import { type Kind, KINDS, type Total } from "../../profile/model.ts";
+import { selectionQuery, type State } from "./url_state.ts";
+
+export interface FlameAnswer {
+  readonly selection: { readonly from: string; readonly to: string };
+  readonly total: Total;
+  readonly other: Total;
+  readonly graph: FlameGraph;
+}
+
+export interface LabelValue {
+  readonly value: string;
+  readonly total: Total;
+}
+
+/** The token is missing or was changed: the page must be loaded again to ask for it. */
+export class UnauthorizedError extends Error {
+  override name = "UnauthorizedError";
+}
+
+/** The selection's flame graph. */
+export function fetchFlame(state: State, signal: AbortSignal): Promise<FlameAnswer> {
+  return get(`/api/flamegraph?${selectionQuery(state)}`, signal);
+}
+
+/** The values of `label` that can be chosen: the label's own choice does not narrow them. */
+export async function fetchValues(
+  label: "node" | "comm",
+  state: State,
+  signal: AbortSignal,
+): Promise<readonly LabelValue[]> {
+  const query = selectionQuery(state, label);
+  const { values } = await get<{ values: LabelValue[] }>(
+    `/api/labels?label=${label}&limit=500&${query}`,
+    signal,
+  );
+  return values;
+}
+
+/** The kinds that have data in the selection's time. */
+export async function fetchKinds(state: State, signal: AbortSignal): Promise<Kind[]> {
+  const found = await Promise.all(KINDS.map(async (kind) => {
+    const query = selectionQuery({ ...state, kind }, "node", "comm");
+    const { values } = await get<{ values: LabelValue[] }>(`/api/labels?label=node&limit=1&${query}`, signal);
+    return values.length > 0 ? [kind] : [];
+  }));
+  return found.flat();
+}
+
+async function get<T>(path: string, signal: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, { signal });
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    throw new Error("The aggregator does not answer: is it running?", { cause });
+  }
+  if (response.status === 401) throw new UnauthorizedError("The token is missing or was changed");
+  if (response.ok) return await response.json();
+  const body: { error?: { message?: string } } = await response.json().catch(() => ({}));
+  throw new Error(body.error?.message ?? `The aggregator answered ${response.status}`);
+}

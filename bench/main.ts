@@ -1,0 +1,33 @@
+/**
+ * `deno task bench`: what Aperture costs, beside rivals that run in the same minute on the same machine.
+ *
+ * The table's last column is what to look at: absolute figures are those of this machine at this hour.
+ *
+ * @module
+ */
+
+import { print, run, UserError } from "../cli/main.ts";
+import { formatTable, type Row } from "./row.ts";
+
+/** Each in a file of its own; a part's name chooses it on the command line. */
+const PARTS: Readonly<Record<string, () => Promise<{ rows(): Promise<Row[]> }>>> = {
+  wire: () => import("./wire.ts"),
+  buffer: () => import("./buffer.ts"),
+  engine: () => import("./engine.ts"),
+  agent: () => import("./agent.ts"),
+};
+
+async function main(): Promise<number> {
+  const names = Deno.args.length > 0 ? Deno.args : Object.keys(PARTS);
+  const rows: Row[] = [];
+  for (const name of names) {
+    const load = PARTS[name];
+    if (!load) throw new UserError(`Unknown part '${name}': there are ${Object.keys(PARTS).join(", ")}`);
+    await print(Deno.stderr, `measuring ${name}\n`);
+    rows.push(...await (await load()).rows());
+  }
+  await print(Deno.stdout, formatTable(rows));
+  return 0;
+}
+
+if (import.meta.main) await run("bench", main);

@@ -1,0 +1,61 @@
+/**
+ * One line of the benchmark's table.
+ *
+ * @module
+ */
+
+/** What was measured, ours beside a rival's in the same run. */
+export interface Row {
+  /** What was done. */
+  readonly what: string;
+  /** In `unit`. */
+  readonly ours: number;
+  readonly unit: string;
+  /** The other way to do it, measured in the same run. */
+  readonly rival?: { readonly name: string; readonly value: number };
+  /** Whether less is better; else more is. @default {false} */
+  readonly less?: boolean;
+}
+
+/** How many times better ours is than the rival's: above 1 is better. `undefined` without a rival. */
+export function ratio({ ours, rival, less = false }: Row): number | undefined {
+  if (!rival) return undefined;
+  return less ? rival.value / ours : ours / rival.value;
+}
+
+/** The table as text, columns aligned. */
+export function formatTable(rows: readonly Row[]): string {
+  const cells = rows.map((row) => [
+    row.what,
+    `${round(row.ours)} ${row.unit}`,
+    row.rival ? `${round(row.rival.value)} ${row.unit}` : "–",
+    row.rival?.name ?? "",
+    ratio(row) === undefined ? "" : `${ratio(row)!.toFixed(2)}x`,
+  ]);
+  const table = [["what", "Aperture", "rival", "", "better by"], ...cells];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));
+  return table.map((line) => line.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
+    .join("\n") + "\n";
+}
+
+/** Three digits that count. */
+function round(value: number): string {
+  if (value >= 1000) return Math.round(value).toLocaleString("en");
+  return String(Number(value.toPrecision(3)));
+}
+
+/**
+ * The middle of `runs` measurements of `fn`, in ms, after one run that is not counted.
+ *
+ * @param fn does the work `times` times
+ */
+export async function median(fn: () => unknown, { runs = 7 }: { runs?: number } = {}): Promise<number> {
+  await fn();
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const start = performance.now();
+    await fn();
+    times.push(performance.now() - start);
+  }
+  return times.sort((a, b) => a - b)[runs >> 1]!;
+}

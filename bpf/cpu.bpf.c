@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* Where CPU time goes: counts the samples of a perf event by process, thread name and stacks. */
+#include "vmlinux.h"
+
+#include "aperture.h"
+#include "kernel.h"
+#include "stack.h"
+#include "user_stack.h"
+
+/* Only this process is sampled; 0 is all. */
+const volatile u32 target_pid = 0;
+/* Inode of the agent's pid namespace; 0 is the initial one, whose numbers need no search. */
+const volatile u32 pid_namespace = 0;
+/* Puts the enum into the object's BTF, where the agent compares its names. */
+const volatile enum aperture_loss loss_count = APERTURE_LOSS_MAX;
+
+/*
+ * A sample while it is made; one a CPU, as the kernel runs no perf_event program inside another. It holds all that
+ * the last step needs, so that the steps may be programs of their own.
+ */
+struct sample {
+	struct aperture_cpu_key key;
+	/* Which of the two map sets, read once, so that counts and stacks of a sample are in the same one. */
+	u32 set;
+	struct aperture_stack user;
+	struct aperture_stack kernel;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct sample);
+} scratch SEC(".maps");
+
+/* The agent sets max_entries of these four by rate and window. Preallocated: the kernel forbids else before 6.1. */
+struct counts {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct aperture_cpu_key);
+	__type(value, u64);
+} counts_a SEC(".maps"), counts_b SEC(".maps");
+
+struct stacks {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, struct aperture_stack);
+} stacks_a SEC(".maps"), stacks_b SEC(".maps");
+
+/* The set that is counted into: 0 is a. The other belongs to the agent. */
+struct active {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} active SEC(".maps");
+
+/*
+ * Never read. When the agent puts a map here, the kernel waits until no program runs that began before
+ * (maybe_wait_bpf_programs in kernel/bpf/syscall.c): after that nobody counts into the set that was active.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__array(values, struct active);
+} barrier SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, APERTURE_LOSS_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} losses SEC(".maps");
+
+/* Samples that were wanted: as many as all counts and the losses of the maps of counts add up to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} taken SEC(".maps");
+
+static __always_inline void count_loss(enum aperture_loss loss)
+{
+	u32 index = loss;
+	u64 *count = bpf_map_lookup_elem(&losses, &index);
+
+	if (count)
+		(*count)++;
+}
+
+/* The process's number in the agent's namespace; 0 when this sample is not wanted. */
+static __always_inline u32 wanted_pid(struct task_struct *task)
+{
+	u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	/* The idle task, which exclude_idle keeps away already on the CPUs' own clock. */
+	if (pid == 0)
+		return 0;
+	if (pid_namespace) {
+		pid = pid_in_namespace(task, pid_namespace);
+		if (pid == 0 && target_pid == 0)
+			count_loss(APERTURE_LOSS_OUTSIDE_PID_NAMESPACE);
+	}
+	return target_pid && pid != target_pid ? 0 : pid;
+}
+
+static __always_inline struct sample *begin_sample(u32 pid)
+{
+	u32 zero = 0;
+	u32 *set = bpf_map_lookup_elem(&active, &zero);
+	u64 *count = bpf_map_lookup_elem(&taken, &zero);
+	struct sample *sample = bpf_map_lookup_elem(&scratch, &zero);
+
+	if (!set || !count || !sample)
+		return NULL;
+	(*count)++;
+	sample->set = *(volatile u32 *)set;
+	sample->key.pid = pid;
+	sample->key.reserved = 0;
+	bpf_get_current_comm(sample->key.comm, sizeof(sample->key.comm));
+	sample->user.length = 0;
+	sample->kernel.length = 0;
+	return sample;
+}
+
+static __always_inline void collect_stacks(struct bpf_perf_event_data *ctx, struct task_struct *task,
+					   struct sample *sample)
+{
+	if (!in_user_mode(&ctx->regs)) {
+		if (!read_stack(ctx, &sample->kernel, 0))
+			count_loss(APERTURE_LOSS_KERNEL_STACK_FAILED);
+		else if (sample->kernel.length == APERTURE_STACK_DEPTH)
+			count_loss(APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
+	}
+	if (has_user_stack(task)) {
+		if (!collect_user_stack(ctx, &sample->user))
+			count_loss(APERTURE_LOSS_USER_STACK_FAILED);
+		else if (sample->user.length == APERTURE_STACK_DEPTH)
+			count_loss(APERTURE_LOSS_USER_STACK_TRUNCATED);
+	}
+}
+
+/* Keeps `stack` under its hash, which is returned; 0 when it is empty or there is no room. */
+static __always_inline u64 keep_stack(void *stacks, const struct aperture_stack *stack)
+{
+	u64 hash = hash_stack(stack);
+
+	if (hash == 0 || bpf_map_lookup_elem(stacks, &hash))
+		return hash;
+	long error = bpf_map_update_elem(stacks, &hash, stack, BPF_NOEXIST);
+	/* Another CPU may have been faster. */
+	if (error == 0 || error == -EEXIST)
+		return hash;
+	count_loss(error == -E2BIG ? APERTURE_LOSS_STACKS_MAP_FULL : APERTURE_LOSS_STACKS_MAP_BUSY);
+	return 0;
+}
+
+static __always_inline void count_key(void *counts, const struct aperture_cpu_key *key)
+{
+	const u64 one = 1;
+	u64 *count = bpf_map_lookup_elem(counts, key);
+
+	if (!count) {
+		long error = bpf_map_update_elem(counts, key, &one, BPF_NOEXIST);
+		if (error == 0)
+			return;
+		if (error == -EEXIST)
+			count = bpf_map_lookup_elem(counts, key);
+		if (!count) {
+			count_loss(error == -E2BIG ? APERTURE_LOSS_COUNTS_MAP_FULL : APERTURE_LOSS_COUNTS_MAP_BUSY);
+			return;
+		}
+	}
+	__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline void count_sample(struct sample *sample)
+{
+	void *stacks = sample->set ? (void *)&stacks_b : (void *)&stacks_a;
+	void *counts = sample->set ? (void *)&counts_b : (void *)&counts_a;
+
+	sample->key.user_stack = keep_stack(stacks, &sample->user);
+	sample->key.kernel_stack = keep_stack(stacks, &sample->kernel);
+	count_key(counts, &sample->key);
+}
+
+SEC("perf_event")
+int sample_cpu(struct bpf_perf_event_data *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	u32 pid = wanted_pid(task);
+	struct sample *sample = pid ? begin_sample(pid) : NULL;
+
+	if (!sample)
+		return 0;
+	collect_stacks(ctx, task, sample);
+	count_sample(sample);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* Stacks by the kernel's helper, and their names. */
+#ifndef __APERTURE_STACK_H__
+#define __APERTURE_STACK_H__
+
+#include "kernel.h"
+
+#include "aperture.h"
+
+/* Reads a stack with bpf_get_stack; false when it cannot be read, and the stack is then empty. */
+static __always_inline bool read_stack(void *ctx, struct aperture_stack *stack, u64 flags)
+{
+	long size = bpf_get_stack(ctx, stack->addresses, sizeof(stack->addresses), flags);
+
+	stack->length = size > 0 ? (u64)size / sizeof(u64) : 0;
+	return size > 0;
+}
+
+static __always_inline u64 rotate_left(u64 value, u32 bits)
+{
+	return value << bits | value >> (64 - bits);
+}
+
+/*
+ * 64 bits, so that two of a million stacks share a name once in 37 million windows. Each address is spread over the
+ * word before it is added, in the manner of MurmurHash3; the finish makes every bit depend on every other.
+ */
+static __always_inline u64 hash_stack(const struct aperture_stack *stack)
+{
+	u64 hash = stack->length;
+
+	if (stack->length == 0)
+		return 0;
+	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {
+		if (i >= stack->length)
+			break;
+		hash ^= rotate_left(stack->addresses[i] * 0x87c37b91114253d5ULL, 31) * 0x4cf5ad432745937fULL;
+		hash = rotate_left(hash, 27) * 5 + 0x52dce729;
+	}
+	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdULL;
+	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53ULL;
+	hash ^= hash >> 33;
+	/* 0 is no stack. */
+	return hash ?: 1;
+}
+
+#endif

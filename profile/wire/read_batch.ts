@@ -1,0 +1,238 @@
+/**
+ * Reads `aperture.v1.PushRequest` into columns, without an object per row.
+ *
+ * @module
+ */
+
+import type { Batch, FrameColumns, SampleColumns, SeriesColumns } from "../model.ts";
+import { type BatchLimits, validateBatch } from "./validate_batch.ts";
+import { Column, WireReader } from "./wire_reader.ts";
+
+/** A batch as it stands on the wire: nothing is checked. */
+export interface WireBatch {
+  readonly agentId: string;
+  readonly epoch: bigint;
+  /** Rounded above 2^53, as are all that are uint64 on the wire. */
+  readonly sequence: number;
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly node: string;
+  readonly agentVersion: string;
+  readonly strings: readonly string[];
+  readonly frames: FrameColumns;
+  readonly stacks: { readonly depth: Uint32Array; readonly frame: Uint32Array };
+  readonly series: SeriesColumns;
+  /** A kind that does not fit into a byte is 255. */
+  readonly samples: SampleColumns;
+  readonly losses: { readonly reason: Uint32Array; readonly count: Float64Array };
+}
+
+/**
+ * Reads and checks the batch of a `PushRequest`.
+ *
+ * @throws {WireError} when the bytes are no such message
+ * @throws {MalformedBatchError} when the batch is not sound
+ */
+export function readBatch(bytes: Uint8Array, limits?: BatchLimits): Batch {
+  return validateBatch(readPushRequest(bytes), limits);
+}
+
+/**
+ * Reads a `PushRequest` without checking what it says; `undefined` when it has no batch.
+ *
+ * Fields that are not known are skipped, columns may be packed or not or come in several parts, of a field
+ * that is given twice the last counts, and a message that is given twice is merged.
+ *
+ * @throws {WireError} when the bytes are no such message
+ */
+export function readPushRequest(bytes: Uint8Array): WireBatch | undefined {
+  const reader = new WireReader(bytes);
+  let batch: BatchReader | undefined;
+  fields(reader, bytes.length, (tag) => {
+    if (tag !== tagOf(1, 2)) return false;
+    batch ??= new BatchReader();
+    batch.read(reader);
+    return true;
+  });
+  return batch?.finish();
+}
+
+/**
+ * Calls `field` with each tag up to `end`; a field that it does not take is skipped. As in the generated
+ * decoder, the tag 0 and the end of a group that was not begun end the message.
+ */
+function fields(reader: WireReader, end: number, field: (tag: number) => boolean): void {
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (field(tag)) continue;
+    if (tag === 0 || (tag & 7) === 4) return;
+    reader.skip(tag & 7);
+  }
+}
+
+/** What begins field `number` of wire type `type`: 0 varint, 1 eight bytes, 2 length and bytes. */
+function tagOf(number: number, type: 0 | 1 | 2): number {
+  return (number << 3) | type;
+}
+
+function message(reader: WireReader, field: (tag: number) => boolean): true {
+  const length = reader.uint32();
+  fields(reader, reader.pos + length, field);
+  return true;
+}
+
+const uint32Column = () => new Column((length) => new Uint32Array(length));
+const float64Column = () => new Column((length) => new Float64Array(length));
+const uint8Column = () => new Column((length) => new Uint8Array(length));
+
+type Column32 = Column<Uint32Array>;
+type Column64 = Column<Float64Array>;
+
+/** Columns of uint32, by field number less one; then of uint64, then one of enums at the place `enums`. */
+interface TableShape {
+  readonly uint32: readonly (Column32 | undefined)[];
+  readonly uint64?: readonly (Column64 | undefined)[];
+  readonly enums?: Column<Uint8Array>;
+}
+
+/** Reads a table all of whose fields are columns; field 1 is `enums` where the table has it. */
+function table(reader: WireReader, shape: TableShape): true {
+  return message(reader, (tag) => {
+    const type = tag & 7;
+    if (type !== 0 && type !== 2) return false;
+    const index = (tag >>> 3) - 1;
+    const ints = shape.uint32[index];
+    if (ints) {
+      reader.uint32s(ints, type === 2);
+      return true;
+    }
+    const longs = shape.uint64?.[index];
+    if (longs) {
+      reader.uint64s(longs, type === 2);
+      return true;
+    }
+    if (index !== 0 || !shape.enums) return false;
+    reader.enums(shape.enums, type === 2);
+    return true;
+  });
+}
+
+class BatchReader {
+  #agentId = "";
+  #epoch = 0n;
+  #sequence = 0;
+  #startNs = 0n;
+  #endNs = 0n;
+  #node = "";
+  #agentVersion = "";
+  readonly #strings: string[] = [];
+  readonly #frames = Array.from({ length: 5 }, uint32Column);
+  readonly #address = float64Column();
+  readonly #stacks = Array.from({ length: 2 }, uint32Column);
+  readonly #series = Array.from({ length: 7 }, uint32Column);
+  readonly #kind = uint8Column();
+  readonly #samples = [undefined, uint32Column(), uint32Column()] as const;
+  readonly #value = float64Column();
+  readonly #count = float64Column();
+  readonly #reason = uint32Column();
+  readonly #lost = float64Column();
+
+  /** Reads one occurrence of the message, its length first. */
+  read(reader: WireReader): void {
+    message(reader, (tag) => {
+      switch (tag) {
+        case tagOf(1, 2):
+          this.#agentId = reader.string();
+          return true;
+        case tagOf(2, 1):
+          this.#epoch = reader.fixed64();
+          return true;
+        case tagOf(3, 0):
+          this.#sequence = reader.uint64();
+          return true;
+        case tagOf(4, 1):
+          this.#startNs = reader.fixed64();
+          return true;
+        case tagOf(5, 1):
+          this.#endNs = reader.fixed64();
+          return true;
+        case tagOf(6, 2):
+          this.#node = reader.string();
+          return true;
+        case tagOf(7, 2):
+          this.#agentVersion = reader.string();
+          return true;
+        case tagOf(8, 2):
+          this.#strings.push(reader.string());
+          return true;
+        default:
+          return this.#table(reader, tag);
+      }
+    });
+  }
+
+  #table(reader: WireReader, tag: number): boolean {
+    switch (tag) {
+      case tagOf(9, 2):
+        return table(reader, {
+          uint32: this.#frames,
+          uint64: [undefined, undefined, undefined, undefined, undefined, this.#address],
+        });
+      case tagOf(10, 2):
+        return table(reader, { uint32: this.#stacks });
+      case tagOf(11, 2):
+        return table(reader, { uint32: this.#series });
+      case tagOf(12, 2):
+        return table(reader, {
+          enums: this.#kind,
+          uint32: this.#samples,
+          uint64: [undefined, undefined, undefined, this.#value, this.#count],
+        });
+      case tagOf(13, 2):
+        return table(reader, { uint32: [this.#reason], uint64: [undefined, this.#lost] });
+      default:
+        return false;
+    }
+  }
+
+  finish(): WireBatch {
+    const frames = this.#frames.map((column) => column.finish());
+    const series = this.#series.map((column) => column.finish());
+    return {
+      agentId: this.#agentId,
+      epoch: this.#epoch,
+      sequence: this.#sequence,
+      startNs: this.#startNs,
+      endNs: this.#endNs,
+      node: this.#node,
+      agentVersion: this.#agentVersion,
+      strings: this.#strings,
+      frames: {
+        function: frames[0]!,
+        module: frames[1]!,
+        file: frames[2]!,
+        line: frames[3]!,
+        buildId: frames[4]!,
+        address: this.#address.finish(),
+      },
+      stacks: { depth: this.#stacks[0]!.finish(), frame: this.#stacks[1]!.finish() },
+      series: {
+        pid: series[0]!,
+        comm: series[1]!,
+        exe: series[2]!,
+        container: series[3]!,
+        pod: series[4]!,
+        namespace: series[5]!,
+        service: series[6]!,
+      },
+      samples: {
+        kind: this.#kind.finish(),
+        series: this.#samples[1].finish(),
+        stack: this.#samples[2].finish(),
+        value: this.#value.finish(),
+        count: this.#count.finish(),
+      },
+      losses: { reason: this.#reason.finish(), count: this.#lost.finish() },
+    };
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * What a batch must be before it is kept: whoever reads a {@linkcode Batch} need not check an index again.
+ *
+ * @module
+ */
+
+import { type Batch, kindOf } from "../model.ts";
+import type { WireBatch } from "./read_batch.ts";
+
+/** A batch that says what cannot be; sending it again is of no use. */
+export class MalformedBatchError extends Error {
+  override name = "MalformedBatchError";
+}
+
+/** Far above what an agent sends; they keep one message from taking the aggregator's memory or time. */
+export interface BatchLimits {
+  /** Of `agentId`, `node` and `agentVersion`, in UTF-16 units. @default {256} */
+  nameLength?: number;
+  /** Of one entry of the string table, in UTF-16 units. @default {16384} */
+  stringLength?: number;
+  /** @default {1048576} */
+  strings?: number;
+  /** @default {1048576} */
+  frames?: number;
+  /** @default {1048576} */
+  stacks?: number;
+  /** Frames of one stack. @default {1024} */
+  depth?: number;
+  /** @default {1048576} */
+  series?: number;
+  /** @default {4194304} */
+  samples?: number;
+  /** Reasons of losses. @default {1024} */
+  losses?: number;
+  /** From `startNs` to `endNs`, in ms. @default {86400000} */
+  windowMs?: number;
+}
+
+/** The limits where none are given. */
+export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
+  nameLength: 256,
+  stringLength: 16_384,
+  strings: 2 ** 20,
+  frames: 2 ** 20,
+  stacks: 2 ** 20,
+  depth: 1024,
+  series: 2 ** 20,
+  samples: 2 ** 22,
+  losses: 1024,
+  windowMs: 86_400_000,
+};
+
+/** 2000-01-01: an earlier time is seconds or milliseconds where nanoseconds should be, or a dead clock. */
+const EARLIEST_NS = 946_684_800_000_000_000n;
+/** 2200-01-01, in what ClickHouse's DateTime64(9) can hold. */
+const LATEST_NS = 7_258_118_400_000_000_000n;
+
+/**
+ * Checks `wire` and makes it a batch; columns are shared, not copied.
+ *
+ * @throws {MalformedBatchError} naming the first column that is not sound
+ */
+export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits = {}): Batch {
+  if (!wire) throw malformed("it is empty");
+  const max = { ...BATCH_LIMITS, ...limits };
+  checkIdentity(wire, max);
+  checkStrings(wire.strings, max);
+  const { frames, stacks, series, samples, losses } = wire;
+  checkLengths("frames", frames, max.frames);
+  checkLengths("series", series, max.series);
+  checkLengths("samples", samples, max.samples);
+  checkLengths("losses", losses, max.losses);
+
+  const strings = wire.strings.length;
+  const { line: _line, address, ...frameStrings } = frames;
+  checkIndexes("frames", frameStrings, strings, "string");
+  checkIntegers("frames.address", address);
+  const { pid: _pid, ...seriesStrings } = series;
+  checkIndexes("series", seriesStrings, strings, "string");
+  const offset = stackOffsets(stacks.depth, stacks.frame.length, max);
+  checkIndexes("stacks", { frame: stacks.frame }, frames.line.length, "frame");
+  checkIndexes("samples", { series: samples.series }, series.pid.length, "series");
+  checkIndexes("samples", { stack: samples.stack }, stacks.depth.length, "stack");
+  checkKinds(samples.kind);
+  checkSum("samples.value", samples.value);
+  checkSum("samples.count", samples.count);
+  checkIndexes("losses", { reason: losses.reason }, strings, "string");
+  checkSum("losses.count", losses.count);
+  return { ...wire, stacks: { offset, frame: stacks.frame }, losses: lossesByReason(wire) };
+}
+
+function checkIdentity(wire: WireBatch, max: Required<BatchLimits>): void {
+  for (const name of ["agentId", "node", "agentVersion"] as const) {
+    const text = wire[name];
+    if (text === "" && name !== "agentVersion") throw malformed(`${name} is empty`);
+    if (text.length > max.nameLength) {
+      throw malformed(`${name} is longer than ${max.nameLength} characters: ${text.length}`);
+    }
+  }
+  if (!(wire.sequence >= 1 && wire.sequence <= Number.MAX_SAFE_INTEGER)) {
+    throw malformed(`sequence is not from 1 to 2^53 - 1: ${wire.sequence}`);
+  }
+  for (const name of ["epoch", "startNs", "endNs"] as const) {
+    if (wire[name] < EARLIEST_NS || wire[name] > LATEST_NS) {
+      throw malformed(`${name} is not a time in Unix nanoseconds: ${wire[name]}`);
+    }
+  }
+  if (wire.startNs >= wire.endNs) {
+    throw malformed(`startNs is not before endNs: ${wire.startNs} and ${wire.endNs}`);
+  }
+  if (wire.endNs - wire.startNs > BigInt(max.windowMs) * 1_000_000n) {
+    throw malformed(`its window is longer than ${max.windowMs} ms: ${wire.endNs - wire.startNs} ns`);
+  }
+}
+
+function checkStrings(strings: readonly string[], max: Required<BatchLimits>): void {
+  if (strings[0] !== "") throw malformed(`strings[0] is not ""`);
+  if (strings.length > max.strings) {
+    throw malformed(`it has more than ${max.strings} strings: ${strings.length}`);
+  }
+  for (let i = 0; i < strings.length; i++) {
+    const { length } = strings[i]!;
+    if (length > max.stringLength) {
+      throw malformed(`strings[${i}] is longer than ${max.stringLength} characters: ${length}`);
+    }
+  }
+}
+
+type Columns = Readonly<Record<string, Uint8Array | Uint32Array | Float64Array>>;
+
+function checkLengths(table: string, columns: object, max: number): void {
+  const all = Object.entries(columns as Columns);
+  const [first, { length }] = all[0]!;
+  for (const [name, column] of all) {
+    if (column.length !== length) {
+      throw malformed(
+        `${table}.${name} and ${table}.${first} differ in length: ${column.length} and ${length}`,
+      );
+    }
+  }
+  if (length > max) throw malformed(`it has more than ${max} ${table}: ${length}`);
+}
+
+function checkIndexes(
+  table: string,
+  columns: Readonly<Record<string, Uint32Array>>,
+  rows: number,
+  of: string,
+): void {
+  for (const [name, column] of Object.entries(columns)) {
+    for (let i = 0; i < column.length; i++) {
+      if (column[i]! >= rows) {
+        throw malformed(`${table}.${name}[${i}] is not one of its ${rows} rows of ${of}: ${column[i]}`);
+      }
+    }
+  }
+}
+
+/** Where each stack begins in `frame`, and where the last one ends. */
+function stackOffsets(depth: Uint32Array, frames: number, max: Required<BatchLimits>): Uint32Array {
+  if (depth.length > max.stacks) {
+    throw malformed(`it has more than ${max.stacks} stacks: ${depth.length}`);
+  }
+  const offset = new Uint32Array(depth.length + 1);
+  let sum = 0;
+  for (let i = 0; i < depth.length; i++) {
+    if (depth[i]! > max.depth) {
+      throw malformed(`stacks.depth[${i}] is more than ${max.depth}: ${depth[i]}`);
+    }
+    sum += depth[i]!;
+    offset[i + 1] = sum;
+  }
+  if (sum !== frames) throw malformed(`stacks.depth and stacks.frame disagree: ${sum} and ${frames}`);
+  return offset;
+}
+
+function checkKinds(kind: Uint8Array): void {
+  for (let i = 0; i < kind.length; i++) {
+    if (kindOf(kind[i]!) === undefined) throw malformed(`samples.kind[${i}] is not known: ${kind[i]}`);
+  }
+}
+
+function checkIntegers(name: string, column: Float64Array): void {
+  for (let i = 0; i < column.length; i++) {
+    if (column[i]! > Number.MAX_SAFE_INTEGER) {
+      throw malformed(`${name}[${i}] is more than 2^53 - 1: ${column[i]}`);
+    }
+  }
+}
+
+/** The sum, too, must be exact: totals are. */
+function checkSum(name: string, column: Float64Array): void {
+  checkIntegers(name, column);
+  let sum = 0;
+  for (let i = 0; i < column.length; i++) sum += column[i]!;
+  if (sum > Number.MAX_SAFE_INTEGER) throw malformed(`${name} sums to more than 2^53 - 1: ${sum}`);
+}
+
+function lossesByReason({ losses, strings }: WireBatch): Map<string, number> {
+  const byReason = new Map<string, number>();
+  for (let i = 0; i < losses.reason.length; i++) {
+    const reason = strings[losses.reason[i]!]!;
+    byReason.set(reason, (byReason.get(reason) ?? 0) + losses.count[i]!);
+  }
+  return byReason;
+}
+
+function malformed(why: string): MalformedBatchError {
+  return new MalformedBatchError(`Cannot accept the batch as ${why}`);
+}

@@ -1,0 +1,96 @@
+/**
+ * Writes a batch as `aperture.v1.PushRequest`, columns packed.
+ *
+ * @module
+ */
+
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { type Batch, stackCount } from "../model.ts";
+
+const LENGTH_DELIMITED = 2;
+const VARINT = 0;
+const FIXED64 = 1;
+
+/** The bytes of the `PushRequest` that carries `batch`; fields in the order of their numbers. */
+export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
+  const writer = new BinaryWriter();
+  writer.tag(1, LENGTH_DELIMITED).fork();
+  writer.tag(1, LENGTH_DELIMITED).string(batch.agentId);
+  writer.tag(2, FIXED64).fixed64(batch.epoch);
+  writer.tag(3, VARINT).uint64(batch.sequence);
+  writer.tag(4, FIXED64).fixed64(batch.startNs);
+  writer.tag(5, FIXED64).fixed64(batch.endNs);
+  writer.tag(6, LENGTH_DELIMITED).string(batch.node);
+  if (batch.agentVersion !== "") writer.tag(7, LENGTH_DELIMITED).string(batch.agentVersion);
+  // A reason of a loss need not be in the string table: it is a word of the agent, not of the profile.
+  const strings = [...batch.strings];
+  const reasons = [...batch.losses.keys()].map((reason) => indexOf(strings, reason, batch.strings.length));
+  for (const text of strings) writer.tag(8, LENGTH_DELIMITED).string(text);
+  const { frames, stacks, series, samples, losses } = batch;
+  table(writer, 9, [
+    frames.function,
+    frames.module,
+    frames.file,
+    frames.line,
+    frames.buildId,
+    frames.address,
+  ]);
+  table(writer, 10, [depths(batch), stacks.frame]);
+  table(writer, 11, [
+    series.pid,
+    series.comm,
+    series.exe,
+    series.container,
+    series.pod,
+    series.namespace,
+    series.service,
+  ]);
+  table(writer, 12, [samples.kind, samples.series, samples.stack, samples.value, samples.count]);
+  table(writer, 13, [Uint32Array.from(reasons), Float64Array.from(losses.values())]);
+  return writer.join().finish() as Uint8Array<ArrayBuffer>;
+}
+
+/** The row of `text` in `strings`; only what was added after the first `known` is searched. */
+function indexOf(strings: string[], text: string, known: number): number {
+  const at = strings.indexOf(text, known);
+  return at >= 0 ? at : strings.push(text) - 1;
+}
+
+function depths(batch: Batch): Uint32Array {
+  const { offset } = batch.stacks;
+  return Uint32Array.from({ length: stackCount(batch) }, (_, i) => offset[i + 1]! - offset[i]!);
+}
+
+/** A message whose field `i + 1` is the column `i`; an empty column is left out. */
+function table(
+  writer: BinaryWriter,
+  number: number,
+  columns: readonly (Uint8Array | Uint32Array | Float64Array)[],
+): void {
+  writer.tag(number, LENGTH_DELIMITED).fork();
+  columns.forEach((column, i) => {
+    if (column.length === 0) return;
+    writer.tag(i + 1, LENGTH_DELIMITED).bytes(packed(column));
+  });
+  writer.join();
+}
+
+/** `column` as base-128 integers, low bits first. */
+function packed(column: Uint8Array | Uint32Array | Float64Array): Uint8Array {
+  const wide = column instanceof Float64Array;
+  const bytes = new Uint8Array(column.length * (wide ? 8 : 5));
+  let at = 0;
+  for (let i = 0; i < column.length; i++) {
+    let value = column[i]!;
+    while (value >= 2 ** 31) {
+      bytes[at++] = (value % 128) | 0x80;
+      value = Math.floor(value / 128);
+    }
+    while (value >= 0x80) {
+      bytes[at++] = (value & 0x7f) | 0x80;
+      value >>>= 7;
+    }
+    bytes[at++] = value;
+  }
+  return bytes.subarray(0, at);
+}

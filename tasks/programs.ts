@@ -1,0 +1,134 @@
+/**
+ * Starts the agent and the aggregator as processes, for the demo, the tests and the benchmarks.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+export interface ProgramOptions {
+  /** Added to the environment without its `APERTURE_` variables, so that a run is the same anywhere. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** @default {"inherit"} */
+  readonly stderr?: "inherit" | "piped" | "null";
+  /** @default {"null"} */
+  readonly stdout?: "inherit" | "piped" | "null";
+}
+
+/** The agent or the aggregator as a process; disposing stops it in order and waits for it. */
+export class Program implements AsyncDisposable {
+  readonly child: Deno.ChildProcess;
+  #ended: Deno.CommandStatus | undefined;
+
+  constructor(part: "agent" | "aggregator", args: readonly string[], options: ProgramOptions = {}) {
+    const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !name.startsWith("APERTURE_"));
+    this.child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--frozen",
+        "--allow-all",
+        `--config=${ROOT}deno.json`,
+        `${ROOT}${part}/main.ts`,
+        ...args,
+      ],
+      env: { ...Object.fromEntries(inherited), ...options.env },
+      clearEnv: true,
+      stdin: "null",
+      stdout: options.stdout ?? "null",
+      stderr: options.stderr ?? "inherit",
+    }).spawn();
+    this.child.status.then((status) => this.#ended = status);
+  }
+
+  /** How it ended; `undefined` while it runs. */
+  get ended(): Deno.CommandStatus | undefined {
+    return this.#ended;
+  }
+
+  /** Asks it to stop and waits until it has. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<Deno.CommandStatus> {
+    if (this.#ended === undefined) this.child.kill(signal);
+    return await this.child.status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+export interface AggregatorOptions extends ProgramOptions {
+  readonly args?: readonly string[];
+  /** Preferred for HTTP when it is free. */
+  readonly port?: number;
+  /** How long it may take until it is ready, in ms. @default {60000} */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** An aggregator that is ready. */
+export class RunningAggregator extends Program {
+  /** The page and REST: `http://127.0.0.1:9090`. */
+  readonly http: string;
+  /** For the agent's `--aggregator`. */
+  readonly grpc: string;
+
+  private constructor(grpcPort: number, httpPort: number, options: AggregatorOptions) {
+    super("aggregator", [
+      `--listen=127.0.0.1:${grpcPort}`,
+      `--admin-listen=127.0.0.1:${httpPort}`,
+      ...options.args ?? [],
+    ], options);
+    this.grpc = `http://127.0.0.1:${grpcPort}`;
+    this.http = `http://127.0.0.1:${httpPort}`;
+  }
+
+  /**
+   * Starts one on loopback and waits until `/readyz` says yes.
+   *
+   * @throws {Error} when it ends or is not ready in time
+   */
+  static async start(options: AggregatorOptions = {}): Promise<RunningAggregator> {
+    const aggregator = new RunningAggregator(freePort(), freePort(options.port), options);
+    const deadline = performance.now() + (options.timeout ?? 60_000);
+    while (!await aggregator.isReady()) {
+      if (aggregator.ended) throw new Error(`The aggregator ended with status ${aggregator.ended.code}`);
+      if (performance.now() > deadline || options.signal?.aborted) {
+        await aggregator.stop();
+        throw options.signal?.reason ?? new Error("The aggregator is not ready in time");
+      }
+      await delay(50);
+    }
+    return aggregator;
+  }
+
+  /** What `/readyz` says now. */
+  async isReady(): Promise<boolean> {
+    const response = await fetch(`${this.http}/readyz`).catch(() => undefined);
+    await response?.body?.cancel();
+    return response?.ok ?? false;
+  }
+
+  /** The JSON that `path` answers; throws for any status but 200. */
+  async json(path: string, init?: RequestInit): Promise<unknown> {
+    const response = await fetch(this.http + path, init);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
+    return JSON.parse(text);
+  }
+}
+
+/** A port that nothing listens on: `preferred` where that is free. */
+export function freePort(preferred = 0): number {
+  for (const port of new Set([preferred, 0])) {
+    try {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port });
+      return (listener.addr as Deno.NetAddr).port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  throw new Error("Cannot find a free port");
+}
