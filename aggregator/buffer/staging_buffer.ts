@@ -145,6 +145,11 @@ export class StagingBuffer implements AsyncDisposable {
     return this.#batches;
   }
 
+  /** How many batches are held and acknowledged. */
+  get staged(): number {
+    return this.#heads.size;
+  }
+
   /** Of all that is held, with what is being staged. */
   get bytes(): number {
     return this.#bytes;

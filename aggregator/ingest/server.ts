@@ -181,7 +181,7 @@ function handlers(options: IngestOptions, calls: Calls): RawHandlers {
   const byKind: Omit<AggregatorServer, "push"> = {
     query: calls.unary(({ agentId, limit }) => {
       const heads = buffer.list({ agentId, limit: limitOf(limit, { whenZero: 100, max: 1000 }) });
-      return Promise.resolve({ batches: heads.map(stagedBatchMessage), staged: BigInt(buffer.batches) });
+      return Promise.resolve({ batches: heads.map(stagedBatchMessage), staged: BigInt(buffer.staged) });
     }),
     queryStorage: calls.unary(async ({ selection, limit }, signal) => {
       const max = limitOf(limit, { whenZero: 10_000, max: 100_000 });

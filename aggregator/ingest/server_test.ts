@@ -383,6 +383,34 @@ Deno.test("IngestServer.start() says that a port is in use", async () => {
   );
 });
 
+testWith(["openssl"], "IngestServer speaks TLS where it is given a certificate", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { success } = await new Deno.Command("openssl", {
+      args: [
+        ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+        ...["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+        ...["-addext", "basicConstraints=critical,CA:FALSE"],
+        ...["-keyout", `${folder}/key.pem`, "-out", `${folder}/cert.pem`],
+      ],
+      stderr: "null",
+    }).output();
+    assertEquals(success, true);
+    const [cert, key] = await Promise.all(
+      ["cert", "key"].map((n) => Deno.readTextFile(`${folder}/${n}.pem`)),
+    );
+    await using at = await start({ tls: { cert: cert!, key: key! } });
+    using client = new RawClient(`localhost:${at.server.address.port}`, {
+      credentials: credentials.createSsl(Buffer.from(cert!)),
+    });
+    const answer = await client.call(writeBatch(makeBatch()), { token: TOKEN });
+    assertEquals([answer.details, answer.code], ["", status.OK]);
+    assertEquals((await at.push(writeBatch(makeBatch({ sequence: 2 })))).code, status.UNAVAILABLE);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("IngestServer tells its services by reflection, without a token", async () => {
   await using at = await start();
   const bytes = await reflect(at.target, [0x3a, 0]);

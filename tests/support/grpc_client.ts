@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Client, type ClientOptions, credentials, Metadata, status } from "@grpc/grpc-js";
+import { type ChannelCredentials, Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
 
 export interface Answer {
@@ -24,11 +24,11 @@ export interface CallOptions {
 export class RawClient implements Disposable {
   readonly #client: Client;
 
-  constructor(target: string, options: ClientOptions = {}) {
+  /** @param credentials plain text without them */
+  constructor(target: string, options: { credentials?: ChannelCredentials } = {}) {
     // Else all clients of the process for one address share a connection.
-    this.#client = new Client(target, credentials.createInsecure(), {
+    this.#client = new Client(target, options.credentials ?? credentials.createInsecure(), {
       "grpc.use_local_subchannel_pool": 1,
-      ...options,
     });
   }
 
