@@ -16,6 +16,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   /** For other parts to add theirs to. */
   readonly registry = new Registry();
   #pushOk = 0;
+  #pushError = 0;
   readonly #push: Counter<"status">;
   readonly #pushEvents: Counter;
   readonly #pushDuplicates: Counter;
@@ -70,8 +71,14 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     return this.#pushOk;
   }
 
+  /** How many were not, for whatever reason. */
+  get pushTotalError(): number {
+    return this.#pushError;
+  }
+
   pushed(status: string, seconds: number): void {
     if (status === "ok") this.#pushOk++;
+    else this.#pushError++;
     this.#push.inc({ status });
     this.#pushSeconds.observe(seconds);
   }

@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { UserError, VERSION } from "../cli/main.ts";
+import type { Address } from "../cli/settings.ts";
 import { Flusher } from "./buffer/flusher.ts";
 import { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { AggregatorConfig } from "./config.ts";
@@ -90,7 +91,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
     port,
     server: engine ? `the embedded engine in ${config.dataDir}` : storage.client.server,
   });
-  if (token === undefined) {
+  if (token === undefined && ![config.listen, config.adminListen].every(isLoopback)) {
     logger.warn("No APERTURE_AUTH_TOKEN is set: everyone who reaches this may push and read");
   }
 
@@ -107,6 +108,10 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
     fate: kept ? `they are in ${config.bufferPath}, and are written at the next start` : "they are lost",
   });
   return kept ? 0 : 1;
+}
+
+function isLoopback({ hostname }: Address): boolean {
+  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
 }
 
 /** What a part throws at the start is for the user: its message without a stack trace. */

@@ -45,7 +45,7 @@ testWith(
       `--aggregator=${aggregator.grpc}`,
       "--node-name=test-node",
       "--push-interval=2s",
-      "--duration=9s",
+      "--duration=16s",
       `--output=${output}`,
       "--log-level=warning",
     ]);
@@ -69,7 +69,7 @@ testWith(
       };
       assertEquals(staged_total, 0);
       assertEquals(stored.reduce((sum, { samples }) => sum + samples.count, 0), localTotal.count);
-      assertGreater(localTotal.count, 800);
+      assertGreater(localTotal.count, 1500);
     });
 
     await t.step("two thirds and one third, within 5 points", async () => {
