@@ -116,11 +116,12 @@ export class CpuCollector implements Collector {
   drain(): Window {
     if (!this.#stopped) this.#follow();
     const { counts, stacks } = this.#swap();
+    const losses = this.#drainLosses();
     const addresses = new Map<bigint, readonly number[]>();
     stacks.drain((entries) => decodeStacks(entries, addresses));
     const samples: RawSample[] = [];
     counts.drain((entries) => decodeCounts(entries, { addresses, periodNs: this.periodNs, samples }));
-    return { samples, losses: this.#drainLosses() };
+    return { samples, losses };
   }
 
   /** Ends sampling; what was counted can still be drained. */
