@@ -5,7 +5,7 @@
  */
 
 import { EngineError } from "./error.ts";
-import { SYMBOLS } from "./ffi.ts";
+import { LOADER, RTLD_NOW_NODELETE, SYMBOLS } from "./ffi.ts";
 
 export type Params = Readonly<Record<string, string>>;
 
@@ -30,12 +30,16 @@ const encoder = new TextEncoder();
 
 type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/** The engine's library, loaded once in a process; it cannot be unloaded. */
+/** The engine's library, loaded once in a process and never unloaded. */
 export class Library {
   readonly symbols: Symbols;
 
   /** @throws {Error} when there is no build for this machine or its file cannot be loaded */
   constructor(path = libraryPath()) {
+    // Deno unloads libraries as it ends, while threads that ran engine code still have destructors in this one.
+    const libc = Deno.dlopen("libc.so.6", LOADER);
+    libc.symbols.dlopen(encoder.encode(`${path}\0`), RTLD_NOW_NODELETE);
+    libc.close();
     this.symbols = Deno.dlopen(path, SYMBOLS).symbols;
     // SIGTERM and SIGINT are the host's matter.
     this.symbols.chdb_set_signal_handlers_enabled(0);

@@ -29,10 +29,10 @@ export function claimDirectory(path: string): Claim {
     );
   }
   if (!lock.tryLockSync(true)) {
-    const holder = new TextDecoder().decode(readAll(lock)).trim();
+    const holder = new TextDecoder().decode(readHead(lock)).trim() || "unknown";
     lock.close();
     throw new Error(
-      `Cannot use the data directory as another process has it: ${absolute}: ${describeProcess(holder)}`,
+      `Cannot use the data directory as another process has it: ${absolute}: process ${holder}`,
     );
   }
   lock.truncateSync();
@@ -40,16 +40,7 @@ export function claimDirectory(path: string): Claim {
   return { path: absolute, [Symbol.dispose]: () => lock.close() };
 }
 
-function readAll(file: Deno.FsFile): Uint8Array {
+function readHead(file: Deno.FsFile): Uint8Array {
   const bytes = new Uint8Array(32);
   return bytes.subarray(0, file.readSync(bytes) ?? 0);
-}
-
-/** A process and what it runs, where /proc shows it. */
-function describeProcess(pid: string): string {
-  try {
-    return `process ${pid} (${Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()})`;
-  } catch {
-    return `process ${pid || "unknown"}`;
-  }
 }

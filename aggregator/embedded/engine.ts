@@ -8,6 +8,7 @@
  * @module
  */
 
+import { writeConfig } from "./config.ts";
 import { Connection, Library, type Params, type Stats } from "./connection.ts";
 import { claimDirectory } from "./directory.ts";
 import { CODE, EngineError } from "./error.ts";
@@ -51,6 +52,12 @@ const SESSION = [
   "--output_format_json_quote_64bit_integers=1",
 ];
 
+/**
+ * The rows of a block that is streamed: with the engine's own 65,409 the blocks on their way take 250 MiB, with
+ * these 130 MiB, at the same speed.
+ */
+const STREAMED_ROWS = "16384";
+
 /** The engine of a data directory. */
 export class Engine implements AsyncDisposable {
   readonly #library: Library;
@@ -86,9 +93,9 @@ export class Engine implements AsyncDisposable {
     using stack = new DisposableStack();
     const directory = stack.use(claimDirectory(path));
     const library = new Library();
-    const server = Object.entries(serverSettings(memoryBytes)).map(([name, value]) => `--${name}=${value}`);
-    const args = [`--path=${directory.path}`, ...SESSION];
-    const control = await Connection.open(library, [...args, ...server]);
+    const config = writeConfig(directory.path, { memoryBytes });
+    const args = [`--path=${directory.path}/clickhouse`, `--config-file=${config}`, ...SESSION];
+    const control = await Connection.open(library, args);
     stack.move();
     return new Engine({ library, args, directory, control, slots: new Slots(concurrency, queue) });
   }
@@ -113,7 +120,10 @@ export class Engine implements AsyncDisposable {
   async *stream(sql: string, options: QueryOptions & { format: string }): AsyncGenerator<Answer, void> {
     const header = headerLength(options.format);
     if (header === undefined) throw new TypeError(`Cannot stream format ${options.format}`);
-    await using session = await this.#session(options);
+    await using session = await this.#session({
+      ...options,
+      settings: { max_block_size: STREAMED_ROWS, ...options.settings },
+    });
     await using stream = await session.guard(() =>
       session.connection.stream(sql, options.format, options.params)
     );
@@ -276,18 +286,6 @@ class Slots {
     if (this.taken === 0) resolve();
     await promise;
   }
-}
-
-/** Sizes of what the engine keeps in memory: its own defaults are for servers with tens of GiB. */
-function serverSettings(memoryBytes: number): Record<string, number> {
-  const share = (part: number) => Math.round(memoryBytes * part);
-  return {
-    max_server_memory_usage: memoryBytes,
-    mark_cache_size: share(1 / 16),
-    primary_index_cache_size: share(1 / 16),
-    uncompressed_cache_size: 0,
-    mmap_cache_size: 64,
-  };
 }
 
 function setStatement(settings: Readonly<Record<string, string>>): string {

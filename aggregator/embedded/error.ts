@@ -4,22 +4,17 @@
  * @module
  */
 
-/** The codes that the front itself gives, and those that have a status of their own. */
+/** The codes of the errors that do not come from the engine. */
 export const CODE = {
-  BAD_ARGUMENTS: 36,
   NOT_IMPLEMENTED: 48,
   SYNTAX_ERROR: 62,
   UNKNOWN_SETTING: 115,
-  TIMEOUT_EXCEEDED: 159,
   TOO_MANY_SIMULTANEOUS_QUERIES: 202,
-  SOCKET_TIMEOUT: 209,
-  CANNOT_SCHEDULE_TASK: 439,
   QUERY_IS_TOO_LARGE: 223,
   REQUIRED_PASSWORD: 194,
-  QUERY_WAS_CANCELLED: 394,
   AUTHENTICATION_FAILED: 516,
   ABORTED: 236,
-  SESSION_IS_LOCKED: 373,
+  ZLIB_INFLATE_FAILED: 354,
 } as const;
 
 const NAMES = new Map<number, string>(Object.entries(CODE).map(([name, code]) => [code, name]));
@@ -51,7 +46,7 @@ const STATUSES: ReadonlyMap<number, number> = new Map([
   [401, [194]],
   [403, [192, 193, 497, 512, 516]],
   // deno-fmt-ignore
-  [400, [36, 427, 6, 25, 26, 38, 41, 72, 441, 675, 676, 27, 376, 15, 44, 15, 54, 8, 167, 168, 170, 62, 117, 53, 321]],
+  [400, [36, 427, 6, 25, 26, 38, 41, 72, 441, 675, 676, 27, 376, 15, 44, 8, 167, 168, 170, 62, 117, 53, 321]],
   [404, [60, 46, 47, 50, 56, 81, 115, 163, 63, 73, 336, 78, 511]],
   [413, [223]],
   [501, [48]],

@@ -120,3 +120,14 @@ export const SYMBOLS = {
   chdb_destroy_query_result: { parameters: ["pointer" /* chdb_result * */], result: "void" },
   chdb_shutdown: { parameters: [], result: "i32", /* chdb_state */ nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
+
+/** Of the C library: <dlfcn.h>. */
+export const LOADER = {
+  dlopen: {
+    parameters: ["buffer", /* const char * filename */ "i32" /* flags */],
+    result: "pointer",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** Resolve all symbols at once, and keep the library for as long as the process lives. */
+export const RTLD_NOW_NODELETE = 0x2 | 0x1000;

@@ -64,7 +64,10 @@ function strings(perColumn: number): HeaderLength {
         if (byte < 0x80) return value;
       }
     };
-    for (let left = count() * perColumn; left > 0; left--) at += count();
+    for (let left = count() * perColumn; left > 0; left--) {
+      const length = count();
+      at += length;
+    }
     return at;
   };
 }

@@ -22,11 +22,9 @@ export interface FrontOptions extends Credentials {
 export function createFront(
   engine: Engine,
   { maxQueryBytes = 16 * 2 ** 20, ...credentials }: FrontOptions,
-): (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response> {
-  return async (request, { completed }) => {
+): (request: Request) => Promise<Response> {
+  return async (request) => {
     const url = new URL(request.url);
-    const left = new AbortController();
-    completed.catch((reason) => left.abort(reason));
     let queryId = url.searchParams.get("query_id") ?? "";
     try {
       const probe = answerProbe(request, url);
@@ -34,9 +32,9 @@ export function createFront(
       authenticate(request, url, credentials);
       const query = await readRequest(request, url, { maxQueryBytes });
       queryId = query.queryId;
-      return await answerQuery(engine, query, left.signal);
+      return await answerQuery(engine, query, request.signal);
     } catch (error) {
-      if (!(error instanceof EngineError) && !left.signal.aborted) {
+      if (!(error instanceof EngineError) && !request.signal.aborted) {
         logger.warn("Cannot answer a request: {error}", { error });
       }
       return answerError(error, queryId);
@@ -105,26 +103,36 @@ async function answerStream(query: QueryRequest, blocks: AsyncGenerator<Answer, 
   const second = await blocks.next();
   if (second.done) return answerWhole(query, first.value);
   const tag = randomTag();
-  const ready = [first.value, second.value];
-  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+  const body = blockStream([first.value, second.value], blocks, tag);
+  const headers = headersOf(query, first.value.stats);
+  headers.set("x-clickhouse-exception-tag", tag);
+  return new Response(query.gzip ? body.pipeThrough(new CompressionStream("gzip")) : body, { headers });
+}
+
+/** The blocks' bytes; after a failure its text, and then the connection is cut, which a reader of any format sees. */
+function blockStream(
+  ready: Answer[],
+  blocks: AsyncGenerator<Answer, void>,
+  tag: string,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let failure: unknown;
+  return new ReadableStream({
     async pull(controller) {
+      if (failure !== undefined) return controller.error(failure);
       try {
         const early = ready.shift();
         const next = early === undefined ? await blocks.next() : { done: false as const, value: early };
         if (next.done) controller.close();
         else controller.enqueue(next.value.bytes);
       } catch (error) {
+        failure = error;
         controller.enqueue(new TextEncoder().encode(lateException(error, tag)));
-        controller.close();
       }
     },
     async cancel() {
       await blocks.return();
     },
   }, { highWaterMark: 0 });
-  const headers = headersOf(query, first.value.stats);
-  headers.set("x-clickhouse-exception-tag", tag);
-  return new Response(query.gzip ? body.pipeThrough(new CompressionStream("gzip")) : body, { headers });
 }
 
 const NO_STATS: Stats = {

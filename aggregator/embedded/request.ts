@@ -164,7 +164,19 @@ function decompress(request: Request): AsyncIterable<Uint8Array<ArrayBuffer>> {
   if (encoding !== "gzip" && encoding !== "deflate") {
     throw EngineError.of(CODE.NOT_IMPLEMENTED, `Unknown compression method of the request: ${encoding}`);
   }
-  return request.body.pipeThrough(new DecompressionStream(encoding));
+  return inflate(request.body, encoding);
+}
+
+async function* inflate(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  encoding: "gzip" | "deflate",
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  try {
+    yield* body.pipeThrough(new DecompressionStream(encoding));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw EngineError.of(CODE.ZLIB_INFLATE_FAILED, `Cannot decompress the request: ${why}`);
+  }
 }
 
 async function* none(): AsyncGenerator<Uint8Array<ArrayBuffer>> {}

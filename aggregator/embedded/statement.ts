@@ -31,28 +31,60 @@ interface Token {
   readonly end: number;
 }
 
-/** One alternative a kind of token, tried in this order; white space and comments first. */
-const TOKEN = new RegExp(
-  [
-    String.raw`(?<skip>\s+|--[^\n]*(?:\n|$)|#[ !][^\n]*(?:\n|$)|/\*[^]*?(?:\*/|$))`,
-    String.raw`(?<quoted>'(?:[^'\\]|\\[^]|'')*(?:'|$)|"(?:[^"\\]|\\[^]|"")*(?:"|$)|` +
-    "`(?:[^`\\\\]|\\\\[^]|``)*(?:`|$)" + String.raw`|(?<tag>\$\w*\$)[^]*?(?:\k<tag>|$))`,
-    String.raw`(?<word>[\p{L}\p{N}_$]+)`,
-    String.raw`(?<symbol>[^])`,
-  ].join("|"),
-  "uy",
-);
-
+/** By hand, for a text may have 16 MiB, and a regular expression's stack has not. */
 function* tokens(sql: string, at: number): Generator<Token> {
-  // A regular expression of one's own, for lastIndex is its state.
-  const token = new RegExp(TOKEN);
-  token.lastIndex = at;
-  for (let match = token.exec(sql); match?.groups; match = token.exec(sql)) {
-    const { skip, quoted, word, symbol } = match.groups;
-    if (skip !== undefined) continue;
-    const kind = quoted !== undefined ? "quoted" : word !== undefined ? "word" : "symbol";
-    yield { kind, text: word ?? symbol ?? "", at: match.index, end: token.lastIndex };
+  while (at < sql.length) {
+    const start = at, char = sql[at]!;
+    const blank = blankEnd(sql, at);
+    if (blank > at) {
+      at = blank;
+    } else if (char === "'" || char === '"' || char === "`") {
+      at = quotedEnd(sql, at);
+      yield { kind: "quoted", text: "", at: start, end: at };
+    } else if (isWord(char)) {
+      while (at < sql.length && isWord(sql[at]!)) at++;
+      yield { kind: "word", text: sql.slice(start, at), at: start, end: at };
+    } else {
+      const tag = char === "$" ? /^\$\w*\$/.exec(sql.slice(at, at + 64))?.[0] : undefined;
+      at = tag === undefined ? at + 1 : after(sql, tag, at + tag.length);
+      yield {
+        kind: tag === undefined ? "symbol" : "quoted",
+        text: tag === undefined ? char : "",
+        at: start,
+        end: at,
+      };
+    }
   }
+}
+
+/** The end of the white space or comment at `at`; `at` where there is neither. */
+function blankEnd(sql: string, at: number): number {
+  const two = sql.slice(at, at + 2);
+  if (two === "--" || two === "# " || two === "#!") return after(sql, "\n", at);
+  if (two === "/*") return after(sql, "*/", at + 2);
+  while (at < sql.length && /\s/.test(sql[at]!)) at++;
+  return at;
+}
+
+/** Where what begins with a quote at `at` ends: a doubled or escaped quote does not end it. */
+function quotedEnd(sql: string, at: number): number {
+  const quote = sql[at]!;
+  for (at++; at < sql.length; at++) {
+    if (sql[at] === "\\") at++;
+    else if (sql[at] === quote && sql[++at] !== quote) return at;
+  }
+  return sql.length;
+}
+
+function after(sql: string, end: string, from: number): number {
+  const at = sql.indexOf(end, from);
+  return at < 0 ? sql.length : at + end.length;
+}
+
+/** All beyond ASCII counts as of a word: outside of quotes the engine takes nothing else of it. */
+function isWord(char: string): boolean {
+  return (char >= "0" && char <= "9") || (char >= "A" && char <= "Z") || (char >= "a" && char <= "z") ||
+    char === "_" || char >= "\x80";
 }
 
 /**
@@ -81,14 +113,20 @@ export function readStatement(sql: string): Statement {
         return withData(sql, token.at, { format: "Values", dataAt: token.end });
       } else if (verb === "INSERT" && !isName(previous) && (word === "SELECT" || word === "WITH")) {
         verb = "INSERT SELECT";
-      } else if ((word === "INFILE" || word === "OUTFILE") && /^(FROM|INTO)$/i.test(previous?.text ?? "")) {
-        verb = word;
+      } else if (
+        verb === "INSERT" ? word === "INFILE" && follows(previous, "FROM") : follows(previous, "INTO")
+      ) {
+        if (word === "INFILE" || word === "OUTFILE") verb = word;
       }
     }
     previous = token;
   }
   if (verb === "INSERT") return withData(sql, sql.length, { format: "Values", dataAt: sql.length });
   return { verb, ...(format && { format }), many: false };
+}
+
+function follows(previous: Token | undefined, word: string): boolean {
+  return previous?.text.toUpperCase() === word;
 }
 
 /** `INSERT INTO values VALUES …`: the word after INTO, TABLE or a dot is a name. */

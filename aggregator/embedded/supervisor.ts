@@ -150,7 +150,7 @@ class Child {
   /** Resolves once the child answers. */
   static async start(options: ChildOptions, onLine: (line: string) => void): Promise<Child> {
     const process = new Deno.Command(Deno.execPath(), {
-      args: [...permissions(), MAIN, ...flags(options)],
+      args: [...permissions(options.dataDir), MAIN, ...flags(options)],
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -184,17 +184,19 @@ class Child {
   }
 }
 
-/** The engine's own child needs FFI, and nothing of the network but the loopback address. */
-function permissions(): string[] {
+/** The front's; the engine itself, being native code, is held only by its configuration. */
+function permissions(dataDir: string): string[] {
   return [
     "run",
     "--quiet",
     "--no-prompt",
     "--frozen",
+    // A request's signal then means that its client has gone, and not that it was answered.
+    "--unstable-no-legacy-abort",
     `--config=${CONFIG}`,
     "--allow-ffi",
     "--allow-read",
-    "--allow-write",
+    `--allow-write=${dataDir}`,
     "--allow-env",
     "--allow-net=127.0.0.1",
   ];
