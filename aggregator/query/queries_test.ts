@@ -126,7 +126,7 @@ const limit = fc.constantFrom(1, 3, 20, 10_000);
 const groups = fc.uniqueArray(fc.constantFrom<Group>("function", "module", ...LABELS), { maxLength: 3 });
 
 async function check<T>(property: fc.IAsyncProperty<T>): Promise<void> {
-  await fc.assert(property, { numRuns: 60 });
+  await fc.assert(property, { numRuns: 40 });
 }
 
 async function checkStacks(queries: Queries, all: PlainSample[], s: Selection, limit: number): Promise<void> {
