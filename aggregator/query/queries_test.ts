@@ -21,9 +21,10 @@ const NONE: Total = { value: 0, count: 0 };
 testWith(["chdb"], "queries answer what the written batches hold", async (t) => {
   await using storage = await startStorage();
   const batches = fc.sample(batchArbitrary(40), { numRuns: 60, seed: 7 });
-  const writer = new Writer(storage.client);
+  await storage.client.command("SYSTEM STOP MERGES");
   for (let i = 0; i < batches.length; i += 7) {
-    await writer.write({ token: `group ${i}`, batches: batches.slice(i, i + 7) });
+    // As after a restart, or from several aggregators: what samples refer to is there more than once.
+    await new Writer(storage.client).write({ token: `group ${i}`, batches: batches.slice(i, i + 7) });
   }
   const queries = createQueries(storage.client);
   const samples = plainSamples(batches);
@@ -125,7 +126,7 @@ const limit = fc.constantFrom(1, 3, 20, 10_000);
 const groups = fc.uniqueArray(fc.constantFrom<Group>("function", "module", ...LABELS), { maxLength: 3 });
 
 async function check<T>(property: fc.IAsyncProperty<T>): Promise<void> {
-  await fc.assert(property, { numRuns: 60 });
+  await fc.assert(property, { numRuns: 40 });
 }
 
 async function checkStacks(queries: Queries, all: PlainSample[], s: Selection, limit: number): Promise<void> {
