@@ -104,12 +104,7 @@ export class IngestServer implements AsyncDisposable {
     const health = new HealthImplementation();
     health.addToServer(server);
     reflection().addToServer(server);
-    const credentials = tls
-      ? ServerCredentials.createSsl(null, [{
-        private_key: Buffer.from(tls.key),
-        cert_chain: Buffer.from(tls.cert),
-      }])
-      : ServerCredentials.createInsecure();
+    const credentials = tls ? secure(tls) : ServerCredentials.createInsecure();
     const port = await bind(server, listen, credentials);
     const address = { hostname: listen.hostname, port };
     return new IngestServer(address, { server, health, calls, buffer: options.buffer });
@@ -149,6 +144,13 @@ export class IngestServer implements AsyncDisposable {
     this.#serving = serving;
     for (const name of ["", SERVICE]) this.#health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
   }
+}
+
+function secure({ cert, key }: { cert: string; key: string }): ServerCredentials {
+  const chain = Buffer.from(cert);
+  // No client is asked for a certificate. The first argument is given because the machine's roots stand in for
+  // it otherwise, and the names of all of them are more than a handshake message may hold.
+  return ServerCredentials.createSsl(chain, [{ private_key: Buffer.from(key), cert_chain: chain }]);
 }
 
 /** What grpc-js would write to the console; what matters of it comes as an error, too. */

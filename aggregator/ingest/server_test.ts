@@ -405,7 +405,7 @@ testWith(["openssl"], "IngestServer speaks TLS where it is given a certificate",
     });
     const answer = await client.call(writeBatch(makeBatch()), { token: TOKEN });
     assertEquals([answer.details, answer.code], ["", status.OK]);
-    assertEquals((await at.push(writeBatch(makeBatch({ sequence: 2 })))).code, status.UNAVAILABLE);
+    assertEquals(at.buffer.batches, 1);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
