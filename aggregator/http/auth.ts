@@ -36,19 +36,9 @@ export class TokenGate {
 
   /** The `Set-Cookie` value that lets a browser in. */
   sessionCookie({ secure }: { secure: boolean }): string {
-    return cookie(this.#session, COOKIE_AGE_SECONDS, secure);
+    return `${COOKIE}=${this.#session}; Path=/; Max-Age=${COOKIE_AGE_SECONDS}; HttpOnly; SameSite=Strict` +
+      (secure ? "; Secure" : "");
   }
-
-  /** The `Set-Cookie` value that ends the browser's session. */
-  endCookie({ secure }: { secure: boolean }): string {
-    return cookie("", 0, secure);
-  }
-}
-
-function cookie(value: string, maxAge: number, secure: boolean): string {
-  return `${COOKIE}=${value}; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Strict${
-    secure ? "; Secure" : ""
-  }`;
 }
 
 function cookieOf(request: Request, name: string): string | undefined {

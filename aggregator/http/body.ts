@@ -88,6 +88,10 @@ export async function readBody<T>(request: Request, schema: v.GenericSchema<unkn
   } catch (cause) {
     throw new HttpError(STATUS_CODE.BadRequest, "Cannot parse the body as JSON", { cause });
   }
+  // To a schema an array is an object, too.
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw new HttpError(STATUS_CODE.BadRequest, "Cannot read the body as it is not a JSON object");
+  }
   const parsed = v.safeParse(schema, body);
   if (parsed.success) return parsed.output;
   throw new HttpError(STATUS_CODE.BadRequest, explain(parsed.issues[0]));

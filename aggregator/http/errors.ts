@@ -4,6 +4,7 @@
  * @module
  */
 
+import { StorageError } from "../storage/client.ts";
 import { STATUS_CODE, type StatusCode } from "@std/http/status";
 
 const CODES: Readonly<Partial<Record<StatusCode, string>>> = {
@@ -58,9 +59,8 @@ const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
 export function isUnavailable(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
     if ("code" in at && UNAVAILABLE_CODES.has(String(at.code))) return true;
+    if (at instanceof StorageError && at.code === undefined) return true;
     if (at instanceof Deno.errors.ConnectionRefused || at instanceof Deno.errors.ConnectionReset) return true;
-    // What @clickhouse/client throws when its request_timeout is over has no code.
-    if (at.message === "Timeout error.") return true;
   }
   return false;
 }

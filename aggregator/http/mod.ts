@@ -7,4 +7,4 @@
 export { createHandler } from "./handler.ts";
 export { loadPage, type Page } from "./page.ts";
 export { type HttpServer, serveHttp, type ServeHttpOptions } from "./server.ts";
-export type { HandlerOptions, Health, StagedBatch, StagedBatches } from "./types.ts";
+export type { HandlerOptions, Health, StagedBatches } from "./types.ts";

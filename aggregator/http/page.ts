@@ -13,7 +13,7 @@ export interface PageFile {
 export interface Page {
   /** By path: `/`, `/app.js`, `/app.css`, `/favicon.svg`. */
   readonly files: ReadonlyMap<string, PageFile>;
-  /** The form that asks for the token, with `{{next}}` and `{{error}}` to fill in. */
+  /** The form that asks for the token, with `__NEXT__` and `__ERROR__` to fill in. */
   readonly login: string;
 }
 

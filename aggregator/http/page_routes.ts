@@ -27,7 +27,6 @@ export function pageRoutes(page: Page, gate?: TokenGate): Route[] {
   return [
     ...files,
     { method: "POST", path: "/login", access: "open", handle: (context) => login(context, page, gate) },
-    { method: "POST", path: "/logout", access: "open", handle: (context) => logout(context, gate) },
   ];
 }
 
@@ -36,8 +35,8 @@ export function loginForm(page: Page, { search, error = "" }: { search: string; 
   return {
     status: STATUS_CODE.Unauthorized,
     headers: { "content-type": "text/html; charset=utf-8" },
-    body: page.login.replace("{{next}}", () => escapeHtml(search)).replace(
-      "{{error}}",
+    body: page.login.replace("__NEXT__", () => escapeHtml(search)).replace(
+      "__ERROR__",
       () => escapeHtml(error),
     ),
   };
@@ -61,11 +60,6 @@ async function login({ request, url }: Context, page: Page, gate?: TokenGate): P
   const location = "/" + (search && "?" + new URLSearchParams(search));
   const cookie = gate && { "set-cookie": gate.sessionCookie({ secure: isSecure(request, url) }) };
   return { status: STATUS_CODE.SeeOther, headers: { location, ...cookie } };
-}
-
-function logout({ request, url }: Context, gate?: TokenGate): Reply {
-  const cookie = gate && { "set-cookie": gate.endCookie({ secure: isSecure(request, url) }) };
-  return { status: STATUS_CODE.SeeOther, headers: { location: "/", ...cookie } };
 }
 
 /** Whether the browser came by https, to this server or to the proxy before it. */

@@ -68,11 +68,16 @@ export async function respond(request: Request, reply: Reply): Promise<Response>
   }
   if (body && COMPRESSIBLE.test(headers.get("content-type") ?? "")) {
     headers.append("vary", "accept-encoding");
-    if (body.length >= COMPRESS_FROM_BYTES && acceptsEncodings(request, "gzip", "identity") === "gzip") {
+    if (body.length >= COMPRESS_FROM_BYTES && takesGzip(request)) {
       body = new Uint8Array(await compress(body));
       headers.set("content-encoding", "gzip");
     }
   }
   if (body) headers.set("content-length", String(body.length));
   return new Response(request.method === "HEAD" ? null : body ?? null, { status, headers });
+}
+
+/** Who does not say so (curl as it is called) may not know what to do with it. */
+function takesGzip(request: Request): boolean {
+  return request.headers.has("accept-encoding") && acceptsEncodings(request, "gzip", "identity") === "gzip";
 }

@@ -10,7 +10,7 @@ import { limitParam, readParams, textParam } from "./params.ts";
 import { json, type Reply } from "./reply.ts";
 import type { Context, Route } from "./route.ts";
 import { formatTime } from "./time.ts";
-import type { HandlerOptions, Health, StagedBatch } from "./types.ts";
+import type { HandlerOptions, Health, StagedBatches } from "./types.ts";
 
 /** The routes that answer while storage is down. */
 export function statusRoutes(options: HandlerOptions): Route[] {
@@ -88,17 +88,17 @@ async function batches({ url, signal }: Context, { queries, staged }: HandlerOpt
   });
 }
 
-function stagedBody(batch: StagedBatch) {
+function stagedBody(head: StagedBatches["batches"][number]) {
   return {
-    agent_id: batch.agentId,
-    epoch: batch.epoch,
-    sequence: batch.sequence,
-    node: batch.node,
-    start: formatTime(batch.start),
-    end: formatTime(batch.end),
-    received: formatTime(batch.received),
-    samples: batch.samples,
-    size_bytes: batch.sizeBytes,
+    agent_id: head.agentId,
+    epoch: String(head.epoch),
+    sequence: head.sequence,
+    node: head.node,
+    start: formatTime(Number(head.startNs / 1_000_000n)),
+    end: formatTime(Number(head.endNs / 1_000_000n)),
+    received: formatTime(head.receivedMs),
+    samples: head.samples,
+    size_bytes: head.size,
   };
 }
 

@@ -16,7 +16,7 @@ export const BLANK_PAGE: Page = {
     type: "text/html; charset=utf-8",
     body: new TextEncoder().encode("<p>page</p>"),
   }]]),
-  login: `<form><input name="next" value="{{next}}">{{error}}</form>`,
+  login: `<form><input name="next" value="__NEXT__">__ERROR__</form>`,
 };
 
 /** An aggregator that is well. */

@@ -5,6 +5,7 @@
  */
 
 import type { Registry } from "prom-client";
+import type { Head } from "../buffer/staging_buffer.ts";
 import type { Queries } from "../query/types.ts";
 import type { Page } from "./page.ts";
 
@@ -27,25 +28,10 @@ export interface Health {
   };
 }
 
-/** A batch that is acknowledged and not yet in storage. */
-export interface StagedBatch {
-  readonly agentId: string;
-  /** Unix nanoseconds, as text: JSON numbers cannot hold it. */
-  readonly epoch: string;
-  readonly sequence: number;
-  readonly node: string;
-  /** Unix milliseconds. */
-  readonly start: number;
-  readonly end: number;
-  readonly received: number;
-  /** Rows of the batch's sample table. */
-  readonly samples: number;
-  readonly sizeBytes: number;
-}
-
+/** Batches that are acknowledged and not yet in storage. */
 export interface StagedBatches {
   /** Newest first. */
-  readonly batches: readonly StagedBatch[];
+  readonly batches: readonly Omit<Head, "id">[];
   /** All that are staged, listed or not. */
   readonly staged: number;
 }

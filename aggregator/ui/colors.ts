@@ -4,7 +4,7 @@
  * @module
  */
 
-import { JIT_MODULE, KERNEL_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
+import { codeOrigin } from "../../profile/flame_color.ts";
 
 export type Theme = "light" | "dark";
 
@@ -14,8 +14,9 @@ export interface BoxColors {
 }
 
 /** Degrees. The kernel's hue, and a gap at both sides of it, belong to no other module. */
-const KERNEL_HUE = 40;
-const HUE_GAP = 35;
+const KERNEL_HUE = 242;
+const JIT_HUE = 150;
+const HUE_GAP = 40;
 
 /** Lightness, chroma and text of each theme, in oklch: equal lightness looks equally light in all hues. */
 const THEMES = {
@@ -30,11 +31,12 @@ const THEMES = {
  */
 export function colorsOf(name: string, module: string, theme: Theme): BoxColors {
   const { lightness, chroma, grey, text } = THEMES[theme];
-  if (module === "" || module === UNKNOWN_MODULE) {
+  const origin = codeOrigin(module);
+  if (origin === "thread" || origin === "unknown") {
     return { fill: `oklch(${grey} 0.006 80)`, text };
   }
   const shade = (hashOf(name) % 7 - 3) * 0.009;
-  const strong = isKernel(module) ? 1.35 : 1;
+  const strong = origin === "kernel" ? 1.2 : 1;
   const l = (lightness + shade).toFixed(3);
   const c = (chroma * strong).toFixed(3);
   return { fill: `oklch(${l} ${c} ${hueOf(module)})`, text };
@@ -42,17 +44,11 @@ export function colorsOf(name: string, module: string, theme: Theme): BoxColors 
 
 /** The hue of `module`, in degrees. */
 export function hueOf(module: string): number {
-  if (isKernel(module)) return KERNEL_HUE;
-  if (module === JIT_MODULE) return 110;
-  if (module === VDSO_MODULE) return 330;
+  const origin = codeOrigin(module);
+  if (origin === "kernel") return KERNEL_HUE;
+  if (origin === "jit") return JIT_HUE;
   const base = module.slice(module.lastIndexOf("/") + 1);
   return Math.round(KERNEL_HUE + HUE_GAP + spread(hashOf(base)) * (360 - 2 * HUE_GAP)) % 360;
-}
-
-/** Whether `module` is the kernel or one of its modules: `[name]`, but for the names that mean something else. */
-export function isKernel(module: string): boolean {
-  if (module === KERNEL_MODULE) return true;
-  return /^\[.+\]$/.test(module) && ![VDSO_MODULE, JIT_MODULE, UNKNOWN_MODULE].includes(module);
 }
 
 function hashOf(text: string): number {

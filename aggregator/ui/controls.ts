@@ -82,7 +82,8 @@ export function showValues(label: "node" | "comm", values: readonly LabelValue[]
   const whole = values.reduce((sum, { total }) => sum + total.value, 0);
   const options = values.filter(({ value }) => value !== "")
     .map(({ value, total }) => option(value, `${value} · ${formatShare(total.value, whole)}`));
-  const all = label === "node" ? `All nodes (${options.length})` : `All processes (${options.length})`;
+  const count = options.length > 0 ? ` (${options.length})` : "";
+  const all = (label === "node" ? "All nodes" : "All processes") + count;
   // What is chosen stays to be seen when it has no samples now.
   if (chosen && !values.some(({ value }) => value === chosen)) {
     options.unshift(option(chosen, `${chosen} · none`));

@@ -182,37 +182,39 @@ export class FlameView {
     context.textBaseline = "middle";
     const from = Math.floor(scroll.scrollTop / ROW_HEIGHT);
     const to = Math.ceil((scroll.scrollTop + height) / ROW_HEIGHT);
-    for (const rect of layOut(model, { focus: this.#focus, width, from, to })) this.#drawBox(model, rect);
+    const matches = this.#matches;
+    const prefer = (box: number) => matches?.[model.name[box]!] === 1;
+    for (const rect of layOut(model, { focus: this.#focus, width, from, to, prefer })) {
+      this.#drawBox(model, rect);
+    }
   }
 
-  #drawBox(model: FlameModel, { box, level, x, width }: Rect): void {
+  #drawBox(model: FlameModel, { box, run, level, x, width }: Rect): void {
     const context = this.#context;
     const y = level * ROW_HEIGHT + GAP;
     const height = ROW_HEIGHT - GAP;
     // A gap would swallow a narrow box.
     const drawn = width > 3 ? width - GAP : width;
-    const name = box < 0 ? -1 : model.name[box]!;
-    const colors = this.#colors(model, name, box);
-    context.globalAlpha = level < model.level[this.#focus]! ? 0.55 : box < 0 ? 0.6 : 1;
+    const name = model.name[box]!;
+    const colors = this.#colors(model, name);
+    context.globalAlpha = level < model.level[this.#focus]! ? 0.55 : 1;
     context.fillStyle = colors.fill;
     context.fillRect(x, y, drawn, height);
-    if (box >= 0 && drawn >= TEXT_FROM) {
+    if (!run && drawn >= TEXT_FROM) {
       context.fillStyle = colors.text;
       const text = this.#fit(model.names[name]!, drawn - 2 * PADDING);
       context.fillText(text, x + PADDING, y + height / 2 + 0.5);
     }
     context.globalAlpha = 1;
-    if (box >= 0 && (box === this.#hovered || box === this.#walked)) {
+    if (!run && (box === this.#hovered || box === this.#walked)) {
       context.strokeStyle = OUTLINE[this.#theme];
       context.lineWidth = box === this.#walked ? 2 : 1;
       context.strokeRect(x + 0.5, y + 0.5, Math.max(drawn - 1, 0.5), height - 1);
     }
   }
 
-  #colors(model: FlameModel, name: number, box: number) {
-    const faded = FADED[this.#theme];
-    if (box < 0) return faded;
-    if (this.#matches) return this.#matches[name] === 1 ? HIGHLIGHT[this.#theme] : faded;
+  #colors(model: FlameModel, name: number) {
+    if (this.#matches) return (this.#matches[name] === 1 ? HIGHLIGHT : FADED)[this.#theme];
     return colorsOf(model.names[name]!, model.modules[name]!, this.#theme);
   }
 

@@ -8,11 +8,15 @@ import { boxesOn, type FlameModel, pathOf } from "./model.ts";
 
 /** Narrower boxes cannot be told apart. */
 export const MIN_WIDTH = 0.5;
+/** A run that is wider says too little of where in it something is. */
+const MAX_RUN = 2;
 
 /** One rectangle in the graph's plane: `level` rows down, `x` and `width` in CSS pixels. */
 export interface Rect {
-  /** The box; -1 for a run of boxes that are too narrow to stand alone. */
+  /** The box, or the one that stands for the run. */
   readonly box: number;
+  /** Neighbours that are too narrow to stand alone. */
+  readonly run: boolean;
   readonly level: number;
   readonly x: number;
   readonly width: number;
@@ -26,20 +30,25 @@ export interface View {
   /** Levels that can be seen, `to` not included. @default all */
   readonly from?: number;
   readonly to?: number;
+  /** Which boxes stand for a run before others. @default none */
+  readonly prefer?: (box: number) => boolean;
 }
 
 /** The rectangles to draw: the way to the focus at full width, then all that stands on it. */
-export function layOut(model: FlameModel, { focus, width, from = 0, to = Infinity }: View): Rect[] {
+export function layOut(
+  model: FlameModel,
+  { focus, width, from = 0, to = Infinity, prefer = () => false }: View,
+): Rect[] {
   const rects: Rect[] = [];
   const path = pathOf(model, focus);
   for (let level = from; level < Math.min(path.length, to); level++) {
-    rects.push({ box: path[level]!, level, x: 0, width });
+    rects.push({ box: path[level]!, run: false, level, x: 0, width });
   }
   const scale = width / model.width[focus]!;
   const left = model.start[focus]!;
   const end = Math.min(model.levelStart.length - 1, to);
   for (let level = Math.max(path.length, from); level < end; level++) {
-    pushLevel(rects, model, { range: boxesOn(model, focus, level), level, left, scale });
+    pushLevel(rects, model, { range: boxesOn(model, focus, level), level, left, scale, prefer });
   }
   return rects;
 }
@@ -49,29 +58,30 @@ interface Level {
   readonly level: number;
   readonly left: number;
   readonly scale: number;
+  readonly prefer: (box: number) => boolean;
 }
 
-function pushLevel(rects: Rect[], model: FlameModel, { range, level, left, scale }: Level): void {
+function pushLevel(rects: Rect[], model: FlameModel, { range, level, left, scale, prefer }: Level): void {
   // A run of narrow boxes that touch becomes one rectangle: the graph's outline stays true.
-  let runX = 0;
-  let runEnd = -1;
+  let run: { box: number; x: number; end: number; preferred: boolean } | undefined;
   const flush = () => {
-    if (runEnd - runX >= MIN_WIDTH) rects.push({ box: -1, level, x: runX, width: runEnd - runX });
-    runEnd = -1;
+    if (run && run.end - run.x >= MIN_WIDTH) {
+      rects.push({ box: run.box, run: true, level, x: run.x, width: run.end - run.x });
+    }
+    run = undefined;
   };
   for (let box = range[0]; box < range[1]; box++) {
     const x = (model.start[box]! - left) * scale;
     const width = model.width[box]! * scale;
     if (width >= MIN_WIDTH) {
       flush();
-      rects.push({ box, level, x, width });
+      rects.push({ box, run: false, level, x, width });
       continue;
     }
-    if (runEnd < 0 || x - runEnd > MIN_WIDTH) {
-      flush();
-      runX = x;
-    }
-    runEnd = x + width;
+    if (run && (x - run.end > MIN_WIDTH || run.end - run.x > MAX_RUN)) flush();
+    run ??= { box, x, end: x, preferred: prefer(box) };
+    run.end = x + width;
+    if (!run.preferred && prefer(box)) run = { ...run, box, preferred: true };
   }
   flush();
 }

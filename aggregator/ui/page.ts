@@ -155,6 +155,7 @@ export class Page {
     element("graph", HTMLElement).hidden = empty;
     element("hottest", HTMLElement).hidden = empty;
     element("empty", HTMLElement).hidden = !empty;
+    document.querySelector<HTMLElement>(".search")!.hidden = empty;
     if (empty) this.#showEmpty();
     element("summary", HTMLElement).replaceChildren(
       ...empty ? [] : summaryOf(this.#state.kind, { total, selection }),

@@ -50,15 +50,16 @@ export class TableView {
     const sort = this.#sort;
     const rows = this.#shown.rows.filter((row) => row[sort] > 0)
       .toSorted((a, b) => b[sort] - a[sort] || b.total - a.total).slice(0, MAX_ROWS);
-    table.tBodies[0]!.replaceChildren(...rows.map((row) => this.#row(row)));
+    const largest = Math.max(...rows.map((row) => Math.max(row.self, row[sort])));
+    table.tBodies[0]!.replaceChildren(...rows.map((row) => this.#row(row, largest)));
   }
 
-  #row({ name, self, total }: Hot): HTMLTableRowElement {
+  #row({ name, self, total }: Hot, largest: number): HTMLTableRowElement {
     const { model, whole } = this.#shown!;
     const row = document.createElement("tr");
     row.append(
-      shareCell(self, { whole, unit: model.unit }),
-      shareCell(total, { whole, unit: model.unit }),
+      shareCell(self, { whole, largest, unit: model.unit }),
+      shareCell(total, { whole, largest, unit: model.unit }),
       this.#functionCell(model, name),
     );
     const module = document.createElement("td");
@@ -83,13 +84,14 @@ export class TableView {
   }
 }
 
+/** @param largest the value whose bar is as wide as the cell */
 function shareCell(
   value: number,
-  { whole, unit }: { whole: number; unit: FlameModel["unit"] },
+  { whole, largest, unit }: { whole: number; largest: number; unit: FlameModel["unit"] },
 ): HTMLTableCellElement {
   const cell = document.createElement("td");
   cell.className = "share";
-  cell.style.setProperty("--share", `${whole > 0 ? 100 * value / whole : 0}%`);
+  cell.style.setProperty("--part", String(largest > 0 ? Math.min(1, value / largest) : 0));
   cell.textContent = formatShare(value, whole);
   cell.title = formatValue(value, unit);
   return cell;

@@ -168,7 +168,7 @@ function machine(seed: number, { samples, bias }: { samples: number; bias: numbe
     const series = builder.series({ pid: 100 + CODES.indexOf(code!), comm: code?.comm ?? small(random()) });
     const path = code ? userPath(code, random) : [{ name: "main", module: "/usr/sbin/daemon" }];
     if (!code || random() * 100 < code.kernel) {
-      const kernel = KERNEL_PATHS[Math.floor(random() ** 1.6 * KERNEL_PATHS.length)]!;
+      const kernel = KERNEL_PATHS[Math.floor(random() ** 2 * KERNEL_PATHS.length)]!;
       const depth = Math.max(3, Math.ceil(kernel.length * Math.sqrt(random())));
       for (const name of kernel.slice(0, depth)) path.push({ name, module: KERNEL_MODULE });
     }
@@ -182,12 +182,12 @@ function machine(seed: number, { samples, bias }: { samples: number; bias: numbe
 
 function userPath(code: Code, random: () => number): { name: string; module: string }[] {
   const path = code.roots.map((name) => ({ name, module: name.startsWith("__libc") ? LIBC : code.module }));
-  let choice = random();
   const depth = Math.ceil(code.layers.length * Math.max(0.35, 1 - random() ** 2.2));
   for (const layer of code.layers.slice(0, depth)) {
-    // The choice in one layer leans on the one before: callers have callees of their own.
-    choice = (choice * 0.72 + random() ** 1.5 * 0.28) % 1;
-    const [name, module = code.module] = layer[Math.floor(choice * layer.length)]!.split("|");
+    // Each caller has few callees, and one of them takes most of its time.
+    const caller = hashOf(path.at(-1)!.name);
+    const [name, module = code.module] = layer[(caller + Math.floor(random() ** 3.2 * 3)) % layer.length]!
+      .split("|");
     path.push({ name: name!, module });
   }
   return path;
@@ -203,6 +203,12 @@ function small(at: number): string {
 
 function words(...layers: string[]): string[][] {
   return layers.map((layer) => layer.split(" "));
+}
+
+function hashOf(text: string): number {
+  let hash = 0;
+  for (const char of text) hash = (hash * 31 + char.charCodeAt(0)) % 65_521;
+  return hash;
 }
 
 /** Mulberry32. */

@@ -1,0 +1,234 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Registry } from "prom-client";
+import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
+import { StorageError } from "../storage/client.ts";
+import { HEALTHY, testHandler } from "./testing.ts";
+
+/** A fleet whose questions fail, or never end. */
+function queriesThat(fail: (signal?: AbortSignal) => Promise<never>) {
+  const queries = new FleetQueries(fleet());
+  queries.stacks = (_selection: unknown, options?: { signal?: AbortSignal }) => fail(options?.signal);
+  return queries;
+}
+
+function post(body: unknown, headers: Record<string, string> = { "content-type": "application/json" }) {
+  return { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) };
+}
+
+async function errorOf(response: Response): Promise<[number, string, string]> {
+  const { error } = await response.json();
+  return [response.status, error.code, error.message];
+}
+
+Deno.test("GET /healthz answers ok, and /readyz with what stands in the way", async () => {
+  assertEquals(await (await testHandler()("/healthz")).text(), "ok\n");
+  const ready = await testHandler()("/readyz");
+  assertEquals([ready.status, await ready.json()], [200, { status: "ready", problems: [] }]);
+  const health = {
+    ...HEALTHY,
+    buffer: { ...HEALTHY.buffer, batches: 100 },
+    storage: { ...HEALTHY.storage, problem: "Cannot reach storage" },
+  };
+  const not = await testHandler({ health: () => health })("/readyz");
+  assertEquals([not.status, await not.json()], [503, {
+    status: "not_ready",
+    problems: [
+      { part: "buffer", message: "Full: 100 of 100 batches" },
+      { part: "storage", message: "Cannot reach storage" },
+    ],
+  }]);
+});
+
+Deno.test("GET /api/health counts pushes and tells versions and fill", async () => {
+  let now = 1000;
+  const ask = testHandler({ now: () => now });
+  now = 62_500;
+  assertEquals(await (await ask("/api/health")).json(), {
+    status: "ok",
+    version: "1.2.3",
+    uptime_seconds: 61,
+    push_total_ok: 12,
+    push_total_error: 1,
+    buffer: { batches: 3, bytes: 4096, capacity_batches: 100, capacity_bytes: 1_000_000 },
+    storage: { mode: "embedded", pending_rows: 7 },
+    problems: [],
+  });
+});
+
+Deno.test("GET /metrics has the registry's metrics, and counts requests by route", async () => {
+  const ask = testHandler({ metrics: new Registry() });
+  await ask("/api/top");
+  await ask("/no/such/path");
+  await ask("/api/top", { method: "PROPFIND" });
+  const response = await ask("/metrics");
+  assertStringIncludes(response.headers.get("content-type")!, "text/plain");
+  const text = await response.text();
+  assertStringIncludes(text, 'aperture_http_requests_total{route="/api/top",method="GET",status="200"} 1');
+  assertStringIncludes(text, 'aperture_http_requests_total{route="none",method="GET",status="404"} 1');
+  assertStringIncludes(text, 'aperture_http_requests_total{route="none",method="other",status="405"} 1');
+});
+
+Deno.test("createHandler() answers 404 and 405 in JSON, with what the path takes", async () => {
+  const ask = testHandler();
+  assertEquals(await errorOf(await ask("/api/nothing")), [404, "not_found", "No such path: /api/nothing"]);
+  const response = await ask("/api/diff");
+  assertEquals(response.headers.get("allow"), "POST");
+  assertEquals((await errorOf(response)).slice(0, 2), [405, "method_not_allowed"]);
+  assertEquals((await ask("/healthz", { method: "DELETE" })).headers.get("allow"), "GET, HEAD");
+  assertEquals((await ask("/healthz", { method: "HEAD" })).status, 200);
+});
+
+Deno.test("createHandler() with a token opens probes, metrics and health, and nothing else", async () => {
+  const ask = testHandler({ token: "s3cret" });
+  for (const path of ["/healthz", "/readyz", "/metrics", "/api/health"]) {
+    assertEquals((await ask(path)).status, 200, path);
+  }
+  for (const path of ["/api/top", "/api/flamegraph", "/api/batches", "/api/export/pprof", "/api/nothing"]) {
+    const response = await ask(path);
+    assertEquals((await errorOf(response)).slice(0, 2), [401, "unauthorized"], path);
+    assertStringIncludes(response.headers.get("www-authenticate")!, "Bearer");
+  }
+  const headers = { authorization: "Bearer s3cret" };
+  assertEquals((await ask("/api/top", { headers })).status, 200);
+  assertEquals((await ask("/", { headers })).status, 200);
+});
+
+Deno.test("POST /login takes the token and returns to the page's own query", async () => {
+  const ask = testHandler({ token: "s3cret" });
+  const form = (fields: Record<string, string>) => ({ method: "POST", body: new URLSearchParams(fields) });
+  const asked = await ask("/?node=%22%3Ea");
+  assertEquals(asked.status, 401);
+  assertStringIncludes(await asked.text(), 'value="?node=%22%3Ea"');
+  const wrong = await ask("/login", form({ token: "guess", next: '?"><script>' }));
+  assertEquals([wrong.status, wrong.headers.get("set-cookie")], [401, null]);
+  assertStringIncludes(await wrong.text(), 'value="?&#34;&#62;&#60;script&#62;"');
+  const right = await ask("/login", form({ token: "s3cret", next: "?node=a" }));
+  assertEquals([right.status, right.headers.get("location")], [303, "/?node=a"]);
+  const cookie = right.headers.get("set-cookie")!.split(";")[0]!;
+  assertEquals((await ask("/", { headers: { cookie } })).status, 200);
+  for (const next of ["https://evil.test/", "//evil.test", "javascript:alert(1)"]) {
+    assertEquals((await ask("/login", form({ token: "s3cret", next }))).headers.get("location"), "/");
+  }
+  assertEquals((await ask("/login", post({}))).status, 415);
+});
+
+Deno.test("GET /api/flamegraph answers columns whose first box is the whole", async () => {
+  const ask = testHandler();
+  const { selection, total, graph } = await (await ask("/api/flamegraph?node=web-1&from=-1h")).json();
+  assertEquals(selection.matchers, [{ label: "node", values: ["web-1"], negate: false }]);
+  assertEquals(total.count, 5200);
+  assertEquals([graph.unit, graph.total, graph.levels[0].width], ["nanoseconds", total.value, [total.value]]);
+  const counted = await (await ask("/api/flamegraph?unit=count")).json();
+  assertEquals([counted.graph.unit, counted.graph.total], ["count", 16_800]);
+  const small = await (await ask("/api/flamegraph?max_nodes=50")).json();
+  const boxes = (levels: { name: number[] }[]) => levels.reduce((sum, { name }) => sum + name.length, 0);
+  assert(boxes(small.graph.levels) <= 102 && boxes(graph.levels) > 1000);
+  assertEquals(small.graph.total, small.total.value);
+});
+
+Deno.test("GET /api/top, /api/labels, /api/series and /api/batches answer rows", async () => {
+  const ask = testHandler({
+    staged: () => ({
+      staged: 5,
+      batches: [{
+        agentId: "a",
+        epoch: 1_764_000_000_000_000_001n,
+        sequence: 3,
+        node: "n",
+        startNs: 1_764_000_000_000_000_000n,
+        endNs: 1_764_000_010_000_000_000n,
+        samples: 9,
+        size: 99,
+        receivedMs: 1_764_000_011_000,
+      }],
+    }),
+  });
+  const top = await (await ask("/api/top?limit=3")).json();
+  assertEquals(top.rows.length, 3);
+  assertEquals(Object.keys(top.rows[0]), ["function", "module", "self", "total"]);
+  const labels = await (await ask("/api/labels?label=node")).json();
+  assertEquals(labels.values.map(({ value }: { value: string }) => value), ["db-1", "web-1", "web-2"]);
+  assertEquals((await (await ask("/api/labels")).json()).labels.length, 8);
+  const series = await (await ask("/api/series?comm=nginx")).json();
+  assertEquals(series.series[0].labels.comm, "nginx");
+  const batches = await (await ask("/api/batches")).json();
+  assertEquals([batches.staged_total, batches.staged[0].epoch], [5, "1764000000000000001"]);
+  assertEquals(batches.staged[0].received, "2025-11-24T16:00:11.000Z");
+  assertEquals(batches.stored.length, 3);
+});
+
+Deno.test("POST /api/aggregate and /api/diff read selections from a body", async () => {
+  const ask = testHandler();
+  const matchers = [{ label: "comm", values: ["nginx"] }];
+  const grouped = await (await ask("/api/aggregate", post({ group_by: ["comm"], from: "-1h", matchers })))
+    .json();
+  assertEquals(grouped.rows.map(({ group }: { group: string[] }) => group), [["nginx"]]);
+  const sides = { base: { from: "-2h", to: "-1h" }, compare: { from: 1_769_860_800 } };
+  const diff = await (await ask("/api/diff", post(sides))).json();
+  assertEquals(Object.keys(diff), ["base", "compare", "rows"]);
+  assertEquals(diff.compare.selection.from, "2026-01-31T12:00:00.000Z");
+});
+
+Deno.test("POST /api/aggregate says what is wrong with a body", async () => {
+  const ask = testHandler();
+  const send = async (...args: Parameters<typeof post>) =>
+    await errorOf(await ask("/api/aggregate", post(...args)));
+  assertEquals((await send("{}", { "content-type": "text/plain" })).slice(0, 2), [
+    415,
+    "unsupported_media_type",
+  ]);
+  assertEquals(await send("{"), [400, "bad_request", "Cannot parse the body as JSON"]);
+  assertEquals((await send("[]"))[2], "Cannot read the body as it is not a JSON object");
+  assertEquals((await send({ form: "-1h" }))[2], "Unknown field 'form'");
+  assertEquals(
+    (await send({ limit: 0 }))[2],
+    "Cannot parse 'limit' as it is not a number from 1 to 10000: current value is 0",
+  );
+  assertEquals(
+    (await send({ group_by: ["color"] }))[2].slice(0, 71),
+    "Cannot parse 'group_by.0' as it is not one of function, module, node, n",
+  );
+  assertEquals((await send({ matchers: [{ label: "node" }] }))[2], "Missing a field: 'matchers.0.values'");
+  assertEquals((await send({ from: "now", to: "-1m" }))[2], "Cannot select as 'from' is not before 'to'");
+  const large = await ask("/api/aggregate", post(JSON.stringify({ from: "x".repeat(70_000) })));
+  assertEquals((await errorOf(large)).slice(0, 2), [413, "content_too_large"]);
+});
+
+Deno.test("createHandler() tells storage that is away from a fault, and names neither's inside", async () => {
+  const down = new StorageError("Cannot ask http://127.0.0.1:1", { code: undefined, cause: undefined });
+  const away = await testHandler({ queries: queriesThat(() => Promise.reject(down)) })("/api/flamegraph");
+  assertEquals(away.headers.get("retry-after"), "5");
+  assertEquals((await errorOf(away)).slice(0, 2), [503, "unavailable"]);
+  const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
+  const wrapped = new Error("Cannot ask", { cause: refused });
+  const also = await testHandler({ queries: queriesThat(() => Promise.reject(wrapped)) })("/api/flamegraph");
+  assertEquals(also.status, 503);
+  const syntax = new StorageError("Syntax error: password", { code: 62, cause: undefined });
+  const fault = await errorOf(
+    await testHandler({ queries: queriesThat(() => Promise.reject(syntax)) })("/api/flamegraph"),
+  );
+  assertEquals(fault, [500, "internal", "Something went wrong here: the aggregator's log says what"]);
+});
+
+/** Ends when its signal aborts, as a query does. */
+function endless(signal?: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason)));
+}
+
+Deno.test("createHandler() ends a query that takes too long", async () => {
+  const ask = testHandler({ queries: queriesThat(endless), queryTimeout: 20 });
+  assertEquals((await errorOf(await ask("/api/flamegraph"))).slice(0, 2), [504, "timeout"]);
+});
+
+Deno.test("createHandler() ends a query whose client has gone", async () => {
+  const client = new AbortController();
+  let aborted = false;
+  const queries = queriesThat((signal) => {
+    signal!.addEventListener("abort", () => aborted = true);
+    const end = endless(signal);
+    client.abort();
+    return end;
+  });
+  await testHandler({ queries })("/api/flamegraph", { signal: client.signal });
+  assert(aborted);
+});
