@@ -1,0 +1,347 @@
+/**
+ * A fleet that never was: profiles of a few machines with a few hundred functions, the same for a seed.
+ *
+ * @module
+ */
+
+import { ProfileBuilder } from "../../profile/builder.ts";
+import { KERNEL_MODULE, KIND_NUMBER, type Profile, totalOf } from "../../profile/model.ts";
+import type {
+  AggregateRow,
+  Group,
+  Label,
+  LabelValue,
+  Queries,
+  Selection,
+  StoredBatch,
+} from "../../aggregator/query/types.ts";
+
+/** A program; a function in another module than its own is `name|module`. */
+interface Code {
+  readonly comm: string;
+  readonly exe: string;
+  /** Of the machine's time. */
+  readonly share: number;
+  readonly module: string;
+  readonly roots: readonly string[];
+  /** Layers of functions between the roots and the leaves. */
+  readonly layers: readonly (readonly string[])[];
+  /** How often, in percent, a stack ends in the kernel. */
+  readonly kernel: number;
+}
+
+const LIBC = "/usr/lib/x86_64-linux-gnu/libc.so.6";
+const NANOSECONDS = 10_101_010;
+
+const KERNEL_PATHS = [
+  "entry_SYSCALL_64_after_hwframe do_syscall_64 ksys_read vfs_read new_sync_read sock_read_iter tcp_recvmsg tcp_recvmsg_locked skb_copy_datagram_iter copy_user_enhanced_fast_string",
+  "entry_SYSCALL_64_after_hwframe do_syscall_64 __x64_sys_sendto __sys_sendto sock_sendmsg tcp_sendmsg tcp_sendmsg_locked tcp_push __tcp_push_pending_frames tcp_write_xmit __tcp_transmit_skb ip_queue_xmit ip_output ip_finish_output2 __dev_queue_xmit dev_hard_start_xmit",
+  "entry_SYSCALL_64_after_hwframe do_syscall_64 __x64_sys_epoll_wait do_epoll_wait ep_poll schedule_hrtimeout_range schedule __schedule finish_task_switch",
+  "entry_SYSCALL_64_after_hwframe do_syscall_64 ksys_pread64 vfs_read ext4_file_read_iter generic_file_read_iter filemap_read filemap_get_pages page_cache_ra_unbounded",
+  "entry_SYSCALL_64_after_hwframe do_syscall_64 __x64_sys_fdatasync do_fsync ext4_sync_file jbd2_log_wait_commit prepare_to_wait_event _raw_spin_lock_irqsave",
+  "asm_exc_page_fault exc_page_fault handle_mm_fault __handle_mm_fault do_anonymous_page alloc_pages_vma get_page_from_freelist clear_page_erms",
+].map((path) => path.split(" "));
+
+const CODES: readonly Code[] = [
+  {
+    comm: "postgres",
+    exe: "/usr/lib/postgresql/15/bin/postgres",
+    share: 0.38,
+    module: "/usr/lib/postgresql/15/bin/postgres",
+    roots: [
+      "_start",
+      "__libc_start_main",
+      "main",
+      "PostmasterMain",
+      "ServerLoop",
+      "BackendStartup",
+      "PostgresMain",
+    ],
+    layers: words(
+      "exec_simple_query exec_bind_message exec_execute_message",
+      "PortalRun PortalRunSelect pg_plan_queries",
+      "standard_ExecutorRun ExecutePlan standard_planner",
+      "ExecScan ExecHashJoin ExecAgg ExecSort ExecModifyTable subquery_planner grouping_planner query_planner",
+      "IndexNext SeqNext ExecHashJoinImpl agg_fill_hash_table tuplesort_performsort ExecInsert make_one_rel",
+      "index_getnext_slot heap_getnextslot ExecHashTableInsert LookupTupleHashEntry tuplesort_sort_memtuples heap_insert set_rel_pathlist",
+      "btgettuple heapgettup_pagemode ExecHashGetHashValue TupleHashTableHash qsort_tuple XLogInsert add_path",
+      "_bt_first _bt_next _bt_search _bt_readpage ReadBufferExtended heap_page_prune_opt hash_bytes slot_deform_heap_tuple comparetup_heap XLogInsertRecord cost_index",
+      "_bt_binsrch _bt_compare _bt_checkkeys LWLockAcquire BufTableLookup PinBuffer hash_search_with_hash_value HeapTupleSatisfiesMVCC int4cmp bttextcmp varstr_cmp CopyXLogRecordToWAL",
+      "int4eq bpchareq pg_atomic_read_u32_impl UnpinBuffer TransactionIdIsInProgress numeric_add strcoll_l memcmp_avx2_movbe",
+    ),
+    kernel: 22,
+  },
+  {
+    comm: "node",
+    exe: "/usr/bin/node",
+    share: 0.27,
+    module: "/usr/bin/node",
+    roots: [
+      "_start",
+      "__libc_start_main",
+      "node::Start(int, char**)",
+      "node::LoadEnvironment",
+      "uv_run",
+      "uv__io_poll",
+      "uv__stream_io",
+    ],
+    layers: words(
+      "node::LibuvStreamWrap::OnUvRead(long,uv_buf_t*) node::StreamResource::EmitRead node::InternalMakeCallback",
+      "node::http_parser::Parser::OnStreamRead v8::Function::Call v8::internal::Execution::Call",
+      "parserOnIncoming|[jit] emit|[jit] processTicksAndRejections|[jit]",
+      "handleRequest|[jit] router.handle|[jit] next|[jit] Layer.handle_request|[jit]",
+      "renderToString|[jit] authenticate|[jit] queryOrders|[jit] JSON.stringify|[jit] validateSchema|[jit]",
+      "renderElement|[jit] renderChildren|[jit] parseRow|[jit] escapeHtml|[jit] createHash|[jit] serialize|[jit]",
+      "v8::internal::JsonStringifier::Serialize v8::internal::Runtime_StringReplace v8::internal::Heap::Scavenge Builtins_ArrayPrototypeMap Builtins_RegExpReplace",
+      "v8::internal::String::SlowFlatten v8::internal::ScavengerCollector::CollectGarbage Builtins_KeyedLoadIC_Megamorphic Builtins_StringAdd_CheckNone v8::internal::Scavenger::ScavengeObject",
+    ),
+    kernel: 14,
+  },
+  {
+    comm: "nginx",
+    exe: "/usr/sbin/nginx",
+    share: 0.14,
+    module: "/usr/sbin/nginx",
+    roots: [
+      "_start",
+      "__libc_start_main",
+      "main",
+      "ngx_master_process_cycle",
+      "ngx_spawn_process",
+      "ngx_worker_process_cycle",
+    ],
+    layers: words(
+      "ngx_process_events_and_timers ngx_epoll_process_events ngx_event_process_posted",
+      "ngx_http_process_request_line ngx_http_upstream_handler ngx_http_request_handler",
+      "ngx_http_core_run_phases ngx_http_upstream_process_header ngx_http_writer ngx_ssl_handshake_handler",
+      "ngx_http_output_filter ngx_http_gzip_body_filter SSL_write|/usr/lib/x86_64-linux-gnu/libssl.so.3 SSL_do_handshake|/usr/lib/x86_64-linux-gnu/libssl.so.3 ngx_http_proxy_handler",
+      "deflate|/usr/lib/x86_64-linux-gnu/libz.so.1.2.13 aesni_gcm_encrypt|/usr/lib/x86_64-linux-gnu/libcrypto.so.3 ecp_nistz256_point_double|/usr/lib/x86_64-linux-gnu/libcrypto.so.3 ngx_writev_chain ngx_palloc",
+      "longest_match|/usr/lib/x86_64-linux-gnu/libz.so.1.2.13 __memmove_avx_unaligned_erms|" + LIBC +
+        " bn_mul_mont|/usr/lib/x86_64-linux-gnu/libcrypto.so.3 crc32_z|/usr/lib/x86_64-linux-gnu/libz.so.1.2.13",
+    ),
+    kernel: 41,
+  },
+  {
+    comm: "python3",
+    exe: "/usr/bin/python3.11",
+    share: 0.11,
+    module: "/usr/bin/python3.11",
+    roots: [
+      "_start",
+      "__libc_start_main",
+      "Py_BytesMain",
+      "Py_RunMain",
+      "pymain_run_module",
+      "_PyEval_EvalFrameDefault",
+    ],
+    layers: words(
+      "_PyFunction_Vectorcall method_vectorcall PyObject_Call",
+      "_PyEval_EvalFrameDefault _PyObject_MakeTpCall",
+      "list_sort_impl dict_merge PyUnicode_Join array_matmul|/usr/lib/python3/dist-packages/numpy/core/_multiarray_umath.so",
+      "unicode_hash binarysort lookdict_unicode cblas_dgemm|/usr/lib/x86_64-linux-gnu/libopenblas.so.0 PyObject_RichCompare",
+      "dgemm_kernel_HASWELL|/usr/lib/x86_64-linux-gnu/libopenblas.so.0 long_richcompare _Py_dict_lookup gc_collect_main",
+    ),
+    kernel: 5,
+  },
+];
+
+const SMALL = ["sshd", "systemd-journal", "containerd", "kubelet", "cron", "dockerd", "rsyslogd", "agetty"];
+
+/** What the fake fleet knows of one machine. */
+export interface FleetNode {
+  readonly node: string;
+  readonly profile: Profile;
+}
+
+/** Three machines of different size. */
+export function fleet(seed = 7): FleetNode[] {
+  return ["db-1", "web-1", "web-2"].map((node, i) => {
+    return { node, profile: machine(seed + i, { samples: [9000, 5200, 2600][i]!, bias: i === 0 ? 0 : 1 }) };
+  });
+}
+
+function machine(seed: number, { samples, bias }: { samples: number; bias: number }): Profile {
+  const random = randomOf(seed);
+  const builder = new ProfileBuilder();
+  for (let i = 0; i < samples; i++) {
+    const code = bias === 0 || random() < 0.6 ? pickCode(random()) : CODES[1 + i % 2]!;
+    const series = builder.series({ pid: 100 + CODES.indexOf(code!), comm: code?.comm ?? small(random()) });
+    const path = code ? userPath(code, random) : [{ name: "main", module: "/usr/sbin/daemon" }];
+    if (!code || random() * 100 < code.kernel) {
+      const kernel = KERNEL_PATHS[Math.floor(random() ** 1.6 * KERNEL_PATHS.length)]!;
+      const depth = Math.max(3, Math.ceil(kernel.length * Math.sqrt(random())));
+      for (const name of kernel.slice(0, depth)) path.push({ name, module: KERNEL_MODULE });
+    }
+    const rows = path.toReversed().map(({ name, module }) => {
+      return builder.frame({ function: name, module, file: "", line: 0, buildId: "", address: 0 });
+    });
+    builder.add("cpu", series, builder.stack(rows), NANOSECONDS, 1);
+  }
+  return builder.build();
+}
+
+function userPath(code: Code, random: () => number): { name: string; module: string }[] {
+  const path = code.roots.map((name) => ({ name, module: name.startsWith("__libc") ? LIBC : code.module }));
+  let choice = random();
+  const depth = Math.ceil(code.layers.length * Math.max(0.35, 1 - random() ** 2.2));
+  for (const layer of code.layers.slice(0, depth)) {
+    // The choice in one layer leans on the one before: callers have callees of their own.
+    choice = (choice * 0.72 + random() ** 1.5 * 0.28) % 1;
+    const [name, module = code.module] = layer[Math.floor(choice * layer.length)]!.split("|");
+    path.push({ name: name!, module });
+  }
+  return path;
+}
+
+function pickCode(at: number): Code | undefined {
+  return CODES.find(({ share }) => (at -= share) < 0);
+}
+
+function small(at: number): string {
+  return SMALL[Math.floor(at * at * SMALL.length)]!;
+}
+
+function words(...layers: string[]): string[][] {
+  return layers.map((layer) => layer.split(" "));
+}
+
+/** Mulberry32. */
+function randomOf(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
+    t = (t + Math.imul(t ^ t >>> 7, 61 | t)) ^ t;
+    return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Queries on a fleet in memory, for what stands before storage; the tests of storage have the real one. */
+export class FleetQueries implements Queries {
+  readonly #fleet: readonly FleetNode[];
+
+  constructor(nodes: readonly FleetNode[]) {
+    this.#fleet = nodes;
+  }
+
+  stacks(selection: Selection) {
+    const profile = this.#select(selection);
+    return Promise.resolve({ profile, total: totalOf(profile), other: { value: 0, count: 0 } });
+  }
+
+  aggregate(selection: Selection, { groupBy = ["function"], limit = 100 }: {
+    groupBy?: readonly Group[];
+    limit?: number;
+  } = {}) {
+    const profile = this.#select(selection);
+    const rows = leaves(profile, groupBy).toSorted((a, b) => b.self.value - a.self.value);
+    return Promise.resolve({
+      rows: rows.slice(0, limit),
+      total: totalOf(profile),
+      other: { value: 0, count: 0 },
+    });
+  }
+
+  diff(base: Selection, compare: Selection) {
+    const [first, second] = [totalOf(this.#select(base)), totalOf(this.#select(compare))];
+    const row = { function: "main", module: "/bin/demo", baseSelf: first, baseTotal: first };
+    return Promise.resolve({
+      rows: [{ ...row, compareSelf: second, compareTotal: second }],
+      base: first,
+      compare: second,
+    });
+  }
+
+  labelValues(label: Label, selection: Selection, { limit = 100 }: { limit?: number } = {}) {
+    const nodes = this.#fleet.filter(({ node }) => passes(selection, "node", node));
+    const values: LabelValue[] = label === "node"
+      ? nodes.map(({ node }) => ({
+        value: node,
+        total: totalOf(
+          this.#select({
+            ...selection,
+            matchers: [...selection.matchers, { label, values: [node], negate: false }],
+          }),
+        ),
+      }))
+      : leaves(this.#select(selection), [label]).map(({ group, self }) => ({
+        value: group[0]!,
+        total: self,
+      }));
+    return Promise.resolve(
+      values.filter(({ total }) => total.count > 0).sort((a, b) => b.total.value - a.total.value).slice(
+        0,
+        limit,
+      ),
+    );
+  }
+
+  batches(): Promise<StoredBatch[]> {
+    return Promise.resolve(this.#fleet.map(({ node, profile }) => ({
+      agentId: node,
+      epoch: "1764000000000000000",
+      sequence: 1,
+      node,
+      start: 1_764_000_000_000,
+      end: 1_764_000_010_000,
+      samples: totalOf(profile),
+      losses: {},
+    })));
+  }
+
+  #select(selection: Selection): Profile {
+    const builder = new ProfileBuilder();
+    for (const { node, profile } of this.#fleet) {
+      if (passes(selection, "node", node)) builder.merge(filtered(profile, selection));
+    }
+    return builder.build();
+  }
+}
+
+function filtered(profile: Profile, selection: Selection): Profile {
+  const { samples, series, strings } = profile;
+  const keep = samples.kind.map((kind, i) => {
+    const comm = strings[series.comm[samples.series[i]!]!]!;
+    return kind === KIND_NUMBER[selection.kind] && passes(selection, "comm", comm) ? 1 : 0;
+  });
+  const kept = (_: number, i: number) => keep[i] === 1;
+  return {
+    ...profile,
+    samples: {
+      kind: samples.kind.filter(kept),
+      series: samples.series.filter(kept),
+      stack: samples.stack.filter(kept),
+      value: samples.value.filter(kept),
+      count: samples.count.filter(kept),
+    },
+  };
+}
+
+function passes({ matchers }: Selection, label: Label, value: string): boolean {
+  return matchers.every((m) => m.label !== label || m.values.includes(value) !== m.negate);
+}
+
+/** Rows by what the leaf, or the series, has of `groupBy`; labels that the fleet does not know are "". */
+function leaves(
+  { samples, series, stacks, frames, strings }: Profile,
+  groupBy: readonly Group[],
+): AggregateRow[] {
+  const rows = new Map<string, AggregateRow>();
+  samples.stack.forEach((stack, i) => {
+    const leaf = stacks.frame[stacks.offset[stack]!]!;
+    const module = strings[frames.module[leaf]!]!;
+    const group = groupBy.map((by) => {
+      if (by === "function") return strings[frames.function[leaf]!]!;
+      if (by === "module") return module;
+      return by === "comm" ? strings[series.comm[samples.series[i]!]!]! : "";
+    });
+    const before = rows.get(group.join("\0"))?.self ?? { value: 0, count: 0 };
+    const self = { value: before.value + samples.value[i]!, count: before.count + samples.count[i]! };
+    rows.set(group.join("\0"), {
+      group,
+      module: groupBy.includes("function") ? module : "",
+      self,
+      total: self,
+    });
+  });
+  return [...rows.values()];
+}
