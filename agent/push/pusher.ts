@@ -54,7 +54,7 @@ export interface Undelivered {
 
 /** After so many failures that may be the batch's fault, others get their turn. */
 const PATIENCE = 5;
-/** The reason under which samples of dropped batches are in the losses of the next. */
+/** The reason under which samples, and losses, of dropped batches are in the losses of the next. */
 export const PUSH_LOSS = "push_dropped";
 
 /**
@@ -253,7 +253,9 @@ export class Pusher {
     const parts = bytes.length > max ? halves(part) : undefined;
     if (parts) return parts.flatMap((half) => this.#encode(half, max));
     this.#sequence = sequence;
-    return [{ bytes, samples: totalOf(profile).count }];
+    // What it says was lost is unknown, too, should it be dropped.
+    const lost = window.losses.values().reduce((sum, count) => sum + count, 0);
+    return [{ bytes, samples: totalOf(profile).count + lost }];
   }
 
   #onDrop(reason: DropReason, samples: number, cause?: unknown): void {

@@ -28,7 +28,7 @@ export interface SpoolOptions {
 export interface SpoolEntry {
   /** Encoded, in bytes. */
   readonly size: number;
-  /** How many samples were counted into it. */
+  /** How many samples would be lost with it. */
   readonly samples: number;
 }
 

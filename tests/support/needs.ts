@@ -23,9 +23,10 @@ export function testWith(
   needs: readonly Need[],
   name: string,
   fn: (t: Deno.TestContext) => void | Promise<void>,
+  options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
 ): void {
   const missing = needs.map(whyMissing).filter((why) => why !== undefined);
-  if (missing.length === 0) return Deno.test(name, fn);
+  if (missing.length === 0) return Deno.test({ name, fn, ...options });
   const why = missing.join(", ");
   if (Deno.env.get("APERTURE_TEST_REQUIRE") === "all") {
     return Deno.test(name, () => {
