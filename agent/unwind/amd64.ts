@@ -5,12 +5,15 @@
  * @module
  */
 
-import type { Reader } from "./reader.ts";
+import { Reader } from "./reader.ts";
 import { CFA_DEREF, CFA_INDEXED, CFA_PLT, CFA_REGISTER } from "./rules.ts";
 
 export const FRAME_POINTER = 6;
 export const STACK_POINTER = 7;
 export const RETURN_ADDRESS = 16;
+
+/** A rule has 16 bits, with a sign, for what is added. */
+const MAX_ADD = 0x8000;
 
 const OP_DEREF = 0x06;
 const OP_AND = 0x1a;
@@ -51,16 +54,19 @@ export function readForm(reader: Reader, length: number): Form | undefined {
     : deref(rest, register, offset) ?? (register === STACK_POINTER ? pltOrIndexed(rest, offset) : undefined);
 }
 
-/** `deref`, and `plus_uconst N` of one byte after it. */
+/** `deref`, and perhaps `plus_uconst N` after it. */
 function deref(rest: Uint8Array, register: number, offset: number): Form | undefined {
   const add = rest.length === 1 ? 0 : addition(rest.subarray(1));
   if (rest[0] !== OP_DEREF || add === undefined) return undefined;
   return { kind: CFA_DEREF, register, offset, add };
 }
 
-/** N of `plus_uconst N` where it has one byte. */
+/** N of `plus_uconst N`, where it fits in a rule. */
 function addition(code: Uint8Array): number | undefined {
-  return code.length === 2 && code[0] === OP_PLUS_UCONST && code[1]! < 128 ? code[1] : undefined;
+  if (code.length < 2 || code[0] !== OP_PLUS_UCONST) return undefined;
+  const reader = new Reader(code, 1);
+  const add = reader.uleb();
+  return reader.position === reader.end && add < MAX_ADD ? add : undefined;
 }
 
 /** What follows `breg7 offset` in the two forms that add something to the stack pointer. */

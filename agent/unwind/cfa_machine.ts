@@ -17,18 +17,20 @@ import type { TableBuilder } from "./table.ts";
 const CFA = 0;
 const CFA_OFFSET = 1;
 const CFA_ADD = 2;
-const FP = 3;
-const FP_OFFSET = 4;
-const RA = 5;
-const RA_OFFSET = 6;
-const SP = 7;
-const SP_OFFSET = 8;
-const SLOTS = 9;
+/** The offset of the last CFA that was register + offset, for instructions that change only the register. */
+const REGISTER_OFFSET = 3;
+const FP = 4;
+const FP_OFFSET = 5;
+const RA = 6;
+const RA_OFFSET = 7;
+const SP = 8;
+const SP_OFFSET = 9;
+const SLOTS = 10;
 
 /** In place of a kind: what the instructions say has no kind; never in a rule. */
 const BEYOND = -1;
-/** As {@linkcode BEYOND}, for a CFA that an instruction changes though it is not register + offset. */
-const INVALID = -2;
+/** As {@linkcode BEYOND}, for a CFA that no instruction has set. */
+const UNSET = -2;
 
 /** The instructions that take a whole byte. */
 const DW_CFA = {
@@ -118,7 +120,7 @@ export class CfaMachine {
     let initial = this.#initial.get(cie);
     if (initial === undefined) {
       const before = new Float64Array(SLOTS);
-      before[CFA] = INVALID;
+      before[CFA] = UNSET;
       before[RA] = BEYOND;
       // There are no addresses in a common entry: nothing is below this limit.
       this.#location = 0;
@@ -185,11 +187,11 @@ export class CfaMachine {
       case DW_CFA.def_cfa_sf:
         return this.#defineCfa(reader.uleb(), reader.sleb() * cie.dataAlign);
       case DW_CFA.def_cfa_register:
-        return this.#changeCfa(reader.uleb(), undefined);
+        return this.#changeRegister(reader.uleb());
       case DW_CFA.def_cfa_offset:
-        return this.#changeCfa(undefined, reader.uleb());
+        return this.#changeOffset(reader.uleb());
       case DW_CFA.def_cfa_offset_sf:
-        return this.#changeCfa(undefined, reader.sleb() * cie.dataAlign);
+        return this.#changeOffset(reader.sleb() * cie.dataAlign);
       case DW_CFA.def_cfa_expression:
         return this.#defineCfaForm(readForm(reader, reader.uleb()));
       case DW_CFA.remember_state:
@@ -244,15 +246,23 @@ export class CfaMachine {
   }
 
   #defineCfa(register: number, offset: number): void {
+    this.#state[REGISTER_OFFSET] = offset;
     this.#setCfa(inRegister(rules.CFA_REGISTER, register), offset, 0);
   }
 
-  /** Replaces what is not `undefined` of register + offset. */
-  #changeCfa(register: number | undefined, offset: number | undefined): void {
+  /**
+   * DWARF allows this only where the CFA is register + offset. Assembly (libgcrypt) does it after an expression,
+   * too, and all unwinders take the offset that held before it.
+   */
+  #changeRegister(register: number): void {
+    if (this.#state[CFA] !== UNSET) this.#defineCfa(register, this.#state[REGISTER_OFFSET]!);
+  }
+
+  /** Leaves an expression in force, as all unwinders do. */
+  #changeOffset(offset: number): void {
     const cfa = this.#state[CFA]!;
-    if ((cfa & 15) !== rules.CFA_REGISTER) return this.#setCfa(INVALID, 0, 0);
-    const now = register === undefined ? cfa : inRegister(rules.CFA_REGISTER, register);
-    this.#setCfa(now, offset ?? this.#state[CFA_OFFSET]!, 0);
+    this.#state[REGISTER_OFFSET] = offset;
+    if ((cfa & 15) === rules.CFA_REGISTER) this.#setCfa(cfa, offset, 0);
   }
 
   #defineCfaForm(form: Form | undefined): void {
@@ -305,7 +315,7 @@ export class CfaMachine {
   #makeRule(): number {
     const state = this.#state;
     const cfa = state[CFA]!;
-    if (cfa < 0) return this.#unknown(cfa === INVALID ? "cfa_undefined" : "cfa_expression");
+    if (cfa < 0) return this.#unknown(cfa === UNSET ? "cfa_undefined" : "cfa_expression");
     if (!this.#stackPointerIsCfa()) return this.#unknown("stack_pointer");
     const ra = state[RA]!;
     if (ra < 0 || ra === rules.SAVED_SAME) return this.#unknown("return_address");

@@ -8,7 +8,7 @@
 export const UNWIND_LOSSES = {
   /** row: the CFA is a DWARF expression of no form that a rule holds. */
   cfa_expression: "row",
-  /** row: the CFA is not set, or set in a way that the standard does not allow. */
+  /** row: no instruction has set the CFA. */
   cfa_undefined: "row",
   /** row: an offset does not fit in a rule. */
   offset: "row",
