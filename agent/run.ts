@@ -9,12 +9,12 @@ import { print, UserError, VERSION } from "../cli/main.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind } from "../profile/model.ts";
 import { record, type Recording, Summary } from "./agent.ts";
-import { CpuCollector } from "./collectors/cpu.ts";
+import { CPU_OBJECT, CpuCollector } from "./collectors/cpu.ts";
 import type { AgentConfig } from "./config.ts";
 import { checkOutput, STDOUT, writeOutput } from "./output/write.ts";
 import { Progress } from "./output/progress.ts";
 import { summaryLine, topTable } from "./output/top_table.ts";
-import { checkMachine } from "./preflight.ts";
+import { gatherFacts, preflight } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
@@ -46,7 +46,7 @@ export async function runAgent(
 ): Promise<number> {
   const path = config.output;
   if (path !== undefined) await checkOutput(path);
-  const problems = await checkMachine({ mode: config.mode });
+  const problems = preflight(gatherFacts([CPU_OBJECT]), { kinds: ["cpu"], memoryBytes: config.bpfMemory });
   if (problems.length > 0) throw new UserError(problems.join("\n       "));
   const local = path !== undefined || config.aggregator === undefined;
   const windowMs = config.aggregator ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);

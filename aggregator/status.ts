@@ -40,18 +40,7 @@ export function stagedBatches(
   { agentId, limit }: { agentId?: string | undefined; limit: number },
 ): StagedBatches {
   const heads = buffer.list(agentId === undefined ? {} : { agentId });
-  const batches = heads.toReversed().slice(0, limit).map((head) => ({
-    agentId: head.agentId,
-    epoch: String(head.epoch),
-    sequence: head.sequence,
-    node: head.node,
-    start: Number(head.startNs / 1_000_000n),
-    end: Number(head.endNs / 1_000_000n),
-    received: head.receivedMs,
-    samples: head.samples,
-    sizeBytes: head.size,
-  }));
-  return { batches, staged: buffer.batches };
+  return { batches: heads.toReversed().slice(0, limit), staged: buffer.batches };
 }
 
 function messageOf(error: unknown): string {

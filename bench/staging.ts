@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Row } from "./row.ts";
 import { StagingBuffer } from "../aggregator/buffer/staging_buffer.ts";
 import { batchMeta } from "../tests/support/staged.ts";
 
@@ -12,6 +13,22 @@ export interface StagingFigures {
   readonly stage: number;
   readonly drain: number;
   readonly both: number;
+}
+
+/** The rows of `deno task bench staging`: what the file that survives a crash costs. */
+export async function rows(): Promise<Row[]> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await benchStaging({ count: 50 });
+    const memory = await benchStaging();
+    const file = await benchStaging({ path: `${folder}/staged.db` });
+    return [
+      { what: "stage and drain batches, in memory", ours: memory.both, unit: "MB/s" },
+      { what: "stage and drain batches, in a file", ours: file.both, unit: "MB/s" },
+    ];
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Row } from "./row.ts";
 import protobuf from "protobufjs";
 import { readBatch } from "../profile/wire/read_batch.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
@@ -19,6 +20,19 @@ export interface WireFigures {
   readonly generated: number;
   readonly protobufjs: number;
   readonly write: number;
+}
+
+/** The rows of `deno task bench wire`. Two rounds: the first warms all readers equally. */
+export function rows(): Promise<Row[]> {
+  benchWire({ runs: 20 });
+  const { bytes, handWritten, generated, protobufjs } = benchWire();
+  const rate = (ms: number) => bytes / 1e6 / (ms / 1000);
+  const ours = rate(handWritten);
+  const what = "read and check a batch of 5,000 samples";
+  return Promise.resolve([
+    { what, ours, unit: "MB/s", rival: { name: "protobufjs", value: rate(protobufjs) } },
+    { what, ours, unit: "MB/s", rival: { name: "ts-proto", value: rate(generated) } },
+  ]);
 }
 
 /** Times each reader on a batch of `samples` stacks of `depth` frames; the hand-written one checks it, too. */
