@@ -31,7 +31,8 @@ type Answer = Partial<PushResponse> | { code: status; details: string } | "hang"
 /** A real server that answers Push as `answer` says; port 0 takes a free one. */
 async function serve(
   answer: (call: PushCall) => Answer,
-  { port = 0, credentials = ServerCredentials.createInsecure(), ...options }: {
+  { hostname = "127.0.0.1", port = 0, credentials = ServerCredentials.createInsecure(), ...options }: {
+    hostname?: string;
     port?: number;
     credentials?: ServerCredentials;
   } & ServerOptions = {},
@@ -53,7 +54,7 @@ async function serve(
     diff: unused,
   });
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${port}`, credentials, (error, p) => error ? reject(error) : resolve(p));
+    server.bindAsync(`${hostname}:${port}`, credentials, (error, p) => error ? reject(error) : resolve(p));
   });
   return {
     port: bound,
@@ -132,25 +133,27 @@ Deno.test("Pusher loses nothing to a server that is not there yet, hangs, dies a
     taken.add(request.batch!.sequence);
     return {};
   };
-  const port = freePort();
-  using client = new PushClient({ url: new URL(`http://127.0.0.1:${port}`), deadlineMs: 300 });
+  // An address that no one else uses: the port is left and taken again, and nobody must take it in between.
+  const hostname = "127.83.7.19";
+  const port = freePort(hostname);
+  using client = new PushClient({ url: new URL(`http://${hostname}:${port}`), deadlineMs: 300 });
   const pusher = new Pusher({ identity, transport: client, minPauseMs: 10, maxPauseMs: 50 });
   for (let i = 0; i < 3; i++) pusher.push(demoProfile(), window);
   await until(() => pusher.stats().failures >= 2);
   {
-    using _hanging = await serve(() => "hang", { port });
+    using _hanging = await serve(() => "hang", { hostname, port });
     const before = pusher.stats().failures;
     await until(() => pusher.stats().failures >= before + 2);
   }
   {
-    using _first = await serve(take, { port });
+    using _first = await serve(take, { hostname, port });
     await until(() => taken.size === 3);
     // Dead again, in the midst of its work.
   }
   for (let i = 0; i < 3; i++) pusher.push(demoProfile(), window);
   const before = pusher.stats().failures;
   await until(() => pusher.stats().failures > before);
-  using _second = await serve(take, { port });
+  using _second = await serve(take, { hostname, port });
   await until(() => taken.size === 6);
   assertEquals(await pusher.stop({ deadlineMs: 5000 }), { batches: 0, kept: false });
   assertEquals([...taken], [1n, 2n, 3n, 4n, 5n, 6n]);
@@ -199,7 +202,7 @@ testWith(["openssl"], "PushClient speaks TLS with an authority of one's own, and
   }
 }, { sanitizeOps: false, sanitizeResources: false });
 
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+function freePort(hostname: string): number {
+  using listener = Deno.listen({ hostname, port: 0 });
   return listener.addr.port;
 }

@@ -51,6 +51,9 @@ export class Library {
   }
 }
 
+/** Never called: an import that Deno sees makes it fetch the package along with this program. */
+export const fetchedWithProgram = (): Promise<unknown> => import("@chdb/lib-linux-x64-gnu");
+
 /**
  * Where libchdb.so lies.
  *
