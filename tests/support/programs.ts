@@ -9,22 +9,10 @@ export interface Running extends AsyncDisposable {
   readonly pid: number;
 }
 
-export interface RunOptions {
-  /**
-   * Ahead of other programs, when we may: what it uses of a CPU then does not depend on what else the machine does.
-   * @default {false}
-   */
-  urgent?: boolean;
-}
-
 /** Runs `command` until it is disposed of. */
-export function run(
-  command: string,
-  args: readonly string[] = [],
-  { urgent = false }: RunOptions = {},
-): Running {
-  const child = new Deno.Command("nice", {
-    args: ["-n", urgent && Deno.uid() === 0 ? "-20" : "0", command, ...args],
+export function run(command: string, args: readonly string[] = []): Running {
+  const child = new Deno.Command(command, {
+    args: [...args],
     stdin: "null",
     stdout: "null",
     stderr: "null",
@@ -43,8 +31,8 @@ export function run(
 }
 
 /** Uses a whole CPU, in user code only. */
-export function runBusy(options: RunOptions = {}): Running {
-  return run("sh", ["-c", "while :; do :; done"], options);
+export function runBusy(): Running {
+  return run("sh", ["-c", "while :; do :; done"]);
 }
 
 /** Compiles C; the program is gone when it is disposed of. */
