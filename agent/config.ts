@@ -12,12 +12,14 @@ import {
   httpUrl,
   integer,
   oneOf,
+  path,
   readSettings,
   text,
   toggle,
   UsageError,
   type Values,
 } from "../cli/settings.ts";
+import { userPath } from "../cli/main.ts";
 import { LOG_LEVELS } from "../cli/log.ts";
 import { type Kind, KINDS } from "../profile/model.ts";
 
@@ -65,7 +67,7 @@ export const AGENT_SETTINGS = defineSettings({
     env: "APERTURE_OUTPUT",
     placeholder: "FILE",
     help: "Write a .svg, .folded, .pb.gz (pprof) or .json file; - for folded stacks on standard output",
-    schema: text(),
+    schema: path(userPath, { as: ["-"] }),
   },
   aggregator: {
     flag: "aggregator",
@@ -111,7 +113,7 @@ export const AGENT_SETTINGS = defineSettings({
     env: "APERTURE_SPOOL_DIR",
     placeholder: "FOLDER",
     help: "Keep what cannot be pushed here once memory is full",
-    schema: text(),
+    schema: path(userPath),
   },
   logLevel: {
     flag: "log-level",

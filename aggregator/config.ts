@@ -13,11 +13,13 @@ import {
   httpUrl,
   integer,
   oneOf,
+  path,
   readSettings,
   text,
   toggle,
   type Values,
 } from "../cli/settings.ts";
+import { userPath } from "../cli/main.ts";
 import { LOG_LEVELS } from "../cli/log.ts";
 
 export const AGGREGATOR_SETTINGS = defineSettings({
@@ -96,7 +98,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     placeholder: "FILE",
     help: "A file keeps what is staged over a crash",
     default: ":memory:",
-    schema: text(),
+    schema: path(userPath, { as: [":memory:"] }),
   },
   dataDir: {
     flag: "data-dir",
@@ -104,7 +106,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     placeholder: "FOLDER",
     help: "Where the embedded engine keeps its tables",
     default: "./data",
-    schema: text(),
+    schema: path(userPath),
   },
   maxMessage: {
     flag: "max-message",
@@ -128,7 +130,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     placeholder: "TIME",
     help: "How long samples are kept",
     default: "30d",
-    schema: duration(3_600_000, 3650 * 86_400_000),
+    schema: duration(86_400_000, 3650 * 86_400_000),
   },
   logLevel: {
     flag: "log-level",

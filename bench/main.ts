@@ -12,7 +12,7 @@ import { formatTable, type Row } from "./row.ts";
 /** Each in a file of its own; a part's name chooses it on the command line. */
 const PARTS: Readonly<Record<string, () => Promise<{ rows(): Promise<Row[]> }>>> = {
   wire: () => import("./wire.ts"),
-  buffer: () => import("./buffer.ts"),
+  staging: () => import("./staging.ts"),
   engine: () => import("./engine.ts"),
   agent: () => import("./agent.ts"),
 };

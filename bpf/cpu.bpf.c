@@ -116,8 +116,9 @@ static __always_inline struct sample *begin_sample(u32 pid)
 
 	if (!set || !count || !sample)
 		return NULL;
-	(*count)++;
+	/* First, so that what is taken is in a set that is still to be drained. */
 	sample->set = *(volatile u32 *)set;
+	(*count)++;
 	sample->key.pid = pid;
 	sample->key.reserved = 0;
 	bpf_get_current_comm(sample->key.comm, sizeof(sample->key.comm));

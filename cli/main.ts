@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path/posix";
 import denoJson from "../deno.json" with { type: "json" };
 import { UsageError } from "./settings.ts";
 
@@ -50,6 +51,11 @@ export function stopSignal(): AbortSignal {
     });
   }
   return stop.signal;
+}
+
+/** `path` as the user meant it: a task runs in the project's folder, INIT_CWD is where it was called. */
+export function userPath(path: string): string {
+  return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
 }
 
 function describe(error: unknown): string {

@@ -176,6 +176,19 @@ export function text(): v.GenericSchema<string, string> {
   return v.pipe(v.string(), v.minLength(1, "a text"));
 }
 
+/** A file or folder, made absolute by `resolve`; `as` are names that stand for something else, such as "-". */
+export function path(
+  resolve: (path: string) => string,
+  { as = [] }: { as?: readonly string[] } = {},
+): v.GenericSchema<string, string> {
+  return v.pipe(
+    v.string(),
+    v.minLength(1, "a path"),
+    v.check((text) => !text.includes("\0"), "a path"),
+    v.transform((text) => as.includes(text) ? text : resolve(text)),
+  );
+}
+
 /** One of `names`. */
 export function oneOf<const T extends string>(names: readonly T[]): v.GenericSchema<string, T> {
   return v.picklist(names, `one of ${names.join(", ")}`) as unknown as v.GenericSchema<string, T>;

@@ -40,7 +40,7 @@ ${describeSettings(SETTINGS)}
 /** The page's port where it is free, as in a real installation. */
 const PAGE_PORT = 9090;
 /** Short windows, so that the page fills while one looks at it. */
-const WINDOW = "2s";
+const WINDOW_MS = 2000;
 
 async function main(): Promise<number> {
   const settings = readSettings(SETTINGS, Deno.args, {});
@@ -71,14 +71,14 @@ async function main(): Promise<number> {
   const agent = cleanup.use(
     new Program("agent", [
       `--aggregator=${aggregator.grpc}`,
-      `--push-interval=${WINDOW}`,
+      `--push-interval=${WINDOW_MS}ms`,
       "--log-level=warning",
     ]),
   );
   await wait(settings.duration, stop, () => check({ agent, aggregator, workload }));
   if (stop.aborted) return 1;
 
-  const found = await settled(aggregator);
+  const found = await settled(aggregator, Math.floor(settings.duration / WINDOW_MS));
   await say(report(found));
   await say(`The page: ${cyan(`${aggregator.http}/`)}`);
   if (settings.exit) return await stopInOrder(agent, aggregator);
@@ -128,13 +128,17 @@ async function wait(ms: number, stop: AbortSignal, each: () => void): Promise<vo
   if (Deno.stderr.isTerminal()) await print(Deno.stderr, "\r\x1b[K");
 }
 
-/** Asks until what was pushed is in the tables: a window and a flush may still be on their way. */
-async function settled(aggregator: RunningAggregator): Promise<Found> {
+/** Asks until so many windows are in the tables: the last ones and their flush may still be on their way. */
+async function settled(aggregator: RunningAggregator, windows: number): Promise<Found> {
   const deadline = performance.now() + 20_000;
   for (;;) {
     const found = await query(aggregator);
-    if (found.batches > 0 && found.total.count > 0) return found;
-    if (performance.now() > deadline) throw new UserError("Nothing arrived at the aggregator within 20 s");
+    if (found.batches >= windows) return found;
+    if (performance.now() > deadline) {
+      throw new UserError(
+        `Only ${found.batches} of ${windows} batches arrived at the aggregator within 20 s`,
+      );
+    }
     await delay(500);
   }
 }

@@ -33,6 +33,9 @@ export async function build(only?: string): Promise<void> {
   if (only === undefined || only === "ui") await make(uiOutput());
 }
 
+/** As libbpf's headers name it. */
+const BPF_ARCH = Deno.build.arch === "aarch64" ? "arm64" : "x86";
+
 /** -g keeps BTF, which CO-RE needs; the machine's own headers are left out but for libbpf's. */
 function bpfOutputs(): Output[] {
   const headers = files("bpf").filter((path) => path.endsWith(".h"));
@@ -47,7 +50,7 @@ function bpfOutputs(): Output[] {
       "-mcpu=v2",
       "-target",
       "bpf",
-      "-D__TARGET_ARCH_x86",
+      `-D__TARGET_ARCH_${BPF_ARCH}`,
     ];
     return {
       name: source,

@@ -13,6 +13,8 @@ import { mapSize } from "./map_size.ts";
 import { pidNamespace } from "./pid_namespace.ts";
 
 const SECOND_NS = 1e9;
+/** The program's object file. */
+export const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).pathname;
 
 export interface CpuCollectorOptions {
   /** Samples a second and CPU. @default {99} */
@@ -64,7 +66,7 @@ export class CpuCollector implements Collector {
     windowMs = 10_000,
     pid,
     memoryBytes = 64 * 2 ** 20,
-    objectPath = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).pathname,
+    objectPath = CPU_OBJECT,
     cpus = onlineCpus,
   }: CpuCollectorOptions = {}): CpuCollector {
     if (!Number.isInteger(freq) || freq < 1 || freq > 10_000) {
@@ -116,11 +118,12 @@ export class CpuCollector implements Collector {
   drain(): Window {
     if (!this.#stopped) this.#follow();
     const { counts, stacks } = this.#swap();
+    const losses = this.#drainLosses();
     const addresses = new Map<bigint, readonly number[]>();
     stacks.drain((entries) => decodeStacks(entries, addresses));
     const samples: RawSample[] = [];
     counts.drain((entries) => decodeCounts(entries, { addresses, periodNs: this.periodNs, samples }));
-    return { samples, losses: this.#drainLosses() };
+    return { samples, losses };
   }
 
   /** Ends sampling; what was counted can still be drained. */

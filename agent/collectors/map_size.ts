@@ -4,16 +4,19 @@
  * @module
  */
 
-/** What the kernel adds to each entry of a preallocated hash map: its header and the bucket. */
-const ENTRY_OVERHEAD = 64;
+/** What the kernel adds to an entry of a preallocated hash map: its header, and at most two buckets. */
+const ENTRY_OVERHEAD = 48 + 2 * 16;
 const COUNT_BYTES = ENTRY_OVERHEAD + 40 + 8;
 const STACK_BYTES = ENTRY_OVERHEAD + 8 + 1024;
 const SETS = 2;
+/** Each CPU has its own scratch and counters, and each map a spare entry for it. */
+const CPU_BYTES = 4096 + SETS * (COUNT_BYTES + STACK_BYTES);
 
 /** Room for a drain that comes late. */
 const MARGIN = 1.25;
-
 const MIN_ENTRIES = 256;
+/** Counts without stacks say little: below one stack for so many counts, both become fewer. */
+const COUNTS_PER_STACK = 8;
 
 export interface MapSizeOptions {
   readonly cpus: number;
@@ -31,34 +34,33 @@ export interface MapSize {
   readonly stacks: number;
 }
 
-/** What maps of that size use, about, in bytes. */
-export function mapBytes({ counts, stacks }: MapSize): number {
-  return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES);
+/** What maps of that size use at most, in bytes. */
+export function mapBytes({ counts, stacks }: MapSize, cpus: number): number {
+  return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + cpus * CPU_BYTES;
 }
 
 /**
- * The size at which nothing is lost, as there are no more keys than samples in a window and no more than two stacks
- * a sample; where that is more than `memoryBytes`, less: most samples have a stack that was seen before, so maps of
- * a tenth of it are rarely full. First the stacks become fewer, as a sample without them is still counted.
+ * The size at which nothing is lost, as a window has no more keys than samples and no more than two stacks a sample;
+ * where that is more than `memoryBytes`, less. Then the stacks become fewer first: most samples have one that was seen
+ * before, and a sample without it is still counted.
  *
  * @throws {RangeError} when `memoryBytes` is too little for any profile
  */
 export function mapSize({ cpus, freq, windowMs, memoryBytes }: MapSizeOptions): MapSize {
-  const samples = Math.max(cpus * freq * windowMs / 1000 * MARGIN, MIN_ENTRIES);
-  let counts = powerOfTwo(samples);
-  let stacks = powerOfTwo(samples * 2);
-  while (mapBytes({ counts, stacks }) > memoryBytes) {
-    if (stacks > MIN_ENTRIES && stacks * 8 > counts) stacks /= 2;
-    else if (counts > MIN_ENTRIES) counts /= 2;
-    else {
-      throw new RangeError(
-        `Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${mapBytes({ counts, stacks })}`,
-      );
-    }
+  const smallest = { counts: MIN_ENTRIES, stacks: MIN_ENTRIES };
+  if (mapBytes(smallest, cpus) > memoryBytes) {
+    throw new RangeError(
+      `Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${mapBytes(smallest, cpus)}`,
+    );
   }
-  return { counts, stacks };
-}
-
-function powerOfTwo(atLeast: number): number {
-  return 2 ** Math.ceil(Math.log2(atLeast));
+  const samples = Math.max(Math.ceil(cpus * freq * windowMs / 1000 * MARGIN), MIN_ENTRIES);
+  const room = (memoryBytes - cpus * CPU_BYTES) / SETS;
+  // `smallest` fits, so that there is room for as many stacks when there are no more counts than those.
+  const most = Math.max(room / (COUNT_BYTES + STACK_BYTES / COUNTS_PER_STACK), MIN_ENTRIES);
+  const counts = Math.min(
+    samples,
+    Math.floor(most),
+    Math.floor((room - MIN_ENTRIES * STACK_BYTES) / COUNT_BYTES),
+  );
+  return { counts, stacks: Math.min(samples * 2, Math.floor((room - counts * COUNT_BYTES) / STACK_BYTES)) };
 }

@@ -4,15 +4,16 @@
  * @module
  */
 
-import type { Library } from "./library.ts";
+import { type Library, openLibrary } from "./library.ts";
 
 /** Ends when disposed of, and closes the event that it is attached to. */
 export class BpfLink implements Disposable {
   readonly #library: Library;
   #pointer: Deno.PointerObject | null;
 
-  constructor(library: Library, pointer: Deno.PointerObject) {
-    this.#library = library;
+  constructor(pointer: Deno.PointerObject) {
+    // Held by itself, as a link may outlive its object.
+    this.#library = openLibrary();
     this.#pointer = pointer;
   }
 
@@ -20,5 +21,6 @@ export class BpfLink implements Disposable {
     if (!this.#pointer) return;
     this.#library.bpf.bpf_link__destroy(this.#pointer);
     this.#pointer = null;
+    this.#library[Symbol.dispose]();
   }
 }

@@ -10,9 +10,6 @@ import type { Library } from "./library.ts";
 /** enum bpf_map_type: maps with a value for each possible CPU. */
 const PER_CPU_TYPES: ReadonlySet<number> = new Set([5, 6, 10]);
 
-/** Entries that a batch call takes at first. */
-const BATCH_ENTRIES = 1024;
-
 /** Entries of a map: `count` keys and values, one after another. Valid until the next call on the map. */
 export interface Entries {
   readonly count: number;
@@ -24,18 +21,21 @@ export interface Entries {
 
 export class BpfMap {
   readonly #library: Library;
-  readonly #pointer: Deno.PointerObject;
+  readonly #map: Deno.PointerObject;
+  readonly #live: () => void;
   readonly name: string;
   readonly keyBytes: number;
   readonly valueBytes: number;
   #batch: { keys: ArrayBuffer; values: ArrayBuffer; entries: number } | undefined;
 
-  constructor(library: Library, { pointer, name }: { pointer: Deno.PointerObject; name: string }) {
+  /** @param of the object; `live` throws when that is closed */
+  constructor(library: Library, of: { pointer: Deno.PointerObject; name: string; live: () => void }) {
     this.#library = library;
-    this.#pointer = pointer;
-    this.name = name;
-    this.keyBytes = library.bpf.bpf_map__key_size(pointer);
-    this.valueBytes = library.bpf.bpf_map__value_size(pointer);
+    this.#map = of.pointer;
+    this.#live = of.live;
+    this.name = of.name;
+    this.keyBytes = library.bpf.bpf_map__key_size(of.pointer);
+    this.valueBytes = library.bpf.bpf_map__value_size(of.pointer);
   }
 
   get maxEntries(): number {
@@ -54,9 +54,10 @@ export class BpfMap {
   /** The memory of a section's variables before the object is loaded: writing to it sets them. */
   initialValue(): ArrayBuffer {
     const size = new BigUint64Array(1);
+    const pointer = this.#pointer;
     const data = checkPointer(
       this.#library,
-      () => this.#library.bpf.bpf_map__initial_value(this.#pointer, size),
+      () => this.#library.bpf.bpf_map__initial_value(pointer, size),
       `read the variables of '${this.name}'`,
     );
     return Deno.UnsafePointerView.getArrayBuffer(data, Number(size[0]!));
@@ -109,10 +110,16 @@ export class BpfMap {
    *
    * @param take called for each batch, and done with it when it returns
    */
-  drain(take: (entries: Entries) => void): void {
+  drain(
+    take: (entries: Entries) => void,
+    { batchEntries = 1024 }: {
+      /** How many entries the first buffers of this map hold. @default {1024} */
+      batchEntries?: number;
+    } = {},
+  ): void {
     let position = null;
     for (;;) {
-      const batch = this.#batch ??= this.#newBatch(BATCH_ENTRIES);
+      const batch = this.#batch ??= this.#newBatch(batchEntries);
       const next = new Uint8Array(Math.max(this.keyBytes, 4));
       const count = Uint32Array.of(batch.entries);
       const result = this.#library.bpf.bpf_map_lookup_and_delete_batch(
@@ -141,6 +148,11 @@ export class BpfMap {
   memoryBytes(): number {
     const info = Deno.readTextFileSync(`/proc/self/fdinfo/${this.#fd}`);
     return Number(/^memlock:\s*(\d+)$/m.exec(info)?.[1] ?? 0);
+  }
+
+  get #pointer(): Deno.PointerObject {
+    this.#live();
+    return this.#map;
   }
 
   get #fd(): number {

@@ -13,7 +13,7 @@ import { BpfProgram } from "./program.ts";
 
 /**
  * Maps and programs of an object file. Constants and map sizes are set between `open` and `load`; what is got
- * from the object lives no longer than it does.
+ * from the object lives no longer than it does, and throws when it is used later.
  *
  * @example
  * ```ts
@@ -89,7 +89,8 @@ export class BpfObject implements Disposable {
    */
   load(): void {
     const library = this.#library;
-    const { result, lines } = captureLog(library, () => library.bpf.bpf_object__load(this.#live()));
+    const pointer = this.#live();
+    const { result, lines } = captureLog(library, () => library.bpf.bpf_object__load(pointer));
     if (result < 0) {
       throw bpfError(library, { doing: `load the BPF object ${this.#path}`, errno: -result, log: lines });
     }
@@ -101,14 +102,15 @@ export class BpfObject implements Disposable {
    * @throws {BpfError} when there is none
    */
   map(name: string): BpfMap {
+    const object = this.#live();
     let map = this.#maps.get(name);
     if (!map) {
       const pointer = checkPointer(
         this.#library,
-        () => this.#library.bpf.bpf_object__find_map_by_name(this.#live(), cString(name)),
+        () => this.#library.bpf.bpf_object__find_map_by_name(object, cString(name)),
         `find the map '${name}' in ${this.#path}`,
       );
-      this.#maps.set(name, map = new BpfMap(this.#library, { pointer, name }));
+      this.#maps.set(name, map = new BpfMap(this.#library, { pointer, name, live: () => this.#live() }));
     }
     return map;
   }
@@ -119,12 +121,13 @@ export class BpfObject implements Disposable {
    * @throws {BpfError} when there is none
    */
   program(name: string): BpfProgram {
+    const object = this.#live();
     const pointer = checkPointer(
       this.#library,
-      () => this.#library.bpf.bpf_object__find_program_by_name(this.#live(), cString(name)),
+      () => this.#library.bpf.bpf_object__find_program_by_name(object, cString(name)),
       `find the program '${name}' in ${this.#path}`,
     );
-    return new BpfProgram(this.#library, { pointer, name });
+    return new BpfProgram(this.#library, { pointer, name, live: () => this.#live() });
   }
 
   #live(): Deno.PointerObject {

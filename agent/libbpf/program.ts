@@ -12,12 +12,15 @@ import type { PerfEvent } from "./perf_event.ts";
 export class BpfProgram {
   readonly #library: Library;
   readonly #pointer: Deno.PointerObject;
+  readonly #live: () => void;
   readonly name: string;
 
-  constructor(library: Library, { pointer, name }: { pointer: Deno.PointerObject; name: string }) {
+  /** @param of the object; `live` throws when that is closed */
+  constructor(library: Library, of: { pointer: Deno.PointerObject; name: string; live: () => void }) {
     this.#library = library;
-    this.#pointer = pointer;
-    this.name = name;
+    this.#pointer = of.pointer;
+    this.#live = of.live;
+    this.name = of.name;
   }
 
   /**
@@ -27,12 +30,14 @@ export class BpfProgram {
    * @throws {BpfError} with what libbpf says
    */
   attachPerfEvent(event: PerfEvent): BpfLink {
+    this.#live();
+    const { fd } = event;
     const pointer = checkPointer(
       this.#library,
-      () => this.#library.bpf.bpf_program__attach_perf_event(this.#pointer, event.fd),
+      () => this.#library.bpf.bpf_program__attach_perf_event(this.#pointer, fd),
       `attach the program '${this.name}' to the perf event of CPU ${event.cpu}`,
     );
     event.moved();
-    return new BpfLink(this.#library, pointer);
+    return new BpfLink(pointer);
   }
 }

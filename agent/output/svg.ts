@@ -40,7 +40,7 @@ text{fill:#16181d;white-space:pre}
 #boxes text{pointer-events:none}
 #boxes g{cursor:pointer}
 #boxes g:hover rect{stroke:#16181d;stroke-width:1}
-#boxes .above{opacity:.5}
+#boxes .above rect{opacity:.5}
 #boxes .match rect{fill:#e04fd0}
 .button{cursor:pointer;text-decoration:underline}
 #tip rect{fill:#1d2027;stroke:#4a5160}

@@ -64,88 +64,65 @@ export function matcherOf(text) {
   }
 }
 
-/** @param {SVGSVGElement} svg */
-export function start(svg) {
-  const SVG = "http://www.w3.org/2000/svg";
-  const { pad, column, total } = Object.fromEntries(
-    Object.entries(svg.dataset).map(([key, text]) => [key, Number(text)]),
-  );
-  const height = svg.viewBox.baseVal.height;
-  const frame = svg.querySelector("#boxes");
-  const status = svg.querySelector("#status");
-  const groups = [...frame.children];
-  const boxes = groups.map((group) => {
-    const [rect, title] = [group.querySelector("rect"), group.querySelector("title")];
-    // The browser's own tooltip is slow to come and hard to read.
+const SVG = "http://www.w3.org/2000/svg";
+
+function create(name, attributes, parent) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  parent.append(element);
+  return element;
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(2)} %`;
+}
+
+/** What the drawing says of each box, in shares of the whole; the browser's own, slow tooltips are taken away. */
+function readBoxes(svg) {
+  const total = Number(svg.dataset.total);
+  return [...svg.querySelectorAll("#boxes > g")].map((group) => {
+    const title = group.querySelector("title");
     title.remove();
     const [name, module, ...lines] = title.textContent.split("\n");
     const [from, width] = group.dataset.at.split(" ").map(Number);
-    const level = Number(group.dataset.level);
-    const text = group.querySelector("text");
-    return { start: from / total, width: width / total, level, name, module, lines, group, rect, text };
+    return {
+      start: from / total,
+      width: width / total,
+      level: Number(group.dataset.level),
+      name,
+      module,
+      lines,
+      group,
+      rect: group.querySelector("rect"),
+      text: group.querySelector("text"),
+    };
   });
-  let focus = boxes[0];
-  let places = zoomTo(boxes, focus);
-  let query = "";
-  let matched = boxes.map(() => false);
+}
 
-  const create = (name, attributes, parent) => {
-    const element = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    parent.append(element);
-    return element;
-  };
-  const percent = (share) => `${(100 * share).toFixed(2)} %`;
+/** Within a page of another's, the width is that page's matter. */
+function viewWidth(svg) {
+  return document.documentElement === svg ? Math.max(globalThis.innerWidth, 480) : 1200;
+}
 
-  function draw() {
-    const room = viewWidth() - 2 * pad;
-    svg.setAttribute("viewBox", `0 0 ${viewWidth()} ${height}`);
-    svg.setAttribute("width", viewWidth());
-    boxes.forEach((box, i) => {
-      const place = places[i];
-      const width = place ? place.width * room : 0;
-      const shown = width >= 0.1;
-      box.group.style.display = shown ? "" : "none";
-      if (!shown) return;
-      const x = pad + place.x * room;
-      box.rect.setAttribute("x", x.toFixed(2));
-      box.rect.setAttribute("width", Math.max(width - 0.5, 0.1).toFixed(2));
-      box.group.classList.toggle("above", place.above);
-      box.group.classList.toggle("match", matched[i]);
-      const label = cutEnd(box.name, Math.floor((width - 7) / column));
-      if (label === "" && !box.text) return;
-      box.text ??= create("text", { y: Number(box.rect.getAttribute("y")) + 12.5 }, box.group);
-      box.text.setAttribute("x", (x + 3.5).toFixed(2));
-      box.text.textContent = label;
-    });
-    const found = matched.filter((m, i) => m && places[i]).length;
-    status.textContent = query === ""
-      ? focus === boxes[0] ? "" : `zoomed: ${focus.name}`
-      : `${percent(coveredBy(places, matched))} matched in ${found} ${found === 1 ? "box" : "boxes"}`;
-    for (const element of svg.querySelectorAll(".right")) {
-      element.setAttribute("x", viewWidth() - pad - Number(element.dataset.right));
-    }
-    reset.style.display = focus === boxes[0] && query === "" ? "none" : "";
-  }
+/** Puts a box, which has its place in the view or none, where it belongs. */
+function drawBox(box, place, { room, pad, column }) {
+  const width = place ? place.width * room : 0;
+  const shown = width >= 0.1;
+  box.group.style.display = shown ? "" : "none";
+  if (!shown) return;
+  const x = pad + place.x * room;
+  box.rect.setAttribute("x", x.toFixed(2));
+  box.rect.setAttribute("width", Math.max(width - 0.5, 0.1).toFixed(2));
+  box.group.classList.toggle("above", place.above);
+  const label = cutEnd(box.name, Math.floor((width - 7) / column));
+  if (label === "" && !box.text) return;
+  box.text ??= create("text", { y: Number(box.rect.getAttribute("y")) + 12.5 }, box.group);
+  box.text.setAttribute("x", (x + 3.5).toFixed(2));
+  box.text.textContent = label;
+}
 
-  function viewWidth() {
-    // Within a page of another's, the width is that page's matter.
-    return document.documentElement === svg ? Math.max(globalThis.innerWidth, 480) : 1200;
-  }
-
-  function zoom(box) {
-    focus = box;
-    places = zoomTo(boxes, focus);
-    draw();
-  }
-
-  function search(text) {
-    query = text;
-    const test = matcherOf(text);
-    matched = boxes.map(({ name, module }) => text !== "" && (test(name) || test(module)));
-    draw();
-  }
-
+/** The field to search in, and the word that resets; they are placed from the right. */
+function addTools(svg) {
   const tools = create("g", { id: "tools" }, svg);
   const holder = create("foreignObject", { y: 10, width: 250, height: 28, class: "right" }, tools);
   holder.dataset.right = "250";
@@ -157,68 +134,145 @@ export function start(svg) {
   const reset = create("text", { y: 28, class: "right button", tabindex: 0, role: "button" }, tools);
   reset.dataset.right = "300";
   reset.textContent = "Reset";
+  return { input, reset };
+}
 
+/** A tooltip that keeps within the window. */
+function addTip(svg, column) {
   const tip = create("g", { id: "tip", "pointer-events": "none" }, svg);
-  const tipBox = create("rect", { rx: 5 }, tip);
+  const back = create("rect", { rx: 5 }, tip);
   const hide = () => tip.style.display = "none";
   hide();
-
-  function showTip(box, event) {
-    const lines = [box.name, ...(box.module ? [box.module] : []), ...box.lines];
+  const show = ({ name, module, lines }, event) => {
+    const shown = [name, ...(module ? [module] : []), ...lines];
     while (tip.children.length > 1) tip.lastChild.remove();
-    const most = Math.floor((viewWidth() - 40) / column);
-    const texts = lines.map((line, i) => {
+    const most = Math.floor((viewWidth(svg) - 40) / column);
+    const texts = shown.map((line, i) => {
       const text = create("text", { y: 20 + 17 * i, x: 11, class: i === 0 ? "name" : "" }, tip);
       text.textContent = cutEnd(line, most);
       return text;
     });
     tip.style.display = "";
     const width = Math.max(...texts.map((text) => text.getComputedTextLength())) + 22;
-    const tall = 17 * lines.length + 13;
-    tipBox.setAttribute("width", width);
-    tipBox.setAttribute("height", tall);
+    const height = 17 * shown.length + 13;
+    back.setAttribute("width", width);
+    back.setAttribute("height", height);
     const matrix = svg.getScreenCTM().inverse();
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix);
     const bottom = new DOMPoint(0, globalThis.innerHeight).matrixTransform(matrix).y;
-    const x = Math.max(4, Math.min(at.x + 14, viewWidth() - width - 6));
-    const y = at.y + 18 + tall > Math.min(height, bottom) ? Math.max(4, at.y - tall - 10) : at.y + 18;
+    const lowest = Math.min(svg.viewBox.baseVal.height, bottom);
+    const x = Math.max(4, Math.min(at.x + 14, viewWidth(svg) - width - 6));
+    const y = at.y + 18 + height > lowest ? Math.max(4, at.y - height - 10) : at.y + 18;
     tip.setAttribute("transform", `translate(${x} ${y})`);
+  };
+  return { show, hide };
+}
+
+/** Makes the drawing answer. */
+class FlameView {
+  #svg;
+  #boxes;
+  #focus;
+  #places;
+  #query = "";
+  #matched;
+  #tools;
+
+  /** @param {SVGSVGElement} svg */
+  constructor(svg) {
+    this.#svg = svg;
+    this.#boxes = readBoxes(svg);
+    this.#focus = this.#boxes[0];
+    this.#places = zoomTo(this.#boxes, this.#focus);
+    this.#matched = this.#boxes.map(() => false);
+    this.#tools = addTools(svg);
+    this.#followMouse();
+    this.#followKeys();
+    addEventListener("resize", () => this.#draw());
+    this.#draw();
   }
 
-  const boxAt = (event) => boxes[groups.indexOf(event.target.closest("#boxes > g"))];
-  frame.addEventListener("click", (event) => {
-    const box = boxAt(event);
-    if (box) zoom(box);
-  });
-  frame.addEventListener("mousemove", (event) => {
-    const box = boxAt(event);
-    if (box) showTip(box, event);
-    else hide();
-  });
-  frame.addEventListener("mouseleave", hide);
-  function clear() {
-    input.value = "";
-    focus = boxes[0];
-    places = zoomTo(boxes, focus);
-    search("");
-  }
-  reset.addEventListener("click", clear);
-  reset.addEventListener("keydown", (event) => event.key === "Enter" && clear());
-  input.addEventListener("input", () => search(input.value));
-  addEventListener("keydown", (event) => {
-    if ((event.ctrlKey || event.metaKey) && event.key === "f") {
-      // A second time is for the browser's own search.
-      if (document.activeElement === input) return;
-      event.preventDefault();
-      input.focus();
-      input.select();
-    } else if (event.key === "Escape") {
-      if (query !== "") {
-        input.value = "";
-        search("");
-      } else zoom(boxes[0]);
+  #draw() {
+    const svg = this.#svg;
+    const [pad, column] = [Number(svg.dataset.pad), Number(svg.dataset.column)];
+    const width = viewWidth(svg);
+    svg.setAttribute("viewBox", `0 0 ${width} ${svg.viewBox.baseVal.height}`);
+    svg.setAttribute("width", width);
+    for (const element of svg.querySelectorAll(".right")) {
+      element.setAttribute("x", width - pad - Number(element.dataset.right));
     }
-  });
-  addEventListener("resize", draw);
-  draw();
+    this.#boxes.forEach((box, i) => {
+      drawBox(box, this.#places[i], { room: width - 2 * pad, pad, column });
+      box.group.classList.toggle("match", this.#matched[i]);
+    });
+    svg.querySelector("#status").textContent = this.#status();
+    this.#tools.reset.style.display = this.#focus === this.#boxes[0] && this.#query === "" ? "none" : "";
+  }
+
+  #status() {
+    if (this.#query === "") return this.#focus === this.#boxes[0] ? "" : `zoomed: ${this.#focus.name}`;
+    const found = this.#matched.filter((matched, i) => matched && this.#places[i]).length;
+    const share = percent(coveredBy(this.#places, this.#matched));
+    return `${share} matched in ${found} ${found === 1 ? "box" : "boxes"}`;
+  }
+
+  #zoom(box) {
+    this.#focus = box;
+    this.#places = zoomTo(this.#boxes, box);
+    this.#draw();
+  }
+
+  #search(text) {
+    this.#tools.input.value = text;
+    this.#query = text;
+    const test = matcherOf(text);
+    this.#matched = this.#boxes.map(({ name, module }) => text !== "" && (test(name) || test(module)));
+    this.#draw();
+  }
+
+  #reset() {
+    this.#search("");
+    this.#zoom(this.#boxes[0]);
+  }
+
+  #followMouse() {
+    const frame = this.#svg.querySelector("#boxes");
+    const tip = addTip(this.#svg, Number(this.#svg.dataset.column));
+    const byGroup = new Map(this.#boxes.map((box) => [box.group, box]));
+    const boxAt = (event) => byGroup.get(event.target.closest("#boxes > g"));
+    frame.addEventListener("click", (event) => {
+      const box = boxAt(event);
+      if (box) this.#zoom(box);
+    });
+    frame.addEventListener("mousemove", (event) => {
+      const box = boxAt(event);
+      if (box) tip.show(box, event);
+      else tip.hide();
+    });
+    frame.addEventListener("mouseleave", tip.hide);
+    this.#tools.reset.addEventListener("click", () => this.#reset());
+  }
+
+  #followKeys() {
+    const { input, reset } = this.#tools;
+    input.addEventListener("input", () => this.#search(input.value));
+    reset.addEventListener("keydown", (event) => event.key === "Enter" && this.#reset());
+    addEventListener("keydown", (event) => {
+      if ((event.ctrlKey || event.metaKey) && event.key === "f") {
+        // A second time is for the browser's own search.
+        if (document.activeElement === input) return;
+        event.preventDefault();
+        input.focus();
+        input.select();
+      } else if (event.key === "Escape") {
+        if (this.#query !== "") this.#search("");
+        else this.#zoom(this.#boxes[0]);
+      }
+    });
+  }
+}
+
+/** @param {SVGSVGElement} svg */
+export function start(svg) {
+  new FlameView(svg);
 }

@@ -145,6 +145,11 @@ export class StagingBuffer implements AsyncDisposable {
     return this.#batches;
   }
 
+  /** How many batches are held and acknowledged. */
+  get staged(): number {
+    return this.#heads.size;
+  }
+
   /** Of all that is held, with what is being staged. */
   get bytes(): number {
     return this.#bytes;
@@ -174,35 +179,14 @@ export class StagingBuffer implements AsyncDisposable {
    * @throws {BufferFullError} when there is no room; nothing is kept
    */
   async stage(bytes: Uint8Array, meta: BatchMeta): Promise<"staged" | "duplicate"> {
-    const key = ["seen", meta.agentId, meta.epoch];
-    let seen = await this.#store.kv.get<Sequences>(key);
-    if (hasSequence(seen.value ?? [], meta.sequence)) return "duplicate";
-    this.#reserve(bytes.length);
-    const id = this.#nextId++;
-    const head: Head = { ...meta, id, size: bytes.length, receivedMs: this.#clock() };
-    let kept = false;
     try {
-      const first = await this.#writeParts(id, bytes);
-      while (!hasSequence(seen.value ?? [], meta.sequence)) {
-        if (await this.#writeHead(head, bytes, { first, seen })) {
-          kept = true;
-          break;
-        }
-        // Another batch of this agent was staged meanwhile; it may have been this one.
-        seen = await this.#store.kv.get<Sequences>(key);
-      }
-      if (!kept) await this.#removeParts(id, first);
+      const result = await this.#stage(bytes, meta);
       this.#failure = undefined;
+      return result;
     } catch (error) {
-      this.#failure = error;
+      if (!(error instanceof BufferFullError)) this.#failure = error;
       throw error;
-    } finally {
-      if (!kept) this.#release(1, bytes.length);
     }
-    if (!kept) return "duplicate";
-    this.#heads.set(id, head);
-    this.onStaged();
-    return "staged";
   }
 
   /** The staged batches, oldest first. */
@@ -263,6 +247,31 @@ export class StagingBuffer implements AsyncDisposable {
       this.#bytes += head.size;
       this.#nextId = head.id + 1;
     }
+  }
+
+  async #stage(bytes: Uint8Array, meta: BatchMeta): Promise<"staged" | "duplicate"> {
+    const key = ["seen", meta.agentId, meta.epoch];
+    let seen = await this.#store.kv.get<Sequences>(key);
+    if (hasSequence(seen.value ?? [], meta.sequence)) return "duplicate";
+    this.#reserve(bytes.length);
+    const id = this.#nextId++;
+    const head: Head = { ...meta, id, size: bytes.length, receivedMs: this.#clock() };
+    let kept = false;
+    try {
+      const first = await this.#writeParts(id, bytes);
+      while (!kept && !hasSequence(seen.value ?? [], meta.sequence)) {
+        kept = await this.#writeHead(head, bytes, { first, seen });
+        // Else another batch of this agent was staged meanwhile; it may have been this one.
+        if (!kept) seen = await this.#store.kv.get<Sequences>(key);
+      }
+      if (!kept) await this.#removeParts(id, first);
+    } finally {
+      if (!kept) this.#release(1, bytes.length);
+    }
+    if (!kept) return "duplicate";
+    this.#heads.set(id, head);
+    this.onStaged();
+    return "staged";
   }
 
   #reserve(size: number): void {

@@ -16,6 +16,7 @@ export class Store implements AsyncDisposable {
   readonly kv: Deno.Kv;
   readonly #path: string;
   readonly #lock: Deno.FsFile | undefined;
+  #closed = false;
 
   constructor(kv: Deno.Kv, { path, lock }: { path: string; lock: Deno.FsFile | undefined }) {
     this.kv = kv;
@@ -39,6 +40,8 @@ export class Store implements AsyncDisposable {
 
   // deno-lint-ignore require-await -- AsyncDisposable, as closing may come to wait
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.kv.close();
     this.#lock?.close();
   }

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { ProfileBuilder } from "../../profile/builder.ts";
-import type { Frame, Kind, Profile } from "../../profile/model.ts";
 import type { StorageClient } from "../storage/client.ts";
-import { fetchFrames, fetchStacks, MISSING_FRAME } from "./content.ts";
+import { fetchFramesOfStacks, fetchStacks } from "./content.ts";
 import { checkLimit, selectionSql } from "./selection.ts";
+import { type StackRow, toProfile } from "./to_profile.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
 import type { Selection, StacksAnswer } from "./types.ts";
 
@@ -34,15 +33,9 @@ GROUP BY comm, stack
 ORDER BY value DESC, count DESC, comm, stack
 LIMIT {limit:UInt32}`;
 
-/** One row of the answer; 64-bit numbers are decimal text. */
-export interface StackRow {
-  readonly comm: string;
-  readonly stack: string;
-  readonly value: string;
-  readonly count: string;
-}
-
 type Row = StackRow & { readonly all_value: string; readonly all_count: string };
+
+const NO_CONTENT = { stacks: new Map(), frames: new Map() };
 
 /**
  * The `limit` largest of (thread name, stack) in `selection`, by value.
@@ -62,39 +55,15 @@ export async function stacks(
     signal,
   });
   const first = rows[0];
-  if (!first) return { profile: new ProfileBuilder().build(), total: NO_TOTAL, other: NO_TOTAL };
-  const stacks = await fetchStacks(client, rows.map(({ stack }) => stack), signal);
-  const frames = await fetchFrames(client, hashesIn(stacks.values()), signal);
+  if (!first) return { profile: toProfile(selection.kind, [], NO_CONTENT), total: NO_TOTAL, other: NO_TOTAL };
+  const hashes = rows.map(({ stack }) => stack);
+  const [stacks, frames] = await Promise.all([
+    fetchStacks(client, hashes, signal),
+    fetchFramesOfStacks(client, hashes, signal),
+  ]);
   return {
     profile: toProfile(selection.kind, rows, { stacks, frames }),
     total: toTotal(first.all_value, first.all_count),
     other: rest([first.all_value, first.all_count], rows.map(({ value, count }) => [value, count])),
   };
-}
-
-/** Rows, and what their hashes stand for, as a profile. */
-export function toProfile(
-  kind: Kind,
-  rows: readonly StackRow[],
-  { stacks, frames }: {
-    stacks: ReadonlyMap<string, readonly string[]>;
-    frames: ReadonlyMap<string, Frame>;
-  },
-): Profile {
-  const builder = new ProfileBuilder();
-  const frameRows = new Map<string, number>();
-  const frameRow = (hash: string) => {
-    let row = frameRows.get(hash);
-    if (row === undefined) frameRows.set(hash, row = builder.frame(frames.get(hash) ?? MISSING_FRAME));
-    return row;
-  };
-  for (const { comm, stack, value, count } of rows) {
-    const stackRow = builder.stack((stacks.get(stack) ?? [""]).map(frameRow));
-    builder.add(kind, builder.series({ comm }), stackRow, Number(value), Number(count));
-  }
-  return builder.build();
-}
-
-function* hashesIn(stacks: Iterable<readonly string[]>): Generator<string> {
-  for (const frames of stacks) yield* frames;
 }

@@ -149,6 +149,7 @@ export class StorageClient implements AsyncDisposable {
   }
 
   async #try<T>(what: string, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
     try {
       return await run();
     } catch (error) {

@@ -32,6 +32,18 @@ export function hashContent(profile: Profile, node: string): ContentHashes {
   return { frames, stacks: hashStacks(profile, frames), series: hashSeries(profile, strings, h64(node)) };
 }
 
+/** `hashes[row]` for each of `rows`. Halves are copied: a bigint for each hash takes ten times as long. */
+export function gather(hashes: BigUint64Array, rows: Uint32Array): BigUint64Array {
+  const from = new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length * 2);
+  const to = new Uint32Array(rows.length * 2);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    to[2 * i] = from[2 * row]!;
+    to[2 * i + 1] = from[2 * row + 1]!;
+  }
+  return new BigUint64Array(to.buffer);
+}
+
 function hashFrames({ frames }: Profile, strings: BigUint64Array): BigUint64Array {
   const row = new BigUint64Array(6);
   const bytes = new Uint8Array(row.buffer);
@@ -48,8 +60,7 @@ function hashFrames({ frames }: Profile, strings: BigUint64Array): BigUint64Arra
 
 function hashStacks(profile: Profile, frames: BigUint64Array): BigUint64Array {
   const { offset, frame } = profile.stacks;
-  const all = BigUint64Array.from(frame, (row) => frames[row]!);
-  const bytes = new Uint8Array(all.buffer);
+  const bytes = new Uint8Array(gather(frames, frame).buffer);
   const hashes = new BigUint64Array(stackCount(profile));
   for (let i = 0; i < hashes.length; i++) {
     hashes[i] = h64Raw(bytes.subarray(offset[i]! * 8, offset[i + 1]! * 8), STACK_SEED);

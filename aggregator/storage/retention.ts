@@ -22,10 +22,11 @@ const TABLES = [
 /**
  * Lets the server drop what is older than `days`; samples go by whole days, once all of a day is too old.
  *
+ * @returns the tables for which that was another number before
  * @throws {RangeError} when `days` is not a whole number from 1 to 36,500
  * @throws {StorageError}
  */
-export async function setRetention(client: StorageClient, days: number): Promise<void> {
+export async function setRetention(client: StorageClient, days: number): Promise<string[]> {
   if (!Number.isInteger(days) || days < 1 || days > 36_500) {
     throw new RangeError(
       `Cannot keep data for a number of days that is not from 1 to 36500: current value is ${days}`,
@@ -35,11 +36,14 @@ export async function setRetention(client: StorageClient, days: number): Promise
     "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()",
   );
   const engines = new Map(rows.map((row) => [row.name, row.engine_full]));
+  const changed: string[] = [];
   for (const { table, time, extra } of TABLES) {
     // As the server writes it. Parts are rewritten or looked through when it changes, so only then.
     const ttl = `TTL ${time} + toIntervalDay(${days + extra})`;
     if (engines.get(table)?.includes(`${ttl} `)) continue;
     await client.command(`ALTER TABLE ${table} MODIFY ${ttl}`);
+    changed.push(table);
     logger.info("rows of {table} are kept for {days} days", { table, days: days + extra });
   }
+  return changed;
 }

@@ -5,7 +5,7 @@
  */
 
 import { type Batch, KIND_NUMBER, KINDS } from "../../profile/model.ts";
-import { type ContentHashes, hashContent } from "./content_hash.ts";
+import { type ContentHashes, gather, hashContent } from "./content_hash.ts";
 import { arrays, type Column, dictionary, maps, numbers, strings, toUint64 } from "./native.ts";
 import type { Seen } from "./seen.ts";
 
@@ -103,8 +103,9 @@ function stackBlock(parts: readonly Part[], seen: Seen): Column[] {
   let end = 0;
   const ends = BigUint64Array.from(rows, ({ batch, hashes, row }) => {
     const { offset, frame } = batch.stacks;
-    for (let i = offset[row]!; i < offset[row + 1]!; i++) items[end++] = hashes.frames[frame[i]!]!;
-    return BigInt(end);
+    const own = gather(hashes.frames, frame.subarray(offset[row], offset[row + 1]));
+    items.set(own, end);
+    return BigInt(end += own.length);
   });
   return [
     numbers("hash", "UInt64", BigUint64Array.from(rows, ({ hash }) => hash)),
@@ -145,10 +146,9 @@ function sampleBlock(parts: readonly Part[]): Column[] {
     bucket.fill(start, at, end);
     value.set(toUint64(samples.value), at);
     count.set(toUint64(samples.count), at);
-    for (let i = 0; at < end; i++, at++) {
-      series[at] = hashes.series[samples.series[i]!]!;
-      stack[at] = hashes.stacks[samples.stack[i]!]!;
-    }
+    series.set(gather(hashes.series, samples.series), at);
+    stack.set(gather(hashes.stacks, samples.stack), at);
+    at = end;
   }
   return [
     numbers("kind", KIND_TYPE, kind),

@@ -33,6 +33,7 @@ export interface WriterOptions {
 export class Writer {
   readonly #client: StorageClient;
   readonly #bucket: number;
+  #last: Promise<unknown> = Promise.resolve();
   readonly #seen: { readonly frames: Seen; readonly stacks: Seen; readonly series: Seen };
 
   constructor(client: StorageClient, { bucket = 10, remember = 200_000 }: WriterOptions = {}) {
@@ -51,12 +52,19 @@ export class Writer {
   }
 
   /**
-   * Writes `group`, one insert for each table. Calls must not overlap.
+   * Writes `group`, one insert for each table. Calls that overlap are made one after the other, as each leaves
+   * out what those before it have written.
    *
    * @returns how many rows were sent to all tables
    * @throws {StorageError} nothing, or a part, may have been written: write the same group again
    */
-  async write({ token, batches }: Group): Promise<{ rows: number }> {
+  write(group: Group): Promise<{ rows: number }> {
+    const written = this.#last.then(() => this.#write(group));
+    this.#last = written.catch(() => {});
+    return written;
+  }
+
+  async #write({ token, batches }: Group): Promise<{ rows: number }> {
     const seen = Object.values(this.#seen);
     let rows = 0;
     try {

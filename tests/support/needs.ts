@@ -5,8 +5,11 @@
  * @module
  */
 
-/** `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library; else a program on PATH. */
-export type Need = "bpf" | "root" | "chdb" | (string & Record<never, never>);
+/**
+ * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
+ * `python3-grpcio`: Debian's package of gRPC's C core; else a program on PATH.
+ */
+export type Need = "bpf" | "root" | "chdb" | "python3-grpcio" | (string & Record<never, never>);
 
 /**
  * Registers a test that runs only where all `needs` are met.
@@ -20,9 +23,10 @@ export function testWith(
   needs: readonly Need[],
   name: string,
   fn: (t: Deno.TestContext) => void | Promise<void>,
+  options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
 ): void {
   const missing = needs.map(whyMissing).filter((why) => why !== undefined);
-  if (missing.length === 0) return Deno.test(name, fn);
+  if (missing.length === 0) return Deno.test({ name, fn, ...options });
   const why = missing.join(", ");
   if (Deno.env.get("APERTURE_TEST_REQUIRE") === "all") {
     return Deno.test(name, () => {
@@ -46,6 +50,8 @@ function whyMissing(need: Need): string | undefined {
       return Deno.build.arch === "x86_64" && Deno.build.os === "linux"
         ? undefined
         : "no engine for this machine";
+    case "python3-grpcio":
+      return exists("/usr/lib/python3/dist-packages/grpc") ? undefined : "no python3-grpcio";
     default:
       return onPath(need) ? undefined : `no ${need} on PATH`;
   }

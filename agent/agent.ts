@@ -1,0 +1,95 @@
+/**
+ * The agent's loop: once a window, what the kernel counted is drained, named and handed on.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import type { Collector } from "./collectors/collector.ts";
+import type { Symboliser } from "./symbols/symboliser.ts";
+import { ProfileBuilder } from "../profile/builder.ts";
+import { type Profile, type Total, totalOf } from "../profile/model.ts";
+
+/** One window, named. */
+export interface Recording {
+  readonly profile: Profile;
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly losses: ReadonlyMap<string, number>;
+}
+
+export interface RecordOptions {
+  readonly collectors: readonly Collector[];
+  readonly symboliser: Symboliser;
+  readonly windowMs: number;
+  /** Stop after this long; without it, when `signal` aborts. */
+  readonly durationMs?: number | undefined;
+  readonly signal: AbortSignal;
+  /** Unix milliseconds with a fraction. @default {performance.timeOrigin + performance.now()} */
+  readonly clock?: () => number;
+}
+
+/**
+ * Yields one recording a window until the time is over or the signal aborts, the last one shorter.
+ *
+ * Windows begin on a fixed beat: what naming and handing on take does not move the next one.
+ */
+export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
+  const { collectors, symboliser, windowMs, durationMs = Infinity, signal } = options;
+  const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
+  const begin = clock();
+  let start = begin;
+  for (let window = 1;; window++) {
+    const due = begin + Math.min(window * windowMs, durationMs);
+    await delay(Math.max(0, due - clock()), { signal }).catch((error) => {
+      if (!signal.aborted) throw error;
+    });
+    const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
+    const end = Math.max(clock(), start + 0.001);
+    const builder = new ProfileBuilder();
+    const losses = new Map<string, number>();
+    for (const { kind, samples, losses: lost } of drained) {
+      for (const sample of samples) {
+        const process = symboliser.process(sample.pid);
+        const series = builder.series({ pid: sample.pid, comm: sample.comm, exe: process?.exe ?? "" });
+        const rows = symboliser.stack(sample).map((frame) => builder.frame(frame));
+        builder.add(kind, series, builder.stack(rows), sample.value, sample.count);
+      }
+      for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
+    }
+    symboliser.endWindow();
+    yield { profile: builder.build(), startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
+    if (signal.aborted || due - begin >= durationMs) return;
+    start = end;
+  }
+}
+
+/** What a run recorded, summed over its windows. */
+export class Summary {
+  readonly #losses = new Map<string, number>();
+  #total: Total = { value: 0, count: 0 };
+  #windows = 0;
+
+  get total(): Total {
+    return this.#total;
+  }
+
+  get windows(): number {
+    return this.#windows;
+  }
+
+  get losses(): ReadonlyMap<string, number> {
+    return this.#losses;
+  }
+
+  add({ profile, losses }: Recording): void {
+    const { value, count } = totalOf(profile);
+    this.#total = { value: this.#total.value + value, count: this.#total.count + count };
+    this.#windows++;
+    for (const [reason, lost] of losses) this.#losses.set(reason, (this.#losses.get(reason) ?? 0) + lost);
+  }
+}
+
+function nanoseconds(ms: number): bigint {
+  return BigInt(Math.round(ms * 1e3)) * 1000n;
+}

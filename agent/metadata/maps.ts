@@ -1,0 +1,93 @@
+/**
+ * Reads the executable mappings out of `/proc/PID/maps` (proc(5)).
+ *
+ * A browser or a JVM has thousands of lines, most of them of no interest: a line is looked at where its
+ * permissions stand, and taken apart only when it is executable.
+ *
+ * @module
+ */
+
+/** One executable mapping. */
+export interface Mapping {
+  readonly start: number;
+  readonly end: number;
+  /** Of `start` in the file. */
+  readonly offset: number;
+  /** As the kernel writes it, so that equal text is the same device: `fe:00`. */
+  readonly device: string;
+  /** 0 when no file is behind it. */
+  readonly inode: number;
+  /** The file's path in its own mount namespace; or `[vdso]`, `[anon:name]` and the like; "" for none. */
+  readonly path: string;
+  /** The file has no name any more. */
+  readonly deleted: boolean;
+}
+
+const DASH = 0x2d;
+const SPACE = 0x20;
+const NEWLINE = 0x0a;
+const EXECUTABLE = 0x78;
+const DELETED = " (deleted)";
+const decoder = new TextDecoder();
+
+/**
+ * The executable mappings in `maps`, in ascending order of address as the kernel lists them.
+ *
+ * @param limit at most so many
+ */
+export function executableMappings(maps: Uint8Array, limit = 16_384): Mapping[] {
+  const found: Mapping[] = [];
+  for (let line = 0; line < maps.length && found.length < limit;) {
+    const space = maps.indexOf(SPACE, line);
+    if (space < 0) break;
+    let end = maps.indexOf(NEWLINE, space);
+    if (end < 0) end = maps.length;
+    if (maps[space + 3] === EXECUTABLE) {
+      const mapping = parseLine(maps, line, end);
+      if (mapping) found.push(mapping);
+    }
+    line = end + 1;
+  }
+  return found;
+}
+
+/** `start-end perms offset device inode path`: the path is all that follows, spaces and all. */
+function parseLine(maps: Uint8Array, from: number, to: number): Mapping | undefined {
+  const dash = maps.indexOf(DASH, from);
+  const fields: number[] = [];
+  for (let at = from; fields.length < 5;) {
+    const space = maps.indexOf(SPACE, at);
+    const end = space < 0 || space > to ? to : space;
+    fields.push(end);
+    if (end === to) break;
+    at = end + 1;
+  }
+  if (fields.length < 5 || dash < 0 || dash > fields[0]!) return undefined;
+  let pathAt = fields[4]!;
+  while (pathAt < to && maps[pathAt] === SPACE) pathAt++;
+  const full = unescapeNewlines(decoder.decode(maps.subarray(pathAt, to)));
+  const deleted = full.endsWith(DELETED);
+  return {
+    start: hex(maps, from, dash),
+    end: hex(maps, dash + 1, fields[0]!),
+    offset: hex(maps, fields[1]! + 1, fields[2]!),
+    device: decoder.decode(maps.subarray(fields[2]! + 1, fields[3]!)),
+    inode: Number(decoder.decode(maps.subarray(fields[3]! + 1, fields[4]!))),
+    path: deleted ? full.slice(0, -DELETED.length) : full,
+    deleted,
+  };
+}
+
+/** The kernel writes a newline in a path as `\012`, and nothing else so. */
+function unescapeNewlines(path: string): string {
+  return path.includes("\\012") ? path.replaceAll("\\012", "\n") : path;
+}
+
+function hex(bytes: Uint8Array, from: number, to: number): number {
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const c = bytes[i]!;
+    value = value * 16 + (c <= 0x39 ? c - 0x30 : c - 0x57);
+  }
+  return value;
+}

@@ -1,0 +1,110 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { RunningProgram, TempFolder } from "../../tests/support/commands.ts";
+import { innermostPid, parseStat, ProcessTable } from "./processes.ts";
+
+const MAPS = "1000-2000 r-xp 00000000 fe:00 5 /usr/bin/demo\n";
+
+/** Writes a process into a folder that is laid out as /proc. */
+function writeProcess(folder: TempFolder, pid: number, { startTime = 7, comm = "demo", maps = MAPS } = {}) {
+  const zeros = Array(18).fill("0").join(" ");
+  folder.write(`${pid}/stat`, `${pid} (${comm}) S ${zeros} ${startTime} 0\n`);
+  folder.write(`${pid}/status`, `Name:\t${comm}\nNSpid:\t${pid}\t12\n`);
+  folder.write(`${pid}/maps`, maps);
+}
+
+Deno.test("ProcessTable.get() reads this process as the system does", () => {
+  const process = new ProcessTable().get(Deno.pid)!;
+  assertEquals(process.exe, Deno.realPathSync(Deno.execPath()));
+  assertEquals(process.comm, Deno.readTextFileSync("/proc/self/comm").trimEnd());
+  assert(process.mappings.some((m) => m.path === process.exe));
+});
+
+Deno.test("ProcessTable.get() reads a process once a window and keeps equal mappings", () => {
+  using folder = new TempFolder();
+  writeProcess(folder, 40);
+  const table = new ProcessTable({ procRoot: folder.path });
+  const first = table.get(40)!;
+  assertEquals(first.ownPid, 12);
+  writeProcess(folder, 40, { maps: MAPS + "5000-6000 r-xp 00000000 fe:00 6 /usr/lib/late.so\n" });
+  assertStrictEquals(table.get(40), first);
+  table.endWindow();
+  const second = table.get(40)!;
+  assertEquals(second.mappings.map((m) => m.path), ["/usr/bin/demo", "/usr/lib/late.so"]);
+  assertStrictEquals(second.mappings[0], first.mappings[0]);
+  assertEquals(table.stats, { processes: 1, reads: 2, gone: 0 });
+});
+
+Deno.test("ProcessTable.get() does not take a new process for an old one of the same pid", () => {
+  using folder = new TempFolder();
+  writeProcess(folder, 40);
+  const table = new ProcessTable({ procRoot: folder.path });
+  const first = table.get(40)!;
+  table.endWindow();
+  writeProcess(folder, 40, { startTime: 8 });
+  assert(table.get(40)!.mappings[0] !== first.mappings[0]);
+});
+
+Deno.test("ProcessTable.get() counts who is gone, and gives what it knew for that window", () => {
+  using folder = new TempFolder();
+  writeProcess(folder, 40);
+  const table = new ProcessTable({ procRoot: folder.path });
+  const first = table.get(40);
+  table.endWindow();
+  Deno.removeSync(`${folder.path}/40`, { recursive: true });
+  assertStrictEquals(table.get(40), first);
+  assertEquals(table.get(41), undefined);
+  assertEquals(table.stats.gone, 2);
+  table.endWindow();
+  assertEquals(table.get(40), undefined);
+});
+
+Deno.test("ProcessTable.get() skips and counts a process that exits while it is read", () => {
+  using folder = new TempFolder();
+  writeProcess(folder, 40);
+  Deno.removeSync(`${folder.path}/40/maps`); // Its stat was still there.
+  const table = new ProcessTable({ procRoot: folder.path });
+  assertEquals(table.get(40), undefined);
+  assertEquals(table.stats, { processes: 1, reads: 1, gone: 1 });
+});
+
+Deno.test("ProcessTable.get() has nothing of a process that has exited but was not waited for", async () => {
+  // The shell becomes a sleep that never waits for its child.
+  await using parent = await RunningProgram.start("/bin/sh", [
+    "-c",
+    "sleep 0 & echo $!; exec sleep 1000",
+  ]);
+  const pid = Number(parent.firstLine);
+  while (!/^State:\tZ/m.test(Deno.readTextFileSync(`/proc/${pid}/status`))) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const table = new ProcessTable();
+  assertEquals(table.get(pid), undefined);
+  assertEquals(table.stats.gone, 1);
+});
+
+Deno.test("ProcessTable keeps to its capacity and forgets who is idle", () => {
+  using folder = new TempFolder();
+  for (const pid of [1, 2, 3]) writeProcess(folder, pid);
+  const table = new ProcessTable({ procRoot: folder.path, capacity: 2, idleWindows: 2 });
+  for (const pid of [1, 2, 3]) table.get(pid);
+  assertEquals(table.stats.processes, 2);
+  table.endWindow();
+  assertEquals(table.stats.processes, 2);
+  table.endWindow();
+  table.endWindow();
+  assertEquals(table.stats.processes, 0);
+});
+
+Deno.test("parseStat() reads a name that holds spaces and parentheses", () => {
+  const rest = Array.from({ length: 30 }, (_, i) => i + 3).join(" ");
+  assertEquals(parseStat(`7 (a) b (c) S ${rest.slice(2)}`), { comm: "a) b (c", state: "S", startTime: 22 });
+  assertEquals(parseStat("7 (a S 1 2"), undefined);
+  assertEquals(parseStat("7 (a) S 1 2"), undefined);
+  assertEquals(parseStat(""), undefined);
+});
+
+Deno.test("innermostPid() takes the last pid, and knows kernels without namespaces", () => {
+  assertEquals(innermostPid("Name:\tx\nNSpid:\t900\t7\t1\nNSpgid:\t1\n"), 1);
+  assertEquals(innermostPid("NSpid:\t900\n"), 900);
+  assertEquals(innermostPid("Name:\tx\n"), undefined);
+});

@@ -1,0 +1,53 @@
+/**
+ * How far a run is, on one line of standard error, where someone looks at it.
+ *
+ * @module
+ */
+
+import { print } from "../../cli/main.ts";
+import { formatCount } from "./amount.ts";
+
+export interface ProgressOptions {
+  /** Nothing is shown otherwise, nor where standard error is no terminal. */
+  readonly shown: boolean;
+  /** How long the run will be; without it, until it is stopped. */
+  readonly durationMs?: number | undefined;
+}
+
+/** The text of the line. */
+export function progressText(elapsedMs: number, samples: number, durationMs?: number): string {
+  const seconds = Math.floor(elapsedMs / 1000);
+  const of = durationMs === undefined ? "" : ` of ${Math.ceil(durationMs / 1000)}`;
+  const hint = durationMs === undefined ? "; Ctrl-C stops and writes" : "";
+  return `profiling: ${seconds}${of} s, ${formatCount(samples)} samples${hint}`;
+}
+
+/** Shows the line until it is disposed of. */
+export class Progress implements Disposable {
+  readonly #durationMs: number | undefined;
+  readonly #start = performance.now();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #samples = 0;
+
+  constructor({ shown, durationMs }: ProgressOptions) {
+    this.#durationMs = durationMs;
+    if (shown && Deno.stderr.isTerminal()) this.#timer = setInterval(() => this.#draw(), 250);
+  }
+
+  /** How many samples there are by now. */
+  count(samples: number): void {
+    this.#samples = samples;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    void print(Deno.stderr, "\r\x1b[K");
+  }
+
+  #draw(): void {
+    const text = progressText(performance.now() - this.#start, this.#samples, this.#durationMs);
+    void print(Deno.stderr, `\r${text}\x1b[K`);
+  }
+}

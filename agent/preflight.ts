@@ -1,0 +1,200 @@
+/**
+ * Whether this machine lets the agent watch it, and if not, what to do.
+ *
+ * @module
+ */
+
+import type { Kind } from "../profile/model.ts";
+import { libbpfVersion } from "./libbpf/mod.ts";
+
+/** What the checks look at. */
+export interface Facts {
+  /** Like `6.1.0-18-amd64`. */
+  readonly kernelRelease: string;
+  /** Whether the kernel tells its types: /sys/kernel/btf/vmlinux. */
+  readonly hasBtf: boolean;
+  /** CapEff of /proc/self/status. */
+  readonly capabilities: bigint;
+  /** False in a user namespace, where capabilities are none over the kernel. */
+  readonly inInitialUserNamespace: boolean;
+  /** `none`, `integrity` or `confidentiality`. */
+  readonly lockdown: string;
+  /** RLIMIT_MEMLOCK: soft limit in bytes. */
+  readonly lockedMemoryBytes: number;
+  /** kernel.perf_event_paranoid; `undefined` where the kernel has no perf events. */
+  readonly perfEventParanoid: number | undefined;
+  /** Whether tracefs is mounted at one of its two places. */
+  readonly hasTracefs: boolean;
+  /** The major version of the library that is installed. */
+  readonly libbpf: 0 | 1 | undefined;
+  /** The object files that should be there and are not. */
+  readonly missingObjects: readonly string[];
+}
+
+export interface PreflightOptions {
+  /** What is to be collected. */
+  readonly kinds: readonly Kind[];
+  /** What the BPF maps may use. */
+  readonly memoryBytes: number;
+}
+
+const CAP_SYS_ADMIN = 21;
+const CAP_SYS_RESOURCE = 24;
+const CAP_PERFMON = 38;
+const CAP_BPF = 39;
+
+const OLDEST_KERNEL = [5, 10] as const;
+/** From here on maps are charged to the memory cgroup, not to RLIMIT_MEMLOCK. */
+const NO_MEMLOCK_KERNEL = [5, 11] as const;
+
+/** The kinds whose events are tracepoints. */
+const TRACED_KINDS: ReadonlySet<Kind> = new Set(["lock", "syscall"]);
+
+/**
+ * What is missing: one sentence each, with what to do; empty when the agent can start. Causes come before what only
+ * follows from them.
+ */
+export function preflight(facts: Facts, options: PreflightOptions): string[] {
+  const checks = [
+    checkKernel,
+    checkBtf,
+    checkRights,
+    checkLockdown,
+    checkPerfEvents,
+    checkLockedMemory,
+    checkTracefs,
+    checkLibbpf,
+    checkObjects,
+  ];
+  return checks.map((check) => check(facts, options)).filter((problem) => problem !== undefined);
+}
+
+function checkKernel({ kernelRelease }: Facts): string | undefined {
+  if (atLeast(kernelRelease, OLDEST_KERNEL)) return;
+  return `Kernel too old (need 5.10+): this is ${kernelRelease}; run a newer kernel`;
+}
+
+function checkBtf({ hasBtf }: Facts): string | undefined {
+  if (hasBtf) return;
+  return "Missing BTF of the kernel: /sys/kernel/btf/vmlinux is not there; " +
+    "run a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' are, and mount /sys in a container";
+}
+
+function checkRights({ capabilities, inInitialUserNamespace }: Facts): string | undefined {
+  if (!inInitialUserNamespace) {
+    return "Insufficient privileges (needs `privileged: true`): this is root of a user namespace only; " +
+      "run in the host's user namespace, not in a rootless container";
+  }
+  const missing = has(capabilities, CAP_SYS_ADMIN) ? [] : [
+    ...(has(capabilities, CAP_BPF) ? [] : ["CAP_BPF"]),
+    ...(has(capabilities, CAP_PERFMON) ? [] : ["CAP_PERFMON"]),
+  ];
+  if (missing.length === 0) return;
+  return `Insufficient privileges (needs \`privileged: true\`): ${missing.join(" and ")} not held; ` +
+    "run as root, or in a container with that setting";
+}
+
+function checkLockdown({ lockdown }: Facts): string | undefined {
+  if (lockdown !== "confidentiality") return;
+  return "Kernel locked down: in confidentiality mode no program may read the kernel's memory; " +
+    "boot with lockdown=integrity or less";
+}
+
+function checkPerfEvents({ perfEventParanoid }: Facts, { kinds }: PreflightOptions): string | undefined {
+  // Its level does not matter to who has the rights that are checked above.
+  if (perfEventParanoid !== undefined || !kinds.includes("cpu")) return;
+  return "Missing perf events: /proc/sys/kernel/perf_event_paranoid is not there; " +
+    "run a kernel built with CONFIG_PERF_EVENTS=y";
+}
+
+function checkLockedMemory(
+  { kernelRelease, lockedMemoryBytes, capabilities }: Facts,
+  { memoryBytes }: PreflightOptions,
+): string | undefined {
+  // libbpf raises the limit itself where that is allowed.
+  if (atLeast(kernelRelease, NO_MEMLOCK_KERNEL) || has(capabilities, CAP_SYS_RESOURCE)) return;
+  if (lockedMemoryBytes >= memoryBytes) return;
+  return `Locked memory too small (need ${memoryBytes} bytes before Linux 5.11): the limit is ` +
+    `${lockedMemoryBytes} bytes; raise it with 'ulimit -l unlimited', or grant CAP_SYS_RESOURCE`;
+}
+
+function checkTracefs({ hasTracefs }: Facts, { kinds }: PreflightOptions): string | undefined {
+  const traced = kinds.filter((kind) => TRACED_KINDS.has(kind));
+  if (hasTracefs || traced.length === 0) return;
+  return `Missing debugfs mount (or tracefs; needed for ${traced.join(" and ")}): run ` +
+    "'mount -t tracefs tracefs /sys/kernel/tracing', or mount the host's /sys/kernel/debug into the container";
+}
+
+function checkLibbpf({ libbpf }: Facts): string | undefined {
+  if (libbpf === 1) return;
+  return `${libbpf === 0 ? "libbpf too old (need 1.0+)" : "Missing libbpf (need 1.0+)"}: ` +
+    "install it with 'apt-get install libbpf1', or its like";
+}
+
+function checkObjects({ missingObjects }: Facts): string | undefined {
+  if (missingObjects.length === 0) return;
+  return `Missing BPF programs: ${missingObjects.join(", ")} not there; build them with 'deno task bpf'`;
+}
+
+function has(capabilities: bigint, bit: number): boolean {
+  return (capabilities >> BigInt(bit) & 1n) === 1n;
+}
+
+/** False, too, for a release that is no version. */
+function atLeast(release: string, [major, minor]: readonly [number, number]): boolean {
+  const [, releaseMajor, releaseMinor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  if (releaseMajor === undefined) return false;
+  return Number(releaseMajor) > major || (Number(releaseMajor) === major && Number(releaseMinor) >= minor);
+}
+
+/**
+ * Looks at this machine.
+ *
+ * @param objects the object files that are needed
+ */
+export function gatherFacts(objects: readonly string[]): Facts {
+  const status = read("/proc/self/status") ?? "";
+  const limits = read("/proc/self/limits") ?? "";
+  const paranoid = read("/proc/sys/kernel/perf_event_paranoid");
+  return {
+    kernelRelease: Deno.osRelease(),
+    hasBtf: exists("/sys/kernel/btf/vmlinux"),
+    capabilities: BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`),
+    inInitialUserNamespace: mapsEverybody(read("/proc/self/uid_map")),
+    lockdown: /\[(\w+)\]/.exec(read("/sys/kernel/security/lockdown") ?? "")?.[1] ?? "none",
+    lockedMemoryBytes: parseLimit(/^Max locked memory\s+(\S+)/m.exec(limits)?.[1]),
+    perfEventParanoid: paranoid === undefined ? undefined : Number(paranoid),
+    // The folders are there before the mount; a file is not.
+    hasTracefs: ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"].some((path) => {
+      return exists(`${path}/trace_clock`);
+    }),
+    libbpf: libbpfVersion(),
+    missingObjects: objects.filter((path) => !exists(path)),
+  };
+}
+
+/** Only the initial user namespace maps each of the 2^32 - 1 users to itself; a kernel without namespaces has none. */
+function mapsEverybody(uidMap: string | undefined): boolean {
+  return uidMap === undefined || /^\s*0\s+0\s+4294967295\s*$/.test(uidMap);
+}
+
+function parseLimit(text: string | undefined): number {
+  return text === undefined || text === "unlimited" ? Infinity : Number(text);
+}
+
+function read(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * From a profile to the batches that carry it.
+ *
+ * @module
+ */
+
+import type { Batch, Profile } from "../../profile/model.ts";
+import { BATCH_LIMITS } from "../../profile/wire/validate_batch.ts";
+import { sliceProfile } from "../../profile/slice.ts";
+
+/** Which run of which agent a batch is of. */
+export interface Identity {
+  readonly agentId: string;
+  /** Unix nanoseconds at which this run began. */
+  readonly epoch: bigint;
+  readonly node: string;
+  readonly agentVersion: string;
+}
+
+/** What a batch covers. */
+export interface BatchWindow {
+  /** Unix nanoseconds. */
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  /** What could not be counted, by reason. */
+  readonly losses: ReadonlyMap<string, number>;
+}
+
+/**
+ * The batch of that identity and sequence; the profile's columns are shared, not copied.
+ *
+ * What the aggregator would refuse it for is made to fit: a name that is too long, and a window that a step of the
+ * clock made end before it began or last for days.
+ */
+export function makeBatch(
+  profile: Profile,
+  { identity, window, sequence }: { identity: Identity; window: BatchWindow; sequence: number },
+): Batch {
+  const { strings, frames, stacks, series, samples } = profile;
+  const { agentId, epoch, node, agentVersion } = identity;
+  const { endNs, losses } = window;
+  const longest = BigInt(BATCH_LIMITS.windowMs) * 1_000_000n;
+  const lasts = endNs - window.startNs;
+  const startNs = lasts < 1n ? endNs - 1n : lasts > longest ? endNs - longest : window.startNs;
+  return {
+    ...{ agentId, epoch, sequence, startNs, endNs, node, agentVersion },
+    ...{ strings: strings.map(fitting), frames, stacks, series, samples, losses },
+  };
+}
+
+function fitting(text: string): string {
+  const { stringLength } = BATCH_LIMITS;
+  return text.length > stringLength ? text.slice(0, stringLength - 1).toWellFormed() + "…" : text;
+}
+
+/** A part of a window, which becomes a batch of its own. */
+export interface Part {
+  readonly profile: Profile;
+  readonly window: BatchWindow;
+}
+
+/** Two halves of the samples, the losses with the first; `undefined` when there are fewer than two samples. */
+export function halves({ profile, window }: Part): [Part, Part] | undefined {
+  const count = profile.samples.kind.length;
+  if (count < 2) return undefined;
+  const middle = count >> 1;
+  return [
+    { profile: sliceProfile(profile, 0, middle), window },
+    { profile: sliceProfile(profile, middle, count), window: { ...window, losses: new Map() } },
+  ];
+}

@@ -1,0 +1,48 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { totalOf } from "../../profile/model.ts";
+import { readBatch } from "../../profile/wire/read_batch.ts";
+import { writeBatch } from "../../profile/wire/write_batch.ts";
+import { anyProfile, demoProfile } from "../../tests/support/profiles.ts";
+import { halves, type Identity, makeBatch } from "./batch.ts";
+
+const identity: Identity = {
+  agentId: "n1",
+  epoch: 1_700_000_000_000_000_000n,
+  node: "n1",
+  agentVersion: "0.1.0",
+};
+const window = {
+  startNs: 1_700_000_001_000_000_000n,
+  endNs: 1_700_000_011_000_000_000n,
+  losses: new Map([["user_stack", 3]]),
+};
+
+Deno.test("makeBatch() of any profile is one that the aggregator takes", () => {
+  fc.assert(fc.property(anyProfile, (profile) => {
+    const read = readBatch(writeBatch(makeBatch(profile, { identity, window, sequence: 7 })));
+    assertEquals([read.agentId, read.epoch, read.sequence], ["n1", identity.epoch, 7]);
+    assertEquals(totalOf(read), totalOf(profile));
+    assertEquals(read.losses, window.losses);
+  }));
+});
+
+Deno.test("makeBatch() makes names that are too long and windows of a clock that was set fit", () => {
+  const { startNs, endNs } = window;
+  const profile = {
+    ...demoProfile(),
+    strings: demoProfile().strings.map((s) => s === "hot" ? "f".repeat(1e5) : s),
+  };
+  for (const w of [{ ...window, startNs: endNs + 5n }, { ...window, startNs: startNs - 10n ** 15n }]) {
+    const read = readBatch(writeBatch(makeBatch(profile, { identity, window: w, sequence: 1 })));
+    assertEquals(read.endNs, endNs);
+    assert(read.strings.some((s) => s.startsWith("fff") && s.endsWith("…")));
+  }
+});
+
+Deno.test("halves() shares the samples out, and gives the losses to one", () => {
+  const [first, second] = halves({ profile: demoProfile(), window })!;
+  assertEquals([first, second].map(({ profile }) => totalOf(profile).count), [27, 6]);
+  assertEquals([first.window.losses, second.window.losses], [window.losses, new Map()]);
+  assertEquals(halves({ profile: halves(first)![0].profile, window }), undefined);
+});

@@ -1,0 +1,127 @@
+/**
+ * The gRPC client of Push, which sends batches that are encoded already.
+ *
+ * @module
+ */
+
+import {
+  type ChannelCredentials,
+  compressionAlgorithms,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import { Buffer } from "node:buffer";
+import {
+  AggregatorClient,
+  AggregatorService,
+  type PushResponse,
+} from "../../proto/gen/aperture/v1/aperture.ts";
+
+/** How batches reach an aggregator. */
+export interface Transport {
+  /**
+   * Sends one encoded `PushRequest`.
+   *
+   * @throws {PushError}
+   */
+  push(request: Uint8Array, options: { signal: AbortSignal }): Promise<PushResponse>;
+}
+
+/** The aggregator did not take a batch, or could not be asked. */
+export class PushError extends Error {
+  override name = "PushError";
+  /** gRPC's status code. */
+  readonly code: status;
+
+  constructor(code: status, details: string, options?: ErrorOptions) {
+    super(details, options);
+    this.code = code;
+  }
+}
+
+export interface PushClientOptions {
+  /** `http:` speaks plain text, `https:` TLS. */
+  readonly url: URL;
+  /** Bearer token. */
+  readonly token?: string | undefined;
+  /** PEM of the authorities to trust in place of the usual ones; for `https:` alone. */
+  readonly ca?: string | undefined;
+  /** How long one call may take, in ms. @default {20000} */
+  readonly deadlineMs?: number;
+  /** Compress with gzip. @default {true} */
+  readonly gzip?: boolean;
+}
+
+/**
+ * A connection to one aggregator, made when it is first needed and again when it is lost.
+ *
+ * @example
+ * ```ts
+ * using client = new PushClient({ url: new URL("http://localhost:50051") });
+ * ```
+ */
+export class PushClient implements Transport, Disposable {
+  readonly #client: AggregatorClient;
+  readonly #token: string | undefined;
+  readonly #deadlineMs: number;
+
+  constructor({ url, token, ca, deadlineMs = 20_000, gzip = true }: PushClientOptions) {
+    this.#client = new AggregatorClient(targetOf(url), credentialsOf(url, ca), {
+      "grpc.default_compression_algorithm": gzip
+        ? compressionAlgorithms.gzip
+        : compressionAlgorithms.identity,
+      // The pusher waits between its tries; a channel that waits longer would only hide that all is well again.
+      "grpc.initial_reconnect_backoff_ms": 500,
+      "grpc.max_reconnect_backoff_ms": 5000,
+      // A peer that vanished without a word is found, and another connection made.
+      "grpc.keepalive_time_ms": 20_000,
+      "grpc.keepalive_timeout_ms": 10_000,
+    });
+    this.#token = token;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  push(request: Uint8Array, { signal }: { signal: AbortSignal }): Promise<PushResponse> {
+    const { path, responseDeserialize } = AggregatorService.push;
+    const metadata = new Metadata();
+    if (this.#token !== undefined) metadata.set("authorization", `Bearer ${this.#token}`);
+    const { promise, resolve, reject } = Promise.withResolvers<PushResponse>();
+    if (signal.aborted) {
+      reject(new PushError(status.CANCELLED, "Stopped before it was sent"));
+      return promise;
+    }
+    const call = this.#client.makeUnaryRequest(
+      path,
+      (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      responseDeserialize,
+      request,
+      metadata,
+      { deadline: Date.now() + this.#deadlineMs },
+      (error: ServiceError | null, response?: PushResponse) => {
+        signal.removeEventListener("abort", cancel);
+        if (error) reject(new PushError(error.code, error.details || error.message, { cause: error }));
+        else resolve(response!);
+      },
+    );
+    const cancel = () => call.cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    return promise;
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+}
+
+/** `dns:` lets a name stand for several addresses, of which the one that answers is used. */
+function targetOf(url: URL): string {
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  return `dns:${url.hostname}:${port}`;
+}
+
+function credentialsOf(url: URL, ca: string | undefined): ChannelCredentials {
+  if (url.protocol !== "https:") return credentials.createInsecure();
+  return ca === undefined ? credentials.createSsl() : credentials.createSsl(Buffer.from(ca));
+}

@@ -1,0 +1,205 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
+import {
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerOptions,
+  type ServerUnaryCall,
+  status,
+} from "@grpc/grpc-js";
+import { Buffer } from "node:buffer";
+import { totalOf } from "../../profile/model.ts";
+import { readBatch } from "../../profile/wire/read_batch.ts";
+import { AggregatorService, PushRequest, PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { demoProfile } from "../../tests/support/profiles.ts";
+import { PushClient, PushError } from "./client.ts";
+import { Pusher } from "./pusher.ts";
+
+const identity = { agentId: "n1", epoch: 1_700_000_000_000_000_000n, node: "n1", agentVersion: "0.1.0" };
+const window = {
+  startNs: 1_700_000_001_000_000_000n,
+  endNs: 1_700_000_011_000_000_000n,
+  losses: new Map<string, number>(),
+};
+const NO_SIGNAL = new AbortController().signal;
+
+type PushCall = ServerUnaryCall<PushRequest, PushResponse>;
+type Answer = Partial<PushResponse> | { code: status; details: string } | "hang";
+
+/** A real server that answers Push as `answer` says; port 0 takes a free one. */
+async function serve(
+  answer: (call: PushCall) => Answer,
+  { port = 0, credentials = ServerCredentials.createInsecure(), ...options }: {
+    port?: number;
+    credentials?: ServerCredentials;
+  } & ServerOptions = {},
+) {
+  const server = new Server(options);
+  const unused = () => {
+    throw new Error("Not called by an agent");
+  };
+  server.addService(AggregatorService, {
+    push(call: PushCall, callback: sendUnaryData<PushResponse>) {
+      const answered = answer(call);
+      if (answered === "hang") return;
+      if ("code" in answered) callback(answered);
+      else callback(null, PushResponse.fromPartial(answered));
+    },
+    query: unused,
+    queryStorage: unused,
+    aggregate: unused,
+    diff: unused,
+  });
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${port}`, credentials, (error, p) => error ? reject(error) : resolve(p));
+  });
+  return {
+    port: bound,
+    url: new URL(`http://127.0.0.1:${bound}`),
+    [Symbol.dispose]: () => server.forceShutdown(),
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(5);
+}
+
+function request(agentId: string): Uint8Array {
+  return PushRequest.encode(PushRequest.fromPartial({ batch: { agentId } })).finish();
+}
+
+Deno.test("PushClient sends the token and the bytes, packed, and gives the answer", async () => {
+  const seen: unknown[] = [];
+  using server = await serve(({ request, metadata }) => {
+    seen.push(request.batch?.agentId, metadata.get("authorization"), metadata.get("grpc-encoding"));
+    return { backpressure: true };
+  });
+  using client = new PushClient({ url: server.url, token: "secret" });
+  assertEquals(await client.push(request("n1"), { signal: NO_SIGNAL }), {
+    backpressure: true,
+    duplicate: false,
+  });
+  assertEquals(seen.slice(0, 2), ["n1", ["Bearer secret"]]);
+});
+
+Deno.test("PushClient tells failures apart by gRPC's status", async () => {
+  using server = await serve(() => ({ code: status.RESOURCE_EXHAUSTED, details: "The buffer is full" }));
+  using client = new PushClient({ url: server.url });
+  const full = await assertRejects(() => client.push(request("n1"), { signal: NO_SIGNAL }), PushError);
+  assertEquals([full.code, full.message], [status.RESOURCE_EXHAUSTED, "The buffer is full"]);
+
+  using hanging = await serve(() => "hang");
+  using hasty = new PushClient({ url: hanging.url, deadlineMs: 50 });
+  const late = await assertRejects(() => hasty.push(request("n1"), { signal: NO_SIGNAL }), PushError);
+  assertEquals(late.code, status.DEADLINE_EXCEEDED);
+
+  using patient = new PushClient({ url: hanging.url });
+  for (const signal of [AbortSignal.timeout(20), AbortSignal.abort()]) {
+    const cut = await assertRejects(() => patient.push(request("n1"), { signal }), PushError);
+    assertEquals(cut.code, status.CANCELLED);
+  }
+});
+
+Deno.test("Pusher halves what a server's own limit refuses", async () => {
+  const counts: number[] = [];
+  using server = await serve(({ request }) => {
+    counts.push(totalOf(readBatch(PushRequest.encode(request).finish())).count);
+    return {};
+  }, { "grpc.max_receive_message_length": 300 });
+  for (const gzip of [false, true]) {
+    using client = new PushClient({ url: server.url, gzip });
+    const pusher = new Pusher({ identity, transport: client });
+    counts.length = 0;
+    pusher.push(demoProfile(), window);
+    assertEquals(await pusher.stop({ deadlineMs: 5000 }), { batches: 0, kept: false });
+    assertEquals(pusher.stats().dropped.too_large, 0);
+    assert(counts.length > 1);
+    assertEquals(counts.reduce((sum, count) => sum + count), totalOf(demoProfile()).count);
+  }
+});
+
+// In what follows connections fail: grpc-js leaves a timer behind each, as it would connect again.
+
+Deno.test("Pusher loses nothing to a server that is not there yet, hangs, dies and comes back", {
+  sanitizeOps: false,
+  sanitizeResources: false,
+}, async () => {
+  // A set, as a batch whose acknowledgement dies with the server comes again.
+  const taken = new Set<bigint>();
+  const take = ({ request }: PushCall) => {
+    taken.add(request.batch!.sequence);
+    return {};
+  };
+  const port = freePort();
+  using client = new PushClient({ url: new URL(`http://127.0.0.1:${port}`), deadlineMs: 300 });
+  const pusher = new Pusher({ identity, transport: client, minPauseMs: 10, maxPauseMs: 50 });
+  for (let i = 0; i < 3; i++) pusher.push(demoProfile(), window);
+  await until(() => pusher.stats().failures >= 2);
+  {
+    using _hanging = await serve(() => "hang", { port });
+    const before = pusher.stats().failures;
+    await until(() => pusher.stats().failures >= before + 2);
+  }
+  {
+    using _first = await serve(take, { port });
+    await until(() => taken.size === 3);
+    // Dead again, in the midst of its work.
+  }
+  for (let i = 0; i < 3; i++) pusher.push(demoProfile(), window);
+  const before = pusher.stats().failures;
+  await until(() => pusher.stats().failures > before);
+  using _second = await serve(take, { port });
+  await until(() => taken.size === 6);
+  assertEquals(await pusher.stop({ deadlineMs: 5000 }), { batches: 0, kept: false });
+  assertEquals([...taken], [1n, 2n, 3n, 4n, 5n, 6n]);
+  assertEquals(pusher.stats().pushed, 6);
+});
+
+testWith(["openssl"], "PushClient speaks TLS with an authority of one's own, and only with it", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    const { success } = await new Deno.Command("openssl", {
+      args: [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-keyout",
+        "key",
+        "-out",
+        "cert",
+        ...subject,
+      ],
+      cwd: folder,
+      stderr: "null",
+    }).output();
+    assert(success);
+    const [key, cert] = ["key", "cert"].map((name) => Deno.readFileSync(`${folder}/${name}`));
+    // With null it would be the machine's authorities, of which there may be more than fit into a handshake.
+    const credentials = ServerCredentials.createSsl(Buffer.from(cert!), [{
+      private_key: Buffer.from(key!),
+      cert_chain: Buffer.from(cert!),
+    }]);
+    using server = await serve(() => ({}), { credentials });
+    const url = new URL(`https://localhost:${server.port}`);
+    using client = new PushClient({ url, ca: new TextDecoder().decode(cert) });
+    assertEquals((await client.push(request("n1"), { signal: NO_SIGNAL })).backpressure, false);
+    using wary = new PushClient({ url });
+    const error = await assertRejects(() => wary.push(request("n1"), { signal: NO_SIGNAL }), PushError);
+    assertEquals(error.code, status.UNAVAILABLE);
+    assertMatch(error.message, /certificate/i);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}, { sanitizeOps: false, sanitizeResources: false });
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}

@@ -1,0 +1,280 @@
+/**
+ * Delivers batches to the aggregator, one at a time and in order, and keeps them until they are acknowledged.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { delay } from "@std/async/delay";
+import { Burst } from "../../cli/log.ts";
+import { type Profile, totalOf } from "../../profile/model.ts";
+import { readBatch } from "../../profile/wire/read_batch.ts";
+import { writeBatch } from "../../profile/wire/write_batch.ts";
+import type { PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
+import { type BatchWindow, halves, type Identity, makeBatch, type Part } from "./batch.ts";
+import type { Transport } from "./client.ts";
+import { explain, remedyFor } from "./failures.ts";
+import { type DropReason, Spool, type SpoolEntry, type SpoolOptions } from "./spool.ts";
+
+export interface PusherOptions {
+  readonly identity: Identity;
+  readonly transport: Transport;
+  readonly spool?: Omit<SpoolOptions, "onDrop">;
+  /** A window that is larger goes as several batches; unpacked. @default {4194304} */
+  readonly maxMessageBytes?: number;
+  /** The first pause after a failure, in ms; it doubles with each failure that follows. @default {500} */
+  readonly minPauseMs?: number;
+  /** The longest, and the pause where trying again is of little use, in ms. @default {30000} */
+  readonly maxPauseMs?: number;
+  /** From 0 to 1, for jitter. @default {Math.random} */
+  readonly random?: () => number;
+  /** Rejects when the signal is aborted. @default {delay} */
+  readonly sleep?: (ms: number, options: { signal: AbortSignal }) => Promise<void>;
+}
+
+/** Since the start; batches unless it says otherwise. */
+export interface PushStats {
+  readonly pushed: number;
+  readonly pushedBytes: number;
+  /** Of `pushed`, those that the aggregator had already. */
+  readonly duplicates: number;
+  /** Tries that failed. */
+  readonly failures: number;
+  readonly dropped: Readonly<Record<DropReason, number>>;
+  readonly pending: number;
+  readonly pendingBytes: number;
+}
+
+/** What was not delivered when the agent stopped. */
+export interface Undelivered {
+  readonly batches: number;
+  /** They are in the spool's folder, and are sent at the next start. */
+  readonly kept: boolean;
+}
+
+/** After so many failures that may be the batch's fault, others get their turn. */
+const PATIENCE = 5;
+/** The reason under which samples, and losses, of dropped batches are in the losses of the next. */
+export const PUSH_LOSS = "push_dropped";
+
+/**
+ * Pushes profiles until it is stopped.
+ *
+ * @example
+ * ```ts
+ * const pusher = new Pusher({ identity, transport: client });
+ * pusher.push(profile, { startNs, endNs, losses });
+ * const { batches } = await pusher.stop({ deadlineMs: 5000 });
+ * ```
+ */
+export class Pusher {
+  readonly #identity: Identity;
+  readonly #transport: Transport;
+  readonly #spool: Spool;
+  readonly #maxMessageBytes: number;
+  readonly #minPauseMs: number;
+  readonly #maxPauseMs: number;
+  readonly #random: () => number;
+  readonly #sleep: (ms: number, options: { signal: AbortSignal }) => Promise<void>;
+  readonly #logger = getLogger(["aperture", "push"]);
+  readonly #burst = new Burst(this.#logger);
+  readonly #kept: boolean;
+  readonly #running: Promise<void>;
+  /** Ends the pause that is under way. */
+  #hurry = new AbortController();
+  readonly #cut = new AbortController();
+  #wake = Promise.withResolvers<void>();
+  #stopping = false;
+  #stopped: Promise<Undelivered> | undefined;
+  #sequence = 0;
+  /** In a row. */
+  #failed = 0;
+  #pressed = 0;
+  #lostSamples = 0;
+  #stats = { pushed: 0, pushedBytes: 0, duplicates: 0, failures: 0 };
+  readonly #dropped = { spool_full: 0, spool_corrupt: 0, refused: 0, too_large: 0 };
+
+  /** @throws {Error} when the spool's folder cannot be used */
+  constructor(options: PusherOptions) {
+    this.#identity = options.identity;
+    this.#transport = options.transport;
+    this.#maxMessageBytes = options.maxMessageBytes ?? 4 * 2 ** 20;
+    this.#minPauseMs = options.minPauseMs ?? 500;
+    this.#maxPauseMs = options.maxPauseMs ?? 30_000;
+    this.#random = options.random ?? Math.random;
+    this.#sleep = options.sleep ?? delay;
+    this.#kept = options.spool?.directory !== undefined;
+    this.#spool = new Spool({ ...options.spool, onDrop: (...drop) => this.#onDrop(...drop) });
+    if (this.#spool.length > 0) {
+      this.#logger.info("Found {batches} batches that an earlier run did not deliver", {
+        batches: this.#spool.length,
+      });
+    }
+    this.#running = this.#run();
+  }
+
+  /** Queues one window, and returns at once. Not to be called after {@linkcode stop}. */
+  push(profile: Profile, window: BatchWindow): void {
+    const losses = new Map(window.losses);
+    if (this.#lostSamples > 0) losses.set(PUSH_LOSS, (losses.get(PUSH_LOSS) ?? 0) + this.#lostSamples);
+    this.#lostSamples = 0;
+    for (const part of this.#encode({ profile, window: { ...window, losses } }, this.#maxMessageBytes)) {
+      this.#spool.add(part.bytes, part);
+    }
+    this.#wake.resolve();
+  }
+
+  /** For metrics and logs. */
+  stats(): PushStats {
+    const { length: pending, memoryBytes, diskBytes } = this.#spool;
+    return { ...this.#stats, dropped: { ...this.#dropped }, pending, pendingBytes: memoryBytes + diskBytes };
+  }
+
+  /** Tries to deliver what is left until `deadlineMs` have passed, and keeps what it could not in the folder. */
+  stop({ deadlineMs }: { deadlineMs: number }): Promise<Undelivered> {
+    return this.#stopped ??= this.#stop(deadlineMs);
+  }
+
+  async #stop(deadlineMs: number): Promise<Undelivered> {
+    this.#stopping = true;
+    this.#failed = 0;
+    this.#hurry.abort();
+    this.#wake.resolve();
+    const timer = setTimeout(() => this.#cut.abort(), deadlineMs);
+    try {
+      await this.#running;
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#spool.persist();
+    return { batches: this.#spool.length, kept: this.#kept };
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#cut.signal.aborted) {
+      const held = this.#spool.hold();
+      if (held) {
+        const pauseMs = await this.#attempt(held.entry, held.bytes);
+        if (this.#stopping && pauseMs === Infinity) return;
+        await this.#pause(Math.min(pauseMs, this.#maxPauseMs));
+      } else {
+        if (this.#stopping) return;
+        await this.#wake.promise;
+        this.#wake = Promise.withResolvers();
+      }
+    }
+  }
+
+  /** Returns how long to wait, in ms; Infinity where trying again is of little use. */
+  async #attempt(entry: SpoolEntry, bytes: Uint8Array): Promise<number> {
+    try {
+      const response = await this.#transport.push(bytes, { signal: this.#cut.signal });
+      return this.#onPushed(entry, response);
+    } catch (error) {
+      if (this.#cut.signal.aborted) {
+        this.#spool.release();
+        return 0;
+      }
+      this.#stats.failures++;
+      return this.#onFailed(entry, bytes, error);
+    }
+  }
+
+  #onPushed(entry: SpoolEntry, { backpressure, duplicate }: PushResponse): number {
+    this.#spool.remove(entry);
+    this.#stats.pushed++;
+    this.#stats.pushedBytes += entry.size;
+    if (duplicate) this.#stats.duplicates++;
+    if (this.#failed > 0) {
+      this.#logger.info("Pushing again, after {failures} tries that failed; {pending} batches wait", {
+        failures: this.#failed,
+        pending: this.#spool.length,
+      });
+    }
+    this.#failed = 0;
+    this.#burst.clear("failed");
+    this.#pressed = backpressure ? this.#pressed + 1 : 0;
+    return this.#backoff(this.#pressed);
+  }
+
+  #onFailed(entry: SpoolEntry, bytes: Uint8Array, error: unknown): number {
+    const remedy = remedyFor(error);
+    if (remedy === "refuse") {
+      this.#burst.warn("refused", `The aggregator refused a batch: ${explain(error)}`);
+      this.#spool.drop(entry, "refused");
+      return 0;
+    }
+    if (remedy === "split") {
+      this.#split(entry, bytes, error);
+      return 0;
+    }
+    this.#failed++;
+    const waiting = `${this.#spool.length} ${this.#spool.length === 1 ? "batch waits" : "batches wait"}`;
+    this.#burst.warn("failed", `Cannot push, will try again: ${explain(error)} (${waiting})`);
+    if (remedy === "postpone" && this.#failed % PATIENCE === 0) this.#spool.postpone(entry);
+    else this.#spool.release();
+    return remedy === "slow" ? Infinity : this.#backoff(this.#failed);
+  }
+
+  /** Half to all of the doubled pause, so that agents which failed together do not come back together. */
+  #backoff(times: number): number {
+    if (times === 0) return 0;
+    const pauseMs = Math.min(this.#minPauseMs * 2 ** (times - 1), this.#maxPauseMs);
+    return pauseMs * (0.5 + this.#random() / 2);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (ms === 0) return;
+    this.#hurry = this.#stopping ? this.#cut : new AbortController();
+    try {
+      await this.#sleep(ms, { signal: this.#hurry.signal });
+    } catch (error) {
+      if (!this.#hurry.signal.aborted) throw error;
+    }
+  }
+
+  /** In place of a batch that the aggregator, or a proxy before it, found too large. */
+  #split(entry: SpoolEntry, bytes: Uint8Array, error: unknown): void {
+    const parts = halvesOf(bytes);
+    const consequence = parts ? "will send its halves" : "dropped it, as it cannot be halved";
+    this.#burst.warn(
+      "too_large",
+      `The aggregator takes no batch of ${bytes.length} bytes, ${consequence}: ${explain(error)}`,
+    );
+    if (!parts) return this.#spool.drop(entry, "too_large");
+    this.#spool.replace(entry, parts.flatMap((part) => this.#encode(part, Infinity)));
+  }
+
+  /** One batch, or several where one were larger than `max` bytes; each has a sequence of its own. */
+  #encode(part: Part, max: number): { bytes: Uint8Array; samples: number }[] {
+    const { profile, window } = part;
+    const sequence = this.#sequence + 1;
+    const bytes = writeBatch(makeBatch(profile, { identity: this.#identity, window, sequence }));
+    const parts = bytes.length > max ? halves(part) : undefined;
+    if (parts) return parts.flatMap((half) => this.#encode(half, max));
+    this.#sequence = sequence;
+    // What it says was lost is unknown, too, should it be dropped.
+    const lost = window.losses.values().reduce((sum, count) => sum + count, 0);
+    return [{ bytes, samples: totalOf(profile).count + lost }];
+  }
+
+  #onDrop(reason: DropReason, samples: number, cause?: unknown): void {
+    this.#dropped[reason]++;
+    this.#lostSamples += samples;
+    if (reason === "spool_full") {
+      this.#burst.warn(reason, "Dropped the oldest batch as there is no room for more");
+    } else if (reason === "spool_corrupt") {
+      this.#burst.warn(reason, `Skipped a batch: ${cause instanceof Error ? cause.message : cause}`);
+    }
+  }
+}
+
+/** `undefined` when there are fewer than two samples, or the bytes, maybe of another version, cannot be read. */
+function halvesOf(bytes: Uint8Array): readonly Part[] | undefined {
+  try {
+    const { startNs, endNs, losses, ...profile } = readBatch(bytes);
+    return halves({ profile, window: { startNs, endNs, losses } });
+  } catch {
+    return undefined;
+  }
+}

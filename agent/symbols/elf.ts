@@ -1,0 +1,221 @@
+/**
+ * Reads of an ELF file what its mappings and its identity need: program headers and build id.
+ * The layout is that of elf(5); symbols are read elsewhere.
+ *
+ * @module
+ */
+
+const PT_LOAD = 1;
+const PT_NOTE = 4;
+const PF_X = 1;
+const SHT_NOTE = 7;
+const SHT_NOBITS = 8;
+const NT_GNU_BUILD_ID = 3;
+const PAGE = 4096;
+/** Tables and notes are read no further than this; the largest real ones are far smaller. */
+const MAX_TABLE_BYTES = 4 << 20;
+
+/** The file is not a whole ELF file of this machine's byte order. */
+export class ElfError extends Error {
+  override readonly name = "ElfError";
+}
+
+/** Where the bytes come from. */
+export interface ByteSource {
+  readonly size: number;
+  /** Up to `length` bytes from `offset`; fewer at the end. */
+  read(offset: number, length: number): Uint8Array<ArrayBuffer>;
+}
+
+/** A PT_LOAD program header. */
+export interface Segment {
+  readonly offset: number;
+  readonly fileSize: number;
+  readonly address: number;
+  readonly memorySize: number;
+  readonly executable: boolean;
+}
+
+export interface ElfInfo {
+  readonly bits: 32 | 64;
+  /** e_machine: 62 is x86-64, 183 is AArch64. */
+  readonly machine: number;
+  /** PT_LOAD, in file order. */
+  readonly segments: readonly Segment[];
+  /** Lower-case hex, "" when the file has none. */
+  readonly buildId: string;
+  /** Some section lies beyond the end of the file, which is therefore not worth to be given to a library. */
+  readonly truncated: boolean;
+}
+
+/**
+ * Reads headers, segments and build id.
+ *
+ * @throws {ElfError} when the file is not ELF, or its program headers are not whole
+ */
+export function readElf(source: ByteSource): ElfInfo {
+  const header = readHeader(source);
+  const programs = readPrograms(source, header);
+  const sections = readSections(source, header);
+  const truncated = sections === undefined ||
+    sections.some((s) => s.type !== SHT_NOBITS && s.offset + s.size > source.size);
+  const notes = [...(sections ?? []).filter((s) => s.type === SHT_NOTE), ...programs.notes];
+  return {
+    bits: header.bits,
+    machine: header.machine,
+    segments: programs.segments,
+    buildId: notes.map((note) => buildIdIn(source, note)).find((id) => id !== "") ?? "",
+    truncated,
+  };
+}
+
+/**
+ * The address, as the file's own symbol table counts, of the byte at `offset` of the file. The kernel maps
+ * whole pages, so that a segment reaches to the ends of its pages; an executable segment that holds the
+ * offset itself goes before one that only shares its page.
+ *
+ * @returns `undefined` when no segment has it
+ */
+export function addressOf(segments: readonly Segment[], offset: number): number | undefined {
+  let best: Segment | undefined;
+  let bestScore = 0;
+  for (const segment of segments) {
+    const first = segment.offset - segment.offset % PAGE;
+    const last = Math.ceil((segment.offset + segment.fileSize) / PAGE) * PAGE;
+    if (offset < first || offset >= last) continue;
+    const inside = offset >= segment.offset && offset < segment.offset + segment.fileSize;
+    const score = 1 + (inside ? 1 : 0) + (segment.executable ? 2 : 0);
+    if (score > bestScore) [best, bestScore] = [segment, score];
+  }
+  return best && offset - best.offset + best.address;
+}
+
+/** The GNU build id in the notes `bytes` (as in `/sys/kernel/notes`), "" when there is none. */
+export function buildIdOfNotes(bytes: Uint8Array<ArrayBuffer>): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at + 12 <= bytes.length;) {
+    const nameSize = view.getUint32(at, true);
+    const size = view.getUint32(at + 4, true);
+    const type = view.getUint32(at + 8, true);
+    const data = at + 12 + align4(nameSize);
+    const end = data + align4(size);
+    if (data + size > bytes.length) return "";
+    const gnu = nameSize === 4 && view.getUint32(at + 12) === 0x474e5500;
+    if (gnu && type === NT_GNU_BUILD_ID && size > 0) return bytes.subarray(data, data + size).toHex();
+    at = end;
+  }
+  return "";
+}
+
+/** Bytes in memory. */
+export function memorySource(bytes: Uint8Array<ArrayBuffer>): ByteSource {
+  return {
+    size: bytes.length,
+    read: (offset, length) => bytes.subarray(Math.min(offset, bytes.length), offset + length),
+  };
+}
+
+interface Table {
+  readonly offset: number;
+  readonly entry: number;
+  readonly count: number;
+}
+
+interface Header {
+  readonly bits: 32 | 64;
+  readonly machine: number;
+  readonly programs: Table;
+  readonly sections: Table;
+}
+
+interface Extent {
+  readonly offset: number;
+  readonly size: number;
+}
+
+function readHeader(source: ByteSource): Header {
+  const bytes = source.read(0, 64);
+  if (bytes.length < 52 || viewOf(bytes).getUint32(0) !== 0x7f454c46) {
+    throw new ElfError(`Cannot read the ELF header: ${source.size} bytes without its magic number`);
+  }
+  const bits = bytes[4] === 2 ? 64 : bytes[4] === 1 ? 32 : undefined;
+  if (bits === undefined || bytes[5] !== 1 || (bits === 64 && bytes.length < 64)) {
+    throw new ElfError(`Cannot read the ELF header: class ${bytes[4]}, byte order ${bytes[5]}`);
+  }
+  const view = viewOf(bytes);
+  const at = bits === 64 ? 54 : 42;
+  const table = (offset: number, sizes: number) => ({
+    offset,
+    entry: view.getUint16(at + sizes, true),
+    count: view.getUint16(at + sizes + 2, true),
+  });
+  return {
+    bits,
+    machine: view.getUint16(18, true),
+    programs: table(bits === 64 ? u64(view, 32) : view.getUint32(28, true), 0),
+    sections: table(bits === 64 ? u64(view, 40) : view.getUint32(32, true), 4),
+  };
+}
+
+function readPrograms(source: ByteSource, { bits, programs }: Header) {
+  const view = readTable(source, programs, bits === 64 ? 56 : 32);
+  if (view === undefined) {
+    throw new ElfError(`Cannot read the program headers: the file ends before them, at ${source.size}`);
+  }
+  const segments: Segment[] = [];
+  const notes: Extent[] = [];
+  for (let i = 0; i < programs.count; i++) {
+    const at = i * programs.entry;
+    const word = (wide: number, narrow: number) =>
+      bits === 64 ? u64(view, at + wide) : view.getUint32(at + narrow, true);
+    const type = view.getUint32(at, true);
+    const flags = view.getUint32(at + (bits === 64 ? 4 : 24), true);
+    const offset = word(8, 4);
+    const fileSize = word(32, 16);
+    if (type === PT_NOTE) notes.push({ offset, size: fileSize });
+    if (type !== PT_LOAD) continue;
+    const executable = (flags & PF_X) !== 0;
+    segments.push({ offset, fileSize, address: word(16, 8), memorySize: word(40, 20), executable });
+  }
+  return { segments, notes };
+}
+
+/** The sections; none when the file has no table of them, `undefined` when the table is not whole. */
+function readSections(source: ByteSource, { bits, sections }: Header) {
+  const view = readTable(source, sections, bits === 64 ? 64 : 40);
+  if (view === undefined) return undefined;
+  return Array.from({ length: sections.count }, (_, i) => {
+    const at = i * sections.entry;
+    return {
+      type: view.getUint32(at + 4, true),
+      offset: bits === 64 ? u64(view, at + 24) : view.getUint32(at + 16, true),
+      size: bits === 64 ? u64(view, at + 32) : view.getUint32(at + 20, true),
+    };
+  });
+}
+
+function readTable(source: ByteSource, { offset, entry, count }: Table, least: number): DataView | undefined {
+  if (count === 0) return new DataView(new ArrayBuffer(0));
+  const length = entry * count;
+  if (entry < least || length > MAX_TABLE_BYTES || offset + length > source.size) return undefined;
+  const bytes = source.read(offset, length);
+  return bytes.length < length ? undefined : viewOf(bytes);
+}
+
+function buildIdIn(source: ByteSource, { offset, size }: Extent): string {
+  if (size > MAX_TABLE_BYTES || offset + size > source.size) return "";
+  return buildIdOfNotes(source.read(offset, size));
+}
+
+function viewOf(bytes: Uint8Array<ArrayBuffer>): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Exact up to 2^53; a larger value is no offset or address of a real file, and stays larger than any. */
+function u64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+}
+
+function align4(size: number): number {
+  return Math.ceil(size / 4) * 4;
+}

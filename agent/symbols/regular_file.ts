@@ -1,0 +1,67 @@
+/**
+ * Opens files in places where others may put what they like: in containers, in /tmp.
+ *
+ * @module
+ */
+
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import type { ByteSource } from "./elf.ts";
+
+/** A regular file, open for reading. */
+export class RegularFile implements ByteSource, Disposable {
+  readonly #fd: number;
+  readonly size: number;
+  /** The same as long as the file's bytes are the same, but for writes within a mapping. */
+  readonly identity: string;
+  readonly inode: number;
+  readonly uid: number;
+
+  private constructor(
+    fd: number,
+    stat: { size: number; ino: number; dev: number; uid: number; mtimeMs: number },
+  ) {
+    this.#fd = fd;
+    this.size = stat.size;
+    this.inode = stat.ino;
+    this.uid = stat.uid;
+    this.identity = `${stat.dev}:${stat.ino}:${stat.mtimeMs}:${stat.size}`;
+  }
+
+  /**
+   * `undefined` when there is no such file, it may not be read, or it is not a regular one: to open a named
+   * pipe does not wait.
+   *
+   * @param options.follow whether a symbolic link at the end of the path is followed @default {true}
+   */
+  static open(path: string, { follow = true }: { follow?: boolean } = {}): RegularFile | undefined {
+    let fd: number;
+    try {
+      fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW));
+    } catch {
+      return undefined;
+    }
+    try {
+      const stat = fstatSync(fd);
+      if (stat.isFile()) return new RegularFile(fd, stat);
+    } catch {
+      // As below: not a file that can be read.
+    }
+    closeSync(fd);
+    return undefined;
+  }
+
+  read(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - offset)));
+    let filled = 0;
+    while (filled < bytes.length) {
+      const n = readSync(this.#fd, bytes, filled, bytes.length - filled, offset + filled);
+      if (n === 0) break;
+      filled += n;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}

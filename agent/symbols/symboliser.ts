@@ -1,0 +1,286 @@
+/**
+ * Addresses → functions, for the kernel and for every process, on the node where the files are.
+ *
+ * Everything that is asked is answered at once from what is at hand; nothing waits, not for a network either.
+ * A file is read when an address in it is first asked for; what that may take of one window is bounded, and
+ * what comes beyond is named `module+0xoffset` for now and looked up in the next window.
+ *
+ * @module
+ */
+
+import { LRUCache } from "lru-cache";
+import { type Frame, JIT_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
+import type { Mapping } from "../metadata/maps.ts";
+import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
+import { demangle } from "./demangle.ts";
+import { KernelSymbols } from "./kallsyms.ts";
+import { Libdw } from "./libdw/libdw.ts";
+import { fileAddress, type Module, Modules, type ModuleStats, type Place } from "./modules.ts";
+import { PerfMaps } from "./perf_maps.ts";
+import { readVdso, type Vdso } from "./vdso.ts";
+
+export interface SymboliserOptions {
+  /** For named frames and symbol tables together. @default {64 MiB} */
+  cacheBytes?: number;
+  /** How long files may be read in one window, in ms; the file that passes it is read to its end. @default {1000} */
+  coldMs?: number;
+  /** @default {"/proc"} */
+  procRoot?: string;
+  /** In ms. @default {performance.now} */
+  clock?: () => number;
+}
+
+/** A sample's addresses, leaf first; the kernel's are their low 48 bits. */
+export interface RawStack {
+  readonly pid: number;
+  readonly user: readonly number[];
+  readonly kernel: readonly number[];
+}
+
+/** Counted since the start, but for what is held now (`frames`, `…Bytes`, `tables`, `processes`). */
+export interface SymboliserStats {
+  readonly frames: number;
+  readonly frameBytes: number;
+  readonly hits: number;
+  readonly misses: number;
+  /** Addresses that no mapping of their process has, or whose process was gone. */
+  readonly unmapped: number;
+  /** Addresses without a name in the file, or in one that could not be read. */
+  readonly unnamed: number;
+  /** Addresses that went unnamed for now as reading files took too long in their window. */
+  readonly postponed: number;
+  readonly perfMapBytes: number;
+  readonly kernelBytes: number;
+  readonly modules: ModuleStats;
+  readonly processes: ProcessStats;
+}
+
+const FRAME_BYTES = 256;
+const UNMAPPED: Frame = {
+  function: UNKNOWN_MODULE,
+  module: UNKNOWN_MODULE,
+  file: "",
+  line: 0,
+  buildId: "",
+  address: 0,
+};
+
+/**
+ * Names the frames of stacks.
+ *
+ * @example
+ * ```ts
+ * using symboliser = Symboliser.open();
+ * for (const sample of window.samples) builder.stack(symboliser.stack(sample).map((f) => builder.frame(f)));
+ * symboliser.endWindow();
+ * ```
+ */
+export class Symboliser implements Disposable {
+  readonly #libdw: Libdw;
+  readonly #kernel: KernelSymbols;
+  readonly #processes: ProcessTable;
+  readonly #modules: Modules;
+  readonly #perfMaps = new PerfMaps();
+  readonly #vdso: Vdso | undefined;
+  /** By the kernel's address, or by module and address in it. */
+  readonly #frames: LRUCache<number | string, Frame>;
+  readonly #clock: () => number;
+  readonly #coldMs: number;
+  #coldLeft: number;
+  #hits = 0;
+  #misses = 0;
+  #unmapped = 0;
+  #unnamed = 0;
+  #postponed = 0;
+
+  private constructor(libdw: Libdw, options: SymboliserOptions) {
+    const { cacheBytes = 64 << 20, coldMs = 1000, procRoot = "/proc", clock = () => performance.now() } =
+      options;
+    this.#libdw = libdw;
+    this.#clock = clock;
+    this.#coldMs = this.#coldLeft = coldMs;
+    this.#kernel = new KernelSymbols({ procRoot });
+    this.#processes = new ProcessTable({ procRoot });
+    this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2) });
+    this.#vdso = readVdso(libdw);
+    this.#frames = new LRUCache({
+      maxSize: Math.ceil(cacheBytes / 2),
+      sizeCalculation: (frame) => FRAME_BYTES + frame.function.length,
+    });
+  }
+
+  /** @throws {LibdwError} when libdw is not installed */
+  static open(options: SymboliserOptions = {}): Symboliser {
+    return new Symboliser(new Libdw(), options);
+  }
+
+  [Symbol.dispose](): void {
+    this.#frames.clear();
+    this.#libdw[Symbol.dispose]();
+  }
+
+  get stats(): SymboliserStats {
+    return {
+      frames: this.#frames.size,
+      frameBytes: this.#frames.calculatedSize,
+      hits: this.#hits,
+      misses: this.#misses,
+      unmapped: this.#unmapped,
+      unnamed: this.#unnamed,
+      postponed: this.#postponed,
+      perfMapBytes: this.#perfMaps.bytes,
+      kernelBytes: this.#kernel.bytes,
+      modules: this.#modules.stats,
+      processes: this.#processes.stats,
+    };
+  }
+
+  /**
+   * The frames of a stack, leaf first: the kernel's, then the user's. An equal frame is often the same object.
+   *
+   * All but the first address of each half are return addresses: they point behind the call, which may be the
+   * last instruction of its function (a call that never returns) or belong to another line, so they are looked
+   * up, and reported, one byte before. The first of each half is where the processor itself stood. A frame
+   * that a signal interrupted is the exception that cannot be told here: there, the look-up is one byte low,
+   * which matters only at the first instruction of a function.
+   */
+  stack({ pid, user, kernel }: RawStack): Frame[] {
+    const frames: Frame[] = [];
+    kernel.forEach((address, i) => frames.push(this.#kernelFrame(i === 0 ? address : address - 1)));
+    if (user.length === 0) return frames;
+    const process = this.#processes.get(pid);
+    user.forEach((address, i) => frames.push(this.#userFrame(process, i === 0 ? address : address - 1)));
+    return frames;
+  }
+
+  /** What is known of a process; `undefined` when it was gone before it was first asked for. */
+  process(pid: number): { readonly exe: string; readonly comm: string } | undefined {
+    return this.#processes.get(pid);
+  }
+
+  /** Call after the samples of a window: processes, maps and modules are then looked at anew. */
+  endWindow(): void {
+    this.#processes.endWindow();
+    this.#perfMaps.endWindow();
+    this.#kernel.endWindow();
+    this.#modules.endWindow();
+    this.#coldLeft = this.#coldMs;
+  }
+
+  #kernelFrame(address: number): Frame {
+    const known = this.#frames.get(address);
+    if (known) {
+      this.#hits++;
+      return known;
+    }
+    this.#misses++;
+    const frame = this.#kernel.frame(address);
+    // Modules and BPF programs come and go, and others take their addresses.
+    if (this.#kernel.isStatic(address)) this.#frames.set(address, frame);
+    return frame;
+  }
+
+  #userFrame(process: Process | undefined, address: number): Frame {
+    const mapping = process && mappingAt(process.mappings, address);
+    if (process === undefined || mapping === undefined) {
+      this.#unmapped++;
+      return UNMAPPED;
+    }
+    const place = { process, mapping };
+    if (mapping.path === VDSO_MODULE) return this.#vdsoFrame(mapping, address);
+    if (mapping.inode === 0) return this.#anonymousFrame(place, address);
+    const module = this.#modules.of(place);
+    if (module === undefined) return this.#lostFrame(mapping, address);
+    if (module.elf === undefined) return this.#anonymousFrame(place, address);
+    const inModule = fileAddress(module.elf, mapping, address);
+    const key = `${module.number}:${inModule}`;
+    const known = this.#frames.get(key);
+    if (known) {
+      this.#hits++;
+      return known;
+    }
+    this.#misses++;
+    const { frame, final } = this.#look(module, place, inModule);
+    if (final) this.#frames.set(key, frame);
+    return frame;
+  }
+
+  /** `final` unless a later window may know better. */
+  #look(module: Module, place: Place, address: number): { frame: Frame; final: boolean } {
+    const { path, name, buildId } = module;
+    const base = { module: path, file: "", line: 0, buildId, address };
+    const cold = !this.#modules.hasSymbols(module);
+    if (cold && this.#coldLeft <= 0) {
+      this.#postponed++;
+      return { frame: { function: offsetName(name, address), ...base }, final: false };
+    }
+    const start = this.#clock();
+    const symbols = this.#modules.symbols(module, place);
+    if (cold) this.#coldLeft -= this.#clock() - start;
+    const symbol = symbols?.find(address);
+    if (symbol !== undefined) return { frame: { function: demangle(symbol), ...base }, final: true };
+    this.#unnamed++;
+    return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };
+  }
+
+  #vdsoFrame(mapping: Mapping, address: number): Frame {
+    const inModule = address - mapping.start;
+    const symbol = this.#vdso?.symbols.find(inModule);
+    if (symbol === undefined) this.#unnamed++;
+    return {
+      function: symbol ?? offsetName(VDSO_MODULE, inModule),
+      module: VDSO_MODULE,
+      file: "",
+      line: 0,
+      buildId: this.#vdso?.buildId ?? "",
+      address: inModule,
+    };
+  }
+
+  /**
+   * Code that no ELF file holds. A name from a perf map goes without an address: the same function lies
+   * elsewhere in each process and each time that it is compiled, and is one function all the same.
+   */
+  #anonymousFrame({ process, mapping }: Place, address: number): Frame {
+    const base = { module: JIT_MODULE, file: "", line: 0, buildId: "" };
+    const name = this.#perfMaps.find(process, address);
+    if (name !== undefined) return { function: demangle(name), ...base, address: 0 };
+    this.#unnamed++;
+    const offset = address - mapping.start;
+    // Of the kernel's own special mappings, such as [uprobes], the name says more.
+    const special = /^\[(?!anon[:_]|heap|stack)[^\]]+\]$/.test(mapping.path) ? mapping.path : JIT_MODULE;
+    return { function: offsetName(special, offset), ...base, module: special, address: offset };
+  }
+
+  /** The file cannot be reached: its name and the offset in it are all that is known. */
+  #lostFrame(mapping: Mapping, address: number): Frame {
+    this.#unnamed++;
+    const offset = fileAddress(undefined, mapping, address);
+    const name = mapping.path.slice(mapping.path.lastIndexOf("/") + 1);
+    return {
+      function: offsetName(name, offset),
+      module: mapping.path,
+      file: "",
+      line: 0,
+      buildId: "",
+      address: offset,
+    };
+  }
+}
+
+function offsetName(module: string, offset: number): string {
+  return `${module}+0x${offset.toString(16)}`;
+}
+
+/** Binary search; mappings are ascending. */
+function mappingAt(mappings: readonly Mapping[], address: number): Mapping | undefined {
+  let low = 0;
+  let high = mappings.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (mappings[middle]!.start <= address) low = middle + 1;
+    else high = middle;
+  }
+  const mapping = mappings[low - 1];
+  return mapping && address < mapping.end ? mapping : undefined;
+}

@@ -1,0 +1,326 @@
+/**
+ * Reads call frame information: the entries of `.eh_frame` and `.debug_frame`.
+ *
+ * Formats: Linux Standard Base Core 5.0, "Exception Frames" (`.eh_frame`, `.eh_frame_hdr`, pointer
+ * encodings); DWARF 5, 6.4 (`.debug_frame`, instructions).
+ *
+ * @module
+ */
+
+import { MalformedError, Reader } from "./reader.ts";
+
+/** A section of call frame information. */
+export interface FrameSection {
+  readonly bytes: Uint8Array;
+  /** Of `bytes[0]`, as the file's program headers count. */
+  readonly address: number;
+  /** `.eh_frame`'s form; else `.debug_frame`'s. */
+  readonly eh: boolean;
+  /** How many functions to read when it is known; where `bytes` may go on beyond the section. */
+  readonly limit?: number;
+}
+
+/** A common information entry: what functions share. */
+export interface Cie {
+  readonly codeAlign: number;
+  readonly dataAlign: number;
+  /** The DWARF number of the return address' column. */
+  readonly returnRegister: number;
+  /** How addresses are encoded (DW_EH_PE_*). */
+  readonly encoding: number;
+  /** Functions carry augmentation data. */
+  readonly augmented: boolean;
+  /** Functions are signal trampolines. */
+  readonly signal: boolean;
+  /** Where its instructions are in the section. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A frame description entry: one function's instructions. */
+export interface Fde {
+  readonly cie: Cie;
+  /** The first address that it covers. */
+  readonly start: number;
+  /** The first address after those. */
+  readonly end: number;
+  /** Where its instructions are in the section. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** DW_EH_PE_*: the low four bits tell the size, the next three what the value counts from, the last that it is a
+ * pointer to the pointer. */
+const PE_ABSOLUTE = 0;
+const PE_PC_RELATIVE = 0x10;
+const PE_DATA_RELATIVE = 0x30;
+const PE_ALIGNED = 0x50;
+const PE_OMIT = 0xff;
+
+/** What an encoded pointer may count from. */
+interface Bases {
+  /** The address of the reader's byte 0. */
+  readonly section: number;
+  /** DW_EH_PE_datarel's base, where there is one. */
+  readonly data?: number;
+}
+
+/**
+ * Reads a pointer.
+ *
+ * @throws {MalformedError} when it depends on what only a running program knows, or on an unknown encoding
+ */
+export function readPointer(reader: Reader, encoding: number, bases: Bases): number {
+  if (encoding === PE_ALIGNED) {
+    reader.skip((8 - (bases.section + reader.position) % 8) % 8);
+    return reader.u64();
+  }
+  const at = bases.section + reader.position;
+  const value = readValue(reader, encoding & 15);
+  switch (encoding & 0xf0) {
+    case PE_ABSOLUTE:
+      return value;
+    case PE_PC_RELATIVE:
+      return at + value;
+    case PE_DATA_RELATIVE:
+      if (bases.data !== undefined) return bases.data + value;
+  }
+  throw new MalformedError(`Cannot read a pointer of this encoding: ${encoding}`);
+}
+
+function readValue(reader: Reader, format: number): number {
+  switch (format) {
+    case 0:
+    case 4:
+      return reader.u64();
+    case 1:
+      return reader.uleb();
+    case 2:
+      return reader.u16();
+    case 3:
+      return reader.u32();
+    case 8:
+    case 12:
+      return reader.i64();
+    case 9:
+      return reader.sleb();
+    case 10:
+      return reader.i16();
+    case 11:
+      return reader.i32();
+    default:
+      throw new MalformedError(`Cannot read a pointer of this format: ${format}`);
+  }
+}
+
+/** Takes a function, and its entry's offset in the section. */
+export type OnFde = (offset: number, fde: Fde) => void;
+
+/** How far {@linkcode FrameReader.scan} came. */
+export interface Scan {
+  /** Where to go on, `undefined` when it is done. */
+  readonly next: number | undefined;
+  /** Entries that could not be read; what follows one whose length is wrong is not found. */
+  readonly malformed: number;
+}
+
+/** An entry's frame: 32-bit and 64-bit lengths read alike. */
+interface Entry {
+  /** Of what follows the id. */
+  readonly body: number;
+  /** Of the next entry. */
+  readonly end: number;
+  /** The offset of the function's CIE, or -1 for a CIE. */
+  readonly cie: number;
+}
+
+/** Finds and reads the entries of one section. */
+export class FrameReader {
+  readonly section: FrameSection;
+  readonly #reader: Reader;
+  readonly #bases: Bases;
+  readonly #cies = new Map<number, Cie | MalformedError>();
+  #found = 0;
+
+  constructor(section: FrameSection) {
+    this.section = section;
+    this.#reader = new Reader(section.bytes);
+    this.#bases = { section: section.address };
+  }
+
+  /**
+   * Reports the functions among the `count` entries from offset `from` on. Zero terminators in between are
+   * passed: a linker leaves those of its input files.
+   */
+  scan(from: number, count: number, onFde: OnFde): Scan {
+    const { bytes, limit = Infinity } = this.section;
+    let at = from;
+    let malformed = 0;
+    for (let i = 0; i < count; i++) {
+      if (at + 4 > bytes.length || this.#found >= limit) return { next: undefined, malformed };
+      const entry = this.#entryAt(at);
+      if (entry === undefined) return { next: undefined, malformed: malformed + 1 };
+      const offset = at;
+      at = entry.end;
+      if (entry.cie < 0) continue;
+      this.#found++;
+      try {
+        onFde(offset, this.#fdeOf(entry));
+      } catch (error) {
+        if (!(error instanceof MalformedError)) throw error;
+        malformed++;
+      }
+    }
+    return { next: at, malformed };
+  }
+
+  /**
+   * The function whose entry is at `offset`.
+   *
+   * @throws {MalformedError}
+   */
+  fde(offset: number): Fde {
+    const entry = this.#entryAt(offset);
+    if (!entry || entry.cie < 0) throw new MalformedError(`Cannot find a function's entry at ${offset}`);
+    return this.#fdeOf(entry);
+  }
+
+  /** A reader of instructions, for {@linkcode Cie} or {@linkcode Fde}. */
+  instructions({ from, to }: Pick<Fde, "from" | "to">): Reader {
+    return this.#reader.seek(from, to);
+  }
+
+  /** The operand of DW_CFA_set_loc. */
+  readAddress(reader: Reader, cie: Cie): number {
+    return readPointer(reader, cie.encoding, this.#bases);
+  }
+
+  /** A zero terminator comes as an entry of a CIE; `undefined` is one that the section does not hold whole. */
+  #entryAt(at: number): Entry | undefined {
+    const { bytes, eh } = this.section;
+    const reader = this.#reader.seek(at, bytes.length);
+    let length = reader.u32();
+    if (length === 0) return { body: at + 4, end: at + 4, cie: -1 };
+    const wide = length === 0xffffffff;
+    // LSB: the id of .eh_frame keeps its 4 bytes where the length has 8.
+    const idBytes = wide && !eh ? 8 : 4;
+    if (wide && bytes.length - reader.position < 8) return undefined;
+    if (wide) length = reader.u64();
+    const start = reader.position;
+    if (length < idBytes || length > bytes.length - start) return undefined;
+    const id = idBytes === 8 ? reader.u64() : reader.u32();
+    const body = reader.position;
+    const end = start + length;
+    if (eh) return { body, end, cie: id === 0 ? -1 : Math.max(0, start - id) };
+    return { body, end, cie: id >= 0xffffffff ? -1 : id };
+  }
+
+  #fdeOf({ body, end, cie: at }: Entry): Fde {
+    const cie = this.#cie(at);
+    const reader = this.#reader.seek(body, end);
+    const start = readPointer(reader, cie.encoding, this.#bases);
+    const length = readValue(reader, cie.encoding & 7);
+    if (cie.augmented) reader.skip(reader.uleb());
+    if (!(start >= 0 && start + length <= Number.MAX_SAFE_INTEGER)) {
+      throw new MalformedError(`Cannot cover the addresses from ${start} on: ${length} bytes`);
+    }
+    return { cie, start, end: start + length, from: reader.position, to: end };
+  }
+
+  #cie(at: number): Cie {
+    let cie = this.#cies.get(at);
+    if (cie === undefined) {
+      try {
+        cie = this.#parseCie(at);
+      } catch (error) {
+        if (!(error instanceof MalformedError)) throw error;
+        cie = error;
+      }
+      this.#cies.set(at, cie);
+    }
+    if (cie instanceof MalformedError) throw cie;
+    return cie;
+  }
+
+  #parseCie(at: number): Cie {
+    const entry = this.#entryAt(at);
+    if (!entry || entry.cie !== -1) throw new MalformedError(`Cannot find a common entry at ${at}`);
+    const reader = this.#reader.seek(entry.body, entry.end);
+    const version = reader.u8();
+    if (version !== 1 && version !== 3 && version !== 4) {
+      throw new MalformedError(`Cannot read a common entry of this version: ${version}`);
+    }
+    const augmentation = reader.text();
+    // The form of GCC 2: a pointer to its own exception table.
+    if (augmentation === "eh") reader.skip(8);
+    if (version === 4) {
+      const [addressBytes, segmentBytes] = [reader.u8(), reader.u8()];
+      if (addressBytes !== 8 || segmentBytes !== 0) {
+        throw new MalformedError(`Cannot read addresses of ${addressBytes} + ${segmentBytes} bytes`);
+      }
+    }
+    const codeAlign = reader.uleb();
+    const dataAlign = reader.sleb();
+    const returnRegister = version === 1 ? reader.u8() : reader.uleb();
+    const { augmented, encoding, signal } = this.#augmentation(reader, augmentation);
+    const from = reader.position;
+    return { codeAlign, dataAlign, returnRegister, augmented, encoding, signal, from, to: entry.end };
+  }
+
+  /** Reads the data that `augmentation` announces, and moves behind it. */
+  #augmentation(reader: Reader, augmentation: string): Pick<Cie, "augmented" | "encoding" | "signal"> {
+    if (augmentation === "" || augmentation === "eh") {
+      return { augmented: false, encoding: PE_ABSOLUTE, signal: false };
+    }
+    if (!augmentation.startsWith("z")) {
+      throw new MalformedError(`Cannot read a common entry with this augmentation: "${augmentation}"`);
+    }
+    const length = reader.uleb();
+    const end = reader.position + length;
+    let encoding = PE_ABSOLUTE;
+    let signal = false;
+    for (const letter of augmentation.slice(1)) {
+      if (letter === "R") encoding = reader.u8();
+      else if (letter === "S") signal = true;
+      else if (letter === "L") reader.skip(1);
+      else if (letter === "P") this.#skipPersonality(reader);
+      else throw new MalformedError(`Cannot read a common entry with this augmentation: "${augmentation}"`);
+    }
+    reader.seek(end, reader.end);
+    return { augmented: true, encoding, signal };
+  }
+
+  #skipPersonality(reader: Reader): void {
+    const encoding = reader.u8();
+    if (encoding === PE_OMIT) return;
+    // What it points to does not matter here, so neither does what it counts from.
+    if (encoding === PE_ALIGNED) readPointer(reader, encoding, this.#bases);
+    else readValue(reader, encoding & 15);
+  }
+}
+
+/** What `.eh_frame_hdr` tells of `.eh_frame`. */
+export interface EhFrameHeader {
+  /** Of `.eh_frame`, as the file's program headers count. */
+  readonly frames: number;
+  /** How many functions there are, where it is known. */
+  readonly count: number | undefined;
+}
+
+/**
+ * Reads `.eh_frame_hdr`.
+ *
+ * @param address of `bytes[0]`
+ * @throws {MalformedError}
+ */
+export function readEhFrameHeader(bytes: Uint8Array, address: number): EhFrameHeader {
+  const reader = new Reader(bytes);
+  const version = reader.u8();
+  if (version !== 1) throw new MalformedError(`Cannot read an .eh_frame_hdr of this version: ${version}`);
+  const [framesEncoding, countEncoding] = [reader.u8(), reader.u8()];
+  reader.skip(1);
+  const bases = { section: address, data: address };
+  const frames = readPointer(reader, framesEncoding, bases);
+  const count = countEncoding === PE_OMIT ? undefined : readPointer(reader, countEncoding, bases);
+  return { frames, count };
+}

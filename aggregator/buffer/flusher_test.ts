@@ -1,0 +1,184 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { writeBatch } from "../../profile/wire/write_batch.ts";
+import { makeBatch } from "../../tests/support/batches.ts";
+import { batchMeta } from "../../tests/support/staged.ts";
+import { Flusher, type FlusherOptions, type ReceivedBatch, type Sink } from "./flusher.ts";
+import { StagingBuffer } from "./staging_buffer.ts";
+
+/** A sink that keeps what it is given, and fails as often as it is told. */
+class Tables implements Sink {
+  readonly groups: { token: string; sequences: number[] }[] = [];
+  readonly batches: ReceivedBatch[] = [];
+  #waiting: { count: number; resolve: () => void }[] = [];
+
+  constructor(public failures = 0) {}
+
+  // deno-lint-ignore require-await -- to reject where it fails
+  async write({ token, batches }: Parameters<Sink["write"]>[0]) {
+    this.groups.push({ token, sequences: batches.map(({ sequence }) => sequence) });
+    for (const { count, resolve } of this.#waiting) if (this.groups.length >= count) resolve();
+    if (this.failures-- > 0) throw new Error("connect ECONNREFUSED");
+    this.batches.push(...batches);
+    return { rows: batches.length * 10 };
+  }
+
+  /** Resolves after `count` calls. */
+  called(count: number): Promise<void> {
+    if (this.groups.length >= count) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ count, resolve }));
+  }
+
+  get sequences(): number[] {
+    return this.batches.map(({ sequence }) => sequence);
+  }
+}
+
+class Counted {
+  rows = 0;
+  failed = 0;
+  drops = 0;
+  flushed(rows: number) {
+    this.rows += rows;
+  }
+  flushFailed() {
+    this.failed++;
+  }
+  dropped() {
+    this.drops++;
+  }
+}
+
+async function setUp(options: Partial<FlusherOptions> & { sink?: Tables; buffer?: StagingBuffer } = {}) {
+  const buffer = options.buffer ?? await StagingBuffer.open({ clock: () => 1_767_225_612_345 });
+  const sink = options.sink ?? new Tables();
+  const metrics = new Counted();
+  const flusher = new Flusher({ intervalMs: 5, retryMs: 1, ...options, buffer, sink, metrics });
+  const stage = async (...sequences: number[]) => {
+    for (const sequence of sequences) {
+      await buffer.stage(writeBatch(makeBatch({ sequence })), batchMeta({ sequence }));
+    }
+  };
+  return {
+    buffer,
+    sink,
+    metrics,
+    flusher,
+    stage,
+    [Symbol.asyncDispose]: async () => {
+      await flusher.stop({ deadlineMs: 0 });
+      await buffer[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("Flusher.flushNow() writes what is staged, in groups, with the time of arrival", async () => {
+  await using at = await setUp({ maxBatches: 2 });
+  await at.stage(1, 2, 3, 4, 5);
+  await at.flusher.flushNow();
+  assertEquals(at.sink.groups.map(({ sequences }) => sequences), [[1, 2], [3, 4], [5]]);
+  assertEquals(new Set(at.sink.groups.map(({ token }) => token)).size, 3);
+  assertEquals([at.buffer.batches, at.metrics.rows], [0, 50]);
+  const { receivedMs, ...batch } = at.sink.batches[0]!;
+  assertEquals([receivedMs, batch.sequence, batch.samples], [1_767_225_612_345, 1, makeBatch().samples]);
+});
+
+Deno.test("Flusher keeps what storage refuses, and writes it under the same token later", async () => {
+  await using at = await setUp({ sink: new Tables(3) });
+  await at.stage(1, 2);
+  at.flusher.start();
+  await at.sink.called(2);
+  // What comes meanwhile waits for its own group.
+  await at.stage(3);
+  await at.sink.called(5);
+  assertEquals(await at.flusher.stop(), { left: 0 });
+  assertEquals(at.sink.groups.slice(0, 4).map(({ sequences }) => sequences), Array(4).fill([1, 2]));
+  assertEquals(new Set(at.sink.groups.slice(0, 4).map(({ token }) => token)).size, 1);
+  assertEquals([at.sink.sequences, at.metrics.failed], [[1, 2, 3], 3]);
+});
+
+Deno.test("Flusher writes a group again under its token when the process ended before it was completed", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const open = () => StagingBuffer.open({ path: `${folder}/staging.kv` });
+    const sink = new Tables();
+    {
+      await using at = await setUp({ buffer: await open(), sink });
+      await at.stage(1, 2);
+      // Written, and then the buffer is gone: as when the process is killed here.
+      const write = sink.write.bind(sink);
+      sink.write = async (group) => {
+        const result = await write(group);
+        await at.buffer[Symbol.asyncDispose]();
+        return result;
+      };
+      await assertRejects(() => at.flusher.flushNow());
+      sink.write = write;
+    }
+    await using at = await setUp({ buffer: await open(), sink });
+    await at.stage(3);
+    await at.flusher.flushNow();
+    assertEquals(sink.groups.map(({ sequences }) => sequences), [[1, 2], [1, 2], [3]]);
+    assertEquals(sink.groups[0]!.token, sink.groups[1]!.token);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Flusher drops and counts a batch that cannot be read any more", async () => {
+  await using at = await setUp();
+  await at.stage(1);
+  await at.buffer.stage(new TextEncoder().encode("junk"), batchMeta({ sequence: 2 }));
+  await at.stage(3);
+  // Once, however often the group is tried.
+  at.sink.failures = 2;
+  for (let i = 0; i < 2; i++) await assertRejects(() => at.flusher.flushNow(), Error, "ECONNREFUSED");
+  await at.flusher.flushNow();
+  assertEquals([at.sink.sequences, at.metrics.drops, at.buffer.batches], [[1, 3], 1, 0]);
+  // A group of nothing else is not written.
+  await at.buffer.stage(new Uint8Array(), batchMeta({ sequence: 4 }));
+  await at.flusher.flushNow();
+  assertEquals([at.sink.groups.length, at.metrics.drops, at.buffer.batches], [3, 2, 0]);
+});
+
+Deno.test("Flusher does not wait for its interval when a group's worth is staged", async () => {
+  await using at = await setUp({ intervalMs: 3_600_000, maxBatches: 3 });
+  at.flusher.start();
+  await at.stage(1, 2, 3);
+  await at.sink.called(1);
+  assertEquals(at.sink.groups[0]!.sequences, [1, 2, 3]);
+});
+
+Deno.test("Flusher lets the first batches be staged when a group's worth arrives at once", async () => {
+  await using at = await setUp({ intervalMs: 3_600_000, maxBatches: 8 });
+  const staging = Array.from({ length: 8 }, (_, i) => at.stage(i + 1));
+  at.flusher.start();
+  await Promise.all(staging);
+  await at.sink.called(1);
+  await at.flusher.flushNow();
+  assertEquals(at.sink.sequences.sort(), [1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
+Deno.test("Flusher.stop() writes what is left, and says what it could not", async () => {
+  await using at = await setUp({ intervalMs: 3_600_000 });
+  at.flusher.start();
+  await at.stage(1, 2);
+  assertEquals(await at.flusher.stop(), { left: 0 });
+  assertEquals(at.sink.sequences, [1, 2]);
+
+  await using failing = await setUp({ sink: new Tables(100) });
+  failing.flusher.start();
+  await failing.stage(1, 2, 3);
+  assertEquals(await failing.flusher.stop(), { left: 3 });
+
+  await using hanging = await setUp();
+  hanging.sink.write = () => new Promise(() => {});
+  await hanging.stage(1);
+  assertEquals(await hanging.flusher.stop({ deadlineMs: 10 }), { left: 1 });
+});
+
+Deno.test("Flusher.flushNow() of many callers writes each batch once", async () => {
+  await using at = await setUp({ maxBatches: 2 });
+  await at.stage(1, 2, 3, 4, 5);
+  await Promise.all(Array.from({ length: 5 }, () => at.flusher.flushNow()));
+  assertEquals(at.sink.sequences, [1, 2, 3, 4, 5]);
+});

@@ -1,0 +1,198 @@
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { testWith } from "../../tests/support/needs.ts";
+import { TextLineStream } from "./lines.ts";
+import { EmbeddedClickHouse } from "./supervisor.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+
+async function withDirectory(use: (dataDir: string) => Promise<void>) {
+  const dataDir = await Deno.makeTempDir();
+  try {
+    await use(dataDir);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+function clientOf({ url, username, password }: { url: string; username: string; password: string }) {
+  return createClient({ url, username, password, log: { level: ClickHouseLogLevel.OFF } });
+}
+
+/** Runs the program; `task` as `deno task clickhouse` does. */
+function spawn(flags: readonly string[], options: Partial<Deno.CommandOptions> = {}) {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "clickhouse", ...flags],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    ...options,
+  });
+}
+
+testWith(
+  ["chdb"],
+  "EmbeddedClickHouse keeps data over a stop, a kill and restarts, on the same address",
+  async () => {
+    await withDirectory(async (dataDir) => {
+      {
+        await using engine = await EmbeddedClickHouse.start({ dataDir });
+        const client = clientOf(engine);
+        await client.command({
+          query: "CREATE TABLE t (k UInt64) ENGINE = MergeTree ORDER BY k " +
+            "SETTINGS non_replicated_deduplication_window = 100",
+        });
+        await client.close();
+      }
+      await using engine = await EmbeddedClickHouse.start({ dataDir, backoffMs: 10 });
+      const client = clientOf(engine);
+      const insert = (k: number) =>
+        client.insert({
+          table: "t",
+          values: [{ k }],
+          format: "JSONEachRow",
+          clickhouse_settings: { insert_deduplication_token: String(k) },
+        });
+      const { url, pid } = engine;
+      for (let k = 0; k < 20; k++) await insert(k);
+      Deno.kill(pid, "SIGKILL");
+      while (!(await client.ping()).success || engine.restarts === 0) await delay(20);
+      assertEquals([engine.url, engine.restarts], [url, 1]);
+      assert(engine.pid !== pid);
+      // What was acknowledged is there, and its repetition is still known.
+      for (let k = 15; k < 25; k++) await insert(k);
+      const answer = await client.query({
+        query: "SELECT count(), uniqExact(k) FROM t",
+        format: "JSONCompactEachRow",
+      });
+      assertEquals(await answer.json(), [["25", "25"]]);
+      await client.close();
+    });
+  },
+);
+
+testWith(
+  ["chdb"],
+  "EmbeddedClickHouse hides its password and answers on the loopback address only",
+  async () => {
+    await withDirectory(async (dataDir) => {
+      await using engine = await EmbeddedClickHouse.start({ dataDir });
+      assertMatch(engine.password, /^[0-9a-f]{48}$/);
+      for (const file of ["cmdline", "environ"]) {
+        const text = await Deno.readTextFile(`/proc/${engine.pid}/${file}`);
+        assert(!text.includes(engine.password), file);
+      }
+      const port = Number(new URL(engine.url).port).toString(16).toUpperCase().padStart(4, "0");
+      const sockets = (await Deno.readTextFile("/proc/net/tcp")).split("\n").filter((line) =>
+        line.includes(`:${port} `)
+      );
+      assert(sockets.some((line) => line.includes(`0100007F:${port} 00000000:0000 0A`)));
+    });
+  },
+);
+
+testWith(["chdb"], "EmbeddedClickHouse.start() names who has the directory", async () => {
+  await withDirectory(async (dataDir) => {
+    await using engine = await EmbeddedClickHouse.start({ dataDir });
+    const error = await assertRejects(() => EmbeddedClickHouse.start({ dataDir }), Error);
+    assertStringIncludes(error.message, "Cannot use the data directory as another process has it");
+    assertStringIncludes(error.message, `process ${engine.pid}`);
+  });
+});
+
+testWith(["chdb"], "EmbeddedClickHouse.start() says that the directory cannot be written", async () => {
+  await withDirectory(async (dataDir) => {
+    await Deno.writeTextFile(`${dataDir}/file`, "");
+    const error = await assertRejects(
+      () => EmbeddedClickHouse.start({ dataDir: `${dataDir}/file/below` }),
+      Error,
+    );
+    assertStringIncludes(error.message, "Cannot use the data directory as it cannot be written");
+  });
+});
+
+testWith(["chdb"], "the engine's child ends with a parent that is killed", async () => {
+  await withDirectory(async (dataDir) => {
+    const source = `
+      import { EmbeddedClickHouse } from ${JSON.stringify(import.meta.resolve("./supervisor.ts"))};
+      const engine = await EmbeddedClickHouse.start({ dataDir: Deno.args[0] });
+      console.log(engine.pid);
+      await new Promise((resolve) => setTimeout(resolve, 60_000));`;
+    const script = await Deno.makeTempFile({ dir: ROOT, prefix: ".parent_", suffix: ".ts" });
+    try {
+      await Deno.writeTextFile(script, source);
+      const parent = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--quiet", "--allow-all", script, dataDir],
+        stdout: "piped",
+      }).spawn();
+      const lines = parent.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())
+        .getReader();
+      const { value: pid } = await lines.read();
+      parent.kill("SIGKILL");
+      await parent.status;
+      await lines.cancel();
+      while (await Deno.stat(`/proc/${pid}`).then(() => true, () => false)) await delay(20);
+    } finally {
+      await Deno.remove(script);
+    }
+    // And so the directory is free.
+    await using engine = await EmbeddedClickHouse.start({ dataDir });
+    assertEquals(engine.restarts, 0);
+  });
+});
+
+testWith(["chdb", "curl"], "deno task clickhouse answers curl, and ends orderly at SIGTERM", async () => {
+  await withDirectory(async (dataDir) => {
+    const flags = ["--listen=127.0.0.1:0", `--data-dir=${dataDir}`];
+    const env = { APERTURE_CLICKHOUSE_PASSWORD: "se cret", TZ: "America/New_York" };
+    const program = spawn(flags, { env }).spawn();
+    const lines = program.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())
+      .getReader();
+    const { value: first = "" } = await lines.read();
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(first)?.[0];
+    assert(url !== undefined, first);
+    const curl = async (...args: string[]) => {
+      const { stdout } = await new Deno.Command("curl", {
+        args: ["-sS", "-u", "default:se cret", url, ...args],
+      })
+        .output();
+      return new TextDecoder().decode(stdout);
+    };
+    assertEquals(await curl("-d", "SELECT timezone(), toDateTime(0)"), "UTC\t1970-01-01 00:00:00\n");
+    assertEquals(await curl("-d", "CREATE TABLE t (k UInt64, s String) ENGINE = MergeTree ORDER BY k"), "");
+    assertEquals(await curl("-d", "INSERT INTO t VALUES (1, 'a;b'), (2, 'c')"), "");
+    assertEquals(await curl("-d", "INSERT INTO t FORMAT CSV\n3,d\n"), "");
+    assertEquals(await curl("-d", "SELECT * FROM t ORDER BY k FORMAT CSV"), '1,"a;b"\n2,"c"\n3,"d"\n');
+    assertMatch(await curl("-d", "SELECT nope"), /^Code: 47\. DB::Exception: .*\(UNKNOWN_IDENTIFIER\)/);
+
+    const port = new URL(url).port;
+    const second = await spawn([`--listen=127.0.0.1:${port}`, `--data-dir=${dataDir}/other`]).output();
+    assertEquals(second.code, 1);
+    assertStringIncludes(new TextDecoder().decode(second.stderr), `Cannot listen on 127.0.0.1:${port}`);
+
+    program.kill("SIGTERM");
+    assertEquals((await program.status).code, 0);
+    while (!(await lines.read()).done) { /* what it says at the end */ }
+    await program.stdout.cancel();
+  });
+});
+
+testWith(
+  ["chdb"],
+  "deno task clickhouse refuses wrong flags, and an open address without a password",
+  async () => {
+    await withDirectory(async (dataDir) => {
+      const wrong = await spawn(["--memory=little"]).output();
+      assertEquals(wrong.code, 2);
+      assertStringIncludes(new TextDecoder().decode(wrong.stderr), "Cannot parse '--memory'");
+      const open = await spawn(["--listen=0.0.0.0:0", `--data-dir=${dataDir}`]).output();
+      assertEquals(open.code, 1);
+      assertStringIncludes(new TextDecoder().decode(open.stderr), "without a password");
+      const help = await spawn(["--help"]).output();
+      assertEquals(help.code, 0);
+      assertStringIncludes(new TextDecoder().decode(help.stdout), "--data-dir DIRECTORY");
+    });
+  },
+);

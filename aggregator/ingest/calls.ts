@@ -1,0 +1,117 @@
+/**
+ * From functions that return or throw to unary gRPC handlers that answer or fail with a status.
+ *
+ * @module
+ */
+
+import { type handleUnaryCall, status } from "@grpc/grpc-js";
+import { getLogger } from "@logtape/logtape";
+import { Burst } from "../../cli/log.ts";
+import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
+import { WireError } from "../../profile/wire/wire_reader.ts";
+import { BufferFullError } from "../buffer/staging_buffer.ts";
+
+/** A request that asks for what cannot be: INVALID_ARGUMENT. */
+export class InvalidArgumentError extends Error {
+  override name = "InvalidArgumentError";
+}
+
+/** What the request needs is down for now: UNAVAILABLE. */
+export class UnavailableError extends Error {
+  override name = "UnavailableError";
+}
+
+/** Codes of node's network errors. */
+const NETWORK = new Set([
+  "EAI_AGAIN",
+  "ECONNABORTED",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EPIPE",
+  "ETIMEDOUT",
+]);
+
+export interface CallsOptions {
+  /** Whether an error means that storage is down. @default {isNetworkError} */
+  isUnavailable?: (error: unknown) => boolean;
+}
+
+/** Makes handlers, and knows how many of them are at work. */
+export class Calls {
+  readonly #isUnavailable: (error: unknown) => boolean;
+  readonly #burst = new Burst(getLogger(["aperture", "ingest"]));
+  #inFlight = 0;
+  #closing: PromiseWithResolvers<void> | undefined;
+
+  constructor({ isUnavailable = isNetworkError }: CallsOptions = {}) {
+    this.#isUnavailable = isUnavailable;
+  }
+
+  /**
+   * The handler that answers with what `answer` gives; its signal is aborted when the client goes away.
+   */
+  unary<Request, Response>(
+    answer: (request: Request, signal: AbortSignal) => Promise<Response>,
+  ): handleUnaryCall<Request, Response> {
+    return async (call, callback) => {
+      if (this.#closing) {
+        return callback({ code: status.UNAVAILABLE, details: "The aggregator is shutting down" });
+      }
+      this.#inFlight++;
+      const abort = new AbortController();
+      call.on("cancelled", () => abort.abort());
+      try {
+        callback(null, await answer(call.request, abort.signal));
+      } catch (error) {
+        callback(this.#statusOf(error, call.getPath()));
+      } finally {
+        this.#inFlight--;
+        this.#settle();
+      }
+    };
+  }
+
+  /** Takes no more calls; resolves when none is at work. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.withResolvers();
+    this.#settle();
+    return this.#closing.promise;
+  }
+
+  #settle(): void {
+    if (this.#inFlight === 0) this.#closing?.resolve();
+  }
+
+  #statusOf(error: unknown, path: string): { code: status; details: string } {
+    const details = error instanceof Error ? error.message : String(error);
+    if (
+      error instanceof MalformedBatchError || error instanceof WireError ||
+      error instanceof InvalidArgumentError
+    ) {
+      this.#burst.warn(`invalid ${path}`, `Refused a call of ${path}: ${details}`);
+      return { code: status.INVALID_ARGUMENT, details };
+    }
+    if (error instanceof BufferFullError) {
+      this.#burst.warn("full", `Refused a batch: ${details}`);
+      return { code: status.RESOURCE_EXHAUSTED, details };
+    }
+    if (error instanceof Error && error.name === "AbortError") return { code: status.CANCELLED, details };
+    this.#burst.warn(`failed ${path}`, `Cannot answer a call of ${path}: ${details}`);
+    if (error instanceof UnavailableError) return { code: status.UNAVAILABLE, details };
+    if (this.#isUnavailable(error)) {
+      return { code: status.UNAVAILABLE, details: `Cannot reach storage: ${details}` };
+    }
+    return { code: status.INTERNAL, details };
+  }
+}
+
+/** Whether `error`, or what caused it, is of the network. */
+export function isNetworkError(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ("code" in at && NETWORK.has(String(at.code))) return true;
+  }
+  return false;
+}

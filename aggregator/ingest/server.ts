@@ -1,0 +1,217 @@
+/**
+ * The gRPC server: `aperture.v1.Aggregator`, health and reflection.
+ *
+ * @module
+ */
+
+import {
+  type ChannelOptions,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  setLogger,
+} from "@grpc/grpc-js";
+import { getLogger } from "@logtape/logtape";
+import { HealthImplementation } from "grpc-health-check";
+import { Buffer } from "node:buffer";
+import type { Address } from "../../cli/settings.ts";
+import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
+import { type AggregatorServer, AggregatorService } from "../../proto/gen/aperture/v1/aperture.ts";
+import type { StagingBuffer } from "../buffer/staging_buffer.ts";
+import type { Queries } from "../query/types.ts";
+import { authenticate } from "./auth.ts";
+import { Calls, type CallsOptions } from "./calls.ts";
+import { countPushes, type IngestMetrics, push } from "./push.ts";
+import {
+  aggregateMessage,
+  diffMessage,
+  groupsOf,
+  limitOf,
+  selectionOf,
+  stacksMessage,
+  stagedBatchMessage,
+} from "./query_messages.ts";
+import { reflection } from "./reflection.ts";
+
+export interface IngestOptions extends CallsOptions {
+  buffer: StagingBuffer;
+  queries: Queries;
+  /** Port 0 takes a free one. @default {{ hostname: "0.0.0.0", port: 50051 }} */
+  listen?: Address;
+  /** Without it, everyone may call. */
+  token?: string | undefined;
+  /** PEM; without it the server speaks plain text. */
+  tls?: { cert: string; key: string } | undefined;
+  /** Of one message, unpacked. @default {16777216} */
+  maxMessageBytes?: number;
+  limits?: BatchLimits | undefined;
+  metrics?: IngestMetrics | undefined;
+}
+
+/** The server cannot listen; the message is for the user. */
+export class ListenError extends Error {
+  override name = "ListenError";
+}
+
+const SERVICE = "aperture.v1.Aggregator";
+/** How often health follows the state of the buffer. */
+const HEALTH_MS = 1000;
+
+/** A server that listens, until {@linkcode IngestServer.stop}. */
+export class IngestServer implements AsyncDisposable {
+  readonly address: Address;
+  readonly #server: Server;
+  readonly #health: HealthImplementation;
+  readonly #calls: Calls;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #serving: boolean | undefined;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(
+    address: Address,
+    { server, health, calls, buffer }: {
+      server: Server;
+      health: HealthImplementation;
+      calls: Calls;
+      buffer: StagingBuffer;
+    },
+  ) {
+    this.address = address;
+    this.#server = server;
+    this.#health = health;
+    this.#calls = calls;
+    this.#setServing(true);
+    this.#timer = setInterval(() => this.#setServing(buffer.failure === undefined), HEALTH_MS);
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @throws {ListenError}
+   */
+  static async start(options: IngestOptions): Promise<IngestServer> {
+    logThroughLogtape();
+    const { listen = { hostname: "0.0.0.0", port: 50051 }, token, metrics, tls } = options;
+    const server = new Server({
+      ...channelOptions(options.maxMessageBytes ?? 2 ** 24),
+      interceptors: [
+        ...(metrics ? [countPushes(metrics)] : []),
+        ...(token === undefined ? [] : [authenticate(token)]),
+      ],
+    });
+    const calls = new Calls(options);
+    server.addService(rawPush(AggregatorService), handlers(options, calls));
+    const health = new HealthImplementation();
+    health.addToServer(server);
+    reflection().addToServer(server);
+    const credentials = tls ? secure(tls) : ServerCredentials.createInsecure();
+    const port = await bind(server, listen, credentials);
+    const address = { hostname: listen.hostname, port };
+    return new IngestServer(address, { server, health, calls, buffer: options.buffer });
+  }
+
+  /**
+   * Refuses new calls with UNAVAILABLE, lets those at work finish, and closes. Connections and streams that
+   * are still open after `deadlineMs` are cut.
+   *
+   * @param deadlineMs @default {10000}
+   */
+  stop({ deadlineMs = 10_000 }: { deadlineMs?: number } = {}): Promise<void> {
+    return this.#stopped ??= this.#stop(deadlineMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop({ deadlineMs: 0 });
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    clearInterval(this.#timer);
+    this.#setServing(false);
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, deadlineMs);
+    try {
+      await Promise.race([this.#calls.close(), late.promise]);
+      const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+      await Promise.race([closed, late.promise]);
+    } finally {
+      clearTimeout(timer);
+      this.#server.forceShutdown();
+    }
+  }
+
+  #setServing(serving: boolean): void {
+    if (serving === this.#serving) return;
+    this.#serving = serving;
+    for (const name of ["", SERVICE]) this.#health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
+  }
+}
+
+function secure({ cert, key }: { cert: string; key: string }): ServerCredentials {
+  const chain = Buffer.from(cert);
+  // No client is asked for a certificate. The first argument is given because the machine's roots stand in for
+  // it otherwise, and the names of all of them are more than a handshake message may hold.
+  return ServerCredentials.createSsl(chain, [{ private_key: Buffer.from(key), cert_chain: chain }]);
+}
+
+/** What grpc-js would write to the console; what matters of it comes as an error, too. */
+function logThroughLogtape(): void {
+  const logger = getLogger(["aperture", "ingest", "grpc"]);
+  const debug = (...parts: unknown[]) => logger.debug("{message}", { message: parts.join(" ") });
+  setLogger({ error: debug, info: debug, debug });
+}
+
+function channelOptions(maxMessageBytes: number): ChannelOptions {
+  return {
+    "grpc.max_receive_message_length": maxMessageBytes,
+    // A connection that is dead is found and closed, so that agents which come and go do not add up.
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.max_concurrent_streams": 100,
+  };
+}
+
+type RawHandlers = Omit<AggregatorServer, "push"> & { push: ReturnType<typeof Calls.prototype.unary> };
+
+/** The service whose Push gives its handler the bytes. */
+function rawPush(service: AggregatorService): ServiceDefinition<RawHandlers> {
+  const raw = { ...service, push: { ...service.push, requestDeserialize: (bytes: Buffer) => bytes } };
+  return raw as unknown as ServiceDefinition<RawHandlers>;
+}
+
+function handlers(options: IngestOptions, calls: Calls): RawHandlers {
+  const { buffer, queries } = options;
+  const byKind: Omit<AggregatorServer, "push"> = {
+    query: calls.unary(({ agentId, limit }) => {
+      const heads = buffer.list({ agentId, limit: limitOf(limit, { whenZero: 100, max: 1000 }) });
+      return Promise.resolve({ batches: heads.map(stagedBatchMessage), staged: BigInt(buffer.staged) });
+    }),
+    queryStorage: calls.unary(async ({ selection, limit }, signal) => {
+      const max = limitOf(limit, { whenZero: 10_000, max: 100_000 });
+      return stacksMessage(await queries.stacks(selectionOf(selection, "selection"), { limit: max, signal }));
+    }),
+    aggregate: calls.unary(async ({ selection, groupBy, limit }, signal) => {
+      const max = limitOf(limit, { whenZero: 100, max: 10_000 });
+      const wanted = { groupBy: groupsOf(groupBy), limit: max, signal };
+      return aggregateMessage(await queries.aggregate(selectionOf(selection, "selection"), wanted));
+    }),
+    diff: calls.unary(async ({ base, compare, limit }, signal) => {
+      const max = limitOf(limit, { whenZero: 100, max: 10_000 });
+      const sides = [selectionOf(base, "base"), selectionOf(compare, "compare")] as const;
+      return diffMessage(await queries.diff(...sides, { limit: max, signal }));
+    }),
+  };
+  return { ...byKind, push: calls.unary((bytes: Uint8Array) => push(bytes, options)) } as RawHandlers;
+}
+
+function bind(server: Server, { hostname, port }: Address, credentials: ServerCredentials): Promise<number> {
+  const target = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(target, credentials, (cause, bound) => {
+      if (!cause) return resolve(bound);
+      const why = /EADDRINUSE|address already in use/i.test(cause.message)
+        ? "the port is in use"
+        : cause.message;
+      reject(new ListenError(`Cannot listen on ${target}: ${why}`, { cause }));
+    });
+  });
+}

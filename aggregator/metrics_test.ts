@@ -1,0 +1,40 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { batchMeta } from "../tests/support/staged.ts";
+import { StagingBuffer } from "./buffer/staging_buffer.ts";
+import { AggregatorMetrics } from "./metrics.ts";
+
+Deno.test("AggregatorMetrics shows what was counted and what the buffer holds", async () => {
+  await using buffer = await StagingBuffer.open({ capacity: 7 });
+  const metrics = new AggregatorMetrics(buffer);
+  // A second one has its own numbers.
+  new AggregatorMetrics(buffer).pushed("ok", 1);
+  metrics.pushed("ok", 0.002);
+  metrics.pushed("aborted", 0.2);
+  metrics.accepted(44);
+  metrics.duplicate();
+  metrics.flushed(300, 0.5);
+  metrics.flushFailed(2);
+  metrics.dropped();
+  await buffer.stage(new Uint8Array(100), batchMeta({ samples: 12 }));
+  const text = await metrics.registry.metrics();
+  for (
+    const line of [
+      'aperture_push_total{status="ok"} 1',
+      'aperture_push_total{status="unauthenticated"} 0',
+      'aperture_push_total{status="aborted"} 1',
+      "aperture_push_events_total 44",
+      "aperture_push_duplicates_total 1",
+      "aperture_push_duration_seconds_count 2",
+      "aperture_buffer_batches 1",
+      "aperture_buffer_bytes 100",
+      "aperture_buffer_capacity_batches 7",
+      "aperture_buffer_drops_total 1",
+      'aperture_clickhouse_flush_total{status="ok"} 1',
+      'aperture_clickhouse_flush_total{status="error"} 1',
+      "aperture_clickhouse_flush_rows_total 300",
+      "aperture_clickhouse_flush_duration_seconds_sum 2.5",
+      "aperture_clickhouse_pending_rows 12",
+    ]
+  ) assertMatch(text, new RegExp(`^${line.replace(/[{}]/g, "\\$&")}$`, "m"));
+  assertEquals(metrics.pushTotalOk, 1);
+});

@@ -1,0 +1,116 @@
+/**
+ * Storage as the rest of the aggregator sees it: it may be away, and is prepared when it comes.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { getLogger } from "@logtape/logtape";
+import { Burst } from "../../cli/log.ts";
+import { StorageClient, StorageError, type StorageOptions } from "./client.ts";
+import { createDatabase, migrate } from "./migrate.ts";
+import { setRetention } from "./retention.ts";
+import { type Group, Writer } from "./writer.ts";
+
+export interface OpenStorageOptions extends StorageOptions {
+  /** How long samples are kept, in days. @default {30} */
+  readonly retentionDays?: number;
+  /** The pause between two tries to reach a server that is away, in ms. @default {2000} */
+  readonly retryMs?: number;
+}
+
+/** How long the answer to "does it answer?" may take, in ms. */
+const PING_MS = 2000;
+
+/**
+ * A database, its tables made and brought up to date at the first occasion.
+ *
+ * The server need not be there at the start: until it is, {@linkcode Storage.write} fails, and what would be
+ * written waits in the staging buffer.
+ */
+export class Storage implements AsyncDisposable {
+  readonly client: StorageClient;
+  readonly #options: OpenStorageOptions;
+  readonly #writer: Writer;
+  readonly #closing = new AbortController();
+  readonly #burst = new Burst(getLogger(["aperture", "storage"]));
+  #prepared = false;
+  #preparing: Promise<void> | undefined;
+  #settled: Promise<void> = Promise.resolve();
+
+  private constructor(options: OpenStorageOptions) {
+    this.#options = options;
+    this.client = new StorageClient(options);
+    this.#writer = new Writer(this.client);
+  }
+
+  /**
+   * Makes and migrates the tables; when the server is away, it goes on trying in the background.
+   *
+   * @throws {MigrationError} when the tables are of another version: trying again is of no use
+   */
+  static async open(options: OpenStorageOptions): Promise<Storage> {
+    const storage = new Storage(options);
+    try {
+      await storage.#prepare();
+    } catch (error) {
+      if (!(error instanceof StorageError)) {
+        await storage[Symbol.asyncDispose]();
+        throw error;
+      }
+      storage.#burst.warn("away", `${error.message}; trying on, batches stay in the buffer`);
+      storage.#settled = storage.#retry();
+    }
+    return storage;
+  }
+
+  /**
+   * Writes a group of batches exactly once, see {@linkcode Writer.write}.
+   *
+   * @throws {StorageError} write the same group again
+   */
+  async write(group: Group): Promise<{ rows: number }> {
+    await this.#prepare();
+    return await this.#writer.write(group);
+  }
+
+  /** Why it cannot be used now; `undefined` when it can. */
+  async problem(): Promise<string | undefined> {
+    try {
+      await this.client.ping(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(PING_MS)]));
+      if (!this.#prepared) await this.#prepare();
+      return undefined;
+    } catch (error) {
+      if (error instanceof DOMException) return `ClickHouse at ${this.client.server} does not answer`;
+      return (error as Error).message;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#settled;
+    await this.client[Symbol.asyncDispose]();
+  }
+
+  /** Once for all who ask at the same time; a failure is asked for again. */
+  #prepare(): Promise<void> {
+    if (this.#prepared) return Promise.resolve();
+    return this.#preparing ??= this.#bringUp().finally(() => this.#preparing = undefined);
+  }
+
+  async #bringUp(): Promise<void> {
+    await createDatabase(this.#options);
+    await migrate(this.client);
+    await setRetention(this.client, this.#options.retentionDays ?? 30);
+    this.#prepared = true;
+  }
+
+  async #retry(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!this.#prepared && !signal.aborted) {
+      await delay(this.#options.retryMs ?? 2000, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      await this.#prepare().catch((error) => this.#burst.warn("away", (error as Error).message));
+    }
+  }
+}

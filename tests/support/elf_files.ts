@@ -1,0 +1,24 @@
+/**
+ * The programs and shared libraries of this machine.
+ *
+ * @module
+ */
+
+/** The paths of all files below `folder` that start as 64-bit ELF programs or libraries do, in order of name. */
+export async function* elfFiles(folder: string): AsyncGenerator<string> {
+  const entries = await Array.fromAsync(Deno.readDir(folder));
+  for (const { name, isFile, isDirectory } of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* elfFiles(path);
+    else if (isFile && await isElf(path)) yield path;
+  }
+}
+
+async function isElf(path: string): Promise<boolean> {
+  using file = await Deno.open(path);
+  const start = new Uint8Array(20);
+  if (await file.read(start) !== start.length) return false;
+  const type = start[16]! | start[17]! << 8;
+  return start[0] === 0x7f && start[1] === 0x45 && start[2] === 0x4c && start[3] === 0x46 &&
+    start[4] === 2 && (type === 2 || type === 3);
+}
