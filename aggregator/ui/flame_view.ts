@@ -23,7 +23,7 @@ const HIGHLIGHT = {
 } as const;
 const FADED = {
   light: { fill: "#ecebe8", text: "#8b8883" },
-  dark: { fill: "#2b2a28", text: "#8a8780" },
+  dark: { fill: "#34322f", text: "#98948c" },
 } as const;
 const OUTLINE = { light: "#1c1b1a", dark: "#ffffff" } as const;
 

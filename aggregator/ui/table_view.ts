@@ -50,16 +50,19 @@ export class TableView {
     const sort = this.#sort;
     const rows = this.#shown.rows.filter((row) => row[sort] > 0)
       .toSorted((a, b) => b[sort] - a[sort] || b.total - a.total).slice(0, MAX_ROWS);
-    const largest = Math.max(...rows.map((row) => Math.max(row.self, row[sort])));
+    const largest = {
+      self: Math.max(...rows.map(({ self }) => self)),
+      total: Math.max(...rows.map(({ total }) => total)),
+    };
     table.tBodies[0]!.replaceChildren(...rows.map((row) => this.#row(row, largest)));
   }
 
-  #row({ name, self, total }: Hot, largest: number): HTMLTableRowElement {
+  #row({ name, self, total }: Hot, largest: Pick<Hot, "self" | "total">): HTMLTableRowElement {
     const { model, whole } = this.#shown!;
     const row = document.createElement("tr");
     row.append(
-      shareCell(self, { whole, largest, unit: model.unit }),
-      shareCell(total, { whole, largest, unit: model.unit }),
+      shareCell(self, { whole, largest: largest.self, unit: model.unit }),
+      shareCell(total, { whole, largest: largest.total, unit: model.unit }),
       this.#functionCell(model, name),
     );
     const module = document.createElement("td");

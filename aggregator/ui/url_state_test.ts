@@ -1,0 +1,32 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { formatState, INITIAL, parseState, sameSelection, selectionQuery } from "./url_state.ts";
+
+Deno.test("parseState() reads what formatState() writes", () => {
+  const text = fc.string({ unit: "grapheme" });
+  const states = fc.record({
+    kind: fc.constantFrom("cpu" as const, "lock" as const, "syscall" as const),
+    from: fc.constantFrom("-5m", "-15m", "2026-01-31T12:00:00Z"),
+    to: fc.constantFrom("now", "2026-01-31T13:00:00Z"),
+    node: text,
+    comm: text,
+    search: text,
+    regex: fc.boolean(),
+    zoom: fc.constantFrom("", "abc123"),
+    live: fc.boolean(),
+  });
+  fc.assert(fc.property(states, (state) => assertEquals(parseState(formatState(state)), state)));
+});
+
+Deno.test("formatState() is empty at the start, and parseState() survives junk", () => {
+  assertEquals(formatState(INITIAL), "");
+  assertEquals(parseState("?kind=gpu&from=&regex=yes&x=1&%ff"), INITIAL);
+});
+
+Deno.test("selectionQuery() has the labels that are chosen, but for those left out", () => {
+  const state = { ...INITIAL, node: "a&b", comm: "x" };
+  assertEquals(selectionQuery(state), "kind=cpu&from=-15m&to=now&node=a%26b&comm=x");
+  assertEquals(selectionQuery(state, "node"), "kind=cpu&from=-15m&to=now&comm=x");
+  assertEquals(sameSelection(state, { ...state, search: "y", zoom: "1" }), true);
+  assertEquals(sameSelection(state, { ...state, comm: "" }), false);
+});
