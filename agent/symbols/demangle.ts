@@ -14,7 +14,9 @@ const MANGLED = /^_{1,3}[ZR]/;
 export function demangle(symbol: string): string {
   if (!MANGLED.test(symbol) || symbol.length > MAX_LENGTH) return symbol;
   try {
-    return demangle_any(symbol) || symbol;
+    const name = demangle_any(symbol);
+    // What it cannot read it gives back without the underscore that macOS puts before every name.
+    return name === "" || name === symbol.slice(1) ? symbol : name;
   } catch {
     return symbol;
   }

@@ -56,6 +56,9 @@ export interface SymboliserStats {
 }
 
 const FRAME_BYTES = 256;
+/** Mappings without a file, named or not, and those of files that only stand for memory. */
+const ANONYMOUS =
+  /^$|^\[(anon[:_]|heap|stack)|^\/\/anon|^anon_inode:|^\/(memfd:|SYSV|anon_hugepage|dev\/(zero|shm\/))/;
 const UNMAPPED: Frame = {
   function: UNKNOWN_MODULE,
   module: UNKNOWN_MODULE,
@@ -188,10 +191,8 @@ export class Symboliser implements Disposable {
     }
     const place = { process, mapping };
     if (mapping.path === VDSO_MODULE) return this.#vdsoFrame(mapping, address);
-    if (mapping.inode === 0) return this.#anonymousFrame(place, address);
-    const module = this.#modules.of(place);
-    if (module === undefined) return this.#lostFrame(mapping, address);
-    if (module.elf === undefined) return this.#anonymousFrame(place, address);
+    const module = mapping.inode === 0 ? undefined : this.#modules.of(place);
+    if (module?.elf === undefined) return this.#otherFrame(place, address);
     const inModule = fileAddress(module.elf, mapping, address);
     const key = `${module.number}:${inModule}`;
     const known = this.#frames.get(key);
@@ -241,30 +242,17 @@ export class Symboliser implements Disposable {
    * Code that no ELF file holds. A name from a perf map goes without an address: the same function lies
    * elsewhere in each process and each time that it is compiled, and is one function all the same.
    */
-  #anonymousFrame({ process, mapping }: Place, address: number): Frame {
-    const base = { module: JIT_MODULE, file: "", line: 0, buildId: "" };
+  #otherFrame({ process, mapping }: Place, address: number): Frame {
+    const base = { file: "", line: 0, buildId: "" };
     const name = this.#perfMaps.find(process, address);
-    if (name !== undefined) return { function: demangle(name), ...base, address: 0 };
+    if (name !== undefined) return { function: demangle(name), module: JIT_MODULE, ...base, address: 0 };
     this.#unnamed++;
-    const offset = address - mapping.start;
-    // Of the kernel's own special mappings, such as [uprobes], the name says more.
-    const special = /^\[(?!anon[:_]|heap|stack)[^\]]+\]$/.test(mapping.path) ? mapping.path : JIT_MODULE;
-    return { function: offsetName(special, offset), ...base, module: special, address: offset };
-  }
-
-  /** The file cannot be reached: its name and the offset in it are all that is known. */
-  #lostFrame(mapping: Mapping, address: number): Frame {
-    this.#unnamed++;
-    const offset = fileAddress(undefined, mapping, address);
-    const name = mapping.path.slice(mapping.path.lastIndexOf("/") + 1);
-    return {
-      function: offsetName(name, offset),
-      module: mapping.path,
-      file: "",
-      line: 0,
-      buildId: "",
-      address: offset,
-    };
+    // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's
+    // special mappings (`[uprobes]`) have names that say more than [jit].
+    const path = ANONYMOUS.test(mapping.path) ? JIT_MODULE : mapping.path;
+    const offset = address - mapping.start + (path === JIT_MODULE ? 0 : mapping.offset);
+    const short = path.slice(path.lastIndexOf("/") + 1);
+    return { function: offsetName(short, offset), module: path, ...base, address: offset };
   }
 }
 

@@ -63,6 +63,8 @@ export class Libdw implements Disposable {
   readonly #c: Deno.StaticForeignLibraryInterface<typeof LIBC>;
   readonly #callbacks: BigUint64Array<ArrayBuffer>;
   #findDebugFile: FindDebugFile = () => undefined;
+  /** What libelf points into must not be collected. */
+  readonly #held = new Set<Uint8Array>();
 
   /** @throws {LibdwError} when the libraries are not installed */
   constructor() {
@@ -104,25 +106,18 @@ export class Libdw implements Disposable {
     path: string,
     { name = path, findDebugFile = () => undefined }: FileSymbolsOptions = {},
   ): RawSymbols[] {
-    const fd = this.#open(path);
-    if (fd < 0) throw new LibdwError(`Cannot open ${name}`);
-    const dwfl = this.#dw.dwfl_begin(Deno.UnsafePointer.of(this.#callbacks));
-    if (dwfl === null) {
-      this.#c.close(fd);
-      throw this.#error(name);
-    }
+    let given = false;
+    this.#findDebugFile = (link) => {
+      const found = findDebugFile(link);
+      given = found !== undefined;
+      return found;
+    };
     try {
-      this.#findDebugFile = findDebugFile;
-      // At base 0 with the file's own addresses added, so that none is moved.
-      const mod = this.#dw.dwfl_report_elf(dwfl, cText(name), cText(name), fd, 0n, true);
-      if (mod === null) {
-        this.#c.close(fd);
-        throw this.#error(name);
-      }
-      this.#dw.dwfl_report_end(dwfl, null, null);
-      return this.#moduleSymbols(mod, name);
-    } finally {
-      this.#dw.dwfl_end(dwfl);
+      return this.#read(path, name);
+    } catch (error) {
+      if (!given) throw error;
+      this.#findDebugFile = () => undefined; // A debug file that makes no sense must not cost the rest.
+      return this.#read(path, name);
     }
   }
 
@@ -134,10 +129,34 @@ export class Libdw implements Disposable {
   imageSymbols(image: Uint8Array<ArrayBuffer>): RawSymbols[] {
     const elf = this.#elf.elf_memory(image, BigInt(image.length));
     if (elf === null) throw new LibdwError(`Cannot read an ELF image: ${this.#elfMessage()}`);
+    this.#held.add(image);
     try {
       return this.#tableOf(elf, 0);
     } finally {
       this.#elf.elf_end(elf);
+      this.#held.delete(image);
+    }
+  }
+
+  #read(path: string, name: string): RawSymbols[] {
+    const fd = this.#open(path);
+    if (fd < 0) throw new LibdwError(`Cannot open ${name}`);
+    const dwfl = this.#dw.dwfl_begin(Deno.UnsafePointer.of(this.#callbacks));
+    if (dwfl === null) {
+      this.#c.close(fd);
+      throw this.#error(name);
+    }
+    try {
+      // At base 0 with the file's own addresses added, so that none is moved.
+      const mod = this.#dw.dwfl_report_elf(dwfl, cText(name), cText(name), fd, 0n, true);
+      if (mod === null) {
+        this.#c.close(fd);
+        throw this.#error(name);
+      }
+      this.#dw.dwfl_report_end(dwfl, null, null);
+      return this.#moduleSymbols(mod, name);
+    } finally {
+      this.#dw.dwfl_end(dwfl);
     }
   }
 
