@@ -11,7 +11,8 @@ import { ElfError, fileSource } from "../agent/unwind/elf.ts";
 import { RuleSet } from "../agent/unwind/rules.ts";
 import { tableBytes } from "../agent/unwind/table.ts";
 import { elfFiles } from "../tests/support/elf_files.ts";
-import { compareSteps, readelfSteps, tableSteps } from "../tests/support/readelf_frames.ts";
+import { readelfRule, readelfSteps } from "../tests/support/readelf_frames.ts";
+import { compareSteps, tableSteps } from "../tests/support/unwind_steps.ts";
 
 const totals = { files: 0, refused: 0, functions: 0, rows: 0, unknown: 0, mismatches: 0, bytes: 0, ms: 0 };
 const losses = new Map<string, number>();
@@ -33,7 +34,10 @@ async function check(path: string): Promise<void> {
   for (let i = 0; i < table.pages.length; i++) {
     largestPage = Math.max(largestPage, table.first[i + 1]! - table.first[i]!);
   }
-  const { rows, unknown, mismatches, examples } = compareSteps(await readelfSteps(path), tableSteps(table));
+  const { rows, unknown, mismatches, examples } = compareSteps(
+    await readelfSteps(path),
+    tableSteps(table, readelfRule),
+  );
   totals.rows += rows;
   totals.unknown += unknown;
   totals.mismatches += mismatches;

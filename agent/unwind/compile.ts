@@ -60,7 +60,7 @@ export async function compileUnwindTable(source: ElfSource, options: CompileOpti
     throw new ElfError(`Cannot unwind programs of another machine than x86-64: e_machine ${elf.machine}`);
   }
   const sections = await frameSections(elf);
-  return await inSlices(compile(sections, elf.segments), options);
+  return await inSlices(compile(sections, codeSegments(elf)), options);
 }
 
 /** Runs `work` to its end, with a turn of the event loop whenever the budget is used up. */
@@ -76,11 +76,23 @@ async function inSlices<T>(work: Generator<void, T>, { budget = 5, signal }: Com
   }
 }
 
+/** The executable segments; together they bound the pages of a table, so they may not exceed the file. */
+function codeSegments({ segments, source }: Elf): Segment[] {
+  const code = segments.filter(({ type, flags }) => type === PT_LOAD && (flags & PF_X) !== 0);
+  const bytes = code.reduce((sum, { size }) => sum + size, 0);
+  if (bytes > source.size) {
+    throw new ElfError(
+      `Cannot use program headers that overlap: ${bytes} bytes of code, file of ${source.size} bytes`,
+    );
+  }
+  return code;
+}
+
 async function frameSections(elf: Elf): Promise<FrameSection[]> {
   const sections: FrameSection[] = [];
   const eh = await readSection(elf, ".eh_frame");
   if (eh) sections.push({ ...eh, eh: true });
-  else if (elf.sections.length === 0) {
+  else if (!elf.sections.some(({ name }) => name === ".eh_frame")) {
     const found = await ehFrameByHeader(elf);
     if (found) sections.push(found);
   }
@@ -89,7 +101,7 @@ async function frameSections(elf: Elf): Promise<FrameSection[]> {
   return sections;
 }
 
-/** `.eh_frame` of a file without section headers, from what its exception handling itself goes by. */
+/** `.eh_frame` of a file whose section headers were stripped, from what its exception handling itself goes by. */
 async function ehFrameByHeader({ source, segments }: Elf): Promise<FrameSection | undefined> {
   const header = segments.find(({ type }) => type === PT_GNU_EH_FRAME);
   if (!header) return undefined;
@@ -100,7 +112,7 @@ async function ehFrameByHeader({ source, segments }: Elf): Promise<FrameSection 
     if (!segment) throw new MalformedError(`Cannot find .eh_frame in any segment: address ${frames}`);
     const skip = frames - segment.address;
     const rest = await readExactly(source, segment.offset + skip, segment.size - skip);
-    return { bytes: rest, address: frames, eh: true, ...(count === undefined ? {} : { limit: count }) };
+    return { bytes: rest, address: frames, eh: true, limit: count ?? "terminated" };
   } catch (error) {
     if (error instanceof MalformedError) throw new ElfError("Cannot read .eh_frame_hdr", { cause: error });
     throw error;

@@ -16,8 +16,11 @@ export interface FrameSection {
   readonly address: number;
   /** `.eh_frame`'s form; else `.debug_frame`'s. */
   readonly eh: boolean;
-  /** How many functions to read when it is known; where `bytes` may go on beyond the section. */
-  readonly limit?: number;
+  /**
+   * How many functions there are, where `bytes` goes on behind the section: "terminated" when only the zero
+   * terminator tells where it ends. The section is all of `bytes` when this is left out.
+   */
+  readonly limit?: number | "terminated";
 }
 
 /** A common information entry: what functions share. */
@@ -56,6 +59,9 @@ const PE_PC_RELATIVE = 0x10;
 const PE_DATA_RELATIVE = 0x30;
 const PE_ALIGNED = 0x50;
 const PE_OMIT = 0xff;
+
+/** No program is beyond this, and a page's number below it has 32 bits. */
+const MAX_ADDRESS = 2 ** 48;
 
 /** What an encoded pointer may count from. */
 interface Bases {
@@ -149,20 +155,24 @@ export class FrameReader {
   }
 
   /**
-   * Reports the functions among the `count` entries from offset `from` on. Zero terminators in between are
+   * Reports the functions among the next `entries` entries from offset `from` on. Zero terminators in between are
    * passed: a linker leaves those of its input files.
    */
-  scan(from: number, count: number, onFde: OnFde): Scan {
-    const { bytes, limit = Infinity } = this.section;
+  scan(from: number, entries: number, onFde: OnFde): Scan {
+    const { bytes, limit } = this.section;
+    const count = typeof limit === "number" ? limit : Infinity;
     let at = from;
     let malformed = 0;
-    for (let i = 0; i < count; i++) {
-      if (at + 4 > bytes.length || this.#found >= limit) return { next: undefined, malformed };
+    for (let i = 0; i < entries; i++) {
+      if (at + 4 > bytes.length || this.#found >= count) return { next: undefined, malformed };
       const entry = this.#entryAt(at);
       if (entry === undefined) return { next: undefined, malformed: malformed + 1 };
       const offset = at;
       at = entry.end;
-      if (entry.cie < 0) continue;
+      if (entry.cie < 0) {
+        if (entry.end === offset + 4 && limit === "terminated") return { next: undefined, malformed };
+        continue;
+      }
       this.#found++;
       try {
         onFde(offset, this.#fdeOf(entry));
@@ -221,7 +231,7 @@ export class FrameReader {
     const start = readPointer(reader, cie.encoding, this.#bases);
     const length = readValue(reader, cie.encoding & 7);
     if (cie.augmented) reader.skip(reader.uleb());
-    if (!(start >= 0 && start + length <= Number.MAX_SAFE_INTEGER)) {
+    if (!(start >= 0 && start + length <= MAX_ADDRESS)) {
       throw new MalformedError(`Cannot cover the addresses from ${start} on: ${length} bytes`);
     }
     return { cie, start, end: start + length, from: reader.position, to: end };

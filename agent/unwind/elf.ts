@@ -64,6 +64,8 @@ const SEGMENT_BYTES = 56;
 const SECTION_BYTES = 64;
 /** The most that one section may hold, unpacked; the largest known has 60 MiB. */
 const MAX_SECTION_BYTES = 256 * 1024 * 1024;
+/** Deflate makes nothing smaller than a 1,032nd. */
+const MAX_RATIO = 1032;
 /** The most section or program headers that are read. */
 const MAX_HEADERS = 65_536;
 
@@ -117,13 +119,19 @@ export async function readElf(source: ElfSource): Promise<Elf> {
   const machine = header.u16();
   header.skip(12);
   const [segmentsAt, sectionsAt] = [header.u64(), header.u64()];
-  header.skip(8);
-  const [segmentCount, , sectionCount, nameIndex] = [header.u16(), header.u16(), header.u16(), header.u16()];
+  header.skip(6);
+  const [segmentBytes, segmentCount] = [header.u16(), header.u16()];
+  const [sectionBytes, sectionCount, nameIndex] = [header.u16(), header.u16(), header.u16()];
+  if (segmentCount > 0 && segmentBytes !== SEGMENT_BYTES) {
+    throw new ElfError(`Cannot read program headers of ${segmentBytes} bytes`);
+  }
   const segments = parseSegments(
     await readExactly(source, segmentsAt, segmentCount * SEGMENT_BYTES),
     source.size,
   );
-  const sections = await readSections(source, sectionsAt, sectionCount, nameIndex);
+  const sections = sectionBytes === SECTION_BYTES
+    ? await readSections(source, sectionsAt, sectionCount, nameIndex)
+    : [];
   return { source, machine, segments, sections };
 }
 
@@ -198,7 +206,7 @@ async function unpack(bytes: Uint8Array, name: string): Promise<Uint8Array> {
   const type = header.u32();
   header.skip(4);
   const size = header.u64();
-  if (type !== ELFCOMPRESS_ZLIB || size > MAX_SECTION_BYTES) {
+  if (type !== ELFCOMPRESS_ZLIB || size > Math.min(MAX_SECTION_BYTES, bytes.length * MAX_RATIO)) {
     throw new ElfError(`Cannot unpack section ${name}: compression ${type}, ${size} bytes`);
   }
   const out = new Uint8Array(size);

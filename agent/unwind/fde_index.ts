@@ -6,16 +6,13 @@
 
 import type { FrameReader } from "./eh_frame.ts";
 
+/** Functions by row, in the order of their adding. */
 export class FdeIndex {
   readonly #readers: FrameReader[] = [];
   #start = new Float64Array(256);
   #offset = new Uint32Array(256);
   #reader = new Uint8Array(256);
   #count = 0;
-
-  get count(): number {
-    return this.#count;
-  }
 
   /** Adds the function that starts at address `start` and whose entry `reader` has at `offset`. */
   add(reader: FrameReader, offset: number, start: number): void {

@@ -42,10 +42,6 @@ export class LossCounts {
     if (count > 0) this.#counts.set(loss, (this.#counts.get(loss) ?? 0) + count);
   }
 
-  get(loss: UnwindLoss): number {
-    return this.#counts.get(loss) ?? 0;
-  }
-
   toMap(): ReadonlyMap<UnwindLoss, number> {
     return new Map(this.#counts);
   }

@@ -82,7 +82,7 @@ export class Reader {
     throw new MalformedError(`Cannot read a LEB128 number as it is too long: at ${this.position}`);
   }
 
-  /** Signed LEB128, at most 10 bytes; exact between ±2⁵³. */
+  /** Signed LEB128, at most 10 bytes; exact between ±2⁴⁸. */
   sleb(): number {
     let value = 0;
     for (let scale = 1, count = 0; count < 10; scale *= 128, count++) {
