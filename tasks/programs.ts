@@ -29,6 +29,7 @@ export class Program implements AsyncDisposable {
         "run",
         "--quiet",
         "--frozen",
+        "--unstable-no-legacy-abort",
         "--allow-all",
         `--config=${ROOT}deno.json`,
         `${ROOT}${part}/main.ts`,

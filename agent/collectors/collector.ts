@@ -6,8 +6,8 @@
 
 import type { Kind } from "../../profile/model.ts";
 
-/** One row that the kernel counted, its stacks not yet symbolised. */
-export interface RawSample {
+/** A thread and where it was, its stack not yet symbolised. */
+export interface RawPlace {
   /** In the pid namespace of the agent. */
   readonly pid: number;
   /** The thread's name. */
@@ -16,6 +16,10 @@ export interface RawSample {
   readonly user: readonly number[];
   /** The low 48 bits of kernel addresses, leaf first: the 16 above them are ones, and a number holds 53. */
   readonly kernel: readonly number[];
+}
+
+/** One row that the kernel counted. */
+export interface RawSample extends RawPlace {
   /** Nanoseconds. */
   readonly value: number;
   readonly count: number;
