@@ -3,7 +3,7 @@ import { delay } from "@std/async/delay";
 import { build } from "../../tasks/build.ts";
 import { compileBpf } from "../../tests/support/bpf.ts";
 import { testWith } from "../../tests/support/needs.ts";
-import { compileC, run, runBusy } from "../../tests/support/programs.ts";
+import { compileC, run, runBusy } from "../../tests/support/watched.ts";
 import { SAMPLE_LOSSES } from "../libbpf/mod.ts";
 import type { RawSample, Window } from "./collector.ts";
 import { CpuCollector } from "./cpu.ts";
@@ -244,7 +244,7 @@ testWith(
     await build("bpf");
     const script = `
     import { delay } from "@std/async/delay";
-    import { run, runBusy } from "./tests/support/programs.ts";
+    import { run, runBusy } from "./tests/support/watched.ts";
     import { CpuCollector } from "./agent/collectors/cpu.ts";
     await using busy = runBusy();
     // Its child has a number here, and another in the namespace below, where it is 1.

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { RunningProgram, TempFolder } from "../../tests/support/commands.ts";
+import { RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { innermostPid, parseStat, ProcessTable } from "./processes.ts";
 
 const MAPS = "1000-2000 r-xp 00000000 fe:00 5 /usr/bin/demo\n";

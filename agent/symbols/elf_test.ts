@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { testWith } from "../../tests/support/needs.ts";
-import { run } from "../../tests/support/commands.ts";
+import { run } from "../../tests/support/programs.ts";
 import { addressOf, buildIdOfNotes, ElfError, memorySource, readElf } from "./elf.ts";
 
 const PROGRAM = "/bin/true";

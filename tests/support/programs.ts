@@ -1,54 +1,65 @@
 /**
- * Programs that tests watch.
+ * Programs that tests compile and run.
  *
  * @module
  */
 
-/** A running program, ended when it is disposed of. */
-export interface Running extends AsyncDisposable {
+/** A folder that goes with what is in it. */
+export class TempFolder implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "aperture-test-" });
+
+  /** Writes a file and gives its path. */
+  write(name: string, content: string | Uint8Array): string {
+    const path = `${this.path}/${name}`;
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    if (typeof content === "string") Deno.writeTextFileSync(path, content);
+    else Deno.writeFileSync(path, content);
+    return path;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** Runs a command to its end and gives its standard output; throws with its words when it fails. */
+export function run(command: string, args: readonly string[], options: { cwd?: string } = {}): string {
+  const { success, stdout, stderr } = new Deno.Command(command, { args: [...args], ...options }).outputSync();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(`Cannot run ${command} ${args.join(" ")}: ${decoder.decode(stderr)}`);
+  return decoder.decode(stdout);
+}
+
+/** A program that runs until it is disposed of, after it wrote its first line. */
+export class RunningProgram implements AsyncDisposable {
   readonly pid: number;
-}
+  readonly firstLine: string;
+  readonly #child: Deno.ChildProcess;
 
-/** Runs `command` until it is disposed of. */
-export function run(command: string, args: readonly string[] = []): Running {
-  const child = new Deno.Command(command, {
-    args: [...args],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  return {
-    pid: child.pid,
-    async [Symbol.asyncDispose]() {
-      try {
-        child.kill("SIGKILL");
-      } catch {
-        // It ended by itself.
-      }
-      await child.status;
-    },
-  };
-}
+  private constructor(child: Deno.ChildProcess, firstLine: string) {
+    this.#child = child;
+    this.pid = child.pid;
+    this.firstLine = firstLine;
+  }
 
-/** Uses a whole CPU, in user code only. */
-export function runBusy(): Running {
-  return run("sh", ["-c", "while :; do :; done"]);
-}
+  static async start(command: string, args: readonly string[] = []): Promise<RunningProgram> {
+    const child = new Deno.Command(command, { args: [...args], stdout: "piped", stdin: "piped" }).spawn();
+    let text = "";
+    for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      if (text.includes("\n")) break;
+    }
+    await child.stdin.close();
+    return new RunningProgram(child, text.slice(0, text.indexOf("\n")));
+  }
 
-/** Compiles C; the program is gone when it is disposed of. */
-export async function compileC(
-  source: string,
-  { flags = [] }: {
-    /** For the compiler. @default {[]} */
-    flags?: readonly string[];
-  } = {},
-): Promise<{ path: string } & Disposable> {
-  const folder = await Deno.makeTempDir({ prefix: "aperture-c-" });
-  await Deno.writeTextFile(`${folder}/program.c`, source);
-  const path = `${folder}/program`;
-  const { success, stderr } = await new Deno.Command("clang", {
-    args: ["-O1", "-g", "-pthread", ...flags, `${folder}/program.c`, "-o", path],
-  }).output();
-  if (!success) throw new Error(`Cannot compile: ${new TextDecoder().decode(stderr)}`);
-  return { path, [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }) };
+  /** Kills the program and waits for its end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await this.#child.status;
+  }
 }

@@ -1,0 +1,54 @@
+/**
+ * Programs that tests watch.
+ *
+ * @module
+ */
+
+/** A running program, ended when it is disposed of. */
+export interface Running extends AsyncDisposable {
+  readonly pid: number;
+}
+
+/** Runs `command` until it is disposed of. */
+export function run(command: string, args: readonly string[] = []): Running {
+  const child = new Deno.Command(command, {
+    args: [...args],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  return {
+    pid: child.pid,
+    async [Symbol.asyncDispose]() {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It ended by itself.
+      }
+      await child.status;
+    },
+  };
+}
+
+/** Uses a whole CPU, in user code only. */
+export function runBusy(): Running {
+  return run("sh", ["-c", "while :; do :; done"]);
+}
+
+/** Compiles C; the program is gone when it is disposed of. */
+export async function compileC(
+  source: string,
+  { flags = [] }: {
+    /** For the compiler. @default {[]} */
+    flags?: readonly string[];
+  } = {},
+): Promise<{ path: string } & Disposable> {
+  const folder = await Deno.makeTempDir({ prefix: "aperture-c-" });
+  await Deno.writeTextFile(`${folder}/program.c`, source);
+  const path = `${folder}/program`;
+  const { success, stderr } = await new Deno.Command("clang", {
+    args: ["-O1", "-g", "-pthread", ...flags, `${folder}/program.c`, "-o", path],
+  }).output();
+  if (!success) throw new Error(`Cannot compile: ${new TextDecoder().decode(stderr)}`);
+  return { path, [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }) };
+}
