@@ -23,11 +23,50 @@ export interface RawSample extends RawPlace {
   /** Nanoseconds. */
   readonly value: number;
   readonly count: number;
+  /** For kind syscall: the call, which is the leaf frame. */
+  readonly call?: string;
+}
+
+/** How a wait for a lock ended: its owner passed it on, or the waiter gave up. */
+export type WaitOutcome = "woken" | "timeout" | "interrupted";
+
+/** Waits of one thread at one place that ended alike. */
+export interface RawLock {
+  readonly waiter: RawPlace;
+  /** Who ended the waits, and where; `undefined` where nobody did, or it was not seen. */
+  readonly holder: RawPlace | undefined;
+  /** `futex` for user space; in the kernel the kind of lock: `spin`, `mutex`, `rwsem`, `rt`, … */
+  readonly type: string;
+  readonly outcome: WaitOutcome;
+  readonly count: number;
+  /** Of all waits together, and of the longest, in ns. */
+  readonly delayNs: number;
+  readonly maxNs: number;
+}
+
+/** What one thread's name in one process did with one system call. */
+export interface RawSyscall {
+  /** In the pid namespace of the agent. */
+  readonly pid: number;
+  /** The thread's name. */
+  readonly comm: string;
+  /** As the kernel's table names it; calls of 32-bit code on a 64-bit kernel are `ia32:NAME`. */
+  readonly call: string;
+  readonly count: number;
+  /** How many failed, by errno. */
+  readonly errors: ReadonlyMap<number, number>;
+  readonly totalNs: number;
+  readonly minNs: number;
+  readonly maxNs: number;
+  /** How many took from 2^i up to 2^(i+1) ns, at index i; less than 2 ns counts at 0. */
+  readonly histogram: readonly number[];
 }
 
 /** What was counted between two drains. */
 export interface Window {
   readonly samples: readonly RawSample[];
+  readonly locks?: readonly RawLock[];
+  readonly syscalls?: readonly RawSyscall[];
   /** What could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`. */
   readonly losses: ReadonlyMap<string, number>;
 }
