@@ -12,7 +12,7 @@ import { Counters } from "./counters.ts";
 import { decodeCounts, decodeStacks } from "./decode.ts";
 import { mapSize } from "./map_size.ts";
 import { pidNamespace } from "./pid_namespace.ts";
-import type { Unwinder } from "../unwind/unwinder.ts";
+import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 const SECOND_NS = 1e9;
 /** The program's object file. */
@@ -30,7 +30,7 @@ export interface CpuCollectorOptions {
   /** @default {bpf/build/cpu.bpf.o of this source tree} */
   objectPath?: string;
   /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
-  unwinder?: Pick<Unwinder, "share">;
+  unwinder?: StackSource;
   /** The CPUs to sample, asked for at every drain. @default {those that are online} */
   cpus?: () => readonly number[];
 }
@@ -88,7 +88,7 @@ export class CpuCollector implements Collector {
       object.map(`counts_${set}`).setMaxEntries(size.counts);
       object.map(`stacks_${set}`).setMaxEntries(size.stacks);
     }
-    unwinder?.share(object);
+    setStackSource(object, unwinder);
     object.load();
     const collector = stack.use(new CpuCollector(object, { periodNs: Math.floor(SECOND_NS / freq), cpus }));
     collector.#follow();
@@ -113,7 +113,7 @@ export class CpuCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes. */
   get memoryBytes(): number {
-    const names = ["scratch", "active", "barrier", "losses", "taken"];
+    const names = ["scratch", "active", "barrier", "losses", "taken", "stack_ends", "unwind_state"];
     const maps = [...names.map((name) => this.#object.map(name)), ...this.#sets.flatMap(Object.values)];
     return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
   }

@@ -136,6 +136,19 @@ export function summaryLine(profile: Profile, { kind, durationNs, losses }: Summ
     `${amount(value)} ${what}, ${lossesText(losses)}`;
 }
 
+/** `99.2 % of user stacks whole; cut: no_page 12, read_fault 3`; "" when there were none. */
+export function stackEndsLine(stackEnds: ReadonlyMap<string, number>): string {
+  const all = stackEnds.values().reduce((sum, count) => sum + count, 0);
+  if (all === 0) return "";
+  const cut = [...stackEnds].filter(([end]) => end !== WHOLE).sort(([, a], [, b]) => b - a);
+  const reasons = cut.map(([end, count]) => `${end} ${formatCount(count)}`).join(", ");
+  return `${formatPercent((stackEnds.get(WHOLE) ?? 0) / all)} of user stacks whole` +
+    (reasons === "" ? "" : `; cut: ${reasons}`);
+}
+
+/** Of `enum aperture_stack_end`. */
+const WHOLE = "complete";
+
 function lossesText(losses: ReadonlyMap<string, number> = new Map()): string {
   const lost = [...losses].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
   if (lost.length === 0) return "nothing lost";

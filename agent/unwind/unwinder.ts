@@ -20,7 +20,7 @@ const logger = getLogger(["aperture", "unwind"]);
 
 export const UNWIND_OBJECT = new URL("../../bpf/build/unwind.bpf.o", import.meta.url).pathname;
 /** The maps that all objects use together. */
-const SHARED = [
+export const SHARED_MAPS: readonly string[] = [
   "unwind_rules",
   "unwind_chunks",
   "unwind_pages",
@@ -37,8 +37,8 @@ const PAGES_PER_CHUNK = 512;
 const LEAST_PAGES = 1024;
 /** What an entry of the map of pages takes. */
 const PAGE_ENTRY_BYTES = 120;
-/** A file with more rows than that is loaded page by page, 4 MB. */
-const WHOLE_FILE_ROWS = 1 << 20;
+/** A file with more rows than that, 8 MiB, is loaded page by page. */
+const WHOLE_FILE_ROWS = 2 << 20;
 
 export interface UnwinderOptions {
   /** What pages may use of the kernel's memory, in bytes; mappings use little beside it. @default {32 MiB} */
@@ -75,6 +75,10 @@ export class Unwinder implements AsyncDisposable {
   readonly #mappings: ProcessMappings;
   readonly #links: BpfLink[] = [];
   readonly #stop = new AbortController();
+  /** Files to be loaded, with the pages that samples missed; none where one is only likely to be wanted. */
+  readonly #queue = new Map<CodeFile, Set<number>>();
+  /** Files that were loaded whole; pages of theirs that are given up come back one by one. */
+  readonly #whole = new WeakSet<CodeFile>();
   readonly #timer: ReturnType<typeof setInterval>;
   #window = 1;
   #wantsSeen = 0;
@@ -121,7 +125,7 @@ export class Unwinder implements AsyncDisposable {
   }
 
   get stats(): UnwinderStats {
-    const memoryBytes = SHARED.reduce((sum, name) => sum + this.#object.map(name).memoryBytes(), 0) +
+    const memoryBytes = SHARED_MAPS.reduce((sum, name) => sum + this.#object.map(name).memoryBytes(), 0) +
       this.#pages.memoryBytes;
     return {
       pages: this.#pages.stats,
@@ -133,7 +137,7 @@ export class Unwinder implements AsyncDisposable {
 
   /** Before `object`, which includes `bpf/user_stack.h`, is loaded: it walks by what this unwinder knows. */
   share(object: BpfObject): void {
-    for (const name of SHARED) object.map(name).share(this.#object.map(name));
+    for (const name of SHARED_MAPS) object.map(name).share(this.#object.map(name));
     object.setConstants({ use_unwinder: 1 });
   }
 
@@ -167,72 +171,74 @@ export class Unwinder implements AsyncDisposable {
     }).finally(() => this.#serving = undefined);
   }
 
-  /** Loads what is on the lists, until there is nothing more on them. */
+  /** Loads what is on the lists, until there is nothing more on them: a file at a time, the smallest first. */
   async #serve(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const wants = this.#control.words()[1]!;
-      if (wants === this.#wantsSeen) return;
-      // Before the lists are read: what comes while they are is looked at in the next turn.
-      this.#wantsSeen = wants;
-      await this.#serveProcesses();
-      await this.#servePages();
+      if (wants !== this.#wantsSeen) {
+        // Before the lists are read: what comes while they are is looked at in the next turn.
+        this.#wantsSeen = wants;
+        this.#readProcesses();
+        this.#readPages();
+      }
+      const [next] = [...this.#queue.keys()].sort((a, b) => codeBytes(a) - codeBytes(b));
+      if (!next) return;
+      const pages = this.#queue.get(next)!;
+      this.#queue.delete(next);
+      await this.#load(next, pages);
     }
   }
 
-  async #serveProcesses(): Promise<void> {
+  #readProcesses(): void {
     const wanted: { pid: number; address: number }[] = [];
     this.#object.map("unwind_wanted_processes").drain(({ count, keys, values }) => {
       for (let i = 0; i < count; i++) {
         wanted.push({ pid: keys.getUint32(i * 4, true), address: Number(values.getBigUint64(i * 8, true)) });
       }
     });
-    const likely = new Set<CodeFile>();
     for (const { pid, address } of wanted) {
-      const files = this.#mappings.want(pid, { address, window: this.#window });
-      for (const file of files) likely.add(file);
+      for (const file of this.#mappings.want(pid, { address, window: this.#window })) {
+        if (!this.#whole.has(file)) this.#enqueue(file);
+      }
     }
-    for (const file of likely) await this.#loadFile(file, []);
   }
 
-  async #servePages(): Promise<void> {
-    const wanted = new Map<number, number[]>();
+  #readPages(): void {
     this.#object.map("unwind_wanted_pages").drain(({ count, keys }) => {
       for (let i = 0; i < count; i++) {
-        const file = keys.getUint32(i * 8, true);
-        const pages = wanted.get(file);
-        const page = keys.getUint32(i * 8 + 4, true);
-        if (pages) pages.push(page);
-        else wanted.set(file, [page]);
+        const file = this.#files.get(keys.getUint32(i * 8, true));
+        if (file) this.#enqueue(file).add(keys.getUint32(i * 8 + 4, true));
       }
     });
-    for (const [id, pages] of wanted) {
-      const file = this.#files.get(id);
-      if (file) await this.#loadFile(file, pages);
-    }
+  }
+
+  /** The pages of `file` that are to be loaded at least. */
+  #enqueue(file: CodeFile): Set<number> {
+    let pages = this.#queue.get(file);
+    if (!pages) this.#queue.set(file, pages = new Set());
+    return pages;
   }
 
   /** Loads the whole of a file where there is room to spare, else the pages that are wanted. */
-  async #loadFile(file: CodeFile, wanted: readonly number[]): Promise<void> {
-    if (file.tableless || (wanted.length === 0 && this.#whole.has(file))) return;
+  async #load(file: CodeFile, pages: Set<number>): Promise<void> {
+    if (file.tableless) return;
     const table = await this.#files.table(file, this.#stop.signal);
     if (table === undefined) return;
     if (file.tableless) return this.#mappings.withoutTable(file);
     const window = this.#window;
-    const pages = new Set(wanted);
-    const whole = isSmall(table) && this.#pages.hasRoomFor(table.rows.length);
+    const { length } = table.rows;
+    const whole = length <= WHOLE_FILE_ROWS && !this.#whole.has(file) && this.#pages.hasRoomFor(length);
     if (whole) { for (const page of pagesOf(file, table)) pages.add(page); }
     for (const page of pages) this.#pages.load(file.id, page, { table, window });
     if (!whole) return;
     this.#whole.add(file);
     this.#files.release(file);
   }
-
-  /** Files that were loaded whole; pages of theirs that are given up come back one by one. */
-  readonly #whole = new WeakSet<CodeFile>();
 }
 
-function isSmall({ rows }: UnwindTable): boolean {
-  return rows.length <= WHOLE_FILE_ROWS;
+/** How much there is to compile, about. */
+function codeBytes({ segments }: CodeFile): number {
+  return segments.reduce((sum, { fileSize, executable }) => sum + (executable ? fileSize : 0), 0);
 }
 
 /** The pages of all code of a file, those without rules, too: then no sample misses one. */
