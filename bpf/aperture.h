@@ -29,7 +29,10 @@ enum aperture_loss {
 	APERTURE_LOSS_MAX,
 };
 
-/* Leaf first. */
+/*
+ * Leaf first. The leaf's address is where it is; of all others the one before is, as for return addresses: where a
+ * signal interrupted a function, one is added.
+ */
 struct aperture_stack {
 	u32 length;
 	u32 reserved;
@@ -42,7 +45,10 @@ _Static_assert(sizeof(struct aperture_stack) == 1024, "the agent reads this layo
  * prefix, are those of Window.stacks in the agent.
  */
 enum aperture_stack_end {
-	/* At the thread's entry: its rule says that there is no caller, or the return address is 0. */
+	/*
+	 * At the thread's entry: its rule says that there is no caller, or its return address is 0, or, where there is no
+	 * rule, its frame pointer.
+	 */
 	APERTURE_STACK_COMPLETE,
 	/* The process was not known yet; the stack is the kernel's helper's. */
 	APERTURE_STACK_NO_PROCESS,

@@ -166,6 +166,9 @@ static __always_inline int step_by_frame_pointer(struct unwind_state *state)
 	u64 frame = state->registers[FRAME_POINTER];
 	u64 stack = state->registers[STACK_POINTER];
 
+	/* What the ABI marks the outermost frame with; in a leaf it may as well be a number. */
+	if (known(state, FRAME_POINTER) && frame == 0 && !state->exact)
+		return APERTURE_STACK_COMPLETE;
 	if (!known(state, FRAME_POINTER) || frame & 7 || frame < stack || frame - stack > MAX_FRAME_BYTES)
 		return APERTURE_STACK_NO_RULE;
 	if (!read_word(&state->next_pc, frame + 8) || !read_word(&state->registers[FRAME_POINTER], frame))
@@ -322,7 +325,8 @@ static __always_inline u32 unwind(struct unwind_state *state, u32 pid, struct ap
 	if (!unwind_begin(state, pid))
 		return APERTURE_STACK_NO_PROCESS;
 	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {
-		stack->addresses[i] = state->pc;
+		/* Readers take one off all but the first, for return addresses point behind the call: not this one. */
+		stack->addresses[i] = i > 0 && state->exact ? state->pc + 1 : state->pc;
 		stack->length = i + 1;
 		int end = unwind_step();
 		if (end == STEP_ON)

@@ -66,9 +66,14 @@ export const SAMPLE_LOSSES: ReadonlySet<Loss> = new Set(
   ["counts_map_full", "counts_map_busy", "outside_pid_namespace"],
 );
 
-const ENUMS: readonly { type: string; prefix: string; names: readonly string[] }[] = [
-  { type: "aperture_loss", prefix: "APERTURE_LOSS", names: [...LOSSES, "max"] },
-  { type: "aperture_stack_end", prefix: "APERTURE_STACK", names: [...STACK_ENDS, "end_max"] },
+const ENUMS: readonly { type: string; what: string; prefix: string; names: readonly string[] }[] = [
+  { type: "aperture_loss", what: "loss", prefix: "APERTURE_LOSS", names: [...LOSSES, "max"] },
+  {
+    type: "aperture_stack_end",
+    what: "stack end",
+    prefix: "APERTURE_STACK",
+    names: [...STACK_ENDS, "end_max"],
+  },
 ];
 
 /**
@@ -89,12 +94,12 @@ export function checkLayout({ structs, enums }: Btf, path: string): void {
       if (actual !== offset) refuse(`${name}.${member} is at ${actual ?? "no offset"}, not ${offset}`);
     }
   }
-  for (const { type, prefix, names } of ENUMS) {
+  for (const { type, what, prefix, names } of ENUMS) {
     const numbers = enums.get(type);
     if (!numbers) continue;
     for (const [number, name] of names.entries()) {
       const actual = numbers.get(`${prefix}_${name.toUpperCase()}`);
-      if (actual !== number) refuse(`${type} ${name} has number ${actual ?? "none"}, not ${number}`);
+      if (actual !== number) refuse(`the ${what} ${name} has number ${actual ?? "none"}, not ${number}`);
     }
   }
 }
