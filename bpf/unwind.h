@@ -47,7 +47,7 @@ enum {
 /* The upper end of user space with five levels of page tables. */
 #define USER_END (1ULL << 56)
 
-/* A walk; one a CPU for each object, as no program runs inside another one of its kind. */
+/* A walk; one a CPU for each object. */
 struct unwind_state {
 	u64 pc;
 	/* By DWARF number, of this frame. */
@@ -59,7 +59,8 @@ struct unwind_state {
 	u32 pid;
 	u32 process;
 	u32 window;
-	u32 reserved;
+	/* A walk is under way. */
+	u32 busy;
 	/* The caller's, while it is being found. */
 	u64 next_pc;
 	bpf_user_pt_regs_t user;

@@ -5,6 +5,7 @@
  */
 
 import { bold, dim, red, yellow } from "@std/fmt/colors";
+import { lossesText } from "../../profile/losses.ts";
 import {
   type Kind,
   KIND_NUMBER,
@@ -127,13 +128,13 @@ const NOUNS: Readonly<Record<Kind, readonly [count: string, value: string]>> = {
   syscall: ["calls", "in calls"],
 };
 
-/** `1,980 samples in 10.0 s: 20.0 s of CPU time, 3 lost (user_stack 3)` */
+/** `1,980 samples in 10.0 s: 20.0 s of CPU time, nothing lost` */
 export function summaryLine(profile: Profile, { kind, durationNs, losses }: SummaryOptions): string {
   const { value, count }: Total = totalOf(profile, kind);
   const [noun, what] = NOUNS[kind];
   const amount = (ns: number) => formatAmount(ns, "nanoseconds");
   return `${formatCount(count)} ${count === 1 ? noun.slice(0, -1) : noun} in ${amount(durationNs)}: ` +
-    `${amount(value)} ${what}, ${lossesText(losses)}`;
+    `${amount(value)} ${what}, ${lossesText(losses ?? new Map())}`;
 }
 
 /** `99.2 % of user stacks whole; cut: no_page 12, read_fault 3`; "" when there were none. */
@@ -148,15 +149,6 @@ export function stackEndsLine(stackEnds: ReadonlyMap<string, number>): string {
 
 /** Of `enum aperture_stack_end`. */
 const WHOLE = "complete";
-
-function lossesText(losses: ReadonlyMap<string, number> = new Map()): string {
-  const lost = [...losses].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
-  if (lost.length === 0) return "nothing lost";
-  const sum = lost.reduce((s, [, count]) => s + count, 0);
-  return `${formatCount(sum)} lost (${
-    lost.map(([reason, count]) => `${reason} ${formatCount(count)}`).join(", ")
-  })`;
-}
 
 type Paint = (text: string) => string;
 const same: Paint = (text) => text;
