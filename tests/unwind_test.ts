@@ -11,7 +11,7 @@ import { Symboliser } from "../agent/symbols/symboliser.ts";
 import { Unwinder } from "../agent/unwind/unwinder.ts";
 import { build } from "../tasks/build.ts";
 import { testWith } from "./support/needs.ts";
-import { TestProgram } from "./support/child.ts";
+import { RunningProgram } from "./support/programs.ts";
 import { compileUnwind } from "./support/unwind_programs.ts";
 import { run, type Running } from "./support/watched.ts";
 
@@ -140,7 +140,7 @@ for (
 ) {
   testWith(["bpf", "clang", "gcc", ...needs], `stacks are whole and right: ${name}`, async () => {
     using program = await compileUnwind(source, { flags });
-    await using running = await TestProgram.start(program.path);
+    await using running = await RunningProgram.start(program.path);
     assertChain(await watch(running.pid), new RegExp(expected));
   });
 }
@@ -150,7 +150,7 @@ testWith(["bpf", "clang", "gcc"], "stacks are those of the new program after an 
   using other = await compileUnwind("chain.c", { flags: ["-no-pie"] });
   await build("bpf");
   // Both are mapped at the same addresses.
-  await using running = await TestProgram.start(program.path, [other.path]);
+  await using running = await RunningProgram.start(program.path, [other.path]);
   const before = Deno.readLinkSync(`/proc/${running.pid}/exe`);
   {
     await using unwinder = Unwinder.open();
@@ -173,7 +173,7 @@ testWith(["bpf", "clang", "gcc"], "stacks of a deleted program are whole", async
   let running;
   {
     using program = await compileUnwind("chain.c");
-    running = await TestProgram.start(program.path);
+    running = await RunningProgram.start(program.path);
   }
   await using _ = running;
   const watched = await watch(running.pid);
@@ -190,7 +190,7 @@ testWith(
     // Only in there is the program at that path.
     const script =
       `mkdir ${hidden}; mount -t tmpfs none ${hidden}; cp ${program.path} ${hidden}/inside; exec ${hidden}/inside`;
-    await using running = await TestProgram.start("unshare", ["--mount", "sh", "-c", script]);
+    await using running = await RunningProgram.start("unshare", ["--mount", "sh", "-c", script]);
     assertChain(await watch(running.pid), new RegExp(`^${MAIN}${CHAIN}$`));
   },
 );

@@ -25,6 +25,7 @@ export interface WireBatch {
   /** A kind that does not fit into a byte is 255. */
   readonly samples: SampleColumns;
   readonly losses: { readonly reason: Uint32Array; readonly count: Float64Array };
+  readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
 }
 
 /**
@@ -136,6 +137,8 @@ class BatchReader {
   readonly #count = float64Column();
   readonly #reason = uint32Column();
   readonly #lost = float64Column();
+  readonly #stackEnd = uint32Column();
+  readonly #ended = float64Column();
 
   /** Reads one occurrence of the message, its length first. */
   read(reader: WireReader): void {
@@ -190,6 +193,8 @@ class BatchReader {
         });
       case tagOf(13, 2):
         return table(reader, { uint32: [this.#reason], uint64: [undefined, this.#lost] });
+      case tagOf(20, 2):
+        return table(reader, { uint32: [this.#stackEnd], uint64: [undefined, this.#ended] });
       default:
         return false;
     }
@@ -233,6 +238,7 @@ class BatchReader {
         count: this.#count.finish(),
       },
       losses: { reason: this.#reason.finish(), count: this.#lost.finish() },
+      stackEnds: { end: this.#stackEnd.finish(), count: this.#ended.finish() },
     };
   }
 }

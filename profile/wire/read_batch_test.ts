@@ -9,6 +9,7 @@ import {
   PushRequest,
   SampleTable,
   SeriesTable,
+  StackEndTable,
   StackTable,
 } from "../../proto/gen/aperture/v1/aperture.ts";
 import { arbitraryBatch, makeBatch } from "../../tests/support/batches.ts";
@@ -27,6 +28,7 @@ function decodeGenerated(bytes: Uint8Array): { batch: WireBatch | undefined; rep
   appending(SeriesTable, spies);
   appending(SampleTable, spies);
   appending(LossTable, spies);
+  appending(StackEndTable, spies);
   let batches = 0;
   const { decode } = BatchMessage;
   BatchMessage.decode = (input, length) => {
@@ -53,7 +55,7 @@ function appending<T>(table: MessageFns<T>, spies: DisposableStack): void {
 function columnsOf(batch: BatchMessage): WireBatch {
   const u32 = (values: number[] = []) => Uint32Array.from(values);
   const f64 = (values: bigint[] = []) => Float64Array.from(values, Number);
-  const { frames, stacks, series, samples, losses } = batch;
+  const { frames, stacks, series, samples, losses, stackEnds } = batch;
   return {
     agentId: batch.agentId,
     epoch: batch.epoch,
@@ -89,6 +91,7 @@ function columnsOf(batch: BatchMessage): WireBatch {
       count: f64(samples?.count),
     },
     losses: { reason: u32(losses?.reason), count: f64(losses?.count) },
+    stackEnds: { end: u32(stackEnds?.end), count: f64(stackEnds?.count) },
   };
 }
 

@@ -68,6 +68,7 @@ export function makeBatch({
     node: "node-1",
     agentVersion: "0.1.0",
     losses: new Map([["stack_map_full", 2]]),
+    stackEnds: new Map([["complete", 97], ["no_page", 3]]),
   };
 }
 
@@ -104,6 +105,9 @@ export function arbitraryBatch(): fc.Arbitrary<Batch> {
     window: fc.bigInt({ min: 1n, max: 86_400_000_000_000n }),
     sequence: fc.maxSafeNat().map((n) => Math.max(n, 1)),
     losses: fc.array(fc.tuple(text, fc.nat()), { maxLength: 4 }).map((entries) => new Map(entries)),
+    stackEnds: fc.array(fc.tuple(text, fc.nat()), { minLength: 1, maxLength: 4 }).map((entries) =>
+      new Map(entries)
+    ),
   }).map(({ rows, window, ...rest }) => {
     const builder = new ProfileBuilder();
     for (const { kind, pid, comm, frames, value, count } of rows) {

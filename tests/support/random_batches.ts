@@ -82,8 +82,9 @@ export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
       fc.constantFrom("ring_full", ...HOSTILE.slice(1)),
       fc.integer({ min: 0, max: 1000 }),
     ),
+    stackEnds: fc.dictionary(fc.constantFrom("complete", ...HOSTILE.slice(1)), fc.nat(1000)),
     samples: fc.array(sample, { maxLength: samples, size: "max" }),
-  }).map(({ startMs, losses, samples, ...batch }) => {
+  }).map(({ startMs, losses, stackEnds, samples, ...batch }) => {
     const builder = new ProfileBuilder();
     for (const { kind, series, frames, value, count } of samples) {
       builder.add(
@@ -101,6 +102,7 @@ export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
       startNs,
       endNs: startNs + 10_000_000_000n,
       losses: new Map(Object.entries(losses)),
+      stackEnds: new Map(Object.entries(stackEnds)),
       receivedMs: startMs + 10_500,
     };
   });
