@@ -71,7 +71,10 @@ async function settled(collector: CpuCollector, unwinder: Unwinder): Promise<voi
 
 /** Without the types of arguments, and what else compilers add to a name. */
 function plainName(name: string): string {
-  return name.replace(/\(.*\)( const)?$/, "").replace(/\.(constprop|isra|part|cold)\.\d+$/, "")
+  return name.replace(/@@?GLIBC.*$/, "").replace(/\(.*\)( const)?$/, "").replace(
+    /\.(constprop|isra|part|cold)\.\d+$/,
+    "",
+  )
     .replace(/::h[0-9a-f]{16}$/, "");
 }
 
