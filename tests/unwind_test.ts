@@ -302,7 +302,8 @@ testWith(
       ours.whole >= perf.whole - 0.001,
       `${ours.whole} of our stacks are whole, ${perf.whole} of perf's`,
     );
-    const hottest = [...perf.share].sort(([, a], [, b]) => b - a).slice(0, 10);
+    const hottest = [...perf.share].filter(([name]) => name !== "[unknown]").sort(([, a], [, b]) => b - a)
+      .slice(0, 10);
     for (const [name, theirs] of hottest) {
       const share = ours.share.get(name) ?? 0;
       // Within 2 points, and what chance makes of two counts of so many samples.
