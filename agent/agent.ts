@@ -10,6 +10,9 @@ import type { Symboliser } from "./symbols/symboliser.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import { type Profile, type Total, totalOf } from "../profile/model.ts";
 
+/** How long a window waits for inlined functions and lines that were not known before. */
+const MAX_SETTLE_MS = 1000;
+
 /** One window, named. */
 export interface Recording {
   readonly profile: Profile;
@@ -37,6 +40,8 @@ export interface RecordOptions {
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
   const { collectors, symboliser, windowMs, durationMs = Infinity, signal } = options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
+  // What is counted meanwhile is counted for the next window.
+  const settleMs = Math.min(MAX_SETTLE_MS, windowMs / 2);
   const begin = clock();
   let start = begin;
   for (let window = 1;; window++) {
@@ -49,10 +54,12 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     const builder = new ProfileBuilder();
     const losses = new Map<string, number>();
     for (const { kind, samples, losses: lost } of drained) {
-      for (const sample of samples) {
+      let stacks = samples.map((sample) => symboliser.stack(sample));
+      if (await symboliser.settle(settleMs)) stacks = samples.map((sample) => symboliser.stack(sample));
+      for (const [i, sample] of samples.entries()) {
         const process = symboliser.process(sample.pid);
         const series = builder.series({ pid: sample.pid, comm: sample.comm, exe: process?.exe ?? "" });
-        const rows = symboliser.stack(sample).map((frame) => builder.frame(frame));
+        const rows = stacks[i]!.map((frame) => builder.frame(frame));
         builder.add(kind, series, builder.stack(rows), sample.value, sample.count);
       }
       for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
