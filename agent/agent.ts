@@ -8,7 +8,7 @@ import { delay } from "@std/async/delay";
 import type { Collector } from "./collectors/collector.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
-import { type Profile, type Total, totalOf } from "../profile/model.ts";
+import { type Frame, type Profile, type Total, totalOf } from "../profile/model.ts";
 
 /** How long a window waits for inlined functions and lines that were not known before. */
 const MAX_SETTLE_MS = 1000;
@@ -53,13 +53,20 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     const end = Math.max(clock(), start + 0.001);
     const builder = new ProfileBuilder();
     const losses = new Map<string, number>();
+    // The symboliser gives equal frames as one object, nearly always: to look that up is cheaper than its text.
+    const rowOf = new Map<Frame, number>();
+    const frameRow = (frame: Frame) => {
+      let row = rowOf.get(frame);
+      if (row === undefined) rowOf.set(frame, row = builder.frame(frame));
+      return row;
+    };
     for (const { kind, samples, losses: lost } of drained) {
       let stacks = samples.map((sample) => symboliser.stack(sample));
       if (await symboliser.settle(settleMs)) stacks = samples.map((sample) => symboliser.stack(sample));
       for (const [i, sample] of samples.entries()) {
         const process = symboliser.process(sample.pid);
         const series = builder.series({ pid: sample.pid, comm: sample.comm, exe: process?.exe ?? "" });
-        const rows = stacks[i]!.map((frame) => builder.frame(frame));
+        const rows = stacks[i]!.map(frameRow);
         builder.add(kind, series, builder.stack(rows), sample.value, sample.count);
       }
       for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);

@@ -101,6 +101,8 @@ export class Symboliser implements Disposable {
   readonly #vdso: Vdso | undefined;
   /** By the kernel's address, or by module and address in it. */
   readonly #frames: LRUCache<number | string, readonly Frame[]>;
+  /** What this window found already, by process (the kernel's by `undefined`) and address. */
+  readonly #near = new Map<Process | undefined, Map<number, readonly Frame[]>>();
   readonly #debug: DebugClient;
   readonly #wanted = new Map<number, Wanted>();
   #wantedCount = 0;
@@ -178,10 +180,28 @@ export class Symboliser implements Disposable {
     const add = (found: readonly Frame[]) => {
       for (const frame of found) frames.push(frame);
     };
-    kernel.forEach((address, i) => add(this.#kernelFrames(i === 0 ? address : address - 1)));
+    const inKernel = this.#nearOf(undefined);
+    kernel.forEach((address, i) => {
+      const at = i === 0 ? address : address - 1;
+      let found = inKernel.get(at);
+      if (found) this.#hits++;
+      else inKernel.set(at, found = this.#kernelFrames(at));
+      add(found);
+    });
     if (user.length === 0) return frames;
     const process = this.#processes.get(pid);
-    user.forEach((address, i) => add(this.#userFrames(process, i === 0 ? address : address - 1)));
+    if (process === undefined) {
+      this.#unmapped += user.length;
+      return frames.concat(user.map(() => UNMAPPED));
+    }
+    const inProcess = this.#nearOf(process);
+    user.forEach((address, i) => {
+      const at = i === 0 ? address : address - 1;
+      let found = inProcess.get(at);
+      if (found) this.#hits++;
+      else inProcess.set(at, found = this.#userFrames(process, at));
+      add(found);
+    });
     return frames;
   }
 
@@ -197,6 +217,7 @@ export class Symboliser implements Disposable {
     this.#wantedCount = 0;
     for (const { module, place, addresses } of wanted) this.#ask(module, place, addresses);
     await this.#debug.settle(ms);
+    this.#near.clear();
     const improved = this.#improved;
     this.#improved = false;
     return improved;
@@ -209,6 +230,7 @@ export class Symboliser implements Disposable {
 
   /** Call after the samples of a window: processes, maps and modules are then looked at anew. */
   endWindow(): void {
+    this.#near.clear();
     this.#processes.endWindow();
     this.#perfMaps.endWindow();
     this.#kernel.endWindow();
@@ -216,6 +238,12 @@ export class Symboliser implements Disposable {
     this.#debug.endWindow();
     this.#forget(this.#modules.takeImproved());
     this.#coldLeft = this.#coldMs;
+  }
+
+  #nearOf(process: Process | undefined): Map<number, readonly Frame[]> {
+    let near = this.#near.get(process);
+    if (near === undefined) this.#near.set(process, near = new Map());
+    return near;
   }
 
   #kernelFrames(address: number): readonly Frame[] {
@@ -231,9 +259,9 @@ export class Symboliser implements Disposable {
     return frames;
   }
 
-  #userFrames(process: Process | undefined, address: number): readonly Frame[] {
-    const mapping = process && mappingAt(process.mappings, address);
-    if (process === undefined || mapping === undefined) {
+  #userFrames(process: Process, address: number): readonly Frame[] {
+    const mapping = mappingAt(process.mappings, address);
+    if (mapping === undefined) {
       this.#unmapped++;
       return [UNMAPPED];
     }
