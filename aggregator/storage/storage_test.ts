@@ -7,8 +7,11 @@ import { StorageError } from "./client.ts";
 import { MigrationError } from "./migrate.ts";
 import { Storage } from "./storage.ts";
 
+/** Of this minute: older samples go by retention. */
 function groupOf(sequence: number) {
-  return { token: `test-${sequence}`, batches: [{ ...makeBatch({ sequence }), receivedMs: Date.now() }] };
+  const startNs = BigInt(Date.now()) * 1_000_000n;
+  const window = { startNs, endNs: startNs + 1_000_000_000n, receivedMs: Date.now() };
+  return { token: `test-${sequence}`, batches: [{ ...makeBatch({ sequence }), ...window }] };
 }
 
 /** A port that passes connections on to ClickHouse while it is open. */
