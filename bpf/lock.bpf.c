@@ -329,10 +329,10 @@ int wake_thread(struct bpf_raw_tracepoint_args *ctx)
 	if (!waiter || !waiter->begun_ns)
 		return 0;
 	waiter->holder.known = 0;
-	/* The idle task: an interrupt, so a timer. */
-	if (bpf_get_current_pid_tgid() == 0)
-		return 0;
 	struct task_struct *task = (void *)bpf_get_current_task();
+	/* A thread of the kernel, the idle one too, was but interrupted by a timer. */
+	if (!has_user_stack(task))
+		return 0;
 	struct scratch *scratch = take_scratch(SCRATCH_WAKE);
 	waiter->holder.stack = 0;
 	if (scratch) {
@@ -465,7 +465,7 @@ int begin_contention(struct bpf_raw_tracepoint_args *ctx)
 	u32 set = active_set();
 	/* Now, not when the lock is had: others wait for it then. */
 	contention.user_stack = keep_user_stack(ctx, task, set, &scratch->stack);
-	contention.kernel_stack = keep_kernel_stack(ctx, set, &scratch->stack, 0);
+	contention.kernel_stack = keep_kernel_stack(ctx, set, &scratch->stack);
 	give_scratch(scratch);
 	if (spins)
 		begin_spin(&contention);

@@ -43,9 +43,10 @@ static __always_inline u64 keep_user_stack(void *ctx, struct task_struct *task, 
 	return keep_stack(set, stack);
 }
 
-static __always_inline u64 keep_kernel_stack(void *ctx, u32 set, struct aperture_stack *stack, u64 skip)
+/* Its first frames are the program and the tracepoint; see agent/collectors/tracepoint_frames.ts. */
+static __always_inline u64 keep_kernel_stack(void *ctx, u32 set, struct aperture_stack *stack)
 {
-	if (!read_stack(ctx, stack, skip))
+	if (!read_stack(ctx, stack, 0))
 		count_loss(APERTURE_LOSS_KERNEL_STACK_FAILED);
 	else if (stack->length == APERTURE_STACK_DEPTH)
 		count_loss(APERTURE_LOSS_KERNEL_STACK_TRUNCATED);

@@ -13,6 +13,7 @@ import { decodeStacks } from "./decode.ts";
 import { decodeLocks } from "./lock_decode.ts";
 import { lockMapSize } from "./lock_map_size.ts";
 import { pidNamespace } from "./pid_namespace.ts";
+import { type CodeRange, tracepointRanges } from "./tracepoint_frames.ts";
 
 /** The program's object file. */
 export const LOCK_OBJECT = new URL("../../bpf/build/lock.bpf.o", import.meta.url).pathname;
@@ -59,6 +60,7 @@ export class LockCollector implements Collector {
   readonly #earlier: LRUCache<bigint, readonly number[]>;
   #active = 0;
   #watchesKernel = false;
+  #tracepoint: readonly CodeRange[] = [];
   /** The counters since the load, as of the last drain. */
   readonly #lossesBefore = new Map<string, number>();
 
@@ -128,7 +130,7 @@ export class LockCollector implements Collector {
     for (const [hash, stack] of addresses) this.#earlier.set(hash, stack);
     const locks: RawLock[] = [];
     const stack = (hash: bigint) => addresses.get(hash) ?? this.#earlier.get(hash);
-    counts.drain((entries) => decodeLocks(entries, { stack, locks }));
+    counts.drain((entries) => decodeLocks(entries, { stack, tracepoint: this.#tracepoint, locks }));
     return { samples: [], locks, losses };
   }
 
@@ -148,6 +150,7 @@ export class LockCollector implements Collector {
     try {
       KERNEL_PROGRAMS.forEach(attach);
       this.#watchesKernel = true;
+      this.#tracepoint = tracepointRanges(Deno.readTextFileSync("/proc/kallsyms"), "contention_begin");
     } catch (error) {
       if (!(error instanceof BpfError) || error.errno !== ENOENT) throw error;
       this.#logger.info(

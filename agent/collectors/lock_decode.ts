@@ -7,6 +7,7 @@
 import { type Entries, LOCK_KEY, LOCK_SUM } from "../libbpf/mod.ts";
 import type { RawLock, RawPlace, WaitOutcome } from "./collector.ts";
 import { decodeComm } from "./decode.ts";
+import { type CodeRange, withoutTracepoint } from "./tracepoint_frames.ts";
 
 /** `enum aperture_lock` of bpf/lock.h, in its order. */
 export const LOCK_TYPES = ["futex", "spin", "rwlock", "mutex", "rwsem", "percpu", "rt", "sem"] as const;
@@ -20,12 +21,17 @@ const TWO_32 = 2 ** 32;
 export interface DecodeLocksOptions {
   /** The addresses of a stack; `undefined` when it was not kept. */
   readonly stack: (hash: bigint) => readonly number[] | undefined;
+  /** What to leave out at the leaf end of kernel stacks. */
+  readonly tracepoint: readonly CodeRange[];
   /** To be added to. */
   readonly locks: RawLock[];
 }
 
 /** Adds the waits of a batch to `locks`. */
-export function decodeLocks({ count, keys, values }: Entries, { stack, locks }: DecodeLocksOptions): void {
+export function decodeLocks(
+  { count, keys, values }: Entries,
+  { stack, tracepoint, locks }: DecodeLocksOptions,
+): void {
   const addresses = (at: number) => {
     const hash = keys.getBigUint64(at, true);
     return hash === 0n ? NO_STACK : stack(hash) ?? NO_STACK;
@@ -47,7 +53,7 @@ export function decodeLocks({ count, keys, values }: Entries, { stack, locks }: 
         pid: keys.getUint32(key + LOCK_KEY.pid, true),
         comm: decodeComm(keys, key + LOCK_KEY.comm),
         user: addresses(key + LOCK_KEY.user_stack),
-        kernel: addresses(key + LOCK_KEY.kernel_stack),
+        kernel: withoutTracepoint(addresses(key + LOCK_KEY.kernel_stack), tracepoint),
       },
       holder: holderAt(key),
       type: LOCK_TYPES[keys.getUint8(key + LOCK_KEY.lock)]!,
