@@ -212,6 +212,7 @@ const SELECTION = {
   fromNs: 1_767_225_600_000_000_001n,
   toNs: 1_767_225_700_000_000_001n,
   matchers: [{ label: "comm", values: ["demo"], negate: true }],
+  includeIdle: true,
 };
 
 Deno.test("QueryStorage and Aggregate ask storage and give what it answers", async () => {
@@ -236,6 +237,7 @@ Deno.test("QueryStorage and Aggregate ask storage and give what it answers", asy
     from: 1_767_225_600_000,
     to: 1_767_225_700_001,
     matchers: [{ label: "comm", values: ["demo"], negate: true }],
+    idle: true,
   };
   assertEquals(at.queries.asked, [[selection, 10_000], [selection, ["comm", "pid"], 7]]);
 });

@@ -24,6 +24,11 @@ export interface Selection {
   readonly from: number;
   readonly to: number;
   readonly matchers: readonly Matcher[];
+  /**
+   * With what threads do that have nothing to do: of kind lock waits of idle classes, of kind syscall calls of idle
+   * categories. @default {false}
+   */
+  readonly idle?: boolean;
 }
 
 /** The largest stacks of a selection; each sample's series has only `comm`, the root of a flame graph. */
