@@ -22,7 +22,7 @@ export const anyCall = fc.record({
   call: fc.constantFrom("read", "openat", "futex", "ia32:write", "it's; a 'call'"),
   category: fc.constantFrom("file", "wait", ""),
   count: fc.integer({ min: 1, max: 2 ** 33 }),
-  total: fc.oneof(fc.nat({ max: 1000 }), fc.integer({ min: 0, max: 2 ** 45 })),
+  total: fc.oneof(fc.nat({ max: 1000 }), fc.integer({ min: 0, max: 2 ** 40 })),
   min: fc.integer({ min: 0, max: 2 ** 40 }),
   max: fc.integer({ min: 0, max: 2 ** 45 }),
   errors: fc.array(fc.tuple(fc.constantFrom(1, 2, 11, 110, 4095), fc.integer({ min: 1, max: 2 ** 32 })), {
