@@ -23,6 +23,8 @@ import { type IngestOptions, IngestServer, ListenError } from "./server.ts";
 const TOKEN = "secret";
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
 
+const NOTHING = { value: 0, count: 0 };
+
 /** Answers with the batch that it was given, and what it was asked. */
 class FixedQueries implements Queries {
   asked: unknown[] = [];
@@ -55,6 +57,8 @@ class FixedQueries implements Queries {
     return { rows: [], base: { value: 1, count: 1 }, compare: { value: 2, count: 1 } };
   }
   labelValues = () => Promise.resolve([]);
+  lockSites = () => Promise.resolve({ sites: [], total: NOTHING, other: NOTHING });
+  syscalls = () => Promise.resolve({ rows: [], total: NOTHING, other: NOTHING });
   batches = () => Promise.resolve([]);
 }
 

@@ -66,7 +66,7 @@ const text = fc.oneof(fc.constantFrom("main", "loop", "read", "write"), fc.const
 
 const frame = fc.record({
   function: text,
-  module: fc.constantFrom("/bin/a", "/lib/b.so", "[kernel]", "it's; a \\module"),
+  module: fc.constantFrom("/bin/a", "/lib/b.so", "[kernel]", "[syscall]", "it's; a \\module"),
   file: fc.constantFrom("", "a.c"),
   line: fc.constantFrom(0, 7, 2 ** 32 - 1),
   buildId: fc.constantFrom("", "abcd"),
