@@ -15,7 +15,7 @@ const MACHINERY: readonly RegExp[] = [
   /^_*(GI_+)?(lll_|pthread_|futex|sem_(wait|timedwait|clockwait|post)|psynch_|timedwait|wait$|wake$|syscall)/,
   /^_*(cnd|mtx|thrd)_\w+$/,
   // libstdc++ and libc++.
-  /^(std::(__\w+::)?)?_*gthread_/,
+  /^(std::(__\w+::)?)?_*(gthread|libcpp_(mutex|condvar|recursive|thread))_/,
   /^std::(__\w+::)?(_*\w*(mutex|lock|condition_variable)\w*|counting_semaphore|__atomic_\w*|thread|this_thread)\b.*::/,
   /^std::(__\w+::)?(lock|try_lock|__atomic_\w+|__platform_\w+)\b/,
   // Rust's std and parking_lot.
