@@ -5,14 +5,8 @@
  */
 
 import { bold, dim, red, yellow } from "@std/fmt/colors";
-import {
-  type Kind,
-  KIND_NUMBER,
-  type Profile,
-  type Total,
-  totalOf,
-  UNKNOWN_MODULE,
-} from "../../profile/model.ts";
+import { totalOfView } from "../../profile/idle.ts";
+import { type Kind, KIND_NUMBER, type Profile, totalOf, UNKNOWN_MODULE } from "../../profile/model.ts";
 import { formatAmount, formatCount, formatPercent } from "./amount.ts";
 import { columnsOf, cutMiddle } from "./fit.js";
 
@@ -119,6 +113,8 @@ export interface SummaryOptions {
   readonly durationNs: number;
   /** What could not be counted, by reason. @default {none} */
   readonly losses?: ReadonlyMap<string, number>;
+  /** With what threads do that have nothing to do. @default {false} */
+  readonly idle?: boolean;
 }
 
 const NOUNS: Readonly<Record<Kind, readonly [count: string, value: string]>> = {
@@ -128,8 +124,8 @@ const NOUNS: Readonly<Record<Kind, readonly [count: string, value: string]>> = {
 };
 
 /** `1,980 samples in 10.0 s: 20.0 s of CPU time, 3 lost (user_stack 3)` */
-export function summaryLine(profile: Profile, { kind, durationNs, losses }: SummaryOptions): string {
-  const { value, count }: Total = totalOf(profile, kind);
+export function summaryLine(profile: Profile, { kind, durationNs, losses, idle }: SummaryOptions): string {
+  const { value, count } = totalOfView(profile, kind, idle === undefined ? {} : { idle });
   const [noun, what] = NOUNS[kind];
   const amount = (ns: number) => formatAmount(ns, "nanoseconds");
   return `${formatCount(count)} ${count === 1 ? noun.slice(0, -1) : noun} in ${amount(durationNs)}: ` +
@@ -150,6 +146,6 @@ const same: Paint = (text) => text;
 const PLAIN = { bold: same, dim: same, red: same, yellow: same };
 
 /** A name of a program must not be able to move a terminal's cursor. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/\p{Control}|[\p{Bidi_Control}\u2028\u2029]/gu, "\ufffd");
 }
