@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isIdleClass } from "../../profile/idle.ts";
 import type { Frame } from "../../profile/model.ts";
 
 /** What user space waits for. */
@@ -15,9 +16,6 @@ export const FUTEX_CLASSES = ["mutex", "rwlock", "condvar", "semaphore", "join",
 export const KERNEL_CLASSES = ["spin", "rwlock", "mutex", "rwsem", "percpu", "rt", "sem"] as const;
 
 export type LockClass = (typeof FUTEX_CLASSES)[number] | (typeof KERNEL_CLASSES)[number];
-
-/** Waits of threads that have nothing to do, where nobody holds anything. */
-const IDLE: ReadonlySet<LockClass> = new Set(["condvar", "semaphore", "join"]);
 
 type Row = readonly [className: LockClass, pattern: RegExp];
 
@@ -115,7 +113,7 @@ export function lockClass(frames: readonly Pick<Frame, "function">[], type: stri
 
 /** Whether a thread that waits so has nothing to do: such waits are kept, but left out of the default view. */
 export function isIdle(className: LockClass): boolean {
-  return IDLE.has(className);
+  return isIdleClass(className);
 }
 
 const known = new Map<string, string>();
