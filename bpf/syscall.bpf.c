@@ -4,16 +4,11 @@
 
 #include "aperture.h"
 #include "kernel.h"
+#include "syscall.h"
 #include "syscall_abi.h"
-#include "user_stack.h"
+#include "watched.h"
 #include "window.h"
 
-/* Only this process is watched; 0 is all. */
-const volatile u32 target_pid = 0;
-/* This process is not watched: the agent's own; 0 leaves out none. */
-const volatile u32 own_pid = 0;
-/* Inode of the agent's pid namespace; 0 is the initial one, whose numbers need no search. */
-const volatile u32 pid_namespace = 0;
 /* Calls that take as long keep their stack; 0 is none of them. */
 const volatile u64 slow_ns = 0;
 /* Of the others one in so many does; 0 is none. */
@@ -144,7 +139,7 @@ static __always_inline bool is_unwanted_at_sight(void)
 {
 	u32 pid = bpf_get_current_pid_tgid() >> 32;
 
-	return !pid_namespace && ((target_pid && pid != target_pid) || (own_pid && pid == own_pid));
+	return !pid_namespace && !is_wanted(pid);
 }
 
 static __noinline struct thread *begin_thread(void)
@@ -154,13 +149,11 @@ static __noinline struct thread *begin_thread(void)
 
 	if (!thread)
 		return NULL;
-	u32 pid = bpf_get_current_pid_tgid() >> 32;
-	if (pid_namespace)
-		pid = pid_in_namespace(task, pid_namespace);
+	u32 pid = own_pid(task);
 	thread->key.pid = pid;
 	if (sample_every)
 		thread->until_sample = first_interval();
-	if ((target_pid && pid != target_pid) || (own_pid && pid == own_pid))
+	if (!is_wanted(pid))
 		thread->wanted = WANTED_NO;
 	else
 		thread->wanted = pid ? WANTED_YES : WANTED_OUTSIDE_PID_NAMESPACE;
@@ -260,19 +253,22 @@ static __always_inline u32 sample_weight(struct thread *thread, u64 ns)
 	return sample_every;
 }
 
-/* Counts the stack in `stack`, which may be empty. */
-static __always_inline void count_sample(struct aperture_syscall_key *of, const struct aperture_stack *stack,
-					 struct aperture_syscall_sample sample, u32 set)
+/* Counts a call that just ended with its stack; the thread has none any more where `has_stack` is false. */
+static __always_inline void keep_sample(void *ctx, struct task_struct *task, struct thread *thread,
+					struct aperture_syscall_sample sample, u32 set, bool has_stack)
 {
 	void *samples = set ? (void *)&samples_b : (void *)&samples_a;
+	u32 zero = 0;
+	struct aperture_stack *stack = bpf_map_lookup_elem(&scratch, &zero);
 	struct aperture_syscall_sample_key key = {
-		.user_stack = keep_stack(set, stack),
-		.comm = { of->comm[0], of->comm[1] },
-		.pid = of->pid,
-		.call = of->call,
+		.comm = { thread->key.comm[0], thread->key.comm[1] },
+		.pid = thread->key.pid,
+		.call = thread->key.call,
 	};
-	struct aperture_syscall_sample *counted = bpf_map_lookup_elem(samples, &key);
 
+	if (stack && has_stack)
+		key.user_stack = keep_user_stack(ctx, task, set, stack);
+	struct aperture_syscall_sample *counted = bpf_map_lookup_elem(samples, &key);
 	if (!counted) {
 		long error = bpf_map_update_elem(samples, &key, &sample, BPF_NOEXIST);
 		if (error == 0)
@@ -288,25 +284,6 @@ static __always_inline void count_sample(struct aperture_syscall_key *of, const 
 	__sync_fetch_and_add(&counted->count, sample.count);
 }
 
-/* Keeps the stack of a call that just ended; `has_stack` is false where the thread has none any more. */
-static __always_inline void keep_sample(void *ctx, struct thread *thread, u64 ns, u32 weight, u32 set, bool has_stack)
-{
-	u32 zero = 0;
-	struct aperture_stack *stack = bpf_map_lookup_elem(&scratch, &zero);
-	struct aperture_syscall_sample sample = { .latency_ns = ns * weight, .count = weight };
-
-	if (!stack)
-		return;
-	stack->length = 0;
-	if (has_stack) {
-		if (!collect_user_stack(ctx, stack))
-			count_loss(APERTURE_LOSS_USER_STACK_FAILED);
-		else if (stack->length == APERTURE_STACK_DEPTH)
-			count_loss(APERTURE_LOSS_USER_STACK_TRUNCATED);
-	}
-	count_sample(&thread->key, stack, sample, set);
-}
-
 /* Counts the thread's call, which took `ns`, and is over. */
 static __always_inline void finish(void *ctx, struct task_struct *task, struct thread *thread, u64 ns, long result,
 				   bool has_stack)
@@ -320,8 +297,10 @@ static __always_inline void finish(void *ctx, struct task_struct *task, struct t
 	count_call(&thread->key, ns, set);
 	if (result < 0 && result >= -MAX_ERRNO)
 		count_error(&thread->key, -result, set);
-	if (weight)
-		keep_sample(ctx, thread, ns, weight, set, has_stack);
+	if (weight) {
+		struct aperture_syscall_sample sample = { .latency_ns = ns * weight, .count = weight };
+		keep_sample(ctx, task, thread, sample, set, has_stack);
+	}
 }
 
 static __always_inline u64 lasted(const struct thread *thread, u64 end_ns)
@@ -343,7 +322,7 @@ static __always_inline void enter_call(void *ctx, u64 number)
 		}
 	}
 	if (thread->wanted != WANTED_YES) {
-		if (thread->wanted == WANTED_OUTSIDE_PID_NAMESPACE && !target_pid)
+		if (thread->wanted == WANTED_OUTSIDE_PID_NAMESPACE)
 			count_loss(APERTURE_LOSS_OUTSIDE_PID_NAMESPACE);
 		return;
 	}

@@ -5,7 +5,7 @@
 
 #include "kernel.h"
 
-#include "aperture.h"
+#include "syscall.h"
 
 /* No table of calls is longer, nor will be soon. */
 #define MAX_CALLS 1024

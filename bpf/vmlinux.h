@@ -70,6 +70,11 @@ typedef struct {
 #error "no layout of the registers of this architecture"
 #endif
 
+/* Not relocated either: what a raw tracepoint hands on. */
+struct bpf_raw_tracepoint_args {
+	u64 args[0];
+};
+
 struct bpf_perf_event_data {
 	bpf_user_pt_regs_t regs;
 	u64 sample_period;
@@ -77,6 +82,17 @@ struct bpf_perf_event_data {
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* The registers of user space when it called the kernel. */
+struct pt_regs {
+#if defined(__TARGET_ARCH_x86)
+	unsigned long bx, cx, si, di, orig_ax;
+#elif defined(__TARGET_ARCH_arm64)
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
+#endif
+};
 
 struct ns_common {
 	unsigned int inum;
@@ -128,6 +144,7 @@ struct files_struct {
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
+	int pid;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	char comm[16];
@@ -141,16 +158,6 @@ struct sigaction {
 
 struct k_sigaction {
 	struct sigaction sa;
-};
-
-/* Of a thread that is in the kernel, in its own layout. */
-struct pt_regs {
-#if defined(__TARGET_ARCH_x86)
-	unsigned long bx, di, orig_ax;
-#elif defined(__TARGET_ARCH_arm64)
-	u64 orig_x0;
-	s32 syscallno;
-#endif
 };
 
 #pragma clang attribute pop

@@ -61,7 +61,7 @@ export function decodeCounts(
 
 const decoder = new TextDecoder();
 
-/** The name of a thread at `at`. */
+/** The name of a thread that stands at `at`. */
 export function decodeComm(view: DataView<ArrayBuffer>, at: number): string {
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, COMM_BYTES);
   const end = bytes.indexOf(0);

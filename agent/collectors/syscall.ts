@@ -82,7 +82,7 @@ export class SyscallCollector implements Collector {
     const size = syscallMapSize({ cpus: onlineCpus().length, memoryBytes });
     const constants = {
       target_pid: pid ?? 0,
-      own_pid: includeSelf || pid === Deno.pid ? 0 : Deno.pid,
+      excluded_pid: includeSelf || pid === Deno.pid ? 0 : Deno.pid,
       pid_namespace: pidNamespace(),
       slow_ns: slowNs,
       sample_every: sampleEvery,

@@ -10,6 +10,8 @@ export {
   CALL,
   COMM_BYTES,
   CPU_KEY,
+  LOCK_KEY,
+  LOCK_SUM,
   type Loss,
   LOSSES,
   SAMPLE_LOSSES,
