@@ -6,6 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import type { Collector } from "./collectors/collector.ts";
+import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import { type Profile, type Total, totalOf } from "../profile/model.ts";
@@ -21,6 +22,8 @@ export interface Recording {
 export interface RecordOptions {
   readonly collectors: readonly Collector[];
   readonly symboliser: Symboliser;
+  /** @default nothing is known of containers, pods and services */
+  readonly labels?: ProcessLabels | undefined;
   readonly windowMs: number;
   /** Stop after this long; without it, when `signal` aborts. */
   readonly durationMs?: number | undefined;
@@ -35,7 +38,7 @@ export interface RecordOptions {
  * Windows begin on a fixed beat: what naming and handing on take does not move the next one.
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
-  const { collectors, symboliser, windowMs, durationMs = Infinity, signal } = options;
+  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
   const begin = clock();
   let start = begin;
@@ -51,13 +54,20 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     for (const { kind, samples, losses: lost } of drained) {
       for (const sample of samples) {
         const process = symboliser.process(sample.pid);
-        const series = builder.series({ pid: sample.pid, comm: sample.comm, exe: process?.exe ?? "" });
+        const around = process && labels?.of(process) || NO_LABELS;
+        const series = builder.series({
+          ...around,
+          pid: sample.pid,
+          comm: sample.comm,
+          exe: process?.exe ?? "",
+        });
         const rows = symboliser.stack(sample).map((frame) => builder.frame(frame));
         builder.add(kind, series, builder.stack(rows), sample.value, sample.count);
       }
       for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
     }
     symboliser.endWindow();
+    labels?.endWindow();
     yield { profile: builder.build(), startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
     if (signal.aborted || due - begin >= durationMs) return;
     start = end;

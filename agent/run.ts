@@ -11,6 +11,8 @@ import type { Kind } from "../profile/model.ts";
 import { record, type Recording, Summary } from "./agent.ts";
 import { CPU_OBJECT, CpuCollector } from "./collectors/cpu.ts";
 import type { AgentConfig } from "./config.ts";
+import { openPods } from "./metadata/kube/open.ts";
+import { ProcessLabels } from "./metadata/labels.ts";
 import { checkOutput, STDOUT, writeOutput } from "./output/write.ts";
 import { Progress } from "./output/progress.ts";
 import { summaryLine, topTable } from "./output/top_table.ts";
@@ -31,6 +33,8 @@ export interface RunOptions {
   /** Stops the run; what was recorded until then is written. */
   readonly signal: AbortSignal;
   readonly hostname: string;
+  /** The API server of the cluster that this is in. */
+  readonly apiServer?: URL | undefined;
 }
 
 /**
@@ -42,7 +46,7 @@ export interface RunOptions {
  */
 export async function runAgent(
   config: AgentConfig,
-  { signal, hostname }: RunOptions,
+  { signal, hostname, apiServer }: RunOptions,
 ): Promise<number> {
   const path = config.output;
   if (path !== undefined) await checkOutput(path);
@@ -54,6 +58,9 @@ export async function runAgent(
 
   await using parts = new AsyncDisposableStack();
   const symboliser = parts.use(Symboliser.open());
+  const pods = openPods(config, { node, apiServer });
+  if (pods) parts.use(pods);
+  const labels = new ProcessLabels({ pods });
   const pusher = config.aggregator && openPusher(config, { node, parts });
   const collector = parts.use(openCollector(config, windowMs));
   const recorded = local ? new ProfileBuilder() : undefined;
@@ -68,7 +75,7 @@ export async function runAgent(
   let last: Recording | undefined;
   const { duration: durationMs } = config;
   for await (
-    const recording of record({ collectors: [collector], symboliser, windowMs, durationMs, signal })
+    const recording of record({ collectors: [collector], symboliser, labels, windowMs, durationMs, signal })
   ) {
     first ??= recording;
     last = recording;
