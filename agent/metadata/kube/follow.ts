@@ -44,6 +44,7 @@ export class Follower implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#wake.abort();
     await this.#done;
   }
 
@@ -64,7 +65,8 @@ export class Follower implements AsyncDisposable {
         pause = this.#backoff();
       }
       this.#wake = new AbortController();
-      await delay(pause, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => {});
+      if (signal.aborted) return;
+      await delay(pause, { signal: this.#wake.signal }).catch(() => {});
     }
   }
 
@@ -84,11 +86,16 @@ export async function within<T>(
   work: (signal: AbortSignal) => Promise<T>,
   { signal }: { signal: AbortSignal },
 ): Promise<T> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new Deno.errors.TimedOut(`No answer within ${ms} ms`)), ms);
+  // Not AbortSignal.any(): once collected as garbage, what it gives no longer aborts a body that is being read.
+  const own = new AbortController();
+  const abort = () => own.abort(signal.reason);
+  const timer = setTimeout(() => own.abort(new Deno.errors.TimedOut(`No answer within ${ms} ms`)), ms);
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
   try {
-    return await work(AbortSignal.any([signal, late.signal]));
+    return await work(own.signal);
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
   }
 }

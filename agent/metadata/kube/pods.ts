@@ -63,7 +63,7 @@ export class Pods implements AsyncDisposable {
   readonly #burst = new Burst(logger);
   readonly #poll: { min: number } | undefined;
   #failures = 0;
-  #away = false;
+  #state: "new" | "known" | "away" = "new";
   #asked = performance.now();
 
   constructor({ from, client, node, selected = NOTHING_SELECTED, timing = {} }: PodsOptions) {
@@ -74,23 +74,16 @@ export class Pods implements AsyncDisposable {
       index: this.#index,
       selected,
       listMs: list,
-      onList: () => this.#listed(node),
+      onAnswer: () => this.#answered(node),
     };
     this.#source = from === "api"
       ? new ApiSource({ ...common, node, watchSeconds })
       : new KubeletSource(common);
     this.#poll = from === "kubelet" ? { min: minPoll } : undefined;
     this.#follower = new Follower({
-      round: async ({ signal, progress }) => {
+      round: (context) => {
         this.#asked = performance.now();
-        await this.#source.round({
-          signal,
-          progress: () => {
-            progress();
-            this.#back();
-          },
-        });
-        this.#back();
+        return this.#source.round(context);
       },
       restMs: from === "api" ? rest : poll,
       backoffMs: timing.backoff ?? 1000,
@@ -123,25 +116,21 @@ export class Pods implements AsyncDisposable {
     if (this.#poll && performance.now() - this.#asked >= this.#poll.min) this.#follower.nudge();
   }
 
-  #listed(node: string): void {
+  #answered(node: string): void {
     const pods = this.#index.size;
+    const { host } = this.#client.url;
     // The agent itself is one, where this is a cluster's node.
     if (pods === 0) {
       this.#burst.warn(
         "empty",
-        `There are no pods on node '${node}' as ${this.#client.url.host} has it: APERTURE_NODE_NAME must be ` +
-          "the node's name in Kubernetes",
+        `There are no pods on node '${node}' as ${host} has it: APERTURE_NODE_NAME must be the node's name in ` +
+          "Kubernetes",
       );
-    } else if (this.#source.stats.lists === 1) {
-      logger.info("{pods} pods are known from {host}", { pods, host: this.#client.url.host });
+    } else if (this.#state !== "known") {
+      const message = this.#state === "away" ? "answers again: it has" : "has";
+      logger.info(`{host} ${message} {pods} pods of this node`, { host, pods });
     }
-  }
-
-  #back(): void {
-    if (!this.#away) return;
-    this.#away = false;
-    this.#burst.clear("away");
-    logger.info("Kubernetes answers again: {pods} pods are known", { pods: this.#index.size });
+    this.#state = "known";
   }
 
   #failed(error: Error, failures: number): void {
@@ -149,7 +138,7 @@ export class Pods implements AsyncDisposable {
     this.#source.failed(error, failures);
     // The list is taken anew at once in the life of any watch: that is no news.
     if (error instanceof KubeError && error.status === 410 && failures === 1) return;
-    this.#away = true;
+    this.#state = "away";
     this.#burst.warn(
       "away",
       `Cannot learn of this node's pods from ${this.#client.url.host}: ${describe(error)}. ` +

@@ -16,8 +16,8 @@ export interface SourceOptions {
   readonly selected: Selected;
   /** How long a list may take, in ms. */
   readonly listMs: number;
-  /** After each list. */
-  readonly onList: () => void;
+  /** After each list, and when a watch begins. */
+  readonly onAnswer: () => void;
 }
 
 /** What a source counted. */
@@ -106,7 +106,7 @@ export class ApiSource implements Source {
         index.replace(pods);
         this.#lists++;
         this.#cached = true;
-        this.#options.onList();
+        this.#options.onAnswer();
         return resourceVersion;
       }
       page = { continue: String(next) };
@@ -126,6 +126,7 @@ export class ApiSource implements Source {
     };
     const { body } = await this.#options.client.get("/api/v1/pods", { query, signal });
     this.#watches++;
+    this.#options.onAnswer();
     const start = performance.now();
     let events = 0;
     for await (const line of lines(body!, MAX_LINE)) {
@@ -176,7 +177,7 @@ export class KubeletSource implements Source {
     }, { signal });
     index.replace(readPods(list, selected));
     this.#lists++;
-    this.#options.onList();
+    this.#options.onAnswer();
   }
 
   /** The next round asks for all there is, whatever the last one did. */
