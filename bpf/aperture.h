@@ -26,6 +26,13 @@ enum aperture_loss {
 	APERTURE_LOSS_KERNEL_STACK_TRUNCATED,
 	APERTURE_LOSS_STACKS_MAP_FULL,
 	APERTURE_LOSS_STACKS_MAP_BUSY,
+	/* Lost: a wait whose begin could not be noted. */
+	APERTURE_LOSS_WAITERS_MAP_FULL,
+	APERTURE_LOSS_WAITERS_MAP_BUSY,
+	APERTURE_LOSS_CONTENTIONS_MAP_FULL,
+	APERTURE_LOSS_CONTENTIONS_MAP_BUSY,
+	/* Incomplete, or for a lock of the kernel lost: the program was interrupted by itself. */
+	APERTURE_LOSS_PROGRAM_BUSY,
 	APERTURE_LOSS_MAX,
 };
 

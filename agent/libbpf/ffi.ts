@@ -135,6 +135,12 @@ export const LIBBPF_SYMBOLS = {
     parameters: [],
     result: "i32",
   },
+  bpf_program__attach: {
+    parameters: [
+      "pointer", // const struct bpf_program *prog
+    ],
+    result: "pointer", // struct bpf_link *
+  },
   bpf_program__attach_perf_event: {
     parameters: [
       "pointer", // const struct bpf_program *prog

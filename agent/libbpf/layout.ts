@@ -10,10 +10,26 @@ import type { Btf } from "./btf.ts";
 /** Sizes and offsets in bytes. */
 export const STACK = { size: 1024, length: 0, addresses: 8 } as const;
 export const CPU_KEY = { size: 40, user_stack: 0, kernel_stack: 8, pid: 16, comm: 20 } as const;
+export const LOCK_KEY = {
+  size: 72,
+  user_stack: 0,
+  kernel_stack: 8,
+  holder_stack: 16,
+  pid: 24,
+  holder_pid: 28,
+  comm: 32,
+  holder_comm: 48,
+  lock: 64,
+  outcome: 65,
+  has_holder: 66,
+} as const;
+export const LOCK_SUM = { size: 24, count: 0, delay_ns: 8, max_ns: 16 } as const;
 
 const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   aperture_stack: STACK,
   aperture_cpu_key: CPU_KEY,
+  aperture_lock_key: LOCK_KEY,
+  aperture_lock_sum: LOCK_SUM,
 };
 
 /** APERTURE_COMM_SIZE. */
@@ -30,6 +46,11 @@ export const LOSSES = [
   "kernel_stack_truncated",
   "stacks_map_full",
   "stacks_map_busy",
+  "waiters_map_full",
+  "waiters_map_busy",
+  "contentions_map_full",
+  "contentions_map_busy",
+  "program_busy",
 ] as const;
 export type Loss = (typeof LOSSES)[number];
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { ProfileBuilder } from "../../profile/builder.ts";
+import { withLockSamples } from "../../profile/idle.ts";
 import { totalOf } from "../../profile/model.ts";
 import { anyProfile, demoFrame, demoProfile } from "../../tests/support/profiles.ts";
 import { columnsOf } from "./fit.js";
@@ -57,7 +58,7 @@ Deno.test("summaryLine() names samples, seconds and losses", () => {
     "30 samples in 10.0 s: 300 ms of CPU time, 1,200 lost (map_full 1,200), 3 stacks incomplete (user_stack 3)",
   );
   assertEquals(
-    summaryLine(demoProfile(), { kind: "lock", durationNs: 10e9 }),
+    summaryLine(withLockSamples(demoProfile()), { kind: "lock", durationNs: 10e9 }),
     "3 waits in 10.0 s: 7.00 s of waiting, nothing lost",
   );
 });
