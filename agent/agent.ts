@@ -6,6 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import type { Collector } from "./collectors/collector.ts";
+import type { ProcessLabels } from "./metadata/labels.ts";
 import { Namer } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import { eventCount, type Profile } from "../profile/model.ts";
@@ -21,6 +22,8 @@ export interface Recording {
 export interface RecordOptions {
   readonly collectors: readonly Collector[];
   readonly symboliser: Symboliser;
+  /** @default nothing is known of containers, pods and services */
+  readonly labels?: ProcessLabels | undefined;
   readonly windowMs: number;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
@@ -37,7 +40,7 @@ export interface RecordOptions {
  * Windows begin on a fixed beat: what naming and handing on take does not move the next one.
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
-  const { collectors, symboliser, windowMs, durationMs = Infinity, signal } = options;
+  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
   const begin = clock();
   let start = begin;
@@ -48,13 +51,14 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     });
     const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
     const end = Math.max(clock(), start + 0.001);
-    const namer = new Namer({ symboliser, excludedPid: options.excludedPid });
+    const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });
     const losses = new Map<string, number>();
     for (const { kind, losses: lost, ...window } of drained) {
       namer.add(kind, window);
       for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
     }
     symboliser.endWindow();
+    labels?.endWindow();
     const profile = namer.builder.build();
     yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
     if (signal.aborted || due - begin >= durationMs) return;

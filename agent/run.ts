@@ -12,6 +12,8 @@ import { record, type Recording, Summary } from "./agent.ts";
 import { cpuPeriodNs } from "./collectors/cpu.ts";
 import { OBJECTS, openCollectors } from "./collectors/open.ts";
 import { type AgentConfig, kindsOf } from "./config.ts";
+import { openPods } from "./metadata/kube/open.ts";
+import { ProcessLabels } from "./metadata/labels.ts";
 import { lockTable } from "./output/lock_table.ts";
 import { syscallTable } from "./output/syscall_table.ts";
 import { checkOutput, outputFiles, STDOUT, writeOutput } from "./output/write.ts";
@@ -34,6 +36,8 @@ export interface RunOptions {
   /** Stops the run; what was recorded until then is written. */
   readonly signal: AbortSignal;
   readonly hostname: string;
+  /** The API server of the cluster that this is in. */
+  readonly apiServer?: URL | undefined;
 }
 
 /**
@@ -45,7 +49,7 @@ export interface RunOptions {
  */
 export async function runAgent(
   config: AgentConfig,
-  { signal, hostname }: RunOptions,
+  { signal, hostname, apiServer }: RunOptions,
 ): Promise<number> {
   const path = config.output;
   const kinds = kindsOf(config.mode);
@@ -60,6 +64,9 @@ export async function runAgent(
 
   await using parts = new AsyncDisposableStack();
   const symboliser = parts.use(Symboliser.open());
+  const pods = openPods(config, { node, apiServer });
+  if (pods) parts.use(pods);
+  const labels = new ProcessLabels({ pods });
   const pusher = config.aggregator && openPusher(config, { node, parts });
   const { collectors } = parts.use(open(kinds, config, windowMs));
   const recorded = local ? new ProfileBuilder() : undefined;
@@ -75,7 +82,7 @@ export async function runAgent(
   const { duration: durationMs } = config;
   const excludedPid = config.includeSelf ? undefined : Deno.pid;
   for await (
-    const recording of record({ collectors, symboliser, windowMs, durationMs, signal, excludedPid })
+    const recording of record({ collectors, symboliser, labels, windowMs, durationMs, signal, excludedPid })
   ) {
     first ??= recording;
     last = recording;
