@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { print, UserError, VERSION } from "../cli/main.ts";
+import { readPem } from "../cli/pem.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind } from "../profile/model.ts";
 import { record, type Recording, Summary } from "./agent.ts";
@@ -54,7 +55,7 @@ export async function runAgent(
 
   await using parts = new AsyncDisposableStack();
   const symboliser = parts.use(Symboliser.open());
-  const pusher = config.aggregator && openPusher(config, { node, parts });
+  const pusher = config.aggregator && await openPusher(config, { node, parts });
   const collector = parts.use(openCollector(config, windowMs));
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
@@ -100,17 +101,26 @@ function openCollector(config: AgentConfig, windowMs: number): CpuCollector {
   }
 }
 
-function openPusher(
+async function openPusher(
   config: AgentConfig,
   { node, parts }: { node: string; parts: AsyncDisposableStack },
-): Pusher {
+): Promise<Pusher> {
+  const ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile);
   const epoch = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
-  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken }));
+  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken, ca }));
   return new Pusher({
     identity: { agentId: node, epoch, node, agentVersion: VERSION },
     transport: client,
     spool: { directory: config.spoolDir },
   });
+}
+
+async function readAuthorities(path: string): Promise<string> {
+  try {
+    return await readPem(path, "the authorities' certificates");
+  } catch (cause) {
+    throw new UserError((cause as Error).message, { cause });
+  }
 }
 
 interface Shown {

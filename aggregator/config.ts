@@ -17,6 +17,7 @@ import {
   readSettings,
   text,
   toggle,
+  UsageError,
   type Values,
 } from "../cli/settings.ts";
 import { userPath } from "../cli/main.ts";
@@ -45,6 +46,20 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     placeholder: "TOKEN",
     help: "Ask for this token; the variable does not show in the process list",
     schema: text(),
+  },
+  tlsCert: {
+    flag: "tls-cert",
+    env: "APERTURE_TLS_CERT",
+    placeholder: "FILE",
+    help: "PEM certificate chain: gRPC speaks TLS; with --tls-key",
+    schema: path(userPath),
+  },
+  tlsKey: {
+    flag: "tls-key",
+    env: "APERTURE_TLS_KEY",
+    placeholder: "FILE",
+    help: "PEM key of that certificate",
+    schema: path(userPath),
   },
   clickhouseEndpoint: {
     flag: "clickhouse-endpoint",
@@ -155,7 +170,12 @@ export function readAggregatorConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AggregatorConfig {
-  return readSettings(AGGREGATOR_SETTINGS, args, env);
+  const config = readSettings(AGGREGATOR_SETTINGS, args, env);
+  if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
+    const [given, missing] = config.tlsKey === undefined ? ["cert", "key"] : ["key", "cert"];
+    throw new UsageError(`Missing a value: '--tls-${missing} FILE', as '--tls-${given}' needs it`);
+  }
+  return config;
 }
 
 /** The text of `--help`. */
