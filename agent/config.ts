@@ -88,7 +88,8 @@ export const AGENT_SETTINGS = defineSettings({
     flag: "ca-file",
     env: "APERTURE_CA_FILE",
     placeholder: "FILE",
-    help: "PEM of the authorities that may have signed an https aggregator's certificate; the usual ones by default",
+    help:
+      "PEM of the authorities that may have signed an https aggregator's certificate; the usual ones by default",
     schema: path(userPath),
   },
   nodeName: {

@@ -15,7 +15,7 @@ import type { AgentConfig } from "./config.ts";
 import { checkOutput, STDOUT, writeOutput } from "./output/write.ts";
 import { Progress } from "./output/progress.ts";
 import { summaryLine, topTable } from "./output/top_table.ts";
-import { gatherFacts, preflight } from "./preflight.ts";
+import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
@@ -47,8 +47,10 @@ export async function runAgent(
 ): Promise<number> {
   const path = config.output;
   if (path !== undefined) await checkOutput(path);
-  const problems = preflight(gatherFacts([CPU_OBJECT]), { kinds: ["cpu"], memoryBytes: config.bpfMemory });
+  const facts = gatherFacts([CPU_OBJECT]);
+  const problems = preflight(facts, { kinds: ["cpu"], memoryBytes: config.bpfMemory });
   if (problems.length > 0) throw new UserError(problems.join("\n       "));
+  for (const warning of warnings(facts)) logger.warn(warning);
   const local = path !== undefined || config.aggregator === undefined;
   const windowMs = config.aggregator ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);
   const node = config.nodeName ?? hostname;

@@ -118,7 +118,9 @@ function isLoopback({ hostname }: Address): boolean {
 }
 
 /** The files of the gRPC server's certificate and key; `undefined` where none are named. */
-async function readTls({ tlsCert, tlsKey }: AggregatorConfig): Promise<{ cert: string; key: string } | undefined> {
+async function readTls(
+  { tlsCert, tlsKey }: AggregatorConfig,
+): Promise<{ cert: string; key: string } | undefined> {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   const [cert, key] = await Promise.all([
     readPem(tlsCert, "the certificate"),

@@ -82,18 +82,18 @@ export class Builder {
     await logged("buildah", this.#args(args), `${this.#folder}/${image.replaceAll(/\W/g, "_")}.log`);
   }
 
-  /** Bytes of all files in `image`, as they lie unpacked. */
-  async size(image: string): Promise<number> {
-    const images = JSON.parse(await this.buildah("images", "--json", image)) as { id: string }[];
-    const { id } = images[0]!;
-    const listed = await this.buildah("images", "--filter", `id=${id}`, "--format", "{{.Size}}");
-    const [, amount, unit] = /^([\d.]+) (\w)B/.exec(listed) ?? [];
-    return Number(amount) * ({ k: 1e3, M: 1e6, G: 1e9 }[unit ?? ""] ?? 1);
+  /** Of all files in `image`, as they lie unpacked: `142 MB`. */
+  async size(image: string): Promise<string> {
+    const images = JSON.parse(await this.buildah("images", "--json", image)) as { size: string }[];
+    return images[0]!.size;
   }
 
   /** What `image` says of itself. */
   async config(image: string): Promise<ImageConfig> {
-    return JSON.parse(await this.buildah("inspect", "--type=image", "--format={{json .OCIv1.Config}}", image));
+    const said = JSON.parse(await this.buildah("inspect", "--type=image", image)) as {
+      OCIv1: { config: ImageConfig };
+    };
+    return said.OCIv1.config;
   }
 
   /** Lays `image` out in a folder, writable, until it is disposed of. */

@@ -14,7 +14,9 @@ const decoder = new TextDecoder();
 export async function output(program: string, args: readonly string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, { args: [...args] }).output();
   if (!success) {
-    throw new Error(`Cannot run ${program} ${args.slice(0, 4).join(" ")} …: ${decoder.decode(stderr).trim()}`);
+    throw new Error(
+      `Cannot run ${program} ${args.slice(0, 4).join(" ")} …: ${decoder.decode(stderr).trim()}`,
+    );
   }
   return decoder.decode(stdout).trim();
 }

@@ -53,7 +53,7 @@ export interface ContainerOptions {
   readonly hostNames: readonly string[];
 }
 
-/** The shell that lays out the mounts; its arguments are the root, `SOURCE:TARGET` for each mount, `--`, a command. */
+/** The shell that lays out the mounts; its arguments are the root, `SOURCE=TARGET` for each mount, `--`, a command. */
 const LAYOUT = `
 root=$1; shift
 mount --make-rprivate /
@@ -103,14 +103,18 @@ export class Container implements AsyncDisposable {
         root,
         ...Object.entries(mounts).map(([target, source]) => `${source}=${target.slice(1)}`),
         "--",
-        "capsh",
+        "/usr/sbin/capsh",
         `--chroot=${root}`,
         ...rights(options),
         `--shell=/usr/local/bin/${program}`,
         "--",
         ...args,
       ],
-      env: { ...Object.fromEntries(config.Env.map((line) => line.split(/=(.*)/s))), ...options.env, CAPSH: "" },
+      env: {
+        ...Object.fromEntries(config.Env.map((line) => line.split(/=(.*)/s))),
+        ...options.env,
+        CAPSH: "",
+      },
       clearEnv: true,
       stdin: "null",
       stdout: "null",
