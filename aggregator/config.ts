@@ -76,6 +76,13 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     default: "aperture",
     schema: text(),
   },
+  clickhouseCluster: {
+    flag: "clickhouse-cluster",
+    env: "APERTURE_CLICKHOUSE_CLUSTER",
+    placeholder: "NAME",
+    help: "Keep the tables on each server of this cluster, one shard of replicas; with --clickhouse-endpoint",
+    schema: text(),
+  },
   clickhouseUser: {
     flag: "clickhouse-user",
     env: "APERTURE_CLICKHOUSE_USER",
@@ -174,6 +181,9 @@ export function readAggregatorConfig(
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     const [given, missing] = config.tlsKey === undefined ? ["cert", "key"] : ["key", "cert"];
     throw new UsageError(`Missing a value: '--tls-${missing} FILE', as '--tls-${given}' needs it`);
+  }
+  if (config.clickhouseCluster !== undefined && config.clickhouseEndpoint === undefined) {
+    throw new UsageError("Missing a value: '--clickhouse-endpoint URL', as '--clickhouse-cluster' needs it");
   }
   return config;
 }

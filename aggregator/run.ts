@@ -57,6 +57,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       username,
       password,
       database: config.clickhouseDatabase,
+      cluster: config.clickhouseCluster,
       retentionDays: Math.ceil(config.retention / DAY_MS),
     })),
   );

@@ -55,6 +55,14 @@ export interface PushClientOptions {
 }
 
 /**
+ * Of several addresses each client takes one, by chance, and stays with it while it answers: agents spread over the
+ * replicas, and a batch that is sent again reaches the one that may have it already, and knows it.
+ */
+const SERVICE_CONFIG = JSON.stringify({
+  loadBalancingConfig: [{ pick_first: { shuffleAddressList: true } }],
+});
+
+/**
  * A connection to one aggregator, made when it is first needed and again when it is lost.
  *
  * @example
@@ -72,6 +80,9 @@ export class PushClient implements Transport, Disposable {
       "grpc.default_compression_algorithm": gzip
         ? compressionAlgorithms.gzip
         : compressionAlgorithms.identity,
+      "grpc.service_config": SERVICE_CONFIG,
+      // Connections that others in this process have would be taken before any other address.
+      "grpc.use_local_subchannel_pool": 1,
       // The pusher waits between its tries; a channel that waits longer would only hide that all is well again.
       "grpc.initial_reconnect_backoff_ms": 500,
       "grpc.max_reconnect_backoff_ms": 5000,
@@ -115,7 +126,7 @@ export class PushClient implements Transport, Disposable {
   }
 }
 
-/** `dns:` lets a name stand for several addresses, of which the one that answers is used. */
+/** `dns:` lets a name stand for several addresses, as that of a headless Service does. */
 function targetOf(url: URL): string {
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   return `dns:${url.hostname}:${port}`;
