@@ -18,6 +18,7 @@ import {
   AggregatorService,
   type PushResponse,
 } from "../../proto/gen/aperture/v1/aperture.ts";
+import { spreadOver } from "./spread.ts";
 
 /** How batches reach an aggregator. */
 export interface Transport {
@@ -55,14 +56,6 @@ export interface PushClientOptions {
 }
 
 /**
- * Of several addresses each client takes one, by chance, and stays with it while it answers: agents spread over the
- * replicas, and a batch that is sent again reaches the one that may have it already, and knows it.
- */
-const SERVICE_CONFIG = JSON.stringify({
-  loadBalancingConfig: [{ pick_first: { shuffleAddressList: true } }],
-});
-
-/**
  * A connection to one aggregator, made when it is first needed and again when it is lost.
  *
  * @example
@@ -80,7 +73,7 @@ export class PushClient implements Transport, Disposable {
       "grpc.default_compression_algorithm": gzip
         ? compressionAlgorithms.gzip
         : compressionAlgorithms.identity,
-      "grpc.service_config": SERVICE_CONFIG,
+      ...spreadOver(),
       // Connections that others in this process have would be taken before any other address.
       "grpc.use_local_subchannel_pool": 1,
       // The pusher waits between its tries; a channel that waits longer would only hide that all is well again.
