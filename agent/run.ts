@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { print, UserError, VERSION } from "../cli/main.ts";
+import { readPem } from "../cli/pem.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind, Profile } from "../profile/model.ts";
 import { record, type Recording, Summary } from "./agent.ts";
@@ -19,7 +20,7 @@ import { syscallTable } from "./output/syscall_table.ts";
 import { checkOutput, outputFiles, STDOUT, writeOutput } from "./output/write.ts";
 import { Progress } from "./output/progress.ts";
 import { summaryLine, topTable } from "./output/top_table.ts";
-import { gatherFacts, preflight } from "./preflight.ts";
+import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
@@ -58,6 +59,7 @@ export async function runAgent(
   const facts = gatherFacts(kinds.map((kind) => OBJECTS[kind]));
   const problems = preflight(facts, { kinds, memoryBytes: config.bpfMemory });
   if (problems.length > 0) throw new UserError(problems.join("\n       "));
+  for (const warning of warnings(facts)) logger.warn(warning);
   const local = path !== undefined || config.aggregator === undefined;
   const windowMs = config.aggregator ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);
   const node = config.nodeName ?? hostname;
@@ -67,7 +69,7 @@ export async function runAgent(
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });
-  const pusher = config.aggregator && openPusher(config, { node, parts });
+  const pusher = config.aggregator && await openPusher(config, { node, parts });
   const { collectors } = parts.use(open(kinds, config, windowMs));
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
@@ -116,17 +118,26 @@ function open(kinds: readonly Kind[], config: AgentConfig, windowMs: number) {
   }
 }
 
-function openPusher(
+async function openPusher(
   config: AgentConfig,
   { node, parts }: { node: string; parts: AsyncDisposableStack },
-): Pusher {
+): Promise<Pusher> {
+  const ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile);
   const epoch = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
-  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken }));
+  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken, ca }));
   return new Pusher({
     identity: { agentId: node, epoch, node, agentVersion: VERSION },
     transport: client,
     spool: { directory: config.spoolDir },
   });
+}
+
+async function readAuthorities(path: string): Promise<string> {
+  try {
+    return await readPem(path, "the authorities' certificates");
+  } catch (cause) {
+    throw new UserError((cause as Error).message, { cause });
+  }
 }
 
 interface Shown {
