@@ -37,6 +37,8 @@ export interface RecordOptions {
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
   const { collectors, symboliser, windowMs, durationMs = Infinity, signal } = options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
+  symboliser.findPython();
+  watchPython(options);
   const begin = clock();
   let start = begin;
   for (let window = 1;; window++) {
@@ -58,10 +60,17 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
       for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
     }
     symboliser.endWindow();
+    watchPython(options);
     yield { profile: builder.build(), startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
     if (signal.aborted || due - begin >= durationMs) return;
     start = end;
   }
+}
+
+/** What was found of Python is read in the kernel from here on. */
+function watchPython({ collectors, symboliser }: RecordOptions): void {
+  const interpreters = symboliser.pythonInterpreters();
+  for (const collector of collectors) collector.watchPython?.(interpreters);
 }
 
 /** What a run recorded, summed over its windows. */

@@ -6,11 +6,14 @@
 
 import { getLogger } from "@logtape/logtape";
 import { BpfError, BpfLink, type BpfMap, BpfObject, LOSSES, PerfEvent } from "../libbpf/mod.ts";
+import type { Interpreter } from "../python/interpreter.ts";
+import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeCounts, decodeStacks } from "./decode.ts";
 import { mapSize } from "./map_size.ts";
 import { pidNamespace } from "./pid_namespace.ts";
+import { PythonProcesses } from "./python_processes.ts";
 
 const SECOND_NS = 1e9;
 /** The program's object file. */
@@ -47,6 +50,7 @@ export class CpuCollector implements Collector {
   readonly periodNs: number;
   readonly #logger = getLogger(["aperture", "cpu"]);
   readonly #object: BpfObject;
+  readonly #python: PythonProcesses;
   readonly #cpus: () => readonly number[];
   readonly #links = new Map<number, BpfLink>();
   readonly #sets: readonly { readonly counts: BpfMap; readonly stacks: BpfMap }[];
@@ -97,6 +101,7 @@ export class CpuCollector implements Collector {
     this.#object = object;
     this.periodNs = periodNs;
     this.#cpus = cpus;
+    this.#python = new PythonProcesses(object.map("python_processes"));
     this.#sets = ["a", "b"].map((set) => ({
       counts: object.map(`counts_${set}`),
       stacks: object.map(`stacks_${set}`),
@@ -105,7 +110,7 @@ export class CpuCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes. */
   get memoryBytes(): number {
-    const names = ["scratch", "active", "barrier", "losses", "taken"];
+    const names = ["scratch", "active", "barrier", "losses", "taken", "python_processes"];
     const maps = [...names.map((name) => this.#object.map(name)), ...this.#sets.flatMap(Object.values)];
     return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
   }
@@ -120,10 +125,16 @@ export class CpuCollector implements Collector {
     const { counts, stacks } = this.#swap();
     const losses = this.#drainLosses();
     const addresses = new Map<bigint, readonly number[]>();
-    stacks.drain((entries) => decodeStacks(entries, addresses));
+    const python = new Map<bigint, readonly RawPythonFrame[]>();
+    stacks.drain((entries) => decodeStacks(entries, addresses, { python }));
     const samples: RawSample[] = [];
-    counts.drain((entries) => decodeCounts(entries, { addresses, periodNs: this.periodNs, samples }));
+    const { periodNs } = this;
+    counts.drain((entries) => decodeCounts(entries, { addresses, python, periodNs, samples }));
     return { samples, losses };
+  }
+
+  watchPython(interpreters: ReadonlyMap<number, Interpreter>): void {
+    this.#python.watch(interpreters);
   }
 
   /** Ends sampling; what was counted can still be drained. */

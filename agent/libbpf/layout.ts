@@ -8,12 +8,38 @@
 import type { Btf } from "./btf.ts";
 
 /** Sizes and offsets in bytes. */
-export const STACK = { size: 1024, length: 0, addresses: 8 } as const;
-export const CPU_KEY = { size: 40, user_stack: 0, kernel_stack: 8, pid: 16, comm: 20 } as const;
+export const STACK = { size: 1024, length: 0, kind: 4, addresses: 8 } as const;
+export const CPU_KEY = {
+  size: 48,
+  user_stack: 0,
+  kernel_stack: 8,
+  python_stack: 16,
+  pid: 24,
+  comm: 28,
+} as const;
+export const PYTHON = {
+  size: 72,
+  holder: 0,
+  interpreters: 8,
+  interpreter_next: 16,
+  interpreter_threads: 20,
+  thread_next: 24,
+  thread_id: 28,
+  thread_frame: 32,
+  has_cframe: 36,
+  cframe_frame: 40,
+  frame_code: 44,
+  frame_previous: 48,
+  frame_instruction: 52,
+  frame_mark: 56,
+  entry_owner: 60,
+  code_instructions: 64,
+} as const;
 
 const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   aperture_stack: STACK,
   aperture_cpu_key: CPU_KEY,
+  aperture_python: PYTHON,
 };
 
 /** APERTURE_COMM_SIZE. */
@@ -30,6 +56,8 @@ export const LOSSES = [
   "kernel_stack_truncated",
   "stacks_map_full",
   "stacks_map_busy",
+  "python_stack_failed",
+  "python_stack_truncated",
 ] as const;
 export type Loss = (typeof LOSSES)[number];
 

@@ -97,6 +97,13 @@ export class BpfMap {
     );
   }
 
+  /** Removes `key`, if it is there. */
+  delete(key: ArrayBufferView<ArrayBuffer>): void {
+    this.#checkSize("key", key.byteLength, this.keyBytes);
+    const result = this.#library.bpf.bpf_map_delete_elem(this.#fd, key);
+    if (result !== -ENOENT) check(this.#library, result, `delete from the map '${this.name}'`);
+  }
+
   /** Puts `inner` at `index` of an array of maps. */
   setInner(index: number, inner: BpfMap): void {
     this.update(Uint32Array.of(index), Int32Array.of(inner.#fd));

@@ -5,7 +5,7 @@
  */
 
 export { BpfError } from "./errors.ts";
-export { COMM_BYTES, CPU_KEY, type Loss, LOSSES, SAMPLE_LOSSES, STACK } from "./layout.ts";
+export { COMM_BYTES, CPU_KEY, type Loss, LOSSES, PYTHON, SAMPLE_LOSSES, STACK } from "./layout.ts";
 export { libbpfVersion } from "./library.ts";
 export { BpfLink } from "./link.ts";
 export { BpfMap, type Entries } from "./map.ts";

@@ -1,0 +1,26 @@
+/**
+ * Finds the processes that may run Python, at a cost that a machine with thousands of processes bears.
+ *
+ * @module
+ */
+
+const MARK = new TextEncoder().encode("python3.");
+
+/** The pids of processes in whose memory a file named like Python's is mapped. */
+export function* pythonPids(procRoot = "/proc"): Generator<number> {
+  for (const { name } of Deno.readDirSync(procRoot)) {
+    if (/^\d+$/.test(name) && mentionsPython(`${procRoot}/${name}/maps`)) yield Number(name);
+  }
+}
+
+function mentionsPython(path: string): boolean {
+  try {
+    const maps = Deno.readFileSync(path);
+    for (let at = maps.indexOf(MARK[0]!); at >= 0; at = maps.indexOf(MARK[0]!, at + 1)) {
+      if (MARK.every((byte, i) => maps[at + i] === byte)) return true;
+    }
+  } catch {
+    // It is gone.
+  }
+  return false;
+}
