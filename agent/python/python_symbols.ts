@@ -5,7 +5,7 @@
  */
 
 import { LRUCache } from "lru-cache";
-import type { Frame } from "../../profile/model.ts";
+import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
 import type { Process } from "../metadata/processes.ts";
 import { type Code, type CodeHeader, lineOf, readCode, readCodeHeader } from "./code.ts";
 import { findInterpreter, type Interpreter, mayRunPython } from "./interpreter.ts";
@@ -32,8 +32,6 @@ export interface PythonStats {
   readonly unnamed: number;
 }
 
-/** Stands for Python functions whose names could not be read. */
-export const PYTHON_MODULE = "[python]";
 const UNNAMED: Frame = {
   function: PYTHON_MODULE,
   module: PYTHON_MODULE,
