@@ -16,11 +16,15 @@ export interface Recording {
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly losses: ReadonlyMap<string, number>;
+  /** How walks along user stacks ended, see {@linkcode Window.stacks}. */
+  readonly stackEnds: ReadonlyMap<string, number>;
 }
 
 export interface RecordOptions {
   readonly collectors: readonly Collector[];
   readonly symboliser: Symboliser;
+  /** Told of each window's end. */
+  readonly unwinder?: { endWindow(): void } | undefined;
   readonly windowMs: number;
   /** Stop after this long; without it, when `signal` aborts. */
   readonly durationMs?: number | undefined;
@@ -50,18 +54,27 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     const end = Math.max(clock(), start + 0.001);
     const builder = new ProfileBuilder();
     const losses = new Map<string, number>();
-    for (const { kind, samples, losses: lost } of drained) {
+    const stackEnds = new Map<string, number>();
+    for (const { kind, samples, losses: lost, stacks } of drained) {
       for (const sample of samples) {
         const process = symboliser.process(sample.pid);
         const series = builder.series({ pid: sample.pid, comm: sample.comm, exe: process?.exe ?? "" });
         const rows = symboliser.stack(sample).map((frame) => builder.frame(frame));
         builder.add(kind, series, builder.stack(rows), sample.value, sample.count);
       }
-      for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
+      addCounts(losses, lost);
+      if (stacks) addCounts(stackEnds, stacks);
     }
     symboliser.endWindow();
     watchPython(options);
-    yield { profile: builder.build(), startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
+    options.unwinder?.endWindow();
+    yield {
+      profile: builder.build(),
+      startNs: nanoseconds(start),
+      endNs: nanoseconds(end),
+      losses,
+      stackEnds,
+    };
     if (signal.aborted || due - begin >= durationMs) return;
     start = end;
   }
@@ -76,6 +89,7 @@ function watchPython({ collectors, symboliser }: RecordOptions): void {
 /** What a run recorded, summed over its windows. */
 export class Summary {
   readonly #losses = new Map<string, number>();
+  readonly #stackEnds = new Map<string, number>();
   #total: Total = { value: 0, count: 0 };
   #windows = 0;
 
@@ -91,12 +105,21 @@ export class Summary {
     return this.#losses;
   }
 
-  add({ profile, losses }: Recording): void {
+  get stackEnds(): ReadonlyMap<string, number> {
+    return this.#stackEnds;
+  }
+
+  add({ profile, losses, stackEnds }: Recording): void {
     const { value, count } = totalOf(profile);
     this.#total = { value: this.#total.value + value, count: this.#total.count + count };
     this.#windows++;
-    for (const [reason, lost] of losses) this.#losses.set(reason, (this.#losses.get(reason) ?? 0) + lost);
+    addCounts(this.#losses, losses);
+    addCounts(this.#stackEnds, stackEnds);
   }
+}
+
+function addCounts(to: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [name, count] of counts) to.set(name, (to.get(name) ?? 0) + count);
 }
 
 function nanoseconds(ms: number): bigint {

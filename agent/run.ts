@@ -9,15 +9,17 @@ import { print, UserError, VERSION } from "../cli/main.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind } from "../profile/model.ts";
 import { record, type Recording, Summary } from "./agent.ts";
-import { CPU_OBJECT, CpuCollector } from "./collectors/cpu.ts";
+import { CPU_OBJECT, CpuCollector, type CpuCollectorOptions } from "./collectors/cpu.ts";
 import type { AgentConfig } from "./config.ts";
+import { BpfError } from "./libbpf/mod.ts";
 import { checkOutput, STDOUT, writeOutput } from "./output/write.ts";
 import { Progress } from "./output/progress.ts";
-import { summaryLine, topTable } from "./output/top_table.ts";
+import { stackEndsLine, summaryLine, topTable } from "./output/top_table.ts";
 import { gatherFacts, preflight } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
+import { UNWIND_OBJECT, Unwinder } from "./unwind/unwinder.ts";
 
 const logger = getLogger(["aperture", "agent"]);
 
@@ -26,6 +28,9 @@ const LOCAL_WINDOW_MS = 1000;
 /** How long an agent that stops tries to deliver what is left. */
 const FAREWELL_MS = 5000;
 const TOP_ROWS = 15;
+/** Of the memory for maps, that of the unwinder; with less than its least, stacks are the kernel's helper's. */
+const UNWINDER_SHARE = 0.5;
+const LEAST_UNWINDER_BYTES = 4 << 20;
 
 export interface RunOptions {
   /** Stops the run; what was recorded until then is written. */
@@ -46,7 +51,10 @@ export async function runAgent(
 ): Promise<number> {
   const path = config.output;
   if (path !== undefined) await checkOutput(path);
-  const problems = preflight(gatherFacts([CPU_OBJECT]), { kinds: ["cpu"], memoryBytes: config.bpfMemory });
+  const problems = preflight(gatherFacts([CPU_OBJECT, UNWIND_OBJECT]), {
+    kinds: ["cpu"],
+    memoryBytes: config.bpfMemory,
+  });
   if (problems.length > 0) throw new UserError(problems.join("\n       "));
   const local = path !== undefined || config.aggregator === undefined;
   const windowMs = config.aggregator ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);
@@ -55,7 +63,8 @@ export async function runAgent(
   await using parts = new AsyncDisposableStack();
   const symboliser = parts.use(Symboliser.open());
   const pusher = config.aggregator && openPusher(config, { node, parts });
-  const collector = parts.use(openCollector(config, windowMs));
+  const unwinder = parts.use(openUnwinder(config));
+  const collector = parts.use(openCollector(config, { windowMs, unwinder }));
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
   using progress = new Progress({ shown: local, durationMs: config.duration });
@@ -68,7 +77,7 @@ export async function runAgent(
   let last: Recording | undefined;
   const { duration: durationMs } = config;
   for await (
-    const recording of record({ collectors: [collector], symboliser, windowMs, durationMs, signal })
+    const recording of record({ collectors: [collector], symboliser, unwinder, windowMs, durationMs, signal })
   ) {
     first ??= recording;
     last = recording;
@@ -86,15 +95,43 @@ export async function runAgent(
   return pusher ? await farewell(pusher) : 0;
 }
 
-/** Opens what the mode asks for; the kernel's refusal is told as it is, with what libbpf said. */
-function openCollector(config: AgentConfig, windowMs: number): CpuCollector {
+/** Without it stacks are those of frame pointers, which is said and counted, but no reason not to start. */
+function openUnwinder({ bpfMemory }: AgentConfig): Unwinder | undefined {
+  const memoryBytes = Math.floor(bpfMemory * UNWINDER_SHARE);
+  if (memoryBytes < LEAST_UNWINDER_BYTES) {
+    logger.warning(
+      "Stacks will end where code has no frame pointers: the unwinder needs --bpf-memory of {bytes}",
+      {
+        bytes: LEAST_UNWINDER_BYTES / UNWINDER_SHARE,
+      },
+    );
+    return undefined;
+  }
   try {
-    return CpuCollector.open({
-      freq: config.freq,
-      windowMs,
-      memoryBytes: config.bpfMemory,
-      ...(config.pid === undefined ? {} : { pid: config.pid }),
-    });
+    return Unwinder.open({ memoryBytes });
+  } catch (error) {
+    logger.warning("Stacks will end where code has no frame pointers: {error}", { error });
+    return undefined;
+  }
+}
+
+/** Opens what the mode asks for; the kernel's refusal is told as it is, with what libbpf said. */
+function openCollector(
+  { freq, bpfMemory, pid }: AgentConfig,
+  { windowMs, unwinder }: { windowMs: number; unwinder: Unwinder | undefined },
+): CpuCollector {
+  const memoryBytes = unwinder ? Math.ceil(bpfMemory * (1 - UNWINDER_SHARE)) : bpfMemory;
+  const options: CpuCollectorOptions = { freq, windowMs, memoryBytes, ...pid === undefined ? {} : { pid } };
+  if (unwinder) {
+    try {
+      return CpuCollector.open({ ...options, unwinder });
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw new UserError((error as Error).message, { cause: error });
+      logger.warning("Stacks will end where code has no frame pointers: {error}", { error });
+    }
+  }
+  try {
+    return CpuCollector.open(options);
   } catch (cause) {
     throw new UserError((cause as Error).message, { cause });
   }
@@ -136,6 +173,8 @@ async function show(shown: Shown): Promise<void> {
   const width = terminal ? Deno.consoleSize().columns : 100;
   await print(to, topTable(profile, { kind, limit: TOP_ROWS, width, colors: terminal && !Deno.noColor }));
   await print(to, `${summaryLine(profile, { kind, durationNs: rest.durationNs, losses })}\n`);
+  const stacks = stackEndsLine(summary.stackEnds);
+  if (stacks !== "") await print(to, `${stacks}\n`);
   if (path !== undefined && path !== STDOUT) await print(to, `Wrote ${path}\n`);
 }
 

@@ -25,7 +25,7 @@ struct {
 } python_processes SEC(".maps");
 
 /* 0 where nothing can be read, which is what a pointer to nothing is, too. */
-static __always_inline u64 read_word(u64 address)
+static __always_inline u64 read_python_word(u64 address)
 {
 	u64 word = 0;
 
@@ -40,23 +40,23 @@ static __always_inline u64 read_word(u64 address)
 static __always_inline u64 find_python_thread(struct task_struct *task, const struct aperture_python *python)
 {
 	u64 self = thread_word(task);
-	u64 thread = python->holder ? read_word(python->holder) : 0;
+	u64 thread = python->holder ? read_python_word(python->holder) : 0;
 	u64 interpreter = 0;
 
-	if (thread && read_word(thread + python->thread_id) == self)
+	if (thread && read_python_word(thread + python->thread_id) == self)
 		return thread;
-	interpreter = read_word(python->interpreters);
+	interpreter = read_python_word(python->interpreters);
 	thread = 0;
 	for (u32 i = 0; i < PYTHON_THREADS; i++) {
 		if (thread) {
-			if (read_word(thread + python->thread_id) == self)
+			if (read_python_word(thread + python->thread_id) == self)
 				return thread;
-			thread = read_word(thread + python->thread_next);
+			thread = read_python_word(thread + python->thread_next);
 		} else {
 			if (!interpreter)
 				return 0;
-			thread = read_word(interpreter + python->interpreter_threads);
-			interpreter = read_word(interpreter + python->interpreter_next);
+			thread = read_python_word(interpreter + python->interpreter_threads);
+			interpreter = read_python_word(interpreter + python->interpreter_next);
 		}
 	}
 	return 0;
@@ -111,14 +111,14 @@ static __always_inline enum aperture_loss read_python_frames(const struct apertu
 		if (python->entry_owner && mark == python->entry_owner) {
 			mark_python_entry(stack);
 		} else {
-			code = read_word(frame + python->frame_code);
-			instruction = read_word(frame + python->frame_instruction);
+			code = read_python_word(frame + python->frame_code);
+			instruction = read_python_word(frame + python->frame_instruction);
 			code = python_word(python, code, instruction);
 			if (!python->entry_owner && mark)
 				code |= APERTURE_PYTHON_ENTRY;
 			push_python_word(stack, code);
 		}
-		frame = read_word(frame + python->frame_previous);
+		frame = read_python_word(frame + python->frame_previous);
 	}
 	return APERTURE_LOSS_PYTHON_STACK_TRUNCATED;
 }
@@ -137,9 +137,9 @@ static __always_inline enum aperture_loss collect_python_stack(struct task_struc
 	/* A thread that no Python code knows of. */
 	if (!thread)
 		return APERTURE_LOSS_MAX;
-	frame = read_word(thread + python->thread_frame);
+	frame = read_python_word(thread + python->thread_frame);
 	if (python->has_cframe)
-		frame = read_word(frame + python->cframe_frame);
+		frame = read_python_word(frame + python->cframe_frame);
 	return read_python_frames(python, frame, stack);
 }
 

@@ -1,4 +1,4 @@
-import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { build } from "../../tasks/build.ts";
 import { TestProgram } from "../../tests/support/child.ts";
@@ -6,6 +6,7 @@ import { testWith } from "../../tests/support/needs.ts";
 import { type Python, pythons } from "../../tests/support/pythons.ts";
 import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
 import { CpuCollector } from "../collectors/cpu.ts";
+import { Unwinder } from "../unwind/unwinder.ts";
 import { Symboliser, type SymboliserStats } from "../symbols/symboliser.ts";
 
 const PROGRAMS = new URL("../../tests/programs", import.meta.url).pathname;
@@ -17,22 +18,29 @@ interface Stack {
   readonly count: number;
 }
 
-/** What a program's stacks were, over a second or two. */
+/** Some of a program's stacks. */
 async function sample(
   { path }: Python,
-  { script, args = [], ms = 2500 }: { script: string; args?: readonly string[]; ms?: number },
-): Promise<{ stacks: Stack[]; stats: SymboliserStats; losses: Map<string, number> }> {
+  { script, args = [], count = 1200 }: { script: string; args?: readonly string[]; count?: number },
+): Promise<{ stacks: Stack[]; stats: SymboliserStats }> {
   await build("bpf");
   await using program = await TestProgram.start(path, [`${PROGRAMS}/${script}`, ...args]);
   using symboliser = Symboliser.open({ coldMs: 10_000 });
-  using collector = CpuCollector.open({ freq: 997, pid: program.pid });
+  await using unwinder = Unwinder.open();
+  using collector = CpuCollector.open({ freq: 997, pid: program.pid, unwinder });
   symboliser.findPython();
   collector.watchPython(symboliser.pythonInterpreters());
+  await delay(300);
+  await unwinder.settle();
   collector.drain();
-  await delay(ms);
-  const window = collector.drain();
-  const stacks = window.samples.map((raw) => ({ frames: symboliser.stack(raw), count: raw.count }));
-  return { stacks, stats: symboliser.stats, losses: new Map(window.losses) };
+  const stacks: Stack[] = [];
+  while (countOf(stacks) < count) {
+    await delay(250);
+    for (const raw of collector.drain().samples) {
+      stacks.push({ frames: symboliser.stack(raw), count: raw.count });
+    }
+  }
+  return { stacks, stats: symboliser.stats };
 }
 
 function countOf(stacks: readonly Stack[]): number {
@@ -86,7 +94,7 @@ function matches(frames: readonly Frame[], chain: readonly string[]): boolean {
 for (const python of pythons()) {
   const { version, path } = python;
   testWith(["bpf", "clang"], `Python ${version}'s chains of calls are exact (${path})`, async () => {
-    const { stacks, stats, losses } = await sample(python, { script: "chains.py" });
+    const { stacks, stats } = await sample(python, { script: "chains.py" });
     const chains = chainsOf(python);
     const seen = chains.map(() => 0);
     let exact = 0;
@@ -104,26 +112,29 @@ for (const python of pythons()) {
       exact += stack.count;
     }
     const total = countOf(stacks);
-    assertGreater(total, 1000);
-    assertGreater(exact / total, 0.95, `${wrong.slice(0, 10).join("\n")}\n${Deno.inspect(losses)}`);
+    assertGreater(exact / total, 0.95, `${wrong.slice(0, 10).join("\n")}`);
     assertGreater(inLoop / exact, 0.99);
     assertEquals(chains.filter((_, i) => seen[i] === 0).map((chain) => chain[0]), []);
     assertEquals(stats.python.unnamed, 0);
-      inLoop,
-      total,
-      exact,
-      pythonStacks,
-      pythonMismatches,
-      losses,
-      wrong: wrong.slice(0, 5),
-    });
+    // The native part is whole, and each loop of the interpreter in it has its run of Python functions.
+    const roots = ["_start", "clone3", "ret_from_fork_asm"];
+    const whole = stacks.filter(({ frames }) => roots.includes(frames.at(-1)!.function));
+    assertGreater(countOf(whole) / total, 0.95);
+    assertLess(stats.pythonMismatches / stats.pythonStacks, 0.02);
+    const sorted = stacks.find((stack) => stack.frames.some(({ function: name }) => name === "sort_keys"))!;
+    const names = sorted.frames.map(({ function: name }) => name);
+    const between = names.slice(names.indexOf("sort_keys.<locals>.<lambda>") + 1, names.indexOf("sort_keys"));
+    assert(
+      between.includes("builtin_sorted") || between.some((name) => /^python3/.test(name)),
+      names.join(" "),
+    );
   });
 
   testWith(
     ["bpf", "clang"],
     `Python ${version}'s functions that are freed at once are no junk (${path})`,
     async () => {
-      const { stacks } = await sample(python, { script: "chains.py", args: ["forgotten"], ms: 1000 });
+      const { stacks } = await sample(python, { script: "chains.py", args: ["forgotten"], count: 300 });
       const ours = stacks.filter((stack) => pythonFrames(stack)[0]?.function === "spin");
       assertGreater(countOf(ours) / countOf(stacks), 0.95);
       for (const { frames } of ours) {
@@ -139,7 +150,6 @@ for (const python of pythons()) {
     const { stacks } = await sample(python, { script: "shares.py" });
     const share = (name: string) =>
       countOf(stacks.filter((stack) => pythonFrames(stack)[0]?.function === name)) / countOf(stacks);
-    assertGreater(countOf(stacks), 1000);
     assertAlmostEquals(share("two_thirds"), 2 / 3, 0.05);
     assertAlmostEquals(share("one_third"), 1 / 3, 0.05);
   });
@@ -151,8 +161,8 @@ for (const python of pythons()) {
       const { stacks } = await sample(python, { script: "chains.py", args: ["unlocked"] });
       const hashing = stacks.filter(({ frames }) => frames.some(({ function: name }) => name === "unlocked"));
       const other = stacks.filter(({ frames }) => frames.some(({ function: name }) => name === "functions"));
-      assertGreater(countOf(hashing), 300);
-      assertGreater(countOf(other), 300);
+      assertGreater(countOf(hashing), 50);
+      assertGreater(countOf(other), 50);
       assertGreater((countOf(hashing) + countOf(other)) / countOf(stacks), 0.95);
       const chain = "unlocked Thread.run Thread._bootstrap_inner Thread._bootstrap";
       for (const stack of hashing) {
