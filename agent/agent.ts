@@ -7,6 +7,7 @@
 import { delay } from "@std/async/delay";
 import type { Collector } from "./collectors/collector.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
+import type { Unwinder } from "./unwind/unwinder.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import { type Profile, type Total, totalOf } from "../profile/model.ts";
 
@@ -24,7 +25,7 @@ export interface RecordOptions {
   readonly collectors: readonly Collector[];
   readonly symboliser: Symboliser;
   /** Told of each window's end. */
-  readonly unwinder?: { endWindow(): void } | undefined;
+  readonly unwinder?: Pick<Unwinder, "endWindow" | "onProcess"> | undefined;
   readonly windowMs: number;
   /** Stop after this long; without it, when `signal` aborts. */
   readonly durationMs?: number | undefined;
@@ -43,6 +44,11 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
   symboliser.findPython();
   watchPython(options);
+  if (options.unwinder) {
+    options.unwinder.onProcess = (pid) => {
+      if (symboliser.lookForPython(pid)) watchPython(options);
+    };
+  }
   const begin = clock();
   let start = begin;
   for (let window = 1;; window++) {

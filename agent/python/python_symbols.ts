@@ -113,6 +113,11 @@ export class PythonSymbols implements Disposable {
     });
   }
 
+  /** Whether there is an interpreter in the process. */
+  has(pid: number): boolean {
+    return this.#entries.get(pid)?.interpreter !== undefined;
+  }
+
   /** By process, for the kernel side. */
   interpreters(): Map<number, Interpreter> {
     const found = new Map<number, Interpreter>();

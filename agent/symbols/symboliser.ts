@@ -12,7 +12,7 @@ import { LRUCache } from "lru-cache";
 import { type Frame, JIT_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
-import { pythonPids } from "../python/find_processes.ts";
+import { mapsPython, pythonPids } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
@@ -190,6 +190,14 @@ export class Symboliser implements Disposable {
   /** Looks at all processes of the machine for those that run Python; without it, those with samples are looked at. */
   findPython(): void {
     for (const pid of pythonPids(this.#procRoot)) this.#process(pid);
+  }
+
+  /** Looks at one process, which may run another program than before, and says whether it runs Python. */
+  lookForPython(pid: number): boolean {
+    if (!mapsPython(pid, this.#procRoot)) return false;
+    const process = this.#processes.refresh(pid);
+    if (process) this.#python.look(process);
+    return this.#python.has(pid);
   }
 
   /** Call after the samples of a window: processes, maps and modules are then looked at anew. */
