@@ -9,6 +9,7 @@ import type { Collector } from "./collectors/collector.ts";
 import type { ProcessLabels } from "./metadata/labels.ts";
 import { Namer } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
+import type { Unwinder } from "./unwind/unwinder.ts";
 import { eventCount, type Profile } from "../profile/model.ts";
 
 /** One window, named. */
@@ -27,7 +28,7 @@ export interface RecordOptions {
   /** @default nothing is known of containers, pods and services */
   readonly labels?: ProcessLabels | undefined;
   /** Told of each window's end. */
-  readonly unwinder?: { endWindow(): void } | undefined;
+  readonly unwinder?: Pick<Unwinder, "endWindow" | "onProcess"> | undefined;
   readonly windowMs: number;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
@@ -46,6 +47,13 @@ export interface RecordOptions {
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
   const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
+  symboliser.findPython();
+  watchPython(options);
+  if (options.unwinder) {
+    options.unwinder.onProcess = (pid) => {
+      if (symboliser.lookForPython(pid)) watchPython(options);
+    };
+  }
   const begin = clock();
   let start = begin;
   for (let window = 1;; window++) {
@@ -65,12 +73,19 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     }
     symboliser.endWindow();
     labels?.endWindow();
+    watchPython(options);
     options.unwinder?.endWindow();
     const profile = namer.builder.build();
     yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses, stackEnds };
     if (signal.aborted || due - begin >= durationMs) return;
     start = end;
   }
+}
+
+/** What was found of Python is read in the kernel from here on. */
+function watchPython({ collectors, symboliser }: RecordOptions): void {
+  const interpreters = symboliser.pythonInterpreters();
+  for (const collector of collectors) collector.watchPython?.(interpreters);
 }
 
 /** What a run recorded, summed over its windows. */

@@ -110,4 +110,21 @@ static __always_inline u32 pid_in_namespace(struct task_struct *task, u32 namesp
 	return 0;
 }
 
+/*
+ * What names the current thread in its own process's memory: on amd64 the thread pointer, which is pthread_self() of
+ * glibc and musl and stays what it was in the child of a fork. It is somewhere inside the thread's structure on arm64,
+ * so that there it is the thread's number in its own pid namespace.
+ */
+static __always_inline u64 thread_word(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task, thread.fsbase);
+#elif defined(__TARGET_ARCH_arm64)
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	void *numbers = __builtin_preserve_access_index(&pid->numbers);
+	struct upid *upid = numbers + BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
+	return BPF_CORE_READ(upid, nr);
+#endif
+}
+
 #endif

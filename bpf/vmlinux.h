@@ -145,6 +145,11 @@ struct fdtable {
 struct files_struct {
 	struct fdtable *fdt;
 };
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+	unsigned long fsbase;
+};
+#endif
 
 typedef struct {
 	int counter;
@@ -169,6 +174,9 @@ struct task_struct {
 	struct pid *thread_pid;
 	char comm[16];
 	struct files_struct *files;
+#if defined(__TARGET_ARCH_x86)
+	struct thread_struct thread;
+#endif
 };
 
 struct sigaction {

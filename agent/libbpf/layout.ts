@@ -8,8 +8,15 @@
 import type { Btf } from "./btf.ts";
 
 /** Sizes and offsets in bytes. */
-export const STACK = { size: 1024, length: 0, addresses: 8 } as const;
-export const CPU_KEY = { size: 40, user_stack: 0, kernel_stack: 8, pid: 16, comm: 20 } as const;
+export const STACK = { size: 1024, length: 0, kind: 4, addresses: 8 } as const;
+export const CPU_KEY = {
+  size: 48,
+  user_stack: 0,
+  kernel_stack: 8,
+  python_stack: 16,
+  pid: 24,
+  comm: 28,
+} as const;
 export const LOCK_KEY = {
   size: 72,
   user_stack: 0,
@@ -28,6 +35,24 @@ export const SYSCALL_KEY = { size: 32, comm: 0, pid: 16, call: 20, cpu: 24, erro
 export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, histogram: 24 } as const;
 export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
 export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
+export const PYTHON = {
+  size: 72,
+  holder: 0,
+  interpreters: 8,
+  interpreter_next: 16,
+  interpreter_threads: 20,
+  thread_next: 24,
+  thread_id: 28,
+  thread_frame: 32,
+  has_cframe: 36,
+  cframe_frame: 40,
+  frame_code: 44,
+  frame_previous: 48,
+  frame_instruction: 52,
+  frame_mark: 56,
+  entry_owner: 60,
+  code_instructions: 64,
+} as const;
 
 const UNWIND_STRUCTS = {
   aperture_rule: { size: 16 },
@@ -49,6 +74,7 @@ const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   aperture_syscall_value: SYSCALL_VALUE,
   aperture_syscall_sample_key: SYSCALL_SAMPLE_KEY,
   aperture_syscall_sample: SYSCALL_SAMPLE,
+  aperture_python: PYTHON,
   ...UNWIND_STRUCTS,
 };
 
@@ -87,6 +113,8 @@ export const LOSSES = [
   "syscall_end_missed",
   "syscall_errors_map_full",
   "syscall_errors_map_busy",
+  "python_stack_failed",
+  "python_stack_truncated",
 ] as const;
 export type Loss = (typeof LOSSES)[number];
 

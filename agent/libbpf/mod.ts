@@ -15,6 +15,7 @@ export {
   LOCK_SUM,
   type Loss,
   LOSSES,
+  PYTHON,
   SAMPLE_LOSSES,
   SOURCES,
   STACK,
