@@ -17,6 +17,8 @@ export interface Recording {
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly losses: ReadonlyMap<string, number>;
+  /** How walks along user stacks ended, see {@linkcode Window.stacks}. */
+  readonly stackEnds: ReadonlyMap<string, number>;
 }
 
 export interface RecordOptions {
@@ -24,6 +26,8 @@ export interface RecordOptions {
   readonly symboliser: Symboliser;
   /** @default nothing is known of containers, pods and services */
   readonly labels?: ProcessLabels | undefined;
+  /** Told of each window's end. */
+  readonly unwinder?: { endWindow(): void } | undefined;
   readonly windowMs: number;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
@@ -53,14 +57,17 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     const end = Math.max(clock(), start + 0.001);
     const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });
     const losses = new Map<string, number>();
-    for (const { kind, losses: lost, ...window } of drained) {
+    const stackEnds = new Map<string, number>();
+    for (const { kind, losses: lost, stacks, ...window } of drained) {
       namer.add(kind, window);
-      for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
+      addCounts(losses, lost);
+      if (stacks) addCounts(stackEnds, stacks);
     }
     symboliser.endWindow();
     labels?.endWindow();
+    options.unwinder?.endWindow();
     const profile = namer.builder.build();
-    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
+    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses, stackEnds };
     if (signal.aborted || due - begin >= durationMs) return;
     start = end;
   }
@@ -69,6 +76,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
 /** What a run recorded, summed over its windows. */
 export class Summary {
   readonly #losses = new Map<string, number>();
+  readonly #stackEnds = new Map<string, number>();
   #events = 0;
   #windows = 0;
 
@@ -85,11 +93,20 @@ export class Summary {
     return this.#losses;
   }
 
-  add({ profile, losses }: Recording): void {
+  get stackEnds(): ReadonlyMap<string, number> {
+    return this.#stackEnds;
+  }
+
+  add({ profile, losses, stackEnds }: Recording): void {
     this.#events += eventCount(profile);
     this.#windows++;
-    for (const [reason, lost] of losses) this.#losses.set(reason, (this.#losses.get(reason) ?? 0) + lost);
+    addCounts(this.#losses, losses);
+    addCounts(this.#stackEnds, stackEnds);
   }
+}
+
+function addCounts(to: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [name, count] of counts) to.set(name, (to.get(name) ?? 0) + count);
 }
 
 function nanoseconds(ms: number): bigint {

@@ -105,6 +105,14 @@ export const AGENT_SETTINGS = defineSettings({
     help: "The aggregator's token; the variable does not show in the process list",
     schema: text(),
   },
+  caFile: {
+    flag: "ca-file",
+    env: "APERTURE_CA_FILE",
+    placeholder: "FILE",
+    help:
+      "PEM of the authorities that may have signed an https aggregator's certificate; the usual ones by default",
+    schema: path(userPath),
+  },
   nodeName: {
     flag: "node-name",
     alias: "n",

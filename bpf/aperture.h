@@ -44,13 +44,118 @@ enum aperture_loss {
 	APERTURE_LOSS_MAX,
 };
 
-/* Leaf first. */
+/*
+ * Leaf first. The leaf's address is where it is; of all others the one before is, as for return addresses: where a
+ * signal interrupted a function, one is added.
+ */
 struct aperture_stack {
 	u32 length;
 	u32 reserved;
 	u64 addresses[APERTURE_STACK_DEPTH];
 };
 _Static_assert(sizeof(struct aperture_stack) == 1024, "the agent reads this layout");
+
+/*
+ * How the walk along a user stack ended: the index in the map `stack_ends`; the names in lower case, without the
+ * prefix, are those of Window.stacks in the agent.
+ */
+enum aperture_stack_end {
+	/*
+	 * At the thread's entry: its rule says that there is no caller, or its return address is 0, or, where there is no
+	 * rule, its frame pointer.
+	 */
+	APERTURE_STACK_COMPLETE,
+	/* The process was not known yet; the stack is the kernel's helper's. */
+	APERTURE_STACK_NO_PROCESS,
+	/* Nothing that can be run is mapped where the last return address points. */
+	APERTURE_STACK_NO_MAPPING,
+	/* The page of the unwind table was not loaded yet. */
+	APERTURE_STACK_NO_PAGE,
+	/* No rule for the place, and its frame pointer leads nowhere. */
+	APERTURE_STACK_NO_RULE,
+	/* The rule needs a register that is not known any more. */
+	APERTURE_STACK_NO_REGISTER,
+	/* The stack's memory could not be read: it is paged out, or the address is wrong. */
+	APERTURE_STACK_READ_FAULT,
+	/* The caller's frame would not be above this one, or its address not one of user space. */
+	APERTURE_STACK_BAD_FRAME,
+	/* More frames than a stack holds. */
+	APERTURE_STACK_DEPTH_REACHED,
+	/* 32-bit code; the stack is the kernel's helper's. */
+	APERTURE_STACK_OTHER_ABI,
+	/* There is no unwinder: the stack is the kernel's helper's. */
+	APERTURE_STACK_HELPER,
+	APERTURE_STACK_END_MAX,
+};
+
+/* How to get from a frame to its caller: see agent/unwind/rules.ts. */
+struct aperture_rule {
+	/* Low nibble a kind, high nibble a DWARF register. */
+	u8 cfa;
+	u8 frame_pointer;
+	u8 return_address;
+	u8 flags;
+	s32 cfa_offset;
+	s32 frame_pointer_offset;
+	s16 return_address_offset;
+	s16 cfa_add;
+};
+_Static_assert(sizeof(struct aperture_rule) == 16, "the agent writes this layout");
+
+/* From `low` in its page to the next row's, `rule` holds: see agent/unwind/table.ts. */
+struct aperture_row {
+	u16 low;
+	u16 rule;
+};
+
+/* Rows of one map of `unwind_chunks`: 1 MiB. */
+#define APERTURE_CHUNK_ROWS 262144
+#define APERTURE_RULES 16384
+
+/* 64 KiB of the addresses of a file. */
+struct aperture_page_key {
+	u32 file;
+	u32 page;
+};
+
+/* Where a page's rows are. */
+struct aperture_page {
+	u32 chunk;
+	u32 first;
+	/* 0 for a page without rules. */
+	u32 count;
+	/* When it was last used. */
+	u32 window;
+};
+
+struct aperture_process {
+	/* Names its mappings; another one after an exec, as it is another program. 0 while they are being read. */
+	u32 id;
+	/* When it was last seen. */
+	u32 window;
+};
+
+/* The key of a trie: the address is big-endian, so that its high bits are compared first. */
+struct aperture_mapping_key {
+	u32 prefix_bits;
+	u32 process;
+	u64 address;
+};
+
+struct aperture_mapping {
+	/* Less this, an address in the process is one of the file's program headers. */
+	u64 bias;
+	/* 0 for code without a table: that of a JIT. */
+	u32 file;
+	u32 reserved;
+};
+
+struct aperture_unwind_control {
+	/* Written by the agent: the current window. */
+	u32 window;
+	/* Changes whenever something was put on a list of what is wanted. */
+	u32 wants;
+};
 
 /* A stack is named by its hash, the key of the map of stacks; 0 is no stack. */
 struct aperture_cpu_key {

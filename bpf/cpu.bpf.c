@@ -137,7 +137,7 @@ static __always_inline void collect_stacks(struct bpf_perf_event_data *ctx, stru
 			count_loss(APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
 	}
 	if (has_user_stack(task)) {
-		if (!collect_user_stack(ctx, &sample->user))
+		if (!collect_interrupted_user_stack(ctx, sample->key.pid, &sample->user))
 			count_loss(APERTURE_LOSS_USER_STACK_FAILED);
 		else if (sample->user.length == APERTURE_STACK_DEPTH)
 			count_loss(APERTURE_LOSS_USER_STACK_TRUNCATED);

@@ -69,6 +69,11 @@ export interface Window {
   readonly syscalls?: readonly RawSyscall[];
   /** What could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`. */
   readonly losses: ReadonlyMap<string, number>;
+  /**
+   * How many walks along user stacks ended how: the names of `enum aperture_stack_end` in `bpf/aperture.h`, of which
+   * `complete` is a whole stack.
+   */
+  readonly stacks?: ReadonlyMap<string, number>;
 }
 
 export interface Collector extends Disposable {
