@@ -6,9 +6,10 @@
 
 import { delay } from "@std/async/delay";
 import type { Collector } from "./collectors/collector.ts";
+import type { ProcessLabels } from "./metadata/labels.ts";
+import { Namer } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
-import { ProfileBuilder } from "../profile/builder.ts";
-import { type Profile, type Total, totalOf } from "../profile/model.ts";
+import { eventCount, type Profile } from "../profile/model.ts";
 
 /** One window, named. */
 export interface Recording {
@@ -21,7 +22,11 @@ export interface Recording {
 export interface RecordOptions {
   readonly collectors: readonly Collector[];
   readonly symboliser: Symboliser;
+  /** @default nothing is known of containers, pods and services */
+  readonly labels?: ProcessLabels | undefined;
   readonly windowMs: number;
+  /** A process that is left out, of every kind. */
+  readonly excludedPid?: number | undefined;
   /** Stop after this long; without it, when `signal` aborts. */
   readonly durationMs?: number | undefined;
   readonly signal: AbortSignal;
@@ -35,7 +40,7 @@ export interface RecordOptions {
  * Windows begin on a fixed beat: what naming and handing on take does not move the next one.
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
-  const { collectors, symboliser, windowMs, durationMs = Infinity, signal } = options;
+  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
   const begin = clock();
   let start = begin;
@@ -46,19 +51,16 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     });
     const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
     const end = Math.max(clock(), start + 0.001);
-    const builder = new ProfileBuilder();
+    const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });
     const losses = new Map<string, number>();
-    for (const { kind, samples, losses: lost } of drained) {
-      for (const sample of samples) {
-        const process = symboliser.process(sample.pid);
-        const series = builder.series({ pid: sample.pid, comm: sample.comm, exe: process?.exe ?? "" });
-        const rows = symboliser.stack(sample).map((frame) => builder.frame(frame));
-        builder.add(kind, series, builder.stack(rows), sample.value, sample.count);
-      }
+    for (const { kind, losses: lost, ...window } of drained) {
+      namer.add(kind, window);
       for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
     }
     symboliser.endWindow();
-    yield { profile: builder.build(), startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
+    labels?.endWindow();
+    const profile = namer.builder.build();
+    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
     if (signal.aborted || due - begin >= durationMs) return;
     start = end;
   }
@@ -67,11 +69,12 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
 /** What a run recorded, summed over its windows. */
 export class Summary {
   readonly #losses = new Map<string, number>();
-  #total: Total = { value: 0, count: 0 };
+  #events = 0;
   #windows = 0;
 
-  get total(): Total {
-    return this.#total;
+  /** Samples, waits and calls. */
+  get events(): number {
+    return this.#events;
   }
 
   get windows(): number {
@@ -83,8 +86,7 @@ export class Summary {
   }
 
   add({ profile, losses }: Recording): void {
-    const { value, count } = totalOf(profile);
-    this.#total = { value: this.#total.value + value, count: this.#total.count + count };
+    this.#events += eventCount(profile);
     this.#windows++;
     for (const [reason, lost] of losses) this.#losses.set(reason, (this.#losses.get(reason) ?? 0) + lost);
   }

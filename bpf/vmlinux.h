@@ -19,11 +19,14 @@ typedef __u32 __wsum;
 typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
+typedef __s32 s32;
 typedef __s64 s64;
 typedef __u64 u64;
 typedef _Bool bool;
 
 #define NULL ((void *)0)
+#define true 1
+#define false 0
 
 /* The numbers of include/uapi/linux/bpf.h, which are the kernel's promise to programs. */
 enum bpf_map_type {
@@ -31,11 +34,20 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
+};
+
+enum {
+	BPF_F_NO_PREALLOC = 1 << 0,
+};
+
+enum {
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1 << 0,
 };
 
 enum {
@@ -58,6 +70,11 @@ typedef struct {
 #error "no layout of the registers of this architecture"
 #endif
 
+/* Not relocated either: what a raw tracepoint hands on. */
+struct bpf_raw_tracepoint_args {
+	u64 args[0];
+};
+
 struct bpf_perf_event_data {
 	bpf_user_pt_regs_t regs;
 	u64 sample_period;
@@ -65,6 +82,17 @@ struct bpf_perf_event_data {
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* The registers of user space when it called the kernel. */
+struct pt_regs {
+#if defined(__TARGET_ARCH_x86)
+	unsigned long bx, cx, si, di, orig_ax;
+#elif defined(__TARGET_ARCH_arm64)
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
+#endif
+};
 
 struct ns_common {
 	unsigned int inum;
@@ -84,10 +112,52 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct thread_info {
+	unsigned long flags;
+	/* On x86 only. */
+	u32 status;
+};
+
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	u16 i_mode;
+	u32 i_rdev;
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int flags;
+	int pid;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	char comm[16];
+	struct files_struct *files;
+};
+
+struct sigaction {
+	void *sa_handler;
+	unsigned long sa_flags;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
 };
 
 #pragma clang attribute pop

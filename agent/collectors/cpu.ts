@@ -13,6 +13,11 @@ import { mapSize } from "./map_size.ts";
 import { pidNamespace } from "./pid_namespace.ts";
 
 const SECOND_NS = 1e9;
+/** Nanoseconds between two samples of a CPU. */
+export function cpuPeriodNs(freq: number): number {
+  return Math.floor(SECOND_NS / freq);
+}
+
 /** The program's object file. */
 export const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).pathname;
 
@@ -84,7 +89,7 @@ export class CpuCollector implements Collector {
       object.map(`stacks_${set}`).setMaxEntries(size.stacks);
     }
     object.load();
-    const collector = stack.use(new CpuCollector(object, { periodNs: Math.floor(SECOND_NS / freq), cpus }));
+    const collector = stack.use(new CpuCollector(object, { periodNs: cpuPeriodNs(freq), cpus }));
     collector.#follow();
     stack.move();
     return collector;

@@ -95,6 +95,13 @@ export const LIBBPF_SYMBOLS = {
     ],
     result: "i32",
   },
+  bpf_map__set_autocreate: {
+    parameters: [
+      "pointer", // struct bpf_map *map
+      "bool", // bool autocreate
+    ],
+    result: "i32",
+  },
   bpf_map__initial_value: {
     parameters: [
       "pointer", // struct bpf_map *map
@@ -134,6 +141,12 @@ export const LIBBPF_SYMBOLS = {
   libbpf_num_possible_cpus: {
     parameters: [],
     result: "i32",
+  },
+  bpf_program__attach: {
+    parameters: [
+      "pointer", // const struct bpf_program *prog
+    ],
+    result: "pointer", // struct bpf_link *
   },
   bpf_program__attach_perf_event: {
     parameters: [

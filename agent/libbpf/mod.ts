@@ -5,7 +5,24 @@
  */
 
 export { BpfError } from "./errors.ts";
-export { COMM_BYTES, CPU_KEY, type Loss, LOSSES, SAMPLE_LOSSES, STACK } from "./layout.ts";
+export {
+  ABIS,
+  CALL,
+  COMM_BYTES,
+  CPU_KEY,
+  LOCK_KEY,
+  LOCK_SUM,
+  type Loss,
+  LOSSES,
+  SAMPLE_LOSSES,
+  SOURCES,
+  STACK,
+  SYSCALL_BUCKETS,
+  SYSCALL_KEY,
+  SYSCALL_SAMPLE,
+  SYSCALL_SAMPLE_KEY,
+  SYSCALL_VALUE,
+} from "./layout.ts";
 export { libbpfVersion } from "./library.ts";
 export { BpfLink } from "./link.ts";
 export { BpfMap, type Entries } from "./map.ts";

@@ -157,7 +157,7 @@ export class Symboliser implements Disposable {
   }
 
   /** What is known of a process; `undefined` when it was gone before it was first asked for. */
-  process(pid: number): { readonly exe: string; readonly comm: string } | undefined {
+  process(pid: number): Pick<Process, "pid" | "startTime" | "exe" | "comm"> | undefined {
     return this.#processes.get(pid);
   }
 

@@ -59,14 +59,14 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
   const tables = () =>
     client.rows("SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()");
   const before = await tables();
-  assertEquals(before.length, 6);
+  assertEquals(before.length, 8);
   const more = {
-    number: 2,
-    name: "0002_more",
+    number: 3,
+    name: "0003_more",
     sql: "SELECT 1; CREATE TABLE more (a UInt8) ENGINE = Memory;",
   };
-  assertEquals(await migrate(client, [...readMigrations(), more]), ["0002_more"]);
-  assertEquals((await tables()).length, 7);
+  assertEquals(await migrate(client, [...readMigrations(), more]), ["0003_more"]);
+  assertEquals((await tables()).length, 9);
   await assertRejects(() => migrate(client), MigrationError, "newer version");
 });
 
@@ -74,8 +74,8 @@ testWith(["chdb"], "migrate() runs a migration again that was cut off before it 
   await using storage = await startStorage();
   const { client } = storage;
   await client.command("TRUNCATE TABLE migrations");
-  assertEquals(await migrate(client), ["0001_schema"]);
-  assertEquals((await client.rows("SELECT * FROM migrations")).length, 1);
+  assertEquals(await migrate(client), ["0001_schema", "0002_locks_and_syscalls"]);
+  assertEquals((await client.rows("SELECT * FROM migrations")).length, 2);
 });
 
 testWith(
@@ -91,13 +91,18 @@ testWith(
       return Object.fromEntries(rows.map(({ name, days }) => [name, days]));
     };
     await setRetention(client, 30);
-    const first = { samples: "30", batches: "30", stacks: "32", frames: "32", series: "32", migrations: "" };
+    const first = {
+      ...{ samples: "30", locks: "30", syscalls: "30", batches: "30" },
+      ...{ stacks: "32", frames: "32", series: "32", migrations: "" },
+    };
     assertEquals(await ttl(), first);
     assertEquals(await setRetention(client, 30), []);
     await setRetention(client, 7);
     assertEquals(await ttl(), {
       ...first,
       samples: "7",
+      locks: "7",
+      syscalls: "7",
       batches: "7",
       stacks: "9",
       frames: "9",
