@@ -24,6 +24,20 @@ export class BpfProgram {
   }
 
   /**
+   * Runs the program where the name of its section says, like `raw_tp/sched_process_exit`.
+   *
+   * @throws {BpfError} with what libbpf says
+   */
+  attach(): BpfLink {
+    this.#live();
+    return new BpfLink(checkPointer(
+      this.#library,
+      () => this.#library.bpf.bpf_program__attach(this.#pointer),
+      `attach the program '${this.name}'`,
+    ));
+  }
+
+  /**
    * Runs the program at every overflow of `event`, which the link owns from here on; it stays the caller's when
    * this throws.
    *

@@ -12,6 +12,10 @@ import { LRUCache } from "lru-cache";
 import { type Frame, JIT_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
+import { mapsPython, pythonPids } from "../python/find_processes.ts";
+import { mergeStacks } from "../python/merge.ts";
+import type { Interpreter } from "../python/interpreter.ts";
+import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
 import { demangle } from "./demangle.ts";
 import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
 import { KernelSymbols } from "./kernel_symbols.ts";
@@ -39,6 +43,8 @@ export interface RawStack {
   readonly pid: number;
   readonly user: readonly number[];
   readonly kernel: readonly number[];
+  /** The Python functions that the thread was in, leaf first. */
+  readonly python?: readonly RawPythonFrame[];
 }
 
 /** Counted since the start, but for what is held now (`frames`, `…Bytes`, `tables`, `processes`). */
@@ -57,6 +63,10 @@ export interface SymboliserStats {
   readonly kernelBytes: number;
   readonly modules: ModuleStats;
   readonly processes: ProcessStats;
+  readonly python: PythonStats;
+  /** Stacks with frames of Python, and those of them where native stack and Python's did not fit together. */
+  readonly pythonStacks: number;
+  readonly pythonMismatches: number;
   readonly debug: DebugStats;
 }
 
@@ -94,10 +104,12 @@ const UNMAPPED: Frame = {
  */
 export class Symboliser implements Disposable {
   readonly #libdw: Libdw;
+  readonly #procRoot: string;
   readonly #kernel: KernelSymbols;
   readonly #processes: ProcessTable;
   readonly #modules: Modules;
   readonly #perfMaps = new PerfMaps();
+  readonly #python: PythonSymbols;
   readonly #vdso: Vdso | undefined;
   /** By the kernel's address, or by module and address in it. */
   readonly #frames: LRUCache<number | string, readonly Frame[]>;
@@ -117,16 +129,20 @@ export class Symboliser implements Disposable {
   #unmapped = 0;
   #unnamed = 0;
   #postponed = 0;
+  #pythonStacks = 0;
+  #pythonMismatches = 0;
 
   private constructor(libdw: Libdw, options: SymboliserOptions) {
     const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000 } = options;
     const { procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
+    this.#procRoot = procRoot;
     this.#clock = clock;
     this.#coldMs = this.#coldLeft = coldMs;
     this.#kernel = new KernelSymbols({ procRoot });
     this.#processes = new ProcessTable({ procRoot });
     this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2) });
+    this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     this.#vdso = readVdso(libdw);
     this.#frames = new LRUCache({
       maxSize: Math.ceil(cacheBytes / 2),
@@ -143,6 +159,7 @@ export class Symboliser implements Disposable {
 
   [Symbol.dispose](): void {
     this.#frames.clear();
+    this.#python[Symbol.dispose]();
     this.#debug[Symbol.dispose]();
     this.#libdw[Symbol.dispose]();
   }
@@ -160,6 +177,9 @@ export class Symboliser implements Disposable {
       kernelBytes: this.#kernel.bytes,
       modules: this.#modules.stats,
       processes: this.#processes.stats,
+      python: this.#python.stats,
+      pythonStacks: this.#pythonStacks,
+      pythonMismatches: this.#pythonMismatches,
       debug: this.#debug.stats,
     };
   }
@@ -171,37 +191,19 @@ export class Symboliser implements Disposable {
    *
    * All but the first address of each half are return addresses: they point behind the call, which may be the
    * last instruction of its function (a call that never returns) or belong to another line, so they are looked
-   * up, and reported, one byte before. The first of each half is where the processor itself stood. A frame
-   * that a signal interrupted is the exception that cannot be told here: there, the look-up is one byte low,
-   * which matters only at the first instruction of a function.
+   * up, and reported, one byte before. The first of each half is where the processor itself stood. To the place
+   * where a signal interrupted a function, the unwinder has added the byte.
    */
-  stack({ pid, user, kernel }: RawStack): Frame[] {
+  stack({ pid, user, kernel, python }: RawStack): Frame[] {
     const frames: Frame[] = [];
-    const add = (found: readonly Frame[]) => {
-      for (const frame of found) frames.push(frame);
-    };
-    const inKernel = this.#nearOf(undefined);
-    kernel.forEach((address, i) => {
-      const at = i === 0 ? address : address - 1;
-      let found = inKernel.get(at);
-      if (found) this.#hits++;
-      else inKernel.set(at, found = this.#kernelFrames(at));
-      add(found);
-    });
-    if (user.length === 0) return frames;
-    const process = this.#processes.get(pid);
-    if (process === undefined) {
-      this.#unmapped += user.length;
-      return frames.concat(user.map(() => UNMAPPED));
-    }
-    const inProcess = this.#nearOf(process);
-    user.forEach((address, i) => {
-      const at = i === 0 ? address : address - 1;
-      let found = inProcess.get(at);
-      if (found) this.#hits++;
-      else inProcess.set(at, found = this.#userFrames(process, at));
-      add(found);
-    });
+    this.#addNear(frames, { process: undefined, addresses: kernel }, (at) => this.#kernelFrames(at));
+    if (user.length === 0 && python === undefined) return frames;
+    const process = this.#process(pid);
+    const native: Frame[] = python === undefined ? frames : [];
+    if (process) this.#addNear(native, { process, addresses: user }, (at) => this.#userFrames(process, at));
+    else for (const _ of user) native.push(this.#unknown());
+    if (python === undefined) return frames;
+    for (const frame of this.#withPython(pid, { native, python })) frames.push(frame);
     return frames;
   }
 
@@ -224,14 +226,33 @@ export class Symboliser implements Disposable {
   }
 
   /** What is known of a process; `undefined` when it was gone before it was first asked for. */
-  process(pid: number): { readonly exe: string; readonly comm: string } | undefined {
-    return this.#processes.get(pid);
+  process(pid: number): Pick<Process, "pid" | "startTime" | "exe" | "comm"> | undefined {
+    return this.#process(pid);
+  }
+
+  /** The processes that run Python, as far as they are known. */
+  pythonInterpreters(): ReadonlyMap<number, Interpreter> {
+    return this.#python.interpreters();
+  }
+
+  /** Looks at all processes of the machine for those that run Python; without it, those with samples are looked at. */
+  findPython(): void {
+    for (const pid of pythonPids(this.#procRoot)) this.#process(pid);
+  }
+
+  /** Looks at one process, which may run another program than before, and says whether it runs Python. */
+  lookForPython(pid: number): boolean {
+    if (!mapsPython(pid, this.#procRoot)) return false;
+    const process = this.#processes.refresh(pid);
+    if (process) this.#python.look(process);
+    return this.#python.has(pid);
   }
 
   /** Call after the samples of a window: processes, maps and modules are then looked at anew. */
   endWindow(): void {
     this.#near.clear();
     this.#processes.endWindow();
+    this.#python.endWindow();
     this.#perfMaps.endWindow();
     this.#kernel.endWindow();
     this.#modules.endWindow();
@@ -240,10 +261,43 @@ export class Symboliser implements Disposable {
     this.#coldLeft = this.#coldMs;
   }
 
-  #nearOf(process: Process | undefined): Map<number, readonly Frame[]> {
+  /** Adds the frames of `addresses`, all but the first of which are looked up one byte before. */
+  #addNear(
+    to: Frame[],
+    { process, addresses }: { process: Process | undefined; addresses: readonly number[] },
+    find: (address: number) => readonly Frame[],
+  ): void {
+    if (addresses.length === 0) return;
     let near = this.#near.get(process);
     if (near === undefined) this.#near.set(process, near = new Map());
-    return near;
+    for (let i = 0; i < addresses.length; i++) {
+      const address = i === 0 ? addresses[i]! : addresses[i]! - 1;
+      let found = near.get(address);
+      if (found) this.#hits++;
+      else near.set(address, found = find(address));
+      for (const frame of found) to.push(frame);
+    }
+  }
+
+  #unknown(): Frame {
+    this.#unmapped++;
+    return UNMAPPED;
+  }
+
+  #process(pid: number): Process | undefined {
+    const process = this.#processes.get(pid);
+    if (process) this.#python.look(process);
+    return process;
+  }
+
+  #withPython(
+    pid: number,
+    { native, python }: { native: readonly Frame[]; python: readonly RawPythonFrame[] },
+  ): Frame[] {
+    const { frames, matched } = mergeStacks(native, this.#python.stack(pid, python));
+    this.#pythonStacks++;
+    if (!matched) this.#pythonMismatches++;
+    return frames;
   }
 
   #kernelFrames(address: number): readonly Frame[] {
@@ -262,8 +316,7 @@ export class Symboliser implements Disposable {
   #userFrames(process: Process, address: number): readonly Frame[] {
     const mapping = mappingAt(process.mappings, address);
     if (mapping === undefined) {
-      this.#unmapped++;
-      return [UNMAPPED];
+      return [this.#unknown()];
     }
     const place = { process, mapping };
     if (mapping.path === VDSO_MODULE) return [this.#vdsoFrame(mapping, address)];
