@@ -16,6 +16,7 @@ const PARTS: Readonly<Record<string, () => Promise<{ rows(): Promise<Row[]> }>>>
   engine: () => import("./engine.ts"),
   syscall: () => import("./syscall.ts"),
   agent: () => import("./agent.ts"),
+  lock: () => import("./lock.ts"),
 };
 
 async function main(): Promise<number> {
