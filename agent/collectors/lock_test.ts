@@ -8,6 +8,7 @@ import { testWith } from "../../tests/support/needs.ts";
 import { compileC, run } from "../../tests/support/watched.ts";
 import { isIdle, type LockClass, lockClass } from "../locks/classes.ts";
 import { Symboliser } from "../symbols/symboliser.ts";
+import { Unwinder } from "../unwind/unwinder.ts";
 import type { RawLock, RawPlace, WaitOutcome, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { LockCollector, type LockCollectorOptions } from "./lock.ts";
@@ -192,6 +193,47 @@ for (
       assert(rows.some(({ holder }) => holder));
     });
   });
+}
+
+for (
+  const { kind, waiter, className, want, hold } of [
+    { kind: "mutex", waiter: "waiter", className: "mutex", want: "want_mutex", hold: "hold_mutex" },
+    { kind: "rwlock", waiter: "waiter", className: "rwlock", want: "want_rwlock", hold: "hold_rwlock" },
+    { kind: "condvar", waiter: "taker", className: "condvar", want: "take_work", hold: "put_work" },
+    {
+      kind: "semaphore",
+      waiter: "taker",
+      className: "semaphore",
+      want: "want_semaphore",
+      hold: "post_semaphores",
+    },
+  ] as const
+) {
+  testWith(
+    ["bpf", "clang"],
+    `LockCollector tells a ${kind} by whole stacks, without frame pointers`,
+    async () => {
+      await build("bpf");
+      using folder = tempFolder();
+      const program = `${folder.path}/locks`;
+      await compile(`${PROGRAMS}locks.c`, program, { flags: ["-O2", "-g", "-pthread"] });
+      await using unwinder = Unwinder.open();
+      await watch([program, kind], ({ locks, functions, classOf }) => {
+        // The unwinder knows the program only some time after its first wait; that for the end of the others is the last.
+        const [last] = futexes(locks).filter((lock) => classOf(lock) === "join");
+        assertEquals(last?.waiter.comm, "locks", Deno.inspect(futexes(locks).map(classOf)));
+        const rows = futexes(locks, "woken").filter((lock) => lock.waiter.comm === waiter);
+        const whole = rows.filter((lock) => functions(lock.waiter).includes(want));
+        assert(countOf(whole) > 10, `only ${countOf(whole)} of ${countOf(rows)} have a whole stack`);
+        for (const lock of whole) {
+          const inner = classOf(lock) === "mutex";
+          assert(inner || classOf(lock) === className, `${classOf(lock)} in ${functions(lock.waiter)}`);
+        }
+        const held = whole.filter(({ holder }) => holder && functions(holder).includes(hold));
+        assert(countOf(held) > countOf(whole) / 2, "few have a holder");
+      }, { unwinder });
+    },
+  );
 }
 
 for (const kind of ["restart", "eintr"]) {
