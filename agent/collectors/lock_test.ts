@@ -369,7 +369,7 @@ for (
         take();
         assert(counted + lost >= begun, `${begun - counted - lost} waits were still on their way`);
         // Only sometimes, so that drains follow each other as fast as they can, too.
-        if (i % 3 === 0) await delay(100);
+        if (i % 2 === 0) await delay(100);
       }
       collector.stop();
       take();
@@ -502,8 +502,11 @@ testWith(
   },
 );
 
+/** With SIGUSR1 a thread of it begins to wait for a mutex, which it never gets. */
 const FOR_EVER = `
 #include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static void *wait(void *unused)
 {
@@ -512,12 +515,16 @@ static void *wait(void *unused)
 }
 int main(void)
 {
-	struct timespec second = { .tv_sec = 100 }, soon = { .tv_nsec = 100000000 };
+	sigset_t signals;
 	pthread_t thread;
+	int signal;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &signals, 0);
 	pthread_mutex_lock(&mutex);
-	nanosleep(&soon, 0);
+	sigwait(&signals, &signal);
 	pthread_create(&thread, 0, wait, 0);
-	nanosleep(&second, 0);
+	pause();
 }
 `;
 
