@@ -268,7 +268,7 @@ static __always_inline void keep_sample(void *ctx, struct task_struct *task, str
 	};
 
 	if (stack && has_stack)
-		key.user_stack = keep_user_stack(ctx, task, set, stack);
+		key.user_stack = keep_user_stack(ctx, task, thread->key.pid, set, stack);
 	struct aperture_syscall_sample *counted = bpf_map_lookup_elem(samples, &key);
 	if (!counted) {
 		long error = bpf_map_update_elem(samples, &key, &sample, BPF_NOEXIST);
