@@ -26,6 +26,21 @@ enum aperture_loss {
 	APERTURE_LOSS_KERNEL_STACK_TRUNCATED,
 	APERTURE_LOSS_STACKS_MAP_FULL,
 	APERTURE_LOSS_STACKS_MAP_BUSY,
+	/* Lost: a wait whose begin could not be noted, or who ended it. */
+	APERTURE_LOSS_THREADS_MAP_FULL,
+	APERTURE_LOSS_THREADS_MAP_BUSY,
+	APERTURE_LOSS_CONTENTIONS_MAP_FULL,
+	APERTURE_LOSS_CONTENTIONS_MAP_BUSY,
+	/* Incomplete, or for a lock of the kernel lost: the program was interrupted by itself. */
+	APERTURE_LOSS_PROGRAM_BUSY,
+	/* System calls. Lost: the call is in no count. */
+	APERTURE_LOSS_SYSCALLS_MAP_FULL,
+	APERTURE_LOSS_SYSCALLS_MAP_BUSY,
+	APERTURE_LOSS_SYSCALL_THREADS_FULL,
+	APERTURE_LOSS_SYSCALL_END_MISSED,
+	/* Incomplete: the call is counted, but not that it failed. */
+	APERTURE_LOSS_SYSCALL_ERRORS_MAP_FULL,
+	APERTURE_LOSS_SYSCALL_ERRORS_MAP_BUSY,
 	APERTURE_LOSS_PYTHON_STACK_FAILED,
 	APERTURE_LOSS_PYTHON_STACK_TRUNCATED,
 	APERTURE_LOSS_MAX,
@@ -37,7 +52,10 @@ enum aperture_stack_kind {
 	APERTURE_STACK_PYTHON,
 };
 
-/* Leaf first. */
+/*
+ * Leaf first. The leaf's address is where it is; of all others the one before is, as for return addresses: where a
+ * signal interrupted a function, one is added.
+ */
 struct aperture_stack {
 	u32 length;
 	/* enum aperture_stack_kind */
@@ -89,7 +107,10 @@ _Static_assert(sizeof(struct aperture_python) == 72, "the agent writes this layo
  * prefix, are those of Window.stacks in the agent.
  */
 enum aperture_stack_end {
-	/* At the thread's entry: its rule says that there is no caller, or the return address is 0. */
+	/*
+	 * At the thread's entry: its rule says that there is no caller, or its return address is 0, or, where there is no
+	 * rule, its frame pointer.
+	 */
 	APERTURE_STACK_COMPLETE,
 	/* The process was not known yet; the stack is the kernel's helper's. */
 	APERTURE_STACK_NO_PROCESS,

@@ -47,7 +47,7 @@ enum {
 /* The upper end of user space with five levels of page tables. */
 #define USER_END (1ULL << 56)
 
-/* A walk; one a CPU for each object, as no program runs inside another one of its kind. */
+/* A walk; one a CPU for each object. */
 struct unwind_state {
 	u64 pc;
 	/* By DWARF number, of this frame. */
@@ -59,7 +59,8 @@ struct unwind_state {
 	u32 pid;
 	u32 process;
 	u32 window;
-	u32 reserved;
+	/* A walk is under way. */
+	u32 busy;
 	/* The caller's, while it is being found. */
 	u64 next_pc;
 	bpf_user_pt_regs_t user;
@@ -166,6 +167,9 @@ static __always_inline int step_by_frame_pointer(struct unwind_state *state)
 	u64 frame = state->registers[FRAME_POINTER];
 	u64 stack = state->registers[STACK_POINTER];
 
+	/* What the ABI marks the outermost frame with; in a leaf it may as well be a number. */
+	if (known(state, FRAME_POINTER) && frame == 0 && !state->exact)
+		return APERTURE_STACK_COMPLETE;
 	if (!known(state, FRAME_POINTER) || frame & 7 || frame < stack || frame - stack > MAX_FRAME_BYTES)
 		return APERTURE_STACK_NO_RULE;
 	if (!read_word(&state->next_pc, frame + 8) || !read_word(&state->registers[FRAME_POINTER], frame))
@@ -322,7 +326,8 @@ static __always_inline u32 unwind(struct unwind_state *state, u32 pid, struct ap
 	if (!unwind_begin(state, pid))
 		return APERTURE_STACK_NO_PROCESS;
 	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {
-		stack->addresses[i] = state->pc;
+		/* Readers take one off all but the first, for return addresses point behind the call: not this one. */
+		stack->addresses[i] = i > 0 && state->exact ? state->pc + 1 : state->pc;
 		stack->length = i + 1;
 		int end = unwind_step();
 		if (end == STEP_ON)

@@ -34,17 +34,30 @@ static __always_inline bool walk_user_stack(void *ctx, struct unwind_state *stat
 		end = in_64_bit_mode(&state->user) ? unwind(state, pid, stack) : APERTURE_STACK_OTHER_ABI;
 	if (stack->length == 0)
 		found = read_stack(ctx, stack, BPF_F_USER_STACK);
+	if (state)
+		state->busy = false;
 	u64 *count = bpf_map_lookup_elem(&stack_ends, &end);
 	if (count)
 		(*count)++;
 	return found;
 }
 
+/* NULL where a walk is not to be: with no unwinder, or in an interrupt of another program of this object that walks. */
 static __always_inline struct unwind_state *begin_walk(void)
 {
 	u32 zero = 0;
+	struct unwind_state *state = use_unwinder ? bpf_map_lookup_elem(&unwind_state, &zero) : NULL;
 
-	return use_unwinder ? bpf_map_lookup_elem(&unwind_state, &zero) : NULL;
+	if (!state || state->busy)
+		return NULL;
+	state->busy = true;
+	return state;
+}
+
+static __always_inline struct unwind_state *give_up(struct unwind_state *state)
+{
+	state->busy = false;
+	return NULL;
 }
 
 /*
@@ -56,7 +69,7 @@ static __always_inline bool collect_user_stack(void *ctx, u32 pid, struct apertu
 	struct unwind_state *state = begin_walk();
 
 	if (state && !read_user_registers(&state->user))
-		state = NULL;
+		state = give_up(state);
 	return walk_user_stack(ctx, state, pid, stack);
 }
 
@@ -69,7 +82,7 @@ static __always_inline bool collect_interrupted_user_stack(struct bpf_perf_event
 	if (state && in_user_mode(&ctx->regs))
 		copy_registers(&state->user, &ctx->regs);
 	else if (state && !read_user_registers(&state->user))
-		state = NULL;
+		state = give_up(state);
 	return walk_user_stack(ctx, state, pid, stack);
 }
 

@@ -18,6 +18,11 @@ import { PythonProcesses } from "./python_processes.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 const SECOND_NS = 1e9;
+/** Nanoseconds between two samples of a CPU. */
+export function cpuPeriodNs(freq: number): number {
+  return Math.floor(SECOND_NS / freq);
+}
+
 /** The program's object file. */
 export const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).pathname;
 
@@ -94,7 +99,7 @@ export class CpuCollector implements Collector {
     }
     setStackSource(object, unwinder);
     object.load();
-    const collector = stack.use(new CpuCollector(object, { periodNs: Math.floor(SECOND_NS / freq), cpus }));
+    const collector = stack.use(new CpuCollector(object, { periodNs: cpuPeriodNs(freq), cpus }));
     collector.#follow();
     stack.move();
     return collector;

@@ -91,7 +91,8 @@ export function decodeCounts(
 
 const decoder = new TextDecoder();
 
-function decodeComm(view: DataView<ArrayBuffer>, at: number): string {
+/** The name of a thread that stands at `at`. */
+export function decodeComm(view: DataView<ArrayBuffer>, at: number): string {
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, COMM_BYTES);
   const end = bytes.indexOf(0);
   return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));

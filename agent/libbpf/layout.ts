@@ -17,6 +17,24 @@ export const CPU_KEY = {
   pid: 24,
   comm: 28,
 } as const;
+export const LOCK_KEY = {
+  size: 72,
+  user_stack: 0,
+  kernel_stack: 8,
+  holder_stack: 16,
+  pid: 24,
+  holder_pid: 28,
+  comm: 32,
+  holder_comm: 48,
+  lock: 64,
+  outcome: 65,
+  has_holder: 66,
+} as const;
+export const LOCK_SUM = { size: 24, count: 0, delay_ns: 8, max_ns: 16 } as const;
+export const SYSCALL_KEY = { size: 32, comm: 0, pid: 16, call: 20, cpu: 24, error: 28 } as const;
+export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, histogram: 24 } as const;
+export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
+export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
 export const PYTHON = {
   size: 72,
   holder: 0,
@@ -50,12 +68,28 @@ const UNWIND_STRUCTS = {
 const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   aperture_stack: STACK,
   aperture_cpu_key: CPU_KEY,
+  aperture_lock_key: LOCK_KEY,
+  aperture_lock_sum: LOCK_SUM,
+  aperture_syscall_key: SYSCALL_KEY,
+  aperture_syscall_value: SYSCALL_VALUE,
+  aperture_syscall_sample_key: SYSCALL_SAMPLE_KEY,
+  aperture_syscall_sample: SYSCALL_SAMPLE,
   aperture_python: PYTHON,
   ...UNWIND_STRUCTS,
 };
 
 /** APERTURE_COMM_SIZE. */
 export const COMM_BYTES = 16;
+
+/** APERTURE_SYSCALL_BUCKETS. */
+export const SYSCALL_BUCKETS = 48;
+
+/** `call` of the keys: the number in the lower 16 bits, then `enum aperture_abi` and `enum aperture_source`. */
+export const CALL = { abiShift: 16, sourceShift: 24, invalid: 0xffff } as const;
+/** `enum aperture_abi`, in its order. */
+export const ABIS = ["native", "ia32", "x32", "aarch32"] as const;
+/** `enum aperture_source`, in its order. */
+export const SOURCES = ["file", "pipe", "terminal", "socket", "event"] as const;
 
 /** `enum aperture_loss`, in its order. */
 export const LOSSES = [
@@ -68,6 +102,17 @@ export const LOSSES = [
   "kernel_stack_truncated",
   "stacks_map_full",
   "stacks_map_busy",
+  "threads_map_full",
+  "threads_map_busy",
+  "contentions_map_full",
+  "contentions_map_busy",
+  "program_busy",
+  "syscalls_map_full",
+  "syscalls_map_busy",
+  "syscall_threads_full",
+  "syscall_end_missed",
+  "syscall_errors_map_full",
+  "syscall_errors_map_busy",
   "python_stack_failed",
   "python_stack_truncated",
 ] as const;
@@ -94,9 +139,14 @@ export const SAMPLE_LOSSES: ReadonlySet<Loss> = new Set(
   ["counts_map_full", "counts_map_busy", "outside_pid_namespace"],
 );
 
-const ENUMS: readonly { type: string; prefix: string; names: readonly string[] }[] = [
-  { type: "aperture_loss", prefix: "APERTURE_LOSS", names: [...LOSSES, "max"] },
-  { type: "aperture_stack_end", prefix: "APERTURE_STACK", names: [...STACK_ENDS, "end_max"] },
+const ENUMS: readonly { type: string; what: string; prefix: string; names: readonly string[] }[] = [
+  { type: "aperture_loss", what: "loss", prefix: "APERTURE_LOSS", names: [...LOSSES, "max"] },
+  {
+    type: "aperture_stack_end",
+    what: "stack end",
+    prefix: "APERTURE_STACK",
+    names: [...STACK_ENDS, "end_max"],
+  },
 ];
 
 /**
@@ -117,12 +167,12 @@ export function checkLayout({ structs, enums }: Btf, path: string): void {
       if (actual !== offset) refuse(`${name}.${member} is at ${actual ?? "no offset"}, not ${offset}`);
     }
   }
-  for (const { type, prefix, names } of ENUMS) {
+  for (const { type, what, prefix, names } of ENUMS) {
     const numbers = enums.get(type);
     if (!numbers) continue;
     for (const [number, name] of names.entries()) {
       const actual = numbers.get(`${prefix}_${name.toUpperCase()}`);
-      if (actual !== number) refuse(`${type} ${name} has number ${actual ?? "none"}, not ${number}`);
+      if (actual !== number) refuse(`the ${what} ${name} has number ${actual ?? "none"}, not ${number}`);
     }
   }
 }

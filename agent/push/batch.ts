@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Batch, Profile } from "../../profile/model.ts";
+import { type Batch, type Profile, rowCount } from "../../profile/model.ts";
 import { BATCH_LIMITS } from "../../profile/wire/validate_batch.ts";
 import { sliceProfile } from "../../profile/slice.ts";
 
@@ -24,6 +24,8 @@ export interface BatchWindow {
   readonly endNs: bigint;
   /** What could not be counted, by reason. */
   readonly losses: ReadonlyMap<string, number>;
+  /** How walks along user stacks ended. @default {none} */
+  readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -36,15 +38,16 @@ export function makeBatch(
   profile: Profile,
   { identity, window, sequence }: { identity: Identity; window: BatchWindow; sequence: number },
 ): Batch {
-  const { strings, frames, stacks, series, samples } = profile;
+  const { strings, ...tables } = profile;
   const { agentId, epoch, node, agentVersion } = identity;
-  const { endNs, losses } = window;
+  const { endNs, losses, stackEnds = new Map() } = window;
   const longest = BigInt(BATCH_LIMITS.windowMs) * 1_000_000n;
   const lasts = endNs - window.startNs;
   const startNs = lasts < 1n ? endNs - 1n : lasts > longest ? endNs - longest : window.startNs;
   return {
     ...{ agentId, epoch, sequence, startNs, endNs, node, agentVersion },
-    ...{ strings: strings.map(fitting), frames, stacks, series, samples, losses },
+    ...{ ...tables, strings: strings.map(fitting), losses },
+    ...stackEnds.size > 0 && { stackEnds },
   };
 }
 
@@ -59,13 +62,16 @@ export interface Part {
   readonly window: BatchWindow;
 }
 
-/** Two halves of the samples, the losses with the first; `undefined` when there are fewer than two samples. */
+/** Two halves of the rows, the losses with the first; `undefined` when there are fewer than two rows. */
 export function halves({ profile, window }: Part): [Part, Part] | undefined {
-  const count = profile.samples.kind.length;
+  const count = rowCount(profile);
   if (count < 2) return undefined;
   const middle = count >> 1;
   return [
     { profile: sliceProfile(profile, 0, middle), window },
-    { profile: sliceProfile(profile, middle, count), window: { ...window, losses: new Map() } },
+    {
+      profile: sliceProfile(profile, middle, count),
+      window: { ...window, losses: new Map(), stackEnds: new Map() },
+    },
   ];
 }

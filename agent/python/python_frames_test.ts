@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { build } from "../../tasks/build.ts";
-import { TestProgram } from "../../tests/support/child.ts";
+import { RunningProgram } from "../../tests/support/programs.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { type Python, pythons } from "../../tests/support/pythons.ts";
 import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
@@ -24,7 +24,7 @@ async function sample(
   { script, args = [], count = 1200 }: { script: string; args?: readonly string[]; count?: number },
 ): Promise<{ stacks: Stack[]; stats: SymboliserStats }> {
   await build("bpf");
-  await using program = await TestProgram.start(path, [`${PROGRAMS}/${script}`, ...args]);
+  await using program = await RunningProgram.start(path, [`${PROGRAMS}/${script}`, ...args]);
   using symboliser = Symboliser.open({ coldMs: 10_000 });
   await using unwinder = Unwinder.open();
   using collector = CpuCollector.open({ freq: 997, pid: program.pid, unwinder });

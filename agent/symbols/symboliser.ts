@@ -164,9 +164,8 @@ export class Symboliser implements Disposable {
    *
    * All but the first address of each half are return addresses: they point behind the call, which may be the
    * last instruction of its function (a call that never returns) or belong to another line, so they are looked
-   * up, and reported, one byte before. The first of each half is where the processor itself stood. A frame
-   * that a signal interrupted is the exception that cannot be told here: there, the look-up is one byte low,
-   * which matters only at the first instruction of a function.
+   * up, and reported, one byte before. The first of each half is where the processor itself stood. To the place
+   * where a signal interrupted a function, the unwinder has added the byte.
    */
   stack({ pid, user, kernel, python }: RawStack): Frame[] {
     const frames: Frame[] = [];
@@ -179,7 +178,7 @@ export class Symboliser implements Disposable {
   }
 
   /** What is known of a process; `undefined` when it was gone before it was first asked for. */
-  process(pid: number): { readonly exe: string; readonly comm: string } | undefined {
+  process(pid: number): Pick<Process, "pid" | "startTime" | "exe" | "comm"> | undefined {
     return this.#process(pid);
   }
 
