@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { build } from "../../tasks/build.ts";
-import { TestProgram } from "../../tests/support/child.ts";
+import { RunningProgram } from "../../tests/support/programs.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { type Frame, JIT_MODULE, KERNEL_MODULE } from "../../profile/model.ts";
 import { CpuCollector } from "../collectors/cpu.ts";
@@ -17,7 +17,7 @@ interface Stack {
 
 async function sample(program: string, args: readonly string[]): Promise<Stack[]> {
   await build("bpf");
-  await using running = await TestProgram.start(program, args);
+  await using running = await RunningProgram.start(program, args);
   using symboliser = Symboliser.open({ coldMs: 60_000 });
   await using unwinder = Unwinder.open();
   using collector = CpuCollector.open({ freq: 499, pid: running.pid, unwinder });
