@@ -23,6 +23,7 @@ import type { SourceFrame } from "./libdw/dwarf.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { fileAddress, type Module, Modules, type ModuleStats, type Place } from "./modules.ts";
 import { PerfMaps } from "./perf_maps.ts";
+import { parseV8Name } from "./v8_names.ts";
 import { readVdso, type Vdso } from "./vdso.ts";
 
 export interface SymboliserOptions {
@@ -424,7 +425,11 @@ export class Symboliser implements Disposable {
   #otherFrame({ process, mapping }: Place, address: number): Frame {
     const base = { file: "", line: 0, buildId: "" };
     const name = this.#perfMaps.find(process, address);
-    if (name !== undefined) return { function: demangle(name), module: JIT_MODULE, ...base, address: 0 };
+    if (name !== undefined) {
+      const script = parseV8Name(name);
+      if (script) return { ...script, module: script.file, buildId: "", address: 0 };
+      return { function: demangle(name), module: JIT_MODULE, ...base, address: 0 };
+    }
     this.#unnamed++;
     // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's
     // special mappings (`[uprobes]`) have names that say more than [jit].
