@@ -26,13 +26,21 @@ enum aperture_loss {
 	APERTURE_LOSS_KERNEL_STACK_TRUNCATED,
 	APERTURE_LOSS_STACKS_MAP_FULL,
 	APERTURE_LOSS_STACKS_MAP_BUSY,
-	/* Lost: a wait whose begin could not be noted. */
-	APERTURE_LOSS_WAITERS_MAP_FULL,
-	APERTURE_LOSS_WAITERS_MAP_BUSY,
+	/* Lost: a wait whose begin could not be noted, or who ended it. */
+	APERTURE_LOSS_THREADS_MAP_FULL,
+	APERTURE_LOSS_THREADS_MAP_BUSY,
 	APERTURE_LOSS_CONTENTIONS_MAP_FULL,
 	APERTURE_LOSS_CONTENTIONS_MAP_BUSY,
 	/* Incomplete, or for a lock of the kernel lost: the program was interrupted by itself. */
 	APERTURE_LOSS_PROGRAM_BUSY,
+	/* System calls. Lost: the call is in no count. */
+	APERTURE_LOSS_SYSCALLS_MAP_FULL,
+	APERTURE_LOSS_SYSCALLS_MAP_BUSY,
+	APERTURE_LOSS_SYSCALL_THREADS_FULL,
+	APERTURE_LOSS_SYSCALL_END_MISSED,
+	/* Incomplete: the call is counted, but not that it failed. */
+	APERTURE_LOSS_SYSCALL_ERRORS_MAP_FULL,
+	APERTURE_LOSS_SYSCALL_ERRORS_MAP_BUSY,
 	APERTURE_LOSS_MAX,
 };
 

@@ -8,7 +8,8 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* include/linux/sched.h: threads that have no user stack. PF_IO_WORKER is there since 5.5. */
+/* include/linux/sched.h. PF_IO_WORKER is there since 5.5. */
+#define PF_EXITING 0x00000004
 #define PF_IO_WORKER 0x00000010
 #define PF_KTHREAD 0x00200000
 
@@ -28,6 +29,7 @@ static __always_inline bool in_user_mode(const bpf_user_pt_regs_t *regs)
 #endif
 }
 
+/* Neither threads of the kernel nor those that it runs for io_uring in a process have one. */
 static __always_inline bool has_user_stack(struct task_struct *task)
 {
 	return !(BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER));

@@ -55,7 +55,7 @@ async function main(): Promise<number> {
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
 
   await say(`${bold("Aperture")} ${VERSION}: profiling this machine for ${settings.duration / 1000} s`);
-  await say(dim("  compiling the workload: threads `render` and `files`, half of a CPU's time each at most"));
+  await say(dim("  compiling the workload: threads `render` and `files`, a CPU each"));
   await compile(new URL("workload.c", import.meta.url), `${folder}/workload`, { flags: FRAME_POINTERS });
 
   await say(dim("  starting the aggregator on its embedded ClickHouse engine"));

@@ -6,6 +6,7 @@
 
 import { bold, dim } from "@std/fmt/colors";
 import { basename } from "node:path/posix";
+import { lossesText } from "../profile/losses.ts";
 import type { RunningAggregator } from "../tasks/programs.ts";
 import type { Total } from "../profile/model.ts";
 
@@ -45,7 +46,6 @@ export function report({ rows, total, batches, losses }: Found): string {
     const share = (part: Total) => `${(100 * part.value / total.value).toFixed(1)} %`.padStart(7);
     return `  ${share(self)}  ${share(inclusive)}  ${name}  ${dim(basename(module))}`;
   });
-  const lost = [...losses].filter(([, count]) => count > 0).map(([reason, count]) => `${reason} ${count}`);
   const seconds = (total.value / 1e9).toFixed(1);
   return [
     "",
@@ -53,8 +53,6 @@ export function report({ rows, total, batches, losses }: Found): string {
     dim("     self    total  function"),
     ...lines,
     "",
-    `${total.count} samples, ${seconds} s of CPU time, in ${batches} batches; lost: ${
-      lost.join(", ") || "none"
-    }`,
+    `${total.count} samples, ${seconds} s of CPU time, in ${batches} batches; ${lossesText(losses)}`,
   ].join("\n");
 }

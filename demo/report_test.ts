@@ -13,18 +13,20 @@ Deno.test("report() shows shares, samples and what was lost", () => {
     total: { value: 3e9, count: 300 },
   }];
   assertEquals(
-    report({ rows, total, batches: 7, losses: new Map([["stacks_full", 3], ["counts_full", 0]]) }).split("\n")
+    report({ rows, total, batches: 7, losses: new Map([["counts_map_full", 3], ["push_dropped", 0]]) }).split(
+      "\n",
+    )
       .slice(1),
     [
       "The hottest functions of this machine, as stored",
       "     self    total  function",
       "   25.0 %   75.0 %  mandelbrot  workload",
       "",
-      "400 samples, 4.0 s of CPU time, in 7 batches; lost: stacks_full 3",
+      "400 samples, 4.0 s of CPU time, in 7 batches; 3 lost (counts_map_full 3)",
     ],
   );
 });
 
 Deno.test("report() says that nothing was lost", () => {
-  assertEquals(report({ rows: [], total, batches: 1, losses: new Map() }).endsWith("lost: none"), true);
+  assertEquals(report({ rows: [], total, batches: 1, losses: new Map() }).endsWith("nothing lost"), true);
 });

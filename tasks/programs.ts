@@ -11,6 +11,8 @@ const ROOT = new URL("..", import.meta.url).pathname;
 export interface ProgramOptions {
   /** Added to the environment without its `APERTURE_` variables, so that a run is the same anywhere. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs the program, such as `setpriv …`. @default {none} */
+  readonly wrapper?: readonly string[];
   /** @default {"inherit"} */
   readonly stderr?: "inherit" | "piped" | "null";
   /** @default {"null"} */
@@ -24,17 +26,20 @@ export class Program implements AsyncDisposable {
 
   constructor(part: "agent" | "aggregator", args: readonly string[], options: ProgramOptions = {}) {
     const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !name.startsWith("APERTURE_"));
-    this.child = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--quiet",
-        "--frozen",
-        "--unstable-no-legacy-abort",
-        "--allow-all",
-        `--config=${ROOT}deno.json`,
-        `${ROOT}${part}/main.ts`,
-        ...args,
-      ],
+    const [command, ...rest] = [
+      ...options.wrapper ?? [],
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--frozen",
+      "--unstable-no-legacy-abort",
+      "--allow-all",
+      `--config=${ROOT}deno.json`,
+      `${ROOT}${part}/main.ts`,
+      ...args,
+    ];
+    this.child = new Deno.Command(command!, {
+      args: rest,
       env: { ...Object.fromEntries(inherited), ...options.env },
       clearEnv: true,
       stdin: "null",

@@ -6,7 +6,8 @@ import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/as
 import { build } from "../tasks/build.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
 import type { Total } from "../profile/model.ts";
-import { compileProgram, runProgram, TestProgram } from "./support/child.ts";
+import { compileProgram, runProgram } from "./support/child.ts";
+import { RunningProgram } from "./support/programs.ts";
 import { testWith } from "./support/needs.ts";
 
 interface Row {
@@ -38,8 +39,8 @@ testWith(
     const aggregator = cleanup.use(
       await RunningAggregator.start({ args: [`--data-dir=${folder}/data`, "--log-level=warning"] }),
     );
-    const shares = cleanup.use(await TestProgram.start(await compileProgram("shares", folder)));
-    const reads = cleanup.use(await TestProgram.start(await compileProgram("reads", folder)));
+    const shares = cleanup.use(await RunningProgram.start(await compileProgram("shares", folder)));
+    const reads = cleanup.use(await RunningProgram.start(await compileProgram("reads", folder)));
     const output = `${folder}/local.json`;
     const agent = new Program("agent", [
       `--aggregator=${aggregator.grpc}`,
@@ -133,12 +134,14 @@ testWith(
   },
 );
 
-testWith(["bpf", "perf", "clang"], "counts agree with perf record within 10 %", async () => {
+testWith(["bpf", "perf", "clang", "chrt"], "counts agree with perf record within 10 %", async () => {
   await build();
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
-  const shares = cleanup.use(await TestProgram.start(await compileProgram("shares", folder)));
+  const shares = cleanup.use(
+    await RunningProgram.start(await compileProgram("shares", folder), [], { urgent: true }),
+  );
   const agent = new Program("agent", [
     `--pid=${shares.pid}`,
     "--duration=8s",

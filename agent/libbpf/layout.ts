@@ -24,16 +24,34 @@ export const LOCK_KEY = {
   has_holder: 66,
 } as const;
 export const LOCK_SUM = { size: 24, count: 0, delay_ns: 8, max_ns: 16 } as const;
+export const SYSCALL_KEY = { size: 32, comm: 0, pid: 16, call: 20, cpu: 24, error: 28 } as const;
+export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, histogram: 24 } as const;
+export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
+export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
 
 const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   aperture_stack: STACK,
   aperture_cpu_key: CPU_KEY,
   aperture_lock_key: LOCK_KEY,
   aperture_lock_sum: LOCK_SUM,
+  aperture_syscall_key: SYSCALL_KEY,
+  aperture_syscall_value: SYSCALL_VALUE,
+  aperture_syscall_sample_key: SYSCALL_SAMPLE_KEY,
+  aperture_syscall_sample: SYSCALL_SAMPLE,
 };
 
 /** APERTURE_COMM_SIZE. */
 export const COMM_BYTES = 16;
+
+/** APERTURE_SYSCALL_BUCKETS. */
+export const SYSCALL_BUCKETS = 48;
+
+/** `call` of the keys: the number in the lower 16 bits, then `enum aperture_abi` and `enum aperture_source`. */
+export const CALL = { abiShift: 16, sourceShift: 24, invalid: 0xffff } as const;
+/** `enum aperture_abi`, in its order. */
+export const ABIS = ["native", "ia32", "x32", "aarch32"] as const;
+/** `enum aperture_source`, in its order. */
+export const SOURCES = ["file", "pipe", "terminal", "socket", "event"] as const;
 
 /** `enum aperture_loss`, in its order. */
 export const LOSSES = [
@@ -46,11 +64,17 @@ export const LOSSES = [
   "kernel_stack_truncated",
   "stacks_map_full",
   "stacks_map_busy",
-  "waiters_map_full",
-  "waiters_map_busy",
+  "threads_map_full",
+  "threads_map_busy",
   "contentions_map_full",
   "contentions_map_busy",
   "program_busy",
+  "syscalls_map_full",
+  "syscalls_map_busy",
+  "syscall_threads_full",
+  "syscall_end_missed",
+  "syscall_errors_map_full",
+  "syscall_errors_map_busy",
 ] as const;
 export type Loss = (typeof LOSSES)[number];
 

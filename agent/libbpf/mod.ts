@@ -6,6 +6,8 @@
 
 export { BpfError } from "./errors.ts";
 export {
+  ABIS,
+  CALL,
   COMM_BYTES,
   CPU_KEY,
   LOCK_KEY,
@@ -13,7 +15,13 @@ export {
   type Loss,
   LOSSES,
   SAMPLE_LOSSES,
+  SOURCES,
   STACK,
+  SYSCALL_BUCKETS,
+  SYSCALL_KEY,
+  SYSCALL_SAMPLE,
+  SYSCALL_SAMPLE_KEY,
+  SYSCALL_VALUE,
 } from "./layout.ts";
 export { libbpfVersion } from "./library.ts";
 export { BpfLink } from "./link.ts";

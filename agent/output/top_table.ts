@@ -6,6 +6,7 @@
 
 import { bold, dim, red, yellow } from "@std/fmt/colors";
 import { totalOfView } from "../../profile/idle.ts";
+import { lossesText } from "../../profile/losses.ts";
 import { type Kind, KIND_NUMBER, type Profile, totalOf, UNKNOWN_MODULE } from "../../profile/model.ts";
 import { formatAmount, formatCount, formatPercent } from "./amount.ts";
 import { columnsOf, cutMiddle } from "./fit.js";
@@ -123,22 +124,13 @@ const NOUNS: Readonly<Record<Kind, readonly [count: string, value: string]>> = {
   syscall: ["calls", "in calls"],
 };
 
-/** `1,980 samples in 10.0 s: 20.0 s of CPU time, 3 lost (user_stack 3)` */
+/** `1,980 samples in 10.0 s: 20.0 s of CPU time, nothing lost` */
 export function summaryLine(profile: Profile, { kind, durationNs, losses, idle }: SummaryOptions): string {
   const { value, count } = totalOfView(profile, kind, idle === undefined ? {} : { idle });
   const [noun, what] = NOUNS[kind];
   const amount = (ns: number) => formatAmount(ns, "nanoseconds");
   return `${formatCount(count)} ${count === 1 ? noun.slice(0, -1) : noun} in ${amount(durationNs)}: ` +
-    `${amount(value)} ${what}, ${lossesText(losses)}`;
-}
-
-function lossesText(losses: ReadonlyMap<string, number> = new Map()): string {
-  const lost = [...losses].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
-  if (lost.length === 0) return "nothing lost";
-  const sum = lost.reduce((s, [, count]) => s + count, 0);
-  return `${formatCount(sum)} lost (${
-    lost.map(([reason, count]) => `${reason} ${formatCount(count)}`).join(", ")
-  })`;
+    `${amount(value)} ${what}, ${lossesText(losses ?? new Map())}`;
 }
 
 type Paint = (text: string) => string;

@@ -27,6 +27,8 @@ export interface Module {
   readonly buildId: string;
   /** `undefined` when the file is not ELF. */
   readonly elf: ElfInfo | undefined;
+  /** Of the file that was read, see {@linkcode RegularFile}. */
+  readonly identity: string;
   /** The build id, or what names the file without one: equal files share their symbols. */
   readonly key: string;
 }
@@ -129,7 +131,8 @@ export class Modules {
     const elf = this.#readHeaders(file);
     const buildId = elf?.buildId ?? "";
     const name = path.slice(path.lastIndexOf("/") + 1);
-    return { number: this.#next++, path, name, buildId, elf, key: buildId || file.identity };
+    const { identity } = file;
+    return { number: this.#next++, path, name, buildId, elf, identity, key: buildId || identity };
   }
 
   #readHeaders(file: RegularFile): ElfInfo | undefined {
@@ -149,7 +152,7 @@ export class Modules {
       {
         // Only the file that was identified, not another that has its name now.
         using file = RegularFile.open(path);
-        if (file === undefined || (module.buildId === "" && file.identity !== module.key)) continue;
+        if (file?.identity !== module.identity) continue;
       }
       this.#opened++;
       try {

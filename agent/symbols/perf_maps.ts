@@ -9,6 +9,8 @@ import { PerfMap } from "./perf_map.ts";
 import { RegularFile } from "./regular_file.ts";
 
 const CHUNK_BYTES = 1 << 20;
+/** Windows without a question after which a map is forgotten. */
+const IDLE_WINDOWS = 6;
 
 interface Entry {
   readonly map: PerfMap;
@@ -22,20 +24,20 @@ interface Entry {
 export interface PerfMapsOptions {
   /** Of one file; what stands beyond is not read. @default {32 MiB} */
   fileBytes?: number;
-  /** Processes whose maps are kept. @default {64} */
-  capacity?: number;
+  /** Of all maps as they are held; beyond it the ones that were not asked for longest go. @default {128 MiB} */
+  totalBytes?: number;
 }
 
 /** Finds JIT code by process; a map is looked at again once a window, and only what was appended is read. */
 export class PerfMaps {
   readonly #fileBytes: number;
-  readonly #capacity: number;
+  readonly #totalBytes: number;
   readonly #entries = new Map<number, Entry>();
   #window = 0;
 
-  constructor({ fileBytes = 32 << 20, capacity = 64 }: PerfMapsOptions = {}) {
+  constructor({ fileBytes = 32 << 20, totalBytes = 128 << 20 }: PerfMapsOptions = {}) {
     this.#fileBytes = fileBytes;
-    this.#capacity = capacity;
+    this.#totalBytes = totalBytes;
   }
 
   get bytes(): number {
@@ -45,7 +47,7 @@ export class PerfMaps {
   endWindow(): void {
     this.#window++;
     for (const [pid, { window }] of this.#entries) {
-      if (this.#window - window > 6) this.#entries.delete(pid);
+      if (this.#window - window > IDLE_WINDOWS) this.#entries.delete(pid);
     }
   }
 
@@ -60,8 +62,10 @@ export class PerfMaps {
     if (entry?.window === this.#window) return entry;
     entry = this.#refresh(process, entry);
     this.#entries.delete(process.pid);
-    for (const pid of this.#entries.keys()) {
-      if (this.#entries.size < this.#capacity) break;
+    let held = this.bytes + entry.map.bytes;
+    for (const [pid, { map }] of this.#entries) {
+      if (held <= this.#totalBytes) break;
+      held -= map.bytes;
       this.#entries.delete(pid);
     }
     this.#entries.set(process.pid, entry);

@@ -31,6 +31,10 @@ const STT_FUNC = 2;
 const STT_GNU_IFUNC = 10;
 const STB_GLOBAL = 1;
 const STB_WEAK = 2;
+/** Longer names are cut. */
+const MAX_NAME_BYTES = 16_384;
+/** Of all names of a file: a made-up file must not fill the memory with one long name, over and over. */
+const MAX_NAMES_BYTES = 128 << 20;
 const decoder = new TextDecoder();
 
 /** Functions by address. */
@@ -48,19 +52,21 @@ export class SymbolTable {
   /** Of several tables (a stripped file's dynamic one, and its mini debug info) one table is made. */
   static build(tables: readonly RawSymbols[]): SymbolTable {
     const found = collect(tables);
-    const end = found.address.map((address, i) => address + found.size[i]!);
     const order = ascending(found.address);
+    const end = Float64Array.from(found.address, (address, i) => address + found.size[i]!);
     const rank = new Float64Array(order.length);
-    let next = Infinity; // The address of the next symbol that starts later.
-    for (let i = order.length - 1; i >= 0; i--) {
-      const item = order[i]!;
-      const after = order[i + 1];
-      if (after !== undefined && found.address[after]! > found.address[item]!) next = found.address[after]!;
-      const sized = found.size[item]! > 0;
-      if (!sized) end[item] = Math.min(next, found.sectionEnd[item]!);
-      // A symbol with a size goes before one without, an inner one before an outer one, then by preference.
-      rank[item] = (sized ? 2 ** 48 : 0) + (i - equalBefore(found.address, order, i)) * 256 +
-        found.preference[item]!;
+    for (let from = 0; from < order.length;) {
+      const address = found.address[order[from]!]!;
+      let to = from + 1;
+      while (to < order.length && found.address[order[to]!] === address) to++;
+      const next = to < order.length ? found.address[order[to]!]! : Infinity;
+      for (const item of order.subarray(from, to)) {
+        const sized = found.size[item]! > 0;
+        if (!sized) end[item] = Math.min(next, found.sectionEnd[item]!);
+        // A symbol with a size goes before one without, an inner one before an outer one, then by preference.
+        rank[item] = (sized ? 2 ** 48 : 0) + from * 256 + found.preference[item]!;
+      }
+      from = to;
     }
     const ranges = RangeTable.build({ start: found.address, end, rank });
     return new SymbolTable(ranges, Uint32Array.from(found.name), found.names());
@@ -84,13 +90,6 @@ export class SymbolTable {
   }
 }
 
-/** How many places before `i` in `order` have the same address. */
-function equalBefore(address: readonly number[], order: Uint32Array, i: number): number {
-  let n = 0;
-  while (i - n > 0 && address[order[i - n - 1]!] === address[order[i]!]) n++;
-  return n;
-}
-
 interface Collected {
   readonly address: number[];
   readonly size: number[];
@@ -102,19 +101,11 @@ interface Collected {
 
 function collect(tables: readonly RawSymbols[]): Collected {
   const texts = new Texts();
-  const to = { address: [], size: [], sectionEnd: [], preference: [], name: [] } as
-    & Record<string, number[]>
-    & {
-      address: number[];
-      size: number[];
-      sectionEnd: number[];
-      preference: number[];
-      name: number[];
-    };
+  const to: Omit<Collected, "names"> = { address: [], size: [], sectionEnd: [], preference: [], name: [] };
   for (const table of tables) {
     eachFunction(table, (symbol, section) => {
       const name = nameAt(table.strings, symbol.name);
-      if (name.length === 0) return;
+      if (name.length === 0 || texts.length + name.length > MAX_NAMES_BYTES) return;
       to.address.push(symbol.address + table.bias);
       to.size.push(symbol.size);
       to.sectionEnd.push(section.address + section.size + table.bias);
@@ -155,8 +146,9 @@ function eachFunction(table: RawSymbols, visit: (symbol: Symbol, section: RawSec
 
 /** The bytes of a name up to its end or to the version after `@`. */
 function nameAt(strings: Uint8Array, from: number): Uint8Array {
+  const limit = Math.min(strings.length, from + MAX_NAME_BYTES);
   let end = from;
-  while (end < strings.length && strings[end] !== 0 && strings[end] !== 0x40) end++;
+  while (end < limit && strings[end] !== 0 && strings[end] !== 0x40) end++;
   return strings.subarray(from, end);
 }
 
@@ -175,6 +167,10 @@ function preference({ binding, type }: Symbol, name: Uint8Array): number {
 class Texts {
   #bytes = new Uint8Array(1 << 16);
   #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
 
   add(text: Uint8Array): number {
     const at = this.#length;

@@ -13,7 +13,7 @@ import { type Frame, JIT_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "../../profi
 import type { Mapping } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
 import { demangle } from "./demangle.ts";
-import { KernelSymbols } from "./kallsyms.ts";
+import { KernelSymbols } from "./kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { fileAddress, type Module, Modules, type ModuleStats, type Place } from "./modules.ts";
 import { PerfMaps } from "./perf_maps.ts";

@@ -382,7 +382,7 @@ testWith(["gcc"], "Symboliser leaves no file open", async () => {
   await using program = await RunningProgram.start(compile(folder, SPIN));
   const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
   const before = openFiles();
-  for (let i = 0; i < 20; i++) {
+  for (let i = 0; i < 5; i++) {
     using symboliser = Symboliser.open();
     frameAt(symboliser, program);
     assertEquals(openFiles(), before);

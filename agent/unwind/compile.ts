@@ -124,12 +124,8 @@ function contains({ address, size }: Segment, at: number): boolean {
 }
 
 /** Yields between steps of bounded work. */
-function* compile(
-  sections: readonly FrameSection[],
-  segments: readonly Segment[],
-): Generator<void, Compiled> {
+function* compile(sections: readonly FrameSection[], code: readonly Segment[]): Generator<void, Compiled> {
   const losses = new LossCounts();
-  const code = segments.filter(({ type, flags }) => type === PT_LOAD && (flags & PF_X) !== 0);
   const index = new FdeIndex();
   for (const section of sections) yield* collect(new FrameReader(section), code, { index, losses });
   const order = index.sorted();

@@ -156,8 +156,13 @@ class Child {
       stderr: "piped",
     }).spawn();
     const stdin = process.stdin.getWriter();
+    // Until it has started, the last line is held back: it is the error if the child ends.
+    let started = false;
     let last = "";
-    const errors = forEachLine(process.stderr, (line) => onLine(last = line));
+    const errors = forEachLine(process.stderr, (line) => {
+      if (started || last) onLine(started ? line : last);
+      last = line;
+    });
     const { promise: ready, resolve } = Promise.withResolvers<number>();
     const output = forEachLine(
       process.stdout,
@@ -173,6 +178,8 @@ class Child {
       .catch(() => {});
     const first = await Promise.race([ready, ended]);
     if (typeof first !== "number") throw new Error(last || `Cannot start the engine: ${describe(first)}`);
+    started = true;
+    if (last) onLine(last);
     await (await fetch(`http://127.0.0.1:${first}/ping`)).body?.cancel();
     return new Child({ pid: process.pid, port: first, ended, stdin });
   }

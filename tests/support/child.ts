@@ -1,43 +1,10 @@
 /**
- * Programs that tests run and watch.
+ * The programs of `tests/programs`, and commands that tests run to their end.
  *
  * @module
  */
 
 import { compile, FRAME_POINTERS } from "../../tasks/compile.ts";
-
-/** A test program that says `ready` on its first line; disposing kills it. */
-export class TestProgram implements AsyncDisposable {
-  readonly child: Deno.ChildProcess;
-
-  private constructor(child: Deno.ChildProcess) {
-    this.child = child;
-  }
-
-  get pid(): number {
-    return this.child.pid;
-  }
-
-  /** Starts `path` and waits until it is ready. */
-  static async start(path: string, args: readonly string[] = []): Promise<TestProgram> {
-    const child = new Deno.Command(path, { args: [...args], stdout: "piped", stdin: "null" }).spawn();
-    const reader = child.stdout.getReader();
-    const { value } = await reader.read();
-    reader.releaseLock();
-    if (new TextDecoder().decode(value).trim() !== "ready") throw new Error(`${path} is not ready`);
-    return new TestProgram(child);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.child.kill("SIGKILL");
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // It has ended by itself.
-    }
-    await this.child.stdout.cancel();
-    await this.child.status;
-  }
-}
 
 /** Compiles `tests/programs/NAME.c` into `folder` and returns the program's path. */
 export async function compileProgram(

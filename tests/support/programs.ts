@@ -42,8 +42,19 @@ export class RunningProgram implements AsyncDisposable {
     this.firstLine = firstLine;
   }
 
-  static async start(command: string, args: readonly string[] = []): Promise<RunningProgram> {
-    const child = new Deno.Command(command, { args: [...args], stdout: "piped", stdin: "piped" }).spawn();
+  /**
+   * Runs `command` and waits for its first line.
+   *
+   * @param urgent ahead of all other programs, so that what it uses of a CPU does not depend on them
+   */
+  static async start(
+    command: string,
+    args: readonly string[] = [],
+    { urgent = false }: { urgent?: boolean } = {},
+  ): Promise<RunningProgram> {
+    const line = urgent ? ["chrt", "-f", "1", command, ...args] : [command, ...args];
+    const child = new Deno.Command(line[0]!, { args: line.slice(1), stdout: "piped", stdin: "piped" })
+      .spawn();
     let text = "";
     for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
       text += part;

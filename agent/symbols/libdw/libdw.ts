@@ -21,6 +21,8 @@ const SHT_DYNSYM = 11;
 const SHF_EXECINSTR = 4n;
 /** More sections than any linker writes without the extended numbering, which is not read. */
 const MAX_SECTIONS = 0xff00;
+/** A larger table is not copied: a file can claim any size. */
+const MAX_TABLE_BYTES = 256 << 20;
 
 /** A file cannot be read by elfutils; the message says why. */
 export class LibdwError extends Error {
@@ -219,7 +221,7 @@ export class Libdw implements Disposable {
     const view = new Deno.UnsafePointerView(data);
     const buffer = view.getPointer(0);
     const size = Number(view.getBigUint64(16));
-    if (buffer === null) return undefined;
+    if (buffer === null || size > MAX_TABLE_BYTES) return undefined;
     const copy = new Uint8Array(size);
     new Deno.UnsafePointerView(buffer).copyInto(copy);
     return copy;

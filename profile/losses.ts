@@ -1,0 +1,40 @@
+/**
+ * What an agent could not count, and what it counted without the whole of its stack.
+ *
+ * @module
+ */
+
+/** Losses by reason, told apart. */
+export interface SplitLosses {
+  /** In no count. */
+  readonly lost: ReadonlyMap<string, number>;
+  /** Counted, but with no stack or not the whole of it. */
+  readonly incomplete: ReadonlyMap<string, number>;
+}
+
+/** Tells losses apart by their reasons: those that cost no more than a stack, or a part of one, have it in the name. */
+export function splitLosses(losses: ReadonlyMap<string, number>): SplitLosses {
+  const some = [...losses].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
+  const isStack = ([reason]: readonly [string, number]) => reason.includes("stack");
+  return {
+    lost: new Map(some.filter((loss) => !isStack(loss))),
+    incomplete: new Map(some.filter(isStack)),
+  };
+}
+
+/** `nothing lost`, `3 lost (push_dropped 3)`, `nothing lost, 2 stacks incomplete (user_stack_truncated 2)` */
+export function lossesText(losses: ReadonlyMap<string, number>): string {
+  const { lost, incomplete } = splitLosses(losses);
+  const cut = incomplete.size === 0
+    ? ""
+    : `, ${reasons(incomplete, (n) => `${n} ${n === "1" ? "stack" : "stacks"} incomplete`)}`;
+  return (lost.size === 0 ? "nothing lost" : reasons(lost, (n) => `${n} lost`)) + cut;
+}
+
+function reasons(losses: ReadonlyMap<string, number>, head: (sum: string) => string): string {
+  const number = (n: number) => n.toLocaleString("en-US");
+  const sum = losses.values().reduce((a, b) => a + b, 0);
+  return `${head(number(sum))} (${
+    [...losses].map(([reason, count]) => `${reason} ${number(count)}`).join(", ")
+  })`;
+}
