@@ -34,7 +34,8 @@ export interface LockMapSize {
   readonly contentions: number;
 }
 
-const SMALLEST: LockMapSize = {
+/** With which there is a profile at all. */
+export const SMALLEST_LOCK_MAPS: LockMapSize = {
   counts: MIN_ENTRIES,
   stacks: MIN_ENTRIES,
   threads: MIN_ENTRIES,
@@ -55,7 +56,7 @@ export function lockMapBytes({ counts, stacks, threads, contentions }: LockMapSi
 export function lockMapSize(
   { cpus, memoryBytes }: { readonly cpus: number; readonly memoryBytes: number },
 ): LockMapSize {
-  const smallest = lockMapBytes(SMALLEST, cpus);
+  const smallest = lockMapBytes(SMALLEST_LOCK_MAPS, cpus);
   if (smallest > memoryBytes) {
     throw new RangeError(`Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${smallest}`);
   }
@@ -65,7 +66,7 @@ export function lockMapSize(
     MAX_THREADS,
   );
   const contentions = MIN_ENTRIES + Math.floor(spare * UNENDED_SHARE * CONTENTION_SHARE / CONTENTION_BYTES);
-  const left = (memoryBytes - lockMapBytes({ ...SMALLEST, threads, contentions }, cpus)) / SETS;
+  const left = (memoryBytes - lockMapBytes({ ...SMALLEST_LOCK_MAPS, threads, contentions }, cpus)) / SETS;
   const more = Math.floor(left / (STACK_BYTES + COUNTS_PER_STACK * COUNT_BYTES));
   return {
     counts: MIN_ENTRIES + more * COUNTS_PER_STACK,
