@@ -86,7 +86,7 @@ export function pendingMigrations(
   for (const { number, name, checksum } of applied) {
     const migration = known.get(number);
     if (!migration) {
-      const newest = Math.max(0, ...known.keys());
+      const newest = Math.max(0, ...migrations.map(({ number }) => number));
       throw new MigrationError(
         `Cannot use database '${database}' as a newer version of Aperture made it: it has migration ${name}, this version knows ${newest}`,
       );
