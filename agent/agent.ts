@@ -6,8 +6,10 @@
 
 import { delay } from "@std/async/delay";
 import type { Collector } from "./collectors/collector.ts";
+import type { ProcessLabels } from "./metadata/labels.ts";
 import { Namer } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
+import type { Unwinder } from "./unwind/unwinder.ts";
 import { eventCount, type Profile } from "../profile/model.ts";
 
 /** One window, named. */
@@ -16,11 +18,17 @@ export interface Recording {
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly losses: ReadonlyMap<string, number>;
+  /** How walks along user stacks ended, see {@linkcode Window.stacks}. */
+  readonly stackEnds: ReadonlyMap<string, number>;
 }
 
 export interface RecordOptions {
   readonly collectors: readonly Collector[];
   readonly symboliser: Symboliser;
+  /** @default nothing is known of containers, pods and services */
+  readonly labels?: ProcessLabels | undefined;
+  /** Told of each window's end. */
+  readonly unwinder?: Pick<Unwinder, "endWindow" | "onProcess"> | undefined;
   readonly windowMs: number;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
@@ -37,8 +45,15 @@ export interface RecordOptions {
  * Windows begin on a fixed beat: what naming and handing on take does not move the next one.
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
-  const { collectors, symboliser, windowMs, durationMs = Infinity, signal } = options;
+  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
+  symboliser.findPython();
+  watchPython(options);
+  if (options.unwinder) {
+    options.unwinder.onProcess = (pid) => {
+      if (symboliser.lookForPython(pid)) watchPython(options);
+    };
+  }
   const begin = clock();
   let start = begin;
   for (let window = 1;; window++) {
@@ -48,23 +63,35 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     });
     const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
     const end = Math.max(clock(), start + 0.001);
-    const namer = new Namer({ symboliser, excludedPid: options.excludedPid });
+    const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });
     const losses = new Map<string, number>();
-    for (const { kind, losses: lost, ...window } of drained) {
+    const stackEnds = new Map<string, number>();
+    for (const { kind, losses: lost, stacks, ...window } of drained) {
       namer.add(kind, window);
-      for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
+      addCounts(losses, lost);
+      if (stacks) addCounts(stackEnds, stacks);
     }
     symboliser.endWindow();
+    labels?.endWindow();
+    watchPython(options);
+    options.unwinder?.endWindow();
     const profile = namer.builder.build();
-    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
+    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses, stackEnds };
     if (signal.aborted || due - begin >= durationMs) return;
     start = end;
   }
 }
 
+/** What was found of Python is read in the kernel from here on. */
+function watchPython({ collectors, symboliser }: RecordOptions): void {
+  const interpreters = symboliser.pythonInterpreters();
+  for (const collector of collectors) collector.watchPython?.(interpreters);
+}
+
 /** What a run recorded, summed over its windows. */
 export class Summary {
   readonly #losses = new Map<string, number>();
+  readonly #stackEnds = new Map<string, number>();
   #events = 0;
   #windows = 0;
 
@@ -81,11 +108,20 @@ export class Summary {
     return this.#losses;
   }
 
-  add({ profile, losses }: Recording): void {
+  get stackEnds(): ReadonlyMap<string, number> {
+    return this.#stackEnds;
+  }
+
+  add({ profile, losses, stackEnds }: Recording): void {
     this.#events += eventCount(profile);
     this.#windows++;
-    for (const [reason, lost] of losses) this.#losses.set(reason, (this.#losses.get(reason) ?? 0) + lost);
+    addCounts(this.#losses, losses);
+    addCounts(this.#stackEnds, stackEnds);
   }
+}
+
+function addCounts(to: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [name, count] of counts) to.set(name, (to.get(name) ?? 0) + count);
 }
 
 function nanoseconds(ms: number): bigint {

@@ -11,6 +11,7 @@ import {
   duration,
   httpUrl,
   integer,
+  names,
   oneOf,
   path,
   readSettings,
@@ -20,6 +21,7 @@ import {
 } from "../cli/settings.ts";
 import { userPath } from "../cli/main.ts";
 import { LOG_LEVELS } from "../cli/log.ts";
+import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
 import { type Kind, KINDS } from "../profile/model.ts";
 
 export const AGENT_SETTINGS = defineSettings({
@@ -103,12 +105,20 @@ export const AGENT_SETTINGS = defineSettings({
     help: "The aggregator's token; the variable does not show in the process list",
     schema: text(),
   },
+  caFile: {
+    flag: "ca-file",
+    env: "APERTURE_CA_FILE",
+    placeholder: "FILE",
+    help:
+      "PEM of the authorities that may have signed an https aggregator's certificate; the usual ones by default",
+    schema: path(userPath),
+  },
   nodeName: {
     flag: "node-name",
     alias: "n",
     env: "APERTURE_NODE_NAME",
     placeholder: "NAME",
-    help: "What this machine is called; the host's name by default",
+    help: "What this machine is called, in Kubernetes the node; the host's name by default",
     schema: text(),
   },
   pushInterval: {
@@ -133,6 +143,50 @@ export const AGENT_SETTINGS = defineSettings({
     placeholder: "FOLDER",
     help: "Keep what cannot be pushed here once memory is full",
     schema: path(userPath),
+  },
+  kube: {
+    flag: "kube",
+    env: "APERTURE_KUBE",
+    placeholder: "SOURCE",
+    help: "Who names this node's pods: api (the API server), kubelet, off, or auto: api within a cluster",
+    default: "auto",
+    schema: oneOf(["auto", "api", "kubelet", "off"]),
+  },
+  kubeAccount: {
+    flag: "kube-account",
+    env: "APERTURE_KUBE_ACCOUNT",
+    placeholder: "FOLDER",
+    help: "Where the service account's token and ca.crt are",
+    default: SERVICE_ACCOUNT,
+    schema: path(userPath),
+  },
+  kubeletUrl: {
+    flag: "kubelet-url",
+    env: "APERTURE_KUBELET_URL",
+    placeholder: "URL",
+    help: "This node's kubelet, for --kube kubelet; https://NODE:10250 by default",
+    schema: httpUrl(),
+  },
+  kubeletCa: {
+    flag: "kubelet-ca",
+    env: "APERTURE_KUBELET_CA",
+    placeholder: "FILE",
+    help: "The CA of the kubelet's certificate; the service account's ca.crt by default",
+    schema: path(userPath),
+  },
+  podLabels: {
+    flag: "pod-labels",
+    env: "APERTURE_POD_LABELS",
+    placeholder: "NAMES",
+    help: "Labels of pods that become labels of their samples, such as app,team",
+    schema: names(),
+  },
+  podAnnotations: {
+    flag: "pod-annotations",
+    env: "APERTURE_POD_ANNOTATIONS",
+    placeholder: "NAMES",
+    help: "Annotations of pods that become labels of their samples",
+    schema: names(),
   },
   logLevel: {
     flag: "log-level",

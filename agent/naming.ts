@@ -8,11 +8,14 @@ import { ProfileBuilder } from "../profile/builder.ts";
 import { type Frame, type Kind, SYSCALL_MODULE } from "../profile/model.ts";
 import type { RawPlace, Window } from "./collectors/collector.ts";
 import { lockClass } from "./locks/classes.ts";
+import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import { callCategory } from "./syscalls/category.ts";
 
 export interface NamerOptions {
   readonly symboliser: Symboliser;
+  /** @default nothing is known of containers, pods and services */
+  readonly labels?: ProcessLabels | undefined;
   /** A process that is left out. */
   readonly excludedPid?: number | undefined;
 }
@@ -21,10 +24,12 @@ export interface NamerOptions {
 export class Namer {
   readonly builder = new ProfileBuilder();
   readonly #symboliser: Symboliser;
+  readonly #labels: ProcessLabels | undefined;
   readonly #excludedPid: number | undefined;
 
-  constructor({ symboliser, excludedPid }: NamerOptions) {
+  constructor({ symboliser, labels, excludedPid }: NamerOptions) {
     this.#symboliser = symboliser;
+    this.#labels = labels;
     this.#excludedPid = excludedPid;
   }
 
@@ -58,7 +63,9 @@ export class Namer {
   }
 
   #series({ pid, comm }: Pick<RawPlace, "pid" | "comm">): number {
-    return this.builder.series({ pid, comm, exe: this.#symboliser.process(pid)?.exe ?? "" });
+    const process = this.#symboliser.process(pid);
+    const labels = process && this.#labels?.of(process) || NO_LABELS;
+    return this.builder.series({ ...labels, pid, comm, exe: process?.exe ?? "" });
   }
 
   #stack(frames: readonly Frame[]): number {

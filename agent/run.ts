@@ -6,21 +6,26 @@
 
 import { getLogger } from "@logtape/logtape";
 import { print, UserError, VERSION } from "../cli/main.ts";
+import { readPem } from "../cli/pem.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind, Profile } from "../profile/model.ts";
 import { record, type Recording, Summary } from "./agent.ts";
 import { cpuPeriodNs } from "./collectors/cpu.ts";
 import { OBJECTS, openCollectors } from "./collectors/open.ts";
 import { type AgentConfig, kindsOf } from "./config.ts";
+import { openPods } from "./metadata/kube/open.ts";
+import { ProcessLabels } from "./metadata/labels.ts";
+import { BpfError } from "./libbpf/mod.ts";
 import { lockTable } from "./output/lock_table.ts";
 import { syscallTable } from "./output/syscall_table.ts";
 import { checkOutput, outputFiles, STDOUT, writeOutput } from "./output/write.ts";
 import { Progress } from "./output/progress.ts";
-import { summaryLine, topTable } from "./output/top_table.ts";
-import { gatherFacts, preflight } from "./preflight.ts";
+import { stackEndsLine, summaryLine, topTable } from "./output/top_table.ts";
+import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
+import { UNWIND_OBJECT, Unwinder } from "./unwind/unwinder.ts";
 
 const logger = getLogger(["aperture", "agent"]);
 
@@ -29,11 +34,16 @@ const LOCAL_WINDOW_MS = 1000;
 /** How long an agent that stops tries to deliver what is left. */
 const FAREWELL_MS = 5000;
 const TOP_ROWS = 15;
+/** Of the memory for maps, that of the unwinder; with less than its least, stacks are the kernel's helper's. */
+const UNWINDER_SHARE = 0.5;
+const LEAST_UNWINDER_BYTES = 4 << 20;
 
 export interface RunOptions {
   /** Stops the run; what was recorded until then is written. */
   readonly signal: AbortSignal;
   readonly hostname: string;
+  /** The API server of the cluster that this is in. */
+  readonly apiServer?: URL | undefined;
 }
 
 /**
@@ -45,23 +55,28 @@ export interface RunOptions {
  */
 export async function runAgent(
   config: AgentConfig,
-  { signal, hostname }: RunOptions,
+  { signal, hostname, apiServer }: RunOptions,
 ): Promise<number> {
   const path = config.output;
   const kinds = kindsOf(config.mode);
   const files = path === undefined ? [] : outputFiles(path, kinds);
   for (const file of files) await checkOutput(file.path);
-  const facts = gatherFacts(kinds.map((kind) => OBJECTS[kind]));
+  const facts = gatherFacts([UNWIND_OBJECT, ...kinds.map((kind) => OBJECTS[kind])]);
   const problems = preflight(facts, { kinds, memoryBytes: config.bpfMemory });
   if (problems.length > 0) throw new UserError(problems.join("\n       "));
+  for (const warning of warnings(facts)) logger.warn(warning);
   const local = path !== undefined || config.aggregator === undefined;
   const windowMs = config.aggregator ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);
   const node = config.nodeName ?? hostname;
 
   await using parts = new AsyncDisposableStack();
   const symboliser = parts.use(Symboliser.open());
-  const pusher = config.aggregator && openPusher(config, { node, parts });
-  const { collectors } = parts.use(open(kinds, config, windowMs));
+  const pods = openPods(config, { node, apiServer });
+  if (pods) parts.use(pods);
+  const labels = new ProcessLabels({ pods });
+  const pusher = config.aggregator && await openPusher(config, { node, parts });
+  const unwinder = parts.use(openUnwinder(config));
+  const { collectors } = parts.use(open(kinds, config, { windowMs, unwinder }));
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
   using progress = new Progress({ shown: local, durationMs: config.duration });
@@ -75,7 +90,10 @@ export async function runAgent(
   const { duration: durationMs } = config;
   const excludedPid = config.includeSelf ? undefined : Deno.pid;
   for await (
-    const recording of record({ collectors, symboliser, windowMs, durationMs, signal, excludedPid })
+    const recording of record({
+      ...{ collectors, symboliser, labels, unwinder },
+      ...{ windowMs, durationMs, signal, excludedPid },
+    })
   ) {
     first ??= recording;
     last = recording;
@@ -93,33 +111,75 @@ export async function runAgent(
   return pusher ? await farewell(pusher) : 0;
 }
 
-/** Opens what the mode asks for; the kernel's refusal is told as it is, with what libbpf said. */
-function open(kinds: readonly Kind[], config: AgentConfig, windowMs: number) {
+/** Without it stacks are those of frame pointers, which is said and counted, but no reason not to start. */
+function openUnwinder({ bpfMemory }: AgentConfig): Unwinder | undefined {
+  const memoryBytes = Math.floor(bpfMemory * UNWINDER_SHARE);
+  if (memoryBytes < LEAST_UNWINDER_BYTES) {
+    logger.warning(
+      "Stacks will end where code has no frame pointers: the unwinder needs --bpf-memory of {bytes}",
+      {
+        bytes: LEAST_UNWINDER_BYTES / UNWINDER_SHARE,
+      },
+    );
+    return undefined;
+  }
   try {
-    return openCollectors(kinds, {
-      freq: config.freq,
-      windowMs,
-      pid: config.pid,
-      memoryBytes: config.bpfMemory,
-      slowNs: Math.round(config.syscallSlow * 1e6),
-      includeSelf: config.includeSelf ?? false,
-    });
+    return Unwinder.open({ memoryBytes });
+  } catch (error) {
+    logger.warning("Stacks will end where code has no frame pointers: {error}", { error });
+    return undefined;
+  }
+}
+
+/** Opens what the mode asks for; the kernel's refusal is told as it is, with what libbpf said. */
+function open(
+  kinds: readonly Kind[],
+  config: AgentConfig,
+  { windowMs, unwinder }: { windowMs: number; unwinder: Unwinder | undefined },
+) {
+  const options = {
+    freq: config.freq,
+    windowMs,
+    pid: config.pid,
+    memoryBytes: unwinder ? Math.ceil(config.bpfMemory * (1 - UNWINDER_SHARE)) : config.bpfMemory,
+    slowNs: Math.round(config.syscallSlow * 1e6),
+    includeSelf: config.includeSelf ?? false,
+  };
+  if (unwinder) {
+    try {
+      return openCollectors(kinds, { ...options, unwinder });
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw new UserError((error as Error).message, { cause: error });
+      logger.warning("Stacks will end where code has no frame pointers: {error}", { error });
+    }
+  }
+  try {
+    return openCollectors(kinds, options);
   } catch (cause) {
     throw new UserError((cause as Error).message, { cause });
   }
 }
 
-function openPusher(
+async function openPusher(
   config: AgentConfig,
   { node, parts }: { node: string; parts: AsyncDisposableStack },
-): Pusher {
+): Promise<Pusher> {
+  const ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile);
   const epoch = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
-  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken }));
+  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken, ca }));
   return new Pusher({
     identity: { agentId: node, epoch, node, agentVersion: VERSION },
     transport: client,
     spool: { directory: config.spoolDir },
   });
+}
+
+async function readAuthorities(path: string): Promise<string> {
+  try {
+    return await readPem(path, "the authorities' certificates");
+  } catch (cause) {
+    throw new UserError((cause as Error).message, { cause });
+  }
 }
 
 interface Shown {
@@ -155,6 +215,8 @@ async function show({ config, files, recorded, summary, ...rest }: Shown): Promi
     if (kind !== "syscall" || !isPiped) await print(to, tableOf(profile, kind, options));
     await print(to, `${summaryLine(profile, { kind, durationNs: rest.durationNs, losses, idle })}\n`);
   }
+  const stacks = stackEndsLine(summary.stackEnds);
+  if (stacks !== "") await print(to, `${stacks}\n`);
   for (const { path } of isPiped ? [] : files) await print(to, `Wrote ${path}\n`);
 }
 

@@ -37,6 +37,8 @@ export const KERNEL_MODULE = "[kernel]";
 export const VDSO_MODULE = "[vdso]";
 /** Executable memory that belongs to no file. */
 export const JIT_MODULE = "[jit]";
+/** Python functions that could not be named: the process or the function was gone. */
+export const PYTHON_MODULE = "[python]";
 /** The process or its mapping was gone before it could be read. */
 export const UNKNOWN_MODULE = "[unknown]";
 /** The function of a leaf frame of this module is a system call. */

@@ -8,6 +8,7 @@ import type { Kind } from "../../profile/model.ts";
 import type { Collector } from "./collector.ts";
 import { CPU_OBJECT, CpuCollector } from "./cpu.ts";
 import { LOCK_OBJECT, LockCollector } from "./lock.ts";
+import type { Unwinder } from "../unwind/unwinder.ts";
 import { SYSCALL_OBJECT, SyscallCollector } from "./syscall.ts";
 
 /** The object file of each kind's programs. */
@@ -29,6 +30,8 @@ export interface OpenCollectorsOptions {
   readonly memoryBytes: number;
   /** System calls that take as long keep their stack. */
   readonly slowNs: number;
+  /** Walks user stacks; without it they are those of frame pointers. */
+  readonly unwinder?: Unwinder | undefined;
   /** Whether the agent's own work is counted. */
   readonly includeSelf: boolean;
 }
@@ -55,12 +58,12 @@ export function shareMemory(kinds: readonly Kind[], memoryBytes: number): Partia
 
 function openCollector(
   kind: Kind,
-  { freq, windowMs, pid, memoryBytes, slowNs, includeSelf }: OpenCollectorsOptions,
+  { freq, windowMs, pid, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
 ): Collector {
   const process = pid === undefined ? {} : { pid };
   switch (kind) {
     case "cpu":
-      return CpuCollector.open({ freq, windowMs, memoryBytes, ...process });
+      return CpuCollector.open({ freq, windowMs, memoryBytes, ...process, ...(unwinder && { unwinder }) });
     case "lock":
       return LockCollector.open({ memoryBytes, includeSelf, ...process });
     case "syscall":

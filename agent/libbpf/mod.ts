@@ -4,6 +4,7 @@
  * @module
  */
 
+export { BpfArray } from "./array.ts";
 export { BpfError } from "./errors.ts";
 export {
   ABIS,
@@ -14,9 +15,12 @@ export {
   LOCK_SUM,
   type Loss,
   LOSSES,
+  PYTHON,
   SAMPLE_LOSSES,
   SOURCES,
   STACK,
+  STACK_ENDS,
+  type StackEnd,
   SYSCALL_BUCKETS,
   SYSCALL_KEY,
   SYSCALL_SAMPLE,
@@ -26,6 +30,7 @@ export {
 export { libbpfVersion } from "./library.ts";
 export { BpfLink } from "./link.ts";
 export { BpfMap, type Entries } from "./map.ts";
+export { MappedMemory } from "./mapped_memory.ts";
 export { BpfObject } from "./object.ts";
 export { PerfEvent } from "./perf_event.ts";
 export { BpfProgram } from "./program.ts";

@@ -133,6 +133,19 @@ export function summaryLine(profile: Profile, { kind, durationNs, losses, idle }
     `${amount(value)} ${what}, ${lossesText(losses ?? new Map())}`;
 }
 
+/** `99.2 % of user stacks whole; cut: no_page 12, read_fault 3`; "" when there were none. */
+export function stackEndsLine(stackEnds: ReadonlyMap<string, number>): string {
+  const all = stackEnds.values().reduce((sum, count) => sum + count, 0);
+  if (all === 0) return "";
+  const cut = [...stackEnds].filter(([end]) => end !== WHOLE).sort(([, a], [, b]) => b - a);
+  const reasons = cut.map(([end, count]) => `${end} ${formatCount(count)}`).join(", ");
+  return `${formatPercent((stackEnds.get(WHOLE) ?? 0) / all)} of user stacks whole` +
+    (reasons === "" ? "" : `; cut: ${reasons}`);
+}
+
+/** Of `enum aperture_stack_end`. */
+const WHOLE = "complete";
+
 type Paint = (text: string) => string;
 const same: Paint = (text) => text;
 const PLAIN = { bold: same, dim: same, red: same, yellow: same };

@@ -34,8 +34,13 @@ export interface Module {
 }
 
 /** Where a module can be read now. */
-export interface Place {
+export interface Place extends MappedFile {
   readonly process: Process;
+}
+
+/** A mapping of the process whose `/proc/PID` is `folder`. */
+export interface MappedFile {
+  readonly process: Pick<Process, "folder">;
   readonly mapping: Mapping;
 }
 
@@ -178,14 +183,15 @@ export function fileAddress(elf: ElfInfo | undefined, mapping: Mapping, address:
  * How to reach the file of a mapping: by the mapping itself, which leads to that very file, deleted or
  * in another mount namespace (needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE); else by its path.
  */
-function pathsTo({ process: { folder }, mapping }: Place): string[] {
+function pathsTo({ process: { folder }, mapping }: MappedFile): string[] {
   const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
   const paths = [`${folder}/map_files/${range}`];
   if (!mapping.deleted) paths.push(`${folder}/root${mapping.path}`);
   return paths;
 }
 
-function openMapped(place: Place): RegularFile | undefined {
+/** Opens the file of a mapping; `undefined` when it cannot be reached, or another file has its name by now. */
+export function openMapped(place: MappedFile): RegularFile | undefined {
   const [mapped, named] = pathsTo(place);
   const file = RegularFile.open(mapped!);
   if (file || named === undefined) return file;

@@ -12,6 +12,10 @@ import { LRUCache } from "lru-cache";
 import { type Frame, JIT_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
+import { mapsPython, pythonPids } from "../python/find_processes.ts";
+import { mergeStacks } from "../python/merge.ts";
+import type { Interpreter } from "../python/interpreter.ts";
+import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
 import { demangle } from "./demangle.ts";
 import { KernelSymbols } from "./kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
@@ -35,6 +39,8 @@ export interface RawStack {
   readonly pid: number;
   readonly user: readonly number[];
   readonly kernel: readonly number[];
+  /** The Python functions that the thread was in, leaf first. */
+  readonly python?: readonly RawPythonFrame[];
 }
 
 /** Counted since the start, but for what is held now (`frames`, `…Bytes`, `tables`, `processes`). */
@@ -53,6 +59,10 @@ export interface SymboliserStats {
   readonly kernelBytes: number;
   readonly modules: ModuleStats;
   readonly processes: ProcessStats;
+  readonly python: PythonStats;
+  /** Stacks with frames of Python, and those of them where native stack and Python's did not fit together. */
+  readonly pythonStacks: number;
+  readonly pythonMismatches: number;
 }
 
 const FRAME_BYTES = 256;
@@ -80,10 +90,12 @@ const UNMAPPED: Frame = {
  */
 export class Symboliser implements Disposable {
   readonly #libdw: Libdw;
+  readonly #procRoot: string;
   readonly #kernel: KernelSymbols;
   readonly #processes: ProcessTable;
   readonly #modules: Modules;
   readonly #perfMaps = new PerfMaps();
+  readonly #python: PythonSymbols;
   readonly #vdso: Vdso | undefined;
   /** By the kernel's address, or by module and address in it. */
   readonly #frames: LRUCache<number | string, Frame>;
@@ -95,16 +107,20 @@ export class Symboliser implements Disposable {
   #unmapped = 0;
   #unnamed = 0;
   #postponed = 0;
+  #pythonStacks = 0;
+  #pythonMismatches = 0;
 
   private constructor(libdw: Libdw, options: SymboliserOptions) {
     const { cacheBytes = 64 << 20, coldMs = 1000, procRoot = "/proc", clock = () => performance.now() } =
       options;
     this.#libdw = libdw;
+    this.#procRoot = procRoot;
     this.#clock = clock;
     this.#coldMs = this.#coldLeft = coldMs;
     this.#kernel = new KernelSymbols({ procRoot });
     this.#processes = new ProcessTable({ procRoot });
     this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2) });
+    this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     this.#vdso = readVdso(libdw);
     this.#frames = new LRUCache({
       maxSize: Math.ceil(cacheBytes / 2),
@@ -119,6 +135,7 @@ export class Symboliser implements Disposable {
 
   [Symbol.dispose](): void {
     this.#frames.clear();
+    this.#python[Symbol.dispose]();
     this.#libdw[Symbol.dispose]();
   }
 
@@ -135,6 +152,9 @@ export class Symboliser implements Disposable {
       kernelBytes: this.#kernel.bytes,
       modules: this.#modules.stats,
       processes: this.#processes.stats,
+      python: this.#python.stats,
+      pythonStacks: this.#pythonStacks,
+      pythonMismatches: this.#pythonMismatches,
     };
   }
 
@@ -143,31 +163,66 @@ export class Symboliser implements Disposable {
    *
    * All but the first address of each half are return addresses: they point behind the call, which may be the
    * last instruction of its function (a call that never returns) or belong to another line, so they are looked
-   * up, and reported, one byte before. The first of each half is where the processor itself stood. A frame
-   * that a signal interrupted is the exception that cannot be told here: there, the look-up is one byte low,
-   * which matters only at the first instruction of a function.
+   * up, and reported, one byte before. The first of each half is where the processor itself stood. To the place
+   * where a signal interrupted a function, the unwinder has added the byte.
    */
-  stack({ pid, user, kernel }: RawStack): Frame[] {
+  stack({ pid, user, kernel, python }: RawStack): Frame[] {
     const frames: Frame[] = [];
     kernel.forEach((address, i) => frames.push(this.#kernelFrame(i === 0 ? address : address - 1)));
-    if (user.length === 0) return frames;
-    const process = this.#processes.get(pid);
-    user.forEach((address, i) => frames.push(this.#userFrame(process, i === 0 ? address : address - 1)));
+    if (user.length === 0 && python === undefined) return frames;
+    const process = this.#process(pid);
+    const native = user.map((address, i) => this.#userFrame(process, i === 0 ? address : address - 1));
+    frames.push(...python === undefined ? native : this.#withPython(pid, { native, python }));
     return frames;
   }
 
   /** What is known of a process; `undefined` when it was gone before it was first asked for. */
-  process(pid: number): { readonly exe: string; readonly comm: string } | undefined {
-    return this.#processes.get(pid);
+  process(pid: number): Pick<Process, "pid" | "startTime" | "exe" | "comm"> | undefined {
+    return this.#process(pid);
+  }
+
+  /** The processes that run Python, as far as they are known. */
+  pythonInterpreters(): ReadonlyMap<number, Interpreter> {
+    return this.#python.interpreters();
+  }
+
+  /** Looks at all processes of the machine for those that run Python; without it, those with samples are looked at. */
+  findPython(): void {
+    for (const pid of pythonPids(this.#procRoot)) this.#process(pid);
+  }
+
+  /** Looks at one process, which may run another program than before, and says whether it runs Python. */
+  lookForPython(pid: number): boolean {
+    if (!mapsPython(pid, this.#procRoot)) return false;
+    const process = this.#processes.refresh(pid);
+    if (process) this.#python.look(process);
+    return this.#python.has(pid);
   }
 
   /** Call after the samples of a window: processes, maps and modules are then looked at anew. */
   endWindow(): void {
     this.#processes.endWindow();
+    this.#python.endWindow();
     this.#perfMaps.endWindow();
     this.#kernel.endWindow();
     this.#modules.endWindow();
     this.#coldLeft = this.#coldMs;
+  }
+
+  #process(pid: number): Process | undefined {
+    const process = this.#processes.get(pid);
+    if (process) this.#python.look(process);
+    return process;
+  }
+
+  #withPython(
+    pid: number,
+    { native, python }: { native: readonly Frame[]; python: readonly RawPythonFrame[] },
+  ): Frame[] {
+    const { frames, matched } = mergeStacks(native, this.#python.stack(pid, python));
+    this.#pythonStacks++;
+    if (!matched) this.#pythonMismatches++;
+    return frames;
   }
 
   #kernelFrame(address: number): Frame {

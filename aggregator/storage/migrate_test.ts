@@ -36,6 +36,12 @@ Deno.test("pendingMigrations() refuses one that was changed after it was applied
   assertThrows(() => pendingMigrations("db", [changed], applied), MigrationError, "0001_one was changed");
 });
 
+Deno.test("pendingMigrations() takes one that two aggregators applied at once as applied", () => {
+  const applied = [{ number: 1, name: "0001_one", checksum: ONE_CHECKSUM }];
+  const two = { number: 2, name: "0002_two", sql: "SELECT 2" };
+  assertEquals(pendingMigrations("db", [ONE, two], [...applied, ...applied]), [two]);
+});
+
 Deno.test("pendingMigrations() refuses the database of a newer version", () => {
   const applied = [{ number: 2, name: "0002_two", checksum: "" }];
   assertThrows(
