@@ -12,6 +12,9 @@ import type { Symboliser } from "./symbols/symboliser.ts";
 import type { Unwinder } from "./unwind/unwinder.ts";
 import { eventCount, type Profile } from "../profile/model.ts";
 
+/** How long a window waits for inlined functions and lines that were not known before. */
+const MAX_SETTLE_MS = 1000;
+
 /** One window, named. */
 export interface Recording {
   readonly profile: Profile;
@@ -54,6 +57,8 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
       if (symboliser.lookForPython(pid)) watchPython(options);
     };
   }
+  // What is counted meanwhile is counted for the next window.
+  const settleMs = Math.min(MAX_SETTLE_MS, windowMs / 2);
   const begin = clock();
   let start = begin;
   for (let window = 1;; window++) {
@@ -63,11 +68,16 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     });
     const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
     const end = Math.max(clock(), start + 0.001);
-    const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });
+    const name = () => {
+      const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });
+      for (const { kind, ...window } of drained) namer.add(kind, window);
+      return namer.builder;
+    };
+    let builder = name();
+    if (await symboliser.settle(settleMs)) builder = name();
     const losses = new Map<string, number>();
     const stackEnds = new Map<string, number>();
-    for (const { kind, losses: lost, stacks, ...window } of drained) {
-      namer.add(kind, window);
+    for (const { losses: lost, stacks } of drained) {
       addCounts(losses, lost);
       if (stacks) addCounts(stackEnds, stacks);
     }
@@ -75,7 +85,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     labels?.endWindow();
     watchPython(options);
     options.unwinder?.endWindow();
-    const profile = namer.builder.build();
+    const profile = builder.build();
     yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses, stackEnds };
     if (signal.aborted || due - begin >= durationMs) return;
     start = end;

@@ -190,6 +190,8 @@ export interface Batch extends Profile {
   readonly agentVersion: string;
   /** Samples that could not be counted, by reason. */
   readonly losses: ReadonlyMap<string, number>;
+  /** How walks along user stacks ended: `complete` at the thread's entry, others before it. Left out for none. */
+  readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
 /** A value in nanoseconds and how many samples it was summed from. */

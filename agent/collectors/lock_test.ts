@@ -327,7 +327,7 @@ for (
         take();
         assert(counted + lost >= begun, `${begun - counted - lost} waits were still on their way`);
         // Only sometimes, so that drains follow each other as fast as they can, too.
-        if (i % 5 === 0) await delay(100);
+        if (i % 3 === 0) await delay(100);
       }
       collector.stop();
       take();

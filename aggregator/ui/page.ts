@@ -88,7 +88,7 @@ export class Page {
     }
     element("clear", HTMLButtonElement).addEventListener("click", () => this.#change({ node: "", comm: "" }));
     addEventListener("popstate", () => this.#go(parseState(location.search)));
-    addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("visibilitychange", () => this.#schedule());
     const menu = element("export", HTMLDetailsElement);
     addEventListener("click", (event) => {
