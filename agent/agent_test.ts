@@ -53,6 +53,19 @@ Deno.test("record() drains once more when it is stopped, so that nothing is left
   assertEquals(recordings.map(({ profile }) => totalOf(profile).count), [3]);
 });
 
+Deno.test("record() drains once more when it is stopped while a window is handed on", async () => {
+  const stop = new AbortController();
+  const collector = collectorOf([windowOf(1), windowOf(2)]);
+  using symboliser = Symboliser.open();
+  const counts: number[] = [];
+  const options = { collectors: [collector], symboliser, windowMs: 10, signal: stop.signal };
+  for await (const { profile } of record(options)) {
+    counts.push(totalOf(profile).count);
+    stop.abort();
+  }
+  assertEquals(counts, [1, 2]);
+});
+
 Deno.test("record() names processes and sums the losses of all collectors", async () => {
   using symboliser = Symboliser.open();
   const windows = [

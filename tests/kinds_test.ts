@@ -15,6 +15,7 @@ import { testWith } from "./support/needs.ts";
 interface Site {
   readonly function: string;
   readonly class: string;
+  readonly type: string;
   readonly total: Total;
   readonly holders: readonly { readonly function: string; readonly total: Total }[];
 }
@@ -63,12 +64,13 @@ testWith(
 
     await t.step("a lock's waits are told with class, delay and who held it", async () => {
       const { sites } = await get<{ sites: Site[] }>("/api/locks");
-      const site = sites.find((each) => each.function === "want_lock");
-      assert(site, JSON.stringify(sites));
-      assertEquals(site.class, "mutex");
-      assertAlmostEquals(site.total.value / delayNs, 1, 0.05);
-      assertEquals(site.holders[0]!.function, "hold_lock");
-      assertGreater(site.holders[0]!.total.value / site.total.value, 0.95);
+      // The first waits may come before the unwinder knows the program: they are counted at an outer function.
+      const mutexes = sites.filter((each) => each.class === "mutex" && each.type === "futex");
+      const all = mutexes.reduce((delay, { total }) => delay + total.value, 0);
+      assertAlmostEquals(all / delayNs, 1, 0.05, JSON.stringify(sites));
+      const [site] = mutexes;
+      assertEquals([site!.function, site!.holders[0]!.function], ["want_lock", "hold_lock"]);
+      assertGreater(site!.holders[0]!.total.value / site!.total.value, 0.8);
     });
 
     await t.step("idle waits are kept, and shown when asked for", async () => {

@@ -6,14 +6,16 @@
 
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
-import { BpfError, type BpfMap, BpfObject, LOSSES } from "../libbpf/mod.ts";
+import { BpfError, type BpfMap, BpfObject, LOSSES, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Collector, RawLock, Window } from "./collector.ts";
+import { Counters } from "./counters.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./decode.ts";
 import { decodeLocks } from "./lock_decode.ts";
 import { lockMapSize } from "./lock_map_size.ts";
 import { pidNamespace } from "./pid_namespace.ts";
 import { type CodeRange, tracepointRanges } from "./tracepoint_frames.ts";
+import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 /** The program's object file. */
 export const LOCK_OBJECT = new URL("../../bpf/build/lock.bpf.o", import.meta.url).pathname;
@@ -30,6 +32,8 @@ export interface LockCollectorOptions {
   pid?: number;
   /** Whether the agent's own waits are counted. @default {false} */
   includeSelf?: boolean;
+  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  unwinder?: StackSource;
   /** What all maps together may use. @default {16 MiB} */
   memoryBytes?: number;
   /** @default {bpf/build/lock.bpf.o of this source tree} */
@@ -51,6 +55,7 @@ export class LockCollector implements Collector {
   readonly kind = "lock";
   readonly #logger = getLogger(["aperture", "lock"]);
   readonly #object: BpfObject;
+  readonly #stackEnds: Counters;
   readonly #links = new DisposableStack();
   readonly #sets: readonly { readonly counts: BpfMap; readonly stacks: BpfMap }[];
   /**
@@ -71,8 +76,8 @@ export class LockCollector implements Collector {
    * @throws {Error} when there is no such process, or the kernel refuses; see `preflight` for why it may
    */
   static open(
-    { pid, includeSelf = false, memoryBytes = 16 * 2 ** 20, objectPath = LOCK_OBJECT }: LockCollectorOptions =
-      {},
+    { pid, includeSelf = false, unwinder, memoryBytes = 16 * 2 ** 20, objectPath = LOCK_OBJECT }:
+      LockCollectorOptions = {},
   ): LockCollector {
     if (pid !== undefined) checkProcess(pid);
     const size = lockMapSize({ cpus: onlineCpus().length, memoryBytes });
@@ -89,6 +94,7 @@ export class LockCollector implements Collector {
     }
     object.map("threads").setMaxEntries(size.threads);
     object.map("contentions").setMaxEntries(size.contentions);
+    setStackSource(object, unwinder);
     object.load();
     const collector = stack.use(new LockCollector(object, { earlierStacks: 2 * size.stacks }));
     collector.#attach();
@@ -98,6 +104,7 @@ export class LockCollector implements Collector {
 
   private constructor(object: BpfObject, { earlierStacks }: { earlierStacks: number }) {
     this.#object = object;
+    this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     this.#earlier = new LRUCache({ max: earlierStacks });
     this.#sets = ["a", "b"].map((set) => ({
       counts: object.map(`counts_${set}`),
@@ -112,7 +119,18 @@ export class LockCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes. */
   get memoryBytes(): number {
-    const names = ["threads", "contentions", "spins", "scratches", "active", "barrier", "losses", "taken"];
+    const names = [
+      "threads",
+      "contentions",
+      "spins",
+      "scratches",
+      "stack_ends",
+      "unwind_state",
+      "active",
+      "barrier",
+      "losses",
+      "taken",
+    ];
     const maps = [...names.map((name) => this.#object.map(name)), ...this.#sets.flatMap(Object.values)];
     return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
   }
@@ -131,7 +149,7 @@ export class LockCollector implements Collector {
     const locks: RawLock[] = [];
     const stack = (hash: bigint) => addresses.get(hash) ?? this.#earlier.get(hash);
     counts.drain((entries) => decodeLocks(entries, { stack, tracepoint: this.#tracepoint, locks }));
-    return { samples: [], locks, losses };
+    return { samples: [], locks, losses, stacks: this.#stackEnds.drain() };
   }
 
   /** Ends counting; what was counted can still be drained. */

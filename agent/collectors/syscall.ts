@@ -5,8 +5,9 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BpfError, type BpfLink, BpfObject } from "../libbpf/mod.ts";
+import { BpfError, type BpfLink, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
+import { Counters } from "./counters.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./decode.ts";
 import { decodeSyscallSamples, SyscallRows } from "./decode_syscalls.ts";
@@ -14,6 +15,7 @@ import { MapSets } from "./map_sets.ts";
 import { pidNamespace } from "./pid_namespace.ts";
 import { checkProcess } from "./process.ts";
 import { type SyscallMapSize, syscallMapSize } from "./syscall_map_size.ts";
+import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 /** The program's object file. */
 export const SYSCALL_OBJECT = new URL("../../bpf/build/syscall.bpf.o", import.meta.url).pathname;
@@ -33,6 +35,8 @@ export interface SyscallCollectorOptions {
   pid?: number;
   /** Whether calls of this process itself are counted. @default {false} */
   includeSelf?: boolean;
+  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  unwinder?: StackSource;
   /** What all maps together may use. @default {64 MiB} */
   memoryBytes?: number;
   /** @default {bpf/build/syscall.bpf.o of this source tree} */
@@ -62,6 +66,7 @@ export interface SyscallCollectorOptions {
 export class SyscallCollector implements Collector {
   readonly kind = "syscall";
   readonly #object: BpfObject;
+  readonly #stackEnds: Counters;
   readonly #sets: MapSets<(typeof MAPS)[number]>;
   readonly #links: DisposableStack;
   /** Whether threads hold their state themselves. */
@@ -88,7 +93,7 @@ export class SyscallCollector implements Collector {
       sample_every: sampleEvery,
     };
     const load = (taskStorage: boolean) => {
-      const object = loadObject(objectPath, { constants, size, taskStorage });
+      const object = loadObject(objectPath, { constants, size, taskStorage, unwinder: options.unwinder });
       using stack = new DisposableStack();
       stack.use(object);
       const collector = new SyscallCollector(object, taskStorage);
@@ -116,6 +121,7 @@ export class SyscallCollector implements Collector {
   private constructor(object: BpfObject, taskStorage: boolean) {
     this.#object = object;
     this.taskStorage = taskStorage;
+    this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     this.#sets = new MapSets(object, MAPS);
     using links = new DisposableStack();
     for (const name of PROGRAMS) links.use<BpfLink>(object.program(name).attach());
@@ -124,7 +130,12 @@ export class SyscallCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes; what threads hold themselves (100 bytes each) not counted. */
   get memoryBytes(): number {
-    return this.#sets.memoryBytes(["scratch", ...this.taskStorage ? [] : ["threads_by_task"]]);
+    return this.#sets.memoryBytes([
+      "scratch",
+      "stack_ends",
+      "unwind_state",
+      ...this.taskStorage ? [] : ["threads_by_task"],
+    ]);
   }
 
   drain(): Window {
@@ -137,7 +148,7 @@ export class SyscallCollector implements Collector {
     stacks.drain((entries) => decodeStacks(entries, addresses));
     const samples: RawSample[] = [];
     counts.drain((entries) => samples.push(...decodeSyscallSamples(entries, addresses)));
-    return { samples, syscalls: rows.rows(), losses };
+    return { samples, syscalls: rows.rows(), losses, stacks: this.#stackEnds.drain() };
   }
 
   /** Ends counting; what was counted can still be drained. */
@@ -153,10 +164,11 @@ export class SyscallCollector implements Collector {
 
 function loadObject(
   path: string,
-  { constants, size, taskStorage }: {
+  { constants, size, taskStorage, unwinder }: {
     constants: Readonly<Record<string, number>>;
     size: SyscallMapSize;
     taskStorage: boolean;
+    unwinder: StackSource | undefined;
   },
 ): BpfObject {
   using stack = new DisposableStack();
@@ -170,6 +182,7 @@ function loadObject(
     object.map("threads").leaveOut();
     object.map("threads_by_task").setMaxEntries(MAX_THREADS);
   }
+  setStackSource(object, unwinder);
   object.load();
   stack.move();
   return object;
