@@ -6,9 +6,14 @@
 
 import { delay } from "@std/async/delay";
 import type { Collector } from "./collectors/collector.ts";
+import type { ProcessLabels } from "./metadata/labels.ts";
+import { Namer } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
-import { ProfileBuilder } from "../profile/builder.ts";
-import { type Profile, type Total, totalOf } from "../profile/model.ts";
+import type { Unwinder } from "./unwind/unwinder.ts";
+import { eventCount, type Profile } from "../profile/model.ts";
+
+/** How long a window waits for inlined functions and lines that were not known before. */
+const MAX_SETTLE_MS = 1000;
 
 /** One window, named. */
 export interface Recording {
@@ -23,9 +28,13 @@ export interface Recording {
 export interface RecordOptions {
   readonly collectors: readonly Collector[];
   readonly symboliser: Symboliser;
+  /** @default nothing is known of containers, pods and services */
+  readonly labels?: ProcessLabels | undefined;
   /** Told of each window's end. */
-  readonly unwinder?: { endWindow(): void } | undefined;
+  readonly unwinder?: Pick<Unwinder, "endWindow" | "onProcess"> | undefined;
   readonly windowMs: number;
+  /** A process that is left out, of every kind. */
+  readonly excludedPid?: number | undefined;
   /** Stop after this long; without it, when `signal` aborts. */
   readonly durationMs?: number | undefined;
   readonly signal: AbortSignal;
@@ -39,8 +48,17 @@ export interface RecordOptions {
  * Windows begin on a fixed beat: what naming and handing on take does not move the next one.
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
-  const { collectors, symboliser, windowMs, durationMs = Infinity, signal } = options;
+  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
+  symboliser.findPython();
+  watchPython(options);
+  if (options.unwinder) {
+    options.unwinder.onProcess = (pid) => {
+      if (symboliser.lookForPython(pid)) watchPython(options);
+    };
+  }
+  // What is counted meanwhile is counted for the next window.
+  const settleMs = Math.min(MAX_SETTLE_MS, windowMs / 2);
   const begin = clock();
   let start = begin;
   for (let window = 1;; window++) {
@@ -48,44 +66,50 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     await delay(Math.max(0, due - clock()), { signal }).catch((error) => {
       if (!signal.aborted) throw error;
     });
+    // Who stops the agent while it names this window wants what was counted meanwhile, too: that is one window more.
+    const stopped = signal.aborted;
     const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
     const end = Math.max(clock(), start + 0.001);
-    const builder = new ProfileBuilder();
+    const name = () => {
+      const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });
+      for (const { kind, ...window } of drained) namer.add(kind, window);
+      return namer.builder;
+    };
+    let builder = name();
+    if (await symboliser.settle(settleMs)) builder = name();
     const losses = new Map<string, number>();
     const stackEnds = new Map<string, number>();
-    for (const { kind, samples, losses: lost, stacks } of drained) {
-      for (const sample of samples) {
-        const process = symboliser.process(sample.pid);
-        const series = builder.series({ pid: sample.pid, comm: sample.comm, exe: process?.exe ?? "" });
-        const rows = symboliser.stack(sample).map((frame) => builder.frame(frame));
-        builder.add(kind, series, builder.stack(rows), sample.value, sample.count);
-      }
+    for (const { losses: lost, stacks } of drained) {
       addCounts(losses, lost);
       if (stacks) addCounts(stackEnds, stacks);
     }
     symboliser.endWindow();
+    labels?.endWindow();
+    watchPython(options);
     options.unwinder?.endWindow();
-    yield {
-      profile: builder.build(),
-      startNs: nanoseconds(start),
-      endNs: nanoseconds(end),
-      losses,
-      stackEnds,
-    };
-    if (signal.aborted || due - begin >= durationMs) return;
+    const profile = builder.build();
+    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses, stackEnds };
+    if (stopped || due - begin >= durationMs) return;
     start = end;
   }
+}
+
+/** What was found of Python is read in the kernel from here on. */
+function watchPython({ collectors, symboliser }: RecordOptions): void {
+  const interpreters = symboliser.pythonInterpreters();
+  for (const collector of collectors) collector.watchPython?.(interpreters);
 }
 
 /** What a run recorded, summed over its windows. */
 export class Summary {
   readonly #losses = new Map<string, number>();
   readonly #stackEnds = new Map<string, number>();
-  #total: Total = { value: 0, count: 0 };
+  #events = 0;
   #windows = 0;
 
-  get total(): Total {
-    return this.#total;
+  /** Samples, waits and calls. */
+  get events(): number {
+    return this.#events;
   }
 
   get windows(): number {
@@ -101,8 +125,7 @@ export class Summary {
   }
 
   add({ profile, losses, stackEnds }: Recording): void {
-    const { value, count } = totalOf(profile);
-    this.#total = { value: this.#total.value + value, count: this.#total.count + count };
+    this.#events += eventCount(profile);
     this.#windows++;
     addCounts(this.#losses, losses);
     addCounts(this.#stackEnds, stackEnds);

@@ -11,20 +11,18 @@ import {
   duration,
   httpUrl,
   integer,
+  names,
   oneOf,
   path,
   readSettings,
   text,
   toggle,
-  UsageError,
   type Values,
 } from "../cli/settings.ts";
 import { userPath } from "../cli/main.ts";
 import { LOG_LEVELS } from "../cli/log.ts";
+import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
 import { type Kind, KINDS } from "../profile/model.ts";
-
-/** The kinds that this version collects. */
-const COLLECTED: readonly Kind[] = ["cpu"];
 
 export const AGENT_SETTINGS = defineSettings({
   mode: {
@@ -44,6 +42,28 @@ export const AGENT_SETTINGS = defineSettings({
     help: "CPU samples a second on each CPU",
     default: "99",
     schema: integer(1, 1000),
+  },
+  syscallSlow: {
+    flag: "syscall-slow",
+    env: "APERTURE_SYSCALL_SLOW",
+    placeholder: "TIME",
+    help: "System calls that take as long keep their stack, and a sample of the others",
+    default: "1ms",
+    schema: duration(0, 3_600_000),
+  },
+  includeIdle: {
+    flag: "include-idle",
+    env: "APERTURE_INCLUDE_IDLE",
+    placeholder: "",
+    help: "Show what idle threads wait for, too; it is pushed, and in .json, either way",
+    schema: toggle(),
+  },
+  includeSelf: {
+    flag: "include-self",
+    env: "APERTURE_INCLUDE_SELF",
+    placeholder: "",
+    help: "Watch the agent itself, too",
+    schema: toggle(),
   },
   pid: {
     flag: "pid",
@@ -66,7 +86,8 @@ export const AGENT_SETTINGS = defineSettings({
     alias: "o",
     env: "APERTURE_OUTPUT",
     placeholder: "FILE",
-    help: "Write a .svg, .folded, .pb.gz (pprof) or .json file; - for folded stacks on standard output",
+    help:
+      "Write a .svg, .folded, .pb.gz (pprof) or .json file; - for standard output: folded stacks, or a table of calls",
     schema: path(userPath, { as: ["-"] }),
   },
   aggregator: {
@@ -84,12 +105,20 @@ export const AGENT_SETTINGS = defineSettings({
     help: "The aggregator's token; the variable does not show in the process list",
     schema: text(),
   },
+  caFile: {
+    flag: "ca-file",
+    env: "APERTURE_CA_FILE",
+    placeholder: "FILE",
+    help:
+      "PEM of the authorities that may have signed an https aggregator's certificate; the usual ones by default",
+    schema: path(userPath),
+  },
   nodeName: {
     flag: "node-name",
     alias: "n",
     env: "APERTURE_NODE_NAME",
     placeholder: "NAME",
-    help: "What this machine is called; the host's name by default",
+    help: "What this machine is called, in Kubernetes the node; the host's name by default",
     schema: text(),
   },
   pushInterval: {
@@ -115,6 +144,50 @@ export const AGENT_SETTINGS = defineSettings({
     help: "Keep what cannot be pushed here once memory is full",
     schema: path(userPath),
   },
+  kube: {
+    flag: "kube",
+    env: "APERTURE_KUBE",
+    placeholder: "SOURCE",
+    help: "Who names this node's pods: api (the API server), kubelet, off, or auto: api within a cluster",
+    default: "auto",
+    schema: oneOf(["auto", "api", "kubelet", "off"]),
+  },
+  kubeAccount: {
+    flag: "kube-account",
+    env: "APERTURE_KUBE_ACCOUNT",
+    placeholder: "FOLDER",
+    help: "Where the service account's token and ca.crt are",
+    default: SERVICE_ACCOUNT,
+    schema: path(userPath),
+  },
+  kubeletUrl: {
+    flag: "kubelet-url",
+    env: "APERTURE_KUBELET_URL",
+    placeholder: "URL",
+    help: "This node's kubelet, for --kube kubelet; https://NODE:10250 by default",
+    schema: httpUrl(),
+  },
+  kubeletCa: {
+    flag: "kubelet-ca",
+    env: "APERTURE_KUBELET_CA",
+    placeholder: "FILE",
+    help: "The CA of the kubelet's certificate; the service account's ca.crt by default",
+    schema: path(userPath),
+  },
+  podLabels: {
+    flag: "pod-labels",
+    env: "APERTURE_POD_LABELS",
+    placeholder: "NAMES",
+    help: "Labels of pods that become labels of their samples, such as app,team",
+    schema: names(),
+  },
+  podAnnotations: {
+    flag: "pod-annotations",
+    env: "APERTURE_POD_ANNOTATIONS",
+    placeholder: "NAMES",
+    help: "Annotations of pods that become labels of their samples",
+    schema: names(),
+  },
   logLevel: {
     flag: "log-level",
     env: "APERTURE_LOG_LEVEL",
@@ -138,22 +211,22 @@ export function readAgentConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AgentConfig {
-  const config = readSettings(AGENT_SETTINGS, args, env);
-  if (config.help || config.version) return config;
-  if (!COLLECTED.some((kind) => kind === config.mode)) {
-    throw new UsageError(
-      `Cannot watch mode '${config.mode}' in this version: it collects ${COLLECTED.join(", ")}`,
-    );
-  }
-  return config;
+  return readSettings(AGENT_SETTINGS, args, env);
+}
+
+/** The kinds that `mode` stands for. */
+export function kindsOf(mode: AgentConfig["mode"]): readonly Kind[] {
+  return mode === "all" ? KINDS : [mode];
 }
 
 /** The text of `--help`. */
 export function agentHelp(): string {
-  return `Aperture's agent: watches this machine through eBPF and says where its CPU time goes.
+  return `Aperture's agent: watches this machine through eBPF and says where its time goes: on a CPU, waiting
+for locks, in system calls.
 
 Usage:
   deno task agent --duration 10s --output flame.svg     profile this machine into a file
+  deno task agent --mode syscall --duration 10s         count system calls, as strace -c does
   deno task agent --aggregator http://host:50051        push to an aggregator until stopped
 
 Flags, and the environment variables that set them (a flag wins):

@@ -7,6 +7,7 @@
 import { setupLog } from "../cli/log.ts";
 import { print, run, stopSignal, VERSION } from "../cli/main.ts";
 import { agentHelp, readAgentConfig } from "./config.ts";
+import { inClusterUrl } from "./metadata/kube/client.ts";
 import { runAgent } from "./run.ts";
 
 async function main(): Promise<number> {
@@ -20,7 +21,11 @@ async function main(): Promise<number> {
     return 0;
   }
   await setupLog(config.logLevel);
-  return await runAgent(config, { signal: stopSignal(), hostname: Deno.hostname() });
+  const apiServer = inClusterUrl(
+    Deno.env.get("KUBERNETES_SERVICE_HOST"),
+    Deno.env.get("KUBERNETES_SERVICE_PORT"),
+  );
+  return await runAgent(config, { signal: stopSignal(), hostname: Deno.hostname(), apiServer });
 }
 
 await run("agent", main);

@@ -23,8 +23,6 @@ export interface Facts {
   readonly lockedMemoryBytes: number;
   /** kernel.perf_event_paranoid; `undefined` where the kernel has no perf events. */
   readonly perfEventParanoid: number | undefined;
-  /** Whether tracefs is mounted at one of its two places. */
-  readonly hasTracefs: boolean;
   /** The major version of the library that is installed. */
   readonly libbpf: 0 | 1 | undefined;
   /** The object files that should be there and are not. */
@@ -38,17 +36,20 @@ export interface PreflightOptions {
   readonly memoryBytes: number;
 }
 
+// include/uapi/linux/capability.h
+const CAP_DAC_OVERRIDE = 1;
+const CAP_DAC_READ_SEARCH = 2;
+const CAP_SYS_PTRACE = 19;
 const CAP_SYS_ADMIN = 21;
 const CAP_SYS_RESOURCE = 24;
+const CAP_SYSLOG = 34;
 const CAP_PERFMON = 38;
 const CAP_BPF = 39;
+const CAP_CHECKPOINT_RESTORE = 40;
 
 const OLDEST_KERNEL = [5, 10] as const;
 /** From here on maps are charged to the memory cgroup, not to RLIMIT_MEMLOCK. */
 const NO_MEMLOCK_KERNEL = [5, 11] as const;
-
-/** The kinds whose events are tracepoints. */
-const TRACED_KINDS: ReadonlySet<Kind> = new Set(["lock", "syscall"]);
 
 /**
  * What is missing: one sentence each, with what to do; empty when the agent can start. Causes come before what only
@@ -62,11 +63,47 @@ export function preflight(facts: Facts, options: PreflightOptions): string[] {
     checkLockdown,
     checkPerfEvents,
     checkLockedMemory,
-    checkTracefs,
     checkLibbpf,
     checkObjects,
   ];
   return checks.map((check) => check(facts, options)).filter((problem) => problem !== undefined);
+}
+
+/** A right without which the agent starts, and what is then not in its profiles. */
+interface Useful {
+  readonly name: string;
+  /** Any of these gives it. */
+  readonly bits: readonly number[];
+  readonly without: string;
+}
+
+const USEFUL: readonly Useful[] = [
+  {
+    name: "CAP_SYS_PTRACE",
+    bits: [CAP_SYS_PTRACE],
+    without: "other users' processes cannot be looked into, and most of their functions have no names",
+  },
+  {
+    name: "CAP_SYSLOG",
+    bits: [CAP_SYSLOG],
+    without: "the kernel hides its addresses, and its functions have no names",
+  },
+  {
+    name: "CAP_DAC_READ_SEARCH",
+    bits: [CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE],
+    without: "functions of programs that only their owner may read have no names",
+  },
+  {
+    name: "CAP_CHECKPOINT_RESTORE",
+    bits: [CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN],
+    without: "functions of programs that were deleted or replaced since they started have no names",
+  },
+];
+
+/** What will be missing from the profiles for want of a right: one sentence each. */
+export function warnings({ capabilities }: Facts): string[] {
+  return USEFUL.filter(({ bits }) => !bits.some((bit) => has(capabilities, bit)))
+    .map(({ name, without }) => `Fewer rights than useful: ${name} not held; ${without}`);
 }
 
 function checkKernel({ kernelRelease }: Facts): string | undefined {
@@ -118,13 +155,6 @@ function checkLockedMemory(
     `${lockedMemoryBytes} bytes; raise it with 'ulimit -l unlimited', or grant CAP_SYS_RESOURCE`;
 }
 
-function checkTracefs({ hasTracefs }: Facts, { kinds }: PreflightOptions): string | undefined {
-  const traced = kinds.filter((kind) => TRACED_KINDS.has(kind));
-  if (hasTracefs || traced.length === 0) return;
-  return `Missing debugfs mount (or tracefs; needed for ${traced.join(" and ")}): run ` +
-    "'mount -t tracefs tracefs /sys/kernel/tracing', or mount the host's /sys/kernel/debug into the container";
-}
-
 function checkLibbpf({ libbpf }: Facts): string | undefined {
   if (libbpf === 1) return;
   return `${libbpf === 0 ? "libbpf too old (need 1.0+)" : "Missing libbpf (need 1.0+)"}: ` +
@@ -164,10 +194,6 @@ export function gatherFacts(objects: readonly string[]): Facts {
     lockdown: /\[(\w+)\]/.exec(read("/sys/kernel/security/lockdown") ?? "")?.[1] ?? "none",
     lockedMemoryBytes: parseLimit(/^Max locked memory\s+(\S+)/m.exec(limits)?.[1]),
     perfEventParanoid: paranoid === undefined ? undefined : Number(paranoid),
-    // The folders are there before the mount; a file is not.
-    hasTracefs: ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"].some((path) => {
-      return exists(`${path}/trace_clock`);
-    }),
     libbpf: libbpfVersion(),
     missingObjects: objects.filter((path) => !exists(path)),
   };

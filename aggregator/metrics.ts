@@ -28,7 +28,10 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
 
   constructor(buffer: StagingBuffer) {
     this.#push = this.#counter("aperture_push_total", "Pushes by gRPC status", ["status"]);
-    this.#pushEvents = this.#counter("aperture_push_events_total", "Samples in batches that were staged");
+    this.#pushEvents = this.#counter(
+      "aperture_push_events_total",
+      "Samples, waits and calls in batches that were staged",
+    );
     this.#pushDuplicates = this.#counter(
       "aperture_push_duplicates_total",
       "Batches that were sent again after they had been staged, and acknowledged again",

@@ -26,7 +26,30 @@ enum aperture_loss {
 	APERTURE_LOSS_KERNEL_STACK_TRUNCATED,
 	APERTURE_LOSS_STACKS_MAP_FULL,
 	APERTURE_LOSS_STACKS_MAP_BUSY,
+	/* Lost: a wait whose begin could not be noted, or who ended it. */
+	APERTURE_LOSS_THREADS_MAP_FULL,
+	APERTURE_LOSS_THREADS_MAP_BUSY,
+	APERTURE_LOSS_CONTENTIONS_MAP_FULL,
+	APERTURE_LOSS_CONTENTIONS_MAP_BUSY,
+	/* Incomplete, or for a lock of the kernel lost: the program was interrupted by itself. */
+	APERTURE_LOSS_PROGRAM_BUSY,
+	/* System calls. Lost: the call is in no count. */
+	APERTURE_LOSS_SYSCALLS_MAP_FULL,
+	APERTURE_LOSS_SYSCALLS_MAP_BUSY,
+	APERTURE_LOSS_SYSCALL_THREADS_FULL,
+	APERTURE_LOSS_SYSCALL_END_MISSED,
+	/* Incomplete: the call is counted, but not that it failed. */
+	APERTURE_LOSS_SYSCALL_ERRORS_MAP_FULL,
+	APERTURE_LOSS_SYSCALL_ERRORS_MAP_BUSY,
+	APERTURE_LOSS_PYTHON_STACK_FAILED,
+	APERTURE_LOSS_PYTHON_STACK_TRUNCATED,
 	APERTURE_LOSS_MAX,
+};
+
+/* What the words of a stack are. */
+enum aperture_stack_kind {
+	APERTURE_STACK_NATIVE,
+	APERTURE_STACK_PYTHON,
 };
 
 /*
@@ -35,10 +58,49 @@ enum aperture_loss {
  */
 struct aperture_stack {
 	u32 length;
-	u32 reserved;
+	/* enum aperture_stack_kind */
+	u32 kind;
 	u64 addresses[APERTURE_STACK_DEPTH];
 };
 _Static_assert(sizeof(struct aperture_stack) == 1024, "the agent reads this layout");
+
+/*
+ * A word of a Python stack, from the lowest bit: whether the interpreter's loop was entered with this frame, so that
+ * its caller is in the native stack; 1 + the code unit that runs, all ones where that does not fit; the address of the
+ * code object, which is a multiple of 8. A frame without a code object is a loop that was entered and has none yet.
+ */
+#define APERTURE_PYTHON_ENTRY 1
+#define APERTURE_PYTHON_UNIT_SHIFT 1
+#define APERTURE_PYTHON_UNIT_BITS 19
+#define APERTURE_PYTHON_CODE_SHIFT 20
+
+/* The value of the map `python_processes`: where CPython keeps its threads and frames, in bytes. */
+struct aperture_python {
+	/* Addresses of pointers: to the thread that holds the GIL, or held it last (0: not known); to the first interpreter. */
+	u64 holder;
+	u64 interpreters;
+	/* PyInterpreterState */
+	u32 interpreter_next;
+	u32 interpreter_threads;
+	/* PyThreadState: `thread_id` is the word that names the thread, see thread_word() in kernel.h. */
+	u32 thread_next;
+	u32 thread_id;
+	u32 thread_frame;
+	/* _PyCFrame, which stands between thread and frame up to 3.12. */
+	u32 has_cframe;
+	u32 cframe_frame;
+	/* _PyInterpreterFrame: `frame_mark` is the byte that marks an entry. */
+	u32 frame_code;
+	u32 frame_previous;
+	u32 frame_instruction;
+	u32 frame_mark;
+	/* What `frame_mark` is in a frame that stands for the entry itself (3.12 and later); 0: it is set in the frame that was entered with. */
+	u32 entry_owner;
+	/* PyCodeObject */
+	u32 code_instructions;
+	u32 reserved;
+};
+_Static_assert(sizeof(struct aperture_python) == 72, "the agent writes this layout");
 
 /*
  * How the walk along a user stack ended: the index in the map `stack_ends`; the names in lower case, without the
@@ -146,12 +208,13 @@ struct aperture_unwind_control {
 struct aperture_cpu_key {
 	u64 user_stack;
 	u64 kernel_stack;
+	u64 python_stack;
 	/* The process, in the agent's pid namespace. */
 	u32 pid;
 	/* The thread's name. */
 	char comm[APERTURE_COMM_SIZE];
 	u32 reserved;
 };
-_Static_assert(sizeof(struct aperture_cpu_key) == 40, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_cpu_key) == 48, "the agent reads this layout");
 
 #endif

@@ -8,7 +8,8 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* include/linux/sched.h: threads that have no user stack. PF_IO_WORKER is there since 5.5. */
+/* include/linux/sched.h. PF_IO_WORKER is there since 5.5. */
+#define PF_EXITING 0x00000004
 #define PF_IO_WORKER 0x00000010
 #define PF_KTHREAD 0x00200000
 
@@ -82,6 +83,7 @@ static __always_inline bool read_user_registers(bpf_user_pt_regs_t *registers)
 	return bpf_probe_read_kernel(registers, sizeof(*registers), saved) == 0;
 }
 
+/* Neither threads of the kernel nor those that it runs for io_uring in a process have one. */
 static __always_inline bool has_user_stack(struct task_struct *task)
 {
 	return !(BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER));
@@ -106,6 +108,23 @@ static __always_inline u32 pid_in_namespace(struct task_struct *task, u32 namesp
 			return BPF_CORE_READ(upid, nr);
 	}
 	return 0;
+}
+
+/*
+ * What names the current thread in its own process's memory: on amd64 the thread pointer, which is pthread_self() of
+ * glibc and musl and stays what it was in the child of a fork. It is somewhere inside the thread's structure on arm64,
+ * so that there it is the thread's number in its own pid namespace.
+ */
+static __always_inline u64 thread_word(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task, thread.fsbase);
+#elif defined(__TARGET_ARCH_arm64)
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	void *numbers = __builtin_preserve_access_index(&pid->numbers);
+	struct upid *upid = numbers + BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
+	return BPF_CORE_READ(upid, nr);
+#endif
 }
 
 #endif

@@ -36,6 +36,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
 enum {
@@ -44,13 +45,13 @@ enum {
 };
 
 enum {
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1 << 0,
+};
+
+enum {
 	BPF_F_NO_PREALLOC = 1 << 0,
 	BPF_F_USER_STACK = 1 << 8,
 	BPF_F_MMAPABLE = 1 << 10,
-};
-
-struct bpf_raw_tracepoint_args {
-	u64 args[0];
 };
 
 /* For whether the running kernel has a helper; what follows ___ is not compared. */
@@ -74,6 +75,11 @@ typedef struct {
 #error "no layout of the registers of this architecture"
 #endif
 
+/* Not relocated either: what a raw tracepoint hands on. */
+struct bpf_raw_tracepoint_args {
+	u64 args[0];
+};
+
 struct bpf_perf_event_data {
 	bpf_user_pt_regs_t regs;
 	u64 sample_period;
@@ -81,6 +87,17 @@ struct bpf_perf_event_data {
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* The registers of user space when it called the kernel. */
+struct pt_regs {
+#if defined(__TARGET_ARCH_x86)
+	unsigned long bx, cx, si, di, orig_ax;
+#elif defined(__TARGET_ARCH_arm64)
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
+#endif
+};
 
 struct ns_common {
 	unsigned int inum;
@@ -100,6 +117,40 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct thread_info {
+	unsigned long flags;
+	/* On x86 only. */
+	u32 status;
+};
+
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	u16 i_mode;
+	u32 i_rdev;
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+	unsigned long fsbase;
+};
+#endif
+
 typedef struct {
 	int counter;
 } atomic_t;
@@ -114,11 +165,27 @@ union thread_union {
 };
 
 struct task_struct {
+	struct thread_info thread_info;
 	void *stack;
 	unsigned int flags;
+	int pid;
 	struct signal_struct *signal;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	char comm[16];
+	struct files_struct *files;
+#if defined(__TARGET_ARCH_x86)
+	struct thread_struct thread;
+#endif
+};
+
+struct sigaction {
+	void *sa_handler;
+	unsigned long sa_flags;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
 };
 
 #pragma clang attribute pop

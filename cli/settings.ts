@@ -176,6 +176,16 @@ export function text(): v.GenericSchema<string, string> {
   return v.pipe(v.string(), v.minLength(1, "a text"));
 }
 
+/** Names with commas between them, such as `app,team`. */
+export function names(): v.GenericSchema<string, readonly string[]> {
+  const message = "a list of names like app,team";
+  return v.pipe(
+    v.string(),
+    v.regex(/^[^\s,=]+(,[^\s,=]+)*$/, message),
+    v.transform((text) => text.split(",")),
+  );
+}
+
 /** A file or folder, made absolute by `resolve`; `as` are names that stand for something else, such as "-". */
 export function path(
   resolve: (path: string) => string,

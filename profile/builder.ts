@@ -15,9 +15,11 @@ import {
   seriesAt,
   stackCount,
 } from "./model.ts";
+import { lockAt, type LockRow, LockTable } from "./locks.ts";
+import { syscallAt, type SyscallRow, SyscallTable } from "./syscalls.ts";
 
 /**
- * Interns strings, frames, stacks and series, and sums samples that agree in kind, series and stack.
+ * Interns strings, frames, stacks and series, and sums rows that agree in all but amounts.
  *
  * @example
  * ```ts
@@ -61,6 +63,9 @@ export class ProfileBuilder {
     value: [] as number[],
     count: [] as number[],
   };
+
+  readonly #locks = new LockTable();
+  readonly #syscalls = new SyscallTable();
 
   /** How many samples there are, equal ones counted once. */
   get sampleCount(): number {
@@ -139,7 +144,17 @@ export class ProfileBuilder {
     samples.count[row]! += count;
   }
 
-  /** Adds all samples of `profile`. */
+  /** Adds to the waits that agree with `lock` in all but amounts; the longest is the longest of all. */
+  addLock(lock: LockRow): void {
+    this.#locks.add(lock, (text) => this.string(text));
+  }
+
+  /** Adds to the calls of (series, call, category). */
+  addSyscall(syscall: SyscallRow): void {
+    this.#syscalls.add(syscall, (text) => this.string(text));
+  }
+
+  /** Adds all samples, waits and calls of `profile`. */
   merge(profile: Profile): void {
     const frames = Array.from(profile.frames.line, (_, row) => this.frame(frameAt(profile, row)));
     const { offset, frame } = profile.stacks;
@@ -157,6 +172,19 @@ export class ProfileBuilder {
         samples.value[i]!,
         samples.count[i]!,
       );
+    }
+    for (let i = 0; i < profile.locks.outcome.length; i++) {
+      const { holder, ...lock } = lockAt(profile, i);
+      this.addLock({
+        ...lock,
+        series: series[lock.series]!,
+        stack: stacks[lock.stack]!,
+        holder: holder && { series: series[holder.series]!, stack: stacks[holder.stack]! },
+      });
+    }
+    for (let i = 0; i < profile.syscalls.call.length; i++) {
+      const syscall = syscallAt(profile, i);
+      this.addSyscall({ ...syscall, series: series[syscall.series]! });
     }
   }
 
@@ -192,6 +220,8 @@ export class ProfileBuilder {
         value: Float64Array.from(samples.value),
         count: Float64Array.from(samples.count),
       },
+      locks: this.#locks.build(),
+      syscalls: this.#syscalls.build(),
     };
   }
 }

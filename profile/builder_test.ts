@@ -1,7 +1,11 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ProfileBuilder } from "./builder.ts";
+import { lockAt } from "./locks.ts";
 import { frameAt, type Kind, KINDS, seriesAt, stackCount, totalOf } from "./model.ts";
+import { anyRecording } from "../tests/support/profiles.ts";
+import { sliceProfile } from "./slice.ts";
+import { syscallAt } from "./syscalls.ts";
 
 function frame(name: string, address = 0) {
   return { function: name, module: "/bin/demo", file: "", line: 0, buildId: "ab", address };
@@ -66,5 +70,54 @@ Deno.test("ProfileBuilder.merge() of two halves equals adding everything to one"
     merged.merge(build(first).build());
     merged.merge(build(second).build());
     assertEquals(rows(merged), rows(build([...first, ...second])));
+  }));
+});
+
+Deno.test("ProfileBuilder.merge() sums waits and calls, and keeps the shortest and the longest", () => {
+  const builder = new ProfileBuilder();
+  const series = builder.series({ pid: 1 });
+  const stack = builder.stack([builder.frame(frame("wait"))]);
+  const lock = { outcome: "woken", series, stack, class: "mutex", type: "futex" } as const;
+  const holder = { series, stack };
+  builder.addLock({ ...lock, holder, count: 2, delay: 30, max: 20 });
+  builder.addLock({ ...lock, holder: undefined, count: 1, delay: 5, max: 5 });
+  const call = { series, call: "read", category: "file" };
+  const errors = new Map([[4, 1], [11, 2]]);
+  builder.addSyscall({ ...call, count: 5, total: 50, min: 3, max: 30, errors, histogram: [0, 1, 4] });
+  const other = new ProfileBuilder();
+  other.series({ pid: 99 });
+  other.merge(builder.build());
+  const more = other.series({ pid: 1 });
+  const moreStack = other.stack([other.frame(frame("wait"))]);
+  const same = { ...lock, series: more, stack: moreStack, holder: { series: more, stack: moreStack } };
+  other.addLock({ ...same, count: 1, delay: 40, max: 40 });
+  const amounts = { count: 3, total: 7, min: 1, max: 4, errors: new Map([[11, 1], [110, 0]]) };
+  other.addSyscall({ ...call, ...amounts, series: more, histogram: [1, 1, 0, 0, 1, 0] });
+  const profile = other.build();
+  assertEquals([0, 1].map((row) => lockAt(profile, row)), [
+    { ...same, count: 3, delay: 70, max: 40 },
+    { ...same, holder: undefined, count: 1, delay: 5, max: 5 },
+  ]);
+  assertEquals(profile.syscalls.call.length, 1);
+  assertEquals(syscallAt(profile, 0), {
+    ...{ ...call, series: more, count: 8, total: 57, min: 1, max: 30 },
+    ...{ errors: new Map([[4, 1], [11, 3]]), histogram: [1, 2, 4, 0, 1] },
+  });
+});
+
+Deno.test("ProfileBuilder.merge() of halves of any profile gives its waits and calls again", () => {
+  fc.assert(fc.property(anyRecording, fc.nat({ max: 20 }), (profile, at) => {
+    const merged = new ProfileBuilder();
+    merged.merge(sliceProfile(profile, 0, at));
+    merged.merge(sliceProfile(profile, at, Infinity));
+    const again = new ProfileBuilder();
+    again.merge(profile);
+    const { strings: _a, ...whole } = again.build();
+    const { strings: _b, ...parts } = merged.build();
+    assertEquals(parts.locks.delay, whole.locks.delay);
+    assertEquals(parts.locks.max, whole.locks.max);
+    for (const name of ["count", "min", "max", "errno", "errorCount", "histogram"] as const) {
+      assertEquals(parts.syscalls[name], whole.syscalls[name], name);
+    }
   }));
 });

@@ -20,13 +20,29 @@ export function kindOf(number: number): Kind | undefined {
   return KINDS[number - 1];
 }
 
+/** How a wait for a lock ended: its holder passed it on, or the waiter gave up. */
+export const OUTCOMES = ["woken", "timeout", "interrupted"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** The wire's number of each outcome (`aperture.v1.WaitOutcome`). */
+export const OUTCOME_NUMBER: Readonly<Record<Outcome, number>> = { woken: 1, timeout: 2, interrupted: 3 };
+
+/** The name of the wire's outcome `number`; `undefined` when there is no such outcome. */
+export function outcomeOf(number: number): Outcome | undefined {
+  return OUTCOMES[number - 1];
+}
+
 /** Modules that are not files. */
 export const KERNEL_MODULE = "[kernel]";
 export const VDSO_MODULE = "[vdso]";
 /** Executable memory that belongs to no file. */
 export const JIT_MODULE = "[jit]";
+/** Python functions that could not be named: the process or the function was gone. */
+export const PYTHON_MODULE = "[python]";
 /** The process or its mapping was gone before it could be read. */
 export const UNKNOWN_MODULE = "[unknown]";
+/** The function of a leaf frame of this module is a system call. */
+export const SYSCALL_MODULE = "[syscall]";
 
 /** One function at one place. */
 export interface Frame {
@@ -98,13 +114,66 @@ export interface SampleColumns {
   readonly count: Float64Array;
 }
 
-/** Samples and what they refer to. */
+/** Waits for locks; rows differ in all but `count`, `delay` and `max`. */
+export interface LockColumns {
+  /** The wire's number of the outcome. */
+  readonly outcome: Uint8Array;
+  /** Of the thread that waited: row of the series table, and of the stack table. */
+  readonly series: Uint32Array;
+  readonly stack: Uint32Array;
+  /** What the lock is for: `mutex`, `condvar`, …; row of the string table. */
+  readonly class: Uint32Array;
+  /** `futex`, or the kernel's kind of lock; row of the string table. */
+  readonly type: Uint32Array;
+  /** Of the thread that ended the wait: 0 when nobody was seen to, else the row and 1. Both are 0, or neither. */
+  readonly holderSeries: Uint32Array;
+  readonly holderStack: Uint32Array;
+  /** Waits. */
+  readonly count: Float64Array;
+  /** Nanoseconds of all waits, and of the longest. */
+  readonly delay: Float64Array;
+  readonly max: Float64Array;
+}
+
+/** System calls; rows differ in series, call and category. */
+export interface SyscallColumns {
+  /** Row of the series table. */
+  readonly series: Uint32Array;
+  /** The call's name, and what it is for; rows of the string table. */
+  readonly call: Uint32Array;
+  readonly category: Uint32Array;
+  readonly count: Float64Array;
+  /** Nanoseconds of all calls, and of the shortest and the longest. */
+  readonly total: Float64Array;
+  readonly min: Float64Array;
+  readonly max: Float64Array;
+  /** The errors of row `i` are `errno[errorOffset[i]]` to `errno[errorOffset[i + 1] - 1]`, each `errorCount` times. */
+  readonly errorOffset: Uint32Array;
+  readonly errno: Uint32Array;
+  readonly errorCount: Float64Array;
+  /**
+   * The latencies of row `i` are `histogram[histogramOffset[i]]` to `histogram[histogramOffset[i + 1] - 1]`: the
+   * `b`-th of them is how many calls took from 2^b up to 2^(b+1) ns, the first also those of less. Zeros at the end
+   * are left out.
+   */
+  readonly histogramOffset: Uint32Array;
+  readonly histogram: Float64Array;
+}
+
+/**
+ * What was counted, and what that refers to.
+ *
+ * Waits for locks are in `locks` alone: samples of kind lock are made of them where a graph is wanted
+ * (`withLockSamples`), so that the two cannot disagree.
+ */
 export interface Profile {
   readonly strings: readonly string[];
   readonly frames: FrameColumns;
   readonly stacks: StackColumns;
   readonly series: SeriesColumns;
   readonly samples: SampleColumns;
+  readonly locks: LockColumns;
+  readonly syscalls: SyscallColumns;
 }
 
 /** One window of one agent. (agentId, epoch, sequence) names it for ever. */
@@ -161,6 +230,21 @@ export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings"
   };
 }
 
+/** How many rows of samples, locks and system calls there are. */
+export function rowCount(
+  { samples, locks, syscalls }: Pick<Profile, "samples" | "locks" | "syscalls">,
+): number {
+  return samples.kind.length + locks.outcome.length + syscalls.call.length;
+}
+
+/** How many events were counted: samples, waits and calls. Samples of calls are among the calls. */
+export function eventCount(profile: Pick<Profile, "samples" | "locks" | "syscalls">): number {
+  const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
+  const { samples, locks, syscalls } = profile;
+  const calls = syscalls.call.length > 0 ? totalOf({ samples }, "syscall").count : 0;
+  return sum(samples.count) - calls + sum(locks.count) + sum(syscalls.count);
+}
+
 /** The sum of all samples, or of those of one kind. */
 export function totalOf({ samples }: Pick<Profile, "samples">, kind?: Kind): Total {
   const wanted = kind && KIND_NUMBER[kind];
@@ -173,3 +257,33 @@ export function totalOf({ samples }: Pick<Profile, "samples">, kind?: Kind): Tot
   }
   return { value, count };
 }
+
+/** No waits. */
+export const NO_LOCKS: LockColumns = {
+  outcome: new Uint8Array(),
+  series: new Uint32Array(),
+  stack: new Uint32Array(),
+  class: new Uint32Array(),
+  type: new Uint32Array(),
+  holderSeries: new Uint32Array(),
+  holderStack: new Uint32Array(),
+  count: new Float64Array(),
+  delay: new Float64Array(),
+  max: new Float64Array(),
+};
+
+/** No calls. */
+export const NO_SYSCALLS: SyscallColumns = {
+  series: new Uint32Array(),
+  call: new Uint32Array(),
+  category: new Uint32Array(),
+  count: new Float64Array(),
+  total: new Float64Array(),
+  min: new Float64Array(),
+  max: new Float64Array(),
+  errorOffset: new Uint32Array(1),
+  errno: new Uint32Array(),
+  errorCount: new Float64Array(),
+  histogramOffset: new Uint32Array(1),
+  histogram: new Float64Array(),
+};

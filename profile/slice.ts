@@ -1,33 +1,39 @@
 /**
- * A part of a profile's samples, with what they refer to and no more.
+ * A part of a profile's rows, with what they refer to and no more.
  *
  * @module
  */
 
-import type { Profile } from "./model.ts";
+import type { LockColumns, Profile, SyscallColumns } from "./model.ts";
+import { offsets } from "./syscalls.ts";
 
-/** Samples `from` to `to - 1` of `profile`, in tables of their own. */
+/**
+ * Rows `from` to `to - 1` of `profile`, in tables of their own. Rows are counted through: the samples, the locks
+ * after them, the system calls after those; `rowCount` is how many there are.
+ */
 export function sliceProfile(profile: Profile, from: number, to: number): Profile {
-  const { samples, series, stacks, frames } = profile;
-  const seriesRows = new Rows();
-  const stackRows = new Rows();
+  const { samples, series, stacks, frames, locks, syscalls } = profile;
+  const taken: Taken = { strings: new Rows(), series: new Rows(), stacks: new Rows() };
   const frameRows = new Rows();
-  const strings = new Rows();
   // Row 0 of the string table is "", used or not.
-  strings.take(0);
+  taken.strings.take(0);
 
-  const seriesOf = samples.series.slice(from, to).map((row) => seriesRows.take(row));
-  const stackOf = samples.stack.slice(from, to).map((row) => stackRows.take(row));
+  const [lockStart, callStart] = [samples.kind.length, samples.kind.length + locks.outcome.length];
+  const range = (start: number) => [Math.max(0, from - start), Math.max(0, to - start)] as const;
+  const seriesOf = samples.series.slice(...range(0)).map((row) => taken.series.take(row));
+  const stackOf = samples.stack.slice(...range(0)).map((row) => taken.stacks.take(row));
+  const lockPart = sliceLocks(locks, range(lockStart), taken);
+  const syscallPart = sliceSyscalls(syscalls, range(callStart), taken);
   const frameOf: number[] = [];
   const offset = [0];
-  for (const stack of stackRows.taken) {
+  for (const stack of taken.stacks.taken) {
     for (let f = stacks.offset[stack]!; f < stacks.offset[stack + 1]!; f++) {
       frameOf.push(frameRows.take(stacks.frame[f]!));
     }
     offset.push(frameOf.length);
   }
   const texts = (column: Uint32Array, rows: Rows) => {
-    return Uint32Array.from(rows.taken, (row) => strings.take(column[row]!));
+    return Uint32Array.from(rows.taken, (row) => taken.strings.take(column[row]!));
   };
   const numbers = (column: Uint32Array, rows: Rows) => Uint32Array.from(rows.taken, (row) => column[row]!);
   const part: Omit<Profile, "strings"> = {
@@ -41,23 +47,72 @@ export function sliceProfile(profile: Profile, from: number, to: number): Profil
     },
     stacks: { offset: Uint32Array.from(offset), frame: Uint32Array.from(frameOf) },
     series: {
-      pid: numbers(series.pid, seriesRows),
-      comm: texts(series.comm, seriesRows),
-      exe: texts(series.exe, seriesRows),
-      container: texts(series.container, seriesRows),
-      pod: texts(series.pod, seriesRows),
-      namespace: texts(series.namespace, seriesRows),
-      service: texts(series.service, seriesRows),
+      pid: numbers(series.pid, taken.series),
+      comm: texts(series.comm, taken.series),
+      exe: texts(series.exe, taken.series),
+      container: texts(series.container, taken.series),
+      pod: texts(series.pod, taken.series),
+      namespace: texts(series.namespace, taken.series),
+      service: texts(series.service, taken.series),
     },
     samples: {
-      kind: samples.kind.slice(from, to),
+      kind: samples.kind.slice(...range(0)),
       series: seriesOf,
       stack: stackOf,
-      value: samples.value.slice(from, to),
-      count: samples.count.slice(from, to),
+      value: samples.value.slice(...range(0)),
+      count: samples.count.slice(...range(0)),
     },
+    locks: lockPart,
+    syscalls: syscallPart,
   };
-  return { strings: strings.taken.map((row) => profile.strings[row]!), ...part };
+  return { strings: taken.strings.taken.map((row) => profile.strings[row]!), ...part };
+}
+
+interface Taken {
+  readonly strings: Rows;
+  readonly series: Rows;
+  readonly stacks: Rows;
+}
+
+type Range = readonly [from: number, to: number];
+
+function sliceLocks(locks: LockColumns, range: Range, { strings, series, stacks }: Taken): LockColumns {
+  // 0 is nobody, and of no table.
+  const holder = (rows: Rows) => (row: number) => row === 0 ? 0 : rows.take(row - 1) + 1;
+  return {
+    outcome: locks.outcome.slice(...range),
+    series: locks.series.slice(...range).map((row) => series.take(row)),
+    stack: locks.stack.slice(...range).map((row) => stacks.take(row)),
+    class: locks.class.slice(...range).map((row) => strings.take(row)),
+    type: locks.type.slice(...range).map((row) => strings.take(row)),
+    holderSeries: locks.holderSeries.slice(...range).map(holder(series)),
+    holderStack: locks.holderStack.slice(...range).map(holder(stacks)),
+    count: locks.count.slice(...range),
+    delay: locks.delay.slice(...range),
+    max: locks.max.slice(...range),
+  };
+}
+
+function sliceSyscalls(syscalls: SyscallColumns, range: Range, { strings, series }: Taken): SyscallColumns {
+  const { errorOffset, histogramOffset } = syscalls;
+  const rows = Array.from(syscalls.call.keys()).slice(...range);
+  const items = (column: Uint32Array) =>
+    [column[rows[0] ?? 0]!, column[rows.length > 0 ? rows.at(-1)! + 1 : 0]!] as const;
+  const lengths = (column: Uint32Array) => offsets(rows.map((row) => column[row + 1]! - column[row]!));
+  return {
+    series: syscalls.series.slice(...range).map((row) => series.take(row)),
+    call: syscalls.call.slice(...range).map((row) => strings.take(row)),
+    category: syscalls.category.slice(...range).map((row) => strings.take(row)),
+    count: syscalls.count.slice(...range),
+    total: syscalls.total.slice(...range),
+    min: syscalls.min.slice(...range),
+    max: syscalls.max.slice(...range),
+    errorOffset: lengths(errorOffset),
+    errno: syscalls.errno.slice(...items(errorOffset)),
+    errorCount: syscalls.errorCount.slice(...items(errorOffset)),
+    histogramOffset: lengths(histogramOffset),
+    histogram: syscalls.histogram.slice(...items(histogramOffset)),
+  };
 }
 
 /** Rows of a table that are taken over, numbered anew in the order in which they are. */

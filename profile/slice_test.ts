@@ -1,32 +1,46 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { anyProfile } from "../tests/support/profiles.ts";
-import { frameAt, type Profile, seriesAt, stackCount } from "./model.ts";
+import { anyRecording } from "../tests/support/profiles.ts";
+import { lockAt } from "./locks.ts";
+import { frameAt, type Profile, rowCount, seriesAt, stackCount } from "./model.ts";
 import { sliceProfile } from "./slice.ts";
+import { syscallAt } from "./syscalls.ts";
 
 function rows(profile: Profile): unknown[] {
-  const { samples, stacks } = profile;
-  return Array.from(samples.kind, (kind, i) => {
-    const stack = samples.stack[i]!;
-    const frames = stacks.frame.subarray(stacks.offset[stack], stacks.offset[stack + 1]);
-    return [
-      kind,
-      seriesAt(profile, samples.series[i]!),
-      Array.from(frames, (row) => frameAt(profile, row)),
-      samples.value[i],
-      samples.count[i],
-    ];
-  });
+  const { samples, stacks, locks, syscalls } = profile;
+  const place = ({ series, stack }: { series: number; stack: number }) => [
+    seriesAt(profile, series),
+    Array.from(stacks.frame.subarray(stacks.offset[stack], stacks.offset[stack + 1]), (row) => {
+      return frameAt(profile, row);
+    }),
+  ];
+  return [
+    ...Array.from(samples.kind, (kind, i) => {
+      const at = place({ series: samples.series[i]!, stack: samples.stack[i]! });
+      return [kind, at, samples.value[i], samples.count[i]];
+    }),
+    ...Array.from(locks.outcome, (_, i) => {
+      const { series, stack, holder, ...lock } = lockAt(profile, i);
+      return [lock, place({ series, stack }), holder && place(holder)];
+    }),
+    ...Array.from(syscalls.call, (_, i) => {
+      const { series, ...syscall } = syscallAt(profile, i);
+      return [syscall, seriesAt(profile, series)];
+    }),
+  ];
 }
 
-Deno.test("sliceProfile() keeps each sample as it was, in one of two parts", () => {
-  fc.assert(fc.property(anyProfile, fc.nat({ max: 12 }), (profile, at) => {
-    const parts = [sliceProfile(profile, 0, at), sliceProfile(profile, at, Infinity)];
-    assertEquals(parts.flatMap(rows), rows(profile));
+Deno.test("sliceProfile() keeps each row as it was, in one of three parts", () => {
+  fc.assert(fc.property(anyRecording, fc.nat({ max: 30 }), fc.nat({ max: 30 }), (profile, at, length) => {
+    const ends = [0, at, at + length, Infinity];
+    const parts = ends.slice(1).map((end, i) => sliceProfile(profile, ends[i]!, end));
+    const all = rows(profile);
+    assertEquals(all.length, rowCount(profile));
+    parts.forEach((part, i) => assertEquals(rows(part), all.slice(ends[i], ends[i + 1])));
     for (const part of parts) {
       assertEquals(part.strings[0], "");
-      assert(stackCount(part) <= part.samples.kind.length);
-      assert(part.series.pid.length <= part.samples.kind.length);
+      assert(stackCount(part) <= part.samples.kind.length + 2 * part.locks.outcome.length);
+      assert(part.series.pid.length <= rowCount(part) + part.locks.outcome.length);
       assert(part.frames.line.length <= part.stacks.frame.length);
     }
   }));

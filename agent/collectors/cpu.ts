@@ -6,15 +6,23 @@
 
 import { getLogger } from "@logtape/logtape";
 import { BpfError, BpfLink, type BpfMap, BpfObject, LOSSES, PerfEvent, STACK_ENDS } from "../libbpf/mod.ts";
+import type { Interpreter } from "../python/interpreter.ts";
+import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { Counters } from "./counters.ts";
 import { decodeCounts, decodeStacks } from "./decode.ts";
 import { mapSize } from "./map_size.ts";
 import { pidNamespace } from "./pid_namespace.ts";
+import { PythonProcesses } from "./python_processes.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 const SECOND_NS = 1e9;
+/** Nanoseconds between two samples of a CPU. */
+export function cpuPeriodNs(freq: number): number {
+  return Math.floor(SECOND_NS / freq);
+}
+
 /** The program's object file. */
 export const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).pathname;
 
@@ -51,6 +59,7 @@ export class CpuCollector implements Collector {
   readonly periodNs: number;
   readonly #logger = getLogger(["aperture", "cpu"]);
   readonly #object: BpfObject;
+  readonly #python: PythonProcesses;
   readonly #cpus: () => readonly number[];
   readonly #links = new Map<number, BpfLink>();
   readonly #sets: readonly { readonly counts: BpfMap; readonly stacks: BpfMap }[];
@@ -90,7 +99,7 @@ export class CpuCollector implements Collector {
     }
     setStackSource(object, unwinder);
     object.load();
-    const collector = stack.use(new CpuCollector(object, { periodNs: Math.floor(SECOND_NS / freq), cpus }));
+    const collector = stack.use(new CpuCollector(object, { periodNs: cpuPeriodNs(freq), cpus }));
     collector.#follow();
     stack.move();
     return collector;
@@ -103,6 +112,7 @@ export class CpuCollector implements Collector {
     this.#object = object;
     this.periodNs = periodNs;
     this.#cpus = cpus;
+    this.#python = new PythonProcesses(object.map("python_processes"));
     this.#losses = new Counters(object.map("losses"), LOSSES);
     this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     this.#sets = ["a", "b"].map((set) => ({
@@ -113,7 +123,8 @@ export class CpuCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes. */
   get memoryBytes(): number {
-    const names = ["scratch", "active", "barrier", "losses", "taken", "stack_ends", "unwind_state"];
+    const own = ["scratch", "active", "barrier", "losses", "taken", "python_processes"];
+    const names = [...own, "stack_ends", "unwind_state"];
     const maps = [...names.map((name) => this.#object.map(name)), ...this.#sets.flatMap(Object.values)];
     return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
   }
@@ -129,10 +140,16 @@ export class CpuCollector implements Collector {
     const losses = this.#losses.drain();
     const stackEnds = this.#stackEnds.drain();
     const addresses = new Map<bigint, readonly number[]>();
-    stacks.drain((entries) => decodeStacks(entries, addresses));
+    const python = new Map<bigint, readonly RawPythonFrame[]>();
+    stacks.drain((entries) => decodeStacks(entries, addresses, { python }));
     const samples: RawSample[] = [];
-    counts.drain((entries) => decodeCounts(entries, { addresses, periodNs: this.periodNs, samples }));
+    const { periodNs } = this;
+    counts.drain((entries) => decodeCounts(entries, { addresses, python, periodNs, samples }));
     return { samples, losses, stacks: stackEnds };
+  }
+
+  watchPython(interpreters: ReadonlyMap<number, Interpreter>): void {
+    this.#python.watch(interpreters);
   }
 
   /** Ends sampling; what was counted can still be drained. */

@@ -95,6 +95,13 @@ export const LIBBPF_SYMBOLS = {
     ],
     result: "i32",
   },
+  bpf_map__set_autocreate: {
+    parameters: [
+      "pointer", // struct bpf_map *map
+      "bool", // bool autocreate
+    ],
+    result: "i32",
+  },
   bpf_map__reuse_fd: {
     parameters: [
       "pointer", // struct bpf_map *map

@@ -8,8 +8,51 @@
 import type { Btf } from "./btf.ts";
 
 /** Sizes and offsets in bytes. */
-export const STACK = { size: 1024, length: 0, addresses: 8 } as const;
-export const CPU_KEY = { size: 40, user_stack: 0, kernel_stack: 8, pid: 16, comm: 20 } as const;
+export const STACK = { size: 1024, length: 0, kind: 4, addresses: 8 } as const;
+export const CPU_KEY = {
+  size: 48,
+  user_stack: 0,
+  kernel_stack: 8,
+  python_stack: 16,
+  pid: 24,
+  comm: 28,
+} as const;
+export const LOCK_KEY = {
+  size: 72,
+  user_stack: 0,
+  kernel_stack: 8,
+  holder_stack: 16,
+  pid: 24,
+  holder_pid: 28,
+  comm: 32,
+  holder_comm: 48,
+  lock: 64,
+  outcome: 65,
+  has_holder: 66,
+} as const;
+export const LOCK_SUM = { size: 24, count: 0, delay_ns: 8, max_ns: 16 } as const;
+export const SYSCALL_KEY = { size: 32, comm: 0, pid: 16, call: 20, cpu: 24, error: 28 } as const;
+export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, histogram: 24 } as const;
+export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
+export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
+export const PYTHON = {
+  size: 72,
+  holder: 0,
+  interpreters: 8,
+  interpreter_next: 16,
+  interpreter_threads: 20,
+  thread_next: 24,
+  thread_id: 28,
+  thread_frame: 32,
+  has_cframe: 36,
+  cframe_frame: 40,
+  frame_code: 44,
+  frame_previous: 48,
+  frame_instruction: 52,
+  frame_mark: 56,
+  entry_owner: 60,
+  code_instructions: 64,
+} as const;
 
 const UNWIND_STRUCTS = {
   aperture_rule: { size: 16 },
@@ -25,11 +68,28 @@ const UNWIND_STRUCTS = {
 const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   aperture_stack: STACK,
   aperture_cpu_key: CPU_KEY,
+  aperture_lock_key: LOCK_KEY,
+  aperture_lock_sum: LOCK_SUM,
+  aperture_syscall_key: SYSCALL_KEY,
+  aperture_syscall_value: SYSCALL_VALUE,
+  aperture_syscall_sample_key: SYSCALL_SAMPLE_KEY,
+  aperture_syscall_sample: SYSCALL_SAMPLE,
+  aperture_python: PYTHON,
   ...UNWIND_STRUCTS,
 };
 
 /** APERTURE_COMM_SIZE. */
 export const COMM_BYTES = 16;
+
+/** APERTURE_SYSCALL_BUCKETS. */
+export const SYSCALL_BUCKETS = 48;
+
+/** `call` of the keys: the number in the lower 16 bits, then `enum aperture_abi` and `enum aperture_source`. */
+export const CALL = { abiShift: 16, sourceShift: 24, invalid: 0xffff } as const;
+/** `enum aperture_abi`, in its order. */
+export const ABIS = ["native", "ia32", "x32", "aarch32"] as const;
+/** `enum aperture_source`, in its order. */
+export const SOURCES = ["file", "pipe", "terminal", "socket", "event"] as const;
 
 /** `enum aperture_loss`, in its order. */
 export const LOSSES = [
@@ -42,6 +102,19 @@ export const LOSSES = [
   "kernel_stack_truncated",
   "stacks_map_full",
   "stacks_map_busy",
+  "threads_map_full",
+  "threads_map_busy",
+  "contentions_map_full",
+  "contentions_map_busy",
+  "program_busy",
+  "syscalls_map_full",
+  "syscalls_map_busy",
+  "syscall_threads_full",
+  "syscall_end_missed",
+  "syscall_errors_map_full",
+  "syscall_errors_map_busy",
+  "python_stack_failed",
+  "python_stack_truncated",
 ] as const;
 export type Loss = (typeof LOSSES)[number];
 

@@ -55,6 +55,15 @@ export class BpfMap {
     );
   }
 
+  /** Does without the map, which no code that can be reached may use. Before the object is loaded. */
+  leaveOut(): void {
+    check(
+      this.#library,
+      this.#library.bpf.bpf_map__set_autocreate(this.#pointer, false),
+      `leave out the map '${this.name}'`,
+    );
+  }
+
   /** The memory of a section's variables before the object is loaded: writing to it sets them. */
   initialValue(): ArrayBuffer {
     const size = new BigUint64Array(1);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Batch, Profile } from "../../profile/model.ts";
+import { type Batch, type Profile, rowCount } from "../../profile/model.ts";
 import { BATCH_LIMITS } from "../../profile/wire/validate_batch.ts";
 import { sliceProfile } from "../../profile/slice.ts";
 
@@ -38,7 +38,7 @@ export function makeBatch(
   profile: Profile,
   { identity, window, sequence }: { identity: Identity; window: BatchWindow; sequence: number },
 ): Batch {
-  const { strings, frames, stacks, series, samples } = profile;
+  const { strings, ...tables } = profile;
   const { agentId, epoch, node, agentVersion } = identity;
   const { endNs, losses, stackEnds = new Map() } = window;
   const longest = BigInt(BATCH_LIMITS.windowMs) * 1_000_000n;
@@ -46,7 +46,7 @@ export function makeBatch(
   const startNs = lasts < 1n ? endNs - 1n : lasts > longest ? endNs - longest : window.startNs;
   return {
     ...{ agentId, epoch, sequence, startNs, endNs, node, agentVersion },
-    ...{ strings: strings.map(fitting), frames, stacks, series, samples, losses },
+    ...{ ...tables, strings: strings.map(fitting), losses },
     ...stackEnds.size > 0 && { stackEnds },
   };
 }
@@ -62,9 +62,9 @@ export interface Part {
   readonly window: BatchWindow;
 }
 
-/** Two halves of the samples, the losses with the first; `undefined` when there are fewer than two samples. */
+/** Two halves of the rows, the losses with the first; `undefined` when there are fewer than two rows. */
 export function halves({ profile, window }: Part): [Part, Part] | undefined {
-  const count = profile.samples.kind.length;
+  const count = rowCount(profile);
   if (count < 2) return undefined;
   const middle = count >> 1;
   return [

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { totalOf } from "../../profile/model.ts";
+import { eventCount, totalOf } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
-import { anyProfile, demoProfile } from "../../tests/support/profiles.ts";
+import { anyRecording, demoProfile } from "../../tests/support/profiles.ts";
 import { halves, type Identity, makeBatch } from "./batch.ts";
 
 const identity: Identity = {
@@ -19,10 +19,10 @@ const window = {
 };
 
 Deno.test("makeBatch() of any profile is one that the aggregator takes", () => {
-  fc.assert(fc.property(anyProfile, (profile) => {
+  fc.assert(fc.property(anyRecording, (profile) => {
     const read = readBatch(writeBatch(makeBatch(profile, { identity, window, sequence: 7 })));
     assertEquals([read.agentId, read.epoch, read.sequence], ["n1", identity.epoch, 7]);
-    assertEquals(totalOf(read), totalOf(profile));
+    assertEquals([totalOf(read), eventCount(read)], [totalOf(profile), eventCount(profile)]);
     assertEquals(read.losses, window.losses);
   }));
 });
@@ -42,7 +42,7 @@ Deno.test("makeBatch() makes names that are too long and windows of a clock that
 
 Deno.test("halves() shares the samples out, and gives the losses to one", () => {
   const [first, second] = halves({ profile: demoProfile(), window })!;
-  assertEquals([first, second].map(({ profile }) => totalOf(profile).count), [27, 6]);
+  assertEquals([first, second].map(({ profile }) => eventCount(profile)), [27, 6]);
   assertEquals([first.window.losses, second.window.losses], [window.losses, new Map()]);
   assertEquals(halves({ profile: halves(first)![0].profile, window }), undefined);
 });

@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { delay } from "@std/async/delay";
 import { Burst } from "../../cli/log.ts";
-import { type Profile, totalOf } from "../../profile/model.ts";
+import { eventCount, type Profile } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import type { PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
@@ -54,7 +54,7 @@ export interface Undelivered {
 
 /** After so many failures that may be the batch's fault, others get their turn. */
 const PATIENCE = 5;
-/** The reason under which samples, and losses, of dropped batches are in the losses of the next. */
+/** The reason under which samples, waits and calls, and losses, of dropped batches are in the losses of the next. */
 export const PUSH_LOSS = "push_dropped";
 
 /**
@@ -255,7 +255,7 @@ export class Pusher {
     this.#sequence = sequence;
     // What it says was lost is unknown, too, should it be dropped.
     const lost = window.losses.values().reduce((sum, count) => sum + count, 0);
-    return [{ bytes, samples: totalOf(profile).count + lost }];
+    return [{ bytes, samples: eventCount(profile) + lost }];
   }
 
   #onDrop(reason: DropReason, samples: number, cause?: unknown): void {
@@ -269,7 +269,7 @@ export class Pusher {
   }
 }
 
-/** `undefined` when there are fewer than two samples, or the bytes, maybe of another version, cannot be read. */
+/** `undefined` when there are fewer than two rows, or the bytes, maybe of another version, cannot be read. */
 function halvesOf(bytes: Uint8Array): readonly Part[] | undefined {
   try {
     const { startNs, endNs, losses, ...profile } = readBatch(bytes);

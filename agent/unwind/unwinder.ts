@@ -68,6 +68,8 @@ export interface UnwinderStats {
  * ```
  */
 export class Unwinder implements AsyncDisposable {
+  /** Called when a process had its first sample, and again when code of it was hit that was not mapped before. */
+  onProcess: ((pid: number) => void) | undefined;
   readonly #object: BpfObject;
   readonly #control: MappedMemory;
   readonly #pages: PageStore;
@@ -197,6 +199,7 @@ export class Unwinder implements AsyncDisposable {
       }
     });
     for (const { pid, address } of wanted) {
+      this.onProcess?.(pid);
       for (const file of this.#mappings.want(pid, { address, window: this.#window })) {
         if (!this.#whole.has(file)) this.#enqueue(file);
       }

@@ -5,7 +5,7 @@
  */
 
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
-import { type Batch, totalOf } from "../../profile/model.ts";
+import { type Batch, eventCount, rowCount } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorService, PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
@@ -56,7 +56,7 @@ export async function push(
     throw new UnavailableError(`Cannot write the batch to the buffer: ${why}`, { cause });
   }
   if (result === "duplicate") metrics?.duplicate();
-  else metrics?.accepted(totalOf(batch).count);
+  else metrics?.accepted(eventCount(batch));
   return { backpressure: buffer.backpressure, duplicate: result === "duplicate" };
 }
 
@@ -81,6 +81,6 @@ export function countPushes(metrics: IngestMetrics): ServerInterceptor {
 }
 
 function metaOf(batch: Batch): BatchMeta {
-  const { agentId, epoch, sequence, node, startNs, endNs, samples } = batch;
-  return { agentId, epoch, sequence, node, startNs, endNs, samples: samples.kind.length };
+  const { agentId, epoch, sequence, node, startNs, endNs } = batch;
+  return { agentId, epoch, sequence, node, startNs, endNs, samples: rowCount(batch) };
 }

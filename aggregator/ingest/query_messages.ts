@@ -44,6 +44,7 @@ export function selectionOf(message: wire.Selection | undefined, field: string):
     from: Number(message.fromNs / 1_000_000n),
     to: Number((message.toNs + 999_999n) / 1_000_000n),
     matchers: message.matchers.map((matcher) => matcherOf(matcher, `${field}.matchers`)),
+    idle: message.includeIdle,
   };
 }
 

@@ -23,6 +23,8 @@ import { type IngestOptions, IngestServer, ListenError } from "./server.ts";
 const TOKEN = "secret";
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
 
+const NOTHING = { value: 0, count: 0 };
+
 /** Answers with the batch that it was given, and what it was asked. */
 class FixedQueries implements Queries {
   asked: unknown[] = [];
@@ -55,6 +57,8 @@ class FixedQueries implements Queries {
     return { rows: [], base: { value: 1, count: 1 }, compare: { value: 2, count: 1 } };
   }
   labelValues = () => Promise.resolve([]);
+  lockSites = () => Promise.resolve({ sites: [], total: NOTHING, other: NOTHING });
+  syscalls = () => Promise.resolve({ rows: [], total: NOTHING, other: NOTHING });
   batches = () => Promise.resolve([]);
 }
 
@@ -212,6 +216,7 @@ const SELECTION = {
   fromNs: 1_767_225_600_000_000_001n,
   toNs: 1_767_225_700_000_000_001n,
   matchers: [{ label: "comm", values: ["demo"], negate: true }],
+  includeIdle: true,
 };
 
 Deno.test("QueryStorage and Aggregate ask storage and give what it answers", async () => {
@@ -236,6 +241,7 @@ Deno.test("QueryStorage and Aggregate ask storage and give what it answers", asy
     from: 1_767_225_600_000,
     to: 1_767_225_700_001,
     matchers: [{ label: "comm", values: ["demo"], negate: true }],
+    idle: true,
   };
   assertEquals(at.queries.asked, [[selection, 10_000], [selection, ["comm", "pid"], 7]]);
 });

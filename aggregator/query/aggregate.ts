@@ -92,7 +92,7 @@ function weightsSql(
   const stackColumn = stack ? ["stack"] : [];
   if (labels.length === 0) {
     return `SELECT stack, sum(samples.value) AS value, sum(samples.count) AS count
-FROM samples WHERE ${samples} GROUP BY stack`;
+FROM (${samples}) AS samples GROUP BY stack`;
   }
   const keys = [...stackColumn, ...labels.map((label) => `label_${label}`)].join(", ");
   const own = ["series", ...stackColumn].join(", ");
@@ -101,7 +101,7 @@ FROM samples WHERE ${samples} GROUP BY stack`;
 FROM
 (
     SELECT ${own}, sum(samples.value) AS series_value, sum(samples.count) AS series_count
-    FROM samples WHERE ${samples} GROUP BY ${own}
+    FROM (${samples}) AS samples GROUP BY ${own}
 ) AS sums
 LEFT ANY JOIN (SELECT hash AS series, ${named} FROM series WHERE ${series}) AS labels
 USING series

@@ -17,12 +17,16 @@ const SUMS = ["base_value", "base_count", "compare_value", "compare_count"] as c
 const weightsSql = (base: string, compare: string) => `
 SELECT
     stack,
-    sumIf(samples.value, ${base}) AS base_value,
-    sumIf(samples.count, ${base}) AS base_count,
-    sumIf(samples.value, ${compare}) AS compare_value,
-    sumIf(samples.count, ${compare}) AS compare_count
-FROM samples
-WHERE (${base}) OR (${compare})
+    sum(in_base * value) AS base_value,
+    sum(in_base * count) AS base_count,
+    sum(in_compare * value) AS compare_value,
+    sum(in_compare * count) AS compare_count
+FROM
+(
+    SELECT stack, value, count, 1 AS in_base, 0 AS in_compare FROM (${base})
+    UNION ALL
+    SELECT stack, value, count, 0 AS in_base, 1 AS in_compare FROM (${compare})
+)
 GROUP BY stack`;
 
 /** The row with the sums of all (key 0) has no change of its own, and comes first. */
@@ -62,7 +66,7 @@ export async function diff(
     weights: weightsSql(baseSql.samples, compareSql.samples),
     labels: [],
     sums: SUMS,
-    samples: `(${baseSql.samples}) OR (${compareSql.samples})`,
+    samples: `SELECT stack FROM (${baseSql.samples}) UNION ALL SELECT stack FROM (${compareSql.samples})`,
     by: "function",
   });
   const rows = await client.rows<Row>(sql(spread), {

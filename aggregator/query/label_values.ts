@@ -14,8 +14,7 @@ SELECT label, sum(series_value) AS value, sum(series_count) AS count
 FROM
 (
     SELECT series, sum(samples.value) AS series_value, sum(samples.count) AS series_count
-    FROM samples
-    WHERE ${samples}
+    FROM (${samples}) AS samples
     GROUP BY series
 ) AS sums
 LEFT ANY JOIN (SELECT hash AS series, ${label} AS label FROM series WHERE ${series}) AS labels

@@ -9,7 +9,9 @@ import { aggregate } from "./aggregate.ts";
 import { batches } from "./batches.ts";
 import { diff } from "./diff.ts";
 import { labelValues } from "./label_values.ts";
+import { lockSites } from "./lock_sites.ts";
 import { stacks } from "./stacks.ts";
+import { syscalls } from "./syscalls.ts";
 import type { Queries } from "./types.ts";
 
 /** The queries of the database behind `client`. */
@@ -19,6 +21,8 @@ export function createQueries(client: StorageClient): Queries {
     aggregate: (selection, options) => aggregate(client, selection, options),
     diff: (base, compare, options) => diff(client, base, compare, options),
     labelValues: (label, selection, options) => labelValues(client, label, selection, options),
+    lockSites: (selection, options) => lockSites(client, selection, options),
+    syscalls: (selection, options) => syscalls(client, selection, options),
     batches: (options) => batches(client, options),
   };
 }

@@ -1,16 +1,23 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import { frameAt, KINDS, type Profile, seriesAt, type Total } from "../../profile/model.ts";
+import { isIdleCategory, isIdleClass } from "../../profile/idle.ts";
+import { frameAt, KINDS, type Profile, seriesAt, SYSCALL_MODULE, type Total } from "../../profile/model.ts";
 import {
   batchArbitrary,
   FIRST_MS,
   HOSTILE,
+  lockSamples,
+  type Origin,
+  plainLocks,
   type PlainSample,
   plainSamples,
+  type PlainSyscall,
+  plainSyscalls,
 } from "../../tests/support/random_batches.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
 import { Writer } from "../storage/writer.ts";
+import { checkCalls, checkSites } from "./locks_and_calls_oracle.ts";
 import { createQueries } from "./queries.ts";
 import { type Group, type Label, LABELS, type Queries, type Selection } from "./types.ts";
 
@@ -27,30 +34,41 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
     await new Writer(storage.client).write({ token: `group ${i}`, batches: batches.slice(i, i + 7) });
   }
   const queries = createQueries(storage.client);
-  const samples = plainSamples(batches);
+  const samples = [...plainSamples(batches), ...lockSamples(batches)];
+  const calls = plainSyscalls(batches);
   assert(samples.length > 500);
 
   await t.step(
     "stacks() gives the largest stacks, and the rest as other",
-    () => check(fc.asyncProperty(selection, limit, (s, n) => checkStacks(queries, samples, s, n))),
+    () =>
+      check(
+        fc.asyncProperty(selection, limit, (s, n) => checkStacks(queries, select(samples, s, calls), s, n)),
+      ),
   );
   await t.step(
     "aggregate() gives self and total of each group, and the rest as other",
     () =>
       check(
-        fc.asyncProperty(selection, groups, limit, (s, g, n) => checkAggregate(queries, samples, s, g, n)),
+        fc.asyncProperty(selection, groups, limit, (s, g, n) =>
+          checkAggregate(queries, select(samples, s, calls), { selection: s, groupBy: g, limit: n })),
       ),
   );
   await t.step(
     "diff() gives both sides by the size of the change",
     () =>
-      check(fc.asyncProperty(selection, selection, limit, (a, b, n) => checkDiff(queries, samples, a, b, n))),
+      check(
+        fc.asyncProperty(selection, selection, limit, (a, b, n) =>
+          checkDiff(queries, { selection: a, chosen: select(samples, a, calls) }, {
+            selection: b,
+            chosen: select(samples, b, calls),
+          }, n)),
+      ),
   );
   await t.step(
     "labelValues() gives the values by size",
     () =>
       check(fc.asyncProperty(selection, fc.constantFrom(...LABELS), async (s, label) => {
-        const expected = sumBy(select(samples, s), (sample) => labelOf(sample, label));
+        const expected = sumBy(select(samples, s, calls), (sample) => labelOf(sample, label));
         const answer = await queries.labelValues(label, s);
         assertEquals(new Map(answer.map(({ value, total }) => [value, total])), expected);
         assertEquals(answer.length, expected.size);
@@ -69,7 +87,7 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
         assertEquals(batch.node, written.node);
         assertEquals(batch.start, Number(written.startNs / 1_000_000n));
         assertEquals(batch.end, Number(written.endNs / 1_000_000n));
-        assertEquals(batch.samples, sum(plainSamples([written])));
+        assertEquals(batch.samples, sum([...plainSamples([written]), ...lockSamples([written])]));
         assertEquals(new Map(Object.entries(batch.losses)), written.losses);
       }
       const starts = answer.map(({ start }) => start);
@@ -98,9 +116,31 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
     );
     assertEquals(
       new Map(rows.map(({ kind, value, count }) => [kind, { value: Number(value), count: Number(count) }])),
-      sumBy(samples, ({ kind }) => kind),
+      sumBy(plainSamples(batches), ({ kind }) => kind),
     );
   });
+  await t.step(
+    "lockSites() gives the code that waited longest, and what it waited for",
+    () =>
+      check(fc.asyncProperty(selection, limit, limit, async (s, n, m) => {
+        const locks = plainLocks(batches).filter((lock) =>
+          isIn(lock, s) && (s.idle || !isIdleClass(lock.class))
+        );
+        checkSites(await queries.lockSites(s, { limit: n, holders: m }), locks, { limit: n, holders: m });
+      })),
+  );
+  await t.step(
+    "syscalls() gives the calls that took longest, with errors and quantiles",
+    () =>
+      check(fc.asyncProperty(selection, callFilter, limit, async (s, filter, n) => {
+        const named = filter.calls ?? filter.categories;
+        const chosen = calls.filter((call) =>
+          isIn(call, s) && (named || s.idle || !isIdleCategory(call.category)) &&
+          (filter.calls?.includes(call.call) ?? true) && (filter.categories?.includes(call.category) ?? true)
+        );
+        checkCalls(await queries.syscalls(s, { ...filter, limit: n }), chosen, { ...filter, limit: n });
+      })),
+  );
 });
 
 const time = fc.integer({ min: FIRST_MS - 20_000, max: FIRST_MS + 140_000 });
@@ -121,16 +161,26 @@ const selection: fc.Arbitrary<Selection> = fc.record({
   from: fc.oneof(fc.constant(0), time),
   to: fc.oneof(fc.constant(Infinity), time),
   matchers: fc.oneof(fc.constant([]), fc.array(matcher, { maxLength: 2 })),
+  idle: fc.boolean(),
 });
 const limit = fc.constantFrom(1, 3, 20, 10_000);
+const callFilter = fc.record({
+  groupBy: fc.uniqueArray(fc.constantFrom(...LABELS), { maxLength: 2 }),
+  calls: fc.array(fc.constantFrom<string>("read", "it's; a 'call'", "none"), { maxLength: 2 }),
+  categories: fc.array(fc.constantFrom<string>("wait", "file"), { maxLength: 2 }),
+}, { requiredKeys: ["groupBy"] });
 const groups = fc.uniqueArray(fc.constantFrom<Group>("function", "module", ...LABELS), { maxLength: 3 });
 
 async function check<T>(property: fc.IAsyncProperty<T>): Promise<void> {
   await fc.assert(property, { numRuns: 40 });
 }
 
-async function checkStacks(queries: Queries, all: PlainSample[], s: Selection, limit: number): Promise<void> {
-  const chosen = select(all, s);
+async function checkStacks(
+  queries: Queries,
+  chosen: PlainSample[],
+  s: Selection,
+  limit: number,
+): Promise<void> {
   const expected = sumBy(chosen, ({ series, frames }) => JSON.stringify([series.comm, frames]));
   const { profile, total, other } = await queries.stacks(s, { limit });
   assertEquals(total, sum(chosen));
@@ -153,12 +203,9 @@ function stacksOf(profile: Profile): Map<string, Total> {
 
 async function checkAggregate(
   queries: Queries,
-  all: PlainSample[],
-  s: Selection,
-  groupBy: Group[],
-  limit: number,
+  chosen: PlainSample[],
+  { selection, groupBy, limit }: { selection: Selection; groupBy: Group[]; limit: number },
 ): Promise<void> {
-  const chosen = select(all, s);
   const groups: Group[] = groupBy.length > 0 ? groupBy : ["function"];
   const byFrame = groups.includes("function") ? "function" : groups.includes("module") ? "module" : undefined;
   const keysOf = (sample: PlainSample, frames: PlainSample["frames"]) => {
@@ -170,7 +217,7 @@ async function checkAggregate(
   };
   const self = sumByAll(chosen, (sample) => keysOf(sample, sample.frames.slice(0, 1)));
   const total = sumByAll(chosen, (sample) => keysOf(sample, sample.frames));
-  const answer = await queries.aggregate(s, { groupBy, limit });
+  const answer = await queries.aggregate(selection, { groupBy, limit });
   assertEquals(answer.total, sum(chosen));
   for (const row of answer.rows) {
     const key = JSON.stringify([row.group, row.module]);
@@ -185,15 +232,18 @@ async function checkAggregate(
   assertEquals(answer.other, minus(answer.total, answer.rows.map(({ self }) => self)));
 }
 
+interface Side {
+  readonly selection: Selection;
+  readonly chosen: PlainSample[];
+}
+
 async function checkDiff(
   queries: Queries,
-  all: PlainSample[],
-  a: Selection,
-  b: Selection,
+  a: Side,
+  b: Side,
   limit: number,
 ): Promise<void> {
-  const side = (s: Selection) => {
-    const chosen = select(all, s);
+  const side = ({ chosen }: Side) => {
     const keys = (
       frames: PlainSample["frames"],
     ) => [...new Set(frames.map((f) => JSON.stringify([f.function, f.module])))];
@@ -209,7 +259,7 @@ async function checkDiff(
     whole.value === 0 ? 0 : (part?.value ?? 0) / whole.value;
   const change = (key: string) =>
     Math.abs(share(compare.self.get(key), compare.all) - share(base.self.get(key), base.all));
-  const answer = await queries.diff(a, b, { limit });
+  const answer = await queries.diff(a.selection, b.selection, { limit });
   assertEquals([answer.base, answer.compare], [base.all, compare.all]);
   const keys = answer.rows.map((row) => JSON.stringify([row.function, row.module]));
   answer.rows.forEach((row, i) => {
@@ -226,15 +276,32 @@ async function checkDiff(
   keys.forEach((key, i) => assert(Math.abs(change(key) - changes[i]!) < 1e-12, `row ${i} is ${key}`));
 }
 
-function select(samples: readonly PlainSample[], { kind, from, to, matchers }: Selection): PlainSample[] {
+/** The samples of `selection`; `calls` say which calls wait by purpose. */
+function select(
+  samples: readonly (PlainSample & { readonly class?: string })[],
+  selection: Selection,
+  calls: readonly PlainSyscall[],
+): PlainSample[] {
+  const idleCalls = new Set(
+    calls.filter((call) => isIn(call, { ...selection, matchers: [] }) && isIdleCategory(call.category))
+      .map(({ call }) => call),
+  );
+  const isIdle = ({ kind, class: name = "", frames: [leaf] }: PlainSample & { class?: string }) => {
+    if (kind === "lock") return isIdleClass(name);
+    return kind === "syscall" && leaf?.module === SYSCALL_MODULE && idleCalls.has(leaf.function);
+  };
   return samples.filter((sample) => {
-    const bucket = Math.floor(sample.startMs / BUCKET_MS) * BUCKET_MS;
-    return sample.kind === kind && bucket >= from && bucket < to &&
-      matchers.every(({ label, values, negate }) => values.includes(labelOf(sample, label)) !== negate);
+    return sample.kind === selection.kind && isIn(sample, selection) && (selection.idle || !isIdle(sample));
   });
 }
 
-function labelOf({ node, series }: PlainSample, label: Label): string {
+function isIn(origin: Origin, { from, to, matchers }: Omit<Selection, "kind">): boolean {
+  const bucket = Math.floor(origin.startMs / BUCKET_MS) * BUCKET_MS;
+  return bucket >= from && bucket < to &&
+    matchers.every(({ label, values, negate }) => values.includes(labelOf(origin, label)) !== negate);
+}
+
+function labelOf({ node, series }: Origin, label: Label): string {
   return label === "node" ? node : String(series[label]);
 }
 

@@ -5,21 +5,27 @@
  * @module
  */
 
+import { IDLE_CATEGORIES, IDLE_CLASSES } from "../../profile/idle.ts";
+import { SYSCALL_MODULE } from "../../profile/model.ts";
 import { type Label, LABELS, type Matcher, type Selection } from "./types.ts";
 
-/** Conditions and what their parameters stand for. */
+/** A selection in SQL, and what its parameters stand for. */
 export interface SelectionSql {
-  /** Of `samples`. */
+  /** A query of its samples: `series`, `stack`, `value` and `count`, rows of equal keys not yet summed. */
   readonly samples: string;
+  /** Conditions of any table with `node`, `bucket` and `series`: of time and labels, not of kind. */
+  readonly where: string;
   /** Of `series`; every series of the selection passes, and some others may. */
   readonly series: string;
+  /** Of `locks` or `syscalls`: what is not idle, or what is, too. */
+  readonly busy: { readonly locks: string; readonly syscalls: string };
   readonly params: Readonly<Record<string, unknown>>;
 }
 
 const MAX_SECOND = 2 ** 32 - 1;
 
 /**
- * Conditions that hold for what is in `selection`.
+ * The fragments that choose what is in `selection`.
  *
  * @param prefix of the parameters' names, where a statement has two selections
  * @throws {RangeError} when the time is no number, or a matcher's label is none
@@ -30,12 +36,14 @@ export function selectionSql(selection: Selection, prefix = ""): SelectionSql {
     [name("kind")]: selection.kind,
     [name("from")]: toSecond("from", selection.from),
     [name("to")]: toSecond("to", selection.to),
+    [name("idle_classes")]: IDLE_CLASSES,
+    [name("idle_categories")]: IDLE_CATEGORIES,
   };
-  const samples = [
-    `kind = {${name("kind")}:String}`,
+  const buckets = [
     `bucket >= toDateTime({${name("from")}:UInt32}, 'UTC')`,
     `bucket < toDateTime({${name("to")}:UInt32}, 'UTC')`,
   ];
+  const where = [...buckets];
   const series = [`day >= toDate(toDateTime({${name("from")}:UInt32}, 'UTC'))`];
   let bySeries = false;
   selection.matchers.forEach((matcher, i) => {
@@ -43,12 +51,49 @@ export function selectionSql(selection: Selection, prefix = ""): SelectionSql {
     params[param] = [...matcher.values];
     const condition = matcherSql(matcher, param);
     series.push(condition);
-    // The node is in the samples' own key, which finds them faster than a list of series.
-    if (matcher.label === "node") samples.push(condition);
+    // The node is in the tables' own keys, which find it faster than a list of series.
+    if (matcher.label === "node") where.push(condition);
     else bySeries = true;
   });
-  if (bySeries) samples.push(`series IN (SELECT hash FROM series WHERE ${series.join(" AND ")})`);
-  return { samples: samples.join(" AND "), series: series.join(" AND "), params };
+  if (bySeries) where.push(`series IN (SELECT hash FROM series WHERE ${series.join(" AND ")})`);
+  const busy = {
+    locks: selection.idle ? "true" : `class NOT IN {${name("idle_classes")}:Array(String)}`,
+    syscalls: selection.idle ? "true" : `category NOT IN {${name("idle_categories")}:Array(String)}`,
+  };
+  const idleCalls = `SELECT call FROM syscalls WHERE ${buckets.join(" AND ")} AND NOT (${busy.syscalls})`;
+  const text = { where: where.join(" AND "), busy, kind: `kind = {${name("kind")}:String}` };
+  return {
+    ...text,
+    samples: samplesSql(selection, { ...text, idleCalls }),
+    series: series.join(" AND "),
+    params,
+  };
+}
+
+/**
+ * Waits are samples once they were woken: who gave up got no lock. Samples of calls have the call as their leaf, and
+ * `syscalls` has its category.
+ */
+function samplesSql(
+  { kind, idle = false }: Selection,
+  { where, busy, kind: ofKind, idleCalls }: {
+    where: string;
+    busy: SelectionSql["busy"];
+    kind: string;
+    idleCalls: string;
+  },
+): string {
+  if (kind === "lock") {
+    return `SELECT series, stack, delay AS value, count FROM locks
+WHERE ${where} AND outcome = 'woken' AND ${busy.locks}`;
+  }
+  const all = `FROM samples WHERE ${ofKind} AND ${where}`;
+  if (kind === "cpu" || idle) return `SELECT series, stack, value, count ${all}`;
+  return `SELECT series, stack, value, count ${all} AND stack NOT IN (
+    SELECT hash FROM stacks WHERE hash IN (SELECT stack ${all}) AND frames[1] IN (
+        SELECT hash FROM frames WHERE module = '${SYSCALL_MODULE}' AND function IN (${idleCalls})
+    )
+)`;
 }
 
 /** The expression of `label` in `series`, as text. @throws {RangeError} when it is none */

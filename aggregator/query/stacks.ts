@@ -23,8 +23,7 @@ SELECT
 FROM
 (
     SELECT series, stack, sum(samples.value) AS series_value, sum(samples.count) AS series_count
-    FROM samples
-    WHERE ${samples}
+    FROM (${samples}) AS samples
     GROUP BY series, stack
 ) AS sums
 LEFT ANY JOIN (SELECT hash AS series, toString(comm) AS comm FROM series WHERE ${series}) AS labels

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type Frame, type Kind, KIND_NUMBER, type Profile } from "../../profile/model.ts";
+import {
+  type Frame,
+  type Kind,
+  KIND_NUMBER,
+  NO_LOCKS,
+  NO_SYSCALLS,
+  type Profile,
+} from "../../profile/model.ts";
 import { MISSING_FRAME } from "./content.ts";
 
 /** One stack of one thread name; 64-bit numbers are decimal text. */
@@ -85,6 +92,8 @@ export function toProfile(kind: Kind, rows: readonly StackRow[], { stacks, frame
       service: none,
     },
     samples,
+    locks: NO_LOCKS,
+    syscalls: NO_SYSCALLS,
     strings: strings.keys,
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Kind, Profile, Total } from "../../profile/model.ts";
+import type { SyscallsOptions } from "./syscalls.ts";
 
 /** What series can be chosen and grouped by. */
 export const LABELS = ["node", "namespace", "pod", "container", "service", "exe", "comm", "pid"] as const;
@@ -24,6 +25,11 @@ export interface Selection {
   readonly from: number;
   readonly to: number;
   readonly matchers: readonly Matcher[];
+  /**
+   * With what threads do that have nothing to do: of kind lock waits of idle classes, of kind syscall calls of idle
+   * categories. @default {false}
+   */
+  readonly idle?: boolean;
 }
 
 /** The largest stacks of a selection; each sample's series has only `comm`, the root of a flame graph. */
@@ -75,6 +81,70 @@ export interface LabelValue {
   readonly total: Total;
 }
 
+/** Code that ended waits: it had the lock until then. */
+export interface LockHolder {
+  /** "" where it was not seen. */
+  readonly function: string;
+  readonly module: string;
+  /** Of the waits that it ended: how long, and how many. */
+  readonly total: Total;
+}
+
+/** Code that waited for locks of one class and type. */
+export interface LockSite {
+  readonly function: string;
+  readonly module: string;
+  readonly class: string;
+  readonly type: string;
+  /** The functions of its stack that waited longest, leaf first. */
+  readonly stack: readonly string[];
+  /** Of the waits that were woken: how long, and how many. */
+  readonly total: Total;
+  /** The longest of them, in ns. */
+  readonly max: number;
+  /** Waits that gave up. */
+  readonly timeouts: number;
+  readonly interrupted: number;
+  /** Those who had the lock, the longest first. */
+  readonly holders: readonly LockHolder[];
+  readonly otherHolders: Total;
+}
+
+export interface LocksAnswer {
+  readonly sites: readonly LockSite[];
+  /** Of the whole selection, of waits that were woken. */
+  readonly total: Total;
+  /** What was cut. */
+  readonly other: Total;
+}
+
+/** One system call; times in ns. */
+export interface SyscallRow {
+  /** One for each of `groupBy`. */
+  readonly group: readonly string[];
+  readonly call: string;
+  readonly category: string;
+  /** How long, and how many. */
+  readonly total: Total;
+  readonly min: number;
+  readonly max: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  /** How many failed, and of these by errno. */
+  readonly failed: number;
+  readonly errors: ReadonlyMap<number, number>;
+  /** How many took from 2^i up to 2^(i+1) ns, at index i. */
+  readonly histogram: readonly number[];
+}
+
+export interface SyscallsAnswer {
+  readonly rows: readonly SyscallRow[];
+  readonly total: Total;
+  /** What was cut. */
+  readonly other: Total;
+}
+
 export interface StoredBatch {
   readonly agentId: string;
   /** Unix nanoseconds, as text: JSON numbers cannot hold it. */
@@ -108,6 +178,13 @@ export interface Queries {
     selection: Selection,
     options?: { limit?: number; signal?: AbortSignal },
   ): Promise<readonly LabelValue[]>;
+  /** The code that waited longest for locks, and the code that held them. */
+  lockSites(
+    selection: Selection,
+    options?: { limit?: number; holders?: number; signal?: AbortSignal },
+  ): Promise<LocksAnswer>;
+  /** The calls that took longest. */
+  syscalls(selection: Selection, options?: SyscallsOptions): Promise<SyscallsAnswer>;
   /** The newest batches in storage. */
   batches(
     options?: { agentId?: string; limit?: number; signal?: AbortSignal },

@@ -14,7 +14,7 @@ export interface SpreadOptions {
   readonly labels: readonly string[];
   /** The columns of `weights` that are summed. */
   readonly sums: readonly string[];
-  /** Conditions of the `samples` whose stacks are in `weights`. */
+  /** A query of samples: theirs are the stacks in `weights`. */
   readonly samples: string;
   readonly by: keyof typeof KEYS;
 }
@@ -49,7 +49,7 @@ FROM
             (
                 SELECT hash AS stack, frames
                 FROM stacks
-                WHERE hash IN (SELECT stack FROM samples WHERE ${samples})
+                WHERE hash IN (SELECT stack FROM (${samples}))
             ) AS content
             USING stack
         )

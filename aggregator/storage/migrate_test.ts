@@ -36,6 +36,12 @@ Deno.test("pendingMigrations() refuses one that was changed after it was applied
   assertThrows(() => pendingMigrations("db", [changed], applied), MigrationError, "0001_one was changed");
 });
 
+Deno.test("pendingMigrations() takes one that two aggregators applied at once as applied", () => {
+  const applied = [{ number: 1, name: "0001_one", checksum: ONE_CHECKSUM }];
+  const two = { number: 2, name: "0002_two", sql: "SELECT 2" };
+  assertEquals(pendingMigrations("db", [ONE, two], [...applied, ...applied]), [two]);
+});
+
 Deno.test("pendingMigrations() refuses the database of a newer version", () => {
   const applied = [{ number: 2, name: "0002_two", checksum: "" }];
   assertThrows(
@@ -53,7 +59,7 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
   const tables = () =>
     client.rows("SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()");
   const before = await tables();
-  assertEquals(before.length, 6);
+  assertEquals(before.length, 8);
   const number = readMigrations().length + 1;
   const more = {
     number,
@@ -61,7 +67,7 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
     sql: "SELECT 1; CREATE TABLE more (a UInt8) ENGINE = Memory;",
   };
   assertEquals(await migrate(client, [...readMigrations(), more]), [more.name]);
-  assertEquals((await tables()).length, 7);
+  assertEquals((await tables()).length, 9);
   await assertRejects(() => migrate(client), MigrationError, "newer version");
 });
 
@@ -87,13 +93,18 @@ testWith(
       return Object.fromEntries(rows.map(({ name, days }) => [name, days]));
     };
     await setRetention(client, 30);
-    const first = { samples: "30", batches: "30", stacks: "32", frames: "32", series: "32", migrations: "" };
+    const first = {
+      ...{ samples: "30", locks: "30", syscalls: "30", batches: "30" },
+      ...{ stacks: "32", frames: "32", series: "32", migrations: "" },
+    };
     assertEquals(await ttl(), first);
     assertEquals(await setRetention(client, 30), []);
     await setRetention(client, 7);
     assertEquals(await ttl(), {
       ...first,
       samples: "7",
+      locks: "7",
+      syscalls: "7",
       batches: "7",
       stacks: "9",
       frames: "9",

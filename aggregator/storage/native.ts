@@ -69,6 +69,20 @@ export function maps(name: string, values: readonly ReadonlyMap<string, number |
   return { name, type: "Map(String, UInt64)", rows: values.length, bytes };
 }
 
+/**
+ * A column of Map(`keyType`, UInt64); `keyType` must be as wide as the elements of `keys`.
+ *
+ * @param entries where each row's end in `keys` and `values`
+ */
+export function numberMaps(
+  name: string,
+  keyType: string,
+  { ends, keys, values }: { ends: BigUint64Array; keys: Numbers; values: BigUint64Array },
+): Column {
+  const bytes = concat([bytesOf(ends), bytesOf(keys), bytesOf(values)]);
+  return { name, type: `Map(${keyType}, UInt64)`, rows: ends.length, bytes };
+}
+
 /** One block of `columns`, all of the same number of rows. */
 export function encodeBlock(columns: readonly Column[]): Uint8Array {
   const rows = columns[0]?.rows ?? 0;

@@ -12,6 +12,8 @@ const logger = getLogger(["aperture", "storage"]);
 /** From what a row's age counts, and how many days longer than samples it lives. */
 const TABLES = [
   { table: "samples", time: "bucket", extra: 0 },
+  { table: "locks", time: "bucket", extra: 0 },
+  { table: "syscalls", time: "bucket", extra: 0 },
   { table: "batches", time: "toDateTime(start)", extra: 0 },
   // `day` is the midnight before the last sample that refers to the row: a day, and one for the merge.
   { table: "stacks", time: "day", extra: 2 },

@@ -4,10 +4,12 @@
  * @module
  */
 
-import { type Batch, KIND_NUMBER, KINDS } from "../../profile/model.ts";
+import { type Batch, type Kind, KIND_NUMBER, kindOf, KINDS, OUTCOME_NUMBER } from "../../profile/model.ts";
 import { type ContentHashes, gather, hashContent } from "./content_hash.ts";
 import { arrays, type Column, dictionary, maps, numbers, strings, toUint64 } from "./native.ts";
+import { lockBlock } from "./lock_block.ts";
 import type { Seen } from "./seen.ts";
+import { syscallBlock } from "./syscall_block.ts";
 
 const DAY_S = 86_400;
 // DateTime is 32 bits of seconds, DateTime64(9) 63 bits of nanoseconds; times beyond are held at the last one.
@@ -34,12 +36,14 @@ export interface Blocks {
   readonly stacks: readonly Column[];
   readonly series: readonly Column[];
   readonly samples: readonly Column[];
+  readonly locks: readonly Column[];
+  readonly syscalls: readonly Column[];
   readonly batches: readonly Column[];
 }
 
 /**
- * Turns `batches` into blocks: all samples, and of what they refer to that which `seen` does not have. The
- * blocks of samples and batches depend on nothing but the batches and the bucket's width.
+ * Turns `batches` into blocks: all samples, waits and calls, and of what they refer to that which `seen` does not have. The
+ * blocks of samples, locks, system calls and batches depend on nothing but the batches and the bucket's width.
  *
  * A batch that spans buckets is in the one in which it starts.
  *
@@ -56,11 +60,14 @@ export function toBlocks(batches: readonly ReceivedBatch[], seen: SeenTables, bu
     stacks: stackBlock(parts, seen.stacks),
     series: seriesBlock(parts, seen.series),
     samples: sampleBlock(parts),
+    locks: lockBlock(parts),
+    syscalls: syscallBlock(parts),
     batches: batchBlock(batches),
   };
 }
 
-interface Part {
+/** A batch and what it becomes part of. */
+export interface Part {
   readonly batch: Batch;
   readonly hashes: ContentHashes;
   /** The second in which the bucket begins. */
@@ -185,13 +192,20 @@ function batchBlock(batches: readonly ReceivedBatch[]): Column[] {
 }
 
 /** Sums are bigints: 2^53 ns is 104 days, which a batch may not hold but a wrong one may claim. */
-function sumsByKind({ samples }: Batch): Record<"value" | "count", Map<string, bigint>> {
+function sumsByKind({ samples, locks }: Batch): Record<"value" | "count", Map<string, bigint>> {
   const value = new Map<string, bigint>();
   const count = new Map<string, bigint>();
+  const add = (kind: Kind, { ns, times }: { ns: number; times: number }) => {
+    value.set(kind, (value.get(kind) ?? 0n) + BigInt(ns));
+    count.set(kind, (count.get(kind) ?? 0n) + BigInt(times));
+  };
   for (let i = 0; i < samples.kind.length; i++) {
-    const kind = KINDS[samples.kind[i]! - 1]!;
-    value.set(kind, (value.get(kind) ?? 0n) + BigInt(samples.value[i]!));
-    count.set(kind, (count.get(kind) ?? 0n) + BigInt(samples.count[i]!));
+    add(kindOf(samples.kind[i]!)!, { ns: samples.value[i]!, times: samples.count[i]! });
+  }
+  // As in a graph of all waits: those that gave up got no lock.
+  for (let i = 0; i < locks.outcome.length; i++) {
+    if (locks.outcome[i] !== OUTCOME_NUMBER.woken) continue;
+    add("lock", { ns: locks.delay[i]!, times: locks.count[i]! });
   }
   return { value, count };
 }

@@ -26,7 +26,7 @@ export interface WriterOptions {
  * The writer of one database.
  *
  * A group may be written any number of times, by this process or one after a crash, and counts once: frames,
- * stacks and series are the same rows whoever writes them and whenever; samples and batches carry the group's
+ * stacks and series are the same rows whoever writes them and whenever; the others carry the group's
  * token, by which their tables know a repetition, part by part. They are written in the order of reference:
  * a reader that sees a sample finds its stack, and one that sees a batch finds all of its samples.
  */
@@ -74,7 +74,7 @@ export class Writer {
         rows += blocks[table][0]!.rows;
       }
       for (const each of seen) each.commit();
-      for (const table of ["samples", "batches"] as const) {
+      for (const table of ["samples", "locks", "syscalls", "batches"] as const) {
         await this.#client.insert(table, blocks[table], { token });
         rows += blocks[table][0]!.rows;
       }

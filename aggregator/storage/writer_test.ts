@@ -1,6 +1,15 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { batchArbitrary, plainSamples } from "../../tests/support/random_batches.ts";
+import {
+  batchArbitrary,
+  plainLocks,
+  plainSamples,
+  plainSyscalls,
+} from "../../tests/support/random_batches.ts";
+import { ProfileBuilder } from "../../profile/builder.ts";
+import { lockAt } from "../../profile/locks.ts";
+import { syscallAt } from "../../profile/syscalls.ts";
+import { rowCount } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
 import { StorageClient, StorageError } from "./client.ts";
@@ -24,18 +33,35 @@ async function contents(client: StorageClient) {
     "SELECT sum(samples.value) AS value, sum(samples.count) AS count, uniqExact(toDate(bucket)) AS days FROM samples",
   );
   const [batches] = await client.rows<{ rows: string }>("SELECT count() AS rows FROM batches");
-  return { ...samples!, batches: batches!.rows };
+  const [locks] = await client.rows<{ waits: string; delay: string }>(
+    "SELECT sum(locks.count) AS waits, sum(locks.delay) AS delay FROM locks",
+  );
+  const [syscalls] = await client.rows<{ calls: string; failed: string; measured: string }>(
+    `SELECT sum(syscalls.count) AS calls, sum(arraySum(mapValues(errors))) AS failed,
+      sum(arraySum(mapValues(histogram))) AS measured FROM syscalls`,
+  );
+  return { ...samples!, ...locks!, ...syscalls!, batches: batches!.rows };
 }
 
 function expected(...groups: ReceivedBatch[][]) {
   const samples = plainSamples(groups.flat());
+  const locks = plainLocks(groups.flat());
+  const calls = plainSyscalls(groups.flat());
   const sum = (of: "value" | "count") =>
     String(samples.reduce((total, sample) => total + BigInt(sample[of]), 0n));
+  const exact = (values: Iterable<number>) => {
+    return String([...values].reduce((total, value) => total + BigInt(value), 0n));
+  };
   const days = new Set(groups.flat().filter((b) => b.samples.kind.length > 0).map((b) => b.startNs / DAY_NS));
   return {
     value: sum("value"),
     count: sum("count"),
     days: String(days.size),
+    waits: exact(locks.map(({ count }) => count)),
+    delay: exact(locks.map(({ delay }) => delay)),
+    calls: exact(calls.map(({ count }) => count)),
+    failed: exact(calls.flatMap(({ errors }) => [...errors.values()])),
+    measured: exact(calls.flatMap(({ histogram }) => histogram)),
     batches: String(groups.flat().length),
   };
 }
@@ -52,14 +78,12 @@ testWith(["chdb"], "Writer.write() writes a group once, however often it is told
   await writer.write({ token: "one", batches: one });
   await new Writer(client).write({ token: "two", batches: two });
   assertEquals(await contents(client), expected(one, two));
-  await client.command("OPTIMIZE TABLE samples FINAL");
+  for (const table of ["samples", "locks", "syscalls"]) await client.command(`OPTIMIZE TABLE ${table} FINAL`);
   await new Writer(client).write({ token: "one", batches: one });
   assertEquals(await contents(client), expected(one, two));
   // The token tells, not the content.
   await writer.write({ token: "three", batches: one });
-  const { value, count } = expected(one, one, two);
-  const now = await contents(client);
-  assertEquals([now.value, now.count], [value, count]);
+  assertEquals({ ...await contents(client), batches: "" }, { ...expected(one, one, two), batches: "" });
 });
 
 testWith(["chdb"], "Writer.write() knows a group after the engine was started again", async () => {
@@ -77,7 +101,9 @@ testWith(["chdb"], "Writer.write() completes a group that was cut off between an
   await using storage = await startStorage();
   const { client } = storage;
   const groups: ReceivedBatch[][] = [];
-  for (const [i, table] of ["frames", "stacks", "series", "samples", "batches"].entries()) {
+  for (
+    const [i, table] of ["frames", "stacks", "series", "samples", "locks", "syscalls", "batches"].entries()
+  ) {
     const batches = someBatches(10 + i);
     await client.command(`RENAME TABLE ${table} TO ${table}_away`);
     const writer = new Writer(client);
@@ -103,7 +129,9 @@ testWith(["chdb"], "Writer.write() completes a group of which some days' samples
   await new Writer(client).write({ token: "group", batches });
   const [day] = await client.rows<{ id: string }>("SELECT toString(max(toDate(bucket))) AS id FROM samples");
   // Each part is recorded with its own block, so the record of a day's goes with the day's.
-  await client.command(`ALTER TABLE samples DROP PARTITION '${day!.id}'`);
+  for (const table of ["samples", "locks", "syscalls"]) {
+    await client.command(`ALTER TABLE ${table} DROP PARTITION '${day!.id}'`);
+  }
   assert((await contents(client)).count < expected(batches).count);
   await new Writer(client).write({ token: "group", batches });
   assertEquals(await contents(client), expected(batches));
@@ -115,9 +143,9 @@ testWith(["chdb"], "Writer.write() sends what samples refer to once a day", asyn
   const batches = someBatches(5);
   const writer = new Writer(client);
   const first = await writer.write({ token: "1", batches });
-  const samples = batches.reduce((sum, batch) => sum + batch.samples.kind.length, 0);
-  assert(first.rows > samples + batches.length);
-  assertEquals(await writer.write({ token: "2", batches }), { rows: samples + batches.length });
+  const rows = batches.reduce((sum, batch) => sum + rowCount(batch), 0);
+  assert(first.rows > rows + batches.length);
+  assertEquals(await writer.write({ token: "2", batches }), { rows: rows + batches.length });
   const later = batches.map((batch) => ({ ...batch, startNs: batch.startNs + 10n * DAY_NS }));
   assertEquals(await writer.write({ token: "3", batches: later }), first);
   for (const table of ["stacks", "frames", "series"]) {
@@ -234,10 +262,78 @@ testWith(["chdb"], "Writer.write() makes calls that overlap one after the other"
   assertEquals(await dangling(client), [{ stacks: "0", frames: "0", series: "0" }]);
 });
 
+testWith(["chdb"], "waits and calls are summed by merges, with the shortest and the longest", async () => {
+  await using storage = await startStorage();
+  const { client } = storage;
+  // The same keys again, in one bucket, so that merges have what to sum.
+  const batches = fc.sample(batchArbitrary(40), { numRuns: 10, seed: 9 }).flatMap((one) => {
+    const batch = { ...one, node: "n1", startNs: 1_800_000_000_000_000_000n };
+    const { locks, syscalls } = batch;
+    const longer = {
+      ...syscalls,
+      min: syscalls.min.map((ns) => ns + 1),
+      max: syscalls.max.map((ns) => ns + 1),
+    };
+    return [
+      batch,
+      { ...batch, locks: { ...locks, max: locks.max.map((ns) => ns + 1) }, syscalls: longer },
+      batch,
+    ];
+  });
+  for (const [i, batch] of batches.entries()) {
+    await new Writer(client).write({ token: String(i), batches: [batch] });
+  }
+  const builder = new ProfileBuilder();
+  for (const batch of batches) builder.merge(batch);
+  const whole = builder.build();
+  await client.command("OPTIMIZE TABLE locks FINAL");
+  await client.command("OPTIMIZE TABLE syscalls FINAL");
+  const locks = await client.rows<Record<string, string>>(
+    "SELECT class, type, outcome, count, delay, max, holder_stack != 0 AS held FROM locks",
+  );
+  const lockKey = (row: Record<string, unknown>) => {
+    return [row["class"], row["type"], row["outcome"], row["count"], row["delay"], row["max"], row["held"]]
+      .join();
+  };
+  const expectedLocks = Array.from(whole.locks.outcome, (_, row) => {
+    const lock = lockAt(whole, row);
+    return lockKey({ ...lock, held: lock.holder ? 1 : 0 });
+  });
+  assertEquals(locks.map(lockKey).sort(), expectedLocks.sort());
+  const calls = await client.rows<Record<string, unknown>>(
+    `SELECT call, category, count, total, min, max, mapSort(errors) AS errors, mapSort(histogram) AS histogram
+    FROM syscalls`,
+  );
+  const callKey = (row: Record<string, unknown>) => {
+    const map = (name: string) =>
+      JSON.stringify(Object.entries(row[name] as object).map(([k, v]) => [k, String(v)]));
+    return [
+      ...[row["call"], row["category"], row["count"], row["total"], row["min"], row["max"]],
+      ...[map("errors"), map("histogram")],
+    ].join();
+  };
+  const expectedCalls = Array.from(whole.syscalls.call, (_, row) => {
+    const { errors, histogram, ...call } = syscallAt(whole, row);
+    return callKey({
+      ...call,
+      errors: Object.fromEntries(errors),
+      histogram: Object.fromEntries(histogram.entries().filter(([, calls]) => calls > 0)),
+    });
+  });
+  assertEquals(calls.map(callKey).sort(), expectedCalls.sort());
+  assert(locks.length * 3 <= plainLocks(batches).length && calls.length * 3 <= plainSyscalls(batches).length);
+});
+
 /** How many rows refer to others that are not there. */
 async function dangling(client: StorageClient) {
   return await client.rows(`SELECT
-    (SELECT count() FROM samples WHERE stack NOT IN (SELECT hash FROM stacks)) AS stacks,
+    (SELECT count() FROM (
+      SELECT stack FROM samples UNION ALL SELECT stack FROM locks UNION ALL
+      SELECT holder_stack FROM locks WHERE holder_stack != 0
+    ) WHERE stack NOT IN (SELECT hash FROM stacks)) AS stacks,
     (SELECT count() FROM (SELECT arrayJoin(frames) AS frame FROM stacks) WHERE frame NOT IN (SELECT hash FROM frames)) AS frames,
-    (SELECT count() FROM samples WHERE series NOT IN (SELECT hash FROM series)) AS series`);
+    (SELECT count() FROM (
+      SELECT series FROM samples UNION ALL SELECT series FROM locks UNION ALL SELECT series FROM syscalls
+      UNION ALL SELECT holder_series FROM locks WHERE holder_series != 0
+    ) WHERE series NOT IN (SELECT hash FROM series)) AS series`);
 }

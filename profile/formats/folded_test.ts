@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { anyProfile, demoFrame, demoProfile } from "../../tests/support/profiles.ts";
 import { ProfileBuilder } from "../builder.ts";
+import { withLockSamples } from "../idle.ts";
 import { KINDS, totalOf } from "../model.ts";
 import { foldedStacks } from "./folded.ts";
 
@@ -10,7 +11,7 @@ Deno.test("foldedStacks() writes a line a stack, root first", () => {
     foldedStacks(demoProfile(), { kind: "cpu", value: "count" }),
     "demo;main;cold 9\ndemo;main;hot 18\nidle;main;read;ksys_read 3\n",
   );
-  assertEquals(foldedStacks(demoProfile(), { kind: "lock" }), "demo;main;read 7000000000\n");
+  assertEquals(foldedStacks(withLockSamples(demoProfile()), { kind: "lock" }), "demo;main;read 7000000000\n");
 });
 
 Deno.test("foldedStacks() sums lines that agree, and replaces what would break them", () => {

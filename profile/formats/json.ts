@@ -28,6 +28,11 @@ type Numbers<T> = { readonly [K in keyof T]: number[] };
  *   (the root) of `frames`; so `offset` is one longer than there are stacks.
  * - Sample `i` is of `kind` 1 (cpu), 2 (lock) or 3 (syscall), and belongs to a row of `series` and one of
  *   `stacks`; `value` is nanoseconds, summed from `count` samples, waits or calls.
+ * - Row `i` of `locks` is `count` waits, of `delay` ns together and `max` ns at most, that ended as `outcome` says: 1
+ *   (woken), 2 (timeout) or 3 (interrupted). The thread that waited is a row of `series` and one of `stacks`; the
+ *   one that woke it is so, too, but one more than the row, and 0 when nobody was seen.
+ * - Row `i` of `syscalls` is `count` calls; `errno` and `errorCount` from `errorOffset[i]` on, and `histogram` (calls
+ *   that took from 2^b to 2^(b+1) ns) from `histogramOffset[i]` on, are its own up to where those of `i + 1` begin.
  */
 export interface ProfileJson {
   readonly version: typeof JSON_VERSION;
@@ -40,6 +45,8 @@ export interface ProfileJson {
   readonly stacks: Numbers<Profile["stacks"]>;
   readonly series: Numbers<Profile["series"]>;
   readonly samples: Numbers<Profile["samples"]>;
+  readonly locks: Numbers<Profile["locks"]>;
+  readonly syscalls: Numbers<Profile["syscalls"]>;
 }
 
 /** The text of {@linkcode ProfileJson}, of all kinds. */
@@ -57,6 +64,8 @@ export function profileJson(
     stacks: plain(profile.stacks),
     series: plain(profile.series),
     samples: plain(profile.samples),
+    locks: plain(profile.locks),
+    syscalls: plain(profile.syscalls),
   };
   return JSON.stringify(document);
 }

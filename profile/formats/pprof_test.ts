@@ -5,6 +5,7 @@ import { Profile as PprofProfile } from "pprof-format";
 import { anyProfile, demoFrame, demoProfile } from "../../tests/support/profiles.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { ProfileBuilder } from "../builder.ts";
+import { withLockSamples } from "../idle.ts";
 import { type Kind, KINDS, type Profile, totalOf } from "../model.ts";
 import { pprofBytes, type PprofOptions } from "./pprof.ts";
 
@@ -31,7 +32,7 @@ testWith(["go"], "pprofBytes() is read by go tool pprof with the same functions 
   assertMatch(top, /\n +0 +0% +100% +300ms +100% +main/);
   const counts = await goToolPprof(demoProfile(), { kind: "cpu" }, ["-top", "-sample_index=samples"]);
   assertMatch(counts, /Showing nodes accounting for 30, 100% of 30 total/);
-  const waits = await goToolPprof(demoProfile(), { kind: "lock" }, ["-top"]);
+  const waits = await goToolPprof(withLockSamples(demoProfile()), { kind: "lock" }, ["-top"]);
   assertMatch(waits, /Type: delay\n[^]*Showing nodes accounting for 7s, 100% of 7s total/);
 });
 

@@ -4,7 +4,14 @@
  * @module
  */
 
-import type { Batch, FrameColumns, SampleColumns, SeriesColumns } from "../model.ts";
+import type {
+  Batch,
+  FrameColumns,
+  LockColumns,
+  SampleColumns,
+  SeriesColumns,
+  SyscallColumns,
+} from "../model.ts";
 import { type BatchLimits, validateBatch } from "./validate_batch.ts";
 import { Column, WireReader } from "./wire_reader.ts";
 
@@ -25,8 +32,17 @@ export interface WireBatch {
   /** A kind that does not fit into a byte is 255. */
   readonly samples: SampleColumns;
   readonly losses: { readonly reason: Uint32Array; readonly count: Float64Array };
+  /** An outcome that does not fit into a byte is 255. */
+  readonly locks: LockColumns;
+  readonly syscalls: WireSyscalls;
   readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
 }
+
+/** System calls as they stand on the wire: how many errors and buckets each row has, not where they begin. */
+export type WireSyscalls = Omit<SyscallColumns, "errorOffset" | "histogramOffset"> & {
+  readonly errors: Uint32Array;
+  readonly buckets: Uint32Array;
+};
 
 /**
  * Reads and checks the batch of a `PushRequest`.
@@ -86,6 +102,11 @@ const uint32Column = () => new Column((length) => new Uint32Array(length));
 const float64Column = () => new Column((length) => new Float64Array(length));
 const uint8Column = () => new Column((length) => new Uint8Array(length));
 
+/** `count` columns, but for those that are of another type. */
+function columns<T>(count: number, make: () => T, { without }: { without: readonly number[] }) {
+  return Array.from({ length: count }, (_, i) => without.includes(i) ? undefined : make());
+}
+
 type Column32 = Column<Uint32Array>;
 type Column64 = Column<Float64Array>;
 
@@ -137,6 +158,12 @@ class BatchReader {
   readonly #count = float64Column();
   readonly #reason = uint32Column();
   readonly #lost = float64Column();
+  readonly #outcome = uint8Column();
+  /** By field number less one, as in `TableShape`. */
+  readonly #lockRows = columns(7, uint32Column, { without: [0] });
+  readonly #lockAmounts = columns(10, float64Column, { without: [0, 1, 2, 3, 4, 5, 6] });
+  readonly #callRows = columns(11, uint32Column, { without: [3, 4, 5, 6, 9] });
+  readonly #callAmounts = columns(12, float64Column, { without: [0, 1, 2, 7, 8, 10] });
   readonly #stackEnd = uint32Column();
   readonly #ended = float64Column();
 
@@ -193,6 +220,10 @@ class BatchReader {
         });
       case tagOf(13, 2):
         return table(reader, { uint32: [this.#reason], uint64: [undefined, this.#lost] });
+      case tagOf(14, 2):
+        return table(reader, { enums: this.#outcome, uint32: this.#lockRows, uint64: this.#lockAmounts });
+      case tagOf(15, 2):
+        return table(reader, { uint32: this.#callRows, uint64: this.#callAmounts });
       case tagOf(20, 2):
         return table(reader, { uint32: [this.#stackEnd], uint64: [undefined, this.#ended] });
       default:
@@ -239,6 +270,44 @@ class BatchReader {
       },
       losses: { reason: this.#reason.finish(), count: this.#lost.finish() },
       stackEnds: { end: this.#stackEnd.finish(), count: this.#ended.finish() },
+      locks: this.#finishLocks(),
+      syscalls: this.#finishSyscalls(),
+    };
+  }
+
+  #finishLocks(): LockColumns {
+    const rows = this.#lockRows.map((column) => column?.finish());
+    const amounts = this.#lockAmounts.map((column) => column?.finish());
+    return {
+      outcome: this.#outcome.finish(),
+      series: rows[1]!,
+      stack: rows[2]!,
+      class: rows[3]!,
+      type: rows[4]!,
+      holderSeries: rows[5]!,
+      holderStack: rows[6]!,
+      count: amounts[7]!,
+      delay: amounts[8]!,
+      max: amounts[9]!,
+    };
+  }
+
+  #finishSyscalls(): WireSyscalls {
+    const rows = this.#callRows.map((column) => column?.finish());
+    const amounts = this.#callAmounts.map((column) => column?.finish());
+    return {
+      series: rows[0]!,
+      call: rows[1]!,
+      category: rows[2]!,
+      count: amounts[3]!,
+      total: amounts[4]!,
+      min: amounts[5]!,
+      max: amounts[6]!,
+      errors: rows[7]!,
+      errno: rows[8]!,
+      errorCount: amounts[9]!,
+      buckets: rows[10]!,
+      histogram: amounts[11]!,
     };
   }
 }

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import {
   Batch as BatchMessage,
   FrameTable,
+  LockTable,
   LossTable,
   type MessageFns,
   PushRequest,
@@ -11,6 +12,7 @@ import {
   SeriesTable,
   StackEndTable,
   StackTable,
+  SyscallTable,
 } from "../../proto/gen/aperture/v1/aperture.ts";
 import { arbitraryBatch, makeBatch } from "../../tests/support/batches.ts";
 import { readBatch, readPushRequest, type WireBatch } from "./read_batch.ts";
@@ -28,6 +30,8 @@ function decodeGenerated(bytes: Uint8Array): { batch: WireBatch | undefined; rep
   appending(SeriesTable, spies);
   appending(SampleTable, spies);
   appending(LossTable, spies);
+  appending(LockTable, spies);
+  appending(SyscallTable, spies);
   appending(StackEndTable, spies);
   let batches = 0;
   const { decode } = BatchMessage;
@@ -55,7 +59,11 @@ function appending<T>(table: MessageFns<T>, spies: DisposableStack): void {
 function columnsOf(batch: BatchMessage): WireBatch {
   const u32 = (values: number[] = []) => Uint32Array.from(values);
   const f64 = (values: bigint[] = []) => Float64Array.from(values, Number);
-  const { frames, stacks, series, samples, losses, stackEnds } = batch;
+  // An enum is decoded with a sign.
+  const u8 = (values: number[] = []) => {
+    return Uint8Array.from(values, (value) => value < 0 || value > 255 ? 255 : value);
+  };
+  const { frames, stacks, series, samples, losses, stackEnds, locks, syscalls } = batch;
   return {
     agentId: batch.agentId,
     epoch: batch.epoch,
@@ -84,13 +92,39 @@ function columnsOf(batch: BatchMessage): WireBatch {
       service: u32(series?.service),
     },
     samples: {
-      kind: Uint8Array.from(samples?.kind ?? [], (kind: number) => kind < 0 || kind > 255 ? 255 : kind),
+      kind: u8(samples?.kind),
       series: u32(samples?.series),
       stack: u32(samples?.stack),
       value: f64(samples?.value),
       count: f64(samples?.count),
     },
     losses: { reason: u32(losses?.reason), count: f64(losses?.count) },
+    locks: {
+      outcome: u8(locks?.outcome),
+      series: u32(locks?.series),
+      stack: u32(locks?.stack),
+      class: u32(locks?.class),
+      type: u32(locks?.type),
+      holderSeries: u32(locks?.holderSeries),
+      holderStack: u32(locks?.holderStack),
+      count: f64(locks?.count),
+      delay: f64(locks?.delay),
+      max: f64(locks?.max),
+    },
+    syscalls: {
+      series: u32(syscalls?.series),
+      call: u32(syscalls?.call),
+      category: u32(syscalls?.category),
+      count: f64(syscalls?.count),
+      total: f64(syscalls?.total),
+      min: f64(syscalls?.min),
+      max: f64(syscalls?.max),
+      errors: u32(syscalls?.errors),
+      errno: u32(syscalls?.errno),
+      errorCount: f64(syscalls?.errorCount),
+      buckets: u32(syscalls?.buckets),
+      histogram: f64(syscalls?.histogram),
+    },
     stackEnds: { end: u32(stackEnds?.end), count: f64(stackEnds?.count) },
   };
 }
@@ -206,6 +240,11 @@ Deno.test("readPushRequest() takes columns that are not packed, or come in parts
 
 Deno.test("readPushRequest() refuses a string that is not UTF-8", () => {
   assertThrows(() => readPushRequest(Uint8Array.from([10, 3, 10, 1, 0xff])), WireError, "not valid UTF-8");
+});
+
+Deno.test("readPushRequest() refuses a group within one that ends as another would", () => {
+  assertEquals(assertAgree(Uint8Array.from([27, 35, 36, 28])), true);
+  assertEquals(assertAgree(Uint8Array.from([27, 35, 28, 28])), false);
 });
 
 Deno.test("readPushRequest() takes time and memory in proportion to the message", () => {

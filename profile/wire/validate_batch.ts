@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Batch, kindOf } from "../model.ts";
+import { type Batch, KIND_NUMBER, kindOf, outcomeOf, type SyscallColumns } from "../model.ts";
 import type { WireBatch } from "./read_batch.ts";
 
 /** A batch that says what cannot be; sending it again is of no use. */
@@ -30,6 +30,12 @@ export interface BatchLimits {
   series?: number;
   /** @default {4194304} */
   samples?: number;
+  /** @default {1048576} */
+  locks?: number;
+  /** @default {1048576} */
+  syscalls?: number;
+  /** Different errors of one row of system calls. @default {4096} */
+  errors?: number;
   /** Reasons of losses, and ends of stacks. @default {1024} */
   losses?: number;
   /** From `startNs` to `endNs`, in ms. @default {86400000} */
@@ -46,12 +52,20 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
   depth: 1024,
   series: 2 ** 20,
   samples: 2 ** 22,
+  locks: 2 ** 20,
+  syscalls: 2 ** 20,
+  errors: 4096,
   losses: 1024,
   windowMs: 86_400_000,
 };
 
 /** 2000-01-01: an earlier time is seconds or milliseconds where nanoseconds should be, or a dead clock. */
 const EARLIEST_NS = 946_684_800_000_000_000n;
+/** Powers of two that a number of nanoseconds may lie between. */
+const BUCKETS = 64;
+/** What the kernel keeps for errors among the values that a call returns. */
+const MAX_ERRNO = 4095;
+
 /** 2200-01-01, in what ClickHouse's DateTime64(9) can hold. */
 const LATEST_NS = 7_258_118_400_000_000_000n;
 
@@ -79,7 +93,10 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkIntegers("frames.address", address);
   const { pid: _pid, ...seriesStrings } = series;
   checkIndexes("series", seriesStrings, strings, "string");
-  const offset = stackOffsets(stacks.depth, stacks.frame.length, max);
+  if (stacks.depth.length > max.stacks) {
+    throw malformed(`it has more than ${max.stacks} stacks: ${stacks.depth.length}`);
+  }
+  const offset = offsetsOf("stacks", { depth: stacks.depth, frame: stacks.frame }, max.depth);
   checkIndexes("stacks", { frame: stacks.frame }, frames.line.length, "frame");
   checkIndexes("samples", { series: samples.series }, series.pid.length, "series");
   checkIndexes("samples", { stack: samples.stack }, stacks.depth.length, "stack");
@@ -90,13 +107,55 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkSum("losses.count", losses.count);
   checkIndexes("stackEnds", { end: stackEnds.end }, strings, "string");
   checkSum("stackEnds.count", stackEnds.count);
+  checkLocks(wire, max);
+  const syscalls = checkSyscalls(wire, max);
   return {
     ...rest,
     stacks: { offset, frame: stacks.frame },
     losses: countsByName(wire.strings, losses.reason, losses.count),
-    ...stackEnds.end.length > 0 &&
-      { stackEnds: countsByName(wire.strings, stackEnds.end, stackEnds.count) },
+    ...stackEnds.end.length > 0 && { stackEnds: countsByName(wire.strings, stackEnds.end, stackEnds.count) },
+    syscalls,
   };
+}
+
+function checkLocks({ locks, strings, series, stacks }: WireBatch, max: Required<BatchLimits>): void {
+  checkLengths("locks", locks, max.locks);
+  const { outcome, holderSeries, holderStack } = locks;
+  checkIndexes("locks", { class: locks.class, type: locks.type }, strings.length, "string");
+  checkIndexes("locks", { series: locks.series }, series.pid.length, "series");
+  checkIndexes("locks", { stack: locks.stack }, stacks.depth.length, "stack");
+  // 0 is nobody, and one more than the row is somebody.
+  checkIndexes("locks", { holderSeries }, series.pid.length + 1, "series");
+  checkIndexes("locks", { holderStack }, stacks.depth.length + 1, "stack");
+  for (let i = 0; i < outcome.length; i++) {
+    if (outcomeOf(outcome[i]!) === undefined) {
+      throw malformed(`locks.outcome[${i}] is not known: ${outcome[i]}`);
+    }
+    if ((holderSeries[i] === 0) !== (holderStack[i] === 0)) {
+      throw malformed(`locks.holderSeries[${i}] and locks.holderStack[${i}] are not of one holder`);
+    }
+  }
+  checkSum("locks.count", locks.count);
+  checkSum("locks.delay", locks.delay);
+  checkIntegers("locks.max", locks.max);
+}
+
+function checkSyscalls(wire: WireBatch, max: Required<BatchLimits>): SyscallColumns {
+  const { errno, errorCount, histogram, errors, buckets, ...rows } = wire.syscalls;
+  checkLengths("syscalls", { ...rows, errors, buckets }, max.syscalls);
+  checkIndexes("syscalls", { call: rows.call, category: rows.category }, wire.strings.length, "string");
+  checkIndexes("syscalls", { series: rows.series }, wire.series.pid.length, "series");
+  checkSum("syscalls.count", rows.count);
+  checkSum("syscalls.total", rows.total);
+  checkIntegers("syscalls.min", rows.min);
+  checkIntegers("syscalls.max", rows.max);
+  const errorOffset = offsetsOf("syscalls", { errors, errno }, max.errors);
+  checkLengths("errors", { errno, errorCount }, Infinity);
+  checkIndexes("syscalls", { errno }, MAX_ERRNO + 1, "errno");
+  checkSum("syscalls.errorCount", errorCount);
+  const histogramOffset = offsetsOf("syscalls", { buckets, histogram }, BUCKETS);
+  checkSum("syscalls.histogram", histogram);
+  return { ...rows, errorOffset, errno, errorCount, histogramOffset, histogram };
 }
 
 function checkIdentity(wire: WireBatch, max: Required<BatchLimits>): void {
@@ -166,27 +225,39 @@ function checkIndexes(
   }
 }
 
-/** Where each stack begins in `frame`, and where the last one ends. */
-function stackOffsets(depth: Uint32Array, frames: number, max: Required<BatchLimits>): Uint32Array {
-  if (depth.length > max.stacks) {
-    throw malformed(`it has more than ${max.stacks} stacks: ${depth.length}`);
-  }
-  const offset = new Uint32Array(depth.length + 1);
+/**
+ * Where the items of each row begin, and where those of the last one end.
+ *
+ * @param columns how many items each row has, and the items
+ * @param most items of a row
+ */
+function offsetsOf(
+  table: string,
+  columns: Readonly<Record<string, ArrayLike<number>>>,
+  most: number,
+): Uint32Array {
+  const [[name, lengths], [itemsName, items]] = Object.entries(columns) as unknown as readonly [Entry, Entry];
+  const offset = new Uint32Array(lengths.length + 1);
   let sum = 0;
-  for (let i = 0; i < depth.length; i++) {
-    if (depth[i]! > max.depth) {
-      throw malformed(`stacks.depth[${i}] is more than ${max.depth}: ${depth[i]}`);
-    }
-    sum += depth[i]!;
+  for (let i = 0; i < lengths.length; i++) {
+    if (lengths[i]! > most) throw malformed(`${table}.${name}[${i}] is more than ${most}: ${lengths[i]}`);
+    sum += lengths[i]!;
     offset[i + 1] = sum;
   }
-  if (sum !== frames) throw malformed(`stacks.depth and stacks.frame disagree: ${sum} and ${frames}`);
+  if (sum !== items.length) {
+    throw malformed(`${table}.${name} and ${table}.${itemsName} disagree: ${sum} and ${items.length}`);
+  }
   return offset;
 }
+
+type Entry = readonly [name: string, column: ArrayLike<number>];
 
 function checkKinds(kind: Uint8Array): void {
   for (let i = 0; i < kind.length; i++) {
     if (kindOf(kind[i]!) === undefined) throw malformed(`samples.kind[${i}] is not known: ${kind[i]}`);
+    if (kind[i] === KIND_NUMBER.lock) {
+      throw malformed(`samples.kind[${i}] is lock, whose waits belong in locks`);
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { MalformedBatchError, validateBatch } from "./validate_batch.ts";
 import { WireError } from "./wire_reader.ts";
 import { writeBatch } from "./write_batch.ts";
 
-const SOUND = readPushRequest(writeBatch(makeBatch()))!;
+const SOUND = readPushRequest(writeBatch(makeBatch({ waits: 3 })))!;
 
 function assertRefused(change: Partial<WireBatch>, why: string): void {
   assertThrows(() => validateBatch({ ...SOUND, ...change }), MalformedBatchError, why);
@@ -21,7 +21,7 @@ function column<T extends Uint8Array | Uint32Array | Float64Array>(of: T, row: n
 
 Deno.test("validateBatch() gives offsets of stacks and losses by reason", () => {
   const batch = validateBatch(SOUND);
-  assertEquals([...batch.stacks.offset], [0, 4, 8, 12]);
+  assertEquals([...batch.stacks.offset], [0, 4, 8, 12, 14, 15]);
   assertEquals([...batch.losses], [["stack_map_full", 2]]);
 });
 
@@ -48,7 +48,7 @@ Deno.test("validateBatch() refuses columns that do not fit together", () => {
   );
   assertRefused({ frames: { ...frames, module: column(frames.module, 2, 10_000) } }, "frames.module[2]");
   assertRefused({ frames: { ...frames, address: column(frames.address, 0, 2 ** 53) } }, "frames.address[0]");
-  assertRefused({ stacks: { ...stacks, depth: column(stacks.depth, 0, 5) } }, "disagree: 13 and 12");
+  assertRefused({ stacks: { ...stacks, depth: column(stacks.depth, 0, 5) } }, "disagree: 16 and 15");
   assertRefused({ stacks: { ...stacks, depth: column(stacks.depth, 1, 1025) } }, "stacks.depth[1] is more");
   assertRefused({ stacks: { ...stacks, frame: column(stacks.frame, 3, 50) } }, "stacks.frame[3] is not one");
   assertRefused({ series: { ...series, pod: column(series.pod, 0, 99_999) } }, "series.pod[0]");
@@ -61,7 +61,7 @@ Deno.test("validateBatch() refuses columns that do not fit together", () => {
     "samples.kind[1] is not known",
   );
   assertRefused({ samples: { ...samples, series: column(samples.series, 0, 3) } }, "samples.series[0]");
-  assertRefused({ samples: { ...samples, stack: column(samples.stack, 0, 3) } }, "samples.stack[0]");
+  assertRefused({ samples: { ...samples, stack: column(samples.stack, 0, 5) } }, "samples.stack[0]");
   assertRefused({ samples: { ...samples, value: column(samples.value, 0, 2 ** 53) } }, "samples.value[0]");
   assertRefused(
     { samples: { ...samples, value: samples.value.map(() => 2 ** 52) } },
@@ -73,8 +73,50 @@ Deno.test("validateBatch() refuses columns that do not fit together", () => {
   );
 });
 
+Deno.test("validateBatch() refuses samples of waits, and waits and calls that do not fit together", () => {
+  const { samples, locks, syscalls } = SOUND;
+  assertRefused({ samples: { ...samples, kind: column(samples.kind, 0, 2) } }, "samples.kind[0] is lock");
+  assertRefused({ locks: { ...locks, max: new Float64Array() } }, "locks.max and locks.outcome differ");
+  for (const name of ["series", "stack", "class", "type", "holderSeries", "holderStack"] as const) {
+    assertRefused(
+      { locks: { ...locks, [name]: column(locks[name], 1, 1e6) } },
+      `locks.${name}[1] is not one`,
+    );
+  }
+  assertRefused(
+    { locks: { ...locks, outcome: column(locks.outcome, 0, 4) } },
+    "locks.outcome[0] is not known: 4",
+  );
+  assertRefused({ locks: { ...locks, holderStack: column(locks.holderStack, 0, 0) } }, "not of one holder");
+  assertRefused({ locks: { ...locks, delay: locks.delay.map(() => 2 ** 52) } }, "locks.delay sums to");
+  assertRefused({ locks: { ...locks, max: column(locks.max, 0, 2 ** 53) } }, "locks.max[0]");
+  for (const name of ["series", "call", "category"] as const) {
+    assertRefused(
+      { syscalls: { ...syscalls, [name]: column(syscalls[name], 0, 1e6) } },
+      `syscalls.${name}[0]`,
+    );
+  }
+  for (const name of ["count", "total", "min", "max", "errorCount", "histogram"] as const) {
+    const wrong = { ...syscalls, [name]: column(syscalls[name], 0, 2 ** 53) };
+    assertRefused({ syscalls: wrong }, `syscalls.${name}[0] is more than`);
+  }
+  assertRefused({ syscalls: { ...syscalls, errno: column(syscalls.errno, 0, 4096) } }, "syscalls.errno[0]");
+  assertRefused(
+    { syscalls: { ...syscalls, errors: column(syscalls.errors, 0, 3) } },
+    "syscalls.errors and syscalls.errno disagree: 7 and 6",
+  );
+  assertRefused(
+    { syscalls: { ...syscalls, errorCount: new Float64Array(3) } },
+    "errors.errorCount and errors.errno differ",
+  );
+  assertRefused(
+    { syscalls: { ...syscalls, buckets: column(syscalls.buckets, 0, 65) } },
+    "syscalls.buckets[0] is more than 64: 65",
+  );
+});
+
 Deno.test("validateBatch() keeps to the limits it is given", () => {
-  for (const name of ["strings", "frames", "stacks", "series", "samples"] as const) {
+  for (const name of ["strings", "frames", "stacks", "series", "samples", "locks"] as const) {
     assertThrows(
       () => validateBatch(SOUND, { [name]: 2 }),
       MalformedBatchError,

@@ -174,8 +174,12 @@ export class WireReader {
     while (this.pos < end) column.data[column.length++] = Math.min(this.uint32(), 255);
   }
 
-  /** Skips a field of wire type `type` whose tag was read. */
-  skip(type: number, depth = GROUP_DEPTH): void {
+  /**
+   * Skips a field of wire type `type` whose tag was read.
+   *
+   * @param group the field's number, which the end of a group must have, too; any without it
+   */
+  skip(type: number, { depth = GROUP_DEPTH, group }: { depth?: number; group?: number } = {}): void {
     switch (type) {
       case 0:
         while (this.#byte(this.pos++) & 0x80);
@@ -189,7 +193,7 @@ export class WireReader {
         break;
       }
       case 3:
-        this.#skipGroup(depth);
+        this.#skipGroup(depth, group);
         break;
       case 5:
         this.pos += 4;
@@ -200,7 +204,7 @@ export class WireReader {
     if (this.pos > this.bytes.length) throw endedEarly();
   }
 
-  #skipGroup(depth: number): void {
+  #skipGroup(depth: number, group: number | undefined): void {
     if (depth <= 0) throw new WireError(`Cannot skip a group as it is nested more than ${GROUP_DEPTH} deep`);
     while (true) {
       const start = this.pos;
@@ -210,8 +214,9 @@ export class WireReader {
       if (overflows || tag >>> 3 === 0 || (tag & 7) > 5) {
         throw new WireError("Cannot skip a group as a tag in it is not valid");
       }
-      if ((tag & 7) === 4) return;
-      this.skip(tag & 7, depth - 1);
+      if ((tag & 7) !== 4) this.skip(tag & 7, { depth: depth - 1, group: tag >>> 3 });
+      else if (group === undefined || tag >>> 3 === group) return;
+      else throw new WireError("Cannot skip a group as it ends as another would");
     }
   }
 

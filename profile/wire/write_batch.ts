@@ -5,7 +5,7 @@
  */
 
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import { type Batch, stackCount } from "../model.ts";
+import type { Batch } from "../model.ts";
 
 const LENGTH_DELIMITED = 2;
 const VARINT = 0;
@@ -31,7 +31,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   const stackEnds = batch.stackEnds ?? new Map<string, number>();
   const ends = rowsOf(stackEnds);
   for (const text of strings) writer.tag(8, LENGTH_DELIMITED).string(text);
-  const { frames, stacks, series, samples, losses } = batch;
+  const { frames, stacks, series, samples, losses, locks, syscalls } = batch;
   table(writer, 9, [
     frames.function,
     frames.module,
@@ -40,7 +40,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     frames.buildId,
     frames.address,
   ]);
-  table(writer, 10, [depths(batch), stacks.frame]);
+  table(writer, 10, [lengths(stacks.offset), stacks.frame]);
   table(writer, 11, [
     series.pid,
     series.comm,
@@ -52,6 +52,32 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   ]);
   table(writer, 12, [samples.kind, samples.series, samples.stack, samples.value, samples.count]);
   table(writer, 13, [reasons, Float64Array.from(losses.values())]);
+  table(writer, 14, [
+    locks.outcome,
+    locks.series,
+    locks.stack,
+    locks.class,
+    locks.type,
+    locks.holderSeries,
+    locks.holderStack,
+    locks.count,
+    locks.delay,
+    locks.max,
+  ]);
+  table(writer, 15, [
+    syscalls.series,
+    syscalls.call,
+    syscalls.category,
+    syscalls.count,
+    syscalls.total,
+    syscalls.min,
+    syscalls.max,
+    lengths(syscalls.errorOffset),
+    syscalls.errno,
+    syscalls.errorCount,
+    lengths(syscalls.histogramOffset),
+    syscalls.histogram,
+  ]);
   if (stackEnds.size > 0) table(writer, 20, [ends, Float64Array.from(stackEnds.values())]);
   return writer.join().finish() as Uint8Array<ArrayBuffer>;
 }
@@ -62,9 +88,9 @@ function indexOf(strings: string[], text: string, known: number): number {
   return at >= 0 ? at : strings.push(text) - 1;
 }
 
-function depths(batch: Batch): Uint32Array {
-  const { offset } = batch.stacks;
-  return Uint32Array.from({ length: stackCount(batch) }, (_, i) => offset[i + 1]! - offset[i]!);
+/** How long the parts are that begin at `offset`. */
+function lengths(offset: Uint32Array): Uint32Array {
+  return Uint32Array.from({ length: offset.length - 1 }, (_, i) => offset[i + 1]! - offset[i]!);
 }
 
 /** A message whose field `i + 1` is the column `i`; an empty column is left out. */

@@ -6,7 +6,8 @@
 
 import fc from "fast-check";
 import { ProfileBuilder } from "../../profile/builder.ts";
-import { type Batch, type Kind, KINDS } from "../../profile/model.ts";
+import { type Batch, type Kind, OUTCOMES } from "../../profile/model.ts";
+import { anyCall, anyWait } from "./waits_and_calls.ts";
 
 export interface BatchOptions {
   /** @default {"agent-1"} */
@@ -21,6 +22,8 @@ export interface BatchOptions {
   depth?: number;
   /** How many different functions there are. @default {50} */
   functions?: number;
+  /** How many rows of waits, at most 3, and of calls. @default {0} */
+  waits?: number;
 }
 
 const DEFAULT_EPOCH = 1_767_225_600_000_000_000n;
@@ -33,6 +36,7 @@ export function makeBatch({
   samples = 3,
   depth = 4,
   functions = 50,
+  waits = 0,
 }: BatchOptions = {}): Batch {
   let state = 12345;
   const random = (below: number) => {
@@ -57,6 +61,7 @@ export function makeBatch({
     const count = 1 + random(20);
     builder.add("cpu", series[random(3)]!, builder.stack(rows), count * 10_101_010, count);
   }
+  if (waits > 0) addWaitsAndCalls(builder, { waits, frames, series });
   const startNs = epoch + BigInt(sequence) * 10_000_000_000n;
   return {
     ...builder.build(),
@@ -72,11 +77,36 @@ export function makeBatch({
   };
 }
 
+function addWaitsAndCalls(
+  builder: ProfileBuilder,
+  { waits, frames, series }: { waits: number; frames: readonly number[]; series: readonly number[] },
+): void {
+  const place = { series: series[0]!, stack: builder.stack([frames[0]!, frames[1]!]) };
+  const holder = { series: series[1]!, stack: builder.stack([frames[2]!]) };
+  const lock = { ...place, class: "mutex", type: "futex", holder } as const;
+  for (let i = 0; i < waits; i++) {
+    const outcome = OUTCOMES[i % OUTCOMES.length]!;
+    builder.addLock({ ...lock, outcome, count: 1 + i, delay: 1000 + i, max: 1000 });
+    builder.addSyscall({
+      ...{
+        series: place.series,
+        call: `call_${i}`,
+        category: "file",
+        count: 10,
+        total: 500,
+        min: 20,
+        max: 90,
+      },
+      ...{ errors: new Map([[2, 1], [11, 2]]), histogram: [0, 0, 0, 0, 5, 3, 2] },
+    });
+  }
+}
+
 /** Any sound batch. */
 export function arbitraryBatch(): fc.Arbitrary<Batch> {
   const text = fc.string({ unit: "binary", maxLength: 40 });
   const row = fc.record({
-    kind: fc.constantFrom<Kind>(...KINDS),
+    kind: fc.constantFrom<Kind>("cpu", "syscall"),
     pid: fc.nat(),
     comm: text,
     frames: fc.array(
@@ -97,6 +127,8 @@ export function arbitraryBatch(): fc.Arbitrary<Batch> {
   const time = fc.bigInt({ min: DEFAULT_EPOCH, max: DEFAULT_EPOCH * 2n });
   return fc.record({
     rows: fc.array(row, { maxLength: 20 }),
+    waits: fc.array(fc.tuple(anyWait, fc.nat(), fc.option(fc.nat())), { maxLength: 6 }),
+    calls: fc.array(fc.tuple(anyCall, fc.nat()), { maxLength: 6 }),
     agentId: name,
     node: name,
     agentVersion: text,
@@ -108,11 +140,21 @@ export function arbitraryBatch(): fc.Arbitrary<Batch> {
     stackEnds: fc.array(fc.tuple(text, fc.nat()), { minLength: 1, maxLength: 4 }).map((entries) =>
       new Map(entries)
     ),
-  }).map(({ rows, window, ...rest }) => {
+  }).map(({ rows, waits, calls, window, ...rest }) => {
     const builder = new ProfileBuilder();
+    const places: { series: number; stack: number }[] = [];
     for (const { kind, pid, comm, frames, value, count } of rows) {
       const stack = builder.stack(frames.map((frame) => builder.frame(frame)));
-      builder.add(kind, builder.series({ pid, comm }), stack, value, count);
+      const series = builder.series({ pid, comm });
+      places.push({ series, stack });
+      builder.add(kind, series, stack, value, count);
+    }
+    for (const [wait, waiter, holder] of places.length > 0 ? waits : []) {
+      const place = (at: number) => places[at % places.length]!;
+      builder.addLock({ ...wait, ...place(waiter), holder: holder === null ? undefined : place(holder) });
+    }
+    for (const [call, at] of places.length > 0 ? calls : []) {
+      builder.addSyscall({ ...call, series: places[at % places.length]!.series });
     }
     return { ...builder.build(), ...rest, endNs: rest.startNs + window };
   });

@@ -5,7 +5,17 @@
  */
 
 import { ProfileBuilder } from "../../profile/builder.ts";
-import { KERNEL_MODULE, KIND_NUMBER, type Profile, totalOf } from "../../profile/model.ts";
+import { withLockSamples } from "../../profile/idle.ts";
+import {
+  KERNEL_MODULE,
+  KIND_NUMBER,
+  NO_LOCKS,
+  type Profile,
+  SYSCALL_MODULE,
+  type Total,
+  totalOf,
+} from "../../profile/model.ts";
+import { LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
 import type {
   AggregateRow,
   Group,
@@ -15,6 +25,7 @@ import type {
   Selection,
   StoredBatch,
 } from "../../aggregator/query/types.ts";
+import type { SyscallsOptions } from "../../aggregator/query/syscalls.ts";
 
 /** A program; a function in another module than its own is `name|module`. */
 interface Code {
@@ -160,6 +171,46 @@ export function fleet(seed = 7): FleetNode[] {
   });
 }
 
+/** The fleet, of which one machine was watched for locks and system calls, too. */
+export function fleetOfAllKinds(): FleetNode[] {
+  const [first, ...others] = fleet();
+  const builder = new ProfileBuilder();
+  builder.merge(first!.profile);
+  const series = builder.series({ pid: 100, comm: "postgres" });
+  const stack = (...path: string[]) =>
+    builder.stack(
+      path.toReversed().map((text) => {
+        const [name, module = CODES[0]!.exe] = text.split("|");
+        return builder.frame({ function: name!, module, file: "", line: 0, buildId: "", address: 0 });
+      }),
+    );
+  const roots = CODES[0]!.roots;
+  for (const site of LOCK_SITES) {
+    const [holder] = site.holders;
+    builder.addLock({
+      outcome: "woken",
+      series,
+      stack: stack(...roots, ...site.stack.toReversed().map((name) => `${name}|${site.module}`)),
+      class: site.class,
+      type: site.type,
+      holder: holder && { series, stack: stack(...roots, holder.function) },
+      count: site.total.count,
+      delay: site.total.value,
+      max: site.max,
+    });
+  }
+  for (const { call, total } of SYSCALL_ROWS) {
+    builder.add(
+      "syscall",
+      series,
+      stack(...roots, "secure_read", `${call}|${SYSCALL_MODULE}`),
+      total.value,
+      total.count,
+    );
+  }
+  return [{ ...first!, profile: builder.build() }, ...others];
+}
+
 function machine(seed: number, { samples, bias }: { samples: number; bias: number }): Profile {
   const random = randomOf(seed);
   const builder = new ProfileBuilder();
@@ -281,6 +332,17 @@ export class FleetQueries implements Queries {
     );
   }
 
+  lockSites({ idle = false }: Selection, { limit = 50 }: { limit?: number } = {}) {
+    const sites = LOCK_SITES.filter((site) => idle || site.class !== "condvar").slice(0, limit);
+    return Promise.resolve({ sites, total: sum(sites), other: { value: 0, count: 0 } });
+  }
+
+  syscalls({ idle = false }: Selection, { groupBy = [], limit = 100 }: SyscallsOptions = {}) {
+    const rows = SYSCALL_ROWS.filter((row) => idle || row.category !== "wait").slice(0, limit)
+      .map((row) => ({ ...row, group: groupBy.map((label) => label === "comm" ? "postgres" : "") }));
+    return Promise.resolve({ rows, total: sum(rows), other: { value: 0, count: 0 } });
+  }
+
   batches(): Promise<StoredBatch[]> {
     return Promise.resolve(this.#fleet.map(({ node, profile }) => ({
       agentId: node,
@@ -298,10 +360,19 @@ export class FleetQueries implements Queries {
   #select(selection: Selection): Profile {
     const builder = new ProfileBuilder();
     for (const { node, profile } of this.#fleet) {
-      if (passes(selection, "node", node)) builder.merge(filtered(profile, selection));
+      if (!passes(selection, "node", node)) continue;
+      const whole = selection.kind === "lock" ? withLockSamples(profile, selection) : profile;
+      builder.merge({ ...filtered(whole, selection), locks: NO_LOCKS });
     }
     return builder.build();
   }
+}
+
+function sum(rows: readonly { readonly total: Total }[]): Total {
+  return rows.reduce(
+    (all, { total }) => ({ value: all.value + total.value, count: all.count + total.count }),
+    { value: 0, count: 0 },
+  );
 }
 
 function filtered(profile: Profile, selection: Selection): Profile {

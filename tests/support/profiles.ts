@@ -7,6 +7,7 @@
 import fc from "fast-check";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { type Frame, type Kind, KINDS, type Profile } from "../../profile/model.ts";
+import { anyCall, anyWait } from "./waits_and_calls.ts";
 
 /** A frame of `/bin/demo` unless `more` says otherwise. */
 export function demoFrame(name: string, more: Partial<Frame> = {}): Frame {
@@ -35,7 +36,10 @@ export function demoProfile(): Profile {
   builder.add("cpu", series, builder.stack([hot, main]), 180e6, 18);
   builder.add("cpu", series, builder.stack([cold, main]), 90e6, 9);
   builder.add("cpu", builder.series({ comm: "idle" }), builder.stack([sys, read, main]), 30e6, 3);
-  builder.add("lock", series, builder.stack([read, main]), 7e9, 3);
+  const waiter = { series, stack: builder.stack([read, main]) };
+  const holder = { series, stack: builder.stack([cold, main]) };
+  const wait = { outcome: "woken", class: "mutex", type: "futex" } as const;
+  builder.addLock({ ...wait, ...waiter, holder, count: 3, delay: 7e9, max: 4e9 });
   return builder.build();
 }
 
@@ -49,8 +53,7 @@ const name = fc.oneof(
   },
 );
 
-/** Any profile. */
-export const anyProfile: fc.Arbitrary<Profile> = fc.array(fc.record({
+const anyRow = fc.record({
   kind: fc.constantFrom<Kind>(...KINDS),
   series: fc.record({
     pid: fc.nat({ max: 3 }),
@@ -70,7 +73,28 @@ export const anyProfile: fc.Arbitrary<Profile> = fc.array(fc.record({
   ),
   value: fc.nat(),
   count: fc.nat({ max: 100 }),
-})).map((rows) => {
+  wait: fc.option(anyWait),
+  hasHolder: fc.boolean(),
+  call: fc.option(anyCall),
+});
+
+/** Any profile that a collector may have counted: its waits are in the table of locks. */
+export const anyRecording: fc.Arbitrary<Profile> = fc.array(anyRow).map((rows) => {
+  const builder = new ProfileBuilder();
+  let holder: { series: number; stack: number } | undefined;
+  for (const { wait, hasHolder, call, ...row } of rows) {
+    const series = builder.series(row.series);
+    const stack = builder.stack(row.frames.map((frame) => builder.frame(frame)));
+    if (row.kind !== "lock") builder.add(row.kind, series, stack, row.value, row.count);
+    if (wait) builder.addLock({ ...wait, series, stack, holder: hasHolder ? holder : undefined });
+    if (call) builder.addSyscall({ ...call, series });
+    holder = { series, stack };
+  }
+  return builder.build();
+});
+
+/** Any profile to look at: samples of every kind. */
+export const anyProfile: fc.Arbitrary<Profile> = fc.array(anyRow).map((rows) => {
   const builder = new ProfileBuilder();
   for (const { kind, series, frames, value, count } of rows) {
     const stack = builder.stack(frames.map((frame) => builder.frame(frame)));

@@ -7,17 +7,39 @@
 import fc from "fast-check";
 import type { ReceivedBatch } from "../../aggregator/storage/rows.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
-import { type Frame, frameAt, type Kind, kindOf, KINDS, type Series, seriesAt } from "../../profile/model.ts";
+import { lockAt, type LockRow } from "../../profile/locks.ts";
+import { type Frame, frameAt, type Kind, kindOf, type Series, seriesAt } from "../../profile/model.ts";
+import { syscallAt, type SyscallRow } from "../../profile/syscalls.ts";
+import { anyCall, anyWait } from "./waits_and_calls.ts";
 
-/** A sample with all that it refers to. */
-export interface PlainSample {
-  readonly kind: Kind;
+/** Who, and where. */
+export interface PlainPlace {
+  readonly series: Series;
+  /** Leaf first. */
+  readonly frames: readonly Frame[];
+}
+
+/** What a row is of. */
+export interface Origin {
   readonly node: string;
   /** Unix milliseconds. */
   readonly startMs: number;
   readonly series: Series;
-  /** Leaf first. */
-  readonly frames: readonly Frame[];
+}
+
+/** A wait with all that it refers to. */
+export type PlainLock =
+  & Origin
+  & PlainPlace
+  & Omit<LockRow, "series" | "stack" | "holder">
+  & { readonly holder: PlainPlace | undefined };
+
+/** A call with its series. */
+export type PlainSyscall = Origin & Omit<SyscallRow, "series">;
+
+/** A sample with all that it refers to. */
+export interface PlainSample extends Origin, PlainPlace {
+  readonly kind: Kind;
   readonly value: number;
   readonly count: number;
 }
@@ -44,7 +66,7 @@ const text = fc.oneof(fc.constantFrom("main", "loop", "read", "write"), fc.const
 
 const frame = fc.record({
   function: text,
-  module: fc.constantFrom("/bin/a", "/lib/b.so", "[kernel]", "it's; a \\module"),
+  module: fc.constantFrom("/bin/a", "/lib/b.so", "[kernel]", "[syscall]", "it's; a \\module"),
   file: fc.constantFrom("", "a.c"),
   line: fc.constantFrom(0, 7, 2 ** 32 - 1),
   buildId: fc.constantFrom("", "abcd"),
@@ -62,14 +84,17 @@ const series = fc.record({
 });
 
 const sample = fc.record({
-  kind: fc.constantFrom(...KINDS),
+  kind: fc.constantFrom<Kind>("cpu", "syscall"),
   series,
   frames: fc.array(frame, { maxLength: 8 }),
   value: fc.oneof(fc.integer({ min: 0, max: 1000 }), fc.integer({ min: 0, max: 2 ** 40 })),
   count: fc.integer({ min: 1, max: 100 }),
 });
 
-/** A batch of up to `samples` samples within two minutes around midnight. */
+// Few, so that some wait at the same place.
+const place = fc.record({ series, frames: fc.array(frame, { maxLength: 3 }) });
+
+/** A batch of up to `samples` samples, as many waits and as many calls, within two minutes around midnight. */
 export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
   return fc.record({
     agentId: fc.constantFrom("agent-1", ...HOSTILE),
@@ -84,8 +109,18 @@ export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
     ),
     stackEnds: fc.dictionary(fc.constantFrom("complete", ...HOSTILE.slice(1)), fc.nat(1000)),
     samples: fc.array(sample, { maxLength: samples, size: "max" }),
-  }).map(({ startMs, losses, stackEnds, samples, ...batch }) => {
+    waits: fc.array(fc.tuple(anyWait, place, fc.option(place)), { maxLength: samples, size: "max" }),
+    calls: fc.array(fc.tuple(anyCall, series), { maxLength: samples, size: "max" }),
+  }).map(({ startMs, losses, stackEnds, samples, waits, calls, ...batch }) => {
     const builder = new ProfileBuilder();
+    const add = ({ series, frames }: PlainPlace) => ({
+      series: builder.series(series),
+      stack: builder.stack(frames.map((f) => builder.frame(f))),
+    });
+    for (const [wait, waiter, holder] of waits) {
+      builder.addLock({ ...wait, ...add(waiter), holder: holder ? add(holder) : undefined });
+    }
+    for (const [call, of] of calls) builder.addSyscall({ ...call, series: builder.series(of) });
     for (const { kind, series, frames, value, count } of samples) {
       builder.add(
         kind,
@@ -108,18 +143,64 @@ export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
   });
 }
 
-/** The samples of `batches`, one by one. */
+function originOf(batch: ReceivedBatch, series: number): Origin {
+  return {
+    node: batch.node,
+    startMs: Number(batch.startNs / 1_000_000n),
+    series: seriesAt(batch, series),
+  };
+}
+
+function placeOf(batch: ReceivedBatch, { series, stack }: { series: number; stack: number }): PlainPlace {
+  const { offset, frame } = batch.stacks;
+  return {
+    series: seriesAt(batch, series),
+    frames: Array.from(frame.subarray(offset[stack], offset[stack + 1]), (row) => frameAt(batch, row)),
+  };
+}
+
+/** The waits of `batches`, one by one. */
+export function plainLocks(batches: readonly ReceivedBatch[]): PlainLock[] {
+  return batches.flatMap((batch) =>
+    Array.from(batch.locks.outcome, (_, i): PlainLock => {
+      const { series, stack, holder, ...lock } = lockAt(batch, i);
+      return {
+        ...lock,
+        ...originOf(batch, series),
+        ...placeOf(batch, { series, stack }),
+        holder: holder && placeOf(batch, holder),
+      };
+    })
+  );
+}
+
+/** The calls of `batches`, one by one. */
+export function plainSyscalls(batches: readonly ReceivedBatch[]): PlainSyscall[] {
+  return batches.flatMap((batch) =>
+    Array.from(batch.syscalls.call, (_, i): PlainSyscall => {
+      const { series, ...syscall } = syscallAt(batch, i);
+      return { ...syscall, ...originOf(batch, series) };
+    })
+  );
+}
+
+/** The waits of `batches` that were woken, as samples. */
+export function lockSamples(batches: readonly ReceivedBatch[]): (PlainSample & { readonly class: string })[] {
+  return plainLocks(batches).filter(({ outcome }) => outcome === "woken").map((lock) => {
+    const { node, startMs, series, frames, delay, count } = lock;
+    return { kind: "lock", node, startMs, series, frames, value: delay, count, class: lock.class };
+  });
+}
+
+/** The samples of `batches`, one by one; without waits. */
 export function plainSamples(batches: readonly ReceivedBatch[]): PlainSample[] {
   return batches.flatMap((batch) =>
     Array.from(batch.samples.kind, (kind, i): PlainSample => {
-      const { offset, frame } = batch.stacks;
-      const stack = batch.samples.stack[i]!;
+      const series = batch.samples.series[i]!;
       return {
         kind: kindOf(kind)!,
-        node: batch.node,
-        startMs: Number(batch.startNs / 1_000_000n),
-        series: seriesAt(batch, batch.samples.series[i]!),
-        frames: Array.from(frame.subarray(offset[stack], offset[stack + 1]), (row) => frameAt(batch, row)),
+        ...originOf(batch, series),
+        ...placeOf(batch, { series, stack: batch.samples.stack[i]! }),
         value: batch.samples.value[i]!,
         count: batch.samples.count[i]!,
       };

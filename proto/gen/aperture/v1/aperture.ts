@@ -38,6 +38,16 @@ export enum Kind {
   SYSCALL = 3,
 }
 
+/** How a wait for a lock ended. */
+export enum WaitOutcome {
+  UNSPECIFIED = 0,
+  /** WOKEN - Another thread passed the lock on. */
+  WOKEN = 1,
+  TIMEOUT = 2,
+  /** INTERRUPTED - By a signal. */
+  INTERRUPTED = 3,
+}
+
 /** One window of one agent. (agent_id, epoch, sequence) names it for ever. */
 export interface Batch {
   agentId: string;
@@ -57,6 +67,8 @@ export interface Batch {
   series: SeriesTable | undefined;
   samples: SampleTable | undefined;
   losses: LossTable | undefined;
+  locks: LockTable | undefined;
+  syscalls: SyscallTable | undefined;
   stackEnds: StackEndTable | undefined;
 }
 
@@ -95,6 +107,7 @@ export interface SeriesTable {
   service: number[];
 }
 
+/** Not of KIND_LOCK: waits for locks are in LockTable. */
 export interface SampleTable {
   kind: Kind[];
   /** row of SeriesTable */
@@ -104,6 +117,55 @@ export interface SampleTable {
   /** ns */
   value: bigint[];
   count: bigint[];
+}
+
+/** Waits for locks that agree in all but count, delay and max. */
+export interface LockTable {
+  outcome: WaitOutcome[];
+  /** of the thread that waited: row of SeriesTable */
+  series: number[];
+  /** row of StackTable */
+  stack: number[];
+  /** string: what the lock is for, "mutex", "condvar", ... */
+  class: number[];
+  /** string: "futex", or the kernel's kind of lock */
+  type: number[];
+  /** Of the thread that ended the wait: 0 when nobody was seen to, else the row and 1; both are 0 or neither. */
+  holderSeries: number[];
+  holderStack: number[];
+  /** waits */
+  count: bigint[];
+  /** ns of all waits */
+  delay: bigint[];
+  /** ns of the longest */
+  max: bigint[];
+}
+
+/** System calls that agree in series and call. */
+export interface SyscallTable {
+  /** row of SeriesTable */
+  series: number[];
+  /** string: the kernel's name; "ia32:NAME" for one of 32-bit code */
+  call: number[];
+  /** string: what the call is for */
+  category: number[];
+  count: bigint[];
+  /** ns of all calls */
+  total: bigint[];
+  /** ns of the shortest */
+  min: bigint[];
+  /** ns of the longest */
+  max: bigint[];
+  /** Row i has errors[i] entries of errno and error_count, after those of the rows before it. */
+  errors: number[];
+  errno: number[];
+  errorCount: bigint[];
+  /**
+   * Row i has buckets[i] entries of histogram, after those of the rows before it: how many calls took from 2^b up
+   * to 2^(b+1) ns, from b = 0 on, where those of less are too; zeros at the end may be left out.
+   */
+  buckets: number[];
+  histogram: bigint[];
 }
 
 /** What the agent could not count in this window, by reason. */
@@ -162,6 +224,8 @@ export interface Selection {
   fromNs: bigint;
   toNs: bigint;
   matchers: Matcher[];
+  /** Of lock and syscall: with what threads do that have nothing to do, such as waiting for a condition variable. */
+  includeIdle: boolean;
 }
 
 /** A label is one of node, namespace, pod, container, service, exe, comm, pid. */
@@ -267,6 +331,8 @@ function createBaseBatch(): Batch {
     series: undefined,
     samples: undefined,
     losses: undefined,
+    locks: undefined,
+    syscalls: undefined,
     stackEnds: undefined,
   };
 }
@@ -323,6 +389,12 @@ export const Batch: MessageFns<Batch> = {
     }
     if (message.losses !== undefined) {
       LossTable.encode(message.losses, writer.uint32(106).fork()).join();
+    }
+    if (message.locks !== undefined) {
+      LockTable.encode(message.locks, writer.uint32(114).fork()).join();
+    }
+    if (message.syscalls !== undefined) {
+      SyscallTable.encode(message.syscalls, writer.uint32(122).fork()).join();
     }
     if (message.stackEnds !== undefined) {
       StackEndTable.encode(message.stackEnds, writer.uint32(162).fork()).join();
@@ -447,6 +519,22 @@ export const Batch: MessageFns<Batch> = {
             message.losses = LossTable.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.locks = LockTable.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.syscalls = SyscallTable.decode(reader, reader.uint32());
+            continue;
+          }
           case 20: {
             if (tag !== 162) {
               break;
@@ -494,6 +582,12 @@ export const Batch: MessageFns<Batch> = {
       : undefined;
     message.losses = (object.losses !== undefined && object.losses !== null)
       ? LossTable.fromPartial(object.losses)
+      : undefined;
+    message.locks = (object.locks !== undefined && object.locks !== null)
+      ? LockTable.fromPartial(object.locks)
+      : undefined;
+    message.syscalls = (object.syscalls !== undefined && object.syscalls !== null)
+      ? SyscallTable.fromPartial(object.syscalls)
       : undefined;
     message.stackEnds = (object.stackEnds !== undefined && object.stackEnds !== null)
       ? StackEndTable.fromPartial(object.stackEnds)
@@ -1203,6 +1297,715 @@ export const SampleTable: MessageFns<SampleTable> = {
   },
 };
 
+function createBaseLockTable(): LockTable {
+  return {
+    outcome: [],
+    series: [],
+    stack: [],
+    class: [],
+    type: [],
+    holderSeries: [],
+    holderStack: [],
+    count: [],
+    delay: [],
+    max: [],
+  };
+}
+
+export const LockTable: MessageFns<LockTable> = {
+  encode(message: LockTable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outcome.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.outcome) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.series.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.series) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.stack.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.stack) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.class.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.class) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.type.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.type) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.holderSeries.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.holderSeries) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.holderStack.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.holderStack) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.count.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.count) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field count of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.delay.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.delay) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field delay of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.max.length !== 0) {
+      writer.uint32(82).fork();
+      for (const v of message.max) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field max of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockTable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockTable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.outcome.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.outcome.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.series.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.series.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.stack.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.stack.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.class.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.class.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.type.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.type.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.holderSeries.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.holderSeries.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.holderStack.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.holderStack.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.count.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.count.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 9: {
+            if (tag === 72) {
+              message.delay.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.delay.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 10: {
+            if (tag === 80) {
+              message.max.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 82) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.max.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<LockTable>, I>>(base?: I): LockTable {
+    return LockTable.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LockTable>, I>>(object: I): LockTable {
+    const message = createBaseLockTable();
+    message.outcome = object.outcome?.map((e) => e) || [];
+    message.series = object.series?.map((e) => e) || [];
+    message.stack = object.stack?.map((e) => e) || [];
+    message.class = object.class?.map((e) => e) || [];
+    message.type = object.type?.map((e) => e) || [];
+    message.holderSeries = object.holderSeries?.map((e) => e) || [];
+    message.holderStack = object.holderStack?.map((e) => e) || [];
+    message.count = object.count?.map((e) => BigInt(e)) || [];
+    message.delay = object.delay?.map((e) => BigInt(e)) || [];
+    message.max = object.max?.map((e) => BigInt(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSyscallTable(): SyscallTable {
+  return {
+    series: [],
+    call: [],
+    category: [],
+    count: [],
+    total: [],
+    min: [],
+    max: [],
+    errors: [],
+    errno: [],
+    errorCount: [],
+    buckets: [],
+    histogram: [],
+  };
+}
+
+export const SyscallTable: MessageFns<SyscallTable> = {
+  encode(message: SyscallTable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.series.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.series) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.call.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.call) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.category.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.category) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.count.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.count) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field count of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.total.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.total) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field total of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.min.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.min) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field min of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.max.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.max) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field max of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.errors.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.errors) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.errno.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.errno) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.errorCount.length !== 0) {
+      writer.uint32(82).fork();
+      for (const v of message.errorCount) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field errorCount of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.buckets.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.buckets) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.histogram.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.histogram) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field histogram of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyscallTable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyscallTable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.series.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.series.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.call.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.call.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.category.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.category.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.count.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.count.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.total.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.total.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.min.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.min.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.max.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.max.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.errors.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.errors.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 9: {
+            if (tag === 72) {
+              message.errno.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.errno.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 10: {
+            if (tag === 80) {
+              message.errorCount.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 82) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.errorCount.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 11: {
+            if (tag === 88) {
+              message.buckets.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.buckets.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 12: {
+            if (tag === 96) {
+              message.histogram.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.histogram.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SyscallTable>, I>>(base?: I): SyscallTable {
+    return SyscallTable.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SyscallTable>, I>>(object: I): SyscallTable {
+    const message = createBaseSyscallTable();
+    message.series = object.series?.map((e) => e) || [];
+    message.call = object.call?.map((e) => e) || [];
+    message.category = object.category?.map((e) => e) || [];
+    message.count = object.count?.map((e) => BigInt(e)) || [];
+    message.total = object.total?.map((e) => BigInt(e)) || [];
+    message.min = object.min?.map((e) => BigInt(e)) || [];
+    message.max = object.max?.map((e) => BigInt(e)) || [];
+    message.errors = object.errors?.map((e) => e) || [];
+    message.errno = object.errno?.map((e) => e) || [];
+    message.errorCount = object.errorCount?.map((e) => BigInt(e)) || [];
+    message.buckets = object.buckets?.map((e) => e) || [];
+    message.histogram = object.histogram?.map((e) => BigInt(e)) || [];
+    return message;
+  },
+};
+
 function createBaseLossTable(): LossTable {
   return { reason: [], count: [] };
 }
@@ -1843,7 +2646,7 @@ export const QueryResponse: MessageFns<QueryResponse> = {
 };
 
 function createBaseSelection(): Selection {
-  return { kind: 0, fromNs: 0n, toNs: 0n, matchers: [] };
+  return { kind: 0, fromNs: 0n, toNs: 0n, matchers: [], includeIdle: false };
 }
 
 export const Selection: MessageFns<Selection> = {
@@ -1865,6 +2668,9 @@ export const Selection: MessageFns<Selection> = {
     }
     for (const v of message.matchers) {
       Matcher.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.includeIdle !== false) {
+      writer.uint32(40).bool(message.includeIdle);
     }
     return writer;
   },
@@ -1914,6 +2720,14 @@ export const Selection: MessageFns<Selection> = {
             message.matchers.push(Matcher.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.includeIdle = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1935,6 +2749,7 @@ export const Selection: MessageFns<Selection> = {
     message.fromNs = (object.fromNs !== undefined && object.fromNs !== null) ? BigInt(object.fromNs) : 0n;
     message.toNs = (object.toNs !== undefined && object.toNs !== null) ? BigInt(object.toNs) : 0n;
     message.matchers = object.matchers?.map((e) => Matcher.fromPartial(e)) || [];
+    message.includeIdle = object.includeIdle ?? false;
     return message;
   },
 };

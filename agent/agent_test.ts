@@ -1,0 +1,178 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { record, type Recording, Summary } from "./agent.ts";
+import type { Collector, Window } from "./collectors/collector.ts";
+import { Symboliser } from "./symbols/symboliser.ts";
+import { lockAt } from "../profile/locks.ts";
+import { frameAt, seriesAt, totalOf } from "../profile/model.ts";
+import { syscallAt } from "../profile/syscalls.ts";
+
+/** Hands out what it is given, window by window; a collector of BPF has its own tests. */
+function collectorOf(windows: Window[]): Collector & { drains: number } {
+  return {
+    kind: "cpu",
+    drains: 0,
+    drain() {
+      this.drains++;
+      return windows.shift() ?? { samples: [], losses: new Map() };
+    },
+    [Symbol.dispose]() {},
+  };
+}
+
+function windowOf(count: number, losses: [string, number][] = []): Window {
+  const sample = { pid: Deno.pid, comm: "deno", user: [], kernel: [], value: count * 10, count };
+  return { samples: [sample], losses: new Map(losses) };
+}
+
+async function collect(
+  collector: Collector,
+  options: { windowMs: number; durationMs?: number; signal?: AbortSignal },
+): Promise<Recording[]> {
+  using symboliser = Symboliser.open();
+  const { signal = new AbortController().signal } = options;
+  return await Array.fromAsync(record({ collectors: [collector], symboliser, ...options, signal }));
+}
+
+Deno.test("record() yields a recording a window, and a shorter one at the end", async () => {
+  const collector = collectorOf([windowOf(1), windowOf(2), windowOf(4)]);
+  const recordings = await collect(collector, { windowMs: 40, durationMs: 100 });
+  assertEquals(recordings.map(({ profile }) => totalOf(profile).count), [1, 2, 4]);
+  assertEquals(collector.drains, 3);
+  for (const [i, { startNs, endNs }] of recordings.entries()) {
+    assert(startNs < endNs);
+    // No time is between two windows, nor in both.
+    if (i > 0) assertEquals(startNs, recordings[i - 1]!.endNs);
+  }
+});
+
+Deno.test("record() drains once more when it is stopped, so that nothing is left in the kernel", async () => {
+  const stop = new AbortController();
+  const collector = collectorOf([windowOf(3)]);
+  setTimeout(() => stop.abort(), 20);
+  const recordings = await collect(collector, { windowMs: 3_600_000, signal: stop.signal });
+  assertEquals(recordings.map(({ profile }) => totalOf(profile).count), [3]);
+});
+
+Deno.test("record() drains once more when it is stopped while a window is handed on", async () => {
+  const stop = new AbortController();
+  const collector = collectorOf([windowOf(1), windowOf(2)]);
+  using symboliser = Symboliser.open();
+  const counts: number[] = [];
+  const options = { collectors: [collector], symboliser, windowMs: 10, signal: stop.signal };
+  for await (const { profile } of record(options)) {
+    counts.push(totalOf(profile).count);
+    stop.abort();
+  }
+  assertEquals(counts, [1, 2]);
+});
+
+Deno.test("record() names processes and sums the losses of all collectors", async () => {
+  using symboliser = Symboliser.open();
+  const windows = [
+    windowOf(1, [["counts_map_full", 2]]),
+    windowOf(1, [["counts_map_full", 3], ["other", 1]]),
+  ];
+  const collectors = windows.map((window) => collectorOf([window]));
+  const signal = new AbortController().signal;
+  const [recording] = await Array.fromAsync(
+    record({ collectors, symboliser, windowMs: 10, durationMs: 10, signal }),
+  );
+  assertEquals(recording!.losses, new Map([["counts_map_full", 5], ["other", 1]]));
+  const series = seriesAt(recording!.profile, 0);
+  assertEquals([series.pid, series.comm, series.exe], [
+    Deno.pid,
+    "deno",
+    await Deno.realPath(Deno.execPath()),
+  ]);
+});
+
+Deno.test("record() keeps a sample of a process that has gone, its frames unknown", async () => {
+  const gone = { pid: 4_194_303, comm: "gone", user: [0x1234], kernel: [], value: 10, count: 1 };
+  const [recording] = await collect(collectorOf([{ samples: [gone], losses: new Map() }]), {
+    windowMs: 10,
+    durationMs: 10,
+  });
+  assertEquals(totalOf(recording!.profile), { value: 10, count: 1 });
+  assertEquals(frameAt(recording!.profile, 0).module, "[unknown]");
+});
+
+Deno.test("record() keeps its beat when naming takes longer than a window", async () => {
+  let now = 0;
+  const busy = collectorOf([]);
+  const { drain } = busy;
+  busy.drain = function () {
+    now += 25;
+    return drain.call(this);
+  };
+  using symboliser = Symboliser.open();
+  const recordings = await Array.fromAsync(record({
+    collectors: [busy],
+    symboliser,
+    windowMs: 10,
+    durationMs: 50,
+    signal: new AbortController().signal,
+    clock: () => now,
+  }));
+  // Windows that are due already are not waited for, and none is made up.
+  assertEquals(recordings.length, 5);
+  assertLess(Number(recordings[0]!.startNs), Number(recordings[4]!.endNs));
+});
+
+Deno.test("Summary adds up recordings", async () => {
+  const summary = new Summary();
+  const windows = [windowOf(1, [["a", 1]]), windowOf(2, [["a", 2]])];
+  for (const recording of await collect(collectorOf(windows), { windowMs: 10, durationMs: 20 })) {
+    summary.add(recording);
+  }
+  assertEquals([summary.windows, summary.events, summary.losses], [2, 3, new Map([["a", 3]])]);
+});
+
+Deno.test("record() names waits and their holders, and calls as the leaf of their samples", async () => {
+  const gone = { pid: 4_194_303, comm: "gone", user: [0x1234], kernel: [] };
+  const holder = { ...gone, comm: "holder", user: [0x5678] };
+  const wait = { waiter: gone, type: "futex", count: 2, delayNs: 70, maxNs: 40 } as const;
+  const syscall = {
+    ...{ pid: gone.pid, comm: "gone", call: "epoll_wait", count: 3, errors: new Map([[4, 1]]) },
+    ...{ totalNs: 60, minNs: 10, maxNs: 30, histogram: [0, 0, 0, 1, 2] },
+  };
+  const self = { ...gone, pid: Deno.pid };
+  const window: Window = {
+    samples: [{ ...gone, value: 30, count: 1, call: "epoll_wait" }, { ...self, value: 1, count: 1 }],
+    locks: [
+      { ...wait, holder, outcome: "woken" },
+      { ...wait, holder: undefined, outcome: "timeout" },
+      { ...wait, waiter: self, holder, outcome: "woken" },
+    ],
+    syscalls: [syscall, { ...syscall, pid: Deno.pid }],
+    losses: new Map(),
+  };
+  using symboliser = Symboliser.open();
+  const [recording] = await Array.fromAsync(record({
+    collectors: [{ ...collectorOf([window]), kind: "syscall" }],
+    symboliser,
+    windowMs: 10,
+    durationMs: 10,
+    signal: new AbortController().signal,
+    excludedPid: Deno.pid,
+  }));
+  const { profile } = recording!;
+  assertEquals(totalOf(profile, "syscall"), { value: 30, count: 1 });
+  const leaf = frameAt(profile, profile.stacks.frame[profile.stacks.offset[profile.samples.stack[0]!]!]!);
+  assertEquals([leaf.function, leaf.module], ["epoll_wait", "[syscall]"]);
+  const locks = [0, 1].map((row) => lockAt(profile, row));
+  assertEquals(locks.map(({ class: name, outcome, delay }) => [name, outcome, delay]), [
+    ["other", "woken", 70],
+    ["other", "timeout", 70],
+  ]);
+  assertEquals(seriesAt(profile, locks[0]!.holder!.series).comm, "holder");
+  assertEquals([profile.locks.count.length, profile.syscalls.count.length, locks[1]!.holder], [
+    2,
+    1,
+    undefined,
+  ]);
+  const { series: _series, ...call } = syscallAt(profile, 0);
+  assertEquals(call, {
+    ...{ call: "epoll_wait", category: "wait", count: 3, total: 60, min: 10, max: 30 },
+    ...{ errors: new Map([[4, 1]]), histogram: [0, 0, 0, 1, 2] },
+  });
+});

@@ -1,0 +1,186 @@
+/**
+ * What runs a process: its container, pod and workload, or its systemd unit.
+ *
+ * The names come from whoever knows them: the cgroup's path says which container and pod, the pods of Kubernetes
+ * and the container's runtime say how these are called. Nothing is waited for: what nobody has named yet is
+ * called by its id.
+ *
+ * @module
+ */
+
+import { LRUCache } from "lru-cache";
+import type { Series } from "../../profile/model.ts";
+import { parseCgroup, type Placement } from "./cgroup.ts";
+import type { Found } from "./kube/pod_index.ts";
+import { type OwnPlace, ownPlace } from "./own_place.ts";
+import { RuntimeNames } from "./runtime_names.ts";
+
+/** The labels of a series that its process's surroundings give. */
+export type Labels = Pick<Series, "container" | "pod" | "namespace" | "service">;
+
+/** Who knows the pods of this node. */
+export interface PodFinder {
+  find(podUid: string, containers: readonly string[]): Found | undefined;
+  /** A container was met that no pod lists. */
+  nudge(): void;
+}
+
+/** What is asked of a process. */
+export interface LabelledProcess {
+  readonly pid: number;
+  /** Clock ticks since boot; with the pid it names a process for ever. */
+  readonly startTime: number;
+}
+
+export interface ProcessLabelsOptions {
+  /** Without it, only what this machine itself knows. */
+  pods?: PodFinder | undefined;
+  /** @default {"/proc"} */
+  procRoot?: string;
+  /** Processes that are kept. @default {8192} */
+  capacity?: number;
+  /** @default {ownPlace(procRoot)} */
+  own?: OwnPlace | undefined;
+}
+
+/** What was counted since the start. */
+export interface LabelStats {
+  /** Containers that neither Kubernetes nor the runtime had named when they were first met. */
+  readonly unknownContainers: number;
+  /** Processes that had ended before their cgroup could be read: their samples have no such labels. */
+  readonly unread: number;
+}
+
+interface Entry {
+  readonly startTime: number;
+  window: number;
+  text: string;
+  labels: Labels;
+}
+
+export const NO_LABELS: Labels = { container: "", pod: "", namespace: "", service: "" };
+
+/** As Docker and crictl show an id. */
+const SHORT_ID = 12;
+const decoder = new TextDecoder();
+
+/**
+ * The labels of processes, looked at anew in each window: a process is moved into its container's cgroup after
+ * it has started, and a pod is often known a moment after its first process.
+ */
+export class ProcessLabels {
+  readonly #pods: PodFinder | undefined;
+  readonly #runtime: RuntimeNames;
+  readonly #procRoot: string;
+  readonly #own: OwnPlace | undefined;
+  readonly #entries: LRUCache<number, Entry>;
+  /** By the text of `/proc/PID/cgroup`, which all processes of a container share. */
+  readonly #placements: LRUCache<string, Placement>;
+  readonly #unknown: LRUCache<string, true>;
+  /** Of this window, by the text of the cgroup. */
+  readonly #labels = new Map<string, Labels>();
+  #window = 0;
+  #unknownContainers = 0;
+  #unread = 0;
+
+  constructor(options: ProcessLabelsOptions = {}) {
+    const { pods, procRoot = "/proc", capacity = 8192 } = options;
+    this.#pods = pods;
+    this.#procRoot = procRoot;
+    this.#own = "own" in options ? options.own : ownPlace(procRoot);
+    this.#runtime = new RuntimeNames({ procRoot });
+    this.#entries = new LRUCache({ max: capacity });
+    this.#placements = new LRUCache({ max: capacity });
+    this.#unknown = new LRUCache({ max: capacity });
+  }
+
+  get stats(): LabelStats {
+    return { unknownContainers: this.#unknownContainers, unread: this.#unread };
+  }
+
+  /** The labels of a process; those of earlier windows when it has ended since. */
+  of({ pid, startTime }: LabelledProcess): Labels {
+    const known = this.#entries.get(pid);
+    const same = known?.startTime === startTime ? known : undefined;
+    if (same?.window === this.#window) return same.labels;
+    const text = this.#read(pid) ?? same?.text;
+    if (text === undefined) {
+      this.#unread++;
+      return NO_LABELS;
+    }
+    const labels = this.#labelsOf(text);
+    this.#entries.set(pid, { startTime, window: this.#window, text, labels });
+    return labels;
+  }
+
+  /** Call after the samples of a window. */
+  endWindow(): void {
+    this.#window++;
+    this.#labels.clear();
+  }
+
+  #read(pid: number): string | undefined {
+    try {
+      return decoder.decode(Deno.readFileSync(`${this.#procRoot}/${pid}/cgroup`));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #labelsOf(text: string): Labels {
+    let labels = this.#labels.get(text);
+    if (labels === undefined) this.#labels.set(text, labels = this.#name(this.#placement(text)));
+    return labels;
+  }
+
+  #placement(text: string): Placement {
+    let placement = this.#placements.get(text);
+    if (placement === undefined) this.#placements.set(text, placement = parseCgroup(text));
+    return placement;
+  }
+
+  #name(placement: Placement): Labels {
+    const { container: ownContainer, ...place } = this.#whole(placement);
+    const { podUid, containers, unit } = place;
+    const id = containers.at(-1) ?? "";
+    if (podUid === "" && id === "") return { ...NO_LABELS, service: unit };
+    const found = this.#pods?.find(podUid, containers);
+    const named = found?.container ? [] : containers.map((id) => this.#runtime.of(id));
+    // In Kubernetes the container that a pod lists, not what it may run inside of itself.
+    const inPod = named.findLast((names) => names?.pod);
+    const names = inPod ?? named.at(-1);
+    if (!found?.container && !names && id !== "") this.#meetUnknown(id);
+    const container = found?.container || names?.container || ownContainer || id.slice(0, SHORT_ID);
+    const pod = found?.pod.name || inPod?.pod || podUid;
+    const service = found?.pod.workload || unit || names?.service;
+    return {
+      container,
+      pod,
+      namespace: found?.pod.namespace || inPod?.namespace || "",
+      service: service || (pod === "" ? container : ""),
+    };
+  }
+
+  /** `placement`, where it is told relative to the agent's own cgroup, with what is known of that. */
+  #whole(placement: Placement): Placement & { readonly container: string } {
+    const own = this.#own;
+    const { podUid, containers, above } = placement;
+    if (own === undefined || podUid !== "" || above > 1) return { ...placement, container: "" };
+    // One level up are the other containers of the agent's pod; none up is the agent's own.
+    const inOwn = above === 0 && containers.length === 0;
+    return {
+      ...placement,
+      podUid: own.podUid,
+      containers: inOwn && own.containerId ? [own.containerId] : containers,
+      container: inOwn ? own.container : "",
+    };
+  }
+
+  /** Counts a container that nobody has named, once. */
+  #meetUnknown(id: string): void {
+    if (this.#unknown.has(id)) return;
+    this.#unknown.set(id, true);
+    this.#unknownContainers++;
+    this.#pods?.nudge();
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * The code that waited longest for locks, and the code that held them.
+ *
+ * @module
+ */
+
+import type { Frame, Total } from "../../profile/model.ts";
+import type { StorageClient } from "../storage/client.ts";
+import { fetchFramesOfStacks, fetchStacks, MISSING_FRAME } from "./content.ts";
+import { siteFrame } from "../../profile/lock_site.ts";
+import { checkLimit, selectionSql } from "./selection.ts";
+import { NO_TOTAL, rest, toTotal } from "./totals.ts";
+import type { LockHolder, LocksAnswer, LockSite, Selection } from "./types.ts";
+
+/** So many stacks are looked at, the longest waiting first; the rest is in `other`. */
+const MAX_STACKS = 20_000;
+/** So many (waiter, holder) pairs of the sites that are shown. */
+const MAX_PAIRS = 50_000;
+
+const waitersSql = (where: string) => `
+SELECT
+    stack,
+    toString(class) AS class_name,
+    toString(type) AS type_name,
+    sumIf(locks.count, outcome = 'woken') AS waits,
+    sumIf(locks.delay, outcome = 'woken') AS delay_ns,
+    maxIf(locks.max, outcome = 'woken') AS max_ns,
+    sumIf(locks.count, outcome = 'timeout') AS timeouts,
+    sumIf(locks.count, outcome = 'interrupted') AS interrupted,
+    sum(waits) OVER () AS all_waits,
+    sum(delay_ns) OVER () AS all_delay
+FROM locks
+WHERE ${where}
+GROUP BY stack, class, type
+ORDER BY delay_ns DESC, waits DESC, timeouts + interrupted DESC, stack, class, type
+LIMIT {stacks:UInt32}`;
+
+const holdersSql = (where: string) => `
+SELECT
+    stack,
+    toString(class) AS class_name,
+    toString(type) AS type_name,
+    holder_stack,
+    sum(locks.count) AS waits,
+    sum(locks.delay) AS delay_ns
+FROM locks
+WHERE ${where} AND outcome = 'woken' AND stack IN {waiters:Array(UInt64)}
+GROUP BY stack, class, type, holder_stack
+ORDER BY delay_ns DESC, waits DESC, stack, class, type, holder_stack
+LIMIT {pairs:UInt32}`;
+
+/** 64-bit numbers are decimal text. */
+interface Key {
+  readonly stack: string;
+  readonly class_name: string;
+  readonly type_name: string;
+}
+interface WaiterRow extends Key {
+  readonly waits: string;
+  readonly delay_ns: string;
+  readonly max_ns: string;
+  readonly timeouts: string;
+  readonly interrupted: string;
+  readonly all_waits: string;
+  readonly all_delay: string;
+}
+interface HolderRow extends Key {
+  readonly holder_stack: string;
+  readonly waits: string;
+  readonly delay_ns: string;
+}
+
+/** Stacks of one site, the one that waited longest first. */
+interface Group {
+  readonly frame: Frame;
+  readonly stack: readonly Frame[];
+  readonly rows: WaiterRow[];
+}
+
+/**
+ * The `limit` (function, class, type) that waited longest in `selection`, whose kind does not matter, each with the
+ * functions that it waited for. Waits that were not woken are counted, but are no part of the delay.
+ *
+ * @param options.limit @default {50}
+ * @param options.holders how many for each site; the rest is summed @default {5}
+ * @throws {RangeError} when the selection or a limit makes no sense
+ * @throws {StorageError}
+ */
+export async function lockSites(
+  client: StorageClient,
+  selection: Selection,
+  { limit = 50, holders = 5, signal }: { limit?: number; holders?: number; signal?: AbortSignal } = {},
+): Promise<LocksAnswer> {
+  checkLimit(limit);
+  checkLimit(holders);
+  const { where, busy, params } = selectionSql(selection);
+  const condition = `${where} AND ${busy.locks}`;
+  const rows = await client.rows<WaiterRow>(waitersSql(condition), {
+    params: { ...params, stacks: MAX_STACKS },
+    signal,
+  });
+  const first = rows[0];
+  if (!first) return { sites: [], total: NO_TOTAL, other: NO_TOTAL };
+  const groups = bySite(rows, await fetchContent(client, rows.map(({ stack }) => stack), signal)).slice(
+    0,
+    limit,
+  );
+  const shown = groups.flatMap((group) => group.rows);
+  const pairs = await client.rows<HolderRow>(holdersSql(condition), {
+    params: {
+      ...params,
+      waiters: `[${[...new Set(shown.map(({ stack }) => stack))].join()}]`,
+      pairs: MAX_PAIRS,
+    },
+    signal,
+  });
+  const content = await fetchContent(client, pairs.map((pair) => pair.holder_stack), signal);
+  const byKey = Map.groupBy(pairs, keyOf);
+  return {
+    sites: groups.map((group) => {
+      const own = group.rows.flatMap((row) => byKey.get(keyOf(row)) ?? []);
+      return siteOf(group, holdersOf(own, content), holders);
+    }),
+    total: toTotal(first.all_delay, first.all_waits),
+    other: rest(
+      [first.all_delay, first.all_waits],
+      shown.map(({ delay_ns, waits }) => [delay_ns, waits]),
+    ),
+  };
+}
+
+function keyOf({ stack, class_name, type_name }: Key): string {
+  return `${stack}\0${class_name}\0${type_name}`;
+}
+
+type Content = ReadonlyMap<string, readonly Frame[]>;
+
+/** The frames of each stack, leaf first. */
+async function fetchContent(
+  client: StorageClient,
+  hashes: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Content> {
+  const known = [...new Set(hashes)].filter((hash) => hash !== NOBODY);
+  const [stacks, frames] = await Promise.all([
+    fetchStacks(client, known, signal),
+    fetchFramesOfStacks(client, known, signal),
+  ]);
+  return new Map(
+    stacks.entries().map(([hash, of]) => [hash, of.map((frame) => frames.get(frame) ?? MISSING_FRAME)]),
+  );
+}
+
+/** The hash of a holder that was not seen. */
+const NOBODY = "0";
+
+/** Groups by what waited; the groups that waited longest come first, as rows do. */
+function bySite(rows: readonly WaiterRow[], content: Content): Group[] {
+  const groups = new Map<string, Group>();
+  for (const row of rows) {
+    const stack = content.get(row.stack) ?? [];
+    const frame = siteFrame(stack, row.type_name) ?? MISSING_FRAME;
+    const key = [frame.function, frame.module, row.class_name, row.type_name].join("\0");
+    const group = groups.get(key);
+    if (group) group.rows.push(row);
+    else groups.set(key, { frame, stack, rows: [row] });
+  }
+  const delay = (group: Group) => group.rows.reduce((sum, row) => sum + Number(row.delay_ns), 0);
+  return [...groups.values()].sort((a, b) => delay(b) - delay(a));
+}
+
+function holdersOf(pairs: readonly HolderRow[], content: Content): LockHolder[] {
+  const holders = new Map<string, { function: string; module: string; total: Total }>();
+  for (const { holder_stack, type_name, delay_ns, waits } of pairs) {
+    const frame = holder_stack === NOBODY
+      ? NO_HOLDER
+      : siteFrame(content.get(holder_stack) ?? [], type_name) ?? MISSING_FRAME;
+    const key = `${frame.function}\0${frame.module}`;
+    const { value, count } = holders.get(key)?.total ?? NO_TOTAL;
+    const more = toTotal(delay_ns, waits);
+    const total = { value: value + more.value, count: count + more.count };
+    holders.set(key, { function: frame.function, module: frame.module, total });
+  }
+  return [...holders.values()].sort((a, b) => b.total.value - a.total.value || b.total.count - a.total.count);
+}
+
+/** Who ended a wait was not seen. */
+const NO_HOLDER = { function: "", module: "" };
+
+function siteOf({ frame, stack, rows }: Group, holders: readonly LockHolder[], limit: number): LockSite {
+  const sum = (of: "waits" | "delay_ns" | "timeouts" | "interrupted") =>
+    rows.reduce((total, row) => total + Number(row[of]), 0);
+  const total = { value: sum("delay_ns"), count: sum("waits") };
+  const shown = holders.slice(0, limit);
+  return {
+    function: frame.function,
+    module: frame.module,
+    class: rows[0]!.class_name,
+    type: rows[0]!.type_name,
+    stack: stack.map((each) => each.function),
+    total,
+    max: Math.max(...rows.map(({ max_ns }) => Number(max_ns))),
+    timeouts: sum("timeouts"),
+    interrupted: sum("interrupted"),
+    holders: shown,
+    otherHolders: {
+      value: shown.reduce((left, holder) => left - holder.total.value, total.value),
+      count: shown.reduce((left, holder) => left - holder.total.count, total.count),
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * The system calls of batches → rows of `syscalls`.
+ *
+ * @module
+ */
+
+import { gather } from "./content_hash.ts";
+import { Words } from "./lock_block.ts";
+import { type Column, dictionary, numberMaps, numbers, toUint64 } from "./native.ts";
+import type { Part } from "./rows.ts";
+
+/** The block of all calls of `parts`. */
+export function syscallBlock(parts: readonly Part[]): Column[] {
+  const total = parts.reduce((sum, { batch }) => sum + batch.syscalls.call.length, 0);
+  const words = new Words();
+  const bucket = new Uint32Array(total);
+  const series = new BigUint64Array(total);
+  const texts = {
+    node: new Uint32Array(total),
+    call: new Uint32Array(total),
+    category: new Uint32Array(total),
+  };
+  const amounts = {
+    count: new BigUint64Array(total),
+    total: new BigUint64Array(total),
+    min: new BigUint64Array(total),
+    max: new BigUint64Array(total),
+  };
+  const errors = new Entries(total);
+  const histogram = new Entries(total);
+  let at = 0;
+  for (const { batch: { syscalls, strings, node }, hashes, bucket: start } of parts) {
+    const rows = syscalls.call.length;
+    const text = (row: number) => words.of(strings[row]!);
+    bucket.fill(start, at, at + rows);
+    series.set(gather(hashes.series, syscalls.series), at);
+    texts.node.fill(words.of(node), at, at + rows);
+    texts.call.set(syscalls.call.map(text), at);
+    texts.category.set(syscalls.category.map(text), at);
+    for (const name of ["count", "total", "min", "max"] as const) {
+      amounts[name].set(toUint64(syscalls[name]), at);
+    }
+    for (let row = 0; row < rows; row++) {
+      const { errorOffset, errno, errorCount, histogramOffset } = syscalls;
+      const first = histogramOffset[row]!;
+      for (let i = errorOffset[row]!; i < errorOffset[row + 1]!; i++) errors.add(errno[i]!, errorCount[i]!);
+      errors.end();
+      for (let i = first; i < histogramOffset[row + 1]!; i++) {
+        histogram.add(i - first, syscalls.histogram[i]!);
+      }
+      histogram.end();
+    }
+    at += rows;
+  }
+  return [
+    numbers("bucket", "DateTime('UTC')", bucket),
+    numbers("series", "UInt64", series),
+    ...Object.entries(texts).map(([name, rows]) => dictionary(name, words.all, rows)),
+    ...Object.entries(amounts).map(([name, values]) => numbers(name, "UInt64", values)),
+    numberMaps("errors", "UInt16", { ...errors.columns(), keys: Uint16Array.from(errors.keys) }),
+    numberMaps("histogram", "UInt8", { ...histogram.columns(), keys: Uint8Array.from(histogram.keys) }),
+  ];
+}
+
+/** Maps of numbers, one for each row; what is 0 is left out, as sums of maps leave it out. */
+class Entries {
+  readonly keys: number[] = [];
+  readonly #values: number[] = [];
+  readonly #ends: BigUint64Array;
+  #rows = 0;
+
+  constructor(rows: number) {
+    this.#ends = new BigUint64Array(rows);
+  }
+
+  add(key: number, value: number): void {
+    if (value === 0) return;
+    this.keys.push(key);
+    this.#values.push(value);
+  }
+
+  /** The row is whole. */
+  end(): void {
+    this.#ends[this.#rows++] = BigInt(this.keys.length);
+  }
+
+  columns() {
+    return { ends: this.#ends, values: toUint64(this.#values) };
+  }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* What is counted in windows: two sets of maps, of which the agent drains one while the other is counted into. */
+#ifndef __APERTURE_WINDOW_H__
+#define __APERTURE_WINDOW_H__
+
+#include "kernel.h"
+
+#include "aperture.h"
+#include "stack.h"
+
+/* Puts the enum into the object's BTF, where the agent compares its names. */
+const volatile enum aperture_loss loss_count = APERTURE_LOSS_MAX;
+
+/* The set that is counted into: 0 is a. The other belongs to the agent. */
+struct active {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} active SEC(".maps");
+
+/*
+ * Never read. When the agent puts a map here, the kernel waits until no program runs that began before
+ * (maybe_wait_bpf_programs in kernel/bpf/syscall.c): after that nobody counts into the set that was active.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__array(values, struct active);
+} barrier SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, APERTURE_LOSS_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} losses SEC(".maps");
+
+/* The agent sets max_entries. */
+struct stacks {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, struct aperture_stack);
+} stacks_a SEC(".maps"), stacks_b SEC(".maps");
+
+static __always_inline void count_loss(enum aperture_loss loss)
+{
+	u32 index = loss;
+	u64 *count = bpf_map_lookup_elem(&losses, &index);
+
+	if (count)
+		(*count)++;
+}
+
+/* Read once an event, so that all that is counted of it is in the same set. */
+static __always_inline u32 active_set(void)
+{
+	u32 zero = 0;
+	u32 *set = bpf_map_lookup_elem(&active, &zero);
+
+	return set ? *(volatile u32 *)set : 0;
+}
+
+/* Keeps `stack` under its hash, which is returned; 0 when it is empty or there is no room. */
+static __always_inline u64 keep_stack(u32 set, const struct aperture_stack *stack)
+{
+	void *stacks = set ? (void *)&stacks_b : (void *)&stacks_a;
+	u64 hash = hash_stack(stack);
+
+	if (hash == 0 || bpf_map_lookup_elem(stacks, &hash))
+		return hash;
+	long error = bpf_map_update_elem(stacks, &hash, stack, BPF_NOEXIST);
+	/* Another CPU may have been faster. */
+	if (error == 0 || error == -EEXIST)
+		return hash;
+	count_loss(error == -E2BIG ? APERTURE_LOSS_STACKS_MAP_FULL : APERTURE_LOSS_STACKS_MAP_BUSY);
+	return 0;
+}
+
+#endif

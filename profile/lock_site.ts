@@ -1,0 +1,58 @@
+/**
+ * Which frame of a stack stands for it: the function that took a lock, or gave it back, not how that is done.
+ *
+ * @module
+ */
+
+import { type Frame, KERNEL_MODULE, VDSO_MODULE } from "./model.ts";
+
+/** C libraries, by the file's name. Their functions without a name are inner ones of those that have one. */
+const C_LIBRARY = /(^|\/)(libc[.-]|libpthread[.-]|ld-musl-|libstdc\+\+\.|libc\+\+\.)/;
+
+/** Functions that wait and wake for others; all are of user space. */
+const MACHINERY: readonly RegExp[] = [
+  // glibc and musl; versions and aliases begin with any number of underscores.
+  /^_*(GI_+)?(lll_|pthread_|futex|sem_(wait|timedwait|clockwait|post)|psynch_|timedwait|wait$|wake$|syscall)/,
+  /^_*(cnd|mtx|thrd)_\w+$/,
+  // libstdc++ and libc++.
+  /^(std::(__\w+::)?)?_*(gthread|libcpp_(mutex|condvar|recursive|thread))_/,
+  /^std::(__\w+::)?(_*\w*(mutex|lock|condition_variable)\w*|counting_semaphore|__atomic_\w*|thread|this_thread)\b.*::/,
+  /^std::(__\w+::)?(lock|try_lock|__atomic_\w+|__platform_\w+)\b/,
+  // Rust's std and parking_lot.
+  /^<?(std::(sys|sync|thread)|core::|alloc::|lock_api|parking_lot(_core)?|std_detect)\b/,
+  // Go.
+  /^(runtime|sync|syscall|internal\/(sync|runtime|poll)[\w/]*)\./,
+  // V8 and libuv.
+  /^(v8::base::(\w*Mutex|ConditionVariable|Semaphore|LockGuard)|uv_(mutex|cond|sem|rwlock)_)/,
+  // The JVM.
+  /^(os::|Monitor::|Mutex::|ObjectMonitor::|Parker::|PlatformMonitor::|PlatformMutex::|Unsafe_(Unp|P)ark)/,
+];
+
+/** Functions of the kernel that only lock. */
+const KERNEL_MACHINERY = new RegExp(
+  "^(_*(traceiter|bpf|perf)_|trace_|_*raw_|native_queued_|pv_|queued_|_*(mutex|rt_mutex|ww_mutex|rwsem|rwbase)_|" +
+    "(_*down|up)(_|$)|_*percpu_|rt_(spin|read|write)_|lock_sock|_*osq_|do_raw_|_*(spin|read|write)_(un)?lock)",
+);
+
+/**
+ * The frame of `frames` (leaf first) that a lock's wait or wake belongs to; `undefined` of an empty stack. Where
+ * nothing but machinery is known, it is the root most frame of that.
+ *
+ * @param type the lock's: `futex`, or a kind of lock of the kernel
+ */
+export function siteFrame(frames: readonly Frame[], type: string): Frame | undefined {
+  const isMachinery = type === "futex" ? isUserMachinery : isKernelMachinery;
+  return frames.find((frame) => !isMachinery(frame)) ?? frames.at(-1);
+}
+
+function isUserMachinery({ function: name, module }: Frame): boolean {
+  if (module === KERNEL_MODULE || module === VDSO_MODULE || /^\[[^\]]+\]$/.test(module) && name === module) {
+    return true;
+  }
+  if (C_LIBRARY.test(module) && name.includes("+0x")) return true;
+  return MACHINERY.some((pattern) => pattern.test(name));
+}
+
+function isKernelMachinery({ function: name, module }: Frame): boolean {
+  return module === KERNEL_MODULE && KERNEL_MACHINERY.test(name);
+}

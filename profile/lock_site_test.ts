@@ -1,0 +1,69 @@
+import { assertEquals } from "@std/assert";
+import { siteFrame } from "./lock_site.ts";
+
+function stackOf(text: string, module = "/bin/demo") {
+  return text.split(" < ").map((part) => {
+    const [name, of = module] = part.split(" @ ");
+    return { function: name!, module: of, file: "", line: 0, buildId: "", address: 0 };
+  });
+}
+
+const LIBC = "/usr/lib/x86_64-linux-gnu/libc.so.6";
+
+const SITES: Readonly<Record<string, string>> = {
+  "glibc":
+    `futex_wait_queue @ [kernel] < ___pthread_mutex_lock@@GLIBC_2.34 @ ${LIBC} < worker < start_thread @ ${LIBC}`,
+  "glibc without names of inner functions":
+    `libc.so.6+0x85e0f @ ${LIBC} < __lll_lock_wait @ ${LIBC} < pthread_rwlock_rdlock @ ${LIBC} < worker`,
+  "musl":
+    "__timedwait_cp @ /lib/ld-musl-x86_64.so.1 < __pthread_mutex_lock @ /lib/ld-musl-x86_64.so.1 < worker",
+  "libstdc++":
+    `pthread_mutex_lock @ ${LIBC} < __gthread_mutex_lock(pthread_mutex_t*) < std::mutex::lock() < std::lock_guard<std::mutex>::lock_guard(std::mutex&) < worker`,
+  "libc++":
+    `pthread_mutex_lock @ ${LIBC} < std::__1::__libcpp_mutex_lock[abi:v15](pthread_mutex_t*) < std::__1::mutex::lock() < worker`,
+  "Rust's std":
+    "syscall @ /usr/lib/libc.so.6 < std::sys::sync::mutex::futex::Mutex::lock_contended < <std::sync::mutex::Mutex<T>>::lock < worker",
+  "parking_lot":
+    "syscall @ /usr/lib/libc.so.6 < parking_lot_core::parking_lot::park < parking_lot::raw_mutex::RawMutex::lock_slow < <lock_api::mutex::Mutex<R, T>>::lock < worker",
+  "Go":
+    "runtime.futex.abi0 < runtime.futexsleep < runtime.semacquire1 < internal/sync.(*Mutex).lockSlow < sync.(*Mutex).Lock < worker",
+  "V8": `__GI___pthread_mutex_lock @ ${LIBC} < v8::base::Mutex::Lock() < worker`,
+  "libuv": `pthread_cond_wait @ ${LIBC} < uv_cond_wait < worker`,
+  "the JVM": "os::PlatformMonitor::wait < ObjectMonitor::enter < worker",
+};
+
+for (const [runtime, stack] of Object.entries(SITES)) {
+  Deno.test(`siteFrame() leaves out what locks are made of in ${runtime}`, () => {
+    assertEquals(siteFrame(stackOf(stack), "futex")?.function, "worker");
+  });
+}
+
+Deno.test("siteFrame() keeps functions that only look like locks, and the C library's own users of locks", () => {
+  assertEquals(
+    siteFrame(stackOf(`__lll_lock_wait_private < malloc @ ${LIBC} < main`), "futex")?.function,
+    "malloc",
+  );
+  assertEquals(siteFrame(stackOf("pthread_mutex_lock < lock_database"), "futex")?.function, "lock_database");
+  assertEquals(siteFrame(stackOf("futex_wait < demo+0x40"), "futex")?.function, "demo+0x40");
+});
+
+Deno.test("siteFrame() of a lock in the kernel is who took it there", () => {
+  const stack = "__mutex_lock.constprop.0 < mutex_lock < ep_insert < do_syscall_64";
+  assertEquals(siteFrame(stackOf(stack, "[kernel]"), "mutex")?.function, "ep_insert");
+  const spin = "native_queued_spin_lock_slowpath < _raw_spin_lock_irqsave < try_to_wake_up";
+  assertEquals(siteFrame(stackOf(spin, "[kernel]"), "spin")?.function, "try_to_wake_up");
+  const sem = "rwsem_down_write_slowpath < down_write_killable < vm_mmap_pgoff";
+  assertEquals(siteFrame(stackOf(sem, "[kernel]"), "rwsem")?.function, "vm_mmap_pgoff");
+});
+
+Deno.test("siteFrame() of nothing but machinery is the outermost of it", () => {
+  assertEquals(
+    siteFrame(stackOf("futex_wait < start_thread < pthread_mutex_lock"), "futex")?.function,
+    "start_thread",
+  );
+  assertEquals(
+    siteFrame(stackOf("futex_wait < pthread_mutex_lock"), "futex")?.function,
+    "pthread_mutex_lock",
+  );
+  assertEquals(siteFrame([], "futex"), undefined);
+});

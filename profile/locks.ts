@@ -1,0 +1,93 @@
+/**
+ * Waits for locks, row by row.
+ *
+ * @module
+ */
+
+import { type LockColumns, type Outcome, OUTCOME_NUMBER, outcomeOf, type Profile } from "./model.ts";
+
+/** One row of locks; rows of other tables are numbers, and `holder` is `undefined` where nobody was seen. */
+export interface LockRow {
+  readonly outcome: Outcome;
+  readonly series: number;
+  readonly stack: number;
+  /** What the lock is for: `mutex`, `rwlock`, `condvar`, `semaphore`, `join`, `other`; the type in the kernel. */
+  readonly class: string;
+  /** `futex`, or the kernel's kind of lock: `spin`, `mutex`, `rwsem`, `rt`, …. */
+  readonly type: string;
+  readonly holder: { readonly series: number; readonly stack: number } | undefined;
+  readonly count: number;
+  /** Nanoseconds. */
+  readonly delay: number;
+  readonly max: number;
+}
+
+/** Row `row` of the table of locks. */
+export function lockAt({ locks, strings }: Pick<Profile, "locks" | "strings">, row: number): LockRow {
+  const holderSeries = locks.holderSeries[row]!;
+  return {
+    outcome: outcomeOf(locks.outcome[row]!)!,
+    series: locks.series[row]!,
+    stack: locks.stack[row]!,
+    class: strings[locks.class[row]!]!,
+    type: strings[locks.type[row]!]!,
+    holder: holderSeries === 0 ? undefined : { series: holderSeries - 1, stack: locks.holderStack[row]! - 1 },
+    count: locks.count[row]!,
+    delay: locks.delay[row]!,
+    max: locks.max[row]!,
+  };
+}
+
+/** The columns of locks while they grow: rows that differ in nothing but their amounts are summed. */
+export class LockTable {
+  readonly #rowOf = new Map<string, number>();
+  readonly #outcome: number[] = [];
+  readonly #series: number[] = [];
+  readonly #stack: number[] = [];
+  readonly #class: number[] = [];
+  readonly #type: number[] = [];
+  readonly #holderSeries: number[] = [];
+  readonly #holderStack: number[] = [];
+  readonly #count: number[] = [];
+  readonly #delay: number[] = [];
+  readonly #max: number[] = [];
+
+  /** @param string gives the row of a text in the string table */
+  add(lock: LockRow, string: (text: string) => number): void {
+    const outcome = OUTCOME_NUMBER[lock.outcome];
+    const name = string(lock.class);
+    const type = string(lock.type);
+    const holderSeries = lock.holder ? lock.holder.series + 1 : 0;
+    const holderStack = lock.holder ? lock.holder.stack + 1 : 0;
+    const key = [outcome, lock.series, lock.stack, name, type, holderSeries, holderStack].join();
+    let row = this.#rowOf.get(key);
+    if (row === undefined) {
+      this.#rowOf.set(key, row = this.#outcome.push(outcome) - 1);
+      this.#series.push(lock.series);
+      this.#stack.push(lock.stack);
+      this.#class.push(name);
+      this.#type.push(type);
+      this.#holderSeries.push(holderSeries);
+      this.#holderStack.push(holderStack);
+      for (const column of [this.#count, this.#delay, this.#max]) column.push(0);
+    }
+    this.#count[row]! += lock.count;
+    this.#delay[row]! += lock.delay;
+    this.#max[row] = Math.max(this.#max[row]!, lock.max);
+  }
+
+  build(): LockColumns {
+    return {
+      outcome: Uint8Array.from(this.#outcome),
+      series: Uint32Array.from(this.#series),
+      stack: Uint32Array.from(this.#stack),
+      class: Uint32Array.from(this.#class),
+      type: Uint32Array.from(this.#type),
+      holderSeries: Uint32Array.from(this.#holderSeries),
+      holderStack: Uint32Array.from(this.#holderStack),
+      count: Float64Array.from(this.#count),
+      delay: Float64Array.from(this.#delay),
+      max: Float64Array.from(this.#max),
+    };
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Random waits for locks and system calls.
+ *
+ * @module
+ */
+
+import fc from "fast-check";
+import { OUTCOMES } from "../../profile/model.ts";
+
+/** Which lock, how it ended, and for how long; not where. */
+export const anyWait = fc.record({
+  outcome: fc.constantFrom(...OUTCOMES),
+  class: fc.constantFrom("mutex", "rwlock", "condvar", "semaphore", "join", "other", "spin"),
+  type: fc.constantFrom("futex", "spin"),
+  count: fc.integer({ min: 1, max: 1000 }),
+  delay: fc.oneof(fc.nat({ max: 1000 }), fc.integer({ min: 0, max: 2 ** 40 })),
+  max: fc.integer({ min: 0, max: 2 ** 40 }),
+});
+
+/** Which call, and its amounts. */
+export const anyCall = fc.record({
+  call: fc.constantFrom("read", "openat", "futex", "ia32:write", "it's; a 'call'"),
+  category: fc.constantFrom("file", "wait", ""),
+  count: fc.integer({ min: 1, max: 2 ** 33 }),
+  total: fc.oneof(fc.nat({ max: 1000 }), fc.integer({ min: 0, max: 2 ** 40 })),
+  min: fc.integer({ min: 0, max: 2 ** 40 }),
+  max: fc.integer({ min: 0, max: 2 ** 45 }),
+  errors: fc.array(fc.tuple(fc.constantFrom(1, 2, 11, 110, 4095), fc.integer({ min: 1, max: 2 ** 32 })), {
+    maxLength: 4,
+  }).map((entries) => new Map(entries)),
+  histogram: fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2 ** 33 })), { maxLength: 64 }),
+});
