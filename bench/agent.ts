@@ -24,7 +24,7 @@ export async function rows(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
-  for (let i = 0; i < PROGRAMS; i++) cleanup.use(await startBusy(folder, i));
+  const programs = await Promise.all(Array.from({ length: PROGRAMS }, (_, i) => compileBusy(folder, i)));
   // The kernel then times each run of a program, which costs some ns itself.
   const setting = await Deno.readTextFile(STATS_SETTING);
   await Deno.writeTextFile(STATS_SETTING, "1");
@@ -44,6 +44,8 @@ export async function rows(): Promise<Row[]> {
     perf.kill("SIGINT");
     await perf.status;
   });
+  // Last, so that they are ended first, and the others need not share the CPUs with them to stop.
+  for (const program of programs) cleanup.use(startBusy(program));
   await delay(START_SECONDS * 1000);
   const before = [agent.child.pid, perf.pid].map(usage);
   await delay(SECONDS * 1000);
@@ -78,10 +80,14 @@ export async function rows(): Promise<Row[]> {
 }
 
 /** A program of its own, forty calls deep, without frame pointers. */
-async function startBusy(folder: string, number: number): Promise<AsyncDisposable> {
+async function compileBusy(folder: string, number: number): Promise<string> {
   const path = `${folder}/busy-${number}`;
   const flags = ["-O2", "-fomit-frame-pointer", `-Wl,--build-id=0x${number.toString(16).padStart(8, "b")}`];
   await compile(new URL("../tests/programs/unwind/chain.c", import.meta.url), path, { flags });
+  return path;
+}
+
+function startBusy(path: string): AsyncDisposable {
   const busy = new Deno.Command(path, { stdin: "null", stdout: "null" }).spawn();
   return {
     async [Symbol.asyncDispose]() {
