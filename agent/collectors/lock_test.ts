@@ -325,11 +325,12 @@ testWith(
   async () => {
     await build("bpf");
     using program = await compileC(FOR_EVER);
-    const running = run(program.path);
+    await using running = await Contender.start(program.path);
     using collector = LockCollector.open({ pid: running.pid });
-    await using _running = running;
-    await delay(300);
+    Deno.kill(running.pid, "SIGUSR1");
+    await delay(500);
     assertEquals(futexes(collector.drain().locks!), []);
+    Deno.kill(running.pid, "SIGKILL");
     await running[Symbol.asyncDispose]();
     const rows = futexes(collector.drain().locks!);
     assertEquals(rows.map(({ outcome, count }) => ({ outcome, count })), [{
@@ -506,6 +507,7 @@ testWith(
 const FOR_EVER = `
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static void *wait(void *unused)
@@ -522,6 +524,8 @@ int main(void)
 	sigaddset(&signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &signals, 0);
 	pthread_mutex_lock(&mutex);
+	puts("ready");
+	fflush(stdout);
 	sigwait(&signals, &signal);
 	pthread_create(&thread, 0, wait, 0);
 	pause();
