@@ -27,14 +27,14 @@ static __always_inline bool is_wanted(u32 pid)
 	return pid == 0 || pid != excluded_pid;
 }
 
-/* The user stack of the current task, from a tracepoint: reads into `stack` and returns its name. */
-static __always_inline u64 keep_user_stack(void *ctx, struct task_struct *task, u32 set,
+/* Reads the user stack of the current task, of process `pid`, into `stack`, and returns its name. */
+static __always_inline u64 keep_user_stack(void *ctx, struct task_struct *task, u32 pid, u32 set,
 					   struct aperture_stack *stack)
 {
 	stack->length = 0;
 	if (!has_user_stack(task))
 		return 0;
-	if (!collect_user_stack(ctx, own_pid(task), stack))
+	if (!collect_user_stack(ctx, pid, stack))
 		count_loss(APERTURE_LOSS_USER_STACK_FAILED);
 	else if (stack->length == APERTURE_STACK_DEPTH)
 		count_loss(APERTURE_LOSS_USER_STACK_TRUNCATED);

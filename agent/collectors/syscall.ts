@@ -6,8 +6,9 @@
 
 import { getLogger } from "@logtape/logtape";
 import { BpfError, type BpfLink, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
-import type { Collector, RawSample, Window } from "./collector.ts";
 import { Counters } from "./counters.ts";
+import { setStackSource, type StackSource } from "./user_stacks.ts";
+import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./decode.ts";
 import { decodeSyscallSamples, SyscallRows } from "./decode_syscalls.ts";
@@ -15,7 +16,6 @@ import { MapSets } from "./map_sets.ts";
 import { pidNamespace } from "./pid_namespace.ts";
 import { checkProcess } from "./process.ts";
 import { type SyscallMapSize, syscallMapSize } from "./syscall_map_size.ts";
-import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 /** The program's object file. */
 export const SYSCALL_OBJECT = new URL("../../bpf/build/syscall.bpf.o", import.meta.url).pathname;
@@ -35,10 +35,10 @@ export interface SyscallCollectorOptions {
   pid?: number;
   /** Whether calls of this process itself are counted. @default {false} */
   includeSelf?: boolean;
-  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
-  unwinder?: StackSource;
   /** What all maps together may use. @default {64 MiB} */
   memoryBytes?: number;
+  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  unwinder?: StackSource;
   /** @default {bpf/build/syscall.bpf.o of this source tree} */
   objectPath?: string;
   /**
@@ -66,8 +66,8 @@ export interface SyscallCollectorOptions {
 export class SyscallCollector implements Collector {
   readonly kind = "syscall";
   readonly #object: BpfObject;
-  readonly #stackEnds: Counters;
   readonly #sets: MapSets<(typeof MAPS)[number]>;
+  readonly #stackEnds: Counters;
   readonly #links: DisposableStack;
   /** Whether threads hold their state themselves. */
   readonly taskStorage: boolean;
@@ -121,8 +121,8 @@ export class SyscallCollector implements Collector {
   private constructor(object: BpfObject, taskStorage: boolean) {
     this.#object = object;
     this.taskStorage = taskStorage;
-    this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     this.#sets = new MapSets(object, MAPS);
+    this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     using links = new DisposableStack();
     for (const name of PROGRAMS) links.use<BpfLink>(object.program(name).attach());
     this.#links = links.move();
@@ -130,12 +130,9 @@ export class SyscallCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes; what threads hold themselves (100 bytes each) not counted. */
   get memoryBytes(): number {
-    return this.#sets.memoryBytes([
-      "scratch",
-      "stack_ends",
-      "unwind_state",
-      ...this.taskStorage ? [] : ["threads_by_task"],
-    ]);
+    return this.#sets.memoryBytes(
+      ["scratch", "stack_ends", "unwind_state", ...this.taskStorage ? [] : ["threads_by_task"]],
+    );
   }
 
   drain(): Window {
