@@ -139,7 +139,7 @@ async function runAgent(builder: Builder, { aggregator, network, manifest }: Age
   const before = await pushed(aggregator);
   const start = performance.now();
   await using agent = await Container.start(options);
-  for (let tries = 0; !agent.logs.includes("Watching all processes"); tries++) {
+  for (let tries = 0; !agent.logs.includes("] agent: Watching "); tries++) {
     expect(tries < 600, { what: `the agent of ${manifest} starts`, logs: agent.logs });
     await delay(20);
   }
