@@ -56,6 +56,7 @@ testWith(
           "--node-name=node-1",
           `--output=${output}`,
           `--kube-account=${folder}/account`,
+          "--pod-labels=team,app",
           "--log-level=error",
           ...args,
         ], { env }),
@@ -66,12 +67,20 @@ testWith(
       // The first window may end before the first answer comes.
       const last = series["pid"]!.length - 1;
       return Object.fromEntries(
-        ["container", "pod", "namespace", "service"].map((label) => [label, strings[series[label]![last]!]]),
+        ["container", "pod", "namespace", "service", "labels"].map((
+          label,
+        ) => [label, strings[series[label]![last]!]]),
       );
     }
     const cluster = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: String(kube.port) };
-    const named = { container: "nginx", pod: "web-5d4f8c7b9-x7x2p", namespace: "shop", service: "web" };
-    const unnamed = { container: ID.slice(0, 12), pod: UID, namespace: "", service: "" };
+    const named = {
+      container: "nginx",
+      pod: "web-5d4f8c7b9-x7x2p",
+      namespace: "shop",
+      service: "web",
+      labels: "app=web,team=x",
+    };
+    const unnamed = { container: ID.slice(0, 12), pod: UID, namespace: "", service: "", labels: "" };
 
     await t.step("from the API server of the cluster that the agent is in", async () => {
       assertEquals(await profile([], cluster), named);
