@@ -6,10 +6,14 @@
 
 import { delay } from "@std/async/delay";
 import type { Collector } from "./collectors/collector.ts";
-import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
+import type { ProcessLabels } from "./metadata/labels.ts";
+import { Namer } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
-import { ProfileBuilder } from "../profile/builder.ts";
-import { type Profile, type Total, totalOf } from "../profile/model.ts";
+import type { Unwinder } from "./unwind/unwinder.ts";
+import { eventCount, type Profile } from "../profile/model.ts";
+
+/** How long a window waits for inlined functions and lines that were not known before. */
+const MAX_SETTLE_MS = 1000;
 
 /** One window, named. */
 export interface Recording {
@@ -17,6 +21,8 @@ export interface Recording {
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly losses: ReadonlyMap<string, number>;
+  /** How walks along user stacks ended, see {@linkcode Window.stacks}. */
+  readonly stackEnds: ReadonlyMap<string, number>;
 }
 
 export interface RecordOptions {
@@ -24,7 +30,11 @@ export interface RecordOptions {
   readonly symboliser: Symboliser;
   /** @default nothing is known of containers, pods and services */
   readonly labels?: ProcessLabels | undefined;
+  /** Told of each window's end. */
+  readonly unwinder?: Pick<Unwinder, "endWindow" | "onProcess"> | undefined;
   readonly windowMs: number;
+  /** A process that is left out, of every kind. */
+  readonly excludedPid?: number | undefined;
   /** Stop after this long; without it, when `signal` aborts. */
   readonly durationMs?: number | undefined;
   readonly signal: AbortSignal;
@@ -40,6 +50,15 @@ export interface RecordOptions {
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
   const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
+  symboliser.findPython();
+  watchPython(options);
+  if (options.unwinder) {
+    options.unwinder.onProcess = (pid) => {
+      if (symboliser.lookForPython(pid)) watchPython(options);
+    };
+  }
+  // What is counted meanwhile is counted for the next window.
+  const settleMs = Math.min(MAX_SETTLE_MS, windowMs / 2);
   const begin = clock();
   let start = begin;
   for (let window = 1;; window++) {
@@ -49,39 +68,46 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     });
     const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
     const end = Math.max(clock(), start + 0.001);
-    const builder = new ProfileBuilder();
+    const name = () => {
+      const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });
+      for (const { kind, ...window } of drained) namer.add(kind, window);
+      return namer.builder;
+    };
+    let builder = name();
+    if (await symboliser.settle(settleMs)) builder = name();
     const losses = new Map<string, number>();
-    for (const { kind, samples, losses: lost } of drained) {
-      for (const sample of samples) {
-        const process = symboliser.process(sample.pid);
-        const around = process && labels?.of(process) || NO_LABELS;
-        const series = builder.series({
-          ...around,
-          pid: sample.pid,
-          comm: sample.comm,
-          exe: process?.exe ?? "",
-        });
-        const rows = symboliser.stack(sample).map((frame) => builder.frame(frame));
-        builder.add(kind, series, builder.stack(rows), sample.value, sample.count);
-      }
-      for (const [reason, count] of lost) losses.set(reason, (losses.get(reason) ?? 0) + count);
+    const stackEnds = new Map<string, number>();
+    for (const { losses: lost, stacks } of drained) {
+      addCounts(losses, lost);
+      if (stacks) addCounts(stackEnds, stacks);
     }
     symboliser.endWindow();
     labels?.endWindow();
-    yield { profile: builder.build(), startNs: nanoseconds(start), endNs: nanoseconds(end), losses };
+    watchPython(options);
+    options.unwinder?.endWindow();
+    const profile = builder.build();
+    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses, stackEnds };
     if (signal.aborted || due - begin >= durationMs) return;
     start = end;
   }
 }
 
+/** What was found of Python is read in the kernel from here on. */
+function watchPython({ collectors, symboliser }: RecordOptions): void {
+  const interpreters = symboliser.pythonInterpreters();
+  for (const collector of collectors) collector.watchPython?.(interpreters);
+}
+
 /** What a run recorded, summed over its windows. */
 export class Summary {
   readonly #losses = new Map<string, number>();
-  #total: Total = { value: 0, count: 0 };
+  readonly #stackEnds = new Map<string, number>();
+  #events = 0;
   #windows = 0;
 
-  get total(): Total {
-    return this.#total;
+  /** Samples, waits and calls. */
+  get events(): number {
+    return this.#events;
   }
 
   get windows(): number {
@@ -92,12 +118,20 @@ export class Summary {
     return this.#losses;
   }
 
-  add({ profile, losses }: Recording): void {
-    const { value, count } = totalOf(profile);
-    this.#total = { value: this.#total.value + value, count: this.#total.count + count };
-    this.#windows++;
-    for (const [reason, lost] of losses) this.#losses.set(reason, (this.#losses.get(reason) ?? 0) + lost);
+  get stackEnds(): ReadonlyMap<string, number> {
+    return this.#stackEnds;
   }
+
+  add({ profile, losses, stackEnds }: Recording): void {
+    this.#events += eventCount(profile);
+    this.#windows++;
+    addCounts(this.#losses, losses);
+    addCounts(this.#stackEnds, stackEnds);
+  }
+}
+
+function addCounts(to: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [name, count] of counts) to.set(name, (to.get(name) ?? 0) + count);
 }
 
 function nanoseconds(ms: number): bigint {

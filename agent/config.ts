@@ -17,16 +17,12 @@ import {
   readSettings,
   text,
   toggle,
-  UsageError,
   type Values,
 } from "../cli/settings.ts";
 import { userPath } from "../cli/main.ts";
 import { LOG_LEVELS } from "../cli/log.ts";
 import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
 import { type Kind, KINDS } from "../profile/model.ts";
-
-/** The kinds that this version collects. */
-const COLLECTED: readonly Kind[] = ["cpu"];
 
 export const AGENT_SETTINGS = defineSettings({
   mode: {
@@ -46,6 +42,28 @@ export const AGENT_SETTINGS = defineSettings({
     help: "CPU samples a second on each CPU",
     default: "99",
     schema: integer(1, 1000),
+  },
+  syscallSlow: {
+    flag: "syscall-slow",
+    env: "APERTURE_SYSCALL_SLOW",
+    placeholder: "TIME",
+    help: "System calls that take as long keep their stack, and a sample of the others",
+    default: "1ms",
+    schema: duration(0, 3_600_000),
+  },
+  includeIdle: {
+    flag: "include-idle",
+    env: "APERTURE_INCLUDE_IDLE",
+    placeholder: "",
+    help: "Show what idle threads wait for, too; it is pushed, and in .json, either way",
+    schema: toggle(),
+  },
+  includeSelf: {
+    flag: "include-self",
+    env: "APERTURE_INCLUDE_SELF",
+    placeholder: "",
+    help: "Watch the agent itself, too",
+    schema: toggle(),
   },
   pid: {
     flag: "pid",
@@ -68,7 +86,8 @@ export const AGENT_SETTINGS = defineSettings({
     alias: "o",
     env: "APERTURE_OUTPUT",
     placeholder: "FILE",
-    help: "Write a .svg, .folded, .pb.gz (pprof) or .json file; - for folded stacks on standard output",
+    help:
+      "Write a .svg, .folded, .pb.gz (pprof) or .json file; - for standard output: folded stacks, or a table of calls",
     schema: path(userPath, { as: ["-"] }),
   },
   aggregator: {
@@ -85,6 +104,14 @@ export const AGENT_SETTINGS = defineSettings({
     placeholder: "TOKEN",
     help: "The aggregator's token; the variable does not show in the process list",
     schema: text(),
+  },
+  caFile: {
+    flag: "ca-file",
+    env: "APERTURE_CA_FILE",
+    placeholder: "FILE",
+    help:
+      "PEM of the authorities that may have signed an https aggregator's certificate; the usual ones by default",
+    schema: path(userPath),
   },
   nodeName: {
     flag: "node-name",
@@ -184,22 +211,22 @@ export function readAgentConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AgentConfig {
-  const config = readSettings(AGENT_SETTINGS, args, env);
-  if (config.help || config.version) return config;
-  if (!COLLECTED.some((kind) => kind === config.mode)) {
-    throw new UsageError(
-      `Cannot watch mode '${config.mode}' in this version: it collects ${COLLECTED.join(", ")}`,
-    );
-  }
-  return config;
+  return readSettings(AGENT_SETTINGS, args, env);
+}
+
+/** The kinds that `mode` stands for. */
+export function kindsOf(mode: AgentConfig["mode"]): readonly Kind[] {
+  return mode === "all" ? KINDS : [mode];
 }
 
 /** The text of `--help`. */
 export function agentHelp(): string {
-  return `Aperture's agent: watches this machine through eBPF and says where its CPU time goes.
+  return `Aperture's agent: watches this machine through eBPF and says where its time goes: on a CPU, waiting
+for locks, in system calls.
 
 Usage:
   deno task agent --duration 10s --output flame.svg     profile this machine into a file
+  deno task agent --mode syscall --duration 10s         count system calls, as strace -c does
   deno task agent --aggregator http://host:50051        push to an aggregator until stopped
 
 Flags, and the environment variables that set them (a flag wins):

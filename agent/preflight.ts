@@ -38,10 +38,16 @@ export interface PreflightOptions {
   readonly memoryBytes: number;
 }
 
+// include/uapi/linux/capability.h
+const CAP_DAC_OVERRIDE = 1;
+const CAP_DAC_READ_SEARCH = 2;
+const CAP_SYS_PTRACE = 19;
 const CAP_SYS_ADMIN = 21;
 const CAP_SYS_RESOURCE = 24;
+const CAP_SYSLOG = 34;
 const CAP_PERFMON = 38;
 const CAP_BPF = 39;
+const CAP_CHECKPOINT_RESTORE = 40;
 
 const OLDEST_KERNEL = [5, 10] as const;
 /** From here on maps are charged to the memory cgroup, not to RLIMIT_MEMLOCK. */
@@ -67,6 +73,43 @@ export function preflight(facts: Facts, options: PreflightOptions): string[] {
     checkObjects,
   ];
   return checks.map((check) => check(facts, options)).filter((problem) => problem !== undefined);
+}
+
+/** A right without which the agent starts, and what is then not in its profiles. */
+interface Useful {
+  readonly name: string;
+  /** Any of these gives it. */
+  readonly bits: readonly number[];
+  readonly without: string;
+}
+
+const USEFUL: readonly Useful[] = [
+  {
+    name: "CAP_SYS_PTRACE",
+    bits: [CAP_SYS_PTRACE],
+    without: "other users' processes cannot be looked into, and most of their functions have no names",
+  },
+  {
+    name: "CAP_SYSLOG",
+    bits: [CAP_SYSLOG],
+    without: "the kernel hides its addresses, and its functions have no names",
+  },
+  {
+    name: "CAP_DAC_READ_SEARCH",
+    bits: [CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE],
+    without: "functions of programs that only their owner may read have no names",
+  },
+  {
+    name: "CAP_CHECKPOINT_RESTORE",
+    bits: [CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN],
+    without: "functions of programs that were deleted or replaced since they started have no names",
+  },
+];
+
+/** What will be missing from the profiles for want of a right: one sentence each. */
+export function warnings({ capabilities }: Facts): string[] {
+  return USEFUL.filter(({ bits }) => !bits.some((bit) => has(capabilities, bit)))
+    .map(({ name, without }) => `Fewer rights than useful: ${name} not held; ${without}`);
 }
 
 function checkKernel({ kernelRelease }: Facts): string | undefined {

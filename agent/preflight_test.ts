@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../tests/support/needs.ts";
-import { type Facts, gatherFacts, preflight, type PreflightOptions } from "./preflight.ts";
+import { type Facts, gatherFacts, preflight, type PreflightOptions, warnings } from "./preflight.ts";
 
 const ROOT_CAPABILITIES = 0x1ff_ffff_ffffn;
 
@@ -33,6 +33,25 @@ function assertFine(facts: Partial<Facts>, options: Partial<PreflightOptions> = 
 
 Deno.test("preflight() finds nothing to say of a machine that has all", () => {
   assertFine({});
+});
+
+Deno.test("warnings() says what will be missing without each right that is not a must", () => {
+  assertEquals(warnings(GOOD), []);
+  const bits = {
+    CAP_DAC_READ_SEARCH: [1, 2],
+    CAP_SYS_PTRACE: [19],
+    CAP_SYSLOG: [34],
+    CAP_CHECKPOINT_RESTORE: [21, 40],
+  };
+  for (const [name, those] of Object.entries(bits)) {
+    const without = those.reduce((mask, bit) => mask & ~(1n << BigInt(bit)), ROOT_CAPABILITIES);
+    const [warning, ...others] = warnings({ ...GOOD, capabilities: without });
+    assertEquals(others, []);
+    assertMatch(warning!, new RegExp(`^Fewer rights than useful: ${name} not held; .* no names$`));
+    for (const bit of those) {
+      assertEquals(warnings({ ...GOOD, capabilities: without | 1n << BigInt(bit) }), [], `bit ${bit}`);
+    }
+  }
 });
 
 Deno.test("preflight() refuses kernels before 5.10", () => {

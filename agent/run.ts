@@ -6,20 +6,26 @@
 
 import { getLogger } from "@logtape/logtape";
 import { print, UserError, VERSION } from "../cli/main.ts";
+import { readPem } from "../cli/pem.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
-import type { Kind } from "../profile/model.ts";
+import type { Kind, Profile } from "../profile/model.ts";
 import { record, type Recording, Summary } from "./agent.ts";
-import { CPU_OBJECT, CpuCollector } from "./collectors/cpu.ts";
-import type { AgentConfig } from "./config.ts";
+import { cpuPeriodNs } from "./collectors/cpu.ts";
+import { OBJECTS, openCollectors } from "./collectors/open.ts";
+import { type AgentConfig, kindsOf } from "./config.ts";
 import { openPods } from "./metadata/kube/open.ts";
 import { ProcessLabels } from "./metadata/labels.ts";
-import { checkOutput, STDOUT, writeOutput } from "./output/write.ts";
+import { BpfError } from "./libbpf/mod.ts";
+import { lockTable } from "./output/lock_table.ts";
+import { syscallTable } from "./output/syscall_table.ts";
+import { checkOutput, outputFiles, STDOUT, writeOutput } from "./output/write.ts";
 import { Progress } from "./output/progress.ts";
-import { summaryLine, topTable } from "./output/top_table.ts";
-import { gatherFacts, preflight } from "./preflight.ts";
+import { stackEndsLine, summaryLine, topTable } from "./output/top_table.ts";
+import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
+import { UNWIND_OBJECT, Unwinder } from "./unwind/unwinder.ts";
 
 const logger = getLogger(["aperture", "agent"]);
 
@@ -28,6 +34,9 @@ const LOCAL_WINDOW_MS = 1000;
 /** How long an agent that stops tries to deliver what is left. */
 const FAREWELL_MS = 5000;
 const TOP_ROWS = 15;
+/** Of the memory for maps, that of the unwinder; with less than its least, stacks are the kernel's helper's. */
+const UNWINDER_SHARE = 0.5;
+const LEAST_UNWINDER_BYTES = 4 << 20;
 
 export interface RunOptions {
   /** Stops the run; what was recorded until then is written. */
@@ -49,9 +58,13 @@ export async function runAgent(
   { signal, hostname, apiServer }: RunOptions,
 ): Promise<number> {
   const path = config.output;
-  if (path !== undefined) await checkOutput(path);
-  const problems = preflight(gatherFacts([CPU_OBJECT]), { kinds: ["cpu"], memoryBytes: config.bpfMemory });
+  const kinds = kindsOf(config.mode);
+  const files = path === undefined ? [] : outputFiles(path, kinds);
+  for (const file of files) await checkOutput(file.path);
+  const facts = gatherFacts([UNWIND_OBJECT, ...kinds.map((kind) => OBJECTS[kind])]);
+  const problems = preflight(facts, { kinds, memoryBytes: config.bpfMemory });
   if (problems.length > 0) throw new UserError(problems.join("\n       "));
+  for (const warning of warnings(facts)) logger.warn(warning);
   const local = path !== undefined || config.aggregator === undefined;
   const windowMs = config.aggregator ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);
   const node = config.nodeName ?? hostname;
@@ -61,26 +74,31 @@ export async function runAgent(
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });
-  const pusher = config.aggregator && openPusher(config, { node, parts });
-  const collector = parts.use(openCollector(config, windowMs));
+  const pusher = config.aggregator && await openPusher(config, { node, parts });
+  const unwinder = parts.use(openUnwinder(config));
+  const { collectors } = parts.use(open(kinds, config, { windowMs, unwinder }));
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
   using progress = new Progress({ shown: local, durationMs: config.duration });
-  logger.info("Watching {what} at {freq} Hz on {node}", {
+  logger.info("Watching {kinds} of {what} on {node}", {
+    kinds: kinds.map((kind) => kind === "cpu" ? `cpu at ${config.freq} Hz` : kind).join(", "),
     what: config.pid === undefined ? "all processes" : `process ${config.pid}`,
-    freq: config.freq,
     node,
   });
   let first: Recording | undefined;
   let last: Recording | undefined;
   const { duration: durationMs } = config;
+  const excludedPid = config.includeSelf ? undefined : Deno.pid;
   for await (
-    const recording of record({ collectors: [collector], symboliser, labels, windowMs, durationMs, signal })
+    const recording of record({
+      ...{ collectors, symboliser, labels, unwinder },
+      ...{ windowMs, durationMs, signal, excludedPid },
+    })
   ) {
     first ??= recording;
     last = recording;
     summary.add(recording);
-    progress.count(summary.total.count);
+    progress.count(summary.events);
     recorded?.merge(recording.profile);
     pusher?.push(recording.profile, recording);
   }
@@ -88,31 +106,67 @@ export async function runAgent(
   const startNs = first?.startNs ?? 0n;
   const durationNs = Number((last?.endNs ?? 0n) - startNs);
   if (recorded) {
-    await show({ config, path, node, recorded, summary, startNs, durationNs, periodNs: collector.periodNs });
+    await show({ config, files, node, recorded, summary, startNs, durationNs });
   }
   return pusher ? await farewell(pusher) : 0;
 }
 
-/** Opens what the mode asks for; the kernel's refusal is told as it is, with what libbpf said. */
-function openCollector(config: AgentConfig, windowMs: number): CpuCollector {
+/** Without it stacks are those of frame pointers, which is said and counted, but no reason not to start. */
+function openUnwinder({ bpfMemory }: AgentConfig): Unwinder | undefined {
+  const memoryBytes = Math.floor(bpfMemory * UNWINDER_SHARE);
+  if (memoryBytes < LEAST_UNWINDER_BYTES) {
+    logger.warning(
+      "Stacks will end where code has no frame pointers: the unwinder needs --bpf-memory of {bytes}",
+      {
+        bytes: LEAST_UNWINDER_BYTES / UNWINDER_SHARE,
+      },
+    );
+    return undefined;
+  }
   try {
-    return CpuCollector.open({
-      freq: config.freq,
-      windowMs,
-      memoryBytes: config.bpfMemory,
-      ...(config.pid === undefined ? {} : { pid: config.pid }),
-    });
+    return Unwinder.open({ memoryBytes });
+  } catch (error) {
+    logger.warning("Stacks will end where code has no frame pointers: {error}", { error });
+    return undefined;
+  }
+}
+
+/** Opens what the mode asks for; the kernel's refusal is told as it is, with what libbpf said. */
+function open(
+  kinds: readonly Kind[],
+  config: AgentConfig,
+  { windowMs, unwinder }: { windowMs: number; unwinder: Unwinder | undefined },
+) {
+  const options = {
+    freq: config.freq,
+    windowMs,
+    pid: config.pid,
+    memoryBytes: unwinder ? Math.ceil(config.bpfMemory * (1 - UNWINDER_SHARE)) : config.bpfMemory,
+    slowNs: Math.round(config.syscallSlow * 1e6),
+    includeSelf: config.includeSelf ?? false,
+  };
+  if (unwinder) {
+    try {
+      return openCollectors(kinds, { ...options, unwinder });
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw new UserError((error as Error).message, { cause: error });
+      logger.warning("Stacks will end where code has no frame pointers: {error}", { error });
+    }
+  }
+  try {
+    return openCollectors(kinds, options);
   } catch (cause) {
     throw new UserError((cause as Error).message, { cause });
   }
 }
 
-function openPusher(
+async function openPusher(
   config: AgentConfig,
   { node, parts }: { node: string; parts: AsyncDisposableStack },
-): Pusher {
+): Promise<Pusher> {
+  const ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile);
   const epoch = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
-  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken }));
+  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken, ca }));
   return new Pusher({
     identity: { agentId: node, epoch, node, agentVersion: VERSION },
     transport: client,
@@ -120,30 +174,59 @@ function openPusher(
   });
 }
 
+async function readAuthorities(path: string): Promise<string> {
+  try {
+    return await readPem(path, "the authorities' certificates");
+  } catch (cause) {
+    throw new UserError((cause as Error).message, { cause });
+  }
+}
+
 interface Shown {
   readonly config: AgentConfig;
-  readonly path: string | undefined;
+  readonly files: readonly { readonly path: string; readonly kind: Kind }[];
   readonly node: string;
   readonly recorded: ProfileBuilder;
   readonly summary: Summary;
   readonly startNs: bigint;
   readonly durationNs: number;
-  readonly periodNs: number;
 }
 
-/** Writes the file, and the table of the hottest functions. */
-async function show(shown: Shown): Promise<void> {
-  const { path, recorded, summary, ...rest } = shown;
+/** Writes the files, and of each kind a table of what took longest. */
+async function show({ config, files, recorded, summary, ...rest }: Shown): Promise<void> {
   const profile = recorded.build();
-  const kind: Kind = "cpu";
   const { losses } = summary;
-  if (path !== undefined) await writeOutput(profile, { path, kind, losses, ...rest });
-  const to = path === STDOUT ? Deno.stderr : Deno.stdout;
+  const idle = config.includeIdle ?? false;
+  for (const file of files) {
+    await writeOutput(profile, { ...file, ...rest, idle, losses, periodNs: cpuPeriodNs(config.freq) });
+  }
+  const isPiped = files.some(({ path }) => path === STDOUT);
+  const to = isPiped ? Deno.stderr : Deno.stdout;
   const terminal = to.isTerminal();
-  const width = terminal ? Deno.consoleSize().columns : 100;
-  await print(to, topTable(profile, { kind, limit: TOP_ROWS, width, colors: terminal && !Deno.noColor }));
-  await print(to, `${summaryLine(profile, { kind, durationNs: rest.durationNs, losses })}\n`);
-  if (path !== undefined && path !== STDOUT) await print(to, `Wrote ${path}\n`);
+  const options = {
+    limit: TOP_ROWS,
+    width: terminal ? Deno.consoleSize().columns : 100,
+    colors: terminal && !Deno.noColor,
+    idle,
+  };
+  for (const kind of kindsOf(config.mode)) {
+    // What went to standard output need not be said again.
+    if (kind !== "syscall" || !isPiped) await print(to, tableOf(profile, kind, options));
+    await print(to, `${summaryLine(profile, { kind, durationNs: rest.durationNs, losses, idle })}\n`);
+  }
+  const stacks = stackEndsLine(summary.stackEnds);
+  if (stacks !== "") await print(to, `${stacks}\n`);
+  for (const { path } of isPiped ? [] : files) await print(to, `Wrote ${path}\n`);
+}
+
+function tableOf(
+  profile: Profile,
+  kind: Kind,
+  options: { limit: number; width: number; colors: boolean; idle: boolean },
+): string {
+  if (kind === "lock") return lockTable(profile, options);
+  if (kind === "syscall") return syscallTable(profile, options);
+  return topTable(profile, { kind, ...options });
 }
 
 /** Delivers what is left. Not delivering it is a failure, unless the spool keeps it for the next start. */

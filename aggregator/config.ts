@@ -17,6 +17,7 @@ import {
   readSettings,
   text,
   toggle,
+  UsageError,
   type Values,
 } from "../cli/settings.ts";
 import { userPath } from "../cli/main.ts";
@@ -46,6 +47,20 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     help: "Ask for this token; the variable does not show in the process list",
     schema: text(),
   },
+  tlsCert: {
+    flag: "tls-cert",
+    env: "APERTURE_TLS_CERT",
+    placeholder: "FILE",
+    help: "PEM certificate chain: gRPC speaks TLS; with --tls-key",
+    schema: path(userPath),
+  },
+  tlsKey: {
+    flag: "tls-key",
+    env: "APERTURE_TLS_KEY",
+    placeholder: "FILE",
+    help: "PEM key of that certificate",
+    schema: path(userPath),
+  },
   clickhouseEndpoint: {
     flag: "clickhouse-endpoint",
     env: "APERTURE_CLICKHOUSE_ENDPOINT",
@@ -59,6 +74,13 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     placeholder: "NAME",
     help: "Made when it is missing",
     default: "aperture",
+    schema: text(),
+  },
+  clickhouseCluster: {
+    flag: "clickhouse-cluster",
+    env: "APERTURE_CLICKHOUSE_CLUSTER",
+    placeholder: "NAME",
+    help: "Keep the tables on each server of this cluster, one shard of replicas; with --clickhouse-endpoint",
     schema: text(),
   },
   clickhouseUser: {
@@ -155,7 +177,15 @@ export function readAggregatorConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AggregatorConfig {
-  return readSettings(AGGREGATOR_SETTINGS, args, env);
+  const config = readSettings(AGGREGATOR_SETTINGS, args, env);
+  if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
+    const [given, missing] = config.tlsKey === undefined ? ["cert", "key"] : ["key", "cert"];
+    throw new UsageError(`Missing a value: '--tls-${missing} FILE', as '--tls-${given}' needs it`);
+  }
+  if (config.clickhouseCluster !== undefined && config.clickhouseEndpoint === undefined) {
+    throw new UsageError("Missing a value: '--clickhouse-endpoint URL', as '--clickhouse-cluster' needs it");
+  }
+  return config;
 }
 
 /** The text of `--help`. */

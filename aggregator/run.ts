@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { UserError, VERSION } from "../cli/main.ts";
+import { readPem } from "../cli/pem.ts";
 import type { Address } from "../cli/settings.ts";
 import { Flusher } from "./buffer/flusher.ts";
 import { StagingBuffer } from "./buffer/staging_buffer.ts";
@@ -33,6 +34,7 @@ const FLUSH_MS = 30_000;
  */
 export async function runAggregator(config: AggregatorConfig, signal: AbortSignal): Promise<number> {
   const page = await loadPage();
+  const tls = await orExplain(readTls(config));
   await using parts = new AsyncDisposableStack();
   const buffer = parts.use(
     await orExplain(StagingBuffer.open({
@@ -55,6 +57,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       username,
       password,
       database: config.clickhouseDatabase,
+      cluster: config.clickhouseCluster,
       retentionDays: Math.ceil(config.retention / DAY_MS),
     })),
   );
@@ -81,6 +84,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       metrics,
       listen: config.listen,
       token,
+      tls,
       maxMessageBytes: config.maxMessage,
     })),
   );
@@ -112,6 +116,18 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
 
 function isLoopback({ hostname }: Address): boolean {
   return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
+}
+
+/** The files of the gRPC server's certificate and key; `undefined` where none are named. */
+async function readTls(
+  { tlsCert, tlsKey }: AggregatorConfig,
+): Promise<{ cert: string; key: string } | undefined> {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const [cert, key] = await Promise.all([
+    readPem(tlsCert, "the certificate"),
+    readPem(tlsKey, "the certificate's key"),
+  ]);
+  return { cert, key };
 }
 
 /** What a part throws at the start is for the user: its message without a stack trace. */

@@ -15,6 +15,7 @@ const PARTS: Readonly<Record<string, () => Promise<{ rows(): Promise<Row[]> }>>>
   staging: () => import("./staging.ts"),
   engine: () => import("./engine.ts"),
   agent: () => import("./agent.ts"),
+  lock: () => import("./lock.ts"),
 };
 
 async function main(): Promise<number> {

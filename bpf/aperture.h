@@ -26,34 +26,195 @@ enum aperture_loss {
 	APERTURE_LOSS_KERNEL_STACK_TRUNCATED,
 	APERTURE_LOSS_STACKS_MAP_FULL,
 	APERTURE_LOSS_STACKS_MAP_BUSY,
-	/* Lost: a wait whose begin could not be noted. */
-	APERTURE_LOSS_WAITERS_MAP_FULL,
-	APERTURE_LOSS_WAITERS_MAP_BUSY,
+	/* Lost: a wait whose begin could not be noted, or who ended it. */
+	APERTURE_LOSS_THREADS_MAP_FULL,
+	APERTURE_LOSS_THREADS_MAP_BUSY,
 	APERTURE_LOSS_CONTENTIONS_MAP_FULL,
 	APERTURE_LOSS_CONTENTIONS_MAP_BUSY,
 	/* Incomplete, or for a lock of the kernel lost: the program was interrupted by itself. */
 	APERTURE_LOSS_PROGRAM_BUSY,
+	/* System calls. Lost: the call is in no count. */
+	APERTURE_LOSS_SYSCALLS_MAP_FULL,
+	APERTURE_LOSS_SYSCALLS_MAP_BUSY,
+	APERTURE_LOSS_SYSCALL_THREADS_FULL,
+	APERTURE_LOSS_SYSCALL_END_MISSED,
+	/* Incomplete: the call is counted, but not that it failed. */
+	APERTURE_LOSS_SYSCALL_ERRORS_MAP_FULL,
+	APERTURE_LOSS_SYSCALL_ERRORS_MAP_BUSY,
+	APERTURE_LOSS_PYTHON_STACK_FAILED,
+	APERTURE_LOSS_PYTHON_STACK_TRUNCATED,
 	APERTURE_LOSS_MAX,
 };
 
-/* Leaf first. */
+/* What the words of a stack are. */
+enum aperture_stack_kind {
+	APERTURE_STACK_NATIVE,
+	APERTURE_STACK_PYTHON,
+};
+
+/*
+ * Leaf first. The leaf's address is where it is; of all others the one before is, as for return addresses: where a
+ * signal interrupted a function, one is added.
+ */
 struct aperture_stack {
 	u32 length;
-	u32 reserved;
+	/* enum aperture_stack_kind */
+	u32 kind;
 	u64 addresses[APERTURE_STACK_DEPTH];
 };
 _Static_assert(sizeof(struct aperture_stack) == 1024, "the agent reads this layout");
+
+/*
+ * A word of a Python stack, from the lowest bit: whether the interpreter's loop was entered with this frame, so that
+ * its caller is in the native stack; 1 + the code unit that runs, all ones where that does not fit; the address of the
+ * code object, which is a multiple of 8. A frame without a code object is a loop that was entered and has none yet.
+ */
+#define APERTURE_PYTHON_ENTRY 1
+#define APERTURE_PYTHON_UNIT_SHIFT 1
+#define APERTURE_PYTHON_UNIT_BITS 19
+#define APERTURE_PYTHON_CODE_SHIFT 20
+
+/* The value of the map `python_processes`: where CPython keeps its threads and frames, in bytes. */
+struct aperture_python {
+	/* Addresses of pointers: to the thread that holds the GIL, or held it last (0: not known); to the first interpreter. */
+	u64 holder;
+	u64 interpreters;
+	/* PyInterpreterState */
+	u32 interpreter_next;
+	u32 interpreter_threads;
+	/* PyThreadState: `thread_id` is the word that names the thread, see thread_word() in kernel.h. */
+	u32 thread_next;
+	u32 thread_id;
+	u32 thread_frame;
+	/* _PyCFrame, which stands between thread and frame up to 3.12. */
+	u32 has_cframe;
+	u32 cframe_frame;
+	/* _PyInterpreterFrame: `frame_mark` is the byte that marks an entry. */
+	u32 frame_code;
+	u32 frame_previous;
+	u32 frame_instruction;
+	u32 frame_mark;
+	/* What `frame_mark` is in a frame that stands for the entry itself (3.12 and later); 0: it is set in the frame that was entered with. */
+	u32 entry_owner;
+	/* PyCodeObject */
+	u32 code_instructions;
+	u32 reserved;
+};
+_Static_assert(sizeof(struct aperture_python) == 72, "the agent writes this layout");
+
+/*
+ * How the walk along a user stack ended: the index in the map `stack_ends`; the names in lower case, without the
+ * prefix, are those of Window.stacks in the agent.
+ */
+enum aperture_stack_end {
+	/*
+	 * At the thread's entry: its rule says that there is no caller, or its return address is 0, or, where there is no
+	 * rule, its frame pointer.
+	 */
+	APERTURE_STACK_COMPLETE,
+	/* The process was not known yet; the stack is the kernel's helper's. */
+	APERTURE_STACK_NO_PROCESS,
+	/* Nothing that can be run is mapped where the last return address points. */
+	APERTURE_STACK_NO_MAPPING,
+	/* The page of the unwind table was not loaded yet. */
+	APERTURE_STACK_NO_PAGE,
+	/* No rule for the place, and its frame pointer leads nowhere. */
+	APERTURE_STACK_NO_RULE,
+	/* The rule needs a register that is not known any more. */
+	APERTURE_STACK_NO_REGISTER,
+	/* The stack's memory could not be read: it is paged out, or the address is wrong. */
+	APERTURE_STACK_READ_FAULT,
+	/* The caller's frame would not be above this one, or its address not one of user space. */
+	APERTURE_STACK_BAD_FRAME,
+	/* More frames than a stack holds. */
+	APERTURE_STACK_DEPTH_REACHED,
+	/* 32-bit code; the stack is the kernel's helper's. */
+	APERTURE_STACK_OTHER_ABI,
+	/* There is no unwinder: the stack is the kernel's helper's. */
+	APERTURE_STACK_HELPER,
+	APERTURE_STACK_END_MAX,
+};
+
+/* How to get from a frame to its caller: see agent/unwind/rules.ts. */
+struct aperture_rule {
+	/* Low nibble a kind, high nibble a DWARF register. */
+	u8 cfa;
+	u8 frame_pointer;
+	u8 return_address;
+	u8 flags;
+	s32 cfa_offset;
+	s32 frame_pointer_offset;
+	s16 return_address_offset;
+	s16 cfa_add;
+};
+_Static_assert(sizeof(struct aperture_rule) == 16, "the agent writes this layout");
+
+/* From `low` in its page to the next row's, `rule` holds: see agent/unwind/table.ts. */
+struct aperture_row {
+	u16 low;
+	u16 rule;
+};
+
+/* Rows of one map of `unwind_chunks`: 1 MiB. */
+#define APERTURE_CHUNK_ROWS 262144
+#define APERTURE_RULES 16384
+
+/* 64 KiB of the addresses of a file. */
+struct aperture_page_key {
+	u32 file;
+	u32 page;
+};
+
+/* Where a page's rows are. */
+struct aperture_page {
+	u32 chunk;
+	u32 first;
+	/* 0 for a page without rules. */
+	u32 count;
+	/* When it was last used. */
+	u32 window;
+};
+
+struct aperture_process {
+	/* Names its mappings; another one after an exec, as it is another program. 0 while they are being read. */
+	u32 id;
+	/* When it was last seen. */
+	u32 window;
+};
+
+/* The key of a trie: the address is big-endian, so that its high bits are compared first. */
+struct aperture_mapping_key {
+	u32 prefix_bits;
+	u32 process;
+	u64 address;
+};
+
+struct aperture_mapping {
+	/* Less this, an address in the process is one of the file's program headers. */
+	u64 bias;
+	/* 0 for code without a table: that of a JIT. */
+	u32 file;
+	u32 reserved;
+};
+
+struct aperture_unwind_control {
+	/* Written by the agent: the current window. */
+	u32 window;
+	/* Changes whenever something was put on a list of what is wanted. */
+	u32 wants;
+};
 
 /* A stack is named by its hash, the key of the map of stacks; 0 is no stack. */
 struct aperture_cpu_key {
 	u64 user_stack;
 	u64 kernel_stack;
+	u64 python_stack;
 	/* The process, in the agent's pid namespace. */
 	u32 pid;
 	/* The thread's name. */
 	char comm[APERTURE_COMM_SIZE];
 	u32 reserved;
 };
-_Static_assert(sizeof(struct aperture_cpu_key) == 40, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_cpu_key) == 48, "the agent reads this layout");
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "aperture.h"
 #include "kernel.h"
+#include "python.h"
 #include "stack.h"
 #include "user_stack.h"
 
@@ -24,6 +25,7 @@ struct sample {
 	u32 set;
 	struct aperture_stack user;
 	struct aperture_stack kernel;
+	struct aperture_stack python;
 };
 
 struct {
@@ -82,6 +84,7 @@ struct {
 	__type(value, u64);
 } taken SEC(".maps");
 
+/* APERTURE_LOSS_MAX is no loss. */
 static __always_inline void count_loss(enum aperture_loss loss)
 {
 	u32 index = loss;
@@ -124,6 +127,8 @@ static __always_inline struct sample *begin_sample(u32 pid)
 	bpf_get_current_comm(sample->key.comm, sizeof(sample->key.comm));
 	sample->user.length = 0;
 	sample->kernel.length = 0;
+	sample->python.length = 0;
+	sample->python.kind = APERTURE_STACK_PYTHON;
 	return sample;
 }
 
@@ -137,10 +142,11 @@ static __always_inline void collect_stacks(struct bpf_perf_event_data *ctx, stru
 			count_loss(APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
 	}
 	if (has_user_stack(task)) {
-		if (!collect_user_stack(ctx, &sample->user))
+		if (!collect_interrupted_user_stack(ctx, sample->key.pid, &sample->user))
 			count_loss(APERTURE_LOSS_USER_STACK_FAILED);
 		else if (sample->user.length == APERTURE_STACK_DEPTH)
 			count_loss(APERTURE_LOSS_USER_STACK_TRUNCATED);
+		count_loss(collect_python_stack(task, sample->key.pid, &sample->python));
 	}
 }
 
@@ -185,6 +191,7 @@ static __always_inline void count_sample(struct sample *sample)
 
 	sample->key.user_stack = keep_stack(stacks, &sample->user);
 	sample->key.kernel_stack = keep_stack(stacks, &sample->kernel);
+	sample->key.python_stack = keep_stack(stacks, &sample->python);
 	count_key(counts, &sample->key);
 }
 

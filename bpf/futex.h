@@ -17,15 +17,24 @@
 #define NR_COMPAT_RESTART 0
 #define NR_COMPAT_FUTEX 240
 #define NR_COMPAT_FUTEX_TIME64 422
-/* The same everywhere; since 5.16 and 6.7. */
+/* The same everywhere; since 5.16, and since 6.7. */
 #define NR_FUTEX_WAITV 449
+#define NR_FUTEX_WAKE 454
 #define NR_FUTEX_WAIT 455
+#define NR_FUTEX_REQUEUE 456
 
 /* include/uapi/linux/futex.h */
 #define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
+#define FUTEX_REQUEUE 3
+#define FUTEX_CMP_REQUEUE 4
+#define FUTEX_WAKE_OP 5
 #define FUTEX_LOCK_PI 6
+#define FUTEX_UNLOCK_PI 7
 #define FUTEX_WAIT_BITSET 9
+#define FUTEX_WAKE_BITSET 10
 #define FUTEX_WAIT_REQUEUE_PI 11
+#define FUTEX_CMP_REQUEUE_PI 12
 #define FUTEX_LOCK_PI2 13
 #define FUTEX_CMD_MASK 127
 
@@ -49,7 +58,9 @@ static __always_inline bool may_be_futex(u64 number)
 	switch (number) {
 	case NR_FUTEX:
 	case NR_FUTEX_WAITV:
+	case NR_FUTEX_WAKE:
 	case NR_FUTEX_WAIT:
+	case NR_FUTEX_REQUEUE:
 	case NR_RESTART:
 	case NR_COMPAT_FUTEX:
 	case NR_COMPAT_FUTEX_TIME64:
@@ -110,16 +121,20 @@ static __always_inline u32 call_number(struct pt_regs *regs)
 enum futex_call {
 	FUTEX_CALL_OTHER,
 	FUTEX_CALL_WAIT,
+	FUTEX_CALL_WAKE,
 	FUTEX_CALL_RESTART,
 };
 
-/* What a call of which may_be_futex() is true does. Wakes are seen by what they wake. */
+/* What a call of which may_be_futex() is true does. */
 static __always_inline enum futex_call futex_call(struct pt_regs *regs, u64 number, bool compat)
 {
 	switch (number) {
 	case NR_FUTEX_WAITV:
 	case NR_FUTEX_WAIT:
 		return FUTEX_CALL_WAIT;
+	case NR_FUTEX_WAKE:
+	case NR_FUTEX_REQUEUE:
+		return FUTEX_CALL_WAKE;
 	case NR_RESTART:
 		return compat ? FUTEX_CALL_OTHER : FUTEX_CALL_RESTART;
 	case NR_COMPAT_RESTART:
@@ -142,6 +157,14 @@ static __always_inline enum futex_call futex_call(struct pt_regs *regs, u64 numb
 	case FUTEX_LOCK_PI2:
 	case FUTEX_WAIT_REQUEUE_PI:
 		return FUTEX_CALL_WAIT;
+	case FUTEX_WAKE:
+	case FUTEX_REQUEUE:
+	case FUTEX_CMP_REQUEUE:
+	case FUTEX_WAKE_OP:
+	case FUTEX_UNLOCK_PI:
+	case FUTEX_WAKE_BITSET:
+	case FUTEX_CMP_REQUEUE_PI:
+		return FUTEX_CALL_WAKE;
 	}
 	return FUTEX_CALL_OTHER;
 }

@@ -28,8 +28,8 @@ struct holder {
 	char comm[APERTURE_COMM_SIZE];
 };
 
-/* A thread that waits, or once did. */
-struct waiter {
+/* A thread that uses futexes. */
+struct thread {
 	/* 0 while it does not wait. */
 	u64 begun_ns;
 	/* How long it waited before signals interrupted the wait; 0 when none did. */
@@ -37,9 +37,14 @@ struct waiter {
 	u64 address;
 	/* Where a signal interrupted it; kept for as long as it is open whether the wait goes on. */
 	u64 stack;
+	/* The process, in the agent's pid namespace; 0 when it is outside of it. */
 	u32 pid;
+	bool wanted;
+	/* Whether it is in a call that wakes others. */
+	bool wakes;
 	/* Whether the kernel goes on with the interrupted wait by restart_syscall, unless the program handles signals. */
-	u32 restarts;
+	bool restarts;
+	u8 reserved;
 	struct holder holder;
 };
 
@@ -52,8 +57,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct waiter);
-} waiters SEC(".maps");
+	__type(value, struct thread);
+} threads SEC(".maps");
 
 /* A wait for a lock of the kernel. */
 struct contention {
@@ -195,47 +200,55 @@ static __always_inline void count_wait(u32 set, struct aperture_lock_key *key, u
 		sum->max_ns = delay_ns;
 }
 
-static __always_inline void count_futex_wait(struct waiter *waiter, u32 set, u64 stack,
+static __always_inline void count_futex_wait(struct thread *thread, u32 set, u64 stack,
 					     enum aperture_outcome outcome)
 {
 	struct aperture_lock_key key = {
 		.user_stack = stack,
-		.pid = waiter->pid,
+		.pid = thread->pid,
 		.lock = APERTURE_LOCK_FUTEX,
 		.outcome = outcome,
 	};
 
-	if (outcome == APERTURE_OUTCOME_WOKEN && waiter->holder.known) {
+	if (outcome == APERTURE_OUTCOME_WOKEN && thread->holder.known) {
 		key.has_holder = 1;
-		key.holder_pid = waiter->holder.pid;
-		key.holder_stack = waiter->holder.stack;
-		__builtin_memcpy(key.holder_comm, waiter->holder.comm, sizeof(key.holder_comm));
+		key.holder_pid = thread->holder.pid;
+		key.holder_stack = thread->holder.stack;
+		__builtin_memcpy(key.holder_comm, thread->holder.comm, sizeof(key.holder_comm));
 	}
-	count_wait(set, &key, waiter->waited_ns);
-	waiter->waited_ns = 0;
+	count_wait(set, &key, thread->waited_ns);
+	thread->waited_ns = 0;
 }
 
-/* The entry of the current thread, made if need be; NULL when it is not wanted. */
-static __always_inline struct waiter *current_waiter(struct task_struct *task)
+/* The entry of the current thread, made if need be; NULL when there is no room. */
+static __always_inline struct thread *current_thread(struct task_struct *task)
 {
 	u32 tid = bpf_get_current_pid_tgid();
-	struct waiter *waiter = bpf_map_lookup_elem(&waiters, &tid);
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 
-	if (waiter)
-		return waiter;
-	struct waiter fresh = { .pid = own_pid(task) };
-	if (!is_wanted(fresh.pid))
-		return NULL;
-	if (fresh.pid == 0) {
-		count_loss(APERTURE_LOSS_OUTSIDE_PID_NAMESPACE);
-		return NULL;
-	}
-	long error = bpf_map_update_elem(&waiters, &tid, &fresh, BPF_NOEXIST);
+	if (thread)
+		return thread;
+	struct thread fresh = { .pid = own_pid(task) };
+	fresh.wanted = is_wanted(fresh.pid);
+	long error = bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
 	if (error) {
-		count_loss(error == -E2BIG ? APERTURE_LOSS_WAITERS_MAP_FULL : APERTURE_LOSS_WAITERS_MAP_BUSY);
+		count_loss(error == -E2BIG ? APERTURE_LOSS_THREADS_MAP_FULL : APERTURE_LOSS_THREADS_MAP_BUSY);
 		return NULL;
 	}
-	return bpf_map_lookup_elem(&waiters, &tid);
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+static __always_inline void begin_wait(struct thread *thread)
+{
+	if (!thread->wanted)
+		return;
+	if (thread->pid == 0) {
+		count_loss(APERTURE_LOSS_OUTSIDE_PID_NAMESPACE);
+		return;
+	}
+	thread->restarts = false;
+	thread->holder.known = 0;
+	thread->begun_ns = bpf_ktime_get_ns();
 }
 
 SEC("raw_tp/sys_enter")
@@ -249,33 +262,31 @@ int begin_call(struct bpf_raw_tracepoint_args *ctx)
 	struct pt_regs *regs = (void *)ctx->args[0];
 	bool compat = is_compat(task);
 	enum futex_call call = futex_call(regs, number, compat);
-	if (call == FUTEX_CALL_OTHER)
+	struct thread *thread = call == FUTEX_CALL_OTHER ? NULL : current_thread(task);
+	if (!thread)
 		return 0;
-	struct waiter *waiter = current_waiter(task);
-	if (!waiter)
-		return 0;
-	if (call == FUTEX_CALL_WAIT) {
+	if (call == FUTEX_CALL_WAKE) {
+		thread->wakes = true;
+	} else if (call == FUTEX_CALL_WAIT) {
 		u64 address = first_argument(regs, compat);
 
 		/* The same wait again is the one that a signal interrupted, called again by the kernel or by libc. */
-		if (waiter->waited_ns && waiter->address != address)
-			count_futex_wait(waiter, active_set(), waiter->stack, APERTURE_OUTCOME_INTERRUPTED);
-		waiter->address = address;
-	} else if (!waiter->restarts) {
-		/* What goes on was another call, like nanosleep. */
-		return 0;
+		if (thread->waited_ns && thread->address != address)
+			count_futex_wait(thread, active_set(), thread->stack, APERTURE_OUTCOME_INTERRUPTED);
+		thread->address = address;
+		begin_wait(thread);
+	} else if (thread->restarts) {
+		/* Else it goes on with another call, like nanosleep. */
+		begin_wait(thread);
 	}
-	waiter->restarts = 0;
-	waiter->holder.known = 0;
-	waiter->begun_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
-static __always_inline void end_wait(void *ctx, struct waiter *waiter, long result)
+static __always_inline void end_wait(void *ctx, struct thread *thread, long result)
 {
 	/* Zero only if the clock did not move; it tells waits that go on. */
-	waiter->waited_ns += bpf_ktime_get_ns() - waiter->begun_ns ?: 1;
-	waiter->begun_ns = 0;
+	thread->waited_ns += bpf_ktime_get_ns() - thread->begun_ns ?: 1;
+	thread->begun_ns = 0;
 	u32 set = active_set();
 	struct scratch *scratch = take_scratch(SCRATCH_WAIT);
 	u64 stack = 0;
@@ -285,12 +296,12 @@ static __always_inline void end_wait(void *ctx, struct waiter *waiter, long resu
 		give_scratch(scratch);
 	}
 	if (was_interrupted(result)) {
-		waiter->stack = stack;
-		waiter->restarts = result == -ERESTART_RESTARTBLOCK;
+		thread->stack = stack;
+		thread->restarts = result == -ERESTART_RESTARTBLOCK;
 	} else if (result == -ETIMEDOUT) {
-		count_futex_wait(waiter, set, stack, APERTURE_OUTCOME_TIMEOUT);
+		count_futex_wait(thread, set, stack, APERTURE_OUTCOME_TIMEOUT);
 	} else {
-		count_futex_wait(waiter, set, stack, APERTURE_OUTCOME_WOKEN);
+		count_futex_wait(thread, set, stack, APERTURE_OUTCOME_WOKEN);
 	}
 }
 
@@ -300,38 +311,48 @@ int end_call(struct bpf_raw_tracepoint_args *ctx)
 	if (!may_be_futex(call_number((void *)ctx->args[0])))
 		return 0;
 	u32 tid = bpf_get_current_pid_tgid();
-	struct waiter *waiter = bpf_map_lookup_elem(&waiters, &tid);
-	if (!waiter || !waiter->begun_ns)
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	if (!thread)
+		return 0;
+	thread->wakes = false;
+	if (!thread->begun_ns)
 		return 0;
 	long result = ctx->args[1];
 	if (result >= 0 || result == -ETIMEDOUT || was_interrupted(result)) {
-		end_wait(ctx, waiter, result);
+		end_wait(ctx, thread, result);
 		return 0;
 	}
 	/* It did not wait (EAGAIN), or not this time: then the signal was the end of the wait. */
-	waiter->begun_ns = 0;
-	if (waiter->waited_ns)
-		count_futex_wait(waiter, active_set(), waiter->stack, APERTURE_OUTCOME_INTERRUPTED);
+	thread->begun_ns = 0;
+	if (thread->waited_ns)
+		count_futex_wait(thread, active_set(), thread->stack, APERTURE_OUTCOME_INTERRUPTED);
 	return 0;
 }
 
+/* Whether the current thread wakes at a futex: by a call, or because it ends, which joins and robust mutexes tell. */
+static __always_inline bool is_waker(struct task_struct *task)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+
+	return (thread && thread->wakes) || BPF_CORE_READ(task, flags) & PF_EXITING;
+}
+
 /*
- * Whoever makes a waiting thread run again is who ended its wait: from a wait that returns 0 nothing but a wake at
- * the futex leads out, so it need not be asked which call the current thread is in. Timers and signals are
- * somebody's, too, but the wait then fails, and nobody asks for its holder.
+ * Whoever makes a waiting thread run again is who ended its wait, if that is what he is about: a timer interrupts
+ * just anybody.
  */
 SEC("raw_tp/sched_waking")
 int wake_thread(struct bpf_raw_tracepoint_args *ctx)
 {
 	u32 tid = BPF_CORE_READ((struct task_struct *)ctx->args[0], pid);
-	struct waiter *waiter = bpf_map_lookup_elem(&waiters, &tid);
+	struct thread *waiter = bpf_map_lookup_elem(&threads, &tid);
 
 	if (!waiter || !waiter->begun_ns)
 		return 0;
 	waiter->holder.known = 0;
 	struct task_struct *task = (void *)bpf_get_current_task();
-	/* A thread of the kernel, the idle one too, was but interrupted by a timer. */
-	if (!has_user_stack(task))
+	if (!is_waker(task))
 		return 0;
 	struct scratch *scratch = take_scratch(SCRATCH_WAKE);
 	waiter->holder.stack = 0;
@@ -349,13 +370,13 @@ SEC("raw_tp/sched_process_exit")
 int end_thread(struct bpf_raw_tracepoint_args *ctx)
 {
 	u32 tid = BPF_CORE_READ((struct task_struct *)ctx->args[0], pid);
-	struct waiter *waiter = bpf_map_lookup_elem(&waiters, &tid);
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 
-	if (!waiter)
+	if (!thread)
 		return 0;
-	if (waiter->waited_ns)
-		count_futex_wait(waiter, active_set(), waiter->stack, APERTURE_OUTCOME_INTERRUPTED);
-	bpf_map_delete_elem(&waiters, &tid);
+	if (thread->waited_ns)
+		count_futex_wait(thread, active_set(), thread->stack, APERTURE_OUTCOME_INTERRUPTED);
+	bpf_map_delete_elem(&threads, &tid);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ static __always_inline u64 rotate_left(u64 value, u32 bits)
  */
 static __always_inline u64 hash_stack(const struct aperture_stack *stack)
 {
-	u64 hash = stack->length;
+	u64 hash = stack->length | (u64)stack->kind << 32;
 
 	if (stack->length == 0)
 		return 0;

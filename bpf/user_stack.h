@@ -1,18 +1,89 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * How the user stack of a sample comes to be: the place where an unwinder goes. What it needs it finds in the
- * sample's context and fills `stack`; what follows, `count_sample`, reads only the scratch, so that it can as well
- * run in a program that was tail-called.
+ * The user stack of the current thread, in programs of every type: by the unwinder, and by the kernel's helper, which
+ * goes by frame pointers alone, where the unwinder is not loaded or does not know the process yet.
  */
 #ifndef __APERTURE_USER_STACK_H__
 #define __APERTURE_USER_STACK_H__
 
 #include "stack.h"
+#include "unwind.h"
 
-/* False when not even the leaf is known. */
-static __always_inline bool collect_user_stack(struct bpf_perf_event_data *ctx, struct aperture_stack *stack)
+/* Whether the agent has filled in what the unwinder goes by. */
+const volatile bool use_unwinder = false;
+/* Puts the enum into the object's BTF, where the agent compares its names. */
+const volatile enum aperture_stack_end stack_end_count = APERTURE_STACK_END_MAX;
+
+/* How many walks ended how: see enum aperture_stack_end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, APERTURE_STACK_END_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} stack_ends SEC(".maps");
+
+/* Walks from the registers that `state->user` was filled with; false when not even the leaf is known. */
+static __always_inline bool walk_user_stack(void *ctx, struct unwind_state *state, u32 pid,
+					    struct aperture_stack *stack)
 {
-	return read_stack(ctx, stack, BPF_F_USER_STACK);
+	u32 end = APERTURE_STACK_HELPER;
+	bool found = true;
+
+	stack->length = 0;
+	if (state)
+		end = in_64_bit_mode(&state->user) ? unwind(state, pid, stack) : APERTURE_STACK_OTHER_ABI;
+	if (stack->length == 0)
+		found = read_stack(ctx, stack, BPF_F_USER_STACK);
+	if (state)
+		state->busy = false;
+	u64 *count = bpf_map_lookup_elem(&stack_ends, &end);
+	if (count)
+		(*count)++;
+	return found;
+}
+
+/* NULL where a walk is not to be: with no unwinder, or in an interrupt of another program of this object that walks. */
+static __always_inline struct unwind_state *begin_walk(void)
+{
+	u32 zero = 0;
+	struct unwind_state *state = use_unwinder ? bpf_map_lookup_elem(&unwind_state, &zero) : NULL;
+
+	if (!state || state->busy)
+		return NULL;
+	state->busy = true;
+	return state;
+}
+
+static __always_inline struct unwind_state *give_up(struct unwind_state *state)
+{
+	state->busy = false;
+	return NULL;
+}
+
+/*
+ * The stack with which the current thread of process `pid` (in the agent's namespace) came into the kernel; for
+ * tracepoints. False when not even the leaf is known.
+ */
+static __always_inline bool collect_user_stack(void *ctx, u32 pid, struct aperture_stack *stack)
+{
+	struct unwind_state *state = begin_walk();
+
+	if (state && !read_user_registers(&state->user))
+		state = give_up(state);
+	return walk_user_stack(ctx, state, pid, stack);
+}
+
+/* The same where a perf event interrupted the thread: in user code, or after it came into the kernel. */
+static __always_inline bool collect_interrupted_user_stack(struct bpf_perf_event_data *ctx, u32 pid,
+							   struct aperture_stack *stack)
+{
+	struct unwind_state *state = begin_walk();
+
+	if (state && in_user_mode(&ctx->regs))
+		copy_registers(&state->user, &ctx->regs);
+	else if (state && !read_user_registers(&state->user))
+		state = give_up(state);
+	return walk_user_stack(ctx, state, pid, stack);
 }
 
 #endif

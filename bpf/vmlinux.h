@@ -19,21 +19,24 @@ typedef __u32 __wsum;
 typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
+typedef __s16 s16;
 typedef __s32 s32;
 typedef __s64 s64;
 typedef __u64 u64;
 typedef _Bool bool;
+#define false 0
+#define true 1
 
 #define NULL ((void *)0)
-#define true 1
-#define false 0
 
 /* The numbers of include/uapi/linux/bpf.h, which are the kernel's promise to programs. */
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
 enum {
@@ -42,7 +45,18 @@ enum {
 };
 
 enum {
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1 << 0,
+};
+
+enum {
+	BPF_F_NO_PREALLOC = 1 << 0,
 	BPF_F_USER_STACK = 1 << 8,
+	BPF_F_MMAPABLE = 1 << 10,
+};
+
+/* For whether the running kernel has a helper; what follows ___ is not compared. */
+enum bpf_func_id___aperture {
+	BPF_FUNC_task_pt_regs___aperture = 175,
 };
 
 /*
@@ -80,6 +94,7 @@ struct pt_regs {
 	unsigned long bx, cx, si, di, orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
 	u64 regs[31];
+	u64 orig_x0;
 	s32 syscallno;
 #endif
 };
@@ -108,12 +123,69 @@ struct thread_info {
 	u32 status;
 };
 
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	u16 i_mode;
+	u32 i_rdev;
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+	unsigned long fsbase;
+};
+#endif
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live;
+};
+
+/* Its size is that of a kernel stack, THREAD_SIZE. */
+union thread_union {
+	unsigned long stack[1];
+};
+
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	unsigned int flags;
 	int pid;
+	struct signal_struct *signal;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	char comm[16];
+	struct files_struct *files;
+#if defined(__TARGET_ARCH_x86)
+	struct thread_struct thread;
+#endif
+};
+
+struct sigaction {
+	void *sa_handler;
+	unsigned long sa_flags;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
 };
 
 #pragma clang attribute pop

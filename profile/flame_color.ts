@@ -4,7 +4,7 @@
  * @module
  */
 
-import { JIT_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "./model.ts";
+import { JIT_MODULE, PYTHON_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "./model.ts";
 
 /** Where a frame's code is from, as it is coloured. */
 export const CODE_ORIGINS = ["program", "library", "jit", "kernel", "unknown", "thread"] as const;
@@ -24,7 +24,7 @@ const HUES: Readonly<Record<CodeOrigin, readonly [h: number, s: number, l: numbe
 export function codeOrigin(module: string): CodeOrigin {
   if (module === "") return "thread";
   if (module === JIT_MODULE) return "jit";
-  if (module === UNKNOWN_MODULE) return "unknown";
+  if (module === UNKNOWN_MODULE || module === PYTHON_MODULE) return "unknown";
   // Kernel modules have brackets, too; so has the vDSO, which the kernel brings along but does not run.
   if (module.startsWith("[")) return module === VDSO_MODULE ? "library" : "kernel";
   return /\.so(\.|$)/.test(module) ? "library" : "program";

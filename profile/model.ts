@@ -37,6 +37,8 @@ export const KERNEL_MODULE = "[kernel]";
 export const VDSO_MODULE = "[vdso]";
 /** Executable memory that belongs to no file. */
 export const JIT_MODULE = "[jit]";
+/** Python functions that could not be named: the process or the function was gone. */
+export const PYTHON_MODULE = "[python]";
 /** The process or its mapping was gone before it could be read. */
 export const UNKNOWN_MODULE = "[unknown]";
 /** The function of a leaf frame of this module is a system call. */
@@ -191,6 +193,8 @@ export interface Batch extends Profile {
   readonly agentVersion: string;
   /** Samples that could not be counted, by reason. */
   readonly losses: ReadonlyMap<string, number>;
+  /** How walks along user stacks ended: `complete` at the thread's entry, others before it. Left out for none. */
+  readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
 /** A value in nanoseconds and how many samples it was summed from. */

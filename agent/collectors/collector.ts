@@ -5,6 +5,8 @@
  */
 
 import type { Kind } from "../../profile/model.ts";
+import type { Interpreter } from "../python/interpreter.ts";
+import type { RawPythonFrame } from "../python/python_symbols.ts";
 
 /** A thread and where it was, its stack not yet symbolised. */
 export interface RawPlace {
@@ -16,6 +18,8 @@ export interface RawPlace {
   readonly user: readonly number[];
   /** The low 48 bits of kernel addresses, leaf first: the 16 above them are ones, and a number holds 53. */
   readonly kernel: readonly number[];
+  /** The Python functions that it was in, leaf first. */
+  readonly python?: readonly RawPythonFrame[];
 }
 
 /** One row that the kernel counted. */
@@ -69,10 +73,17 @@ export interface Window {
   readonly syscalls?: readonly RawSyscall[];
   /** What could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`. */
   readonly losses: ReadonlyMap<string, number>;
+  /**
+   * How many walks along user stacks ended how: the names of `enum aperture_stack_end` in `bpf/aperture.h`, of which
+   * `complete` is a whole stack.
+   */
+  readonly stacks?: ReadonlyMap<string, number>;
 }
 
 export interface Collector extends Disposable {
   readonly kind: Kind;
   /** Takes what was counted since the last call; nothing is counted twice or lost between two calls. */
   drain(): Window;
+  /** From now on, reads Python's frames in these processes, and in no others. */
+  watchPython?(interpreters: ReadonlyMap<number, Interpreter>): void;
 }

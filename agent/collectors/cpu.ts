@@ -5,14 +5,24 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BpfError, BpfLink, type BpfMap, BpfObject, LOSSES, PerfEvent } from "../libbpf/mod.ts";
+import { BpfError, BpfLink, type BpfMap, BpfObject, LOSSES, PerfEvent, STACK_ENDS } from "../libbpf/mod.ts";
+import type { Interpreter } from "../python/interpreter.ts";
+import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
+import { Counters } from "./counters.ts";
 import { decodeCounts, decodeStacks } from "./decode.ts";
 import { mapSize } from "./map_size.ts";
 import { pidNamespace } from "./pid_namespace.ts";
+import { PythonProcesses } from "./python_processes.ts";
+import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 const SECOND_NS = 1e9;
+/** Nanoseconds between two samples of a CPU. */
+export function cpuPeriodNs(freq: number): number {
+  return Math.floor(SECOND_NS / freq);
+}
+
 /** The program's object file. */
 export const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).pathname;
 
@@ -27,6 +37,8 @@ export interface CpuCollectorOptions {
   memoryBytes?: number;
   /** @default {bpf/build/cpu.bpf.o of this source tree} */
   objectPath?: string;
+  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  unwinder?: StackSource;
   /** The CPUs to sample, asked for at every drain. @default {those that are online} */
   cpus?: () => readonly number[];
 }
@@ -47,13 +59,14 @@ export class CpuCollector implements Collector {
   readonly periodNs: number;
   readonly #logger = getLogger(["aperture", "cpu"]);
   readonly #object: BpfObject;
+  readonly #python: PythonProcesses;
   readonly #cpus: () => readonly number[];
   readonly #links = new Map<number, BpfLink>();
   readonly #sets: readonly { readonly counts: BpfMap; readonly stacks: BpfMap }[];
   #active = 0;
   #stopped = false;
-  /** The counters since the load, as of the last drain. */
-  readonly #lossesBefore = new Map<string, number>();
+  readonly #losses: Counters;
+  readonly #stackEnds: Counters;
 
   /**
    * Loads the program and samples from here on.
@@ -67,6 +80,7 @@ export class CpuCollector implements Collector {
     pid,
     memoryBytes = 64 * 2 ** 20,
     objectPath = CPU_OBJECT,
+    unwinder,
     cpus = onlineCpus,
   }: CpuCollectorOptions = {}): CpuCollector {
     if (!Number.isInteger(freq) || freq < 1 || freq > 10_000) {
@@ -83,8 +97,9 @@ export class CpuCollector implements Collector {
       object.map(`counts_${set}`).setMaxEntries(size.counts);
       object.map(`stacks_${set}`).setMaxEntries(size.stacks);
     }
+    setStackSource(object, unwinder);
     object.load();
-    const collector = stack.use(new CpuCollector(object, { periodNs: Math.floor(SECOND_NS / freq), cpus }));
+    const collector = stack.use(new CpuCollector(object, { periodNs: cpuPeriodNs(freq), cpus }));
     collector.#follow();
     stack.move();
     return collector;
@@ -97,6 +112,9 @@ export class CpuCollector implements Collector {
     this.#object = object;
     this.periodNs = periodNs;
     this.#cpus = cpus;
+    this.#python = new PythonProcesses(object.map("python_processes"));
+    this.#losses = new Counters(object.map("losses"), LOSSES);
+    this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     this.#sets = ["a", "b"].map((set) => ({
       counts: object.map(`counts_${set}`),
       stacks: object.map(`stacks_${set}`),
@@ -105,7 +123,8 @@ export class CpuCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes. */
   get memoryBytes(): number {
-    const names = ["scratch", "active", "barrier", "losses", "taken"];
+    const own = ["scratch", "active", "barrier", "losses", "taken", "python_processes"];
+    const names = [...own, "stack_ends", "unwind_state"];
     const maps = [...names.map((name) => this.#object.map(name)), ...this.#sets.flatMap(Object.values)];
     return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
   }
@@ -118,12 +137,19 @@ export class CpuCollector implements Collector {
   drain(): Window {
     if (!this.#stopped) this.#follow();
     const { counts, stacks } = this.#swap();
-    const losses = this.#drainLosses();
+    const losses = this.#losses.drain();
+    const stackEnds = this.#stackEnds.drain();
     const addresses = new Map<bigint, readonly number[]>();
-    stacks.drain((entries) => decodeStacks(entries, addresses));
+    const python = new Map<bigint, readonly RawPythonFrame[]>();
+    stacks.drain((entries) => decodeStacks(entries, addresses, { python }));
     const samples: RawSample[] = [];
-    counts.drain((entries) => decodeCounts(entries, { addresses, periodNs: this.periodNs, samples }));
-    return { samples, losses };
+    const { periodNs } = this;
+    counts.drain((entries) => decodeCounts(entries, { addresses, python, periodNs, samples }));
+    return { samples, losses, stacks: stackEnds };
+  }
+
+  watchPython(interpreters: ReadonlyMap<number, Interpreter>): void {
+    this.#python.watch(interpreters);
   }
 
   /** Ends sampling; what was counted can still be drained. */
@@ -172,18 +198,6 @@ export class CpuCollector implements Collector {
       if (!(error instanceof BpfError) || error.errno !== ENODEV) throw error;
       this.#logger.info("CPU {cpu} went offline before it was sampled", { cpu });
     }
-  }
-
-  #drainLosses(): Map<string, number> {
-    const map = this.#object.map("losses");
-    const losses = new Map<string, number>();
-    for (const [index, name] of LOSSES.entries()) {
-      const total = map.sum(index);
-      const since = total - (this.#lossesBefore.get(name) ?? 0);
-      this.#lossesBefore.set(name, total);
-      if (since > 0) losses.set(name, since);
-    }
-    return losses;
   }
 }
 

@@ -97,14 +97,15 @@ testWith(["bpf", "clang", "perf", "chrt"], "CpuCollector counts as perf record d
 
 /** The program, but it takes its time between the choice of a map set and the count. */
 const SLOW_PROGRAM = `
-#define __APERTURE_USER_STACK_H__
-#include "stack.h"
-static __always_inline bool collect_user_stack(struct bpf_perf_event_data *ctx, struct aperture_stack *stack)
+#include "vmlinux.h"
+#include "user_stack.h"
+static __always_inline bool collect_slowly(struct bpf_perf_event_data *ctx, u32 pid, struct aperture_stack *stack)
 {
 	for (u32 i = 0; i < 3000; i++)
 		bpf_ktime_get_ns();
-	return read_stack(ctx, stack, BPF_F_USER_STACK);
+	return collect_interrupted_user_stack(ctx, pid, stack);
 }
+#define collect_interrupted_user_stack collect_slowly
 #include "cpu.bpf.c"
 `;
 

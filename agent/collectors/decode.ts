@@ -5,6 +5,7 @@
  */
 
 import { COMM_BYTES, CPU_KEY, type Entries, STACK } from "../libbpf/mod.ts";
+import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { RawSample } from "./collector.ts";
 
 const TWO_32 = 2 ** 32;
@@ -17,15 +18,29 @@ const USER_UPPER = 0x80000000;
 
 const NO_STACK: readonly number[] = [];
 
-/** Adds the stacks of a batch to `addresses`, by their hash. */
+/** APERTURE_STACK_PYTHON. */
+const PYTHON_STACK = 1;
+/** A word of a Python stack: 1 bit, 19 bits, 44 bits; the second is all ones where it does not fit. */
+const UNIT_MASK = 0x7ffff;
+
+/** Adds the stacks of a batch to `addresses`, and those of Python to `python`, by their hash. */
 export function decodeStacks(
   { count, keys, values }: Entries,
   addresses: Map<bigint, readonly number[]>,
+  { python }: {
+    /** Without it, stacks of Python are passed over. */
+    python?: Map<bigint, readonly RawPythonFrame[]>;
+  } = {},
 ): void {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.byteLength / 4);
   for (let i = 0; i < count; i++) {
     const at = i * STACK.size / 4;
     const length = words[at + STACK.length / 4]!;
+    if (words[at + STACK.kind / 4] === PYTHON_STACK) {
+      const from = at + STACK.addresses / 4;
+      python?.set(keys.getBigUint64(i * 8, true), decodePython(words.subarray(from, from + length * 2)));
+      continue;
+    }
     const stack = new Array<number>(length);
     for (let frame = 0, word = at + STACK.addresses / 4; frame < length; frame++, word += 2) {
       const upper = words[word + 1]!;
@@ -36,11 +51,24 @@ export function decodeStacks(
   }
 }
 
+function decodePython(words: Uint32Array): RawPythonFrame[] {
+  return Array.from({ length: words.length / 2 }, (_, i) => {
+    const [low, high] = [words[i * 2]!, words[i * 2 + 1]!];
+    const unit = (low >>> 1) & UNIT_MASK;
+    return {
+      code: (high * 2 ** 12 + (low >>> 20)) * 8,
+      unit: unit === UNIT_MASK ? undefined : unit - 1,
+      entry: (low & 1) === 1,
+    };
+  });
+}
+
 /** Adds the counts of a batch to `samples`. */
 export function decodeCounts(
   { count, keys, values }: Entries,
-  { addresses, periodNs, samples }: {
+  { addresses, python, periodNs, samples }: {
     addresses: ReadonlyMap<bigint, readonly number[]>;
+    python?: ReadonlyMap<bigint, readonly RawPythonFrame[]>;
     periodNs: number;
     samples: RawSample[];
   },
@@ -48,6 +76,7 @@ export function decodeCounts(
   for (let i = 0; i < count; i++) {
     const at = i * CPU_KEY.size;
     const times = values.getUint32(i * 8, true) + values.getUint32(i * 8 + 4, true) * TWO_32;
+    const frames = python?.get(keys.getBigUint64(at + CPU_KEY.python_stack, true));
     samples.push({
       pid: keys.getUint32(at + CPU_KEY.pid, true),
       comm: decodeComm(keys, at + CPU_KEY.comm),
@@ -55,6 +84,7 @@ export function decodeCounts(
       kernel: addresses.get(keys.getBigUint64(at + CPU_KEY.kernel_stack, true)) ?? NO_STACK,
       value: times * periodNs,
       count: times,
+      ...frames && { python: frames },
     });
   }
 }

@@ -87,7 +87,7 @@ export class LockCollector implements Collector {
       object.map(`counts_${set}`).setMaxEntries(size.counts);
       object.map(`stacks_${set}`).setMaxEntries(size.stacks);
     }
-    object.map("waiters").setMaxEntries(size.waiters);
+    object.map("threads").setMaxEntries(size.threads);
     object.map("contentions").setMaxEntries(size.contentions);
     object.load();
     const collector = stack.use(new LockCollector(object, { earlierStacks: 2 * size.stacks }));
@@ -112,7 +112,7 @@ export class LockCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes. */
   get memoryBytes(): number {
-    const names = ["waiters", "contentions", "spins", "scratches", "active", "barrier", "losses", "taken"];
+    const names = ["threads", "contentions", "spins", "scratches", "active", "barrier", "losses", "taken"];
     const maps = [...names.map((name) => this.#object.map(name)), ...this.#sets.flatMap(Object.values)];
     return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
   }

@@ -8,11 +8,11 @@
 const ENTRY_OVERHEAD = 48 + 2 * 16;
 const COUNT_BYTES = ENTRY_OVERHEAD + 72 + 24;
 const STACK_BYTES = ENTRY_OVERHEAD + 8 + 1024;
-const WAITER_BYTES = ENTRY_OVERHEAD + 8 + 80;
+const THREAD_BYTES = ENTRY_OVERHEAD + 8 + 80;
 const CONTENTION_BYTES = ENTRY_OVERHEAD + 16 + 40;
 const SETS = 2;
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
-const CPU_BYTES = 8192 + WAITER_BYTES + CONTENTION_BYTES + SETS * (COUNT_BYTES + STACK_BYTES);
+const CPU_BYTES = 8192 + THREAD_BYTES + CONTENTION_BYTES + SETS * (COUNT_BYTES + STACK_BYTES);
 
 /** A place has a stack, and is waited at by several threads, for several holders. */
 const COUNTS_PER_STACK = 4;
@@ -20,30 +20,31 @@ const COUNTS_PER_STACK = 4;
 const UNENDED_SHARE = 0.2;
 const CONTENTION_SHARE = 1 / 6;
 const MIN_ENTRIES = 256;
-/** No more threads than this are there, as the kernel numbers them (PID_MAX_LIMIT is 2^22, of which few wait). */
-const MAX_WAITERS = 1 << 17;
+/** More threads than this use no futexes at once, on the largest machines. */
+const MAX_THREADS = 1 << 17;
 
 export interface LockMapSize {
   /** Entries of each map of counts. */
   readonly counts: number;
   /** Entries of each map of stacks. */
   readonly stacks: number;
-  /** Threads that wait at a futex or once did. */
-  readonly waiters: number;
+  /** Threads that use futexes. */
+  readonly threads: number;
   /** Threads that sleep for a lock of the kernel. */
   readonly contentions: number;
 }
 
-const SMALLEST: LockMapSize = {
+/** With which there is a profile at all. */
+export const SMALLEST_LOCK_MAPS: LockMapSize = {
   counts: MIN_ENTRIES,
   stacks: MIN_ENTRIES,
-  waiters: MIN_ENTRIES,
+  threads: MIN_ENTRIES,
   contentions: MIN_ENTRIES,
 };
 
 /** What maps of that size use at most, in bytes. */
-export function lockMapBytes({ counts, stacks, waiters, contentions }: LockMapSize, cpus: number): number {
-  return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + waiters * WAITER_BYTES +
+export function lockMapBytes({ counts, stacks, threads, contentions }: LockMapSize, cpus: number): number {
+  return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + threads * THREAD_BYTES +
     contentions * CONTENTION_BYTES + cpus * CPU_BYTES;
 }
 
@@ -55,22 +56,22 @@ export function lockMapBytes({ counts, stacks, waiters, contentions }: LockMapSi
 export function lockMapSize(
   { cpus, memoryBytes }: { readonly cpus: number; readonly memoryBytes: number },
 ): LockMapSize {
-  const smallest = lockMapBytes(SMALLEST, cpus);
+  const smallest = lockMapBytes(SMALLEST_LOCK_MAPS, cpus);
   if (smallest > memoryBytes) {
     throw new RangeError(`Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${smallest}`);
   }
   const spare = memoryBytes - smallest;
-  const waiters = Math.min(
-    MIN_ENTRIES + Math.floor(spare * UNENDED_SHARE * (1 - CONTENTION_SHARE) / WAITER_BYTES),
-    MAX_WAITERS,
+  const threads = Math.min(
+    MIN_ENTRIES + Math.floor(spare * UNENDED_SHARE * (1 - CONTENTION_SHARE) / THREAD_BYTES),
+    MAX_THREADS,
   );
   const contentions = MIN_ENTRIES + Math.floor(spare * UNENDED_SHARE * CONTENTION_SHARE / CONTENTION_BYTES);
-  const left = (memoryBytes - lockMapBytes({ ...SMALLEST, waiters, contentions }, cpus)) / SETS;
+  const left = (memoryBytes - lockMapBytes({ ...SMALLEST_LOCK_MAPS, threads, contentions }, cpus)) / SETS;
   const more = Math.floor(left / (STACK_BYTES + COUNTS_PER_STACK * COUNT_BYTES));
   return {
     counts: MIN_ENTRIES + more * COUNTS_PER_STACK,
     stacks: MIN_ENTRIES + more,
-    waiters,
+    threads,
     contentions,
   };
 }

@@ -6,11 +6,13 @@
 
 /** What the kernel adds to an entry of a preallocated hash map: its header, and at most two buckets. */
 const ENTRY_OVERHEAD = 48 + 2 * 16;
-const COUNT_BYTES = ENTRY_OVERHEAD + 40 + 8;
+const COUNT_BYTES = ENTRY_OVERHEAD + 48 + 8;
 const STACK_BYTES = ENTRY_OVERHEAD + 8 + 1024;
+/** Of the map of Python processes: a key of 4 bytes, which is kept as 8. */
+const PYTHON_BYTES = 4096 * (ENTRY_OVERHEAD + 8 + 72);
 const SETS = 2;
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
-const CPU_BYTES = 4096 + SETS * (COUNT_BYTES + STACK_BYTES);
+const CPU_BYTES = 8192 + SETS * (COUNT_BYTES + STACK_BYTES);
 
 /** Room for a drain that comes late. */
 const MARGIN = 1.25;
@@ -36,11 +38,11 @@ export interface MapSize {
 
 /** What maps of that size use at most, in bytes. */
 export function mapBytes({ counts, stacks }: MapSize, cpus: number): number {
-  return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + cpus * CPU_BYTES;
+  return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + cpus * CPU_BYTES + PYTHON_BYTES;
 }
 
 /**
- * The size at which nothing is lost, as a window has no more keys than samples and no more than two stacks a sample;
+ * The size at which nothing is lost, as a window has no more keys than samples and no more than three stacks a sample (of the kernel, native and of Python);
  * where that is more than `memoryBytes`, less. Then the stacks become fewer first: most samples have one that was seen
  * before, and a sample without it is still counted.
  *
@@ -54,7 +56,7 @@ export function mapSize({ cpus, freq, windowMs, memoryBytes }: MapSizeOptions): 
     );
   }
   const samples = Math.max(Math.ceil(cpus * freq * windowMs / 1000 * MARGIN), MIN_ENTRIES);
-  const room = (memoryBytes - cpus * CPU_BYTES) / SETS;
+  const room = (memoryBytes - cpus * CPU_BYTES - PYTHON_BYTES) / SETS;
   // `smallest` fits, so that there is room for as many stacks when there are no more counts than those.
   const most = Math.max(room / (COUNT_BYTES + STACK_BYTES / COUNTS_PER_STACK), MIN_ENTRIES);
   const counts = Math.min(
@@ -62,5 +64,5 @@ export function mapSize({ cpus, freq, windowMs, memoryBytes }: MapSizeOptions): 
     Math.floor(most),
     Math.floor((room - MIN_ENTRIES * STACK_BYTES) / COUNT_BYTES),
   );
-  return { counts, stacks: Math.min(samples * 2, Math.floor((room - counts * COUNT_BYTES) / STACK_BYTES)) };
+  return { counts, stacks: Math.min(samples * 3, Math.floor((room - counts * COUNT_BYTES) / STACK_BYTES)) };
 }

@@ -95,6 +95,20 @@ export const LIBBPF_SYMBOLS = {
     ],
     result: "i32",
   },
+  bpf_map__set_autocreate: {
+    parameters: [
+      "pointer", // struct bpf_map *map
+      "bool", // bool autocreate
+    ],
+    result: "i32",
+  },
+  bpf_map__reuse_fd: {
+    parameters: [
+      "pointer", // struct bpf_map *map
+      "i32", // int fd
+    ],
+    result: "i32",
+  },
   bpf_map__initial_value: {
     parameters: [
       "pointer", // struct bpf_map *map
@@ -119,6 +133,36 @@ export const LIBBPF_SYMBOLS = {
     ],
     result: "i32",
   },
+  bpf_map_delete_elem: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // const void *key
+    ],
+    result: "i32",
+  },
+  bpf_map_create: {
+    parameters: [
+      "u32", // enum bpf_map_type map_type
+      "buffer", // const char *map_name
+      "u32", // __u32 key_size
+      "u32", // __u32 value_size
+      "u32", // __u32 max_entries
+      "buffer", // const struct bpf_map_create_opts *opts
+    ],
+    result: "i32", // fd
+  },
+  bpf_map_lookup_batch: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // void *in_batch
+      "buffer", // void *out_batch
+      "buffer", // void *keys
+      "buffer", // void *values
+      "buffer", // __u32 *count
+      "pointer", // const struct bpf_map_batch_opts *opts
+    ],
+    result: "i32",
+  },
   bpf_map_lookup_and_delete_batch: {
     parameters: [
       "i32", // int fd
@@ -135,16 +179,16 @@ export const LIBBPF_SYMBOLS = {
     parameters: [],
     result: "i32",
   },
-  bpf_program__attach: {
-    parameters: [
-      "pointer", // const struct bpf_program *prog
-    ],
-    result: "pointer", // struct bpf_link *
-  },
   bpf_program__attach_perf_event: {
     parameters: [
       "pointer", // const struct bpf_program *prog
       "i32", // int pfd
+    ],
+    result: "pointer", // struct bpf_link *
+  },
+  bpf_program__attach: {
+    parameters: [
+      "pointer", // const struct bpf_program *prog
     ],
     result: "pointer", // struct bpf_link *
   },
@@ -184,6 +228,24 @@ export const LIBC_SYMBOLS = {
   close: {
     parameters: [
       "i32", // int fd
+    ],
+    result: "i32",
+  },
+  mmap: {
+    parameters: [
+      "pointer", // void *addr
+      "usize", // size_t length
+      "i32", // int prot
+      "i32", // int flags
+      "i32", // int fd
+      "i64", // off_t offset
+    ],
+    result: "pointer", // MAP_FAILED is (void *)-1
+  },
+  munmap: {
+    parameters: [
+      "pointer", // void *addr
+      "usize", // size_t length
     ],
     result: "i32",
   },

@@ -8,8 +8,15 @@
 import type { Btf } from "./btf.ts";
 
 /** Sizes and offsets in bytes. */
-export const STACK = { size: 1024, length: 0, addresses: 8 } as const;
-export const CPU_KEY = { size: 40, user_stack: 0, kernel_stack: 8, pid: 16, comm: 20 } as const;
+export const STACK = { size: 1024, length: 0, kind: 4, addresses: 8 } as const;
+export const CPU_KEY = {
+  size: 48,
+  user_stack: 0,
+  kernel_stack: 8,
+  python_stack: 16,
+  pid: 24,
+  comm: 28,
+} as const;
 export const LOCK_KEY = {
   size: 72,
   user_stack: 0,
@@ -24,16 +31,65 @@ export const LOCK_KEY = {
   has_holder: 66,
 } as const;
 export const LOCK_SUM = { size: 24, count: 0, delay_ns: 8, max_ns: 16 } as const;
+export const SYSCALL_KEY = { size: 32, comm: 0, pid: 16, call: 20, cpu: 24, error: 28 } as const;
+export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, histogram: 24 } as const;
+export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
+export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
+export const PYTHON = {
+  size: 72,
+  holder: 0,
+  interpreters: 8,
+  interpreter_next: 16,
+  interpreter_threads: 20,
+  thread_next: 24,
+  thread_id: 28,
+  thread_frame: 32,
+  has_cframe: 36,
+  cframe_frame: 40,
+  frame_code: 44,
+  frame_previous: 48,
+  frame_instruction: 52,
+  frame_mark: 56,
+  entry_owner: 60,
+  code_instructions: 64,
+} as const;
+
+const UNWIND_STRUCTS = {
+  aperture_rule: { size: 16 },
+  aperture_row: { size: 4, low: 0, rule: 2 },
+  aperture_page_key: { size: 8, file: 0, page: 4 },
+  aperture_page: { size: 16, chunk: 0, first: 4, count: 8, window: 12 },
+  aperture_process: { size: 8, id: 0, window: 4 },
+  aperture_mapping_key: { size: 16, prefix_bits: 0, process: 4, address: 8 },
+  aperture_mapping: { size: 16, bias: 0, file: 8 },
+  aperture_unwind_control: { size: 8, window: 0, wants: 4 },
+} as const;
 
 const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   aperture_stack: STACK,
   aperture_cpu_key: CPU_KEY,
   aperture_lock_key: LOCK_KEY,
   aperture_lock_sum: LOCK_SUM,
+  aperture_syscall_key: SYSCALL_KEY,
+  aperture_syscall_value: SYSCALL_VALUE,
+  aperture_syscall_sample_key: SYSCALL_SAMPLE_KEY,
+  aperture_syscall_sample: SYSCALL_SAMPLE,
+  aperture_python: PYTHON,
+  ...UNWIND_STRUCTS,
 };
 
 /** APERTURE_COMM_SIZE. */
 export const COMM_BYTES = 16;
+
+/** APERTURE_SYSCALL_BUCKETS. */
+export const SYSCALL_BUCKETS = 48;
+
+/** `call` of the keys: the number in the lower 16 bits, then `enum aperture_abi` and `enum aperture_source`. */
+export const CALL = { abiShift: 16, sourceShift: 24, invalid: 0xffff } as const;
+/** `enum aperture_abi`, in its order. */
+export const ABIS = ["native", "ia32", "x32", "aarch32"] as const;
+/** `enum aperture_source`, in its order. */
+export const SOURCES = ["file", "pipe", "terminal", "socket", "event"] as const;
 
 /** `enum aperture_loss`, in its order. */
 export const LOSSES = [
@@ -46,18 +102,52 @@ export const LOSSES = [
   "kernel_stack_truncated",
   "stacks_map_full",
   "stacks_map_busy",
-  "waiters_map_full",
-  "waiters_map_busy",
+  "threads_map_full",
+  "threads_map_busy",
   "contentions_map_full",
   "contentions_map_busy",
   "program_busy",
+  "syscalls_map_full",
+  "syscalls_map_busy",
+  "syscall_threads_full",
+  "syscall_end_missed",
+  "syscall_errors_map_full",
+  "syscall_errors_map_busy",
+  "python_stack_failed",
+  "python_stack_truncated",
 ] as const;
 export type Loss = (typeof LOSSES)[number];
+
+/** `enum aperture_stack_end`, in its order. */
+export const STACK_ENDS = [
+  "complete",
+  "no_process",
+  "no_mapping",
+  "no_page",
+  "no_rule",
+  "no_register",
+  "read_fault",
+  "bad_frame",
+  "depth_reached",
+  "other_abi",
+  "helper",
+] as const;
+export type StackEnd = (typeof STACK_ENDS)[number];
 
 /** The losses after which a sample is in no count; after the others it is counted with less of its stacks. */
 export const SAMPLE_LOSSES: ReadonlySet<Loss> = new Set(
   ["counts_map_full", "counts_map_busy", "outside_pid_namespace"],
 );
+
+const ENUMS: readonly { type: string; what: string; prefix: string; names: readonly string[] }[] = [
+  { type: "aperture_loss", what: "loss", prefix: "APERTURE_LOSS", names: [...LOSSES, "max"] },
+  {
+    type: "aperture_stack_end",
+    what: "stack end",
+    prefix: "APERTURE_STACK",
+    names: [...STACK_ENDS, "end_max"],
+  },
+];
 
 /**
  * Compares the view with an object's types.
@@ -77,10 +167,12 @@ export function checkLayout({ structs, enums }: Btf, path: string): void {
       if (actual !== offset) refuse(`${name}.${member} is at ${actual ?? "no offset"}, not ${offset}`);
     }
   }
-  const losses = enums.get("aperture_loss");
-  if (!losses) return;
-  for (const [number, name] of [...LOSSES, "max"].entries()) {
-    const actual = losses.get(`APERTURE_LOSS_${name.toUpperCase()}`);
-    if (actual !== number) refuse(`the loss ${name} has number ${actual ?? "none"}, not ${number}`);
+  for (const { type, what, prefix, names } of ENUMS) {
+    const numbers = enums.get(type);
+    if (!numbers) continue;
+    for (const [number, name] of names.entries()) {
+      const actual = numbers.get(`${prefix}_${name.toUpperCase()}`);
+      if (actual !== number) refuse(`the ${what} ${name} has number ${actual ?? "none"}, not ${number}`);
+    }
   }
 }

@@ -6,6 +6,10 @@
 
 import { bpfError, check, checkPointer, ENOENT, ENOSPC } from "./errors.ts";
 import type { Library } from "./library.ts";
+import { MappedMemory } from "./mapped_memory.ts";
+
+const BPF_ANY = 0n;
+const BPF_EXIST = 2n;
 
 /** enum bpf_map_type: maps with a value for each possible CPU. */
 const PER_CPU_TYPES: ReadonlySet<number> = new Set([5, 6, 10]);
@@ -51,6 +55,15 @@ export class BpfMap {
     );
   }
 
+  /** Does without the map, which no code that can be reached may use. Before the object is loaded. */
+  leaveOut(): void {
+    check(
+      this.#library,
+      this.#library.bpf.bpf_map__set_autocreate(this.#pointer, false),
+      `leave out the map '${this.name}'`,
+    );
+  }
+
   /** The memory of a section's variables before the object is loaded: writing to it sets them. */
   initialValue(): ArrayBuffer {
     const size = new BigUint64Array(1);
@@ -67,7 +80,7 @@ export class BpfMap {
   lookup(key: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
     this.#checkSize("key", key.byteLength, this.keyBytes);
     const value = new Uint8Array(this.#isPerCpu ? this.#perCpuBytes * this.#cpus : this.valueBytes);
-    const result = this.#library.bpf.bpf_map_lookup_elem(this.#fd, key, value);
+    const result = this.#library.bpf.bpf_map_lookup_elem(this.fd, key, value);
     if (result === -ENOENT) return undefined;
     check(this.#library, result, `look up in the map '${this.name}'`);
     return value;
@@ -89,17 +102,53 @@ export class BpfMap {
   update(key: ArrayBufferView<ArrayBuffer>, value: ArrayBufferView<ArrayBuffer>): void {
     this.#checkSize("key", key.byteLength, this.keyBytes);
     this.#checkSize("value", value.byteLength, this.valueBytes);
-    const any = 0n;
     check(
       this.#library,
-      this.#library.bpf.bpf_map_update_elem(this.#fd, key, value, any),
+      this.#library.bpf.bpf_map_update_elem(this.fd, key, value, BPF_ANY),
       `set a value in the map '${this.name}'`,
     );
   }
 
-  /** Puts `inner` at `index` of an array of maps. */
-  setInner(index: number, inner: BpfMap): void {
-    this.update(Uint32Array.of(index), Int32Array.of(inner.#fd));
+  /** Sets the value of `key` if it is there, and says whether it was. */
+  replace(key: ArrayBufferView<ArrayBuffer>, value: ArrayBufferView<ArrayBuffer>): boolean {
+    this.#checkSize("key", key.byteLength, this.keyBytes);
+    this.#checkSize("value", value.byteLength, this.valueBytes);
+    const result = this.#library.bpf.bpf_map_update_elem(this.fd, key, value, BPF_EXIST);
+    if (result === -ENOENT) return false;
+    check(this.#library, result, `set a value in the map '${this.name}'`);
+    return true;
+  }
+
+  /** Takes `key` out, and says whether it was there. */
+  delete(key: ArrayBufferView<ArrayBuffer>): boolean {
+    this.#checkSize("key", key.byteLength, this.keyBytes);
+    const result = this.#library.bpf.bpf_map_delete_elem(this.fd, key);
+    if (result === -ENOENT) return false;
+    check(this.#library, result, `delete from the map '${this.name}'`);
+    return true;
+  }
+
+  /**
+   * Puts `inner` at `index` of an array of maps, and waits until no program runs that began before
+   * (maybe_wait_bpf_programs in kernel/bpf/syscall.c).
+   */
+  setInner(index: number, inner: { readonly fd: number }): void {
+    this.update(Uint32Array.of(index), Int32Array.of(inner.fd));
+  }
+
+  /** Before the object is loaded: uses a map that is there already, of the same type and sizes. */
+  share(other: { readonly fd: number }): void {
+    check(
+      this.#library,
+      this.#library.bpf.bpf_map__reuse_fd(this.#pointer, other.fd),
+      `use another object's map for '${this.name}'`,
+    );
+  }
+
+  /** The values of an array that was made to be mapped (BPF_F_MMAPABLE). */
+  mapMemory(): MappedMemory {
+    const bytes = this.maxEntries * this.#perCpuBytes;
+    return MappedMemory.ofMap(this.#library, { fd: this.fd, bytes, name: this.name });
   }
 
   /**
@@ -117,13 +166,26 @@ export class BpfMap {
       batchEntries?: number;
     } = {},
   ): void {
+    this.#batches("bpf_map_lookup_and_delete_batch", take, batchEntries);
+  }
+
+  /** All entries of a hash map, batch by batch, which stay in it; what comes or goes meanwhile may be there or not. */
+  read(take: (entries: Entries) => void): void {
+    this.#batches("bpf_map_lookup_batch", take, 1024);
+  }
+
+  #batches(
+    call: "bpf_map_lookup_batch" | "bpf_map_lookup_and_delete_batch",
+    take: (entries: Entries) => void,
+    batchEntries: number,
+  ): void {
     let position = null;
     for (;;) {
       const batch = this.#batch ??= this.#newBatch(batchEntries);
       const next = new Uint8Array(Math.max(this.keyBytes, 4));
       const count = Uint32Array.of(batch.entries);
-      const result = this.#library.bpf.bpf_map_lookup_and_delete_batch(
-        this.#fd,
+      const result = this.#library.bpf[call](
+        this.fd,
         position,
         next,
         batch.keys,
@@ -136,7 +198,7 @@ export class BpfMap {
         continue;
       }
       if (result < 0 && result !== -ENOENT) {
-        throw bpfError(this.#library, { doing: `drain the map '${this.name}'`, errno: -result });
+        throw bpfError(this.#library, { doing: `read the map '${this.name}'`, errno: -result });
       }
       if (count[0]! > 0) take(view(batch, count[0]!, this));
       if (result === -ENOENT) return;
@@ -146,7 +208,7 @@ export class BpfMap {
 
   /** What the map uses of the kernel's memory, as the kernel accounts it, in bytes. */
   memoryBytes(): number {
-    const info = Deno.readTextFileSync(`/proc/self/fdinfo/${this.#fd}`);
+    const info = Deno.readTextFileSync(`/proc/self/fdinfo/${this.fd}`);
     return Number(/^memlock:\s*(\d+)$/m.exec(info)?.[1] ?? 0);
   }
 
@@ -155,7 +217,8 @@ export class BpfMap {
     return this.#map;
   }
 
-  get #fd(): number {
+  /** Of the map itself, once it is created. */
+  get fd(): number {
     return check(this.#library, this.#library.bpf.bpf_map__fd(this.#pointer), `use the map '${this.name}'`);
   }
 

@@ -4,20 +4,33 @@
  * @module
  */
 
+export { BpfArray } from "./array.ts";
 export { BpfError } from "./errors.ts";
 export {
+  ABIS,
+  CALL,
   COMM_BYTES,
   CPU_KEY,
   LOCK_KEY,
   LOCK_SUM,
   type Loss,
   LOSSES,
+  PYTHON,
   SAMPLE_LOSSES,
+  SOURCES,
   STACK,
+  STACK_ENDS,
+  type StackEnd,
+  SYSCALL_BUCKETS,
+  SYSCALL_KEY,
+  SYSCALL_SAMPLE,
+  SYSCALL_SAMPLE_KEY,
+  SYSCALL_VALUE,
 } from "./layout.ts";
 export { libbpfVersion } from "./library.ts";
 export { BpfLink } from "./link.ts";
 export { BpfMap, type Entries } from "./map.ts";
+export { MappedMemory } from "./mapped_memory.ts";
 export { BpfObject } from "./object.ts";
 export { PerfEvent } from "./perf_event.ts";
 export { BpfProgram } from "./program.ts";

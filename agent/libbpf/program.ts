@@ -24,7 +24,7 @@ export class BpfProgram {
   }
 
   /**
-   * Runs the program at what its section names.
+   * Runs the program where the name of its section says, like `raw_tp/sched_process_exit`.
    *
    * @throws {BpfError} with what libbpf says
    */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isIdleClass } from "../../profile/idle.ts";
 import type { Frame } from "../../profile/model.ts";
 
 /** What user space waits for. */
@@ -15,9 +16,6 @@ export const FUTEX_CLASSES = ["mutex", "rwlock", "condvar", "semaphore", "join",
 export const KERNEL_CLASSES = ["spin", "rwlock", "mutex", "rwsem", "percpu", "rt", "sem"] as const;
 
 export type LockClass = (typeof FUTEX_CLASSES)[number] | (typeof KERNEL_CLASSES)[number];
-
-/** Waits of threads that have nothing to do, where nobody holds anything. */
-const IDLE: ReadonlySet<LockClass> = new Set(["condvar", "semaphore", "join"]);
 
 type Row = readonly [className: LockClass, pattern: RegExp];
 
@@ -38,8 +36,15 @@ const WRAPPERS: readonly Row[] = [
   ["condvar", /^(ObjectMonitor::wait|ObjectSynchronizer::wait|Monitor::wait|JVM_MonitorWait)\b/],
   ["condvar", /\bAbstractQueued(Long)?Synchronizer\$ConditionObject[;.:]+await/],
   ["rwlock", /\bReentrantReadWriteLock\$(Read|Write)Lock[;.:]+lock/],
-  ["semaphore", /\bjava[./]util[./]concurrent[./]Semaphore[;.:]+acquire/],
-  ["mutex", /\bjava[./]util[./]concurrent[./]locks[./]ReentrantLock[;.:]+lock/],
+  ["semaphore", /(\b|L)java[./]util[./]concurrent[./]Semaphore[;.:]+acquire/],
+  ["mutex", /(\b|L)java[./]util[./]concurrent[./]locks[./]ReentrantLock[;.:]+lock/],
+  // Go: a thread without work waits, whatever the goroutine that it had last waits for; only one that belongs to a
+  // goroutine (LockOSThread) waits for what that waits for. Other goroutines wait without the kernel.
+  ["semaphore", /^runtime\.(stopm|sysmon|templateThread|mexit)$/],
+  ["mutex", /^(internal\/)?sync\.(runtime_SemacquireMutex$|\(\*Mutex\)\.)/],
+  ["rwlock", /^sync\.(runtime_SemacquireRWMutexR?$|\(\*RWMutex\)\.)/],
+  ["condvar", /^sync\.(runtime_notifyListWait$|\(\*Cond\)\.)/],
+  ["join", /^sync\.\(\*WaitGroup\)\.Wait$/],
   // libuv makes a semaphore of a condition variable where the C library's is broken.
   ["semaphore", /^uv_sem_wait$/],
   // Atomics.wait of JavaScript: what it is for is the program's secret.
@@ -74,7 +79,7 @@ const PRIMITIVES: readonly Row[] = [
   ["semaphore", /\bstd::(sys.*thread_park\w*|thread)\b.*::park/],
   ["join", /\bstd::sys.*[tT]hread>?::join\b/],
   ["other", /\bstd::sys.*once\w*.*Once>?::(call|wait)\b/],
-  // Go: the locks of the runtime; a thread without work waits for a note. What goroutines wait for no futex tells.
+  // Go: the locks and notes of the runtime itself.
   ["mutex", /^runtime\.lock(2|WithRank|2Wake)?$/],
   ["semaphore", /^runtime\.(notesleep|notetsleep(g|_internal)?)$/],
   // HotSpot's own.
@@ -108,7 +113,7 @@ export function lockClass(frames: readonly Pick<Frame, "function">[], type: stri
 
 /** Whether a thread that waits so has nothing to do: such waits are kept, but left out of the default view. */
 export function isIdle(className: LockClass): boolean {
-  return IDLE.has(className);
+  return isIdleClass(className);
 }
 
 const known = new Map<string, string>();

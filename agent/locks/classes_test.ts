@@ -104,6 +104,22 @@ Deno.test("lockClass() knows the waits of Go's runtime", () => {
   );
 });
 
+Deno.test("lockClass() knows what a goroutine with a thread of its own waits for", () => {
+  const park = ["runtime.futex.abi0", "runtime.notesleep", "runtime.mPark"];
+  const schedule = ["runtime.schedule", "runtime.park_m", "runtime.mcall", "runtime.semacquire1"];
+  const lock = ["sync.runtime_SemacquireMutex", "sync.(*Mutex).lockSlow", "main.work"];
+  assertEquals(classOf(...park, "runtime.stoplockedm", ...schedule, ...lock), "mutex");
+  assertEquals(
+    classOf(...park, "runtime.stoplockedm", ...schedule, "internal/sync.(*Mutex).lockSlow"),
+    "mutex",
+  );
+  assertEquals(classOf(...park, "runtime.stoplockedm", ...schedule, "sync.(*RWMutex).RLock"), "rwlock");
+  assertEquals(classOf(...park, "runtime.stoplockedm", ...schedule, "sync.(*Cond).Wait"), "condvar");
+  assertEquals(classOf(...park, "runtime.stoplockedm", ...schedule, "sync.(*WaitGroup).Wait"), "join");
+  // Here the thread is idle: the goroutine is on no thread.
+  assertEquals(classOf(...park, "runtime.stopm", "runtime.findRunnable", ...schedule, ...lock), "semaphore");
+});
+
 Deno.test("lockClass() knows the waits of a JVM, which makes its monitors of condition variables", () => {
   const park = ["__futex_abstimed_wait_common", "pthread_cond_wait"];
   assertEquals(

@@ -92,6 +92,13 @@ export class ProcessTable {
     return entry.process;
   }
 
+  /** The process as it is now, whatever this window knew before: after an exec. */
+  refresh(pid: number): Process | undefined {
+    const known = this.#entries.get(pid);
+    if (known) known.window = -1;
+    return this.get(pid);
+  }
+
   /** Forgets who exited and who was not asked for in a while. */
   endWindow(): void {
     for (const [pid, { window, gone }] of this.#entries) {

@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { ProfileBuilder } from "../../profile/builder.ts";
-import { withLockSamples } from "../../profile/idle.ts";
 import { totalOf } from "../../profile/model.ts";
 import { anyProfile, demoFrame, demoProfile } from "../../tests/support/profiles.ts";
 import { columnsOf } from "./fit.js";
-import { summaryLine, topFunctions, topTable } from "./top_table.ts";
+import { stackEndsLine, summaryLine, topFunctions, topTable } from "./top_table.ts";
 
 Deno.test("topFunctions() counts a function that calls itself once", () => {
   const builder = new ProfileBuilder();
@@ -58,7 +57,16 @@ Deno.test("summaryLine() names samples, seconds and losses", () => {
     "30 samples in 10.0 s: 300 ms of CPU time, 1,200 lost (map_full 1,200), 3 stacks incomplete (user_stack 3)",
   );
   assertEquals(
-    summaryLine(withLockSamples(demoProfile()), { kind: "lock", durationNs: 10e9 }),
+    summaryLine(demoProfile(), { kind: "lock", durationNs: 10e9 }),
     "3 waits in 10.0 s: 7.00 s of waiting, nothing lost",
+  );
+});
+
+Deno.test("stackEndsLine() says how many stacks are whole, and why others are not", () => {
+  assertEquals(stackEndsLine(new Map()), "");
+  assertEquals(stackEndsLine(new Map([["complete", 5]])), "100.0 % of user stacks whole");
+  assertEquals(
+    stackEndsLine(new Map([["read_fault", 1], ["complete", 992], ["no_page", 7]])),
+    "99.2 % of user stacks whole; cut: no_page 7, read_fault 1",
   );
 });

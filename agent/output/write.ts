@@ -9,8 +9,10 @@ import { flameGraph } from "../../profile/flame.ts";
 import { foldedStacks } from "../../profile/formats/folded.ts";
 import { profileJson } from "../../profile/formats/json.ts";
 import { pprofBytes } from "../../profile/formats/pprof.ts";
+import { viewOf } from "../../profile/idle.ts";
 import type { Kind, Profile } from "../../profile/model.ts";
 import { flameSvg, MIN_SHARE } from "./svg.ts";
+import { syscallTable } from "./syscall_table.ts";
 import { summaryLine } from "./top_table.ts";
 
 export type OutputFormat = "svg" | "folded" | "pprof" | "json";
@@ -22,7 +24,7 @@ const ENDS: readonly (readonly [string, OutputFormat])[] = [
   [".json", "json"],
 ];
 
-/** Stands for standard output, as folded stacks. */
+/** Stands for standard output: of system calls a table, else folded stacks. */
 export const STDOUT = "-";
 
 /**
@@ -65,10 +67,34 @@ export async function checkOutput(path: string): Promise<void> {
   }
 }
 
+/** Formats that hold every kind in one file; the others get a file for each. */
+const WHOLE: ReadonlySet<OutputFormat> = new Set(["json"]);
+
+/**
+ * The files that `path` stands for when `kinds` are watched, each with the kind that it is of: `flame.svg` is
+ * `flame.cpu.svg`, `flame.lock.svg` and `flame.syscall.svg` when there are several.
+ *
+ * @throws {UsageError} when several kinds would go to standard output
+ */
+export function outputFiles(path: string, kinds: readonly Kind[]): { path: string; kind: Kind }[] {
+  if (kinds.length === 1 || WHOLE.has(outputFormat(path))) return [{ path, kind: kinds[0]! }];
+  if (path === STDOUT) {
+    throw new UsageError(
+      `Cannot write '--output' "-" as standard output takes one kind: choose --mode ${
+        kinds.join(", or --mode ")
+      }`,
+    );
+  }
+  const end = ENDS.find(([end]) => path.endsWith(end))![0];
+  return kinds.map((kind) => ({ path: `${path.slice(0, -end.length)}.${kind}${end}`, kind }));
+}
+
 export interface WriteOutputOptions {
   readonly path: string;
   /** What is written; JSON holds every kind. */
   readonly kind: Kind;
+  /** With what threads do that have nothing to do; JSON holds it always. @default {false} */
+  readonly idle?: boolean;
   readonly node: string;
   /** Unix nanoseconds. */
   readonly startNs: bigint;
@@ -88,7 +114,10 @@ export interface WriteOutputOptions {
  */
 export async function writeOutput(profile: Profile, options: WriteOutputOptions): Promise<void> {
   const { path, stdout = Deno.stdout } = options;
-  const bytes = await encode(profile, outputFormat(path), options);
+  const format = outputFormat(path);
+  const bytes = path === STDOUT && options.kind === "syscall"
+    ? new TextEncoder().encode(syscallTable(profile, { idle: true }))
+    : await encode(format === "json" ? profile : viewOf(profile, options.kind, options), format, options);
   if (path === STDOUT) return await writeAll(stdout, bytes);
   const temporary = temporaryName(path);
   try {

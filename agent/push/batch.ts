@@ -24,6 +24,8 @@ export interface BatchWindow {
   readonly endNs: bigint;
   /** What could not be counted, by reason. */
   readonly losses: ReadonlyMap<string, number>;
+  /** How walks along user stacks ended. @default {none} */
+  readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -38,13 +40,14 @@ export function makeBatch(
 ): Batch {
   const { strings, ...tables } = profile;
   const { agentId, epoch, node, agentVersion } = identity;
-  const { endNs, losses } = window;
+  const { endNs, losses, stackEnds = new Map() } = window;
   const longest = BigInt(BATCH_LIMITS.windowMs) * 1_000_000n;
   const lasts = endNs - window.startNs;
   const startNs = lasts < 1n ? endNs - 1n : lasts > longest ? endNs - longest : window.startNs;
   return {
     ...{ agentId, epoch, sequence, startNs, endNs, node, agentVersion },
     ...{ ...tables, strings: strings.map(fitting), losses },
+    ...stackEnds.size > 0 && { stackEnds },
   };
 }
 
@@ -66,6 +69,9 @@ export function halves({ profile, window }: Part): [Part, Part] | undefined {
   const middle = count >> 1;
   return [
     { profile: sliceProfile(profile, 0, middle), window },
-    { profile: sliceProfile(profile, middle, count), window: { ...window, losses: new Map() } },
+    {
+      profile: sliceProfile(profile, middle, count),
+      window: { ...window, losses: new Map(), stackEnds: new Map() },
+    },
   ];
 }

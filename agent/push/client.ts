@@ -18,6 +18,7 @@ import {
   AggregatorService,
   type PushResponse,
 } from "../../proto/gen/aperture/v1/aperture.ts";
+import { spreadOver } from "./spread.ts";
 
 /** How batches reach an aggregator. */
 export interface Transport {
@@ -72,6 +73,9 @@ export class PushClient implements Transport, Disposable {
       "grpc.default_compression_algorithm": gzip
         ? compressionAlgorithms.gzip
         : compressionAlgorithms.identity,
+      ...spreadOver(),
+      // Connections that others in this process have would be taken before any other address.
+      "grpc.use_local_subchannel_pool": 1,
       // The pusher waits between its tries; a channel that waits longer would only hide that all is well again.
       "grpc.initial_reconnect_backoff_ms": 500,
       "grpc.max_reconnect_backoff_ms": 5000,
@@ -115,7 +119,7 @@ export class PushClient implements Transport, Disposable {
   }
 }
 
-/** `dns:` lets a name stand for several addresses, of which the one that answers is used. */
+/** `dns:` lets a name stand for several addresses, as that of a headless Service does. */
 function targetOf(url: URL): string {
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   return `dns:${url.hostname}:${port}`;

@@ -12,6 +12,7 @@ import { Buffer } from "node:buffer";
 import { totalOf } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { AggregatorService, PushRequest, PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
+import { runProgram } from "../../tests/support/child.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { demoProfile } from "../../tests/support/profiles.ts";
 import { PushClient, PushError } from "./client.ts";
@@ -201,6 +202,41 @@ testWith(["openssl"], "PushClient speaks TLS with an authority of one's own, and
     await Deno.remove(folder, { recursive: true });
   }
 }, { sanitizeOps: false, sanitizeResources: false });
+
+testWith(
+  ["root", "unshare"],
+  "PushClients spread over a name's addresses, and each keeps to its own",
+  async () => {
+    const hosts = await Deno.makeTempFile();
+    await Deno.writeTextFile(hosts, "127.0.0.2 replicas\n127.0.0.3 replicas\n");
+    const script = new URL("../../tests/support/push_to_replicas.ts", import.meta.url).pathname;
+    const { code, stdout, stderr } = await runProgram("unshare", [
+      "--mount",
+      "sh",
+      "-euc",
+      'mount --bind "$1" /etc/hosts; shift; exec "$@"',
+      "sh",
+      hosts,
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--frozen",
+      "--no-check",
+      "--allow-all",
+      script,
+      "replicas",
+      "127.0.0.2",
+      "127.0.0.3",
+    ]);
+    await Deno.remove(hosts);
+    assertEquals(code, 0, stderr);
+    const taken = Object.values(JSON.parse(stdout) as Record<string, string[]>);
+    assertEquals(taken.length, 24);
+    assert(taken.every((addresses) => addresses.length === 1), stdout);
+    // By chance all go to one in fewer than one of eight million runs.
+    assertEquals([...new Set(taken.flat())].sort(), ["127.0.0.2", "127.0.0.3"]);
+  },
+);
 
 function freePort(hostname: string): number {
   using listener = Deno.listen({ hostname, port: 0 });

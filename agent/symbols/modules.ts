@@ -8,6 +8,8 @@ import { LRUCache } from "lru-cache";
 import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
 import { findDebugFile } from "./debug_files.ts";
+import { debugLink, hasDebugInfo } from "./dwarf/pack.ts";
+import type { DebugPlace } from "./dwarf/protocol.ts";
 import { addressOf, ElfError, type ElfInfo, readElf } from "./elf.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import { RegularFile } from "./regular_file.ts";
@@ -15,6 +17,10 @@ import { SymbolTable } from "./symbol_table.ts";
 
 /** Files whose headers are kept; some hundred bytes each. */
 const MAX_FILES = 8192;
+/** Windows without a question after which a table above the budget is forgotten. */
+const IDLE_WINDOWS = 6;
+/** Tables above the budget may have so many times of it, together. */
+const LARGE_SHARE = 4;
 
 /** A file as one path names it. */
 export interface Module {
@@ -29,13 +35,24 @@ export interface Module {
   readonly elf: ElfInfo | undefined;
   /** Of the file that was read, see {@linkcode RegularFile}. */
   readonly identity: string;
-  /** The build id, or what names the file without one: equal files share their symbols. */
+  /** The build id, or what names the file without one: equal files share what is whole. */
   readonly key: string;
 }
 
+/** A table that is kept while it is asked for. */
+interface Large {
+  readonly table: SymbolTable;
+  window: number;
+}
+
 /** Where a module can be read now. */
-export interface Place {
+export interface Place extends MappedFile {
   readonly process: Process;
+}
+
+/** A mapping of the process whose `/proc/PID` is `folder`. */
+export interface MappedFile {
+  readonly process: Pick<Process, "folder">;
   readonly mapping: Mapping;
 }
 
@@ -52,6 +69,9 @@ export interface ModuleStats {
   readonly opened: number;
   /** Files that could not be read or made no sense. */
   readonly unreadable: number;
+  /** Symbol tables that were passed over for their size, and functions of others that were left out for it. */
+  readonly skippedTables: number;
+  readonly droppedFunctions: number;
 }
 
 /** Tells modules apart and keeps their symbol tables. */
@@ -61,13 +81,19 @@ export class Modules {
   readonly #files = new LRUCache<string, Module>({ max: MAX_FILES });
   readonly #tables: LRUCache<string, SymbolTable>;
   readonly #tableBytes: number;
-  /** Tables above the budget: kept to the window's end, for to read them for each address is worse. */
-  readonly #large = new Map<string, SymbolTable>();
+  /** Tables above the budget: kept while they are asked for, for to read them in each window is worse. */
+  readonly #large = new Map<string, Large>();
+  /** Build ids of files whose own symbols are not all: another copy, or a download, may have them. */
+  readonly #partial = new LRUCache<string, true>({ max: MAX_FILES });
+  readonly #improved = new Set<string>();
+  readonly #debugPlaces = new LRUCache<number, { place: DebugPlace | undefined }>({ max: MAX_FILES });
   /** Mappings whose file could not be reached in this window. */
   readonly #failed = new Set<Mapping>();
   #opened = 0;
   #unreadable = 0;
+  #dropped = 0;
   #next = 1;
+  #window = 0;
 
   constructor({ libdw, tableBytes }: ModulesOptions) {
     this.#libdw = libdw;
@@ -79,15 +105,31 @@ export class Modules {
     return {
       tables: this.#tables.size + this.#large.size,
       tableBytes: this.#tables.calculatedSize +
-        [...this.#large.values()].reduce((sum, t) => sum + t.bytes, 0),
+        [...this.#large.values()].reduce((sum, { table }) => sum + table.bytes, 0),
       opened: this.#opened,
       unreadable: this.#unreadable,
+      skippedTables: this.#libdw.skippedTables,
+      droppedFunctions: this.#dropped,
     };
   }
 
   endWindow(): void {
-    this.#large.clear();
+    this.#window++;
+    let bytes = 0;
+    for (const [key, { table, window }] of [...this.#large].reverse()) {
+      bytes += table.bytes;
+      const idle = this.#window - window > IDLE_WINDOWS;
+      if (idle || bytes > LARGE_SHARE * this.#tableBytes) this.#large.delete(key);
+    }
     this.#failed.clear();
+  }
+
+  /** The modules whose names may be better than those that were found until now; each is told once. */
+  takeImproved(): number[] {
+    if (this.#improved.size === 0) return [];
+    const modules = [...this.#files.values()].filter(({ buildId }) => this.#improved.has(buildId));
+    this.#improved.clear();
+    return modules.map(({ number }) => number);
   }
 
   /** The module that is mapped there; `undefined` when the file cannot be reached, now or any more. */
@@ -112,19 +154,49 @@ export class Modules {
   }
 
   /** Whether {@linkcode symbols} need not read the file. */
-  hasSymbols({ key }: Module): boolean {
-    return this.#tables.has(key) || this.#large.has(key);
+  hasSymbols(module: Module): boolean {
+    return this.#known(module) !== undefined;
   }
 
   /** The functions of `module`; `undefined` when its file cannot be reached any more. */
   symbols(module: Module, place: Place): SymbolTable | undefined {
-    const known = this.#tables.get(module.key) ?? this.#large.get(module.key);
+    const known = this.#known(module);
     if (known) return known;
-    const table = this.#readSymbols(module, place);
-    if (table === undefined) return undefined;
-    if (table.bytes > this.#tableBytes / 2) this.#large.set(module.key, table);
-    else this.#tables.set(module.key, table);
+    const read = this.#readSymbols(module, place);
+    if (read === undefined) return undefined;
+    const { table, whole } = read;
+    this.#dropped += table.dropped;
+    this.#keep(whole ? module.key : module.identity, table);
+    if (!whole && module.buildId !== "") this.#partial.set(module.buildId, true);
+    if (whole && this.#partial.delete(module.buildId)) this.#improved.add(module.buildId);
     return table;
+  }
+
+  /** Where the debug information of `module` can be read, found once; `undefined` where there is none. */
+  debugPlace(module: Module, place: Place): DebugPlace | undefined {
+    let found = this.#debugPlaces.get(module.number);
+    if (found === undefined) {
+      this.#debugPlaces.set(module.number, found = { place: this.#findDebugInfo(module, place) });
+    }
+    return found.place;
+  }
+
+  /** Looks for the debug information of `module` anew, as the file that was found is gone. */
+  forgetDebugPlace({ number }: Module): void {
+    this.#debugPlaces.delete(number);
+  }
+
+  #known({ key, identity }: Module): SymbolTable | undefined {
+    const table = this.#tables.get(key) ?? this.#tables.get(identity);
+    if (table) return table;
+    const large = this.#large.get(key) ?? this.#large.get(identity);
+    if (large) large.window = this.#window;
+    return large?.table;
+  }
+
+  #keep(key: string, table: SymbolTable): void {
+    if (table.bytes > this.#tableBytes / 2) this.#large.set(key, { table, window: this.#window });
+    else this.#tables.set(key, table);
   }
 
   #identify(file: RegularFile, path: string): Module {
@@ -133,6 +205,22 @@ export class Modules {
     const name = path.slice(path.lastIndexOf("/") + 1);
     const { identity } = file;
     return { number: this.#next++, path, name, buildId, elf, identity, key: buildId || identity };
+  }
+
+  #findDebugInfo({ elf, identity, buildId, path: name }: Module, place: Place): DebugPlace | undefined {
+    if (elf === undefined || elf.truncated) return undefined;
+    const roots = rootsOf(place);
+    for (const path of pathsTo(place)) {
+      using file = RegularFile.open(path);
+      if (file?.identity !== identity) continue;
+      if (hasDebugInfo(file)) return { path, identity, roots, bias: 0 };
+      const other = findDebugFile({ path: name, buildId, roots }, debugLink(file));
+      using debug = other === undefined ? undefined : RegularFile.open(other);
+      const info = debug && hasDebugInfo(debug) ? this.#readHeaders(debug) : undefined;
+      if (!debug || !info) return undefined;
+      return { path: other!, identity: debug.identity, roots, bias: biasOf(elf, info) };
+    }
+    return undefined;
   }
 
   #readHeaders(file: RegularFile): ElfInfo | undefined {
@@ -145,9 +233,11 @@ export class Modules {
     }
   }
 
-  #readSymbols(module: Module, place: Place): SymbolTable | undefined {
-    if (module.elf === undefined || module.elf.truncated) return SymbolTable.build([]);
-    const roots = [`${place.process.folder}/root`, ""];
+  #readSymbols(module: Module, place: Place): { table: SymbolTable; whole: boolean } | undefined {
+    if (module.elf === undefined || module.elf.truncated) {
+      return { table: SymbolTable.build([]), whole: false };
+    }
+    const roots = rootsOf(place);
     for (const path of pathsTo(place)) {
       {
         // Only the file that was identified, not another that has its name now.
@@ -156,16 +246,28 @@ export class Modules {
       }
       this.#opened++;
       try {
-        return SymbolTable.build(this.#libdw.fileSymbols(path, {
+        const tables = this.#libdw.fileSymbols(path, {
           name: module.path,
           findDebugFile: (link) => findDebugFile({ path: module.path, buildId: module.buildId, roots }, link),
-        }));
+        });
+        return { table: SymbolTable.build(tables), whole: tables.some(({ full }) => full) };
       } catch {
         this.#unreadable++;
       }
     }
     return undefined;
   }
+}
+
+/** The root folder of the process, then that of the agent. */
+function rootsOf({ process }: Place): string[] {
+  return [`${process.folder}/root`, ""];
+}
+
+/** What to take from an address of `main` to get that of a debug file that was linked to lie elsewhere. */
+function biasOf(main: ElfInfo, debug: ElfInfo): number {
+  const [a, b] = [main.segments[0], debug.segments[0]];
+  return a && b ? a.address - b.address : 0;
 }
 
 /** The address of `address`, in the process, as the symbol table of `elf` counts; else its offset in the file. */
@@ -178,14 +280,15 @@ export function fileAddress(elf: ElfInfo | undefined, mapping: Mapping, address:
  * How to reach the file of a mapping: by the mapping itself, which leads to that very file, deleted or
  * in another mount namespace (needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE); else by its path.
  */
-function pathsTo({ process: { folder }, mapping }: Place): string[] {
+function pathsTo({ process: { folder }, mapping }: MappedFile): string[] {
   const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
   const paths = [`${folder}/map_files/${range}`];
   if (!mapping.deleted) paths.push(`${folder}/root${mapping.path}`);
   return paths;
 }
 
-function openMapped(place: Place): RegularFile | undefined {
+/** Opens the file of a mapping; `undefined` when it cannot be reached, or another file has its name by now. */
+export function openMapped(place: MappedFile): RegularFile | undefined {
   const [mapped, named] = pathsTo(place);
   const file = RegularFile.open(mapped!);
   if (file || named === undefined) return file;

@@ -18,6 +18,8 @@ export interface RawSymbols {
   readonly sections: readonly RawSection[];
   /** What to add to get addresses of the main file: a separate debug file may count from elsewhere. */
   readonly bias: number;
+  /** It has all functions, not only those that other files may call. */
+  readonly full: boolean;
 }
 
 export interface RawSection {
@@ -42,9 +44,15 @@ export class SymbolTable {
   readonly #ranges: RangeTable;
   readonly #name: Uint32Array;
   readonly #names: Uint8Array;
+  /** Functions that were left out, as all names together are too long. */
+  readonly dropped: number;
 
-  private constructor(ranges: RangeTable, name: Uint32Array, names: Uint8Array) {
+  private constructor(
+    ranges: RangeTable,
+    { name, names, dropped }: { name: Uint32Array; names: Uint8Array; dropped: number },
+  ) {
     this.#ranges = ranges;
+    this.dropped = dropped;
     this.#name = name;
     this.#names = names;
   }
@@ -69,7 +77,8 @@ export class SymbolTable {
       from = to;
     }
     const ranges = RangeTable.build({ start: found.address, end, rank });
-    return new SymbolTable(ranges, Uint32Array.from(found.name), found.names());
+    const name = Uint32Array.from(found.name);
+    return new SymbolTable(ranges, { name, names: found.names(), dropped: found.dropped });
   }
 
   get size(): number {
@@ -96,16 +105,25 @@ interface Collected {
   readonly sectionEnd: number[];
   readonly preference: number[];
   readonly name: number[];
+  readonly dropped: number;
   names(): Uint8Array;
 }
 
 function collect(tables: readonly RawSymbols[]): Collected {
   const texts = new Texts();
-  const to: Omit<Collected, "names"> = { address: [], size: [], sectionEnd: [], preference: [], name: [] };
+  let dropped = 0;
+  const to: Omit<Collected, "names" | "dropped"> = {
+    address: [],
+    size: [],
+    sectionEnd: [],
+    preference: [],
+    name: [],
+  };
   for (const table of tables) {
     eachFunction(table, (symbol, section) => {
       const name = nameAt(table.strings, symbol.name);
-      if (name.length === 0 || texts.length + name.length > MAX_NAMES_BYTES) return;
+      if (name.length === 0) return;
+      if (texts.length + name.length > MAX_NAMES_BYTES) return dropped++;
       to.address.push(symbol.address + table.bias);
       to.size.push(symbol.size);
       to.sectionEnd.push(section.address + section.size + table.bias);
@@ -113,7 +131,7 @@ function collect(tables: readonly RawSymbols[]): Collected {
       to.name.push(texts.add(name));
     });
   }
-  return { ...to, names: () => texts.finish() };
+  return { ...to, dropped, names: () => texts.finish() };
 }
 
 interface Symbol {
@@ -124,7 +142,7 @@ interface Symbol {
   readonly size: number;
 }
 
-function eachFunction(table: RawSymbols, visit: (symbol: Symbol, section: RawSection) => void): void {
+function eachFunction(table: RawSymbols, visit: (symbol: Symbol, section: RawSection) => unknown): void {
   const { symbols, bits, sections } = table;
   const view = new DataView(symbols.buffer, symbols.byteOffset, symbols.byteLength);
   const entry = bits === 64 ? 24 : 16;

@@ -29,7 +29,14 @@ function symbolsOf(made: readonly Made[], bias = 0): RawSymbols {
     view.setBigUint64(at + 8, BigInt(address), true);
     view.setBigUint64(at + 16, BigInt(size), true);
   });
-  return { bits: 64, symbols, strings: new TextEncoder().encode(strings), sections: SECTIONS, bias };
+  return {
+    bits: 64,
+    symbols,
+    strings: new TextEncoder().encode(strings),
+    sections: SECTIONS,
+    bias,
+    full: true,
+  };
 }
 
 Deno.test("SymbolTable.find() prefers sized, inner, global names with few underscores", () => {
@@ -66,7 +73,7 @@ Deno.test("SymbolTable.build() joins tables that count from different addresses"
 Deno.test("SymbolTable.build() takes junk", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 30 }), (a, b) => {
     const raw = { symbols: new Uint8Array(a), strings: new Uint8Array(b), sections: SECTIONS, bias: 0 };
-    SymbolTable.build([{ bits: 64, ...raw }, { bits: 32, ...raw }]).find(0x1000);
+    SymbolTable.build([{ bits: 64, full: true, ...raw }, { bits: 32, full: false, ...raw }]).find(0x1000);
   }));
 });
 

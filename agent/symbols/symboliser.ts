@@ -12,8 +12,14 @@ import { LRUCache } from "lru-cache";
 import { type Frame, JIT_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
+import { mapsPython, pythonPids } from "../python/find_processes.ts";
+import { mergeStacks } from "../python/merge.ts";
+import type { Interpreter } from "../python/interpreter.ts";
+import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
 import { demangle } from "./demangle.ts";
+import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
 import { KernelSymbols } from "./kernel_symbols.ts";
+import type { SourceFrame } from "./libdw/dwarf.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { fileAddress, type Module, Modules, type ModuleStats, type Place } from "./modules.ts";
 import { PerfMaps } from "./perf_maps.ts";
@@ -22,6 +28,8 @@ import { readVdso, type Vdso } from "./vdso.ts";
 export interface SymboliserOptions {
   /** For named frames and symbol tables together. @default {64 MiB} */
   cacheBytes?: number;
+  /** For the debug information that is open, on its Worker. @default {128 MiB} */
+  debugBytes?: number;
   /** How long files may be read in one window, in ms; the file that passes it is read to its end. @default {1000} */
   coldMs?: number;
   /** @default {"/proc"} */
@@ -35,6 +43,8 @@ export interface RawStack {
   readonly pid: number;
   readonly user: readonly number[];
   readonly kernel: readonly number[];
+  /** The Python functions that the thread was in, leaf first. */
+  readonly python?: readonly RawPythonFrame[];
 }
 
 /** Counted since the start, but for what is held now (`frames`, `…Bytes`, `tables`, `processes`). */
@@ -53,8 +63,22 @@ export interface SymboliserStats {
   readonly kernelBytes: number;
   readonly modules: ModuleStats;
   readonly processes: ProcessStats;
+  readonly python: PythonStats;
+  /** Stacks with frames of Python, and those of them where native stack and Python's did not fit together. */
+  readonly pythonStacks: number;
+  readonly pythonMismatches: number;
+  readonly debug: DebugStats;
 }
 
+/** Addresses of one module whose inlined functions and lines are wanted. */
+interface Wanted {
+  readonly module: Module;
+  readonly place: Place;
+  readonly addresses: number[];
+}
+
+/** Addresses that may wait for the next {@linkcode Symboliser.settle}. */
+const MAX_WANTED = 65_536;
 const FRAME_BYTES = 256;
 /** Mappings without a file, named or not, and those of files that only stand for memory. */
 const ANONYMOUS =
@@ -80,13 +104,21 @@ const UNMAPPED: Frame = {
  */
 export class Symboliser implements Disposable {
   readonly #libdw: Libdw;
+  readonly #procRoot: string;
   readonly #kernel: KernelSymbols;
   readonly #processes: ProcessTable;
   readonly #modules: Modules;
   readonly #perfMaps = new PerfMaps();
+  readonly #python: PythonSymbols;
   readonly #vdso: Vdso | undefined;
   /** By the kernel's address, or by module and address in it. */
-  readonly #frames: LRUCache<number | string, Frame>;
+  readonly #frames: LRUCache<number | string, readonly Frame[]>;
+  readonly #debug: DebugClient;
+  readonly #wanted = new Map<number, Wanted>();
+  #wantedCount = 0;
+  /** Modules whose debug information cannot be used. */
+  readonly #undebuggable = new Set<number>();
+  #improved = false;
   readonly #clock: () => number;
   readonly #coldMs: number;
   #coldLeft: number;
@@ -95,21 +127,27 @@ export class Symboliser implements Disposable {
   #unmapped = 0;
   #unnamed = 0;
   #postponed = 0;
+  #pythonStacks = 0;
+  #pythonMismatches = 0;
 
   private constructor(libdw: Libdw, options: SymboliserOptions) {
-    const { cacheBytes = 64 << 20, coldMs = 1000, procRoot = "/proc", clock = () => performance.now() } =
-      options;
+    const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000 } = options;
+    const { procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
+    this.#procRoot = procRoot;
     this.#clock = clock;
     this.#coldMs = this.#coldLeft = coldMs;
     this.#kernel = new KernelSymbols({ procRoot });
     this.#processes = new ProcessTable({ procRoot });
     this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2) });
+    this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     this.#vdso = readVdso(libdw);
     this.#frames = new LRUCache({
       maxSize: Math.ceil(cacheBytes / 2),
-      sizeCalculation: (frame) => FRAME_BYTES + frame.function.length,
+      sizeCalculation: (frames) =>
+        frames.reduce((sum, frame) => sum + FRAME_BYTES + frame.function.length + frame.file.length, 0),
     });
+    this.#debug = new DebugClient({ bytes: debugBytes });
   }
 
   /** @throws {LibdwError} when libdw is not installed */
@@ -119,6 +157,8 @@ export class Symboliser implements Disposable {
 
   [Symbol.dispose](): void {
     this.#frames.clear();
+    this.#python[Symbol.dispose]();
+    this.#debug[Symbol.dispose]();
     this.#libdw[Symbol.dispose]();
   }
 
@@ -135,66 +175,130 @@ export class Symboliser implements Disposable {
       kernelBytes: this.#kernel.bytes,
       modules: this.#modules.stats,
       processes: this.#processes.stats,
+      python: this.#python.stats,
+      pythonStacks: this.#pythonStacks,
+      pythonMismatches: this.#pythonMismatches,
+      debug: this.#debug.stats,
     };
   }
 
   /**
    * The frames of a stack, leaf first: the kernel's, then the user's. An equal frame is often the same object.
+   * Where functions are inlined an address is several frames, the innermost first. That, and lines, are known
+   * of an address after the next {@linkcode settle}.
    *
    * All but the first address of each half are return addresses: they point behind the call, which may be the
    * last instruction of its function (a call that never returns) or belong to another line, so they are looked
-   * up, and reported, one byte before. The first of each half is where the processor itself stood. A frame
-   * that a signal interrupted is the exception that cannot be told here: there, the look-up is one byte low,
-   * which matters only at the first instruction of a function.
+   * up, and reported, one byte before. The first of each half is where the processor itself stood. To the place
+   * where a signal interrupted a function, the unwinder has added the byte.
    */
-  stack({ pid, user, kernel }: RawStack): Frame[] {
+  stack({ pid, user, kernel, python }: RawStack): Frame[] {
     const frames: Frame[] = [];
-    kernel.forEach((address, i) => frames.push(this.#kernelFrame(i === 0 ? address : address - 1)));
-    if (user.length === 0) return frames;
-    const process = this.#processes.get(pid);
-    user.forEach((address, i) => frames.push(this.#userFrame(process, i === 0 ? address : address - 1)));
+    kernel.forEach((address, i) => {
+      for (const frame of this.#kernelFrames(i === 0 ? address : address - 1)) frames.push(frame);
+    });
+    if (user.length === 0 && python === undefined) return frames;
+    const process = this.#process(pid);
+    const native = user.flatMap((address, i) => this.#userFrames(process, i === 0 ? address : address - 1));
+    for (const frame of python === undefined ? native : this.#withPython(pid, { native, python })) {
+      frames.push(frame);
+    }
     return frames;
+  }
+
+  /**
+   * Asks for the inlined functions and lines of the addresses that `stack` met for the first time, and waits
+   * for the answers, but not longer than `ms`: those that come later are there for the next window.
+   *
+   * @returns whether `stack` may know more by now
+   */
+  async settle(ms: number): Promise<boolean> {
+    const wanted = [...this.#wanted.values()];
+    this.#wanted.clear();
+    this.#wantedCount = 0;
+    for (const { module, place, addresses } of wanted) this.#ask(module, place, addresses);
+    await this.#debug.settle(ms);
+    const improved = this.#improved;
+    this.#improved = false;
+    return improved;
   }
 
   /** What is known of a process; `undefined` when it was gone before it was first asked for. */
   process(pid: number): Pick<Process, "pid" | "startTime" | "exe" | "comm"> | undefined {
-    return this.#processes.get(pid);
+    return this.#process(pid);
+  }
+
+  /** The processes that run Python, as far as they are known. */
+  pythonInterpreters(): ReadonlyMap<number, Interpreter> {
+    return this.#python.interpreters();
+  }
+
+  /** Looks at all processes of the machine for those that run Python; without it, those with samples are looked at. */
+  findPython(): void {
+    for (const pid of pythonPids(this.#procRoot)) this.#process(pid);
+  }
+
+  /** Looks at one process, which may run another program than before, and says whether it runs Python. */
+  lookForPython(pid: number): boolean {
+    if (!mapsPython(pid, this.#procRoot)) return false;
+    const process = this.#processes.refresh(pid);
+    if (process) this.#python.look(process);
+    return this.#python.has(pid);
   }
 
   /** Call after the samples of a window: processes, maps and modules are then looked at anew. */
   endWindow(): void {
     this.#processes.endWindow();
+    this.#python.endWindow();
     this.#perfMaps.endWindow();
     this.#kernel.endWindow();
     this.#modules.endWindow();
+    this.#debug.endWindow();
+    this.#forget(this.#modules.takeImproved());
     this.#coldLeft = this.#coldMs;
   }
 
-  #kernelFrame(address: number): Frame {
+  #process(pid: number): Process | undefined {
+    const process = this.#processes.get(pid);
+    if (process) this.#python.look(process);
+    return process;
+  }
+
+  #withPython(
+    pid: number,
+    { native, python }: { native: readonly Frame[]; python: readonly RawPythonFrame[] },
+  ): Frame[] {
+    const { frames, matched } = mergeStacks(native, this.#python.stack(pid, python));
+    this.#pythonStacks++;
+    if (!matched) this.#pythonMismatches++;
+    return frames;
+  }
+
+  #kernelFrames(address: number): readonly Frame[] {
     const known = this.#frames.get(address);
     if (known) {
       this.#hits++;
       return known;
     }
     this.#misses++;
-    const frame = this.#kernel.frame(address);
+    const frames = [this.#kernel.frame(address)];
     // Modules and BPF programs come and go, and others take their addresses.
-    if (this.#kernel.isStatic(address)) this.#frames.set(address, frame);
-    return frame;
+    if (this.#kernel.isStatic(address)) this.#frames.set(address, frames);
+    return frames;
   }
 
-  #userFrame(process: Process | undefined, address: number): Frame {
+  #userFrames(process: Process | undefined, address: number): readonly Frame[] {
     const mapping = process && mappingAt(process.mappings, address);
     if (process === undefined || mapping === undefined) {
       this.#unmapped++;
-      return UNMAPPED;
+      return [UNMAPPED];
     }
     const place = { process, mapping };
-    if (mapping.path === VDSO_MODULE) return this.#vdsoFrame(mapping, address);
+    if (mapping.path === VDSO_MODULE) return [this.#vdsoFrame(mapping, address)];
     const module = mapping.inode === 0 ? undefined : this.#modules.of(place);
-    if (module?.elf === undefined) return this.#otherFrame(place, address);
+    if (module?.elf === undefined) return [this.#otherFrame(place, address)];
     const inModule = fileAddress(module.elf, mapping, address);
-    const key = `${module.number}:${inModule}`;
+    const key = frameKey(module, inModule);
     const known = this.#frames.get(key);
     if (known) {
       this.#hits++;
@@ -202,8 +306,12 @@ export class Symboliser implements Disposable {
     }
     this.#misses++;
     const { frame, final } = this.#look(module, place, inModule);
-    if (final) this.#frames.set(key, frame);
-    return frame;
+    const frames = [frame];
+    if (final) {
+      this.#frames.set(key, frames);
+      this.#want(module, place, inModule);
+    }
+    return frames;
   }
 
   /** `final` unless a later window may know better. */
@@ -222,6 +330,52 @@ export class Symboliser implements Disposable {
     if (symbol !== undefined) return { frame: { function: demangle(symbol), ...base }, final: true };
     this.#unnamed++;
     return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };
+  }
+
+  #want(module: Module, place: Place, address: number): void {
+    if (this.#undebuggable.has(module.number)) return;
+    if (this.#modules.debugPlace(module, place) === undefined) return;
+    if (this.#wantedCount >= MAX_WANTED) return;
+    this.#wantedCount++;
+    const wanted = this.#wanted.get(module.number);
+    if (wanted) wanted.addresses.push(address);
+    else this.#wanted.set(module.number, { module, place, addresses: [address] });
+  }
+
+  #ask(module: Module, place: Place, addresses: readonly number[]): void {
+    const debugPlace = this.#modules.debugPlace(module, place);
+    if (debugPlace === undefined) return;
+    this.#debug.ask(
+      module.key,
+      debugPlace,
+      addresses,
+      (address, found) => this.#take(module, address, found),
+    );
+  }
+
+  /** Puts the functions that are inlined at an address before the one that is named already. */
+  #take(module: Module, address: number, found: readonly SourceFrame[] | NoFrames): void {
+    const key = frameKey(module, address);
+    if (found === "never") {
+      this.#undebuggable.add(module.number);
+    } else if (found === "later") {
+      this.#modules.forgetDebugPlace(module);
+      this.#frames.delete(key); // So that it is asked for again.
+    } else {
+      const named = this.#frames.peek(key)?.at(-1);
+      if (named === undefined || found.length === 0) return;
+      this.#improved = true;
+      this.#frames.set(key, found.map((source, i) => inlinedFrame(named, source, i === found.length - 1)));
+    }
+  }
+
+  /** Of these modules all is looked up anew. */
+  #forget(modules: readonly number[]): void {
+    if (modules.length === 0) return;
+    const prefixes = new Set(modules.map(String));
+    for (const key of this.#frames.keys()) {
+      if (typeof key === "string" && prefixes.has(key.slice(0, key.indexOf(":")))) this.#frames.delete(key);
+    }
   }
 
   #vdsoFrame(mapping: Mapping, address: number): Frame {
@@ -254,6 +408,23 @@ export class Symboliser implements Disposable {
     const short = path.slice(path.lastIndexOf("/") + 1);
     return { function: offsetName(short, offset), module: path, ...base, address: offset };
   }
+}
+
+function frameKey({ number }: Module, address: number): string {
+  return `${number}:${address}`;
+}
+
+/**
+ * The symbol table's name of the function that is really there is kept, as it is the one that is known
+ * without debug information, too; one that only has an offset is not a name.
+ */
+function inlinedFrame(named: Frame, { function: name, file, line }: SourceFrame, outermost: boolean): Frame {
+  const better = name !== "" && !(outermost && !isOffset(named));
+  return { ...named, function: better ? demangle(name) : named.function, file, line };
+}
+
+function isOffset({ function: name, address }: Frame): boolean {
+  return name.endsWith(`+0x${address.toString(16)}`);
 }
 
 function offsetName(module: string, offset: number): string {

@@ -390,6 +390,86 @@ testWith(["gcc"], "Symboliser leaves no file open", async () => {
   assertEquals(openFiles(), before);
 });
 
+const INLINED = `
+#include <stdio.h>
+#include <unistd.h>
+static volatile int sink;
+static inline __attribute__((always_inline)) void inner(int n) { sink += n; }
+static inline __attribute__((always_inline)) void middle(int n) {
+  inner(n);
+}
+void __attribute__((noinline)) outer(int n) {
+  middle(n);
+  pause();
+}
+int main(int argc, char **argv) {
+  printf("%p\\n", (void *)outer);
+  fflush(stdout);
+  for (;;) outer(argc);
+}
+`;
+
+testWith(["gcc"], "Symboliser.stack() gives inlined functions and lines after settle()", async () => {
+  using folder = new TempFolder();
+  await using program = await RunningProgram.start(compile(folder, INLINED, ["-O2", "-g"]));
+  using symboliser = Symboliser.open();
+  const address = parseInt(program.firstLine, 16);
+  const stack = () => {
+    // Somewhere in the first instructions is the addition.
+    return Array.from(
+      { length: 24 },
+      (_, i) => symboliser.stack({ pid: program.pid, user: [address + i], kernel: [] }),
+    )
+      .reduce((a, b) => b.length > a.length ? b : a);
+  };
+  assertEquals(stack().map((f) => [f.function, f.line]), [["outer", 0]]);
+  assert(await symboliser.settle(60_000));
+  const file = `${folder.path}/in.c`;
+  const frames = stack();
+  assertEquals(frames.map((f) => [f.function, f.file, f.line]), [
+    ["inner", file, 5],
+    ["middle", file, 7],
+    ["outer", file, 10],
+  ]);
+  assertEquals(new Set(frames.map((f) => f.address)).size, 1);
+  assertEquals(await symboliser.settle(60_000), false);
+  const { asked, answered, waiting, files } = symboliser.stats.debug;
+  assertEquals([asked, answered, waiting, files], [24, 24, 0, 1]);
+  // Nothing is asked for a while: the Worker is ended, and what was learnt stays.
+  for (let window = 0; window < 7; window++) symboliser.endWindow();
+  assertEquals(symboliser.stats.debug.bytes, 0);
+  assertEquals(stack().length, 3);
+});
+
+testWith(["gcc"], "Symboliser.stack() names what settle() had no time for by the symbol table", async () => {
+  using folder = new TempFolder();
+  await using program = await RunningProgram.start(compile(folder, INLINED, ["-O2", "-g"]));
+  using symboliser = Symboliser.open();
+  assertEquals(frameAt(symboliser, program).line, 0);
+  await symboliser.settle(0);
+  assertEquals(frameAt(symboliser, program).function, "outer");
+  await symboliser.settle(60_000);
+  assert(frameAt(symboliser, program).line > 0);
+});
+
+testWith(
+  ["gcc", "strip"],
+  "Symboliser.stack() takes the symbols of a later copy that is not stripped",
+  async () => {
+    using folder = new TempFolder();
+    const path = compile(folder, SPIN);
+    const stripped = `${folder.path}/stripped`;
+    run("strip", ["-o", stripped, path]);
+    await using first = await RunningProgram.start(stripped);
+    await using second = await RunningProgram.start(path);
+    using symboliser = Symboliser.open();
+    assert(frameAt(symboliser, first).function.startsWith("stripped+0x"));
+    assertEquals(frameAt(symboliser, second).function, "spin_leaf");
+    symboliser.endWindow();
+    assertEquals(frameAt(symboliser, first).function, "spin_leaf");
+  },
+);
+
 /** What \`nm\` lists; nothing for a file that is not there or has no symbols. */
 function nm(args: readonly string[]): { name: string; address: string }[] {
   const { stdout } = new Deno.Command("nm", { args: ["--defined-only", ...args], stderr: "null" })

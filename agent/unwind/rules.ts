@@ -82,7 +82,13 @@ export class RuleSet {
   /** Open addressing; a slot holds index + 1, 0 is free. */
   #slots = new Int32Array(128);
 
-  constructor() {
+  readonly #capacity: number;
+
+  constructor({ capacity = MAX_RULES }: {
+    /** How many rules it takes in. @default {65536} */
+    capacity?: number;
+  } = {}) {
+    this.#capacity = capacity;
     this.intern(CFA_NONE, 0, 0, 0);
     this.intern(CFA_UNKNOWN, 0, 0, 0);
   }
@@ -98,7 +104,7 @@ export class RuleSet {
     let slot = this.#slot(w0, w1, w2, w3);
     const found = this.#slots[slot]!;
     if (found !== 0) return found - 1;
-    if (this.#count === MAX_RULES) return -1;
+    if (this.#count === this.#capacity) return -1;
     if (this.#count * 2 >= this.#slots.length) {
       this.#grow();
       slot = this.#slot(w0, w1, w2, w3);

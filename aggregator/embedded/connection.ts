@@ -65,7 +65,7 @@ export function libraryPath(): string {
   if (os !== "linux" || arch !== "x86_64") {
     throw new Error(`Cannot use the embedded engine as it has no build for ${os} on ${arch}: ${elsewhere}`);
   }
-  const path = new URL("libchdb.so", import.meta.resolve("@chdb/lib-linux-x64-gnu")).pathname;
+  const path = libraryPathOf("@chdb/lib-linux-x64-gnu", elsewhere);
   try {
     Deno.statSync(path);
   } catch (cause) {
@@ -77,6 +77,15 @@ export function libraryPath(): string {
     );
   }
   return path;
+}
+
+/** An image may be built without the package, and its deno.json then does not name it. */
+function libraryPathOf(name: string, elsewhere: string): string {
+  try {
+    return new URL("libchdb.so", import.meta.resolve(name)).pathname;
+  } catch (cause) {
+    throw new Error(`Cannot use the embedded engine as this build leaves it out: ${elsewhere}`, { cause });
+  }
 }
 
 /** Bytes that C code reads while a call runs on another thread: they must not be collected before it ends. */

@@ -29,6 +29,7 @@ function selectionEntries(now: number) {
       })),
       [],
     ),
+    idle: v.optional(v.boolean(), false),
   };
 }
 

@@ -16,6 +16,7 @@ import { profileRoutes } from "./profile_routes.ts";
 import { errorReply, type Reply, respond } from "./reply.ts";
 import { findRoute, type Route } from "./route.ts";
 import { statusRoutes } from "./status_routes.ts";
+import { waitRoutes } from "./wait_routes.ts";
 import type { HandlerOptions } from "./types.ts";
 
 const failures = new Burst(getLogger(["aperture", "http"]));
@@ -25,6 +26,7 @@ export function routeTable(options: HandlerOptions, gate?: TokenGate): Route[] {
   return [
     ...statusRoutes(options),
     ...profileRoutes(options),
+    ...waitRoutes(options),
     ...exportRoutes(options),
     ...pageRoutes(options.page, gate),
   ];

@@ -6,8 +6,8 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
-import { integer, oneOf } from "../../cli/settings.ts";
-import { KINDS } from "../../profile/model.ts";
+import { integer, oneOf, toggle } from "../../cli/settings.ts";
+import { type Kind, KINDS } from "../../profile/model.ts";
 import {
   type Group,
   isSelectable,
@@ -67,7 +67,7 @@ export function readParams<const P extends Params>(url: URL, params: P): Values<
 }
 
 /**
- * Reads a selection (`kind`, `from`, `to`, labels) and `params`.
+ * Reads a selection (`kind`, `from`, `to`, `idle`, labels) and `params`.
  *
  * @param now Unix milliseconds
  * @throws {HttpError} 400, naming the parameter
@@ -77,18 +77,46 @@ export function readSelection<const P extends Params>(
   params: P,
   now: number,
 ): { selection: Selection; params: Values<P> } {
+  const { kind } = readKnown(url, KIND);
+  return readRest(url, params, { kind, now, known: KIND });
+}
+
+/**
+ * Reads a selection of `kind`, which is no parameter then, and `params`.
+ *
+ * @param now Unix milliseconds
+ * @throws {HttpError} 400, naming the parameter
+ */
+export function readSelectionOf<const P extends Params>(
+  kind: Kind,
+  url: URL,
+  params: P,
+  now: number,
+): { selection: Selection; params: Values<P> } {
+  return readRest(url, params, { kind, now, known: {} });
+}
+
+const KIND = { kind: { schema: oneOf(KINDS), default: "cpu" } } as const satisfies Params;
+
+function readRest<const P extends Params>(
+  url: URL,
+  params: P,
+  { kind, now, known }: { kind: Kind; now: number; known: Params },
+): { selection: Selection; params: Values<P> } {
   const own = {
-    kind: { schema: oneOf(KINDS), default: "cpu" },
+    idle: { schema: toggle(), default: "false" },
     from: { schema: time(now), default: "-15m" },
     to: { schema: time(now), default: "now" },
   } as const satisfies Params;
   refuseUnknown(
     url,
-    (name) => Object.hasOwn(own, name) || Object.hasOwn(params, name) || labelOf(name) !== undefined,
+    (name) => {
+      return [own, known, params].some((list) => Object.hasOwn(list, name)) || labelOf(name) !== undefined;
+    },
   );
-  const { kind, from, to } = readKnown(url, own);
+  const { from, to, idle } = readKnown(url, own);
   return {
-    selection: checkSelection({ kind, from, to, matchers: readMatchers(url) }),
+    selection: checkSelection({ kind, from, to, matchers: readMatchers(url), idle }),
     params: readKnown(url, params),
   };
 }

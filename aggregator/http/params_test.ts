@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { HttpError } from "./errors.ts";
-import { labelParam, limitParam, readParams, readSelection } from "./params.ts";
+import { labelParam, limitParam, readParams, readSelection, readSelectionOf } from "./params.ts";
 
 const NOW = Date.parse("2026-01-31T12:00:00Z");
 
@@ -10,7 +10,7 @@ function selection(query: string) {
 
 Deno.test("readSelection() selects the CPU of the last 15 minutes when nothing is said", () => {
   assertEquals(selection(""), {
-    selection: { kind: "cpu", from: NOW - 900_000, to: NOW, matchers: [] },
+    selection: { kind: "cpu", from: NOW - 900_000, to: NOW, matchers: [], idle: false },
     params: { limit: 10 },
   });
 });
@@ -21,6 +21,16 @@ Deno.test("readSelection() reads a label's values as any of them, and not.label 
     { label: "comm", values: ["x"], negate: false },
     { label: "comm", values: ["y", ""], negate: true },
   ]);
+});
+
+Deno.test("readSelection() takes idle, and readSelectionOf() no kind", () => {
+  assertEquals(selection("kind=lock&idle=true").selection.idle, true);
+  const of = (query: string) => readSelectionOf("lock", new URL(`http://aggregator.test/?${query}`), {}, NOW);
+  assertEquals(of("idle=1").selection, {
+    ...{ kind: "lock", from: NOW - 900_000, to: NOW, matchers: [] },
+    idle: true,
+  });
+  assertEquals(assertThrows(() => of("kind=lock"), HttpError).message, "Unknown parameter 'kind'");
 });
 
 Deno.test("readSelection() names the parameter that it cannot take", () => {

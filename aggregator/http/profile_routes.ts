@@ -38,8 +38,8 @@ export function profileRoutes(options: HandlerOptions): Route[] {
 type Handler = (context: Context, options: HandlerOptions) => Promise<Reply>;
 
 /** A selection as answers repeat it, its times resolved. */
-export function selectionBody({ kind, from, to, matchers }: Selection) {
-  return { kind, from: formatTime(from), to: formatTime(to), matchers };
+export function selectionBody({ kind, from, to, matchers, idle = false }: Selection) {
+  return { kind, from: formatTime(from), to: formatTime(to), matchers, idle };
 }
 
 async function flamegraph({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {

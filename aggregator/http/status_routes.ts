@@ -112,6 +112,7 @@ function storedBody(batch: StoredBatch) {
     end: formatTime(batch.end),
     samples: batch.samples,
     losses: batch.losses,
+    stack_ends: batch.stackEnds,
   };
 }
 

@@ -20,7 +20,8 @@ SELECT
     toUnixTimestamp64Milli(end) AS end,
     arraySum(mapValues(value)) AS value,
     arraySum(mapValues(count)) AS count,
-    losses
+    losses,
+    stack_ends AS stackEnds
 FROM batches
 WHERE ${condition}
 ORDER BY batches.start DESC, batches.agent_id DESC, batches.epoch DESC, batches.sequence DESC
@@ -37,6 +38,7 @@ interface Row {
   readonly value: string;
   readonly count: string;
   readonly losses: Readonly<Record<string, string>>;
+  readonly stackEnds: Readonly<Record<string, string>>;
 }
 
 /**
@@ -62,6 +64,11 @@ export async function batches(
     start: Number(row.start),
     end: Number(row.end),
     samples: toTotal(row.value, row.count),
-    losses: Object.fromEntries(Object.entries(row.losses).map(([reason, count]) => [reason, Number(count)])),
+    losses: numbers(row.losses),
+    stackEnds: numbers(row.stackEnds),
   }));
+}
+
+function numbers(counts: Readonly<Record<string, string>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, Number(count)]));
 }

@@ -7,7 +7,7 @@
 import type { Frame, Total } from "../../profile/model.ts";
 import type { StorageClient } from "../storage/client.ts";
 import { fetchFramesOfStacks, fetchStacks, MISSING_FRAME } from "./content.ts";
-import { siteFrame } from "./lock_site.ts";
+import { siteFrame } from "../../profile/lock_site.ts";
 import { checkLimit, selectionSql } from "./selection.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
 import type { LockHolder, LocksAnswer, LockSite, Selection } from "./types.ts";

@@ -9,7 +9,7 @@ import { quantile } from "../../profile/histogram.ts";
 import type { Total } from "../../profile/model.ts";
 import { CallSums } from "../../profile/syscalls.ts";
 import type { PlainLock, PlainSyscall } from "../../tests/support/random_batches.ts";
-import { siteFrame } from "./lock_site.ts";
+import { siteFrame } from "../../profile/lock_site.ts";
 import type { Label, LocksAnswer, SyscallsAnswer } from "./types.ts";
 
 interface Site {

@@ -172,6 +172,8 @@ export interface StoredBatch {
   readonly end: number;
   readonly samples: Total;
   readonly losses: Readonly<Record<string, number>>;
+  /** How walks along user stacks ended: `complete`, or why not. */
+  readonly stackEnds: Readonly<Record<string, number>>;
 }
 
 /** The queries that REST, gRPC and the page stand on; each is one function beside its SQL. */

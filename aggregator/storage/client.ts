@@ -19,6 +19,8 @@ export interface StorageOptions {
   readonly url: URL | string;
   /** @default {"aperture"} */
   readonly database?: string;
+  /** The cluster that is to have the tables on each of its servers; without it, the one server. */
+  readonly cluster?: string | undefined;
   /** @default {"default"} */
   readonly username?: string;
   /** @default {""} */
@@ -53,6 +55,12 @@ export class StorageError extends Error {
 // JavaScript's numbers hold 53 bits: what may have more comes as text, and the reader decides.
 const SETTINGS: ClickHouseSettings = { output_format_json_quote_64bit_integers: 1 };
 
+// A replica that is away takes its tables from the others when it is back.
+const CLUSTER_SETTINGS: ClickHouseSettings = {
+  distributed_ddl_output_mode: "null_status_on_timeout",
+  distributed_ddl_task_timeout: "20",
+};
+
 const INSERT_SETTINGS: ClickHouseSettings = {
   // An insert is acknowledged once it is in the table, and its token is looked at then.
   async_insert: 0,
@@ -65,6 +73,7 @@ const INSERT_SETTINGS: ClickHouseSettings = {
 /** A connection pool to one database of one server. Opens nothing before the first request. */
 export class StorageClient implements AsyncDisposable {
   readonly database: string;
+  readonly cluster: string | undefined;
   /** The server's address, without credentials: for messages. */
   readonly server: string;
   readonly #client: ClickHouseClient;
@@ -73,6 +82,7 @@ export class StorageClient implements AsyncDisposable {
     const { database = "aperture", username = "default", password = "", timeout = 30_000 } = options;
     const url = new URL(options.url);
     this.database = database;
+    this.cluster = options.cluster;
     this.server = url.origin;
     this.#client = createClient({
       url: url.origin,
@@ -83,7 +93,11 @@ export class StorageClient implements AsyncDisposable {
       application: "aperture",
       request_timeout: timeout,
       // The server gives up when nobody waits any more.
-      clickhouse_settings: { ...SETTINGS, max_execution_time: Math.ceil(timeout / 1000) },
+      clickhouse_settings: {
+        ...SETTINGS,
+        ...(options.cluster && CLUSTER_SETTINGS),
+        max_execution_time: Math.ceil(timeout / 1000),
+      },
       keep_alive: { enabled: true, eagerly_destroy_stale_sockets: true },
       // Lists of hashes are longer than a URL may be.
       use_multipart_params_auto: true,

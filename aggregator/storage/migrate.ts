@@ -7,6 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { createHash } from "node:crypto";
 import { StorageClient, type StorageOptions } from "./client.ts";
+import { createReplicatedDatabase, replicated } from "./replicated.ts";
 import { splitStatements } from "./split_statements.ts";
 
 const logger = getLogger(["aperture", "storage"]);
@@ -44,10 +45,13 @@ ORDER BY number`;
 
 /** Creates the database that `options` name, unless it is there. @throws {StorageError} */
 export async function createDatabase(options: StorageOptions): Promise<void> {
-  const { database = "aperture" } = options;
+  const { database = "aperture", cluster } = options;
   // A request that names a database that is not there is refused.
   await using client = new StorageClient({ ...options, database: "default" });
-  await client.command("CREATE DATABASE IF NOT EXISTS {database:Identifier}", { params: { database } });
+  const sql = cluster === undefined
+    ? "CREATE DATABASE IF NOT EXISTS {database:Identifier}"
+    : createReplicatedDatabase(database, cluster);
+  await client.command(sql, { params: { database } });
 }
 
 /**
@@ -61,11 +65,12 @@ export async function migrate(
   client: StorageClient,
   migrations: readonly Migration[] = readMigrations(),
 ): Promise<string[]> {
-  await client.command(RECORD);
+  const form = client.cluster === undefined ? (sql: string) => sql : replicated;
+  await client.command(form(RECORD));
   const applied = await client.rows<Applied>("SELECT number, name, checksum FROM migrations ORDER BY number");
   const pending = pendingMigrations(client.database, migrations, applied);
   for (const { number, name, sql } of pending) {
-    for (const statement of splitStatements(sql)) await client.command(statement);
+    for (const statement of splitStatements(form(sql))) await client.command(statement);
     // As a query, so that the row is there when it returns whatever the server's default for inserts is.
     await client.command(
       "INSERT INTO migrations (number, name, checksum) SELECT {number:UInt32}, {name:String}, {checksum:String}",
@@ -76,7 +81,11 @@ export async function migrate(
   return pending.map(({ name }) => name);
 }
 
-/** Those of `migrations` that are not in `applied`. @throws {MigrationError} */
+/**
+ * Those of `migrations` that are not in `applied`, which may name one twice: two aggregators started together.
+ *
+ * @throws {MigrationError}
+ */
 export function pendingMigrations(
   database: string,
   migrations: readonly Migration[],
@@ -86,7 +95,7 @@ export function pendingMigrations(
   for (const { number, name, checksum } of applied) {
     const migration = known.get(number);
     if (!migration) {
-      const newest = Math.max(0, ...known.keys());
+      const newest = Math.max(0, ...migrations.map(({ number }) => number));
       throw new MigrationError(
         `Cannot use database '${database}' as a newer version of Aperture made it: it has migration ${name}, this version knows ${newest}`,
       );
@@ -99,9 +108,9 @@ export function pendingMigrations(
         }, applied was ${checksum.slice(0, 12)}`,
       );
     }
-    known.delete(number);
   }
-  return [...known.values()];
+  const done = new Set(applied.map(({ number }) => number));
+  return migrations.filter(({ number }) => !done.has(number));
 }
 
 /** The migrations of this program, in their order. */

@@ -192,6 +192,7 @@ function batchBlock(batches: readonly ReceivedBatch[]): Column[] {
     maps("value", sums.map(({ value }) => value)),
     maps("count", sums.map(({ count }) => count)),
     maps("losses", batches.map(({ losses }) => losses)),
+    maps("stack_ends", batches.map(({ stackEnds }) => stackEnds ?? new Map())),
   ];
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { getLogger } from "@logtape/logtape";
 import { Burst } from "../../cli/log.ts";
@@ -77,8 +78,8 @@ export class Storage implements AsyncDisposable {
   /** Why it cannot be used now; `undefined` when it can. */
   async problem(): Promise<string | undefined> {
     try {
-      await this.client.ping(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(PING_MS)]));
-      if (!this.#prepared) await this.#prepare();
+      // A database that is not there yet would be the ping's error, not the reason.
+      await deadline(this.#prepare().then(() => this.client.ping(this.#closing.signal)), PING_MS);
       return undefined;
     } catch (error) {
       if (error instanceof DOMException) return `ClickHouse at ${this.client.server} does not answer`;

@@ -7,7 +7,7 @@
 
 import type { FlameGraph } from "../../profile/flame.ts";
 import { type Kind, KINDS, type Total } from "../../profile/model.ts";
-import { selectionQuery, type State } from "./url_state.ts";
+import { selectionQuery, type State, waitsQuery } from "./url_state.ts";
 
 export interface FlameAnswer {
   readonly selection: { readonly from: string; readonly to: string };
@@ -21,6 +21,46 @@ export interface LabelValue {
   readonly total: Total;
 }
 
+/** The code that waited longest for locks, and who held them. */
+export interface LocksAnswer {
+  readonly sites: readonly {
+    readonly function: string;
+    readonly module: string;
+    readonly class: string;
+    readonly type: string;
+    /** Leaf first. */
+    readonly stack: readonly string[];
+    readonly total: Total;
+    readonly max: number;
+    readonly timeouts: number;
+    readonly interrupted: number;
+    readonly holders: readonly {
+      readonly function: string;
+      readonly module: string;
+      readonly total: Total;
+    }[];
+  }[];
+  readonly total: Total;
+}
+
+/** System calls; times in ns. */
+export interface SyscallsAnswer {
+  readonly rows: readonly {
+    readonly call: string;
+    readonly category: string;
+    readonly total: Total;
+    readonly p50: number;
+    readonly p90: number;
+    readonly p99: number;
+    readonly max: number;
+    readonly failed: number;
+    readonly errors: Readonly<Record<string, number>>;
+    /** Calls a second. */
+    readonly rate: number;
+  }[];
+  readonly total: Total;
+}
+
 /** The token is missing or was changed: the page must be loaded again to ask for it. */
 export class UnauthorizedError extends Error {
   override name = "UnauthorizedError";
@@ -29,6 +69,16 @@ export class UnauthorizedError extends Error {
 /** The selection's flame graph. */
 export function fetchFlame(state: State, signal: AbortSignal): Promise<FlameAnswer> {
   return get(`/api/flamegraph?${selectionQuery(state)}`, signal);
+}
+
+/** The selection's waits for locks. */
+export function fetchLocks(state: State, signal: AbortSignal): Promise<LocksAnswer> {
+  return get(`/api/locks?${waitsQuery(state)}`, signal);
+}
+
+/** The selection's system calls. */
+export function fetchSyscalls(state: State, signal: AbortSignal): Promise<SyscallsAnswer> {
+  return get(`/api/syscalls?${waitsQuery(state)}`, signal);
 }
 
 /** The values of `label` that can be chosen: the label's own choice does not narrow them. */
@@ -48,7 +98,7 @@ export async function fetchValues(
 /** The kinds that have data in the selection's time. */
 export async function fetchKinds(state: State, signal: AbortSignal): Promise<Kind[]> {
   const found = await Promise.all(KINDS.map(async (kind) => {
-    const query = selectionQuery({ ...state, kind }, "node", "comm");
+    const query = selectionQuery({ ...state, kind, idle: true }, "node", "comm");
     const { values } = await get<{ values: LabelValue[] }>(`/api/labels?label=node&limit=1&${query}`, signal);
     return values.length > 0 ? [kind] : [];
   }));

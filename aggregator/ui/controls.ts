@@ -46,6 +46,8 @@ export function listenToControls(change: (change: Partial<State>) => void): void
   kind.addEventListener("change", () => change({ kind: kind.value as Kind }));
   const live = element("live", HTMLInputElement);
   live.addEventListener("change", () => change({ live: live.checked }));
+  const idle = element("idle", HTMLInputElement);
+  idle.addEventListener("change", () => change({ idle: idle.checked }));
   element("controls", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
 }
 
@@ -71,6 +73,9 @@ export function showControls(state: State): void {
     }
   }
   element("live", HTMLInputElement).checked = state.live;
+  element("idle", HTMLInputElement).checked = state.idle;
+  element("idle-field", HTMLElement).hidden = state.kind === "cpu";
+  element("title", HTMLElement).textContent = `${KIND_NAMES[state.kind]} flame graph`;
   for (const link of document.querySelectorAll<HTMLAnchorElement>("a[data-format]")) {
     link.href = `/api/export/${link.dataset["format"]}?${selectionQuery(state)}`;
   }

@@ -5,17 +5,28 @@
  * @module
  */
 
-import type { Kind } from "../../profile/model.ts";
-import { fetchFlame, fetchKinds, fetchValues, type FlameAnswer, UnauthorizedError } from "./api.ts";
+import {
+  fetchFlame,
+  fetchKinds,
+  fetchLocks,
+  fetchSyscalls,
+  fetchValues,
+  type FlameAnswer,
+  type LocksAnswer,
+  type SyscallsAnswer,
+  UnauthorizedError,
+} from "./api.ts";
 import { listenToControls, showControls, showKinds, showValues } from "./controls.ts";
 import { element, hostOf } from "./dom.ts";
 import { FlameView } from "./flame_view.ts";
-import { formatCount, formatNs, formatShare } from "./format.ts";
+import { formatShare } from "./format.ts";
 import { boxOfHash, type FlameModel, flameModel, hotFunctions, pathHash, pathOf } from "./model.ts";
 import { parseSearch, search } from "./search.ts";
+import { summaryOf } from "./summary.ts";
 import { TableView } from "./table_view.ts";
 import { describeBox, showTooltip } from "./tooltip.ts";
 import { formatState, INITIAL, parseState, sameSelection, type State } from "./url_state.ts";
+import { WaitsView } from "./waits_view.ts";
 
 const LIVE_EVERY_MS = 15_000;
 /** Where there is nothing yet, the first samples should not have to wait for a click. */
@@ -30,6 +41,7 @@ export class Page {
   #timer = 0;
   readonly #view: FlameView;
   readonly #table: TableView;
+  readonly #waits: WaitsView;
 
   constructor() {
     const tooltip = element("tooltip", HTMLElement);
@@ -47,8 +59,12 @@ export class Page {
       onWalk: (box) => element("spoken", HTMLElement).textContent = describeBox(this.#model!, box),
     });
     this.#table = new TableView({
-      table: document.querySelector("table")!,
-      onPick: (name) => this.#change({ search: this.#state.search === name ? "" : name, regex: false }),
+      table: document.querySelector("#hottest table")!,
+      onPick: (name) => this.#pick(name),
+    });
+    this.#waits = new WaitsView({
+      section: element("waits", HTMLElement),
+      onPick: (name) => this.#pick(name),
     });
   }
 
@@ -72,7 +88,7 @@ export class Page {
     }
     element("clear", HTMLButtonElement).addEventListener("click", () => this.#change({ node: "", comm: "" }));
     addEventListener("popstate", () => this.#go(parseState(location.search)));
-    addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("visibilitychange", () => this.#schedule());
     const menu = element("export", HTMLDetailsElement);
     addEventListener("click", (event) => {
@@ -97,6 +113,10 @@ export class Page {
     } else if (event.key === "Escape" && !typing) {
       this.#zoom(0);
     }
+  }
+
+  #pick(name: string): void {
+    this.#change({ search: this.#state.search === name ? "" : name, regex: false });
   }
 
   #zoom(box: number): void {
@@ -129,8 +149,9 @@ export class Page {
     const graph = element("graph", HTMLElement);
     graph.setAttribute("aria-busy", "true");
     try {
-      const [flame, nodes, comms, kinds] = await Promise.all([
+      const [flame, waits, nodes, comms, kinds] = await Promise.all([
         fetchFlame(state, loading.signal),
+        fetchWaits(state, loading.signal),
         fetchValues("node", state, loading.signal),
         fetchValues("comm", state, loading.signal),
         fetchKinds(state, loading.signal),
@@ -139,7 +160,7 @@ export class Page {
       showValues("comm", comms, state.comm);
       showKinds(kinds, state.kind);
       this.#showError(undefined);
-      this.#take(flame);
+      this.#take(flame, waits);
     } catch (error) {
       if (loading.signal.aborted) return;
       if (error instanceof UnauthorizedError) return location.reload();
@@ -149,17 +170,23 @@ export class Page {
     this.#schedule();
   }
 
-  #take({ graph, total, selection }: FlameAnswer): void {
+  #take({ graph, total, selection }: FlameAnswer, waits: Waits): void {
     this.#model = flameModel(graph);
-    const empty = graph.total === 0;
-    element("graph", HTMLElement).hidden = empty;
-    element("hottest", HTMLElement).hidden = empty;
+    const noGraph = graph.total === 0;
+    // Calls are counted that no stack is kept of.
+    const empty = noGraph && (waits?.total.count ?? 0) === 0;
+    element("graph", HTMLElement).hidden = noGraph;
+    element("hottest", HTMLElement).hidden = noGraph;
     element("empty", HTMLElement).hidden = !empty;
-    document.querySelector<HTMLElement>(".search")!.hidden = empty;
+    document.querySelector<HTMLElement>(".search")!.hidden = noGraph;
     if (empty) this.#showEmpty();
     element("summary", HTMLElement).replaceChildren(
-      ...empty ? [] : summaryOf(this.#state.kind, { total, selection }),
+      // Of a table all is counted, of a graph of calls it is estimated from samples.
+      ...empty ? [] : summaryOf(this.#state.kind, { total: waits?.total ?? total, ...selection }),
     );
+    if (waits === undefined) this.#waits.clear();
+    else if ("sites" in waits) this.#waits.showLocks(waits);
+    else this.#waits.showSyscalls(waits);
     this.#show();
   }
 
@@ -250,26 +277,10 @@ export class Page {
   }
 }
 
-const VALUE_NAMES: Readonly<Record<Kind, string>> = {
-  cpu: "CPU time",
-  lock: "waited for locks",
-  syscall: "in system calls",
-};
+type Waits = LocksAnswer | SyscallsAnswer | undefined;
 
-/** The selection in a few numbers. */
-function summaryOf(
-  kind: Kind,
-  { total, selection }: Pick<FlameAnswer, "total" | "selection">,
-): HTMLElement[] {
-  const ns = (Date.parse(selection.to) - Date.parse(selection.from)) * 1e6;
-  const parts = [[formatNs(total.value), VALUE_NAMES[kind]]];
-  if (kind === "cpu") parts.push([(total.value / ns).toPrecision(3), "cores on average"]);
-  parts.push([formatCount(total.count), kind === "cpu" ? "samples" : "events"]);
-  return parts.map(([value, label]) => {
-    const span = document.createElement("span");
-    const strong = document.createElement("strong");
-    strong.textContent = value!;
-    span.append(strong, ` ${label}`);
-    return span;
-  });
+/** The table that goes with the kind's graph. */
+function fetchWaits(state: State, signal: AbortSignal): Promise<Waits> {
+  if (state.kind === "lock") return fetchLocks(state, signal);
+  return state.kind === "syscall" ? fetchSyscalls(state, signal) : Promise.resolve(undefined);
 }

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
+import { fleet, fleetOfAllKinds, FleetQueries } from "../../tests/support/fleet.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { build } from "../../tasks/build.ts";
 import { createHandler } from "../http/handler.ts";
@@ -271,3 +271,49 @@ testWith(
     });
   },
 );
+
+testWith(
+  ["chromium"],
+  "the page shows who waited for locks and for whom, idle threads when asked",
+  async () => {
+    const queries = new FleetQueries(fleetOfAllKinds());
+    await visit({ options: { queries } }, async ({ page, asked }) => {
+      await settled(page);
+      assertEquals(await page.locator("#waits").isVisible(), false);
+      assertEquals(await page.locator("#idle-field").isVisible(), false);
+      assertEquals(await page.locator("#kind option").allTextContents(), ["CPU", "Locks", "System calls"]);
+      await page.selectOption("#kind", "lock");
+      await page.waitForSelector("#waits:not([hidden])");
+      await settled(page);
+      assertMatch(await text(page, "#summary"), /^11\.2 s waited for locks.*40\u2009710 waits$/);
+      const rows = page.locator("#waits tbody tr");
+      assertEquals(await rows.count(), 3);
+      assertEquals(await rows.first().locator("td").allTextContents(), [
+        ...["8.40 s", "31\u2009200", "1.08 ms", "mutex", "XLogInsertRecord"],
+        ...["XLogWrite 72.6 % CopyXLogRecordToWAL 22.6 % ", ""],
+      ]);
+      assert(await coloursOfRow(page, 3) > 1);
+      await page.click("#idle");
+      await page.waitForFunction(() => document.querySelectorAll("#waits tbody tr").length === 4);
+      assert(asked.includes("/api/locks?from=-15m&to=now&idle=true"), asked.join("\n"));
+      assertMatch(page.url(), /\?kind=lock&idle=1$/);
+      await page.click("#waits tbody tr:nth-child(2) button");
+      assertEquals(await page.inputValue("#search"), "XLogInsertRecord");
+    });
+  },
+);
+
+testWith(["chromium"], "the page shows system calls with their latencies and errors", async () => {
+  const queries = new FleetQueries(fleetOfAllKinds());
+  await visit({ options: { queries }, query: "?kind=syscall" }, async ({ page }) => {
+    await settled(page);
+    assertMatch(await text(page, "#summary"), /in system calls.*calls$/);
+    const rows = page.locator("#waits tbody tr");
+    assertEquals(await rows.locator("td:nth-child(4)").allTextContents(), [
+      ...["fdatasync", "pread64", "recvfrom", "openat"],
+    ]);
+    assertEquals(await rows.nth(2).locator("td").last().textContent(), "EAGAIN 201\u2009400, ECONNRESET 2");
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assertEquals(overflow, 0);
+  });
+});

@@ -19,6 +19,8 @@ export interface State {
   readonly regex: boolean;
   /** The path hash of the box that is zoomed to, "" for the whole. */
   readonly zoom: string;
+  /** With what threads wait for that have nothing to do. */
+  readonly idle: boolean;
   /** Ask again every few seconds. */
   readonly live: boolean;
 }
@@ -32,6 +34,7 @@ export const INITIAL: State = {
   search: "",
   regex: false,
   zoom: "",
+  idle: false,
   live: false,
 };
 
@@ -49,6 +52,7 @@ export function parseState(search: string): State {
     search: text("search"),
     regex: params.get("regex") === "1",
     zoom: text("zoom"),
+    idle: params.get("idle") === "1",
     live: params.get("live") === "1",
   };
 }
@@ -66,7 +70,19 @@ export function formatState(state: State): string {
 
 /** The query string that asks the API for what `state` selects; `without` names labels to leave out. */
 export function selectionQuery(state: State, ...without: ("node" | "comm")[]): string {
-  const params = new URLSearchParams({ kind: state.kind, from: state.from, to: state.to });
+  return labelsQuery(new URLSearchParams({ kind: state.kind }), state, without);
+}
+
+/** As {@linkcode selectionQuery}, for what has one kind alone. */
+export function waitsQuery(state: State): string {
+  return labelsQuery(new URLSearchParams(), state, []);
+}
+
+function labelsQuery(params: URLSearchParams, state: State, without: readonly ("node" | "comm")[]): string {
+  params.set("from", state.from);
+  params.set("to", state.to);
+  // All of a CPU's time is work.
+  if (state.idle && state.kind !== "cpu") params.set("idle", "true");
   for (const label of ["node", "comm"] as const) {
     if (state[label] && !without.includes(label)) params.append(label, state[label]);
   }

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { formatState, INITIAL, parseState, sameSelection, selectionQuery } from "./url_state.ts";
+import { formatState, INITIAL, parseState, sameSelection, selectionQuery, waitsQuery } from "./url_state.ts";
 
 Deno.test("parseState() reads what formatState() writes", () => {
   const text = fc.string({ unit: "grapheme" });
@@ -13,6 +13,7 @@ Deno.test("parseState() reads what formatState() writes", () => {
     search: text,
     regex: fc.boolean(),
     zoom: fc.constantFrom("", "abc123"),
+    idle: fc.boolean(),
     live: fc.boolean(),
   });
   fc.assert(fc.property(states, (state) => assertEquals(parseState(formatState(state)), state)));
@@ -29,4 +30,8 @@ Deno.test("selectionQuery() has the labels that are chosen, but for those left o
   assertEquals(selectionQuery(state, "node"), "kind=cpu&from=-15m&to=now&comm=x");
   assertEquals(sameSelection(state, { ...state, search: "y", zoom: "1" }), true);
   assertEquals(sameSelection(state, { ...state, comm: "" }), false);
+  const waits = { ...INITIAL, kind: "lock", idle: true } as const;
+  assertEquals(selectionQuery(waits), "kind=lock&from=-15m&to=now&idle=true");
+  assertEquals(waitsQuery(waits), "from=-15m&to=now&idle=true");
+  assertEquals(sameSelection({ ...INITIAL, idle: true }, INITIAL), true);
 });

@@ -35,6 +35,7 @@ export interface WireBatch {
   /** An outcome that does not fit into a byte is 255. */
   readonly locks: LockColumns;
   readonly syscalls: WireSyscalls;
+  readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
 }
 
 /** System calls as they stand on the wire: how many errors and buckets each row has, not where they begin. */
@@ -168,6 +169,8 @@ class BatchReader {
   readonly #lockAmounts = columns(10, float64Column, { without: [0, 1, 2, 3, 4, 5, 6] });
   readonly #callRows = columns(11, uint32Column, { without: [3, 4, 5, 6, 9] });
   readonly #callAmounts = columns(12, float64Column, { without: [0, 1, 2, 7, 8, 10] });
+  readonly #stackEnd = uint32Column();
+  readonly #ended = float64Column();
 
   /** Reads one occurrence of the message, its length first. */
   read(reader: WireReader): void {
@@ -226,6 +229,8 @@ class BatchReader {
         return table(reader, { enums: this.#outcome, uint32: this.#lockRows, uint64: this.#lockAmounts });
       case tagOf(15, 2):
         return table(reader, { uint32: this.#callRows, uint64: this.#callAmounts });
+      case tagOf(20, 2):
+        return table(reader, { uint32: [this.#stackEnd], uint64: [undefined, this.#ended] });
       default:
         return false;
     }
@@ -270,6 +275,7 @@ class BatchReader {
         count: this.#count.finish(),
       },
       losses: { reason: this.#reason.finish(), count: this.#lost.finish() },
+      stackEnds: { end: this.#stackEnd.finish(), count: this.#ended.finish() },
       locks: this.#finishLocks(),
       syscalls: this.#finishSyscalls(),
     };

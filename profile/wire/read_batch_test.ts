@@ -10,6 +10,7 @@ import {
   PushRequest,
   SampleTable,
   SeriesTable,
+  StackEndTable,
   StackTable,
   SyscallTable,
 } from "../../proto/gen/aperture/v1/aperture.ts";
@@ -31,6 +32,7 @@ function decodeGenerated(bytes: Uint8Array): { batch: WireBatch | undefined; rep
   appending(LossTable, spies);
   appending(LockTable, spies);
   appending(SyscallTable, spies);
+  appending(StackEndTable, spies);
   let batches = 0;
   const { decode } = BatchMessage;
   BatchMessage.decode = (input, length) => {
@@ -61,7 +63,7 @@ function columnsOf(batch: BatchMessage): WireBatch {
   const u8 = (values: number[] = []) => {
     return Uint8Array.from(values, (value) => value < 0 || value > 255 ? 255 : value);
   };
-  const { frames, stacks, series, samples, losses, locks, syscalls } = batch;
+  const { frames, stacks, series, samples, losses, stackEnds, locks, syscalls } = batch;
   return {
     agentId: batch.agentId,
     epoch: batch.epoch,
@@ -124,6 +126,7 @@ function columnsOf(batch: BatchMessage): WireBatch {
       buckets: u32(syscalls?.buckets),
       histogram: f64(syscalls?.histogram),
     },
+    stackEnds: { end: u32(stackEnds?.end), count: f64(stackEnds?.count) },
   };
 }
 

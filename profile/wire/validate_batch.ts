@@ -36,7 +36,7 @@ export interface BatchLimits {
   syscalls?: number;
   /** Different errors of one row of system calls. @default {4096} */
   errors?: number;
-  /** Reasons of losses. @default {1024} */
+  /** Reasons of losses, and ends of stacks. @default {1024} */
   losses?: number;
   /** From `startNs` to `endNs`, in ms. @default {86400000} */
   windowMs?: number;
@@ -79,11 +79,13 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   const max = { ...BATCH_LIMITS, ...limits };
   checkIdentity(wire, max);
   checkStrings(wire.strings, max);
-  const { frames, stacks, series, samples, losses } = wire;
+  const { stackEnds, ...rest } = wire;
+  const { frames, stacks, series, samples, losses } = rest;
   checkLengths("frames", frames, max.frames);
   checkLengths("series", series, max.series);
   checkLengths("samples", samples, max.samples);
   checkLengths("losses", losses, max.losses);
+  checkLengths("stackEnds", stackEnds, max.losses);
 
   const strings = wire.strings.length;
   const { line: _line, address, ...frameStrings } = frames;
@@ -103,9 +105,17 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkSum("samples.count", samples.count);
   checkIndexes("losses", { reason: losses.reason }, strings, "string");
   checkSum("losses.count", losses.count);
+  checkIndexes("stackEnds", { end: stackEnds.end }, strings, "string");
+  checkSum("stackEnds.count", stackEnds.count);
   checkLocks(wire, max);
   const syscalls = checkSyscalls(wire, max);
-  return { ...wire, stacks: { offset, frame: stacks.frame }, losses: lossesByReason(wire), syscalls };
+  return {
+    ...rest,
+    stacks: { offset, frame: stacks.frame },
+    losses: countsByName(wire.strings, losses.reason, losses.count),
+    ...stackEnds.end.length > 0 && { stackEnds: countsByName(wire.strings, stackEnds.end, stackEnds.count) },
+    syscalls,
+  };
 }
 
 function checkLocks({ locks, strings, series, stacks }: WireBatch, max: Required<BatchLimits>): void {
@@ -267,13 +277,18 @@ function checkSum(name: string, column: Float64Array): void {
   if (sum > Number.MAX_SAFE_INTEGER) throw malformed(`${name} sums to more than 2^53 - 1: ${sum}`);
 }
 
-function lossesByReason({ losses, strings }: WireBatch): Map<string, number> {
-  const byReason = new Map<string, number>();
-  for (let i = 0; i < losses.reason.length; i++) {
-    const reason = strings[losses.reason[i]!]!;
-    byReason.set(reason, (byReason.get(reason) ?? 0) + losses.count[i]!);
+/** What is given twice under a name is summed. */
+function countsByName(
+  strings: readonly string[],
+  name: Uint32Array,
+  count: Float64Array,
+): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (let i = 0; i < name.length; i++) {
+    const text = strings[name[i]!]!;
+    counts.set(text, (counts.get(text) ?? 0) + count[i]!);
   }
-  return byReason;
+  return counts;
 }
 
 function malformed(why: string): MalformedBatchError {

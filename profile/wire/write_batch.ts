@@ -24,7 +24,12 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   if (batch.agentVersion !== "") writer.tag(7, LENGTH_DELIMITED).string(batch.agentVersion);
   // A reason of a loss need not be in the string table: it is a word of the agent, not of the profile.
   const strings = [...batch.strings];
-  const reasons = [...batch.losses.keys()].map((reason) => indexOf(strings, reason, batch.strings.length));
+  const rowsOf = (names: ReadonlyMap<string, number>) => {
+    return Uint32Array.from(names.keys(), (name) => indexOf(strings, name, batch.strings.length));
+  };
+  const reasons = rowsOf(batch.losses);
+  const stackEnds = batch.stackEnds ?? new Map<string, number>();
+  const ends = rowsOf(stackEnds);
   for (const text of strings) writer.tag(8, LENGTH_DELIMITED).string(text);
   const { frames, stacks, series, samples, losses, locks, syscalls } = batch;
   table(writer, 9, [
@@ -47,7 +52,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     series.labels,
   ]);
   table(writer, 12, [samples.kind, samples.series, samples.stack, samples.value, samples.count]);
-  table(writer, 13, [Uint32Array.from(reasons), Float64Array.from(losses.values())]);
+  table(writer, 13, [reasons, Float64Array.from(losses.values())]);
   table(writer, 14, [
     locks.outcome,
     locks.series,
@@ -74,6 +79,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     lengths(syscalls.histogramOffset),
     syscalls.histogram,
   ]);
+  if (stackEnds.size > 0) table(writer, 20, [ends, Float64Array.from(stackEnds.values())]);
   return writer.join().finish() as Uint8Array<ArrayBuffer>;
 }
 

@@ -219,6 +219,7 @@ static NOINLINE void want_semaphore(void)
 
 static void *want_semaphores(void *unused)
 {
+	pthread_setname_np(pthread_self(), "taker");
 	for (int i = 0; i < ROUNDS; i++)
 		want_semaphore();
 	return unused;
@@ -226,6 +227,7 @@ static void *want_semaphores(void *unused)
 
 static void *post_semaphores(void *unused)
 {
+	pthread_setname_np(pthread_self(), "putter");
 	for (int i = 0; i < ROUNDS * THREADS; i++) {
 		pass_time(HOLD_NS);
 		sem_post(&semaphore);
@@ -241,6 +243,7 @@ static void *sleep_long(void *unused)
 
 static NOINLINE void join_thread(pthread_t thread)
 {
+	pthread_setname_np(pthread_self(), "joiner");
 	long begun = now();
 
 	pthread_join(thread, NULL);
@@ -288,6 +291,7 @@ static atomic_long woken, timeouts, refused, wakes;
 
 static void *wait_at_word(void *unused)
 {
+	pthread_setname_np(pthread_self(), "waiter");
 	for (int i = 0; !done; i++) {
 		const struct timespec *timeout = i % 4 ? NULL : &(struct timespec){ .tv_nsec = 200000 };
 		long begun = now();
@@ -307,6 +311,7 @@ static void *wait_at_word(void *unused)
 
 static void *wake_word(void *unused)
 {
+	pthread_setname_np(pthread_self(), "waker");
 	for (int i = 0; i < 10000; i++) {
 		/* Who comes now is refused. */
 		word = i % 100 == 0;

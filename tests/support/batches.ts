@@ -73,6 +73,7 @@ export function makeBatch({
     node: "node-1",
     agentVersion: "0.1.0",
     losses: new Map([["stack_map_full", 2]]),
+    stackEnds: new Map([["complete", 97], ["no_page", 3]]),
   };
 }
 
@@ -136,6 +137,9 @@ export function arbitraryBatch(): fc.Arbitrary<Batch> {
     window: fc.bigInt({ min: 1n, max: 86_400_000_000_000n }),
     sequence: fc.maxSafeNat().map((n) => Math.max(n, 1)),
     losses: fc.array(fc.tuple(text, fc.nat()), { maxLength: 4 }).map((entries) => new Map(entries)),
+    stackEnds: fc.array(fc.tuple(text, fc.nat()), { minLength: 1, maxLength: 4 }).map((entries) =>
+      new Map(entries)
+    ),
   }).map(({ rows, waits, calls, window, ...rest }) => {
     const builder = new ProfileBuilder();
     const places: { series: number; stack: number }[] = [];

@@ -353,6 +353,7 @@ export class FleetQueries implements Queries {
       end: 1_764_000_010_000,
       samples: totalOf(profile),
       losses: {},
+      stackEnds: {},
     })));
   }
 

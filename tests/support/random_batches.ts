@@ -108,10 +108,11 @@ export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
       fc.constantFrom("ring_full", ...HOSTILE.slice(1)),
       fc.integer({ min: 0, max: 1000 }),
     ),
+    stackEnds: fc.dictionary(fc.constantFrom("complete", ...HOSTILE.slice(1)), fc.nat(1000)),
     samples: fc.array(sample, { maxLength: samples, size: "max" }),
     waits: fc.array(fc.tuple(anyWait, place, fc.option(place)), { maxLength: samples, size: "max" }),
     calls: fc.array(fc.tuple(anyCall, series), { maxLength: samples, size: "max" }),
-  }).map(({ startMs, losses, samples, waits, calls, ...batch }) => {
+  }).map(({ startMs, losses, stackEnds, samples, waits, calls, ...batch }) => {
     const builder = new ProfileBuilder();
     const add = ({ series, frames }: PlainPlace) => ({
       series: builder.series(series),
@@ -137,6 +138,7 @@ export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
       startNs,
       endNs: startNs + 10_000_000_000n,
       losses: new Map(Object.entries(losses)),
+      stackEnds: new Map(Object.entries(stackEnds)),
       receivedMs: startMs + 10_500,
     };
   });

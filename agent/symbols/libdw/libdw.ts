@@ -67,6 +67,7 @@ export class Libdw implements Disposable {
   #findDebugFile: FindDebugFile = () => undefined;
   /** What libelf points into must not be collected. */
   readonly #held = new Set<Uint8Array>();
+  #skipped = 0;
 
   /** @throws {LibdwError} when the libraries are not installed */
   constructor() {
@@ -96,6 +97,11 @@ export class Libdw implements Disposable {
 
   [Symbol.dispose](): void {
     this.#libraries.dispose();
+  }
+
+  /** Symbol tables and their strings that were passed over since the start, for their size. */
+  get skippedTables(): number {
+    return this.#skipped;
   }
 
   /**
@@ -211,7 +217,8 @@ export class Libdw implements Disposable {
     const symbols = this.#sectionBytes(table.symbols);
     const strings = this.#sectionBytes(this.#elf.elf_getscn(elf, table.link));
     const bits = this.#elf.gelf_getclass(elf) === ELFCLASS64 ? 64 : 32;
-    return symbols && strings ? [{ bits, symbols, strings, sections, bias }] : [];
+    const full = tables.has(SHT_SYMTAB);
+    return symbols && strings ? [{ bits, symbols, strings, sections, bias, full }] : [];
   }
 
   /** A copy of what struct Elf_Data { void *d_buf; int d_type; int d_version; size_t d_size; … } points to. */
@@ -221,7 +228,11 @@ export class Libdw implements Disposable {
     const view = new Deno.UnsafePointerView(data);
     const buffer = view.getPointer(0);
     const size = Number(view.getBigUint64(16));
-    if (buffer === null || size > MAX_TABLE_BYTES) return undefined;
+    if (buffer === null) return undefined;
+    if (size > MAX_TABLE_BYTES) {
+      this.#skipped++;
+      return undefined;
+    }
     const copy = new Uint8Array(size);
     new Deno.UnsafePointerView(buffer).copyInto(copy);
     return copy;

@@ -69,6 +69,7 @@ export interface Batch {
   losses: LossTable | undefined;
   locks: LockTable | undefined;
   syscalls: SyscallTable | undefined;
+  stackEnds: StackEndTable | undefined;
 }
 
 /** One function at one place. */
@@ -176,6 +177,13 @@ export interface SyscallTable {
 export interface LossTable {
   /** string */
   reason: number[];
+  count: bigint[];
+}
+
+/** How walks along user stacks ended in this window: "complete" at the thread's entry, all others before it. */
+export interface StackEndTable {
+  /** string */
+  end: number[];
   count: bigint[];
 }
 
@@ -330,6 +338,7 @@ function createBaseBatch(): Batch {
     losses: undefined,
     locks: undefined,
     syscalls: undefined,
+    stackEnds: undefined,
   };
 }
 
@@ -391,6 +400,9 @@ export const Batch: MessageFns<Batch> = {
     }
     if (message.syscalls !== undefined) {
       SyscallTable.encode(message.syscalls, writer.uint32(122).fork()).join();
+    }
+    if (message.stackEnds !== undefined) {
+      StackEndTable.encode(message.stackEnds, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -528,6 +540,14 @@ export const Batch: MessageFns<Batch> = {
             message.syscalls = SyscallTable.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.stackEnds = StackEndTable.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -573,6 +593,9 @@ export const Batch: MessageFns<Batch> = {
       : undefined;
     message.syscalls = (object.syscalls !== undefined && object.syscalls !== null)
       ? SyscallTable.fromPartial(object.syscalls)
+      : undefined;
+    message.stackEnds = (object.stackEnds !== undefined && object.stackEnds !== null)
+      ? StackEndTable.fromPartial(object.stackEnds)
       : undefined;
     return message;
   },
@@ -2107,6 +2130,104 @@ export const LossTable: MessageFns<LossTable> = {
   fromPartial<I extends Exact<DeepPartial<LossTable>, I>>(object: I): LossTable {
     const message = createBaseLossTable();
     message.reason = object.reason?.map((e) => e) || [];
+    message.count = object.count?.map((e) => BigInt(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStackEndTable(): StackEndTable {
+  return { end: [], count: [] };
+}
+
+export const StackEndTable: MessageFns<StackEndTable> = {
+  encode(message: StackEndTable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.end.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.end) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.count.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.count) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field count of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StackEndTable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStackEndTable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.end.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.end.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.count.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.count.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<StackEndTable>, I>>(base?: I): StackEndTable {
+    return StackEndTable.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StackEndTable>, I>>(object: I): StackEndTable {
+    const message = createBaseStackEndTable();
+    message.end = object.end?.map((e) => e) || [];
     message.count = object.count?.map((e) => BigInt(e)) || [];
     return message;
   },

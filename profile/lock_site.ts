@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Frame, KERNEL_MODULE, VDSO_MODULE } from "../../profile/model.ts";
+import { type Frame, KERNEL_MODULE, VDSO_MODULE } from "./model.ts";
 
 /** C libraries, by the file's name. Their functions without a name are inner ones of those that have one. */
 const C_LIBRARY = /(^|\/)(libc[.-]|libpthread[.-]|ld-musl-|libstdc\+\+\.|libc\+\+\.)/;

@@ -1,0 +1,72 @@
+/**
+ * The collectors that a run needs, under one budget.
+ *
+ * @module
+ */
+
+import type { Kind } from "../../profile/model.ts";
+import type { Collector } from "./collector.ts";
+import { CPU_OBJECT, CpuCollector } from "./cpu.ts";
+import { LOCK_OBJECT, LockCollector } from "./lock.ts";
+import type { Unwinder } from "../unwind/unwinder.ts";
+import { SYSCALL_OBJECT, SyscallCollector } from "./syscall.ts";
+
+/** The object file of each kind's programs. */
+export const OBJECTS: Readonly<Record<Kind, string>> = {
+  cpu: CPU_OBJECT,
+  lock: LOCK_OBJECT,
+  syscall: SYSCALL_OBJECT,
+};
+
+/** Parts of the memory: samples of a CPU have the most different stacks. */
+const SHARES: Readonly<Record<Kind, number>> = { cpu: 2, lock: 1, syscall: 1 };
+
+export interface OpenCollectorsOptions {
+  readonly freq: number;
+  readonly windowMs: number;
+  /** The only process that is watched; all without it. */
+  readonly pid?: number | undefined;
+  /** What all maps of all kinds together may use. */
+  readonly memoryBytes: number;
+  /** System calls that take as long keep their stack. */
+  readonly slowNs: number;
+  /** Walks user stacks; without it they are those of frame pointers. */
+  readonly unwinder?: Unwinder | undefined;
+  /** Whether the agent's own work is counted. */
+  readonly includeSelf: boolean;
+}
+
+/** Opens the collectors of `kinds`. @throws {Error} when the kernel refuses one; none is open then */
+export function openCollectors(
+  kinds: readonly Kind[],
+  options: OpenCollectorsOptions,
+): { readonly collectors: readonly Collector[]; [Symbol.dispose](): void } {
+  using stack = new DisposableStack();
+  const memory = shareMemory(kinds, options.memoryBytes);
+  const collectors = kinds.map((kind) =>
+    stack.use(openCollector(kind, { ...options, memoryBytes: memory[kind]! }))
+  );
+  const owned = stack.move();
+  return { collectors, [Symbol.dispose]: () => owned.dispose() };
+}
+
+/** `memoryBytes` shared out among `kinds`. */
+export function shareMemory(kinds: readonly Kind[], memoryBytes: number): Partial<Record<Kind, number>> {
+  const whole = kinds.reduce((sum, kind) => sum + SHARES[kind], 0);
+  return Object.fromEntries(kinds.map((kind) => [kind, Math.floor(memoryBytes * SHARES[kind] / whole)]));
+}
+
+function openCollector(
+  kind: Kind,
+  { freq, windowMs, pid, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
+): Collector {
+  const process = pid === undefined ? {} : { pid };
+  switch (kind) {
+    case "cpu":
+      return CpuCollector.open({ freq, windowMs, memoryBytes, ...process, ...(unwinder && { unwinder }) });
+    case "lock":
+      return LockCollector.open({ memoryBytes, includeSelf, ...process });
+    case "syscall":
+      return SyscallCollector.open({ memoryBytes, includeSelf, slowNs, ...process });
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Which system calls are made, how long they take and how they fail, counted in the kernel by `bpf/syscall.bpf.c`.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { BpfError, type BpfLink, BpfObject } from "../libbpf/mod.ts";
+import type { Collector, RawSample, Window } from "./collector.ts";
+import { onlineCpus } from "./cpus.ts";
+import { decodeStacks } from "./decode.ts";
+import { decodeSyscallSamples, SyscallRows } from "./decode_syscalls.ts";
+import { MapSets } from "./map_sets.ts";
+import { pidNamespace } from "./pid_namespace.ts";
+import { checkProcess } from "./process.ts";
+import { type SyscallMapSize, syscallMapSize } from "./syscall_map_size.ts";
+
+/** The program's object file. */
+export const SYSCALL_OBJECT = new URL("../../bpf/build/syscall.bpf.o", import.meta.url).pathname;
+
+const MAPS = ["calls", "errors", "samples", "stacks"] as const;
+/** Begins of calls come last, so that no call ends unseen that was seen to begin. */
+const PROGRAMS = ["on_process_exit", "on_signal_deliver", "on_sys_exit", "on_sys_enter"] as const;
+/** How many threads can be known where they do not hold their state themselves: entries are made when needed. */
+const MAX_THREADS = 65_536;
+
+export interface SyscallCollectorOptions {
+  /** Calls that take as long keep the stack of their caller, in ns; 0 is none of them. @default {1000000} */
+  slowNs?: number;
+  /** Of the other calls one in so many does, by chance; 0 is none. @default {1000} */
+  sampleEvery?: number;
+  /** The only process that is watched, in the agent's pid namespace; all without it. */
+  pid?: number;
+  /** Whether calls of this process itself are counted. @default {false} */
+  includeSelf?: boolean;
+  /** What all maps together may use. @default {64 MiB} */
+  memoryBytes?: number;
+  /** @default {bpf/build/syscall.bpf.o of this source tree} */
+  objectPath?: string;
+  /**
+   * Whether threads hold their state themselves, as Linux can since 5.12; else it is in a hash map, which is slower.
+   *
+   * @default {wherever the kernel can}
+   */
+  taskStorage?: boolean;
+}
+
+/**
+ * Counts all system calls, and keeps stacks of those that are slow and of a sample of the rest.
+ *
+ * A call counts in the window in which it ends, under the name that its thread has then; calls that were in the kernel
+ * at the start are not counted. `samples` are an estimate without bias of all calls: a slow one counts itself, any
+ * other that keeps its stack counts for `sampleEvery`.
+ *
+ * @example
+ * ```ts
+ * using collector = SyscallCollector.open({ slowNs: 1e6 });
+ * await delay(10_000);
+ * const { syscalls, samples, losses } = collector.drain();
+ * ```
+ */
+export class SyscallCollector implements Collector {
+  readonly kind = "syscall";
+  readonly #object: BpfObject;
+  readonly #sets: MapSets<(typeof MAPS)[number]>;
+  readonly #links: DisposableStack;
+  /** Whether threads hold their state themselves. */
+  readonly taskStorage: boolean;
+
+  /**
+   * Loads the program and counts from here on.
+   *
+   * @throws {RangeError} when an option is out of its range
+   * @throws {Error} when there is no such process, or the kernel refuses; see `preflight` for why it may
+   */
+  static open(options: SyscallCollectorOptions = {}): SyscallCollector {
+    const { slowNs = 1_000_000, sampleEvery = 1000, pid, includeSelf = false } = options;
+    const { memoryBytes = 64 * 2 ** 20, objectPath = SYSCALL_OBJECT } = options;
+    check("slowNs", slowNs, Number.MAX_SAFE_INTEGER);
+    check("sampleEvery", sampleEvery, 2 ** 30);
+    if (pid !== undefined) checkProcess(pid);
+    const size = syscallMapSize({ cpus: onlineCpus().length, memoryBytes });
+    const constants = {
+      target_pid: pid ?? 0,
+      excluded_pid: includeSelf || pid === Deno.pid ? 0 : Deno.pid,
+      pid_namespace: pidNamespace(),
+      slow_ns: slowNs,
+      sample_every: sampleEvery,
+    };
+    const load = (taskStorage: boolean) => {
+      const object = loadObject(objectPath, { constants, size, taskStorage });
+      using stack = new DisposableStack();
+      stack.use(object);
+      const collector = new SyscallCollector(object, taskStorage);
+      stack.move();
+      return collector;
+    };
+    if (options.taskStorage !== undefined) return load(options.taskStorage);
+    try {
+      return load(true);
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error;
+      try {
+        const collector = load(false);
+        getLogger(["aperture", "syscall"]).info(
+          "This kernel has no task storage for tracing programs: threads are looked up instead, which costs more",
+        );
+        return collector;
+      } catch {
+        // What is wrong is wrong with both: the first says it.
+        throw error;
+      }
+    }
+  }
+
+  private constructor(object: BpfObject, taskStorage: boolean) {
+    this.#object = object;
+    this.taskStorage = taskStorage;
+    this.#sets = new MapSets(object, MAPS);
+    using links = new DisposableStack();
+    for (const name of PROGRAMS) links.use<BpfLink>(object.program(name).attach());
+    this.#links = links.move();
+  }
+
+  /** What the maps use of the kernel's memory, in bytes; what threads hold themselves (100 bytes each) not counted. */
+  get memoryBytes(): number {
+    return this.#sets.memoryBytes(["scratch", ...this.taskStorage ? [] : ["threads_by_task"]]);
+  }
+
+  drain(): Window {
+    const { calls, errors, samples: counts, stacks } = this.#sets.swap();
+    const losses = this.#sets.losses();
+    const rows = new SyscallRows();
+    calls.drain((entries) => rows.addCalls(entries));
+    errors.drain((entries) => rows.addErrors(entries));
+    const addresses = new Map<bigint, readonly number[]>();
+    stacks.drain((entries) => decodeStacks(entries, addresses));
+    const samples: RawSample[] = [];
+    counts.drain((entries) => samples.push(...decodeSyscallSamples(entries, addresses)));
+    return { samples, syscalls: rows.rows(), losses };
+  }
+
+  /** Ends counting; what was counted can still be drained. */
+  stop(): void {
+    this.#links.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
+    this.#object[Symbol.dispose]();
+  }
+}
+
+function loadObject(
+  path: string,
+  { constants, size, taskStorage }: {
+    constants: Readonly<Record<string, number>>;
+    size: SyscallMapSize;
+    taskStorage: boolean;
+  },
+): BpfObject {
+  using stack = new DisposableStack();
+  const object = stack.use(BpfObject.open(path));
+  object.setConstants({ ...constants, task_storage: Number(taskStorage) });
+  for (const map of MAPS) {
+    for (const set of ["a", "b"]) object.map(`${map}_${set}`).setMaxEntries(size[map]);
+  }
+  if (taskStorage) object.map("threads_by_task").leaveOut();
+  else {
+    object.map("threads").leaveOut();
+    object.map("threads_by_task").setMaxEntries(MAX_THREADS);
+  }
+  object.load();
+  stack.move();
+  return object;
+}
+
+function check(name: string, value: number, most: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return;
+  throw new RangeError(
+    `Cannot watch system calls as '${name}' is not a number from 0 to ${most}: current value is ${value}`,
+  );
+}

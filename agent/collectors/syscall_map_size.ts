@@ -1,0 +1,67 @@
+/**
+ * How large the maps of system calls are made.
+ *
+ * @module
+ */
+
+/** What the kernel adds to an entry of a preallocated hash map: its header, and at most two buckets. */
+const ENTRY_OVERHEAD = 48 + 2 * 16;
+/** Each CPU has its own scratch and counters, and each map a spare entry for it. */
+const CPU_BYTES = 4096;
+const SETS = 2;
+
+/** Entries of each map of a set. */
+export interface SyscallMapSize {
+  /** One for each CPU that a thread's name made a call on in a window. */
+  readonly calls: number;
+  readonly errors: number;
+  readonly samples: number;
+  readonly stacks: number;
+}
+
+const BYTES: SyscallMapSize = {
+  calls: ENTRY_OVERHEAD + 32 + 216,
+  errors: ENTRY_OVERHEAD + 32 + 8,
+  samples: ENTRY_OVERHEAD + 32 + 16,
+  stacks: ENTRY_OVERHEAD + 8 + 1024,
+};
+
+/** What 200 busy processes of 20 different calls need, and more for each CPU that they move between. */
+const ENOUGH: SyscallMapSize = { calls: 8192, errors: 2048, samples: 8192, stacks: 8192 };
+const CALLS_PER_CPU = 512;
+const MIN_ENTRIES = 128;
+
+/** What maps of that size use at most, in bytes. */
+export function syscallMapBytes(size: SyscallMapSize, cpus: number): number {
+  const entries = (Object.keys(BYTES) as (keyof SyscallMapSize)[])
+    .reduce((sum, map) => sum + BYTES[map] * (size[map] + cpus), 0);
+  return SETS * entries + cpus * CPU_BYTES;
+}
+
+/**
+ * Maps that are large enough for a busy machine; where that is more than `memoryBytes`, all of them smaller.
+ *
+ * @throws {RangeError} when `memoryBytes` is too little for any
+ */
+export function syscallMapSize(
+  { cpus, memoryBytes }: { readonly cpus: number; readonly memoryBytes: number },
+): SyscallMapSize {
+  const whole = { ...ENOUGH, calls: ENOUGH.calls + cpus * CALLS_PER_CPU };
+  const fixed = syscallMapBytes({ calls: 0, errors: 0, samples: 0, stacks: 0 }, cpus);
+  const scale = Math.min(1, (memoryBytes - fixed) / (syscallMapBytes(whole, cpus) - fixed));
+  const of = (entries: number) => Math.floor(entries * scale);
+  const size = {
+    calls: of(whole.calls),
+    errors: of(whole.errors),
+    samples: of(whole.samples),
+    stacks: of(whole.stacks),
+  };
+  if (Object.values(size).some((entries) => entries < MIN_ENTRIES)) {
+    throw new RangeError(
+      `Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${
+        Math.ceil(fixed + (syscallMapBytes(whole, cpus) - fixed) * MIN_ENTRIES / ENOUGH.errors)
+      }`,
+    );
+  }
+  return size;
+}

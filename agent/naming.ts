@@ -1,0 +1,78 @@
+/**
+ * From what collectors counted to the rows of a profile: addresses get names, waits their class.
+ *
+ * @module
+ */
+
+import { ProfileBuilder } from "../profile/builder.ts";
+import { type Frame, type Kind, SYSCALL_MODULE } from "../profile/model.ts";
+import type { RawPlace, Window } from "./collectors/collector.ts";
+import { lockClass } from "./locks/classes.ts";
+import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
+import type { Symboliser } from "./symbols/symboliser.ts";
+import { callCategory } from "./syscalls/category.ts";
+
+export interface NamerOptions {
+  readonly symboliser: Symboliser;
+  /** @default nothing is known of containers, pods and services */
+  readonly labels?: ProcessLabels | undefined;
+  /** A process that is left out. */
+  readonly excludedPid?: number | undefined;
+}
+
+/** Names the rows of one window, of all kinds, into one profile. */
+export class Namer {
+  readonly builder = new ProfileBuilder();
+  readonly #symboliser: Symboliser;
+  readonly #labels: ProcessLabels | undefined;
+  readonly #excludedPid: number | undefined;
+
+  constructor({ symboliser, labels, excludedPid }: NamerOptions) {
+    this.#symboliser = symboliser;
+    this.#labels = labels;
+    this.#excludedPid = excludedPid;
+  }
+
+  /** Adds what a collector of `kind` counted. */
+  add(kind: Kind, { samples, locks = [], syscalls = [] }: Omit<Window, "losses">): void {
+    for (const sample of samples) {
+      if (sample.pid === this.#excludedPid) continue;
+      const frames = this.#symboliser.stack(sample);
+      const stack = this.#stack(sample.call === undefined ? frames : [callFrame(sample.call), ...frames]);
+      this.builder.add(kind, this.#series(sample), stack, sample.value, sample.count);
+    }
+    for (const { waiter, holder, type, outcome, count, delayNs, maxNs } of locks) {
+      if (waiter.pid === this.#excludedPid) continue;
+      const frames = this.#symboliser.stack(waiter);
+      this.builder.addLock({
+        ...{ outcome, type, class: lockClass(frames, type) },
+        ...{ series: this.#series(waiter), stack: this.#stack(frames) },
+        holder: holder &&
+          { series: this.#series(holder), stack: this.#stack(this.#symboliser.stack(holder)) },
+        ...{ count, delay: delayNs, max: maxNs },
+      });
+    }
+    for (const { call, count, totalNs, minNs, maxNs, ...syscall } of syscalls) {
+      if (syscall.pid === this.#excludedPid) continue;
+      this.builder.addSyscall({
+        ...{ series: this.#series(syscall), call, category: callCategory(call) },
+        ...{ count, total: totalNs, min: minNs, max: maxNs },
+        ...{ errors: syscall.errors, histogram: syscall.histogram },
+      });
+    }
+  }
+
+  #series({ pid, comm }: Pick<RawPlace, "pid" | "comm">): number {
+    const process = this.#symboliser.process(pid);
+    const labels = process && this.#labels?.of(process) || NO_LABELS;
+    return this.builder.series({ ...labels, pid, comm, exe: process?.exe ?? "" });
+  }
+
+  #stack(frames: readonly Frame[]): number {
+    return this.builder.stack(frames.map((frame) => this.builder.frame(frame)));
+  }
+}
+
+function callFrame(call: string): Frame {
+  return { function: call, module: SYSCALL_MODULE, file: "", line: 0, buildId: "", address: 0 };
+}

@@ -1,0 +1,223 @@
+/**
+ * Where the fields of CPython's structures are, by version. All offsets are in bytes, of 64-bit builds.
+ *
+ * Sources: the headers of CPython 3.11, 3.12 and 3.13 (`Include/internal/pycore_{runtime,interp,frame,code}.h`,
+ * `Include/cpython/{pystate,code,unicodeobject}.h`), where the layout is the same in all patch releases of a version; a
+ * test compares the tables with the compiler's view of the headers that are installed. From 3.13 on the interpreter
+ * carries a table of its own (`_Py_DebugOffsets`), which is read instead.
+ *
+ * @module
+ */
+
+import { type Memory, wordAt } from "./memory.ts";
+
+/** What the kernel side needs to walk from the interpreter to its frames. */
+export interface FrameLayout {
+  readonly interpreterNext: number;
+  readonly interpreterThreads: number;
+  readonly threadNext: number;
+  /** `thread_id`: what pthread_self() returned in the thread. */
+  readonly threadId: number;
+  /** `native_thread_id`: what gettid(2) returned. */
+  readonly threadNativeId: number;
+  /** Of the pointer to the frame, or to the `_PyCFrame` if there is one. */
+  readonly threadFrame: number;
+  /** Of the pointer to the frame in the `_PyCFrame`; `undefined` in versions without one. */
+  readonly cframeFrame: number | undefined;
+  readonly frameCode: number;
+  readonly framePrevious: number;
+  readonly frameInstruction: number;
+  /** Of the byte that marks an entry of the interpreter's loop. */
+  readonly frameMark: number;
+  /** What that is in a frame that stands for the entry; 0: it is a flag of the frame that was entered with. */
+  readonly entryOwner: number;
+  readonly codeInstructions: number;
+}
+
+/** What reading a code object needs. */
+export interface ObjectLayout {
+  readonly type: number;
+  readonly code: {
+    readonly fileName: number;
+    readonly qualifiedName: number;
+    readonly lineTable: number;
+    readonly firstLine: number;
+  };
+  readonly bytes: { readonly length: number; readonly data: number };
+  readonly text: {
+    readonly length: number;
+    readonly state: number;
+    /** Of the characters of an ASCII string, and of one that is not. */
+    readonly asciiData: number;
+    readonly otherData: number;
+  };
+}
+
+/** A version's layout. */
+export interface Layout {
+  /** Where the pointer to the first interpreter is in `_PyRuntime`. */
+  readonly interpreters: number;
+  /** Where the pointer to the thread that holds the GIL is: in `_PyRuntime`, or in the main interpreter. */
+  readonly holder: { readonly in: "runtime" | "interpreter"; readonly offset: number };
+  /** Of the pointer to the main interpreter in `_PyRuntime`, which follows that to the first. */
+  readonly mainInterpreter: number;
+  readonly frames: FrameLayout;
+  readonly objects: ObjectLayout;
+}
+
+const BYTES = { length: 16, data: 32 } as const;
+
+const PYTHON_3_11: Layout = {
+  interpreters: 40,
+  mainInterpreter: 48,
+  holder: { in: "runtime", offset: 576 },
+  frames: {
+    interpreterNext: 0,
+    interpreterThreads: 16,
+    threadNext: 8,
+    threadId: 152,
+    threadNativeId: 160,
+    threadFrame: 56,
+    cframeFrame: 8,
+    frameCode: 32,
+    framePrevious: 48,
+    frameInstruction: 56,
+    frameMark: 68,
+    entryOwner: 0,
+    codeInstructions: 184,
+  },
+  objects: {
+    type: 8,
+    code: { fileName: 112, qualifiedName: 128, lineTable: 136, firstLine: 72 },
+    bytes: BYTES,
+    text: { length: 16, state: 32, asciiData: 48, otherData: 72 },
+  },
+};
+
+/** FRAME_OWNED_BY_CSTACK of `enum _frameowner`. */
+const OWNED_BY_C_STACK = 3;
+
+const PYTHON_3_12: Layout = {
+  interpreters: 40,
+  mainInterpreter: 48,
+  holder: { in: "interpreter", offset: 1048 },
+  frames: {
+    interpreterNext: 0,
+    interpreterThreads: 72,
+    threadNext: 8,
+    threadId: 136,
+    threadNativeId: 144,
+    threadFrame: 56,
+    cframeFrame: 0,
+    frameCode: 0,
+    framePrevious: 8,
+    frameInstruction: 56,
+    frameMark: 70,
+    entryOwner: OWNED_BY_C_STACK,
+    codeInstructions: 192,
+  },
+  objects: {
+    type: 8,
+    code: { fileName: 112, qualifiedName: 128, lineTable: 136, firstLine: 68 },
+    bytes: BYTES,
+    text: { length: 16, state: 32, asciiData: 40, otherData: 56 },
+  },
+};
+
+/** By `major << 8 | minor`. */
+const TABLES: ReadonlyMap<number, Layout> = new Map([[0x30b, PYTHON_3_11], [0x30c, PYTHON_3_12]]);
+
+const COOKIE = "xdebugpy";
+const PYTHON_3_13 = 0x30d;
+
+/** `_Py_DebugOffsets` of 3.13, as words: the index of each that is used. */
+const DEBUG = {
+  version: 1,
+  interpretersHead: 5,
+  interpreterNext: 8,
+  interpreterThreads: 9,
+  gilHolder: 18,
+  threadNext: 21,
+  threadFrame: 23,
+  threadId: 24,
+  threadNativeId: 25,
+  framePrevious: 29,
+  frameCode: 30,
+  frameInstruction: 31,
+  frameOwner: 33,
+  codeFileName: 35,
+  codeQualifiedName: 37,
+  codeLineTable: 38,
+  codeFirstLine: 39,
+  codeInstructions: 43,
+  objectType: 45,
+  bytesLength: 65,
+  bytesData: 66,
+  textState: 68,
+  textLength: 69,
+  textAsciiSize: 70,
+} as const;
+const DEBUG_WORDS = 73;
+/** No structure is larger, so that a greater offset is junk. */
+const MAX_OFFSET = 1 << 20;
+
+/**
+ * The layout of the interpreter whose `_PyRuntime` is at `runtime`.
+ *
+ * @param version `Py_Version`: major, minor, patch, release level, from the highest byte on
+ * @returns `undefined` for versions that are not known
+ */
+export function layoutOf(memory: Memory, { version, runtime }: { version: number; runtime: number }) {
+  const minor = version >>> 16;
+  return minor === PYTHON_3_13 ? debugLayout(memory, runtime) : TABLES.get(minor);
+}
+
+/** What the interpreter says itself. */
+function debugLayout(memory: Memory, runtime: number): Layout | undefined {
+  const bytes = memory.read(runtime, DEBUG_WORDS * 8);
+  if (bytes === undefined || !COOKIE.split("").every((c, i) => bytes[i] === c.charCodeAt(0))) {
+    return undefined;
+  }
+  const word = (name: keyof typeof DEBUG) => wordAt(bytes, DEBUG[name] * 8);
+  if (word("version") >>> 16 !== PYTHON_3_13) return undefined;
+  if (Object.keys(DEBUG).some((name) => name !== "version" && word(name as "version") > MAX_OFFSET)) {
+    return undefined;
+  }
+  return {
+    interpreters: word("interpretersHead"),
+    mainInterpreter: word("interpretersHead") + 8,
+    holder: { in: "interpreter", offset: word("gilHolder") },
+    frames: {
+      interpreterNext: word("interpreterNext"),
+      interpreterThreads: word("interpreterThreads"),
+      threadNext: word("threadNext"),
+      threadId: word("threadId"),
+      threadNativeId: word("threadNativeId"),
+      threadFrame: word("threadFrame"),
+      cframeFrame: undefined,
+      frameCode: word("frameCode"),
+      framePrevious: word("framePrevious"),
+      frameInstruction: word("frameInstruction"),
+      frameMark: word("frameOwner"),
+      entryOwner: OWNED_BY_C_STACK,
+      codeInstructions: word("codeInstructions"),
+    },
+    objects: {
+      type: word("objectType"),
+      code: {
+        fileName: word("codeFileName"),
+        qualifiedName: word("codeQualifiedName"),
+        lineTable: word("codeLineTable"),
+        firstLine: word("codeFirstLine"),
+      },
+      bytes: { length: word("bytesLength"), data: word("bytesData") },
+      text: {
+        length: word("textLength"),
+        state: word("textState"),
+        asciiData: word("textAsciiSize"),
+        // PyCompactUnicodeObject: a length and a pointer more.
+        otherData: word("textAsciiSize") + 16,
+      },
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
+import { pythons } from "../../tests/support/pythons.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { ProcessTable } from "../metadata/processes.ts";
+import { findInterpreter } from "./interpreter.ts";
+import { type Layout, layoutOf } from "./layouts.ts";
+import type { Memory } from "./memory.ts";
+
+/** Prints what the compiler makes of the headers, in the shape of a layout. */
+const OFFSETS = `
+#define Py_BUILD_CORE 1
+#include <Python.h>
+#include <internal/pycore_frame.h>
+#include <internal/pycore_interp.h>
+#include <internal/pycore_runtime.h>
+#include <stdio.h>
+#define AT(type, member) __builtin_offsetof(type, member)
+#if PY_VERSION_HEX < 0x030c0000
+#define HOLDER "runtime", AT(_PyRuntimeState, gilstate.tstate_current)
+#define MARK AT(_PyInterpreterFrame, is_entry), 0
+#else
+#define HOLDER "interpreter", AT(PyInterpreterState, _gil.last_holder)
+#define MARK AT(_PyInterpreterFrame, owner), FRAME_OWNED_BY_CSTACK
+#endif
+#if PY_VERSION_HEX < 0x030d0000
+#define FRAME AT(PyThreadState, cframe)
+#define CODE f_code
+#define INSTRUCTION prev_instr
+#else
+#define FRAME AT(PyThreadState, current_frame)
+#define CODE f_executable
+#define INSTRUCTION instr_ptr
+#endif
+int main(void)
+{
+	printf("{\\"interpreters\\":%zu,\\"mainInterpreter\\":%zu,\\"holder\\":{\\"in\\":\\"%s\\",\\"offset\\":%zu},",
+	       AT(_PyRuntimeState, interpreters.head), AT(_PyRuntimeState, interpreters.main), HOLDER);
+	printf("\\"frames\\":{\\"interpreterNext\\":%zu,\\"interpreterThreads\\":%zu,\\"threadNext\\":%zu,\\"threadId\\":%zu,"
+	       "\\"threadNativeId\\":%zu,\\"threadFrame\\":%zu,",
+	       AT(PyInterpreterState, next), AT(PyInterpreterState, threads.head), AT(PyThreadState, next),
+	       AT(PyThreadState, thread_id), AT(PyThreadState, native_thread_id), FRAME);
+#if PY_VERSION_HEX < 0x030d0000
+	printf("\\"cframeFrame\\":%zu,", AT(_PyCFrame, current_frame));
+#endif
+	printf("\\"frameCode\\":%zu,\\"framePrevious\\":%zu,\\"frameInstruction\\":%zu,\\"frameMark\\":%zu,\\"entryOwner\\":%d,"
+	       "\\"codeInstructions\\":%zu},",
+	       AT(_PyInterpreterFrame, CODE), AT(_PyInterpreterFrame, previous),
+	       AT(_PyInterpreterFrame, INSTRUCTION), MARK, AT(PyCodeObject, co_code_adaptive));
+	printf("\\"objects\\":{\\"type\\":%zu,\\"code\\":{\\"fileName\\":%zu,\\"qualifiedName\\":%zu,\\"lineTable\\":%zu,"
+	       "\\"firstLine\\":%zu},",
+	       AT(PyObject, ob_type), AT(PyCodeObject, co_filename), AT(PyCodeObject, co_qualname),
+	       AT(PyCodeObject, co_linetable), AT(PyCodeObject, co_firstlineno));
+	printf("\\"bytes\\":{\\"length\\":%zu,\\"data\\":%zu},", AT(PyBytesObject, ob_base.ob_size), AT(PyBytesObject, ob_sval));
+	printf("\\"text\\":{\\"length\\":%zu,\\"state\\":%zu,\\"asciiData\\":%zu,\\"otherData\\":%zu}}}\\n",
+	       AT(PyASCIIObject, length), AT(PyASCIIObject, state), sizeof(PyASCIIObject), sizeof(PyCompactUnicodeObject));
+}`;
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+for (const { path, version } of pythons()) {
+  const include = run(path, ["-c", "import sysconfig; print(sysconfig.get_path('include'))"]).trim();
+  if (!exists(`${include}/internal/pycore_frame.h`)) continue;
+  testWith(
+    ["root", "clang"],
+    `layoutOf() is what the headers of CPython ${version} say (${path})`,
+    async () => {
+      using folder = new TempFolder();
+      const source = folder.write("offsets.c", OFFSETS);
+      run("clang", ["-w", `-I${include}`, source, "-o", `${folder.path}/offsets`]);
+      const expected = JSON.parse(run(`${folder.path}/offsets`, [])) as Layout;
+      await using python = await RunningProgram.start(path, ["-c", "print(1, flush=True); input()"]);
+      const { frames, objects } = findInterpreter(new ProcessTable().get(python.pid)!)!;
+      const defined = JSON.parse(JSON.stringify({ frames, objects: objects.layout }));
+      assertEquals(defined, { frames: expected.frames, objects: expected.objects });
+      const number = parseInt(
+        version.split(".").map((n) => Number(n).toString(16).padStart(2, "0")).join(""),
+        16,
+      );
+      // Of versions with a table of their own the rest is compared here, too.
+      const layout = layoutOf({ read: () => undefined }, { version: number * 256, runtime: 1 });
+      if (layout) assertEquals(JSON.parse(JSON.stringify(layout)), expected);
+    },
+  );
+}
+
+Deno.test("layoutOf() knows no version but 3.11 to 3.13, and takes no junk for 3.13's table", () => {
+  const nothing: Memory = { read: () => undefined };
+  for (const version of [0x02071200, 0x030a00f0, 0x030e00f0, 0x040000f0, 0]) {
+    assertEquals(layoutOf(nothing, { version, runtime: 1 }), undefined);
+  }
+  fc.assert(fc.property(fc.uint8Array({ minLength: 584, maxLength: 584 }), fc.boolean(), (bytes, cookie) => {
+    if (cookie) bytes.set(new TextEncoder().encode("xdebugpy"));
+    const memory: Memory = { read: (_, length) => Uint8Array.from(bytes.subarray(0, length)) };
+    return layoutOf(memory, { version: 0x030d00f0, runtime: 1 }) === undefined;
+  }));
+});

@@ -1,0 +1,173 @@
+import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { build } from "../../tasks/build.ts";
+import { RunningProgram } from "../../tests/support/programs.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { type Python, pythons } from "../../tests/support/pythons.ts";
+import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
+import { CpuCollector } from "../collectors/cpu.ts";
+import { Unwinder } from "../unwind/unwinder.ts";
+import { Symboliser, type SymboliserStats } from "../symbols/symboliser.ts";
+
+const PROGRAMS = new URL("../../tests/programs", import.meta.url).pathname;
+const CHAINS = `${PROGRAMS}/chains.py`;
+const source = Deno.readTextFileSync(CHAINS).split("\n");
+
+interface Stack {
+  readonly frames: readonly Frame[];
+  readonly count: number;
+}
+
+/** Some of a program's stacks. */
+async function sample(
+  { path }: Python,
+  { script, args = [], count = 1200 }: { script: string; args?: readonly string[]; count?: number },
+): Promise<{ stacks: Stack[]; stats: SymboliserStats }> {
+  await build("bpf");
+  await using program = await RunningProgram.start(path, [`${PROGRAMS}/${script}`, ...args]);
+  using symboliser = Symboliser.open({ coldMs: 10_000 });
+  await using unwinder = Unwinder.open();
+  using collector = CpuCollector.open({ freq: 997, pid: program.pid, unwinder });
+  symboliser.findPython();
+  collector.watchPython(symboliser.pythonInterpreters());
+  await delay(300);
+  await unwinder.settle();
+  collector.drain();
+  const stacks: Stack[] = [];
+  while (countOf(stacks) < count) {
+    await delay(250);
+    for (const raw of collector.drain().samples) {
+      stacks.push({ frames: symboliser.stack(raw), count: raw.count });
+    }
+  }
+  return { stacks, stats: symboliser.stats };
+}
+
+function countOf(stacks: readonly Stack[]): number {
+  return stacks.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** Frames of Python: all of them have a line, and none of the native ones here. */
+function pythonFrames({ frames }: Stack): Frame[] {
+  return frames.filter(({ module }) => module.endsWith(".py") || module.startsWith("<"));
+}
+
+/** Each chain leaf first, from what calls spin() outwards: `function: a part of the line that runs`. */
+function chainsOf({ minor }: Python): string[][] {
+  const top = ["<module>: way()"];
+  const inlined = minor !== "3.11";
+  return [
+    ["two: spin()", "one: two()", "functions: one()", ...top],
+    ["Worker.step: spin()", "Worker.run: self.step()", "methods: Worker().run()", ...top],
+    ["Worker.of_none: spin()", "Worker.of_class: cls.of_none()", "class_methods: Worker.of_class()", ...top],
+    ["Worker.value: spin()", "properties: Worker().value", ...top],
+    ["Worker.__eq__: spin()", "operators: Worker() == 1", ...top],
+    ["produce: yield spin()", "generators: for _ in produce()", ...top],
+    ["delegate: yield spin()", "produce: yield from delegate()", "generators: for _ in produce()", ...top],
+    [
+      ...(inlined ? [] : ["comprehensions.<locals>.<listcomp>: [spin() for"]),
+      "comprehensions: [spin() for",
+      ...top,
+    ],
+    ["expressions.<locals>.<genexpr>: sum(spin()", "expressions: sum(spin()", ...top],
+    [...new Array(51).fill("recursion: recursion(depth - 1)"), ...top],
+    ["lambdas.<locals>.<lambda>: lambda: spin()", "lambdas: lambda: spin()", ...top],
+    ["class_bodies.<locals>.Body: value = spin()", "class_bodies: class Body", ...top],
+    ["sort_keys.<locals>.<lambda>: lambda number", "sort_keys: sorted(", ...top],
+    ["callbacks.<locals>.<lambda>: lambda match", "sub: ", "callbacks: re.sub(", ...top],
+    ["mapped: spin()", "maps: map(mapped", ...top],
+    ["reducer: spin()", "partials: functools.reduce", ...top],
+    ["innermost: spin()", "outermost: await innermost()", "coroutines: outermost().send", ...top],
+    ["<module>: spin()", "evaluated: eval(", ...top],
+    ["in_thread: spin()", "Thread.run: ", "Thread._bootstrap_inner: ", "Thread._bootstrap: "],
+  ];
+}
+
+function matches(frames: readonly Frame[], chain: readonly string[]): boolean {
+  return frames.length === chain.length && frames.every(({ function: name, file, line }, i) => {
+    const [wanted, text] = chain[i]!.split(": ", 2) as [string, string];
+    if (name !== wanted || line === 0) return false;
+    return file !== CHAINS || source[line - 1]!.includes(text);
+  });
+}
+
+for (const python of pythons()) {
+  const { version, path } = python;
+  testWith(["bpf", "clang"], `Python ${version}'s chains of calls are exact (${path})`, async () => {
+    const { stacks, stats } = await sample(python, { script: "chains.py" });
+    const chains = chainsOf(python);
+    const seen = chains.map(() => 0);
+    let exact = 0;
+    let inLoop = 0;
+    const wrong: string[] = [];
+    for (const stack of stacks) {
+      const [leaf, ...callers] = pythonFrames(stack);
+      const index = leaf?.function === "spin" ? chains.findIndex((chain) => matches(callers, chain)) : -1;
+      if (index < 0) {
+        wrong.push(stack.frames.map(({ function: name, line }) => `${name}:${line}`).join(" "));
+        continue;
+      }
+      if (/ {4}(for number|total \+=)/.test(source[leaf!.line - 1] ?? "")) inLoop += stack.count;
+      seen[index]! += stack.count;
+      exact += stack.count;
+    }
+    const total = countOf(stacks);
+    assertGreater(exact / total, 0.95, `${wrong.slice(0, 10).join("\n")}`);
+    assertGreater(inLoop / exact, 0.99);
+    assertEquals(chains.filter((_, i) => seen[i] === 0).map((chain) => chain[0]), []);
+    assertEquals(stats.python.unnamed, 0);
+    // The native part is whole, and each loop of the interpreter in it has its run of Python functions.
+    const roots = ["_start", "clone3", "ret_from_fork_asm"];
+    const whole = stacks.filter(({ frames }) => roots.includes(frames.at(-1)!.function));
+    assertGreater(countOf(whole) / total, 0.95);
+    assertLess(stats.pythonMismatches / stats.pythonStacks, 0.02);
+    const sorted = stacks.find((stack) => stack.frames.some(({ function: name }) => name === "sort_keys"))!;
+    const names = sorted.frames.map(({ function: name }) => name);
+    const between = names.slice(names.indexOf("sort_keys.<locals>.<lambda>") + 1, names.indexOf("sort_keys"));
+    assert(
+      between.includes("builtin_sorted") || between.some((name) => /^python3/.test(name)),
+      names.join(" "),
+    );
+  });
+
+  testWith(
+    ["bpf", "clang"],
+    `Python ${version}'s functions that are freed at once are no junk (${path})`,
+    async () => {
+      const { stacks } = await sample(python, { script: "chains.py", args: ["forgotten"], count: 300 });
+      const ours = stacks.filter((stack) => pythonFrames(stack)[0]?.function === "spin");
+      assertGreater(countOf(ours) / countOf(stacks), 0.95);
+      for (const { frames } of ours) {
+        const names = frames.filter(({ file, module }) => file !== "" || module === PYTHON_MODULE)
+          .map(({ function: name }) => name).join(" ");
+        // It may be alive, or not yet overwritten, when its name is read.
+        assert(/^spin (\[python\]|<module>) forgotten <module>$/.test(names), names);
+      }
+    },
+  );
+
+  testWith(["bpf", "clang"], `Python ${version}'s shares are those of its own clock (${path})`, async () => {
+    const { stacks } = await sample(python, { script: "shares.py" });
+    const share = (name: string) =>
+      countOf(stacks.filter((stack) => pythonFrames(stack)[0]?.function === name)) / countOf(stacks);
+    assertAlmostEquals(share("two_thirds"), 2 / 3, 0.05);
+    assertAlmostEquals(share("one_third"), 1 / 3, 0.05);
+  });
+
+  testWith(
+    ["bpf", "clang"],
+    `A thread of Python ${version} without the GIL has its frames (${path})`,
+    async () => {
+      const { stacks } = await sample(python, { script: "chains.py", args: ["unlocked"] });
+      const hashing = stacks.filter(({ frames }) => frames.some(({ function: name }) => name === "unlocked"));
+      const other = stacks.filter(({ frames }) => frames.some(({ function: name }) => name === "functions"));
+      assertGreater(countOf(hashing), 50);
+      assertGreater(countOf(other), 50);
+      assertGreater((countOf(hashing) + countOf(other)) / countOf(stacks), 0.95);
+      const chain = "unlocked Thread.run Thread._bootstrap_inner Thread._bootstrap";
+      for (const stack of hashing) {
+        assertEquals(pythonFrames(stack).map(({ function: name }) => name).join(" "), chain);
+      }
+    },
+  );
+}

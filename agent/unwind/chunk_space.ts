@@ -1,0 +1,88 @@
+/**
+ * Which rows of which chunk are free.
+ *
+ * @module
+ */
+
+/** A run of rows within one chunk. */
+export interface Extent {
+  readonly chunk: number;
+  /** Its first row. */
+  readonly first: number;
+  /** How many rows. */
+  readonly count: number;
+}
+
+interface Hole {
+  first: number;
+  count: number;
+}
+
+/** Gives out runs of rows of chunks that are all of one size: the first hole that is large enough. */
+export class ChunkSpace {
+  readonly #chunkRows: number;
+  readonly #maxChunks: number;
+  /** By chunk: its holes, ascending, no two adjacent. */
+  readonly #holes: Hole[][] = [];
+  #free = 0;
+
+  constructor({ chunkRows, maxChunks }: { chunkRows: number; maxChunks: number }) {
+    this.#chunkRows = chunkRows;
+    this.#maxChunks = maxChunks;
+  }
+
+  /** How many chunks there are by now. */
+  get chunks(): number {
+    return this.#holes.length;
+  }
+
+  /** Rows that are free, those of chunks to come included; there may be no hole of that size. */
+  get freeRows(): number {
+    return this.#free + (this.#maxChunks - this.#holes.length) * this.#chunkRows;
+  }
+
+  /**
+   * Takes `count` rows, from 1 to a chunk's, where need be of a new chunk; `undefined` when there is no room.
+   */
+  take(count: number): Extent | undefined {
+    for (const [chunk, holes] of this.#holes.entries()) {
+      const at = holes.findIndex((hole) => hole.count >= count);
+      const hole = holes[at];
+      if (!hole) continue;
+      const first = hole.first;
+      hole.first += count;
+      hole.count -= count;
+      if (hole.count === 0) holes.splice(at, 1);
+      this.#free -= count;
+      return { chunk, first, count };
+    }
+    if (this.#holes.length === this.#maxChunks) return undefined;
+    this.#holes.push([{ first: 0, count: this.#chunkRows }]);
+    this.#free += this.#chunkRows;
+    return this.take(count);
+  }
+
+  /** Gives back what `take` gave. */
+  giveBack({ chunk, first, count }: Extent): void {
+    const holes = this.#holes[chunk]!;
+    const next = holes.findIndex((hole) => hole.first > first);
+    const at = next < 0 ? holes.length : next;
+    const before = holes[at - 1];
+    const after = holes[at];
+    this.#free += count;
+    const joinsBefore = before !== undefined && before.first + before.count === first;
+    const joinsAfter = after !== undefined && first + count === after.first;
+    if (joinsBefore) {
+      before.count += count;
+      if (joinsAfter) {
+        before.count += after.count;
+        holes.splice(at, 1);
+      }
+    } else if (joinsAfter) {
+      after.first = first;
+      after.count += count;
+    } else {
+      holes.splice(at, 0, { first, count });
+    }
+  }
+}

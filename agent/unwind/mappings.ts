@@ -1,0 +1,262 @@
+/**
+ * What the kernel knows of the processes that have samples: which file is mapped where in each.
+ *
+ * A process is read when a sample finds nothing of it, and again once a window in which it had samples, or when a
+ * sample finds nothing mapped where it is. The kernel itself forgets a process at an exec and an exit
+ * (`bpf/unwind.bpf.c`): its entry is gone then, which is how both are noticed here.
+ *
+ * @module
+ */
+
+import { executableMappings, type Mapping } from "../metadata/maps.ts";
+import type { BpfMap } from "../libbpf/mod.ts";
+import { biasOf, type CodeFile, type CodeFiles } from "./code_files.ts";
+import { prefixesOf } from "./prefixes.ts";
+
+/** Windows without a sample after which a process is forgotten. */
+const IDLE_WINDOWS = 6;
+/** A process whose samples find nothing mapped, time and again, is not read more often than that, in ms. */
+const MAX_PAUSE_MS = 5000;
+/** Of the key of `unwind_mappings`: the process, then an address. */
+const PROCESS_BITS = 32;
+const ADDRESS_BITS = 64;
+/** No table: code of a JIT, or what is not to be read. */
+const NO_FILE = 0;
+
+/** What of `bpf/unwind.bpf.c` the processes are in. */
+export interface MappingMaps {
+  readonly mappings: BpfMap;
+  readonly processes: BpfMap;
+}
+
+export interface MappingStats {
+  readonly processes: number;
+  /** Prefixes in the trie. */
+  readonly prefixes: number;
+  /** Since the start: reads of `/proc/PID/maps`. */
+  readonly reads: number;
+  /** Mappings that found no room in the trie. */
+  readonly refused: number;
+}
+
+interface Known {
+  readonly mapping: Mapping;
+  readonly file: CodeFile | undefined;
+  /** What was written: a file that turns out to have no table is written anew. */
+  written: number;
+}
+
+interface ProcessEntry {
+  /** Names its mappings in the trie. */
+  readonly id: number;
+  readonly mappings: Map<number, Known>;
+  /** When it may be read again, in ms. */
+  notBefore: number;
+  pauseMs: number;
+}
+
+export interface ProcessMappingsOptions {
+  readonly files: CodeFiles;
+  /** @default {"/proc"} */
+  readonly procRoot?: string;
+  /** In ms. @default {performance.now} */
+  readonly clock?: () => number;
+}
+
+/** Keeps the kernel's mappings of processes. */
+export class ProcessMappings {
+  readonly #maps: MappingMaps;
+  readonly #files: CodeFiles;
+  readonly #procRoot: string;
+  readonly #clock: () => number;
+  readonly #processes = new Map<number, ProcessEntry>();
+  #nextId = 1;
+  #prefixes = 0;
+  #reads = 0;
+  #refused = 0;
+
+  constructor(
+    maps: MappingMaps,
+    { files, procRoot = "/proc", clock = () => performance.now() }: ProcessMappingsOptions,
+  ) {
+    this.#maps = maps;
+    this.#files = files;
+    this.#procRoot = procRoot;
+    this.#clock = clock;
+  }
+
+  get stats(): MappingStats {
+    return {
+      processes: this.#processes.size,
+      prefixes: this.#prefixes,
+      reads: this.#reads,
+      refused: this.#refused,
+    };
+  }
+
+  /**
+   * Reads a process in which a sample found nothing at `address`.
+   *
+   * @returns the files whose tables will be wanted next: of the address, the program and the C library; none when
+   * the process is gone, or was read a moment ago
+   */
+  want(pid: number, { address, window }: { address: number; window: number }): CodeFile[] {
+    const known = this.#inKernel(pid);
+    let entry = this.#processes.get(pid);
+    // An exec: the id of the old program's mappings goes with it.
+    if (entry && known !== entry.id) {
+      this.#forget(pid, entry);
+      entry = undefined;
+    }
+    if (entry && this.#clock() < entry.notBefore) return [];
+    const key = Uint32Array.of(pid);
+    const isNew = entry === undefined;
+    entry ??= { id: this.#nextId++, mappings: new Map(), notBefore: 0, pauseMs: 0 };
+    // First, so that an exec while it is read is seen as the loss of the entry.
+    if (isNew) this.#maps.processes.update(key, Uint32Array.of(0, window));
+    const changed = this.#refresh(pid, entry);
+    this.#pause(entry, changed);
+    if (!isNew) return this.#likely(entry, address);
+    this.#processes.set(pid, entry);
+    if (changed && this.#maps.processes.replace(key, Uint32Array.of(entry.id, window))) {
+      return this.#likely(entry, address);
+    }
+    this.#forget(pid, entry);
+    this.#maps.processes.delete(key);
+    return [];
+  }
+
+  /** A file was found to have no table: where it is mapped, the kernel is told. */
+  withoutTable(file: CodeFile): void {
+    for (const entry of this.#processes.values()) {
+      for (const known of entry.mappings.values()) {
+        if (known.file === file && known.written !== NO_FILE) this.#write(entry, known);
+      }
+    }
+  }
+
+  /** Forgets who exited or had no samples in a while; reads anew who had some in `window`, which ends. */
+  endWindow(window: number): void {
+    const last = new Map<number, { id: number; window: number }>();
+    this.#maps.processes.read(({ count, keys, values }) => {
+      for (let i = 0; i < count; i++) {
+        const id = values.getUint32(i * 8, true);
+        last.set(keys.getUint32(i * 4, true), { id, window: values.getUint32(i * 8 + 4, true) });
+      }
+    });
+    for (const [pid, entry] of this.#processes) {
+      const seen = last.get(pid);
+      if (seen?.id !== entry.id) this.#forget(pid, entry);
+      else if (window - seen.window >= IDLE_WINDOWS || (seen.window === window && !this.#renew(pid, entry))) {
+        this.#maps.processes.delete(Uint32Array.of(pid));
+        this.#forget(pid, entry);
+      }
+    }
+  }
+
+  /** False when the process is gone. */
+  #renew(pid: number, entry: ProcessEntry): boolean {
+    this.#refresh(pid, entry);
+    return entry.mappings.size > 0;
+  }
+
+  #inKernel(pid: number): number | undefined {
+    const value = this.#maps.processes.lookup(Uint32Array.of(pid));
+    return value && new DataView(value.buffer).getUint32(0, true);
+  }
+
+  /** Reads the process's mappings and tells the kernel what changed; true when anything did. */
+  #refresh(pid: number, entry: ProcessEntry): boolean {
+    const folder = `${this.#procRoot}/${pid}`;
+    const found = new Map<number, Mapping>();
+    this.#reads++;
+    try {
+      for (const mapping of executableMappings(Deno.readFileSync(`${folder}/maps`))) {
+        found.set(mapping.start, mapping);
+      }
+    } catch {
+      // It is gone; so are its mappings.
+    }
+    let changed = false;
+    for (const [start, known] of entry.mappings) {
+      const now = found.get(start);
+      if (now && same(now, known.mapping)) continue;
+      this.#erase(entry, known.mapping);
+      entry.mappings.delete(start);
+      changed = true;
+    }
+    for (const [start, mapping] of found) {
+      if (entry.mappings.has(start) || mapping.end > Number.MAX_SAFE_INTEGER) continue;
+      const known = { mapping, file: this.#files.of({ process: { folder }, mapping }), written: NO_FILE };
+      entry.mappings.set(start, known);
+      this.#write(entry, known);
+      changed = true;
+    }
+    return changed;
+  }
+
+  /** Each read that finds nothing new makes the next one wait longer. */
+  #pause(entry: ProcessEntry, changed: boolean): void {
+    entry.pauseMs = changed ? 0 : Math.min(MAX_PAUSE_MS, entry.pauseMs * 2 || 100);
+    entry.notBefore = this.#clock() + entry.pauseMs;
+  }
+
+  #write(entry: ProcessEntry, known: Known): void {
+    const { mapping, file } = known;
+    const bias = file && !file.tableless ? biasOf(file, mapping) : undefined;
+    known.written = bias === undefined ? NO_FILE : file!.id;
+    const value = new DataView(new ArrayBuffer(16));
+    value.setBigInt64(0, BigInt(bias ?? 0), true);
+    value.setUint32(8, known.written, true);
+    for (const key of keysOf(entry.id, mapping)) {
+      try {
+        this.#maps.mappings.update(key, value);
+        this.#prefixes++;
+      } catch {
+        this.#refused++;
+      }
+    }
+  }
+
+  #erase({ id }: ProcessEntry, mapping: Mapping): void {
+    for (const key of keysOf(id, mapping)) {
+      if (this.#maps.mappings.delete(key)) this.#prefixes--;
+    }
+  }
+
+  #forget(pid: number, entry: ProcessEntry): void {
+    for (const { mapping } of entry.mappings.values()) this.#erase(entry, mapping);
+    this.#processes.delete(pid);
+  }
+
+  #likely({ mappings }: ProcessEntry, address: number): CodeFile[] {
+    const files = new Set<CodeFile>();
+    let first = true;
+    for (const { mapping, file } of mappings.values()) {
+      if (!file) continue;
+      const here = address >= mapping.start && address < mapping.end;
+      // The program is mapped first, as the kernel lists mappings in their order.
+      if (first || here || C_LIBRARY.test(mapping.path)) files.add(file);
+      first = false;
+    }
+    return [...files];
+  }
+}
+
+const C_LIBRARY = /\/(libc|ld-musl|libc\.musl)[-.][^/]*$/;
+
+function same(a: Mapping, b: Mapping): boolean {
+  return a.end === b.end && a.offset === b.offset && a.inode === b.inode && a.device === b.device &&
+    a.path === b.path && a.deleted === b.deleted;
+}
+
+/** `struct aperture_mapping_key` of each prefix of a mapping. */
+function keysOf(id: number, { start, end }: Mapping): DataView<ArrayBuffer>[] {
+  return prefixesOf(start, end).map(({ address, bits }) => {
+    const key = new DataView(new ArrayBuffer(16));
+    key.setUint32(0, PROCESS_BITS + ADDRESS_BITS - bits, true);
+    key.setUint32(4, id, true);
+    key.setBigUint64(8, BigInt(address), false);
+    return key;
+  });
+}

@@ -1,0 +1,221 @@
+/**
+ * The pages of unwind tables that the kernel has: put there when a sample misses them, and given up, those first
+ * that were not used for longest, when the memory for them is used up.
+ *
+ * @module
+ */
+
+import { BpfArray, type BpfMap, type MappedMemory } from "../libbpf/mod.ts";
+import { ChunkSpace, type Extent } from "./chunk_space.ts";
+import { RULE_NONE, RULE_UNKNOWN, RuleSet } from "./rules.ts";
+import { ROW_BYTES, type UnwindTable } from "./table.ts";
+
+/** APERTURE_CHUNK_ROWS of bpf/aperture.h. */
+export const CHUNK_ROWS = 262_144;
+export const CHUNK_BYTES = CHUNK_ROWS * ROW_BYTES;
+/** APERTURE_RULES. */
+const KERNEL_RULES = 16_384;
+/** Of the rows in all, at least so much is given up at once: it costs a wait for the programs that run. */
+const EVICT_SHARE = 1 / 8;
+
+/** What of `bpf/unwind.bpf.c` the pages are in. */
+export interface PageMaps {
+  readonly rules: BpfMap;
+  readonly chunks: BpfMap;
+  readonly pages: BpfMap;
+}
+
+export interface PageStats {
+  readonly pages: number;
+  /** Rows of pages that are loaded, in bytes. */
+  readonly rowBytes: number;
+  readonly rules: number;
+  /** Since the start. */
+  readonly loaded: number;
+  readonly evicted: number;
+  /** Pages that found no room, as all others are in use. */
+  readonly refused: number;
+  /** Rows whose rule found no room: they are unknown. */
+  readonly rulesRefused: number;
+}
+
+interface Loaded {
+  readonly file: number;
+  readonly page: number;
+  /** `undefined` for a page without rows. */
+  readonly extent: Extent | undefined;
+}
+
+/** Writes pages into the maps that programs read. */
+export class PageStore implements Disposable {
+  readonly #maps: PageMaps;
+  readonly #maxPages: number;
+  readonly #maxRows: number;
+  readonly #space: ChunkSpace;
+  readonly #chunks: BpfArray[] = [];
+  readonly #ruleMemory: MappedMemory;
+  readonly #rules = new RuleSet({ capacity: KERNEL_RULES });
+  #rulesWritten = 0;
+  /** By key, see {@linkcode pageKey}. */
+  readonly #loaded = new Map<number, Loaded>();
+  #usedRows = 0;
+  #loads = 0;
+  #evicted = 0;
+  #refused = 0;
+  #rulesRefused = 0;
+
+  /** @param options.maxChunks of 1 MiB each */
+  constructor(maps: PageMaps, { maxChunks }: { maxChunks: number }) {
+    this.#maps = maps;
+    this.#maxPages = maps.pages.maxEntries;
+    this.#maxRows = maxChunks * CHUNK_ROWS;
+    this.#space = new ChunkSpace({ chunkRows: CHUNK_ROWS, maxChunks });
+    this.#ruleMemory = maps.rules.mapMemory();
+    this.#writeRules();
+  }
+
+  [Symbol.dispose](): void {
+    this.#ruleMemory[Symbol.dispose]();
+    for (const chunk of this.#chunks) chunk[Symbol.dispose]();
+  }
+
+  get stats(): PageStats {
+    return {
+      pages: this.#loaded.size,
+      rowBytes: this.#usedRows * ROW_BYTES,
+      rules: this.#rules.size,
+      loaded: this.#loads,
+      evicted: this.#evicted,
+      refused: this.#refused,
+      rulesRefused: this.#rulesRefused,
+    };
+  }
+
+  /** What the chunks use of the kernel's memory, in bytes. */
+  get memoryBytes(): number {
+    return this.#chunks.length * CHUNK_BYTES;
+  }
+
+  /** Whether `rows` rows leave half of the memory free, so that a file may be loaded whole. */
+  hasRoomFor(rows: number): boolean {
+    return this.#space.freeRows - rows > this.#maxRows / 2 && this.#loaded.size < this.#maxPages / 2;
+  }
+
+  /**
+   * Loads a page of a file's table; one that the table does not have is one without rules.
+   *
+   * @param window the current one: pages that were used in it are not given up
+   * @returns false when there is no room
+   */
+  load(file: number, page: number, { table, window }: { table: UnwindTable; window: number }): boolean {
+    const key = pageKey(file, page);
+    if (this.#loaded.has(key)) return true;
+    const index = indexOf(table.pages, page);
+    const from = index < 0 ? 0 : table.first[index]!;
+    const count = index < 0 ? 0 : table.first[index + 1]! - from;
+    if (this.#loaded.size >= this.#maxPages) this.#evict(0, window);
+    let extent = count > 0 ? this.#space.take(count) : undefined;
+    if (count > 0 && extent === undefined) {
+      this.#evict(count, window);
+      extent = this.#space.take(count);
+    }
+    if ((count > 0 && extent === undefined) || this.#loaded.size >= this.#maxPages) {
+      if (extent) this.#space.giveBack(extent);
+      this.#refused++;
+      return false;
+    }
+    if (extent) this.#write(extent, { table, from });
+    const { chunk, first } = extent ?? { chunk: 0, first: 0 };
+    this.#maps.pages.update(Uint32Array.of(file, page), Uint32Array.of(chunk, first, count, window));
+    this.#loaded.set(key, { file, page, extent });
+    this.#loads++;
+    return true;
+  }
+
+  #write(extent: Extent, { table, from }: { table: UnwindTable; from: number }): void {
+    const rows = this.#chunk(extent.chunk);
+    const global = new Map<number, number>();
+    for (let i = 0; i < extent.count; i++) {
+      const row = table.rows[from + i]!;
+      const local = row >>> 16;
+      let rule = global.get(local);
+      if (rule === undefined) {
+        rule = local <= RULE_UNKNOWN ? local : this.#rules.add(table.rules, local);
+        if (rule < RULE_NONE) {
+          rule = RULE_UNKNOWN;
+          this.#rulesRefused++;
+        }
+        global.set(local, rule);
+      }
+      rows[extent.first + i] = (row & 0xffff | rule << 16) >>> 0;
+    }
+    this.#usedRows += extent.count;
+    this.#writeRules();
+  }
+
+  /** Rules that are new since the last call; before the pages whose rows refer to them. */
+  #writeRules(): void {
+    if (this.#rulesWritten === this.#rules.size) return;
+    const words = new Uint32Array(this.#rules.toArray().buffer);
+    const from = this.#rulesWritten * 4;
+    this.#ruleMemory.words().set(words.subarray(from), from);
+    this.#rulesWritten = this.#rules.size;
+  }
+
+  /** The memory of a chunk, which is created when it is first used. */
+  #chunk(index: number): Uint32Array {
+    while (this.#chunks.length <= index) {
+      const chunk = BpfArray.create("unwind_chunk", CHUNK_BYTES);
+      this.#chunks.push(chunk);
+      this.#maps.chunks.setInner(this.#chunks.length - 1, chunk);
+    }
+    return this.#chunks[index]!.words();
+  }
+
+  /** Gives up pages that this window has not used, the longest unused first. */
+  #evict(rows: number, window: number): void {
+    const used: { loaded: Loaded; window: number }[] = [];
+    this.#maps.pages.read(({ count, keys, values }) => {
+      for (let i = 0; i < count; i++) {
+        const loaded = this.#loaded.get(
+          pageKey(keys.getUint32(i * 8, true), keys.getUint32(i * 8 + 4, true)),
+        );
+        if (loaded) used.push({ loaded, window: values.getUint32(i * 16 + 12, true) });
+      }
+    });
+    used.sort((a, b) => a.window - b.window);
+    const wantedRows = Math.max(rows, this.#maxRows * EVICT_SHARE);
+    const wantedPages = Math.ceil(this.#maxPages * EVICT_SHARE);
+    const gone: Loaded[] = [];
+    let freed = 0;
+    for (const { loaded, window: last } of used) {
+      if (last >= window || (freed >= wantedRows && gone.length >= wantedPages)) break;
+      this.#maps.pages.delete(Uint32Array.of(loaded.file, loaded.page));
+      this.#loaded.delete(pageKey(loaded.file, loaded.page));
+      gone.push(loaded);
+      freed += loaded.extent?.count ?? 0;
+    }
+    if (gone.length === 0) return;
+    this.#evicted += gone.length;
+    this.#usedRows -= freed;
+    // A program may have found a page just before it was deleted: its rows are not written over while that runs.
+    if (this.#chunks[0]) this.#maps.chunks.setInner(0, this.#chunks[0]);
+    for (const { extent } of gone) if (extent) this.#space.giveBack(extent);
+  }
+}
+
+/** A page of 2^32 of a file; exact, as there are fewer than 2^21 files. */
+function pageKey(file: number, page: number): number {
+  return file * 2 ** 32 + page;
+}
+
+/** The index of `page` in `pages`, -1 when it is not there. */
+function indexOf(pages: Uint32Array, page: number): number {
+  let [from, to] = [0, pages.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (pages[middle]! < page) from = middle + 1;
+    else to = middle;
+  }
+  return pages[from] === page ? from : -1;
+}

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/* Which system calls are made, by whom, how long they take and how they fail: counts all, with stacks of some. */
+#include "vmlinux.h"
+
+#include "aperture.h"
+#include "kernel.h"
+#include "syscall.h"
+#include "syscall_abi.h"
+#include "watched.h"
+#include "window.h"
+
+/* Calls that take as long keep their stack; 0 is none of them. */
+const volatile u64 slow_ns = 0;
+/* Of the others one in so many does; 0 is none. */
+const volatile u32 sample_every = 0;
+/* Whether threads hold their state themselves; else it is in a hash map. */
+const volatile bool task_storage = true;
+
+enum phase {
+	PHASE_IDLE,
+	PHASE_IN_CALL,
+	/* A signal ended the call. Whether the program sees that, or the call goes on, is not known yet. */
+	PHASE_INTERRUPTED,
+};
+
+enum wanted {
+	WANTED_UNKNOWN,
+	WANTED_YES,
+	WANTED_NO,
+	WANTED_OUTSIDE_PID_NAMESPACE,
+};
+
+/* Only the thread itself reads and writes it. */
+struct thread {
+	/* Of the call that it is in, or was in last; `comm` and `cpu` are set when it ends. */
+	struct aperture_syscall_key key;
+	u64 start_ns;
+	/* Of an interrupted call. */
+	u64 end_ns;
+	s32 result;
+	/* Calls until one keeps its stack. */
+	u32 until_sample;
+	u32 phase;
+	u32 wanted;
+};
+
+/* Linux has it for these programs since 5.12; the agent does without where it is missing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+/* Instead of it: by the address of the task, which unlike its number stays the same over an exec of another thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, struct thread);
+} threads_by_task SEC(".maps");
+
+/* The agent sets max_entries of these six. */
+struct calls {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct aperture_syscall_key);
+	__type(value, struct aperture_syscall_value);
+} calls_a SEC(".maps"), calls_b SEC(".maps");
+
+struct errors {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct aperture_syscall_key);
+	__type(value, u64);
+} errors_a SEC(".maps"), errors_b SEC(".maps");
+
+struct samples {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct aperture_syscall_sample_key);
+	__type(value, struct aperture_syscall_sample);
+} samples_a SEC(".maps"), samples_b SEC(".maps");
+
+/* One a CPU, as no program of this object interrupts another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct aperture_stack);
+} scratch SEC(".maps");
+
+static __always_inline u32 random_interval(void)
+{
+	return 1 + bpf_get_prandom_u32() % (2 * sample_every - 1);
+}
+
+/*
+ * Until the first sample of a new thread. The intervals between two are spread evenly from 1 to 2 * sample_every - 1;
+ * from any call of a long sequence on the next sample is as far as the smaller of two such. So the first calls of a
+ * thread are no more and no less likely to be sampled than others.
+ */
+static __always_inline u32 first_interval(void)
+{
+	u32 one = random_interval();
+	u32 other = random_interval();
+
+	return one < other ? one : other;
+}
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return task_storage ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
+}
+
+static __always_inline struct thread *find_thread(struct task_struct *task)
+{
+	u64 address = (u64)task;
+
+	if (task_storage)
+		return bpf_task_storage_get(&threads, task, NULL, 0);
+	return bpf_map_lookup_elem(&threads_by_task, &address);
+}
+
+static __always_inline struct thread *new_thread(struct task_struct *task)
+{
+	struct thread zero = {};
+	u64 address = (u64)task;
+
+	if (task_storage)
+		return bpf_task_storage_get(&threads, task, &zero, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	bpf_map_update_elem(&threads_by_task, &address, &zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&threads_by_task, &address);
+}
+
+/* Before anything else is done, where that can be told from the kernel's own number of the process. */
+static __always_inline bool is_unwanted_at_sight(void)
+{
+	u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	return !pid_namespace && !is_wanted(pid);
+}
+
+static __noinline struct thread *begin_thread(void)
+{
+	struct task_struct *task = current_task();
+	struct thread *thread = new_thread(task);
+
+	if (!thread)
+		return NULL;
+	u32 pid = own_pid(task);
+	thread->key.pid = pid;
+	if (sample_every)
+		thread->until_sample = first_interval();
+	if (!is_wanted(pid))
+		thread->wanted = WANTED_NO;
+	else
+		thread->wanted = pid ? WANTED_YES : WANTED_OUTSIDE_PID_NAMESPACE;
+	return thread;
+}
+
+static __always_inline u32 log2_of(u64 value)
+{
+	u32 result = 0;
+
+	for (u32 bits = 32; bits > 0; bits >>= 1) {
+		if (value >> bits) {
+			value >>= bits;
+			result += bits;
+		}
+	}
+	return result;
+}
+
+static __noinline int begin_value(struct aperture_syscall_key *key, u32 set)
+{
+	struct aperture_syscall_value value = { .min_ns = ~0ULL };
+	long error;
+
+	if (!key)
+		return 0;
+	error = set ? bpf_map_update_elem(&calls_b, key, &value, BPF_NOEXIST) :
+		      bpf_map_update_elem(&calls_a, key, &value, BPF_NOEXIST);
+	if (error)
+		count_loss(error == -E2BIG ? APERTURE_LOSS_SYSCALLS_MAP_FULL : APERTURE_LOSS_SYSCALLS_MAP_BUSY);
+	return error;
+}
+
+static __always_inline void count_call(struct aperture_syscall_key *key, u64 ns, u32 set)
+{
+	void *calls = set ? (void *)&calls_b : (void *)&calls_a;
+	struct aperture_syscall_value *value = bpf_map_lookup_elem(calls, key);
+
+	if (!value) {
+		if (begin_value(key, set))
+			return;
+		value = bpf_map_lookup_elem(calls, key);
+		if (!value)
+			return;
+	}
+	u32 bucket = log2_of(ns);
+	value->total_ns += ns;
+	if (ns < value->min_ns)
+		value->min_ns = ns;
+	if (ns > value->max_ns)
+		value->max_ns = ns;
+	if (bucket >= APERTURE_SYSCALL_BUCKETS)
+		bucket = APERTURE_SYSCALL_BUCKETS - 1;
+	value->histogram[bucket]++;
+}
+
+static __noinline int count_error(struct aperture_syscall_key *key, u32 error_number, u32 set)
+{
+	void *errors = set ? (void *)&errors_b : (void *)&errors_a;
+	const u64 one = 1;
+
+	if (!key)
+		return 0;
+	key->error = error_number;
+	u64 *count = bpf_map_lookup_elem(errors, key);
+	long error = 0;
+	if (count)
+		(*count)++;
+	else
+		error = bpf_map_update_elem(errors, key, &one, BPF_NOEXIST);
+	key->error = 0;
+	if (error)
+		count_loss(error == -E2BIG ? APERTURE_LOSS_SYSCALL_ERRORS_MAP_FULL :
+					     APERTURE_LOSS_SYSCALL_ERRORS_MAP_BUSY);
+	return 0;
+}
+
+static __always_inline void read_comm(struct task_struct *task, struct aperture_syscall_key *key)
+{
+	if (task_storage) {
+		const u64 *comm = (void *)__builtin_preserve_access_index(&task->comm);
+		key->comm[0] = comm[0];
+		key->comm[1] = comm[1];
+	} else {
+		bpf_get_current_comm(key->comm, sizeof(key->comm));
+	}
+}
+
+/* How many calls this one stands for in the profile of stacks; 0 keeps no stack. */
+static __always_inline u32 sample_weight(struct thread *thread, u64 ns)
+{
+	if (slow_ns && ns >= slow_ns)
+		return 1;
+	if (!sample_every || --thread->until_sample)
+		return 0;
+	thread->until_sample = random_interval();
+	return sample_every;
+}
+
+/* Counts a call that just ended with its stack; the thread has none any more where `has_stack` is false. */
+static __always_inline void keep_sample(void *ctx, struct task_struct *task, struct thread *thread,
+					struct aperture_syscall_sample sample, u32 set, bool has_stack)
+{
+	void *samples = set ? (void *)&samples_b : (void *)&samples_a;
+	u32 zero = 0;
+	struct aperture_stack *stack = bpf_map_lookup_elem(&scratch, &zero);
+	struct aperture_syscall_sample_key key = {
+		.comm = { thread->key.comm[0], thread->key.comm[1] },
+		.pid = thread->key.pid,
+		.call = thread->key.call,
+	};
+
+	if (stack && has_stack)
+		key.user_stack = keep_user_stack(ctx, task, set, stack);
+	struct aperture_syscall_sample *counted = bpf_map_lookup_elem(samples, &key);
+	if (!counted) {
+		long error = bpf_map_update_elem(samples, &key, &sample, BPF_NOEXIST);
+		if (error == 0)
+			return;
+		if (error == -EEXIST)
+			counted = bpf_map_lookup_elem(samples, &key);
+		if (!counted) {
+			count_loss(error == -E2BIG ? APERTURE_LOSS_COUNTS_MAP_FULL : APERTURE_LOSS_COUNTS_MAP_BUSY);
+			return;
+		}
+	}
+	__sync_fetch_and_add(&counted->latency_ns, sample.latency_ns);
+	__sync_fetch_and_add(&counted->count, sample.count);
+}
+
+/* Counts the thread's call, which took `ns`, and is over. */
+static __always_inline void finish(void *ctx, struct task_struct *task, struct thread *thread, u64 ns, long result,
+				   bool has_stack)
+{
+	u32 set = active_set();
+	u32 weight = sample_weight(thread, ns);
+
+	thread->phase = PHASE_IDLE;
+	thread->key.cpu = bpf_get_smp_processor_id();
+	read_comm(task, &thread->key);
+	count_call(&thread->key, ns, set);
+	if (result < 0 && result >= -MAX_ERRNO)
+		count_error(&thread->key, -result, set);
+	if (weight) {
+		struct aperture_syscall_sample sample = { .latency_ns = ns * weight, .count = weight };
+		keep_sample(ctx, task, thread, sample, set, has_stack);
+	}
+}
+
+static __always_inline u64 lasted(const struct thread *thread, u64 end_ns)
+{
+	return end_ns > thread->start_ns ? end_ns - thread->start_ns : 0;
+}
+
+static __always_inline void enter_call(void *ctx, u64 number)
+{
+	if (is_unwanted_at_sight())
+		return;
+	struct task_struct *task = current_task();
+	struct thread *thread = find_thread(task);
+	if (!thread) {
+		thread = begin_thread();
+		if (!thread) {
+			count_loss(APERTURE_LOSS_SYSCALL_THREADS_FULL);
+			return;
+		}
+	}
+	if (thread->wanted != WANTED_YES) {
+		if (thread->wanted == WANTED_OUTSIDE_PID_NAMESPACE)
+			count_loss(APERTURE_LOSS_OUTSIDE_PID_NAMESPACE);
+		return;
+	}
+	u32 call = call_of(task, number, task_storage);
+	if (thread->phase == PHASE_INTERRUPTED) {
+		u32 before = thread->key.call;
+		if (call == before || is_restart(call & 0xffff, before >> APERTURE_CALL_ABI_SHIFT)) {
+			/* The kernel itself restarts the call, which the program sees as one: its time goes on. */
+			thread->phase = PHASE_IN_CALL;
+			return;
+		}
+		finish(ctx, task, thread, lasted(thread, thread->end_ns), 0, false);
+	} else if (thread->phase == PHASE_IN_CALL) {
+		count_loss(APERTURE_LOSS_SYSCALL_END_MISSED);
+	}
+	thread->key.call = call;
+	thread->phase = PHASE_IN_CALL;
+	/* As late as can be, so that the time is the call's and not ours. */
+	thread->start_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void exit_call(void *ctx, struct pt_regs *regs, long result)
+{
+	u64 now = bpf_ktime_get_ns();
+
+	if (is_unwanted_at_sight())
+		return;
+	struct task_struct *task = current_task();
+	/* No thread: it was born in this call, or was in it already when we began. */
+	struct thread *thread = find_thread(task);
+	if (!thread || thread->wanted != WANTED_YES)
+		return;
+	if (thread->phase != PHASE_IN_CALL) {
+		/* The call ended before it began: seccomp refused it, as the kernel asks that before it tells us. */
+		if (thread->phase == PHASE_INTERRUPTED)
+			finish(ctx, task, thread, lasted(thread, thread->end_ns), 0, false);
+		thread->key.call = call_of(task, number_at_exit(regs), task_storage);
+		thread->start_ns = now;
+	}
+	u32 call = thread->key.call;
+	u32 abi = call >> APERTURE_CALL_ABI_SHIFT;
+	u64 ns = lasted(thread, now);
+	if (result < 0) {
+		if (is_sigreturn(call & 0xffff, abi)) {
+			result = 0;
+		} else if (is_interrupted(result)) {
+			thread->phase = PHASE_INTERRUPTED;
+			thread->end_ns = now;
+			thread->result = result;
+			return;
+		}
+	}
+	if (slow_ns && ns >= slow_ns && is_read(call & 0xffff, abi))
+		thread->key.call |= source_of(task, first_argument(regs, abi)) << APERTURE_CALL_SOURCE_SHIFT;
+	finish(ctx, task, thread, ns, result, true);
+}
+
+/* A signal's handler is about to run, so that an interrupted call is over. */
+static __always_inline void end_interrupted(void *ctx, const struct k_sigaction *action)
+{
+	if (is_unwanted_at_sight())
+		return;
+	struct task_struct *task = current_task();
+	struct thread *thread = find_thread(task);
+	/* Default actions, 0 and 1, have no handler: the thread stops or ends, or the call goes on. */
+	if (!thread || thread->phase != PHASE_INTERRUPTED || (u64)action->sa.sa_handler <= 1)
+		return;
+	finish(ctx, task, thread, lasted(thread, thread->end_ns), becomes_eintr(thread->result, action) ? -EINTR : 0,
+	       true);
+}
+
+/* A call that its thread does not come back from: exit itself, and what a deadly signal interrupted. */
+static __always_inline void end_thread(void *ctx)
+{
+	if (is_unwanted_at_sight())
+		return;
+	u64 now = bpf_ktime_get_ns();
+	struct task_struct *task = current_task();
+	struct thread *thread = find_thread(task);
+	if (!thread)
+		return;
+	if (thread->phase == PHASE_INTERRUPTED)
+		finish(ctx, task, thread, lasted(thread, thread->end_ns), 0, false);
+	else if (thread->phase == PHASE_IN_CALL)
+		finish(ctx, task, thread, lasted(thread, now), 0, false);
+	if (!task_storage) {
+		u64 address = (u64)task;
+		bpf_map_delete_elem(&threads_by_task, &address);
+	}
+}
+
+/* (struct pt_regs *regs, long number) */
+SEC("tp_btf/sys_enter")
+int on_sys_enter(u64 *ctx)
+{
+	enter_call(ctx, ctx[1]);
+	return 0;
+}
+
+/* (struct pt_regs *regs, long result) */
+SEC("tp_btf/sys_exit")
+int on_sys_exit(u64 *ctx)
+{
+	exit_call(ctx, (struct pt_regs *)ctx[0], ctx[1]);
+	return 0;
+}
+
+/* (int signal, struct kernel_siginfo *info, struct k_sigaction *action) */
+SEC("tp_btf/signal_deliver")
+int on_signal_deliver(u64 *ctx)
+{
+	end_interrupted(ctx, (struct k_sigaction *)ctx[2]);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int on_process_exit(u64 *ctx)
+{
+	end_thread(ctx);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,40 @@
+/**
+ * The CPythons of this machine, and programs that they run.
+ *
+ * @module
+ */
+
+import { run } from "./programs.ts";
+
+export interface Python {
+  readonly path: string;
+  /** Such as `3.11.2`. */
+  readonly version: string;
+  /** Such as `3.11`. */
+  readonly minor: string;
+}
+
+/** Those of the versions whose frames are read; one of each, but Debian's own and another of its version both. */
+export function pythons(): Python[] {
+  const home = Deno.env.get("HOME") ?? "/root";
+  const folders = ["/usr/bin", "/usr/local/bin", ...versionsBelow(`${home}/.pyenv/versions`)];
+  const names = ["python3.11", "python3.12", "python3.13"];
+  const found = new Map<string, Python>();
+  for (const path of folders.flatMap((folder) => names.map((name) => `${folder}/${name}`))) {
+    try {
+      const version = run(path, ["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]).trim();
+      found.set(Deno.realPathSync(path), { path, version, minor: version.replace(/\.\d+$/, "") });
+    } catch {
+      // There is none.
+    }
+  }
+  return [...found.values()];
+}
+
+function versionsBelow(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}/bin`).sort();
+  } catch {
+    return [];
+  }
+}

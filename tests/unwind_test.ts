@@ -1,0 +1,223 @@
+/**
+ * Whole stacks, by programs whose chain of calls is known: compiled as distributions do, without frame pointers.
+ *
+ * @module
+ */
+
+import { assert } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { CpuCollector } from "../agent/collectors/cpu.ts";
+import { Symboliser } from "../agent/symbols/symboliser.ts";
+import { Unwinder } from "../agent/unwind/unwinder.ts";
+import { build } from "../tasks/build.ts";
+import { testWith } from "./support/needs.ts";
+import { RunningProgram } from "./support/programs.ts";
+import { compileUnwind } from "./support/unwind_programs.ts";
+import { run, type Running } from "./support/watched.ts";
+
+/** Samples that are asked for. */
+const SAMPLES = 200;
+
+interface Watched {
+  /** Thread entry first, `;` between functions, with how many samples had it. */
+  readonly stacks: ReadonlyMap<string, number>;
+  readonly count: number;
+  /** How walks ended. */
+  readonly ends: ReadonlyMap<string, number>;
+}
+
+/** The stacks of a program once all of it is known: user functions, with their arguments' types left out. */
+async function watch(pid: number): Promise<Watched> {
+  await build("bpf");
+  await using unwinder = Unwinder.open();
+  using collector = CpuCollector.open({ unwinder, freq: 997, pid });
+  using symboliser = Symboliser.open();
+  // The first samples miss what is loaded then.
+  await settled(collector, unwinder);
+  const stacks = new Map<string, number>();
+  const ends = new Map<string, number>();
+  let count = 0;
+  const until = performance.now() + 30_000;
+  while (count < SAMPLES) {
+    assert(performance.now() < until, `only ${count} samples in 30 s`);
+    await delay(100);
+    const window = collector.drain();
+    unwinder.endWindow();
+    for (const sample of window.samples) {
+      const names = symboliser.stack({ ...sample, kernel: [] }).map((frame) => plainName(frame.function));
+      const stack = names.reverse().join(";");
+      stacks.set(stack, (stacks.get(stack) ?? 0) + sample.count);
+      count += sample.count;
+    }
+    for (const [end, n] of window.stacks ?? []) ends.set(end, (ends.get(end) ?? 0) + n);
+    symboliser.endWindow();
+  }
+  return { stacks, count, ends };
+}
+
+/** Waits until a drain has only stacks that missed nothing. */
+async function settled(collector: CpuCollector, unwinder: Unwinder): Promise<void> {
+  const until = performance.now() + 30_000;
+  for (let quiet = 0; quiet < 3;) {
+    assert(performance.now() < until, `still loading after 30 s: ${Deno.inspect(unwinder.stats)}`);
+    await delay(100);
+    const { stacks = new Map<string, number>() } = collector.drain();
+    await unwinder.settle();
+    if (stacks.size === 0) continue;
+    quiet = stacks.has("no_process") || stacks.has("no_page") ? 0 : quiet + 1;
+  }
+}
+
+/** Without the types of arguments, and what else compilers add to a name. */
+function plainName(name: string): string {
+  return name.replace(/\(.*\)( const)?$/, "").replace(/\.(constprop|isra|part|cold)\.\d+$/, "")
+    .replace(/::h[0-9a-f]{16}$/, "");
+}
+
+/** Asserts that of 100 stacks at least 99 are whole and match `expected`. */
+function assertChain(watched: Watched, expected: RegExp): void {
+  assertWhole(watched);
+  let right = 0;
+  for (const [stack, count] of watched.stacks) if (expected.test(stack)) right += count;
+  assert(right >= watched.count * 0.99, `${right} of ${watched.count} match ${expected}: ${most(watched)}`);
+}
+
+function assertWhole(watched: Watched): void {
+  const all = watched.ends.values().reduce((sum, n) => sum + n, 0);
+  const whole = watched.ends.get("complete") ?? 0;
+  assert(whole >= all * 0.99, `${Deno.inspect(watched.ends)}: ${most(watched)}`);
+}
+
+function most({ stacks }: Watched): string {
+  return Deno.inspect([...stacks].sort(([, a], [, b]) => b - a).slice(0, 5), { strAbbreviateSize: 4000 });
+}
+
+const MAIN = "_start;(__libc_start_main[^;]*;)?(__libc_start_call_main;)?";
+const THREAD = "(__)?clone3?;start_thread;";
+const CHAIN = `main;level_40;${Array.from({ length: 39 }, (_, i) => `level_${39 - i}`).join(";")};level_0`;
+
+for (
+  const { name, source = "chain.c", flags = [], expected = `^${MAIN}${CHAIN}$`, needs = [] } of [
+    { name: "a C program of 40 levels with tail calls" },
+    { name: "the same without position independence", flags: ["-no-pie"] },
+    { name: "the same, static", flags: ["-static"] },
+    { name: "the same, static and position-independent", flags: ["-static-pie"] },
+    { name: "the same, stripped of all that a program does not need", flags: ["-s", "-rdynamic"] },
+    { name: "the same by clang", flags: ["clang"] },
+    {
+      name: "C++ with exceptions, inlining and virtual calls across a shared library",
+      source: "virtual.cc",
+      needs: ["g++"],
+      expected: `^${MAIN}main;outline;Square::draw;outline;Circle::draw$`,
+    },
+    {
+      name: "a signal handler on another stack",
+      source: "signal.c",
+      expected: `^${MAIN}main;interrupted;faults;[^;]*;handler;in_handler$`,
+    },
+    { name: "threads", source: "threads.c", expected: `^${THREAD}entry;work;spin$` },
+    {
+      name: "Rust",
+      source: "chain.rs",
+      needs: ["rustc"],
+      expected: `^${THREAD}.*;chain::outer;chain::outline;<chain::Circle as chain::Shape>::draw$`,
+    },
+    {
+      name: "Go",
+      source: "chain.go",
+      needs: ["go"],
+      expected: "^runtime.goexit(\\.abi0)?;main.main.func1;main.outer;main.middle;main.spin$",
+    },
+    {
+      name: "Go without debug information",
+      source: "chain.go",
+      flags: ["-ldflags=-w"],
+      needs: ["go"],
+      // By frame pointers alone the caller of a function without a frame is not seen.
+      expected: "^runtime.goexit(\\.abi0)?;main.main.func1;main.outer;(main.middle;)?main.spin$",
+    },
+  ]
+) {
+  testWith(["bpf", "clang", "gcc", ...needs], `stacks are whole and right: ${name}`, async () => {
+    using program = await compileUnwind(source, { flags });
+    await using running = await RunningProgram.start(program.path);
+    assertChain(await watch(running.pid), new RegExp(expected));
+  });
+}
+
+testWith(["bpf", "clang", "gcc"], "stacks are those of the new program after an exec", async () => {
+  using program = await compileUnwind("threads.c", { flags: ["-no-pie"] });
+  using other = await compileUnwind("chain.c", { flags: ["-no-pie"] });
+  await build("bpf");
+  // Both are mapped at the same addresses.
+  await using running = await RunningProgram.start(program.path, [other.path]);
+  const before = Deno.readLinkSync(`/proc/${running.pid}/exe`);
+  {
+    await using unwinder = Unwinder.open();
+    using collector = CpuCollector.open({ unwinder, freq: 997, pid: running.pid });
+    const until = performance.now() + 60_000;
+    while (Deno.readLinkSync(`/proc/${running.pid}/exe`) === before) {
+      assert(performance.now() < until, "no exec within 60 s");
+      await delay(50);
+    }
+    await settled(collector, unwinder);
+    await delay(500);
+    const { stacks } = collector.drain();
+    const all = stacks!.values().reduce((sum, n) => sum + n, 0);
+    assert(stacks!.get("complete")! >= all * 0.99, Deno.inspect(stacks));
+  }
+  assertChain(await watch(running.pid), new RegExp(`^${MAIN}${CHAIN}$`));
+});
+
+testWith(["bpf", "clang", "gcc"], "stacks of a deleted program are whole", async () => {
+  let running;
+  {
+    using program = await compileUnwind("chain.c");
+    running = await RunningProgram.start(program.path);
+  }
+  await using _ = running;
+  const watched = await watch(running.pid);
+  assertWhole(watched);
+  assert([...watched.stacks.keys()].every((stack) => stack.split(";").length >= 44), most(watched));
+});
+
+testWith(
+  ["bpf", "clang", "gcc", "unshare"],
+  "stacks of a program in another mount namespace are whole",
+  async () => {
+    using program = await compileUnwind("chain.c");
+    const hidden = `${program.path}-hidden`;
+    // Only in there is the program at that path.
+    const script =
+      `mkdir ${hidden}; mount -t tmpfs none ${hidden}; cp ${program.path} ${hidden}/inside; exec ${hidden}/inside`;
+    await using running = await RunningProgram.start("unshare", ["--mount", "sh", "-c", script]);
+    assertChain(await watch(running.pid), new RegExp(`^${MAIN}${CHAIN}$`));
+  },
+);
+
+const PYTHON = `
+import json
+def recurse(n): return json.dumps([n] * 50) if n == 0 else recurse(n - 1)
+while True: recurse(20)
+`;
+const SCRIPT = "function f(n){return n<2?n:f(n-1)+f(n-2)};for(;;){f(20);JSON.stringify([1,2,3].map(x=>x*2))}";
+
+for (
+  const { name, command, args } of [
+    { name: "python3", command: "/usr/bin/python3", args: ["-c", PYTHON] },
+    { name: "node", command: "node", args: ["-e", SCRIPT] },
+    { name: "deno", command: "deno", args: ["eval", SCRIPT] },
+    { name: "perl", command: "perl", args: ["-e", "for(;;){$s=join(',',map{$_*2}1..999);$s=~s/(1+)/x$1/g}"] },
+    {
+      name: "openssl",
+      command: "openssl",
+      args: ["speed", "-seconds", "60", "sha256", "rsa2048", "ecdsap256"],
+    },
+    { name: "gzip", command: "gzip", args: ["-c", "/dev/urandom"] },
+  ]
+) {
+  testWith(["bpf", "clang", name], `stacks of ${name} from its package are whole`, async () => {
+    await using running: Running = run(command, args);
+    assertWhole(await watch(running.pid));
+  });
+}
