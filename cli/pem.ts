@@ -18,7 +18,7 @@ export async function readPem(path: string, what: string): Promise<string> {
     throw new Error(`Cannot read ${what}: ${(cause as Error).message}`, { cause });
   }
   if (!/^-----BEGIN [A-Z0-9 ]+-----$/m.test(pem)) {
-    throw new Error(`Cannot use ${what} as it is not PEM: ${path}`);
+    throw new Error(`Cannot use ${what}, as there is no PEM block in the file: ${path}`);
   }
   return pem;
 }

@@ -1,0 +1,83 @@
+/**
+ * The agent as a user that is not root, with a few capabilities.
+ *
+ * @module
+ */
+
+import { neededModules } from "../../deploy/images/needed_modules.ts";
+import { type Ran, runProgram } from "./child.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+/** Of nobody on the machine. */
+const UID = "65532";
+
+/**
+ * Copies the agent, its modules and Deno to a folder that everyone may read, as in its image: the checkout and Deno's
+ * cache may be root's alone.
+ */
+export async function installAgent(folder: string): Promise<void> {
+  await Deno.chmod(folder, 0o755);
+  const agent = `${folder}/aperture`;
+  await Deno.mkdir(`${agent}/proto`, { recursive: true });
+  await Deno.mkdir(`${agent}/bpf`);
+  for (const part of ["agent", "cli", "profile", "proto/gen", "bpf/build", "third_party"]) {
+    await copy(ROOT + part, `${agent}/${part}`);
+  }
+  const [config, lock] = await Promise.all(["deno.json", "deno.lock"].map(async (file) => {
+    return JSON.parse(await Deno.readTextFile(ROOT + file));
+  }));
+  const packages = /needed_modules\.ts \\\n([^&]+)/.exec(
+    await Deno.readTextFile(`${ROOT}Dockerfile.agent`),
+  )![1]!;
+  const needed = neededModules(config, lock, packages.split(/[\s\\]+/).filter(Boolean));
+  await Deno.writeTextFile(`${agent}/deno.json`, JSON.stringify(needed.config));
+  await Deno.writeTextFile(`${agent}/deno.lock`, JSON.stringify(needed.lock));
+  const { stdout } = await runProgram(Deno.execPath(), ["info", "--json"]);
+  const { npmCache } = JSON.parse(stdout) as { npmCache: string };
+  for (const registry of Deno.readDirSync(npmCache)) {
+    for (const key of Object.keys(needed.lock.npm)) {
+      const [, name, version] = /^(@?[^@]+)@([^_]+)/.exec(key)!;
+      const from = `${npmCache}/${registry.name}/${name}`;
+      const to = `${folder}/deno-dir/npm/${registry.name}/${name}`;
+      await Deno.mkdir(to, { recursive: true });
+      await copy(`${from}/${version}`, `${to}/${version}`);
+      await Deno.copyFile(`${from}/registry.json`, `${to}/registry.json`);
+    }
+  }
+  await Deno.copyFile(Deno.execPath(), `${folder}/deno`);
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  const { code, stderr } = await runProgram("cp", ["--recursive", "--no-target-directory", from, to]);
+  if (code !== 0) throw new Error(stderr);
+}
+
+/** Runs the agent of {@linkcode installAgent} with `capabilities`, such as `bpf`, and no others. */
+export function runUnprivileged(
+  folder: string,
+  { capabilities, args }: { capabilities: readonly string[]; args: readonly string[] },
+): Promise<Ran> {
+  const set = ["-all", ...capabilities.map((name) => `+${name}`)].join();
+  return runProgram("setpriv", [
+    `--reuid=${UID}`,
+    `--regid=${UID}`,
+    "--clear-groups",
+    `--inh-caps=${set}`,
+    `--ambient-caps=${set}`,
+    `--bounding-set=${set}`,
+    "--no-new-privs",
+    `${folder}/deno`,
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--frozen",
+    "--cached-only",
+    "--allow-all",
+    `${folder}/aperture/agent/main.ts`,
+    ...args,
+  ], {
+    clearEnv: true,
+    env: { PATH: "/usr/bin:/bin", DENO_DIR: `${folder}/deno-dir`, NO_COLOR: "1" },
+    cwd: "/",
+  });
+}

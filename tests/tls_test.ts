@@ -1,0 +1,87 @@
+/**
+ * Agent to aggregator by TLS, with the variables of deploy/overlays/tls.
+ */
+
+import { assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
+import { build } from "../tasks/build.ts";
+import { Program, RunningAggregator } from "../tasks/programs.ts";
+import { runProgram } from "./support/child.ts";
+import { testWith } from "./support/needs.ts";
+
+testWith(
+  ["bpf", "chdb", "openssl"],
+  "the agent pushes by TLS, to an aggregator that it can trust",
+  async (t) => {
+    await build();
+    const folder = await Deno.makeTempDir();
+    await using cleanup = new AsyncDisposableStack();
+    cleanup.defer(() => Deno.remove(folder, { recursive: true }));
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    const made = await runProgram("openssl", [
+      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...subject],
+      ...["-keyout", `${folder}/tls.key`, "-out", `${folder}/tls.crt`],
+    ]);
+    assertEquals(made.code, 0, made.stderr);
+    const aggregator = cleanup.use(
+      await RunningAggregator.start({
+        args: [`--data-dir=${folder}/data`, "--log-level=error"],
+        env: { APERTURE_TLS_CERT: `${folder}/tls.crt`, APERTURE_TLS_KEY: `${folder}/tls.key` },
+      }),
+    );
+    const { port } = new URL(aggregator.grpc);
+    const args = ["--push-interval=1s", "--duration=2s"];
+    const pushed = async () => {
+      return (await aggregator.json("/api/health") as { push_total_ok: number }).push_total_ok;
+    };
+
+    await t.step("without the authority, nothing is delivered, and it says so", async () => {
+      const env = { APERTURE_AGGREGATOR: `https://localhost:${port}` };
+      const agent = new Program("agent", args, { env, stderr: "piped" });
+      const { code, stderr } = await agent.child.output();
+      assertEquals(code, 1);
+      assertMatch(new TextDecoder().decode(stderr), /certificate/i);
+      assertEquals(await pushed(), 0);
+    });
+
+    await t.step("with it, all is", async () => {
+      const env = {
+        APERTURE_AGGREGATOR: `https://localhost:${port}`,
+        APERTURE_CA_FILE: `${folder}/tls.crt`,
+      };
+      const agent = new Program("agent", args, { env, stderr: "null" });
+      assertEquals((await agent.child.status).code, 0);
+      assertGreater(await pushed(), 0);
+    });
+
+    await t.step("a file that is no certificate is told of by its name", async () => {
+      const env = {
+        APERTURE_AGGREGATOR: `https://localhost:${port}`,
+        APERTURE_CA_FILE: new URL(import.meta.url).pathname,
+      };
+      const agent = new Program("agent", args, { env, stderr: "piped" });
+      const { code, stderr } = await agent.child.output();
+      assertEquals(code, 1);
+      const text = new TextDecoder().decode(stderr);
+      assertStringIncludes(
+        text,
+        "Cannot use the authorities' certificates, as there is no PEM block in the file: ",
+      );
+      assertStringIncludes(text, "tls_test.ts");
+    });
+  },
+);
+
+for (const name of ["CERT", "KEY"]) {
+  Deno.test(`the aggregator refuses APERTURE_TLS_${name} alone`, async () => {
+    const aggregator = new Program("aggregator", [], {
+      env: { [`APERTURE_TLS_${name}`]: "/nowhere" },
+      stderr: "piped",
+    });
+    const { code, stderr } = await aggregator.child.output();
+    assertEquals(code, 2);
+    assertMatch(
+      new TextDecoder().decode(stderr),
+      /^aggregator: Missing a value: '--tls-(cert|key) FILE', as '--tls-/,
+    );
+  });
+}
