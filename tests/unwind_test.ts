@@ -71,7 +71,10 @@ async function settled(collector: CpuCollector, unwinder: Unwinder): Promise<voi
 
 /** Without the types of arguments, and what else compilers add to a name. */
 function plainName(name: string): string {
-  return name.replace(/\(.*\)( const)?$/, "").replace(/\.(constprop|isra|part|cold)\.\d+$/, "")
+  return name.replace(/@@?GLIBC.*$/, "").replace(/\(.*\)( const)?$/, "").replace(
+    /\.(constprop|isra|part|cold)\.\d+$/,
+    "",
+  )
     .replace(/::h[0-9a-f]{16}$/, "");
 }
 
@@ -299,7 +302,8 @@ testWith(
       ours.whole >= perf.whole - 0.001,
       `${ours.whole} of our stacks are whole, ${perf.whole} of perf's`,
     );
-    const hottest = [...perf.share].sort(([, a], [, b]) => b - a).slice(0, 10);
+    const hottest = [...perf.share].filter(([name]) => name !== "[unknown]").sort(([, a], [, b]) => b - a)
+      .slice(0, 10);
     for (const [name, theirs] of hottest) {
       const share = ours.share.get(name) ?? 0;
       // Within 2 points, and what chance makes of two counts of so many samples.
