@@ -66,6 +66,8 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     await delay(Math.max(0, due - clock()), { signal }).catch((error) => {
       if (!signal.aborted) throw error;
     });
+    // Who stops the agent while it names this window wants what was counted meanwhile, too: that is one window more.
+    const stopped = signal.aborted;
     const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
     const end = Math.max(clock(), start + 0.001);
     const name = () => {
@@ -87,7 +89,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     options.unwinder?.endWindow();
     const profile = builder.build();
     yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses, stackEnds };
-    if (signal.aborted || due - begin >= durationMs) return;
+    if (stopped || due - begin >= durationMs) return;
     start = end;
   }
 }

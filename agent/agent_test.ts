@@ -2,7 +2,9 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { record, type Recording, Summary } from "./agent.ts";
 import type { Collector, Window } from "./collectors/collector.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
+import { lockAt } from "../profile/locks.ts";
 import { frameAt, seriesAt, totalOf } from "../profile/model.ts";
+import { syscallAt } from "../profile/syscalls.ts";
 
 /** Hands out what it is given, window by window; a collector of BPF has its own tests. */
 function collectorOf(windows: Window[]): Collector & { drains: number } {
@@ -49,6 +51,19 @@ Deno.test("record() drains once more when it is stopped, so that nothing is left
   setTimeout(() => stop.abort(), 20);
   const recordings = await collect(collector, { windowMs: 3_600_000, signal: stop.signal });
   assertEquals(recordings.map(({ profile }) => totalOf(profile).count), [3]);
+});
+
+Deno.test("record() drains once more when it is stopped while a window is handed on", async () => {
+  const stop = new AbortController();
+  const collector = collectorOf([windowOf(1), windowOf(2)]);
+  using symboliser = Symboliser.open();
+  const counts: number[] = [];
+  const options = { collectors: [collector], symboliser, windowMs: 10, signal: stop.signal };
+  for await (const { profile } of record(options)) {
+    counts.push(totalOf(profile).count);
+    stop.abort();
+  }
+  assertEquals(counts, [1, 2]);
 });
 
 Deno.test("record() names processes and sums the losses of all collectors", async () => {
@@ -109,9 +124,55 @@ Deno.test("Summary adds up recordings", async () => {
   for (const recording of await collect(collectorOf(windows), { windowMs: 10, durationMs: 20 })) {
     summary.add(recording);
   }
-  assertEquals([summary.windows, summary.events, summary.losses], [
-    2,
-    3,
-    new Map([["a", 3]]),
+  assertEquals([summary.windows, summary.events, summary.losses], [2, 3, new Map([["a", 3]])]);
+});
+
+Deno.test("record() names waits and their holders, and calls as the leaf of their samples", async () => {
+  const gone = { pid: 4_194_303, comm: "gone", user: [0x1234], kernel: [] };
+  const holder = { ...gone, comm: "holder", user: [0x5678] };
+  const wait = { waiter: gone, type: "futex", count: 2, delayNs: 70, maxNs: 40 } as const;
+  const syscall = {
+    ...{ pid: gone.pid, comm: "gone", call: "epoll_wait", count: 3, errors: new Map([[4, 1]]) },
+    ...{ totalNs: 60, minNs: 10, maxNs: 30, histogram: [0, 0, 0, 1, 2] },
+  };
+  const self = { ...gone, pid: Deno.pid };
+  const window: Window = {
+    samples: [{ ...gone, value: 30, count: 1, call: "epoll_wait" }, { ...self, value: 1, count: 1 }],
+    locks: [
+      { ...wait, holder, outcome: "woken" },
+      { ...wait, holder: undefined, outcome: "timeout" },
+      { ...wait, waiter: self, holder, outcome: "woken" },
+    ],
+    syscalls: [syscall, { ...syscall, pid: Deno.pid }],
+    losses: new Map(),
+  };
+  using symboliser = Symboliser.open();
+  const [recording] = await Array.fromAsync(record({
+    collectors: [{ ...collectorOf([window]), kind: "syscall" }],
+    symboliser,
+    windowMs: 10,
+    durationMs: 10,
+    signal: new AbortController().signal,
+    excludedPid: Deno.pid,
+  }));
+  const { profile } = recording!;
+  assertEquals(totalOf(profile, "syscall"), { value: 30, count: 1 });
+  const leaf = frameAt(profile, profile.stacks.frame[profile.stacks.offset[profile.samples.stack[0]!]!]!);
+  assertEquals([leaf.function, leaf.module], ["epoll_wait", "[syscall]"]);
+  const locks = [0, 1].map((row) => lockAt(profile, row));
+  assertEquals(locks.map(({ class: name, outcome, delay }) => [name, outcome, delay]), [
+    ["other", "woken", 70],
+    ["other", "timeout", 70],
   ]);
+  assertEquals(seriesAt(profile, locks[0]!.holder!.series).comm, "holder");
+  assertEquals([profile.locks.count.length, profile.syscalls.count.length, locks[1]!.holder], [
+    2,
+    1,
+    undefined,
+  ]);
+  const { series: _series, ...call } = syscallAt(profile, 0);
+  assertEquals(call, {
+    ...{ call: "epoll_wait", category: "wait", count: 3, total: 60, min: 10, max: 30 },
+    ...{ errors: new Map([[4, 1]]), histogram: [0, 0, 0, 1, 2] },
+  });
 });

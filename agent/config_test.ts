@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../cli/settings.ts";
-import { AGENT_SETTINGS, agentHelp, readAgentConfig } from "./config.ts";
+import { AGENT_SETTINGS, agentHelp, kindsOf, readAgentConfig } from "./config.ts";
 
 Deno.test("readAgentConfig() has the documented defaults", () => {
   const config = readAgentConfig([], {});
@@ -12,15 +12,18 @@ Deno.test("readAgentConfig() has the documented defaults", () => {
   ]);
 });
 
-for (const mode of ["lock", "syscall", "all"]) {
-  Deno.test(`readAgentConfig() refuses mode ${mode} and says what there is`, () => {
-    assertThrows(
-      () => readAgentConfig([], { APERTURE_MODE: mode }),
-      UsageError,
-      `Cannot watch mode '${mode}' in this version: it collects cpu`,
-    );
-  });
-}
+Deno.test("kindsOf() gives a mode's kinds", () => {
+  for (const mode of ["cpu", "lock", "syscall"] as const) {
+    assertEquals(kindsOf(readAgentConfig([], { APERTURE_MODE: mode }).mode), [mode]);
+  }
+  assertEquals(kindsOf(readAgentConfig(["--mode", "all"], {}).mode), ["cpu", "lock", "syscall"]);
+});
+
+Deno.test("readAgentConfig() takes a threshold for slow calls below a millisecond", () => {
+  assertEquals(readAgentConfig([], {}).syscallSlow, 1);
+  assertEquals(readAgentConfig([], { APERTURE_SYSCALL_SLOW: "0.5ms" }).syscallSlow, 0.5);
+  assertThrows(() => readAgentConfig(["--syscall-slow", "soon"], {}), UsageError, '"soon"');
+});
 
 Deno.test("readAgentConfig() refuses frequency 0 and 'fast'", () => {
   assertThrows(() => readAgentConfig(["--freq", "0"], {}), UsageError, `current value is "0"`);

@@ -26,6 +26,7 @@ export class Namer {
   readonly #symboliser: Symboliser;
   readonly #labels: ProcessLabels | undefined;
   readonly #excludedPid: number | undefined;
+  readonly #rowOf = new Map<Frame, number>();
 
   constructor({ symboliser, labels, excludedPid }: NamerOptions) {
     this.#symboliser = symboliser;
@@ -69,7 +70,14 @@ export class Namer {
   }
 
   #stack(frames: readonly Frame[]): number {
-    return this.builder.stack(frames.map((frame) => this.builder.frame(frame)));
+    return this.builder.stack(frames.map((frame) => this.#row(frame)));
+  }
+
+  /** The symboliser gives equal frames as one object, nearly always: to look that up is cheaper than its text. */
+  #row(frame: Frame): number {
+    let row = this.#rowOf.get(frame);
+    if (row === undefined) this.#rowOf.set(frame, row = this.builder.frame(frame));
+    return row;
   }
 }
 

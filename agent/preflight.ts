@@ -23,8 +23,6 @@ export interface Facts {
   readonly lockedMemoryBytes: number;
   /** kernel.perf_event_paranoid; `undefined` where the kernel has no perf events. */
   readonly perfEventParanoid: number | undefined;
-  /** Whether tracefs is mounted at one of its two places. */
-  readonly hasTracefs: boolean;
   /** The major version of the library that is installed. */
   readonly libbpf: 0 | 1 | undefined;
   /** The object files that should be there and are not. */
@@ -53,9 +51,6 @@ const OLDEST_KERNEL = [5, 10] as const;
 /** From here on maps are charged to the memory cgroup, not to RLIMIT_MEMLOCK. */
 const NO_MEMLOCK_KERNEL = [5, 11] as const;
 
-/** The kinds whose events are tracepoints. */
-const TRACED_KINDS: ReadonlySet<Kind> = new Set(["lock", "syscall"]);
-
 /**
  * What is missing: one sentence each, with what to do; empty when the agent can start. Causes come before what only
  * follows from them.
@@ -68,7 +63,6 @@ export function preflight(facts: Facts, options: PreflightOptions): string[] {
     checkLockdown,
     checkPerfEvents,
     checkLockedMemory,
-    checkTracefs,
     checkLibbpf,
     checkObjects,
   ];
@@ -161,13 +155,6 @@ function checkLockedMemory(
     `${lockedMemoryBytes} bytes; raise it with 'ulimit -l unlimited', or grant CAP_SYS_RESOURCE`;
 }
 
-function checkTracefs({ hasTracefs }: Facts, { kinds }: PreflightOptions): string | undefined {
-  const traced = kinds.filter((kind) => TRACED_KINDS.has(kind));
-  if (hasTracefs || traced.length === 0) return;
-  return `Missing debugfs mount (or tracefs; needed for ${traced.join(" and ")}): run ` +
-    "'mount -t tracefs tracefs /sys/kernel/tracing', or mount the host's /sys/kernel/debug into the container";
-}
-
 function checkLibbpf({ libbpf }: Facts): string | undefined {
   if (libbpf === 1) return;
   return `${libbpf === 0 ? "libbpf too old (need 1.0+)" : "Missing libbpf (need 1.0+)"}: ` +
@@ -207,10 +194,6 @@ export function gatherFacts(objects: readonly string[]): Facts {
     lockdown: /\[(\w+)\]/.exec(read("/sys/kernel/security/lockdown") ?? "")?.[1] ?? "none",
     lockedMemoryBytes: parseLimit(/^Max locked memory\s+(\S+)/m.exec(limits)?.[1]),
     perfEventParanoid: paranoid === undefined ? undefined : Number(paranoid),
-    // The folders are there before the mount; a file is not.
-    hasTracefs: ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"].some((path) => {
-      return exists(`${path}/trace_clock`);
-    }),
     libbpf: libbpfVersion(),
     missingObjects: objects.filter((path) => !exists(path)),
   };

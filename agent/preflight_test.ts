@@ -12,7 +12,6 @@ const GOOD: Facts = {
   lockdown: "none",
   lockedMemoryBytes: 65_536,
   perfEventParanoid: 2,
-  hasTracefs: true,
   libbpf: 1,
   missingObjects: [],
 };
@@ -107,15 +106,6 @@ Deno.test("preflight() asks for locked memory only where the kernel counts it an
   assertFine({ ...old, lockedMemoryBytes: 64 * 2 ** 20 });
   assertFine({ ...old, capabilities: ROOT_CAPABILITIES });
   assertFine({ ...old, kernelRelease: "5.11.0" });
-});
-
-Deno.test("preflight() asks for tracefs where tracepoints are used", () => {
-  assertMatch(
-    problem({ hasTracefs: false }),
-    /^Missing debugfs mount \(or tracefs; needed for lock and syscall\): run 'mount -t tracefs/,
-  );
-  assertMatch(problem({ hasTracefs: false }, { kinds: ["syscall"] }), /needed for syscall\)/);
-  assertFine({ hasTracefs: false }, { kinds: ["cpu"] });
 });
 
 Deno.test("preflight() asks for libbpf 1", () => {

@@ -209,7 +209,8 @@ async function show({ config, files, recorded, summary, ...rest }: Shown): Promi
     colors: terminal && !Deno.noColor,
     idle,
   };
-  for (const kind of kindsOf(config.mode)) {
+  for (const [i, kind] of kindsOf(config.mode).entries()) {
+    if (i > 0) await print(to, "\n");
     // What went to standard output need not be said again.
     if (kind !== "syscall" || !isPiped) await print(to, tableOf(profile, kind, options));
     await print(to, `${summaryLine(profile, { kind, durationNs: rest.durationNs, losses, idle })}\n`);

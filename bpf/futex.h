@@ -36,6 +36,7 @@
 #define FUTEX_WAIT_REQUEUE_PI 11
 #define FUTEX_CMP_REQUEUE_PI 12
 #define FUTEX_LOCK_PI2 13
+#define FUTEX_PRIVATE_FLAG 128
 #define FUTEX_CMD_MASK 127
 
 #define EINTR 4
@@ -167,6 +168,13 @@ static __always_inline enum futex_call futex_call(struct pt_regs *regs, u64 numb
 		return FUTEX_CALL_WAKE;
 	}
 	return FUTEX_CALL_OTHER;
+}
+
+/* Whether a call that waits does so at a futex of its process alone; the newer calls are taken not to. */
+static __always_inline bool is_private(struct pt_regs *regs, u64 number, bool compat)
+{
+	return number != NR_FUTEX_WAITV && number != NR_FUTEX_WAIT &&
+	       second_argument(regs, compat) & FUTEX_PRIVATE_FLAG;
 }
 
 /* Whether a signal ended a call that returned `result`, be it called again or not. */

@@ -39,12 +39,14 @@ struct thread {
 	u64 stack;
 	/* The process, in the agent's pid namespace; 0 when it is outside of it. */
 	u32 pid;
+	/* The only process that can wake it, in the kernel's numbers; 0 when others can, too. */
+	u32 private_to;
 	bool wanted;
 	/* Whether it is in a call that wakes others. */
 	bool wakes;
 	/* Whether the kernel goes on with the interrupted wait by restart_syscall, unless the program handles signals. */
 	bool restarts;
-	u8 reserved;
+	u8 reserved[5];
 	struct holder holder;
 };
 
@@ -274,6 +276,7 @@ int begin_call(struct bpf_raw_tracepoint_args *ctx)
 		if (thread->waited_ns && thread->address != address)
 			count_futex_wait(thread, active_set(), thread->stack, APERTURE_OUTCOME_INTERRUPTED);
 		thread->address = address;
+		thread->private_to = is_private(regs, number, compat) ? bpf_get_current_pid_tgid() >> 32 : 0;
 		begin_wait(thread);
 	} else if (thread->restarts) {
 		/* Else it goes on with another call, like nanosleep. */
@@ -292,7 +295,9 @@ static __always_inline void end_wait(void *ctx, struct thread *thread, long resu
 	u64 stack = 0;
 
 	if (scratch) {
-		stack = keep_user_stack(ctx, (void *)bpf_get_current_task(), set, &scratch->stack);
+		struct task_struct *task = (void *)bpf_get_current_task();
+
+		stack = keep_user_stack(ctx, task, thread->pid, set, &scratch->stack);
 		give_scratch(scratch);
 	}
 	if (was_interrupted(result)) {
@@ -329,19 +334,22 @@ int end_call(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* Whether the current thread wakes at a futex: by a call, or because it ends, which joins and robust mutexes tell. */
-static __always_inline bool is_waker(struct task_struct *task)
+/*
+ * Whether the current thread wakes `waiter` at its futex: by a call, or because it ends, which joins and robust mutexes
+ * tell. A timer interrupts just anybody, also who wakes somebody else.
+ */
+static __always_inline bool is_waker(struct task_struct *task, const struct thread *waiter)
 {
-	u32 tid = bpf_get_current_pid_tgid();
-	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	u64 id = bpf_get_current_pid_tgid();
+	u32 tid = id;
 
+	if (waiter->private_to && waiter->private_to != id >> 32)
+		return false;
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	return (thread && thread->wakes) || BPF_CORE_READ(task, flags) & PF_EXITING;
 }
 
-/*
- * Whoever makes a waiting thread run again is who ended its wait, if that is what he is about: a timer interrupts
- * just anybody.
- */
+/* Whoever makes a waiting thread run again is who ended its wait. */
 SEC("raw_tp/sched_waking")
 int wake_thread(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -352,15 +360,16 @@ int wake_thread(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	waiter->holder.known = 0;
 	struct task_struct *task = (void *)bpf_get_current_task();
-	if (!is_waker(task))
+	if (!is_waker(task, waiter))
 		return 0;
 	struct scratch *scratch = take_scratch(SCRATCH_WAKE);
+	waiter->holder.pid = own_pid(task);
 	waiter->holder.stack = 0;
 	if (scratch) {
-		waiter->holder.stack = keep_user_stack(ctx, task, active_set(), &scratch->stack);
+		waiter->holder.stack =
+			keep_user_stack(ctx, task, waiter->holder.pid, active_set(), &scratch->stack);
 		give_scratch(scratch);
 	}
-	waiter->holder.pid = own_pid(task);
 	bpf_get_current_comm(waiter->holder.comm, sizeof(waiter->holder.comm));
 	waiter->holder.known = 1;
 	return 0;
@@ -485,7 +494,7 @@ int begin_contention(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	u32 set = active_set();
 	/* Now, not when the lock is had: others wait for it then. */
-	contention.user_stack = keep_user_stack(ctx, task, set, &scratch->stack);
+	contention.user_stack = keep_user_stack(ctx, task, contention.pid, set, &scratch->stack);
 	contention.kernel_stack = keep_kernel_stack(ctx, set, &scratch->stack);
 	give_scratch(scratch);
 	if (spins)

@@ -134,12 +134,13 @@ static __always_inline struct thread *new_thread(struct task_struct *task)
 	return bpf_map_lookup_elem(&threads_by_task, &address);
 }
 
-/* Before anything else is done, where that can be told from the kernel's own number of the process. */
-static __always_inline bool is_unwanted_at_sight(void)
+/*
+ * Whether only another process is watched, where that can be told from the kernel's own number of it, before anything
+ * else is done. Without a target nearly all threads are wanted, and each knows by itself.
+ */
+static __always_inline bool is_other_process(void)
 {
-	u32 pid = bpf_get_current_pid_tgid() >> 32;
-
-	return !pid_namespace && !is_wanted(pid);
+	return target_pid && !pid_namespace && target_pid != bpf_get_current_pid_tgid() >> 32;
 }
 
 static __noinline struct thread *begin_thread(void)
@@ -267,7 +268,7 @@ static __always_inline void keep_sample(void *ctx, struct task_struct *task, str
 	};
 
 	if (stack && has_stack)
-		key.user_stack = keep_user_stack(ctx, task, set, stack);
+		key.user_stack = keep_user_stack(ctx, task, thread->key.pid, set, stack);
 	struct aperture_syscall_sample *counted = bpf_map_lookup_elem(samples, &key);
 	if (!counted) {
 		long error = bpf_map_update_elem(samples, &key, &sample, BPF_NOEXIST);
@@ -310,7 +311,7 @@ static __always_inline u64 lasted(const struct thread *thread, u64 end_ns)
 
 static __always_inline void enter_call(void *ctx, u64 number)
 {
-	if (is_unwanted_at_sight())
+	if (is_other_process())
 		return;
 	struct task_struct *task = current_task();
 	struct thread *thread = find_thread(task);
@@ -348,7 +349,7 @@ static __always_inline void exit_call(void *ctx, struct pt_regs *regs, long resu
 {
 	u64 now = bpf_ktime_get_ns();
 
-	if (is_unwanted_at_sight())
+	if (is_other_process())
 		return;
 	struct task_struct *task = current_task();
 	/* No thread: it was born in this call, or was in it already when we began. */
@@ -383,7 +384,7 @@ static __always_inline void exit_call(void *ctx, struct pt_regs *regs, long resu
 /* A signal's handler is about to run, so that an interrupted call is over. */
 static __always_inline void end_interrupted(void *ctx, const struct k_sigaction *action)
 {
-	if (is_unwanted_at_sight())
+	if (is_other_process())
 		return;
 	struct task_struct *task = current_task();
 	struct thread *thread = find_thread(task);
@@ -397,7 +398,7 @@ static __always_inline void end_interrupted(void *ctx, const struct k_sigaction 
 /* A call that its thread does not come back from: exit itself, and what a deadly signal interrupted. */
 static __always_inline void end_thread(void *ctx)
 {
-	if (is_unwanted_at_sight())
+	if (is_other_process())
 		return;
 	u64 now = bpf_ktime_get_ns();
 	struct task_struct *task = current_task();

@@ -3,6 +3,7 @@
 #ifndef __APERTURE_WATCHED_H__
 #define __APERTURE_WATCHED_H__
 
+#include "user_stack.h"
 #include "window.h"
 
 /* Only this process is watched; 0 is all. */
@@ -26,17 +27,14 @@ static __always_inline bool is_wanted(u32 pid)
 	return pid == 0 || pid != excluded_pid;
 }
 
-/*
- * The user stack of the current task, from a tracepoint: the place where an unwinder goes, as user_stack.h is for
- * samples. Reads into `stack` and returns its name.
- */
-static __always_inline u64 keep_user_stack(void *ctx, struct task_struct *task, u32 set,
+/* Reads the user stack of the current task, of process `pid`, into `stack`, and returns its name. */
+static __always_inline u64 keep_user_stack(void *ctx, struct task_struct *task, u32 pid, u32 set,
 					   struct aperture_stack *stack)
 {
 	stack->length = 0;
 	if (!has_user_stack(task))
 		return 0;
-	if (!read_stack(ctx, stack, BPF_F_USER_STACK))
+	if (!collect_user_stack(ctx, pid, stack))
 		count_loss(APERTURE_LOSS_USER_STACK_FAILED);
 	else if (stack->length == APERTURE_STACK_DEPTH)
 		count_loss(APERTURE_LOSS_USER_STACK_TRUNCATED);

@@ -283,13 +283,11 @@ Deno.test("the guide quotes the agent's own messages", () => {
     hasBtf: false,
     capabilities: 0n,
     inInitialUserNamespace: true,
-    hasTracefs: false,
   };
   const said = [...preflight(facts, { kinds: ["syscall"], memoryBytes: 0 }), ...warnings(facts)];
   for (
     const quoted of [
       "Kernel too old (need 5.10+)",
-      "Missing debugfs mount",
       "Insufficient privileges (needs `privileged: true`)",
       "Missing BTF of the kernel",
       "Fewer rights than useful",

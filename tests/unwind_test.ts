@@ -10,6 +10,7 @@ import { CpuCollector } from "../agent/collectors/cpu.ts";
 import { Symboliser } from "../agent/symbols/symboliser.ts";
 import { Unwinder } from "../agent/unwind/unwinder.ts";
 import { build } from "../tasks/build.ts";
+import { runProgram } from "./support/child.ts";
 import { testWith } from "./support/needs.ts";
 import { RunningProgram } from "./support/programs.ts";
 import { compileUnwind } from "./support/unwind_programs.ts";
@@ -70,7 +71,10 @@ async function settled(collector: CpuCollector, unwinder: Unwinder): Promise<voi
 
 /** Without the types of arguments, and what else compilers add to a name. */
 function plainName(name: string): string {
-  return name.replace(/\(.*\)( const)?$/, "").replace(/\.(constprop|isra|part|cold)\.\d+$/, "")
+  return name.replace(/@@?GLIBC.*$/, "").replace(/\(.*\)( const)?$/, "").replace(
+    /\.(constprop|isra|part|cold)\.\d+$/,
+    "",
+  )
     .replace(/::h[0-9a-f]{16}$/, "");
 }
 
@@ -221,3 +225,90 @@ for (
     assertWhole(await watch(running.pid));
   });
 }
+
+/** How often each function is anywhere in a stack, and how many stacks are whole. */
+interface Inclusive {
+  readonly share: ReadonlyMap<string, number>;
+  readonly whole: number;
+  readonly count: number;
+}
+
+function inclusive(stacks: Iterable<readonly [names: readonly string[], count: number]>): Inclusive {
+  const share = new Map<string, number>();
+  let [whole, count] = [0, 0];
+  for (const [names, n] of stacks) {
+    count += n;
+    if (/^(_start|(__)?clone3?)$/.test(names.at(-1)!)) whole += n;
+    for (const name of new Set(names)) share.set(name, (share.get(name) ?? 0) + n);
+  }
+  return { share: new Map([...share].map(([name, n]) => [name, n / count])), whole: whole / count, count };
+}
+
+/** The stacks that `perf record` has of a process in some seconds: it copies each whole stack, and unwinds later. */
+async function perfStacks(pid: number, { seconds }: { seconds: number }): Promise<Inclusive> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const data = `${folder}/perf.data`;
+    const record = [
+      "record",
+      "-q",
+      "-e",
+      "cpu-clock",
+      "-F",
+      "499",
+      "--call-graph",
+      "dwarf,16384",
+      "-p",
+      `${pid}`,
+    ];
+    const sleep = ["--", "sleep", `${seconds}`];
+    const recorded = await runProgram("perf", [...record, "-o", data, ...sleep]);
+    assert(recorded.code === 0, recorded.stderr);
+    const { stdout } = await runProgram("perf", ["script", "-i", data, "-F", "ip,sym", "--no-inline"]);
+    const blocks = stdout.split(/\n\n+/).map((block) => block.trim().split("\n")).filter(([first]) =>
+      first !== ""
+    );
+    return inclusive(blocks.map((lines) => [
+      lines.map((line) => plainName(line.trim().replace(/^[0-9a-f]+ /, ""))),
+      1,
+    ]));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+testWith(
+  ["bpf", "clang", "perf", "perl"],
+  "stacks agree with those that perf unwinds from copies",
+  async () => {
+    await build("bpf");
+    await using running = run("perl", ["-e", "for(;;){$s=join(',',map{$_*2}1..999);$s=~s/(1+)/x$1/g}"]);
+    await using unwinder = Unwinder.open();
+    using collector = CpuCollector.open({ unwinder, freq: 499, pid: running.pid });
+    using symboliser = Symboliser.open();
+    await settled(collector, unwinder);
+    collector.drain();
+    const perf = await perfStacks(running.pid, { seconds: 6 });
+    const ours = inclusive(
+      collector.drain().samples.map((sample) => {
+        return [
+          symboliser.stack({ ...sample, kernel: [] }).map((frame) => plainName(frame.function)),
+          sample.count,
+        ];
+      }),
+    );
+    assert(perf.count > 100 && ours.count > 100, `${perf.count} samples of perf, ${ours.count} of ours`);
+    assert(
+      ours.whole >= perf.whole - 0.001,
+      `${ours.whole} of our stacks are whole, ${perf.whole} of perf's`,
+    );
+    const hottest = [...perf.share].filter(([name]) => name !== "[unknown]").sort(([, a], [, b]) => b - a)
+      .slice(0, 10);
+    for (const [name, theirs] of hottest) {
+      const share = ours.share.get(name) ?? 0;
+      // Within 2 points, and what chance makes of two counts of so many samples.
+      const chance = Math.sqrt(theirs * (1 - theirs) * (1 / perf.count + 1 / ours.count));
+      assert(Math.abs(share - theirs) <= 0.02 + 3 * chance, `${name}: ${share} of ours, ${theirs} of perf`);
+    }
+  },
+);

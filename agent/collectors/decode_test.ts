@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { CPU_KEY, STACK } from "../libbpf/mod.ts";
+import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { RawSample } from "./collector.ts";
 import { decodeCounts, decodeStacks } from "./decode.ts";
 
@@ -43,6 +44,28 @@ Deno.test("decodeStacks() makes a safe integer of any word", () => {
     const addresses = new Map<bigint, readonly number[]>();
     decodeStacks(stackEntries([[1n, [word]]]), addresses);
     return Number.isSafeInteger(addresses.get(1n)![0]);
+  }));
+});
+
+Deno.test("decodeStacks() reads what a word of a Python stack holds, and keeps it from addresses", () => {
+  const frame = fc.record({
+    code: fc.nat(2 ** 31 - 1).map((n) => n * 2 ** 16),
+    low: fc.nat(2 ** 13 - 1),
+    unit: fc.option(fc.integer({ min: -1, max: 2 ** 19 - 3 }), { nil: undefined }),
+    entry: fc.boolean(),
+  });
+  fc.assert(fc.property(fc.array(frame, { maxLength: 127 }), (frames) => {
+    const expected = frames.map(({ code, low, unit, entry }) => ({ code: code + low * 8, unit, entry }));
+    const words = expected.map(({ code, unit, entry }) =>
+      BigInt(code) / 8n << 20n | BigInt(unit === undefined ? 2 ** 19 - 1 : unit + 1) << 1n | (entry ? 1n : 0n)
+    );
+    const entries = stackEntries([[7n, words], [8n, [9n]]]);
+    entries.values.setUint32(STACK.kind, 1, true);
+    const addresses = new Map<bigint, readonly number[]>();
+    const python = new Map<bigint, readonly RawPythonFrame[]>();
+    decodeStacks(entries, addresses, { python });
+    assertEquals(python, new Map([[7n, expected]]));
+    assertEquals(addresses, new Map([[8n, [9]]]));
   }));
 });
 

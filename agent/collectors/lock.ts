@@ -6,14 +6,18 @@
 
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
-import { BpfError, type BpfMap, BpfObject, LOSSES } from "../libbpf/mod.ts";
+import { BpfError, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Collector, RawLock, Window } from "./collector.ts";
+import { Counters } from "./counters.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./decode.ts";
 import { decodeLocks } from "./lock_decode.ts";
 import { lockMapSize } from "./lock_map_size.ts";
+import { MapSets } from "./map_sets.ts";
 import { pidNamespace } from "./pid_namespace.ts";
+import { checkProcess } from "./process.ts";
 import { type CodeRange, tracepointRanges } from "./tracepoint_frames.ts";
+import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 /** The program's object file. */
 export const LOCK_OBJECT = new URL("../../bpf/build/lock.bpf.o", import.meta.url).pathname;
@@ -34,6 +38,8 @@ export interface LockCollectorOptions {
   memoryBytes?: number;
   /** @default {bpf/build/lock.bpf.o of this source tree} */
   objectPath?: string;
+  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  unwinder?: StackSource;
 }
 
 /**
@@ -52,17 +58,15 @@ export class LockCollector implements Collector {
   readonly #logger = getLogger(["aperture", "lock"]);
   readonly #object: BpfObject;
   readonly #links = new DisposableStack();
-  readonly #sets: readonly { readonly counts: BpfMap; readonly stacks: BpfMap }[];
+  readonly #sets: MapSets<"counts" | "stacks">;
+  readonly #stackEnds: Counters;
   /**
    * Stacks of earlier windows: that of a holder is kept when it wakes somebody, who may go on, and be counted, in a
    * later window.
    */
   readonly #earlier: LRUCache<bigint, readonly number[]>;
-  #active = 0;
   #watchesKernel = false;
   #tracepoint: readonly CodeRange[] = [];
-  /** The counters since the load, as of the last drain. */
-  readonly #lossesBefore = new Map<string, number>();
 
   /**
    * Loads the programs and counts from here on. A wait that has begun before is not counted.
@@ -71,8 +75,13 @@ export class LockCollector implements Collector {
    * @throws {Error} when there is no such process, or the kernel refuses; see `preflight` for why it may
    */
   static open(
-    { pid, includeSelf = false, memoryBytes = 16 * 2 ** 20, objectPath = LOCK_OBJECT }: LockCollectorOptions =
-      {},
+    {
+      pid,
+      includeSelf = false,
+      memoryBytes = 16 * 2 ** 20,
+      objectPath = LOCK_OBJECT,
+      unwinder,
+    }: LockCollectorOptions = {},
   ): LockCollector {
     if (pid !== undefined) checkProcess(pid);
     const size = lockMapSize({ cpus: onlineCpus().length, memoryBytes });
@@ -80,7 +89,7 @@ export class LockCollector implements Collector {
     const object = stack.use(BpfObject.open(objectPath));
     object.setConstants({
       target_pid: pid ?? 0,
-      excluded_pid: includeSelf ? 0 : Deno.pid,
+      excluded_pid: includeSelf || pid === Deno.pid ? 0 : Deno.pid,
       pid_namespace: pidNamespace(),
     });
     for (const set of ["a", "b"]) {
@@ -89,6 +98,7 @@ export class LockCollector implements Collector {
     }
     object.map("threads").setMaxEntries(size.threads);
     object.map("contentions").setMaxEntries(size.contentions);
+    setStackSource(object, unwinder);
     object.load();
     const collector = stack.use(new LockCollector(object, { earlierStacks: 2 * size.stacks }));
     collector.#attach();
@@ -99,10 +109,8 @@ export class LockCollector implements Collector {
   private constructor(object: BpfObject, { earlierStacks }: { earlierStacks: number }) {
     this.#object = object;
     this.#earlier = new LRUCache({ max: earlierStacks });
-    this.#sets = ["a", "b"].map((set) => ({
-      counts: object.map(`counts_${set}`),
-      stacks: object.map(`stacks_${set}`),
-    }));
+    this.#sets = new MapSets(object, ["counts", "stacks"]);
+    this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
   }
 
   /** Whether the kernel tells of its own locks. */
@@ -112,9 +120,8 @@ export class LockCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes. */
   get memoryBytes(): number {
-    const names = ["threads", "contentions", "spins", "scratches", "active", "barrier", "losses", "taken"];
-    const maps = [...names.map((name) => this.#object.map(name)), ...this.#sets.flatMap(Object.values)];
-    return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
+    const names = ["threads", "contentions", "spins", "scratches", "taken", "stack_ends", "unwind_state"];
+    return this.#sets.memoryBytes(names);
   }
 
   /** Waits since the load that ended, so many as all windows together have and the maps of counts lost. */
@@ -123,15 +130,15 @@ export class LockCollector implements Collector {
   }
 
   drain(): Window {
-    const { counts, stacks } = this.#swap();
-    const losses = this.#drainLosses();
+    const { counts, stacks } = this.#sets.swap();
+    const losses = this.#sets.losses();
     const addresses = new Map<bigint, readonly number[]>();
     stacks.drain((entries) => decodeStacks(entries, addresses));
     for (const [hash, stack] of addresses) this.#earlier.set(hash, stack);
     const locks: RawLock[] = [];
     const stack = (hash: bigint) => addresses.get(hash) ?? this.#earlier.get(hash);
     counts.drain((entries) => decodeLocks(entries, { stack, tracepoint: this.#tracepoint, locks }));
-    return { samples: [], locks, losses };
+    return { samples: [], locks, losses, stacks: this.#stackEnds.drain() };
   }
 
   /** Ends counting; what was counted can still be drained. */
@@ -157,35 +164,5 @@ export class LockCollector implements Collector {
         "Only locks of user space are watched: this kernel does not tell of its own, as 5.19 does",
       );
     }
-  }
-
-  /** Makes the other set the active one and returns the one that was, when nobody counts into it any more. */
-  #swap() {
-    const inactive = this.#sets[this.#active]!;
-    const active = this.#object.map("active");
-    this.#active = 1 - this.#active;
-    active.update(Uint32Array.of(0), Uint32Array.of(this.#active));
-    this.#object.map("barrier").setInner(0, active);
-    return inactive;
-  }
-
-  #drainLosses(): Map<string, number> {
-    const map = this.#object.map("losses");
-    const losses = new Map<string, number>();
-    for (const [index, name] of LOSSES.entries()) {
-      const total = map.sum(index);
-      const since = total - (this.#lossesBefore.get(name) ?? 0);
-      this.#lossesBefore.set(name, total);
-      if (since > 0) losses.set(name, since);
-    }
-    return losses;
-  }
-}
-
-function checkProcess(pid: number): void {
-  try {
-    Deno.statSync(`/proc/${pid}`);
-  } catch (error) {
-    throw new Error(`Cannot profile process ${pid}: there is no such process`, { cause: error });
   }
 }

@@ -60,13 +60,13 @@ function openCollector(
   kind: Kind,
   { freq, windowMs, pid, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
 ): Collector {
-  const process = pid === undefined ? {} : { pid };
+  const common = { memoryBytes, ...(pid === undefined ? {} : { pid }), ...(unwinder && { unwinder }) };
   switch (kind) {
     case "cpu":
-      return CpuCollector.open({ freq, windowMs, memoryBytes, ...process, ...(unwinder && { unwinder }) });
+      return CpuCollector.open({ freq, windowMs, ...common });
     case "lock":
-      return LockCollector.open({ memoryBytes, includeSelf, ...process });
+      return LockCollector.open({ includeSelf, ...common });
     case "syscall":
-      return SyscallCollector.open({ memoryBytes, includeSelf, slowNs, ...process });
+      return SyscallCollector.open({ includeSelf, slowNs, ...common });
   }
 }

@@ -5,7 +5,9 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BpfError, type BpfLink, BpfObject } from "../libbpf/mod.ts";
+import { BpfError, type BpfLink, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
+import { Counters } from "./counters.ts";
+import { setStackSource, type StackSource } from "./user_stacks.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./decode.ts";
@@ -35,6 +37,8 @@ export interface SyscallCollectorOptions {
   includeSelf?: boolean;
   /** What all maps together may use. @default {64 MiB} */
   memoryBytes?: number;
+  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  unwinder?: StackSource;
   /** @default {bpf/build/syscall.bpf.o of this source tree} */
   objectPath?: string;
   /**
@@ -63,6 +67,7 @@ export class SyscallCollector implements Collector {
   readonly kind = "syscall";
   readonly #object: BpfObject;
   readonly #sets: MapSets<(typeof MAPS)[number]>;
+  readonly #stackEnds: Counters;
   readonly #links: DisposableStack;
   /** Whether threads hold their state themselves. */
   readonly taskStorage: boolean;
@@ -88,7 +93,7 @@ export class SyscallCollector implements Collector {
       sample_every: sampleEvery,
     };
     const load = (taskStorage: boolean) => {
-      const object = loadObject(objectPath, { constants, size, taskStorage });
+      const object = loadObject(objectPath, { constants, size, taskStorage, unwinder: options.unwinder });
       using stack = new DisposableStack();
       stack.use(object);
       const collector = new SyscallCollector(object, taskStorage);
@@ -117,6 +122,7 @@ export class SyscallCollector implements Collector {
     this.#object = object;
     this.taskStorage = taskStorage;
     this.#sets = new MapSets(object, MAPS);
+    this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     using links = new DisposableStack();
     for (const name of PROGRAMS) links.use<BpfLink>(object.program(name).attach());
     this.#links = links.move();
@@ -124,7 +130,9 @@ export class SyscallCollector implements Collector {
 
   /** What the maps use of the kernel's memory, in bytes; what threads hold themselves (100 bytes each) not counted. */
   get memoryBytes(): number {
-    return this.#sets.memoryBytes(["scratch", ...this.taskStorage ? [] : ["threads_by_task"]]);
+    return this.#sets.memoryBytes(
+      ["scratch", "stack_ends", "unwind_state", ...this.taskStorage ? [] : ["threads_by_task"]],
+    );
   }
 
   drain(): Window {
@@ -137,7 +145,7 @@ export class SyscallCollector implements Collector {
     stacks.drain((entries) => decodeStacks(entries, addresses));
     const samples: RawSample[] = [];
     counts.drain((entries) => samples.push(...decodeSyscallSamples(entries, addresses)));
-    return { samples, syscalls: rows.rows(), losses };
+    return { samples, syscalls: rows.rows(), losses, stacks: this.#stackEnds.drain() };
   }
 
   /** Ends counting; what was counted can still be drained. */
@@ -153,10 +161,11 @@ export class SyscallCollector implements Collector {
 
 function loadObject(
   path: string,
-  { constants, size, taskStorage }: {
+  { constants, size, taskStorage, unwinder }: {
     constants: Readonly<Record<string, number>>;
     size: SyscallMapSize;
     taskStorage: boolean;
+    unwinder: StackSource | undefined;
   },
 ): BpfObject {
   using stack = new DisposableStack();
@@ -170,6 +179,7 @@ function loadObject(
     object.map("threads").leaveOut();
     object.map("threads_by_task").setMaxEntries(MAX_THREADS);
   }
+  setStackSource(object, unwinder);
   object.load();
   stack.move();
   return object;

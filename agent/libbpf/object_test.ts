@@ -114,7 +114,7 @@ testWith(["bpf", "clang"], "BpfObject.open() refuses an object with other struct
   using other = await compileBpf(`
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
-struct aperture_cpu_key { u64 kernel_stack; u64 user_stack; u32 pid; char comm[16]; u32 reserved; } key;
+struct aperture_cpu_key { u64 kernel_stack; u64 user_stack; u64 python_stack; u32 pid; char comm[16]; u32 reserved; } key;
 `);
   assertStringIncludes(
     assertThrows(() => BpfObject.open(other.path), Error).message,

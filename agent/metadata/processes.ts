@@ -21,7 +21,7 @@ export interface Process {
   readonly exe: string;
   /** Executable ones, ascending. */
   readonly mappings: readonly Mapping[];
-  /** `/proc/PID`, below the root that was given. */
+  /** `/proc/PID`, below the root that was given; `/proc/PID/task/TID` where only other threads are left. */
   readonly folder: string;
 }
 
@@ -116,10 +116,15 @@ export class ProcessTable {
 
   /** `undefined` when the process is gone, or went while it was read. */
   #read(pid: number, before: Process | undefined): Process | undefined {
-    const folder = `${this.#procRoot}/${pid}`;
     try {
-      const stat = parseStat(decoder.decode(Deno.readFileSync(`${folder}/stat`)));
-      if (stat === undefined || stat.state === "Z" || stat.state === "X") return undefined;
+      let folder = `${this.#procRoot}/${pid}`;
+      const stat = readStat(folder);
+      if (stat === undefined) return undefined;
+      if (hasEnded(stat)) {
+        const thread = livingThread(folder);
+        if (thread === undefined) return undefined;
+        folder = thread;
+      }
       const maps = Deno.readFileSync(`${folder}/maps`);
       const same = before?.startTime === stat.startTime ? before : undefined;
       return {
@@ -135,6 +140,28 @@ export class ProcessTable {
       return undefined;
     }
   }
+}
+
+function readStat(folder: string) {
+  return parseStat(decoder.decode(Deno.readFileSync(`${folder}/stat`)));
+}
+
+function hasEnded({ state }: { state: string }): boolean {
+  return state === "Z" || state === "X";
+}
+
+/** A thread that still runs after the first one has ended, with which the kernel shows the process's memory no more. */
+function livingThread(folder: string): string | undefined {
+  for (const { name } of Deno.readDirSync(`${folder}/task`)) {
+    try {
+      const thread = `${folder}/task/${name}`;
+      const stat = readStat(thread);
+      if (stat && !hasEnded(stat)) return thread;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return undefined;
 }
 
 /**

@@ -10,7 +10,7 @@ import { lockAt } from "../../profile/locks.ts";
 import { siteFrame } from "../../profile/lock_site.ts";
 import { type Frame, frameAt, type Profile, UNKNOWN_MODULE } from "../../profile/model.ts";
 import { formatAmount, formatCount, formatPercent } from "./amount.ts";
-import { cutMiddle } from "./fit.js";
+import { columnsOf, cutMiddle } from "./fit.js";
 import { printable } from "./top_table.ts";
 
 /** A function that waited, or was waited for. */
@@ -109,19 +109,30 @@ export function lockTable(profile: Profile, options: LockTableOptions = {}): str
   if (sites.length === 0) return "";
   const whole = sites.reduce((sum, { delay }) => sum + delay, 0);
   const room = Math.max(width - AMOUNTS_WIDTH, 20);
-  const line = (cells: readonly [string, string, string, string, string], names: string) =>
-    `${cells.slice(0, 4).map((cell) => cell.padStart(9)).join("  ")}  ${cells[4].padEnd(10)}  ` +
-    cutMiddle(names, room);
+  const waiters = sites.map((site) => printable(site.function));
+  const waiterWidth = Math.min(Math.max(...waiters.map(columnsOf), 10), Math.floor(room / 2) - 2);
+  const line = (
+    cells: readonly [string, string, string, string, string],
+    waiter: string,
+    holders: string,
+  ) => {
+    const name = cutMiddle(waiter, waiterWidth);
+    return `${cells.slice(0, 4).map((cell) => cell.padStart(9)).join("  ")}  ${
+      cells[4].padEnd(10)
+    }  ${name}` +
+      `${" ".repeat(waiterWidth - columnsOf(name))} ← ${cutMiddle(holders, room - waiterWidth - 3)}`;
+  };
   const paint = (share: number) => share >= 0.3 ? red : share >= 0.1 ? yellow : (text: string) => text;
   const ns = (amount: number) => formatAmount(amount, "nanoseconds");
-  const lines = sites.map((site) => {
+  const lines = sites.map((site, i) => {
     const text = line(
       [ns(site.delay), formatCount(site.waits), ns(site.max), formatCount(site.gaveUp), site.class],
-      `${printable(site.function)} ← ${holdersText(site)}`,
+      waiters[i]!,
+      holdersText(site),
     );
     return colors ? paint(site.delay / whole)(text.slice(0, 9)) + text.slice(9) : text;
   });
-  const head = line(["delay", "waits", "longest", "gave up", "class"], "who waited ← for whom");
+  const head = line(["delay", "waits", "longest", "gave up", "class"], "who waited", "for whom");
   return [colors ? bold(head) : head, ...lines].join("\n") + "\n";
 }
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { gunzipSync } from "node:zlib";
 import { UsageError } from "../../cli/settings.ts";
 import { demoProfile } from "../../tests/support/profiles.ts";
-import { checkOutput, outputFormat, writeOutput, type WriteOutputOptions } from "./write.ts";
+import { checkOutput, outputFiles, outputFormat, writeOutput, type WriteOutputOptions } from "./write.ts";
 
 const OPTIONS: Omit<WriteOutputOptions, "path"> = {
   kind: "cpu",
@@ -105,4 +105,16 @@ Deno.test("writeOutput() to `-` writes all, and bears a reader that leaves", asy
     Error,
     "No space",
   );
+});
+
+Deno.test("outputFiles() gives each kind a file, but for what holds all", () => {
+  const all = ["cpu", "lock", "syscall"] as const;
+  assertEquals(outputFiles("a.b/x.pb.gz", all).map(({ path }) => path), [
+    "a.b/x.cpu.pb.gz",
+    "a.b/x.lock.pb.gz",
+    "a.b/x.syscall.pb.gz",
+  ]);
+  assertEquals(outputFiles("x.json", all), [{ path: "x.json", kind: "cpu" }]);
+  assertEquals(outputFiles("x.svg", ["lock"]), [{ path: "x.svg", kind: "lock" }]);
+  assertThrows(() => outputFiles("-", all), UsageError, "takes one kind: choose --mode cpu, or --mode lock");
 });

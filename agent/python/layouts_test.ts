@@ -77,7 +77,10 @@ for (const { path, version } of pythons()) {
       const source = folder.write("offsets.c", OFFSETS);
       run("clang", ["-w", `-I${include}`, source, "-o", `${folder.path}/offsets`]);
       const expected = JSON.parse(run(`${folder.path}/offsets`, [])) as Layout;
-      await using python = await RunningProgram.start(path, ["-c", "print(1, flush=True); input()"]);
+      await using python = await RunningProgram.start(path, [
+        "-c",
+        "import time; print(1, flush=True); time.sleep(600)",
+      ]);
       const { frames, objects } = findInterpreter(new ProcessTable().get(python.pid)!)!;
       const defined = JSON.parse(JSON.stringify({ frames, objects: objects.layout }));
       assertEquals(defined, { frames: expected.frames, objects: expected.objects });

@@ -23,6 +23,7 @@ import type { SourceFrame } from "./libdw/dwarf.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { fileAddress, type Module, Modules, type ModuleStats, type Place } from "./modules.ts";
 import { PerfMaps } from "./perf_maps.ts";
+import { parseV8Name } from "./v8_names.ts";
 import { readVdso, type Vdso } from "./vdso.ts";
 
 export interface SymboliserOptions {
@@ -113,6 +114,8 @@ export class Symboliser implements Disposable {
   readonly #vdso: Vdso | undefined;
   /** By the kernel's address, or by module and address in it. */
   readonly #frames: LRUCache<number | string, readonly Frame[]>;
+  /** What this window found already, by process (the kernel's by `undefined`) and address. */
+  readonly #near = new Map<Process | undefined, Map<number, readonly Frame[]>>();
   readonly #debug: DebugClient;
   readonly #wanted = new Map<number, Wanted>();
   #wantedCount = 0;
@@ -194,15 +197,14 @@ export class Symboliser implements Disposable {
    */
   stack({ pid, user, kernel, python }: RawStack): Frame[] {
     const frames: Frame[] = [];
-    kernel.forEach((address, i) => {
-      for (const frame of this.#kernelFrames(i === 0 ? address : address - 1)) frames.push(frame);
-    });
+    this.#addNear(frames, { process: undefined, addresses: kernel }, (at) => this.#kernelFrames(at));
     if (user.length === 0 && python === undefined) return frames;
     const process = this.#process(pid);
-    const native = user.flatMap((address, i) => this.#userFrames(process, i === 0 ? address : address - 1));
-    for (const frame of python === undefined ? native : this.#withPython(pid, { native, python })) {
-      frames.push(frame);
-    }
+    const native: Frame[] = python === undefined ? frames : [];
+    if (process) this.#addNear(native, { process, addresses: user }, (at) => this.#userFrames(process, at));
+    else for (const _ of user) native.push(this.#unknown());
+    if (python === undefined) return frames;
+    for (const frame of this.#withPython(pid, { native, python })) frames.push(frame);
     return frames;
   }
 
@@ -218,6 +220,7 @@ export class Symboliser implements Disposable {
     this.#wantedCount = 0;
     for (const { module, place, addresses } of wanted) this.#ask(module, place, addresses);
     await this.#debug.settle(ms);
+    this.#near.clear();
     const improved = this.#improved;
     this.#improved = false;
     return improved;
@@ -248,6 +251,7 @@ export class Symboliser implements Disposable {
 
   /** Call after the samples of a window: processes, maps and modules are then looked at anew. */
   endWindow(): void {
+    this.#near.clear();
     this.#processes.endWindow();
     this.#python.endWindow();
     this.#perfMaps.endWindow();
@@ -256,6 +260,29 @@ export class Symboliser implements Disposable {
     this.#debug.endWindow();
     this.#forget(this.#modules.takeImproved());
     this.#coldLeft = this.#coldMs;
+  }
+
+  /** Adds the frames of `addresses`, all but the first of which are looked up one byte before. */
+  #addNear(
+    to: Frame[],
+    { process, addresses }: { process: Process | undefined; addresses: readonly number[] },
+    find: (address: number) => readonly Frame[],
+  ): void {
+    if (addresses.length === 0) return;
+    let near = this.#near.get(process);
+    if (near === undefined) this.#near.set(process, near = new Map());
+    for (let i = 0; i < addresses.length; i++) {
+      const address = i === 0 ? addresses[i]! : addresses[i]! - 1;
+      let found = near.get(address);
+      if (found) this.#hits++;
+      else near.set(address, found = find(address));
+      for (const frame of found) to.push(frame);
+    }
+  }
+
+  #unknown(): Frame {
+    this.#unmapped++;
+    return UNMAPPED;
   }
 
   #process(pid: number): Process | undefined {
@@ -287,11 +314,10 @@ export class Symboliser implements Disposable {
     return frames;
   }
 
-  #userFrames(process: Process | undefined, address: number): readonly Frame[] {
-    const mapping = process && mappingAt(process.mappings, address);
-    if (process === undefined || mapping === undefined) {
-      this.#unmapped++;
-      return [UNMAPPED];
+  #userFrames(process: Process, address: number): readonly Frame[] {
+    const mapping = mappingAt(process.mappings, address);
+    if (mapping === undefined) {
+      return [this.#unknown()];
     }
     const place = { process, mapping };
     if (mapping.path === VDSO_MODULE) return [this.#vdsoFrame(mapping, address)];
@@ -399,7 +425,15 @@ export class Symboliser implements Disposable {
   #otherFrame({ process, mapping }: Place, address: number): Frame {
     const base = { file: "", line: 0, buildId: "" };
     const name = this.#perfMaps.find(process, address);
-    if (name !== undefined) return { function: demangle(name), module: JIT_MODULE, ...base, address: 0 };
+    if (name !== undefined) {
+      const script = parseV8Name(name);
+      if (script) {
+        // Functions of one name in different files are different ones; what is no file (`[eval]`) is JIT code.
+        const module = script.file.startsWith("[") ? JIT_MODULE : script.file;
+        return { ...script, module, buildId: "", address: 0 };
+      }
+      return { function: demangle(name), module: JIT_MODULE, ...base, address: 0 };
+    }
     this.#unnamed++;
     // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's
     // special mappings (`[uprobes]`) have names that say more than [jit].

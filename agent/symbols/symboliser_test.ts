@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { Frame } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
@@ -484,3 +485,26 @@ function nm(args: readonly string[]): { name: string; address: string }[] {
 function childOf(pid: number): number {
   return Number(Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).split(" ")[0]);
 }
+
+testWith(["gcc"], "Symboliser.stack() names the threads that outlive their process's first one", async () => {
+  using folder = new TempFolder();
+  const source = `
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+static void *spin_leaf(void *of) { for (;;) pause(); return of; }
+int main(void) {
+  pthread_t thread;
+  pthread_create(&thread, NULL, spin_leaf, NULL);
+  printf("%p\\n", (void *)spin_leaf);
+  fflush(stdout);
+  pthread_exit(NULL);
+}
+`;
+  const path = compile(folder, source, ["-pthread"]);
+  await using program = await RunningProgram.start(path);
+  while (!/ Z /.test(Deno.readTextFileSync(`/proc/${program.pid}/stat`))) await delay(5);
+  using symboliser = Symboliser.open();
+  assertEquals(frameAt(symboliser, program).function, "spin_leaf");
+  assertEquals(symboliser.process(program.pid)?.exe, path);
+});

@@ -1,8 +1,8 @@
 /**
  * What the kernel knows of the processes that have samples: which file is mapped where in each.
  *
- * A process is read when a sample finds nothing of it, and again once a window in which it had samples, or when a
- * sample finds nothing mapped where it is. The kernel itself forgets a process at an exec and an exit
+ * A process is read when a sample finds nothing of it, and again when one finds nothing mapped where it is, or after
+ * some seconds in which it had samples. The kernel itself forgets a process at an exec and an exit
  * (`bpf/unwind.bpf.c`): its entry is gone then, which is how both are noticed here.
  *
  * @module
@@ -17,6 +17,8 @@ import { prefixesOf } from "./prefixes.ts";
 const IDLE_WINDOWS = 6;
 /** A process whose samples find nothing mapped, time and again, is not read more often than that, in ms. */
 const MAX_PAUSE_MS = 5000;
+/** A process that has samples is read again after so long, in ms, whether or not they find all that they need. */
+const RENEW_MS = 10_000;
 /** Of the key of `unwind_mappings`: the process, then an address. */
 const PROCESS_BITS = 32;
 const ADDRESS_BITS = 64;
@@ -50,7 +52,9 @@ interface ProcessEntry {
   /** Names its mappings in the trie. */
   readonly id: number;
   readonly mappings: Map<number, Known>;
-  /** When it may be read again, in ms. */
+  /** When it was last read, in ms. */
+  readAt: number;
+  /** When it may be read again because a sample finds nothing, in ms. */
   notBefore: number;
   pauseMs: number;
 }
@@ -111,7 +115,7 @@ export class ProcessMappings {
     if (entry && this.#clock() < entry.notBefore) return [];
     const key = Uint32Array.of(pid);
     const isNew = entry === undefined;
-    entry ??= { id: this.#nextId++, mappings: new Map(), notBefore: 0, pauseMs: 0 };
+    entry ??= { id: this.#nextId++, mappings: new Map(), readAt: 0, notBefore: 0, pauseMs: 0 };
     // First, so that an exec while it is read is seen as the loss of the entry.
     if (isNew) this.#maps.processes.update(key, Uint32Array.of(0, window));
     const changed = this.#refresh(pid, entry);
@@ -156,6 +160,7 @@ export class ProcessMappings {
 
   /** False when the process is gone. */
   #renew(pid: number, entry: ProcessEntry): boolean {
+    if (this.#clock() - entry.readAt < RENEW_MS) return true;
     this.#refresh(pid, entry);
     return entry.mappings.size > 0;
   }
@@ -170,6 +175,7 @@ export class ProcessMappings {
     const folder = `${this.#procRoot}/${pid}`;
     const found = new Map<number, Mapping>();
     this.#reads++;
+    entry.readAt = this.#clock();
     try {
       for (const mapping of executableMappings(Deno.readFileSync(`${folder}/maps`))) {
         found.set(mapping.start, mapping);

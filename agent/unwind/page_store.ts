@@ -172,7 +172,7 @@ export class PageStore implements Disposable {
     return this.#chunks[index]!.words();
   }
 
-  /** Gives up pages that this window has not used, the longest unused first. */
+  /** Gives up pages that this window has not used, the longest unused first; for no rows, entries of the map. */
   #evict(rows: number, window: number): void {
     const used: { loaded: Loaded; window: number }[] = [];
     this.#maps.pages.read(({ count, keys, values }) => {
@@ -189,7 +189,8 @@ export class PageStore implements Disposable {
     const gone: Loaded[] = [];
     let freed = 0;
     for (const { loaded, window: last } of used) {
-      if (last >= window || (freed >= wantedRows && gone.length >= wantedPages)) break;
+      const enough = rows > 0 ? freed >= wantedRows : gone.length >= wantedPages;
+      if (last >= window || enough) break;
       this.#maps.pages.delete(Uint32Array.of(loaded.file, loaded.page));
       this.#loaded.delete(pageKey(loaded.file, loaded.page));
       gone.push(loaded);

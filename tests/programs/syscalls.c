@@ -33,6 +33,13 @@ static uint64_t now_ns(void) {
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
+static uint64_t cpu_ns(void) {
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec * 1000000000ull + used.tv_nsec;
+}
+
 static long nap(long ms) {
 	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 
@@ -292,8 +299,11 @@ int main(int argc, char **argv) {
 	printf("{");
 	if (!strcmp(what, "exactly"))
 		exactly(count);
-	else if (!strcmp(what, "calls"))
+	else if (!strcmp(what, "calls")) {
+		uint64_t start = now_ns(), used = cpu_ns();
 		call_often(count);
+		printf("\"calls\":%ld,\"cpu_ns\":%lu,\"ns\":%lu,", count, cpu_ns() - used, now_ns() - start);
+	}
 	else if (!strcmp(what, "twice"))
 		twice(count);
 	else if (!strcmp(what, "ia32"))
