@@ -6,6 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import { CpuCollector } from "../../agent/collectors/cpu.ts";
+import { LockCollector } from "../../agent/collectors/lock.ts";
 import { Unwinder } from "../../agent/unwind/unwinder.ts";
 
 /** How many are asked for. */
@@ -30,7 +31,14 @@ while (user.reduce((sum, { count }) => sum + count, 0) < SAMPLES) {
   for (const [end, count] of stacks!) ends.set(end, (ends.get(end) ?? 0) + count);
   for (const [loss, count] of losses) lost.set(loss, (lost.get(loss) ?? 0) + count);
 }
-const text = JSON.stringify({ release: Deno.osRelease(), user, stacks: [...ends], losses: [...lost] });
+// Locks: that the programs load there, and see the waits of this process's own threads.
+using locks = LockCollector.open({ unwinder, includeSelf: true });
+let waits = 0;
+for (let i = 0; i < 40 && waits === 0; i++) {
+  await delay(500);
+  waits = locks.drain().locks!.reduce((sum, { count }) => sum + count, 0);
+}
+const text = JSON.stringify({ release: Deno.osRelease(), user, stacks: [...ends], losses: [...lost], waits });
 await Deno.stdout.write(new TextEncoder().encode(`${text}\n`));
 child.kill("SIGKILL");
 await child.status;
