@@ -16,15 +16,16 @@ const GUEST = new URL("guests/unwind.ts", import.meta.url).pathname;
 for (const [meta, version] of [["linux-image-amd64", "6.1"], ["linux-image-6.12-amd64", "6.12"]] as const) {
   testWith(
     ["qemu-system-x86_64", "busybox", "cpio", "apt-get", "gcc", "nm"],
-    `stacks are whole and right, and waits for locks are seen, on Linux ${version}`,
+    `stacks are whole and right on Linux ${version}`,
     async () => {
       await build("bpf");
       using program = await compileUnwind("chain.c", { flags: ["-static", "-no-pie"] });
       const kernel = await debianKernel(meta);
       const said = await runInKernel(kernel, { script: GUEST, programs: { "/bin/chain": program.path } });
       assert(said.startsWith("{"), said);
-      const { release, user, stacks, losses, waits } = JSON.parse(said.split("\n")[0]!);
+      const { release, calls, user, stacks, losses } = JSON.parse(said.split("\n")[0]!);
       assert(release.startsWith(`${version}.`), release);
+      assert(calls > 0, "no system call was counted");
       const names = functions(program.path);
       const all = user.reduce((sum: number, { count }: { count: number }) => sum + count, 0);
       const expected = [
@@ -42,7 +43,6 @@ for (const [meta, version] of [["linux-image-amd64", "6.1"], ["linux-image-6.12-
       const walks = ends.values().reduce((sum, count) => sum + count, 0);
       assert(ends.get("complete")! >= walks * 0.99, Deno.inspect(ends));
       assertEquals(losses, []);
-      assert(waits > 0, `no wait for a lock was seen: ${said}`);
     },
   );
 }
