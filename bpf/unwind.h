@@ -64,6 +64,8 @@ struct unwind_state {
 	/* The caller's, while it is being found. */
 	u64 next_pc;
 	bpf_user_pt_regs_t user;
+	/* What was walked so far. */
+	struct aperture_stack stack;
 };
 
 struct {
@@ -320,9 +322,20 @@ static __always_inline bool unwind_begin(struct unwind_state *state, u32 pid)
 	return true;
 }
 
-/* Walks from state->user into `stack`; how that ended. */
-static __always_inline u32 unwind(struct unwind_state *state, u32 pid, struct aperture_stack *stack)
+/*
+ * Walks from the state's registers into its stack; how that ended. A function of its own, too: that of Linux 6.1,
+ * for one, would else verify all that follows the walk once for each turn that may be the last.
+ */
+__attribute__((noinline)) int unwind_walk(u32 pid)
 {
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+	struct aperture_stack *stack;
+
+	if (!state)
+		return APERTURE_STACK_NO_PROCESS;
+	stack = &state->stack;
+	stack->length = 0;
 	if (!unwind_begin(state, pid))
 		return APERTURE_STACK_NO_PROCESS;
 	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {

@@ -30,8 +30,13 @@ static __always_inline bool walk_user_stack(void *ctx, struct unwind_state *stat
 	bool found = true;
 
 	stack->length = 0;
-	if (state)
-		end = in_64_bit_mode(&state->user) ? unwind(state, pid, stack) : APERTURE_STACK_OTHER_ABI;
+	if (state && !in_64_bit_mode(&state->user)) {
+		end = APERTURE_STACK_OTHER_ABI;
+	} else if (state) {
+		end = unwind_walk(pid);
+		/* In one piece: a copy by words would be a long loop for the verifier. */
+		bpf_probe_read_kernel(stack, sizeof(*stack), &state->stack);
+	}
 	if (stack->length == 0)
 		found = read_stack(ctx, stack, BPF_F_USER_STACK);
 	if (state)

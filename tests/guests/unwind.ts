@@ -6,6 +6,8 @@
 
 import { delay } from "@std/async/delay";
 import { CpuCollector } from "../../agent/collectors/cpu.ts";
+import { LockCollector } from "../../agent/collectors/lock.ts";
+import { SyscallCollector } from "../../agent/collectors/syscall.ts";
 import { Unwinder } from "../../agent/unwind/unwinder.ts";
 
 /** How many are asked for. */
@@ -13,6 +15,9 @@ const SAMPLES = 60;
 
 await using unwinder = Unwinder.open({ memoryBytes: 8 << 20 });
 const child = new Deno.Command("/bin/chain", { stdout: "null", stderr: "null" }).spawn();
+// That they load and attach here, with the walk in them, is what is asked of these.
+using locks = LockCollector.open({ unwinder });
+using syscalls = SyscallCollector.open({ unwinder, includeSelf: true });
 using collector = CpuCollector.open({ unwinder, freq: 99, pid: child.pid });
 // An emulated machine is slow: what is missed at first is loaded within some seconds.
 for (let quiet = 0; quiet < 2;) {
@@ -30,7 +35,15 @@ while (user.reduce((sum, { count }) => sum + count, 0) < SAMPLES) {
   for (const [end, count] of stacks!) ends.set(end, (ends.get(end) ?? 0) + count);
   for (const [loss, count] of losses) lost.set(loss, (lost.get(loss) ?? 0) + count);
 }
-const text = JSON.stringify({ release: Deno.osRelease(), user, stacks: [...ends], losses: [...lost] });
+const calls = (syscalls.drain().syscalls ?? []).length;
+locks.drain();
+const text = JSON.stringify({
+  calls,
+  release: Deno.osRelease(),
+  user,
+  stacks: [...ends],
+  losses: [...lost],
+});
 await Deno.stdout.write(new TextEncoder().encode(`${text}\n`));
 child.kill("SIGKILL");
 await child.status;
