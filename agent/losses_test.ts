@@ -7,11 +7,11 @@ Deno.test("lossesText() tells what is lost from what is incomplete, the largest 
   assertEquals(lossesText(new Map([["counts_map_full", 0]])), "nothing lost");
   assertEquals(
     lossesText(new Map([["user_stack_truncated", 1], ["push_dropped", 2], ["counts_map_full", 1200]])),
-    "1,202 lost (counts_map_full 1,200, push_dropped 2), 1 stack incomplete (user_stack_truncated 1)",
+    "1,202 lost (counts_map_full 1,200, push_dropped 2), 1 incomplete (user_stack_truncated 1)",
   );
   assertEquals(
     lossesText(new Map([["kernel_stack_failed", 2]])),
-    "nothing lost, 2 stacks incomplete (kernel_stack_failed 2)",
+    "nothing lost, 2 incomplete (kernel_stack_failed 2)",
   );
 });
 

@@ -16,6 +16,13 @@
 /* include/linux/pid_namespace.h; how deep namespaces can be. */
 #define MAX_PID_NS_LEVEL 32
 
+/*
+ * Of a thread in the kernel: asm/page_64_types.h of x86, asm/memory.h of arm64. Larger with KASAN, and on arm64 with
+ * pages of 64 KiB. No type tells: union thread_union is not in every kernel's BTF, and looking for one that is
+ * missing among the modules' needs CAP_SYS_ADMIN.
+ */
+#define THREAD_SIZE 16384
+
 #define EEXIST 17
 #define E2BIG 7
 
@@ -78,7 +85,7 @@ static __always_inline bool read_user_registers(bpf_user_pt_regs_t *registers)
 		saved = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	} else {
 		struct task_struct *task = (void *)bpf_get_current_task();
-		saved = BPF_CORE_READ(task, stack) + bpf_core_type_size(union thread_union) - sizeof(*registers);
+		saved = BPF_CORE_READ(task, stack) + THREAD_SIZE - sizeof(*registers);
 	}
 	return bpf_probe_read_kernel(registers, sizeof(*registers), saved) == 0;
 }

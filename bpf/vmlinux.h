@@ -159,11 +159,6 @@ struct signal_struct {
 	atomic_t live;
 };
 
-/* Its size is that of a kernel stack, THREAD_SIZE. */
-union thread_union {
-	unsigned long stack[1];
-};
-
 struct task_struct {
 	struct thread_info thread_info;
 	void *stack;

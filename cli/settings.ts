@@ -55,7 +55,7 @@ export function readSettings<S extends Settings>(
 ): Values<S> {
   const all = Object.values(settings);
   const switches = all.filter((s) => s.placeholder === "").map((s) => s.flag);
-  const flags = parseArgs(args, {
+  const flags = parseArgs(joinDashes(args, all), {
     boolean: switches,
     string: all.filter((s) => s.placeholder !== "").map((s) => s.flag),
     alias: Object.fromEntries(all.flatMap((s) => s.alias ? [[s.flag, s.alias]] : [])),
@@ -82,6 +82,22 @@ export function readSettings<S extends Settings>(
     values[key] = parsed.output;
   }
   return values as Values<S>;
+}
+
+/** Writes `--flag -` as `--flag=-`: to parseArgs a lone dash is a flag, to users of a tool it is standard output. */
+function joinDashes(args: readonly string[], settings: readonly Setting<unknown>[]): string[] {
+  const valued = new Set(
+    settings.filter((s) => s.placeholder !== "").flatMap((
+      s,
+    ) => [`--${s.flag}`, ...s.alias ? [`-${s.alias}`] : []]),
+  );
+  const joined: string[] = [];
+  for (const arg of args) {
+    const last = joined.at(-1);
+    if (arg === "-" && last !== undefined && valued.has(last)) joined[joined.length - 1] = `${last}=-`;
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 /** The help's table of `settings`: flag, variable, default and meaning. */

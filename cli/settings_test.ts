@@ -77,6 +77,12 @@ Deno.test("readSettings() parses durations, sizes and addresses", () => {
   assertEquals(read(["--listen", "[::1]:80"]).listen, { hostname: "::1", port: 80 });
 });
 
+Deno.test("readSettings() takes a lone dash as a value", () => {
+  assertEquals(read(["--name", "-"]).name, "-");
+  assertEquals(read(["--name=-"]).name, "-");
+  assertThrows(() => read(["--exit", "-"]), UsageError, "'-'");
+});
+
 const WRONG: [args: string[], env: Record<string, string>, message: string][] = [
   [
     [],

@@ -54,6 +54,7 @@ export class ProfileBuilder {
     pod: [] as number[],
     namespace: [] as number[],
     service: [] as number[],
+    labels: [] as number[],
   };
   readonly #sampleRow = new Map<string, number>();
   readonly #samples = {
@@ -113,6 +114,7 @@ export class ProfileBuilder {
       this.string(series.pod ?? ""),
       this.string(series.namespace ?? ""),
       this.string(series.service ?? ""),
+      this.string(series.labels ?? ""),
     ] as const;
     return intern(this.#seriesRow, `${pid},${labels.join()}`, () => {
       const to = this.#series;
@@ -122,6 +124,7 @@ export class ProfileBuilder {
       to.pod.push(labels[3]);
       to.namespace.push(labels[4]);
       to.service.push(labels[5]);
+      to.labels.push(labels[6]);
       return to.pid.push(pid) - 1;
     });
   }
@@ -212,6 +215,7 @@ export class ProfileBuilder {
         pod: Uint32Array.from(series.pod),
         namespace: Uint32Array.from(series.namespace),
         service: Uint32Array.from(series.service),
+        labels: Uint32Array.from(series.labels),
       },
       samples: {
         kind: Uint8Array.from(samples.kind),

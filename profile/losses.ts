@@ -8,26 +8,24 @@
 export interface SplitLosses {
   /** In no count. */
   readonly lost: ReadonlyMap<string, number>;
-  /** Counted, but with no stack or not the whole of it. */
+  /** Counted, but not with all that belongs to it: a stack, a part of one, the errno of a call. */
   readonly incomplete: ReadonlyMap<string, number>;
 }
 
-/** Tells losses apart by their reasons: those that cost no more than a stack, or a part of one, have it in the name. */
+/** Tells losses apart by their reasons: those that cost no more than a stack or an errno have that in the name. */
 export function splitLosses(losses: ReadonlyMap<string, number>): SplitLosses {
   const some = [...losses].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
-  const isStack = ([reason]: readonly [string, number]) => reason.includes("stack");
+  const isDetail = ([reason]: readonly [string, number]) => /stack|errors/.test(reason);
   return {
-    lost: new Map(some.filter((loss) => !isStack(loss))),
-    incomplete: new Map(some.filter(isStack)),
+    lost: new Map(some.filter((loss) => !isDetail(loss))),
+    incomplete: new Map(some.filter(isDetail)),
   };
 }
 
-/** `nothing lost`, `3 lost (push_dropped 3)`, `nothing lost, 2 stacks incomplete (user_stack_truncated 2)` */
+/** `nothing lost`, `3 lost (push_dropped 3)`, `nothing lost, 2 incomplete (user_stack_truncated 2)` */
 export function lossesText(losses: ReadonlyMap<string, number>): string {
   const { lost, incomplete } = splitLosses(losses);
-  const cut = incomplete.size === 0
-    ? ""
-    : `, ${reasons(incomplete, (n) => `${n} ${n === "1" ? "stack" : "stacks"} incomplete`)}`;
+  const cut = incomplete.size === 0 ? "" : `, ${reasons(incomplete, (n) => `${n} incomplete`)}`;
   return (lost.size === 0 ? "nothing lost" : reasons(lost, (n) => `${n} lost`)) + cut;
 }
 

@@ -72,6 +72,8 @@ export interface Series {
   readonly pod: string;
   readonly namespace: string;
   readonly service: string;
+  /** The labels of the pod that were asked for, as `encodeLabels()` writes them. */
+  readonly labels: string;
 }
 
 /** All but `line` and `address` are indexes into the string table. */
@@ -100,6 +102,7 @@ export interface SeriesColumns {
   readonly pod: Uint32Array;
   readonly namespace: Uint32Array;
   readonly service: Uint32Array;
+  readonly labels: Uint32Array;
 }
 
 export interface SampleColumns {
@@ -227,6 +230,7 @@ export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings"
     pod: strings[series.pod[row]!]!,
     namespace: strings[series.namespace[row]!]!,
     service: strings[series.service[row]!]!,
+    labels: strings[series.labels[row]!]!,
   };
 }
 

@@ -54,6 +54,7 @@ export function sliceProfile(profile: Profile, from: number, to: number): Profil
       pod: texts(series.pod, taken.series),
       namespace: texts(series.namespace, taken.series),
       service: texts(series.service, taken.series),
+      labels: texts(series.labels, taken.series),
     },
     samples: {
       kind: samples.kind.slice(...range(0)),

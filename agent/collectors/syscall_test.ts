@@ -120,7 +120,7 @@ for (const taskStorage of [true, false]) {
       using folder = new TempFolder();
       const program = await compileProgram(NAME, folder.path);
       using collector = SyscallCollector.open({ taskStorage, sampleEvery: 3 });
-      const calls = 300_000;
+      const calls = 2_000_000;
       const running = runProgram(program, ["twice", String(calls)]);
       let ended = false;
       const done = running.finally(() => ended = true);

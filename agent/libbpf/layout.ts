@@ -135,9 +135,20 @@ export const STACK_ENDS = [
 export type StackEnd = (typeof STACK_ENDS)[number];
 
 /** The losses after which a sample is in no count; after the others it is counted with less of its stacks. */
-export const SAMPLE_LOSSES: ReadonlySet<Loss> = new Set(
-  ["counts_map_full", "counts_map_busy", "outside_pid_namespace"],
-);
+export const SAMPLE_LOSSES: ReadonlySet<Loss> = new Set([
+  "counts_map_full",
+  "counts_map_busy",
+  "outside_pid_namespace",
+  "threads_map_full",
+  "threads_map_busy",
+  "contentions_map_full",
+  "contentions_map_busy",
+  "program_busy",
+  "syscalls_map_full",
+  "syscalls_map_busy",
+  "syscall_threads_full",
+  "syscall_end_missed",
+]);
 
 const ENUMS: readonly { type: string; what: string; prefix: string; names: readonly string[] }[] = [
   { type: "aperture_loss", what: "loss", prefix: "APERTURE_LOSS", names: [...LOSSES, "max"] },

@@ -16,7 +16,7 @@ import { type OwnPlace, ownPlace } from "./own_place.ts";
 import { RuntimeNames } from "./runtime_names.ts";
 
 /** The labels of a series that its process's surroundings give. */
-export type Labels = Pick<Series, "container" | "pod" | "namespace" | "service">;
+export type Labels = Pick<Series, "container" | "pod" | "namespace" | "service" | "labels">;
 
 /** Who knows the pods of this node. */
 export interface PodFinder {
@@ -58,7 +58,7 @@ interface Entry {
   labels: Labels;
 }
 
-export const NO_LABELS: Labels = { container: "", pod: "", namespace: "", service: "" };
+export const NO_LABELS: Labels = { container: "", pod: "", namespace: "", service: "", labels: "" };
 
 /** As Docker and crictl show an id. */
 const SHORT_ID = 12;
@@ -158,6 +158,7 @@ export class ProcessLabels {
       pod,
       namespace: found?.pod.namespace || inPod?.namespace || "",
       service: service || (pod === "" ? container : ""),
+      labels: found?.pod.labels ?? "",
     };
   }
 

@@ -13,13 +13,14 @@ const POD = {
   namespace: "shop",
   workload: "web",
   containers: new Map([[ID, "nginx"]]),
-  labels: "",
+  labels: "app=web",
 };
 const NAMED: Labels = {
   container: "nginx",
   pod: "web-5d4f8c7b9-x7x2p",
   namespace: "shop",
   service: "web",
+  labels: "app=web",
 };
 
 /** An index that counts how often it is told of an unknown container. */
@@ -55,7 +56,7 @@ Deno.test("ProcessLabels.of() uses the ids of the path while nobody knows the po
   using machine = new Machine();
   for (const pid of [7, 8]) machine.put(pid, IN_POD);
   const labels = machine.labels();
-  const unnamed = { container: ID.slice(0, 12), pod: UID, namespace: "", service: "" };
+  const unnamed = { ...NO_LABELS, container: ID.slice(0, 12), pod: UID };
   assertEquals(labels.of({ pid: 7, startTime: 1 }), unnamed);
   assertEquals(labels.of({ pid: 8, startTime: 1 }), unnamed);
   assertEquals([labels.stats.unknownContainers, machine.pods.nudges], [1, 1]);
@@ -79,7 +80,7 @@ Deno.test("ProcessLabels.of() names a pod by its runtime before any server tells
     }),
   );
   const labels = machine.labels({ pods: undefined });
-  assertEquals(labels.of({ pid: 7, startTime: 1 }), { ...NAMED, service: "" });
+  assertEquals(labels.of({ pid: 7, startTime: 1 }), { ...NAMED, service: "", labels: "" });
   assertEquals(labels.stats.unknownContainers, 0);
 });
 

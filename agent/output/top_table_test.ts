@@ -54,7 +54,7 @@ Deno.test("summaryLine() names samples, seconds and losses", () => {
   const losses = new Map([["user_stack", 3], ["map_full", 1200], ["none", 0]]);
   assertEquals(
     summaryLine(demoProfile(), { kind: "cpu", durationNs: 10e9, losses }),
-    "30 samples in 10.0 s: 300 ms of CPU time, 1,200 lost (map_full 1,200), 3 stacks incomplete (user_stack 3)",
+    "30 samples in 10.0 s: 300 ms of CPU time, 1,200 lost (map_full 1,200), 3 incomplete (user_stack 3)",
   );
   assertEquals(
     summaryLine(demoProfile(), { kind: "lock", durationNs: 10e9 }),

@@ -30,9 +30,13 @@ async function sample(
   using collector = CpuCollector.open({ freq: 997, pid: program.pid, unwinder });
   symboliser.findPython();
   collector.watchPython(symboliser.pythonInterpreters());
-  await delay(300);
-  await unwinder.settle();
-  collector.drain();
+  // Until what samples miss is loaded.
+  for (let tries = 0, whole = 0; tries < 40 && whole < 0.97; tries++) {
+    await delay(200);
+    await unwinder.settle();
+    const ends = collector.drain().stacks!;
+    whole = (ends.get("complete") ?? 0) / ends.values().reduce((sum, count) => sum + count, 0);
+  }
   const stacks: Stack[] = [];
   while (countOf(stacks) < count) {
     await delay(250);

@@ -427,7 +427,11 @@ export class Symboliser implements Disposable {
     const name = this.#perfMaps.find(process, address);
     if (name !== undefined) {
       const script = parseV8Name(name);
-      if (script) return { ...script, module: script.file, buildId: "", address: 0 };
+      if (script) {
+        // Functions of one name in different files are different ones; what is no file (`[eval]`) is JIT code.
+        const module = script.file.startsWith("[") ? JIT_MODULE : script.file;
+        return { ...script, module, buildId: "", address: 0 };
+      }
       return { function: demangle(name), module: JIT_MODULE, ...base, address: 0 };
     }
     this.#unnamed++;

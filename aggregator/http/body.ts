@@ -7,9 +7,9 @@
 import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
 import { KINDS } from "../../profile/model.ts";
-import { LABELS, type Selection } from "../query/types.ts";
+import type { Selection } from "../query/types.ts";
 import { HttpError } from "./errors.ts";
-import { checkSelection, GROUPS, time } from "./params.ts";
+import { checkSelection, GROUPS, selectableLabel, time } from "./params.ts";
 
 /** Far more than any selection needs. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -23,7 +23,7 @@ function selectionEntries(now: number) {
     to: v.optional(moment, "now"),
     matchers: v.optional(
       v.array(v.strictObject({
-        label: v.picklist(LABELS, `one of ${LABELS.join(", ")}`),
+        label: selectableLabel(),
         values: v.pipe(v.array(v.string()), v.minLength(1, "a list of at least one value")),
         negate: v.optional(v.boolean(), false),
       })),

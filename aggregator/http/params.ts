@@ -8,7 +8,15 @@ import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../cli/settings.ts";
 import { type Kind, KINDS } from "../../profile/model.ts";
-import { type Group, type Label, LABELS, type Matcher, type Selection } from "../query/types.ts";
+import {
+  type Group,
+  isSelectable,
+  type Label,
+  LABELS,
+  type Matcher,
+  type PodLabel,
+  type Selection,
+} from "../query/types.ts";
 import { HttpError } from "./errors.ts";
 import { parseTime, TIME_FORMS } from "./time.ts";
 
@@ -39,7 +47,7 @@ export function limitParam(byDefault: number, max: number): Param<number> & { de
 }
 
 /** A label's name. */
-export const labelParam = { schema: oneOf(LABELS) } as const satisfies Param<Label>;
+export const labelParam = { schema: selectableLabel() } as const satisfies Param<Label | PodLabel>;
 /** What boxes and weights measure. */
 export const unitParam = { schema: oneOf(["nanoseconds", "count"]), default: "nanoseconds" } as const;
 /** Text, not empty. */
@@ -126,6 +134,16 @@ export function checkSelection(selection: Selection): Selection {
   return selection;
 }
 
+/** The name of a label by which series can be chosen. */
+export function selectableLabel(): v.GenericSchema<string, Label | PodLabel> {
+  const message = `one of ${LABELS.join(", ")}, label.NAME`;
+  return v.pipe(
+    v.string(message),
+    v.check(isSelectable, message),
+    v.transform((name) => name as Label | PodLabel),
+  );
+}
+
 /** A time at `now` or relative to it, in Unix milliseconds. */
 export function time(now: number): v.GenericSchema<string, number> {
   return v.pipe(
@@ -143,9 +161,9 @@ function readMatchers(url: URL): Matcher[] {
   });
 }
 
-function labelOf(name: string): Label | undefined {
+function labelOf(name: string): Label | PodLabel | undefined {
   const label = name.startsWith(NEGATE) ? name.slice(NEGATE.length) : name;
-  return LABELS.find((known) => known === label);
+  return isSelectable(label) ? label : undefined;
 }
 
 function refuseUnknown(url: URL, isKnown: (name: string) => boolean): void {

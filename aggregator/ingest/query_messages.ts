@@ -12,6 +12,7 @@ import {
   type AggregateAnswer,
   type DiffAnswer,
   type Group,
+  isSelectable,
   type Label,
   LABELS,
   type Matcher,
@@ -49,7 +50,9 @@ export function selectionOf(message: wire.Selection | undefined, field: string):
 }
 
 function matcherOf({ label, values, negate }: wire.Matcher, field: string): Matcher {
-  if (!isLabel(label)) throw invalid(`${field}.label`, `is not one of ${LABELS.join(", ")}: "${label}"`);
+  if (!isSelectable(label)) {
+    throw invalid(`${field}.label`, `is not one of ${LABELS.join(", ")}, label.NAME: "${label}"`);
+  }
   if (values.length === 0 || values.length > MAX_VALUES) {
     throw invalid(`${field}.values`, `are not from 1 to ${MAX_VALUES}: ${values.length}`);
   }

@@ -7,7 +7,7 @@
 import type { StorageClient } from "../storage/client.ts";
 import { checkLimit, labelSql, selectionSql } from "./selection.ts";
 import { toTotal } from "./totals.ts";
-import type { Label, LabelValue, Selection } from "./types.ts";
+import type { Label, LabelValue, PodLabel, Selection } from "./types.ts";
 
 const sql = (label: string, { samples, series }: { samples: string; series: string }) => `
 SELECT label, sum(series_value) AS value, sum(series_count) AS count
@@ -32,7 +32,7 @@ LIMIT {limit:UInt32}`;
  */
 export async function labelValues(
   client: StorageClient,
-  label: Label,
+  label: Label | PodLabel,
   selection: Selection,
   { limit = 1000, signal }: { limit?: number; signal?: AbortSignal } = {},
 ): Promise<readonly LabelValue[]> {

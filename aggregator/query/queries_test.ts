@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { isIdleCategory, isIdleClass } from "../../profile/idle.ts";
+import { decodeLabels } from "../../profile/labels.ts";
 import { frameAt, KINDS, type Profile, seriesAt, SYSCALL_MODULE, type Total } from "../../profile/model.ts";
 import {
   batchArbitrary,
@@ -19,7 +20,15 @@ import { startStorage } from "../../tests/support/storage.ts";
 import { Writer } from "../storage/writer.ts";
 import { checkCalls, checkSites } from "./locks_and_calls_oracle.ts";
 import { createQueries } from "./queries.ts";
-import { type Group, type Label, LABELS, type Queries, type Selection } from "./types.ts";
+import {
+  type Group,
+  isPodLabel,
+  type Label,
+  LABELS,
+  type PodLabel,
+  type Queries,
+  type Selection,
+} from "./types.ts";
 
 const BUCKET_MS = 10_000;
 const NONE: Total = { value: 0, count: 0 };
@@ -67,7 +76,7 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
   await t.step(
     "labelValues() gives the values by size",
     () =>
-      check(fc.asyncProperty(selection, fc.constantFrom(...LABELS), async (s, label) => {
+      check(fc.asyncProperty(selection, fc.constantFrom(...LABELS, ...POD_LABELS), async (s, label) => {
         const expected = sumBy(select(samples, s, calls), (sample) => labelOf(sample, label));
         const answer = await queries.labelValues(label, s);
         assertEquals(new Map(answer.map(({ value, total }) => [value, total])), expected);
@@ -102,6 +111,8 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
       await assertRejects(() => queries.stacks(all, { limit: 0 }), RangeError, "current value is 0");
       await assertRejects(() => queries.stacks({ ...all, from: NaN }), RangeError, "'from' is NaN");
       const label = "1) OR (1" as Label;
+      const quoted = "label.x'] OR (1" as PodLabel;
+      await assertRejects(() => queries.labelValues(quoted, all), RangeError, quoted);
       await assertRejects(() => queries.labelValues(label, all), RangeError, label);
       await assertRejects(() => queries.aggregate(all, { groupBy: [label] }), RangeError, label);
       const matchers = [{ label, values: ["x"], negate: false }];
@@ -144,11 +155,13 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
 });
 
 const time = fc.integer({ min: FIRST_MS - 20_000, max: FIRST_MS + 140_000 });
+/** Some series have the first two, none has the third. */
+const POD_LABELS = ["label.app", "label.team", "label.example.org/none"] as const satisfies PodLabel[];
 const matcher = fc.record({
-  label: fc.constantFrom(...LABELS),
+  label: fc.constantFrom(...LABELS, ...POD_LABELS),
   values: fc.array(
     fc.oneof(
-      fc.constantFrom("n1", "n2", "it's \\ node", "prod", "web", "42", "main"),
+      fc.constantFrom("n1", "n2", "it's \\ node", "prod", "web", "42", "main", "db", "x,y"),
       fc.constantFrom(...HOSTILE),
       fc.string(),
     ),
@@ -301,7 +314,8 @@ function isIn(origin: Origin, { from, to, matchers }: Omit<Selection, "kind">): 
     matchers.every(({ label, values, negate }) => values.includes(labelOf(origin, label)) !== negate);
 }
 
-function labelOf({ node, series }: Origin, label: Label): string {
+function labelOf({ node, series }: Origin, label: Label | PodLabel): string {
+  if (isPodLabel(label)) return decodeLabels(series.labels).get(label.slice("label.".length)) ?? "";
   return label === "node" ? node : String(series[label]);
 }
 

@@ -7,7 +7,15 @@
 
 import { IDLE_CATEGORIES, IDLE_CLASSES } from "../../profile/idle.ts";
 import { SYSCALL_MODULE } from "../../profile/model.ts";
-import { type Label, LABELS, type Matcher, type Selection } from "./types.ts";
+import {
+  isPodLabel,
+  isSelectable,
+  type Label,
+  LABELS,
+  type Matcher,
+  type PodLabel,
+  type Selection,
+} from "./types.ts";
 
 /** A selection in SQL, and what its parameters stand for. */
 export interface SelectionSql {
@@ -97,10 +105,12 @@ WHERE ${where} AND outcome = 'woken' AND ${busy.locks}`;
 }
 
 /** The expression of `label` in `series`, as text. @throws {RangeError} when it is none */
-export function labelSql(label: Label): string {
-  if (!LABELS.includes(label)) {
-    throw new RangeError(`Cannot choose by '${label}' as it is not one of ${LABELS.join(", ")}`);
+export function labelSql(label: Label | PodLabel): string {
+  if (!isSelectable(label)) {
+    throw new RangeError(`Cannot choose by '${label}' as it is not one of ${LABELS.join(", ")}, label.NAME`);
   }
+  // The name has no quotes: isPodLabel() knows which characters it may have.
+  if (isPodLabel(label)) return `toString(labels['${label.slice("label.".length)}'])`;
   return label === "pid" ? "toString(pid)" : `toString(${label})`;
 }
 
@@ -116,7 +126,8 @@ export function checkLimit(limit: number): number {
 
 function matcherSql({ label, negate }: Matcher, param: string): string {
   // Bare columns let the index and the dictionaries of low cardinality work; a pid is compared as text.
-  const column = labelSql(label) && label === "pid" ? "toString(pid)" : label;
+  const text = labelSql(label);
+  const column = label === "pid" || isPodLabel(label) ? text : label;
   return `${column} ${negate ? "NOT IN" : "IN"} {${param}:Array(String)}`;
 }
 

@@ -90,6 +90,7 @@ export function toProfile(kind: Kind, rows: readonly StackRow[], { stacks, frame
       pod: none,
       namespace: none,
       service: none,
+      labels: none,
     },
     samples,
     locks: NO_LOCKS,

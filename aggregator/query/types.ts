@@ -11,8 +11,24 @@ import type { SyscallsOptions } from "./syscalls.ts";
 export const LABELS = ["node", "namespace", "pod", "container", "service", "exe", "comm", "pid"] as const;
 export type Label = (typeof LABELS)[number];
 
+/** A label of pods, as series of some agents have it: `label.app`. */
+export type PodLabel = `label.${string}`;
+
+/** A letter or digit at both ends, and `-`, `_`, `.` and `/` between: the names that Kubernetes allows. */
+const POD_LABEL = /^label\.[A-Za-z0-9]([A-Za-z0-9._/-]{0,315}[A-Za-z0-9])?$/;
+
+/** Whether `name` is of a label of pods, and one that there can be. */
+export function isPodLabel(name: string): name is PodLabel {
+  return POD_LABEL.test(name);
+}
+
+/** Whether series can be chosen by `name`. */
+export function isSelectable(name: string): name is Label | PodLabel {
+  return (LABELS as readonly string[]).includes(name) || isPodLabel(name);
+}
+
 export interface Matcher {
-  readonly label: Label;
+  readonly label: Label | PodLabel;
   readonly values: readonly string[];
   /** True: passes when the label is none of the values. */
   readonly negate: boolean;
@@ -174,7 +190,7 @@ export interface Queries {
   ): Promise<DiffAnswer>;
   /** The values of `label` in the selection, the largest first. */
   labelValues(
-    label: Label,
+    label: Label | PodLabel,
     selection: Selection,
     options?: { limit?: number; signal?: AbortSignal },
   ): Promise<readonly LabelValue[]>;

@@ -69,7 +69,7 @@ function hashStacks(profile: Profile, frames: BigUint64Array): BigUint64Array {
 }
 
 function hashSeries({ series }: Profile, strings: BigUint64Array, node: bigint): BigUint64Array {
-  const row = new BigUint64Array(8);
+  const row = new BigUint64Array(9);
   const bytes = new Uint8Array(row.buffer);
   row[0] = node;
   return BigUint64Array.from(series.pid, (pid, i) => {
@@ -80,6 +80,8 @@ function hashSeries({ series }: Profile, strings: BigUint64Array, node: bigint):
     row[5] = strings[series.exe[i]!]!;
     row[6] = strings[series.comm[i]!]!;
     row[7] = BigInt(pid);
-    return h64Raw(bytes, SERIES_SEED);
+    row[8] = strings[series.labels[i]!]!;
+    // Series without such labels have the hash that they had before there were any.
+    return h64Raw(series.labels[i] === 0 ? bytes.subarray(0, 64) : bytes, SERIES_SEED);
   });
 }

@@ -46,6 +46,7 @@ Deno.test("hashContent() gives the same hashes in every version", () => {
       pod: Uint32Array.of(0),
       namespace: Uint32Array.of(0),
       service: Uint32Array.of(0),
+      labels: Uint32Array.of(0),
     },
   };
   const { frames, stacks, series } = hashContent(fixed, "n1");

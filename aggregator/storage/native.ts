@@ -69,6 +69,16 @@ export function maps(name: string, values: readonly ReadonlyMap<string, number |
   return { name, type: "Map(String, UInt64)", rows: values.length, bytes };
 }
 
+/** A column of Map(String, String). */
+export function stringMaps(name: string, values: readonly ReadonlyMap<string, string>[]): Column {
+  let end = 0;
+  const ends = BigUint64Array.from(values, (map) => BigInt(end += map.size));
+  const keys = encodeStrings(values.flatMap((map) => [...map.keys()]));
+  const texts = encodeStrings(values.flatMap((map) => [...map.values()]));
+  const bytes = concat([bytesOf(ends), keys, texts]);
+  return { name, type: "Map(String, String)", rows: values.length, bytes };
+}
+
 /**
  * A column of Map(`keyType`, UInt64); `keyType` must be as wide as the elements of `keys`.
  *

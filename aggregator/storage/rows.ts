@@ -4,9 +4,10 @@
  * @module
  */
 
+import { decodeLabels } from "../../profile/labels.ts";
 import { type Batch, type Kind, KIND_NUMBER, kindOf, KINDS, OUTCOME_NUMBER } from "../../profile/model.ts";
 import { type ContentHashes, gather, hashContent } from "./content_hash.ts";
-import { arrays, type Column, dictionary, maps, numbers, strings, toUint64 } from "./native.ts";
+import { arrays, type Column, dictionary, maps, numbers, stringMaps, strings, toUint64 } from "./native.ts";
 import { lockBlock } from "./lock_block.ts";
 import type { Seen } from "./seen.ts";
 import { syscallBlock } from "./syscall_block.ts";
@@ -131,6 +132,10 @@ function seriesBlock(parts: readonly Part[], seen: Seen): Column[] {
       strings(label, rows.map(({ batch, row }) => batch.strings[batch.series[label][row]!]!))
     ),
     numbers("pid", "UInt32", Uint32Array.from(rows, ({ batch, row }) => batch.series.pid[row]!)),
+    stringMaps(
+      "labels",
+      rows.map(({ batch, row }) => decodeLabels(batch.strings[batch.series.labels[row]!]!)),
+    ),
     numbers("day", "Date", Uint16Array.from(rows, ({ day }) => day)),
   ];
 }

@@ -71,6 +71,6 @@ testWith(["chdb"], "Storage.open() refuses tables of a newer version", async () 
   await assertRejects(
     () => Storage.open(options),
     MigrationError,
-    "it has migration from_the_future, this version knows 1",
+    "it has migration from_the_future, this version knows ",
   );
 });

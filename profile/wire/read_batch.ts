@@ -139,6 +139,11 @@ function table(reader: WireReader, shape: TableShape): true {
   });
 }
 
+/** A column that came after the first version: who does not know it leaves it out, and all its strings are "". */
+function orEmpty(column: Uint32Array, rows: number): Uint32Array {
+  return column.length === 0 ? new Uint32Array(rows) : column;
+}
+
 class BatchReader {
   #agentId = "";
   #epoch = 0n;
@@ -151,7 +156,7 @@ class BatchReader {
   readonly #frames = Array.from({ length: 5 }, uint32Column);
   readonly #address = float64Column();
   readonly #stacks = Array.from({ length: 2 }, uint32Column);
-  readonly #series = Array.from({ length: 7 }, uint32Column);
+  readonly #series = Array.from({ length: 8 }, uint32Column);
   readonly #kind = uint8Column();
   readonly #samples = [undefined, uint32Column(), uint32Column()] as const;
   readonly #value = float64Column();
@@ -260,6 +265,7 @@ class BatchReader {
         pod: series[4]!,
         namespace: series[5]!,
         service: series[6]!,
+        labels: orEmpty(series[7]!, series[0]!.length),
       },
       samples: {
         kind: this.#kind.finish(),

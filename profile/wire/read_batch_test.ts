@@ -90,6 +90,7 @@ function columnsOf(batch: BatchMessage): WireBatch {
       pod: u32(series?.pod),
       namespace: u32(series?.namespace),
       service: u32(series?.service),
+      labels: series?.labels.length === 0 ? new Uint32Array(series.pid.length) : u32(series?.labels),
     },
     samples: {
       kind: u8(samples?.kind),

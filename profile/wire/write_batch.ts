@@ -49,6 +49,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     series.pod,
     series.namespace,
     series.service,
+    series.labels,
   ]);
   table(writer, 12, [samples.kind, samples.series, samples.stack, samples.value, samples.count]);
   table(writer, 13, [reasons, Float64Array.from(losses.values())]);

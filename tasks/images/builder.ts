@@ -41,7 +41,7 @@ export class Builder {
     const tree = `${this.#folder}/bookworm`;
     if (!await exists(`${tree}/complete`)) {
       await Deno.remove(tree, { recursive: true }).catch(() => {});
-      const args = ["--variant=minbase", "bookworm", tree, "http://deb.debian.org/debian"];
+      const args = ["--variant=minbase", "bookworm", tree];
       await logged("debootstrap", args, `${this.#folder}/debootstrap.log`);
       await output("find", [`${tree}/var/cache/apt/archives`, "-name", "*.deb", "-delete"]);
       await Deno.writeTextFile(`${tree}/complete`, "");

@@ -5,7 +5,7 @@
  */
 
 import { ProfileBuilder } from "../../profile/builder.ts";
-import { withLockSamples } from "../../profile/idle.ts";
+import { viewOf } from "../../profile/idle.ts";
 import {
   KERNEL_MODULE,
   KIND_NUMBER,
@@ -199,7 +199,9 @@ export function fleetOfAllKinds(): FleetNode[] {
       max: site.max,
     });
   }
-  for (const { call, total } of SYSCALL_ROWS) {
+  for (const row of SYSCALL_ROWS) {
+    const { call, total } = row;
+    builder.addSyscall({ ...row, series, count: total.count, total: total.value });
     builder.add(
       "syscall",
       series,
@@ -361,7 +363,7 @@ export class FleetQueries implements Queries {
     const builder = new ProfileBuilder();
     for (const { node, profile } of this.#fleet) {
       if (!passes(selection, "node", node)) continue;
-      const whole = selection.kind === "lock" ? withLockSamples(profile, selection) : profile;
+      const whole = viewOf(profile, selection.kind, selection);
       builder.merge({ ...filtered(whole, selection), locks: NO_LOCKS });
     }
     return builder.build();

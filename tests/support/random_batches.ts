@@ -81,6 +81,7 @@ const series = fc.record({
   pod: text,
   namespace: fc.constantFrom("", "prod", "test"),
   service: fc.constantFrom("", "web", "db"),
+  labels: fc.constantFrom("", "app=web", "app=db,team=x%2Cy"),
 });
 
 const sample = fc.record({

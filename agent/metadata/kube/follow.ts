@@ -86,7 +86,7 @@ export async function within<T>(
   work: (signal: AbortSignal) => Promise<T>,
   { signal }: { signal: AbortSignal },
 ): Promise<T> {
-  // Not AbortSignal.any(): once collected as garbage, what it gives no longer aborts a body that is being read.
+  // Not AbortSignal.any(): what it gives may be collected as garbage while it is still waited on.
   const own = new AbortController();
   const abort = () => own.abort(signal.reason);
   const timer = setTimeout(() => own.abort(new Deno.errors.TimedOut(`No answer within ${ms} ms`)), ms);

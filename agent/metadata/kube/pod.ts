@@ -4,6 +4,8 @@
  * @module
  */
 
+import { encodeLabels } from "../../../profile/labels.ts";
+
 /** A pod of this node. */
 export interface Pod {
   /** As the pod's cgroup has it: for a static pod its hash, not the uid of the mirror that the API server shows. */
@@ -113,37 +115,6 @@ function containersOf(status: Json): ReadonlyMap<string, string> {
 
 function pick(from: Json, keys: readonly string[]): [string, string][] {
   return keys.flatMap((key) => typeof from[key] === "string" ? [[key, from[key]] as [string, string]] : []);
-}
-
-/**
- * Writes labels as one text that is equal for equal labels: `app=web,team=x`, by ascending key. A `%`, `,` or
- * `=` in a key or value is written as `%25`, `%2C` or `%3D`.
- */
-export function encodeLabels(labels: ReadonlyMap<string, string>): string {
-  return [...labels].sort(([a], [b]) => a < b ? -1 : 1)
-    .map(([key, value]) => `${escape(key)}=${escape(value)}`).join();
-}
-
-/** Reads what {@linkcode encodeLabels} wrote. */
-export function decodeLabels(encoded: string): Map<string, string> {
-  if (encoded === "") return new Map();
-  return new Map(
-    encoded.split(",").map((pair) => {
-      const at = pair.indexOf("=");
-      return [unescape(pair.slice(0, at)), unescape(pair.slice(at + 1))];
-    }),
-  );
-}
-
-const ESCAPES: Readonly<Record<string, string>> = { "%": "%25", ",": "%2C", "=": "%3D" };
-const UNESCAPES = new Map(Object.entries(ESCAPES).map(([plain, escaped]) => [escaped, plain]));
-
-function escape(text: string): string {
-  return text.replaceAll(/[%,=]/g, (plain) => ESCAPES[plain]!);
-}
-
-function unescape(text: string): string {
-  return text.replaceAll(/%(?:25|2C|3D)/g, (escaped) => UNESCAPES.get(escaped)!);
 }
 
 function record(value: unknown): Json {

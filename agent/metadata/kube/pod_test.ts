@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { podObject, type PodSpec } from "../../../tests/support/fake_kube.ts";
-import { decodeLabels, encodeLabels, readPod } from "./pod.ts";
+import { readPod } from "./pod.ts";
 
 const UID = "0d9bd8f7-7a34-4f3a-9c55-2f6e9f1f4a11";
 
@@ -79,13 +79,5 @@ Deno.test("readPod() takes any JSON, and has no pod without a name and a uid", (
   fc.assert(fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (status, spec, labels) => {
     const pod = readPod({ metadata: { name: "p", uid: UID, labels, ownerReferences: labels }, status, spec });
     assertEquals([pod?.name, pod?.uid], ["p", UID]);
-  }));
-});
-
-Deno.test("encodeLabels() is read back by decodeLabels(), and does not depend on the order", () => {
-  fc.assert(fc.property(fc.array(fc.tuple(fc.string(), fc.string({ unit: "binary" }))), (pairs) => {
-    const labels = new Map(pairs.filter(([key]) => key !== ""));
-    assertEquals(decodeLabels(encodeLabels(labels)), labels);
-    assertEquals(encodeLabels(new Map([...labels].reverse())), encodeLabels(labels));
   }));
 });

@@ -3,7 +3,8 @@ import { delay } from "@std/async/delay";
 import { FakeKube, podObject, type PodSpec, status, until } from "../../../tests/support/fake_kube.ts";
 import { collectLogs } from "../../../tests/support/log.ts";
 import { testWith } from "../../../tests/support/needs.ts";
-import { run, TempFolder } from "../../../tests/support/programs.ts";
+import { TempFolder } from "../../../tests/support/programs.ts";
+import { selfSigned } from "../../../tests/support/tls.ts";
 import { Pods, type PodsOptions, type Timing } from "./pods.ts";
 
 /** Times that suit a test; none of them is asserted. */
@@ -259,29 +260,12 @@ Deno.test("Pods waits out the failures of a kubelet and takes no broken answer f
   await until(() => pods.stats.pods === 0);
 });
 
-/** A certificate for 127.0.0.1, and the authority that signed it. */
-function certificate(folder: TempFolder, name: string): { ca: string; cert: string; key: string } {
-  const request = (file: string, more: readonly string[]) => {
-    const [key, cert] = [`${folder.path}/${file}.key`, `${folder.path}/${file}.crt`];
-    const curve = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" ");
-    run("openssl", [...curve, "-subj", `/CN=${file}`, "-keyout", key, "-out", cert, ...more]);
-    return { key, cert };
-  };
-  const ca = request(`${name}-ca`, ["-addext", "keyUsage=keyCertSign"]);
-  const { key, cert } = request(name, [
-    ..."-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=IP:127.0.0.1".split(" "),
-    ...["-CA", ca.cert, "-CAkey", ca.key],
-  ]);
-  const [caText, certText, keyText] = [ca.cert, cert, key].map((path) => Deno.readTextFileSync(path));
-  return { ca: caText!, cert: certText!, key: keyText! };
-}
-
 testWith(
   ["openssl"],
   "Pods speaks HTTPS with the cluster's authority, and reads token and CA anew",
   async () => {
     using folder = new TempFolder();
-    const tls = certificate(folder, "first");
+    const tls = selfSigned(folder.path, "127.0.0.1", "first");
     const tokenFile = folder.write("token", "one\n");
     const caFile = folder.write("ca.crt", tls.ca);
     await using kube = FakeKube.start({ tls, token: "one" });
@@ -298,7 +282,7 @@ testWith(
 
     // The cluster's authority is replaced.
     await kube.stop();
-    const next = certificate(folder, "next");
+    const next = selfSigned(folder.path, "127.0.0.1", "next");
     await using replaced = FakeKube.start({ tls: next, token: "two", port: kube.port });
     for (const n of [1, 2]) replaced.put(pod(n));
     const { failures } = pods.stats;

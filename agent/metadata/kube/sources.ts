@@ -6,6 +6,7 @@
  */
 
 import { type KubeClient, KubeError } from "./client.ts";
+import { readJson, readLines } from "./body.ts";
 import { within } from "./follow.ts";
 import { type Pod, readPod, type Selected } from "./pod.ts";
 import type { PodIndex } from "./pod_index.ts";
@@ -98,9 +99,9 @@ export class ApiSource implements Source {
     let page: Record<string, string> = this.#cached ? { resourceVersion: "0" } : {};
     for (;;) {
       const query = { ...this.#selector, limit: String(PAGE), ...page };
-      const list = await (await client.get("/api/v1/pods", { query, signal })).json();
+      const list = await readJson(await client.get("/api/v1/pods", { query, signal }), signal) as PodList;
       pods.push(...readPods(list, selected));
-      const { resourceVersion, continue: next } = list.metadata ?? {};
+      const { resourceVersion, continue: next } = list?.metadata ?? {};
       if (!next) {
         if (typeof resourceVersion !== "string") throw new Error("The list of pods has no resourceVersion");
         index.replace(pods);
@@ -124,12 +125,12 @@ export class ApiSource implements Source {
       resourceVersion: this.#resourceVersion!,
       timeoutSeconds: String(seconds),
     };
-    const { body } = await this.#options.client.get("/api/v1/pods", { query, signal });
+    const response = await this.#options.client.get("/api/v1/pods", { query, signal });
     this.#watches++;
     this.#options.onAnswer();
     const start = performance.now();
     let events = 0;
-    for await (const line of lines(body!, MAX_LINE)) {
+    for await (const line of readLines(response, { signal, limit: MAX_LINE })) {
       this.#apply(JSON.parse(line));
       events++;
       progress();
@@ -173,7 +174,7 @@ export class KubeletSource implements Source {
   async round({ signal }: { signal: AbortSignal }): Promise<void> {
     const { client, index, selected, listMs } = this.#options;
     const list = await within(listMs, async (signal) => {
-      return await (await client.get("/pods", { signal })).json();
+      return await readJson(await client.get("/pods", { signal }), signal) as PodList;
     }, { signal });
     index.replace(readPods(list, selected));
     this.#lists++;
@@ -184,29 +185,15 @@ export class KubeletSource implements Source {
   failed(): void {}
 }
 
+interface PodList {
+  readonly metadata?: { readonly resourceVersion?: unknown; readonly continue?: unknown };
+  readonly items?: unknown;
+}
+
 /** @throws {Error} when it is no list: an empty one must not take away what is known */
-function readPods(list: { items?: unknown }, selected: Selected): Pod[] {
+function readPods(list: PodList, selected: Selected): Pod[] {
   // A kubelet without pods says null.
   const items = list?.items === null ? [] : list?.items;
   if (!Array.isArray(items)) throw new Error("The answer is no list of pods");
   return items.flatMap((item) => readPod(item, selected) ?? []);
-}
-
-/** The lines of `body`, without the empty ones; the last need not end. */
-async function* lines(body: ReadableStream<Uint8Array<ArrayBuffer>>, limit: number): AsyncGenerator<string> {
-  let rest: string[] = [];
-  let length = 0;
-  for await (const text of body.pipeThrough(new TextDecoderStream())) {
-    const [first, ...more] = text.split("\n") as [string, ...string[]];
-    rest.push(first);
-    length += first.length;
-    if (length > limit) throw new Error(`A line of the watch is longer than ${limit} characters`);
-    if (more.length === 0) continue;
-    const last = more.pop()!;
-    for (const line of [rest.join(""), ...more]) if (line.trim() !== "") yield line;
-    rest = [last];
-    length = last.length;
-  }
-  const line = rest.join("");
-  if (line.trim() !== "") yield line;
 }

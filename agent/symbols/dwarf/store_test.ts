@@ -185,27 +185,6 @@ testWith(["gcc", "objcopy", "eu-addr2line"], "DebugStore.frames() reads a separa
   assertAgrees(different, same);
 });
 
-testWith(
-  ["gcc", "dwz", "eu-addr2line"],
-  "DebugStore.frames() reads what dwz moved into a common file",
-  () => {
-    using folder = new TempFolder();
-    const at = (name: string) => `${folder.path}/${name}`;
-    for (const name of ["one", "two"]) {
-      run("gcc", ["-O2", "-gdwarf-4", "-o", at(name), folder.write(`${name}.c`, C)]);
-    }
-    run("dwz", ["-m", at("common"), at("one"), at("two")]);
-    const { same, inlined, different } = compare(at("one"), placeOf(at("one")), addressesOf(at("one"), 100));
-    assert(same > 20 && inlined > 10);
-    assertAgrees(different, same);
-    // Without the common file names are missing, and nothing else.
-    Deno.removeSync(at("common"));
-    using dwarf = new Dwarf();
-    using store = new DebugStore(dwarf, LIMIT);
-    assert(typeof store.frames("one", placeOf(at("one")), addressesOf(at("one"), 100)) !== "string");
-  },
-);
-
 testWith(["eu-addr2line"], "DebugStore.frames() agrees with eu-addr2line all over libc", () => {
   const libc = "/lib/x86_64-linux-gnu/libc.so.6";
   using file = RegularFile.open(libc)!;

@@ -105,6 +105,11 @@ export interface SeriesTable {
   pod: number[];
   namespace: number[];
   service: number[];
+  /**
+   * Labels of the pod that were asked for: "app=web,team=x", by ascending key, with %25, %2C and %3D for what is
+   * a %, a comma or a = in a key or value. The column may be left out.
+   */
+  labels: number[];
 }
 
 /** Not of KIND_LOCK: waits for locks are in LockTable. */
@@ -228,7 +233,7 @@ export interface Selection {
   includeIdle: boolean;
 }
 
-/** A label is one of node, namespace, pod, container, service, exe, comm, pid. */
+/** A label is one of node, namespace, pod, container, service, exe, comm, pid, or that of a pod: "label.app". */
 export interface Matcher {
   label: string;
   values: string[];
@@ -894,7 +899,7 @@ export const StackTable: MessageFns<StackTable> = {
 };
 
 function createBaseSeriesTable(): SeriesTable {
-  return { pid: [], comm: [], exe: [], container: [], pod: [], namespace: [], service: [] };
+  return { pid: [], comm: [], exe: [], container: [], pod: [], namespace: [], service: [], labels: [] };
 }
 
 export const SeriesTable: MessageFns<SeriesTable> = {
@@ -944,6 +949,13 @@ export const SeriesTable: MessageFns<SeriesTable> = {
     if (message.service.length !== 0) {
       writer.uint32(58).fork();
       for (const v of message.service) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.labels.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.labels) {
         writer.uint32(v);
       }
       writer.join();
@@ -1090,6 +1102,24 @@ export const SeriesTable: MessageFns<SeriesTable> = {
 
             break;
           }
+          case 8: {
+            if (tag === 64) {
+              message.labels.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.labels.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1114,6 +1144,7 @@ export const SeriesTable: MessageFns<SeriesTable> = {
     message.pod = object.pod?.map((e) => e) || [];
     message.namespace = object.namespace?.map((e) => e) || [];
     message.service = object.service?.map((e) => e) || [];
+    message.labels = object.labels?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,0 +1,43 @@
+/**
+ * Cgroups that tests put processes into.
+ *
+ * @module
+ */
+
+/** A cgroup of its own in the first hierarchy that takes one; disposing moves who is in it out again. */
+export class TempCgroup implements Disposable {
+  readonly #root: string;
+  readonly #folders: string[];
+
+  private constructor(root: string, folders: string[]) {
+    this.#root = root;
+    this.#folders = folders;
+  }
+
+  /** Makes `path` below a folder that no other test has. */
+  static create(path: string): TempCgroup {
+    // `/dev/… /sys/fs/cgroup cgroup2 rw,…`; of version 1, the hierarchy of pids sets no limits by itself.
+    const mounts = Deno.readTextFileSync("/proc/mounts").split("\n").map((line) => line.split(" "));
+    const root = mounts.find(([, , type]) => type === "cgroup2")?.[1] ??
+      mounts.find(([, target, type]) => type === "cgroup" && target?.endsWith("/pids"))?.[1];
+    if (root === undefined) throw new Error("Cannot find a mounted cgroup hierarchy");
+    const folders: string[] = [];
+    let folder = root;
+    for (const name of [`aperture-test-${crypto.randomUUID()}`, ...path.split("/")]) {
+      folders.push(folder = `${folder}/${name}`);
+      Deno.mkdirSync(folder);
+    }
+    return new TempCgroup(root, folders);
+  }
+
+  /** Moves a process into it. */
+  enter(pid: number): void {
+    Deno.writeTextFileSync(`${this.#folders.at(-1)}/cgroup.procs`, String(pid));
+  }
+
+  [Symbol.dispose](): void {
+    const pids = Deno.readTextFileSync(`${this.#folders.at(-1)}/cgroup.procs`).split("\n").filter(Boolean);
+    for (const pid of pids) Deno.writeTextFileSync(`${this.#root}/cgroup.procs`, pid);
+    for (const folder of this.#folders.toReversed()) Deno.removeSync(folder);
+  }
+}
