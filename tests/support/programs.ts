@@ -35,11 +35,17 @@ export class RunningProgram implements AsyncDisposable {
   readonly pid: number;
   readonly firstLine: string;
   readonly #child: Deno.ChildProcess;
+  /** Open as long as the program runs: what else it writes must not end it. */
+  readonly #words: ReadableStreamDefaultReader<string>;
 
-  private constructor(child: Deno.ChildProcess, firstLine: string) {
+  private constructor(
+    child: Deno.ChildProcess,
+    { firstLine, words }: { firstLine: string; words: ReadableStreamDefaultReader<string> },
+  ) {
     this.#child = child;
     this.pid = child.pid;
     this.firstLine = firstLine;
+    this.#words = words;
   }
 
   /**
@@ -55,13 +61,15 @@ export class RunningProgram implements AsyncDisposable {
     const line = urgent ? ["chrt", "-f", "1", command, ...args] : [command, ...args];
     const child = new Deno.Command(line[0]!, { args: line.slice(1), stdout: "piped", stdin: "piped" })
       .spawn();
+    const words = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
-    for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
-      text += part;
-      if (text.includes("\n")) break;
+    while (!text.includes("\n")) {
+      const { done, value } = await words.read();
+      if (done) break;
+      text += value;
     }
     await child.stdin.close();
-    return new RunningProgram(child, text.slice(0, text.indexOf("\n")));
+    return new RunningProgram(child, { firstLine: text.slice(0, text.indexOf("\n")), words });
   }
 
   /** Kills the program and waits for its end. */
@@ -71,6 +79,7 @@ export class RunningProgram implements AsyncDisposable {
     } catch {
       // It has ended by itself.
     }
+    await this.#words.cancel();
     await this.#child.status;
   }
 }
