@@ -19,8 +19,8 @@ import {
   toggle,
   type Values,
 } from "../cli/settings.ts";
+import { COMMON_SETTINGS } from "../cli/common_settings.ts";
 import { userPath } from "../cli/main.ts";
-import { LOG_LEVELS } from "../cli/log.ts";
 import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
 import { type Kind, KINDS } from "../profile/model.ts";
 
@@ -188,16 +188,7 @@ export const AGENT_SETTINGS = defineSettings({
     help: "Annotations of pods that become labels of their samples",
     schema: names(),
   },
-  logLevel: {
-    flag: "log-level",
-    env: "APERTURE_LOG_LEVEL",
-    placeholder: "LEVEL",
-    help: `One of ${LOG_LEVELS.join(", ")}`,
-    default: "info",
-    schema: oneOf(LOG_LEVELS),
-  },
-  help: { flag: "help", alias: "h", placeholder: "", help: "Show this text", schema: toggle() },
-  version: { flag: "version", alias: "V", placeholder: "", help: "Show the version", schema: toggle() },
+  ...COMMON_SETTINGS,
 });
 
 export type AgentConfig = Values<typeof AGENT_SETTINGS>;

@@ -12,16 +12,14 @@ import {
   duration,
   httpUrl,
   integer,
-  oneOf,
   path,
   readSettings,
   text,
-  toggle,
   UsageError,
   type Values,
 } from "../cli/settings.ts";
+import { COMMON_SETTINGS } from "../cli/common_settings.ts";
 import { userPath } from "../cli/main.ts";
-import { LOG_LEVELS } from "../cli/log.ts";
 
 export const AGGREGATOR_SETTINGS = defineSettings({
   listen: {
@@ -154,16 +152,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     default: "30d",
     schema: duration(86_400_000, 3650 * 86_400_000),
   },
-  logLevel: {
-    flag: "log-level",
-    env: "APERTURE_LOG_LEVEL",
-    placeholder: "LEVEL",
-    help: `One of ${LOG_LEVELS.join(", ")}`,
-    default: "info",
-    schema: oneOf(LOG_LEVELS),
-  },
-  help: { flag: "help", alias: "h", placeholder: "", help: "Show this text", schema: toggle() },
-  version: { flag: "version", alias: "V", placeholder: "", help: "Show the version", schema: toggle() },
+  ...COMMON_SETTINGS,
 });
 
 export type AggregatorConfig = Values<typeof AGGREGATOR_SETTINGS>;
