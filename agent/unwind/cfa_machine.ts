@@ -77,7 +77,7 @@ export class CfaMachine {
   /** Sets the rows from the start of `fde` up to `limit`, of the unknown rule where there is no other. */
   run(frames: FrameReader, fde: Fde, limit: number): void {
     const { cie } = fde;
-    const initial = this.#initialOf(frames, cie);
+    const initial = this.#initialOf(cie);
     this.#location = fde.start;
     this.#limit = limit;
     this.#signal = cie.signal ? rules.RULE_SIGNAL : 0;
@@ -88,7 +88,7 @@ export class CfaMachine {
     }
   }
 
-  #initialOf(frames: FrameReader, cie: Cie): Float64Array | UnwindLoss {
+  #initialOf(cie: Cie): Float64Array | UnwindLoss {
     let initial = this.#initial.get(cie);
     if (initial === undefined) {
       const before = new Float64Array(SLOTS);
@@ -98,7 +98,7 @@ export class CfaMachine {
       this.#location = 0;
       this.#limit = -1;
       initial = cie.returnRegister === RETURN_ADDRESS
-        ? this.#execute(frames, cie, cie, before) ?? this.#state.slice()
+        ? this.#execute(cie.frames, cie, cie, before) ?? this.#state.slice()
         : "return_register";
       this.#initial.set(cie, initial);
     }

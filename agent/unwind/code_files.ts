@@ -11,9 +11,9 @@ import { readVdsoImage } from "../metadata/vdso_image.ts";
 import { addressOf, ElfError as HeaderError, memorySource, readElf, type Segment } from "../symbols/elf.ts";
 import { type MappedFile, openMapped } from "../symbols/modules.ts";
 import type { RegularFile } from "../symbols/regular_file.ts";
-import { compileUnwindTable } from "./compile.ts";
+import { type Compiled, UnwindInfo } from "./compile.ts";
 import { bytesSource, ElfError, type ElfSource, EM_X86_64 } from "./elf.ts";
-import { tableBytes, type UnwindTable } from "./table.ts";
+import { PAGE_BYTES, tableBytes, type UnwindTable } from "./table.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
 
@@ -23,6 +23,10 @@ const VDSO = "[vdso]";
 const MAX_PLACES = 4;
 /** Files that are told apart at once; some hundred bytes each. */
 const MAX_FILES = 16_384;
+/** A file with more functions is compiled page by page, as they are missed: a third of a second of work, at most. */
+const WHOLE_FUNCTIONS = 16_384;
+/** A file with more rows than that, 8 MiB, is not loaded whole, though it has to be compiled whole. */
+const WHOLE_ROWS = 2 << 20;
 
 /** A file as the kernel knows it. Equal files, by their build id, are one, wherever they are. */
 export interface CodeFile {
@@ -37,15 +41,23 @@ export interface CodeFile {
   tableless: boolean;
 }
 
+/** Some pages of a file, in a table that has all rows of theirs. */
+export interface CompiledPages {
+  readonly table: UnwindTable;
+  readonly pages: Iterable<number>;
+}
+
 export interface FileStats {
   readonly files: number;
-  /** Tables compiled since the start. */
+  /** Files compiled whole since the start. */
   readonly compiled: number;
+  /** Runs of pages that were compiled alone since the start. */
+  readonly compiledPages: number;
   /** Files that could not be compiled, or not be reached any more. */
   readonly failed: number;
   /** Time spent on compiling, in ms. */
   readonly compileMs: number;
-  /** Of tables that are kept for pages to come, in bytes. */
+  /** Of tables that are kept for pages to come, as they cannot be compiled alone, in bytes. */
   readonly tableBytes: number;
 }
 
@@ -60,10 +72,14 @@ export class CodeFiles {
   #vdso: CodeFile | null | undefined;
   #next = 1;
   #compiled = 0;
+  #compiledPages = 0;
   #failed = 0;
   #compileMs = 0;
 
-  /** @param options.cacheBytes for the tables of files that are not loaded whole; @default {16 MiB} */
+  /** Files that were compiled and loaded whole; pages of theirs that were given up since come back alone. */
+  readonly #whole = new WeakSet<CodeFile>();
+
+  /** @param options.cacheBytes for tables that are not loaded whole and have no pages of their own; @default {16 MiB} */
   constructor({ cacheBytes = 16 << 20 }: { cacheBytes?: number } = {}) {
     this.#tables = new LRUCache({ maxSize: cacheBytes, sizeCalculation: (table) => 1 + tableBytes(table) });
   }
@@ -72,6 +88,7 @@ export class CodeFiles {
     return {
       files: this.#byId.size,
       compiled: this.#compiled,
+      compiledPages: this.#compiledPages,
       failed: this.#failed,
       compileMs: this.#compileMs,
       tableBytes: this.#tables.calculatedSize,
@@ -100,39 +117,83 @@ export class CodeFiles {
     return file;
   }
 
+  /** Whether all pages of the file were given out at once, so that none is worth to be asked for in advance. */
+  isWhole(file: CodeFile): boolean {
+    return this.#whole.has(file);
+  }
+
   /**
-   * The file's table, compiled when it is not at hand; it is kept until others need the room.
+   * Compiles `wanted` pages of a file: these alone where the file is large and they can be, else all of the file's
+   * where `hasRoomFor` so many rows.
    *
-   * @returns `undefined` when the file cannot be read, now or any more
+   * @returns nothing when the file cannot be read, now or any more, or has not one rule, as `tableless` then tells
    */
-  async table(file: CodeFile, signal: AbortSignal): Promise<UnwindTable | undefined> {
+  async *compile(
+    file: CodeFile,
+    { wanted, hasRoomFor, signal }: {
+      wanted: ReadonlySet<number>;
+      hasRoomFor: (rows: number) => boolean;
+      signal: AbortSignal;
+    },
+  ): AsyncGenerator<CompiledPages> {
     const known = this.#tables.get(file.id);
-    if (known) return known;
-    const begin = performance.now();
-    const table = await this.#compile(file, signal);
-    this.#compileMs += performance.now() - begin;
-    if (table === undefined) {
+    if (known) return yield { table: known, pages: wanted };
+    using opened = this.#open(file);
+    if (!opened) {
       this.#failed++;
-      return undefined;
+      return;
     }
+    const info = await infoOf(opened.source, file);
+    const { searchable } = info ?? {};
+    if (info && searchable && (searchable > WHOLE_FUNCTIONS || this.#whole.has(file))) {
+      for (const [first, last] of runsOf(wanted)) {
+        const table = await this.#timed(file, info.compilePages(first, last, { signal }));
+        this.#compiledPages++;
+        yield { table, pages: range(first, last) };
+      }
+      return;
+    }
+    const table = info ? await this.#timed(file, info.compile({ signal })) : EMPTY;
     this.#compiled++;
     file.tableless = table.pages.length === 0;
-    this.#tables.set(file.id, table);
-    return table;
+    const { length } = table.rows;
+    if (file.tableless) return;
+    if (length > WHOLE_ROWS || this.#whole.has(file) || !hasRoomFor(length)) {
+      if (!searchable) this.#tables.set(file.id, table);
+      return yield { table, pages: wanted };
+    }
+    this.#whole.add(file);
+    yield { table, pages: pagesOf(file, table) };
   }
 
-  /** The file is loaded whole: its table is not needed any more. */
-  release(file: CodeFile): void {
-    this.#tables.delete(file.id);
+  /** What was compiled, or nothing for a file that is damaged. */
+  async #timed(file: CodeFile, compiling: Promise<Compiled>): Promise<UnwindTable> {
+    const begin = performance.now();
+    try {
+      const { table, losses } = await compiling;
+      const { path } = file;
+      logger.debug("Compiled {path}: {rows} rows, losses {losses}", {
+        path,
+        rows: table.rows.length,
+        losses: Object.fromEntries(losses),
+      });
+      return table;
+    } catch (error) {
+      return noTable(file, error);
+    } finally {
+      this.#compileMs += performance.now() - begin;
+    }
   }
 
-  async #compile(file: CodeFile, signal: AbortSignal): Promise<UnwindTable | undefined> {
-    if (file === this.#vdso) return await compiled(bytesSource(readVdsoImage()!), file, signal);
+  #open(file: CodeFile): (Disposable & { readonly source: ElfSource }) | undefined {
+    if (file === this.#vdso) return { source: bytesSource(readVdsoImage()!), [Symbol.dispose]() {} };
     for (const place of file.places.toReversed()) {
-      using opened = openMapped(place);
+      const opened = openMapped(place);
       // Only the file that was identified, not another that is mapped there now.
-      if (!opened || this.#byIdentity.get(opened.identity) !== file) continue;
-      return await compiled(regularSource(opened), file, signal);
+      if (opened && this.#byIdentity.get(opened.identity) === file) {
+        return { source: regularSource(opened), [Symbol.dispose]: () => opened[Symbol.dispose]() };
+      }
+      opened?.[Symbol.dispose]();
     }
     return undefined;
   }
@@ -180,21 +241,46 @@ const EMPTY: UnwindTable = {
   rules: new Int32Array(0),
 };
 
-/** A file that cannot be compiled has no rules, and is not tried again. */
-async function compiled(source: ElfSource, { path }: CodeFile, signal: AbortSignal): Promise<UnwindTable> {
+/** `undefined` for a file that is damaged, which is not tried again. */
+async function infoOf(source: ElfSource, file: CodeFile): Promise<UnwindInfo | undefined> {
   try {
-    const { table, losses } = await compileUnwindTable(source, { signal });
-    logger.debug("Compiled {path}: {rows} rows, losses {losses}", {
-      path,
-      rows: table.rows.length,
-      losses: Object.fromEntries(losses),
-    });
-    return table;
+    return await UnwindInfo.open(source);
   } catch (error) {
-    if (!(error instanceof ElfError)) throw error;
-    logger.debug("No unwind table of {path}: {error}", { path, error });
-    return EMPTY;
+    noTable(file, error);
+    return undefined;
   }
+}
+
+function noTable({ path }: CodeFile, error: unknown): UnwindTable {
+  if (!(error instanceof ElfError)) throw error;
+  logger.debug("No unwind table of {path}: {error}", { path, error });
+  return EMPTY;
+}
+
+/** The pages of all code of a file, those without rules, too: then no sample misses one. */
+function pagesOf({ segments }: CodeFile, table: UnwindTable): Set<number> {
+  const pages = new Set<number>(table.pages);
+  for (const { address, fileSize, executable } of segments) {
+    if (!executable) continue;
+    const last = Math.floor((address + fileSize - 1) / PAGE_BYTES);
+    for (const page of range(Math.floor(address / PAGE_BYTES), last)) pages.add(page);
+  }
+  return pages;
+}
+
+/** Adjacent pages, as first and last. */
+function runsOf(pages: ReadonlySet<number>): [first: number, last: number][] {
+  const runs: [number, number][] = [];
+  for (const page of [...pages].sort((a, b) => a - b)) {
+    const run = runs.at(-1);
+    if (run?.[1] === page - 1) run[1] = page;
+    else runs.push([page, page]);
+  }
+  return runs;
+}
+
+function* range(first: number, last: number): Generator<number> {
+  for (let page = first; page <= last; page++) yield page;
 }
 
 function regularSource(file: RegularFile): ElfSource {

@@ -9,7 +9,7 @@
  */
 
 import { CfaMachine } from "./cfa_machine.ts";
-import { FrameReader, type FrameSection, readEhFrameHeader } from "./eh_frame.ts";
+import { type Fde, FrameReader, type FrameSection, readEhFrameHeader } from "./eh_frame.ts";
 import { FdeIndex } from "./fde_index.ts";
 import {
   type Elf,
@@ -27,7 +27,8 @@ import {
 import { LossCounts, type UnwindLoss } from "./losses.ts";
 import { MalformedError } from "./reader.ts";
 import { RULE_NONE } from "./rules.ts";
-import { TableBuilder, type UnwindTable } from "./table.ts";
+import { SearchTable } from "./search_table.ts";
+import { PAGE_BYTES, TableBuilder, type UnwindTable } from "./table.ts";
 
 export interface CompileOptions {
   /** How long a slice of work may last, in ms. @default {5} */
@@ -46,6 +47,11 @@ export interface Compiled {
 /** Entries handled before the clock is looked at: some tens of µs. */
 const STEP = 64;
 
+/** Functions before a page of which the nearest is looked for, at first; all but the last few cover no code. */
+const LEAD = 8;
+const EH_FRAME = ".eh_frame";
+const DEBUG_FRAME = ".debug_frame";
+
 /**
  * Compiles `.eh_frame`, and `.debug_frame` for the functions that have nothing else (Go).
  *
@@ -55,12 +61,85 @@ const STEP = 64;
  * @throws {ElfError} when it is no ELF file for this machine, or it ends too early
  */
 export async function compileUnwindTable(source: ElfSource, options: CompileOptions = {}): Promise<Compiled> {
-  const elf = await readElf(source);
-  if (elf.machine !== EM_X86_64) {
-    throw new ElfError(`Cannot unwind programs of another machine than x86-64: e_machine ${elf.machine}`);
+  const info = await UnwindInfo.open(source);
+  return await info.compile(options);
+}
+
+/** A file's unwind information, to be compiled as a whole or by pages. */
+export class UnwindInfo {
+  readonly #elf: Elf;
+  readonly #code: readonly Segment[];
+  readonly #search: SearchTable | undefined;
+
+  private constructor(elf: Elf, code: readonly Segment[], search: SearchTable | undefined) {
+    this.#elf = elf;
+    this.#code = code;
+    this.#search = search;
   }
-  const sections = await frameSections(elf);
-  return await inSlices(compile(sections, codeSegments(elf)), options);
+
+  /** @throws {ElfError} when it is no ELF file for this machine, or it ends too early */
+  static async open(source: ElfSource): Promise<UnwindInfo> {
+    const elf = await readElf(source);
+    if (elf.machine !== EM_X86_64) {
+      throw new ElfError(`Cannot unwind programs of another machine than x86-64: e_machine ${elf.machine}`);
+    }
+    // What only .debug_frame has is in no search table.
+    const search = elf.sections.some(({ name, size }) => name === DEBUG_FRAME && size > 0)
+      ? undefined
+      : await SearchTable.open(elf);
+    return new UnwindInfo(elf, codeSegments(elf), search);
+  }
+
+  /** How many functions can be compiled by their pages; `undefined` where only {@linkcode compile} is possible. */
+  get searchable(): number | undefined {
+    return this.#search?.count;
+  }
+
+  /** The table of the whole file. */
+  async compile(options: CompileOptions = {}): Promise<Compiled> {
+    const sections = await frameSections(this.#elf);
+    return await inSlices(compileSections(sections, this.#code), options);
+  }
+
+  /**
+   * The pages from `first` to `last` of the table that {@linkcode compile} gives; only for a file that is
+   * {@linkcode searchable}.
+   */
+  async compilePages(first: number, last: number, options: CompileOptions = {}): Promise<Compiled> {
+    const losses = new LossCounts();
+    const bounds = { first, last };
+    const index = await this.#functionsOf(bounds, losses);
+    return await inSlices(compile(index, this.#code, { losses, bounds }), options);
+  }
+
+  /** The functions that start in the pages, and that which reaches over the start of the first, if one does. */
+  async #functionsOf({ first, last }: PageBounds, losses: LossCounts): Promise<FdeIndex> {
+    const search = this.#search!;
+    const [from, to] = [first * PAGE_BYTES, (last + 1) * PAGE_BYTES];
+    for (let lead = LEAD;; lead *= 8) {
+      const index = new FdeIndex();
+      const before = new LossCounts();
+      const found = await search.find(from, to, lead);
+      let missing = found.entries.length;
+      for await (const { reader, offsets } of search.read(found)) {
+        missing -= offsets.length;
+        for (const offset of offsets) {
+          addFunction(index, { reader, offset, code: this.#code, losses: before });
+        }
+      }
+      if (index.lowest <= from || found.first) {
+        before.add("malformed", missing);
+        losses.addAll(before);
+        return index;
+      }
+    }
+  }
+}
+
+/** The first page and the last one. */
+interface PageBounds {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Runs `work` to its end, with a turn of the event loop whenever the budget is used up. */
@@ -90,13 +169,13 @@ function codeSegments({ segments, source }: Elf): Segment[] {
 
 async function frameSections(elf: Elf): Promise<FrameSection[]> {
   const sections: FrameSection[] = [];
-  const eh = await readSection(elf, ".eh_frame");
+  const eh = await readSection(elf, EH_FRAME);
   if (eh) sections.push({ ...eh, eh: true });
-  else if (!elf.sections.some(({ name }) => name === ".eh_frame")) {
+  else if (!elf.sections.some(({ name }) => name === EH_FRAME)) {
     const found = await ehFrameByHeader(elf);
     if (found) sections.push(found);
   }
-  const debug = await readSection(elf, ".debug_frame");
+  const debug = await readSection(elf, DEBUG_FRAME);
   if (debug) sections.push({ ...debug, eh: false });
   return sections;
 }
@@ -124,13 +203,26 @@ function contains({ address, size }: Segment, at: number): boolean {
 }
 
 /** Yields between steps of bounded work. */
-function* compile(sections: readonly FrameSection[], code: readonly Segment[]): Generator<void, Compiled> {
+function* compileSections(
+  sections: readonly FrameSection[],
+  code: readonly Segment[],
+): Generator<void, Compiled> {
   const losses = new LossCounts();
   const index = new FdeIndex();
   for (const section of sections) yield* collect(new FrameReader(section), code, { index, losses });
+  return yield* compile(index, code, { losses });
+}
+
+/** Yields between steps of bounded work. */
+function* compile(
+  index: FdeIndex,
+  code: readonly Segment[],
+  { losses, bounds }: { losses: LossCounts; bounds?: PageBounds },
+): Generator<void, Compiled> {
   const order = index.sorted();
   yield;
-  const table = new TableBuilder();
+  const table = new TableBuilder({ fromPage: bounds?.first ?? 0 });
+  const limit = bounds ? (bounds.last + 1) * PAGE_BYTES : Infinity;
   const machine = new CfaMachine(table, losses);
   let functions = 0;
   let end = 0;
@@ -143,7 +235,7 @@ function* compile(sections: readonly FrameSection[], code: readonly Segment[]): 
     if (end < start) table.set(end, RULE_NONE);
     const reader = index.reader(row);
     const fde = reader.fde(index.offset(row));
-    end = Math.min(fde.end, endOfCode(code, start), nextStart(index, order, i));
+    end = Math.min(fde.end, endOfCode(code, start), nextStart(index, order, i), limit);
     machine.run(reader, fde, end);
     functions++;
   }
@@ -159,14 +251,41 @@ function* collect(
 ): Generator<void, void> {
   for (let next: number | undefined = 0; next !== undefined;) {
     const scan = reader.scan(next, STEP, (offset, fde) => {
-      if (fde.end === fde.start) return;
-      if (endOfCode(code, fde.start) < 0) losses.add("not_code");
-      else index.add(reader, offset, fde.start);
+      if (coversCode(fde, { code, losses })) index.add(reader, offset, fde.start);
     });
     losses.add("malformed", scan.malformed);
     next = scan.next;
     yield;
   }
+}
+
+/** As {@linkcode collect}, of one entry. */
+function addFunction(
+  index: FdeIndex,
+  { reader, offset, code, losses }: {
+    reader: FrameReader;
+    offset: number;
+    code: readonly Segment[];
+    losses: LossCounts;
+  },
+): void {
+  try {
+    const fde = reader.fde(offset);
+    if (coversCode(fde, { code, losses })) index.add(reader, offset, fde.start);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    losses.add("malformed");
+  }
+}
+
+function coversCode(
+  { start, end }: Fde,
+  { code, losses }: { code: readonly Segment[]; losses: LossCounts },
+): boolean {
+  if (end === start) return false;
+  if (endOfCode(code, start) >= 0) return true;
+  losses.add("not_code");
+  return false;
 }
 
 /** The end of the executable segment that `address` is in, -1 when it is in none. */

@@ -1,17 +1,25 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
-import { compileUnwindTable } from "./compile.ts";
+import { compileUnwindTable, UnwindInfo } from "./compile.ts";
 import { bytesSource, ElfError } from "./elf.ts";
 import { PAGE_BYTES, type UnwindTable } from "./table.ts";
 
 /** A program that every Debian has; small, so that damage hits what matters. */
 const REAL = await Deno.readFile("/bin/true");
 
-/** Compiles; damage may only show as {@linkcode ElfError} or in a table that is in order and in proportion. */
+/**
+ * Compiles, whole and the pages at the start of the code; damage may only show as {@linkcode ElfError} or in a table
+ * that is in order and in proportion.
+ */
 async function survives(image: Uint8Array): Promise<void> {
   try {
-    check((await compileUnwindTable(bytesSource(image), { budget: 1000 })).table, image.length);
+    const info = await UnwindInfo.open(bytesSource(image));
+    check((await info.compile({ budget: 1000 })).table, image.length);
+    if (info.searchable === undefined) return;
+    for (const first of [0, CODE_ADDRESS / PAGE_BYTES]) {
+      check((await info.compilePages(first, first + 1, { budget: 1000 })).table, image.length);
+    }
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
   }
@@ -103,6 +111,32 @@ function ehFrameOf(image: Uint8Array): number {
   const header = headers.find((at) => view.getUint32(at, true) === 0x6474e550)!;
   return Number(view.getBigUint64(header + 8, true));
 }
+
+Deno.test("UnwindInfo.compilePages() survives search tables that are nothing", async () => {
+  const entry = fc.tuple(
+    fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+    fc.integer({ min: -10_000, max: 10_000 }),
+  );
+  const near = fc.tuple(fc.integer({ min: CODE_ADDRESS, max: CODE_ADDRESS + 5000 }), fc.nat(500));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.oneof(entry, near), { minLength: 1, maxLength: 60 }),
+      async (searchTable) => {
+        const frames = new Frames();
+        const cie = frames.cie();
+        for (let i = 0; i < 10; i++) {
+          frames.fde(cie, {
+            start: CODE_ADDRESS + 100 * i,
+            length: 90,
+            code: [0x0e, 16],
+          });
+        }
+        await survives(await elfImage({ ehFrame: frames.bytes, searchTable }));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
 
 Deno.test("compileUnwindTable() does not take a function's word for its length", async () => {
   const frames = new Frames();

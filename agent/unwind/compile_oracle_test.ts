@@ -4,13 +4,13 @@
  * @module
  */
 
-import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import { dwarfdumpRule, dwarfdumpSteps } from "../../tests/support/dwarfdump_frames.ts";
 import { elfFiles } from "../../tests/support/elf_files.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { readelfRule, readelfSteps } from "../../tests/support/readelf_frames.ts";
-import { compareSteps, type Comparison, tableSteps } from "../../tests/support/unwind_steps.ts";
-import { type Compiled, compileUnwindTable } from "./compile.ts";
+import { compareSteps, type Comparison, pageRows, tableSteps } from "../../tests/support/unwind_steps.ts";
+import { type Compiled, compileUnwindTable, UnwindInfo } from "./compile.ts";
 import { bytesSource, fileSource, PF_X, PT_LOAD, readElf } from "./elf.ts";
 import { CFA_REGISTER, ruleOf } from "./rules.ts";
 
@@ -31,6 +31,8 @@ const NAMED = [
   Deno.execPath(),
 ];
 const FILES = 250;
+/** Of each well-known file, so many that are compiled alone. */
+const PAGES = 20;
 /** Larger files are left to `deno task unwind-check`. */
 const MAX_BYTES = 3_000_000;
 
@@ -80,6 +82,24 @@ testWith(
     }
   },
 );
+
+Deno.test("UnwindInfo.compilePages() gives the pages of the whole table of the well-known files", async (t) => {
+  for (const path of NAMED.filter(exists)) {
+    await t.step(path, async () => {
+      using file = await Deno.open(path);
+      const info = await UnwindInfo.open(await fileSource(file));
+      assert(info.searchable);
+      const whole = pageRows((await info.compile({ budget: 1000 })).table);
+      const pages = [...whole.keys()];
+      const step = Math.max(1, Math.floor(pages.length / PAGES));
+      for (let i = 0; i < pages.length; i += step) {
+        const page = pages[i]!;
+        const alone = pageRows((await info.compilePages(page, page, { budget: 1000 })).table);
+        assertEquals(alone, new Map([[page, whole.get(page)]]));
+      }
+    });
+  }
+});
 
 testWith(["readelf"], `compileUnwindTable() agrees with readelf on every row of ${FILES} files`, async () => {
   const totals = { files: 0, rows: 0, unknown: 0 };

@@ -7,7 +7,8 @@ import {
   Frames,
   type ImageOptions,
 } from "../../tests/support/elf_image.ts";
-import { type Compiled, compileUnwindTable } from "./compile.ts";
+import { pageRows } from "../../tests/support/unwind_steps.ts";
+import { type Compiled, compileUnwindTable, UnwindInfo } from "./compile.ts";
 import { bytesSource, ElfError } from "./elf.ts";
 import { RULE_NONE, ruleOf } from "./rules.ts";
 import { PAGE_BYTES, ruleAt } from "./table.ts";
@@ -67,6 +68,61 @@ Deno.test("compileUnwindTable() is right at any address of any set of functions,
     ),
     { numRuns: 100 },
   );
+});
+
+Deno.test("UnwindInfo.compilePages() gives the pages of the whole table, for any set of functions", async () => {
+  const fde = fc.record({
+    at: fc.nat(5 * PAGE_BYTES),
+    length: fc.oneof(fc.constant(0), fc.nat(200), fc.nat(3 * PAGE_BYTES)),
+    offset: fc.integer({ min: 1, max: 15 }).map((n) => n * 8),
+    padding: fc.constantFrom(0, 0, 5000),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fde, { minLength: 1, maxLength: 40 }),
+      fc.nat(5),
+      fc.nat(3),
+      async (functions, first, more) => {
+        const frames = new Frames();
+        const cies = [frames.cie(), frames.cie({ augmentation: "zRS" })];
+        for (const [i, { at, length, offset, padding }] of functions.entries()) {
+          frames.fde(cies[i % 2]!, plain(at, length, offset));
+          // Entries that are far from each other are read apart.
+          if (padding > 0) frames.raw(new Array(padding).fill(0));
+        }
+        const image = await elfImage({
+          ehFrame: frames.bytes,
+          codeBytes: 6 * PAGE_BYTES,
+          searchTable: frames.functions,
+        });
+        const info = await UnwindInfo.open(bytesSource(image));
+        const from = CODE_ADDRESS / PAGE_BYTES + first;
+        const { table: all } = await info.compile();
+        const { table: some } = await info.compilePages(from, from + more);
+        assertEquals(
+          pageRows(some),
+          new Map([...pageRows(all)].filter(([p]) => p >= from && p <= from + more)),
+        );
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("UnwindInfo.searchable is undefined where pages cannot be compiled alone", async () => {
+  const frames = new Frames();
+  frames.fde(frames.cie(), plain(0, 32, 40));
+  const { bytes: ehFrame, functions } = frames;
+  const searchable = async (options: ImageOptions) =>
+    (await UnwindInfo.open(bytesSource(await elfImage(options)))).searchable;
+  assertEquals(await searchable({ ehFrame, searchTable: functions }), 1);
+  assertEquals(await searchable({ ehFrame, searchTable: functions, stripped: true }), 1);
+  assertEquals(await searchable({ ehFrame }), undefined);
+  assertEquals(await searchable({ ehFrame, functions: 1 }), undefined);
+  // Functions that only .debug_frame has are in no search table.
+  const debug = new Frames({ eh: false });
+  debug.fde(debug.cie(), plain(64, 32, 48));
+  assertEquals(await searchable({ ehFrame, searchTable: functions, debugFrame: debug.bytes }), undefined);
 });
 
 Deno.test("compileUnwindTable() reads every encoding of addresses", async () => {

@@ -22,6 +22,8 @@ export interface FrameSection {
    * terminator tells where it ends. The section is all of `bytes` when this is left out.
    */
   readonly limit?: number | "terminated";
+  /** The common entries by their address, where `bytes` is only a part of the section and may not have them. */
+  readonly cies?: ReadonlyMap<number, Cie | MalformedError>;
 }
 
 /** A common information entry: what functions share. */
@@ -36,7 +38,8 @@ export interface Cie {
   readonly augmented: boolean;
   /** Functions are signal trampolines. */
   readonly signal: boolean;
-  /** Where its instructions are in the section. */
+  /** Where its instructions are in the section of `frames`. */
+  readonly frames: FrameReader;
   readonly from: number;
   readonly to: number;
 }
@@ -73,8 +76,8 @@ interface Entry {
   readonly body: number;
   /** Of the next entry. */
   readonly end: number;
-  /** The offset of the function's CIE, or -1 for a CIE. */
-  readonly cie: number;
+  /** The offset of the function's CIE, before `bytes` where that is only a part; `undefined` for a CIE. */
+  readonly cie: number | undefined;
 }
 
 /** Finds and reads the entries of one section. */
@@ -106,13 +109,13 @@ export class FrameReader {
       if (entry === undefined) return { next: undefined, malformed: malformed + 1 };
       const offset = at;
       at = entry.end;
-      if (entry.cie < 0) {
+      if (entry.cie === undefined) {
         if (entry.end === offset + 4 && limit === "terminated") return { next: undefined, malformed };
         continue;
       }
       this.#found++;
       try {
-        onFde(offset, this.#fdeOf(entry));
+        onFde(offset, this.#fdeOf(entry, entry.cie));
       } catch (error) {
         if (!(error instanceof MalformedError)) throw error;
         malformed++;
@@ -128,8 +131,35 @@ export class FrameReader {
    */
   fde(offset: number): Fde {
     const entry = this.#entryAt(offset);
-    if (!entry || entry.cie < 0) throw new MalformedError(`Cannot find a function's entry at ${offset}`);
-    return this.#fdeOf(entry);
+    if (entry?.cie === undefined) throw new MalformedError(`Cannot find a function's entry at ${offset}`);
+    return this.#fdeOf(entry, entry.cie);
+  }
+
+  /**
+   * The common entry at `offset`.
+   *
+   * @throws {MalformedError}
+   */
+  cie(offset: number): Cie {
+    const { cies, address } = this.section;
+    let cie = cies ? cies.get(address + offset) : this.#cies.get(offset);
+    if (cie === undefined) {
+      try {
+        cie = this.#parseCie(offset);
+      } catch (error) {
+        if (!(error instanceof MalformedError)) throw error;
+        cie = error;
+      }
+      this.#cies.set(offset, cie);
+    }
+    if (cie instanceof MalformedError) throw cie;
+    return cie;
+  }
+
+  /** The address of the common entry that the function whose entry is at `offset` refers to. */
+  cieAddress(offset: number): number | undefined {
+    const cie = this.#entryAt(offset)?.cie;
+    return cie === undefined ? undefined : this.section.address + cie;
   }
 
   /** A reader of instructions, for {@linkcode Cie} or {@linkcode Fde}. */
@@ -147,7 +177,7 @@ export class FrameReader {
     const { bytes, eh } = this.section;
     const reader = this.#reader.seek(at, bytes.length);
     let length = reader.u32();
-    if (length === 0) return { body: at + 4, end: at + 4, cie: -1 };
+    if (length === 0) return { body: at + 4, end: at + 4, cie: undefined };
     const wide = length === 0xffffffff;
     // LSB: the id of .eh_frame keeps its 4 bytes where the length has 8.
     const idBytes = wide && !eh ? 8 : 4;
@@ -158,12 +188,12 @@ export class FrameReader {
     const id = idBytes === 8 ? reader.u64() : reader.u32();
     const body = reader.position;
     const end = start + length;
-    if (eh) return { body, end, cie: id === 0 ? -1 : Math.max(0, start - id) };
-    return { body, end, cie: id >= 0xffffffff ? -1 : id };
+    if (eh) return { body, end, cie: id === 0 ? undefined : start - id };
+    return { body, end, cie: id >= 0xffffffff ? undefined : id };
   }
 
-  #fdeOf({ body, end, cie: at }: Entry): Fde {
-    const cie = this.#cie(at);
+  #fdeOf({ body, end }: Entry, cieOffset: number): Fde {
+    const cie = this.cie(cieOffset);
     const reader = this.#reader.seek(body, end);
     const start = readPointer(reader, cie.encoding, this.#bases);
     const length = readValue(reader, cie.encoding & 7);
@@ -174,24 +204,9 @@ export class FrameReader {
     return { cie, start, end: start + length, from: reader.position, to: end };
   }
 
-  #cie(at: number): Cie {
-    let cie = this.#cies.get(at);
-    if (cie === undefined) {
-      try {
-        cie = this.#parseCie(at);
-      } catch (error) {
-        if (!(error instanceof MalformedError)) throw error;
-        cie = error;
-      }
-      this.#cies.set(at, cie);
-    }
-    if (cie instanceof MalformedError) throw cie;
-    return cie;
-  }
-
   #parseCie(at: number): Cie {
     const entry = this.#entryAt(at);
-    if (!entry || entry.cie !== -1) throw new MalformedError(`Cannot find a common entry at ${at}`);
+    if (!entry || entry.cie !== undefined) throw new MalformedError(`Cannot find a common entry at ${at}`);
     const reader = this.#reader.seek(entry.body, entry.end);
     const version = reader.u8();
     if (version !== 1 && version !== 3 && version !== 4) {
@@ -211,7 +226,8 @@ export class FrameReader {
     const returnRegister = version === 1 ? reader.u8() : reader.uleb();
     const { augmented, encoding, signal } = this.#augmentation(reader, augmentation);
     const from = reader.position;
-    return { codeAlign, dataAlign, returnRegister, augmented, encoding, signal, from, to: entry.end };
+    const data = { codeAlign, dataAlign, returnRegister, augmented, encoding, signal };
+    return { ...data, frames: this, from, to: entry.end };
   }
 
   /** Reads the data that `augmentation` announces, and moves behind it. */
@@ -252,6 +268,9 @@ export interface EhFrameHeader {
   readonly frames: number;
   /** How many functions there are, where it is known. */
   readonly count: number | undefined;
+  /** How the entries of the search table are encoded, and how many bytes are before them. */
+  readonly tableEncoding: number;
+  readonly tableOffset: number;
 }
 
 /**
@@ -264,10 +283,9 @@ export function readEhFrameHeader(bytes: Uint8Array, address: number): EhFrameHe
   const reader = new Reader(bytes);
   const version = reader.u8();
   if (version !== 1) throw new MalformedError(`Cannot read an .eh_frame_hdr of this version: ${version}`);
-  const [framesEncoding, countEncoding] = [reader.u8(), reader.u8()];
-  reader.skip(1);
+  const [framesEncoding, countEncoding, tableEncoding] = [reader.u8(), reader.u8(), reader.u8()];
   const bases = { section: address, data: address };
   const frames = readPointer(reader, framesEncoding, bases);
   const count = countEncoding === PE_OMIT ? undefined : readPointer(reader, countEncoding, bases);
-  return { frames, count };
+  return { frames, count, tableEncoding, tableOffset: reader.position };
 }

@@ -11,13 +11,20 @@ export class FdeIndex {
   readonly #readers: FrameReader[] = [];
   #start = new Float64Array(256);
   #offset = new Uint32Array(256);
-  #reader = new Uint8Array(256);
+  #reader = new Uint32Array(256);
   #count = 0;
+  #lowest = Infinity;
+
+  /** The lowest address that a function starts at. */
+  get lowest(): number {
+    return this.#lowest;
+  }
 
   /** Adds the function that starts at address `start` and whose entry `reader` has at `offset`. */
   add(reader: FrameReader, offset: number, start: number): void {
     if (this.#readers.at(-1) !== reader) this.#readers.push(reader);
     if (this.#count === this.#start.length) this.#grow();
+    if (start < this.#lowest) this.#lowest = start;
     this.#start[this.#count] = start;
     this.#offset[this.#count] = offset;
     this.#reader[this.#count++] = this.#readers.length - 1;
@@ -42,11 +49,9 @@ export class FdeIndex {
     const count = this.#count;
     const starts = this.#start.subarray(0, count);
     const order = new Uint32Array(count);
-    let [lowest, highest] = [Infinity, 0];
-    for (const start of starts) {
-      if (start < lowest) lowest = start;
-      if (start > highest) highest = start;
-    }
+    const lowest = this.#lowest;
+    let highest = 0;
+    for (const start of starts) if (start > highest) highest = start;
     if ((highest - lowest + 1) * count > Number.MAX_SAFE_INTEGER) {
       return order.map((_, row) => row).sort((a, b) => starts[a]! - starts[b]! || a - b);
     }
@@ -61,7 +66,7 @@ export class FdeIndex {
     const [start, offset, reader] = [
       new Float64Array(capacity),
       new Uint32Array(capacity),
-      new Uint8Array(capacity),
+      new Uint32Array(capacity),
     ];
     start.set(this.#start);
     offset.set(this.#offset);

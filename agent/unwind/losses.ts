@@ -42,6 +42,10 @@ export class LossCounts {
     if (count > 0) this.#counts.set(loss, (this.#counts.get(loss) ?? 0) + count);
   }
 
+  addAll(others: LossCounts): void {
+    for (const [loss, count] of others.#counts) this.add(loss, count);
+  }
+
   toMap(): ReadonlyMap<UnwindLoss, number> {
     return new Map(this.#counts);
   }

@@ -41,6 +41,13 @@ export interface MappingStats {
   readonly refused: number;
 }
 
+/** A file whose table will be wanted next. */
+export interface Likely {
+  readonly file: CodeFile;
+  /** Where in it, as its program headers count; `undefined` where that is not known. */
+  readonly address: number | undefined;
+}
+
 interface Known {
   readonly mapping: Mapping;
   readonly file: CodeFile | undefined;
@@ -104,7 +111,7 @@ export class ProcessMappings {
    * @returns the files whose tables will be wanted next: of the address, the program and the C library; none when
    * the process is gone, or was read a moment ago
    */
-  want(pid: number, { address, window }: { address: number; window: number }): CodeFile[] {
+  want(pid: number, { address, window }: { address: number; window: number }): Likely[] {
     const known = this.#inKernel(pid);
     let entry = this.#processes.get(pid);
     // An exec: the id of the old program's mappings goes with it.
@@ -235,17 +242,21 @@ export class ProcessMappings {
     this.#processes.delete(pid);
   }
 
-  #likely({ mappings }: ProcessEntry, address: number): CodeFile[] {
-    const files = new Set<CodeFile>();
+  #likely({ mappings }: ProcessEntry, address: number): Likely[] {
+    const files = new Map<CodeFile, Likely>();
     let first = true;
     for (const { mapping, file } of mappings.values()) {
       if (!file) continue;
-      const here = address >= mapping.start && address < mapping.end;
       // The program is mapped first, as the kernel lists mappings in their order.
-      if (first || here || C_LIBRARY.test(mapping.path)) files.add(file);
+      if (address >= mapping.start && address < mapping.end) {
+        const bias = biasOf(file, mapping);
+        files.set(file, { file, address: bias === undefined ? undefined : address - bias });
+      } else if ((first || C_LIBRARY.test(mapping.path)) && !files.has(file)) {
+        files.set(file, { file, address: undefined });
+      }
       first = false;
     }
-    return [...files];
+    return [...files.values()];
   }
 }
 

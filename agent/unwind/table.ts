@@ -40,13 +40,24 @@ export class TableBuilder {
   #pages = new Uint32Array(16);
   #first = new Uint32Array(16);
   #pageCount = 0;
-  /** The page that rows go to, -1 before the first. */
-  #page = -1;
+  readonly #from: number;
+  /** The page that rows go to, the one before all others before the first. */
+  #page: number;
   #rule = RULE_NONE;
+
+  /** @param options.fromPage no page before this one is wanted: of addresses before it only the rule in force is. @default {0} */
+  constructor({ fromPage = 0 }: { fromPage?: number } = {}) {
+    this.#from = fromPage * PAGE_BYTES;
+    this.#page = fromPage - 1;
+  }
 
   /** `rule` holds from `address` on. Addresses must not descend, nor may one be set twice. */
   set(address: number, rule: number): void {
     if (rule === this.#rule) return;
+    if (address < this.#from) {
+      this.#rule = rule;
+      return;
+    }
     const page = Math.floor(address / PAGE_BYTES);
     const low = address - page * PAGE_BYTES;
     if (page !== this.#page) this.#turnTo(page, low, rule);

@@ -14,7 +14,7 @@ import { pidNamespace } from "../collectors/pid_namespace.ts";
 import { type CodeFile, CodeFiles, type FileStats } from "./code_files.ts";
 import { type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
-import { PAGE_BYTES, type UnwindTable } from "./table.ts";
+import { PAGE_BYTES } from "./table.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
 
@@ -37,8 +37,6 @@ const PAGES_PER_CHUNK = 512;
 const LEAST_PAGES = 1024;
 /** What an entry of the map of pages takes. */
 const PAGE_ENTRY_BYTES = 120;
-/** A file with more rows than that, 8 MiB, is loaded page by page. */
-const WHOLE_FILE_ROWS = 2 << 20;
 
 export interface UnwinderOptions {
   /** What pages may use of the kernel's memory, in bytes; mappings use little beside it. @default {32 MiB} */
@@ -79,8 +77,6 @@ export class Unwinder implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** Files to be loaded, with the pages that samples missed; none where one is only likely to be wanted. */
   readonly #queue = new Map<CodeFile, Set<number>>();
-  /** Files that were loaded whole; pages of theirs that are given up come back one by one. */
-  readonly #whole = new WeakSet<CodeFile>();
   readonly #timer: ReturnType<typeof setInterval>;
   #window = 1;
   #wantsSeen = 0;
@@ -200,8 +196,10 @@ export class Unwinder implements AsyncDisposable {
     });
     for (const { pid, address } of wanted) {
       this.onProcess?.(pid);
-      for (const file of this.#mappings.want(pid, { address, window: this.#window })) {
-        if (!this.#whole.has(file)) this.#enqueue(file);
+      for (const likely of this.#mappings.want(pid, { address, window: this.#window })) {
+        if (this.#files.isWhole(likely.file)) continue;
+        const pages = this.#enqueue(likely.file);
+        if (likely.address !== undefined) pages.add(Math.floor(likely.address / PAGE_BYTES));
       }
     }
   }
@@ -222,35 +220,19 @@ export class Unwinder implements AsyncDisposable {
     return pages;
   }
 
-  /** Loads the whole of a file where there is room to spare, else the pages that are wanted. */
-  async #load(file: CodeFile, pages: Set<number>): Promise<void> {
+  /** Loads the pages that are wanted, and all others of the file that come along. */
+  async #load(file: CodeFile, wanted: ReadonlySet<number>): Promise<void> {
     if (file.tableless) return;
-    const table = await this.#files.table(file, this.#stop.signal);
-    if (table === undefined) return;
-    if (file.tableless) return this.#mappings.withoutTable(file);
-    const window = this.#window;
-    const { length } = table.rows;
-    const whole = length <= WHOLE_FILE_ROWS && !this.#whole.has(file) && this.#pages.hasRoomFor(length);
-    if (whole) { for (const page of pagesOf(file, table)) pages.add(page); }
-    for (const page of pages) this.#pages.load(file.id, page, { table, window });
-    if (!whole) return;
-    this.#whole.add(file);
-    this.#files.release(file);
+    const { signal } = this.#stop;
+    const hasRoomFor = (rows: number) => this.#pages.hasRoomFor(rows);
+    for await (const { table, pages } of this.#files.compile(file, { wanted, hasRoomFor, signal })) {
+      for (const page of pages) this.#pages.load(file.id, page, { table, window: this.#window });
+    }
+    if (file.tableless) this.#mappings.withoutTable(file);
   }
 }
 
 /** How much there is to compile, about. */
 function codeBytes({ segments }: CodeFile): number {
   return segments.reduce((sum, { fileSize, executable }) => sum + (executable ? fileSize : 0), 0);
-}
-
-/** The pages of all code of a file, those without rules, too: then no sample misses one. */
-function pagesOf({ segments }: CodeFile, table: UnwindTable): Set<number> {
-  const pages = new Set<number>(table.pages);
-  for (const { address, fileSize, executable } of segments) {
-    if (!executable) continue;
-    const last = Math.floor((address + fileSize - 1) / PAGE_BYTES);
-    for (let page = Math.floor(address / PAGE_BYTES); page <= last; page++) pages.add(page);
-  }
-  return pages;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+const HEADER_ADDRESS = 0x800;
 const EH_FRAME_ADDRESS = 0x1000;
 /** Where the code of an image is; its file offset is another. */
 export const CODE_ADDRESS = 0x40_0000;
@@ -20,18 +21,24 @@ export interface ImageOptions {
   stripped?: boolean;
   /** Adds `.eh_frame_hdr` that counts so many functions, -1 for one that does not tell. */
   functions?: number;
+  /** Adds `.eh_frame_hdr` with a table of these, as {@linkcode Frames.functions} has them. */
+  searchTable?: readonly SearchEntry[];
 }
 
-/** An x86-64 shared library: file header, program headers, `.eh_frame_hdr`, `.eh_frame`, code, `.debug_frame`. */
+/** A function's first address, and the offset of its entry in `.eh_frame`. */
+export type SearchEntry = readonly [start: number, offset: number];
+
+/** An x86-64 shared library: file header, program headers, `.eh_frame`, code, `.debug_frame`, `.eh_frame_hdr`. */
 export async function elfImage(options: ImageOptions): Promise<Uint8Array> {
   const { codeBytes = 0x1000, ehFrame = new Uint8Array(), stripped = false } = options;
-  const header = options.functions === undefined ? new Uint8Array() : ehFrameHeader(options.functions);
+  const header = ehFrameHeader(options);
   const debug = await debugFrame(options);
-  const [headerAt, ehAt] = [0x200, 0x210];
+  const ehAt = 0x210;
   const codeAt = ehAt + ehFrame.length;
   const debugAt = codeAt + codeBytes;
   const names = "\0.eh_frame\0.debug_frame\0.shstrtab\0";
-  const namesAt = debugAt + debug.length;
+  const headerAt = debugAt + debug.length;
+  const namesAt = headerAt + header.length;
   const sectionsAt = namesAt + names.length;
   const image = new Uint8Array(stripped ? namesAt : sectionsAt + 4 * 64);
   image.set(fileHeader(stripped ? 0 : sectionsAt), 0);
@@ -39,7 +46,10 @@ export async function elfImage(options: ImageOptions): Promise<Uint8Array> {
     fields([4, 1], [4, flags], [8, offset], [8, address], [8, address], [8, size], [8, size], [8, 1]);
   image.set(load(4, ehAt, EH_FRAME_ADDRESS, ehFrame.length), 64);
   image.set(load(5, codeAt, CODE_ADDRESS, codeBytes), 120);
-  const place: [number, number][] = [[8, headerAt], [8, 0x800], [8, 0x800], [8, header.length]];
+  const place: [number, number][] = [[8, headerAt], [8, HEADER_ADDRESS], [8, HEADER_ADDRESS], [
+    8,
+    header.length,
+  ]];
   image.set(fields([4, header.length ? 0x6474e550 : 0], [4, 4], ...place, [8, header.length], [8, 4]), 176);
   image.set(header, headerAt);
   image.set(ehFrame, ehAt);
@@ -62,11 +72,18 @@ function fileHeader(sectionsAt: number): number[] {
   return fields(...kind, [8, 0], [8, 64], [8, sectionsAt], [4, 0], ...counts, ...sections);
 }
 
-/** Version 1, `.eh_frame` as absolute address (udata4), the count as udata4 or omitted, no table. */
-function ehFrameHeader(functions: number): Uint8Array {
-  const known = functions >= 0;
-  const encodings: [number, number][] = [[1, 3], [1, known ? 3 : 0xff], [1, 0xff]];
-  return new Uint8Array(fields([1, 1], ...encodings, [4, EH_FRAME_ADDRESS], [4, known ? functions : 0]));
+/** Version 1, `.eh_frame` as absolute address (udata4), the count as udata4 or omitted, the table from its start. */
+function ehFrameHeader({ functions, searchTable }: ImageOptions): Uint8Array {
+  const count = searchTable?.length ?? functions;
+  if (count === undefined) return new Uint8Array();
+  const known = count >= 0;
+  const encodings: [number, number][] = [[1, 3], [1, known ? 3 : 0xff], [1, searchTable ? 0x3b : 0xff]];
+  const table = searchTable?.flatMap(([start, offset]): [number, number][] => {
+    return [[4, start - HEADER_ADDRESS], [4, EH_FRAME_ADDRESS + offset - HEADER_ADDRESS]];
+  }) ?? [];
+  return new Uint8Array(
+    fields([1, 1], ...encodings, [4, EH_FRAME_ADDRESS], [4, known ? count : 0], ...table),
+  );
 }
 
 async function debugFrame({ debugFrame = new Uint8Array(), compressed }: ImageOptions): Promise<Uint8Array> {
@@ -116,6 +133,7 @@ export class Frames {
   readonly #bytes: number[] = [];
   readonly #eh: boolean;
   readonly #wide: boolean;
+  readonly #functions: SearchEntry[] = [];
 
   constructor({ eh = true, wide = false } = {}) {
     this.#eh = eh;
@@ -124,6 +142,11 @@ export class Frames {
 
   get bytes(): Uint8Array {
     return new Uint8Array(this.#bytes);
+  }
+
+  /** In the order of their addresses, as a linker lists them. */
+  get functions(): readonly SearchEntry[] {
+    return this.#functions.toSorted(([a], [b]) => a - b);
   }
 
   /** @returns its offset, for {@linkcode Frames.fde} */
@@ -142,7 +165,8 @@ export class Frames {
     const from = options.relative ? EH_FRAME_ADDRESS + body : 0;
     const where = fields([addressBytes, start - from], [addressBytes, length]);
     const extra = this.#eh && options.augmented !== false ? [0] : [];
-    this.#entry((at) => this.#eh ? at - cie : cie, [...where, ...extra, ...code]);
+    const offset = this.#entry((at) => this.#eh ? at - cie : cie, [...where, ...extra, ...code]);
+    this.#functions.push([start, offset]);
   }
 
   /** An entry of these bytes, id included. @returns its offset */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ruleOf } from "../../agent/unwind/rules.ts";
 import { PAGE_BYTES, type UnwindTable } from "../../agent/unwind/table.ts";
 
 /** What holds from each address on, ascending, equal neighbours merged. */
@@ -121,4 +122,12 @@ export function compareSteps(theirs: Steps, ours: Steps): Comparison {
 
 function agree(theirs: string, ours: string): boolean {
   return theirs === ours || theirs.startsWith(ANY) && ours.endsWith(theirs.slice(ANY.length));
+}
+
+/** The rows of each page, with their rules written out: those of two tables have other indices. */
+export function pageRows({ pages, first, rows, rules }: UnwindTable): Map<number, unknown[]> {
+  return new Map(Array.from(pages, (page, i) => {
+    const ofPage = rows.slice(first[i], first[i + 1]);
+    return [page, Array.from(ofPage, (row) => [row & 0xffff, ruleOf(rules, row >>> 16)])];
+  }));
 }

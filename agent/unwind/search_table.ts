@@ -1,0 +1,187 @@
+/**
+ * The binary search table of `.eh_frame_hdr`, by which the functions of some addresses are found without reading the
+ * entries of all others: the largest libraries have more than half a million.
+ *
+ * Format: Linux Standard Base Core 5.0, "Exception Frames".
+ *
+ * @module
+ */
+
+import { type Elf, PT_GNU_EH_FRAME, PT_LOAD, readExactly, type Segment } from "./elf.ts";
+import { type Cie, type EhFrameHeader, FrameReader, readEhFrameHeader } from "./eh_frame.ts";
+import { MalformedError, Reader } from "./reader.ts";
+
+/** DW_EH_PE_datarel | DW_EH_PE_sdata4: what all linkers write, as the C library searches no other. */
+const SEARCHABLE = 0x3b;
+/** Two offsets from the table's section: a function and its entry. */
+const ENTRY_BYTES = 8;
+/** Entries so near to each other are read at once, in bytes. */
+const GAP_BYTES = 4096;
+/** Of entries that are read at once, and of one entry; most have some tens of bytes. */
+const MAX_READ_BYTES = 1 << 20;
+const MAX_ENTRY_BYTES = 64 << 10;
+/** For the entries of one question; those of a thousand pages take no more in any library that we know. */
+const MAX_BYTES = 64 << 20;
+
+/** What {@linkcode SearchTable.find} finds. */
+export interface Found {
+  /** The addresses of entries in `.eh_frame`, ascending. */
+  readonly entries: Float64Array;
+  /** There is no function before these. */
+  readonly first: boolean;
+}
+
+/** Where the parts are, in the file. */
+interface Layout {
+  /** Of the table's first entry. */
+  readonly tableOffset: number;
+  /** The address that the table's offsets count from. */
+  readonly base: number;
+  readonly count: number;
+  /** `.eh_frame`: its address, its offset, and how much can be read from there. */
+  readonly frames: number;
+  readonly framesOffset: number;
+  readonly framesBytes: number;
+}
+
+/** Finds functions by their addresses. */
+export class SearchTable {
+  readonly #elf: Elf;
+  readonly #layout: Layout;
+  readonly #cies = new Map<number, Cie | MalformedError>();
+
+  private constructor(elf: Elf, layout: Layout) {
+    this.#elf = elf;
+    this.#layout = layout;
+  }
+
+  /**
+   * `undefined` where there is none that can be searched.
+   *
+   * @throws {ElfError} when the file ends within the table's header
+   */
+  static async open(elf: Elf): Promise<SearchTable | undefined> {
+    const header = elf.segments.find(({ type }) => type === PT_GNU_EH_FRAME);
+    if (!header) return undefined;
+    const bytes = await readExactly(elf.source, header.offset, Math.min(header.size, 64));
+    const parsed = valueOrError(() => readEhFrameHeader(bytes, header.address));
+    const layout = parsed instanceof MalformedError ? undefined : layoutOf(elf, header, parsed);
+    return layout && new SearchTable(elf, layout);
+  }
+
+  /** How many functions there are. */
+  get count(): number {
+    return this.#layout.count;
+  }
+
+  /**
+   * The functions that start below address `end`: those from `start` on, and before them the last `lead` ones,
+   * for one of those may reach over `start`.
+   *
+   * @throws {ElfError} when the file ends within the table
+   */
+  async find(start: number, end: number, lead: number): Promise<Found> {
+    const from = Math.max(0, await this.#lowerBound(start) - lead);
+    const to = await this.#lowerBound(end);
+    const { tableOffset, base } = this.#layout;
+    const length = Math.max(0, to - from) * ENTRY_BYTES;
+    const reader = new Reader(await readExactly(this.#elf.source, tableOffset + from * ENTRY_BYTES, length));
+    const entries = new Float64Array(length / ENTRY_BYTES);
+    for (let i = 0; i < entries.length; i++) {
+      reader.skip(4);
+      entries[i] = base + reader.i32();
+    }
+    return { entries: entries.sort(), first: from === 0 };
+  }
+
+  /**
+   * Readers of these entries, each with the offsets that it has, in the order of `.eh_frame`. Entries that are not
+   * in that are left out, as are those beyond what an undamaged file has.
+   *
+   * @throws {ElfError} when the file ends within them
+   */
+  async *read({ entries }: Found): AsyncGenerator<{ reader: FrameReader; offsets: number[] }> {
+    let left = MAX_BYTES;
+    for (let i = 0; i < entries.length && left > 0;) {
+      const first = entries[i]!;
+      const offsets: number[] = [];
+      let last = first;
+      for (; i < entries.length; i++) {
+        const entry = entries[i]!;
+        if (entry - last > GAP_BYTES || entry - first > MAX_READ_BYTES) break;
+        last = entry;
+        offsets.push(entry - first);
+      }
+      const bytes = await this.#read(first, last);
+      if (bytes === undefined) continue;
+      left -= bytes.length;
+      const reader = new FrameReader({ bytes, address: first, eh: true, cies: this.#cies });
+      for (const offset of offsets) await this.#loadCie(reader, offset);
+      yield { reader, offsets };
+    }
+  }
+
+  /** How many functions start below `address`. */
+  async #lowerBound(address: number): Promise<number> {
+    const { tableOffset, base, count } = this.#layout;
+    let [low, high] = [0, count];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const bytes = await readExactly(this.#elf.source, tableOffset + middle * ENTRY_BYTES, 4);
+      if (base + new Reader(bytes).i32() < address) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** `.eh_frame` from the entry at address `first` to the end of that at `last`; `undefined` for none in it. */
+  async #read(first: number, last: number): Promise<Uint8Array | undefined> {
+    const { frames, framesOffset, framesBytes } = this.#layout;
+    const [from, to] = [first - frames, last - frames];
+    if (from < 0 || to + 4 > framesBytes) return undefined;
+    const head = new Reader(await readExactly(this.#elf.source, framesOffset + to, 4));
+    const end = to + 4 + head.u32();
+    // An entry that this does not hold is the reader's to refuse.
+    const length = Math.min(end, framesBytes, to + MAX_ENTRY_BYTES) - from;
+    return await readExactly(this.#elf.source, framesOffset + from, length);
+  }
+
+  /** Reads the common entry of the function whose entry `reader` has at `offset`, unless it is known. */
+  async #loadCie(reader: FrameReader, offset: number): Promise<void> {
+    const address = valueOrError(() => reader.cieAddress(offset));
+    if (typeof address !== "number" || this.#cies.has(address)) return;
+    const bytes = await this.#read(address, address);
+    const cie = bytes && valueOrError(() => new FrameReader({ bytes, address, eh: true }).cie(0));
+    this.#cies.set(address, cie ?? new MalformedError(`Cannot find a common entry at address ${address}`));
+  }
+}
+
+function valueOrError<T>(read: () => T): T | MalformedError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MalformedError) return error;
+    throw error;
+  }
+}
+
+function layoutOf(
+  { segments }: Elf,
+  header: Segment,
+  { frames, count = 0, tableEncoding, tableOffset }: EhFrameHeader,
+): Layout | undefined {
+  const segment = segments.find(({ type, address, size }) => {
+    return type === PT_LOAD && frames >= address && frames < address + size;
+  });
+  if (tableEncoding !== SEARCHABLE || count === 0 || !segment) return undefined;
+  if (tableOffset + count * ENTRY_BYTES > header.size) return undefined;
+  const skip = frames - segment.address;
+  return {
+    tableOffset: header.offset + tableOffset,
+    base: header.address,
+    count,
+    frames,
+    framesOffset: segment.offset + skip,
+    framesBytes: segment.size - skip,
+  };
+}
