@@ -8,11 +8,11 @@ import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import type { Mapping } from "../metadata/maps.ts";
 import { readVdsoImage } from "../metadata/vdso_image.ts";
-import { addressOf, ElfError as HeaderError, memorySource, readElf, type Segment } from "../symbols/elf.ts";
+import { addressOf, type ByteSource, ElfError, memorySource, readElf, type Segment } from "../symbols/elf.ts";
 import { type MappedFile, openMapped } from "../symbols/modules.ts";
 import type { RegularFile } from "../symbols/regular_file.ts";
 import { compileUnwindTable } from "./compile.ts";
-import { bytesSource, ElfError, type ElfSource, EM_X86_64 } from "./elf.ts";
+import { EM_X86_64 } from "./frame_sections.ts";
 import { tableBytes, type UnwindTable } from "./table.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -127,12 +127,12 @@ export class CodeFiles {
   }
 
   async #compile(file: CodeFile, signal: AbortSignal): Promise<UnwindTable | undefined> {
-    if (file === this.#vdso) return await compiled(bytesSource(readVdsoImage()!), file, signal);
+    if (file === this.#vdso) return await compiled(memorySource(readVdsoImage()!), file, signal);
     for (const place of file.places.toReversed()) {
       using opened = openMapped(place);
       // Only the file that was identified, not another that is mapped there now.
       if (!opened || this.#byIdentity.get(opened.identity) !== file) continue;
-      return await compiled(regularSource(opened), file, signal);
+      return await compiled(opened, file, signal);
     }
     return undefined;
   }
@@ -147,7 +147,7 @@ export class CodeFiles {
       if (!file) this.#byKey.set(key, file = this.#add(path, segments));
       return file;
     } catch (error) {
-      if (error instanceof HeaderError) return undefined;
+      if (error instanceof ElfError) return undefined;
       throw error;
     }
   }
@@ -181,7 +181,7 @@ const EMPTY: UnwindTable = {
 };
 
 /** A file that cannot be compiled has no rules, and is not tried again. */
-async function compiled(source: ElfSource, { path }: CodeFile, signal: AbortSignal): Promise<UnwindTable> {
+async function compiled(source: ByteSource, { path }: CodeFile, signal: AbortSignal): Promise<UnwindTable> {
   try {
     const { table, losses } = await compileUnwindTable(source, { signal });
     logger.debug("Compiled {path}: {rows} rows, losses {losses}", {
@@ -195,8 +195,4 @@ async function compiled(source: ElfSource, { path }: CodeFile, signal: AbortSign
     logger.debug("No unwind table of {path}: {error}", { path, error });
     return EMPTY;
   }
-}
-
-function regularSource(file: RegularFile): ElfSource {
-  return { size: file.size, read: (offset, length) => Promise.resolve(file.read(offset, length)) };
 }

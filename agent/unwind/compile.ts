@@ -8,24 +8,12 @@
  * @module
  */
 
+import type { ByteSource } from "../symbols/elf.ts";
 import { CfaMachine } from "./cfa_machine.ts";
-import { FrameReader, type FrameSection, readEhFrameHeader } from "./eh_frame.ts";
+import { FrameReader, type FrameSection } from "./eh_frame.ts";
 import { FdeIndex } from "./fde_index.ts";
-import {
-  type Elf,
-  ElfError,
-  type ElfSource,
-  EM_X86_64,
-  PF_X,
-  PT_GNU_EH_FRAME,
-  PT_LOAD,
-  readElf,
-  readExactly,
-  readSection,
-  type Segment,
-} from "./elf.ts";
+import { type CodeRange, contains, readFrameSections } from "./frame_sections.ts";
 import { LossCounts, type UnwindLoss } from "./losses.ts";
-import { MalformedError } from "./reader.ts";
 import { RULE_NONE } from "./rules.ts";
 import { TableBuilder, type UnwindTable } from "./table.ts";
 
@@ -54,13 +42,12 @@ const STEP = 64;
  *
  * @throws {ElfError} when it is no ELF file for this machine, or it ends too early
  */
-export async function compileUnwindTable(source: ElfSource, options: CompileOptions = {}): Promise<Compiled> {
-  const elf = await readElf(source);
-  if (elf.machine !== EM_X86_64) {
-    throw new ElfError(`Cannot unwind programs of another machine than x86-64: e_machine ${elf.machine}`);
-  }
-  const sections = await frameSections(elf);
-  return await inSlices(compile(sections, codeSegments(elf)), options);
+export async function compileUnwindTable(
+  source: ByteSource,
+  options: CompileOptions = {},
+): Promise<Compiled> {
+  const { sections, code } = await readFrameSections(source);
+  return await inSlices(compile(sections, code), options);
 }
 
 /** Runs `work` to its end, with a turn of the event loop whenever the budget is used up. */
@@ -76,55 +63,8 @@ async function inSlices<T>(work: Generator<void, T>, { budget = 5, signal }: Com
   }
 }
 
-/** The executable segments; together they bound the pages of a table, so they may not exceed the file. */
-function codeSegments({ segments, source }: Elf): Segment[] {
-  const code = segments.filter(({ type, flags }) => type === PT_LOAD && (flags & PF_X) !== 0);
-  const bytes = code.reduce((sum, { size }) => sum + size, 0);
-  if (bytes > source.size) {
-    throw new ElfError(
-      `Cannot use program headers that overlap: ${bytes} bytes of code, file of ${source.size} bytes`,
-    );
-  }
-  return code;
-}
-
-async function frameSections(elf: Elf): Promise<FrameSection[]> {
-  const sections: FrameSection[] = [];
-  const eh = await readSection(elf, ".eh_frame");
-  if (eh) sections.push({ ...eh, eh: true });
-  else if (!elf.sections.some(({ name }) => name === ".eh_frame")) {
-    const found = await ehFrameByHeader(elf);
-    if (found) sections.push(found);
-  }
-  const debug = await readSection(elf, ".debug_frame");
-  if (debug) sections.push({ ...debug, eh: false });
-  return sections;
-}
-
-/** `.eh_frame` of a file whose section headers were stripped, from what its exception handling itself goes by. */
-async function ehFrameByHeader({ source, segments }: Elf): Promise<FrameSection | undefined> {
-  const header = segments.find(({ type }) => type === PT_GNU_EH_FRAME);
-  if (!header) return undefined;
-  const bytes = await readExactly(source, header.offset, Math.min(header.size, 64));
-  try {
-    const { frames, count } = readEhFrameHeader(bytes, header.address);
-    const segment = segments.find((s) => s.type === PT_LOAD && contains(s, frames));
-    if (!segment) throw new MalformedError(`Cannot find .eh_frame in any segment: address ${frames}`);
-    const skip = frames - segment.address;
-    const rest = await readExactly(source, segment.offset + skip, segment.size - skip);
-    return { bytes: rest, address: frames, eh: true, limit: count ?? "terminated" };
-  } catch (error) {
-    if (error instanceof MalformedError) throw new ElfError("Cannot read .eh_frame_hdr", { cause: error });
-    throw error;
-  }
-}
-
-function contains({ address, size }: Segment, at: number): boolean {
-  return at >= address && at < address + size;
-}
-
 /** Yields between steps of bounded work. */
-function* compile(sections: readonly FrameSection[], code: readonly Segment[]): Generator<void, Compiled> {
+function* compile(sections: readonly FrameSection[], code: readonly CodeRange[]): Generator<void, Compiled> {
   const losses = new LossCounts();
   const index = new FdeIndex();
   for (const section of sections) yield* collect(new FrameReader(section), code, { index, losses });
@@ -154,7 +94,7 @@ function* compile(sections: readonly FrameSection[], code: readonly Segment[]): 
 /** Adds the functions of `reader` that cover code to `index`. */
 function* collect(
   reader: FrameReader,
-  code: readonly Segment[],
+  code: readonly CodeRange[],
   { index, losses }: { index: FdeIndex; losses: LossCounts },
 ): Generator<void, void> {
   for (let next: number | undefined = 0; next !== undefined;) {
@@ -170,7 +110,7 @@ function* collect(
 }
 
 /** The end of the executable segment that `address` is in, -1 when it is in none. */
-function endOfCode(code: readonly Segment[], address: number): number {
+function endOfCode(code: readonly CodeRange[], address: number): number {
   const segment = code.find((segment) => contains(segment, address));
   return segment ? segment.address + segment.size : -1;
 }

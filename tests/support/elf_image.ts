@@ -23,7 +23,7 @@ export interface ImageOptions {
 }
 
 /** An x86-64 shared library: file header, program headers, `.eh_frame_hdr`, `.eh_frame`, code, `.debug_frame`. */
-export async function elfImage(options: ImageOptions): Promise<Uint8Array> {
+export async function elfImage(options: ImageOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { codeBytes = 0x1000, ehFrame = new Uint8Array(), stripped = false } = options;
   const header = options.functions === undefined ? new Uint8Array() : ehFrameHeader(options.functions);
   const debug = await debugFrame(options);
