@@ -7,7 +7,7 @@
 import { type Frame, JIT_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
-import { demangle } from "./demangle.ts";
+import type { Demangler } from "./demangle.ts";
 import { offsetName } from "./frames.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import { PerfMaps } from "./perf_maps.ts";
@@ -22,9 +22,11 @@ const ANONYMOUS =
 export class FilelessCode {
   readonly #perfMaps = new PerfMaps();
   readonly #vdso: Vdso | undefined;
+  readonly #demangler: Demangler;
   #unnamed = 0;
 
-  constructor(libdw: Libdw) {
+  constructor({ libdw, demangler }: { libdw: Libdw; demangler: Demangler }) {
+    this.#demangler = demangler;
     this.#vdso = readVdso(libdw);
   }
 
@@ -71,7 +73,7 @@ export class FilelessCode {
         const module = script.file.startsWith("[") ? JIT_MODULE : script.file;
         return { ...script, module, buildId: "", address: 0 };
       }
-      return { function: demangle(name), module: JIT_MODULE, ...base, address: 0 };
+      return { function: this.#demangler.name(name), module: JIT_MODULE, ...base, address: 0 };
     }
     this.#unnamed++;
     // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's

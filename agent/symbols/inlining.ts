@@ -5,7 +5,7 @@
  */
 
 import type { Frame } from "../../profile/model.ts";
-import { demangle } from "./demangle.ts";
+import type { Demangler } from "./demangle.ts";
 import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
 import { type FrameCache, frameKey, isOffset } from "./frames.ts";
 import type { SourceFrame } from "./libdw/dwarf.ts";
@@ -15,6 +15,7 @@ export interface InliningOptions {
   readonly modules: Modules;
   /** Where the frames are that become better. */
   readonly frames: FrameCache;
+  readonly demangler: Demangler;
   /** For the debug information that is open. */
   readonly bytes: number;
 }
@@ -33,6 +34,7 @@ const MAX_WANTED = 65_536;
 export class Inlining implements Disposable {
   readonly #modules: Modules;
   readonly #frames: FrameCache;
+  readonly #demangler: Demangler;
   readonly #debug: DebugClient;
   readonly #wanted = new Map<number, Wanted>();
   #wantedCount = 0;
@@ -40,9 +42,10 @@ export class Inlining implements Disposable {
   readonly #undebuggable = new Set<number>();
   #improved = false;
 
-  constructor({ modules, frames, bytes }: InliningOptions) {
+  constructor({ modules, frames, demangler, bytes }: InliningOptions) {
     this.#modules = modules;
     this.#frames = frames;
+    this.#demangler = demangler;
     this.#debug = new DebugClient({ bytes });
   }
 
@@ -109,16 +112,16 @@ export class Inlining implements Disposable {
       const named = this.#frames.peek(key)?.at(-1);
       if (named === undefined || found.length === 0) return;
       this.#improved = true;
-      this.#frames.set(key, found.map((source, i) => inlinedFrame(named, source, i === found.length - 1)));
+      this.#frames.set(key, found.map((source, i) => this.#frame(named, source, i === found.length - 1)));
     }
   }
-}
 
-/**
- * The symbol table's name of the function that is really there is kept, as it is the one that is known
- * without debug information, too; one that only has an offset is not a name.
- */
-function inlinedFrame(named: Frame, { function: name, file, line }: SourceFrame, outermost: boolean): Frame {
-  const better = name !== "" && !(outermost && !isOffset(named));
-  return { ...named, function: better ? demangle(name) : named.function, file, line };
+  /**
+   * The symbol table's name of the function that is really there is kept, as it is the one that is known
+   * without debug information, too; one that only has an offset is not a name.
+   */
+  #frame(named: Frame, { function: name, file, line }: SourceFrame, outermost: boolean): Frame {
+    const better = name !== "" && !(outermost && !isOffset(named));
+    return { ...named, function: better ? this.#demangler.declared(name) : named.function, file, line };
+  }
 }

@@ -15,7 +15,7 @@ import { mapsPython, pythonPids } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
-import { demangle } from "./demangle.ts";
+import { Demangler } from "./demangle.ts";
 import type { DebugStats } from "./dwarf/client.ts";
 import { FilelessCode } from "./fileless.ts";
 import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
@@ -23,12 +23,15 @@ import { Inlining } from "./inlining.ts";
 import { KernelSymbols } from "./kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { fileAddress, type Module, Modules, type ModuleStats, type Place } from "./modules.ts";
+import type { NameStyle } from "./name_style.ts";
 
 export interface SymboliserOptions {
   /** For named frames and symbol tables together. @default {64 MiB} */
   cacheBytes?: number;
   /** For the debug information that is open, on its Worker. @default {128 MiB} */
   debugBytes?: number;
+  /** How C++ and Rust functions are called. @default {"full"} */
+  names?: NameStyle;
   /** How long files may be read in one window, in ms; the file that passes it is read to its end. @default {1000} */
   coldMs?: number;
   /** @default {"/proc"} */
@@ -58,6 +61,8 @@ export interface SymboliserStats {
   readonly unnamed: number;
   /** Addresses that went unnamed for now as reading files took too long in their window. */
   readonly postponed: number;
+  /** C++ and Rust symbols that were left as they are, as their names are too long. */
+  readonly undemangled: number;
   readonly perfMapBytes: number;
   readonly kernelBytes: number;
   readonly modules: ModuleStats;
@@ -97,6 +102,7 @@ export class Symboliser implements Disposable {
   readonly #fileless: FilelessCode;
   readonly #python: PythonSymbols;
   readonly #frames: FrameCache;
+  readonly #demangler: Demangler;
   /** What this window found already, by process (the kernel's by `undefined`) and address. */
   readonly #near = new Map<Process | undefined, Map<number, readonly Frame[]>>();
   readonly #inlining: Inlining;
@@ -112,7 +118,7 @@ export class Symboliser implements Disposable {
   #pythonMismatches = 0;
 
   private constructor(libdw: Libdw, options: SymboliserOptions) {
-    const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000 } = options;
+    const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000, names = "full" } = options;
     const { procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
     this.#procRoot = procRoot;
@@ -122,9 +128,10 @@ export class Symboliser implements Disposable {
     this.#processes = new ProcessTable({ procRoot });
     this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2) });
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
-    this.#fileless = new FilelessCode(libdw);
-    this.#frames = frameCache(Math.ceil(cacheBytes / 2));
-    this.#inlining = new Inlining({ modules: this.#modules, frames: this.#frames, bytes: debugBytes });
+    const demangler = this.#demangler = new Demangler(names);
+    this.#fileless = new FilelessCode({ libdw, demangler });
+    const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
+    this.#inlining = new Inlining({ modules: this.#modules, frames, demangler, bytes: debugBytes });
   }
 
   /** @throws {LibdwError} when libdw is not installed */
@@ -148,6 +155,7 @@ export class Symboliser implements Disposable {
       unmapped: this.#unmapped,
       unnamed: this.#unnamed + this.#fileless.unnamed,
       postponed: this.#postponed,
+      undemangled: this.#demangler.refused,
       perfMapBytes: this.#fileless.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
       modules: this.#modules.stats,
@@ -223,6 +231,7 @@ export class Symboliser implements Disposable {
     this.#processes.endWindow();
     this.#python.endWindow();
     this.#fileless.endWindow();
+    this.#demangler.endWindow();
     this.#kernel.endWindow();
     this.#modules.endWindow();
     this.#inlining.endWindow();
@@ -276,7 +285,8 @@ export class Symboliser implements Disposable {
       return known;
     }
     this.#misses++;
-    const frames = [this.#kernel.frame(address)];
+    const frame = this.#kernel.frame(address);
+    const frames = [{ ...frame, function: this.#demangler.name(frame.function) }]; // Drivers may be in Rust.
     // Modules and BPF programs come and go, and others take their addresses.
     if (this.#kernel.isStatic(address)) this.#frames.set(address, frames);
     return frames;
@@ -321,7 +331,9 @@ export class Symboliser implements Disposable {
     const symbols = this.#modules.symbols(module, place);
     if (cold) this.#coldLeft -= this.#clock() - start;
     const symbol = symbols?.find(address);
-    if (symbol !== undefined) return { frame: { function: demangle(symbol), ...base }, final: true };
+    if (symbol !== undefined) {
+      return { frame: { function: this.#demangler.name(symbol), ...base }, final: true };
+    }
     this.#unnamed++;
     return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };
   }
