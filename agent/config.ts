@@ -22,6 +22,7 @@ import {
 import { COMMON_SETTINGS } from "../cli/common_settings.ts";
 import { userPath } from "../cli/main.ts";
 import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
+import { NAME_STYLES } from "./symbols/name_style.ts";
 import { type Kind, KINDS } from "../profile/model.ts";
 
 export const AGENT_SETTINGS = defineSettings({
@@ -136,6 +137,15 @@ export const AGENT_SETTINGS = defineSettings({
     help: "At most so much memory for all BPF maps",
     default: "64MiB",
     schema: bytes(1 << 20),
+  },
+  symbolNames: {
+    flag: "symbol-names",
+    env: "APERTURE_SYMBOL_NAMES",
+    placeholder: "STYLE",
+    help:
+      "C++ and Rust functions in full, or short: without parameters, template and generic arguments; functions of one short name are then one",
+    default: "full",
+    schema: oneOf(NAME_STYLES),
   },
   spoolDir: {
     flag: "spool-dir",

@@ -70,7 +70,7 @@ export async function runAgent(
   const node = config.nodeName ?? hostname;
 
   await using parts = new AsyncDisposableStack();
-  const symboliser = parts.use(Symboliser.open());
+  const symboliser = parts.use(Symboliser.open({ names: config.symbolNames }));
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });

@@ -6,8 +6,9 @@
  * @module
  */
 
+import { ElfError } from "../agent/symbols/elf.ts";
+import { RegularFile } from "../agent/symbols/regular_file.ts";
 import { compileUnwindTable } from "../agent/unwind/compile.ts";
-import { ElfError, fileSource } from "../agent/unwind/elf.ts";
 import { RuleSet } from "../agent/unwind/rules.ts";
 import { tableBytes } from "../agent/unwind/table.ts";
 import { elfFiles } from "../tests/support/elf_files.ts";
@@ -20,10 +21,10 @@ const rules = new RuleSet();
 let [largestRules, largestPage] = [0, 0];
 
 async function check(path: string): Promise<void> {
-  using file = await Deno.open(path);
-  const source = await fileSource(file);
+  using file = RegularFile.open(path);
+  if (file === undefined) return;
   const start = performance.now();
-  const { table, functions, losses: lost } = await compileUnwindTable(source, { budget: 1000 });
+  const { table, functions, losses: lost } = await compileUnwindTable(file, { budget: 1000 });
   totals.ms += performance.now() - start;
   totals.files++;
   totals.functions += functions;

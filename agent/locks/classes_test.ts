@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { Demangler } from "../symbols/demangle.ts";
 import { FUTEX_CLASSES, isIdle, KERNEL_CLASSES, type LockClass, lockClass } from "./classes.ts";
 
 /** The class of a wait in these functions, leaf first. */
@@ -40,6 +41,19 @@ Deno.test("lockClass() knows the waits of musl", () => {
   assertEquals(classOf(...wait, "__pthread_cond_timedwait"), "condvar");
   assertEquals(classOf(...wait, "sem_timedwait"), "semaphore");
   assertEquals(classOf(...wait, "__pthread_timedjoin_np"), "join");
+});
+
+Deno.test("lockClass() knows the waits of C++ and Rust by short names, too", () => {
+  const short = new Demangler("short");
+  const symbols: [string, LockClass][] = [
+    ["_ZNSt5mutex4lockEv", "mutex"],
+    ["_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE", "condvar"],
+    ["_ZNSt18counting_semaphoreILl1EE7acquireEv", "semaphore"],
+    ["_ZNSt6thread4joinEv", "join"],
+    ["_RNvMNtNtNtNtCs1_3std3sys4sync5mutex5futexNtB2_5Mutex14lock_contended", "mutex"],
+    ["_ZN11parking_lot9raw_mutex8RawMutex9lock_slow17h0123456789abcdefE", "mutex"],
+  ];
+  for (const [symbol, className] of symbols) assertEquals(classOf(short.name(symbol)), className, symbol);
 });
 
 Deno.test("lockClass() knows the waits of libstdc++ and libc++", () => {

@@ -5,11 +5,15 @@
  * @module
  */
 
+import { readSectionHeaders, SHT_NOBITS, u64, viewOf } from "./sections.ts";
+
+const ET_EXEC = 2;
+const ET_DYN = 3;
 const PT_LOAD = 1;
 const PT_NOTE = 4;
+const PT_GNU_EH_FRAME = 0x6474e550;
 const PF_X = 1;
 const SHT_NOTE = 7;
-const SHT_NOBITS = 8;
 const NT_GNU_BUILD_ID = 3;
 const PAGE = 4096;
 /** Tables and notes are read no further than this; the largest real ones are far smaller. */
@@ -27,7 +31,7 @@ export interface ByteSource {
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
 }
 
-/** A PT_LOAD program header. */
+/** A program header. */
 export interface Segment {
   readonly offset: number;
   readonly fileSize: number;
@@ -40,8 +44,12 @@ export interface ElfInfo {
   readonly bits: 32 | 64;
   /** e_machine: 62 is x86-64, 183 is AArch64. */
   readonly machine: number;
+  /** It is a program or a shared library. */
+  readonly loadable: boolean;
   /** PT_LOAD, in file order. */
   readonly segments: readonly Segment[];
+  /** PT_GNU_EH_FRAME: `.eh_frame_hdr`, also where there are no section headers. */
+  readonly ehFrameHeader: Segment | undefined;
   /** Lower-case hex, "" when the file has none. */
   readonly buildId: string;
   /** Some section lies beyond the end of the file, which is therefore not worth to be given to a library. */
@@ -56,14 +64,16 @@ export interface ElfInfo {
 export function readElf(source: ByteSource): ElfInfo {
   const header = readHeader(source);
   const programs = readPrograms(source, header);
-  const sections = readSections(source, header);
+  const sections = readSectionHeaders(source);
   const truncated = sections === undefined ||
     sections.some((s) => s.type !== SHT_NOBITS && s.offset + s.size > source.size);
   const notes = [...(sections ?? []).filter((s) => s.type === SHT_NOTE), ...programs.notes];
   return {
     bits: header.bits,
     machine: header.machine,
+    loadable: header.type === ET_EXEC || header.type === ET_DYN,
     segments: programs.segments,
+    ehFrameHeader: programs.ehFrameHeader,
     buildId: notes.map((note) => buildIdIn(source, note)).find((id) => id !== "") ?? "",
     truncated,
   };
@@ -123,9 +133,9 @@ interface Table {
 
 interface Header {
   readonly bits: 32 | 64;
+  readonly type: number;
   readonly machine: number;
   readonly programs: Table;
-  readonly sections: Table;
 }
 
 interface Extent {
@@ -144,16 +154,15 @@ function readHeader(source: ByteSource): Header {
   }
   const view = viewOf(bytes);
   const at = bits === 64 ? 54 : 42;
-  const table = (offset: number, sizes: number) => ({
-    offset,
-    entry: view.getUint16(at + sizes, true),
-    count: view.getUint16(at + sizes + 2, true),
-  });
   return {
     bits,
+    type: view.getUint16(16, true),
     machine: view.getUint16(18, true),
-    programs: table(bits === 64 ? u64(view, 32) : view.getUint32(28, true), 0),
-    sections: table(bits === 64 ? u64(view, 40) : view.getUint32(32, true), 4),
+    programs: {
+      offset: bits === 64 ? u64(view, 32) : view.getUint32(28, true),
+      entry: view.getUint16(at, true),
+      count: view.getUint16(at + 2, true),
+    },
   };
 }
 
@@ -164,6 +173,7 @@ function readPrograms(source: ByteSource, { bits, programs }: Header) {
   }
   const segments: Segment[] = [];
   const notes: Extent[] = [];
+  let ehFrameHeader: Segment | undefined;
   for (let i = 0; i < programs.count; i++) {
     const at = i * programs.entry;
     const word = (wide: number, narrow: number) =>
@@ -173,25 +183,12 @@ function readPrograms(source: ByteSource, { bits, programs }: Header) {
     const offset = word(8, 4);
     const fileSize = word(32, 16);
     if (type === PT_NOTE) notes.push({ offset, size: fileSize });
-    if (type !== PT_LOAD) continue;
     const executable = (flags & PF_X) !== 0;
-    segments.push({ offset, fileSize, address: word(16, 8), memorySize: word(40, 20), executable });
+    const segment = { offset, fileSize, address: word(16, 8), memorySize: word(40, 20), executable };
+    if (type === PT_LOAD) segments.push(segment);
+    if (type === PT_GNU_EH_FRAME) ehFrameHeader ??= segment;
   }
-  return { segments, notes };
-}
-
-/** The sections; none when the file has no table of them, `undefined` when the table is not whole. */
-function readSections(source: ByteSource, { bits, sections }: Header) {
-  const view = readTable(source, sections, bits === 64 ? 64 : 40);
-  if (view === undefined) return undefined;
-  return Array.from({ length: sections.count }, (_, i) => {
-    const at = i * sections.entry;
-    return {
-      type: view.getUint32(at + 4, true),
-      offset: bits === 64 ? u64(view, at + 24) : view.getUint32(at + 16, true),
-      size: bits === 64 ? u64(view, at + 32) : view.getUint32(at + 20, true),
-    };
-  });
+  return { segments, notes, ehFrameHeader };
 }
 
 function readTable(source: ByteSource, { offset, entry, count }: Table, least: number): DataView | undefined {
@@ -205,15 +202,6 @@ function readTable(source: ByteSource, { offset, entry, count }: Table, least: n
 function buildIdIn(source: ByteSource, { offset, size }: Extent): string {
   if (size > MAX_TABLE_BYTES || offset + size > source.size) return "";
   return buildIdOfNotes(source.read(offset, size));
-}
-
-function viewOf(bytes: Uint8Array<ArrayBuffer>): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** Exact up to 2^53; a larger value is no offset or address of a real file, and stays larger than any. */
-function u64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }
 
 function align4(size: number): number {

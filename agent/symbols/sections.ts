@@ -21,26 +21,70 @@ export interface Section {
 
 export const SHT_NOBITS = 8;
 export const SHF_COMPRESSED = 0x800;
-const MAX_SECTIONS = 0xff00;
+const SHN_XINDEX = 0xffff;
+/** Files of this many are relocatable, for a linker. */
+const MAX_SECTIONS = 65_536;
 const MAX_NAMES_BYTES = 4 << 20;
 const decoder = new TextDecoder();
 
+/** A section's header without its name, which is `nameAt` in the section of names. */
+export type SectionHeader = Omit<Section, "name"> & { readonly nameAt: number };
+
 /** The sections of a file; none where the table is missing, not whole, or not of this byte order. */
 export function readSections(source: ByteSource): Section[] {
+  const place = findTable(source);
+  const headers = place && readHeaders(source, place);
+  const texts = headers?.[place!.names];
+  if (texts === undefined || texts.size > MAX_NAMES_BYTES) return [];
+  const bytes = source.read(texts.offset, texts.size);
+  return headers!.map(({ nameAt, ...section }) => ({ ...section, name: textAt(bytes, nameAt) }));
+}
+
+/** The headers of a file's sections; none when it has no table of them, `undefined` when the table is not whole. */
+export function readSectionHeaders(source: ByteSource): SectionHeader[] | undefined {
+  const place = findTable(source);
+  return place && readHeaders(source, place);
+}
+
+interface TablePlace {
+  readonly wide: boolean;
+  readonly offset: number;
+  readonly entry: number;
+  readonly count: number;
+  /** The index of the section of names. */
+  readonly names: number;
+}
+
+function findTable(source: ByteSource): TablePlace | undefined {
   const header = source.read(0, 64);
-  if (header.length < 64 || header[5] !== 1) return [];
+  if (header.length < 52 || header[5] !== 1) return undefined;
   const wide = header[4] === 2;
+  if (wide && header.length < 64) return undefined;
   const view = viewOf(header);
   const offset = wide ? u64(view, 40) : view.getUint32(32, true);
   const [entry, count, names] = [0, 2, 4].map((at) => view.getUint16((wide ? 58 : 46) + at, true));
-  if (entry !== (wide ? 64 : 40) || count! > MAX_SECTIONS) return [];
-  const table = source.read(offset, entry * count!);
-  if (offset === 0 || table.length < entry * count!) return [];
-  const sections = Array.from({ length: count! }, (_, i) => parse(viewOf(table), i * entry, wide));
-  const texts = sections[names!];
-  if (texts === undefined || texts.size > MAX_NAMES_BYTES) return [];
-  const bytes = source.read(texts.offset, texts.size);
-  return sections.map(({ nameAt, ...section }) => ({ ...section, name: textAt(bytes, nameAt) }));
+  const place = { wide, offset, entry: entry!, count: offset === 0 ? 0 : count!, names: names! };
+  if (offset === 0 || (count !== 0 && names !== SHN_XINDEX)) return place;
+  // What does not fit in 16 bits stands in the first header (gABI, "e_shnum").
+  const [first] = readHeaders(source, { ...place, count: 1 }) ?? [];
+  if (first === undefined) return undefined;
+  return {
+    ...place,
+    count: count === 0 ? first.size : count!,
+    names: names === SHN_XINDEX ? first.link : names!,
+  };
+}
+
+function readHeaders(
+  source: ByteSource,
+  { wide, offset, entry, count }: TablePlace,
+): SectionHeader[] | undefined {
+  if (count === 0) return [];
+  const length = entry * count;
+  if (entry !== (wide ? 64 : 40) || count > MAX_SECTIONS || offset + length > source.size) return undefined;
+  const bytes = source.read(offset, length);
+  if (bytes.length < length) return undefined;
+  return Array.from({ length: count }, (_, i) => parse(viewOf(bytes), i * entry, wide));
 }
 
 /** What `section` holds in the file; `undefined` when the file ends before its end, or it is not in the file. */
@@ -65,7 +109,7 @@ export function viewOf(bytes: Uint8Array<ArrayBuffer>): DataView<ArrayBuffer> {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function parse(view: DataView, at: number, wide: boolean) {
+function parse(view: DataView, at: number, wide: boolean): SectionHeader {
   const word = (index: number) =>
     wide ? u64(view, at + 8 + 8 * index) : view.getUint32(at + 8 + 4 * index, true);
   return {

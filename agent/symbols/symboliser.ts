@@ -8,29 +8,30 @@
  * @module
  */
 
-import { LRUCache } from "lru-cache";
-import { type Frame, JIT_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
+import { type Frame, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
 import { mapsPython, pythonPids } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
-import { demangle } from "./demangle.ts";
-import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
+import { Demangler } from "./demangle.ts";
+import type { DebugStats } from "./dwarf/client.ts";
+import { FilelessCode } from "./fileless.ts";
+import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
+import { Inlining } from "./inlining.ts";
 import { KernelSymbols } from "./kernel_symbols.ts";
-import type { SourceFrame } from "./libdw/dwarf.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { fileAddress, type Module, Modules, type ModuleStats, type Place } from "./modules.ts";
-import { PerfMaps } from "./perf_maps.ts";
-import { parseV8Name } from "./v8_names.ts";
-import { readVdso, type Vdso } from "./vdso.ts";
+import type { NameStyle } from "./name_style.ts";
 
 export interface SymboliserOptions {
   /** For named frames and symbol tables together. @default {64 MiB} */
   cacheBytes?: number;
   /** For the debug information that is open, on its Worker. @default {128 MiB} */
   debugBytes?: number;
+  /** How C++ and Rust functions are called. @default {"full"} */
+  names?: NameStyle;
   /** How long files may be read in one window, in ms; the file that passes it is read to its end. @default {1000} */
   coldMs?: number;
   /** @default {"/proc"} */
@@ -60,6 +61,8 @@ export interface SymboliserStats {
   readonly unnamed: number;
   /** Addresses that went unnamed for now as reading files took too long in their window. */
   readonly postponed: number;
+  /** C++ and Rust symbols that were left as they are, as their names are too long. */
+  readonly undemangled: number;
   readonly perfMapBytes: number;
   readonly kernelBytes: number;
   readonly modules: ModuleStats;
@@ -71,19 +74,6 @@ export interface SymboliserStats {
   readonly debug: DebugStats;
 }
 
-/** Addresses of one module whose inlined functions and lines are wanted. */
-interface Wanted {
-  readonly module: Module;
-  readonly place: Place;
-  readonly addresses: number[];
-}
-
-/** Addresses that may wait for the next {@linkcode Symboliser.settle}. */
-const MAX_WANTED = 65_536;
-const FRAME_BYTES = 256;
-/** Mappings without a file, named or not, and those of files that only stand for memory. */
-const ANONYMOUS =
-  /^$|^\[(anon[:_]|heap|stack)|^\/\/anon|^anon_inode:|^\/(memfd:|SYSV|anon_hugepage|dev\/(zero|shm\/))/;
 const UNMAPPED: Frame = {
   function: UNKNOWN_MODULE,
   module: UNKNOWN_MODULE,
@@ -109,19 +99,13 @@ export class Symboliser implements Disposable {
   readonly #kernel: KernelSymbols;
   readonly #processes: ProcessTable;
   readonly #modules: Modules;
-  readonly #perfMaps = new PerfMaps();
+  readonly #fileless: FilelessCode;
   readonly #python: PythonSymbols;
-  readonly #vdso: Vdso | undefined;
-  /** By the kernel's address, or by module and address in it. */
-  readonly #frames: LRUCache<number | string, readonly Frame[]>;
+  readonly #frames: FrameCache;
+  readonly #demangler: Demangler;
   /** What this window found already, by process (the kernel's by `undefined`) and address. */
   readonly #near = new Map<Process | undefined, Map<number, readonly Frame[]>>();
-  readonly #debug: DebugClient;
-  readonly #wanted = new Map<number, Wanted>();
-  #wantedCount = 0;
-  /** Modules whose debug information cannot be used. */
-  readonly #undebuggable = new Set<number>();
-  #improved = false;
+  readonly #inlining: Inlining;
   readonly #clock: () => number;
   readonly #coldMs: number;
   #coldLeft: number;
@@ -134,7 +118,7 @@ export class Symboliser implements Disposable {
   #pythonMismatches = 0;
 
   private constructor(libdw: Libdw, options: SymboliserOptions) {
-    const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000 } = options;
+    const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000, names = "full" } = options;
     const { procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
     this.#procRoot = procRoot;
@@ -144,13 +128,10 @@ export class Symboliser implements Disposable {
     this.#processes = new ProcessTable({ procRoot });
     this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2) });
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
-    this.#vdso = readVdso(libdw);
-    this.#frames = new LRUCache({
-      maxSize: Math.ceil(cacheBytes / 2),
-      sizeCalculation: (frames) =>
-        frames.reduce((sum, frame) => sum + FRAME_BYTES + frame.function.length + frame.file.length, 0),
-    });
-    this.#debug = new DebugClient({ bytes: debugBytes });
+    const demangler = this.#demangler = new Demangler(names);
+    this.#fileless = new FilelessCode({ libdw, demangler });
+    const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
+    this.#inlining = new Inlining({ modules: this.#modules, frames, demangler, bytes: debugBytes });
   }
 
   /** @throws {LibdwError} when libdw is not installed */
@@ -161,7 +142,7 @@ export class Symboliser implements Disposable {
   [Symbol.dispose](): void {
     this.#frames.clear();
     this.#python[Symbol.dispose]();
-    this.#debug[Symbol.dispose]();
+    this.#inlining[Symbol.dispose]();
     this.#libdw[Symbol.dispose]();
   }
 
@@ -172,16 +153,17 @@ export class Symboliser implements Disposable {
       hits: this.#hits,
       misses: this.#misses,
       unmapped: this.#unmapped,
-      unnamed: this.#unnamed,
+      unnamed: this.#unnamed + this.#fileless.unnamed,
       postponed: this.#postponed,
-      perfMapBytes: this.#perfMaps.bytes,
+      undemangled: this.#demangler.refused,
+      perfMapBytes: this.#fileless.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
       modules: this.#modules.stats,
       processes: this.#processes.stats,
       python: this.#python.stats,
       pythonStacks: this.#pythonStacks,
       pythonMismatches: this.#pythonMismatches,
-      debug: this.#debug.stats,
+      debug: this.#inlining.stats,
     };
   }
 
@@ -215,14 +197,8 @@ export class Symboliser implements Disposable {
    * @returns whether `stack` may know more by now
    */
   async settle(ms: number): Promise<boolean> {
-    const wanted = [...this.#wanted.values()];
-    this.#wanted.clear();
-    this.#wantedCount = 0;
-    for (const { module, place, addresses } of wanted) this.#ask(module, place, addresses);
-    await this.#debug.settle(ms);
+    const improved = await this.#inlining.settle(ms);
     this.#near.clear();
-    const improved = this.#improved;
-    this.#improved = false;
     return improved;
   }
 
@@ -254,11 +230,12 @@ export class Symboliser implements Disposable {
     this.#near.clear();
     this.#processes.endWindow();
     this.#python.endWindow();
-    this.#perfMaps.endWindow();
+    this.#fileless.endWindow();
+    this.#demangler.endWindow();
     this.#kernel.endWindow();
     this.#modules.endWindow();
-    this.#debug.endWindow();
-    this.#forget(this.#modules.takeImproved());
+    this.#inlining.endWindow();
+    forgetFrames(this.#frames, this.#modules.takeImproved());
     this.#coldLeft = this.#coldMs;
   }
 
@@ -308,7 +285,8 @@ export class Symboliser implements Disposable {
       return known;
     }
     this.#misses++;
-    const frames = [this.#kernel.frame(address)];
+    const frame = this.#kernel.frame(address);
+    const frames = [{ ...frame, function: this.#demangler.name(frame.function) }]; // Drivers may be in Rust.
     // Modules and BPF programs come and go, and others take their addresses.
     if (this.#kernel.isStatic(address)) this.#frames.set(address, frames);
     return frames;
@@ -320,9 +298,9 @@ export class Symboliser implements Disposable {
       return [this.#unknown()];
     }
     const place = { process, mapping };
-    if (mapping.path === VDSO_MODULE) return [this.#vdsoFrame(mapping, address)];
+    if (mapping.path === VDSO_MODULE) return [this.#fileless.vdsoFrame(mapping, address)];
     const module = mapping.inode === 0 ? undefined : this.#modules.of(place);
-    if (module?.elf === undefined) return [this.#otherFrame(place, address)];
+    if (module?.elf === undefined) return [this.#fileless.frame(process, mapping, address)];
     const inModule = fileAddress(module.elf, mapping, address);
     const key = frameKey(module, inModule);
     const known = this.#frames.get(key);
@@ -335,7 +313,7 @@ export class Symboliser implements Disposable {
     const frames = [frame];
     if (final) {
       this.#frames.set(key, frames);
-      this.#want(module, place, inModule);
+      this.#inlining.want(module, place, inModule);
     }
     return frames;
   }
@@ -353,116 +331,12 @@ export class Symboliser implements Disposable {
     const symbols = this.#modules.symbols(module, place);
     if (cold) this.#coldLeft -= this.#clock() - start;
     const symbol = symbols?.find(address);
-    if (symbol !== undefined) return { frame: { function: demangle(symbol), ...base }, final: true };
+    if (symbol !== undefined) {
+      return { frame: { function: this.#demangler.name(symbol), ...base }, final: true };
+    }
     this.#unnamed++;
     return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };
   }
-
-  #want(module: Module, place: Place, address: number): void {
-    if (this.#undebuggable.has(module.number)) return;
-    if (this.#modules.debugPlace(module, place) === undefined) return;
-    if (this.#wantedCount >= MAX_WANTED) return;
-    this.#wantedCount++;
-    const wanted = this.#wanted.get(module.number);
-    if (wanted) wanted.addresses.push(address);
-    else this.#wanted.set(module.number, { module, place, addresses: [address] });
-  }
-
-  #ask(module: Module, place: Place, addresses: readonly number[]): void {
-    const debugPlace = this.#modules.debugPlace(module, place);
-    if (debugPlace === undefined) return;
-    this.#debug.ask(
-      module.key,
-      debugPlace,
-      addresses,
-      (address, found) => this.#take(module, address, found),
-    );
-  }
-
-  /** Puts the functions that are inlined at an address before the one that is named already. */
-  #take(module: Module, address: number, found: readonly SourceFrame[] | NoFrames): void {
-    const key = frameKey(module, address);
-    if (found === "never") {
-      this.#undebuggable.add(module.number);
-    } else if (found === "later") {
-      this.#modules.forgetDebugPlace(module);
-      this.#frames.delete(key); // So that it is asked for again.
-    } else {
-      const named = this.#frames.peek(key)?.at(-1);
-      if (named === undefined || found.length === 0) return;
-      this.#improved = true;
-      this.#frames.set(key, found.map((source, i) => inlinedFrame(named, source, i === found.length - 1)));
-    }
-  }
-
-  /** Of these modules all is looked up anew. */
-  #forget(modules: readonly number[]): void {
-    if (modules.length === 0) return;
-    const prefixes = new Set(modules.map(String));
-    for (const key of this.#frames.keys()) {
-      if (typeof key === "string" && prefixes.has(key.slice(0, key.indexOf(":")))) this.#frames.delete(key);
-    }
-  }
-
-  #vdsoFrame(mapping: Mapping, address: number): Frame {
-    const inModule = address - mapping.start;
-    const symbol = this.#vdso?.symbols.find(inModule);
-    if (symbol === undefined) this.#unnamed++;
-    return {
-      function: symbol ?? offsetName(VDSO_MODULE, inModule),
-      module: VDSO_MODULE,
-      file: "",
-      line: 0,
-      buildId: this.#vdso?.buildId ?? "",
-      address: inModule,
-    };
-  }
-
-  /**
-   * Code that no ELF file holds. A name from a perf map goes without an address: the same function lies
-   * elsewhere in each process and each time that it is compiled, and is one function all the same.
-   */
-  #otherFrame({ process, mapping }: Place, address: number): Frame {
-    const base = { file: "", line: 0, buildId: "" };
-    const name = this.#perfMaps.find(process, address);
-    if (name !== undefined) {
-      const script = parseV8Name(name);
-      if (script) {
-        // Functions of one name in different files are different ones; what is no file (`[eval]`) is JIT code.
-        const module = script.file.startsWith("[") ? JIT_MODULE : script.file;
-        return { ...script, module, buildId: "", address: 0 };
-      }
-      return { function: demangle(name), module: JIT_MODULE, ...base, address: 0 };
-    }
-    this.#unnamed++;
-    // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's
-    // special mappings (`[uprobes]`) have names that say more than [jit].
-    const path = ANONYMOUS.test(mapping.path) ? JIT_MODULE : mapping.path;
-    const offset = address - mapping.start + (path === JIT_MODULE ? 0 : mapping.offset);
-    const short = path.slice(path.lastIndexOf("/") + 1);
-    return { function: offsetName(short, offset), module: path, ...base, address: offset };
-  }
-}
-
-function frameKey({ number }: Module, address: number): string {
-  return `${number}:${address}`;
-}
-
-/**
- * The symbol table's name of the function that is really there is kept, as it is the one that is known
- * without debug information, too; one that only has an offset is not a name.
- */
-function inlinedFrame(named: Frame, { function: name, file, line }: SourceFrame, outermost: boolean): Frame {
-  const better = name !== "" && !(outermost && !isOffset(named));
-  return { ...named, function: better ? demangle(name) : named.function, file, line };
-}
-
-function isOffset({ function: name, address }: Frame): boolean {
-  return name.endsWith(`+0x${address.toString(16)}`);
-}
-
-function offsetName(module: string, offset: number): string {
-  return `${module}+0x${offset.toString(16)}`;
 }
 
 /** Binary search; mappings are ascending. */

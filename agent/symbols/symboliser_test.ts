@@ -170,6 +170,34 @@ int main() { std::printf("%p\\n", (void *)shop::Cart<int>::total); std::fflush(s
   assertEquals(frameAt(symboliser, program).function, "shop::Cart<int>::total(int)");
 });
 
+testWith(["g++"], "Symboliser.stack() names C++ and what is inlined in it by short names", async () => {
+  using folder = new TempFolder();
+  const source = `
+#include <cstdio>
+#include <unistd.h>
+namespace shop {
+template <class T> struct Item { T price; inline __attribute__((always_inline)) T times(T n) const { asm volatile(""); return price * n; } };
+template <class T> struct Cart { static __attribute__((noinline)) T total(Item<T> n) { T all = n.times(getpid()); asm volatile(""); return all; } };
+}
+int main() { std::printf("%p\\n", (void *)shop::Cart<int>::total); std::fflush(stdout); for (;;) { pause(); } }
+`;
+  await using program = await RunningProgram.start(compile(folder, source, ["-g"], "g++"));
+  using symboliser = Symboliser.open({ names: "short" });
+  assertEquals(frameAt(symboliser, program).function, "shop::Cart::total");
+  const start = parseInt(program.firstLine, 16);
+  const stack = { pid: program.pid, kernel: [] };
+  const all = () =>
+    Array.from(
+      { length: 24 },
+      (_, i) => symboliser.stack({ ...stack, user: [start + i] }).map((f) => f.function),
+    );
+  all();
+  await symboliser.settle(10_000);
+  const inlined = all().filter(({ length }) => length === 2);
+  assert(inlined.length > 0);
+  for (const names of inlined) assertEquals(names, ["shop::Item::times", "shop::Cart::total"]);
+});
+
 testWith(["rustc"], "Symboliser.stack() demangles both schemes of Rust", async () => {
   for (const flags of [[], ["-Csymbol-mangling-version=v0"]]) {
     using folder = new TempFolder();

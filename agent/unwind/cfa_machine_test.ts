@@ -3,7 +3,7 @@ import { type CieOptions, CODE_ADDRESS, elfImage, Frames } from "../../tests/sup
 import { readelfRule } from "../../tests/support/readelf_frames.ts";
 import { tableSteps } from "../../tests/support/unwind_steps.ts";
 import { compileUnwindTable } from "./compile.ts";
-import { bytesSource } from "./elf.ts";
+import { memorySource } from "../symbols/elf.ts";
 import type { UnwindLoss } from "./losses.ts";
 import { ruleOf } from "./rules.ts";
 import { ruleAt } from "./table.ts";
@@ -12,7 +12,7 @@ import { ruleAt } from "./table.ts";
 async function run(code: number[], cie: CieOptions = {}): Promise<[rows: string[], losses: string]> {
   const frames = new Frames();
   frames.fde(frames.cie(cie), { start: CODE_ADDRESS, length: 100, code });
-  const { table, losses } = await compileUnwindTable(bytesSource(await elfImage({ ehFrame: frames.bytes })));
+  const { table, losses } = await compileUnwindTable(memorySource(await elfImage({ ehFrame: frames.bytes })));
   const { address, text } = tableSteps(table, readelfRule);
   const rows = text.map((text, i) => `${address[i]! - CODE_ADDRESS} ${text}`);
   assertEquals(rows.pop(), "100 -");
@@ -141,7 +141,7 @@ Deno.test("CfaMachine knows a signal trampoline: the stack pointer from where th
   const trampoline = [0x0f, 4, 0x77, 0xa0, 1, 0x06, 0x10, 7, 3, 0x77, 0xa0, 1, 0x10, 16, 3, 0x77, 0xa8, 1];
   const frames = new Frames();
   frames.fde(frames.cie({ augmentation: "zRS" }), { start: CODE_ADDRESS, length: 9, code: trampoline });
-  const { table } = await compileUnwindTable(bytesSource(await elfImage({ ehFrame: frames.bytes })));
+  const { table } = await compileUnwindTable(memorySource(await elfImage({ ehFrame: frames.bytes })));
   const rule = ruleOf(table.rules, ruleAt(table, CODE_ADDRESS + 8));
   assertEquals([rule.signal, rule.cfaOffset, rule.returnAddressRegister, rule.returnAddressOffset], [
     true,

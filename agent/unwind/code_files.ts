@@ -8,11 +8,11 @@ import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import type { Mapping } from "../metadata/maps.ts";
 import { readVdsoImage } from "../metadata/vdso_image.ts";
-import { addressOf, ElfError as HeaderError, memorySource, readElf, type Segment } from "../symbols/elf.ts";
+import { addressOf, type ByteSource, ElfError, memorySource, readElf, type Segment } from "../symbols/elf.ts";
 import { type MappedFile, openMapped } from "../symbols/modules.ts";
 import type { RegularFile } from "../symbols/regular_file.ts";
 import { type Compiled, UnwindInfo } from "./compile.ts";
-import { bytesSource, ElfError, type ElfSource, EM_X86_64 } from "./elf.ts";
+import { EM_X86_64 } from "./frame_sections.ts";
 import { PAGE_BYTES, tableBytes, type UnwindTable } from "./table.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -143,7 +143,7 @@ export class CodeFiles {
       this.#failed++;
       return;
     }
-    const info = await infoOf(opened.source, file);
+    const info = infoOf(opened, file);
     const { searchable } = info ?? {};
     if (info && searchable && (searchable > WHOLE_FUNCTIONS || this.#whole.has(file))) {
       for (const [first, last] of runsOf(wanted)) {
@@ -185,14 +185,12 @@ export class CodeFiles {
     }
   }
 
-  #open(file: CodeFile): (Disposable & { readonly source: ElfSource }) | undefined {
-    if (file === this.#vdso) return { source: bytesSource(readVdsoImage()!), [Symbol.dispose]() {} };
+  #open(file: CodeFile): (ByteSource & Disposable) | undefined {
+    if (file === this.#vdso) return { ...memorySource(readVdsoImage()!), [Symbol.dispose]() {} };
     for (const place of file.places.toReversed()) {
       const opened = openMapped(place);
       // Only the file that was identified, not another that is mapped there now.
-      if (opened && this.#byIdentity.get(opened.identity) === file) {
-        return { source: regularSource(opened), [Symbol.dispose]: () => opened[Symbol.dispose]() };
-      }
+      if (opened && this.#byIdentity.get(opened.identity) === file) return opened;
       opened?.[Symbol.dispose]();
     }
     return undefined;
@@ -208,7 +206,7 @@ export class CodeFiles {
       if (!file) this.#byKey.set(key, file = this.#add(path, segments));
       return file;
     } catch (error) {
-      if (error instanceof HeaderError) return undefined;
+      if (error instanceof ElfError) return undefined;
       throw error;
     }
   }
@@ -242,9 +240,9 @@ const EMPTY: UnwindTable = {
 };
 
 /** `undefined` for a file that is damaged, which is not tried again. */
-async function infoOf(source: ElfSource, file: CodeFile): Promise<UnwindInfo | undefined> {
+function infoOf(source: ByteSource, file: CodeFile): UnwindInfo | undefined {
   try {
-    return await UnwindInfo.open(source);
+    return new UnwindInfo(source);
   } catch (error) {
     noTable(file, error);
     return undefined;
@@ -281,8 +279,4 @@ function runsOf(pages: ReadonlySet<number>): [first: number, last: number][] {
 
 function* range(first: number, last: number): Generator<number> {
   for (let page = first; page <= last; page++) yield page;
-}
-
-function regularSource(file: RegularFile): ElfSource {
-  return { size: file.size, read: (offset, length) => Promise.resolve(file.read(offset, length)) };
 }

@@ -8,26 +8,14 @@
  * @module
  */
 
+import type { ByteSource } from "../symbols/elf.ts";
 import { CfaMachine } from "./cfa_machine.ts";
-import { type Fde, FrameReader, type FrameSection, readEhFrameHeader } from "./eh_frame.ts";
+import { type Fde, FrameReader, type FrameSection } from "./eh_frame.ts";
 import { FdeIndex } from "./fde_index.ts";
-import {
-  type Elf,
-  ElfError,
-  type ElfSource,
-  EM_X86_64,
-  PF_X,
-  PT_GNU_EH_FRAME,
-  PT_LOAD,
-  readElf,
-  readExactly,
-  readSection,
-  type Segment,
-} from "./elf.ts";
+import { type CodeRange, contains, type FrameFile, openFrameFile } from "./frame_sections.ts";
 import { LossCounts, type UnwindLoss } from "./losses.ts";
 import { MalformedError } from "./reader.ts";
 import { RULE_NONE } from "./rules.ts";
-import { SearchTable } from "./search_table.ts";
 import { PAGE_BYTES, TableBuilder, type UnwindTable } from "./table.ts";
 
 export interface CompileOptions {
@@ -49,8 +37,6 @@ const STEP = 64;
 
 /** Functions before a page of which the nearest is looked for, at first; all but the last few cover no code. */
 const LEAD = 8;
-const EH_FRAME = ".eh_frame";
-const DEBUG_FRAME = ".debug_frame";
 
 /**
  * Compiles `.eh_frame`, and `.debug_frame` for the functions that have nothing else (Go).
@@ -60,45 +46,31 @@ const DEBUG_FRAME = ".debug_frame";
  *
  * @throws {ElfError} when it is no ELF file for this machine, or it ends too early
  */
-export async function compileUnwindTable(source: ElfSource, options: CompileOptions = {}): Promise<Compiled> {
-  const info = await UnwindInfo.open(source);
-  return await info.compile(options);
+export async function compileUnwindTable(
+  source: ByteSource,
+  options: CompileOptions = {},
+): Promise<Compiled> {
+  return await new UnwindInfo(source).compile(options);
 }
 
 /** A file's unwind information, to be compiled as a whole or by pages. */
 export class UnwindInfo {
-  readonly #elf: Elf;
-  readonly #code: readonly Segment[];
-  readonly #search: SearchTable | undefined;
-
-  private constructor(elf: Elf, code: readonly Segment[], search: SearchTable | undefined) {
-    this.#elf = elf;
-    this.#code = code;
-    this.#search = search;
-  }
+  readonly #file: FrameFile;
 
   /** @throws {ElfError} when it is no ELF file for this machine, or it ends too early */
-  static async open(source: ElfSource): Promise<UnwindInfo> {
-    const elf = await readElf(source);
-    if (elf.machine !== EM_X86_64) {
-      throw new ElfError(`Cannot unwind programs of another machine than x86-64: e_machine ${elf.machine}`);
-    }
-    // What only .debug_frame has is in no search table.
-    const search = elf.sections.some(({ name, size }) => name === DEBUG_FRAME && size > 0)
-      ? undefined
-      : await SearchTable.open(elf);
-    return new UnwindInfo(elf, codeSegments(elf), search);
+  constructor(source: ByteSource) {
+    this.#file = openFrameFile(source);
   }
 
   /** How many functions can be compiled by their pages; `undefined` where only {@linkcode compile} is possible. */
   get searchable(): number | undefined {
-    return this.#search?.count;
+    return this.#file.search?.count;
   }
 
   /** The table of the whole file. */
   async compile(options: CompileOptions = {}): Promise<Compiled> {
-    const sections = await frameSections(this.#elf);
-    return await inSlices(compileSections(sections, this.#code), options);
+    const { code } = this.#file;
+    return await inSlices(compileSections(await this.#file.sections(), code), options);
   }
 
   /**
@@ -108,30 +80,28 @@ export class UnwindInfo {
   async compilePages(first: number, last: number, options: CompileOptions = {}): Promise<Compiled> {
     const losses = new LossCounts();
     const bounds = { first, last };
-    const index = await this.#functionsOf(bounds, losses);
-    return await inSlices(compile(index, this.#code, { losses, bounds }), options);
+    const index = this.#functionsOf(bounds, losses);
+    return await inSlices(compile(index, this.#file.code, { losses, bounds }), options);
   }
 
   /** The functions that start in the pages, and that which reaches over the start of the first, if one does. */
-  async #functionsOf({ first, last }: PageBounds, losses: LossCounts): Promise<FdeIndex> {
-    const search = this.#search!;
+  #functionsOf({ first, last }: PageBounds, losses: LossCounts): FdeIndex {
+    const { code } = this.#file;
+    const search = this.#file.search!;
     const [from, to] = [first * PAGE_BYTES, (last + 1) * PAGE_BYTES];
     for (let lead = LEAD;; lead *= 8) {
       const index = new FdeIndex();
-      const before = new LossCounts();
-      const found = await search.find(from, to, lead);
+      const seen = new LossCounts();
+      const found = search.find(from, to, lead);
       let missing = found.entries.length;
-      for await (const { reader, offsets } of search.read(found)) {
+      for (const { reader, offsets } of search.read(found)) {
         missing -= offsets.length;
-        for (const offset of offsets) {
-          addFunction(index, { reader, offset, code: this.#code, losses: before });
-        }
+        for (const offset of offsets) addFunction(index, { reader, offset, code, losses: seen });
       }
-      if (index.lowest <= from || found.first) {
-        before.add("malformed", missing);
-        losses.addAll(before);
-        return index;
-      }
+      if (index.lowest > from && !found.first) continue;
+      losses.addAll(seen);
+      losses.add("malformed", missing);
+      return index;
     }
   }
 }
@@ -155,57 +125,10 @@ async function inSlices<T>(work: Generator<void, T>, { budget = 5, signal }: Com
   }
 }
 
-/** The executable segments; together they bound the pages of a table, so they may not exceed the file. */
-function codeSegments({ segments, source }: Elf): Segment[] {
-  const code = segments.filter(({ type, flags }) => type === PT_LOAD && (flags & PF_X) !== 0);
-  const bytes = code.reduce((sum, { size }) => sum + size, 0);
-  if (bytes > source.size) {
-    throw new ElfError(
-      `Cannot use program headers that overlap: ${bytes} bytes of code, file of ${source.size} bytes`,
-    );
-  }
-  return code;
-}
-
-async function frameSections(elf: Elf): Promise<FrameSection[]> {
-  const sections: FrameSection[] = [];
-  const eh = await readSection(elf, EH_FRAME);
-  if (eh) sections.push({ ...eh, eh: true });
-  else if (!elf.sections.some(({ name }) => name === EH_FRAME)) {
-    const found = await ehFrameByHeader(elf);
-    if (found) sections.push(found);
-  }
-  const debug = await readSection(elf, DEBUG_FRAME);
-  if (debug) sections.push({ ...debug, eh: false });
-  return sections;
-}
-
-/** `.eh_frame` of a file whose section headers were stripped, from what its exception handling itself goes by. */
-async function ehFrameByHeader({ source, segments }: Elf): Promise<FrameSection | undefined> {
-  const header = segments.find(({ type }) => type === PT_GNU_EH_FRAME);
-  if (!header) return undefined;
-  const bytes = await readExactly(source, header.offset, Math.min(header.size, 64));
-  try {
-    const { frames, count } = readEhFrameHeader(bytes, header.address);
-    const segment = segments.find((s) => s.type === PT_LOAD && contains(s, frames));
-    if (!segment) throw new MalformedError(`Cannot find .eh_frame in any segment: address ${frames}`);
-    const skip = frames - segment.address;
-    const rest = await readExactly(source, segment.offset + skip, segment.size - skip);
-    return { bytes: rest, address: frames, eh: true, limit: count ?? "terminated" };
-  } catch (error) {
-    if (error instanceof MalformedError) throw new ElfError("Cannot read .eh_frame_hdr", { cause: error });
-    throw error;
-  }
-}
-
-function contains({ address, size }: Segment, at: number): boolean {
-  return at >= address && at < address + size;
-}
-
 /** Yields between steps of bounded work. */
 function* compileSections(
   sections: readonly FrameSection[],
-  code: readonly Segment[],
+  code: readonly CodeRange[],
 ): Generator<void, Compiled> {
   const losses = new LossCounts();
   const index = new FdeIndex();
@@ -216,7 +139,7 @@ function* compileSections(
 /** Yields between steps of bounded work. */
 function* compile(
   index: FdeIndex,
-  code: readonly Segment[],
+  code: readonly CodeRange[],
   { losses, bounds }: { losses: LossCounts; bounds?: PageBounds },
 ): Generator<void, Compiled> {
   const order = index.sorted();
@@ -246,7 +169,7 @@ function* compile(
 /** Adds the functions of `reader` that cover code to `index`. */
 function* collect(
   reader: FrameReader,
-  code: readonly Segment[],
+  code: readonly CodeRange[],
   { index, losses }: { index: FdeIndex; losses: LossCounts },
 ): Generator<void, void> {
   for (let next: number | undefined = 0; next !== undefined;) {
@@ -265,7 +188,7 @@ function addFunction(
   { reader, offset, code, losses }: {
     reader: FrameReader;
     offset: number;
-    code: readonly Segment[];
+    code: readonly CodeRange[];
     losses: LossCounts;
   },
 ): void {
@@ -280,7 +203,7 @@ function addFunction(
 
 function coversCode(
   { start, end }: Fde,
-  { code, losses }: { code: readonly Segment[]; losses: LossCounts },
+  { code, losses }: { code: readonly CodeRange[]; losses: LossCounts },
 ): boolean {
   if (end === start) return false;
   if (endOfCode(code, start) >= 0) return true;
@@ -289,7 +212,7 @@ function coversCode(
 }
 
 /** The end of the executable segment that `address` is in, -1 when it is in none. */
-function endOfCode(code: readonly Segment[], address: number): number {
+function endOfCode(code: readonly CodeRange[], address: number): number {
   const segment = code.find((segment) => contains(segment, address));
   return segment ? segment.address + segment.size : -1;
 }

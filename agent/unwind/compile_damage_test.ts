@@ -2,7 +2,7 @@ import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
 import { compileUnwindTable, UnwindInfo } from "./compile.ts";
-import { bytesSource, ElfError } from "./elf.ts";
+import { ElfError, memorySource } from "../symbols/elf.ts";
 import { PAGE_BYTES, type UnwindTable } from "./table.ts";
 
 /** A program that every Debian has; small, so that damage hits what matters. */
@@ -12,9 +12,9 @@ const REAL = await Deno.readFile("/bin/true");
  * Compiles, whole and the pages at the start of the code; damage may only show as {@linkcode ElfError} or in a table
  * that is in order and in proportion.
  */
-async function survives(image: Uint8Array): Promise<void> {
+async function survives(image: Uint8Array<ArrayBuffer>): Promise<void> {
   try {
-    const info = await UnwindInfo.open(bytesSource(image));
+    const info = new UnwindInfo(memorySource(image));
     check((await info.compile({ budget: 1000 })).table, image.length);
     if (info.searchable === undefined) return;
     for (const first of [0, CODE_ADDRESS / PAGE_BYTES]) {
@@ -45,7 +45,10 @@ const damage = fc.array(fc.record({ at: fc.nat(), bits: fc.integer({ min: 1, max
   maxLength: 20,
 });
 
-function damaged(image: Uint8Array, hits: readonly { at: number; bits: number }[]): Uint8Array {
+function damaged(
+  image: Uint8Array<ArrayBuffer>,
+  hits: readonly { at: number; bits: number }[],
+): Uint8Array<ArrayBuffer> {
   const copy = image.slice();
   for (const { at, bits } of hits) copy[at % copy.length]! ^= bits;
   return copy;
@@ -145,6 +148,6 @@ Deno.test("compileUnwindTable() does not take a function's word for its length",
     frames.fde(cie, { start: CODE_ADDRESS + i, length: 2 ** 46, code: [0x0e, 8 * i] });
   }
   const image = await elfImage({ ehFrame: frames.bytes, codeBytes: 3 * PAGE_BYTES });
-  const { table } = await compileUnwindTable(bytesSource(image));
+  const { table } = await compileUnwindTable(memorySource(image));
   assertEquals(table.pages.length, 3);
 });

@@ -11,7 +11,8 @@ import { testWith } from "../../tests/support/needs.ts";
 import { readelfRule, readelfSteps } from "../../tests/support/readelf_frames.ts";
 import { compareSteps, type Comparison, pageRows, tableSteps } from "../../tests/support/unwind_steps.ts";
 import { type Compiled, compileUnwindTable, UnwindInfo } from "./compile.ts";
-import { bytesSource, fileSource, PF_X, PT_LOAD, readElf } from "./elf.ts";
+import { memorySource, readElf } from "../symbols/elf.ts";
+import { RegularFile } from "../symbols/regular_file.ts";
 import { CFA_REGISTER, ruleOf } from "./rules.ts";
 
 /** Where each is on some Debian; what a machine lacks is left out. */
@@ -37,8 +38,8 @@ const PAGES = 20;
 const MAX_BYTES = 3_000_000;
 
 async function compileFile(path: string): Promise<Compiled> {
-  using file = await Deno.open(path);
-  return await compileUnwindTable(await fileSource(file), { budget: 1000 });
+  using file = RegularFile.open(path)!;
+  return await compileUnwindTable(file, { budget: 1000 });
 }
 
 async function compareToReadelf(path: string): Promise<Comparison> {
@@ -86,8 +87,8 @@ testWith(
 Deno.test("UnwindInfo.compilePages() gives the pages of the whole table of the well-known files", async (t) => {
   for (const path of NAMED.filter(exists)) {
     await t.step(path, async () => {
-      using file = await Deno.open(path);
-      const info = await UnwindInfo.open(await fileSource(file));
+      using file = RegularFile.open(path)!;
+      const info = new UnwindInfo(file);
       assert(info.searchable);
       const whole = pageRows((await info.compile({ budget: 1000 })).table);
       const pages = [...whole.keys()];
@@ -141,10 +142,10 @@ testWith(
 Deno.test("compileUnwindTable() gives the same table without section headers", async () => {
   for (const path of ["/bin/true", ...NAMED.slice(0, 5)].filter(exists)) {
     const whole = await Deno.readFile(path);
-    const { table } = await compileUnwindTable(bytesSource(whole));
+    const { table } = await compileUnwindTable(memorySource(whole));
     // e_shoff, e_shnum and e_shstrndx.
     const stripped = whole.slice().fill(0, 40, 48).fill(0, 60, 64);
-    assertEquals((await compileUnwindTable(bytesSource(stripped))).table, table, path);
+    assertEquals((await compileUnwindTable(memorySource(stripped))).table, table, path);
   }
 });
 
@@ -212,12 +213,11 @@ testWith(
 
 /** Addresses are those of program headers: some row must be in the executable segment. */
 async function coversCode(path: string): Promise<void> {
-  const source = bytesSource(await Deno.readFile(path));
-  const { segments } = await readElf(source);
-  const code = segments.find(({ type, flags }) => type === PT_LOAD && (flags & PF_X) !== 0)!;
+  const source = memorySource(await Deno.readFile(path));
+  const code = readElf(source).segments.find(({ executable }) => executable)!;
   const { table } = await compileUnwindTable(source);
   const page = Math.floor(code.address / 65_536);
-  assertEquals(table.pages.some((p) => p >= page && p * 65_536 < code.address + code.size), true);
+  assertEquals(table.pages.some((p) => p >= page && p * 65_536 < code.address + code.fileSize), true);
 }
 
 testWith(["readelf"], "compileUnwindTable() reads the vDSO from memory", async () => {
@@ -233,7 +233,7 @@ testWith(["readelf"], "compileUnwindTable() reads the vDSO from memory", async (
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => Deno.remove(path));
   await Deno.writeFile(path, image);
-  const { table, losses } = await compileUnwindTable(bytesSource(image));
+  const { table, losses } = await compileUnwindTable(memorySource(image));
   const { rows, mismatches, examples } = compareSteps(
     await readelfSteps(path),
     tableSteps(table, readelfRule),

@@ -9,12 +9,12 @@ import {
 } from "../../tests/support/elf_image.ts";
 import { pageRows } from "../../tests/support/unwind_steps.ts";
 import { type Compiled, compileUnwindTable, UnwindInfo } from "./compile.ts";
-import { bytesSource, ElfError } from "./elf.ts";
+import { ElfError, memorySource } from "../symbols/elf.ts";
 import { RULE_NONE, ruleOf } from "./rules.ts";
 import { PAGE_BYTES, ruleAt } from "./table.ts";
 
 async function compiled(options: ImageOptions): Promise<Compiled> {
-  return await compileUnwindTable(bytesSource(await elfImage(options)));
+  return await compileUnwindTable(memorySource(await elfImage(options)));
 }
 
 /** The CFA's offset at an address of the code, `undefined` where there is no rule. */
@@ -95,7 +95,7 @@ Deno.test("UnwindInfo.compilePages() gives the pages of the whole table, for any
           codeBytes: 6 * PAGE_BYTES,
           searchTable: frames.functions,
         });
-        const info = await UnwindInfo.open(bytesSource(image));
+        const info = new UnwindInfo(memorySource(image));
         const from = CODE_ADDRESS / PAGE_BYTES + first;
         const { table: all } = await info.compile();
         const { table: some } = await info.compilePages(from, from + more);
@@ -114,7 +114,7 @@ Deno.test("UnwindInfo.searchable is undefined where pages cannot be compiled alo
   frames.fde(frames.cie(), plain(0, 32, 40));
   const { bytes: ehFrame, functions } = frames;
   const searchable = async (options: ImageOptions) =>
-    (await UnwindInfo.open(bytesSource(await elfImage(options)))).searchable;
+    (new UnwindInfo(memorySource(await elfImage(options)))).searchable;
   assertEquals(await searchable({ ehFrame, searchTable: functions }), 1);
   assertEquals(await searchable({ ehFrame, searchTable: functions, stripped: true }), 1);
   assertEquals(await searchable({ ehFrame }), undefined);
@@ -248,18 +248,18 @@ Deno.test("compileUnwindTable() gives an empty table where there is no unwind in
 
 Deno.test("compileUnwindTable() refuses what is no program for this machine", async () => {
   const image = await elfImage({});
-  const refused: [Uint8Array, string][] = [
+  const refused: [Uint8Array<ArrayBuffer>, string][] = [
     [new Uint8Array(10), "10 bytes"],
-    [image.slice().fill(0, 0, 4), "does not start as one"],
-    [image.with(4, 1), "64-bit"],
-    [image.with(5, 2), "64-bit"],
-    [image.with(16, 1), "e_type 1"],
+    [image.slice().fill(0, 0, 4), "magic number"],
+    [image.with(4, 1), "32-bit"],
+    [image.with(5, 2), "byte order 2"],
+    [image.with(16, 1), "neither program"],
     [image.with(18, 183), "e_machine 183"],
     [image.with(54, 0), "program headers"],
-    [image.slice(0, 100), "100 bytes"],
+    [image.slice(0, 100), "at 100"],
   ];
   for (const [bytes, why] of refused) {
-    await assertRejects(() => compileUnwindTable(bytesSource(bytes)), ElfError, why);
+    await assertRejects(() => compileUnwindTable(memorySource(bytes)), ElfError, why);
   }
 });
 
@@ -271,7 +271,7 @@ Deno.test("compileUnwindTable() refuses compressed data that is damaged or says 
   const huge = image.slice();
   new DataView(huge.buffer).setBigUint64(at + 8, 1n << 40n, true);
   for (const bytes of [image.with(at + 24, 0), image.with(at, 9), huge]) {
-    await assertRejects(() => compileUnwindTable(bytesSource(bytes)), ElfError, "unpack");
+    await assertRejects(() => compileUnwindTable(memorySource(bytes)), ElfError, "unpack");
   }
 });
 
@@ -279,7 +279,7 @@ Deno.test("compileUnwindTable() lets timers run while it works, and stops when t
   const frames = new Frames();
   const cie = frames.cie();
   for (let i = 0; i < 20_000; i++) frames.fde(cie, plain(i, 1, 8 + i % 100));
-  const source = bytesSource(await elfImage({ ehFrame: frames.bytes, codeBytes: 20_000 }));
+  const source = memorySource(await elfImage({ ehFrame: frames.bytes, codeBytes: 20_000 }));
   const order: string[] = [];
   const timer = new Promise<void>((resolve) => setTimeout(() => resolve(void order.push("timer"))));
   const { functions } = await compileUnwindTable(source, { budget: 0 });

@@ -7,8 +7,9 @@
  * @module
  */
 
-import { type Elf, PT_GNU_EH_FRAME, PT_LOAD, readExactly, type Segment } from "./elf.ts";
+import type { ByteSource, ElfInfo } from "../symbols/elf.ts";
 import { type Cie, type EhFrameHeader, FrameReader, readEhFrameHeader } from "./eh_frame.ts";
+import { type CodeRange, contains, rangeOf, readExactly } from "./frame_sections.ts";
 import { MalformedError, Reader } from "./reader.ts";
 
 /** DW_EH_PE_datarel | DW_EH_PE_sdata4: what all linkers write, as the C library searches no other. */
@@ -46,12 +47,12 @@ interface Layout {
 
 /** Finds functions by their addresses. */
 export class SearchTable {
-  readonly #elf: Elf;
+  readonly #source: ByteSource;
   readonly #layout: Layout;
   readonly #cies = new Map<number, Cie | MalformedError>();
 
-  private constructor(elf: Elf, layout: Layout) {
-    this.#elf = elf;
+  private constructor(source: ByteSource, layout: Layout) {
+    this.#source = source;
     this.#layout = layout;
   }
 
@@ -60,13 +61,15 @@ export class SearchTable {
    *
    * @throws {ElfError} when the file ends within the table's header
    */
-  static async open(elf: Elf): Promise<SearchTable | undefined> {
-    const header = elf.segments.find(({ type }) => type === PT_GNU_EH_FRAME);
+  static open(source: ByteSource, elf: ElfInfo): SearchTable | undefined {
+    const { ehFrameHeader: header } = elf;
     if (!header) return undefined;
-    const bytes = await readExactly(elf.source, header.offset, Math.min(header.size, 64));
+    const range = rangeOf(source, header);
+    const bytes = readExactly(source, header.offset, Math.min(range.size, 64));
     const parsed = valueOrError(() => readEhFrameHeader(bytes, header.address));
-    const layout = parsed instanceof MalformedError ? undefined : layoutOf(elf, header, parsed);
-    return layout && new SearchTable(elf, layout);
+    if (parsed instanceof MalformedError) return undefined;
+    const layout = layoutOf(source, elf, { ...range, offset: header.offset, ...parsed });
+    return layout && new SearchTable(source, layout);
   }
 
   /** How many functions there are. */
@@ -80,12 +83,12 @@ export class SearchTable {
    *
    * @throws {ElfError} when the file ends within the table
    */
-  async find(start: number, end: number, lead: number): Promise<Found> {
-    const from = Math.max(0, await this.#lowerBound(start) - lead);
-    const to = await this.#lowerBound(end);
+  find(start: number, end: number, lead: number): Found {
+    const from = Math.max(0, this.#lowerBound(start) - lead);
+    const to = this.#lowerBound(end);
     const { tableOffset, base } = this.#layout;
     const length = Math.max(0, to - from) * ENTRY_BYTES;
-    const reader = new Reader(await readExactly(this.#elf.source, tableOffset + from * ENTRY_BYTES, length));
+    const reader = new Reader(readExactly(this.#source, tableOffset + from * ENTRY_BYTES, length));
     const entries = new Float64Array(length / ENTRY_BYTES);
     for (let i = 0; i < entries.length; i++) {
       reader.skip(4);
@@ -100,7 +103,7 @@ export class SearchTable {
    *
    * @throws {ElfError} when the file ends within them
    */
-  async *read({ entries }: Found): AsyncGenerator<{ reader: FrameReader; offsets: number[] }> {
+  *read({ entries }: Found): Generator<{ reader: FrameReader; offsets: number[] }> {
     let left = MAX_BYTES;
     for (let i = 0; i < entries.length && left > 0;) {
       const first = entries[i]!;
@@ -112,22 +115,22 @@ export class SearchTable {
         last = entry;
         offsets.push(entry - first);
       }
-      const bytes = await this.#read(first, last);
+      const bytes = this.#read(first, last);
       if (bytes === undefined) continue;
       left -= bytes.length;
       const reader = new FrameReader({ bytes, address: first, eh: true, cies: this.#cies });
-      for (const offset of offsets) await this.#loadCie(reader, offset);
+      for (const offset of offsets) this.#loadCie(reader, offset);
       yield { reader, offsets };
     }
   }
 
   /** How many functions start below `address`. */
-  async #lowerBound(address: number): Promise<number> {
+  #lowerBound(address: number): number {
     const { tableOffset, base, count } = this.#layout;
     let [low, high] = [0, count];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const bytes = await readExactly(this.#elf.source, tableOffset + middle * ENTRY_BYTES, 4);
+      const bytes = readExactly(this.#source, tableOffset + middle * ENTRY_BYTES, 4);
       if (base + new Reader(bytes).i32() < address) low = middle + 1;
       else high = middle;
     }
@@ -135,22 +138,22 @@ export class SearchTable {
   }
 
   /** `.eh_frame` from the entry at address `first` to the end of that at `last`; `undefined` for none in it. */
-  async #read(first: number, last: number): Promise<Uint8Array | undefined> {
+  #read(first: number, last: number): Uint8Array | undefined {
     const { frames, framesOffset, framesBytes } = this.#layout;
     const [from, to] = [first - frames, last - frames];
     if (from < 0 || to + 4 > framesBytes) return undefined;
-    const head = new Reader(await readExactly(this.#elf.source, framesOffset + to, 4));
+    const head = new Reader(readExactly(this.#source, framesOffset + to, 4));
     const end = to + 4 + head.u32();
     // An entry that this does not hold is the reader's to refuse.
     const length = Math.min(end, framesBytes, to + MAX_ENTRY_BYTES) - from;
-    return await readExactly(this.#elf.source, framesOffset + from, length);
+    return readExactly(this.#source, framesOffset + from, length);
   }
 
   /** Reads the common entry of the function whose entry `reader` has at `offset`, unless it is known. */
-  async #loadCie(reader: FrameReader, offset: number): Promise<void> {
+  #loadCie(reader: FrameReader, offset: number): void {
     const address = valueOrError(() => reader.cieAddress(offset));
     if (typeof address !== "number" || this.#cies.has(address)) return;
-    const bytes = await this.#read(address, address);
+    const bytes = this.#read(address, address);
     const cie = bytes && valueOrError(() => new FrameReader({ bytes, address, eh: true }).cie(0));
     this.#cies.set(address, cie ?? new MalformedError(`Cannot find a common entry at address ${address}`));
   }
@@ -166,13 +169,12 @@ function valueOrError<T>(read: () => T): T | MalformedError {
 }
 
 function layoutOf(
-  { segments }: Elf,
-  header: Segment,
-  { frames, count = 0, tableEncoding, tableOffset }: EhFrameHeader,
+  source: ByteSource,
+  { segments }: Pick<ElfInfo, "segments">,
+  header: EhFrameHeader & CodeRange & { readonly offset: number },
 ): Layout | undefined {
-  const segment = segments.find(({ type, address, size }) => {
-    return type === PT_LOAD && frames >= address && frames < address + size;
-  });
+  const { frames, count = 0, tableEncoding, tableOffset } = header;
+  const segment = segments.find((segment) => contains(rangeOf(source, segment), frames));
   if (tableEncoding !== SEARCHABLE || count === 0 || !segment) return undefined;
   if (tableOffset + count * ENTRY_BYTES > header.size) return undefined;
   const skip = frames - segment.address;
@@ -182,6 +184,6 @@ function layoutOf(
     count,
     frames,
     framesOffset: segment.offset + skip,
-    framesBytes: segment.size - skip,
+    framesBytes: rangeOf(source, segment).size - skip,
   };
 }

@@ -29,7 +29,7 @@ export interface ImageOptions {
 export type SearchEntry = readonly [start: number, offset: number];
 
 /** An x86-64 shared library: file header, program headers, `.eh_frame`, code, `.debug_frame`, `.eh_frame_hdr`. */
-export async function elfImage(options: ImageOptions): Promise<Uint8Array> {
+export async function elfImage(options: ImageOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { codeBytes = 0x1000, ehFrame = new Uint8Array(), stripped = false } = options;
   const header = ehFrameHeader(options);
   const debug = await debugFrame(options);

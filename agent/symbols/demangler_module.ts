@@ -1,0 +1,47 @@
+/**
+ * The WebAssembly module of gecko-profiler-demangle, with a bound on its memory.
+ *
+ * @module
+ */
+
+const PACKAGE = "gecko-profiler-demangle";
+const MEMORY_SECTION = 5;
+/** What it has at its start, of 64 KiB each, in the version that deno.json pins. */
+const INITIAL_PAGES = 17;
+/** Half a MiB more: names that are kept are far shorter. */
+const MAX_PAGES = INITIAL_PAGES + 8;
+
+let compiled: WebAssembly.Module | undefined;
+
+/** Compiled when it is first asked for. */
+export function demanglerModule(): WebAssembly.Module {
+  const url = new URL("index_bg.wasm", import.meta.resolve(PACKAGE));
+  return compiled ??= new WebAssembly.Module(withMaximum(Deno.readFileSync(url)));
+}
+
+/** Writes a maximum into the memory section (WebAssembly core specification, 5.5.8: `0 min` → `1 min max`). */
+function withMaximum(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  let at = 8;
+  while (at < module.length && module[at] !== MEMORY_SECTION) {
+    const [size, start] = uleb(module, at + 1);
+    at = start + size;
+  }
+  const unbounded = [MEMORY_SECTION, 3, 1, 0, INITIAL_PAGES];
+  if (!unbounded.every((byte, i) => module[at + i] === byte)) {
+    throw new TypeError(
+      `Cannot bound the memory of ${PACKAGE} as its module is not that of the pinned version`,
+    );
+  }
+  const bounded = [MEMORY_SECTION, 4, 1, 1, INITIAL_PAGES, MAX_PAGES];
+  return new Uint8Array([...module.subarray(0, at), ...bounded, ...module.subarray(at + unbounded.length)]);
+}
+
+/** The number at `at`, and where it ends. */
+function uleb(bytes: Uint8Array, at: number): [number, number] {
+  let value = 0;
+  for (let scale = 1;; scale *= 128) {
+    const byte = bytes[at++]!;
+    value += (byte & 127) * scale;
+    if (byte < 128) return [value, at];
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Code that no ELF file holds: what the kernel maps into every process, and what runtimes compile.
+ *
+ * @module
+ */
+
+import { type Frame, JIT_MODULE, VDSO_MODULE } from "../../profile/model.ts";
+import type { Mapping } from "../metadata/maps.ts";
+import type { Process } from "../metadata/processes.ts";
+import type { Demangler } from "./demangle.ts";
+import { offsetName } from "./frames.ts";
+import type { Libdw } from "./libdw/libdw.ts";
+import { PerfMaps } from "./perf_maps.ts";
+import { parseV8Name } from "./v8_names.ts";
+import { readVdso, type Vdso } from "./vdso.ts";
+
+/** Mappings without a file, named or not, and those of files that only stand for memory. */
+const ANONYMOUS =
+  /^$|^\[(anon[:_]|heap|stack)|^\/\/anon|^anon_inode:|^\/(memfd:|SYSV|anon_hugepage|dev\/(zero|shm\/))/;
+
+/** Names code by the vDSO's own symbols and by the perf maps of processes. */
+export class FilelessCode {
+  readonly #perfMaps = new PerfMaps();
+  readonly #vdso: Vdso | undefined;
+  readonly #demangler: Demangler;
+  #unnamed = 0;
+
+  constructor({ libdw, demangler }: { libdw: Libdw; demangler: Demangler }) {
+    this.#demangler = demangler;
+    this.#vdso = readVdso(libdw);
+  }
+
+  /** Addresses without a name since the start. */
+  get unnamed(): number {
+    return this.#unnamed;
+  }
+
+  get perfMapBytes(): number {
+    return this.#perfMaps.bytes;
+  }
+
+  endWindow(): void {
+    this.#perfMaps.endWindow();
+  }
+
+  /** The frame of an address in the vDSO. */
+  vdsoFrame(mapping: Mapping, address: number): Frame {
+    const inModule = address - mapping.start;
+    const symbol = this.#vdso?.symbols.find(inModule);
+    if (symbol === undefined) this.#unnamed++;
+    return {
+      function: symbol ?? offsetName(VDSO_MODULE, inModule),
+      module: VDSO_MODULE,
+      file: "",
+      line: 0,
+      buildId: this.#vdso?.buildId ?? "",
+      address: inModule,
+    };
+  }
+
+  /**
+   * The frame of an address in memory, or in a file that is no ELF. A name from a perf map goes without an address:
+   * the same function lies elsewhere in each process and each time that it is compiled, and is one function all the
+   * same.
+   */
+  frame(process: Process, mapping: Mapping, address: number): Frame {
+    const base = { file: "", line: 0, buildId: "" };
+    const name = this.#perfMaps.find(process, address);
+    if (name !== undefined) {
+      const script = parseV8Name(name);
+      if (script) {
+        // Functions of one name in different files are different ones; what is no file (`[eval]`) is JIT code.
+        const module = script.file.startsWith("[") ? JIT_MODULE : script.file;
+        return { ...script, module, buildId: "", address: 0 };
+      }
+      return { function: this.#demangler.name(name), module: JIT_MODULE, ...base, address: 0 };
+    }
+    this.#unnamed++;
+    // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's
+    // special mappings (`[uprobes]`) have names that say more than [jit].
+    const path = ANONYMOUS.test(mapping.path) ? JIT_MODULE : mapping.path;
+    const offset = address - mapping.start + (path === JIT_MODULE ? 0 : mapping.offset);
+    const short = path.slice(path.lastIndexOf("/") + 1);
+    return { function: offsetName(short, offset), module: path, ...base, address: offset };
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * How C++ and Rust functions are called: the setting, without what it takes to do it.
+ *
+ * @module
+ */
+
+/** `full`: with parameters and type arguments; `short`: without. */
+export type NameStyle = typeof NAME_STYLES[number];
+
+export const NAME_STYLES = ["full", "short"] as const;

@@ -1,0 +1,162 @@
+/**
+ * Finds what unwinding reads in an ELF file: `.eh_frame` and `.debug_frame`, unpacked, the code that they are for, and
+ * the table by which functions are found in `.eh_frame`.
+ *
+ * @module
+ */
+
+import { type ByteSource, ElfError, type ElfInfo, readElf, type Segment } from "../symbols/elf.ts";
+import { readSections, type Section, SHF_COMPRESSED, SHT_NOBITS } from "../symbols/sections.ts";
+import { type FrameSection, readEhFrameHeader } from "./eh_frame.ts";
+import { MalformedError, Reader } from "./reader.ts";
+import { SearchTable } from "./search_table.ts";
+
+/** `e_machine` of x86-64. */
+export const EM_X86_64 = 62;
+const EH_FRAME = ".eh_frame";
+const DEBUG_FRAME = ".debug_frame";
+const ELFCOMPRESS_ZLIB = 1;
+/** The most that one section may hold, unpacked; the largest known has 60 MiB. */
+const MAX_SECTION_BYTES = 256 * 1024 * 1024;
+/** Deflate makes nothing smaller than a 1,032nd. */
+const MAX_RATIO = 1032;
+
+/** Code, by the file's own addresses. */
+export interface CodeRange {
+  readonly address: number;
+  /** Bytes in the file. */
+  readonly size: number;
+}
+
+export interface FrameFile {
+  readonly code: readonly CodeRange[];
+  /** `undefined` where there is none, or where it cannot lead to all functions. */
+  readonly search: SearchTable | undefined;
+  /**
+   * Reads all sections.
+   *
+   * @throws {ElfError} when the file ends too early
+   */
+  sections(): Promise<FrameSection[]>;
+}
+
+/** @throws {ElfError} when it is no program or library for this machine, or it ends too early */
+export function openFrameFile(source: ByteSource): FrameFile {
+  const elf = readElf(source);
+  if (elf.machine !== EM_X86_64 || elf.bits !== 64) {
+    const { machine, bits } = elf;
+    throw new ElfError(
+      `Cannot unwind programs of another machine than x86-64: e_machine ${machine}, ${bits}-bit`,
+    );
+  }
+  if (!elf.loadable) {
+    throw new ElfError("Cannot unwind an ELF file that is neither program nor shared library");
+  }
+  const headers = readSections(source);
+  // What only .debug_frame has is in no search table.
+  const hasDebug = headers.some(({ name, size }) => name === DEBUG_FRAME && size > 0);
+  return {
+    code: codeRanges(source, elf),
+    search: hasDebug ? undefined : SearchTable.open(source, elf),
+    sections: () => frameSections(source, { elf, headers }),
+  };
+}
+
+async function frameSections(
+  source: ByteSource,
+  { elf, headers }: { elf: ElfInfo; headers: readonly Section[] },
+): Promise<FrameSection[]> {
+  const sections: FrameSection[] = [];
+  const eh = headers.some(({ name }) => name === EH_FRAME)
+    ? await unpacked(source, headers, EH_FRAME)
+    : ehFrameByHeader(source, elf);
+  if (eh) sections.push({ ...eh, eh: true });
+  const debug = await unpacked(source, headers, DEBUG_FRAME);
+  if (debug) sections.push({ ...debug, eh: false });
+  return sections;
+}
+
+/** The executable segments; together they bound the pages of a table, so they may not exceed the file. */
+function codeRanges(source: ByteSource, { segments }: ElfInfo): CodeRange[] {
+  const code = segments.filter(({ executable }) => executable).map((segment) => rangeOf(source, segment));
+  const bytes = code.reduce((sum, { size }) => sum + size, 0);
+  if (bytes > source.size) {
+    throw new ElfError(
+      `Cannot use program headers that overlap: ${bytes} bytes of code, file of ${source.size} bytes`,
+    );
+  }
+  return code;
+}
+
+/** What of `segment` is in the file. */
+export function rangeOf(source: ByteSource, { address, offset, fileSize }: Segment): CodeRange {
+  return { address, size: Math.max(0, Math.min(fileSize, source.size - offset)) };
+}
+
+/** `.eh_frame` of a file whose section headers were stripped, from what its exception handling itself goes by. */
+function ehFrameByHeader(source: ByteSource, { ehFrameHeader, segments }: ElfInfo): FrameSection | undefined {
+  if (!ehFrameHeader) return undefined;
+  const { size } = rangeOf(source, ehFrameHeader);
+  const bytes = readExactly(source, ehFrameHeader.offset, Math.min(size, 64));
+  try {
+    const { frames, count } = readEhFrameHeader(bytes, ehFrameHeader.address);
+    const segment = segments.find((segment) => contains(rangeOf(source, segment), frames));
+    if (!segment) throw new MalformedError(`Cannot find .eh_frame in any segment: address ${frames}`);
+    const skip = frames - segment.address;
+    const rest = readExactly(source, segment.offset + skip, rangeOf(source, segment).size - skip);
+    return { bytes: rest, address: frames, eh: true, limit: count ?? "terminated" };
+  } catch (error) {
+    if (error instanceof MalformedError) throw new ElfError("Cannot read .eh_frame_hdr", { cause: error });
+    throw error;
+  }
+}
+
+export function contains({ address, size }: CodeRange, at: number): boolean {
+  return at >= address && at < address + size;
+}
+
+/**
+ * The contents of the section called `name`; `undefined` where there is none or it holds nothing in this file.
+ *
+ * @throws {ElfError} when the file ends before it, or it cannot be unpacked
+ */
+async function unpacked(source: ByteSource, sections: readonly Section[], name: string) {
+  const section = sections.find((section) => section.name === name);
+  if (!section || section.type === SHT_NOBITS || section.size === 0) return undefined;
+  const bytes = readExactly(source, section.offset, section.size);
+  const whole = section.flags & SHF_COMPRESSED ? await unpack(bytes, name) : bytes;
+  return { bytes: whole, address: section.address };
+}
+
+async function unpack(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<Uint8Array> {
+  if (bytes.length < 24) throw new ElfError(`Cannot unpack section ${name}: it has ${bytes.length} bytes`);
+  const header = new Reader(bytes);
+  const type = header.u32();
+  header.skip(4);
+  const size = header.u64();
+  if (type !== ELFCOMPRESS_ZLIB || size > Math.min(MAX_SECTION_BYTES, bytes.length * MAX_RATIO)) {
+    throw new ElfError(`Cannot unpack section ${name}: compression ${type}, ${size} bytes`);
+  }
+  const out = new Uint8Array(size);
+  let filled = 0;
+  try {
+    const packed = new Blob([bytes.subarray(24)]).stream();
+    for await (const chunk of packed.pipeThrough(new DecompressionStream("deflate"))) {
+      out.set(chunk, filled);
+      filled += chunk.length;
+    }
+  } catch (error) {
+    throw new ElfError(`Cannot unpack section ${name}: its data is damaged`, { cause: error });
+  }
+  return out.subarray(0, filled);
+}
+
+/** @throws {ElfError} when the file ends before `offset + length`, or that is more than any file needs */
+export function readExactly(source: ByteSource, offset: number, length: number): Uint8Array<ArrayBuffer> {
+  const within = length <= MAX_SECTION_BYTES && offset + length <= source.size;
+  const bytes = within ? source.read(offset, length) : undefined;
+  if (bytes?.length === length) return bytes;
+  throw new ElfError(
+    `Cannot read ${length} bytes at ${offset} of an ELF file: it has ${source.size} bytes`,
+  );
+}
