@@ -54,7 +54,9 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   watchPython(options);
   if (options.unwinder) {
     options.unwinder.onProcess = (pid) => {
-      if (symboliser.lookForPython(pid)) watchPython(options);
+      const met = symboliser.meet(pid);
+      if (met) labels?.meet(met.process);
+      if (met?.python) watchPython(options);
     };
   }
   // What is counted meanwhile is counted for the next window.

@@ -113,6 +113,13 @@ export class ProcessLabels {
     return labels;
   }
 
+  /** Reads where a process that has just been seen belongs: it may be gone when {@linkcode of} is asked. */
+  meet({ pid, startTime }: LabelledProcess): void {
+    if (this.#entries.get(pid)?.startTime === startTime) return;
+    const text = this.#read(pid);
+    if (text !== undefined) this.#entries.set(pid, { startTime, window: -1, text, labels: NO_LABELS });
+  }
+
   /** Call after the samples of a window. */
   endWindow(): void {
     this.#window++;

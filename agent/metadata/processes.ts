@@ -92,11 +92,18 @@ export class ProcessTable {
     return entry.process;
   }
 
-  /** The process as it is now, whatever this window knew before: after an exec. */
-  refresh(pid: number): Process | undefined {
+  /**
+   * Reads a process that has just been seen, or seen to have become another by an exec: it may be gone when
+   * its samples ask for it. While it is not, {@linkcode get} still reads it anew.
+   */
+  meet(pid: number): Process | undefined {
     const known = this.#entries.get(pid);
-    if (known) known.window = -1;
-    return this.get(pid);
+    if (known) known.window = this.#window - 1;
+    const process = this.get(pid);
+    const entry = this.#entries.get(pid)!;
+    entry.window = this.#window - 1;
+    entry.gone = false;
+    return process;
   }
 
   /** Forgets who exited and who was not asked for in a while. */

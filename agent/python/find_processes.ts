@@ -14,7 +14,7 @@ export function* pythonPids(procRoot = "/proc"): Generator<number> {
 }
 
 /** Whether a file named like Python's is mapped in the process. */
-export function mapsPython(pid: number, procRoot = "/proc"): boolean {
+function mapsPython(pid: number, procRoot = "/proc"): boolean {
   try {
     const maps = Deno.readFileSync(`${procRoot}/${pid}/maps`);
     for (let at = maps.indexOf(MARK[0]!); at >= 0; at = maps.indexOf(MARK[0]!, at + 1)) {

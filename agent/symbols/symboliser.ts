@@ -11,7 +11,7 @@
 import { type Frame, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
-import { mapsPython, pythonPids } from "../python/find_processes.ts";
+import { pythonPids } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
@@ -38,6 +38,15 @@ export interface SymboliserOptions {
   procRoot?: string;
   /** In ms. @default {performance.now} */
   clock?: () => number;
+}
+
+/** What is known of a process. */
+export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "comm">;
+
+/** A process that was met while it runs. */
+export interface Met {
+  readonly process: KnownProcess;
+  readonly python: boolean;
 }
 
 /** A sample's addresses, leaf first; the kernel's are their low 48 bits. */
@@ -143,6 +152,7 @@ export class Symboliser implements Disposable {
     this.#frames.clear();
     this.#python[Symbol.dispose]();
     this.#inlining[Symbol.dispose]();
+    this.#modules[Symbol.dispose]();
     this.#libdw[Symbol.dispose]();
   }
 
@@ -203,7 +213,7 @@ export class Symboliser implements Disposable {
   }
 
   /** What is known of a process; `undefined` when it was gone before it was first asked for. */
-  process(pid: number): Pick<Process, "pid" | "startTime" | "exe" | "comm"> | undefined {
+  process(pid: number): KnownProcess | undefined {
     return this.#process(pid);
   }
 
@@ -217,12 +227,17 @@ export class Symboliser implements Disposable {
     for (const pid of pythonPids(this.#procRoot)) this.#process(pid);
   }
 
-  /** Looks at one process, which may run another program than before, and says whether it runs Python. */
-  lookForPython(pid: number): boolean {
-    if (!mapsPython(pid, this.#procRoot)) return false;
-    const process = this.#processes.refresh(pid);
-    if (process) this.#python.look(process);
-    return this.#python.has(pid);
+  /**
+   * Takes in what of a process is only there while it runs: call when its first sample was seen, and after an exec.
+   *
+   * @returns what it is, and whether it runs Python; `undefined` when it is gone already
+   */
+  meet(pid: number): Met | undefined {
+    const process = this.#processes.meet(pid);
+    if (process === undefined) return undefined;
+    for (const mapping of process.mappings) if (mapping.inode !== 0) this.#modules.of({ process, mapping });
+    this.#python.look(process);
+    return { process, python: this.#python.has(pid) };
   }
 
   /** Call after the samples of a window: processes, maps and modules are then looked at anew. */

@@ -1,0 +1,108 @@
+/**
+ * Processes that begin and end within one window.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { record, type Recording } from "../agent/agent.ts";
+import { CpuCollector } from "../agent/collectors/cpu.ts";
+import { ProcessLabels } from "../agent/metadata/labels.ts";
+import { Symboliser } from "../agent/symbols/symboliser.ts";
+import { Unwinder } from "../agent/unwind/unwinder.ts";
+import { frameAt, seriesAt } from "../profile/model.ts";
+import { build } from "../tasks/build.ts";
+import { testWith } from "./support/needs.ts";
+import { RunningProgram } from "./support/programs.ts";
+import { compileUnwind } from "./support/unwind_programs.ts";
+
+const WINDOW_MS = 2500;
+/** Long enough for tens of samples on a busy machine, far shorter than a window. */
+const LIFE_MS = 700;
+const FREQ = 499;
+
+/** Records one window, in which `life` runs from its start to its end. */
+async function recordWhile(life: () => Promise<void>): Promise<Recording> {
+  await build("bpf");
+  await using unwinder = Unwinder.open();
+  using collector = CpuCollector.open({ unwinder, freq: FREQ, windowMs: WINDOW_MS });
+  using symboliser = Symboliser.open();
+  const signal = new AbortController().signal;
+  const times = { windowMs: WINDOW_MS, durationMs: WINDOW_MS, signal };
+  const labels = new ProcessLabels();
+  const recordings = Array.fromAsync(
+    record({ collectors: [collector], symboliser, unwinder, labels, ...times }),
+  );
+  await life();
+  const [recording] = await recordings;
+  return recording!;
+}
+
+/** The stacks of process `pid`, thread entry first, `;` between functions, with how many samples had each. */
+function stacksOf({ profile }: Recording, pid: number): Map<string, number> {
+  const found = new Map<string, number>();
+  const { samples, stacks } = profile;
+  for (const [i, count] of samples.count.entries()) {
+    if (seriesAt(profile, samples.series[i]!).pid !== pid) continue;
+    const rows = stacks.frame.subarray(
+      stacks.offset[samples.stack[i]!],
+      stacks.offset[samples.stack[i]! + 1],
+    );
+    const names = Array.from(rows, (row) => frameAt(profile, row).function).reverse().join(";");
+    found.set(names, (found.get(names) ?? 0) + count);
+  }
+  return found;
+}
+
+function shareOf(stacks: ReadonlyMap<string, number>, pattern: RegExp): number {
+  let [matching, all] = [0, 0];
+  for (const [stack, count] of stacks) {
+    all += count;
+    if (pattern.test(stack)) matching += count;
+  }
+  assert(all >= 20, `${all} samples`);
+  return matching / all;
+}
+
+const CHAIN = /;main;level_40;level_39;.*;level_1;level_0(;|$)/;
+
+for (
+  const { where, command } of [
+    { where: "on this machine", command: (path: string) => [path] },
+    {
+      where: "in a mount namespace that is gone",
+      command: (path: string) => [
+        ...["unshare", "--mount", "sh", "-c"],
+        `mkdir ${path}-in; mount -t tmpfs none ${path}-in; cp ${path} ${path}-in/x; exec ${path}-in/x`,
+      ],
+    },
+  ]
+) {
+  testWith(
+    ["bpf", "clang", "gcc", "unshare"],
+    `a process that ends before its window does is named, with its file deleted: ${where}`,
+    async () => {
+      let [pid, exe] = [0, ""];
+      const recording = await recordWhile(async () => {
+        using program = await compileUnwind("chain.c");
+        const [name, ...args] = command(program.path);
+        await using running = await RunningProgram.start(name!, args);
+        pid = running.pid;
+        exe = Deno.readLinkSync(`/proc/${pid}/exe`);
+        await delay(LIFE_MS);
+      });
+      const stacks = stacksOf(recording, pid);
+      const most = Deno.inspect([...stacks].sort(([, a], [, b]) => b - a).slice(0, 5), {
+        strAbbreviateSize: 1000,
+      });
+      // The first ones were taken before anything was known of it: they have the frames that the kernel finds.
+      assert(shareOf(stacks, CHAIN) > 0.5, most);
+      assertEquals(shareOf(stacks, /level_0|\[kernel\]/) > 0.95, true, most);
+      const { profile } = recording;
+      const own = Array.from({ length: profile.series.pid.length }, (_, row) => seriesAt(profile, row))
+        .filter((series) => series.pid === pid);
+      assertEquals(new Set(own.map((series) => series.exe)), new Set([exe]));
+    },
+  );
+}
