@@ -11,7 +11,6 @@ import { findDebugFile } from "./debug_files.ts";
 import { debugLink, hasDebugInfo } from "./dwarf/pack.ts";
 import type { DebugPlace } from "./dwarf/protocol.ts";
 import { addressOf, ElfError, type ElfInfo, readElf } from "./elf.ts";
-import { HeldFiles } from "./held_files.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import { RegularFile } from "./regular_file.ts";
 import { SymbolTable } from "./symbol_table.ts";
@@ -76,7 +75,7 @@ export interface ModuleStats {
 }
 
 /** Tells modules apart and keeps their symbol tables. */
-export class Modules implements Disposable {
+export class Modules {
   readonly #libdw: Libdw;
   readonly #ofMapping = new WeakMap<Mapping, Module>();
   readonly #files = new LRUCache<string, Module>({ max: MAX_FILES });
@@ -88,8 +87,6 @@ export class Modules implements Disposable {
   readonly #partial = new LRUCache<string, true>({ max: MAX_FILES });
   readonly #improved = new Set<string>();
   readonly #debugPlaces = new LRUCache<number, { place: DebugPlace | undefined }>({ max: MAX_FILES });
-  /** Files whose symbols nobody has asked for yet. */
-  readonly #held = new HeldFiles();
   /** Mappings whose file could not be reached in this window. */
   readonly #failed = new Set<Mapping>();
   #opened = 0;
@@ -116,12 +113,7 @@ export class Modules implements Disposable {
     };
   }
 
-  [Symbol.dispose](): void {
-    this.#held[Symbol.dispose]();
-  }
-
   endWindow(): void {
-    this.#held.endWindow();
     this.#window++;
     let bytes = 0;
     for (const [key, { table, window }] of [...this.#large].reverse()) {
@@ -144,7 +136,7 @@ export class Modules implements Disposable {
   of(place: Place): Module | undefined {
     const known = this.#ofMapping.get(place.mapping);
     if (known || this.#failed.has(place.mapping)) return known;
-    const file = openMapped(place);
+    using file = openMapped(place);
     if (file === undefined) {
       this.#failed.add(place.mapping);
       this.#unreadable++;
@@ -158,8 +150,6 @@ export class Modules implements Disposable {
       this.#files.set(fileKey, module);
     }
     this.#ofMapping.set(place.mapping, module);
-    if (this.hasSymbols(module)) file[Symbol.dispose]();
-    else this.#held.hold(file);
     return module;
   }
 
@@ -220,7 +210,7 @@ export class Modules implements Disposable {
   #findDebugInfo({ elf, identity, buildId, path: name }: Module, place: Place): DebugPlace | undefined {
     if (elf === undefined || elf.truncated) return undefined;
     const roots = rootsOf(place);
-    for (const path of this.#pathsTo(identity, place)) {
+    for (const path of pathsTo(place)) {
       using file = RegularFile.open(path);
       if (file?.identity !== identity) continue;
       if (hasDebugInfo(file)) return { path, identity, roots, bias: 0 };
@@ -231,11 +221,6 @@ export class Modules implements Disposable {
       return { path: other!, identity: debug.identity, roots, bias: biasOf(elf, info) };
     }
     return undefined;
-  }
-
-  #pathsTo(identity: string, place: Place): string[] {
-    const held = this.#held.pathOf(identity);
-    return held === undefined ? pathsTo(place) : [...pathsTo(place), held];
   }
 
   #readHeaders(file: RegularFile): ElfInfo | undefined {
@@ -253,7 +238,7 @@ export class Modules implements Disposable {
       return { table: SymbolTable.build([]), whole: false };
     }
     const roots = rootsOf(place);
-    for (const path of this.#pathsTo(module.identity, place)) {
+    for (const path of pathsTo(place)) {
       {
         // Only the file that was identified, not another that has its name now.
         using file = RegularFile.open(path);

@@ -61,11 +61,6 @@ export class RegularFile implements ByteSource, Disposable {
     return bytes.subarray(0, filled);
   }
 
-  /** Leads to the file as long as it is open, whatever became of its name. */
-  get descriptorPath(): string {
-    return `/proc/self/fd/${this.#fd}`;
-  }
-
   [Symbol.dispose](): void {
     closeSync(this.#fd);
   }

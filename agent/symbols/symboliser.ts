@@ -152,7 +152,6 @@ export class Symboliser implements Disposable {
     this.#frames.clear();
     this.#python[Symbol.dispose]();
     this.#inlining[Symbol.dispose]();
-    this.#modules[Symbol.dispose]();
     this.#libdw[Symbol.dispose]();
   }
 
