@@ -16,6 +16,7 @@ import { mapsPython, pythonPids } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
+import type { Debuginfod, DebuginfodStats } from "./debuginfod/debuginfod.ts";
 import { demangle } from "./demangle.ts";
 import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
 import { KernelSymbols } from "./kernel_symbols.ts";
@@ -31,6 +32,8 @@ export interface SymboliserOptions {
   cacheBytes?: number;
   /** For the debug information that is open, on its Worker. @default {128 MiB} */
   debugBytes?: number;
+  /** For debug information that is not here. @default none */
+  debuginfod?: Debuginfod | undefined;
   /** How long files may be read in one window, in ms; the file that passes it is read to its end. @default {1000} */
   coldMs?: number;
   /** @default {"/proc"} */
@@ -69,6 +72,8 @@ export interface SymboliserStats {
   readonly pythonStacks: number;
   readonly pythonMismatches: number;
   readonly debug: DebugStats;
+  /** `undefined` when no server is asked. */
+  readonly debuginfod: DebuginfodStats | undefined;
 }
 
 /** Addresses of one module whose inlined functions and lines are wanted. */
@@ -117,6 +122,7 @@ export class Symboliser implements Disposable {
   /** What this window found already, by process (the kernel's by `undefined`) and address. */
   readonly #near = new Map<Process | undefined, Map<number, readonly Frame[]>>();
   readonly #debug: DebugClient;
+  readonly #debuginfod: Debuginfod | undefined;
   readonly #wanted = new Map<number, Wanted>();
   #wantedCount = 0;
   /** Modules whose debug information cannot be used. */
@@ -135,14 +141,15 @@ export class Symboliser implements Disposable {
 
   private constructor(libdw: Libdw, options: SymboliserOptions) {
     const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000 } = options;
-    const { procRoot = "/proc", clock = () => performance.now() } = options;
+    const { debuginfod, procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
     this.#procRoot = procRoot;
     this.#clock = clock;
     this.#coldMs = this.#coldLeft = coldMs;
     this.#kernel = new KernelSymbols({ procRoot });
     this.#processes = new ProcessTable({ procRoot });
-    this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2) });
+    this.#debuginfod = debuginfod;
+    this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2), downloads: debuginfod });
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     this.#vdso = readVdso(libdw);
     this.#frames = new LRUCache({
@@ -182,6 +189,7 @@ export class Symboliser implements Disposable {
       pythonStacks: this.#pythonStacks,
       pythonMismatches: this.#pythonMismatches,
       debug: this.#debug.stats,
+      debuginfod: this.#debuginfod?.stats,
     };
   }
 
