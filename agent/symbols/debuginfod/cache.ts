@@ -93,7 +93,7 @@ export class DebugFileCache {
     const path = this.pathOf(buildId);
     const stat = await Deno.stat(path).catch(() => undefined);
     if (stat?.size === 0) {
-      return this.#ageMs(stat.mtime) <= await this.missMs() ? "missing" : undefined;
+      return this.#ageMs(stat.mtime) < await this.missMs() ? "missing" : undefined;
     }
     using file = stat && RegularFile.open(path);
     return file && verifyDebugFile(file, buildId) === undefined ? "found" : undefined;

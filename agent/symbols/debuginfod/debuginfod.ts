@@ -21,6 +21,8 @@ const MAX_WAITING = 1024;
 const MAX_RESTING = 8192;
 /** How soon a file that came, was refused, or was something else, is asked for again. */
 const REST_MS = 3_600_000;
+/** What no server has is asked for again after `cache_miss_s`, then twice that, up to this. */
+const MAX_MISS_MS = 86_400_000;
 /** Between requests for one file that a server fails at. */
 const RETRY = { firstMs: 2000, maxMs: REST_MS };
 const CLEAN_EACH_MS = 60_000;
@@ -70,6 +72,18 @@ export interface DebuginfodStats {
   readonly evicted: number;
 }
 
+/** How long to rest after no server had a file for the nth time, when a client of users would for `missMs`. */
+export function missRestMs(missMs: number, misses: number): number {
+  return Math.max(missMs, Math.min(MAX_MISS_MS, missMs * 2 ** Math.min(30, misses - 1)));
+}
+
+interface Rest {
+  /** When the build id may be asked for again. */
+  readonly until: number;
+  /** How often no server had it, since it was first asked for. */
+  readonly misses: number;
+}
+
 interface Job {
   readonly buildId: string;
   /** Servers that need not be asked again. */
@@ -89,8 +103,7 @@ export class Debuginfod implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #waiting = new Map<string, Job>();
   readonly #running = new Map<string, Promise<void>>();
-  /** When a build id may be asked for again. */
-  readonly #resting = new LRUCache<string, number>({ max: MAX_RESTING });
+  readonly #resting = new LRUCache<string, Rest>({ max: MAX_RESTING });
   #found: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #cleanedAt = -Infinity;
@@ -133,7 +146,7 @@ export class Debuginfod implements AsyncDisposable {
       this.#waiting.set(buildId, waiting); // The map's order is that of the last question.
       return;
     }
-    if (performance.now() < (this.#resting.get(buildId) ?? 0)) return;
+    if (performance.now() < (this.#resting.get(buildId)?.until ?? 0)) return;
     this.#counts.asked++;
     this.#waiting.set(buildId, { buildId, done: new Set(), refused: false, failures: 0, notBefore: 0 });
     this.#dropOldest();
@@ -194,8 +207,8 @@ export class Debuginfod implements AsyncDisposable {
     const { buildId } = job;
     await this.#clean();
     const known = await this.#cache.look(buildId);
-    if (known === "found") return this.#finish(job, "found", REST_MS);
-    if (known === "missing") return this.#finish(job, "notFound", await this.#cache.missMs());
+    if (known === "found") return this.#take(job);
+    if (known === "missing") return this.#miss(job, await this.#cache.missMs());
     let again = Infinity;
     for (const server of this.#servers) {
       if (job.done.has(server)) continue;
@@ -205,7 +218,7 @@ export class Debuginfod implements AsyncDisposable {
     if (again < Infinity) return this.#wait(job, again);
     if (job.refused) return this.#rest(job, REST_MS);
     await this.#cache.markMissing(buildId);
-    this.#finish(job, "notFound", await this.#cache.missMs());
+    this.#miss(job, await this.#cache.missMs());
   }
 
   /** Whether the file has come from `server`. */
@@ -239,7 +252,7 @@ export class Debuginfod implements AsyncDisposable {
           ...{ buildId, size: outcome.size },
           server: server.url.text,
         });
-        this.#finish(job, "found", REST_MS);
+        this.#take(job);
         return true;
       case "no answer":
       case "failed":
@@ -259,14 +272,20 @@ export class Debuginfod implements AsyncDisposable {
     return false;
   }
 
-  #finish(job: Job, what: "found" | "notFound", restMs: number): void {
-    this.#counts[what]++;
-    if (what === "found") this.#found.push(job.buildId);
-    this.#rest(job, restMs);
+  #take(job: Job): void {
+    this.#counts.found++;
+    this.#found.push(job.buildId);
+    this.#rest(job, REST_MS);
   }
 
-  #rest({ buildId }: Job, ms: number): void {
-    this.#resting.set(buildId, performance.now() + ms);
+  #miss(job: Job, missMs: number): void {
+    this.#counts.notFound++;
+    const misses = (this.#resting.peek(job.buildId)?.misses ?? 0) + 1;
+    this.#rest(job, missRestMs(missMs, misses), misses);
+  }
+
+  #rest({ buildId }: Job, ms: number, misses = 0): void {
+    this.#resting.set(buildId, { until: performance.now() + ms, misses });
   }
 
   #wait(job: Job, notBefore: number): void {
