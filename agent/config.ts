@@ -111,7 +111,7 @@ export const AGENT_SETTINGS = defineSettings({
     env: "APERTURE_CA_FILE",
     placeholder: "FILE",
     help:
-      "PEM of the authorities that may have signed an https aggregator's certificate; the usual ones by default; debuginfod servers may have either",
+      "PEM of the authorities that may have signed an https aggregator's certificate, in place of the usual ones, or a debuginfod server's, beside them",
     schema: path(userPath),
   },
   nodeName: {

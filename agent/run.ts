@@ -128,7 +128,7 @@ async function openDebuginfod(config: AgentConfig, folder: string): Promise<Debu
       stallMs: Math.max(0, 1000 * config.debuginfodTimeout),
     });
   } catch (error) {
-    logger.warning("debuginfod is not asked, as its files cannot be kept: {error}", { error });
+    logger.warning("debuginfod is not asked: {reason}", { reason: (error as Error).message });
     return undefined;
   }
 }

@@ -40,7 +40,7 @@ testWith(
       assertEquals(agent.ended, undefined);
       await delay(100);
     }
-    await delay(4000); // Some windows with the names.
+    await delay(5000); // Some windows with the names.
     assertEquals((await agent.stop("SIGINT")).code, 0);
     const inlined = stacksOf(await Deno.readTextFile(output)).filter(([leaf]) =>
       leaf!.startsWith("inner_step ")
@@ -63,6 +63,6 @@ testWith(["bpf"], "an agent that cannot keep what debuginfod gives says so, and 
   assertEquals(code, 0);
   assertMatch(
     new TextDecoder().decode(stderr),
-    /debuginfod is not asked, as its files cannot be kept: .*Not a directory/,
+    /debuginfod is not asked: Cannot keep debug files in .*: Not a directory/,
   );
 });

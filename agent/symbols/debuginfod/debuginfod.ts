@@ -13,6 +13,7 @@ import { Burst, DebuginfodServer, pauseMs } from "./server.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
+const CACHE_BYTES = 2 ** 31;
 /** Downloads at the same time. */
 const MAX_RUNNING = 2;
 /** Build ids that wait; beyond that, the one that was asked for longest ago goes. */
@@ -114,17 +115,21 @@ export class Debuginfod implements AsyncDisposable {
   };
 
   private constructor(cache: DebugFileCache, options: DebuginfodOptions) {
-    const { urls, ca, cacheBytes = 2 ** 31, maxBytes = 512 << 20, stallMs = 90_000, retry = RETRY } = options;
+    const { urls, ca, cacheBytes = CACHE_BYTES, maxBytes = 512 << 20, stallMs = 90_000, retry = RETRY } =
+      options;
     this.#cache = cache;
     this.#servers = urls.map((url) => new DebuginfodServer(url, () => performance.now()));
     this.#options = { maxBytes: Math.min(maxBytes, cacheBytes), stallMs, retry };
     this.#client = ca === undefined ? undefined : Deno.createHttpClient({ caCerts: [ca] });
   }
 
-  /** @throws what the system says when the cache's folder cannot be made or written to */
+  /** @throws {Error} when the cache's folder cannot be made or written to, or `ca` makes no sense */
   static async open(options: DebuginfodOptions): Promise<Debuginfod> {
-    const { folder, cacheBytes = 2 ** 31 } = options;
-    return new Debuginfod(await DebugFileCache.open({ folder, maxBytes: cacheBytes }), options);
+    const { folder, cacheBytes = CACHE_BYTES } = options;
+    const cache = await DebugFileCache.open({ folder, maxBytes: cacheBytes }).catch((cause) => {
+      throw new Error(`Cannot keep debug files in '${folder}': ${cause.message}`, { cause });
+    });
+    return new Debuginfod(cache, options);
   }
 
   get stats(): DebuginfodStats {
