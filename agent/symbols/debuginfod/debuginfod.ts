@@ -9,7 +9,8 @@ import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import { DebugFileCache } from "./cache.ts";
 import { download, type Outcome } from "./download.ts";
-import { Burst, DebuginfodServer, pauseMs } from "./server.ts";
+import { Burst, missRestMs, pauseMs } from "./pauses.ts";
+import { DebuginfodServer } from "./server.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
@@ -22,8 +23,6 @@ const MAX_WAITING = 1024;
 const MAX_RESTING = 8192;
 /** How soon a file that came, was refused, or was something else, is asked for again. */
 const REST_MS = 3_600_000;
-/** What no server has is asked for again after `cache_miss_s`, then twice that, up to this. */
-const MAX_MISS_MS = 86_400_000;
 /** Between requests for one file that a server fails at. */
 const RETRY = { firstMs: 2000, maxMs: REST_MS };
 const CLEAN_EACH_MS = 60_000;
@@ -71,11 +70,6 @@ export interface DebuginfodStats {
   readonly cacheBytes: number;
   /** Files that made room for others. */
   readonly evicted: number;
-}
-
-/** How long to rest after no server had a file for the nth time, when a client of users would for `missMs`. */
-export function missRestMs(missMs: number, misses: number): number {
-  return Math.max(missMs, Math.min(MAX_MISS_MS, missMs * 2 ** Math.min(30, misses - 1)));
 }
 
 interface Rest {

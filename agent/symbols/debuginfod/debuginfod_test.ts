@@ -6,7 +6,7 @@ import { testWith } from "../../../tests/support/needs.ts";
 import { TempFolder } from "../../../tests/support/programs.ts";
 import { type Answer, endless, ScriptedServer } from "../../../tests/support/scripted_server.ts";
 import { tinyElf } from "../../../tests/support/tiny_elf.ts";
-import { Debuginfod, type DebuginfodOptions, missRestMs } from "./debuginfod.ts";
+import { Debuginfod, type DebuginfodOptions } from "./debuginfod.ts";
 
 const ID = "0123456789abcdef";
 const SIZE = tinyElf(ID).length;
@@ -93,15 +93,6 @@ Deno.test("Debuginfod asks again for what no server had when that is forgotten",
     await until(() => debuginfod.stats.pending === 0);
     assertEquals([servers[0]!.paths.length, debuginfod.stats.notFound], [asked, asked]);
   }
-});
-
-Deno.test("missRestMs() doubles up to a day, or to what cache_miss_s says", () => {
-  const minute = 60_000;
-  assertEquals([1, 2, 3, 9, 100].map((misses) => missRestMs(10 * minute, misses) / minute), [
-    ...[10, 20, 40, 1440, 1440],
-  ]);
-  assertEquals(missRestMs(5000 * minute, 3), 5000 * minute);
-  assertEquals(missRestMs(0, 100), 0);
 });
 
 Deno.test("Debuginfod asks again after an error, with one warning, and never after 404", async () => {

@@ -6,35 +6,11 @@
 
 import { getLogger } from "@logtape/logtape";
 import { ServerUrl } from "./download.ts";
+import { Burst, pauseMs } from "./pauses.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
 const REST = { firstMs: 1000, maxMs: 300_000 };
-/** What comes sooner after the last is of the same burst. */
-const BURST_MS = 600_000;
-
-/** How long to wait after so many failures, at least 1; with a share of chance, so that a fleet does not ask at once. */
-export function pauseMs(failures: number, { firstMs, maxMs }: { firstMs: number; maxMs: number }): number {
-  return Math.min(maxMs, firstMs * 2 ** Math.min(30, failures - 1)) * (0.5 + Math.random() / 2);
-}
-
-/** Tells the first of a burst of messages from the others. */
-export class Burst {
-  readonly #clock: () => number;
-  #last = -Infinity;
-
-  /** @param clock in ms */
-  constructor(clock: () => number) {
-    this.#clock = clock;
-  }
-
-  /** How loud the next one is. */
-  level(): "warn" | "debug" {
-    const goesOn = this.#clock() - this.#last < BURST_MS;
-    this.#last = this.#clock();
-    return goesOn ? "debug" : "warn";
-  }
-}
 
 /** One server. */
 export class DebuginfodServer {
