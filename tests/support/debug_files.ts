@@ -27,6 +27,8 @@ static __attribute__((noinline)) long spin_leaf(long n) {
   enum colour_of_things colour = n & 3;
   return middle_step(&b, n) + colour;
 }
+/* A function that only the symbol table knows. */
+asm(".text\\n.balign 16\\n.type plain_leaf, @function\\nplain_leaf: .fill 15, 1, 0x90\\nret\\n.size plain_leaf, 16");
 int main(int argc, char **argv) {
   printf("%p\\n", (void *)spin_leaf);
   fflush(stdout);
@@ -42,6 +44,8 @@ export interface Stripped {
   /** Of `spin_leaf`, as its symbol table counts. */
   readonly address: number;
   readonly size: number;
+  /** Of `plain_leaf`, which has no debug information. */
+  readonly plain: number;
 }
 
 /** Compiles {@linkcode SPIN_INLINED} into the folder NAME, and its debug file into NAME/debug. */
@@ -51,10 +55,11 @@ export function strippedSpin(folder: TempFolder, name: string, flags: readonly s
   Deno.mkdirSync(`${folder.path}/${name}/debug`);
   run("gcc", ["-O2", "-g", "-Wl,--build-id", "-o", path, source, ...flags]);
   const [address, size] = /^(\w+) (\w+) t spin_leaf$/m.exec(run("nm", ["-S", path]))!.slice(1);
+  const plain = parseInt(/^(\w+) t plain_leaf$/m.exec(run("nm", [path]))![1]!, 16);
   const buildId = buildIdOf(path);
   run("objcopy", ["--only-keep-debug", path, debug]);
   run("strip", ["--strip-all", path]);
-  return { path, debug, buildId, address: parseInt(address!, 16), size: parseInt(size!, 16) };
+  return { path, debug, buildId, address: parseInt(address!, 16), size: parseInt(size!, 16), plain };
 }
 
 /** What readelf says. */

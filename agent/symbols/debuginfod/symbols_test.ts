@@ -53,6 +53,12 @@ function described(frames: readonly Frame[]): string[] {
   return frames.map(({ function: name, file, line }) => `${name} ${file}:${line}`);
 }
 
+/** The function of which only the symbol table knows. */
+function plainFunction(symboliser: Symboliser, { pid, firstLine }: RunningProgram, at: Stripped): string {
+  const address = parseInt(firstLine, 16) - at.address + at.plain + 3;
+  return symboliser.stack({ pid, user: [address], kernel: [] })[0]!.function;
+}
+
 testWith(NEEDS, "a stripped program gets what debuginfod has of it, and eu-addr2line agrees", async () => {
   using folder = new TempFolder();
   const stripped = strippedSpin(folder, "shop");
@@ -63,7 +69,12 @@ testWith(NEEDS, "a stripped program gets what debuginfod has of it, and eu-addr2
   for (const [frame] of spinFrames(symboliser, program, stripped)) {
     assertEquals(frame!.function, `program+0x${frame!.address.toString(16)}`);
   }
+  assertEquals(
+    plainFunction(symboliser, program, stripped),
+    `program+0x${(stripped.plain + 3).toString(16)}`,
+  );
   const found = await windows(symboliser, program, stripped, () => debuginfod.stats.found > 0);
+  assertEquals(plainFunction(symboliser, program, stripped), "plain_leaf");
   const theirs = sourceLines(stripped);
   assertEquals(found.map(described), theirs);
   assert(theirs.filter((frames) => frames.length === 3).length > 20, JSON.stringify(theirs));
