@@ -25,6 +25,23 @@ Deno.test("readAgentConfig() takes a threshold for slow calls below a millisecon
   assertThrows(() => readAgentConfig(["--syscall-slow", "soon"], {}), UsageError, '"soon"');
 });
 
+Deno.test("readAgentConfig() takes the variables of debuginfod's clients as they mean them", () => {
+  assertEquals(readAgentConfig([], { DEBUGINFOD_URLS: "" }).debuginfodUrls, undefined);
+  const config = readAgentConfig([], {
+    DEBUGINFOD_URLS: " ima:enforcing https://one.example/  http://127.0.0.1:8002\tima:ignore ",
+    DEBUGINFOD_CACHE_PATH: "/var/cache/debug",
+    DEBUGINFOD_TIMEOUT: "-1",
+    DEBUGINFOD_MAXSIZE: "1000000",
+  });
+  const { debuginfodUrls, debuginfodCache, debuginfodTimeout, debuginfodMaxSize } = config;
+  assertEquals(debuginfodUrls?.map(({ href }) => href), ["https://one.example/", "http://127.0.0.1:8002/"]);
+  assertEquals([debuginfodCache, debuginfodTimeout, debuginfodMaxSize], ["/var/cache/debug", -1, 1_000_000]);
+  for (const wrong of ["one.example", "http://one.example,http://two.example http://", "file:///srv"]) {
+    assertThrows(() => readAgentConfig([], { DEBUGINFOD_URLS: wrong }), UsageError, "'DEBUGINFOD_URLS'");
+  }
+  assertThrows(() => readAgentConfig([], { DEBUGINFOD_TIMEOUT: "90s" }), UsageError, `"90s"`);
+});
+
 Deno.test("readAgentConfig() refuses frequency 0 and 'fast'", () => {
   assertThrows(() => readAgentConfig(["--freq", "0"], {}), UsageError, `current value is "0"`);
   assertThrows(() => readAgentConfig([], { APERTURE_FREQ: "fast" }), UsageError, "'APERTURE_FREQ'");

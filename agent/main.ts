@@ -9,6 +9,7 @@ import { print, run, stopSignal, VERSION } from "../cli/main.ts";
 import { agentHelp, readAgentConfig } from "./config.ts";
 import { inClusterUrl } from "./metadata/kube/client.ts";
 import { runAgent } from "./run.ts";
+import { defaultCacheFolder } from "./symbols/debuginfod/cache_folder.ts";
 
 async function main(): Promise<number> {
   const config = readAgentConfig(Deno.args, Deno.env.toObject());
@@ -25,7 +26,11 @@ async function main(): Promise<number> {
     Deno.env.get("KUBERNETES_SERVICE_HOST"),
     Deno.env.get("KUBERNETES_SERVICE_PORT"),
   );
-  return await runAgent(config, { signal: stopSignal(), hostname: Deno.hostname(), apiServer });
+  const debugFiles = defaultCacheFolder({
+    home: Deno.env.get("HOME"),
+    xdgCacheHome: Deno.env.get("XDG_CACHE_HOME"),
+  });
+  return await runAgent(config, { signal: stopSignal(), hostname: Deno.hostname(), apiServer, debugFiles });
 }
 
 await run("agent", main);

@@ -24,6 +24,7 @@ import { stackEndsLine, summaryLine, topTable } from "./output/top_table.ts";
 import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
+import { Debuginfod } from "./symbols/debuginfod/debuginfod.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
 import { UNWIND_OBJECT, Unwinder } from "./unwind/unwinder.ts";
 
@@ -44,6 +45,8 @@ export interface RunOptions {
   readonly hostname: string;
   /** The API server of the cluster that this is in. */
   readonly apiServer?: URL | undefined;
+  /** The folder for downloaded debug files where the settings name none. */
+  readonly debugFiles: string;
 }
 
 /**
@@ -55,7 +58,7 @@ export interface RunOptions {
  */
 export async function runAgent(
   config: AgentConfig,
-  { signal, hostname, apiServer }: RunOptions,
+  { signal, hostname, apiServer, debugFiles }: RunOptions,
 ): Promise<number> {
   const path = config.output;
   const kinds = kindsOf(config.mode);
@@ -70,7 +73,9 @@ export async function runAgent(
   const node = config.nodeName ?? hostname;
 
   await using parts = new AsyncDisposableStack();
-  const symboliser = parts.use(Symboliser.open({ names: config.symbolNames }));
+  const debuginfod = await openDebuginfod(config, debugFiles);
+  if (debuginfod) parts.use(debuginfod);
+  const symboliser = parts.use(Symboliser.open({ debuginfod, names: config.symbolNames }));
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });
@@ -109,6 +114,23 @@ export async function runAgent(
     await show({ config, files, node, recorded, summary, startNs, durationNs });
   }
   return pusher ? await farewell(pusher) : 0;
+}
+
+/** Without it, what has no debug information here goes without, which is no reason not to start. */
+async function openDebuginfod(config: AgentConfig, folder: string): Promise<Debuginfod | undefined> {
+  const { debuginfodUrls: urls = [], debuginfodSize: cacheBytes, debuginfodMaxSize } = config;
+  if (urls.length === 0) return undefined;
+  const ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile);
+  try {
+    return await Debuginfod.open({
+      ...{ urls, ca, cacheBytes, folder: config.debuginfodCache ?? folder },
+      maxBytes: debuginfodMaxSize || cacheBytes,
+      stallMs: Math.max(0, 1000 * config.debuginfodTimeout),
+    });
+  } catch (error) {
+    logger.warning("debuginfod is not asked: {reason}", { reason: (error as Error).message });
+    return undefined;
+  }
 }
 
 /** Without it stacks are those of frame pointers, which is said and counted, but no reason not to start. */

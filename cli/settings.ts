@@ -116,7 +116,7 @@ export function integer(min: number, max: number): v.GenericSchema<string, numbe
   const message = `a number from ${min} to ${max}`;
   return v.pipe(
     v.string(),
-    v.regex(/^\d+$/, message),
+    v.regex(/^-?\d+$/, message),
     v.transform(Number),
     v.minValue(min, message),
     v.maxValue(max, message),
@@ -184,6 +184,21 @@ export function httpUrl(): v.GenericSchema<string, URL> {
     v.string(),
     v.check((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), message),
     v.transform((text) => new URL(text)),
+  );
+}
+
+/**
+ * http or https URLs with white space between them, as in `DEBUGINFOD_URLS`. Its words about signatures
+ * (`ima:enforcing`) are passed over.
+ */
+export function httpUrls(): v.GenericSchema<string, readonly URL[]> {
+  const message = "a list of URLs like http://host:8002 https://other";
+  const isUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+  return v.pipe(
+    v.string(),
+    v.transform((text) => text.split(/\s+/).filter((word) => word !== "" && !word.startsWith("ima:"))),
+    v.check((words) => words.every(isUrl), message),
+    v.transform((words) => words.map((word) => new URL(word))),
   );
 }
 

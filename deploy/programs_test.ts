@@ -221,7 +221,7 @@ Deno.test("docker-compose.yml sets variables that the programs have, to values t
 
 Deno.test("the guide names every variable of both programs, and no other", () => {
   const known = new Set(Object.values(PARTS).flatMap(({ settings }) => variablesOf(settings)));
-  const named = new Set(GUIDE.match(/\bAPERTURE_\w+/g));
+  const named = new Set(GUIDE.match(/\b(APERTURE|DEBUGINFOD)_\w+/g));
   assertEquals([...known].filter((name) => !named.has(name)), []);
   assertEquals([...named].filter((name) => !known.has(name)), []);
   const [agent, aggregator] = ["### Agent", "### Aggregator"].map((heading) => {

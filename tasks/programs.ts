@@ -9,7 +9,7 @@ import { delay } from "@std/async/delay";
 const ROOT = new URL("..", import.meta.url).pathname;
 
 export interface ProgramOptions {
-  /** Added to the environment without its `APERTURE_` variables, so that a run is the same anywhere. */
+  /** Added to the environment without the variables of settings, so that a run is the same anywhere. */
   readonly env?: Readonly<Record<string, string>>;
   /** A command that runs the program, such as `setpriv …`. @default {none} */
   readonly wrapper?: readonly string[];
@@ -25,7 +25,8 @@ export class Program implements AsyncDisposable {
   #ended: Deno.CommandStatus | undefined;
 
   constructor(part: "agent" | "aggregator", args: readonly string[], options: ProgramOptions = {}) {
-    const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !name.startsWith("APERTURE_"));
+    const isSetting = (name: string) => /^(APERTURE|DEBUGINFOD)_/.test(name);
+    const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !isSetting(name));
     const [command, ...rest] = [
       ...options.wrapper ?? [],
       Deno.execPath(),

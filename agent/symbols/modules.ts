@@ -8,7 +8,7 @@ import { LRUCache } from "lru-cache";
 import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
 import { findDebugFile } from "./debug_files.ts";
-import { debugLink, hasDebugInfo } from "./dwarf/pack.ts";
+import { DebugPlaces, type Downloads } from "./debug_places.ts";
 import type { DebugPlace } from "./dwarf/protocol.ts";
 import { addressOf, ElfError, type ElfInfo, readElf } from "./elf.ts";
 import type { Libdw } from "./libdw/libdw.ts";
@@ -60,6 +60,8 @@ export interface ModulesOptions {
   readonly libdw: Libdw;
   /** For the symbol tables that are kept. */
   readonly tableBytes: number;
+  /** @default what is not here is not asked for elsewhere */
+  readonly downloads?: Downloads | undefined;
 }
 
 export interface ModuleStats {
@@ -86,7 +88,8 @@ export class Modules {
   /** Build ids of files whose own symbols are not all: another copy, or a download, may have them. */
   readonly #partial = new LRUCache<string, true>({ max: MAX_FILES });
   readonly #improved = new Set<string>();
-  readonly #debugPlaces = new LRUCache<number, { place: DebugPlace | undefined }>({ max: MAX_FILES });
+  readonly #debugPlaces: DebugPlaces;
+  readonly #downloads: Downloads | undefined;
   /** Mappings whose file could not be reached in this window. */
   readonly #failed = new Set<Mapping>();
   #opened = 0;
@@ -95,8 +98,10 @@ export class Modules {
   #next = 1;
   #window = 0;
 
-  constructor({ libdw, tableBytes }: ModulesOptions) {
+  constructor({ libdw, tableBytes, downloads }: ModulesOptions) {
     this.#libdw = libdw;
+    this.#downloads = downloads;
+    this.#debugPlaces = new DebugPlaces({ downloads, max: MAX_FILES });
     this.#tableBytes = tableBytes;
     this.#tables = new LRUCache({ maxSize: tableBytes, sizeCalculation: (table) => table.bytes + 256 });
   }
@@ -122,6 +127,7 @@ export class Modules {
       if (idle || bytes > LARGE_SHARE * this.#tableBytes) this.#large.delete(key);
     }
     this.#failed.clear();
+    this.#takeDownloads(new Set(this.#downloads?.takeFound()));
   }
 
   /** The modules whose names may be better than those that were found until now; each is told once. */
@@ -168,22 +174,33 @@ export class Modules {
     this.#dropped += table.dropped;
     this.#keep(whole ? module.key : module.identity, table);
     if (!whole && module.buildId !== "") this.#partial.set(module.buildId, true);
+    if (!whole && module.elf && !module.elf.truncated) this.#downloads?.want(module.buildId);
     if (whole && this.#partial.delete(module.buildId)) this.#improved.add(module.buildId);
     return table;
   }
 
   /** Where the debug information of `module` can be read, found once; `undefined` where there is none. */
   debugPlace(module: Module, place: Place): DebugPlace | undefined {
-    let found = this.#debugPlaces.get(module.number);
-    if (found === undefined) {
-      this.#debugPlaces.set(module.number, found = { place: this.#findDebugInfo(module, place) });
-    }
-    return found.place;
+    return this.#debugPlaces.of(module, { paths: pathsTo(place), roots: rootsOf(place) });
   }
 
   /** Looks for the debug information of `module` anew, as the file that was found is gone. */
-  forgetDebugPlace({ number }: Module): void {
-    this.#debugPlaces.delete(number);
+  forgetDebugPlace(module: Module): void {
+    this.#debugPlaces.forget(module);
+  }
+
+  /** Forgets of modules what debug files may know better that have come. */
+  #takeDownloads(found: ReadonlySet<string | undefined>): void {
+    if (found.size === 0) return;
+    for (const module of this.#files.values()) {
+      if (!found.has(module.buildId) && !found.has(this.#debugPlaces.missingOf(module))) continue;
+      this.#debugPlaces.forget(module);
+      for (const key of [module.key, module.identity]) {
+        this.#tables.delete(key);
+        this.#large.delete(key);
+      }
+      this.#improved.add(module.buildId);
+    }
   }
 
   #known({ key, identity }: Module): SymbolTable | undefined {
@@ -205,22 +222,6 @@ export class Modules {
     const name = path.slice(path.lastIndexOf("/") + 1);
     const { identity } = file;
     return { number: this.#next++, path, name, buildId, elf, identity, key: buildId || identity };
-  }
-
-  #findDebugInfo({ elf, identity, buildId, path: name }: Module, place: Place): DebugPlace | undefined {
-    if (elf === undefined || elf.truncated) return undefined;
-    const roots = rootsOf(place);
-    for (const path of pathsTo(place)) {
-      using file = RegularFile.open(path);
-      if (file?.identity !== identity) continue;
-      if (hasDebugInfo(file)) return { path, identity, roots, bias: 0 };
-      const other = findDebugFile({ path: name, buildId, roots }, debugLink(file));
-      using debug = other === undefined ? undefined : RegularFile.open(other);
-      const info = debug && hasDebugInfo(debug) ? this.#readHeaders(debug) : undefined;
-      if (!debug || !info) return undefined;
-      return { path: other!, identity: debug.identity, roots, bias: biasOf(elf, info) };
-    }
-    return undefined;
   }
 
   #readHeaders(file: RegularFile): ElfInfo | undefined {
@@ -245,10 +246,12 @@ export class Modules {
         if (file?.identity !== module.identity) continue;
       }
       this.#opened++;
+      const { buildId } = module;
+      const downloaded = this.#downloads?.pathOf(buildId);
       try {
         const tables = this.#libdw.fileSymbols(path, {
           name: module.path,
-          findDebugFile: (link) => findDebugFile({ path: module.path, buildId: module.buildId, roots }, link),
+          findDebugFile: (link) => findDebugFile({ path: module.path, buildId, roots, downloaded }, link),
         });
         return { table: SymbolTable.build(tables), whole: tables.some(({ full }) => full) };
       } catch {
@@ -262,12 +265,6 @@ export class Modules {
 /** The root folder of the process, then that of the agent. */
 function rootsOf({ process }: Place): string[] {
   return [`${process.folder}/root`, ""];
-}
-
-/** What to take from an address of `main` to get that of a debug file that was linked to lie elsewhere. */
-function biasOf(main: ElfInfo, debug: ElfInfo): number {
-  const [a, b] = [main.segments[0], debug.segments[0]];
-  return a && b ? a.address - b.address : 0;
 }
 
 /** The address of `address`, in the process, as the symbol table of `elf` counts; else its offset in the file. */

@@ -15,6 +15,7 @@ import { pythonPids } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
+import type { Debuginfod, DebuginfodStats } from "./debuginfod/debuginfod.ts";
 import { Demangler } from "./demangle.ts";
 import type { DebugStats } from "./dwarf/client.ts";
 import { FilelessCode } from "./fileless.ts";
@@ -32,6 +33,8 @@ export interface SymboliserOptions {
   debugBytes?: number;
   /** How C++ and Rust functions are called. @default {"full"} */
   names?: NameStyle;
+  /** For debug information that is not here. @default none */
+  debuginfod?: Debuginfod | undefined;
   /** How long files may be read in one window, in ms; the file that passes it is read to its end. @default {1000} */
   coldMs?: number;
   /** @default {"/proc"} */
@@ -81,6 +84,8 @@ export interface SymboliserStats {
   readonly pythonStacks: number;
   readonly pythonMismatches: number;
   readonly debug: DebugStats;
+  /** `undefined` when no server is asked. */
+  readonly debuginfod: DebuginfodStats | undefined;
 }
 
 const UNMAPPED: Frame = {
@@ -115,6 +120,7 @@ export class Symboliser implements Disposable {
   /** What this window found already, by process (the kernel's by `undefined`) and address. */
   readonly #near = new Map<Process | undefined, Map<number, readonly Frame[]>>();
   readonly #inlining: Inlining;
+  readonly #debuginfod: Debuginfod | undefined;
   readonly #clock: () => number;
   readonly #coldMs: number;
   #coldLeft: number;
@@ -128,14 +134,15 @@ export class Symboliser implements Disposable {
 
   private constructor(libdw: Libdw, options: SymboliserOptions) {
     const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000, names = "full" } = options;
-    const { procRoot = "/proc", clock = () => performance.now() } = options;
+    const { debuginfod, procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
     this.#procRoot = procRoot;
     this.#clock = clock;
     this.#coldMs = this.#coldLeft = coldMs;
     this.#kernel = new KernelSymbols({ procRoot });
     this.#processes = new ProcessTable({ procRoot });
-    this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2) });
+    this.#debuginfod = debuginfod;
+    this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2), downloads: debuginfod });
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
     this.#fileless = new FilelessCode({ libdw, demangler });
@@ -173,6 +180,7 @@ export class Symboliser implements Disposable {
       pythonStacks: this.#pythonStacks,
       pythonMismatches: this.#pythonMismatches,
       debug: this.#inlining.stats,
+      debuginfod: this.#debuginfod?.stats,
     };
   }
 

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { CommonLink } from "../debug_files.ts";
 import type { ByteSource } from "../elf.ts";
 import {
   readSections,
@@ -32,8 +33,6 @@ export interface Packed {
   readonly image: Uint8Array<ArrayBuffer>;
   /** What it takes in memory once libelf has unpacked its compressed sections. */
   readonly bytes: number;
-  /** The file that holds what is common to several (dwz). */
-  readonly alternative: { readonly path: string; readonly buildId: string } | undefined;
 }
 
 /** Whether the file itself has debug information, not only a link to it. */
@@ -51,14 +50,22 @@ export function debugLink(source: ByteSource): { name: string; checksum: number 
   return { name: textAt(bytes, 0), checksum: viewOf(bytes).getUint32(bytes.length - 4, true) };
 }
 
+/** What `.gnu_debugaltlink` says, where dwz was used: a path, 0, and a build id. */
+export function commonLink(source: ByteSource): CommonLink | undefined {
+  const section = readSections(source).find((s) => s.name === ".gnu_debugaltlink" && s.size < 8192);
+  const bytes = section && sectionBytes(source, section);
+  const end = bytes?.indexOf(0) ?? -1;
+  if (bytes === undefined || end < 1) return undefined;
+  return { path: textAt(bytes, 0), buildId: bytes.subarray(end + 1).toHex() };
+}
+
 /**
  * Packs the debug sections of `source`.
  *
  * @returns `undefined` when there are none, they are not whole, or take more than `limit` bytes
  */
 export function packDebugInfo(source: ByteSource, limit: number): Packed | undefined {
-  const all = readSections(source);
-  const found = all.filter((s) => WANTED.test(s.name) && s.size > 0);
+  const found = readSections(source).filter((s) => WANTED.test(s.name) && s.size > 0);
   const stored = found.reduce((sum, s) => sum + s.size, 0);
   if (!found.some((s) => INFO.test(s.name)) || stored > limit) return undefined;
   const header = source.read(0, HEADER_BYTES);
@@ -71,7 +78,7 @@ export function packDebugInfo(source: ByteSource, limit: number): Packed | undef
     bytes += unpackedBytes(section, data);
     if (bytes > limit) return undefined;
   }
-  return { image: assemble(header, sections), bytes, alternative: alternativeOf(source, all) };
+  return { image: assemble(header, sections), bytes };
 }
 
 /** What libelf will unpack a section to, as its header claims; 0 when it is not compressed. */
@@ -83,15 +90,6 @@ function unpackedBytes(section: Section, data: Uint8Array<ArrayBuffer>): number 
     return data.length < 12 ? Infinity : Number(viewOf(data).getBigUint64(4));
   }
   return 0;
-}
-
-/** `.gnu_debugaltlink`: a path, 0, and the build id. */
-function alternativeOf(source: ByteSource, all: readonly Section[]): Packed["alternative"] {
-  const section = all.find((s) => s.name === ".gnu_debugaltlink" && s.size < 8192);
-  const bytes = section && sectionBytes(source, section);
-  const end = bytes?.indexOf(0) ?? -1;
-  if (bytes === undefined || end < 1) return undefined;
-  return { path: textAt(bytes, 0), buildId: bytes.subarray(end + 1).toHex() };
 }
 
 function assemble(

@@ -6,14 +6,17 @@
 
 import type { SourceFrame } from "../libdw/dwarf.ts";
 
-/** Where debug information can be read now. */
-export interface DebugPlace {
-  /** The file that has it: the program or library itself, or its separate debug file. */
+/** A file to be read. */
+export interface DebugFile {
   readonly path: string;
   /** What `RegularFile` said of the file when it was chosen: another one of that name is not taken. */
   readonly identity: string;
-  /** Folders that are taken for `/` where the file refers to another, in order. */
-  readonly roots: readonly string[];
+}
+
+/** Where debug information can be read now: the program or library itself, or its separate debug file. */
+export interface DebugPlace extends DebugFile {
+  /** The file that holds what is common to several (dwz), where it is at hand. */
+  readonly common?: DebugFile;
   /** What to take from an address of the module to get one of this file. */
   readonly bias: number;
 }

@@ -4,13 +4,14 @@
  * @module
  */
 
-import { readElf } from "../elf.ts";
 import { DebugInfo, type Dwarf, type SourceFrame } from "../libdw/dwarf.ts";
 import { RegularFile } from "../regular_file.ts";
 import { packDebugInfo, type Packed } from "./pack.ts";
-import type { DebugPlace, Refusal, WorkerStats } from "./protocol.ts";
+import type { DebugFile, DebugPlace, Refusal, WorkerStats } from "./protocol.ts";
 
 interface Entry {
+  /** The files that it is of. */
+  readonly identity: string;
   readonly info: DebugInfo;
   /** Of the image, with what libelf unpacks. */
   readonly imageBytes: number;
@@ -41,7 +42,7 @@ export class DebugStore implements Disposable {
 
   /** The functions at each of `addresses`, or why there are none. */
   frames(key: string, place: DebugPlace, addresses: readonly number[]): Refusal | SourceFrame[][] {
-    const entry = this.#open.get(key) ?? this.#read(place);
+    const entry = this.#get(key, place) ?? this.#read(place);
     if (typeof entry === "string") return entry;
     this.#open.delete(key);
     this.#open.set(key, entry); // The map's order is that of the last question.
@@ -50,18 +51,26 @@ export class DebugStore implements Disposable {
     return frames;
   }
 
+  /** What is open by `key`, unless more of it is at hand by now. */
+  #get(key: string, place: DebugPlace): Entry | undefined {
+    const entry = this.#open.get(key);
+    if (entry === undefined || entry.identity === identityOf(place)) return entry;
+    entry.info[Symbol.dispose]();
+    this.#open.delete(key);
+    return undefined;
+  }
+
   #read(place: DebugPlace): Refusal | Entry {
-    using file = RegularFile.open(place.path);
-    if (file?.identity !== place.identity) return "unreadable";
-    if (file.size > 64 * this.#limit) return "too large";
-    const main = packDebugInfo(file, this.#limit);
-    if (main === undefined) return "too large";
-    const common = main.alternative &&
-      findAlternative(main.alternative, place.roots, this.#limit - main.bytes);
-    const imageBytes = main.bytes + (common?.bytes ?? 0);
+    const main = readPacked(place, this.#limit);
+    if (typeof main === "string") return main;
+    const common = place.common && readPacked(place.common, this.#limit - main.bytes);
+    if (common === "unreadable") return common;
+    // Without it the lines and the outermost functions are still known.
+    const alternative = common === "too large" ? undefined : common;
+    const imageBytes = main.bytes + (alternative?.bytes ?? 0);
     try {
-      const info = new DebugInfo(this.#dwarf, main.image, { alternative: common?.image });
-      return { info, imageBytes };
+      const info = new DebugInfo(this.#dwarf, main.image, { alternative: alternative?.image });
+      return { identity: identityOf(place), info, imageBytes };
     } catch {
       return "unreadable";
     }
@@ -84,23 +93,13 @@ function bytesOf({ info, imageBytes }: Entry): number {
   return imageBytes + info.bytes;
 }
 
-/** The file that dwz made, by its path and then by its build id, which must agree. */
-function findAlternative(
-  { path, buildId }: NonNullable<Packed["alternative"]>,
-  roots: readonly string[],
-  limit: number,
-): Packed | undefined {
-  if (buildId.length < 3) return undefined;
-  const byId = `/usr/lib/debug/.build-id/${buildId.slice(0, 2)}/${buildId.slice(2)}.debug`;
-  for (const root of roots) {
-    for (const candidate of path.startsWith("/") ? [path, byId] : [byId]) {
-      using file = RegularFile.open(root + candidate);
-      try {
-        if (file && readElf(file).buildId === buildId) return packDebugInfo(file, limit);
-      } catch {
-        // Not ELF: the next one may be.
-      }
-    }
-  }
-  return undefined;
+function identityOf({ identity, common }: DebugPlace): string {
+  return common ? `${identity} ${common.identity}` : identity;
+}
+
+function readPacked({ path, identity }: DebugFile, limit: number): Refusal | Packed {
+  using file = RegularFile.open(path);
+  if (file?.identity !== identity) return "unreadable";
+  if (file.size > 64 * limit) return "too large";
+  return packDebugInfo(file, limit) ?? "too large";
 }

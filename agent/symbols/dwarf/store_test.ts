@@ -58,9 +58,9 @@ mod cart {
 fn main() { let v: Vec<u64> = std::env::args().map(|a| a.len() as u64).collect(); println!("{}", cart::total(&v)); }
 `;
 
-function placeOf(path: string, roots: readonly string[] = [""]): DebugPlace {
+function placeOf(path: string): DebugPlace {
   using file = RegularFile.open(path)!;
-  return { path, identity: file.identity, roots, bias: 0 };
+  return { path, identity: file.identity, bias: 0 };
 }
 
 /** Addresses all over the code of a file. */

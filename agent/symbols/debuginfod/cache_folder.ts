@@ -1,0 +1,27 @@
+/**
+ * Where debuginfod clients keep their files (debuginfod-client-config(7)).
+ *
+ * @module
+ */
+
+export interface UserFolders {
+  /** `$HOME` */
+  readonly home?: string | undefined;
+  /** `$XDG_CACHE_HOME` */
+  readonly xdgCacheHome?: string | undefined;
+}
+
+/** The folder that all debuginfod clients of this user share, when `$DEBUGINFOD_CACHE_PATH` names none. */
+export function defaultCacheFolder({ home, xdgCacheHome }: UserFolders): string {
+  const old = `${home || ""}/.debuginfod_client_cache`;
+  if (isFolder(old)) return old;
+  return `${xdgCacheHome || `${home || ""}/.cache`}/debuginfod_client`;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}

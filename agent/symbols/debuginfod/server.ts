@@ -1,0 +1,57 @@
+/**
+ * A debuginfod server that is asked less often while it does not answer.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { ServerUrl } from "./download.ts";
+import { Burst, pauseMs } from "./pauses.ts";
+
+const logger = getLogger(["aperture", "symbols"]);
+
+const REST = { firstMs: 1000, maxMs: 300_000 };
+
+/** One server. */
+export class DebuginfodServer {
+  readonly url: ServerUrl;
+  readonly #clock: () => number;
+  #failures = 0;
+  #restsUntil = 0;
+  readonly #trouble: Burst;
+
+  /** @param clock in ms */
+  constructor(url: URL, clock: () => number) {
+    this.url = new ServerUrl(url);
+    this.#clock = clock;
+    this.#trouble = new Burst(clock);
+  }
+
+  /** When it may be asked, in ms of the clock. */
+  get restsUntil(): number {
+    return this.#restsUntil;
+  }
+
+  get rests(): boolean {
+    return this.#clock() < this.#restsUntil;
+  }
+
+  answered(): void {
+    if (this.#failures > 0) logger.info("{server} answers again", { server: this.url.text });
+    this.#failures = 0;
+    this.#restsUntil = 0;
+  }
+
+  /** It gave no answer: of several requests that waited for one, the first counts. */
+  silent(): void {
+    if (!this.rests) this.#restsUntil = this.#clock() + pauseMs(++this.#failures, REST);
+  }
+
+  /** Says what is wrong with it, loudly once a burst. */
+  trouble(buildId: string, reason: string): void {
+    logger[this.#trouble.level()]("Cannot get debug information of {buildId} from {server}: {reason}", {
+      ...{ buildId, reason },
+      server: this.url.text,
+    });
+  }
+}
