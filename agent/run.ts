@@ -73,14 +73,14 @@ export async function runAgent(
   const node = config.nodeName ?? hostname;
 
   await using parts = new AsyncDisposableStack();
+  const unwinder = parts.use(openUnwinder(config));
   const debuginfod = await openDebuginfod(config, debugFiles);
   if (debuginfod) parts.use(debuginfod);
-  const symboliser = parts.use(Symboliser.open({ debuginfod, names: config.symbolNames }));
+  const symboliser = parts.use(Symboliser.open({ debuginfod, unwinder, names: config.symbolNames }));
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });
   const pusher = config.aggregator && await openPusher(config, { node, parts });
-  const unwinder = parts.use(openUnwinder(config));
   const { collectors } = parts.use(open(kinds, config, { windowMs, unwinder }));
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();

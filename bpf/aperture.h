@@ -53,6 +53,15 @@ enum aperture_stack_kind {
 };
 
 /*
+ * A word of a native stack is the address in a process, or, where the file is known, this with the file and the address
+ * as that counts: it is the same in all processes, and still means something when they are gone.
+ */
+#define APERTURE_WORD_FILE (1ULL << 62)
+#define APERTURE_WORD_FILE_SHIFT 36
+/* What a number of JavaScript holds beside an address of 36 bits. */
+#define APERTURE_WORD_FILES (1U << 17)
+
+/*
  * Leaf first. The leaf's address is where it is; of all others the one before is, as for return addresses: where a
  * signal interrupted a function, one is added.
  */
@@ -112,9 +121,9 @@ enum aperture_stack_end {
 	 * rule, its frame pointer.
 	 */
 	APERTURE_STACK_COMPLETE,
-	/* The process was not known yet; the stack is the kernel's helper's. */
+	/* Neither the process nor the file at its leaf was known yet; the stack is the kernel's helper's. */
 	APERTURE_STACK_NO_PROCESS,
-	/* Nothing that can be run is mapped where the last return address points. */
+	/* Nothing that can be run is mapped where the last return address points, or a file that is not known yet. */
 	APERTURE_STACK_NO_MAPPING,
 	/* The page of the unwind table was not loaded yet. */
 	APERTURE_STACK_NO_PAGE,
@@ -192,16 +201,58 @@ struct aperture_mapping_key {
 struct aperture_mapping {
 	/* Less this, an address in the process is one of the file's program headers. */
 	u64 bias;
-	/* 0 for code without a table: that of a JIT. */
+	/* 0 for what is no file, such as the code of a JIT. */
 	u32 file;
-	u32 reserved;
+	/* The file has no unwind table. */
+	u32 tableless;
 };
+
+/* A file, by what the kernel has of it at hand: another one, or the same with other contents, differs. */
+struct aperture_file_key {
+	u64 inode;
+	u64 bytes;
+	s64 modified;
+	u32 device;
+	u32 generation;
+};
+
+/* An executable program header. */
+struct aperture_segment {
+	u64 offset;
+	u64 size;
+	u64 address;
+};
+
+#define APERTURE_SEGMENTS 2
+
+struct aperture_file {
+	/* 0 for what is none that can be unwound or named. */
+	u32 file;
+	u32 tableless;
+	struct aperture_segment segments[APERTURE_SEGMENTS];
+};
+_Static_assert(sizeof(struct aperture_file) == 56, "the agent writes this layout");
+
+#define APERTURE_PATH_DEPTH 10
+#define APERTURE_NAME_BYTES 64
+
+/* Where a file that is not known was met. */
+struct aperture_wanted_file {
+	u64 address;
+	u32 pid;
+	/* Of names: that of the file, that of its folder, and so on up to the root of its file system; 0: there are more. */
+	u32 depth;
+	char names[APERTURE_PATH_DEPTH][APERTURE_NAME_BYTES];
+};
+_Static_assert(sizeof(struct aperture_wanted_file) == 656, "the agent reads this layout");
 
 struct aperture_unwind_control {
 	/* Written by the agent: the current window. */
 	u32 window;
 	/* Changes whenever something was put on a list of what is wanted. */
 	u32 wants;
+	/* The file that the vDSO is known as; 0: there is none. */
+	u32 vdso;
 };
 
 /* A stack is named by its hash, the key of the map of stacks; 0 is no stack. */

@@ -23,6 +23,10 @@
  */
 #define THREAD_SIZE 16384
 
+/* Of x86; arm64 may have larger pages. */
+#define PAGE_SHIFT 12
+#define PAGE_BYTES (1ULL << PAGE_SHIFT)
+
 #define EEXIST 17
 #define E2BIG 7
 

@@ -10,6 +10,7 @@
 #define __APERTURE_UNWIND_H__
 
 #include "unwind_maps.h"
+#include "vma.h"
 
 #include <bpf/bpf_endian.h>
 
@@ -63,6 +64,17 @@ struct unwind_state {
 	u32 busy;
 	/* The caller's, while it is being found. */
 	u64 next_pc;
+	/* The file of this frame's code, 0 for none; less `bias`, its address is one of the file's program headers. */
+	u64 bias;
+	u32 file;
+	u32 tableless;
+	/* The last mapping that was looked for in the kernel's own tree, and what it is, where that is known. */
+	struct vma_search search;
+	u64 vma_bias;
+	u32 vma_file;
+	u32 vma_tableless;
+	u32 vma_known;
+	struct aperture_wanted_file wanted;
 	bpf_user_pt_regs_t user;
 	/* What was walked so far. */
 	struct aperture_stack stack;
@@ -99,6 +111,21 @@ static __always_inline void want_page(const struct aperture_page_key *key)
 	const u32 one = 1;
 
 	if (bpf_map_update_elem(&unwind_wanted_pages, key, &one, BPF_NOEXIST) == 0)
+		note_want();
+}
+
+/* Puts `file` on the list, with its path: its process may be gone when that is read. */
+static __always_inline void want_file(struct unwind_state *state, const struct aperture_file_key *key, u64 address)
+{
+	struct aperture_wanted_file *wanted = &state->wanted;
+	struct file *file = (void *)state->search.found.file;
+
+	if (bpf_map_lookup_elem(&unwind_wanted_files, key))
+		return;
+	wanted->address = address;
+	wanted->pid = state->pid;
+	read_path(wanted, file);
+	if (bpf_map_update_elem(&unwind_wanted_files, key, wanted, BPF_NOEXIST) == 0)
 		note_want();
 }
 
@@ -252,6 +279,91 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	return go_on(state, cfa, signal);
 }
 
+/* What is mapped at `address` in a process that the agent has read. */
+static __always_inline bool find_in_process(struct unwind_state *state, u64 address)
+{
+	struct aperture_mapping_key key = {
+		.prefix_bits = 96, .process = state->process, .address = bpf_cpu_to_be64(address)
+	};
+	struct aperture_mapping *mapping = state->process ? bpf_map_lookup_elem(&unwind_mappings, &key) : NULL;
+
+	if (!mapping)
+		return false;
+	state->bias = mapping->bias;
+	state->file = mapping->file;
+	state->tableless = mapping->tableless;
+	return true;
+}
+
+/* What the mapping in state->search is of. */
+static __always_inline void identify_vma(struct unwind_state *state, struct mm_struct *mm, u64 address)
+{
+	struct vma *vma = &state->search.found;
+	struct aperture_file_key key = {};
+	u32 zero = 0;
+
+	state->vma_known = true;
+	state->vma_file = 0;
+	state->vma_tableless = false;
+	state->vma_bias = vma->start;
+	if (vma->file == 0) {
+#if defined(__TARGET_ARCH_x86)
+		struct aperture_unwind_control *control = bpf_map_lookup_elem(&unwind_control, &zero);
+		if (control && vma->start == (u64)BPF_CORE_READ(mm, context.vdso))
+			state->vma_file = control->vdso;
+#endif
+		return;
+	}
+	read_file_key(&key, (struct file *)vma->file);
+	struct aperture_file *file = bpf_map_lookup_elem(&unwind_files, &key);
+	if (!file) {
+		state->vma_known = false;
+		want_file(state, &key, address);
+		return;
+	}
+	for (u32 i = 0; i < APERTURE_SEGMENTS; i++) {
+		struct aperture_segment *segment = &file->segments[i];
+		/* The kernel maps whole pages. */
+		u64 first = segment->offset & ~(PAGE_BYTES - 1);
+		u64 end = (segment->offset + segment->size + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+		if (segment->size == 0 || vma->offset < first || vma->offset >= end)
+			continue;
+		state->vma_file = file->file;
+		state->vma_tableless = file->tableless;
+		state->vma_bias = vma->start - (vma->offset - segment->offset + segment->address);
+		return;
+	}
+}
+
+/*
+ * What is mapped at `address` by the kernel's own account; false (0) when that is not known. A function of its own, as
+ * unwind_step is.
+ */
+__attribute__((noinline)) int unwind_find_vma(u64 address)
+{
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state)
+		return false;
+	struct vma *vma = &state->search.found;
+	if (address < vma->start || address >= vma->end) {
+		struct task_struct *task = (void *)bpf_get_current_task();
+		struct mm_struct *mm = BPF_CORE_READ(task, mm);
+		if (!mm || !find_vma(&state->search, mm, address)) {
+			vma->end = 0;
+			return false;
+		}
+		identify_vma(state, mm, address);
+	}
+	if (!state->vma_known)
+		return false;
+	state->bias = state->vma_bias;
+	state->file = state->vma_file;
+	state->tableless = state->vma_tableless;
+	return true;
+}
+
 /* One frame up: STEP_ON, or how the walk ended. */
 __attribute__((noinline)) int unwind_step(void)
 {
@@ -261,15 +373,16 @@ __attribute__((noinline)) int unwind_step(void)
 	if (!state)
 		return APERTURE_STACK_NO_PROCESS;
 	u64 at = state->exact ? state->pc : state->pc - 1;
-	struct aperture_mapping_key key = { .prefix_bits = 96, .process = state->process, .address = bpf_cpu_to_be64(at) };
-	struct aperture_mapping *mapping = bpf_map_lookup_elem(&unwind_mappings, &key);
-	if (!mapping) {
-		want_process(state->pid, at);
-		return APERTURE_STACK_NO_MAPPING;
+	if (!find_in_process(state, at)) {
+		/* Of a process that is not known it is enough that this is wanted once. */
+		if (state->process)
+			want_process(state->pid, at);
+		if (!unwind_find_vma(at))
+			return APERTURE_STACK_NO_MAPPING;
 	}
-	if (mapping->file == 0)
+	if (state->file == 0 || state->tableless)
 		return step_by_frame_pointer(state);
-	s32 index = find_rule(state, mapping->file, at - mapping->bias);
+	s32 index = find_rule(state, state->file, at - state->bias);
 	if (index < 0)
 		return APERTURE_STACK_NO_PAGE;
 	struct aperture_rule *rule = bpf_map_lookup_elem(&unwind_rules, &index);
@@ -280,7 +393,7 @@ __attribute__((noinline)) int unwind_step(void)
 	return step_by_rule(state, rule);
 }
 
-/* Begins at the user registers in state->user. False when the process is not known yet. */
+/* Begins at the user registers in state->user. */
 static __always_inline bool unwind_begin(struct unwind_state *state, u32 pid)
 {
 	u32 zero = 0;
@@ -290,16 +403,15 @@ static __always_inline bool unwind_begin(struct unwind_state *state, u32 pid)
 
 	if (!control)
 		return false;
-	if (!process || process->id == 0) {
-		if (!process)
-			want_process(pid, user->ip);
-		return false;
-	}
 	state->window = control->window;
-	if (process->window != state->window)
-		process->window = state->window;
 	state->pid = pid;
-	state->process = process->id;
+	/* 0 while it is being read, too. */
+	state->process = process ? process->id : 0;
+	if (!process)
+		want_process(pid, user->ip);
+	else if (process->window != state->window)
+		process->window = state->window;
+	state->search.found.end = 0;
 	state->exact = true;
 	state->known = ALL_REGISTERS;
 	state->pc = user->ip;
@@ -322,6 +434,16 @@ static __always_inline bool unwind_begin(struct unwind_state *state, u32 pid)
 	return true;
 }
 
+/* See APERTURE_WORD_FILE. */
+static __always_inline u64 frame_word(const struct unwind_state *state, u64 pc)
+{
+	u64 address = pc - state->bias;
+
+	if (state->file == 0 || state->file >= APERTURE_WORD_FILES || address >> APERTURE_WORD_FILE_SHIFT)
+		return pc;
+	return APERTURE_WORD_FILE | (u64)state->file << APERTURE_WORD_FILE_SHIFT | address;
+}
+
 /*
  * Walks from the state's registers into its stack; how that ended. A function of its own, too: that of Linux 6.1,
  * for one, would else verify all that follows the walk once for each turn that may be the last.
@@ -340,14 +462,20 @@ __attribute__((noinline)) int unwind_walk(u32 pid)
 		return APERTURE_STACK_NO_PROCESS;
 	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {
 		/* Readers take one off all but the first, for return addresses point behind the call: not this one. */
-		stack->addresses[i] = i > 0 && state->exact ? state->pc + 1 : state->pc;
-		stack->length = i + 1;
+		u64 pc = i > 0 && state->exact ? state->pc + 1 : state->pc;
+		state->file = 0;
 		int end = unwind_step();
+		stack->addresses[i] = frame_word(state, pc);
+		stack->length = i + 1;
 		if (end == STEP_ON)
 			continue;
-		/* What was taken for a return address was none. */
-		if (end == APERTURE_STACK_NO_MAPPING && i > 0)
-			stack->length = i;
+		if (end == APERTURE_STACK_NO_MAPPING) {
+			/* What was taken for a return address was none, or nothing is known of the leaf. */
+			if (i > 0 || state->process == 0)
+				stack->length = i;
+			if (stack->length == 0)
+				return APERTURE_STACK_NO_PROCESS;
+		}
 		return end;
 	}
 	return APERTURE_STACK_DEPTH_REACHED;

@@ -63,6 +63,22 @@ struct {
 	__type(value, struct aperture_process);
 } unwind_processes SEC(".maps");
 
+/* The files that were met, so that a process is walked in that nobody knows yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct aperture_file_key);
+	__type(value, struct aperture_file);
+} unwind_files SEC(".maps");
+
+/* What is missing: files, with where they are. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct aperture_file_key);
+	__type(value, struct aperture_wanted_file);
+} unwind_wanted_files SEC(".maps");
+
 /* What is missing: processes, with the address where nothing was known to be mapped. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -34,6 +34,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
@@ -125,16 +126,97 @@ struct thread_info {
 
 struct super_block {
 	unsigned long s_magic;
+	u32 s_dev;
 };
 
 struct inode {
 	u16 i_mode;
 	u32 i_rdev;
+	u32 i_generation;
+	unsigned long i_ino;
+	s64 i_size;
+	/* Since 6.11. */
+	s64 i_mtime_sec;
 	struct super_block *i_sb;
 };
 
+struct timespec64 {
+	s64 tv_sec;
+};
+
+/* From 6.7 to 6.10, and before. */
+struct inode___6_7 {
+	struct timespec64 __i_mtime;
+};
+
+struct inode___5_10 {
+	struct timespec64 i_mtime;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
 struct file {
+	struct path f_path;
 	struct inode *f_inode;
+};
+
+struct rb_node {
+	struct rb_node *rb_right;
+	struct rb_node *rb_left;
+};
+
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
+struct vm_area_struct {
+	unsigned long vm_start;
+	unsigned long vm_end;
+	unsigned long vm_pgoff;
+	struct file *vm_file;
+};
+
+/* Before 6.1. */
+struct vm_area_struct___5_10 {
+	struct rb_node vm_rb;
+};
+
+struct maple_tree {
+	void *ma_root;
+};
+
+/* Only their sizes are asked for. */
+struct maple_range_64 {
+	u64 parent;
+};
+
+struct maple_arange_64 {
+	u64 parent;
+};
+
+struct mm_struct {
+	/* Since 6.1. */
+	struct maple_tree mm_mt;
+#if defined(__TARGET_ARCH_x86)
+	struct {
+		void *vdso;
+	} context;
+#endif
+};
+
+struct mm_struct___5_10 {
+	struct rb_root mm_rb;
 };
 
 struct fdtable {
@@ -169,6 +251,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	char comm[16];
 	struct files_struct *files;
+	struct mm_struct *mm;
 #if defined(__TARGET_ARCH_x86)
 	struct thread_struct thread;
 #endif

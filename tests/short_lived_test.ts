@@ -27,7 +27,7 @@ async function recordWhile(life: () => Promise<void>): Promise<Recording> {
   await build("bpf");
   await using unwinder = Unwinder.open();
   using collector = CpuCollector.open({ unwinder, freq: FREQ, windowMs: WINDOW_MS });
-  using symboliser = Symboliser.open();
+  using symboliser = Symboliser.open({ unwinder });
   const signal = new AbortController().signal;
   const times = { windowMs: WINDOW_MS, durationMs: WINDOW_MS, signal };
   const labels = new ProcessLabels();
@@ -83,9 +83,10 @@ for (
     ["bpf", "clang", "gcc", "unshare"],
     `a process that ends before its window does is named, with its file deleted: ${where}`,
     async () => {
+      const program = await compileUnwind("chain.c");
       let [pid, exe] = [0, ""];
       const recording = await recordWhile(async () => {
-        using program = await compileUnwind("chain.c");
+        using _ = program;
         const [name, ...args] = command(program.path);
         await using running = await RunningProgram.start(name!, args);
         pid = running.pid;

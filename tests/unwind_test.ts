@@ -32,7 +32,7 @@ async function watch(pid: number): Promise<Watched> {
   await build("bpf");
   await using unwinder = Unwinder.open();
   using collector = CpuCollector.open({ unwinder, freq: 997, pid });
-  using symboliser = Symboliser.open();
+  using symboliser = Symboliser.open({ unwinder });
   // The first samples miss what is loaded then.
   await settled(collector, unwinder);
   const stacks = new Map<string, number>();
@@ -285,7 +285,7 @@ testWith(
     await using running = run("perl", ["-e", "for(;;){$s=join(',',map{$_*2}1..999);$s=~s/(1+)/x$1/g}"]);
     await using unwinder = Unwinder.open();
     using collector = CpuCollector.open({ unwinder, freq: 499, pid: running.pid });
-    using symboliser = Symboliser.open();
+    using symboliser = Symboliser.open({ unwinder });
     await settled(collector, unwinder);
     collector.drain();
     const perf = await perfStacks(running.pid, { seconds: 6 });

@@ -13,8 +13,10 @@ const TWO_32 = 2 ** 32;
 const MAX_UPPER = 0x1fffff;
 /** The same of a kernel address: the 16 bits above are ones. */
 const KERNEL_UPPER = 0xffff;
-/** Below this an upper word is one of user space, on amd64 as on arm64, with five levels of page tables, too. */
-const USER_UPPER = 0x80000000;
+/** From here on an upper word is one of the kernel, below it one of user space, with five levels of page tables, too. */
+const KERNEL_UPPERS = 0x80000000;
+/** Of APERTURE_WORD_FILE: no address has it without the bit above. */
+const FILE_UPPER = 0x40000000;
 
 const NO_STACK: readonly number[] = [];
 
@@ -43,12 +45,18 @@ export function decodeStacks(
     }
     const stack = new Array<number>(length);
     for (let frame = 0, word = at + STACK.addresses / 4; frame < length; frame++, word += 2) {
-      const upper = words[word + 1]!;
-      // A walk by frame pointers can end in garbage, which must not be taken for an address of another place.
-      stack[frame] = (upper & (upper >= USER_UPPER ? KERNEL_UPPER : MAX_UPPER)) * TWO_32 + words[word]!;
+      stack[frame] = decodeWord(words[word + 1]!, words[word]!);
     }
     addresses.set(keys.getBigUint64(i * 8, true), stack);
   }
+}
+
+/** As {@linkcode RawPlace} has it. */
+function decodeWord(upper: number, lower: number): number {
+  if (upper >= KERNEL_UPPERS) return (upper & KERNEL_UPPER) * TWO_32 + lower;
+  // A walk by frame pointers can end in garbage, which must not be taken for an address of another place.
+  const word = (upper & MAX_UPPER) * TWO_32 + lower;
+  return upper >= FILE_UPPER ? -word : word;
 }
 
 function decodePython(words: Uint32Array): RawPythonFrame[] {

@@ -54,6 +54,12 @@ export const PYTHON = {
   code_instructions: 64,
 } as const;
 
+export const FILE_KEY = { size: 32, inode: 0, bytes: 8, modified: 16, device: 24, generation: 28 } as const;
+export const KNOWN_FILE = { size: 56, file: 0, tableless: 4, segments: 8 } as const;
+export const WANTED_FILE = { size: 656, address: 0, pid: 8, depth: 12, names: 16 } as const;
+/** APERTURE_NAME_BYTES. */
+export const NAME_BYTES = 64;
+
 const UNWIND_STRUCTS = {
   aperture_rule: { size: 16 },
   aperture_row: { size: 4, low: 0, rule: 2 },
@@ -61,8 +67,11 @@ const UNWIND_STRUCTS = {
   aperture_page: { size: 16, chunk: 0, first: 4, count: 8, window: 12 },
   aperture_process: { size: 8, id: 0, window: 4 },
   aperture_mapping_key: { size: 16, prefix_bits: 0, process: 4, address: 8 },
-  aperture_mapping: { size: 16, bias: 0, file: 8 },
-  aperture_unwind_control: { size: 8, window: 0, wants: 4 },
+  aperture_mapping: { size: 16, bias: 0, file: 8, tableless: 12 },
+  aperture_file_key: FILE_KEY,
+  aperture_file: KNOWN_FILE,
+  aperture_wanted_file: WANTED_FILE,
+  aperture_unwind_control: { size: 12, window: 0, wants: 4, vdso: 8 },
 } as const;
 
 const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {

@@ -11,10 +11,13 @@ export {
   CALL,
   COMM_BYTES,
   CPU_KEY,
+  FILE_KEY,
+  KNOWN_FILE,
   LOCK_KEY,
   LOCK_SUM,
   type Loss,
   LOSSES,
+  NAME_BYTES,
   PYTHON,
   SAMPLE_LOSSES,
   SOURCES,
@@ -26,6 +29,7 @@ export {
   SYSCALL_SAMPLE,
   SYSCALL_SAMPLE_KEY,
   SYSCALL_VALUE,
+  WANTED_FILE,
 } from "./layout.ts";
 export { libbpfVersion } from "./library.ts";
 export { BpfLink } from "./link.ts";

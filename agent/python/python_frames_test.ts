@@ -25,8 +25,8 @@ async function sample(
 ): Promise<{ stacks: Stack[]; stats: SymboliserStats }> {
   await build("bpf");
   await using program = await RunningProgram.start(path, [`${PROGRAMS}/${script}`, ...args]);
-  using symboliser = Symboliser.open({ coldMs: 10_000 });
   await using unwinder = Unwinder.open();
+  using symboliser = Symboliser.open({ coldMs: 10_000, unwinder });
   using collector = CpuCollector.open({ freq: 997, pid: program.pid, unwinder });
   symboliser.findPython();
   collector.watchPython(symboliser.pythonInterpreters());

@@ -43,18 +43,17 @@ export class FilelessCode {
     this.#perfMaps.endWindow();
   }
 
-  /** The frame of an address in the vDSO. */
-  vdsoFrame(mapping: Mapping, address: number): Frame {
-    const inModule = address - mapping.start;
-    const symbol = this.#vdso?.symbols.find(inModule);
+  /** The frame of an address in the vDSO, from its start. */
+  vdsoFrame(address: number): Frame {
+    const symbol = this.#vdso?.symbols.find(address);
     if (symbol === undefined) this.#unnamed++;
     return {
-      function: symbol ?? offsetName(VDSO_MODULE, inModule),
+      function: symbol ?? offsetName(VDSO_MODULE, address),
       module: VDSO_MODULE,
       file: "",
       line: 0,
       buildId: this.#vdso?.buildId ?? "",
-      address: inModule,
+      address,
     };
   }
 

@@ -9,7 +9,7 @@ import type { Demangler } from "./demangle.ts";
 import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
 import { type FrameCache, frameKey, isOffset } from "./frames.ts";
 import type { SourceFrame } from "./libdw/dwarf.ts";
-import type { Module, Modules, Place } from "./modules.ts";
+import type { MappedFile, Module, Modules } from "./modules.ts";
 
 export interface InliningOptions {
   readonly modules: Modules;
@@ -23,7 +23,7 @@ export interface InliningOptions {
 /** Addresses of one module whose inlined functions and lines are wanted. */
 interface Wanted {
   readonly module: Module;
-  readonly place: Place;
+  readonly place: MappedFile;
   readonly addresses: number[];
 }
 
@@ -62,7 +62,7 @@ export class Inlining implements Disposable {
   }
 
   /** Notes an address of `module` whose frame is in the cache, for the next {@linkcode settle}. */
-  want(module: Module, place: Place, address: number): void {
+  want(module: Module, place: MappedFile, address: number): void {
     if (this.#undebuggable.has(module.number)) return;
     if (this.#modules.debugPlace(module, place) === undefined) return;
     if (this.#wantedCount >= MAX_WANTED) return;
@@ -89,7 +89,7 @@ export class Inlining implements Disposable {
     return improved;
   }
 
-  #ask(module: Module, place: Place, addresses: readonly number[]): void {
+  #ask(module: Module, place: MappedFile, addresses: readonly number[]): void {
     const debugPlace = this.#modules.debugPlace(module, place);
     if (debugPlace === undefined) return;
     this.#debug.ask(

@@ -45,11 +45,6 @@ interface Large {
   window: number;
 }
 
-/** Where a module can be read now. */
-export interface Place extends MappedFile {
-  readonly process: Process;
-}
-
 /** A mapping of the process whose `/proc/PID` is `folder`. */
 export interface MappedFile {
   readonly process: Pick<Process, "folder">;
@@ -139,7 +134,7 @@ export class Modules {
   }
 
   /** The module that is mapped there; `undefined` when the file cannot be reached, now or any more. */
-  of(place: Place): Module | undefined {
+  of(place: MappedFile): Module | undefined {
     const known = this.#ofMapping.get(place.mapping);
     if (known || this.#failed.has(place.mapping)) return known;
     using file = openMapped(place);
@@ -165,7 +160,7 @@ export class Modules {
   }
 
   /** The functions of `module`; `undefined` when its file cannot be reached any more. */
-  symbols(module: Module, place: Place): SymbolTable | undefined {
+  symbols(module: Module, place: MappedFile): SymbolTable | undefined {
     const known = this.#known(module);
     if (known) return known;
     const read = this.#readSymbols(module, place);
@@ -180,7 +175,7 @@ export class Modules {
   }
 
   /** Where the debug information of `module` can be read, found once; `undefined` where there is none. */
-  debugPlace(module: Module, place: Place): DebugPlace | undefined {
+  debugPlace(module: Module, place: MappedFile): DebugPlace | undefined {
     return this.#debugPlaces.of(module, { paths: pathsTo(place), roots: rootsOf(place) });
   }
 
@@ -234,7 +229,7 @@ export class Modules {
     }
   }
 
-  #readSymbols(module: Module, place: Place): { table: SymbolTable; whole: boolean } | undefined {
+  #readSymbols(module: Module, place: MappedFile): { table: SymbolTable; whole: boolean } | undefined {
     if (module.elf === undefined || module.elf.truncated) {
       return { table: SymbolTable.build([]), whole: false };
     }
@@ -263,7 +258,7 @@ export class Modules {
 }
 
 /** The root folder of the process, then that of the agent. */
-function rootsOf({ process }: Place): string[] {
+function rootsOf({ process }: MappedFile): string[] {
   return [`${process.folder}/root`, ""];
 }
 
@@ -280,7 +275,8 @@ export function fileAddress(elf: ElfInfo | undefined, mapping: Mapping, address:
 function pathsTo({ process: { folder }, mapping }: MappedFile): string[] {
   const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
   const paths = [`${folder}/map_files/${range}`];
-  if (!mapping.deleted) paths.push(`${folder}/root${mapping.path}`);
+  // Where the process is gone, what is called so here may be the same file.
+  if (!mapping.deleted) paths.push(`${folder}/root${mapping.path}`, mapping.path);
   return paths;
 }
 

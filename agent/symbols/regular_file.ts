@@ -14,6 +14,8 @@ export class RegularFile implements ByteSource, Disposable {
   /** The same as long as the file's bytes are the same, but for writes within a mapping. */
   readonly identity: string;
   readonly inode: number;
+  /** When it was last written, in whole seconds since 1970. */
+  readonly modifiedSeconds: number;
   readonly uid: number;
 
   private constructor(
@@ -23,6 +25,7 @@ export class RegularFile implements ByteSource, Disposable {
     this.#fd = fd;
     this.size = stat.size;
     this.inode = stat.ino;
+    this.modifiedSeconds = Math.floor(stat.mtimeMs / 1000);
     this.uid = stat.uid;
     this.identity = `${stat.dev}:${stat.ino}:${stat.mtimeMs}:${stat.size}`;
   }

@@ -23,7 +23,12 @@ import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from 
 import { Inlining } from "./inlining.ts";
 import { KernelSymbols } from "./kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
-import { fileAddress, type Module, Modules, type ModuleStats, type Place } from "./modules.ts";
+import { FileModules, type PlacedModule } from "./file_modules.ts";
+import { fileAddress, type MappedFile, type Module, Modules, type ModuleStats } from "./modules.ts";
+import type { CodeFile } from "../unwind/code_files.ts";
+import type { Unwinder } from "../unwind/unwinder.ts";
+import { byteBefore, type FileAddress, fileAddressOf } from "../unwind/file_words.ts";
+import type { SymbolTable } from "./symbol_table.ts";
 import type { NameStyle } from "./name_style.ts";
 
 export interface SymboliserOptions {
@@ -31,6 +36,8 @@ export interface SymboliserOptions {
   cacheBytes?: number;
   /** For the debug information that is open, on its Worker. @default {128 MiB} */
   debugBytes?: number;
+  /** Whose walks the stacks are from: it knows the files that negative addresses name. @default {none} */
+  unwinder?: FileSource | undefined;
   /** How C++ and Rust functions are called. @default {"full"} */
   names?: NameStyle;
   /** For debug information that is not here. @default none */
@@ -42,6 +49,12 @@ export interface SymboliserOptions {
   /** In ms. @default {performance.now} */
   clock?: () => number;
 }
+
+/** What is used of an {@linkcode Unwinder}. */
+export type FileSource = Pick<Unwinder, "file" | "onFile">;
+
+/** Frames that one window found already. */
+type Near = Map<number, readonly Frame[]>;
 
 /** What is known of a process. */
 export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "comm">;
@@ -117,8 +130,12 @@ export class Symboliser implements Disposable {
   readonly #python: PythonSymbols;
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
-  /** What this window found already, by process (the kernel's by `undefined`) and address. */
-  readonly #near = new Map<Process | undefined, Map<number, readonly Frame[]>>();
+  /** What this window found already, by address: of the kernel, of files, and of each process. */
+  readonly #nearKernel: Near = new Map();
+  readonly #nearFiles: Near = new Map();
+  readonly #near = new Map<Process | undefined, Near>();
+  readonly #files: FileModules;
+  readonly #unwinder: FileSource | undefined;
   readonly #inlining: Inlining;
   readonly #debuginfod: Debuginfod | undefined;
   readonly #clock: () => number;
@@ -134,7 +151,7 @@ export class Symboliser implements Disposable {
 
   private constructor(libdw: Libdw, options: SymboliserOptions) {
     const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000, names = "full" } = options;
-    const { debuginfod, procRoot = "/proc", clock = () => performance.now() } = options;
+    const { debuginfod, unwinder, procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
     this.#procRoot = procRoot;
     this.#clock = clock;
@@ -143,6 +160,9 @@ export class Symboliser implements Disposable {
     this.#processes = new ProcessTable({ procRoot });
     this.#debuginfod = debuginfod;
     this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2), downloads: debuginfod });
+    this.#files = new FileModules(this.#modules, (id) => unwinder?.file(id));
+    this.#unwinder = unwinder;
+    if (unwinder) unwinder.onFile = (file) => this.#meetFile(file);
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
     this.#fileless = new FilelessCode({ libdw, demangler });
@@ -156,6 +176,7 @@ export class Symboliser implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#unwinder) this.#unwinder.onFile = undefined;
     this.#frames.clear();
     this.#python[Symbol.dispose]();
     this.#inlining[Symbol.dispose]();
@@ -196,12 +217,12 @@ export class Symboliser implements Disposable {
    */
   stack({ pid, user, kernel, python }: RawStack): Frame[] {
     const frames: Frame[] = [];
-    this.#addNear(frames, { process: undefined, addresses: kernel }, (at) => this.#kernelFrames(at));
+    this.#addNear(frames, { near: this.#nearKernel, addresses: kernel }, (at) => this.#kernelFrames(at));
     if (user.length === 0 && python === undefined) return frames;
     const process = this.#process(pid);
+    const near = this.#nearOf(process);
     const native: Frame[] = python === undefined ? frames : [];
-    if (process) this.#addNear(native, { process, addresses: user }, (at) => this.#userFrames(process, at));
-    else for (const _ of user) native.push(this.#unknown());
+    this.#addNear(native, { near, addresses: user }, (at) => this.#userFrames(process, at));
     if (python === undefined) return frames;
     for (const frame of this.#withPython(pid, { native, python })) frames.push(frame);
     return frames;
@@ -215,7 +236,7 @@ export class Symboliser implements Disposable {
    */
   async settle(ms: number): Promise<boolean> {
     const improved = await this.#inlining.settle(ms);
-    this.#near.clear();
+    this.#clearNear();
     return improved;
   }
 
@@ -247,9 +268,35 @@ export class Symboliser implements Disposable {
     return { process, python: this.#python.has(pid) };
   }
 
+  /** Takes in the functions of a file while there is a process that has it. */
+  #meetFile(file: CodeFile): void {
+    const found = this.#files.meet(file);
+    if (!found || found === VDSO_MODULE || this.#coldLeft <= 0) return;
+    if (!this.#modules.hasSymbols(found.module)) this.#readSymbols(found);
+  }
+
+  #readSymbols({ module, place }: PlacedModule): SymbolTable | undefined {
+    const start = this.#clock();
+    const symbols = this.#modules.symbols(module, place);
+    this.#coldLeft -= this.#clock() - start;
+    return symbols;
+  }
+
+  #nearOf(process: Process | undefined): Near {
+    let near = this.#near.get(process);
+    if (near === undefined) this.#near.set(process, near = new Map());
+    return near;
+  }
+
+  #clearNear(): void {
+    this.#nearKernel.clear();
+    this.#nearFiles.clear();
+    this.#near.clear();
+  }
+
   /** Call after the samples of a window: processes, maps and modules are then looked at anew. */
   endWindow(): void {
-    this.#near.clear();
+    this.#clearNear();
     this.#processes.endWindow();
     this.#python.endWindow();
     this.#fileless.endWindow();
@@ -264,17 +311,15 @@ export class Symboliser implements Disposable {
   /** Adds the frames of `addresses`, all but the first of which are looked up one byte before. */
   #addNear(
     to: Frame[],
-    { process, addresses }: { process: Process | undefined; addresses: readonly number[] },
+    { near, addresses }: { near: Near; addresses: readonly number[] },
     find: (address: number) => readonly Frame[],
   ): void {
-    if (addresses.length === 0) return;
-    let near = this.#near.get(process);
-    if (near === undefined) this.#near.set(process, near = new Map());
     for (let i = 0; i < addresses.length; i++) {
-      const address = i === 0 ? addresses[i]! : addresses[i]! - 1;
-      let found = near.get(address);
+      const address = i === 0 ? addresses[i]! : byteBefore(addresses[i]!);
+      const known = address < 0 ? this.#nearFiles : near;
+      let found = known.get(address);
       if (found) this.#hits++;
-      else near.set(address, found = find(address));
+      else known.set(address, found = find(address));
       for (const frame of found) to.push(frame);
     }
   }
@@ -314,16 +359,25 @@ export class Symboliser implements Disposable {
     return frames;
   }
 
-  #userFrames(process: Process, address: number): readonly Frame[] {
-    const mapping = mappingAt(process.mappings, address);
-    if (mapping === undefined) {
-      return [this.#unknown()];
-    }
+  #userFrames(process: Process | undefined, address: number): readonly Frame[] {
+    const inFile = fileAddressOf(address);
+    if (inFile) return this.#fileFrames(inFile);
+    const mapping = process && mappingAt(process.mappings, address);
+    if (!process || !mapping) return [this.#unknown()];
     const place = { process, mapping };
-    if (mapping.path === VDSO_MODULE) return [this.#fileless.vdsoFrame(mapping, address)];
+    if (mapping.path === VDSO_MODULE) return [this.#fileless.vdsoFrame(address - mapping.start)];
     const module = mapping.inode === 0 ? undefined : this.#modules.of(place);
     if (module?.elf === undefined) return [this.#fileless.frame(process, mapping, address)];
-    const inModule = fileAddress(module.elf, mapping, address);
+    return this.#moduleFrames({ module, place }, fileAddress(module.elf, mapping, address));
+  }
+
+  #fileFrames({ file, address }: FileAddress): readonly Frame[] {
+    const found = this.#files.of(file);
+    if (found === VDSO_MODULE) return [this.#fileless.vdsoFrame(address)];
+    return found ? this.#moduleFrames(found, address) : [this.#unknown()];
+  }
+
+  #moduleFrames({ module, place }: PlacedModule, inModule: number): readonly Frame[] {
     const key = frameKey(module, inModule);
     const known = this.#frames.get(key);
     if (known) {
@@ -341,7 +395,7 @@ export class Symboliser implements Disposable {
   }
 
   /** `final` unless a later window may know better. */
-  #look(module: Module, place: Place, address: number): { frame: Frame; final: boolean } {
+  #look(module: Module, place: MappedFile, address: number): { frame: Frame; final: boolean } {
     const { path, name, buildId } = module;
     const base = { module: path, file: "", line: 0, buildId, address };
     const cold = !this.#modules.hasSymbols(module);
@@ -349,9 +403,7 @@ export class Symboliser implements Disposable {
       this.#postponed++;
       return { frame: { function: offsetName(name, address), ...base }, final: false };
     }
-    const start = this.#clock();
-    const symbols = this.#modules.symbols(module, place);
-    if (cold) this.#coldLeft -= this.#clock() - start;
+    const symbols = cold ? this.#readSymbols({ module, place }) : this.#modules.symbols(module, place);
     const symbol = symbols?.find(address);
     if (symbol !== undefined) {
       return { frame: { function: this.#demangler.name(symbol), ...base }, final: true };

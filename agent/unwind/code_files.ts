@@ -102,7 +102,7 @@ export class CodeFiles {
   /** The file of a mapping; `undefined` when it is no file with a table: a JIT's memory, or data. */
   of(place: MappedFile): CodeFile | undefined {
     const { mapping } = place;
-    if (mapping.path === VDSO) return this.#vdsoFile();
+    if (mapping.path === VDSO) return this.vdso();
     if (mapping.inode === 0) return undefined;
     using opened = openMapped(place);
     if (!opened) return undefined;
@@ -217,7 +217,8 @@ export class CodeFiles {
     return file;
   }
 
-  #vdsoFile(): CodeFile | undefined {
+  /** The vDSO; `undefined` where there is none. */
+  vdso(): CodeFile | undefined {
     if (this.#vdso === undefined) {
       const image = readVdsoImage();
       this.#vdso = image ? this.#add(VDSO, readElf(memorySource(image)).segments) : null;

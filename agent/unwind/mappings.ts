@@ -22,7 +22,7 @@ const RENEW_MS = 10_000;
 /** Of the key of `unwind_mappings`: the process, then an address. */
 const PROCESS_BITS = 32;
 const ADDRESS_BITS = 64;
-/** No table: code of a JIT, or what is not to be read. */
+/** Code of a JIT, or what is not to be read. */
 const NO_FILE = 0;
 
 /** What of `bpf/unwind.bpf.c` the processes are in. */
@@ -51,8 +51,6 @@ export interface Likely {
 interface Known {
   readonly mapping: Mapping;
   readonly file: CodeFile | undefined;
-  /** What was written: a file that turns out to have no table is written anew. */
-  written: number;
 }
 
 interface ProcessEntry {
@@ -140,9 +138,7 @@ export class ProcessMappings {
   /** A file was found to have no table: where it is mapped, the kernel is told. */
   withoutTable(file: CodeFile): void {
     for (const entry of this.#processes.values()) {
-      for (const known of entry.mappings.values()) {
-        if (known.file === file && known.written !== NO_FILE) this.#write(entry, known);
-      }
+      for (const known of entry.mappings.values()) if (known.file === file) this.#write(entry, known);
     }
   }
 
@@ -200,7 +196,7 @@ export class ProcessMappings {
     }
     for (const [start, mapping] of found) {
       if (entry.mappings.has(start) || mapping.end > Number.MAX_SAFE_INTEGER) continue;
-      const known = { mapping, file: this.#files.of({ process: { folder }, mapping }), written: NO_FILE };
+      const known = { mapping, file: this.#files.of({ process: { folder }, mapping }) };
       entry.mappings.set(start, known);
       this.#write(entry, known);
       changed = true;
@@ -216,11 +212,11 @@ export class ProcessMappings {
 
   #write(entry: ProcessEntry, known: Known): void {
     const { mapping, file } = known;
-    const bias = file && !file.tableless ? biasOf(file, mapping) : undefined;
-    known.written = bias === undefined ? NO_FILE : file!.id;
+    const bias = file && biasOf(file, mapping);
     const value = new DataView(new ArrayBuffer(16));
     value.setBigInt64(0, BigInt(bias ?? 0), true);
-    value.setUint32(8, known.written, true);
+    value.setUint32(8, bias === undefined ? NO_FILE : file!.id, true);
+    value.setUint32(12, file?.tableless ? 1 : 0, true);
     for (const key of keysOf(entry.id, mapping)) {
       try {
         this.#maps.mappings.update(key, value);

@@ -9,10 +9,11 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { type BpfLink, BpfObject, type MappedMemory } from "../libbpf/mod.ts";
+import { type BpfLink, BpfObject, FILE_KEY, type MappedMemory, WANTED_FILE } from "../libbpf/mod.ts";
 import { pidNamespace } from "../collectors/pid_namespace.ts";
 import { type CodeFile, CodeFiles, type FileStats } from "./code_files.ts";
-import { type MappingStats, ProcessMappings } from "./mappings.ts";
+import { KnownFiles, type MetFile, readMetFile } from "./known_files.ts";
+import { type Likely, type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
 import { PAGE_BYTES } from "./table.ts";
 
@@ -26,6 +27,8 @@ export const SHARED_MAPS: readonly string[] = [
   "unwind_pages",
   "unwind_mappings",
   "unwind_processes",
+  "unwind_files",
+  "unwind_wanted_files",
   "unwind_wanted_processes",
   "unwind_wanted_pages",
   "unwind_control",
@@ -68,11 +71,14 @@ export interface UnwinderStats {
 export class Unwinder implements AsyncDisposable {
   /** Called when a process had its first sample, and again when code of it was hit that was not mapped before. */
   onProcess: ((pid: number) => void) | undefined;
+  /** Called when something of a file is wanted: there is a process that has it mapped. */
+  onFile: ((file: CodeFile) => void) | undefined;
   readonly #object: BpfObject;
   readonly #control: MappedMemory;
   readonly #pages: PageStore;
   readonly #files = new CodeFiles();
   readonly #mappings: ProcessMappings;
+  readonly #known: KnownFiles;
   readonly #links: BpfLink[] = [];
   readonly #stop = new AbortController();
   /** Files to be loaded, with the pages that samples missed; none where one is only likely to be wanted. */
@@ -110,6 +116,7 @@ export class Unwinder implements AsyncDisposable {
       { mappings: object.map("unwind_mappings"), processes: object.map("unwind_processes") },
       { files: this.#files },
     );
+    this.#known = new KnownFiles(object.map("unwind_files"), { files: this.#files });
     for (const name of ["process_exec", "process_exit"]) {
       try {
         this.#links.push(object.program(name).attach());
@@ -119,6 +126,7 @@ export class Unwinder implements AsyncDisposable {
       }
     }
     this.#control.words()[0] = this.#window;
+    this.#control.words()[2] = this.#files.vdso()?.id ?? 0;
     this.#timer = setInterval(() => this.#poll(), POLL_MS);
   }
 
@@ -131,6 +139,11 @@ export class Unwinder implements AsyncDisposable {
       mappings: this.#mappings.stats,
       memoryBytes,
     };
+  }
+
+  /** What the negative addresses of stacks name, see `file_words.ts`. */
+  file(id: number): CodeFile | undefined {
+    return this.#files.get(id);
   }
 
   /** Before `object`, which includes `bpf/user_stack.h`, is loaded: it walks by what this unwinder knows. */
@@ -177,6 +190,7 @@ export class Unwinder implements AsyncDisposable {
         // Before the lists are read: what comes while they are is looked at in the next turn.
         this.#wantsSeen = wants;
         this.#readProcesses();
+        this.#readFiles();
         this.#readPages();
       }
       const [next] = [...this.#queue.keys()].sort((a, b) => codeBytes(a) - codeBytes(b));
@@ -184,6 +198,8 @@ export class Unwinder implements AsyncDisposable {
       const pages = this.#queue.get(next)!;
       this.#queue.delete(next);
       await this.#load(next, pages);
+      // After its pages, for walks need these first, and before larger files, as its process may end soon.
+      this.onFile?.(next);
     }
   }
 
@@ -196,12 +212,27 @@ export class Unwinder implements AsyncDisposable {
     });
     for (const { pid, address } of wanted) {
       this.onProcess?.(pid);
-      for (const likely of this.#mappings.want(pid, { address, window: this.#window })) {
-        if (this.#files.isWhole(likely.file)) continue;
-        const pages = this.#enqueue(likely.file);
-        if (likely.address !== undefined) pages.add(Math.floor(likely.address / PAGE_BYTES));
-      }
+      for (const likely of this.#mappings.want(pid, { address, window: this.#window })) this.#expect(likely);
     }
+  }
+
+  #readFiles(): void {
+    const met: MetFile[] = [];
+    this.#object.map("unwind_wanted_files").drain(({ count, keys, values }) => {
+      for (let i = 0; i < count; i++) {
+        met.push(readMetFile(entryOf(keys, i, FILE_KEY.size), entryOf(values, i, WANTED_FILE.size)));
+      }
+    });
+    for (const file of met) {
+      const likely = this.#known.meet(file);
+      if (likely) this.#expect(likely);
+    }
+  }
+
+  #expect({ file, address }: Likely): void {
+    if (this.#files.isWhole(file)) return;
+    const pages = this.#enqueue(file);
+    if (address !== undefined) pages.add(Math.floor(address / PAGE_BYTES));
   }
 
   #readPages(): void {
@@ -228,8 +259,20 @@ export class Unwinder implements AsyncDisposable {
     for await (const { table, pages } of this.#files.compile(file, { wanted, hasRoomFor, signal })) {
       for (const page of pages) this.#pages.load(file.id, page, { table, window: this.#window });
     }
-    if (file.tableless) this.#mappings.withoutTable(file);
+    if (!file.tableless) return;
+    this.#mappings.withoutTable(file);
+    this.#known.withoutTable(file);
   }
+}
+
+/** A copy of entry `i` of the keys or values of a batch, which are of `bytes` each. */
+function entryOf(
+  { buffer, byteOffset }: DataView<ArrayBuffer>,
+  i: number,
+  bytes: number,
+): DataView<ArrayBuffer> {
+  const from = byteOffset + i * bytes;
+  return new DataView(buffer.slice(from, from + bytes));
 }
 
 /** How much there is to compile, about. */

@@ -1,0 +1,54 @@
+/**
+ * The modules of the files that the unwinder knows, by its numbers for them.
+ *
+ * @module
+ */
+
+import { LRUCache } from "lru-cache";
+import { VDSO_MODULE } from "../../profile/model.ts";
+import type { CodeFile } from "../unwind/code_files.ts";
+import type { MappedFile, Module, Modules } from "./modules.ts";
+
+const MAX_FILES = 16_384;
+
+/** A module, and where it can be read. */
+export interface PlacedModule {
+  readonly module: Module;
+  readonly place: MappedFile;
+}
+
+/** Finds modules by the number of their file. */
+export class FileModules {
+  readonly #modules: Modules;
+  readonly #find: (id: number) => CodeFile | undefined;
+  readonly #met = new LRUCache<number, PlacedModule>({ max: MAX_FILES });
+
+  /** @param find the file that a number stands for */
+  constructor(modules: Modules, find: (id: number) => CodeFile | undefined) {
+    this.#modules = modules;
+    this.#find = find;
+  }
+
+  /** Opens the file, which a process has mapped now; `undefined` when it cannot be reached. */
+  meet(file: CodeFile): PlacedModule | typeof VDSO_MODULE | undefined {
+    if (file.path === VDSO_MODULE) return VDSO_MODULE;
+    for (const place of file.places.toReversed()) {
+      const module = this.#modules.of(place);
+      if (module === undefined) continue;
+      const placed = { module, place };
+      this.#met.set(file.id, placed);
+      return placed;
+    }
+    return this.#met.get(file.id);
+  }
+
+  /** The module of a file that was met, or that still can be. */
+  of(id: number): PlacedModule | typeof VDSO_MODULE | undefined {
+    const known = this.#met.get(id);
+    const file = this.#find(id);
+    if (known === undefined) return file && this.meet(file);
+    // The latest process that has it is the most likely one to be there still.
+    const place = file?.places.at(-1);
+    return place ? { ...known, place } : known;
+  }
+}

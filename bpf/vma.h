@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Finds what the current process has mapped at an address, in the kernel's own tree of mappings.
+ *
+ * No lock is taken, as a program that interrupts anything cannot wait for one: what other threads change meanwhile may
+ * be missed or be found as it was. All memory is read by a helper that fails where there is none.
+ */
+#ifndef __APERTURE_VMA_H__
+#define __APERTURE_VMA_H__
+
+#include "kernel.h"
+
+#include "aperture.h"
+
+/* lib/maple_tree.c: the low byte of a node's address tells its type. */
+#define MAPLE_TYPE_SHIFT 3
+#define MAPLE_TYPE_MASK 15
+#define MAPLE_NODE_BYTES 256
+#define MAPLE_NODE_WORDS (MAPLE_NODE_BYTES / 8)
+#define MAPLE_MAX_LEVELS 8
+/* The most that a red-black tree of 65,530 mappings (vm.max_map_count) has. */
+#define RB_MAX_LEVELS 34
+
+enum {
+	MAPLE_LEAF_64 = 1,
+	MAPLE_RANGE_64 = 2,
+	MAPLE_ARANGE_64 = 3,
+};
+
+/* include/linux/maple_tree.h: a node is its parent, so many pivots, and one slot more; of arange_64 gaps follow. */
+#define MAPLE_RANGE_PIVOTS 15
+#define MAPLE_ARANGE_PIVOTS 9
+/* The word whose low byte tells the last slot. In a range_64 that is full the last slot is there. */
+#define MAPLE_RANGE_META 31
+#define MAPLE_ARANGE_META 30
+
+struct vma {
+	u64 start;
+	u64 end;
+	/* Of `start` in the file, in bytes. */
+	u64 offset;
+	/* Of struct file; 0 for what is none. */
+	u64 file;
+};
+
+/* A search; its node is too large for the stack. */
+struct vma_search {
+	struct vma found;
+	u64 node[MAPLE_NODE_WORDS];
+};
+
+static __always_inline u64 node_word(const struct vma_search *search, u32 index)
+{
+	return search->node[index & (MAPLE_NODE_WORDS - 1)];
+}
+
+/* The slot for `address` in the node of `search`, which holds addresses up to `max`; that is then the slot's. */
+static __always_inline u64 maple_slot(const struct vma_search *search, u32 type, u64 address, u64 *max)
+{
+	bool arange = type == MAPLE_ARANGE_64;
+	u32 pivots = arange ? MAPLE_ARANGE_PIVOTS : MAPLE_RANGE_PIVOTS;
+	u32 last;
+	u32 i;
+
+	if (arange)
+		last = node_word(search, MAPLE_ARANGE_META) & 0xff;
+	else if (node_word(search, MAPLE_RANGE_PIVOTS) == 0)
+		last = node_word(search, MAPLE_RANGE_META) & 0xff;
+	else
+		last = node_word(search, MAPLE_RANGE_PIVOTS) == *max ? MAPLE_RANGE_PIVOTS - 1 : MAPLE_RANGE_PIVOTS;
+	for (i = 0; i < MAPLE_RANGE_PIVOTS; i++) {
+		if (i >= last || i >= pivots)
+			break;
+		u64 pivot = node_word(search, 1 + i);
+		if (pivot >= address) {
+			*max = pivot;
+			break;
+		}
+	}
+	return node_word(search, 1 + pivots + i);
+}
+
+/* The address of the vm_area_struct whose range may hold `address`; 0 for none. */
+static __always_inline u64 maple_find(struct vma_search *search, struct mm_struct *mm, u64 address)
+{
+	u64 entry = (u64)BPF_CORE_READ(mm, mm_mt.ma_root);
+	u64 max = ~0ULL;
+
+	/* xa_is_node(): else the tree is empty or of one mapping, which no process that runs has. */
+	if ((entry & 3) != 2)
+		return 0;
+	for (u32 level = 0; level < MAPLE_MAX_LEVELS; level++) {
+		u32 type = entry >> MAPLE_TYPE_SHIFT & MAPLE_TYPE_MASK;
+		u64 node = entry & ~(MAPLE_NODE_BYTES - 1ULL);
+
+		if (type < MAPLE_LEAF_64 || type > MAPLE_ARANGE_64)
+			return 0;
+		if (bpf_probe_read_kernel(search->node, MAPLE_NODE_BYTES, (void *)node))
+			return 0;
+		/* ma_dead_node(): it was replaced meanwhile. */
+		if ((search->node[0] & ~(MAPLE_NODE_BYTES - 1ULL)) == node)
+			return 0;
+		entry = maple_slot(search, type, address, &max);
+		if (type == MAPLE_LEAF_64)
+			return entry;
+	}
+	return 0;
+}
+
+/* The same before 6.1. */
+static __always_inline u64 rb_find(struct mm_struct *mm, u64 address)
+{
+	struct mm_struct___5_10 *old = (void *)mm;
+	u64 node = (u64)BPF_CORE_READ(old, mm_rb.rb_node);
+
+	for (u32 level = 0; level < RB_MAX_LEVELS; level++) {
+		if (node == 0)
+			return 0;
+		u64 vma = node - bpf_core_field_offset(struct vm_area_struct___5_10, vm_rb);
+		struct vm_area_struct *area = (void *)vma;
+		struct rb_node *child = (void *)node;
+		if (address >= BPF_CORE_READ(area, vm_end))
+			node = (u64)BPF_CORE_READ(child, rb_right);
+		else if (address < BPF_CORE_READ(area, vm_start))
+			node = (u64)BPF_CORE_READ(child, rb_left);
+		else
+			return vma;
+	}
+	return 0;
+}
+
+/* Fills in search->found; false when nothing is mapped there, or that is not to be told now. */
+static __always_inline bool find_vma(struct vma_search *search, struct mm_struct *mm, u64 address)
+{
+	u64 at = 0;
+
+	if (bpf_core_field_exists(struct mm_struct, mm_mt)) {
+		/* What the words of a node are is known of these sizes only. */
+		if (bpf_core_type_size(struct maple_range_64) == MAPLE_NODE_BYTES &&
+		    bpf_core_type_size(struct maple_arange_64) == (MAPLE_ARANGE_META + 1) * 8)
+			at = maple_find(search, mm, address);
+	} else if (bpf_core_field_exists(struct mm_struct___5_10, mm_rb)) {
+		at = rb_find(mm, address);
+	}
+	/* A slot may hold a mark that is no pointer. */
+	if (at == 0 || at & 3)
+		return false;
+	struct vm_area_struct *area = (void *)at;
+	struct vma *found = &search->found;
+	found->start = BPF_CORE_READ(area, vm_start);
+	found->end = BPF_CORE_READ(area, vm_end);
+	found->offset = BPF_CORE_READ(area, vm_pgoff) << PAGE_SHIFT;
+	found->file = (u64)BPF_CORE_READ(area, vm_file);
+	return address >= found->start && address < found->end;
+}
+
+/* What names `file`. */
+static __always_inline void read_file_key(struct aperture_file_key *key, struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	key->inode = BPF_CORE_READ(inode, i_ino);
+	key->bytes = BPF_CORE_READ(inode, i_size);
+	key->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	key->generation = BPF_CORE_READ(inode, i_generation);
+	key->modified = 0;
+	if (bpf_core_field_exists(struct inode, i_mtime_sec)) {
+		key->modified = BPF_CORE_READ(inode, i_mtime_sec);
+	} else if (bpf_core_field_exists(struct inode___6_7, __i_mtime)) {
+		struct inode___6_7 *older = (void *)inode;
+		key->modified = BPF_CORE_READ(older, __i_mtime.tv_sec);
+	} else if (bpf_core_field_exists(struct inode___5_10, i_mtime)) {
+		struct inode___5_10 *oldest = (void *)inode;
+		key->modified = BPF_CORE_READ(oldest, i_mtime.tv_sec);
+	}
+}
+
+/* Up to the root of the file system, whichever is mounted where. */
+static __always_inline void read_path(struct aperture_wanted_file *wanted, struct file *file)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+
+	wanted->depth = 0;
+	for (u32 i = 0; i < APERTURE_PATH_DEPTH; i++) {
+		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		if (parent == dentry) {
+			wanted->depth = i;
+			return;
+		}
+		bpf_probe_read_kernel_str(wanted->names[i], APERTURE_NAME_BYTES, BPF_CORE_READ(dentry, d_name.name));
+		dentry = parent;
+	}
+}
+
+#endif
