@@ -19,6 +19,8 @@ const MAX_EXHAUSTED = 16;
 const HARMLESS_LENGTH = 96;
 const MANGLED = /^_{1,3}[ZR]/;
 const RUST = /^_{1,3}(R|ZN.*17h[0-9a-f]{16}E)/s;
+/** Of what calls a function of another file. */
+const STUB = "@plt";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -58,6 +60,7 @@ export class Demangler {
 
   /** The name that `symbol` stands for; `symbol` itself when it is not mangled or cannot be read. */
   name(symbol: string): string {
+    if (symbol.endsWith(STUB)) return this.name(symbol.slice(0, -STUB.length)) + STUB;
     if (!MANGLED.test(symbol)) return symbol;
     const exhausted = this.#exhaustedNow >= MAX_EXHAUSTED && symbol.length > HARMLESS_LENGTH;
     const full = symbol.length > MAX_LENGTH || exhausted ? undefined : this.#demangle(symbol);

@@ -12,6 +12,7 @@ import { debugLink, hasDebugInfo } from "./dwarf/pack.ts";
 import type { DebugPlace } from "./dwarf/protocol.ts";
 import { addressOf, ElfError, type ElfInfo, readElf } from "./elf.ts";
 import type { Libdw } from "./libdw/libdw.ts";
+import { type Plt, readPlt } from "./plt.ts";
 import { RegularFile } from "./regular_file.ts";
 import { SymbolTable } from "./symbol_table.ts";
 
@@ -69,8 +70,9 @@ export interface ModuleStats {
   readonly opened: number;
   /** Files that could not be read or made no sense. */
   readonly unreadable: number;
-  /** Symbol tables that were passed over for their size, and functions of others that were left out for it. */
+  /** Tables of symbols, and of stubs that call other files, that were passed over: for their size, or as damaged. */
   readonly skippedTables: number;
+  /** Functions that were left out as a file's names are too long. */
   readonly droppedFunctions: number;
 }
 
@@ -92,6 +94,7 @@ export class Modules {
   #opened = 0;
   #unreadable = 0;
   #dropped = 0;
+  #skippedStubs = 0;
   #next = 1;
   #window = 0;
 
@@ -108,7 +111,7 @@ export class Modules {
         [...this.#large.values()].reduce((sum, { table }) => sum + table.bytes, 0),
       opened: this.#opened,
       unreadable: this.#unreadable,
-      skippedTables: this.#libdw.skippedTables,
+      skippedTables: this.#libdw.skippedTables + this.#skippedStubs,
       droppedFunctions: this.#dropped,
     };
   }
@@ -239,10 +242,12 @@ export class Modules {
     }
     const roots = rootsOf(place);
     for (const path of pathsTo(place)) {
+      let plt: Plt;
       {
         // Only the file that was identified, not another that has its name now.
         using file = RegularFile.open(path);
         if (file?.identity !== module.identity) continue;
+        plt = readPlt(file);
       }
       this.#opened++;
       try {
@@ -250,7 +255,8 @@ export class Modules {
           name: module.path,
           findDebugFile: (link) => findDebugFile({ path: module.path, buildId: module.buildId, roots }, link),
         });
-        return { table: SymbolTable.build(tables), whole: tables.some(({ full }) => full) };
+        this.#skippedStubs += plt.skipped;
+        return { table: SymbolTable.build(tables, plt.stubs), whole: tables.some(({ full }) => full) };
       } catch {
         this.#unreadable++;
       }
