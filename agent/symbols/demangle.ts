@@ -40,13 +40,13 @@ interface Exports {
  * memory of fixed size and is started afresh when that did not suffice.
  */
 export class Demangler {
-  readonly #style: NameStyle;
+  readonly style: NameStyle;
   #wasm: Exports | undefined;
   #exhaustedNow = 0;
   #refused = 0;
 
   constructor(style: NameStyle = "full") {
-    this.#style = style;
+    this.style = style;
   }
 
   /** Symbols that were left as they are since the start, for their length or that of their name. */
@@ -71,7 +71,7 @@ export class Demangler {
       return symbol;
     }
     const name = asBinutils(full);
-    return this.#style === "full" ? name : RUST.test(symbol) ? shortRustName(name) : shortCppName(name);
+    return this.style === "full" ? name : RUST.test(symbol) ? shortRustName(name) : shortCppName(name);
   }
 
   /**
@@ -79,7 +79,7 @@ export class Demangler {
    * function itself.
    */
   declared(name: string): string {
-    if (this.#style === "full" || MANGLED.test(name)) return this.name(name);
+    if (this.style === "full" || MANGLED.test(name)) return this.name(name);
     return /^[^(]*<.*>$/s.test(name) ? shortCppName(name) : name;
   }
 
