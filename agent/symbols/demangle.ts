@@ -41,6 +41,7 @@ interface Exports {
  */
 export class Demangler {
   readonly style: NameStyle;
+  readonly #module = demanglerModule();
   #wasm: Exports | undefined;
   #exhaustedNow = 0;
   #refused = 0;
@@ -86,7 +87,7 @@ export class Demangler {
   /** `undefined` when memory ran out. */
   #demangle(symbol: string): string | undefined {
     try {
-      const wasm = this.#wasm ??= start();
+      const wasm = this.#wasm ??= start(this.#module);
       const bytes = encoder.encode(symbol);
       const at = wasm.__wbindgen_malloc(bytes.length, 1);
       new Uint8Array(wasm.memory.buffer).set(bytes, at);
@@ -94,17 +95,19 @@ export class Demangler {
       const name = decoder.decode(new Uint8Array(wasm.memory.buffer, from, length));
       wasm.__wbindgen_free(from, length, 1);
       return name;
-    } catch {
-      this.#wasm = undefined; // It was left in the middle of something.
+    } catch (error) {
+      // Memory or, as a RangeError, the stack ran out: it was left in the middle of something.
+      if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
+      this.#wasm = undefined;
       this.#exhaustedNow++;
       return undefined;
     }
   }
 }
 
-function start(): Exports {
+function start(module: WebAssembly.Module): Exports {
   const table: Record<string, WebAssembly.ImportValue> = { __wbindgen_init_externref_table: () => {} };
-  const { exports } = new WebAssembly.Instance(demanglerModule(), { "./index_bg.js": table });
+  const { exports } = new WebAssembly.Instance(module, { "./index_bg.js": table });
   return exports as unknown as Exports;
 }
 
