@@ -8,24 +8,29 @@ import { assert, assertEquals } from "@std/assert";
 import { build } from "../tasks/build.ts";
 import { debianKernel, runInKernel } from "./support/kernels.ts";
 import { testWith } from "./support/needs.ts";
-import { run } from "./support/programs.ts";
+import { run, TempFolder } from "./support/programs.ts";
 import { compileUnwind } from "./support/unwind_programs.ts";
 
 const GUEST = new URL("guests/unwind.ts", import.meta.url).pathname;
 
 for (const [meta, version] of [["linux-image-amd64", "6.1"], ["linux-image-6.12-amd64", "6.12"]] as const) {
   testWith(
-    ["qemu-system-x86_64", "busybox", "cpio", "apt-get", "gcc", "nm"],
+    ["qemu-system-x86_64", "busybox", "cpio", "apt-get", "gcc", "nm", "xz"],
     `stacks are whole and right on Linux ${version}`,
     async () => {
       await build("bpf");
       using program = await compileUnwind("chain.c", { flags: ["-static", "-no-pie"] });
       const kernel = await debianKernel(meta);
-      const said = await runInKernel(kernel, { script: GUEST, programs: { "/bin/chain": program.path } });
+      using module = new TempFolder();
+      const dummy = unpackModule(kernel, "drivers/net/dummy.ko", module);
+      const programs = { "/bin/chain": program.path, "/bin/dummy.ko": dummy };
+      const said = await runInKernel(kernel, { script: GUEST, programs });
       assert(said.startsWith("{"), said);
-      const { release, calls, user, stacks, losses } = JSON.parse(said.split("\n")[0]!);
+      const { release, calls, module: named, user, stacks, losses } = JSON.parse(said.split("\n")[0]!);
       assert(release.startsWith(`${version}.`), release);
       assert(calls > 0, "no system call was counted");
+      assert(named.functions > 5, said);
+      assertEquals(named.wrong, []);
       const names = functions(program.path);
       const all = user.reduce((sum: number, { count }: { count: number }) => sum + count, 0);
       const expected = [
@@ -45,6 +50,20 @@ for (const [meta, version] of [["linux-image-amd64", "6.1"], ["linux-image-6.12-
       assertEquals(losses, []);
     },
   );
+}
+
+/** The path of a module of the kernel whose image is `kernel`; newer packages have them compressed. */
+function unpackModule(kernel: string, name: string, folder: TempFolder): string {
+  const [, root, release] = /^(.*)\/boot\/vmlinuz-(.*)$/.exec(kernel)!;
+  const path = `${root}/lib/modules/${release}/kernel/${name}`;
+  try {
+    Deno.statSync(path);
+    return path;
+  } catch {
+    const to = `${folder.path}/${name.slice(name.lastIndexOf("/") + 1)}`;
+    run("sh", ["-c", 'xz --decompress --stdout "$1" > "$2"', "sh", `${path}.xz`, to]);
+    return to;
+  }
 }
 
 /** The name of the function at an address of a program that is mapped where it says. */

@@ -51,6 +51,19 @@ export function executableMappings(maps: Uint8Array, limit = 16_384): Mapping[] 
   return found;
 }
 
+/** The mapping that has `address`; `mappings` are in ascending order. */
+export function mappingAt(mappings: readonly Mapping[], address: number): Mapping | undefined {
+  let low = 0;
+  let high = mappings.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (mappings[middle]!.start <= address) low = middle + 1;
+    else high = middle;
+  }
+  const mapping = mappings[low - 1];
+  return mapping && address < mapping.end ? mapping : undefined;
+}
+
 /** `start-end perms offset device inode path`: the path is all that follows, spaces and all. */
 function parseLine(maps: Uint8Array, from: number, to: number): Mapping | undefined {
   const dash = maps.indexOf(DASH, from);

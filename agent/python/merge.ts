@@ -9,6 +9,7 @@
  */
 
 import type { Frame } from "../../profile/model.ts";
+import { isTrampoline } from "../symbols/python_names.ts";
 
 /** Frames that one loop runs, leaf first; none when it was entered and has no frame yet. */
 export type Run = readonly Frame[];
@@ -34,10 +35,12 @@ const LOOP = /^_PyEval_EvalFrameDefault(\.|$)/;
  *
  * A native stack that was cut lacks loops at its outer end: the runs that are left then follow it. A loop may lack its
  * run at the leaf, as the frame is linked in after the loop was entered: then the runs are counted from the outer end.
+ * Trampolines of `-X perf` are left out, for each stands for the one function of the loop that it calls.
  *
  * @param native user frames, leaf first
  */
 export function mergeStacks(native: readonly Frame[], { runs, whole }: PythonStack): Merged {
+  if (runs.length > 0) native = native.filter((frame) => !isTrampoline(frame));
   const loops = native.reduce((count, frame) => count + (LOOP.test(frame.function) ? 1 : 0), 0);
   let skip = whole ? Math.max(0, loops - runs.length) : 0;
   let next = 0;

@@ -35,6 +35,24 @@ Deno.test("mergeStacks() puts each run in place of its loop", () => {
   }));
 });
 
+Deno.test("mergeStacks() leaves out trampolines, each beside the function that it calls", () => {
+  const trampoline = { ...frame("g"), module: "/a.py", file: "/a.py" };
+  const native = [LOOP, "vectorcall", LOOP, "Py_RunMain"].map(frame);
+  native.splice(1, 0, { ...trampoline, function: "f" });
+  native.splice(4, 0, trampoline);
+  const run = (name: string) => [{ ...trampoline, function: name, line: 3 }];
+  const { frames, matched } = mergeStacks(native, { runs: [run("f"), run("g")], whole: true });
+  assertEquals(frames.map(({ function: name, line }) => `${name} ${line}`), [
+    "f 3",
+    "vectorcall 0",
+    "g 3",
+    "Py_RunMain 0",
+  ]);
+  assertEquals(matched, true);
+  // Where nothing is known of the functions, they are all there is.
+  assertEquals(mergeStacks(native, { runs: [], whole: true }).frames, native);
+});
+
 Deno.test("mergeStacks() shows all Python functions of a native stack that was cut, in their order", () => {
   fc.assert(fc.property(stack, fc.nat(), (parts, at) => {
     const whole = parts.flatMap(({ c, loop }) => [...c, loop]);

@@ -21,17 +21,23 @@ interface Stack {
 /** Some of a program's stacks. */
 async function sample(
   { path }: Python,
-  { script, args = [], count = 1200 }: { script: string; args?: readonly string[]; count?: number },
+  { script, args = [], flags = [], count = 1200, tries: most = 40 }: {
+    script: string;
+    args?: readonly string[];
+    flags?: readonly string[];
+    count?: number;
+    tries?: number;
+  },
 ): Promise<{ stacks: Stack[]; stats: SymboliserStats }> {
   await build("bpf");
-  await using program = await RunningProgram.start(path, [`${PROGRAMS}/${script}`, ...args]);
+  await using program = await RunningProgram.start(path, [...flags, `${PROGRAMS}/${script}`, ...args]);
   await using unwinder = Unwinder.open();
   using symboliser = Symboliser.open({ coldMs: 10_000, unwinder });
   using collector = CpuCollector.open({ freq: 997, pid: program.pid, unwinder });
   symboliser.findPython();
   collector.watchPython(symboliser.pythonInterpreters());
   // Until what samples miss is loaded.
-  for (let tries = 0, whole = 0; tries < 40 && whole < 0.97; tries++) {
+  for (let tries = 0, whole = 0; tries < most && whole < 0.97; tries++) {
     await delay(200);
     await unwinder.settle();
     const ends = collector.drain().stacks!;
@@ -157,6 +163,27 @@ for (const python of pythons()) {
     assertAlmostEquals(share("two_thirds"), 2 / 3, 0.05);
     assertAlmostEquals(share("one_third"), 1 / 3, 0.05);
   });
+
+  if (python.minor !== "3.11") {
+    testWith(
+      ["bpf", "clang"],
+      `Python ${version}'s functions show once with trampolines, too (${path})`,
+      async () => {
+        const options = { script: "chains.py", flags: ["-X", "perf"], tries: 10, count: 600 };
+        const { stacks } = await sample(python, options);
+        const chains = chainsOf(python);
+        const exact = stacks.filter((stack) => {
+          const [leaf, ...callers] = pythonFrames(stack);
+          return leaf?.function === "spin" && chains.some((chain) => matches(callers, chain));
+        });
+        assertGreater(countOf(exact) / countOf(stacks), 0.95);
+        for (const { frames } of stacks) {
+          const loops = frames.filter(({ function: name }) => /^(py::|_PyEval_EvalFrameDefault)/.test(name));
+          assert(loops.length <= 1, frames.map(({ function: name }) => name).join(" "));
+        }
+      },
+    );
+  }
 
   testWith(
     ["bpf", "clang"],

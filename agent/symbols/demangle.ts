@@ -19,6 +19,8 @@ const MAX_EXHAUSTED = 16;
 const HARMLESS_LENGTH = 96;
 const MANGLED = /^_{1,3}[ZR]/;
 const RUST = /^_{1,3}(R|ZN.*17h[0-9a-f]{16}E)/s;
+/** Of what calls a function of another file. */
+const STUB = "@plt";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -38,13 +40,14 @@ interface Exports {
  * memory of fixed size and is started afresh when that did not suffice.
  */
 export class Demangler {
-  readonly #style: NameStyle;
+  readonly style: NameStyle;
+  readonly #module = demanglerModule();
   #wasm: Exports | undefined;
   #exhaustedNow = 0;
   #refused = 0;
 
   constructor(style: NameStyle = "full") {
-    this.#style = style;
+    this.style = style;
   }
 
   /** Symbols that were left as they are since the start, for their length or that of their name. */
@@ -58,6 +61,7 @@ export class Demangler {
 
   /** The name that `symbol` stands for; `symbol` itself when it is not mangled or cannot be read. */
   name(symbol: string): string {
+    if (symbol.endsWith(STUB)) return this.name(symbol.slice(0, -STUB.length)) + STUB;
     if (!MANGLED.test(symbol)) return symbol;
     const exhausted = this.#exhaustedNow >= MAX_EXHAUSTED && symbol.length > HARMLESS_LENGTH;
     const full = symbol.length > MAX_LENGTH || exhausted ? undefined : this.#demangle(symbol);
@@ -68,7 +72,7 @@ export class Demangler {
       return symbol;
     }
     const name = asBinutils(full);
-    return this.#style === "full" ? name : RUST.test(symbol) ? shortRustName(name) : shortCppName(name);
+    return this.style === "full" ? name : RUST.test(symbol) ? shortRustName(name) : shortCppName(name);
   }
 
   /**
@@ -76,14 +80,14 @@ export class Demangler {
    * function itself.
    */
   declared(name: string): string {
-    if (this.#style === "full" || MANGLED.test(name)) return this.name(name);
+    if (this.style === "full" || MANGLED.test(name)) return this.name(name);
     return /^[^(]*<.*>$/s.test(name) ? shortCppName(name) : name;
   }
 
   /** `undefined` when memory ran out. */
   #demangle(symbol: string): string | undefined {
     try {
-      const wasm = this.#wasm ??= start();
+      const wasm = this.#wasm ??= start(this.#module);
       const bytes = encoder.encode(symbol);
       const at = wasm.__wbindgen_malloc(bytes.length, 1);
       new Uint8Array(wasm.memory.buffer).set(bytes, at);
@@ -91,17 +95,19 @@ export class Demangler {
       const name = decoder.decode(new Uint8Array(wasm.memory.buffer, from, length));
       wasm.__wbindgen_free(from, length, 1);
       return name;
-    } catch {
-      this.#wasm = undefined; // It was left in the middle of something.
+    } catch (error) {
+      // Memory or, as a RangeError, the stack ran out: it was left in the middle of something.
+      if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
+      this.#wasm = undefined;
       this.#exhaustedNow++;
       return undefined;
     }
   }
 }
 
-function start(): Exports {
+function start(module: WebAssembly.Module): Exports {
   const table: Record<string, WebAssembly.ImportValue> = { __wbindgen_init_externref_table: () => {} };
-  const { exports } = new WebAssembly.Instance(demanglerModule(), { "./index_bg.js": table });
+  const { exports } = new WebAssembly.Instance(module, { "./index_bg.js": table });
   return exports as unknown as Exports;
 }
 

@@ -84,6 +84,7 @@ Deno.test("Demangler.name() gives short names of C++ and Rust", () => {
       "<&T as core::fmt::Debug>::fmt",
     _RINvNtCs1234_4core3mem4swapjE: "core::mem::swap",
     _RNCNvCs1234_7mycrate3foo0: "mycrate::foo::{closure#0}",
+    "_ZNKSt6vectorIiSaIiEE4sizeEv@plt": "std::vector::size@plt",
     main: "main",
     "JS:*f<T>(a) a.js:1:2": "JS:*f<T>(a) a.js:1:2",
     "java.util.List<E>::get(int)": "java.util.List<E>::get(int)",

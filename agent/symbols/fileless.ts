@@ -9,8 +9,10 @@ import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
 import type { Demangler } from "./demangle.ts";
 import { offsetName } from "./frames.ts";
+import { javaName } from "./java_names.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import { PerfMaps } from "./perf_maps.ts";
+import { parsePythonName } from "./python_names.ts";
 import { parseV8Name } from "./v8_names.ts";
 import { readVdso, type Vdso } from "./vdso.ts";
 
@@ -66,13 +68,14 @@ export class FilelessCode {
     const base = { file: "", line: 0, buildId: "" };
     const name = this.#perfMaps.find(process, address);
     if (name !== undefined) {
-      const script = parseV8Name(name);
+      const script = parseV8Name(name) ?? parsePythonName(name);
       if (script) {
         // Functions of one name in different files are different ones; what is no file (`[eval]`) is JIT code.
         const module = script.file.startsWith("[") ? JIT_MODULE : script.file;
         return { ...script, module, buildId: "", address: 0 };
       }
-      return { function: this.#demangler.name(name), module: JIT_MODULE, ...base, address: 0 };
+      const text = javaName(name, this.#demangler.style) ?? this.#demangler.name(name);
+      return { function: text, module: JIT_MODULE, ...base, address: 0 };
     }
     this.#unnamed++;
     // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's

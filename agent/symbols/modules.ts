@@ -12,6 +12,7 @@ import { DebugPlaces, type Downloads } from "./debug_places.ts";
 import type { DebugPlace } from "./dwarf/protocol.ts";
 import { addressOf, ElfError, type ElfInfo, readElf } from "./elf.ts";
 import type { Libdw } from "./libdw/libdw.ts";
+import { type Plt, readPlt } from "./plt.ts";
 import { RegularFile } from "./regular_file.ts";
 import { SymbolTable } from "./symbol_table.ts";
 
@@ -66,8 +67,9 @@ export interface ModuleStats {
   readonly opened: number;
   /** Files that could not be read or made no sense. */
   readonly unreadable: number;
-  /** Symbol tables that were passed over for their size, and functions of others that were left out for it. */
+  /** Tables of symbols, and of stubs that call other files, that were passed over: for their size, or as damaged. */
   readonly skippedTables: number;
+  /** Functions that were left out as a file's names are too long. */
   readonly droppedFunctions: number;
 }
 
@@ -90,6 +92,7 @@ export class Modules {
   #opened = 0;
   #unreadable = 0;
   #dropped = 0;
+  #skippedStubs = 0;
   #next = 1;
   #window = 0;
 
@@ -108,7 +111,7 @@ export class Modules {
         [...this.#large.values()].reduce((sum, { table }) => sum + table.bytes, 0),
       opened: this.#opened,
       unreadable: this.#unreadable,
-      skippedTables: this.#libdw.skippedTables,
+      skippedTables: this.#libdw.skippedTables + this.#skippedStubs,
       droppedFunctions: this.#dropped,
     };
   }
@@ -235,10 +238,12 @@ export class Modules {
     }
     const roots = rootsOf(place);
     for (const path of pathsTo(place)) {
+      let plt: Plt;
       {
         // Only the file that was identified, not another that has its name now.
         using file = RegularFile.open(path);
         if (file?.identity !== module.identity) continue;
+        plt = readPlt(file);
       }
       this.#opened++;
       const { buildId } = module;
@@ -248,7 +253,8 @@ export class Modules {
           name: module.path,
           findDebugFile: (link) => findDebugFile({ path: module.path, buildId, roots, downloaded }, link),
         });
-        return { table: SymbolTable.build(tables), whole: tables.some(({ full }) => full) };
+        this.#skippedStubs += plt.skipped;
+        return { table: SymbolTable.build(tables, plt.stubs), whole: tables.some(({ full }) => full) };
       } catch {
         this.#unreadable++;
       }

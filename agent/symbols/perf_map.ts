@@ -1,7 +1,7 @@
 /**
  * Names of code that a runtime compiled, from `/tmp/perf-PID.map`: lines of `START SIZE name` in hex
  * (the kernel's tools/perf/Documentation/jit-interface.txt). Node and Deno write it with --perf-basic-prof,
- * the JVM by an agent, .NET with DOTNET_PerfMapEnabled.
+ * CPython with -X perf, the JVM when jcmd says `Compiler.perfmap`, .NET with DOTNET_PerfMapEnabled.
  *
  * @module
  */

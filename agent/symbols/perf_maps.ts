@@ -4,6 +4,7 @@
  * @module
  */
 
+import { crc32 } from "node:zlib";
 import type { Process } from "../metadata/processes.ts";
 import { PerfMap } from "./perf_map.ts";
 import { RegularFile } from "./regular_file.ts";
@@ -16,8 +17,11 @@ interface Entry {
   readonly map: PerfMap;
   readonly startTime: number;
   inode: number;
-  /** How far the file was read. */
+  /** How far the file was read, and the checksum of that. */
   read: number;
+  checksum: number;
+  /** As the file was then. */
+  identity: string;
   window: number;
 }
 
@@ -28,7 +32,12 @@ export interface PerfMapsOptions {
   totalBytes?: number;
 }
 
-/** Finds JIT code by process; a map is looked at again once a window, and only what was appended is read. */
+/**
+ * Finds JIT code by process; a map is looked at again once a window.
+ *
+ * Most runtimes append to their map, and only that is parsed. The JVM writes it anew, in the same file: so where a file
+ * changed, what was read of it is held to its checksum, at about a GB/s, and all is parsed when it is another.
+ */
 export class PerfMaps {
   readonly #fileBytes: number;
   readonly #totalBytes: number;
@@ -78,22 +87,40 @@ export class PerfMaps {
       startTime: process.startTime,
       inode: 0,
       read: 0,
+      checksum: 0,
+      identity: "",
       window: this.#window,
     });
     using file = open(process);
     if (file === undefined) return before ? Object.assign(before, { window: this.#window }) : fresh();
-    const same = before && before.inode === file.inode && file.size >= before.read;
-    const entry: Entry = same ? before : fresh();
+    const entry: Entry = before && isContinued(before, file) ? before : fresh();
     entry.inode = file.inode;
+    entry.identity = file.identity;
     entry.window = this.#window;
-    const limit = Math.min(file.size, this.#fileBytes);
-    while (entry.read < limit) {
-      const bytes = file.read(entry.read, Math.min(CHUNK_BYTES, limit - entry.read));
-      if (bytes.length === 0) break;
+    for (const bytes of chunks(file, entry.read, Math.min(file.size, this.#fileBytes))) {
       entry.map.append(bytes);
       entry.read += bytes.length;
+      entry.checksum = crc32(bytes, entry.checksum);
     }
     return entry;
+  }
+}
+
+/** Whether the file still begins with what was read of it. */
+function isContinued({ inode, identity, read, checksum }: Entry, file: RegularFile): boolean {
+  if (inode !== file.inode || file.size < read) return false;
+  if (identity === file.identity) return true;
+  let found = 0;
+  for (const bytes of chunks(file, 0, read)) found = crc32(bytes, found);
+  return found === checksum;
+}
+
+function* chunks(file: RegularFile, from: number, to: number): Generator<Uint8Array> {
+  while (from < to) {
+    const bytes = file.read(from, Math.min(CHUNK_BYTES, to - from));
+    if (bytes.length === 0) return;
+    yield bytes;
+    from += bytes.length;
   }
 }
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { testWith } from "../../tests/support/needs.ts";
 import { TempFolder } from "../../tests/support/programs.ts";
 import type { Process } from "../metadata/processes.ts";
@@ -27,6 +28,41 @@ Deno.test("PerfMaps.find() reads what was appended once a window, and anew what 
   Deno.writeTextFileSync(map, "100 10 new\n");
   maps.endWindow();
   assertEquals(names(maps, process, 0x100, 0x200), ["new", undefined]);
+});
+
+Deno.test("PerfMaps.find() does not mix what was written anew, in the same file, with what was there", () => {
+  const line = fc.record({
+    start: fc.integer({ min: 1, max: 40 }),
+    name: fc.constantFrom("a", "b", "cc", "ddd"),
+  });
+  const text = (lines: { start: number; name: string }[]) =>
+    lines.map(({ start, name }) => `${(start * 16).toString(16)} 10 ${name}\n`).join("");
+  const versions = fc.array(fc.record({ lines: fc.array(line, { maxLength: 12 }), appended: fc.boolean() }), {
+    minLength: 2,
+    maxLength: 6,
+  });
+  fc.assert(
+    fc.property(versions, (versions) => {
+      using folder = new TempFolder();
+      const map = folder.write("root/tmp/perf-3.map", "");
+      const { ino } = Deno.statSync(map);
+      const maps = new PerfMaps();
+      let held: { start: number; name: string }[] = [];
+      let seconds = 0;
+      for (const { lines, appended } of versions) {
+        Deno.writeTextFileSync(map, text(lines), { append: appended });
+        Deno.utimeSync(map, 0, ++seconds); // As if time passed between.
+        held = appended ? [...held, ...lines] : lines;
+        maps.endWindow();
+        for (let start = 1; start <= 40; start++) {
+          const expected = held.findLast((line) => line.start === start)?.name;
+          assertEquals(maps.find(processIn(folder), start * 16 + 1), expected);
+        }
+      }
+      assertEquals(Deno.statSync(map).ino, ino);
+    }),
+    { numRuns: 30 },
+  );
 });
 
 Deno.test("PerfMaps.find() keeps a map whose process took it away, but not for another process", () => {

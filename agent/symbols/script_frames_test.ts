@@ -1,52 +1,9 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { delay } from "@std/async/delay";
-import { build } from "../../tasks/build.ts";
-import { RunningProgram } from "../../tests/support/programs.ts";
 import { testWith } from "../../tests/support/needs.ts";
-import { type Frame, JIT_MODULE, KERNEL_MODULE } from "../../profile/model.ts";
-import { CpuCollector } from "../collectors/cpu.ts";
-import { Unwinder } from "../unwind/unwinder.ts";
-import { Symboliser } from "./symboliser.ts";
+import { countOf, passes, sampleProgram } from "../../tests/support/sampled_stacks.ts";
+import { JIT_MODULE, KERNEL_MODULE } from "../../profile/model.ts";
 
 const SCRIPT = new URL("../../tests/programs/script.js", import.meta.url).pathname;
-
-interface Stack {
-  readonly frames: readonly Frame[];
-  readonly count: number;
-}
-
-async function sample(program: string, args: readonly string[]): Promise<Stack[]> {
-  await build("bpf");
-  await using running = await RunningProgram.start(program, args);
-  using symboliser = Symboliser.open({ coldMs: 60_000 });
-  await using unwinder = Unwinder.open();
-  using collector = CpuCollector.open({ freq: 499, pid: running.pid, unwinder });
-  const stacks: Stack[] = [];
-  // What was compiled meanwhile is in the map by then, and what samples missed is loaded.
-  for (let window = 0, count = 0; count < 800; window++) {
-    await delay(500);
-    await unwinder.settle();
-    const { samples } = collector.drain();
-    for (const raw of window < 2 ? [] : samples) {
-      stacks.push({ frames: symboliser.stack(raw), count: raw.count });
-      count += raw.count;
-    }
-    symboliser.endWindow();
-    unwinder.endWindow();
-  }
-  return stacks;
-}
-
-function countOf(stacks: readonly Stack[]): number {
-  return stacks.reduce((sum, { count }) => sum + count, 0);
-}
-
-/** Whether these are in the stack, leaf first, other frames between them or not. */
-function passes({ frames }: Stack, names: readonly string[]): boolean {
-  let next = 0;
-  for (const { function: name } of frames) if (name === names[next]) next++;
-  return next === names.length;
-}
 
 // Inlining is off, for an inlined function has no frame.
 for (
@@ -67,7 +24,7 @@ for (
       const script = `${folder}/script.cjs`;
       await Deno.copyFile(SCRIPT, script);
       try {
-        const stacks = await sample(program, [...args, script]);
+        const stacks = await sampleProgram(program, [...args, script]);
         const ours = stacks.filter(({ frames }) =>
           frames.some(({ function: name, module }) => name === "pump" && module.endsWith(script))
         );
@@ -99,7 +56,7 @@ for (
 }
 
 testWith(["bpf", "clang", "node"], "JIT code without a map is [jit]", async () => {
-  const stacks = await sample("node", [SCRIPT]);
+  const stacks = await sampleProgram("node", [SCRIPT]);
   const jit = stacks.filter(({ frames }) => frames.some(({ module }) => module === JIT_MODULE));
   assertGreater(countOf(jit) / countOf(stacks), 0.9);
   assertEquals(stacks.some(({ frames }) => frames.some(({ module }) => module.endsWith("script.js"))), false);

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Stub } from "./plt.ts";
 import { ascending, RangeTable } from "./ranges.ts";
 
 /** A symbol table section with its strings, as in the file (Elf32_Sym or Elf64_Sym, host byte order). */
@@ -38,6 +39,7 @@ const MAX_NAME_BYTES = 16_384;
 /** Of all names of a file: a made-up file must not fill the memory with one long name, over and over. */
 const MAX_NAMES_BYTES = 128 << 20;
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 /** Functions by address. */
 export class SymbolTable {
@@ -57,9 +59,13 @@ export class SymbolTable {
     this.#names = names;
   }
 
-  /** Of several tables (a stripped file's dynamic one, and its mini debug info) one table is made. */
-  static build(tables: readonly RawSymbols[]): SymbolTable {
-    const found = collect(tables);
+  /**
+   * Of several tables (a stripped file's dynamic one, and its mini debug info) one table is made.
+   *
+   * @param stubs that the tables do not have
+   */
+  static build(tables: readonly RawSymbols[], stubs: readonly Stub[] = []): SymbolTable {
+    const found = collect(tables, stubs);
     const order = ascending(found.address);
     const end = Float64Array.from(found.address, (address, i) => address + found.size[i]!);
     const rank = new Float64Array(order.length);
@@ -109,7 +115,7 @@ interface Collected {
   names(): Uint8Array;
 }
 
-function collect(tables: readonly RawSymbols[]): Collected {
+function collect(tables: readonly RawSymbols[], stubs: readonly Stub[]): Collected {
   const texts = new Texts();
   let dropped = 0;
   const to: Omit<Collected, "names" | "dropped"> = {
@@ -130,6 +136,18 @@ function collect(tables: readonly RawSymbols[]): Collected {
       to.preference.push(preference(symbol, name));
       to.name.push(texts.add(name));
     });
+  }
+  for (const { address, size, name } of stubs) {
+    const bytes = encoder.encode(name);
+    if (texts.length + bytes.length > MAX_NAMES_BYTES) {
+      dropped++;
+      continue;
+    }
+    to.address.push(address);
+    to.size.push(size);
+    to.sectionEnd.push(address + size);
+    to.preference.push(0);
+    to.name.push(texts.add(bytes));
   }
   return { ...to, dropped, names: () => texts.finish() };
 }

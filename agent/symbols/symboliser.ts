@@ -9,7 +9,7 @@
  */
 
 import { type Frame, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
-import type { Mapping } from "../metadata/maps.ts";
+import { mappingAt } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
 import { pythonPids } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
@@ -411,17 +411,4 @@ export class Symboliser implements Disposable {
     this.#unnamed++;
     return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };
   }
-}
-
-/** Binary search; mappings are ascending. */
-function mappingAt(mappings: readonly Mapping[], address: number): Mapping | undefined {
-  let low = 0;
-  let high = mappings.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (mappings[middle]!.start <= address) low = middle + 1;
-    else high = middle;
-  }
-  const mapping = mappings[low - 1];
-  return mapping && address < mapping.end ? mapping : undefined;
 }

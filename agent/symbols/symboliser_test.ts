@@ -116,7 +116,7 @@ testWith(
       const frame = symboliser.stack({ pid: program.pid, user: [address], kernel: [] })[0]!;
       const theirs = /^[^(?/@+\n]+(?=[@+\n])/.exec(blocks[i]!)?.[0];
       if (theirs === undefined) {
-        return assert(frame.function.includes("+0x"), `${frame.function} for nothing`);
+        return assert(/\+0x|@plt$/.test(frame.function), `${frame.function} for nothing`);
       }
       named++;
       const of = (name: string) => places.get(`${frame.module} ${name}`) ?? [];
@@ -127,6 +127,19 @@ testWith(
     assert(named > 200, `${named} named`);
   },
 );
+
+testWith(["gcc", "objdump"], "Symboliser.stack() names the stubs of a stripped program", async () => {
+  using folder = new TempFolder();
+  const path = compile(folder, SPIN, ["-no-pie", "-s", "-Wl,-z,lazy"]);
+  const stubs = [...run("objdump", ["-d", "-j", ".plt", path]).matchAll(/^(\w+) <(\w+@plt)>:$/gm)];
+  assert(stubs.some(([, , name]) => name === "getpid@plt"), `${stubs}`);
+  await using program = await RunningProgram.start(path);
+  using symboliser = Symboliser.open();
+  for (const [, address, name] of stubs) {
+    const user = [parseInt(address!, 16) + 6];
+    assertEquals(symboliser.stack({ pid: program.pid, user, kernel: [] })[0]!.function, name);
+  }
+});
 
 testWith(["gcc", "objcopy", "strip"], "Symboliser.stack() finds a debug file by its link", async () => {
   for (const flags of [[], ["-Wl,--build-id=none"]]) {

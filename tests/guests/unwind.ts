@@ -1,5 +1,6 @@
 /**
- * Runs in a guest: walks the stacks of `/bin/chain` and writes, as JSON, which there were and how walks ended.
+ * Runs in a guest: walks the stacks of `/bin/chain` and writes, as JSON, which there were and how walks ended; and
+ * whether the functions of a module of the kernel are named.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import { CpuCollector } from "../../agent/collectors/cpu.ts";
 import { LockCollector } from "../../agent/collectors/lock.ts";
 import { SyscallCollector } from "../../agent/collectors/syscall.ts";
 import { Unwinder } from "../../agent/unwind/unwinder.ts";
+import { nameModule } from "./kernel_module.ts";
 
 /** How many are asked for. */
 const SAMPLES = 60;
@@ -39,6 +41,7 @@ const calls = (syscalls.drain().syscalls ?? []).length;
 locks.drain();
 const text = JSON.stringify({
   calls,
+  module: await nameModule("dummy"),
   release: Deno.osRelease(),
   user,
   stacks: [...ends],

@@ -1,15 +1,18 @@
 /**
  * Tests that need something of the machine: they skip and say why where it is missing, and fail there
- * instead when `APERTURE_TEST_REQUIRE=all`.
+ * instead when `APERTURE_TEST_REQUIRE=all`. What is optional skips even then.
  *
  * @module
  */
 
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
- * `python3-grpcio`: Debian's package of gRPC's C core; else a program on PATH.
+ * `python3-grpcio`: Debian's package of gRPC's C core; `jdk`: java, javac and jcmd; else a program on PATH.
  */
-export type Need = "bpf" | "root" | "chdb" | "python3-grpcio" | (string & Record<never, never>);
+export type Need = "bpf" | "root" | "chdb" | "python3-grpcio" | "jdk" | (string & Record<never, never>);
+
+/** What `./dev` does not install, as it is large and few tests need it: a JDK takes 270 MB. */
+const OPTIONAL: readonly Need[] = ["jdk"];
 
 /**
  * Registers a test that runs only where all `needs` are met.
@@ -25,10 +28,11 @@ export function testWith(
   fn: (t: Deno.TestContext) => void | Promise<void>,
   options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
 ): void {
-  const missing = needs.map(whyMissing).filter((why) => why !== undefined);
+  const missing = needs.filter((need) => whyMissing(need) !== undefined);
   if (missing.length === 0) return Deno.test({ name, fn, ...options });
-  const why = missing.join(", ");
-  if (Deno.env.get("APERTURE_TEST_REQUIRE") === "all") {
+  const why = missing.map(whyMissing).join(", ");
+  const required = missing.some((need) => !OPTIONAL.includes(need));
+  if (required && Deno.env.get("APERTURE_TEST_REQUIRE") === "all") {
     return Deno.test(name, () => {
       throw new Error(`Cannot skip this test as APERTURE_TEST_REQUIRE=all: ${why}`);
     });
@@ -52,6 +56,8 @@ function whyMissing(need: Need): string | undefined {
         : "no engine for this machine";
     case "python3-grpcio":
       return exists("/usr/lib/python3/dist-packages/grpc") ? undefined : "no python3-grpcio";
+    case "jdk":
+      return ["java", "javac", "jcmd"].every(onPath) ? undefined : "no JDK on PATH";
     default:
       return onPath(need) ? undefined : `no ${need} on PATH`;
   }

@@ -1,0 +1,66 @@
+/**
+ * Named stacks of a program that runs, as the agent samples them.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { CpuCollector } from "../../agent/collectors/cpu.ts";
+import { Symboliser } from "../../agent/symbols/symboliser.ts";
+import { Unwinder } from "../../agent/unwind/unwinder.ts";
+import type { Frame } from "../../profile/model.ts";
+import { build } from "../../tasks/build.ts";
+import { RunningProgram } from "./programs.ts";
+
+export interface SampledStack {
+  /** Leaf first. */
+  readonly frames: readonly Frame[];
+  readonly count: number;
+}
+
+/** Windows that are not kept: what is compiled meanwhile is in maps by then, and what samples missed is loaded. */
+const WARM_UP = 2;
+const SAMPLES = 800;
+
+/** Runs a program and samples it. */
+export async function sampleProgram(
+  command: string,
+  args: readonly string[],
+  { samples = SAMPLES, warm = () => Promise.resolve() }: {
+    /** At least so many. @default {800} */
+    samples?: number;
+    /** What to do with the program before samples are kept. */
+    warm?: (program: RunningProgram) => Promise<void>;
+  } = {},
+): Promise<SampledStack[]> {
+  await build("bpf");
+  await using program = await RunningProgram.start(command, args);
+  using symboliser = Symboliser.open({ coldMs: 60_000 });
+  await using unwinder = Unwinder.open();
+  using collector = CpuCollector.open({ freq: 499, pid: program.pid, unwinder });
+  const stacks: SampledStack[] = [];
+  for (let window = 0, count = 0; count < samples; window++) {
+    await delay(500);
+    await unwinder.settle();
+    if (window === WARM_UP - 1) await warm(program);
+    const { samples } = collector.drain();
+    for (const raw of window < WARM_UP ? [] : samples) {
+      stacks.push({ frames: symboliser.stack(raw), count: raw.count });
+      count += raw.count;
+    }
+    symboliser.endWindow();
+    unwinder.endWindow();
+  }
+  return stacks;
+}
+
+export function countOf(stacks: readonly SampledStack[]): number {
+  return stacks.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** Whether these are in the stack, leaf first, other frames between them or not. */
+export function passes({ frames }: SampledStack, names: readonly string[]): boolean {
+  let next = 0;
+  for (const { function: name } of frames) if (name === names[next]) next++;
+  return next === names.length;
+}
