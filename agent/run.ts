@@ -195,9 +195,9 @@ interface Shown {
 /** Writes the files, and of each kind a table of what took longest. */
 async function show({ config, files, recorded, summary, ...rest }: Shown): Promise<void> {
   const profile = recorded.build();
-  const { losses } = summary;
   const idle = config.includeIdle ?? false;
   for (const file of files) {
+    const { losses } = summary.notes(file.kind);
     await writeOutput(profile, { ...file, ...rest, idle, losses, periodNs: cpuPeriodNs(config.freq) });
   }
   const isPiped = files.some(({ path }) => path === STDOUT);
@@ -213,10 +213,11 @@ async function show({ config, files, recorded, summary, ...rest }: Shown): Promi
     if (i > 0) await print(to, "\n");
     // What went to standard output need not be said again.
     if (kind !== "syscall" || !isPiped) await print(to, tableOf(profile, kind, options));
+    const { losses, stackEnds } = summary.notes(kind);
     await print(to, `${summaryLine(profile, { kind, durationNs: rest.durationNs, losses, idle })}\n`);
+    const stacks = stackEndsLine(stackEnds);
+    if (stacks !== "") await print(to, `${stacks}\n`);
   }
-  const stacks = stackEndsLine(summary.stackEnds);
-  if (stacks !== "") await print(to, `${stacks}\n`);
   for (const { path } of isPiped ? [] : files) await print(to, `Wrote ${path}\n`);
 }
 
