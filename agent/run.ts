@@ -15,6 +15,7 @@ import { OBJECTS, openCollectors } from "./collectors/open.ts";
 import { type AgentConfig, kindsOf } from "./config.ts";
 import { openPods } from "./metadata/kube/open.ts";
 import { ProcessLabels } from "./metadata/labels.ts";
+import type { MetricSources } from "./metrics/metrics.ts";
 import { BpfError } from "./libbpf/mod.ts";
 import { lockTable } from "./output/lock_table.ts";
 import { syscallTable } from "./output/syscall_table.ts";
@@ -77,6 +78,9 @@ export async function runAgent(
   const pusher = config.aggregator && await openPusher(config, { node, parts });
   const unwinder = parts.use(openUnwinder(config));
   const { collectors } = parts.use(open(kinds, config, { windowMs, unwinder }));
+  const sources = { collectors, symboliser, labels, pods, unwinder, pusher, windowMs };
+  const endpoint = await openEndpoint(config, sources);
+  if (endpoint) parts.use(endpoint);
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
   using progress = new Progress({ shown: local, durationMs: config.duration });
@@ -98,6 +102,7 @@ export async function runAgent(
     first ??= recording;
     last = recording;
     summary.add(recording);
+    endpoint?.window(recording);
     progress.count(summary.events);
     recorded?.merge(recording.profile);
     pusher?.push(recording.profile, recording);
@@ -155,6 +160,17 @@ function open(
   }
   try {
     return openCollectors(kinds, options);
+  } catch (cause) {
+    throw new UserError((cause as Error).message, { cause });
+  }
+}
+
+/** Its library is loaded where it is wanted: it takes a tenth of a second. */
+async function openEndpoint({ listen, bpfMemory }: AgentConfig, sources: Omit<MetricSources, "bpfMemory">) {
+  if (listen === undefined) return undefined;
+  const { AgentEndpoint } = await import("./metrics/endpoint.ts");
+  try {
+    return new AgentEndpoint({ listen, bpfMemory, ...sources });
   } catch (cause) {
     throw new UserError((cause as Error).message, { cause });
   }

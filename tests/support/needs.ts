@@ -7,9 +7,16 @@
 
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
- * `python3-grpcio`: Debian's package of gRPC's C core; else a program on PATH.
+ * `python3-grpcio`, `python3-prometheus-client`: Debian's packages of gRPC's C core and of Prometheus's library; else a
+ * program on PATH.
  */
-export type Need = "bpf" | "root" | "chdb" | "python3-grpcio" | (string & Record<never, never>);
+export type Need =
+  | "bpf"
+  | "root"
+  | "chdb"
+  | "python3-grpcio"
+  | "python3-prometheus-client"
+  | (string & Record<never, never>);
 
 /**
  * Registers a test that runs only where all `needs` are met.
@@ -52,6 +59,10 @@ function whyMissing(need: Need): string | undefined {
         : "no engine for this machine";
     case "python3-grpcio":
       return exists("/usr/lib/python3/dist-packages/grpc") ? undefined : "no python3-grpcio";
+    case "python3-prometheus-client":
+      return exists("/usr/lib/python3/dist-packages/prometheus_client")
+        ? undefined
+        : "no python3-prometheus-client";
     default:
       return onPath(need) ? undefined : `no ${need} on PATH`;
   }
