@@ -5,24 +5,42 @@
  */
 
 import { delay } from "@std/async/delay";
-import type { Collector } from "./collectors/collector.ts";
+import type { Collector, Window } from "./collectors/collector.ts";
 import type { ProcessLabels } from "./metadata/labels.ts";
 import { Namer } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import type { Unwinder } from "./unwind/unwinder.ts";
-import { eventCount, type Profile } from "../profile/model.ts";
+import { eventCount, type Kind, type Profile } from "../profile/model.ts";
 
 /** How long a window waits for inlined functions and lines that were not known before. */
 const MAX_SETTLE_MS = 1000;
 
-/** One window, named. */
-export interface Recording {
-  readonly profile: Profile;
-  readonly startNs: bigint;
-  readonly endNs: bigint;
+/** What a window says of itself beside what it counted. */
+export interface Notes {
   readonly losses: ReadonlyMap<string, number>;
   /** How walks along user stacks ended, see {@linkcode Window.stacks}. */
   readonly stackEnds: ReadonlyMap<string, number>;
+}
+
+/** How long the steps of a window took, in ms. */
+export interface WindowTimes {
+  /** From when it was due until it was drained. */
+  readonly late: number;
+  readonly drain: number;
+  /** All that came after the drain. */
+  readonly name: number;
+  /** Of `name`, waiting for inlined functions and lines. */
+  readonly settle: number;
+}
+
+/** One window, named. */
+export interface Recording extends Notes {
+  readonly profile: Profile;
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  /** The losses and stack ends of each kind, which are summed above. */
+  readonly kinds: ReadonlyMap<Kind, Notes>;
+  readonly times: WindowTimes;
 }
 
 export interface RecordOptions {
@@ -70,6 +88,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     });
     // Who stops the agent while it names this window wants what was counted meanwhile, too: that is one window more.
     const stopped = signal.aborted;
+    const drainedAt = clock();
     const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
     const end = Math.max(clock(), start + 0.001);
     const name = () => {
@@ -78,19 +97,19 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
       return namer.builder;
     };
     let builder = name();
-    if (await symboliser.settle(settleMs)) builder = name();
-    const losses = new Map<string, number>();
-    const stackEnds = new Map<string, number>();
-    for (const { losses: lost, stacks } of drained) {
-      addCounts(losses, lost);
-      if (stacks) addCounts(stackEnds, stacks);
-    }
+    const settlingAt = clock();
+    const improved = await symboliser.settle(settleMs);
+    const settle = clock() - settlingAt;
+    if (improved) builder = name();
+    const notes = notesOf(drained);
     symboliser.endWindow();
     labels?.endWindow();
     watchPython(options);
     options.unwinder?.endWindow();
     const profile = builder.build();
-    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), losses, stackEnds };
+    const late = Math.max(0, drainedAt - due);
+    const times = { late, drain: end - drainedAt, name: clock() - end, settle };
+    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), ...notes, times };
     if (stopped || due - begin >= durationMs) return;
     start = end;
   }
@@ -102,10 +121,24 @@ function watchPython({ collectors, symboliser }: RecordOptions): void {
   for (const collector of collectors) collector.watchPython?.(interpreters);
 }
 
+/** What each kind says of itself, and the sums. */
+function notesOf(
+  drained: readonly (Window & { readonly kind: Kind })[],
+): Pick<Recording, keyof Notes | "kinds"> {
+  const kinds = new Map<Kind, Notes>();
+  const losses = new Map<string, number>();
+  const stackEnds = new Map<string, number>();
+  for (const { kind, losses: lost, stacks = new Map() } of drained) {
+    kinds.set(kind, { losses: lost, stackEnds: stacks });
+    addCounts(losses, lost);
+    addCounts(stackEnds, stacks);
+  }
+  return { losses, stackEnds, kinds };
+}
+
 /** What a run recorded, summed over its windows. */
 export class Summary {
-  readonly #losses = new Map<string, number>();
-  readonly #stackEnds = new Map<string, number>();
+  readonly #kinds = new Map<Kind, { losses: Map<string, number>; stackEnds: Map<string, number> }>();
   #events = 0;
   #windows = 0;
 
@@ -118,19 +151,20 @@ export class Summary {
     return this.#windows;
   }
 
-  get losses(): ReadonlyMap<string, number> {
-    return this.#losses;
+  /** Of one kind. */
+  notes(kind: Kind): Notes {
+    return this.#kinds.get(kind) ?? { losses: new Map(), stackEnds: new Map() };
   }
 
-  get stackEnds(): ReadonlyMap<string, number> {
-    return this.#stackEnds;
-  }
-
-  add({ profile, losses, stackEnds }: Recording): void {
+  add({ profile, kinds }: Recording): void {
     this.#events += eventCount(profile);
     this.#windows++;
-    addCounts(this.#losses, losses);
-    addCounts(this.#stackEnds, stackEnds);
+    for (const [kind, { losses, stackEnds }] of kinds) {
+      let sums = this.#kinds.get(kind);
+      if (!sums) this.#kinds.set(kind, sums = { losses: new Map(), stackEnds: new Map() });
+      addCounts(sums.losses, losses);
+      addCounts(sums.stackEnds, stackEnds);
+    }
   }
 }
 

@@ -10,6 +10,7 @@ import { syscallAt } from "../profile/syscalls.ts";
 function collectorOf(windows: Window[]): Collector & { drains: number } {
   return {
     kind: "cpu",
+    memoryBytes: 0,
     drains: 0,
     drain() {
       this.drains++;
@@ -21,7 +22,7 @@ function collectorOf(windows: Window[]): Collector & { drains: number } {
 
 function windowOf(count: number, losses: [string, number][] = []): Window {
   const sample = { pid: Deno.pid, comm: "deno", user: [], kernel: [], value: count * 10, count };
-  return { samples: [sample], losses: new Map(losses) };
+  return { samples: [sample], losses: new Map(losses), stacks: new Map([["complete", count]]) };
 }
 
 async function collect(
@@ -124,7 +125,9 @@ Deno.test("Summary adds up recordings", async () => {
   for (const recording of await collect(collectorOf(windows), { windowMs: 10, durationMs: 20 })) {
     summary.add(recording);
   }
-  assertEquals([summary.windows, summary.events, summary.losses], [2, 3, new Map([["a", 3]])]);
+  assertEquals([summary.windows, summary.events], [2, 3]);
+  assertEquals(summary.notes("cpu"), { losses: new Map([["a", 3]]), stackEnds: new Map([["complete", 3]]) });
+  assertEquals(summary.notes("lock"), { losses: new Map(), stackEnds: new Map() });
 });
 
 Deno.test("record() names waits and their holders, and calls as the leaf of their samples", async () => {

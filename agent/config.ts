@@ -5,6 +5,7 @@
  */
 
 import {
+  address,
   bytes,
   defineSettings,
   describeSettings,
@@ -236,6 +237,14 @@ export const AGENT_SETTINGS = defineSettings({
     placeholder: "NAMES",
     help: "Annotations of pods that become labels of their samples",
     schema: names(),
+  },
+  listen: {
+    flag: "listen",
+    env: "APERTURE_AGENT_LISTEN",
+    placeholder: "ADDRESS",
+    help:
+      "Answer /metrics, /healthz and /readyz here by HTTP, such as 127.0.0.1:9091; without it, no port is open",
+    schema: address(),
   },
   ...COMMON_SETTINGS,
 });

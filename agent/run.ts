@@ -15,6 +15,7 @@ import { OBJECTS, openCollectors } from "./collectors/open.ts";
 import { type AgentConfig, kindsOf } from "./config.ts";
 import { openPods } from "./metadata/kube/open.ts";
 import { ProcessLabels } from "./metadata/labels.ts";
+import type { MetricSources } from "./metrics/metrics.ts";
 import { BpfError } from "./libbpf/mod.ts";
 import { lockTable } from "./output/lock_table.ts";
 import { syscallTable } from "./output/syscall_table.ts";
@@ -82,6 +83,9 @@ export async function runAgent(
   const labels = new ProcessLabels({ pods });
   const pusher = config.aggregator && await openPusher(config, { node, parts });
   const { collectors } = parts.use(open(kinds, config, { windowMs, unwinder }));
+  const sources = { collectors, symboliser, debuginfod, labels, pods, unwinder, pusher, windowMs };
+  const endpoint = await openEndpoint(config, sources);
+  if (endpoint) parts.use(endpoint);
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
   using progress = new Progress({ shown: local, durationMs: config.duration });
@@ -103,6 +107,7 @@ export async function runAgent(
     first ??= recording;
     last = recording;
     summary.add(recording);
+    endpoint?.window(recording);
     progress.count(summary.events);
     recorded?.merge(recording.profile);
     pusher?.push(recording.profile, recording);
@@ -182,6 +187,17 @@ function open(
   }
 }
 
+/** Its library is loaded where it is wanted: it takes a tenth of a second. */
+async function openEndpoint({ listen, bpfMemory }: AgentConfig, sources: Omit<MetricSources, "bpfMemory">) {
+  if (listen === undefined) return undefined;
+  const { AgentEndpoint } = await import("./metrics/endpoint.ts");
+  try {
+    return new AgentEndpoint({ listen, bpfMemory, ...sources });
+  } catch (cause) {
+    throw new UserError((cause as Error).message, { cause });
+  }
+}
+
 async function openPusher(
   config: AgentConfig,
   { node, parts }: { node: string; parts: AsyncDisposableStack },
@@ -217,9 +233,9 @@ interface Shown {
 /** Writes the files, and of each kind a table of what took longest. */
 async function show({ config, files, recorded, summary, ...rest }: Shown): Promise<void> {
   const profile = recorded.build();
-  const { losses } = summary;
   const idle = config.includeIdle ?? false;
   for (const file of files) {
+    const { losses } = summary.notes(file.kind);
     await writeOutput(profile, { ...file, ...rest, idle, losses, periodNs: cpuPeriodNs(config.freq) });
   }
   const isPiped = files.some(({ path }) => path === STDOUT);
@@ -235,10 +251,11 @@ async function show({ config, files, recorded, summary, ...rest }: Shown): Promi
     if (i > 0) await print(to, "\n");
     // What went to standard output need not be said again.
     if (kind !== "syscall" || !isPiped) await print(to, tableOf(profile, kind, options));
+    const { losses, stackEnds } = summary.notes(kind);
     await print(to, `${summaryLine(profile, { kind, durationNs: rest.durationNs, losses, idle })}\n`);
+    const stacks = stackEndsLine(stackEnds);
+    if (stacks !== "") await print(to, `${stacks}\n`);
   }
-  const stacks = stackEndsLine(summary.stackEnds);
-  if (stacks !== "") await print(to, `${stacks}\n`);
   for (const { path } of isPiped ? [] : files) await print(to, `Wrote ${path}\n`);
 }
 

@@ -4,12 +4,24 @@
  * @module
  */
 
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { type Counter, type Histogram, Registry } from "prom-client";
+import { MetricFactory, type Reading } from "../cli/metrics.ts";
+import { VERSION } from "../cli/main.ts";
 import type { FlushMetrics } from "./buffer/flusher.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { IngestMetrics } from "./ingest/push.ts";
 
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const BUFFER: readonly Reading<StagingBuffer>[] = [
+  ["aperture_buffer_batches", "Batches in the buffer", ({ batches }) => batches],
+  ["aperture_buffer_bytes", "Bytes of batches in the buffer", ({ bytes }) => bytes],
+  ["aperture_buffer_capacity_batches", "Batches that the buffer takes", ({ capacity }) => capacity],
+  ["aperture_buffer_capacity_bytes", "Bytes of batches that the buffer takes", (b) => b.capacityBytes],
+  [
+    "aperture_clickhouse_pending_rows",
+    "Sample rows in the buffer that are not yet in storage",
+    ({ samples }) => samples,
+  ],
+];
 
 /** The counters of ingest and flush, and the state of `buffer` at the time of asking. */
 export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
@@ -27,41 +39,30 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   readonly #flushSeconds: Histogram;
 
   constructor(buffer: StagingBuffer) {
-    this.#push = this.#counter("aperture_push_total", "Pushes by gRPC status", ["status"]);
-    this.#pushEvents = this.#counter(
+    const make = new MetricFactory(this.registry);
+    this.#push = make.counter("aperture_push_total", "Pushes by gRPC status", ["status"]);
+    this.#pushEvents = make.counter(
       "aperture_push_events_total",
       "Samples, waits and calls in batches that were staged",
     );
-    this.#pushDuplicates = this.#counter(
+    this.#pushDuplicates = make.counter(
       "aperture_push_duplicates_total",
       "Batches that were sent again after they had been staged, and acknowledged again",
     );
-    this.#pushSeconds = this.#histogram("aperture_push_duration_seconds", "Time that pushes took");
-    this.#drops = this.#counter(
+    this.#pushSeconds = make.histogram("aperture_push_duration_seconds", "Time that pushes took");
+    this.#drops = make.counter(
       "aperture_buffer_drops_total",
       "Staged batches that could not be read any more",
     );
-    this.#flush = this.#counter("aperture_clickhouse_flush_total", "Groups of batches by outcome", [
-      "status",
-    ]);
-    this.#flushRows = this.#counter("aperture_clickhouse_flush_rows_total", "Rows written");
-    this.#flushSeconds = this.#histogram(
+    this.#flush = make.counter("aperture_clickhouse_flush_total", "Groups of batches by outcome", ["status"]);
+    this.#flushRows = make.counter("aperture_clickhouse_flush_rows_total", "Rows written");
+    this.#flushSeconds = make.histogram(
       "aperture_clickhouse_flush_duration_seconds",
       "Time that groups took",
     );
-    this.#gauge("aperture_buffer_batches", "Batches in the buffer", () => buffer.batches);
-    this.#gauge("aperture_buffer_bytes", "Bytes of batches in the buffer", () => buffer.bytes);
-    this.#gauge("aperture_buffer_capacity_batches", "Batches that the buffer takes", () => buffer.capacity);
-    this.#gauge(
-      "aperture_buffer_capacity_bytes",
-      "Bytes of batches that the buffer takes",
-      () => buffer.capacityBytes,
-    );
-    this.#gauge(
-      "aperture_clickhouse_pending_rows",
-      "Sample rows in the buffer that are not yet in storage",
-      () => buffer.samples,
-    );
+    make.readings(() => buffer, BUFFER);
+    make.process();
+    make.buildInfo("aperture_aggregator_build_info", VERSION);
     // What has not happened is 0, not absent.
     for (const status of ["ok", "invalid_argument", "resource_exhausted", "unauthenticated"]) {
       this.#push.inc({ status }, 0);
@@ -107,24 +108,5 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
 
   dropped(): void {
     this.#drops.inc();
-  }
-
-  #counter<T extends string = never>(name: string, help: string, labelNames: readonly T[] = []): Counter<T> {
-    return new Counter({ name, help, labelNames, registers: [this.registry] });
-  }
-
-  #histogram(name: string, help: string): Histogram {
-    return new Histogram({ name, help, buckets: SECONDS, registers: [this.registry] });
-  }
-
-  #gauge(name: string, help: string, value: () => number): void {
-    new Gauge({
-      name,
-      help,
-      registers: [this.registry],
-      collect() {
-        this.set(value());
-      },
-    });
   }
 }

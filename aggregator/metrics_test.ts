@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { VERSION } from "../cli/main.ts";
 import { batchMeta } from "../tests/support/staged.ts";
 import { StagingBuffer } from "./buffer/staging_buffer.ts";
 import { AggregatorMetrics } from "./metrics.ts";
@@ -34,6 +35,7 @@ Deno.test("AggregatorMetrics shows what was counted and what the buffer holds", 
       "aperture_clickhouse_flush_rows_total 300",
       "aperture_clickhouse_flush_duration_seconds_sum 2.5",
       "aperture_clickhouse_pending_rows 12",
+      `aperture_aggregator_build_info{version="${VERSION}"} 1`,
     ]
   ) assertMatch(text, new RegExp(`^${line.replace(/[{}]/g, "\\$&")}$`, "m"));
   assertEquals(metrics.pushTotalOk, 1);

@@ -7,12 +7,13 @@
 import { getLogger } from "@logtape/logtape";
 import { UserError, VERSION } from "../cli/main.ts";
 import { readPem } from "../cli/pem.ts";
+import { serveHttp } from "../cli/serve_http.ts";
 import type { Address } from "../cli/settings.ts";
 import { Flusher } from "./buffer/flusher.ts";
 import { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { AggregatorConfig } from "./config.ts";
 import { EmbeddedClickHouse } from "./embedded/supervisor.ts";
-import { createHandler, loadPage, serveHttp } from "./http/mod.ts";
+import { createHandler, loadPage } from "./http/mod.ts";
 import { IngestServer } from "./ingest/server.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { createQueries } from "./query/queries.ts";

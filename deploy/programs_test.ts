@@ -7,6 +7,7 @@ import { parse } from "@std/yaml/parse";
 import { Registry } from "prom-client";
 import denoJson from "../deno.json" with { type: "json" };
 import { AGENT_SETTINGS, readAgentConfig } from "../agent/config.ts";
+import { PATHS as AGENT_PATHS } from "../agent/metrics/endpoint.ts";
 import { AGGREGATOR_SETTINGS, readAggregatorConfig } from "../aggregator/config.ts";
 import { routeTable } from "../aggregator/http/handler.ts";
 import { type Facts, gatherFacts, preflight, warnings } from "../agent/preflight.ts";
@@ -124,6 +125,28 @@ Deno.test("probes, annotations and the images' health check ask for paths that a
   }
 });
 
+for (const file of ["k8s/agent-daemonset.yml", "k8s/agent-unprivileged.yml"]) {
+  Deno.test(`${file} has probes and annotations for the port that the agent listens on`, () => {
+    const { container: agent, owner } = container(file);
+    const { listen } = readAgentConfig([], environment(agent));
+    assertEquals(listen, { hostname: "0.0.0.0", port: 9090 });
+    assertEquals(agent.ports, [{ name: "metrics", containerPort: listen!.port }]);
+    const { startupProbe, livenessProbe, readinessProbe } = agent;
+    const probes = [startupProbe, livenessProbe, readinessProbe].map((probe) => probe?.httpGet);
+    assertEquals(probes.map((get) => get?.path), ["/healthz", "/healthz", "/readyz"]);
+    const { annotations = {} } = owner.spec!.template!.metadata;
+    const prometheus = Object.entries(annotations).filter(([name]) => name.startsWith("prometheus.io/"));
+    assertEquals(Object.fromEntries(prometheus), {
+      "prometheus.io/scrape": "true",
+      "prometheus.io/port": String(listen!.port),
+      "prometheus.io/path": "/metrics",
+    });
+    for (const path of [...probes.map((get) => get!.path), annotations["prometheus.io/path"]!]) {
+      assert(AGENT_PATHS.includes(path), path);
+    }
+  });
+}
+
 Deno.test("what the programs write lies on volumes, as their roots are read-only", () => {
   for (
     const { file, container, template, part } of CONTAINERS.filter(({ file }) => file.startsWith("k8s/"))
@@ -217,6 +240,13 @@ Deno.test("docker-compose.yml sets variables that the programs have, to values t
     });
     PARTS[part].read([], Object.fromEntries(env));
   }
+});
+
+Deno.test("the guide's monitoring names metrics that docs/metrics.md has", async () => {
+  const known = await Deno.readTextFile(`${ROOT}docs/metrics.md`);
+  const named = [...TABLES.matchAll(/^\| `((?:aperture|process)_\w+)/gm)].map(([, name]) => name!);
+  assert(named.length > 12);
+  for (const name of named) assertStringIncludes(known, `| \`${name}\` `);
 });
 
 Deno.test("the guide names every variable of both programs, and no other", () => {

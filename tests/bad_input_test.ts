@@ -47,6 +47,27 @@ Deno.test("the agent refuses a frequency that is none with exit status 2", async
   assertEquals((await agent(["--freq", "0"])).code, 2);
 });
 
+Deno.test("the agent refuses an address that is none with exit status 2", async () => {
+  assertEquals(await agent([], { APERTURE_AGENT_LISTEN: "9091" }), {
+    code: 2,
+    stderr:
+      `agent: Cannot parse 'APERTURE_AGENT_LISTEN' as it is not an address like 0.0.0.0:9090: current value is "9091"\n`,
+  });
+  assertEquals((await agent(["--listen", "localhost:99999"])).code, 2);
+});
+
+testWith(["bpf"], "the agent says that a port is in use", async () => {
+  await build("bpf");
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const { code, stderr } = await agent([
+    `--listen=127.0.0.1:${port}`,
+    "--duration=1h",
+    "--log-level=warning",
+  ]);
+  assertEquals([code, stderr], [1, `agent: Cannot listen on 127.0.0.1:${port}: the port is in use\n`]);
+});
+
 Deno.test("the agent refuses an output that it cannot write before it profiles", async () => {
   const { code, stderr } = await agent(["--output", "/nowhere/flame.svg", "--duration", "1h"]);
   assertEquals(code, 2);

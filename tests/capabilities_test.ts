@@ -36,7 +36,8 @@ testWith(
     cleanup.defer(() => Deno.remove(folder, { recursive: true }));
     await installAgent(folder);
     const profile = async (capabilities: readonly string[]) => {
-      return await runUnprivileged(folder, { capabilities, args: ["--duration=2s", "--output=-"] });
+      const args = ["--duration=2s", "--output=-", "--listen=127.0.0.1:0"];
+      return await runUnprivileged(folder, { capabilities, args });
     };
     const without = (capability: string) => profile(CAPABILITIES.filter((name) => name !== capability));
 
@@ -71,6 +72,7 @@ testWith(
       assertEquals(ran.code, 0, ran.stderr);
       assertEquals(named(ran), { kernel: true, shares: true, private: true, deleted: true }, ran.stdout);
       assert(!ran.stderr.includes("[warn"), ran.stderr);
+      assertStringIncludes(ran.stderr, "] http: Listening on 127.0.0.1:");
     });
 
     for (const capability of CAPABILITIES.filter((name) => !MUSTS.includes(name))) {

@@ -82,6 +82,8 @@ export interface Window {
 
 export interface Collector extends Disposable {
   readonly kind: Kind;
+  /** What its maps use of the kernel's memory, in bytes. */
+  readonly memoryBytes: number;
   /** Takes what was counted since the last call; nothing is counted twice or lost between two calls. */
   drain(): Window;
   /** From now on, reads Python's frames in these processes, and in no others. */

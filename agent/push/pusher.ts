@@ -41,6 +41,8 @@ export interface PushStats {
   /** Tries that failed. */
   readonly failures: number;
   readonly dropped: Readonly<Record<DropReason, number>>;
+  /** Samples, waits, calls and losses of those. */
+  readonly droppedEvents: number;
   readonly pending: number;
   readonly pendingBytes: number;
 }
@@ -91,7 +93,7 @@ export class Pusher {
   #failed = 0;
   #pressed = 0;
   #lostSamples = 0;
-  #stats = { pushed: 0, pushedBytes: 0, duplicates: 0, failures: 0 };
+  #stats = { pushed: 0, pushedBytes: 0, duplicates: 0, failures: 0, droppedEvents: 0 };
   readonly #dropped = { spool_full: 0, spool_corrupt: 0, refused: 0, too_large: 0 };
 
   /** @throws {Error} when the spool's folder cannot be used */
@@ -127,7 +129,8 @@ export class Pusher {
   /** For metrics and logs. */
   stats(): PushStats {
     const { length: pending, memoryBytes, diskBytes } = this.#spool;
-    return { ...this.#stats, dropped: { ...this.#dropped }, pending, pendingBytes: memoryBytes + diskBytes };
+    const dropped = { ...this.#dropped };
+    return { ...this.#stats, dropped, pending, pendingBytes: memoryBytes + diskBytes };
   }
 
   /** Tries to deliver what is left until `deadlineMs` have passed, and keeps what it could not in the folder. */
@@ -261,6 +264,7 @@ export class Pusher {
   #onDrop(reason: DropReason, samples: number, cause?: unknown): void {
     this.#dropped[reason]++;
     this.#lostSamples += samples;
+    this.#stats.droppedEvents += samples;
     if (reason === "spool_full") {
       this.#burst.warn(reason, "Dropped the oldest batch as there is no room for more");
     } else if (reason === "spool_corrupt") {
@@ -272,8 +276,8 @@ export class Pusher {
 /** `undefined` when there are fewer than two rows, or the bytes, maybe of another version, cannot be read. */
 function halvesOf(bytes: Uint8Array): readonly Part[] | undefined {
   try {
-    const { startNs, endNs, losses, ...profile } = readBatch(bytes);
-    return halves({ profile, window: { startNs, endNs, losses } });
+    const { startNs, endNs, losses, stackEnds = new Map(), ...profile } = readBatch(bytes);
+    return halves({ profile, window: { startNs, endNs, losses, stackEnds } });
   } catch {
     return undefined;
   }

@@ -141,6 +141,17 @@ Deno.test("Pusher sends the halves of what is too large, and drops what cannot b
   assertEquals(new Set(transport.taken.map(({ sequence }) => sequence)).size, 3);
 });
 
+Deno.test("Pusher sends what a window says of itself with one of its halves", async () => {
+  const tooLarge = { code: status.RESOURCE_EXHAUSTED, details: "Received message larger than max (9 vs 8)" };
+  const transport = new ScriptedTransport(tooLarge);
+  const { pusher } = pusherTo(transport);
+  const notes = { losses: new Map([["map_full", 2]]), stackEnds: new Map([["complete", 3]]) };
+  pusher.push(profileOf(1, 2), { ...window, ...notes });
+  await pusher.stop({ deadlineMs: 5000 });
+  assertEquals(transport.taken.flatMap(({ losses }) => [...losses]), [["map_full", 2]]);
+  assertEquals(transport.taken.flatMap(({ stackEnds = [] }) => [...stackEnds]), [["complete", 3]]);
+});
+
 Deno.test("Pusher makes several batches of a window that is larger than a message may be", async () => {
   const transport = new ScriptedTransport();
   const { pusher } = pusherTo(transport, { maxMessageBytes: 1000 });

@@ -15,7 +15,7 @@ import { pythonPids } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
-import type { Debuginfod, DebuginfodStats } from "./debuginfod/debuginfod.ts";
+import type { Debuginfod } from "./debuginfod/debuginfod.ts";
 import { Demangler } from "./demangle.ts";
 import type { DebugStats } from "./dwarf/client.ts";
 import { FilelessCode } from "./fileless.ts";
@@ -97,8 +97,6 @@ export interface SymboliserStats {
   readonly pythonStacks: number;
   readonly pythonMismatches: number;
   readonly debug: DebugStats;
-  /** `undefined` when no server is asked. */
-  readonly debuginfod: DebuginfodStats | undefined;
 }
 
 const UNMAPPED: Frame = {
@@ -137,7 +135,6 @@ export class Symboliser implements Disposable {
   readonly #files: FileModules;
   readonly #unwinder: FileSource | undefined;
   readonly #inlining: Inlining;
-  readonly #debuginfod: Debuginfod | undefined;
   readonly #clock: () => number;
   readonly #coldMs: number;
   #coldLeft: number;
@@ -158,7 +155,6 @@ export class Symboliser implements Disposable {
     this.#coldMs = this.#coldLeft = coldMs;
     this.#kernel = new KernelSymbols({ procRoot });
     this.#processes = new ProcessTable({ procRoot });
-    this.#debuginfod = debuginfod;
     this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2), downloads: debuginfod });
     this.#files = new FileModules(this.#modules, (id) => unwinder?.file(id));
     this.#unwinder = unwinder;
@@ -201,7 +197,6 @@ export class Symboliser implements Disposable {
       pythonStacks: this.#pythonStacks,
       pythonMismatches: this.#pythonMismatches,
       debug: this.#inlining.stats,
-      debuginfod: this.#debuginfod?.stats,
     };
   }
 

@@ -6,5 +6,4 @@
 
 export { createHandler } from "./handler.ts";
 export { loadPage, type Page } from "./page.ts";
-export { type HttpServer, serveHttp, type ServeHttpOptions } from "./server.ts";
 export type { HandlerOptions, Health, StagedBatches } from "./types.ts";

@@ -6,7 +6,7 @@ import { testWith } from "../../tests/support/needs.ts";
 import { build } from "../../tasks/build.ts";
 import { createHandler } from "../http/handler.ts";
 import { loadPage } from "../http/page.ts";
-import { type HttpServer, serveHttp } from "../http/server.ts";
+import { type HttpServer, serveHttp } from "../../cli/serve_http.ts";
 import { testOptions } from "../http/testing.ts";
 import type { HandlerOptions } from "../http/types.ts";
 

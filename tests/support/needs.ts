@@ -7,9 +7,17 @@
 
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
- * `python3-grpcio`: Debian's package of gRPC's C core; `jdk`: java, javac and jcmd; else a program on PATH.
+ * `python3-grpcio`, `python3-prometheus-client`: Debian's packages of gRPC's C core and of Prometheus's library; `jdk`:
+ * java, javac and jcmd; else a program on PATH.
  */
-export type Need = "bpf" | "root" | "chdb" | "python3-grpcio" | "jdk" | (string & Record<never, never>);
+export type Need =
+  | "bpf"
+  | "root"
+  | "chdb"
+  | "python3-grpcio"
+  | "python3-prometheus-client"
+  | "jdk"
+  | (string & Record<never, never>);
 
 /** What `./dev` does not install, as it is large and few tests need it: a JDK takes 270 MB. */
 const OPTIONAL: readonly Need[] = ["jdk"];
@@ -58,6 +66,10 @@ function whyMissing(need: Need): string | undefined {
       return exists("/usr/lib/python3/dist-packages/grpc") ? undefined : "no python3-grpcio";
     case "jdk":
       return ["java", "javac", "jcmd"].every(onPath) ? undefined : "no JDK on PATH";
+    case "python3-prometheus-client":
+      return exists("/usr/lib/python3/dist-packages/prometheus_client")
+        ? undefined
+        : "no python3-prometheus-client";
     default:
       return onPath(need) ? undefined : `no ${need} on PATH`;
   }

@@ -41,10 +41,19 @@ export async function installAgent(folder: string): Promise<void> {
       const to = `${folder}/deno-dir/npm/${registry.name}/${name}`;
       await Deno.mkdir(to, { recursive: true });
       await copy(`${from}/${version}`, `${to}/${version}`);
-      await Deno.copyFile(`${from}/registry.json`, `${to}/registry.json`);
+      // What was fetched by the lock alone has none.
+      await copyIfThere(`${from}/registry.json`, `${to}/registry.json`);
     }
   }
   await Deno.copyFile(Deno.execPath(), `${folder}/deno`);
+}
+
+async function copyIfThere(from: string, to: string): Promise<void> {
+  try {
+    await Deno.copyFile(from, to);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 async function copy(from: string, to: string): Promise<void> {

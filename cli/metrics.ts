@@ -1,0 +1,114 @@
+/**
+ * How the parts make the metrics that they tell Prometheus.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/**
+ * A metric that is read from `T` when somebody asks: a counter where the name ends in `_total`, else a gauge. With a
+ * label it has one value for each key.
+ */
+export type Reading<T> =
+  | readonly [name: string, help: string, value: (from: T) => number]
+  | readonly [
+    name: string,
+    help: string,
+    values: (from: T) => Readonly<Record<string, number>>,
+    label: string,
+  ];
+
+/** Makes metrics in `registry`. */
+export class MetricFactory {
+  readonly #registers: [Registry];
+
+  constructor(registry: Registry) {
+    this.#registers = [registry];
+  }
+
+  counter<T extends string = never>(name: string, help: string, labelNames: readonly T[] = []): Counter<T> {
+    return new Counter({ name, help, labelNames, registers: this.#registers });
+  }
+
+  gauge(name: string, help: string): Gauge {
+    return new Gauge({ name, help, registers: this.#registers });
+  }
+
+  /** Of seconds. */
+  histogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: SECONDS, registers: this.#registers });
+  }
+
+  /** Which version runs, as a label; the value is 1. */
+  buildInfo(name: string, version: string): void {
+    const help = "Which version this is; always 1";
+    new Gauge({ name, help, labelNames: ["version"], registers: this.#registers }).set({ version }, 1);
+  }
+
+  /** Metrics of what `read` gives, which is asked once each time that the registry's are. */
+  readings<T>(read: () => T, readings: readonly Reading<T>[]): void {
+    let now: { readonly value: T } | undefined;
+    const once = () => {
+      if (!now) {
+        now = { value: read() };
+        // A registry collects all its metrics in one turn.
+        queueMicrotask(() => now = undefined);
+      }
+      return now.value;
+    };
+    for (const [name, help, value, label] of readings) {
+      const labelNames = label === undefined ? [] : [label];
+      const valuesOf = (from: T) => {
+        const values = value(from);
+        return typeof values === "number" ? [[{}, values] as const] : labelled(label!, values);
+      };
+      const common = { name, help, labelNames, registers: this.#registers };
+      if (name.endsWith("_total")) {
+        new Counter({
+          ...common,
+          collect() {
+            this.reset();
+            for (const [labels, value] of valuesOf(once())) this.inc(labels, value);
+          },
+        });
+      } else {
+        new Gauge({
+          ...common,
+          collect() {
+            for (const [labels, value] of valuesOf(once())) this.set(labels, value);
+          },
+        });
+      }
+    }
+  }
+
+  /** What Prometheus's own libraries tell of the process, by the same names. */
+  process(): void {
+    this.readings(() => process.cpuUsage(), [
+      ["process_cpu_seconds_total", "CPU time of the process, in user space and in the kernel", (used) => {
+        return (used.user + used.system) / 1e6;
+      }],
+      ["process_resident_memory_bytes", "Memory of the process that is in RAM", () => Deno.memoryUsage().rss],
+      ["process_start_time_seconds", "When the process began, in Unix time", () => {
+        return performance.timeOrigin / 1000;
+      }],
+      ["process_open_fds", "Files, sockets and the like that the process has open", openFiles],
+    ]);
+  }
+}
+
+function labelled(
+  label: string,
+  values: Readonly<Record<string, number>>,
+): (readonly [Record<string, string>, number])[] {
+  return Object.entries(values).map(([key, value]) => [{ [label]: key }, value]);
+}
+
+/** But for the one by which the folder is read. */
+function openFiles(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].length - 1;
+}
