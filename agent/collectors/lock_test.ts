@@ -400,7 +400,7 @@ testWith(
   "LockCollector counts waits for locks of the kernel with their place",
   async () => {
     await build("bpf");
-    using program = await compileC(KERNEL_LOCKS);
+    using program = await compileC(await Deno.readTextFile(`${PROGRAMS}kernel_locks.c`));
     await using running = run(program.path);
     using collector = LockCollector.open({ pid: running.pid });
     using symboliser = Symboliser.open();
@@ -555,29 +555,6 @@ int main(void)
 	pthread_t thread;
 	for (long i = 0; i < THREADS; i++)
 		pthread_create(&thread, 0, play, (void *)i);
-	pthread_join(thread, 0);
-}
-`;
-
-/** Threads that map and unmap memory: they wait for the lock of their map. */
-const KERNEL_LOCKS = `
-#include <pthread.h>
-#include <sys/mman.h>
-static void *map(void *unused)
-{
-	for (;;) {
-		char *memory = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		for (int i = 0; i < 1 << 20; i += 4096)
-			memory[i] = 1;
-		munmap(memory, 1 << 20);
-	}
-	return unused;
-}
-int main(void)
-{
-	pthread_t thread;
-	for (int i = 0; i < 8; i++)
-		pthread_create(&thread, 0, map, 0);
 	pthread_join(thread, 0);
 }
 `;

@@ -5,11 +5,14 @@
  * @module
  */
 
+import { whyNoSuite } from "./debian_suite.ts";
+
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
- * `python3-grpcio`: Debian's package of gRPC's C core; else a program on PATH.
+ * `python3-grpcio`: Debian's package of gRPC's C core; `bullseye`: packages of Debian 11, for its Linux 5.10; else a
+ * program on PATH.
  */
-export type Need = "bpf" | "root" | "chdb" | "python3-grpcio" | (string & Record<never, never>);
+export type Need = "bpf" | "root" | "chdb" | "python3-grpcio" | "bullseye" | (string & Record<never, never>);
 
 /**
  * Registers a test that runs only where all `needs` are met.
@@ -52,6 +55,8 @@ function whyMissing(need: Need): string | undefined {
         : "no engine for this machine";
     case "python3-grpcio":
       return exists("/usr/lib/python3/dist-packages/grpc") ? undefined : "no python3-grpcio";
+    case "bullseye":
+      return whyNoSuite(need);
     default:
       return onPath(need) ? undefined : `no ${need} on PATH`;
   }
