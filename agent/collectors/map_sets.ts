@@ -5,18 +5,19 @@
  */
 
 import { type BpfMap, type BpfObject, LOSSES } from "../libbpf/mod.ts";
+import { Counters } from "./counters.ts";
 
 /** Two sets of maps by name: into one the kernel counts, the other is the agent's. */
 export class MapSets<Name extends string> {
   readonly #object: BpfObject;
   readonly #sets: readonly Readonly<Record<Name, BpfMap>>[];
   #active = 0;
-  /** The counters since the load, as of the last `losses`. */
-  readonly #lossesBefore = new Map<string, number>();
+  readonly #losses: Counters;
 
   /** @param names of maps that the object has as `NAME_a` and `NAME_b` */
   constructor(object: BpfObject, names: readonly Name[]) {
     this.#object = object;
+    this.#losses = new Counters(object.map("losses"), LOSSES);
     this.#sets = ["a", "b"].map((set) => {
       return Object.fromEntries(names.map((name) => [name, object.map(`${name}_${set}`)])) as Record<
         Name,
@@ -37,15 +38,7 @@ export class MapSets<Name extends string> {
 
   /** What was lost since the last call, by reason. */
   losses(): Map<string, number> {
-    const map = this.#object.map("losses");
-    const losses = new Map<string, number>();
-    for (const [index, name] of LOSSES.entries()) {
-      const total = map.sum(index);
-      const since = total - (this.#lossesBefore.get(name) ?? 0);
-      this.#lossesBefore.set(name, total);
-      if (since > 0) losses.set(name, since);
-    }
-    return losses;
+    return this.#losses.drain();
   }
 
   /** What all maps use of the kernel's memory, in bytes; `others` are those that are in no set. */
