@@ -5,7 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BpfError, BpfLink, BpfObject, PerfEvent, STACK_ENDS } from "../libbpf/mod.ts";
+import { BpfError, BpfLink, type BpfMap, BpfObject, PerfEvent, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
@@ -51,7 +51,7 @@ export interface CpuCollectorOptions {
  * ```ts
  * using collector = CpuCollector.open({ freq: 99 });
  * await delay(10_000);
- * const { samples, losses } = collector.drain();
+ * const { samples, losses } = await collector.drain();
  * ```
  */
 export class CpuCollector implements Collector {
@@ -126,9 +126,12 @@ export class CpuCollector implements Collector {
     return this.#object.map("taken").sum(0);
   }
 
-  drain(): Window {
+  async drain(): Promise<Window> {
     if (!this.#stopped) this.#follow();
-    const { counts, stacks } = this.#sets.swap();
+    return await this.#sets.drain((set) => this.#empty(set));
+  }
+
+  #empty({ counts, stacks }: Record<"counts" | "stacks", BpfMap>): Window {
     const losses = this.#sets.losses();
     const stackEnds = this.#stackEnds.drain();
     const addresses = new Map<bigint, readonly number[]>();

@@ -12,6 +12,8 @@ export class MapSets<Name extends string> {
   readonly #object: BpfObject;
   readonly #sets: readonly Readonly<Record<Name, BpfMap>>[];
   #active = 0;
+  /** Settles with the last drain so far. */
+  #turn: Promise<unknown> = Promise.resolve();
   readonly #losses: Counters;
 
   /** @param names of maps that the object has as `NAME_a` and `NAME_b` */
@@ -26,13 +28,24 @@ export class MapSets<Name extends string> {
     });
   }
 
-  /** Makes the other set the active one and returns the one that was, when nobody counts into it any more. */
-  swap(): Readonly<Record<Name, BpfMap>> {
+  /**
+   * Makes the other set the active one, and has `empty` empty the one that was when nobody counts into it any more.
+   * One after another: a set is not counted into before it is empty.
+   *
+   * @throws {Error} when the object is closed meanwhile
+   */
+  drain<Drained>(empty: (set: Readonly<Record<Name, BpfMap>>) => Drained): Promise<Drained> {
+    const drained = this.#turn.then(() => this.#swap()).then(empty);
+    this.#turn = drained.catch(() => {});
+    return drained;
+  }
+
+  async #swap(): Promise<Readonly<Record<Name, BpfMap>>> {
     const inactive = this.#sets[this.#active]!;
     const active = this.#object.map("active");
     this.#active = 1 - this.#active;
     active.update(Uint32Array.of(0), Uint32Array.of(this.#active));
-    this.#object.map("barrier").setInner(0, active);
+    await this.#object.map("barrier").setInner(0, active);
     return inactive;
   }
 

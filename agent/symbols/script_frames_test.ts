@@ -26,7 +26,7 @@ async function sample(program: string, args: readonly string[]): Promise<Stack[]
   for (let window = 0, count = 0; count < 800; window++) {
     await delay(500);
     await unwinder.settle();
-    const { samples } = collector.drain();
+    const { samples } = await collector.drain();
     for (const raw of window < 2 ? [] : samples) {
       stacks.push({ frames: symboliser.stack(raw), count: raw.count });
       count += raw.count;

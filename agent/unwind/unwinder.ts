@@ -63,7 +63,7 @@ export interface UnwinderStats {
  * await using unwinder = Unwinder.open();
  * using collector = CpuCollector.open({ unwinder });
  * await delay(10_000);
- * const { samples, stacks } = collector.drain();
+ * const { samples, stacks } = await collector.drain();
  * unwinder.endWindow();
  * ```
  */
@@ -232,7 +232,7 @@ export class Unwinder implements AsyncDisposable {
     const { length } = table.rows;
     const whole = length <= WHOLE_FILE_ROWS && !this.#whole.has(file) && this.#pages.hasRoomFor(length);
     if (whole) { for (const page of pagesOf(file, table)) pages.add(page); }
-    for (const page of pages) this.#pages.load(file.id, page, { table, window });
+    for (const page of pages) await this.#pages.load(file.id, page, { table, window });
     if (!whole) return;
     this.#whole.add(file);
     this.#files.release(file);
