@@ -45,7 +45,8 @@ export function whyNoSuite(suite: string): string | undefined {
     suiteOptions(suite);
     return undefined;
   } catch (error) {
-    return `no suite ${suite} of Debian (${(error as Error).message.trim().split("\n").at(-1)})`;
+    const { message } = error as Error;
+    return `no suite ${suite} of Debian (${/E: (.*)/.exec(message)?.[1] ?? message})`;
   }
 }
 
