@@ -106,13 +106,12 @@ function checkLocks(
   tellsLocks: boolean,
 ): void {
   const waits = rows.filter(({ waiter, outcome }) => waiter === "waiter" && outcome === "woken");
-  const seen = waits.reduce((sum, { delayNs }) => sum + delayNs, 0);
-  assert(Math.abs(seen - measured.delayNs) <= measured.delayNs * 0.1, Deno.inspect({ rows, measured }));
-  const held = waits.filter(({ holder }) => holder === "holder").reduce(
-    (sum, { delayNs }) => sum + delayNs,
-    0,
-  );
-  assert(held >= seen * 0.9, Deno.inspect(rows));
+  const count = (some: typeof rows) => some.reduce((sum, { count }) => sum + count, 0);
+  const held = waits.filter(({ holder }) => holder === "holder");
+  assert(count(held) > 20 && count(held) >= count(waits) * 0.9, Deno.inspect(rows));
+  // The wait is a part of the call that the program measures.
+  const delayNs = waits.reduce((sum, { delayNs }) => sum + delayNs, 0);
+  assert(delayNs > 0 && delayNs <= measured.delayNs, Deno.inspect({ rows, measured }));
   assertEquals(losses, []);
   assertEquals(watchesKernel, tellsLocks);
   assertEquals(kernel > 0, tellsLocks, `${kernel} waits for locks of the kernel`);

@@ -38,10 +38,11 @@ async function watchMutex(collector: LockCollector) {
   const measured = await program.contend();
   const { locks, losses } = await collector.drain();
   const rows = rowsOf(locks!, program.pid).filter(({ type }) => type === "futex")
-    .map(({ waiter, holder, outcome, delayNs }) => ({
+    .map(({ waiter, holder, outcome, count, delayNs }) => ({
       waiter: waiter.comm,
       holder: holder?.comm,
       outcome,
+      count,
       delayNs,
     }));
   return { measured, rows, losses: [...losses] };
