@@ -89,7 +89,10 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     // Who stops the agent while it names this window wants what was counted meanwhile, too: that is one window more.
     const stopped = signal.aborted;
     const drainedAt = clock();
-    const drained = collectors.map((collector) => ({ kind: collector.kind, ...collector.drain() }));
+    // At once, so that they wait for the kernel together.
+    const drained = await Promise.all(collectors.map(async (collector) => {
+      return { kind: collector.kind, ...await collector.drain() };
+    }));
     const end = Math.max(clock(), start + 0.001);
     const name = () => {
       const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });

@@ -14,7 +14,7 @@ function collectorOf(windows: Window[]): Collector & { drains: number } {
     drains: 0,
     drain() {
       this.drains++;
-      return windows.shift() ?? { samples: [], losses: new Map() };
+      return Promise.resolve(windows.shift() ?? { samples: [], losses: new Map() });
     },
     [Symbol.dispose]() {},
   };

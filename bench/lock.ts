@@ -68,7 +68,7 @@ async function measure(path: string): Promise<Rates> {
 async function withOurs(turn: () => Promise<number>): Promise<number> {
   using collector = LockCollector.open();
   const rate = await turn();
-  collector.drain();
+  await collector.drain();
   return rate;
 }
 

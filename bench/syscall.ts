@@ -64,7 +64,7 @@ export async function rows(): Promise<Row[]> {
 async function watched(run: Program): Promise<number> {
   using collector = SyscallCollector.open();
   const figure = await run(CALLS);
-  collector.drain();
+  await collector.drain();
   return figure;
 }
 

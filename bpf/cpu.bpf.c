@@ -7,13 +7,12 @@
 #include "python.h"
 #include "stack.h"
 #include "user_stack.h"
+#include "window.h"
 
 /* Only this process is sampled; 0 is all. */
 const volatile u32 target_pid = 0;
 /* Inode of the agent's pid namespace; 0 is the initial one, whose numbers need no search. */
 const volatile u32 pid_namespace = 0;
-/* Puts the enum into the object's BTF, where the agent compares its names. */
-const volatile enum aperture_loss loss_count = APERTURE_LOSS_MAX;
 
 /*
  * A sample while it is made; one a CPU, as the kernel runs no perf_event program inside another. It holds all that
@@ -35,46 +34,13 @@ struct {
 	__type(value, struct sample);
 } scratch SEC(".maps");
 
-/* The agent sets max_entries of these four by rate and window. Preallocated: the kernel forbids else before 6.1. */
+/* The agent sets max_entries of these by rate and window. Preallocated: the kernel forbids else before 6.1. */
 struct counts {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct aperture_cpu_key);
 	__type(value, u64);
 } counts_a SEC(".maps"), counts_b SEC(".maps");
-
-struct stacks {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, u64);
-	__type(value, struct aperture_stack);
-} stacks_a SEC(".maps"), stacks_b SEC(".maps");
-
-/* The set that is counted into: 0 is a. The other belongs to the agent. */
-struct active {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u32);
-} active SEC(".maps");
-
-/*
- * Never read. When the agent puts a map here, the kernel waits until no program runs that began before
- * (maybe_wait_bpf_programs in kernel/bpf/syscall.c): after that nobody counts into the set that was active.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__array(values, struct active);
-} barrier SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, APERTURE_LOSS_MAX);
-	__type(key, u32);
-	__type(value, u64);
-} losses SEC(".maps");
 
 /* Samples that were wanted: as many as all counts and the losses of the maps of counts add up to. */
 struct {
@@ -83,16 +49,6 @@ struct {
 	__type(key, u32);
 	__type(value, u64);
 } taken SEC(".maps");
-
-/* APERTURE_LOSS_MAX is no loss. */
-static __always_inline void count_loss(enum aperture_loss loss)
-{
-	u32 index = loss;
-	u64 *count = bpf_map_lookup_elem(&losses, &index);
-
-	if (count)
-		(*count)++;
-}
 
 /* The process's number in the agent's namespace; 0 when this sample is not wanted. */
 static __always_inline u32 wanted_pid(struct task_struct *task)
@@ -113,14 +69,13 @@ static __always_inline u32 wanted_pid(struct task_struct *task)
 static __always_inline struct sample *begin_sample(u32 pid)
 {
 	u32 zero = 0;
-	u32 *set = bpf_map_lookup_elem(&active, &zero);
 	u64 *count = bpf_map_lookup_elem(&taken, &zero);
 	struct sample *sample = bpf_map_lookup_elem(&scratch, &zero);
 
-	if (!set || !count || !sample)
+	if (!count || !sample)
 		return NULL;
 	/* First, so that what is taken is in a set that is still to be drained. */
-	sample->set = *(volatile u32 *)set;
+	sample->set = active_set();
 	(*count)++;
 	sample->key.pid = pid;
 	sample->key.reserved = 0;
@@ -150,21 +105,6 @@ static __always_inline void collect_stacks(struct bpf_perf_event_data *ctx, stru
 	}
 }
 
-/* Keeps `stack` under its hash, which is returned; 0 when it is empty or there is no room. */
-static __always_inline u64 keep_stack(void *stacks, const struct aperture_stack *stack)
-{
-	u64 hash = hash_stack(stack);
-
-	if (hash == 0 || bpf_map_lookup_elem(stacks, &hash))
-		return hash;
-	long error = bpf_map_update_elem(stacks, &hash, stack, BPF_NOEXIST);
-	/* Another CPU may have been faster. */
-	if (error == 0 || error == -EEXIST)
-		return hash;
-	count_loss(error == -E2BIG ? APERTURE_LOSS_STACKS_MAP_FULL : APERTURE_LOSS_STACKS_MAP_BUSY);
-	return 0;
-}
-
 static __always_inline void count_key(void *counts, const struct aperture_cpu_key *key)
 {
 	const u64 one = 1;
@@ -186,12 +126,11 @@ static __always_inline void count_key(void *counts, const struct aperture_cpu_ke
 
 static __always_inline void count_sample(struct sample *sample)
 {
-	void *stacks = sample->set ? (void *)&stacks_b : (void *)&stacks_a;
 	void *counts = sample->set ? (void *)&counts_b : (void *)&counts_a;
 
-	sample->key.user_stack = keep_stack(stacks, &sample->user);
-	sample->key.kernel_stack = keep_stack(stacks, &sample->kernel);
-	sample->key.python_stack = keep_stack(stacks, &sample->python);
+	sample->key.user_stack = keep_stack(sample->set, &sample->user);
+	sample->key.kernel_stack = keep_stack(sample->set, &sample->kernel);
+	sample->key.python_stack = keep_stack(sample->set, &sample->python);
 	count_key(counts, &sample->key);
 }
 

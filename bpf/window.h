@@ -37,7 +37,7 @@ struct {
 	__type(value, u64);
 } losses SEC(".maps");
 
-/* The agent sets max_entries. */
+/* The agent sets max_entries. Preallocated, as the kernel wants it of programs at perf events before 6.1. */
 struct stacks {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -45,6 +45,7 @@ struct stacks {
 	__type(value, struct aperture_stack);
 } stacks_a SEC(".maps"), stacks_b SEC(".maps");
 
+/* APERTURE_LOSS_MAX is no loss. */
 static __always_inline void count_loss(enum aperture_loss loss)
 {
 	u32 index = loss;

@@ -1,69 +1,144 @@
 /**
- * The programs on other kernels than that of the machine which runs the tests.
+ * The programs, and the agent, on other kernels than that of the machine which runs the tests: one boot of each, see
+ * `tests/guests/main.ts`.
  *
  * @module
  */
 
 import { assert, assertEquals } from "@std/assert";
 import { build } from "../tasks/build.ts";
-import { debianKernel, runInKernel } from "./support/kernels.ts";
+import type { Seen } from "./guests/main.ts";
+import { compileProgram } from "./support/child.ts";
+import { debianKernel, Guest } from "./support/kernels.ts";
 import { testWith } from "./support/needs.ts";
 import { run, TempFolder } from "./support/programs.ts";
 import { compileUnwind } from "./support/unwind_programs.ts";
 
-const GUEST = new URL("guests/unwind.ts", import.meta.url).pathname;
+const TESTS = new URL(".", import.meta.url).pathname;
+/** From the leaf on. */
+const CHAIN = [
+  "level_0",
+  ...Array.from({ length: 39 }, (_, i) => `level_${i + 1}`),
+  "level_40",
+  "main",
+];
 
-for (const [meta, version] of [["linux-image-amd64", "6.1"], ["linux-image-6.12-amd64", "6.12"]] as const) {
+interface Kernel {
+  readonly version: string;
+  /** The package of Debian, and its suite where that is not this machine's. */
+  readonly meta: string;
+  readonly suite?: "bullseye";
+  /** Whether it tells of its own locks (5.19), and keeps what programs note of a thread with the thread (5.12). */
+  readonly tellsLocks: boolean;
+  readonly taskStorage: boolean;
+  /** The oldest alone: to start it takes an emulated machine half a minute. */
+  readonly runsAgent: boolean;
+}
+
+const OLDEST = { tellsLocks: false, taskStorage: false, runsAgent: true };
+const NEWER = { tellsLocks: true, taskStorage: true, runsAgent: false };
+const KERNELS: readonly Kernel[] = [
+  { version: "5.10", meta: "linux-image-amd64", suite: "bullseye", ...OLDEST },
+  { version: "6.1", meta: "linux-image-amd64", ...NEWER },
+  { version: "6.12", meta: "linux-image-6.12-amd64", ...NEWER },
+];
+
+/** What all kernels boot with, made for the first. */
+let packed: Promise<{ guest: Guest; chain: string }> | undefined;
+const parts = new AsyncDisposableStack();
+
+async function pack(): Promise<{ guest: Guest; chain: string }> {
+  await build("bpf");
+  const { path } = parts.use(new TempFolder());
+  const chain = parts.use(await compileUnwind("chain.c", { flags: ["-static", "-no-pie"] })).path;
+  const programs: Record<string, string> = { "/bin/chain": chain };
+  for (const name of ["locks", "kernel_locks", "syscalls"]) {
+    programs[`/bin/${name}`] = await compileProgram(name, path, ["-O2", "-pthread", "-static"]);
+  }
+  const scripts = { "agent.js": "agent/main.ts", "worker.ts": "agent/symbols/dwarf/worker.ts" };
+  const guest = parts.use(await Guest.pack({ script: `${TESTS}guests/main.ts`, scripts, programs }));
+  return { guest, chain };
+}
+
+Deno.test.afterAll(() => parts.disposeAsync());
+
+for (const { version, meta, suite, tellsLocks, taskStorage, runsAgent } of KERNELS) {
   testWith(
-    ["qemu-system-x86_64", "busybox", "cpio", "apt-get", "gcc", "nm", "xz"],
-    `stacks are whole and right on Linux ${version}`,
-    async () => {
-      await build("bpf");
-      using program = await compileUnwind("chain.c", { flags: ["-static", "-no-pie"] });
-      const kernel = await debianKernel(meta);
-      using module = new TempFolder();
-      const dummy = unpackModule(kernel, "drivers/net/dummy.ko", module);
-      const programs = { "/bin/chain": program.path, "/bin/dummy.ko": dummy };
-      const said = await runInKernel(kernel, { script: GUEST, programs });
+    ["qemu-system-x86_64", "busybox", "cpio", "apt-get", "gcc", "clang", "nm", "xz", ...suite ? [suite] : []],
+    `stacks, locks and system calls are right on Linux ${version}`,
+    async (t) => {
+      const { guest, chain } = await (packed ??= pack());
+      const said = await guest.run(
+        await debianKernel(meta, suite ? { suite } : {}),
+        runsAgent ? ["--agent"] : [],
+      );
       assert(said.startsWith("{"), said);
-      const { release, calls, module: named, user, stacks, losses } = JSON.parse(said.split("\n")[0]!);
-      assert(release.startsWith(`${version}.`), release);
-      assert(calls > 0, "no system call was counted");
-      assert(named.functions > 5, said);
-      assertEquals(named.wrong, []);
-      const names = functions(program.path);
-      const all = user.reduce((sum: number, { count }: { count: number }) => sum + count, 0);
-      const expected = [
-        "level_0",
-        ...Array.from({ length: 39 }, (_, i) => `level_${i + 1}`),
-        "level_40",
-        "main",
-      ];
-      const right = user.reduce((sum: number, { user, count }: { user: number[]; count: number }) => {
-        const stack = user.map((address, i) => names(i === 0 ? address : address - 1));
-        return sum + (stack.slice(0, expected.length).join() === expected.join() ? count : 0);
-      }, 0);
-      assert(right >= all * 0.99, `${right} of ${all} are right: ${said}`);
-      const ends = new Map<string, number>(stacks);
-      const walks = ends.values().reduce((sum, count) => sum + count, 0);
-      assert(ends.get("complete")! >= walks * 0.99, Deno.inspect(ends));
-      assertEquals(losses, []);
+      const seen = JSON.parse(said.split("\n")[0]!) as Seen;
+      assert(seen.release.startsWith(`${version}.`), seen.release);
+      await t.step("stacks are whole and right", () => checkStacks(seen.stacks, functions(chain)));
+      await t.step("functions of modules are named", () => {
+        assert(seen.module.functions > 5);
+        assertEquals(seen.module.wrong, []);
+      });
+      await t.step("waits for locks have their holder", () => checkLocks(seen.locks, tellsLocks));
+      await t.step("system calls are counted exactly", () => {
+        assertEquals(seen.calls.map((calls) => calls.taskStorage), [taskStorage, false]);
+        for (const { runs } of seen.calls) checkCalls(runs);
+      });
+      if (runsAgent) await t.step("the agent has them", () => checkAgent(seen.agent!));
     },
   );
 }
 
-/** The path of a module of the kernel whose image is `kernel`; newer packages have them compressed. */
-function unpackModule(kernel: string, name: string, folder: TempFolder): string {
-  const [, root, release] = /^(.*)\/boot\/vmlinuz-(.*)$/.exec(kernel)!;
-  const path = `${root}/lib/modules/${release}/kernel/${name}`;
-  try {
-    Deno.statSync(path);
-    return path;
-  } catch {
-    const to = `${folder.path}/${name.slice(name.lastIndexOf("/") + 1)}`;
-    run("sh", ["-c", 'xz --decompress --stdout "$1" > "$2"', "sh", `${path}.xz`, to]);
-    return to;
-  }
+function checkStacks(
+  { user, ends, losses }: Seen["stacks"],
+  functionAt: (address: number) => string,
+): void {
+  const all = user.reduce((sum, { count }) => sum + count, 0);
+  const right = user.reduce((sum, { user, count }) => {
+    const stack = user.map((address, i) => functionAt(i === 0 ? address : address - 1));
+    return sum + (stack.slice(0, CHAIN.length).join() === CHAIN.join() ? count : 0);
+  }, 0);
+  assert(right >= all * 0.99, `${right} of ${all} are right: ${Deno.inspect(user)}`);
+  const walks = ends.reduce((sum, [, count]) => sum + count, 0);
+  assert(new Map(ends).get("complete")! >= walks * 0.99, Deno.inspect(ends));
+  assertEquals(losses, []);
+}
+
+function checkLocks(
+  { measured, rows, losses, watchesKernel, kernel }: Seen["locks"],
+  tellsLocks: boolean,
+): void {
+  const waits = rows.filter(({ waiter, outcome }) => waiter === "waiter" && outcome === "woken");
+  const count = (some: typeof rows) => some.reduce((sum, { count }) => sum + count, 0);
+  const held = waits.filter(({ holder }) => holder === "holder");
+  assert(count(held) > 20 && count(held) >= count(waits) * 0.9, Deno.inspect(rows));
+  // The wait is a part of the call that the program measures.
+  const delayNs = waits.reduce((sum, { delayNs }) => sum + delayNs, 0);
+  assert(delayNs > 0 && delayNs <= measured.delayNs, Deno.inspect({ rows, measured }));
+  assertEquals(losses, []);
+  assertEquals(watchesKernel, tellsLocks);
+  assertEquals(kernel > 0, tellsLocks, `${kernel} waits for locks of the kernel`);
+}
+
+function checkCalls(runs: Seen["calls"][number]["runs"]): void {
+  const calls = (what: string, call: string) => {
+    const { rows, losses } = runs.find((run) => run.what === what)!;
+    assertEquals(losses.filter(([name]) => /^syscall|^counts_|^outside/.test(name)), []);
+    const { count, errors } = rows.find((row) => row.call === call)!;
+    return { count, errors };
+  };
+  assertEquals(calls("calls", "getppid"), { count: 20_000, errors: [] });
+  assertEquals(calls("stop", "nanosleep"), { count: 1, errors: [] });
+  assertEquals(calls("refuse", "getppid"), { count: 50, errors: [[1, 50]] });
+  assertEquals(calls("die", "pause"), { count: 3, errors: [] });
+  assertEquals(calls("ia32", "ia32:close"), { count: 10, errors: [[9, 10]] });
+}
+
+function checkAgent({ code, said, folded }: NonNullable<Seen["agent"]>): void {
+  assertEquals(code, 0, said);
+  const chain = `;${CHAIN.toReversed().join(";")} `;
+  assert(folded.split("\n").some((line) => line.includes(chain)), `${said}${folded}`);
 }
 
 /** The name of the function at an address of a program that is mapped where it says. */

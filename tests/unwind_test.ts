@@ -42,7 +42,7 @@ async function watch(pid: number): Promise<Watched> {
   while (count < SAMPLES) {
     assert(performance.now() < until, `only ${count} samples in 30 s`);
     await delay(100);
-    const window = collector.drain();
+    const window = await collector.drain();
     unwinder.endWindow();
     for (const sample of window.samples) {
       const names = symboliser.stack({ ...sample, kernel: [] }).map((frame) => plainName(frame.function));
@@ -62,7 +62,7 @@ async function settled(collector: CpuCollector, unwinder: Unwinder): Promise<voi
   for (let quiet = 0; quiet < 3;) {
     assert(performance.now() < until, `still loading after 30 s: ${Deno.inspect(unwinder.stats)}`);
     await delay(100);
-    const { stacks = new Map<string, number>() } = collector.drain();
+    const { stacks = new Map<string, number>() } = await collector.drain();
     await unwinder.settle();
     if (stacks.size === 0) continue;
     quiet = stacks.has("no_process") || stacks.has("no_page") ? 0 : quiet + 1;
@@ -166,7 +166,7 @@ testWith(["bpf", "clang", "gcc"], "stacks are those of the new program after an 
     }
     await settled(collector, unwinder);
     await delay(500);
-    const { stacks } = collector.drain();
+    const { stacks } = await collector.drain();
     const all = stacks!.values().reduce((sum, n) => sum + n, 0);
     assert(stacks!.get("complete")! >= all * 0.99, Deno.inspect(stacks));
   }
@@ -287,10 +287,10 @@ testWith(
     using collector = CpuCollector.open({ unwinder, freq: 499, pid: running.pid });
     using symboliser = Symboliser.open({ unwinder });
     await settled(collector, unwinder);
-    collector.drain();
+    await collector.drain();
     const perf = await perfStacks(running.pid, { seconds: 6 });
     const ours = inclusive(
-      collector.drain().samples.map((sample) => {
+      (await collector.drain()).samples.map((sample) => {
         return [
           symboliser.stack({ ...sample, kernel: [] }).map((frame) => plainName(frame.function)),
           sample.count,

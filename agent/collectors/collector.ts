@@ -84,8 +84,13 @@ export interface Collector extends Disposable {
   readonly kind: Kind;
   /** What its maps use of the kernel's memory, in bytes. */
   readonly memoryBytes: number;
-  /** Takes what was counted since the last call; nothing is counted twice or lost between two calls. */
-  drain(): Window;
+  /**
+   * Takes what was counted until now since the last call; nothing is counted twice or lost between two calls. Waits for
+   * the programs that run, some milliseconds; calls meanwhile take their turn.
+   *
+   * @throws {Error} when the collector is disposed of meanwhile
+   */
+  drain(): Promise<Window>;
   /** From now on, reads Python's frames in these processes, and in no others. */
   watchPython?(interpreters: ReadonlyMap<number, Interpreter>): void;
 }

@@ -5,13 +5,14 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BpfError, BpfLink, type BpfMap, BpfObject, LOSSES, PerfEvent, STACK_ENDS } from "../libbpf/mod.ts";
+import { BpfError, BpfLink, type BpfMap, BpfObject, PerfEvent, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { Counters } from "./counters.ts";
 import { decodeCounts, decodeStacks } from "./decode.ts";
+import { MapSets } from "./map_sets.ts";
 import { mapSize } from "./map_size.ts";
 import { pidNamespace } from "./pid_namespace.ts";
 import { PythonProcesses } from "./python_processes.ts";
@@ -50,7 +51,7 @@ export interface CpuCollectorOptions {
  * ```ts
  * using collector = CpuCollector.open({ freq: 99 });
  * await delay(10_000);
- * const { samples, losses } = collector.drain();
+ * const { samples, losses } = await collector.drain();
  * ```
  */
 export class CpuCollector implements Collector {
@@ -62,10 +63,8 @@ export class CpuCollector implements Collector {
   readonly #python: PythonProcesses;
   readonly #cpus: () => readonly number[];
   readonly #links = new Map<number, BpfLink>();
-  readonly #sets: readonly { readonly counts: BpfMap; readonly stacks: BpfMap }[];
-  #active = 0;
+  readonly #sets: MapSets<"counts" | "stacks">;
   #stopped = false;
-  readonly #losses: Counters;
   readonly #stackEnds: Counters;
 
   /**
@@ -113,20 +112,13 @@ export class CpuCollector implements Collector {
     this.periodNs = periodNs;
     this.#cpus = cpus;
     this.#python = new PythonProcesses(object.map("python_processes"));
-    this.#losses = new Counters(object.map("losses"), LOSSES);
     this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
-    this.#sets = ["a", "b"].map((set) => ({
-      counts: object.map(`counts_${set}`),
-      stacks: object.map(`stacks_${set}`),
-    }));
+    this.#sets = new MapSets(object, ["counts", "stacks"]);
   }
 
   /** What the maps use of the kernel's memory, in bytes. */
   get memoryBytes(): number {
-    const own = ["scratch", "active", "barrier", "losses", "taken", "python_processes"];
-    const names = [...own, "stack_ends", "unwind_state"];
-    const maps = [...names.map((name) => this.#object.map(name)), ...this.#sets.flatMap(Object.values)];
-    return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
+    return this.#sets.memoryBytes(["scratch", "taken", "python_processes", "stack_ends", "unwind_state"]);
   }
 
   /** Samples since the load that were wanted, so many as all windows together have and the maps of counts lost. */
@@ -134,10 +126,13 @@ export class CpuCollector implements Collector {
     return this.#object.map("taken").sum(0);
   }
 
-  drain(): Window {
+  async drain(): Promise<Window> {
     if (!this.#stopped) this.#follow();
-    const { counts, stacks } = this.#swap();
-    const losses = this.#losses.drain();
+    return await this.#sets.drain((set) => this.#empty(set));
+  }
+
+  #empty({ counts, stacks }: Record<"counts" | "stacks", BpfMap>): Window {
+    const losses = this.#sets.losses();
     const stackEnds = this.#stackEnds.drain();
     const addresses = new Map<bigint, readonly number[]>();
     const python = new Map<bigint, readonly RawPythonFrame[]>();
@@ -162,16 +157,6 @@ export class CpuCollector implements Collector {
   [Symbol.dispose](): void {
     this.stop();
     this.#object[Symbol.dispose]();
-  }
-
-  /** Makes the other set the active one and returns the one that was, when nobody counts into it any more. */
-  #swap() {
-    const inactive = this.#sets[this.#active]!;
-    const active = this.#object.map("active");
-    this.#active = 1 - this.#active;
-    active.update(Uint32Array.of(0), Uint32Array.of(this.#active));
-    this.#object.map("barrier").setInner(0, active);
-    return inactive;
   }
 
   /** Attaches to CPUs that came, and lets go of those that went. */

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { build } from "../../tasks/build.ts";
 import { compileBpf } from "../../tests/support/bpf.ts";
@@ -38,7 +38,7 @@ async function drainUntil(
   while (!done(samples)) {
     assert(performance.now() < end, `not seen within 20 s, only ${Deno.inspect(samples.slice(-5))}`);
     await delay(50);
-    samples.push(...collector.drain().samples);
+    samples.push(...(await collector.drain()).samples);
   }
   return samples;
 }
@@ -81,7 +81,7 @@ testWith(["bpf", "clang", "perf", "chrt"], "CpuCollector counts as perf record d
     stdout: "null",
   }).output();
   assert(perf.success, new TextDecoder().decode(perf.stderr));
-  const ours = collector.drain().samples.filter(({ comm }) => comm === "burn-cpu");
+  const ours = (await collector.drain()).samples.filter(({ comm }) => comm === "burn-cpu");
   const script = await new Deno.Command("perf", {
     args: ["script", "-i", data, "-F", "pid", "--comm", "burn-cpu"],
     stderr: "null",
@@ -129,26 +129,75 @@ for (
       await using _reader = run("dd", ["if=/dev/zero", "of=/dev/null", "bs=1"]);
       let counted = 0;
       let lost = 0;
-      const take = () => {
+      const take = async () => {
         const begun = collector.taken;
-        const window = collector.drain();
+        const window = await collector.drain();
         counted += countOf(window.samples);
         lost += lostBy(window);
         assert(counted + lost >= begun, `${begun - counted - lost} samples were still on their way`);
       };
       for (let i = 0; i < 200; i++) {
-        take();
+        await take();
         // Only sometimes, so that drains follow each other as fast as they can, too.
         if (i % 20 === 0) await delay(100);
       }
       collector.stop();
-      take();
+      await take();
       assert(counted > 500, `only ${counted} samples`);
       assertEquals(counted + lost, collector.taken);
-      assertEquals(countOf(collector.drain().samples), 0);
+      assertEquals(countOf((await collector.drain()).samples), 0);
     },
   );
 }
+
+testWith(
+  ["bpf", "clang"],
+  "CpuCollector drains one window after another, however many are asked for",
+  async () => {
+    await build("bpf");
+    using collector = CpuCollector.open({ freq: 5000 });
+    await using _busy = runBusy();
+    const windows: Window[] = [];
+    for (let i = 0; i < 5; i++) {
+      await delay(50);
+      windows.push(...await Promise.all(Array.from({ length: 5 }, () => collector.drain())));
+    }
+    collector.stop();
+    windows.push(await collector.drain());
+    const counted = windows.reduce((sum, window) => sum + countOf(window.samples) + lostBy(window), 0);
+    assert(counted > 100, `only ${counted} samples`);
+    assertEquals(counted, collector.taken);
+  },
+);
+
+testWith(
+  ["bpf", "clang"],
+  "CpuCollector lets the event loop go on while it waits for the kernel",
+  async () => {
+    await build("bpf");
+    using collector = CpuCollector.open();
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    // Those of a call that blocks would be over before any timer had its turn.
+    for (let i = 0; i < 10; i++) await collector.drain();
+    clearInterval(timer);
+    assert(turns > 0, "no timer ran before the windows were there");
+  },
+);
+
+testWith(["bpf", "clang"], "CpuCollector may be disposed of while it waits for the kernel", async () => {
+  await build("bpf");
+  const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  const before = descriptors();
+  const collector = CpuCollector.open();
+  const drains = [collector.drain(), collector.drain()];
+  // The first is in the kernel, the second waits for its turn.
+  await Promise.resolve();
+  collector[Symbol.dispose]();
+  for (const drain of drains) await assertRejects(() => drain, Error, "is closed");
+  assertEquals(descriptors(), before);
+  await assertRejects(() => collector.drain(), Error, "is closed");
+});
 
 testWith(
   ["bpf", "clang"],
@@ -161,7 +210,7 @@ testWith(
     await using _many = run(program.path);
     await delay(1000);
     collector.stop();
-    const window = collector.drain();
+    const window = await collector.drain();
     assert((window.losses.get("stacks_map_full") ?? 0) > 0, Deno.inspect(window.losses));
     assertEquals(countOf(window.samples) + lostBy(window), collector.taken);
     // A stack that was not kept leaves the sample, with its process.
@@ -189,7 +238,7 @@ testWith(["bpf", "clang"], "CpuCollector counts a stack deeper than it can hold 
   using collector = CpuCollector.open({ freq: 999, pid: deep.pid });
   await delay(500);
   collector.stop();
-  const { samples, losses } = collector.drain();
+  const { samples, losses } = await collector.drain();
   const full = samples.filter(({ user }) => user.length === 127);
   assert(full.length > 0);
   assertEquals(losses.get("user_stack_truncated"), countOf(full));
@@ -254,7 +303,7 @@ testWith(
     for (const pid of [busy.pid, undefined]) {
       using collector = CpuCollector.open({ freq: 999, pid });
       await delay(700);
-      const { samples, losses } = collector.drain();
+      const { samples, losses } = await collector.drain();
       const pids = [...new Set(samples.map(({ pid }) => pid))];
       result[pid === undefined ? "all" : "one"] = { pids, outside: losses.get("outside_pid_namespace") ?? 0 };
     }
@@ -286,14 +335,14 @@ testWith(["bpf", "clang"], "CpuCollector follows CPUs that come and go", async (
   if (others.length > 0) {
     using elsewhere = CpuCollector.open({ freq: 999, cpus: () => cpus });
     await delay(300);
-    assert(elsewhere.drain().samples.every(({ pid }) => pid !== busy.pid));
+    assert((await elsewhere.drain()).samples.every(({ pid }) => pid !== busy.pid));
     cpus = [first!];
     await drainUntil(elsewhere, (all) => all.some(({ pid }) => pid === busy.pid));
   }
   cpus = [first!];
   using collector = CpuCollector.open({ freq: 999, cpus: () => cpus });
   cpus = [];
-  assertThrows(() => collector.drain(), Error, "no CPU could be attached to");
+  await assertRejects(() => collector.drain(), Error, "no CPU could be attached to");
   cpus = [first!];
   await drainUntil(collector, (all) => all.some(({ pid }) => pid === busy.pid));
 });

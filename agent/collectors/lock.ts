@@ -6,7 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
-import { BpfError, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
+import { BpfError, type BpfMap, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Collector, RawLock, Window } from "./collector.ts";
 import { Counters } from "./counters.ts";
 import { onlineCpus } from "./cpus.ts";
@@ -50,7 +50,7 @@ export interface LockCollectorOptions {
  * ```ts
  * using collector = LockCollector.open({ pid: 42 });
  * await delay(10_000);
- * const { locks, losses } = collector.drain();
+ * const { locks, losses } = await collector.drain();
  * ```
  */
 export class LockCollector implements Collector {
@@ -129,8 +129,11 @@ export class LockCollector implements Collector {
     return this.#object.map("taken").sum(0);
   }
 
-  drain(): Window {
-    const { counts, stacks } = this.#sets.swap();
+  drain(): Promise<Window> {
+    return this.#sets.drain((set) => this.#empty(set));
+  }
+
+  #empty({ counts, stacks }: Record<"counts" | "stacks", BpfMap>): Window {
     const losses = this.#sets.losses();
     const addresses = new Map<bigint, readonly number[]>();
     stacks.drain((entries) => decodeStacks(entries, addresses));

@@ -61,15 +61,16 @@ async function watch(
   await build("bpf");
   await using program = await Contender.start(command, args);
   using collector = LockCollector.open({ pid: program.pid, ...options });
-  const windows: Window[] = [];
+  const drains: Promise<Window>[] = [];
   using stack = new DisposableStack();
   if (drainMs !== undefined) {
-    const timer = setInterval(() => windows.push(collector.drain()), drainMs);
+    const timer = setInterval(() => drains.push(collector.drain()), drainMs);
     stack.defer(() => clearInterval(timer));
   }
   const measured = await program.contend();
   stack[Symbol.dispose]();
-  windows.push(collector.drain());
+  drains.push(collector.drain());
+  const windows = await Promise.all(drains);
   using symboliser = Symboliser.open();
   const frames = (place: RawPlace) => symboliser.stack(place);
   check({
@@ -295,7 +296,7 @@ testWith(
     using collector = LockCollector.open();
     await using program = await Contender.start("unshare", ["-m", `${folder.path}/trace`]);
     const { woken, timeouts, refused, wakes } = await program.contend();
-    const { locks: rows = [] } = collector.drain();
+    const { locks: rows = [] } = await collector.drain();
     await program[Symbol.asyncDispose]();
     const calls = [...(await Deno.readTextFile(`${folder.path}/out`)).matchAll(/^ +futex +(\d+)/gm)]
       .reduce((sum, [, count]) => sum + Number(count), 0);
@@ -313,9 +314,12 @@ testWith(["bpf", "clang"], "LockCollector carries a wait over into the window th
   using collector = LockCollector.open({ pid: program.pid });
   const contended = program.contend();
   await delay(100);
-  assertEquals(futexes(collector.drain().locks!).filter(({ waiter }) => waiter.comm === "joiner"), []);
+  assertEquals(
+    futexes((await collector.drain()).locks!).filter(({ waiter }) => waiter.comm === "joiner"),
+    [],
+  );
   const { delayNs } = await contended;
-  const rows = futexes(collector.drain().locks!).filter(({ waiter }) => waiter.comm === "joiner");
+  const rows = futexes((await collector.drain()).locks!).filter(({ waiter }) => waiter.comm === "joiner");
   assertNear(delayOf(rows), delayNs, 0.05);
 });
 
@@ -329,10 +333,10 @@ testWith(
     using collector = LockCollector.open({ pid: running.pid });
     Deno.kill(running.pid, "SIGUSR1");
     await delay(500);
-    assertEquals(futexes(collector.drain().locks!), []);
+    assertEquals(futexes((await collector.drain()).locks!), []);
     Deno.kill(running.pid, "SIGKILL");
     await running[Symbol.asyncDispose]();
-    const rows = futexes(collector.drain().locks!);
+    const rows = futexes((await collector.drain()).locks!);
     assertEquals(rows.map(({ outcome, count }) => ({ outcome, count })), [{
       outcome: "interrupted",
       count: 1,
@@ -360,23 +364,23 @@ for (
       await using _many = run(program.path);
       let counted = 0;
       let lost = 0;
-      const take = () => {
-        const window = collector.drain();
+      const take = async () => {
+        const window = await collector.drain();
         counted += countOf(window.locks!);
         lost += lostBy(window);
       };
       for (let i = 0; i < 40; i++) {
         const begun = collector.taken;
-        take();
+        await take();
         assert(counted + lost >= begun, `${begun - counted - lost} waits were still on their way`);
         // Only sometimes, so that drains follow each other as fast as they can, too.
         if (i % 2 === 0) await delay(100);
       }
       collector.stop();
-      take();
+      await take();
       assert(counted > 1000, `only ${counted} waits`);
       assertEquals(counted + lost, collector.taken);
-      assertEquals(countOf(collector.drain().locks!), 0);
+      assertEquals(countOf((await collector.drain()).locks!), 0);
       if (name !== "roomy maps") return;
       assertEquals(lost, 0);
     },
@@ -391,7 +395,7 @@ testWith(["bpf", "clang"], "LockCollector counts what its maps have no room for"
   });
   await using _many = run(program.path);
   await delay(1500);
-  const { losses } = collector.drain();
+  const { losses } = await collector.drain();
   assert((losses.get("threads_map_full") ?? 0) > 0, Deno.inspect(losses));
 });
 
@@ -400,13 +404,13 @@ testWith(
   "LockCollector counts waits for locks of the kernel with their place",
   async () => {
     await build("bpf");
-    using program = await compileC(KERNEL_LOCKS);
+    using program = await compileC(await Deno.readTextFile(`${PROGRAMS}kernel_locks.c`));
     await using running = run(program.path);
     using collector = LockCollector.open({ pid: running.pid });
     using symboliser = Symboliser.open();
     if (!collector.watchesKernel) return;
     await delay(1500);
-    const { locks } = collector.drain();
+    const { locks } = await collector.drain();
     const rows = locks!.filter(({ type }) => type !== "futex");
     assert(rows.length > 0);
     for (const { type, waiter, holder, maxNs, delayNs } of rows) {
@@ -432,7 +436,7 @@ testWith(["bpf"], "LockCollector leaves the agent's own waits out unless asked f
     using collector = LockCollector.open({ includeSelf });
     // Deno's threads hand this to and fro.
     for (let i = 0; i < 50; i++) await Deno.readTextFile("/proc/self/stat");
-    const own = futexes(collector.drain().locks!).filter(({ waiter }) => waiter.pid === Deno.pid);
+    const own = futexes((await collector.drain()).locks!).filter(({ waiter }) => waiter.pid === Deno.pid);
     assertEquals(own.length > 0, includeSelf);
   }
 });
@@ -450,8 +454,8 @@ testWith(
     using all = LockCollector.open();
     using one = LockCollector.open({ pid: program.pid });
     await program.contend();
-    const pids = (collector) => [...new Set(collector.drain().locks.map(({ waiter }) => waiter.pid))];
-    console.log(JSON.stringify({ program: program.pid, all: pids(all), one: pids(one) }));
+    const pids = async (collector) => [...new Set((await collector.drain()).locks.map(({ waiter }) => waiter.pid))];
+    console.log(JSON.stringify({ program: program.pid, all: await pids(all), one: await pids(one) }));
   `;
     const { stdout, stderr } = await new Deno.Command("unshare", {
       args: ["--pid", "--fork", "--mount-proc", Deno.execPath(), "eval", "--quiet", "--ext=ts", script],
@@ -498,7 +502,7 @@ testWith(
     using collector = LockCollector.open({ pid: program.pid, objectPath: object.path });
     assertEquals(collector.watchesKernel, false);
     await program.contend();
-    assertEquals(new Set(collector.drain().locks!.map(({ type }) => type)), new Set(["futex"]));
+    assertEquals(new Set((await collector.drain()).locks!.map(({ type }) => type)), new Set(["futex"]));
   },
 );
 
@@ -555,29 +559,6 @@ int main(void)
 	pthread_t thread;
 	for (long i = 0; i < THREADS; i++)
 		pthread_create(&thread, 0, play, (void *)i);
-	pthread_join(thread, 0);
-}
-`;
-
-/** Threads that map and unmap memory: they wait for the lock of their map. */
-const KERNEL_LOCKS = `
-#include <pthread.h>
-#include <sys/mman.h>
-static void *map(void *unused)
-{
-	for (;;) {
-		char *memory = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		for (int i = 0; i < 1 << 20; i += 4096)
-			memory[i] = 1;
-		munmap(memory, 1 << 20);
-	}
-	return unused;
-}
-int main(void)
-{
-	pthread_t thread;
-	for (int i = 0; i < 8; i++)
-		pthread_create(&thread, 0, map, 0);
 	pthread_join(thread, 0);
 }
 `;

@@ -5,18 +5,21 @@
  */
 
 import { type BpfMap, type BpfObject, LOSSES } from "../libbpf/mod.ts";
+import { Counters } from "./counters.ts";
 
 /** Two sets of maps by name: into one the kernel counts, the other is the agent's. */
 export class MapSets<Name extends string> {
   readonly #object: BpfObject;
   readonly #sets: readonly Readonly<Record<Name, BpfMap>>[];
   #active = 0;
-  /** The counters since the load, as of the last `losses`. */
-  readonly #lossesBefore = new Map<string, number>();
+  /** Settles with the last drain so far. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #losses: Counters;
 
   /** @param names of maps that the object has as `NAME_a` and `NAME_b` */
   constructor(object: BpfObject, names: readonly Name[]) {
     this.#object = object;
+    this.#losses = new Counters(object.map("losses"), LOSSES);
     this.#sets = ["a", "b"].map((set) => {
       return Object.fromEntries(names.map((name) => [name, object.map(`${name}_${set}`)])) as Record<
         Name,
@@ -25,27 +28,30 @@ export class MapSets<Name extends string> {
     });
   }
 
-  /** Makes the other set the active one and returns the one that was, when nobody counts into it any more. */
-  swap(): Readonly<Record<Name, BpfMap>> {
+  /**
+   * Makes the other set the active one, and has `empty` empty the one that was when nobody counts into it any more.
+   * One after another: a set is not counted into before it is empty.
+   *
+   * @throws {Error} when the object is closed meanwhile
+   */
+  drain<Drained>(empty: (set: Readonly<Record<Name, BpfMap>>) => Drained): Promise<Drained> {
+    const drained = this.#turn.then(() => this.#swap()).then(empty);
+    this.#turn = drained.catch(() => {});
+    return drained;
+  }
+
+  async #swap(): Promise<Readonly<Record<Name, BpfMap>>> {
     const inactive = this.#sets[this.#active]!;
     const active = this.#object.map("active");
     this.#active = 1 - this.#active;
     active.update(Uint32Array.of(0), Uint32Array.of(this.#active));
-    this.#object.map("barrier").setInner(0, active);
+    await this.#object.map("barrier").setInner(0, active);
     return inactive;
   }
 
   /** What was lost since the last call, by reason. */
   losses(): Map<string, number> {
-    const map = this.#object.map("losses");
-    const losses = new Map<string, number>();
-    for (const [index, name] of LOSSES.entries()) {
-      const total = map.sum(index);
-      const since = total - (this.#lossesBefore.get(name) ?? 0);
-      this.#lossesBefore.set(name, total);
-      if (since > 0) losses.set(name, since);
-    }
-    return losses;
+    return this.#losses.drain();
   }
 
   /** What all maps use of the kernel's memory, in bytes; `others` are those that are in no set. */

@@ -5,7 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BpfError, type BpfLink, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
+import { BpfError, type BpfLink, type BpfMap, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
 import { Counters } from "./counters.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
@@ -60,7 +60,7 @@ export interface SyscallCollectorOptions {
  * ```ts
  * using collector = SyscallCollector.open({ slowNs: 1e6 });
  * await delay(10_000);
- * const { syscalls, samples, losses } = collector.drain();
+ * const { syscalls, samples, losses } = await collector.drain();
  * ```
  */
 export class SyscallCollector implements Collector {
@@ -135,8 +135,11 @@ export class SyscallCollector implements Collector {
     );
   }
 
-  drain(): Window {
-    const { calls, errors, samples: counts, stacks } = this.#sets.swap();
+  drain(): Promise<Window> {
+    return this.#sets.drain((set) => this.#empty(set));
+  }
+
+  #empty({ calls, errors, samples: counts, stacks }: Record<(typeof MAPS)[number], BpfMap>): Window {
     const losses = this.#sets.losses();
     const rows = new SyscallRows();
     calls.drain((entries) => rows.addCalls(entries));

@@ -35,7 +35,7 @@ async function watch(args: readonly string[], options: SyscallCollectorOptions =
   using collector = SyscallCollector.open(options);
   const { stdout, code } = await runProgram(program, [...args, ...args[0] === "exec" ? [program] : []]);
   assertEquals(code, 0);
-  const window = collector.drain();
+  const window = await collector.drain();
   const said = JSON.parse(stdout);
   const rows = window.syscalls!.filter(({ pid }) => pid === said.pid);
   return { said, pid: said.pid, rows, samples: window.samples.filter(({ pid }) => pid === said.pid), window };
@@ -127,13 +127,13 @@ for (const taskStorage of [true, false]) {
       const rows: RawSyscall[] = [];
       let drains = 0;
       for (; !ended || drains === 0; drains++) {
-        const window = collector.drain();
+        const window = await collector.drain();
         assertNothingLost(window);
         rows.push(...window.syscalls!);
         await delay(drains % 3);
       }
       const { pid } = JSON.parse((await done).stdout);
-      rows.push(...collector.drain().syscalls!);
+      rows.push(...(await collector.drain()).syscalls!);
       assert(drains > 20, `only ${drains} drains`);
       assertEquals(sumOf(rows.filter((row) => row.pid === pid), "getppid").count, 2 * calls);
     },
@@ -200,7 +200,9 @@ testWith(
     const output = `${folder.path}/strace`;
     const { stdout } = await runProgram("strace", ["-c", "-f", "-o", output, program, "exactly", "2000"]);
     const { pid } = JSON.parse(stdout);
-    const rows = collector.drain().syscalls!.filter((row) => row.pid === pid && row.comm !== "strace");
+    const rows = (await collector.drain()).syscalls!.filter((row) =>
+      row.pid === pid && row.comm !== "strace"
+    );
     const theirs = await Deno.readTextFile(output);
     const lines = [...theirs.matchAll(/^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(\d*) +(\w+)$/gm)]
       .filter(([, , , call]) => call !== "total");
@@ -274,18 +276,21 @@ testWith(
   ["bpf", "clang"],
   "SyscallCollector leaves itself out unless asked, and all others when told one",
   async () => {
-    const self = (options: SyscallCollectorOptions) => {
+    const self = async (options: SyscallCollectorOptions) => {
       using collector = SyscallCollector.open(options);
       for (let i = 0; i < 100; i++) Deno.statSync("/");
-      return collector.drain().syscalls!;
+      return (await collector.drain()).syscalls!;
     };
     await build("bpf");
-    assertEquals(self({}).filter(({ pid }) => pid === Deno.pid), []);
-    const statCalls = sumOf(self({ includeSelf: true }).filter(({ pid }) => pid === Deno.pid), "statx");
+    assertEquals((await self({})).filter(({ pid }) => pid === Deno.pid), []);
+    const statCalls = sumOf(
+      (await self({ includeSelf: true })).filter(({ pid }) => pid === Deno.pid),
+      "statx",
+    );
     assert(statCalls.count >= 100, `${statCalls.count}`);
-    const alone = self({ pid: Deno.pid });
+    const alone = await self({ pid: Deno.pid });
     assertEquals(new Set(alone.map(({ pid }) => pid)), new Set([Deno.pid]));
-    assertEquals(self({ pid: 1 }).filter(({ pid }) => pid !== 1), []);
+    assertEquals((await self({ pid: 1 })).filter(({ pid }) => pid !== 1), []);
   },
 );
 
@@ -303,7 +308,7 @@ testWith(
     for (const pid of [reader.pid, undefined]) {
       using collector = SyscallCollector.open({ ...pid && { pid } });
       await delay(300);
-      const { syscalls, losses } = collector.drain();
+      const { syscalls, losses } = await collector.drain();
       const pids = [...new Set(syscalls.map(({ pid }) => pid))];
       result[pid ? "one" : "all"] = { pids, outside: losses.get("outside_pid_namespace") ?? 0 };
     }

@@ -133,6 +133,18 @@ export const LIBBPF_SYMBOLS = {
     ],
     result: "i32",
   },
+  // The same on another thread, for a call that waits.
+  bpf_map_update_elem_waiting: {
+    name: "bpf_map_update_elem",
+    parameters: [
+      "i32", // int fd
+      "buffer", // const void *key
+      "buffer", // const void *value
+      "u64", // __u64 flags
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
   bpf_map_delete_elem: {
     parameters: [
       "i32", // int fd

@@ -27,16 +27,23 @@ export class BpfMap {
   readonly #library: Library;
   readonly #map: Deno.PointerObject;
   readonly #live: () => void;
+  readonly #hold: () => Disposable;
+  /** What calls on other threads read: here, so that it stays where it is until they return. */
+  readonly #lent = new Set<unknown>();
   readonly name: string;
   readonly keyBytes: number;
   readonly valueBytes: number;
   #batch: { keys: ArrayBuffer; values: ArrayBuffer; entries: number } | undefined;
 
-  /** @param of the object; `live` throws when that is closed */
-  constructor(library: Library, of: { pointer: Deno.PointerObject; name: string; live: () => void }) {
+  /** @param of the object; `live` throws when that is closed, `hold` keeps what it has until it is let go of */
+  constructor(
+    library: Library,
+    of: { pointer: Deno.PointerObject; name: string; live: () => void; hold: () => Disposable },
+  ) {
     this.#library = library;
     this.#map = of.pointer;
     this.#live = of.live;
+    this.#hold = of.hold;
     this.name = of.name;
     this.keyBytes = library.bpf.bpf_map__key_size(of.pointer);
     this.valueBytes = library.bpf.bpf_map__value_size(of.pointer);
@@ -129,11 +136,22 @@ export class BpfMap {
   }
 
   /**
-   * Puts `inner` at `index` of an array of maps, and waits until no program runs that began before
-   * (maybe_wait_bpf_programs in kernel/bpf/syscall.c).
+   * Puts `inner`, which must stay open meanwhile, at `index` of an array of maps, and waits until no program runs that
+   * began before (maybe_wait_bpf_programs in kernel/bpf/syscall.c). That takes milliseconds, on a loaded machine
+   * seconds, so another thread does it; the map stays until then, even if the object is closed.
    */
-  setInner(index: number, inner: { readonly fd: number }): void {
-    this.update(Uint32Array.of(index), Int32Array.of(inner.fd));
+  async setInner(index: number, inner: { readonly fd: number }): Promise<void> {
+    const lent = { key: Uint32Array.of(index), value: Int32Array.of(inner.fd) };
+    using _hold = this.#hold();
+    this.#lent.add(lent);
+    try {
+      // libbpf returns the error, as errno is that of the other thread.
+      const { key, value } = lent;
+      const result = await this.#library.bpf.bpf_map_update_elem_waiting(this.fd, key, value, BPF_ANY);
+      check(this.#library, result, `set a value in the map '${this.name}'`);
+    } finally {
+      this.#lent.delete(lent);
+    }
   }
 
   /** Before the object is loaded: uses a map that is there already, of the same type and sizes. */

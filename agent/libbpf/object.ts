@@ -25,9 +25,12 @@ import { BpfProgram } from "./program.ts";
 export class BpfObject implements Disposable {
   readonly #library: Library;
   readonly #path: string;
-  #pointer: Deno.PointerObject | null;
+  readonly #pointer: Deno.PointerObject;
   readonly #btf: Btf;
   readonly #maps = new Map<string, BpfMap>();
+  /** Calls on other threads that use what the object has. */
+  #holds = 0;
+  #closed = false;
 
   /**
    * Reads the object file.
@@ -110,7 +113,8 @@ export class BpfObject implements Disposable {
         () => this.#library.bpf.bpf_object__find_map_by_name(object, cString(name)),
         `find the map '${name}' in ${this.#path}`,
       );
-      this.#maps.set(name, map = new BpfMap(this.#library, { pointer, name, live: () => this.#live() }));
+      const of = { pointer, name, live: () => this.#live(), hold: () => this.#hold() };
+      this.#maps.set(name, map = new BpfMap(this.#library, of));
     }
     return map;
   }
@@ -131,16 +135,32 @@ export class BpfObject implements Disposable {
   }
 
   #live(): Deno.PointerObject {
-    if (!this.#pointer) throw new Error(`Cannot use the BPF object ${this.#path}: it is closed`);
+    if (this.#closed) throw new Error(`Cannot use the BPF object ${this.#path}: it is closed`);
     return this.#pointer;
   }
 
-  /** Unloads maps and programs that nothing else holds. */
-  [Symbol.dispose](): void {
-    if (!this.#pointer) return;
+  /** What the object has stays until this is disposed of, so that a number of a file is not another's meanwhile. */
+  #hold(): Disposable {
+    this.#live();
+    this.#holds++;
+    return {
+      [Symbol.dispose]: () => {
+        this.#holds--;
+        if (this.#closed && this.#holds === 0) this.#close();
+      },
+    };
+  }
+
+  #close(): void {
     this.#library.bpf.bpf_object__close(this.#pointer);
-    this.#pointer = null;
     this.#library[Symbol.dispose]();
+  }
+
+  /** Unloads maps and programs that nothing else holds, when the calls that wait in the kernel have returned. */
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#holds === 0) this.#close();
   }
 }
 

@@ -40,13 +40,13 @@ async function sample(
   for (let tries = 0, whole = 0; tries < most && whole < 0.97; tries++) {
     await delay(200);
     await unwinder.settle();
-    const ends = collector.drain().stacks!;
+    const ends = (await collector.drain()).stacks!;
     whole = (ends.get("complete") ?? 0) / ends.values().reduce((sum, count) => sum + count, 0);
   }
   const stacks: Stack[] = [];
   while (countOf(stacks) < count) {
     await delay(250);
-    for (const raw of collector.drain().samples) {
+    for (const raw of (await collector.drain()).samples) {
       stacks.push({ frames: symboliser.stack(raw), count: raw.count });
     }
   }

@@ -102,21 +102,25 @@ export class PageStore implements Disposable {
   }
 
   /**
-   * Loads a page of a file's table; one that the table does not have is one without rules.
+   * Loads a page of a file's table; one that the table does not have is one without rules. One at a time.
    *
    * @param window the current one: pages that were used in it are not given up
    * @returns false when there is no room
    */
-  load(file: number, page: number, { table, window }: { table: UnwindTable; window: number }): boolean {
+  async load(
+    file: number,
+    page: number,
+    { table, window }: { table: UnwindTable; window: number },
+  ): Promise<boolean> {
     const key = pageKey(file, page);
     if (this.#loaded.has(key)) return true;
     const index = indexOf(table.pages, page);
     const from = index < 0 ? 0 : table.first[index]!;
     const count = index < 0 ? 0 : table.first[index + 1]! - from;
-    if (this.#loaded.size >= this.#maxPages) this.#evict(0, window);
+    if (this.#loaded.size >= this.#maxPages) await this.#evict(0, window);
     let extent = count > 0 ? this.#space.take(count) : undefined;
     if (count > 0 && extent === undefined) {
-      this.#evict(count, window);
+      await this.#evict(count, window);
       extent = this.#space.take(count);
     }
     if ((count > 0 && extent === undefined) || this.#loaded.size >= this.#maxPages) {
@@ -124,7 +128,7 @@ export class PageStore implements Disposable {
       this.#refused++;
       return false;
     }
-    if (extent) this.#write(extent, { table, from });
+    if (extent) await this.#write(extent, { table, from });
     const { chunk, first } = extent ?? { chunk: 0, first: 0 };
     this.#maps.pages.update(Uint32Array.of(file, page), Uint32Array.of(chunk, first, count, window));
     this.#loaded.set(key, { file, page, extent });
@@ -132,8 +136,8 @@ export class PageStore implements Disposable {
     return true;
   }
 
-  #write(extent: Extent, { table, from }: { table: UnwindTable; from: number }): void {
-    const rows = this.#chunk(extent.chunk);
+  async #write(extent: Extent, { table, from }: { table: UnwindTable; from: number }): Promise<void> {
+    const rows = await this.#chunk(extent.chunk);
     const global = new Map<number, number>();
     for (let i = 0; i < extent.count; i++) {
       const row = table.rows[from + i]!;
@@ -163,17 +167,17 @@ export class PageStore implements Disposable {
   }
 
   /** The memory of a chunk, which is created when it is first used. */
-  #chunk(index: number): Uint32Array {
+  async #chunk(index: number): Promise<Uint32Array> {
     while (this.#chunks.length <= index) {
       const chunk = BpfArray.create("unwind_chunk", CHUNK_BYTES);
       this.#chunks.push(chunk);
-      this.#maps.chunks.setInner(this.#chunks.length - 1, chunk);
+      await this.#maps.chunks.setInner(this.#chunks.length - 1, chunk);
     }
     return this.#chunks[index]!.words();
   }
 
   /** Gives up pages that this window has not used, the longest unused first; for no rows, entries of the map. */
-  #evict(rows: number, window: number): void {
+  async #evict(rows: number, window: number): Promise<void> {
     const used: { loaded: Loaded; window: number }[] = [];
     this.#maps.pages.read(({ count, keys, values }) => {
       for (let i = 0; i < count; i++) {
@@ -200,7 +204,7 @@ export class PageStore implements Disposable {
     this.#evicted += gone.length;
     this.#usedRows -= freed;
     // A program may have found a page just before it was deleted: its rows are not written over while that runs.
-    if (this.#chunks[0]) this.#maps.chunks.setInner(0, this.#chunks[0]);
+    if (this.#chunks[0]) await this.#maps.chunks.setInner(0, this.#chunks[0]);
     for (const { extent } of gone) if (extent) this.#space.giveBack(extent);
   }
 }

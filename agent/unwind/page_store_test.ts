@@ -37,9 +37,9 @@ testWith(
     using store = new PageStore(maps, { maxChunks: 1 });
     // A chunk has room for 8 of them.
     const table = makeTable(20, 32_768);
-    for (let page = 0; page < 8; page++) assert(store.load(1, page, { table, window: 1 + page }));
+    for (let page = 0; page < 8; page++) assert(await store.load(1, page, { table, window: 1 + page }));
     assertEquals(store.stats.evicted, 0);
-    assert(store.load(1, 8, { table, window: 9 }));
+    assert(await store.load(1, 8, { table, window: 9 }));
     assertEquals({ ...store.stats, rules: 0 }, {
       pages: 8,
       rowBytes: 8 * 32_768 * 4,
@@ -56,9 +56,9 @@ testWith(
       const value = maps.pages.lookup(Uint32Array.of(1, page));
       if (value) maps.pages.update(Uint32Array.of(1, page), new Uint32Array(value.buffer).with(3, 10));
     }
-    assert(!store.load(1, 9, { table, window: 10 }));
+    assert(!await store.load(1, 9, { table, window: 10 }));
     assertEquals(store.stats.refused, 1);
-    assert(store.load(1, 9, { table, window: 11 }));
+    assert(await store.load(1, 9, { table, window: 11 }));
   },
 );
 
@@ -69,7 +69,7 @@ testWith(["bpf", "clang"], "PageStore writes rows that refer to the rules of all
   using store = new PageStore(maps, { maxChunks: 2 });
   const table = makeTable(3, 100);
   for (const file of [1, 2]) {
-    for (let page = 0; page < 4; page++) assert(store.load(file, page, { table, window: 1 }));
+    for (let page = 0; page < 4; page++) assert(await store.load(file, page, { table, window: 1 }));
   }
   assertEquals(store.stats.rules, 2 + 7);
   const words = (bytes: Uint8Array<ArrayBuffer>) => [...new Uint32Array(bytes.buffer)];

@@ -64,7 +64,7 @@ export interface UnwinderStats {
  * await using unwinder = Unwinder.open();
  * using collector = CpuCollector.open({ unwinder });
  * await delay(10_000);
- * const { samples, stacks } = collector.drain();
+ * const { samples, stacks } = await collector.drain();
  * unwinder.endWindow();
  * ```
  */
@@ -257,7 +257,7 @@ export class Unwinder implements AsyncDisposable {
     const { signal } = this.#stop;
     const hasRoomFor = (rows: number) => this.#pages.hasRoomFor(rows);
     for await (const { table, pages } of this.#files.compile(file, { wanted, hasRoomFor, signal })) {
-      for (const page of pages) this.#pages.load(file.id, page, { table, window: this.#window });
+      for (const page of pages) await this.#pages.load(file.id, page, { table, window: this.#window });
     }
     if (!file.tableless) return;
     this.#mappings.withoutTable(file);

@@ -1,5 +1,5 @@
 /**
- * Runs in a guest: loads a module of its kernel, and names its functions.
+ * Part of a guest: loads a module of its kernel, and names its functions.
  *
  * @module
  */

@@ -5,10 +5,12 @@
  * @module
  */
 
+import { whyNoSuite } from "./debian_suite.ts";
+
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
- * `python3-grpcio`, `python3-prometheus-client`: Debian's packages of gRPC's C core and of Prometheus's library; `jdk`:
- * java, javac and jcmd; else a program on PATH.
+ * `python3-grpcio`, `python3-prometheus-client`: Debian's packages of gRPC's C core and of Prometheus's library;
+ * `bullseye`: packages of Debian 11, for its Linux 5.10; `jdk`: java, javac and jcmd; else a program on PATH.
  */
 export type Need =
   | "bpf"
@@ -16,6 +18,7 @@ export type Need =
   | "chdb"
   | "python3-grpcio"
   | "python3-prometheus-client"
+  | "bullseye"
   | "jdk"
   | (string & Record<never, never>);
 
@@ -70,6 +73,8 @@ function whyMissing(need: Need): string | undefined {
       return exists("/usr/lib/python3/dist-packages/prometheus_client")
         ? undefined
         : "no python3-prometheus-client";
+    case "bullseye":
+      return whyNoSuite(need);
     default:
       return onPath(need) ? undefined : `no ${need} on PATH`;
   }

@@ -35,15 +35,15 @@ export async function sampleProgram(
 ): Promise<SampledStack[]> {
   await build("bpf");
   await using program = await RunningProgram.start(command, args);
-  using symboliser = Symboliser.open({ coldMs: 60_000 });
   await using unwinder = Unwinder.open();
+  using symboliser = Symboliser.open({ coldMs: 60_000, unwinder });
   using collector = CpuCollector.open({ freq: 499, pid: program.pid, unwinder });
   const stacks: SampledStack[] = [];
   for (let window = 0, count = 0; count < samples; window++) {
     await delay(500);
     await unwinder.settle();
     if (window === WARM_UP - 1) await warm(program);
-    const { samples } = collector.drain();
+    const { samples } = await collector.drain();
     for (const raw of window < WARM_UP ? [] : samples) {
       stacks.push({ frames: symboliser.stack(raw), count: raw.count });
       count += raw.count;

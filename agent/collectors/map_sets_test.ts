@@ -1,0 +1,34 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { build } from "../../tasks/build.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { BpfObject } from "../libbpf/mod.ts";
+import { CPU_OBJECT } from "./cpu.ts";
+import { MapSets } from "./map_sets.ts";
+
+testWith(["bpf", "clang"], "MapSets.drain() empties only a set that is not counted into", async () => {
+  await build("bpf");
+  using object = BpfObject.open(CPU_OBJECT);
+  object.load();
+  const sets = new MapSets(object, ["counts"]);
+  const active = () => new Uint32Array(object.map("active").lookup(Uint32Array.of(0))!.buffer)[0]!;
+  const drain = () => sets.drain(({ counts }) => ({ emptied: counts.name, active: active() }));
+  const drained = await Promise.all([drain(), drain(), drain()]);
+  assertEquals(drained, [
+    { emptied: "counts_a", active: 1 },
+    { emptied: "counts_b", active: 0 },
+    { emptied: "counts_a", active: 1 },
+  ]);
+});
+
+testWith(["bpf", "clang"], "MapSets.drain() goes on after one that failed", async () => {
+  await build("bpf");
+  using object = BpfObject.open(CPU_OBJECT);
+  object.load();
+  const sets = new MapSets(object, ["counts"]);
+  const failing = sets.drain(() => {
+    throw new Error("full");
+  });
+  const next = sets.drain(({ counts }) => counts.name);
+  await assertRejects(() => failing, Error, "full");
+  assertEquals(await next, "counts_b");
+});

@@ -1,0 +1,53 @@
+/**
+ * Part of a guest: watches waits for locks of user space, in `/bin/locks`, and of the kernel, in `/bin/kernel_locks`.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import type { RawLock } from "../../agent/collectors/collector.ts";
+import { LockCollector } from "../../agent/collectors/lock.ts";
+import type { Unwinder } from "../../agent/unwind/unwinder.ts";
+import { Contender } from "../support/contender.ts";
+import { MEMORY_BYTES } from "./memory.ts";
+
+/** How long locks of the kernel are waited for. */
+const TRIES = 20;
+
+/** The waits for a mutex and what the program measured of them; how often the kernel's own locks were waited for. */
+export async function watchLocks(unwinder: Unwinder) {
+  using collector = LockCollector.open({ unwinder, memoryBytes: MEMORY_BYTES });
+  const { watchesKernel } = collector;
+  const mutex = await watchMutex(collector);
+  const child = new Deno.Command("/bin/kernel_locks").spawn();
+  let kernel = 0;
+  for (let i = 0; i < TRIES && kernel === 0; i++) {
+    await delay(250);
+    for (const { type, count } of rowsOf((await collector.drain()).locks!, child.pid)) {
+      kernel += type === "futex" ? 0 : count;
+    }
+    if (!watchesKernel) break;
+  }
+  child.kill("SIGKILL");
+  await child.status;
+  return { ...mutex, watchesKernel, kernel };
+}
+
+async function watchMutex(collector: LockCollector) {
+  await using program = await Contender.start("/bin/locks", ["mutex"]);
+  const measured = await program.contend();
+  const { locks, losses } = await collector.drain();
+  const rows = rowsOf(locks!, program.pid).filter(({ type }) => type === "futex")
+    .map(({ waiter, holder, outcome, count, delayNs }) => ({
+      waiter: waiter.comm,
+      holder: holder?.comm,
+      outcome,
+      count,
+      delayNs,
+    }));
+  return { measured, rows, losses: [...losses] };
+}
+
+function rowsOf(locks: readonly RawLock[], pid: number): RawLock[] {
+  return locks.filter(({ waiter }) => waiter.pid === pid);
+}

@@ -1,0 +1,7 @@
+/**
+ * What the maps of each part may use: an emulated machine takes seconds to make larger ones.
+ *
+ * @module
+ */
+
+export const MEMORY_BYTES = 8 << 20;

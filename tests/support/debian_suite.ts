@@ -1,0 +1,70 @@
+/**
+ * Packages of another suite of Debian than this machine's: from the same place, held to the same keys, with lists of
+ * their own, so that nothing of this machine's apt changes.
+ *
+ * @module
+ */
+
+import { run } from "./programs.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+/** Of the package debian-archive-keyring: apt takes nothing that these keys did not sign. */
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/**
+ * What apt's programs are told so that they know `suite` alone. Its lists are fetched once, 8 MB.
+ *
+ * @throws {Error} when this machine has no packages of Debian, or `suite` is not where they come from
+ */
+export function suiteOptions(suite: string): string[] {
+  const folder = `${ROOT}.tools/apt/${suite}`;
+  const lists = `${folder}/lists`;
+  const options = [
+    `Dir::Etc::SourceList=${folder}/sources.list`,
+    "Dir::Etc::SourceParts=/dev/null",
+    "Dir::State::Status=/dev/null",
+    `Dir::State::Lists=${lists}`,
+    `Dir::Cache=${folder}/cache`,
+    "APT::Update::Error-Mode=any",
+  ].flatMap((option) => ["-o", option]);
+  const fetched = `${folder}/fetched`;
+  if (exists(fetched)) return options;
+  for (const part of ["lists/partial", "cache/archives/partial"]) {
+    Deno.mkdirSync(`${folder}/${part}`, { recursive: true });
+  }
+  const target = `[arch=amd64 lang=none target=Packages signed-by=${KEYRING}]`;
+  Deno.writeTextFileSync(`${folder}/sources.list`, `deb ${target} ${repository()} ${suite} main\n`);
+  run("apt-get", [...options, "update", "-q"]);
+  Deno.writeTextFileSync(fetched, "");
+  return options;
+}
+
+/** Why packages of `suite` cannot be had; `undefined` when they can. */
+export function whyNoSuite(suite: string): string | undefined {
+  try {
+    suiteOptions(suite);
+    return undefined;
+  } catch (error) {
+    const { message } = error as Error;
+    return `no suite ${suite} of Debian (${/E: (.*)/.exec(message)?.[1] ?? message})`;
+  }
+}
+
+/** Where this machine has its own packages of Debian from. */
+function repository(): string {
+  const format = ["--format", "$(REPO_URI) $(COMPONENT)"];
+  const [first] = run("apt-get", ["indextargets", ...format, "Created-By: Packages", "Label: Debian"])
+    .split("\n");
+  const [uri, component] = first!.split(" ");
+  if (component !== "main") throw new Error("Cannot tell where packages come from: apt has none of Debian's");
+  return uri!;
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
