@@ -76,6 +76,9 @@ for (const { version, meta, suite, tellsLocks, taskStorage, runsAgent } of KERNE
       const seen = JSON.parse(said.split("\n")[0]!) as Seen;
       assert(seen.release.startsWith(`${version}.`), seen.release);
       await t.step("stacks are whole and right", () => checkStacks(seen.stacks, functions(chain)));
+      await t.step("stacks of processes that nobody has read are whole", () => {
+        assert(rightShare(seen.newcomers, functions(chain)) >= 0.9, Deno.inspect(seen.newcomers));
+      });
       await t.step("functions of modules are named", () => {
         assert(seen.module.functions > 5);
         assertEquals(seen.module.wrong, []);
@@ -90,16 +93,23 @@ for (const { version, meta, suite, tellsLocks, taskStorage, runsAgent } of KERNE
   );
 }
 
+/** How many of the stacks have the chain, which is some. */
+function rightShare(stacks: Seen["stacks"]["user"], functionAt: (address: number) => string): number {
+  let [right, all] = [0, 0];
+  for (const { user, count } of stacks) {
+    const names = user.map((address, i) => functionAt(i === 0 ? address : address - 1));
+    if (names.slice(0, CHAIN.length).join() === CHAIN.join()) right += count;
+    all += count;
+  }
+  assert(all >= 20, `${all} samples`);
+  return right / all;
+}
+
 function checkStacks(
   { user, ends, losses }: Seen["stacks"],
   functionAt: (address: number) => string,
 ): void {
-  const all = user.reduce((sum, { count }) => sum + count, 0);
-  const right = user.reduce((sum, { user, count }) => {
-    const stack = user.map((address, i) => functionAt(i === 0 ? address : address - 1));
-    return sum + (stack.slice(0, CHAIN.length).join() === CHAIN.join() ? count : 0);
-  }, 0);
-  assert(right >= all * 0.99, `${right} of ${all} are right: ${Deno.inspect(user)}`);
+  assert(rightShare(user, functionAt) >= 0.99, Deno.inspect(user));
   const walks = ends.reduce((sum, [, count]) => sum + count, 0);
   assert(new Map(ends).get("complete")! >= walks * 0.99, Deno.inspect(ends));
   assertEquals(losses, []);

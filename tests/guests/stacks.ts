@@ -6,12 +6,9 @@
 
 import { delay } from "@std/async/delay";
 import { CpuCollector } from "../../agent/collectors/cpu.ts";
-import { fileAddressOf } from "../../agent/unwind/file_words.ts";
 import type { Unwinder } from "../../agent/unwind/unwinder.ts";
+import { linkedAt } from "./linked_at.ts";
 import { MEMORY_BYTES } from "./memory.ts";
-
-/** What is mapped where it is linked to be has one address. */
-const linkedAt = (word: number) => fileAddressOf(word)?.address ?? word;
 
 /** How many are asked for. */
 const SAMPLES = 60;

@@ -149,6 +149,12 @@ async function fillRoot(root: string, { script, scripts, programs }: GuestOption
   for (const [name, path] of Object.entries({ "main.js": script, ...scripts })) {
     run(Deno.execPath(), ["bundle", "--quiet", "--output", `${code}/${name}`, path], { cwd: ROOT });
   }
+  // What is read as a file is in no bundle.
+  const wasm = new URL("index_bg.wasm", import.meta.resolve("gecko-profiler-demangle"));
+  await Deno.mkdir(`${code}/demangle`);
+  await Deno.copyFile(wasm, `${code}/demangle/index_bg.wasm`);
+  const imports = { "gecko-profiler-demangle": "./demangle/index.js" };
+  await Deno.writeTextFile(`${code}/deno.json`, JSON.stringify({ imports }));
   for (const { name } of Deno.readDirSync(`${ROOT}bpf/build`)) {
     if (name.endsWith(".o")) await Deno.copyFile(`${ROOT}bpf/build/${name}`, `${root}/bpf/build/${name}`);
   }
