@@ -1,18 +1,22 @@
 /**
- * What watching costs: the agent beside `perf record -g`, both at 99 Hz over the same busy seconds of fifty programs,
- * none of which has frame pointers.
+ * What watching costs in steady state: the agent, pushing to an aggregator, beside `perf record -g` and bcc's `profile`,
+ * all at 99 Hz over the same seconds of fifty busy programs, none of which has frame pointers.
+ *
+ * Only the agent names what it samples and finds whole stacks: perf's file and bcc's maps have addresses, one to three
+ * for each of these stacks, until somebody asks.
  *
  * @module
  */
 
 import { delay } from "@std/async/delay";
 import { compile } from "../tasks/compile.ts";
-import { Program } from "../tasks/programs.ts";
+import { Program, RunningAggregator } from "../tasks/programs.ts";
+import { headersForBcc } from "./kernel_headers.ts";
 import type { Row } from "./row.ts";
 
-const SECONDS = 20;
-/** Files and mappings are read once: the start is not what it costs to watch. */
-const START_SECONDS = 15;
+const SECONDS = 60;
+/** Files and mappings are read once, and V8 compiles what runs often: the start is not what it costs to watch. */
+const START_SECONDS = 60;
 /** Different ones, by their build id. */
 const PROGRAMS = 50;
 /** Ticks of /proc/PID/stat a second: USER_HZ is 100 on every Linux that we know. */
@@ -24,58 +28,49 @@ export async function rows(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
+  const headers = await headersForBcc();
   const programs = await Promise.all(Array.from({ length: PROGRAMS }, (_, i) => compileBusy(folder, i)));
   // The kernel then times each run of a program, which costs some ns itself.
   const setting = await Deno.readTextFile(STATS_SETTING);
   await Deno.writeTextFile(STATS_SETTING, "1");
   cleanup.defer(() => Deno.writeTextFile(STATS_SETTING, setting));
+  const aggregator = cleanup.use(await RunningAggregator.start({ args: [`--data-dir=${folder}/data`] }));
   const agent = cleanup.use(
-    new Program("agent", [`--output=${folder}/ours.json`, "--push-interval=10s", "--log-level=warning"], {
-      stderr: "null",
-    }),
+    new Program("agent", [`--aggregator=${aggregator.grpc}`, "--log-level=warning"], { stderr: "null" }),
   );
-  const perf = new Deno.Command("perf", {
-    args: ["record", "-e", "cpu-clock", "-F", "99", "-a", "-g", "-o", `${folder}/perf.data`],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  cleanup.defer(async () => {
-    perf.kill("SIGINT");
-    await perf.status;
-  });
+  const perf = cleanup.use(startRival("perf", [
+    ...["record", "-e", "cpu-clock", "-F", "99", "-a", "-g", "-o", `${folder}/perf.data`],
+  ]));
+  const bcc = cleanup.use(
+    startRival("profile-bpfcc", ["-F", "99", "-f", "--stack-storage-size=65536"], headers),
+  );
   // Last, so that they are ended first, and the others need not share the CPUs with them to stop.
-  for (const program of programs) cleanup.use(startBusy(program));
+  for (const program of programs) cleanup.use(startRival(program, []));
   await delay(START_SECONDS * 1000);
-  const before = [agent.child.pid, perf.pid].map(usage);
+  const pids = [agent.child.pid, perf.pid, bcc.pid];
+  const before = pids.map(usage);
   await delay(SECONDS * 1000);
-  const after = [agent.child.pid, perf.pid].map(usage);
+  const after = pids.map(usage);
   const share = (key: "userSeconds" | "systemSeconds" | "bpfSeconds", who: number) =>
     100 * (after[who]![key] - before[who]![key]) / SECONDS;
-  const name = "perf record -g";
-  const percent = { unit: "% of a CPU", less: true } as const;
-  const megabytes = { unit: "MB", less: true } as const;
+  const row = (
+    what: string,
+    unit: string,
+    value: (who: number) => number,
+    rivals: readonly number[],
+  ): Row[] => {
+    const names = ["", "perf record -g", "bcc profile"];
+    return rivals.map((who) => {
+      return { what, ours: value(0), rival: { name: names[who]!, value: value(who) }, unit, less: true };
+    });
+  };
+  const megabytes = (key: "rssBytes" | "mapBytes") => (who: number) => after[who]![key] / 1e6;
   return [
-    {
-      what: "watch busy CPUs at 99 Hz, user",
-      ours: share("userSeconds", 0),
-      rival: { name, value: share("userSeconds", 1) },
-      ...percent,
-    },
-    {
-      what: "watch busy CPUs at 99 Hz, system",
-      ours: share("systemSeconds", 0),
-      rival: { name, value: share("systemSeconds", 1) },
-      ...percent,
-    },
-    { what: "watch busy CPUs at 99 Hz, in BPF programs", ours: share("bpfSeconds", 0), ...percent },
-    {
-      what: "memory of the watcher",
-      ours: after[0]!.rssBytes / 1e6,
-      rival: { name, value: after[1]!.rssBytes / 1e6 },
-      ...megabytes,
-    },
-    { what: "memory of its BPF maps", ours: after[0]!.mapBytes / 1e6, ...megabytes },
+    ...row("watch 50 busy programs at 99 Hz, user", "% of a CPU", (who) => share("userSeconds", who), [1, 2]),
+    ...row("the same, system", "% of a CPU", (who) => share("systemSeconds", who), [1, 2]),
+    ...row("the same, in BPF programs", "% of a CPU", (who) => share("bpfSeconds", who), [2]),
+    ...row("memory of the watcher", "MB", megabytes("rssBytes"), [1, 2]),
+    ...row("memory of its BPF maps", "MB", megabytes("mapBytes"), [2]),
   ];
 }
 
@@ -87,12 +82,24 @@ async function compileBusy(folder: string, number: number): Promise<string> {
   return path;
 }
 
-function startBusy(path: string): AsyncDisposable {
-  const busy = new Deno.Command(path, { stdin: "null", stdout: "null" }).spawn();
+/** Runs until it is disposed of. */
+function startRival(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): AsyncDisposable & { readonly pid: number } {
+  const child = new Deno.Command(command, {
+    args: [...args],
+    env,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
   return {
+    pid: child.pid,
     async [Symbol.asyncDispose]() {
-      busy.kill("SIGKILL");
-      await busy.status;
+      child.kill("SIGKILL");
+      await child.status;
     },
   };
 }
