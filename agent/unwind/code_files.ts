@@ -105,7 +105,12 @@ export class CodeFiles {
     if (mapping.path === VDSO) return this.vdso();
     if (mapping.inode === 0) return undefined;
     using opened = openMapped(place);
-    if (!opened) return undefined;
+    return opened && this.identify(opened, place);
+  }
+
+  /** As {@linkcode of}, where the mapping's file is open. */
+  identify(opened: RegularFile, place: MappedFile): CodeFile | undefined {
+    const { mapping } = place;
     let file = this.#byIdentity.get(opened.identity);
     if (file === undefined) {
       file = this.#identify(opened, mapping) ?? NO_CODE;
