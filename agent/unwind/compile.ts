@@ -62,6 +62,11 @@ export class UnwindInfo {
     this.#file = openFrameFile(source);
   }
 
+  /** The code that a table of the whole file covers. */
+  get code(): readonly CodeRange[] {
+    return this.#file.code;
+  }
+
   /** How many functions can be compiled by their pages; `undefined` where only {@linkcode compile} is possible. */
   get searchable(): number | undefined {
     return this.#file.search?.count;
