@@ -16,7 +16,7 @@ const PF_X = 1;
 const SHT_NOTE = 7;
 const NT_GNU_BUILD_ID = 3;
 const PAGE = 4096;
-/** Tables and notes are read no further than this; the largest real ones are far smaller. */
+/** No table is read that is larger, and no more than this of all notes; the largest real ones are far smaller. */
 const MAX_TABLE_BYTES = 4 << 20;
 
 /** The file is not a whole ELF file of this machine's byte order. */
@@ -74,7 +74,7 @@ export function readElf(source: ByteSource): ElfInfo {
     loadable: header.type === ET_EXEC || header.type === ET_DYN,
     segments: programs.segments,
     ehFrameHeader: programs.ehFrameHeader,
-    buildId: notes.map((note) => buildIdIn(source, note)).find((id) => id !== "") ?? "",
+    buildId: findBuildId(source, notes),
     truncated,
   };
 }
@@ -199,9 +199,16 @@ function readTable(source: ByteSource, { offset, entry, count }: Table, least: n
   return bytes.length < length ? undefined : viewOf(bytes);
 }
 
-function buildIdIn(source: ByteSource, { offset, size }: Extent): string {
-  if (size > MAX_TABLE_BYTES || offset + size > source.size) return "";
-  return buildIdOfNotes(source.read(offset, size));
+/** The first that there is in `notes`; of a file that has thousands of these only the first ones are looked at. */
+function findBuildId(source: ByteSource, notes: readonly Extent[]): string {
+  let left = MAX_TABLE_BYTES;
+  for (const { offset, size } of notes) {
+    if (size > left || offset + size > source.size) continue;
+    left -= Math.max(size, PAGE);
+    const id = buildIdOfNotes(source.read(offset, size));
+    if (id !== "") return id;
+  }
+  return "";
 }
 
 function align4(size: number): number {

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { testWith } from "../../tests/support/needs.ts";
 import { run } from "../../tests/support/programs.ts";
-import { addressOf, buildIdOfNotes, ElfError, memorySource, readElf } from "./elf.ts";
+import { addressOf, buildIdOfNotes, type ByteSource, ElfError, memorySource, readElf } from "./elf.ts";
+import { readSections } from "./sections.ts";
 
 const PROGRAM = "/bin/true";
 const program = () => Deno.readFileSync(PROGRAM);
@@ -86,4 +87,33 @@ Deno.test("buildIdOfNotes() finds the GNU note among others, and nothing in junk
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (junk) => {
     assertEquals(typeof buildIdOfNotes(new Uint8Array(junk)), "string");
   }));
+});
+
+Deno.test("readElf() and readSections() read little of a file whose sections are all the same bytes", () => {
+  const [notes, bytes] = [10_000, 1 << 20];
+  const at = 64 + bytes;
+  const image = new Uint8Array(at + notes * 64).fill(1, 64, at);
+  const view = new DataView(image.buffer);
+  image.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  view.setBigUint64(40, BigInt(at), true); // e_shoff
+  view.setUint16(60, notes, true); // e_shnum
+  for (let i = 0; i < notes; i++) {
+    view.setUint32(at + 64 * i + 4, 7, true); // SHT_NOTE
+    view.setBigUint64(at + 64 * i + 24, 64n, true); // sh_offset
+    view.setBigUint64(at + 64 * i + 32, BigInt(bytes), true); // sh_size
+  }
+  let read = 0;
+  const source = memorySource(image);
+  const counting: ByteSource = {
+    size: source.size,
+    read(offset, length) {
+      const found = source.read(offset, length);
+      read += found.length;
+      return found;
+    },
+  };
+  assertEquals(readElf(counting).buildId, "");
+  assert(read < 10 * image.length, `${read} bytes`);
+  const names = readSections(source).reduce((sum, { name }) => sum + name.length, 0);
+  assert(names < 10 * image.length, `${names} characters`);
 });

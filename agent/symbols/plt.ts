@@ -31,8 +31,12 @@ const EM_X86_64 = 62;
 const STUBS = /^\.plt(\.got|\.sec|\.bnd)?$/;
 const RELA_BYTES = 24;
 const SYMBOL_BYTES = 24;
-/** A table or section of more is not read; the largest real ones have some ten MiB. */
+/** A table of more is not read; the largest real ones have some ten MiB. */
 const MAX_BYTES = 64 << 20;
+/** Of relocations; real files have two or three. */
+const MAX_TABLES = 4;
+/** For all sections of stubs: so many that a file may call a quarter of a million functions. */
+const MAX_STUB_BYTES = 4 << 20;
 const CHUNK_BYTES = 43_690 * RELA_BYTES;
 const MAX_NAME = 4096;
 
@@ -52,8 +56,10 @@ export function readPlt(source: ByteSource): Plt {
   let skipped = 0;
   /** By the slot that they read. */
   const jumps = new Map<number, Jump[]>();
+  let stubBytes = 0;
   for (const section of sections.filter(({ name }) => STUBS.test(name))) {
-    const code = section.size > MAX_BYTES ? undefined : sectionBytes(source, section);
+    stubBytes += section.size;
+    const code = stubBytes > MAX_STUB_BYTES ? undefined : sectionBytes(source, section);
     if (code) addJumps(jumps, section.address, code);
     else if (section.type !== SHT_NOBITS) skipped++;
   }
@@ -61,9 +67,10 @@ export function readPlt(source: ByteSource): Plt {
   // That of the stubs first: in most files no other is needed, which may be large.
   const tables = sections.filter(({ type, flags }) => type === SHT_RELA && (flags & SHF_ALLOC) !== 0)
     .sort((a, b) => Number(b.name === ".rela.plt") - Number(a.name === ".rela.plt"));
-  for (const table of tables) {
+  for (const [i, table] of tables.entries()) {
     if (jumps.size === 0) break;
-    skipped += addStubs(stubs, jumps, new Relocations(source, table, sections));
+    if (i >= MAX_TABLES) skipped++;
+    else skipped += addStubs(stubs, jumps, new Relocations(source, table, sections));
   }
   return { stubs, skipped };
 }

@@ -14,6 +14,8 @@ export class RegularFile implements ByteSource, Disposable {
   /** The same as long as the file's bytes are the same, but for writes within a mapping. */
   readonly identity: string;
   readonly inode: number;
+  /** As the kernel has it within: the major number, then 20 bits of the minor one. */
+  readonly device: number;
   /** When it was last written, in whole seconds since 1970. */
   readonly modifiedSeconds: number;
   readonly uid: number;
@@ -25,6 +27,7 @@ export class RegularFile implements ByteSource, Disposable {
     this.#fd = fd;
     this.size = stat.size;
     this.inode = stat.ino;
+    this.device = deviceNumber(stat.dev);
     this.modifiedSeconds = Math.floor(stat.mtimeMs / 1000);
     this.uid = stat.uid;
     this.identity = `${stat.dev}:${stat.ino}:${stat.mtimeMs}:${stat.size}`;
@@ -67,4 +70,10 @@ export class RegularFile implements ByteSource, Disposable {
   [Symbol.dispose](): void {
     closeSync(this.#fd);
   }
+}
+
+/** Of `st_dev`: the kernel gives it as 8 bits of the minor number, 12 of the major one, and the rest of the minor one. */
+function deviceNumber(dev: number): number {
+  const [major, minor] = [dev >>> 8 & 0xfff, dev & 0xff | dev >>> 12 & 0xfff00];
+  return (major << 20 | minor) >>> 0;
 }

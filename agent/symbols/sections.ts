@@ -25,6 +25,8 @@ const SHN_XINDEX = 0xffff;
 /** Files of this many are relocatable, for a linker. */
 const MAX_SECTIONS = 65_536;
 const MAX_NAMES_BYTES = 4 << 20;
+/** The rest of a longer name is left out: all names may end at the same place. */
+const MAX_NAME = 256;
 const decoder = new TextDecoder();
 
 /** A section's header without its name, which is `nameAt` in the section of names. */
@@ -37,7 +39,11 @@ export function readSections(source: ByteSource): Section[] {
   const texts = headers?.[place!.names];
   if (texts === undefined || texts.size > MAX_NAMES_BYTES) return [];
   const bytes = source.read(texts.offset, texts.size);
-  return headers!.map(({ nameAt, ...section }) => ({ ...section, name: textAt(bytes, nameAt) }));
+  return headers!.map(({ nameAt, ...section }) => ({ ...section, name: nameIn(bytes, nameAt) }));
+}
+
+function nameIn(bytes: Uint8Array, at: number): string {
+  return textAt(bytes.subarray(at, at + MAX_NAME), 0);
 }
 
 /** The headers of a file's sections; none when it has no table of them, `undefined` when the table is not whole. */

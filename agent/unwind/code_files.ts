@@ -12,7 +12,7 @@ import { addressOf, type ByteSource, ElfError, memorySource, readElf, type Segme
 import { type MappedFile, openMapped } from "../symbols/modules.ts";
 import type { RegularFile } from "../symbols/regular_file.ts";
 import { type Compiled, UnwindInfo } from "./compile.ts";
-import { EM_X86_64 } from "./frame_sections.ts";
+import { type CodeRange, EM_X86_64 } from "./frame_sections.ts";
 import { PAGE_BYTES, tableBytes, type UnwindTable } from "./table.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -105,7 +105,12 @@ export class CodeFiles {
     if (mapping.path === VDSO) return this.vdso();
     if (mapping.inode === 0) return undefined;
     using opened = openMapped(place);
-    if (!opened) return undefined;
+    return opened && this.identify(opened, place);
+  }
+
+  /** As {@linkcode of}, where the mapping's file is open. */
+  identify(opened: RegularFile, place: MappedFile): CodeFile | undefined {
+    const { mapping } = place;
     let file = this.#byIdentity.get(opened.identity);
     if (file === undefined) {
       file = this.#identify(opened, mapping) ?? NO_CODE;
@@ -157,13 +162,13 @@ export class CodeFiles {
     this.#compiled++;
     file.tableless = table.pages.length === 0;
     const { length } = table.rows;
-    if (file.tableless) return;
+    if (info === undefined || file.tableless) return;
     if (length > WHOLE_ROWS || this.#whole.has(file) || !hasRoomFor(length)) {
       if (!searchable) this.#tables.set(file.id, table);
       return yield { table, pages: wanted };
     }
     this.#whole.add(file);
-    yield { table, pages: pagesOf(file, table) };
+    yield { table, pages: pagesOf(info.code, table) };
   }
 
   /** What was compiled, or nothing for a file that is damaged. */
@@ -257,11 +262,10 @@ function noTable({ path }: CodeFile, error: unknown): UnwindTable {
 }
 
 /** The pages of all code of a file, those without rules, too: then no sample misses one. */
-function pagesOf({ segments }: CodeFile, table: UnwindTable): Set<number> {
+function pagesOf(code: readonly CodeRange[], table: UnwindTable): Set<number> {
   const pages = new Set<number>(table.pages);
-  for (const { address, fileSize, executable } of segments) {
-    if (!executable) continue;
-    const last = Math.floor((address + fileSize - 1) / PAGE_BYTES);
+  for (const { address, size } of code) {
+    const last = Math.floor((address + size - 1) / PAGE_BYTES);
     for (const page of range(Math.floor(address / PAGE_BYTES), last)) pages.add(page);
   }
   return pages;

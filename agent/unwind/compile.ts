@@ -62,6 +62,11 @@ export class UnwindInfo {
     this.#file = openFrameFile(source);
   }
 
+  /** The code that a table of the whole file covers. */
+  get code(): readonly CodeRange[] {
+    return this.#file.code;
+  }
+
   /** How many functions can be compiled by their pages; `undefined` where only {@linkcode compile} is possible. */
   get searchable(): number | undefined {
     return this.#file.search?.count;
@@ -78,14 +83,17 @@ export class UnwindInfo {
    * {@linkcode searchable}.
    */
   async compilePages(first: number, last: number, options: CompileOptions = {}): Promise<Compiled> {
+    return await inSlices(this.#compilePages({ first, last }), options);
+  }
+
+  *#compilePages(bounds: PageBounds): Generator<void, Compiled> {
     const losses = new LossCounts();
-    const bounds = { first, last };
-    const index = this.#functionsOf(bounds, losses);
-    return await inSlices(compile(index, this.#file.code, { losses, bounds }), options);
+    const index = yield* this.#functionsOf(bounds, losses);
+    return yield* compile(index, this.#file.code, { losses, bounds });
   }
 
   /** The functions that start in the pages, and that which reaches over the start of the first, if one does. */
-  #functionsOf({ first, last }: PageBounds, losses: LossCounts): FdeIndex {
+  *#functionsOf({ first, last }: PageBounds, losses: LossCounts): Generator<void, FdeIndex> {
     const { code } = this.#file;
     const search = this.#file.search!;
     const [from, to] = [first * PAGE_BYTES, (last + 1) * PAGE_BYTES];
@@ -96,7 +104,10 @@ export class UnwindInfo {
       let missing = found.entries.length;
       for (const { reader, offsets } of search.read(found)) {
         missing -= offsets.length;
-        for (const offset of offsets) addFunction(index, { reader, offset, code, losses: seen });
+        for (const [i, offset] of offsets.entries()) {
+          if (i % STEP === 0) yield;
+          addFunction(index, { reader, offset, code, losses: seen });
+        }
       }
       if (index.lowest > from && !found.first) continue;
       losses.addAll(seen);

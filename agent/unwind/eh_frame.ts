@@ -156,6 +156,15 @@ export class FrameReader {
     return cie;
   }
 
+  /**
+   * Where the entry after that at `offset` is; `undefined` where that is not whole.
+   *
+   * @throws {MalformedError}
+   */
+  endOf(offset: number): number | undefined {
+    return this.#entryAt(offset)?.end;
+  }
+
   /** The address of the common entry that the function whose entry is at `offset` refers to. */
   cieAddress(offset: number): number | undefined {
     const cie = this.#entryAt(offset)?.cie;

@@ -18,6 +18,8 @@ const DEBUG_FRAME = ".debug_frame";
 const ELFCOMPRESS_ZLIB = 1;
 /** The most that one section may hold, unpacked; the largest known has 60 MiB. */
 const MAX_SECTION_BYTES = 256 * 1024 * 1024;
+/** The most code that there can be in one file, as a call reaches that far; more is in files that are mostly holes. */
+const MAX_CODE_BYTES = 2 ** 31;
 /** Deflate makes nothing smaller than a 1,032nd. */
 const MAX_RATIO = 1032;
 
@@ -80,9 +82,9 @@ async function frameSections(
 function codeRanges(source: ByteSource, { segments }: ElfInfo): CodeRange[] {
   const code = segments.filter(({ executable }) => executable).map((segment) => rangeOf(source, segment));
   const bytes = code.reduce((sum, { size }) => sum + size, 0);
-  if (bytes > source.size) {
+  if (bytes > Math.min(source.size, MAX_CODE_BYTES)) {
     throw new ElfError(
-      `Cannot use program headers that overlap: ${bytes} bytes of code, file of ${source.size} bytes`,
+      `Cannot use program headers of so much code: ${bytes} bytes, file of ${source.size} bytes`,
     );
   }
   return code;

@@ -6,10 +6,10 @@
  */
 
 import { type BpfMap, FILE_KEY, KNOWN_FILE, NAME_BYTES, WANTED_FILE } from "../libbpf/mod.ts";
-import { executableMappings, type Mapping } from "../metadata/maps.ts";
+import { executableMappings, type Mapping, mappingAt } from "../metadata/maps.ts";
 import { mountedAt } from "../metadata/mounts.ts";
-import type { MappedFile } from "../symbols/modules.ts";
-import { RegularFile } from "../symbols/regular_file.ts";
+import { type MappedFile, openMapped } from "../symbols/modules.ts";
+import type { RegularFile } from "../symbols/regular_file.ts";
 import { biasOf, type CodeFile, type CodeFiles } from "./code_files.ts";
 import type { Likely } from "./mappings.ts";
 
@@ -72,19 +72,17 @@ export class KnownFiles {
    * @returns what of it will be wanted next
    */
   meet(met: MetFile): Likely | undefined {
-    const { pid, address, key } = met;
-    const folder = `${this.#procRoot}/${pid}`;
-    const mapping = mappingAt(folder, address);
-    const place = mapping ? { process: { folder }, mapping } : this.#placeOf(met);
-    if (place === undefined) return undefined;
-    const file = this.#files.of(place);
-    // It may be none that can be unwound, or gone with its process by now: then another process may still show it.
-    if (file === undefined && mapping && mappingAt(folder, address) === undefined) return undefined;
-    this.#map.update(key, valueOf(file));
-    if (file === undefined) return undefined;
-    this.#remember(file, key);
-    const bias = mapping && biasOf(file, mapping);
-    return { file, address: bias === undefined ? undefined : address - bias };
+    const mapped = this.#mapped(met);
+    let changed = false;
+    for (const place of this.#places(met, mapped)) {
+      using opened = openMapped(place);
+      if (!opened) continue;
+      if (isNamedBy(opened, met.key)) return this.#take(met, { opened, place });
+      changed = true;
+    }
+    // What nobody can open is as good as none. A process that is gone says nothing: another may still show the file.
+    if (!changed && mapped && this.#mapped(met)) this.#map.update(met.key, valueOf(undefined));
+    return undefined;
   }
 
   /** A file was found to have no table: the kernel is told. */
@@ -92,22 +90,31 @@ export class KnownFiles {
     for (const key of this.#keys.get(file) ?? []) this.#map.replace(key, valueOf(file));
   }
 
-  /** Where the file is on the machine itself, if it is the same still. */
-  #placeOf({ key, path }: MetFile): MappedFile | undefined {
-    if (path === undefined) return undefined;
-    const folder = `${this.#procRoot}/${INIT}`;
-    const device = key.getUint32(FILE_KEY.device, true);
-    const inode = Number(key.getBigUint64(FILE_KEY.inode, true));
-    for (const at of mountedAt(folder, { device, path })) {
-      using file = RegularFile.open(`${folder}/root${at}`);
-      if (!file || file.inode !== inode || file.size !== Number(key.getBigUint64(FILE_KEY.bytes, true))) {
-        continue;
-      }
-      if (file.modifiedSeconds !== Number(key.getBigInt64(FILE_KEY.modified, true))) continue;
-      const nowhere = { start: 0, end: 0, offset: 0, device: "", deleted: false };
-      return { process: { folder }, mapping: { ...nowhere, inode, path: at } };
+  #take({ key, address }: MetFile, { opened, place }: { opened: RegularFile; place: MappedFile }) {
+    const file = this.#files.identify(opened, place);
+    this.#map.update(key, valueOf(file));
+    if (file === undefined) return undefined;
+    this.#remember(file, key);
+    const bias = place.mapping.end > 0 ? biasOf(file, place.mapping) : undefined;
+    return { file, address: bias === undefined ? undefined : address - bias };
+  }
+
+  /** Where the file may be: the mapping that was met, then what has its path on the machine itself. */
+  *#places(met: MetFile, mapped: MappedFile | undefined): Generator<MappedFile> {
+    if (mapped) yield mapped;
+    if (met.path === undefined) return;
+    const process = { folder: `${this.#procRoot}/${INIT}` };
+    const device = met.key.getUint32(FILE_KEY.device, true);
+    for (const path of mountedAt(process.folder, { device, path: met.path })) {
+      yield { process, mapping: { ...NOWHERE, inode: inodeOf(met.key), path } };
     }
-    return undefined;
+  }
+
+  /** The mapping that was met, unless the process has ended, runs another program or mapped something else there. */
+  #mapped({ pid, address, key }: MetFile): MappedFile | undefined {
+    const folder = `${this.#procRoot}/${pid}`;
+    const mapping = readMapping(folder, address);
+    return mapping?.inode === inodeOf(key) ? { process: { folder }, mapping } : undefined;
   }
 
   #remember(file: CodeFile, key: DataView<ArrayBuffer>): void {
@@ -119,10 +126,27 @@ export class KnownFiles {
   }
 }
 
-function mappingAt(folder: string, address: number): Mapping | undefined {
+/** Of no process. */
+const NOWHERE = { start: 0, end: 0, offset: 0, device: "", deleted: false };
+
+function inodeOf(key: DataView<ArrayBuffer>): number {
+  return Number(key.getBigUint64(FILE_KEY.inode, true));
+}
+
+/**
+ * Whether `file` is what the kernel has the key of. What lies over other file systems (overlay), or in volumes of one
+ * (btrfs), is shown with a device of its own, whose major number is 0.
+ */
+function isNamedBy(file: RegularFile, key: DataView<ArrayBuffer>): boolean {
+  return file.inode === inodeOf(key) &&
+    file.size === Number(key.getBigUint64(FILE_KEY.bytes, true)) &&
+    file.modifiedSeconds === Number(key.getBigInt64(FILE_KEY.modified, true)) &&
+    (file.device === key.getUint32(FILE_KEY.device, true) || file.device >>> 20 === 0);
+}
+
+function readMapping(folder: string, address: number): Mapping | undefined {
   try {
-    return executableMappings(Deno.readFileSync(`${folder}/maps`))
-      .find(({ start, end }) => address >= start && address < end);
+    return mappingAt(executableMappings(Deno.readFileSync(`${folder}/maps`)), address);
   } catch {
     return undefined;
   }

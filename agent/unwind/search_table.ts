@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ByteSource, ElfInfo } from "../symbols/elf.ts";
+import { type ByteSource, ElfError, type ElfInfo } from "../symbols/elf.ts";
 import { type Cie, type EhFrameHeader, FrameReader, readEhFrameHeader } from "./eh_frame.ts";
 import { type CodeRange, contains, rangeOf, readExactly } from "./frame_sections.ts";
 import { MalformedError, Reader } from "./reader.ts";
@@ -21,8 +21,12 @@ const GAP_BYTES = 4096;
 /** Of entries that are read at once, and of one entry; most have some tens of bytes. */
 const MAX_READ_BYTES = 1 << 20;
 const MAX_ENTRY_BYTES = 64 << 10;
+/** Of one question; the largest library that we know has two thirds of that in all. */
+const MAX_ENTRIES = 1 << 20;
 /** For the entries of one question; those of a thousand pages take no more in any library that we know. */
 const MAX_BYTES = 64 << 20;
+/** What it costs to read anything at all, as that of so many bytes. */
+const READ_BYTES = 1024;
 
 /** What {@linkcode SearchTable.find} finds. */
 export interface Found {
@@ -50,6 +54,8 @@ export class SearchTable {
   readonly #source: ByteSource;
   readonly #layout: Layout;
   readonly #cies = new Map<number, Cie | MalformedError>();
+  /** What may still be read for this question, in bytes. */
+  #left = 0;
 
   private constructor(source: ByteSource, layout: Layout) {
     this.#source = source;
@@ -81,12 +87,15 @@ export class SearchTable {
    * The functions that start below address `end`: those from `start` on, and before them the last `lead` ones,
    * for one of those may reach over `start`.
    *
-   * @throws {ElfError} when the file ends within the table
+   * @throws {ElfError} when the file ends within the table, or these are more than any file has
    */
   find(start: number, end: number, lead: number): Found {
     const from = Math.max(0, this.#lowerBound(start) - lead);
     const to = this.#lowerBound(end);
     const { tableOffset, base } = this.#layout;
+    if (to - from > MAX_ENTRIES) {
+      throw new ElfError(`Cannot use a search table that has ${to - from} functions from ${start} to ${end}`);
+    }
     const length = Math.max(0, to - from) * ENTRY_BYTES;
     const reader = new Reader(readExactly(this.#source, tableOffset + from * ENTRY_BYTES, length));
     const entries = new Float64Array(length / ENTRY_BYTES);
@@ -99,13 +108,13 @@ export class SearchTable {
 
   /**
    * Readers of these entries, each with the offsets that it has, in the order of `.eh_frame`. Entries that are not
-   * in that are left out, as are those beyond what an undamaged file has.
+   * in that are left out, as are those that begin within another one, and those beyond what an undamaged file has.
    *
    * @throws {ElfError} when the file ends within them
    */
   *read({ entries }: Found): Generator<{ reader: FrameReader; offsets: number[] }> {
-    let left = MAX_BYTES;
-    for (let i = 0; i < entries.length && left > 0;) {
+    this.#left = MAX_BYTES;
+    for (let i = 0; i < entries.length && this.#left > 0;) {
       const first = entries[i]!;
       const offsets: number[] = [];
       let last = first;
@@ -117,10 +126,10 @@ export class SearchTable {
       }
       const bytes = this.#read(first, last);
       if (bytes === undefined) continue;
-      left -= bytes.length;
       const reader = new FrameReader({ bytes, address: first, eh: true, cies: this.#cies });
-      for (const offset of offsets) this.#loadCie(reader, offset);
-      yield { reader, offsets };
+      const apart = withoutOverlaps(reader, offsets);
+      for (const offset of apart) this.#loadCie(reader, offset);
+      yield { reader, offsets: apart };
     }
   }
 
@@ -141,11 +150,12 @@ export class SearchTable {
   #read(first: number, last: number): Uint8Array | undefined {
     const { frames, framesOffset, framesBytes } = this.#layout;
     const [from, to] = [first - frames, last - frames];
-    if (from < 0 || to + 4 > framesBytes) return undefined;
+    if (from < 0 || to + 4 > framesBytes || this.#left <= 0) return undefined;
     const head = new Reader(readExactly(this.#source, framesOffset + to, 4));
     const end = to + 4 + head.u32();
     // An entry that this does not hold is the reader's to refuse.
     const length = Math.min(end, framesBytes, to + MAX_ENTRY_BYTES) - from;
+    this.#left -= READ_BYTES + length;
     return readExactly(this.#source, framesOffset + from, length);
   }
 
@@ -157,6 +167,17 @@ export class SearchTable {
     const cie = bytes && valueOrError(() => new FrameReader({ bytes, address, eh: true }).cie(0));
     this.#cies.set(address, cie ?? new MalformedError(`Cannot find a common entry at address ${address}`));
   }
+}
+
+/** Those of `offsets`, which ascend, that are in no entry before them: else a file can make of its bytes any number. */
+function withoutOverlaps(reader: FrameReader, offsets: readonly number[]): number[] {
+  let end = 0;
+  return offsets.filter((offset) => {
+    if (offset < end) return false;
+    const next = valueOrError(() => reader.endOf(offset));
+    if (typeof next === "number") end = next;
+    return true;
+  });
 }
 
 function valueOrError<T>(read: () => T): T | MalformedError {

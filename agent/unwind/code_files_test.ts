@@ -1,0 +1,55 @@
+import { assertEquals } from "@std/assert";
+import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
+import type { MappedFile } from "../symbols/modules.ts";
+import { type CodeFile, CodeFiles } from "./code_files.ts";
+import { PAGE_BYTES } from "./table.ts";
+
+/** Where the program header of the code is in an image of elfImage(). */
+const CODE_HEADER = 120;
+
+/** A library with one function. */
+async function library(): Promise<Uint8Array<ArrayBuffer>> {
+  const frames = new Frames();
+  frames.fde(frames.cie(), { start: CODE_ADDRESS, length: 16, code: [] });
+  return await elfImage({ ehFrame: frames.bytes });
+}
+
+/** A process that has a file of these bytes mapped. */
+function mapped(folder: TempFolder, image: Uint8Array): MappedFile {
+  const inode = Deno.statSync(folder.write("root/library", image)).ino!;
+  const mapping = { start: 0x1000, end: 0x2000, offset: 0, device: "fe:00", inode, path: "/library" };
+  return { process: { folder: folder.path }, mapping: { ...mapping, deleted: false } };
+}
+
+async function compiledPages(files: CodeFiles, file: CodeFile): Promise<number[]> {
+  const { signal } = new AbortController();
+  const pages: number[] = [];
+  const runs = files.compile(file, { wanted: new Set([1]), hasRoomFor: () => true, signal });
+  for await (const run of runs) pages.push(...run.pages);
+  return pages;
+}
+
+Deno.test("CodeFiles.compile() gives all pages of a small file, of the code that the file has", async () => {
+  for (const bytes of [undefined, 2n ** 50n]) {
+    using folder = new TempFolder();
+    const image = await library();
+    if (bytes) new DataView(image.buffer).setBigUint64(CODE_HEADER + 32, bytes, true); // p_filesz
+    const files = new CodeFiles();
+    const file = files.of(mapped(folder, image))!;
+    assertEquals(await compiledPages(files, file), [CODE_ADDRESS / PAGE_BYTES]);
+    assertEquals(file.tableless, false);
+  }
+});
+
+Deno.test("CodeFiles.compile() does not walk through a file of holes", async () => {
+  using folder = new TempFolder();
+  const image = await library();
+  new DataView(image.buffer).setBigUint64(CODE_HEADER + 32, 2n ** 40n, true); // p_filesz
+  const place = mapped(folder, image);
+  Deno.truncateSync(`${folder.path}/root/library`, 2 ** 41);
+  const files = new CodeFiles();
+  const file = files.of(place)!;
+  assertEquals(await compiledPages(files, file), []);
+  assertEquals(file.tableless, true);
+});
