@@ -53,14 +53,16 @@ interface Watched {
 async function watch(
   [command, ...args]: readonly [string, ...string[]],
   check: (watched: Watched) => void,
-  { drainMs, ...options }: LockCollectorOptions & {
+  { drainMs, unwinder, ...options }: Omit<LockCollectorOptions, "unwinder"> & {
     /** How often to drain meanwhile; once at the end without it. */
     drainMs?: number;
+    /** @default none: stacks are those of the kernel's helper */
+    unwinder?: Unwinder;
   } = {},
 ): Promise<void> {
   await build("bpf");
   await using program = await Contender.start(command, args);
-  using collector = LockCollector.open({ pid: program.pid, ...options });
+  using collector = LockCollector.open({ pid: program.pid, ...options, ...unwinder && { unwinder } });
   const drains: Promise<Window>[] = [];
   using stack = new DisposableStack();
   if (drainMs !== undefined) {
@@ -71,7 +73,7 @@ async function watch(
   stack[Symbol.dispose]();
   drains.push(collector.drain());
   const windows = await Promise.all(drains);
-  using symboliser = Symboliser.open();
+  using symboliser = Symboliser.open({ unwinder });
   const frames = (place: RawPlace) => symboliser.stack(place);
   check({
     measured,

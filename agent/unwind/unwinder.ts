@@ -33,8 +33,9 @@ export const SHARED_MAPS: readonly string[] = [
   "unwind_wanted_pages",
   "unwind_control",
 ];
-/** How often the lists are looked at, in ms. */
+/** How often the lists are looked at, in ms; soon after something was on them, for the next frame up may miss a page. */
 const POLL_MS = 50;
+const SOON_MS = 5;
 /** Pages for each chunk: more than there are where a page has 1,000 rows, as is usual. */
 const PAGES_PER_CHUNK = 512;
 const LEAST_PAGES = 1024;
@@ -83,7 +84,7 @@ export class Unwinder implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** Files to be loaded, with the pages that samples missed; none where one is only likely to be wanted. */
   readonly #queue = new Map<CodeFile, Set<number>>();
-  readonly #timer: ReturnType<typeof setInterval>;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #window = 1;
   #wantsSeen = 0;
   #serving: Promise<void> | undefined;
@@ -127,7 +128,7 @@ export class Unwinder implements AsyncDisposable {
     }
     this.#control.words()[0] = this.#window;
     this.#control.words()[2] = this.#files.vdso()?.id ?? 0;
-    this.#timer = setInterval(() => this.#poll(), POLL_MS);
+    this.#pollIn(SOON_MS);
   }
 
   get stats(): UnwinderStats {
@@ -166,13 +167,22 @@ export class Unwinder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#stop.abort();
     await this.#serving;
     for (const link of this.#links) link[Symbol.dispose]();
     this.#pages[Symbol.dispose]();
     this.#control[Symbol.dispose]();
     this.#object[Symbol.dispose]();
+  }
+
+  #pollIn(ms: number): void {
+    this.#timer = setTimeout(async () => {
+      this.#poll();
+      const busy = this.#serving !== undefined;
+      await this.#serving;
+      if (!this.#stop.signal.aborted) this.#pollIn(busy ? SOON_MS : Math.min(POLL_MS, 2 * ms));
+    }, ms);
   }
 
   #poll(): void {
