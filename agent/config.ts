@@ -182,7 +182,7 @@ export const AGENT_SETTINGS = defineSettings({
     flag: "debuginfod-max-size",
     env: "DEBUGINFOD_MAXSIZE",
     placeholder: "SIZE",
-    help: "Larger files are left; 0 for as large as the cache",
+    help: "Larger files are not taken; 0 for as large as the cache",
     default: "512MiB",
     schema: bytes(0),
   },

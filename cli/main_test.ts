@@ -47,9 +47,11 @@ Deno.test("run() shows where an error of ours comes from", async () => {
 
 const WAIT = `await run("part", async () => {
   const stop = stopSignal();
-  await print(Deno.stdout, "ready");
+  // Before the signal can come: an abort that nobody listens to yet is not told again.
+  const stopped = new Promise((resolve) => stop.addEventListener("abort", resolve));
   const alive = setInterval(() => {}, 1000);
-  await new Promise((resolve) => stop.addEventListener("abort", resolve));
+  await print(Deno.stdout, "ready");
+  await stopped;
   clearInterval(alive);`;
 
 Deno.test("stopSignal() aborts at the first SIGTERM", async () => {

@@ -34,10 +34,6 @@ export class MetricFactory {
     return new Counter({ name, help, labelNames, registers: this.#registers });
   }
 
-  gauge(name: string, help: string): Gauge {
-    return new Gauge({ name, help, registers: this.#registers });
-  }
-
   /** Of seconds. */
   histogram(name: string, help: string): Histogram {
     return new Histogram({ name, help, buckets: SECONDS, registers: this.#registers });

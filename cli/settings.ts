@@ -60,7 +60,9 @@ export function readSettings<S extends Settings>(
     string: all.filter((s) => s.placeholder !== "").map((s) => s.flag),
     alias: Object.fromEntries(all.flatMap((s) => s.alias ? [[s.flag, s.alias]] : [])),
     unknown(arg) {
-      throw new UsageError(`Unknown ${arg.startsWith("-") ? "flag" : "argument"} '${arg}': see --help`);
+      const isFlag = arg.startsWith("-");
+      const shown = isFlag ? arg.split("=", 1)[0] : withoutUser(arg);
+      throw new UsageError(`Unknown ${isFlag ? "flag" : "argument"} '${shown}': see --help`);
     },
   });
   const values: Record<string, unknown> = {};
@@ -76,12 +78,19 @@ export function readSettings<S extends Settings>(
     if (!parsed.success) {
       const name = given === undefined && fromEnv !== undefined ? setting.env : `--${setting.flag}`;
       throw new UsageError(
-        `Cannot parse '${name}' as it is not ${parsed.issues[0].message}: current value is "${text}"`,
+        `Cannot parse '${name}' as it is not ${parsed.issues[0].message}: current value is "${
+          withoutUser(text)
+        }"`,
       );
     }
     values[key] = parsed.output;
   }
   return values as Values<S>;
+}
+
+/** URLs without names and passwords; up to the last @, as what is no URL may have a password with a slash in it. */
+function withoutUser(text: string): string {
+  return text.replaceAll(/(?<=^|\s)([a-z][a-z0-9+.-]*:\/\/)?\S*@/gi, "$1***@");
 }
 
 /** Writes `--flag -` as `--flag=-`: to parseArgs a lone dash is a flag, to users of a tool it is standard output. */
@@ -100,7 +109,10 @@ function joinDashes(args: readonly string[], settings: readonly Setting<unknown>
   return joined;
 }
 
-/** The help's table of `settings`: flag, variable, default and meaning. */
+/** Columns of the help. */
+const HELP_WIDTH = 110;
+
+/** The help's table of `settings`: flag, variable, default and meaning, in lines of at most 110 columns. */
 export function describeSettings(settings: Settings): string {
   const rows = Object.values(settings).map((s) => {
     const alias = s.alias ? `-${s.alias}, ` : "    ";
@@ -108,7 +120,21 @@ export function describeSettings(settings: Settings): string {
     return [`  ${alias}--${s.flag} ${s.placeholder}`.trimEnd(), s.help + (notes && ` [${notes}]`)] as const;
   });
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  return rows.map(([left, right]) => left.padEnd(width) + right).join("\n");
+  const below = `\n${" ".repeat(width)}`;
+  return rows.map(([left, right]) => left.padEnd(width) + wrapped(right, HELP_WIDTH - width).join(below))
+    .join("\n");
+}
+
+/** The words of `text` in lines of at most `width` columns; a longer word has one of its own. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines;
 }
 
 /** A whole number from `min` to `max`. */

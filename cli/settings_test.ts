@@ -6,6 +6,7 @@ import {
   describeSettings,
   duration,
   httpUrl,
+  httpUrls,
   integer,
   oneOf,
   readSettings,
@@ -42,6 +43,7 @@ const SETTINGS = defineSettings({
   listen: { flag: "listen", placeholder: "ADDRESS", help: "", default: ":9090", schema: address() },
   memory: { flag: "memory", placeholder: "SIZE", help: "", default: "64MiB", schema: bytes(1) },
   url: { flag: "url", placeholder: "URL", help: "", schema: httpUrl() },
+  urls: { flag: "urls", env: "URLS", placeholder: "URLS", help: "", schema: httpUrls() },
   name: { flag: "name", placeholder: "NAME", help: "", schema: text() },
   exit: { flag: "exit", placeholder: "", help: "Stop", schema: toggle() },
 });
@@ -100,9 +102,20 @@ const WRONG: [args: string[], env: Record<string, string>, message: string][] = 
   [["--listen", "host:99999"], {}, "an address like"],
   [["--memory", "lots"], {}, "a size like"],
   [["--url", "ftp://x"], {}, "a URL like"],
+  [["--url", "http://me:secret@host:99999/a"], {}, 'current value is "http://***@host:99999/a"'],
+  // A slash in a password is a common reason for a URL to be none.
+  [["--url", "http://me:se/cr@et@host"], {}, 'current value is "http://***@host"'],
+  [["--url", "me:secret@host:8002"], {}, 'current value is "***@host:8002"'],
+  [
+    [],
+    { URLS: "http://one http://me:secret@two ftp://me:secret@three" },
+    'not a list of URLs like http://host:8002 https://other: current value is "http://one http://***@two ftp://***@three"',
+  ],
   [["--nope"], {}, "Unknown flag '--nope': see --help"],
   [["-x"], {}, "Unknown flag '-x'"],
+  [["--nope=http://me:secret@host"], {}, "Unknown flag '--nope': see --help"],
   [["extra"], {}, "Unknown argument 'extra': see --help"],
+  [["http://me:secret@host"], {}, "Unknown argument 'http://***@host': see --help"],
 ];
 
 for (const [args, env, message] of WRONG) {
@@ -116,4 +129,21 @@ Deno.test("describeSettings() shows flag, default and variable", () => {
   assertStringIncludes(help, "      --freq HZ");
   assertStringIncludes(help, "Samples a second [default: 99; APERTURE_FREQ]");
   assertStringIncludes(help, "  -p, --pid PID");
+});
+
+Deno.test("describeSettings() wraps what is long below where it begins", () => {
+  const long = "word ".repeat(40).trim();
+  const lines = describeSettings({
+    short: { flag: "short", placeholder: "", help: "Short", schema: toggle() },
+    long: { flag: "longer", placeholder: "TEXT", help: long, default: "x".repeat(120), schema: text() },
+  }).split("\n");
+  const column = lines[0]!.indexOf("Short");
+  assertEquals(lines[1]!.slice(0, column).trim(), "--longer TEXT");
+  for (const line of lines.slice(2)) assertEquals(line.slice(0, column).trim(), "");
+  assertEquals(
+    lines.slice(1).map((line) => line.slice(column)).join(" "),
+    `${long} [default: ${"x".repeat(120)}]`,
+  );
+  // A word that is too long is not torn.
+  assertEquals(lines.filter((line) => line.length > 110).map((line) => line.trim()), [`${"x".repeat(120)}]`]);
 });

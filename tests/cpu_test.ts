@@ -29,7 +29,7 @@ function share(top: Top, name: string, of = top.total.value): number {
 }
 
 testWith(
-  ["bpf", "chdb", "clang", "go"],
+  ["bpf", "chdb", "clang", "go", "chrt"],
   "the shares of known programs come back from the aggregator",
   async (t) => {
     await build();
@@ -39,7 +39,10 @@ testWith(
     const aggregator = cleanup.use(
       await RunningAggregator.start({ args: [`--data-dir=${folder}/data`, "--log-level=warning"] }),
     );
-    const shares = cleanup.use(await RunningProgram.start(await compileProgram("shares", folder)));
+    // Urgent, as on a busy machine it would get too few samples to tell two thirds from one.
+    const shares = cleanup.use(
+      await RunningProgram.start(await compileProgram("shares", folder), [], { urgent: true }),
+    );
     const reads = cleanup.use(await RunningProgram.start(await compileProgram("reads", folder)));
     const output = `${folder}/local.json`;
     const agent = new Program("agent", [

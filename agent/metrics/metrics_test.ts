@@ -115,6 +115,7 @@ Deno.test("AgentMetrics shows everything that its parts count, each in one metri
     labels: part(real.labels.stats, "labels"),
     pods: part(real.pods!.stats, "pods"),
     unwinder: part(real.unwinder!.stats, "unwinder"),
+    debuginfod: part(real.debuginfod!.stats, "debuginfod"),
     pusher: { stats: () => pusher.stats },
   };
   const { registry } = new AgentMetrics(sources);
@@ -158,7 +159,15 @@ Deno.test("AgentMetrics keeps to the conventions for names, and has labels of fe
 });
 
 Deno.test("AgentMetrics has no metrics of parts that there are not", async () => {
-  using sources = testSources({ pods: undefined, unwinder: undefined, pusher: undefined });
-  const text = await new AgentMetrics(sources).registry.metrics();
-  assert(!/unwind|_pod|push/.test(text.replace(/^#.*/gm, "")), text);
+  const parts = /unwind|_pod|push|debuginfod/;
+  const textOf = async (sources: MetricSources) => {
+    return (await new AgentMetrics(sources).registry.metrics()).replaceAll(/^#.*/gm, "");
+  };
+  using all = testSources();
+  assertMatch(await textOf(all), parts);
+  using sources = testSources({
+    ...{ pods: undefined, unwinder: undefined, pusher: undefined, debuginfod: undefined },
+  });
+  const text = await textOf(sources);
+  assert(!parts.test(text), text);
 });

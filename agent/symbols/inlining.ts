@@ -12,7 +12,7 @@ import type { SourceFrame } from "./libdw/dwarf.ts";
 import type { MappedFile, Module, Modules } from "./modules.ts";
 
 export interface InliningOptions {
-  readonly modules: Modules;
+  readonly modules: Pick<Modules, "debugPlace" | "forgetDebugPlace">;
   /** Where the frames are that become better. */
   readonly frames: FrameCache;
   readonly demangler: Demangler;
@@ -32,12 +32,13 @@ const MAX_WANTED = 65_536;
 
 /** Puts inlined functions and lines into the frames that the symbol tables gave. */
 export class Inlining implements Disposable {
-  readonly #modules: Modules;
+  readonly #modules: InliningOptions["modules"];
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
   readonly #debug: DebugClient;
   readonly #wanted = new Map<number, Wanted>();
   #wantedCount = 0;
+  #dropped = 0;
   /** Modules whose debug information cannot be used. */
   readonly #undebuggable = new Set<number>();
   #improved = false;
@@ -54,7 +55,8 @@ export class Inlining implements Disposable {
   }
 
   get stats(): DebugStats {
-    return this.#debug.stats;
+    const stats = this.#debug.stats;
+    return { ...stats, dropped: stats.dropped + this.#dropped };
   }
 
   endWindow(): void {
@@ -65,7 +67,11 @@ export class Inlining implements Disposable {
   want(module: Module, place: MappedFile, address: number): void {
     if (this.#undebuggable.has(module.number)) return;
     if (this.#modules.debugPlace(module, place) === undefined) return;
-    if (this.#wantedCount >= MAX_WANTED) return;
+    if (this.#wantedCount >= MAX_WANTED) {
+      this.#dropped++;
+      this.#frames.delete(frameKey(module, address)); // So that it is asked for again.
+      return;
+    }
     this.#wantedCount++;
     const wanted = this.#wanted.get(module.number);
     if (wanted) wanted.addresses.push(address);

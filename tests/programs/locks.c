@@ -1,6 +1,7 @@
 /*
- * Waits for locks in a known way, and measures that itself. `locks KIND` says "ready", begins with the first line of its
- * input, prints {"delayNs": N, …}, how long its threads were in the calls that wait, together, and ends with its input.
+ * Waits for locks in a known way, and measures that itself. `locks KIND` says "ready", does so for each line of its
+ * input, prints {"delayNs": N, …} then, how long its threads were in the calls that wait until now, together, and ends
+ * with its input.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -327,14 +328,10 @@ static void *wake_word(void *unused)
 	return unused;
 }
 
-int main(int count, char **arguments)
+/* Whether there is such a kind. */
+static bool contend_for(const char *kind)
 {
-	const char *kind = count > 1 ? arguments[1] : "";
-	char line[16];
-
-	puts("ready");
-	fflush(stdout);
-	fgets(line, sizeof(line), stdin);
+	done = false;
 	if (!strcmp(kind, "mutex")) {
 		contend(hold_mutexes, want_mutexes, MUTEX_THREADS);
 	} else if (!strcmp(kind, "pi")) {
@@ -355,12 +352,23 @@ int main(int count, char **arguments)
 	} else if (!strcmp(kind, "word")) {
 		contend(wake_word, wait_at_word, THREADS);
 	} else {
-		return 2;
+		return false;
 	}
-	printf("{\"delayNs\": %ld, \"woken\": %ld, \"timeouts\": %ld, \"refused\": %ld, \"wakes\": %ld}\n", delay_ns,
-	       woken, timeouts, refused, wakes);
+	return true;
+}
+
+int main(int count, char **arguments)
+{
+	char line[16];
+
+	puts("ready");
 	fflush(stdout);
-	while (fgets(line, sizeof(line), stdin))
-		;
+	while (fgets(line, sizeof(line), stdin)) {
+		if (!contend_for(count > 1 ? arguments[1] : ""))
+			return 2;
+		printf("{\"delayNs\": %ld, \"woken\": %ld, \"timeouts\": %ld, \"refused\": %ld, \"wakes\": %ld}\n",
+		       delay_ns, woken, timeouts, refused, wakes);
+		fflush(stdout);
+	}
 	return 0;
 }

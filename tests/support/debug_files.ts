@@ -8,7 +8,7 @@ import { delay } from "@std/async/delay";
 import { run, type TempFolder } from "./programs.ts";
 
 /** Prints where `spin_leaf` is, then runs it; with an argument it only waits. */
-export const SPIN_INLINED = `
+const SPIN_INLINED = `
 #include <stdio.h>
 #include <unistd.h>
 struct basket { int first; long second; char label[40]; struct basket *next; };

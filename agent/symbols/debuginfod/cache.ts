@@ -106,9 +106,15 @@ export class DebugFileCache {
 
   /** A new file to download to; the caller closes it, and keeps or removes it. */
   async createPart(): Promise<Part> {
-    const path = `${this.#folder}/${PART_PREFIX}${Deno.pid}_${this.#nextPart++}`;
-    // A left-over of a process that had this number: nobody writes to it any more.
-    return { path, file: await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 }) };
+    for (;;) {
+      const path = `${this.#folder}/${PART_PREFIX}${Deno.pid}_${this.#nextPart++}`;
+      try {
+        return { path, file: await Deno.open(path, { write: true, createNew: true, mode: 0o600 }) };
+      } catch (error) {
+        // Of an earlier process of this number, or of an agent in another pid namespace that is writing it now.
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      }
+    }
   }
 
   /** Puts a whole file in its place, and removes others of the agent where that takes too much. */
@@ -177,7 +183,8 @@ export class DebugFileCache {
     files.sort((a, b) => a.readAt - b.readAt);
     for (const { buildId } of files) {
       if (this.bytes + size <= this.#maxBytes) return;
-      await Deno.remove(`${this.#folder}/${buildId}`, { recursive: true }).catch(() => undefined);
+      await Deno.remove(this.pathOf(buildId)).catch(() => undefined);
+      await Deno.remove(`${this.#folder}/${buildId}`).catch(() => undefined); // Not empty: others put files there.
       this.#own.delete(buildId);
       this.#evicted++;
     }
@@ -187,7 +194,8 @@ export class DebugFileCache {
     for await (const { name } of Deno.readDir(this.#folder)) {
       if (!name.startsWith(PART_PREFIX)) continue;
       const stat = await Deno.stat(`${this.#folder}/${name}`).catch(() => undefined);
-      if (stat && this.#ageMs(stat.mtime) > STALE_PART_MS) await Deno.remove(`${this.#folder}/${name}`);
+      if (!stat || this.#ageMs(stat.mtime) <= STALE_PART_MS) continue;
+      await Deno.remove(`${this.#folder}/${name}`).catch(() => undefined); // Another agent was first.
     }
   }
 

@@ -68,6 +68,7 @@ Deno.test("DebugFileCache removes what was read longest ago, of its own files, a
   const options = { folder: folder.path, maxBytes: 2 * SIZE };
   folder.write("dddd/debuginfo", tinyElf("dddd"));
   read(`${folder.path}/dddd/debuginfo`, 5);
+  folder.write(`${B}/executable`, "of gdb");
   const first = await DebugFileCache.open(options);
   await put(first, A);
   await put(first, B);
@@ -80,6 +81,7 @@ Deno.test("DebugFileCache removes what was read longest ago, of its own files, a
   assertEquals(await Promise.all([A, B, C, "dddd"].map((id) => second.look(id))), [
     ...["found", undefined, "found", "found"],
   ]);
+  assertEquals(names(`${folder.path}/${B}`), ["executable"]);
 });
 
 Deno.test("DebugFileCache.clean() removes what was not read for max_unused_age_s, each cache_clean_interval_s", async () => {
@@ -118,6 +120,23 @@ Deno.test("DebugFileCache.open() removes parts that nobody writes any more", asy
   folder.write("aperture_files", `../../etc\n${A}\nnothing here\n`);
   const cache = await DebugFileCache.open({ folder: folder.path, maxBytes: SIZE });
   assertEquals([names(folder.path), cache.bytes], [["aperture_files", "aperture_part_2_2"], 0]);
+});
+
+Deno.test("DebugFileCache.createPart() leaves what is there, and follows no link", async () => {
+  using folder = new TempFolder();
+  using elsewhere = new TempFolder();
+  const cache = await DebugFileCache.open({ folder: folder.path, maxBytes: SIZE });
+  // What the next two would be called.
+  const parts = [await cache.createPart()];
+  const [, number] = /_(\d+)$/.exec(parts[0]!.path)!;
+  const next = (ahead: number) => parts[0]!.path.replace(/\d+$/, `${Number(number) + ahead}`);
+  Deno.writeTextFileSync(next(1), "of another agent");
+  Deno.symlinkSync(elsewhere.write("victim", "untouched"), next(2));
+  parts.push(await cache.createPart());
+  for (const { file } of parts) file.close();
+  assertEquals(parts[1]!.path, next(3));
+  assertEquals(Deno.readTextFileSync(next(1)), "of another agent");
+  assertEquals(Deno.readTextFileSync(`${elsewhere.path}/victim`), "untouched");
 });
 
 Deno.test("DebugFileCache.open() says why a folder cannot be used", async () => {

@@ -43,7 +43,7 @@ export class ServerUrl {
     const bare = new URL(url);
     bare.username = bare.password = "";
     this.text = bare.href.replace(/\/+$/, "");
-    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    const user = `${decoded(url.username)}:${decoded(url.password)}`;
     this.headers = user === ":"
       ? {}
       : { authorization: `Basic ${new TextEncoder().encode(user).toBase64()}` };
@@ -51,6 +51,15 @@ export class ServerUrl {
 
   debugInfo(buildId: string): string {
     return `${this.text}/buildid/${buildId}/debuginfo`;
+  }
+}
+
+/** A name or password of a URL, in which a % may also stand for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

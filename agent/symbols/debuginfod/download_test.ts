@@ -148,3 +148,28 @@ testWith(["openssl"], "download() trusts the authority that it is given", async 
   assert(unknown.kind === "no answer");
   assertStringIncludes(unknown.reason, "certificate");
 });
+
+Deno.test("download() does not take credentials along to another server", async () => {
+  const seen: (string | null)[] = [];
+  await using other = new ScriptedServer(({ headers }) => {
+    seen.push(headers.get("authorization"));
+    return new Response(GOOD);
+  });
+  await using server = new ScriptedServer(({ headers }) => {
+    seen.push(headers.get("authorization"));
+    return Response.redirect(other.url);
+  });
+  const url = new URL(server.url);
+  [url.username, url.password] = ["user", "secret"];
+  assertEquals((await from(url)).kind, "found");
+  assertEquals(seen, [`Basic ${btoa("user:secret")}`, null]);
+});
+
+Deno.test("ServerUrl takes a % in a password for itself where it escapes nothing", () => {
+  assertEquals(new ServerUrl(new URL("http://user:50%@host")).headers, {
+    authorization: `Basic ${btoa("user:50%")}`,
+  });
+  assertEquals(new ServerUrl(new URL("http://user:a%40b@host")).headers, {
+    authorization: `Basic ${btoa("user:a@b")}`,
+  });
+});
