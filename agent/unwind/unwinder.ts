@@ -33,9 +33,11 @@ export const SHARED_MAPS: readonly string[] = [
   "unwind_wanted_pages",
   "unwind_control",
 ];
-/** How often the lists are looked at, in ms; soon after something was on them, for the next frame up may miss a page. */
+/** How often the lists are looked at, in ms. */
 const POLL_MS = 50;
+/** Soon after something was on them, for the next frame up may miss a page; not for ever, for what finds no room is missed again. */
 const SOON_MS = 5;
+const MAX_SOON = 100;
 /** Pages for each chunk: more than there are where a page has 1,000 rows, as is usual. */
 const PAGES_PER_CHUNK = 512;
 const LEAST_PAGES = 1024;
@@ -176,12 +178,15 @@ export class Unwinder implements AsyncDisposable {
     this.#object[Symbol.dispose]();
   }
 
-  #pollIn(ms: number): void {
+  /** @param busy how often in a row there was something on the lists */
+  #pollIn(ms: number, busy = 0): void {
     this.#timer = setTimeout(async () => {
       this.#poll();
-      const busy = this.#serving !== undefined;
+      const missed = this.#serving !== undefined;
       await this.#serving;
-      if (!this.#stop.signal.aborted) this.#pollIn(busy ? SOON_MS : Math.min(POLL_MS, 2 * ms));
+      if (this.#stop.signal.aborted) return;
+      if (missed) this.#pollIn(busy < MAX_SOON ? SOON_MS : POLL_MS, busy + 1);
+      else this.#pollIn(Math.min(POLL_MS, 2 * ms));
     }, ms);
   }
 
