@@ -8,7 +8,15 @@ import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import type { Mapping } from "../metadata/maps.ts";
 import { readVdsoImage } from "../metadata/vdso_image.ts";
-import { addressOf, type ByteSource, ElfError, memorySource, readElf, type Segment } from "../symbols/elf.ts";
+import {
+  addressOf,
+  type ByteSource,
+  ElfError,
+  type ElfInfo,
+  memorySource,
+  readElf,
+  type Segment,
+} from "../symbols/elf.ts";
 import { type MappedFile, openMapped } from "../symbols/modules.ts";
 import type { RegularFile } from "../symbols/regular_file.ts";
 import { type Compiled, UnwindInfo } from "./compile.ts";
@@ -32,6 +40,8 @@ const WHOLE_ROWS = 2 << 20;
 export interface CodeFile {
   /** From 1 on; in the kernel 0 is code without a file. */
   readonly id: number;
+  /** What it is told apart by, see {@linkcode fileKey}. */
+  readonly key: string;
   /** As the first process that had it named it. */
   readonly path: string;
   readonly segments: readonly Segment[];
@@ -203,12 +213,11 @@ export class CodeFiles {
 
   #identify(opened: RegularFile, { path }: Mapping): CodeFile | undefined {
     try {
-      const { machine, bits, buildId, segments } = readElf(opened);
-      if (machine !== EM_X86_64 || bits !== 64) return undefined;
-      const shape = segments.map(({ offset, address, fileSize }) => `${offset},${address},${fileSize}`);
-      const key = buildId === "" ? opened.identity : `${buildId}:${shape}`;
+      const elf = readElf(opened);
+      if (elf.machine !== EM_X86_64 || elf.bits !== 64) return undefined;
+      const key = fileKey(elf, opened.identity);
       let file = this.#byKey.get(key);
-      if (!file) this.#byKey.set(key, file = this.#add(path, segments));
+      if (!file) this.#byKey.set(key, file = this.#add(key, { path, segments: elf.segments }));
       return file;
     } catch (error) {
       if (error instanceof ElfError) return undefined;
@@ -216,8 +225,8 @@ export class CodeFiles {
     }
   }
 
-  #add(path: string, segments: readonly Segment[]): CodeFile {
-    const file = { id: this.#next++, path, segments, places: [], tableless: false };
+  #add(key: string, { path, segments }: Pick<CodeFile, "path" | "segments">): CodeFile {
+    const file = { id: this.#next++, key, path, segments, places: [], tableless: false };
     this.#byId.set(file.id, file);
     return file;
   }
@@ -226,10 +235,18 @@ export class CodeFiles {
   vdso(): CodeFile | undefined {
     if (this.#vdso === undefined) {
       const image = readVdsoImage();
-      this.#vdso = image ? this.#add(VDSO, readElf(memorySource(image)).segments) : null;
+      this.#vdso = image
+        ? this.#add(VDSO, { path: VDSO, segments: readElf(memorySource(image)).segments })
+        : null;
     }
     return this.#vdso ?? undefined;
   }
+}
+
+/** Equal for files that are one, by their build id; by `identity`, see {@linkcode RegularFile}, where they have none. */
+export function fileKey({ buildId, segments }: ElfInfo, identity: string): string {
+  const shape = segments.map(({ offset, address, fileSize }) => `${offset},${address},${fileSize}`);
+  return buildId === "" ? identity : `${buildId}:${shape}`;
 }
 
 /** Less this, an address in the mapping is one of the file's program headers; `undefined` for no segment's. */
