@@ -70,13 +70,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
   symboliser.findPython();
   watchPython(options);
-  if (options.unwinder) {
-    options.unwinder.onProcess = (pid) => {
-      const met = symboliser.meet(pid);
-      if (met) labels?.meet(met.process);
-      if (met?.python) watchPython(options);
-    };
-  }
+  using _meeting = meetProcesses(options);
   // What is counted meanwhile is counted for the next window.
   const settleMs = Math.min(MAX_SETTLE_MS, windowMs / 2);
   const begin = clock();
@@ -116,6 +110,23 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     if (stopped || due - begin >= durationMs) return;
     start = end;
   }
+}
+
+/** Until it is disposed of, takes in what of processes is only there while they run. */
+function meetProcesses(options: RecordOptions): Disposable {
+  const { symboliser, labels, unwinder } = options;
+  if (unwinder) {
+    unwinder.onProcess = (pid) => {
+      const met = symboliser.meet(pid);
+      if (met) labels?.meet(met.process);
+      if (met?.python) watchPython(options);
+    };
+  }
+  return {
+    [Symbol.dispose]() {
+      if (unwinder) unwinder.onProcess = undefined;
+    },
+  };
 }
 
 /** What was found of Python is read in the kernel from here on. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { record, type Recording, Summary } from "./agent.ts";
+import { record, type Recording, type RecordOptions, Summary } from "./agent.ts";
 import type { Collector, Window } from "./collectors/collector.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
 import { lockAt } from "../profile/locks.ts";
@@ -178,4 +178,24 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
     ...{ call: "epoll_wait", category: "wait", count: 3, total: 60, min: 10, max: 30 },
     ...{ errors: new Map([[4, 1]]), histogram: [0, 0, 0, 1, 2] },
   });
+});
+
+Deno.test("record() meets processes as they are seen, and nobody's when it is done", async () => {
+  using symboliser = Symboliser.open();
+  const unwinder: NonNullable<RecordOptions["unwinder"]> = { endWindow() {}, onProcess: undefined };
+  const { signal } = new AbortController();
+  const options = {
+    collectors: [collectorOf([])],
+    symboliser,
+    unwinder,
+    windowMs: 10,
+    durationMs: 10,
+    signal,
+  };
+  for await (const _ of record(options)) {
+    const { reads } = symboliser.stats.processes;
+    unwinder.onProcess?.(Deno.pid);
+    assertEquals(symboliser.stats.processes.reads, reads + 1);
+  }
+  assertEquals(unwinder.onProcess, undefined);
 });

@@ -233,8 +233,9 @@ struct aperture_file {
 };
 _Static_assert(sizeof(struct aperture_file) == 56, "the agent writes this layout");
 
-#define APERTURE_PATH_DEPTH 10
-#define APERTURE_NAME_BYTES 64
+/* A layer of a container's image is some folders deep, and may be named by the 64 digits of a hash. */
+#define APERTURE_PATH_DEPTH 20
+#define APERTURE_NAME_BYTES 80
 
 /* Where a file that is not known was met. */
 struct aperture_wanted_file {
@@ -244,7 +245,7 @@ struct aperture_wanted_file {
 	u32 depth;
 	char names[APERTURE_PATH_DEPTH][APERTURE_NAME_BYTES];
 };
-_Static_assert(sizeof(struct aperture_wanted_file) == 656, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_wanted_file) == 1616, "the agent reads this layout");
 
 struct aperture_unwind_control {
 	/* Written by the agent: the current window. */

@@ -107,3 +107,44 @@ for (
     },
   );
 }
+
+/** As container engines name layers. */
+const LAYER = "0123456789abcdef".repeat(4);
+
+testWith(
+  ["bpf", "clang", "gcc", "unshare"],
+  "a file of a container's layer is found by its path when all its processes ended before they could be read",
+  async () => {
+    await build("bpf");
+    using program = await compileUnwind("chain.c");
+    const folder = program.path.slice(0, program.path.lastIndexOf("/"));
+    const inside = "usr/lib/x86_64-linux-gnu/some/more/folders";
+    await Deno.mkdir(`${folder}/overlay/snapshots/${LAYER}/diff/${inside}`, { recursive: true });
+    await Deno.mkdir(`${folder}/empty`);
+    await Deno.mkdir(`${folder}/merged`);
+    await Deno.copyFile(program.path, `${folder}/overlay/snapshots/${LAYER}/diff/${inside}/chain`);
+    const layers = `lowerdir=${folder}/overlay/snapshots/${LAYER}/diff:${folder}/empty`;
+    const script =
+      `mount -t overlay none -o ${layers} ${folder}/merged && exec ${folder}/merged/${inside}/chain`;
+    await using unwinder = Unwinder.open();
+    using collector = CpuCollector.open({ unwinder, freq: FREQ });
+    const run = async () => {
+      const args = ["--mount", "sh", "-c", script];
+      const child = new Deno.Command("unshare", { args, stdout: "null" }).spawn();
+      // Nothing of the agent runs meanwhile.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LIFE_MS);
+      child.kill("SIGKILL");
+      await child.status;
+      await unwinder.settle();
+      const { samples } = await collector.drain();
+      return samples.filter(({ pid, comm }) => pid === child.pid && comm === "chain");
+    };
+    await run();
+    const samples = await run();
+    const all = samples.reduce((sum, { count }) => sum + count, 0);
+    // Deep, as its table came along.
+    const known = samples.filter(({ user }) => user[0]! < 0 && user.length > 40);
+    assert(all >= 20, `${all} samples`);
+    assert(known.reduce((sum, { count }) => sum + count, 0) > all * 0.9, Deno.inspect(samples));
+  },
+);

@@ -15,8 +15,9 @@ const MAX_UPPER = 0x1fffff;
 const KERNEL_UPPER = 0xffff;
 /** From here on an upper word is one of the kernel, below it one of user space, with five levels of page tables, too. */
 const KERNEL_UPPERS = 0x80000000;
-/** Of APERTURE_WORD_FILE: no address has it without the bit above. */
+/** Of APERTURE_WORD_FILE, and what is above a word's file and address. */
 const FILE_UPPER = 0x40000000;
+const FILE_MASK = 0xffe00000;
 
 const NO_STACK: readonly number[] = [];
 
@@ -56,7 +57,7 @@ function decodeWord(upper: number, lower: number): number {
   if (upper >= KERNEL_UPPERS) return (upper & KERNEL_UPPER) * TWO_32 + lower;
   // A walk by frame pointers can end in garbage, which must not be taken for an address of another place.
   const word = (upper & MAX_UPPER) * TWO_32 + lower;
-  return upper >= FILE_UPPER ? -word : word;
+  return (upper & FILE_MASK) === FILE_UPPER ? -word : word;
 }
 
 function decodePython(words: Uint32Array): RawPythonFrame[] {

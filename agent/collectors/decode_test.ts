@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { CPU_KEY, STACK } from "../libbpf/mod.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { RawSample } from "./collector.ts";
+import { fileAddressOf } from "../unwind/file_words.ts";
 import { decodeCounts, decodeStacks } from "./decode.ts";
 
 /** Entries as the kernel lays them out. */
@@ -44,6 +45,21 @@ Deno.test("decodeStacks() makes a safe integer of any word", () => {
     const addresses = new Map<bigint, readonly number[]>();
     decodeStacks(stackEntries([[1n, [word]]]), addresses);
     return Number.isSafeInteger(addresses.get(1n)![0]);
+  }));
+});
+
+Deno.test("decodeStacks() takes for a place in a file what the walk says of one, and no garbage", () => {
+  const place = fc.record({
+    file: fc.integer({ min: 1, max: 2 ** 17 - 1 }),
+    address: fc.nat(2 ** 18 - 1).chain((high) => fc.nat(2 ** 18 - 1).map((low) => high * 2 ** 18 + low)),
+  });
+  fc.assert(fc.property(place, fc.integer({ min: 1, max: 2 ** 9 - 1 }), ({ file, address }, garbage) => {
+    const word = 1n << 62n | BigInt(file) << 36n | BigInt(address);
+    const addresses = new Map<bigint, readonly number[]>();
+    decodeStacks(stackEntries([[1n, [word, word | BigInt(garbage) << 53n]]]), addresses);
+    const [clean, dirty] = addresses.get(1n)!;
+    assertEquals(fileAddressOf(clean!), { file, address });
+    assertEquals(fileAddressOf(dirty!), undefined);
   }));
 });
 

@@ -56,9 +56,9 @@ export const PYTHON = {
 
 export const FILE_KEY = { size: 32, inode: 0, bytes: 8, modified: 16, device: 24, generation: 28 } as const;
 export const KNOWN_FILE = { size: 56, file: 0, tableless: 4, segments: 8 } as const;
-export const WANTED_FILE = { size: 656, address: 0, pid: 8, depth: 12, names: 16 } as const;
+export const WANTED_FILE = { size: 1616, address: 0, pid: 8, depth: 12, names: 16 } as const;
 /** APERTURE_NAME_BYTES. */
-export const NAME_BYTES = 64;
+export const NAME_BYTES = 80;
 
 const UNWIND_STRUCTS = {
   aperture_rule: { size: 16 },

@@ -369,7 +369,13 @@ export class Symboliser implements Disposable {
   #fileFrames({ file, address }: FileAddress): readonly Frame[] {
     const found = this.#files.of(file);
     if (found === VDSO_MODULE) return [this.#fileless.vdsoFrame(address)];
-    return found ? this.#moduleFrames(found, address) : [this.#unknown()];
+    if (found) return this.#moduleFrames(found, address);
+    // It went before it could be met.
+    const path = this.#unwinder?.file(file)?.path;
+    if (path === undefined) return [this.#unknown()];
+    this.#unnamed++;
+    const name = offsetName(path.slice(path.lastIndexOf("/") + 1), address);
+    return [{ ...UNMAPPED, function: name, module: path, address }];
   }
 
   #moduleFrames({ module, place }: PlacedModule, inModule: number): readonly Frame[] {

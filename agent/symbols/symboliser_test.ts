@@ -1,9 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { Frame } from "../../profile/model.ts";
+import { type Frame, UNKNOWN_MODULE } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { executableMappings } from "../metadata/maps.ts";
+import { fileWord } from "../unwind/file_words.ts";
 import { memorySource, readElf } from "./elf.ts";
 import { Symboliser } from "./symboliser.ts";
 
@@ -548,4 +549,16 @@ int main(void) {
   using symboliser = Symboliser.open();
   assertEquals(frameAt(symboliser, program).function, "spin_leaf");
   assertEquals(symboliser.process(program.pid)?.exe, path);
+});
+
+Deno.test("Symboliser.stack() names a place in a file that went before it could be read by its offset", () => {
+  const file = { id: 5, key: "", path: "/gone/program", segments: [], places: [], tableless: false };
+  const unwinder = { file: (id: number) => id === 5 ? file : undefined, onFile: undefined };
+  using symboliser = Symboliser.open({ unwinder });
+  const user = [fileWord({ file: 5, address: 0x1234 }), fileWord({ file: 6, address: 0x1234 })];
+  const frames = symboliser.stack({ pid: 0, user, kernel: [] });
+  assertEquals(frames.map(({ function: name, module }) => [name, module]), [
+    ["program+0x1234", "/gone/program"],
+    [UNKNOWN_MODULE, UNKNOWN_MODULE],
+  ]);
 });

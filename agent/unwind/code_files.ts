@@ -8,12 +8,21 @@ import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import type { Mapping } from "../metadata/maps.ts";
 import { readVdsoImage } from "../metadata/vdso_image.ts";
-import { addressOf, type ByteSource, ElfError, memorySource, readElf, type Segment } from "../symbols/elf.ts";
+import {
+  addressOf,
+  type ByteSource,
+  ElfError,
+  type ElfInfo,
+  memorySource,
+  readElf,
+  type Segment,
+} from "../symbols/elf.ts";
 import { type MappedFile, openMapped } from "../symbols/modules.ts";
 import type { RegularFile } from "../symbols/regular_file.ts";
 import { type Compiled, UnwindInfo } from "./compile.ts";
-import { type CodeRange, EM_X86_64 } from "./frame_sections.ts";
-import { PAGE_BYTES, tableBytes, type UnwindTable } from "./table.ts";
+import { EM_X86_64 } from "./frame_sections.ts";
+import { pagesOf, range, runsOf } from "./page_runs.ts";
+import { tableBytes, type UnwindTable } from "./table.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
 
@@ -21,7 +30,6 @@ const NO_CODE = "no code";
 const VDSO = "[vdso]";
 /** How many ways to a file are kept: one of those processes should still run. */
 const MAX_PLACES = 4;
-/** Files that are told apart at once; some hundred bytes each. */
 const MAX_FILES = 16_384;
 /** A file with more functions is compiled page by page, as they are missed: a third of a second of work, at most. */
 const WHOLE_FUNCTIONS = 16_384;
@@ -32,6 +40,8 @@ const WHOLE_ROWS = 2 << 20;
 export interface CodeFile {
   /** From 1 on; in the kernel 0 is code without a file. */
   readonly id: number;
+  /** What it is told apart by, see {@linkcode fileKey}. */
+  readonly key: string;
   /** As the first process that had it named it. */
   readonly path: string;
   readonly segments: readonly Segment[];
@@ -64,10 +74,14 @@ export interface FileStats {
 /** Tells files apart and compiles their tables. */
 export class CodeFiles {
   /** By build id and segments, or by what names a file without one. */
-  readonly #byKey = new LRUCache<string, CodeFile>({ max: MAX_FILES });
+  readonly #byKey: LRUCache<string, CodeFile>;
   /** By {@linkcode RegularFile.identity}; which also tells what is no program or library for this machine. */
-  readonly #byIdentity = new LRUCache<string, CodeFile | typeof NO_CODE>({ max: MAX_FILES });
-  readonly #byId = new Map<number, CodeFile>();
+  readonly #byIdentity: LRUCache<string, CodeFile | typeof NO_CODE>;
+  /** Those that anybody has still: machines that build software have new ones all the time. */
+  readonly #byId = new Map<number, WeakRef<CodeFile>>();
+  readonly #gone = new FinalizationRegistry<number>((id) => this.#byId.delete(id));
+  /** Those that were asked for by their number, as stacks still name them. */
+  readonly #asked: LRUCache<number, CodeFile>;
   readonly #tables: LRUCache<number, UnwindTable>;
   #vdso: CodeFile | null | undefined;
   #next = 1;
@@ -79,8 +93,16 @@ export class CodeFiles {
   /** Files that were compiled and loaded whole; pages of theirs that were given up since come back alone. */
   readonly #whole = new WeakSet<CodeFile>();
 
-  /** @param options.cacheBytes for tables that are not loaded whole and have no pages of their own; @default {16 MiB} */
-  constructor({ cacheBytes = 16 << 20 }: { cacheBytes?: number } = {}) {
+  /**
+   * @param options.cacheBytes for tables that are not loaded whole and have no pages of their own; @default {16 MiB}
+   * @param options.maxFiles that are told apart at once, some hundred bytes each; @default {16,384}
+   */
+  constructor(
+    { cacheBytes = 16 << 20, maxFiles: max = MAX_FILES }: { cacheBytes?: number; maxFiles?: number } = {},
+  ) {
+    this.#byKey = new LRUCache({ max });
+    this.#byIdentity = new LRUCache({ max });
+    this.#asked = new LRUCache({ max });
     this.#tables = new LRUCache({ maxSize: cacheBytes, sizeCalculation: (table) => 1 + tableBytes(table) });
   }
 
@@ -96,7 +118,9 @@ export class CodeFiles {
   }
 
   get(id: number): CodeFile | undefined {
-    return this.#byId.get(id);
+    const file = this.#byId.get(id)?.deref();
+    if (file) this.#asked.set(id, file);
+    return file;
   }
 
   /** The file of a mapping; `undefined` when it is no file with a table: a JIT's memory, or data. */
@@ -203,12 +227,11 @@ export class CodeFiles {
 
   #identify(opened: RegularFile, { path }: Mapping): CodeFile | undefined {
     try {
-      const { machine, bits, buildId, segments } = readElf(opened);
-      if (machine !== EM_X86_64 || bits !== 64) return undefined;
-      const shape = segments.map(({ offset, address, fileSize }) => `${offset},${address},${fileSize}`);
-      const key = buildId === "" ? opened.identity : `${buildId}:${shape}`;
+      const elf = readElf(opened);
+      if (elf.machine !== EM_X86_64 || elf.bits !== 64) return undefined;
+      const key = fileKey(elf, opened.identity);
       let file = this.#byKey.get(key);
-      if (!file) this.#byKey.set(key, file = this.#add(path, segments));
+      if (!file) this.#byKey.set(key, file = this.#add(key, { path, segments: elf.segments }));
       return file;
     } catch (error) {
       if (error instanceof ElfError) return undefined;
@@ -216,9 +239,10 @@ export class CodeFiles {
     }
   }
 
-  #add(path: string, segments: readonly Segment[]): CodeFile {
-    const file = { id: this.#next++, path, segments, places: [], tableless: false };
-    this.#byId.set(file.id, file);
+  #add(key: string, { path, segments }: Pick<CodeFile, "path" | "segments">): CodeFile {
+    const file = { id: this.#next++, key, path, segments, places: [], tableless: false };
+    this.#byId.set(file.id, new WeakRef(file));
+    this.#gone.register(file, file.id);
     return file;
   }
 
@@ -226,10 +250,18 @@ export class CodeFiles {
   vdso(): CodeFile | undefined {
     if (this.#vdso === undefined) {
       const image = readVdsoImage();
-      this.#vdso = image ? this.#add(VDSO, readElf(memorySource(image)).segments) : null;
+      this.#vdso = image
+        ? this.#add(VDSO, { path: VDSO, segments: readElf(memorySource(image)).segments })
+        : null;
     }
     return this.#vdso ?? undefined;
   }
+}
+
+/** Equal for files that are one, by their build id; by `identity`, see {@linkcode RegularFile}, where they have none. */
+export function fileKey({ buildId, segments }: ElfInfo, identity: string): string {
+  const shape = segments.map(({ offset, address, fileSize }) => `${offset},${address},${fileSize}`);
+  return buildId === "" ? identity : `${buildId}:${shape}`;
 }
 
 /** Less this, an address in the mapping is one of the file's program headers; `undefined` for no segment's. */
@@ -259,29 +291,4 @@ function noTable({ path }: CodeFile, error: unknown): UnwindTable {
   if (!(error instanceof ElfError)) throw error;
   logger.debug("No unwind table of {path}: {error}", { path, error });
   return EMPTY;
-}
-
-/** The pages of all code of a file, those without rules, too: then no sample misses one. */
-function pagesOf(code: readonly CodeRange[], table: UnwindTable): Set<number> {
-  const pages = new Set<number>(table.pages);
-  for (const { address, size } of code) {
-    const last = Math.floor((address + size - 1) / PAGE_BYTES);
-    for (const page of range(Math.floor(address / PAGE_BYTES), last)) pages.add(page);
-  }
-  return pages;
-}
-
-/** Adjacent pages, as first and last. */
-function runsOf(pages: ReadonlySet<number>): [first: number, last: number][] {
-  const runs: [number, number][] = [];
-  for (const page of [...pages].sort((a, b) => a - b)) {
-    const run = runs.at(-1);
-    if (run?.[1] === page - 1) run[1] = page;
-    else runs.push([page, page]);
-  }
-  return runs;
-}
-
-function* range(first: number, last: number): Generator<number> {
-  for (let page = first; page <= last; page++) yield page;
 }

@@ -1,4 +1,7 @@
-import { assertEquals } from "@std/assert";
+import v8 from "node:v8";
+import vm from "node:vm";
+import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
 import { TempFolder } from "../../tests/support/programs.ts";
 import type { MappedFile } from "../symbols/modules.ts";
@@ -16,9 +19,9 @@ async function library(): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** A process that has a file of these bytes mapped. */
-function mapped(folder: TempFolder, image: Uint8Array): MappedFile {
-  const inode = Deno.statSync(folder.write("root/library", image)).ino!;
-  const mapping = { start: 0x1000, end: 0x2000, offset: 0, device: "fe:00", inode, path: "/library" };
+function mapped(folder: TempFolder, image: Uint8Array, path = "/library"): MappedFile {
+  const inode = Deno.statSync(folder.write(`root${path}`, image)).ino!;
+  const mapping = { start: 0x1000, end: 0x2000, offset: 0, device: "fe:00", inode, path };
   return { process: { folder: folder.path }, mapping: { ...mapping, deleted: false } };
 }
 
@@ -52,4 +55,24 @@ Deno.test("CodeFiles.compile() does not walk through a file of holes", async () 
   const file = files.of(place)!;
   assertEquals(await compiledPages(files, file), []);
   assertEquals(file.tableless, true);
+});
+
+Deno.test("CodeFiles keeps the files that somebody has, or asks for, and not all that there ever were", async () => {
+  using folder = new TempFolder();
+  const image = await library();
+  const files = new CodeFiles({ maxFiles: 3 });
+  const held = files.of(mapped(folder, image, "/held"))!;
+  const asked = files.of(mapped(folder, image, "/asked"))!.id;
+  for (let i = 0; i < 50; i++) {
+    files.of(mapped(folder, image, `/library-${i}`));
+    assertEquals(files.get(asked)?.path, "/asked");
+  }
+  v8.setFlagsFromString("--expose-gc");
+  const collect: () => void = vm.runInNewContext("gc");
+  for (let turn = 0; files.stats.files > 5; turn++) {
+    assert(turn < 100, `${files.stats.files} files`);
+    await delay(1);
+    collect();
+  }
+  assertEquals([files.get(held.id), files.get(asked)?.path], [held, "/asked"]);
 });

@@ -18,8 +18,11 @@ const MAX_SEGMENTS = 2;
 /** Of one file: another one with the same contents is the same file. */
 const MAX_KEYS = 4;
 const MAX_FILES = 4096;
-/** In whose mount namespace a file is looked for that no process is left to show. */
-const INIT = 1;
+/**
+ * In whose mount namespaces a file is looked for that no process is left to show: the machine's, and the agent's own,
+ * which may be all that it is let into.
+ */
+const LOOKERS = ["1", "self"];
 const decoder = new TextDecoder();
 
 /** A file that a walk met in a process. */
@@ -103,10 +106,12 @@ export class KnownFiles {
   *#places(met: MetFile, mapped: MappedFile | undefined): Generator<MappedFile> {
     if (mapped) yield mapped;
     if (met.path === undefined) return;
-    const process = { folder: `${this.#procRoot}/${INIT}` };
     const device = met.key.getUint32(FILE_KEY.device, true);
-    for (const path of mountedAt(process.folder, { device, path: met.path })) {
-      yield { process, mapping: { ...NOWHERE, inode: inodeOf(met.key), path } };
+    for (const looker of LOOKERS) {
+      const process = { folder: `${this.#procRoot}/${looker}` };
+      for (const path of mountedAt(process.folder, { device, path: met.path })) {
+        yield { process, mapping: { ...NOWHERE, inode: inodeOf(met.key), path } };
+      }
     }
   }
 

@@ -25,7 +25,7 @@ class Scene implements Disposable {
   constructor() {
     this.#object.load();
     this.known = new KnownFiles(this.map, { files: this.files, procRoot: this.proc });
-    for (const pid of [1, PID]) {
+    for (const pid of [1, PID, "self"]) {
       Deno.mkdirSync(`${this.proc}/${pid}`, { recursive: true });
       Deno.symlinkSync(this.root, `${this.proc}/${pid}/root`);
     }
@@ -60,10 +60,10 @@ class Scene implements Disposable {
     Deno.writeTextFileSync(`${this.proc}/${PID}/maps`, line);
   }
 
-  /** The machine has the root mounted. */
-  mount(device: number): void {
+  /** The machine, or the agent, has the root mounted. */
+  mount(device: number, looker: 1 | "self" = 1): void {
     const numbers = `${device >>> 20}:${device & 0xfffff}`;
-    Deno.writeTextFileSync(`${this.proc}/1/mountinfo`, `26 1 ${numbers} / / rw - ext4 /dev/vda rw\n`);
+    Deno.writeTextFileSync(`${this.proc}/${looker}/mountinfo`, `26 1 ${numbers} / / rw - ext4 /dev/vda rw\n`);
   }
 
   met(key: DataView<ArrayBuffer>, path?: string): MetFile {
@@ -123,6 +123,16 @@ testKnown("knows a file whose process is gone by its path on the machine", (scen
   const likely = scene.known.meet(scene.met(key, "/true"));
   assertEquals(likely?.address, undefined);
   assertEquals(scene.valueOf(key)?.file, likely!.file.id);
+});
+
+testKnown("finds a file by its path where only the agent's own mounts can be read", (scene) => {
+  const key = scene.put("true", Deno.readFileSync("/bin/true"));
+  scene.mount(key.getUint32(FILE_KEY.device, true));
+  Deno.removeSync(`${scene.proc}/1/root`);
+  scene.mount(key.getUint32(FILE_KEY.device, true), "self");
+  const likely = scene.known.meet(scene.met(key, "/true"));
+  assertEquals(scene.valueOf(key)?.file, likely?.file.id);
+  assertEquals(likely?.file.path, "/true");
 });
 
 testKnown("does not take another file that has the path or the mapping by now", (scene) => {

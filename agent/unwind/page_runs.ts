@@ -1,0 +1,34 @@
+/**
+ * Which pages there are of a file's code, and which of them lie next to each other.
+ *
+ * @module
+ */
+
+import type { CodeRange } from "./frame_sections.ts";
+import { PAGE_BYTES, type UnwindTable } from "./table.ts";
+
+/** The pages of all code of a file, those without rules, too: then no sample misses one. */
+export function pagesOf(code: readonly CodeRange[], table: UnwindTable): Set<number> {
+  const pages = new Set<number>(table.pages);
+  for (const { address, size } of code) {
+    const last = Math.floor((address + size - 1) / PAGE_BYTES);
+    for (const page of range(Math.floor(address / PAGE_BYTES), last)) pages.add(page);
+  }
+  return pages;
+}
+
+/** Adjacent pages, as first and last. */
+export function runsOf(pages: ReadonlySet<number>): [first: number, last: number][] {
+  const runs: [number, number][] = [];
+  for (const page of [...pages].sort((a, b) => a - b)) {
+    const run = runs.at(-1);
+    if (run?.[1] === page - 1) run[1] = page;
+    else runs.push([page, page]);
+  }
+  return runs;
+}
+
+/** From `first` to `last`. */
+export function* range(first: number, last: number): Generator<number> {
+  for (let page = first; page <= last; page++) yield page;
+}
