@@ -4,7 +4,7 @@
  * @module
  */
 
-import { run } from "../tests/support/programs.ts";
+import { exists, run } from "../tests/support/programs.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const META = "linux-headers-amd64";
@@ -45,13 +45,4 @@ function dependency(name: string, pattern: RegExp): string {
   const found = pattern.exec(depends)?.[1];
   if (found === undefined) throw new Error(`Cannot find kernel headers for bcc: ${name} depends on none`);
   return found;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
+import { exists, run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { pythons } from "../../tests/support/pythons.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { ProcessTable } from "../metadata/processes.ts";
@@ -56,15 +56,6 @@ int main(void)
 	printf("\\"text\\":{\\"length\\":%zu,\\"state\\":%zu,\\"asciiData\\":%zu,\\"otherData\\":%zu}}}\\n",
 	       AT(PyASCIIObject, length), AT(PyASCIIObject, state), sizeof(PyASCIIObject), sizeof(PyCompactUnicodeObject));
 }`;
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 for (const { path, version } of pythons()) {
   const include = run(path, ["-c", "import sysconfig; print(sysconfig.get_path('include'))"]).trim();

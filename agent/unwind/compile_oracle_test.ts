@@ -8,6 +8,7 @@ import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@
 import { dwarfdumpRule, dwarfdumpSteps } from "../../tests/support/dwarfdump_frames.ts";
 import { elfFiles } from "../../tests/support/elf_files.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { isFile } from "../../tests/support/programs.ts";
 import { readelfRule, readelfSteps } from "../../tests/support/readelf_frames.ts";
 import { compareSteps, type Comparison, pageRows, tableSteps } from "../../tests/support/unwind_steps.ts";
 import { type Compiled, compileUnwindTable, UnwindInfo } from "./compile.ts";
@@ -47,14 +48,6 @@ async function compareToReadelf(path: string): Promise<Comparison> {
   return compareSteps(await readelfSteps(path), tableSteps(table, readelfRule));
 }
 
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
 /** Files of /usr/lib and /usr/bin spread evenly over their names. */
 async function sample(count: number): Promise<string[]> {
   const all: string[] = [];
@@ -71,7 +64,7 @@ testWith(
   ["readelf"],
   "compileUnwindTable() agrees with readelf on every row of the well-known files",
   async (t) => {
-    for (const path of NAMED.filter(exists)) {
+    for (const path of NAMED.filter(isFile)) {
       await t.step(path, async () => {
         const { rows, unknown, mismatches, examples } = await compareToReadelf(path);
         assertEquals(mismatches, 0, examples.join("\n"));
@@ -85,7 +78,7 @@ testWith(
 );
 
 Deno.test("UnwindInfo.compilePages() gives the pages of the whole table of the well-known files", async (t) => {
-  for (const path of NAMED.filter(exists)) {
+  for (const path of NAMED.filter(isFile)) {
     await t.step(path, async () => {
       using file = RegularFile.open(path)!;
       const info = new UnwindInfo(file);
@@ -122,7 +115,7 @@ testWith(
   async (t) => {
     let expressions = 0;
     // Not libgcrypt: LLVM forgets the CFA's offset where a register follows an expression.
-    for (const path of NAMED.slice(0, 5).filter(exists)) {
+    for (const path of NAMED.slice(0, 5).filter(isFile)) {
       await t.step(path, async () => {
         const { table } = await compileFile(path);
         const { mismatches, examples } = compareSteps(
@@ -140,7 +133,7 @@ testWith(
 );
 
 Deno.test("compileUnwindTable() gives the same table without section headers", async () => {
-  for (const path of ["/bin/true", ...NAMED.slice(0, 5)].filter(exists)) {
+  for (const path of ["/bin/true", ...NAMED.slice(0, 5)].filter(isFile)) {
     const whole = await Deno.readFile(path);
     const { table } = await compileUnwindTable(memorySource(whole));
     // e_shoff, e_shnum and e_shstrndx.

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { run } from "./programs.ts";
+import { exists, run } from "./programs.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 /** Of the package debian-archive-keyring: apt takes nothing that these keys did not sign. */
@@ -58,13 +58,4 @@ function repository(): string {
   const [uri, component] = first!.split(" ");
   if (component !== "main") throw new Error("Cannot tell where packages come from: apt has none of Debian's");
   return uri!;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

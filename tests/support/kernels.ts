@@ -6,7 +6,7 @@
 
 import { runProgram } from "./child.ts";
 import { suiteOptions } from "./debian_suite.ts";
-import { run } from "./programs.ts";
+import { isFile, run } from "./programs.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 /** What the guest has beside the agent, with all that these need in their turn. */
@@ -61,14 +61,6 @@ function kernelIn(root: string, release: string): DebianKernel | undefined {
   const image = `${root}/boot/vmlinuz-${release}`;
   const module = ["", ".xz"].map((end) => `${root}/lib/modules/${release}/${MODULE}${end}`).find(isFile);
   return module !== undefined && isFile(image) ? { image, module } : undefined;
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 export interface GuestOptions {

@@ -6,11 +6,12 @@
  */
 
 import { whyNoSuite } from "./debian_suite.ts";
+import { exists } from "./programs.ts";
 
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
- * `python3-grpcio`, `python3-prometheus-client`: Debian's packages of gRPC's C core and of Prometheus's library;
- * `bullseye`: packages of Debian 11, for its Linux 5.10; `jdk`: java, javac and jcmd; else a program on PATH.
+ * `python3-grpcio`, `python3-prometheus-client`, `libc6-dbg`: Debian's packages of gRPC's C core, of Prometheus's library
+ * and of libc's debug files; `bullseye`: packages of Debian 11, for its Linux 5.10; `jdk`: java, javac and jcmd; else a program on PATH.
  */
 export type Need =
   | "bpf"
@@ -18,6 +19,7 @@ export type Need =
   | "chdb"
   | "python3-grpcio"
   | "python3-prometheus-client"
+  | "libc6-dbg"
   | "bullseye"
   | "jdk"
   | (string & Record<never, never>);
@@ -73,6 +75,8 @@ function whyMissing(need: Need): string | undefined {
       return exists("/usr/lib/python3/dist-packages/prometheus_client")
         ? undefined
         : "no python3-prometheus-client";
+    case "libc6-dbg":
+      return exists("/usr/share/doc/libc6-dbg") ? undefined : "no libc6-dbg";
     case "bullseye":
       return whyNoSuite(need);
     default:
@@ -82,13 +86,4 @@ function whyMissing(need: Need): string | undefined {
 
 function onPath(program: string): boolean {
   return (Deno.env.get("PATH") ?? "").split(":").some((folder) => exists(`${folder}/${program}`));
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

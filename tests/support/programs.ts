@@ -22,6 +22,25 @@ export class TempFolder implements Disposable {
   }
 }
 
+/** Whether there is a file or folder at `path`. */
+export function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether there is a regular file at `path`. */
+export function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
 /** Runs a command to its end and gives its standard output; throws with its words when it fails. */
 export function run(command: string, args: readonly string[], options: { cwd?: string } = {}): string {
   const { success, stdout, stderr } = new Deno.Command(command, { args: [...args], ...options }).outputSync();
