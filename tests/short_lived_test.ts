@@ -17,9 +17,9 @@ import { testWith } from "./support/needs.ts";
 import { RunningProgram } from "./support/programs.ts";
 import { compileUnwind } from "./support/unwind_programs.ts";
 
-const WINDOW_MS = 2500;
+const WINDOW_MS = 3500;
 /** Long enough for tens of samples on a busy machine, far shorter than a window. */
-const LIFE_MS = 700;
+const LIFE_MS = 1500;
 const FREQ = 499;
 
 /** Records one window, in which `life` runs from its start to its end. */
