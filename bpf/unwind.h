@@ -41,6 +41,11 @@ enum {
 #define REGISTERS 16
 #define ALL_REGISTERS 0xffff
 
+/* Of struct ucontext: what the interrupted code had, after 40 bytes of its own (struct sigcontext, 64 bits). */
+#define UCONTEXT_BP 120
+#define UCONTEXT_SP 160
+#define UCONTEXT_IP 168
+
 /* Steps that find a row among the most that a page can have. */
 #define SEARCH_STEPS 16
 /* The frame of one function is smaller; what a frame pointer points to beyond it is no frame. */
@@ -191,8 +196,37 @@ static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact
 	return STEP_ON;
 }
 
+/*
+ * Whether a handler returns here, by the code itself: `mov $15, %rax; syscall`, which debuggers know it by, too. glibc
+ * has a rule for its own; musl and Go have none.
+ */
+static __always_inline bool is_signal_return(u64 pc)
+{
+	u64 code = 0;
+	u8 last = 0;
+
+	return read_word(&code, pc) && code == 0x0f0000000fc0c748ULL &&
+	       bpf_probe_read_user(&last, sizeof(last), (void *)(pc + sizeof(code))) == 0 && last == 0x05;
+}
+
+/* To what the signal interrupted, by what the kernel keeps on the stack: struct ucontext of asm-generic/ucontext.h. */
+static __always_inline int step_over_signal(struct unwind_state *state)
+{
+	u64 context = state->registers[STACK_POINTER];
+	u64 stack = 0;
+
+	if (!read_word(&state->next_pc, context + UCONTEXT_IP) || !read_word(&stack, context + UCONTEXT_SP) ||
+	    !read_word(&state->registers[FRAME_POINTER], context + UCONTEXT_BP))
+		return APERTURE_STACK_READ_FAULT;
+	state->known = 1 << FRAME_POINTER | 1 << STACK_POINTER;
+	return go_on(state, stack, true);
+}
+
 static __always_inline int step_by_frame_pointer(struct unwind_state *state)
 {
+	if (!state->exact && is_signal_return(state->pc))
+		return step_over_signal(state);
+
 	u64 frame = state->registers[FRAME_POINTER];
 	u64 stack = state->registers[STACK_POINTER];
 

@@ -125,6 +125,12 @@ for (
       source: "signal.c",
       expected: `^${MAIN}main;interrupted;faults;[^;]*;handler;in_handler$`,
     },
+    {
+      name: "a signal handler whose way back has no unwind information",
+      source: "way_back.c",
+      // The way back itself is looked up one byte before, where nothing is.
+      expected: `^${MAIN}main;interrupted;faults;[^;]*;handler;in_handler$`,
+    },
     { name: "threads", source: "threads.c", expected: `^${THREAD}entry;work;spin$` },
     {
       name: "Rust",
