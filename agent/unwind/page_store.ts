@@ -11,7 +11,7 @@ import { RULE_NONE, RULE_UNKNOWN, RuleSet } from "./rules.ts";
 import { ROW_BYTES, type UnwindTable } from "./table.ts";
 
 /** APERTURE_CHUNK_ROWS of bpf/aperture.h. */
-export const CHUNK_ROWS = 262_144;
+const CHUNK_ROWS = 262_144;
 export const CHUNK_BYTES = CHUNK_ROWS * ROW_BYTES;
 /** APERTURE_RULES. */
 const KERNEL_RULES = 16_384;
