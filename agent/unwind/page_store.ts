@@ -96,9 +96,9 @@ export class PageStore implements Disposable {
     return this.#chunks.length * CHUNK_BYTES;
   }
 
-  /** Whether `rows` rows leave half of the memory free, so that a file may be loaded whole. */
-  hasRoomFor(rows: number): boolean {
-    return this.#space.freeRows - rows > this.#maxRows / 2 && this.#loaded.size < this.#maxPages / 2;
+  /** Whether so much leaves half of the memory free, so that a file may be loaded whole. */
+  hasRoomFor({ rows, pages }: { rows: number; pages: number }): boolean {
+    return this.#space.freeRows - rows > this.#maxRows / 2 && this.#loaded.size + pages < this.#maxPages / 2;
   }
 
   /**
