@@ -334,7 +334,6 @@ static __always_inline void identify_vma(struct unwind_state *state, struct mm_s
 {
 	struct vma *vma = &state->search.found;
 	struct aperture_file_key key = {};
-	u32 zero = 0;
 
 	state->vma_known = true;
 	state->vma_file = 0;
@@ -342,6 +341,7 @@ static __always_inline void identify_vma(struct unwind_state *state, struct mm_s
 	state->vma_bias = vma->start;
 	if (vma->file == 0) {
 #if defined(__TARGET_ARCH_x86)
+		u32 zero = 0;
 		struct aperture_unwind_control *control = bpf_map_lookup_elem(&unwind_control, &zero);
 		if (control && vma->start == (u64)BPF_CORE_READ(mm, context.vdso))
 			state->vma_file = control->vdso;

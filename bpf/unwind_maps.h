@@ -5,7 +5,9 @@
  *
  * - Rules are only ever added.
  * - Rows of a page that is given up are written over only after no program runs any more that found the page.
- * - A mapping's value is replaced as a whole (the trie gives it a new node), as is a process's.
+ * - A mapping's value is replaced as a whole (the trie gives it a new node), as is a process's and a file's.
+ * - The kernel itself gives up the file that was not used for longest, when another one needs its place: a program that
+ *   found it just before may read of the other one for one frame.
  */
 #ifndef __APERTURE_UNWIND_MAPS_H__
 #define __APERTURE_UNWIND_MAPS_H__

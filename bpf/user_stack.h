@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * The user stack of the current thread, in programs of every type: by the unwinder, and by the kernel's helper, which
- * goes by frame pointers alone, where the unwinder is not loaded or does not know the process yet.
+ * goes by frame pointers alone, where the unwinder is not loaded, or knows neither the process nor the file at its leaf.
  */
 #ifndef __APERTURE_USER_STACK_H__
 #define __APERTURE_USER_STACK_H__

@@ -19,6 +19,7 @@ const FOLDER = `${ROOT}.tools/images`;
 const AGGREGATOR = "aperture-aggregator:0.1.0";
 const AGGREGATOR_ONLY = "aperture-aggregator:0.1.0-server";
 const AGENT = "aperture-agent:0.1.0";
+const AGENT_PORT = 9091;
 const SERVICE = "aperture-aggregator.aperture.svc.cluster.local";
 
 /** One line of the report. */
@@ -135,7 +136,10 @@ interface AgentRun {
 async function runAgent(builder: Builder, { aggregator, network, manifest }: AgentRun): Promise<void> {
   await using image = await builder.mount(AGENT);
   const pod = await podSpecOf(`${ROOT}deploy/k8s/${manifest}`, "DaemonSet");
-  const options = await containerOptions(builder, AGENT, { root: image.path, pod, network });
+  const { env, ...others } = await containerOptions(builder, AGENT, { root: image.path, pod, network });
+  // Here all containers share one network, in which 9090 is the aggregator's.
+  const listen: Record<string, string> = { APERTURE_AGENT_LISTEN: `0.0.0.0:${AGENT_PORT}` };
+  const options = { ...others, env: { ...env, ...listen } };
   const before = await pushed(aggregator);
   const start = performance.now();
   await using agent = await Container.start(options);
@@ -149,10 +153,15 @@ async function runAgent(builder: Builder, { aggregator, network, manifest }: Age
     await delay(100);
   }
   say(`agent of ${manifest}: start to push_total_ok + 1 (window 10 s)`, seconds(performance.now() - start));
-  const node = options.env["APERTURE_NODE_NAME"]!;
+  const node = env["APERTURE_NODE_NAME"]!;
   const kernel = await kernelFunctions(aggregator, node);
   expect(kernel > 0, { what: `kernel functions of ${manifest} have names`, logs: agent.logs });
   say(`agent of ${manifest}: named kernel functions in storage`, String(kernel));
+  const ready = await aggregator.exec("curl", "--silent", `http://localhost:${AGENT_PORT}/readyz`);
+  expect(ready === "ready", { what: `the agent of ${manifest} is ready: ${ready}`, logs: agent.logs });
+  const metrics = await aggregator.exec("curl", "--silent", `http://localhost:${AGENT_PORT}/metrics`);
+  const whole = /^aperture_agent_stacks_total\{kind="cpu",end="complete"\} [1-9]/m.test(metrics);
+  expect(whole, { what: `the agent of ${manifest} has whole stacks in its metrics`, logs: metrics });
   const { code } = await agent.stop();
   expect(code === 0, { what: `the agent of ${manifest} ends in order`, logs: agent.logs });
   const complete = !agent.logs.includes("Fewer rights");

@@ -64,6 +64,12 @@ export function mappingAt(mappings: readonly Mapping[], address: number): Mappin
   return mapping && address < mapping.end ? mapping : undefined;
 }
 
+/** Whether nothing has changed between `a` and `b`. */
+export function isSameMapping(a: Mapping, b: Mapping): boolean {
+  return a.start === b.start && a.end === b.end && a.offset === b.offset && a.inode === b.inode &&
+    a.device === b.device && a.path === b.path && a.deleted === b.deleted;
+}
+
 /** `start-end perms offset device inode path`: the path is all that follows, spaces and all. */
 function parseLine(maps: Uint8Array, from: number, to: number): Mapping | undefined {
   const dash = maps.indexOf(DASH, from);

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { executableMappings, type Mapping } from "./maps.ts";
+import { executableMappings, isSameMapping, type Mapping } from "./maps.ts";
 
 /** A process as it was when it was read in this window. */
 export interface Process {
@@ -37,7 +37,7 @@ export interface ProcessTableOptions {
 /** What the table counted since it was made. */
 export interface ProcessStats {
   readonly processes: number;
-  /** Reads of a process, at most one per process and window. */
+  /** Reads of a process: when it is met, and at most one more per process and window. */
   readonly reads: number;
   /** Processes that had exited, or exited while they were read. */
   readonly gone: number;
@@ -205,9 +205,6 @@ function reuse(before: readonly Mapping[] | undefined, next: readonly Mapping[])
   const known = new Map(before.map((mapping) => [mapping.start, mapping]));
   return next.map((mapping) => {
     const old = known.get(mapping.start);
-    return old && old.end === mapping.end && old.offset === mapping.offset && old.inode === mapping.inode &&
-        old.device === mapping.device && old.path === mapping.path && old.deleted === mapping.deleted
-      ? old
-      : mapping;
+    return old && isSameMapping(old, mapping) ? old : mapping;
   });
 }

@@ -39,6 +39,8 @@ const MAX_TABLES = 4;
 const MAX_STUB_BYTES = 4 << 20;
 const CHUNK_BYTES = 43_690 * RELA_BYTES;
 const MAX_NAME = 4096;
+/** For the names of one table, which may all be the same long text; in characters. */
+const MAX_NAMES = 16 << 20;
 
 /** A stub before its function is known. */
 interface Jump {
@@ -111,6 +113,7 @@ class Relocations {
   readonly #source: ByteSource;
   readonly #table: Section;
   readonly #sections: readonly Section[];
+  #namesLeft = MAX_NAMES;
   #symbols: { entries: Uint8Array<ArrayBuffer>; names: Uint8Array<ArrayBuffer> } | undefined | null;
 
   constructor(source: ByteSource, table: Section, sections: readonly Section[]) {
@@ -142,7 +145,9 @@ class Relocations {
     if (!symbols || (symbol + 1) * SYMBOL_BYTES > symbols.entries.length) return undefined;
     const from = viewOf(symbols.entries).getUint32(symbol * SYMBOL_BYTES, true);
     if (from >= symbols.names.length) return undefined;
-    return textAt(symbols.names.subarray(from, from + MAX_NAME), 0) || undefined;
+    const name = textAt(symbols.names.subarray(from, from + Math.min(MAX_NAME, this.#namesLeft)), 0);
+    this.#namesLeft -= name.length;
+    return name || undefined;
   }
 
   #read() {

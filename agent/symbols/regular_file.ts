@@ -7,6 +7,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import type { ByteSource } from "./elf.ts";
 
+/** Of open(2), which Deno has no name for: the file is found, but not opened. */
+const O_PATH = 0o10000000;
+
 /** A regular file, open for reading. */
 export class RegularFile implements ByteSource, Disposable {
   readonly #fd: number;
@@ -20,10 +23,8 @@ export class RegularFile implements ByteSource, Disposable {
   readonly modifiedSeconds: number;
   readonly uid: number;
 
-  private constructor(
-    fd: number,
-    stat: { size: number; ino: number; dev: number; uid: number; mtimeMs: number },
-  ) {
+  private constructor(fd: number) {
+    const stat = fstatSync(fd);
     this.#fd = fd;
     this.size = stat.size;
     this.inode = stat.ino;
@@ -34,26 +35,22 @@ export class RegularFile implements ByteSource, Disposable {
   }
 
   /**
-   * `undefined` when there is no such file, it may not be read, or it is not a regular one: to open a named
-   * pipe does not wait.
+   * `undefined` when there is no such file, it may not be read, or it is not a regular one, which is looked at before
+   * it is opened: to open a device can start something, and to open a named pipe waits.
    *
    * @param options.follow whether a symbolic link at the end of the path is followed @default {true}
    */
   static open(path: string, { follow = true }: { follow?: boolean } = {}): RegularFile | undefined {
-    let fd: number;
+    const known = openOrNot(path, O_PATH | (follow ? 0 : constants.O_NOFOLLOW));
+    if (known === undefined) return undefined;
     try {
-      fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW));
-    } catch {
-      return undefined;
+      if (!fstatSync(known).isFile()) return undefined;
+      // Whose owner has a lease on it (fcntl(2)) is not waited for.
+      const fd = openOrNot(`/proc/self/fd/${known}`, constants.O_RDONLY | constants.O_NONBLOCK);
+      return fd === undefined ? undefined : new RegularFile(fd);
+    } finally {
+      closeSync(known);
     }
-    try {
-      const stat = fstatSync(fd);
-      if (stat.isFile()) return new RegularFile(fd, stat);
-    } catch {
-      // As below: not a file that can be read.
-    }
-    closeSync(fd);
-    return undefined;
   }
 
   read(offset: number, length: number): Uint8Array<ArrayBuffer> {
@@ -69,6 +66,14 @@ export class RegularFile implements ByteSource, Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#fd);
+  }
+}
+
+function openOrNot(path: string, flags: number): number | undefined {
+  try {
+    return openSync(path, flags);
+  } catch {
+    return undefined;
   }
 }
 

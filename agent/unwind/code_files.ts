@@ -21,6 +21,7 @@ import { type MappedFile, openMapped } from "../symbols/modules.ts";
 import type { RegularFile } from "../symbols/regular_file.ts";
 import { type Compiled, UnwindInfo } from "./compile.ts";
 import { EM_X86_64 } from "./frame_sections.ts";
+import type { PageStore } from "./page_store.ts";
 import { pagesOf, range, runsOf } from "./page_runs.ts";
 import { tableBytes, type UnwindTable } from "./table.ts";
 
@@ -153,15 +154,15 @@ export class CodeFiles {
 
   /**
    * Compiles `wanted` pages of a file: these alone where the file is large and they can be, else all of the file's
-   * where `hasRoomFor` so many rows.
+   * where the store has room for them.
    *
    * @returns nothing when the file cannot be read, now or any more, or has not one rule, as `tableless` then tells
    */
   async *compile(
     file: CodeFile,
-    { wanted, hasRoomFor, signal }: {
+    { wanted, store, signal }: {
       wanted: ReadonlySet<number>;
-      hasRoomFor: (rows: number) => boolean;
+      store: Pick<PageStore, "hasRoomFor">;
       signal: AbortSignal;
     },
   ): AsyncGenerator<CompiledPages> {
@@ -187,12 +188,14 @@ export class CodeFiles {
     file.tableless = table.pages.length === 0;
     const { length } = table.rows;
     if (info === undefined || file.tableless) return;
-    if (length > WHOLE_ROWS || this.#whole.has(file) || !hasRoomFor(length)) {
+    const pages = pagesOf(info.code, table);
+    const fits = length <= WHOLE_ROWS && store.hasRoomFor({ rows: length, pages: pages.size });
+    if (this.#whole.has(file) || !fits) {
       if (!searchable) this.#tables.set(file.id, table);
       return yield { table, pages: wanted };
     }
     this.#whole.add(file);
-    yield { table, pages: pagesOf(info.code, table) };
+    yield { table, pages };
   }
 
   /** What was compiled, or nothing for a file that is damaged. */

@@ -28,7 +28,8 @@ function mapped(folder: TempFolder, image: Uint8Array, path = "/library"): Mappe
 async function compiledPages(files: CodeFiles, file: CodeFile): Promise<number[]> {
   const { signal } = new AbortController();
   const pages: number[] = [];
-  const runs = files.compile(file, { wanted: new Set([1]), hasRoomFor: () => true, signal });
+  const store = { hasRoomFor: ({ pages }: { pages: number }) => pages < 100 };
+  const runs = files.compile(file, { wanted: new Set([1]), store, signal });
   for await (const run of runs) pages.push(...run.pages);
   return pages;
 }
@@ -53,6 +54,26 @@ Deno.test("CodeFiles.compile() does not walk through a file of holes", async () 
   Deno.truncateSync(`${folder.path}/root/library`, 2 ** 41);
   const files = new CodeFiles();
   const file = files.of(place)!;
+  assertEquals(await compiledPages(files, file), []);
+  assertEquals(file.tableless, true);
+});
+
+Deno.test("CodeFiles.compile() gives the wanted pages alone of code that has too many for the store", async () => {
+  using folder = new TempFolder();
+  const image = await library();
+  new DataView(image.buffer).setBigUint64(CODE_HEADER + 32, 2n ** 30n, true); // p_filesz
+  const place = mapped(folder, image);
+  Deno.truncateSync(`${folder.path}/root/library`, 2 ** 31);
+  const files = new CodeFiles();
+  assertEquals(await compiledPages(files, files.of(place)!), [1]);
+});
+
+Deno.test("CodeFiles.compile() has no table for code beyond all addresses", async () => {
+  using folder = new TempFolder();
+  const image = await library();
+  new DataView(image.buffer).setBigUint64(CODE_HEADER + 16, 2n ** 60n, true); // p_vaddr
+  const files = new CodeFiles();
+  const file = files.of(mapped(folder, image))!;
   assertEquals(await compiledPages(files, file), []);
   assertEquals(file.tableless, true);
 });

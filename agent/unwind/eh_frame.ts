@@ -57,7 +57,7 @@ export interface Fde {
 }
 
 /** No program is beyond this, and a page's number below it has 32 bits. */
-const MAX_ADDRESS = 2 ** 48;
+export const MAX_ADDRESS = 2 ** 48;
 
 /** Takes a function, and its entry's offset in the section. */
 export type OnFde = (offset: number, fde: Fde) => void;

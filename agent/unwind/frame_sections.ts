@@ -7,7 +7,7 @@
 
 import { type ByteSource, ElfError, type ElfInfo, readElf, type Segment } from "../symbols/elf.ts";
 import { readSections, type Section, SHF_COMPRESSED, SHT_NOBITS } from "../symbols/sections.ts";
-import { type FrameSection, readEhFrameHeader } from "./eh_frame.ts";
+import { type FrameSection, MAX_ADDRESS, readEhFrameHeader } from "./eh_frame.ts";
 import { MalformedError, Reader } from "./reader.ts";
 import { SearchTable } from "./search_table.ts";
 
@@ -81,6 +81,8 @@ async function frameSections(
 /** The executable segments; together they bound the pages of a table, so they may not exceed the file. */
 function codeRanges(source: ByteSource, { segments }: ElfInfo): CodeRange[] {
   const code = segments.filter(({ executable }) => executable).map((segment) => rangeOf(source, segment));
+  const beyond = code.find(({ address, size }) => address + size > MAX_ADDRESS);
+  if (beyond) throw new ElfError(`Cannot use code at address ${beyond.address}`);
   const bytes = code.reduce((sum, { size }) => sum + size, 0);
   if (bytes > Math.min(source.size, MAX_CODE_BYTES)) {
     throw new ElfError(

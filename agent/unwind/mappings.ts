@@ -8,7 +8,7 @@
  * @module
  */
 
-import { executableMappings, type Mapping } from "../metadata/maps.ts";
+import { executableMappings, isSameMapping, type Mapping } from "../metadata/maps.ts";
 import type { BpfMap } from "../libbpf/mod.ts";
 import { biasOf, type CodeFile, type CodeFiles } from "./code_files.ts";
 import { prefixesOf } from "./prefixes.ts";
@@ -189,7 +189,7 @@ export class ProcessMappings {
     let changed = false;
     for (const [start, known] of entry.mappings) {
       const now = found.get(start);
-      if (now && same(now, known.mapping)) continue;
+      if (now && isSameMapping(now, known.mapping)) continue;
       this.#erase(entry, known.mapping);
       entry.mappings.delete(start);
       changed = true;
@@ -257,11 +257,6 @@ export class ProcessMappings {
 }
 
 const C_LIBRARY = /\/(libc|ld-musl|libc\.musl)[-.][^/]*$/;
-
-function same(a: Mapping, b: Mapping): boolean {
-  return a.end === b.end && a.offset === b.offset && a.inode === b.inode && a.device === b.device &&
-    a.path === b.path && a.deleted === b.deleted;
-}
 
 /** `struct aperture_mapping_key` of each prefix of a mapping. */
 function keysOf(id: number, { start, end }: Mapping): DataView<ArrayBuffer>[] {

@@ -11,7 +11,7 @@ import { RULE_NONE, RULE_UNKNOWN, RuleSet } from "./rules.ts";
 import { ROW_BYTES, type UnwindTable } from "./table.ts";
 
 /** APERTURE_CHUNK_ROWS of bpf/aperture.h. */
-export const CHUNK_ROWS = 262_144;
+const CHUNK_ROWS = 262_144;
 export const CHUNK_BYTES = CHUNK_ROWS * ROW_BYTES;
 /** APERTURE_RULES. */
 const KERNEL_RULES = 16_384;
@@ -96,9 +96,9 @@ export class PageStore implements Disposable {
     return this.#chunks.length * CHUNK_BYTES;
   }
 
-  /** Whether `rows` rows leave half of the memory free, so that a file may be loaded whole. */
-  hasRoomFor(rows: number): boolean {
-    return this.#space.freeRows - rows > this.#maxRows / 2 && this.#loaded.size < this.#maxPages / 2;
+  /** Whether so much leaves half of the memory free, so that a file may be loaded whole. */
+  hasRoomFor({ rows, pages }: { rows: number; pages: number }): boolean {
+    return this.#space.freeRows - rows > this.#maxRows / 2 && this.#loaded.size + pages < this.#maxPages / 2;
   }
 
   /**

@@ -39,6 +39,11 @@ testWith(
     const table = makeTable(20, 32_768);
     for (let page = 0; page < 8; page++) assert(await store.load(1, page, { table, window: 1 + page }));
     assertEquals(store.stats.evicted, 0);
+    assertEquals([0, 503, 504].map((pages) => store.hasRoomFor({ rows: -262_144, pages })), [
+      true,
+      true,
+      false,
+    ]);
     assert(await store.load(1, 8, { table, window: 9 }));
     assertEquals({ ...store.stats, rules: 0 }, {
       pages: 8,

@@ -20,7 +20,7 @@ import { RULE_NONE } from "./rules.ts";
 export const PAGE_BYTES = 65_536;
 export const ROW_BYTES = 4;
 /** Steps that find a row among the most that a page can hold, 65,536. */
-export const MAX_SEARCH_STEPS = 16;
+const MAX_SEARCH_STEPS = 16;
 
 export interface UnwindTable {
   /** `low | rule << 16`, page after page, ascending within each: the bytes of `struct aperture_row[]`. */

@@ -12,6 +12,7 @@ import { getLogger } from "@logtape/logtape";
 import { type BpfLink, BpfObject, FILE_KEY, type MappedMemory, WANTED_FILE } from "../libbpf/mod.ts";
 import { pidNamespace } from "../collectors/pid_namespace.ts";
 import { type CodeFile, CodeFiles, type FileStats } from "./code_files.ts";
+import { MAX_ADDRESS } from "./eh_frame.ts";
 import { KnownFiles, type MetFile, readMetFile } from "./known_files.ts";
 import { type Likely, type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
@@ -247,7 +248,10 @@ export class Unwinder implements AsyncDisposable {
   #expect({ file, address }: Likely): void {
     if (this.#files.isWhole(file)) return;
     const pages = this.#enqueue(file);
-    if (address !== undefined) pages.add(Math.floor(address / PAGE_BYTES));
+    // Headers may say anything.
+    if (address !== undefined && address >= 0 && address < MAX_ADDRESS) {
+      pages.add(Math.floor(address / PAGE_BYTES));
+    }
   }
 
   #readPages(): void {
@@ -270,8 +274,8 @@ export class Unwinder implements AsyncDisposable {
   async #load(file: CodeFile, wanted: ReadonlySet<number>): Promise<void> {
     if (file.tableless) return;
     const { signal } = this.#stop;
-    const hasRoomFor = (rows: number) => this.#pages.hasRoomFor(rows);
-    for await (const { table, pages } of this.#files.compile(file, { wanted, hasRoomFor, signal })) {
+    const store = this.#pages;
+    for await (const { table, pages } of this.#files.compile(file, { wanted, store, signal })) {
       for (const page of pages) await this.#pages.load(file.id, page, { table, window: this.#window });
     }
     if (!file.tableless) return;
