@@ -77,7 +77,10 @@ for (const { version, meta, suite, tellsLocks, taskStorage, runsAgent } of KERNE
       assert(seen.release.startsWith(`${version}.`), seen.release);
       await t.step("stacks are whole and right", () => checkStacks(seen.stacks, functions(chain)));
       await t.step("stacks of processes that nobody has read are whole", () => {
-        assert(rightShare(seen.newcomers, functions(chain)) >= 0.9, Deno.inspect(seen.newcomers));
+        const functionAt = functions(chain);
+        // An emulated machine that is slow spends much of their lives on what comes before.
+        const inside = seen.newcomers.filter(({ user: [leaf] }) => leaf && functionAt(leaf) === CHAIN[0]);
+        assert(rightShare(inside, functionAt) >= 0.9, Deno.inspect(seen.newcomers));
       });
       await t.step("functions of modules are named", () => {
         assert(seen.module.functions > 5);
