@@ -122,6 +122,41 @@ Deno.test("Pusher halves what a server's own limit refuses", async () => {
   }
 });
 
+testWith(
+  ["root", "unshare"],
+  "PushClients spread over a name's addresses, and each keeps to its own",
+  async () => {
+    const hosts = await Deno.makeTempFile();
+    await Deno.writeTextFile(hosts, "127.0.0.2 replicas\n127.0.0.3 replicas\n");
+    const script = new URL("../../tests/support/push_to_replicas.ts", import.meta.url).pathname;
+    const { code, stdout, stderr } = await runProgram("unshare", [
+      "--mount",
+      "sh",
+      "-euc",
+      'mount --bind "$1" /etc/hosts; shift; exec "$@"',
+      "sh",
+      hosts,
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--frozen",
+      "--no-check",
+      "--allow-all",
+      script,
+      "replicas",
+      "127.0.0.2",
+      "127.0.0.3",
+    ]);
+    await Deno.remove(hosts);
+    assertEquals(code, 0, stderr);
+    const taken = Object.values(JSON.parse(stdout) as Record<string, string[]>);
+    assertEquals(taken.length, 24);
+    assert(taken.every((addresses) => addresses.length === 1), stdout);
+    // By chance all go to one in fewer than one of eight million runs.
+    assertEquals([...new Set(taken.flat())].sort(), ["127.0.0.2", "127.0.0.3"]);
+  },
+);
+
 // In what follows connections fail: grpc-js leaves a timer behind each, as it would connect again.
 
 Deno.test("Pusher loses nothing to a server that is not there yet, hangs, dies and comes back", {
@@ -202,41 +237,6 @@ testWith(["openssl"], "PushClient speaks TLS with an authority of one's own, and
     await Deno.remove(folder, { recursive: true });
   }
 }, { sanitizeOps: false, sanitizeResources: false });
-
-testWith(
-  ["root", "unshare"],
-  "PushClients spread over a name's addresses, and each keeps to its own",
-  async () => {
-    const hosts = await Deno.makeTempFile();
-    await Deno.writeTextFile(hosts, "127.0.0.2 replicas\n127.0.0.3 replicas\n");
-    const script = new URL("../../tests/support/push_to_replicas.ts", import.meta.url).pathname;
-    const { code, stdout, stderr } = await runProgram("unshare", [
-      "--mount",
-      "sh",
-      "-euc",
-      'mount --bind "$1" /etc/hosts; shift; exec "$@"',
-      "sh",
-      hosts,
-      Deno.execPath(),
-      "run",
-      "--quiet",
-      "--frozen",
-      "--no-check",
-      "--allow-all",
-      script,
-      "replicas",
-      "127.0.0.2",
-      "127.0.0.3",
-    ]);
-    await Deno.remove(hosts);
-    assertEquals(code, 0, stderr);
-    const taken = Object.values(JSON.parse(stdout) as Record<string, string[]>);
-    assertEquals(taken.length, 24);
-    assert(taken.every((addresses) => addresses.length === 1), stdout);
-    // By chance all go to one in fewer than one of eight million runs.
-    assertEquals([...new Set(taken.flat())].sort(), ["127.0.0.2", "127.0.0.3"]);
-  },
-);
 
 function freePort(hostname: string): number {
   using listener = Deno.listen({ hostname, port: 0 });
