@@ -383,7 +383,8 @@ for (
       await build("bpf");
       using program = await compileC(MANY_PLACES, { flags: ["-DTHREADS=64"] });
       using collector = LockCollector.open(options);
-      await using _many = run(program.path);
+      // Behind all others: among so many threads each step of a drain waits its turn, for up to a second.
+      await using _many = run("nice", ["-n", "19", program.path]);
       let counted = 0;
       let lost = 0;
       const take = async () => {
@@ -391,7 +392,7 @@ for (
         counted += countOf(window.locks!);
         lost += lostBy(window);
       };
-      for (let i = 0; i < 40; i++) {
+      for (let i = 0; i < 20; i++) {
         const begun = collector.taken;
         await take();
         assert(counted + lost >= begun, `${begun - counted - lost} waits were still on their way`);
