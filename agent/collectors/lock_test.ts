@@ -52,6 +52,14 @@ interface Watched {
 /** A program that goes on until enough is seen of it contends so often at most. */
 const MOST_CONTENTIONS = 30;
 
+/** A thread that was joined may be on its way out of the kernel still, where a wait that was given up is counted. */
+async function untilAlone(pid: number): Promise<void> {
+  for (let tries = 0; tries < 20; tries++) {
+    if ([...Deno.readDirSync(`/proc/${pid}/task`)].length === 1) return;
+    await delay(5);
+  }
+}
+
 /** Runs a program that contends, watches it, and has `check` look at what was seen while it is still there. */
 async function watch(
   [command, ...args]: readonly [string, ...string[]],
@@ -75,6 +83,7 @@ async function watch(
     stack.defer(() => clearInterval(timer));
   }
   let measured = await program.contend();
+  await untilAlone(program.pid);
   stack[Symbol.dispose]();
   using symboliser = Symboliser.open({ unwinder });
   const frames = (place: RawPlace) => symboliser.stack(place);
