@@ -127,7 +127,8 @@ for (
     },
     {
       name: "a signal handler whose way back has no unwind information",
-      source: "way_back.c",
+      source: "signal.c",
+      flags: ["-DOWN_WAY_BACK"],
       // The way back itself is looked up one byte before, where nothing is.
       expected: `^${MAIN}main;interrupted;faults;[^;]*;handler;in_handler$`,
     },
