@@ -9,7 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import { DebugFileCache } from "./cache.ts";
 import { download, type Outcome } from "./download.ts";
-import { Burst, missRestMs, pauseMs } from "./pauses.ts";
+import { Loudness, missRestMs, pauseMs } from "./pauses.ts";
 import { DebuginfodServer } from "./server.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
@@ -102,7 +102,7 @@ export class Debuginfod implements AsyncDisposable {
   #found: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #cleanedAt = -Infinity;
-  readonly #trouble = new Burst(() => performance.now());
+  readonly #trouble = new Loudness(() => performance.now());
   readonly #counts = {
     ...{ asked: 0, found: 0, notFound: 0, tooLarge: 0, rejected: 0 },
     ...{ failed: 0, dropped: 0, requests: 0, bytes: 0 },

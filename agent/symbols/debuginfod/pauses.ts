@@ -20,7 +20,7 @@ export function pauseMs(failures: number, { firstMs, maxMs }: { firstMs: number;
 }
 
 /** Tells the first of a burst of messages from the others. */
-export class Burst {
+export class Loudness {
   readonly #clock: () => number;
   #last = -Infinity;
 

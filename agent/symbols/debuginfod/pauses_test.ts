@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Burst, missRestMs, pauseMs } from "./pauses.ts";
+import { Loudness, missRestMs, pauseMs } from "./pauses.ts";
 
 Deno.test("missRestMs() doubles up to a day, or to what cache_miss_s says", () => {
   const minute = 60_000;
@@ -17,9 +17,9 @@ Deno.test("pauseMs() doubles up to its bound, by chance up to a half less", () =
   }
 });
 
-Deno.test("Burst is loud once, and again after ten quiet minutes", () => {
+Deno.test("Loudness is loud once, and again after ten quiet minutes", () => {
   let now = 0;
-  const burst = new Burst(() => now);
+  const burst = new Loudness(() => now);
   const levels = [0, 1, 500, 1000, 1601, 1602].map((seconds) => {
     now = 1000 * seconds;
     return burst.level();

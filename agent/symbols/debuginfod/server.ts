@@ -6,7 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { ServerUrl } from "./download.ts";
-import { Burst, pauseMs } from "./pauses.ts";
+import { Loudness, pauseMs } from "./pauses.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
@@ -18,13 +18,13 @@ export class DebuginfodServer {
   readonly #clock: () => number;
   #failures = 0;
   #restsUntil = 0;
-  readonly #trouble: Burst;
+  readonly #trouble: Loudness;
 
   /** @param clock in ms */
   constructor(url: URL, clock: () => number) {
     this.url = new ServerUrl(url);
     this.#clock = clock;
-    this.#trouble = new Burst(clock);
+    this.#trouble = new Loudness(clock);
   }
 
   /** When it may be asked, in ms of the clock. */
