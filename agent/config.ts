@@ -20,11 +20,11 @@ import {
   text,
   toggle,
   type Values,
-} from "../cli/settings.ts";
-import { COMMON_SETTINGS } from "../cli/common_settings.ts";
-import { userPath } from "../cli/main.ts";
+} from "../common/settings.ts";
+import { COMMON_SETTINGS } from "../common/common_settings.ts";
+import { userPath } from "../common/main.ts";
 import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
-import { NAME_STYLES } from "./symbols/name_style.ts";
+import { NAME_STYLES } from "./symbols/names/name_style.ts";
 import { type Kind, KINDS } from "../profile/model.ts";
 
 export const AGENT_SETTINGS = defineSettings({

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { UsageError } from "../cli/settings.ts";
+import { UsageError } from "../common/settings.ts";
 import { AGENT_SETTINGS, agentHelp, kindsOf, readAgentConfig } from "./config.ts";
 
 Deno.test("readAgentConfig() has the documented defaults", () => {

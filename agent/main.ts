@@ -4,12 +4,12 @@
  * @module
  */
 
-import { setupLog } from "../cli/log.ts";
-import { print, run, stopSignal, VERSION } from "../cli/main.ts";
+import { setupLog } from "../common/log.ts";
+import { print, run, stopSignal, VERSION } from "../common/main.ts";
 import { agentHelp, readAgentConfig } from "./config.ts";
 import { inClusterUrl } from "./metadata/kube/client.ts";
 import { runAgent } from "./run.ts";
-import { defaultCacheFolder } from "./symbols/debuginfod/cache_folder.ts";
+import { defaultCacheFolder } from "./symbols/debug/debuginfod/cache_folder.ts";
 
 async function main(): Promise<number> {
   const config = readAgentConfig(Deno.args, Deno.env.toObject());

@@ -5,8 +5,8 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { print, UserError, VERSION } from "../cli/main.ts";
-import { readPem } from "../cli/pem.ts";
+import { print, UserError, VERSION } from "../common/main.ts";
+import { readPem } from "../common/pem.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind, Profile } from "../profile/model.ts";
 import { record, type Recording, Summary } from "./agent.ts";
@@ -25,7 +25,7 @@ import { stackEndsLine, summaryLine, topTable } from "./output/top_table.ts";
 import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
-import { Debuginfod } from "./symbols/debuginfod/debuginfod.ts";
+import { Debuginfod } from "./symbols/debug/debuginfod/debuginfod.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
 import { UNWIND_OBJECT, Unwinder } from "./unwind/unwinder.ts";
 

@@ -17,9 +17,9 @@ import {
   text,
   UsageError,
   type Values,
-} from "../cli/settings.ts";
-import { COMMON_SETTINGS } from "../cli/common_settings.ts";
-import { userPath } from "../cli/main.ts";
+} from "../common/settings.ts";
+import { COMMON_SETTINGS } from "../common/common_settings.ts";
+import { userPath } from "../common/main.ts";
 
 export const AGGREGATOR_SETTINGS = defineSettings({
   listen: {

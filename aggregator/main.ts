@@ -4,8 +4,8 @@
  * @module
  */
 
-import { setupLog } from "../cli/log.ts";
-import { print, run, stopSignal, VERSION } from "../cli/main.ts";
+import { setupLog } from "../common/log.ts";
+import { print, run, stopSignal, VERSION } from "../common/main.ts";
 import { aggregatorHelp, readAggregatorConfig } from "./config.ts";
 import { runAggregator } from "./run.ts";
 

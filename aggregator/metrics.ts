@@ -5,8 +5,8 @@
  */
 
 import { type Counter, type Histogram, Registry } from "prom-client";
-import { MetricFactory, type Reading } from "../cli/metrics.ts";
-import { VERSION } from "../cli/main.ts";
+import { MetricFactory, type Reading } from "../common/metrics.ts";
+import { VERSION } from "../common/main.ts";
 import type { FlushMetrics } from "./buffer/flusher.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { IngestMetrics } from "./ingest/push.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { VERSION } from "../cli/main.ts";
+import { VERSION } from "../common/main.ts";
 import { batchMeta } from "../tests/support/staged.ts";
 import { StagingBuffer } from "./buffer/staging_buffer.ts";
 import { AggregatorMetrics } from "./metrics.ts";

@@ -5,10 +5,10 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { UserError, VERSION } from "../cli/main.ts";
-import { readPem } from "../cli/pem.ts";
-import { serveHttp } from "../cli/serve_http.ts";
-import type { Address } from "../cli/settings.ts";
+import { UserError, VERSION } from "../common/main.ts";
+import { readPem } from "../common/pem.ts";
+import { serveHttp } from "../common/serve_http.ts";
+import type { Address } from "../common/settings.ts";
 import { Flusher } from "./buffer/flusher.ts";
 import { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { AggregatorConfig } from "./config.ts";

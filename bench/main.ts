@@ -6,7 +6,7 @@
  * @module
  */
 
-import { print, run, UserError } from "../cli/main.ts";
+import { print, run, UserError } from "../common/main.ts";
 import { formatTable, type Row } from "./row.ts";
 
 /** Each in a file of its own; a part's name chooses it on the command line. */

@@ -6,8 +6,8 @@
 
 import { delay } from "@std/async/delay";
 import { bold, cyan, dim, setColorEnabled } from "@std/fmt/colors";
-import { print, run, stopSignal, UserError, VERSION } from "../cli/main.ts";
-import { defineSettings, describeSettings, duration, readSettings, toggle } from "../cli/settings.ts";
+import { print, run, stopSignal, UserError, VERSION } from "../common/main.ts";
+import { defineSettings, describeSettings, duration, readSettings, toggle } from "../common/settings.ts";
 import { compile, FRAME_POINTERS } from "../tasks/compile.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
 import { type Found, query, report } from "./report.ts";

@@ -11,7 +11,7 @@ import { PATHS as AGENT_PATHS } from "../agent/metrics/endpoint.ts";
 import { AGGREGATOR_SETTINGS, readAggregatorConfig } from "../aggregator/config.ts";
 import { routeTable } from "../aggregator/http/handler.ts";
 import { type Facts, gatherFacts, preflight, warnings } from "../agent/preflight.ts";
-import type { Settings } from "../cli/settings.ts";
+import type { Settings } from "../common/settings.ts";
 import { runProgram } from "../tests/support/child.ts";
 import {
   type Container,

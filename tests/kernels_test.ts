@@ -55,7 +55,7 @@ async function pack(): Promise<{ guest: Guest; chain: string }> {
   for (const name of ["locks", "kernel_locks", "syscalls"]) {
     programs[`/bin/${name}`] = await compileProgram(name, path, ["-O2", "-pthread", "-static"]);
   }
-  const scripts = { "agent.js": "agent/main.ts", "worker.ts": "agent/symbols/dwarf/worker.ts" };
+  const scripts = { "agent.js": "agent/main.ts", "worker.ts": "agent/symbols/debug/dwarf/worker.ts" };
   const guest = parts.use(await Guest.pack({ script: `${TESTS}guests/main.ts`, scripts, programs }));
   return { guest, chain };
 }

@@ -5,10 +5,10 @@
 import { assertEquals } from "@std/assert";
 import { Registry } from "prom-client";
 import { AgentMetrics } from "../agent/metrics/metrics.ts";
-import { testSources } from "../agent/metrics/testing.ts";
+import { testSources } from "./support/agent_metrics.ts";
 import { StagingBuffer } from "../aggregator/buffer/staging_buffer.ts";
 import { createHandler } from "../aggregator/http/handler.ts";
-import { testOptions } from "../aggregator/http/testing.ts";
+import { testOptions } from "./support/http_handler.ts";
 import { AggregatorMetrics } from "../aggregator/metrics.ts";
 
 /** The rows of the first table below `heading`, without the spaces that line it up. */

@@ -14,7 +14,7 @@ export interface RawPlace {
   readonly pid: number;
   /** The thread's name. */
   readonly comm: string;
-  /** User addresses, leaf first; negative ones are of files, see `agent/unwind/file_words.ts`. */
+  /** User addresses, leaf first; negative ones are of files, see `agent/elf/file_address.ts`. */
   readonly user: readonly number[];
   /** The low 48 bits of kernel addresses, leaf first: the 16 above them are ones, and a number holds 53. */
   readonly kernel: readonly number[];

@@ -11,10 +11,10 @@ import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { Counters } from "./counters.ts";
-import { decodeCounts, decodeStacks } from "./decode.ts";
+import { decodeCounts, decodeStacks } from "./cpu_decode.ts";
 import { MapSets } from "./map_sets.ts";
-import { mapSize } from "./map_size.ts";
-import { pidNamespace } from "./pid_namespace.ts";
+import { mapSize } from "./cpu_map_size.ts";
+import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { PythonProcesses } from "./python_processes.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 

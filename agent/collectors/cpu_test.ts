@@ -8,7 +8,7 @@ import { SAMPLE_LOSSES } from "../libbpf/mod.ts";
 import type { RawSample, Window } from "./collector.ts";
 import { CpuCollector } from "./cpu.ts";
 import { onlineCpus } from "./cpus.ts";
-import { mapBytes } from "./map_size.ts";
+import { mapBytes } from "./cpu_map_size.ts";
 
 /** How often samples were taken. */
 function countOf(samples: readonly RawSample[]): number {

@@ -10,12 +10,12 @@ import { BpfError, type BpfMap, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Collector, RawLock, Window } from "./collector.ts";
 import { Counters } from "./counters.ts";
 import { onlineCpus } from "./cpus.ts";
-import { decodeStacks } from "./decode.ts";
+import { decodeStacks } from "./cpu_decode.ts";
 import { decodeLocks } from "./lock_decode.ts";
 import { lockMapSize } from "./lock_map_size.ts";
 import { MapSets } from "./map_sets.ts";
-import { pidNamespace } from "./pid_namespace.ts";
-import { checkProcess } from "./process.ts";
+import { pidNamespace } from "../metadata/pid_namespace.ts";
+import { checkProcess } from "../metadata/watched_process.ts";
 import { type CodeRange, tracepointRanges } from "./tracepoint_frames.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 

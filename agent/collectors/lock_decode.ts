@@ -6,7 +6,7 @@
 
 import { type Entries, LOCK_KEY, LOCK_SUM } from "../libbpf/mod.ts";
 import type { RawLock, RawPlace, WaitOutcome } from "./collector.ts";
-import { decodeComm } from "./decode.ts";
+import { decodeComm } from "./cpu_decode.ts";
 import { type CodeRange, withoutTracepoint } from "./tracepoint_frames.ts";
 
 /** `enum aperture_lock` of bpf/lock.h, in its order. */

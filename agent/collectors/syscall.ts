@@ -10,11 +10,11 @@ import { Counters } from "./counters.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
-import { decodeStacks } from "./decode.ts";
-import { decodeSyscallSamples, SyscallRows } from "./decode_syscalls.ts";
+import { decodeStacks } from "./cpu_decode.ts";
+import { decodeSyscallSamples, SyscallRows } from "./syscall_decode.ts";
 import { MapSets } from "./map_sets.ts";
-import { pidNamespace } from "./pid_namespace.ts";
-import { checkProcess } from "./process.ts";
+import { pidNamespace } from "../metadata/pid_namespace.ts";
+import { checkProcess } from "../metadata/watched_process.ts";
 import { type SyscallMapSize, syscallMapSize } from "./syscall_map_size.ts";
 
 /** The program's object file. */

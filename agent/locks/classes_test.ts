@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Demangler } from "../symbols/demangle.ts";
+import { Demangler } from "../symbols/names/demangle.ts";
 import { FUTEX_CLASSES, isIdle, KERNEL_CLASSES, type LockClass, lockClass } from "./classes.ts";
 
 /** The class of a wait in these functions, leaf first. */

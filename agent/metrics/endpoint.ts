@@ -6,9 +6,9 @@
 
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { Burst } from "../../cli/log.ts";
-import { serveHttp } from "../../cli/serve_http.ts";
-import type { Address } from "../../cli/settings.ts";
+import { Burst } from "../../common/log.ts";
+import { serveHttp } from "../../common/serve_http.ts";
+import type { Address } from "../../common/settings.ts";
 import type { Recording } from "../agent.ts";
 import { AgentMetrics, type MetricSources } from "./metrics.ts";
 

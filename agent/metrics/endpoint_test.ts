@@ -3,7 +3,7 @@ import { ProfileBuilder } from "../../profile/builder.ts";
 import { collectLogs } from "../../tests/support/log.ts";
 import type { Recording } from "../agent.ts";
 import { AgentEndpoint, type EndpointOptions } from "./endpoint.ts";
-import { testSources } from "./testing.ts";
+import { testSources } from "../../tests/support/agent_metrics.ts";
 
 const listen = { hostname: "127.0.0.1", port: 0 };
 const RECORDING: Recording = {

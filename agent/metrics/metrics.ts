@@ -7,8 +7,8 @@
  */
 
 import { type Counter, type Histogram, Registry } from "prom-client";
-import { VERSION } from "../../cli/main.ts";
-import { MetricFactory } from "../../cli/metrics.ts";
+import { VERSION } from "../../common/main.ts";
+import { MetricFactory } from "../../common/metrics.ts";
 import { type Kind, type Profile, type Total, totalOf } from "../../profile/model.ts";
 import type { Recording } from "../agent.ts";
 import type { Collector } from "../collectors/collector.ts";
@@ -16,7 +16,7 @@ import { LOSSES, SAMPLE_LOSSES, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Pods } from "../metadata/kube/pods.ts";
 import type { ProcessLabels } from "../metadata/labels.ts";
 import type { Pusher } from "../push/pusher.ts";
-import type { Debuginfod } from "../symbols/debuginfod/debuginfod.ts";
+import type { Debuginfod } from "../symbols/debug/debuginfod/debuginfod.ts";
 import type { Symboliser } from "../symbols/symboliser.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
 import { DEBUGINFOD, LABELS, PODS, PUSH, SYMBOLS, UNWIND } from "./readings.ts";

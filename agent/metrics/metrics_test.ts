@@ -4,7 +4,7 @@ import { testWith } from "../../tests/support/needs.ts";
 import type { Recording } from "../agent.ts";
 import { Unwinder } from "../unwind/unwinder.ts";
 import { AgentMetrics, type MetricSources } from "./metrics.ts";
-import { NO_UNWINDING, testSources } from "./testing.ts";
+import { NO_UNWINDING, testSources } from "../../tests/support/agent_metrics.ts";
 
 /** Lower-case names of an enum of `bpf/aperture.h`, without its prefix and its end. */
 async function namesOf(type: string, prefix: string): Promise<string[]> {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { Reading } from "../../cli/metrics.ts";
+import type { Reading } from "../../common/metrics.ts";
 import type { PodsStats } from "../metadata/kube/pods.ts";
 import type { LabelStats } from "../metadata/labels.ts";
 import type { PushStats } from "../push/pusher.ts";
-import type { DebuginfodStats } from "../symbols/debuginfod/debuginfod.ts";
+import type { DebuginfodStats } from "../symbols/debug/debuginfod/debuginfod.ts";
 import type { SymboliserStats } from "../symbols/symboliser.ts";
 import type { UnwinderStats } from "../unwind/unwinder.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { print } from "../../cli/main.ts";
+import { print } from "../../common/main.ts";
 import { formatCount } from "./amount.ts";
 
 export interface ProgressOptions {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { UsageError } from "../../cli/settings.ts";
+import { UsageError } from "../../common/settings.ts";
 import { flameGraph } from "../../profile/flame.ts";
 import { foldedStacks } from "../../profile/formats/folded.ts";
 import { profileJson } from "../../profile/formats/json.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { gunzipSync } from "node:zlib";
-import { UsageError } from "../../cli/settings.ts";
+import { UsageError } from "../../common/settings.ts";
 import { demoProfile } from "../../tests/support/profiles.ts";
 import { checkOutput, outputFiles, outputFormat, writeOutput, type WriteOutputOptions } from "./write.ts";
 

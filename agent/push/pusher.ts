@@ -6,7 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { delay } from "@std/async/delay";
-import { Burst } from "../../cli/log.ts";
+import { Burst } from "../../common/log.ts";
 import { eventCount, type Profile } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";

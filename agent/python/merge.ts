@@ -9,7 +9,7 @@
  */
 
 import type { Frame } from "../../profile/model.ts";
-import { isTrampoline } from "../symbols/python_names.ts";
+import { isTrampoline } from "../symbols/names/python_names.ts";
 
 /** Frames that one loop runs, leaf first; none when it was entered and has no frame yet. */
 export type Run = readonly Frame[];

@@ -7,13 +7,13 @@
 import { type Frame, JIT_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
-import type { Demangler } from "./demangle.ts";
+import type { Demangler } from "./names/demangle.ts";
 import { offsetName } from "./frames.ts";
-import { javaName } from "./java_names.ts";
+import { javaName } from "./names/java_names.ts";
 import type { Libdw } from "./libdw/libdw.ts";
-import { PerfMaps } from "./perf_maps.ts";
-import { parsePythonName } from "./python_names.ts";
-import { parseV8Name } from "./v8_names.ts";
+import { PerfMaps } from "./perf_map/perf_maps.ts";
+import { parsePythonName } from "./names/python_names.ts";
+import { parseV8Name } from "./names/v8_names.ts";
 import { readVdso, type Vdso } from "./vdso.ts";
 
 /** Mappings without a file, named or not, and those of files that only stand for memory. */

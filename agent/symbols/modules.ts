@@ -7,13 +7,13 @@
 import { LRUCache } from "lru-cache";
 import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
-import { findDebugFile } from "./debug_files.ts";
-import { DebugPlaces, type Downloads } from "./debug_places.ts";
-import type { DebugPlace } from "./dwarf/protocol.ts";
-import { addressOf, ElfError, type ElfInfo, readElf } from "./elf.ts";
+import { findDebugFile } from "./debug/debug_files.ts";
+import { DebugPlaces, type Downloads } from "./debug/debug_info_locator.ts";
+import type { DebugPlace } from "./debug/dwarf/protocol.ts";
+import { addressOf, ElfError, type ElfInfo, readElf } from "../elf/elf.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import { type Plt, readPlt } from "./plt.ts";
-import { RegularFile } from "./regular_file.ts";
+import { RegularFile } from "../elf/regular_file.ts";
 import { SymbolTable } from "./symbol_table.ts";
 
 /** Files whose headers are kept; some hundred bytes each. */

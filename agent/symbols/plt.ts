@@ -7,8 +7,16 @@
  * @module
  */
 
-import type { ByteSource } from "./elf.ts";
-import { readSections, type Section, sectionBytes, SHT_NOBITS, textAt, u64, viewOf } from "./sections.ts";
+import type { ByteSource } from "../elf/elf.ts";
+import {
+  readSections,
+  type Section,
+  sectionBytes,
+  SHT_NOBITS,
+  textAt,
+  u64,
+  viewOf,
+} from "../elf/sections.ts";
 
 export interface Stub {
   /** As the file counts. */

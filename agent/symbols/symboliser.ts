@@ -15,21 +15,21 @@ import { pythonPids } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
-import type { Debuginfod } from "./debuginfod/debuginfod.ts";
-import { Demangler } from "./demangle.ts";
-import type { DebugStats } from "./dwarf/client.ts";
+import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
+import { Demangler } from "./names/demangle.ts";
+import type { DebugStats } from "./debug/dwarf/client.ts";
 import { FilelessCode } from "./fileless.ts";
 import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
-import { Inlining } from "./inlining.ts";
-import { KernelSymbols } from "./kernel_symbols.ts";
+import { Inlining } from "./debug/inlining.ts";
+import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { FileModules, type PlacedModule } from "./file_modules.ts";
 import { fileAddress, type MappedFile, type Module, Modules, type ModuleStats } from "./modules.ts";
 import type { CodeFile } from "../unwind/code_files.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
-import { byteBefore, type FileAddress, fileAddressOf } from "../unwind/file_words.ts";
+import { byteBefore, type FileAddress, fileAddressOf } from "../elf/file_address.ts";
 import type { SymbolTable } from "./symbol_table.ts";
-import type { NameStyle } from "./name_style.ts";
+import type { NameStyle } from "./names/name_style.ts";
 
 export interface SymboliserOptions {
   /** For named frames and symbol tables together. @default {64 MiB} */

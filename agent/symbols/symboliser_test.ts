@@ -4,8 +4,8 @@ import { type Frame, UNKNOWN_MODULE } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { executableMappings } from "../metadata/maps.ts";
-import { fileWord } from "../unwind/file_words.ts";
-import { memorySource, readElf } from "./elf.ts";
+import { fileWord } from "../elf/file_address.ts";
+import { memorySource, readElf } from "../elf/elf.ts";
 import { Symboliser } from "./symboliser.ts";
 
 /** Prints the address of `spin_leaf`, then waits to be killed. */

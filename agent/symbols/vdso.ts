@@ -4,8 +4,8 @@
  * @module
  */
 
-import { readVdsoImage } from "../metadata/vdso_image.ts";
-import { memorySource, readElf } from "./elf.ts";
+import { readVdsoImage } from "../elf/vdso_image.ts";
+import { memorySource, readElf } from "../elf/elf.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import { SymbolTable } from "./symbol_table.ts";
 

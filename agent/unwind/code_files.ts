@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import type { Mapping } from "../metadata/maps.ts";
-import { readVdsoImage } from "../metadata/vdso_image.ts";
+import { readVdsoImage } from "../elf/vdso_image.ts";
 import {
   addressOf,
   type ByteSource,
@@ -16,9 +16,9 @@ import {
   memorySource,
   readElf,
   type Segment,
-} from "../symbols/elf.ts";
+} from "../elf/elf.ts";
 import { type MappedFile, openMapped } from "../symbols/modules.ts";
-import type { RegularFile } from "../symbols/regular_file.ts";
+import type { RegularFile } from "../elf/regular_file.ts";
 import { type Compiled, UnwindInfo } from "./compile.ts";
 import { EM_X86_64 } from "./frame_sections.ts";
 import type { PageStore } from "./page_store.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { ByteSource } from "../symbols/elf.ts";
+import type { ByteSource } from "../elf/elf.ts";
 import { CfaMachine } from "./cfa_machine.ts";
 import { type Fde, FrameReader, type FrameSection } from "./eh_frame.ts";
 import { FdeIndex } from "./fde_index.ts";

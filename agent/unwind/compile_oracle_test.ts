@@ -12,8 +12,8 @@ import { isFile } from "../../tests/support/programs.ts";
 import { readelfRule, readelfSteps } from "../../tests/support/readelf_frames.ts";
 import { compareSteps, type Comparison, pageRows, tableSteps } from "../../tests/support/unwind_steps.ts";
 import { type Compiled, compileUnwindTable, UnwindInfo } from "./compile.ts";
-import { memorySource, readElf } from "../symbols/elf.ts";
-import { RegularFile } from "../symbols/regular_file.ts";
+import { memorySource, readElf } from "../elf/elf.ts";
+import { RegularFile } from "../elf/regular_file.ts";
 import { CFA_REGISTER, ruleOf } from "./rules.ts";
 
 /** Where each is on some Debian; what a machine lacks is left out. */

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { type ByteSource, ElfError, type ElfInfo, readElf, type Segment } from "../symbols/elf.ts";
-import { readSections, type Section, SHF_COMPRESSED, SHT_NOBITS } from "../symbols/sections.ts";
+import { type ByteSource, ElfError, type ElfInfo, readElf, type Segment } from "../elf/elf.ts";
+import { readSections, type Section, SHF_COMPRESSED, SHT_NOBITS } from "../elf/sections.ts";
 import { type FrameSection, MAX_ADDRESS, readEhFrameHeader } from "./eh_frame.ts";
 import { MalformedError, Reader } from "./reader.ts";
 import { SearchTable } from "./search_table.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type ByteSource, ElfError, type ElfInfo } from "../symbols/elf.ts";
+import { type ByteSource, ElfError, type ElfInfo } from "../elf/elf.ts";
 import { type Cie, type EhFrameHeader, FrameReader, readEhFrameHeader } from "./eh_frame.ts";
 import { type CodeRange, contains, rangeOf, readExactly } from "./frame_sections.ts";
 import { MalformedError, Reader } from "./reader.ts";

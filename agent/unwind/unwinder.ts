@@ -10,10 +10,10 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type BpfLink, BpfObject, FILE_KEY, type MappedMemory, WANTED_FILE } from "../libbpf/mod.ts";
-import { pidNamespace } from "../collectors/pid_namespace.ts";
+import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { type CodeFile, CodeFiles, type FileStats } from "./code_files.ts";
 import { MAX_ADDRESS } from "./eh_frame.ts";
-import { KnownFiles, type MetFile, readMetFile } from "./known_files.ts";
+import { KnownFiles, type MetFile, readMetFile } from "./file_map.ts";
 import { type Likely, type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
 import { PAGE_BYTES } from "./table.ts";

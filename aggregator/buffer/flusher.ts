@@ -5,7 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { Burst } from "../../cli/log.ts";
+import { Burst } from "../../common/log.ts";
 import type { Batch } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import type { StagedBatch, StagingBuffer } from "./staging_buffer.ts";

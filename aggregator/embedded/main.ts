@@ -4,8 +4,8 @@
  * @module
  */
 
-import { describeSettings, readSettings, UsageError } from "../../cli/settings.ts";
-import { setupLog } from "../../cli/log.ts";
+import { describeSettings, readSettings, UsageError } from "../../common/settings.ts";
+import { setupLog } from "../../common/log.ts";
 import { readHandshake, serveEngine } from "./serve.ts";
 import { SETTINGS, USAGE } from "./settings.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import type { Address } from "../../cli/settings.ts";
+import type { Address } from "../../common/settings.ts";
 import { Engine } from "./engine.ts";
 import { createFront } from "./front.ts";
 

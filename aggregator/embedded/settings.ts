@@ -4,8 +4,8 @@
  * @module
  */
 
-import { LOG_LEVELS } from "../../cli/log.ts";
-import { address, bytes, defineSettings, oneOf, text, toggle } from "../../cli/settings.ts";
+import { LOG_LEVELS } from "../../common/log.ts";
+import { address, bytes, defineSettings, oneOf, text, toggle } from "../../common/settings.ts";
 
 export const USAGE = `Run ClickHouse's engine on a data directory, behind ClickHouse's HTTP interface.
 

@@ -8,7 +8,7 @@
 import { delay } from "@std/async/delay";
 import { getLogger } from "@logtape/logtape";
 import { TextLineStream } from "./lines.ts";
-import { Burst } from "../../cli/log.ts";
+import { Burst } from "../../common/log.ts";
 
 const logger = getLogger(["aperture", "engine"]);
 

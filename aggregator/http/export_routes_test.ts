@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Profile as Pprof } from "pprof-format";
 import { testWith } from "../../tests/support/needs.ts";
 import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
-import { testHandler } from "./testing.ts";
+import { testHandler } from "../../tests/support/http_handler.ts";
 
 const TO = "2026-01-31T12:00:00Z";
 const QUERY = `from=2026-01-31T11:00:00Z&to=${TO}`;

@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { Counter, Histogram, type Registry } from "prom-client";
-import { Burst } from "../../cli/log.ts";
+import { Burst } from "../../common/log.ts";
 import { TokenGate } from "./auth.ts";
 import { HttpError, isUnavailable } from "./errors.ts";
 import { exportRoutes } from "./export_routes.ts";

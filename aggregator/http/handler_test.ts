@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
 import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
 import { StorageError } from "../storage/client.ts";
-import { HEALTHY, testHandler } from "./testing.ts";
+import { HEALTHY, testHandler } from "../../tests/support/http_handler.ts";
 
 /** A fleet whose questions fail, or never end. */
 function queriesThat(fail: (signal?: AbortSignal) => Promise<never>) {

@@ -1,7 +1,7 @@
-import { serveHttp } from "../../cli/serve_http.ts";
+import { serveHttp } from "../../common/serve_http.ts";
 import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
 import { createHandler } from "./handler.ts";
-import { testOptions } from "./testing.ts";
+import { testOptions } from "../../tests/support/http_handler.ts";
 
 Deno.test("createHandler() ends a query when its client hangs up", async () => {
   const asked = Promise.withResolvers<void>();

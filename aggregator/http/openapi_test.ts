@@ -3,7 +3,7 @@ import { FleetQueries } from "../../tests/support/fleet.ts";
 import { build } from "../../tasks/build.ts";
 import { routeTable } from "./handler.ts";
 import { loadPage } from "./page.ts";
-import { testHandler, testOptions } from "./testing.ts";
+import { testHandler, testOptions } from "../../tests/support/http_handler.ts";
 
 interface Parameter {
   readonly name: string;

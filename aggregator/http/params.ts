@@ -6,7 +6,7 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
-import { integer, oneOf, toggle } from "../../cli/settings.ts";
+import { integer, oneOf, toggle } from "../../common/settings.ts";
 import { type Kind, KINDS } from "../../profile/model.ts";
 import {
   type Group,

@@ -5,7 +5,7 @@
  */
 
 import * as v from "valibot";
-import { duration } from "../../cli/settings.ts";
+import { duration } from "../../common/settings.ts";
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/i;
 const UNIX_SECONDS = /^\d{1,11}(\.\d+)?$/;

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { testHandler } from "./testing.ts";
+import { testHandler } from "../../tests/support/http_handler.ts";
 
 Deno.test("GET /api/locks answers sites with their holders, idle ones when asked", async () => {
   const ask = testHandler();

@@ -6,7 +6,7 @@
 
 import { type handleUnaryCall, status } from "@grpc/grpc-js";
 import { getLogger } from "@logtape/logtape";
-import { Burst } from "../../cli/log.ts";
+import { Burst } from "../../common/log.ts";
 import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
 import { WireError } from "../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../buffer/staging_buffer.ts";

@@ -14,7 +14,7 @@ import {
 import { getLogger } from "@logtape/logtape";
 import { HealthImplementation } from "grpc-health-check";
 import { Buffer } from "node:buffer";
-import type { Address } from "../../cli/settings.ts";
+import type { Address } from "../../common/settings.ts";
 import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorServer, AggregatorService } from "../../proto/gen/aperture/v1/aperture.ts";
 import type { StagingBuffer } from "../buffer/staging_buffer.ts";

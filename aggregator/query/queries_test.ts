@@ -18,7 +18,7 @@ import {
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
 import { Writer } from "../storage/writer.ts";
-import { checkCalls, checkSites } from "./locks_and_calls_oracle.ts";
+import { checkCalls, checkSites } from "../../tests/support/locks_and_calls_oracle.ts";
 import { createQueries } from "./queries.ts";
 import {
   type Group,

@@ -7,7 +7,7 @@
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { getLogger } from "@logtape/logtape";
-import { Burst } from "../../cli/log.ts";
+import { Burst } from "../../common/log.ts";
 import { StorageClient, StorageError, type StorageOptions } from "./client.ts";
 import { createDatabase, migrate } from "./migrate.ts";
 import { setRetention } from "./retention.ts";

@@ -6,8 +6,8 @@ import { testWith } from "../../tests/support/needs.ts";
 import { build } from "../../tasks/build.ts";
 import { createHandler } from "../http/handler.ts";
 import { loadPage } from "../http/page.ts";
-import { type HttpServer, serveHttp } from "../../cli/serve_http.ts";
-import { testOptions } from "../http/testing.ts";
+import { type HttpServer, serveHttp } from "../../common/serve_http.ts";
+import { testOptions } from "../../tests/support/http_handler.ts";
 import type { HandlerOptions } from "../http/types.ts";
 
 const FLAGS = [

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { KernelSymbols } from "../../agent/symbols/kernel_symbols.ts";
+import { KernelSymbols } from "../../agent/symbols/kernel/kernel_symbols.ts";
 
 export interface NamedModule {
   readonly functions: number;

@@ -1,4 +1,4 @@
-import { fileAddressOf } from "../../agent/unwind/file_words.ts";
+import { fileAddressOf } from "../../agent/elf/file_address.ts";
 
 /** The address of a word of a stack, in a program that is mapped where it is linked to be. */
 export function linkedAt(word: number): number {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { UserError } from "../../../cli/main.ts";
+import { UserError } from "../../../common/main.ts";
 import type { AgentConfig } from "../../config.ts";
 import { Pods } from "./pods.ts";
 

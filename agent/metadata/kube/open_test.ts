@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { UserError } from "../../../cli/main.ts";
+import { UserError } from "../../../common/main.ts";
 import { FakeKube, until } from "../../../tests/support/fake_kube.ts";
 import { TempFolder } from "../../../tests/support/programs.ts";
 import { readAgentConfig } from "../../config.ts";

@@ -7,7 +7,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { Burst } from "../../../cli/log.ts";
+import { Burst } from "../../../common/log.ts";
 import { KubeClient, type KubeClientOptions, KubeError } from "./client.ts";
 import { Follower } from "./follow.ts";
 import { NOTHING_SELECTED, type Selected } from "./pod.ts";

@@ -1,0 +1,23 @@
+/**
+ * The code that the kernel maps into every process, from the agent's own copy.
+ *
+ * @module
+ */
+
+import { executableMappings } from "../metadata/maps.ts";
+
+const MAX_BYTES = 1 << 20;
+
+/** `undefined` where there is none or it cannot be read. */
+export function readVdsoImage(): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    const mapping = executableMappings(Deno.readFileSync("/proc/self/maps")).find((m) => m.path === "[vdso]");
+    if (mapping === undefined || mapping.end - mapping.start > MAX_BYTES) return undefined;
+    const image = new Uint8Array(mapping.end - mapping.start);
+    using memory = Deno.openSync("/proc/self/mem");
+    memory.seekSync(mapping.start, Deno.SeekMode.Start);
+    return memory.readSync(image) === image.length ? image : undefined;
+  } catch {
+    return undefined;
+  }
+}

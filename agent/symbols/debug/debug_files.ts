@@ -1,0 +1,142 @@
+/**
+ * Where the symbols of a stripped file may lie: the search order of gdb and elfutils
+ * (https://sourceware.org/gdb/current/onlinedocs/gdb.html/Separate-Debug-Files.html), in the mount namespace
+ * of the process and in the agent's own.
+ *
+ * @module
+ */
+
+import { crc32 } from "node:zlib";
+import { type ByteSource, ElfError, readElf } from "../../elf/elf.ts";
+import { RegularFile } from "../../elf/regular_file.ts";
+
+const DEBUG_FOLDER = "/usr/lib/debug";
+const CHUNK_BYTES = 1 << 20;
+/** A debug file without a build id is read whole to prove it; larger ones are not worth that. */
+const MAX_CHECKSUM_BYTES = 256 << 20;
+
+export interface StrippedFile {
+  /** In its own mount namespace. */
+  readonly path: string;
+  readonly buildId: string;
+  /** Folders that are taken for `/`, in order. */
+  readonly roots: readonly string[];
+  /** Where its debug file is if it was downloaded. */
+  readonly downloaded?: string | undefined;
+}
+
+/** What `.gnu_debuglink` says. */
+export interface DebugLink {
+  readonly name: string;
+  readonly checksum: number;
+}
+
+/** Paths to try, most trusted first. */
+export function debugFileCandidates(
+  { path, buildId, roots, downloaded }: StrippedFile,
+  link?: DebugLink,
+): string[] {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  // A name with a slash could lead anywhere.
+  const name = link && !link.name.includes("/") && link.name !== "" ? link.name : undefined;
+  const installed = roots.flatMap((root) => [
+    ...byBuildId(root, buildId),
+    ...(name === undefined ? [] : [
+      `${root}${folder}/${name}`,
+      `${root}${folder}/.debug/${name}`,
+      `${root}${DEBUG_FOLDER}${folder}/${name}`,
+    ]),
+  ]);
+  return downloaded === undefined ? installed : [...installed, downloaded];
+}
+
+/** What `.gnu_debugaltlink` says: the file that dwz put into it what is common to several debug files. */
+export interface CommonLink {
+  /** Absolute, or from the folder of the file that has the link. */
+  readonly path: string;
+  readonly buildId: string;
+}
+
+/**
+ * The file that a debug file refers to, by its path and then by its build id, which must agree.
+ *
+ * @param debugFile the path of the file that has the link
+ */
+export function findCommonFile(
+  debugFile: string,
+  link: CommonLink,
+  { roots, downloaded }: Pick<StrippedFile, "roots" | "downloaded">,
+): string | undefined {
+  const { path, buildId } = link;
+  if (buildId.length <= 2) return undefined;
+  const candidates = path.startsWith("/")
+    ? roots.map((root) => root + path)
+    : foldersOf(debugFile, roots).map((folder) => `${folder}/${path}`);
+  candidates.push(...roots.flatMap((root) => byBuildId(root, buildId)));
+  if (downloaded !== undefined) candidates.push(downloaded);
+  return candidates.find((candidate) => hasBuildId(candidate, buildId));
+}
+
+/** The first candidate that is the file's own: of equal build id, or of the link's checksum without one. */
+export function findDebugFile(file: StrippedFile, link?: DebugLink): string | undefined {
+  return debugFileCandidates(file, link).find((path) => {
+    if (file.buildId !== "") return hasBuildId(path, file.buildId);
+    using candidate = RegularFile.open(path);
+    return candidate !== undefined && isWhole(candidate) && checksum(candidate) === link?.checksum;
+  });
+}
+
+/** Why `file` is not a whole ELF file of that build id; `undefined` when it is. */
+export function verifyDebugFile(file: ByteSource, buildId: string): string | undefined {
+  try {
+    const found = readElf(file);
+    if (found.truncated) return `the file ends before its sections do, at ${file.size} bytes`;
+    return found.buildId === buildId ? undefined : `its build id is "${found.buildId}"`;
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    return error.message;
+  }
+}
+
+function byBuildId(root: string, buildId: string): string[] {
+  if (buildId.length <= 2) return [];
+  return [`${root}${DEBUG_FOLDER}/.build-id/${buildId.slice(0, 2)}/${buildId.slice(2)}.debug`];
+}
+
+/** The folder that names `path`, and that of what it is a link to: distributions link from `.build-id`. */
+function foldersOf(path: string, roots: readonly string[]): string[] {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  let target: string;
+  try {
+    target = Deno.readLinkSync(path);
+  } catch {
+    return [folder];
+  }
+  const linked = target.slice(0, target.lastIndexOf("/") + 1);
+  const root = roots.find((root) => path.startsWith(`${root}/`)) ?? "";
+  return [folder, linked.startsWith("/") ? root + linked : `${folder}/${linked}`];
+}
+
+function hasBuildId(path: string, buildId: string): boolean {
+  using file = RegularFile.open(path);
+  try {
+    return file !== undefined && verifyDebugFile(file, buildId) === undefined;
+  } catch {
+    return false;
+  }
+}
+
+function isWhole(file: RegularFile): boolean {
+  try {
+    return !readElf(file).truncated;
+  } catch {
+    return false;
+  }
+}
+
+function checksum(file: RegularFile): number | undefined {
+  if (file.size > MAX_CHECKSUM_BYTES) return undefined;
+  let sum = 0;
+  for (let at = 0; at < file.size; at += CHUNK_BYTES) sum = crc32(file.read(at, CHUNK_BYTES), sum);
+  return sum;
+}

@@ -1,0 +1,132 @@
+/**
+ * Takes out of an ELF file what its lines and inlined functions are read from, as a small ELF file in memory.
+ *
+ * libdw maps the files that it opens, and a mapped file that someone truncates kills who reads it. An image in
+ * memory is the agent's own for as long as it is needed, holds no more than is needed, and its size is known.
+ *
+ * @module
+ */
+
+import type { CommonLink } from "../debug_files.ts";
+import type { ByteSource } from "../../../elf/elf.ts";
+import {
+  readSections,
+  type Section,
+  sectionBytes,
+  SHF_COMPRESSED,
+  textAt,
+  u64,
+  viewOf,
+} from "../../../elf/sections.ts";
+
+/** What libdw reads for functions, call sites and lines; locations of variables and indexes are left out. */
+const WANTED = /^\.z?debug_(info|abbrev|line|str|line_str|ranges|rnglists|addr|str_offsets|types)$/;
+const INFO = /^\.z?debug_info$/;
+const HEADER_BYTES = 64;
+const SECTION_BYTES = 64;
+const SHT_PROGBITS = 1;
+const SHT_STRTAB = 3;
+
+/** A file's debug information. */
+export interface Packed {
+  /** ELF64, in the file's byte order and for its machine. */
+  readonly image: Uint8Array<ArrayBuffer>;
+  /** What it takes in memory once libelf has unpacked its compressed sections. */
+  readonly bytes: number;
+}
+
+/** Whether the file itself has debug information, not only a link to it. */
+export function hasDebugInfo(source: ByteSource): boolean {
+  return readSections(source).some((s) =>
+    INFO.test(s.name) && s.size > 0 && s.offset + s.size <= source.size
+  );
+}
+
+/** What `.gnu_debuglink` says: a file's name, and its CRC in the last four bytes. */
+export function debugLink(source: ByteSource): { name: string; checksum: number } | undefined {
+  const section = readSections(source).find((s) => s.name === ".gnu_debuglink" && s.size < 8192);
+  const bytes = section && sectionBytes(source, section);
+  if (!bytes || bytes.length < 8) return undefined;
+  return { name: textAt(bytes, 0), checksum: viewOf(bytes).getUint32(bytes.length - 4, true) };
+}
+
+/** What `.gnu_debugaltlink` says, where dwz was used: a path, 0, and a build id. */
+export function commonLink(source: ByteSource): CommonLink | undefined {
+  const section = readSections(source).find((s) => s.name === ".gnu_debugaltlink" && s.size < 8192);
+  const bytes = section && sectionBytes(source, section);
+  const end = bytes?.indexOf(0) ?? -1;
+  if (bytes === undefined || end < 1) return undefined;
+  return { path: textAt(bytes, 0), buildId: bytes.subarray(end + 1).toHex() };
+}
+
+/**
+ * Packs the debug sections of `source`.
+ *
+ * @returns `undefined` when there are none, they are not whole, or take more than `limit` bytes
+ */
+export function packDebugInfo(source: ByteSource, limit: number): Packed | undefined {
+  const found = readSections(source).filter((s) => WANTED.test(s.name) && s.size > 0);
+  const stored = found.reduce((sum, s) => sum + s.size, 0);
+  if (!found.some((s) => INFO.test(s.name)) || stored > limit) return undefined;
+  const header = source.read(0, HEADER_BYTES);
+  const sections: { section: Section; bytes: Uint8Array<ArrayBuffer> }[] = [];
+  let bytes = stored;
+  for (const section of found) {
+    const data = sectionBytes(source, section);
+    if (data === undefined || (header[4] !== 2 && section.flags & SHF_COMPRESSED)) return undefined;
+    sections.push({ section, bytes: data });
+    bytes += unpackedBytes(section, data);
+    if (bytes > limit) return undefined;
+  }
+  return { image: assemble(header, sections), bytes };
+}
+
+/** What libelf will unpack a section to, as its header claims; 0 when it is not compressed. */
+function unpackedBytes(section: Section, data: Uint8Array<ArrayBuffer>): number {
+  // Elf64_Chdr: type, reserved, size, alignment.
+  if (section.flags & SHF_COMPRESSED) return data.length < 24 ? Infinity : u64(viewOf(data), 8);
+  // "ZLIB" and the size, in network byte order.
+  if (section.name.startsWith(".z")) {
+    return data.length < 12 ? Infinity : Number(viewOf(data).getBigUint64(4));
+  }
+  return 0;
+}
+
+function assemble(
+  original: Uint8Array<ArrayBuffer>,
+  parts: readonly { section: Section; bytes: Uint8Array }[],
+): Uint8Array<ArrayBuffer> {
+  const names = new TextEncoder().encode(`\0.shstrtab\0${parts.map((p) => p.section.name + "\0").join("")}`);
+  const aligned = (size: number) => Math.ceil(size / 16) * 16;
+  const data = parts.reduce((sum, p) => sum + aligned(p.bytes.length), 0);
+  const tableAt = HEADER_BYTES + data + aligned(names.length);
+  const image = new Uint8Array(tableAt + SECTION_BYTES * (parts.length + 2));
+  const view = viewOf(image);
+  image.set(original.subarray(0, 20)); // Magic number, class, byte order, type and machine.
+  image[4] = 2;
+  view.setUint32(20, 1, true); // e_version
+  view.setUint32(40, tableAt, true); // e_shoff
+  view.setUint16(52, HEADER_BYTES, true);
+  view.setUint16(58, SECTION_BYTES, true);
+  view.setUint16(60, parts.length + 2, true);
+  view.setUint16(62, parts.length + 1, true); // e_shstrndx
+  let at = HEADER_BYTES;
+  let nameAt = 11;
+  const put = (index: number, name: number, type: number, flags: number, bytes: Uint8Array) => {
+    const header = tableAt + index * SECTION_BYTES;
+    view.setUint32(header, name, true);
+    view.setUint32(header + 4, type, true);
+    view.setUint32(header + 8, flags, true);
+    view.setUint32(header + 24, at, true);
+    view.setUint32(header + 32, bytes.length, true);
+    view.setUint32(header + 48, 8, true); // sh_addralign
+    image.set(bytes, at);
+    at += aligned(bytes.length);
+  };
+  parts.forEach(({ section, bytes }, i) => {
+    put(i + 1, nameAt, SHT_PROGBITS, section.flags & SHF_COMPRESSED, bytes);
+    nameAt += section.name.length + 1;
+  });
+  put(parts.length + 1, 1, SHT_STRTAB, 0, names);
+  return image;
+}

@@ -1,0 +1,173 @@
+/**
+ * The files that the kernel knows by themselves, so that the walk knows its way in a process that nobody has read: it
+ * finds there which file is mapped, and here what that is.
+ *
+ * @module
+ */
+
+import { type BpfMap, FILE_KEY, KNOWN_FILE, NAME_BYTES, WANTED_FILE } from "../libbpf/mod.ts";
+import { executableMappings, type Mapping, mappingAt } from "../metadata/maps.ts";
+import { mountedAt } from "../metadata/mounts.ts";
+import { type MappedFile, openMapped } from "../symbols/modules.ts";
+import type { RegularFile } from "../elf/regular_file.ts";
+import { biasOf, type CodeFile, type CodeFiles } from "./code_files.ts";
+import type { Likely } from "./mappings.ts";
+
+/** APERTURE_SEGMENTS: a file of more is not known by itself. */
+const MAX_SEGMENTS = 2;
+/** Of one file: another one with the same contents is the same file. */
+const MAX_KEYS = 4;
+const MAX_FILES = 4096;
+/**
+ * In whose mount namespaces a file is looked for that no process is left to show: the machine's, and the agent's own,
+ * which may be all that it is let into.
+ */
+const LOOKERS = ["1", "self"];
+const decoder = new TextDecoder();
+
+/** A file that a walk met in a process. */
+export interface MetFile {
+  /** `struct aperture_file_key`. */
+  readonly key: DataView<ArrayBuffer>;
+  readonly pid: number;
+  /** In the process. */
+  readonly address: number;
+  /** From the root of its file system; `undefined` where that is too deep. */
+  readonly path: string | undefined;
+}
+
+/** Reads `struct aperture_wanted_file`, and the key beside it. */
+export function readMetFile(key: DataView<ArrayBuffer>, value: DataView<ArrayBuffer>): MetFile {
+  const depth = value.getUint32(WANTED_FILE.depth, true);
+  const names = Array.from({ length: depth }, (_, i) => {
+    const at = value.byteOffset + WANTED_FILE.names + i * NAME_BYTES;
+    const bytes = new Uint8Array(value.buffer, at, NAME_BYTES);
+    const end = bytes.indexOf(0);
+    // A name that fills its place was cut.
+    return end < 0 || end === NAME_BYTES - 1 ? undefined : decoder.decode(bytes.subarray(0, end));
+  });
+  const whole = depth > 0 && !names.includes(undefined);
+  return {
+    key,
+    pid: value.getUint32(WANTED_FILE.pid, true),
+    address: Number(value.getBigUint64(WANTED_FILE.address, true)),
+    path: whole ? `/${names.reverse().join("/")}` : undefined,
+  };
+}
+
+/** Keeps the kernel's map of files. */
+export class KnownFiles {
+  readonly #map: BpfMap;
+  readonly #files: CodeFiles;
+  readonly #procRoot: string;
+  /** What was written of each file, for when it turns out to have no table; the oldest first. */
+  readonly #keys = new Map<CodeFile, DataView<ArrayBuffer>[]>();
+
+  constructor(map: BpfMap, { files, procRoot = "/proc" }: { files: CodeFiles; procRoot?: string }) {
+    this.#map = map;
+    this.#files = files;
+    this.#procRoot = procRoot;
+  }
+
+  /**
+   * Makes the file known, if the process still has it, or it still is where it was.
+   *
+   * @returns what of it will be wanted next
+   */
+  meet(met: MetFile): Likely | undefined {
+    const mapped = this.#mapped(met);
+    let changed = false;
+    for (const place of this.#places(met, mapped)) {
+      using opened = openMapped(place);
+      if (!opened) continue;
+      if (isNamedBy(opened, met.key)) return this.#take(met, { opened, place });
+      changed = true;
+    }
+    // What nobody can open is as good as none. A process that is gone says nothing: another may still show the file.
+    if (!changed && mapped && this.#mapped(met)) this.#map.update(met.key, valueOf(undefined));
+    return undefined;
+  }
+
+  /** A file was found to have no table: the kernel is told. */
+  withoutTable(file: CodeFile): void {
+    for (const key of this.#keys.get(file) ?? []) this.#map.replace(key, valueOf(file));
+  }
+
+  #take({ key, address }: MetFile, { opened, place }: { opened: RegularFile; place: MappedFile }) {
+    const file = this.#files.identify(opened, place);
+    this.#map.update(key, valueOf(file));
+    if (file === undefined) return undefined;
+    this.#remember(file, key);
+    const bias = place.mapping.end > 0 ? biasOf(file, place.mapping) : undefined;
+    return { file, address: bias === undefined ? undefined : address - bias };
+  }
+
+  /** Where the file may be: the mapping that was met, then what has its path on the machine itself. */
+  *#places(met: MetFile, mapped: MappedFile | undefined): Generator<MappedFile> {
+    if (mapped) yield mapped;
+    if (met.path === undefined) return;
+    const device = met.key.getUint32(FILE_KEY.device, true);
+    for (const looker of LOOKERS) {
+      const process = { folder: `${this.#procRoot}/${looker}` };
+      for (const path of mountedAt(process.folder, { device, path: met.path })) {
+        yield { process, mapping: { ...NOWHERE, inode: inodeOf(met.key), path } };
+      }
+    }
+  }
+
+  /** The mapping that was met, unless the process has ended, runs another program or mapped something else there. */
+  #mapped({ pid, address, key }: MetFile): MappedFile | undefined {
+    const folder = `${this.#procRoot}/${pid}`;
+    const mapping = readMapping(folder, address);
+    return mapping?.inode === inodeOf(key) ? { process: { folder }, mapping } : undefined;
+  }
+
+  #remember(file: CodeFile, key: DataView<ArrayBuffer>): void {
+    const keys = this.#keys.get(file) ?? [];
+    this.#keys.delete(file);
+    this.#keys.set(file, [...keys.slice(1 - MAX_KEYS), key]);
+    const [oldest] = this.#keys.keys();
+    if (this.#keys.size > MAX_FILES && oldest) this.#keys.delete(oldest);
+  }
+}
+
+/** Of no process. */
+const NOWHERE = { start: 0, end: 0, offset: 0, device: "", deleted: false };
+
+function inodeOf(key: DataView<ArrayBuffer>): number {
+  return Number(key.getBigUint64(FILE_KEY.inode, true));
+}
+
+/**
+ * Whether `file` is what the kernel has the key of. What lies over other file systems (overlay), or in volumes of one
+ * (btrfs), is shown with a device of its own, whose major number is 0.
+ */
+function isNamedBy(file: RegularFile, key: DataView<ArrayBuffer>): boolean {
+  return file.inode === inodeOf(key) &&
+    file.size === Number(key.getBigUint64(FILE_KEY.bytes, true)) &&
+    file.modifiedSeconds === Number(key.getBigInt64(FILE_KEY.modified, true)) &&
+    (file.device === key.getUint32(FILE_KEY.device, true) || file.device >>> 20 === 0);
+}
+
+function readMapping(folder: string, address: number): Mapping | undefined {
+  try {
+    return mappingAt(executableMappings(Deno.readFileSync(`${folder}/maps`)), address);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `struct aperture_file`: all zero for what cannot be unwound or named. */
+function valueOf(file: CodeFile | undefined): DataView<ArrayBuffer> {
+  const value = new DataView(new ArrayBuffer(KNOWN_FILE.size));
+  const segments = file?.segments.filter(({ executable }) => executable) ?? [];
+  if (!file || segments.length > MAX_SEGMENTS) return value;
+  value.setUint32(KNOWN_FILE.file, file.id, true);
+  value.setUint32(KNOWN_FILE.tableless, file.tableless ? 1 : 0, true);
+  for (const [i, { offset, fileSize, address }] of segments.entries()) {
+    for (const [j, word] of [offset, fileSize, address].entries()) {
+      value.setBigUint64(KNOWN_FILE.segments + (i * 3 + j) * 8, BigInt(word), true);
+    }
+  }
+  return value;
+}

@@ -1,0 +1,53 @@
+/**
+ * Metrics of parts that count nothing, for tests.
+ *
+ * @module
+ */
+
+import type { Kind } from "../../profile/model.ts";
+import { ProcessLabels } from "../../agent/metadata/labels.ts";
+import type { PodsStats } from "../../agent/metadata/kube/pods.ts";
+import { Pusher } from "../../agent/push/pusher.ts";
+import type { DebuginfodStats } from "../../agent/symbols/debug/debuginfod/debuginfod.ts";
+import { Symboliser } from "../../agent/symbols/symboliser.ts";
+import type { UnwinderStats } from "../../agent/unwind/unwinder.ts";
+import type { MetricSources } from "../../agent/metrics/metrics.ts";
+
+/** As an unwinder has them that was just opened. */
+export const NO_UNWINDING: UnwinderStats = {
+  pages: { pages: 0, rowBytes: 0, rules: 0, loaded: 0, evicted: 0, refused: 0, rulesRefused: 0 },
+  files: { files: 0, compiled: 0, compiledPages: 0, failed: 0, compileMs: 0, tableBytes: 0 },
+  mappings: { processes: 0, prefixes: 0, reads: 0, refused: 0 },
+  memoryBytes: 0,
+};
+
+/** As a client of debuginfod servers has them that has asked none. */
+const NO_DEBUGINFOD: DebuginfodStats = {
+  ...{ asked: 0, found: 0, notFound: 0, tooLarge: 0, rejected: 0, failed: 0, dropped: 0, requests: 0 },
+  ...{ bytes: 0, pending: 0, cacheBytes: 0, evicted: 0 },
+};
+
+const NO_PODS: PodsStats = { pods: 0, lists: 0, watches: 0, failures: 0 };
+
+/** Every source that there is, `sources` before the idle ones. */
+export function testSources(
+  sources: Partial<MetricSources> & { kinds?: readonly Kind[] } = {},
+): MetricSources & Disposable {
+  const { kinds = ["cpu", "lock", "syscall"], ...others } = sources;
+  const symboliser = Symboliser.open();
+  const identity = { agentId: "n1", epoch: 1n, node: "n1", agentVersion: "0.1.0" };
+  const transport = { push: () => Promise.reject(new Error("Not asked")) };
+  return {
+    collectors: kinds.map((kind) => ({ kind, memoryBytes: 0 })),
+    symboliser,
+    debuginfod: { stats: NO_DEBUGINFOD },
+    labels: new ProcessLabels(),
+    pods: { stats: NO_PODS },
+    unwinder: { stats: NO_UNWINDING },
+    pusher: new Pusher({ identity, transport }),
+    bpfMemory: 64 << 20,
+    windowMs: 10_000,
+    ...others,
+    [Symbol.dispose]: () => symboliser[Symbol.dispose](),
+  };
+}
