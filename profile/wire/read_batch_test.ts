@@ -15,7 +15,8 @@ import {
   SyscallTable,
 } from "../../proto/gen/aperture/v1/aperture.ts";
 import { arbitraryBatch, makeBatch } from "../../tests/support/batches.ts";
-import { readBatch, readPushRequest, type WireBatch } from "./read_batch.ts";
+import { readBatch, readPushRequest } from "./read_batch.ts";
+import type { WireBatch } from "./wire_batch.ts";
 import { WireError } from "./wire_reader.ts";
 import { writeBatch } from "./write_batch.ts";
 

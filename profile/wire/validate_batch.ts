@@ -5,7 +5,7 @@
  */
 
 import { type Batch, KIND_NUMBER, kindOf, outcomeOf, type SyscallColumns } from "../model.ts";
-import type { WireBatch } from "./read_batch.ts";
+import type { WireBatch } from "./wire_batch.ts";
 
 /** A batch that says what cannot be; sending it again is of no use. */
 export class MalformedBatchError extends Error {

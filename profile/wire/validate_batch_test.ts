@@ -2,8 +2,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { frameAt, kindOf, seriesAt, stackCount } from "../model.ts";
 import { arbitraryBatch, makeBatch } from "../../tests/support/batches.ts";
-import { readBatch, readPushRequest, type WireBatch } from "./read_batch.ts";
+import { readBatch, readPushRequest } from "./read_batch.ts";
 import { MalformedBatchError, validateBatch } from "./validate_batch.ts";
+import type { WireBatch } from "./wire_batch.ts";
 import { WireError } from "./wire_reader.ts";
 import { writeBatch } from "./write_batch.ts";
 
