@@ -25,8 +25,7 @@ export async function run(name: string, main: () => Promise<number>): Promise<ne
   try {
     Deno.exit(await main());
   } catch (error) {
-    const expected = error instanceof UsageError || error instanceof UserError;
-    await print(Deno.stderr, `${name}: ${expected ? error.message : describe(error)}\n`);
+    await print(Deno.stderr, `${name}: ${describe(error)}\n`);
     Deno.exit(error instanceof UsageError ? 2 : 1);
   }
 }
@@ -58,6 +57,11 @@ export function userPath(path: string): string {
   return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
 }
 
+/** Gives a user's error without its stack, as it gives a permission that Deno was not told to allow. */
 function describe(error: unknown): string {
+  if (error instanceof UsageError || error instanceof UserError) return error.message;
+  if (error instanceof Deno.errors.NotCapable) {
+    return `Cannot go on as a permission of Deno is missing: ${error.message}`;
+  }
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

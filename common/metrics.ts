@@ -82,7 +82,7 @@ export class MetricFactory {
     }
   }
 
-  /** What Prometheus's own libraries tell of the process, by the same names. */
+  /** Adds what Prometheus's own libraries tell of the process, by the same names. */
   process(): void {
     this.readings(() => process.cpuUsage(), [
       ["process_cpu_seconds_total", "CPU time of the process, in user space and in the kernel", (used) => {
@@ -92,7 +92,13 @@ export class MetricFactory {
       ["process_start_time_seconds", "When the process began, in Unix time", () => {
         return performance.timeOrigin / 1000;
       }],
-      ["process_open_fds", "Files, sockets and the like that the process has open", openFiles],
+    ]);
+  }
+
+  /** Adds how many files are open, which Deno tells only to a program that may do everything. */
+  openFiles(): void {
+    this.readings(openFiles, [
+      ["process_open_fds", "Files, sockets and the like that the process has open", (open) => open],
     ]);
   }
 }
@@ -104,7 +110,7 @@ function labelled(
   return Object.entries(values).map(([key, value]) => [{ [label]: key }, value]);
 }
 
-/** But for the one by which the folder is read. */
+/** Counts what `/proc/self/fd` lists, but for the one by which that folder is read. */
 function openFiles(): number {
   return [...Deno.readDirSync("/proc/self/fd")].length - 1;
 }

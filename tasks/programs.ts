@@ -5,12 +5,15 @@
  */
 
 import { delay } from "@std/async/delay";
+import { taskFlags } from "./task_flags.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
 export interface ProgramOptions {
   /** Added to the environment without the variables of settings, so that a run is the same anywhere. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Flags of Deno. @default {those of the part's task} */
+  readonly flags?: readonly string[];
   /** A command that runs the program, such as `setpriv …`. @default {none} */
   readonly wrapper?: readonly string[];
   /** @default {"inherit"} */
@@ -19,24 +22,28 @@ export interface ProgramOptions {
   readonly stdout?: "inherit" | "piped" | "null";
 }
 
-/** The agent or the aggregator as a process; disposing stops it in order and waits for it. */
+/** The main file of each part, which is called as its task is. */
+const MAINS = {
+  agent: "agent/main.ts",
+  aggregator: "aggregator/main.ts",
+  clickhouse: "aggregator/embedded/main.ts",
+} as const;
+
+/** A part as a process; disposing stops it in order and waits for it. */
 export class Program implements AsyncDisposable {
   readonly child: Deno.ChildProcess;
   #ended: Deno.CommandStatus | undefined;
 
-  constructor(part: "agent" | "aggregator", args: readonly string[], options: ProgramOptions = {}) {
+  constructor(part: keyof typeof MAINS, args: readonly string[], options: ProgramOptions = {}) {
     const isSetting = (name: string) => /^(APERTURE|DEBUGINFOD)_/.test(name);
     const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !isSetting(name));
     const [command, ...rest] = [
       ...options.wrapper ?? [],
       Deno.execPath(),
       "run",
-      "--quiet",
-      "--frozen",
-      "--unstable-no-legacy-abort",
-      "--allow-all",
+      ...options.flags ?? taskFlags(part),
       `--config=${ROOT}deno.json`,
-      `${ROOT}${part}/main.ts`,
+      ROOT + MAINS[part],
       ...args,
     ];
     this.child = new Deno.Command(command!, {

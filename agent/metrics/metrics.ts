@@ -78,6 +78,7 @@ export class AgentMetrics {
     ]]);
     addSources(make, sources);
     make.process();
+    make.openFiles();
     make.buildInfo("aperture_agent_build_info", VERSION);
     // What has not happened is 0, not absent.
     for (const { kind } of sources.collectors) this.#begin(kind);

@@ -9,6 +9,7 @@ import { delay } from "@std/async/delay";
 import { getLogger } from "@logtape/logtape";
 import { TextLineStream } from "./lines.ts";
 import { Burst } from "../../common/log.ts";
+import { libraryPath } from "./connection.ts";
 
 const logger = getLogger(["aperture", "engine"]);
 
@@ -191,8 +192,9 @@ class Child {
   }
 }
 
-/** The front's; the engine itself, being native code, is held only by its configuration. */
+/** Holds the front; the engine itself, being native code, is held only by its configuration. */
 function permissions(dataDir: string): string[] {
+  const [data, library] = [dataDir, libraryPath()].map((path) => path.replaceAll(",", ",,"));
   return [
     "run",
     "--quiet",
@@ -201,11 +203,14 @@ function permissions(dataDir: string): string[] {
     // A request's signal then means that its client has gone, and not that it was answered.
     "--unstable-no-legacy-abort",
     `--config=${CONFIG}`,
+    // A list would take libc's name for a path below the working directory.
     "--allow-ffi",
-    "--allow-read",
-    `--allow-write=${dataDir}`,
-    "--allow-env",
+    `--allow-read=${data},${library}`,
+    `--allow-write=${data}`,
+    "--allow-env=APERTURE_*,INIT_CWD,TZ",
+    "--ignore-env",
     "--allow-net=127.0.0.1",
+    "--deny-import",
   ];
 }
 
