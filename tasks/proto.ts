@@ -6,6 +6,8 @@
  * @module
  */
 
+import { spdxLine, withLine } from "./house/spdx.ts";
+
 const ROOT = new URL("..", import.meta.url).pathname;
 const SOURCE = "aperture/v1/aperture.proto";
 
@@ -44,6 +46,9 @@ export async function generate(folder: string): Promise<void> {
       "--include_imports",
       SOURCE,
     ]);
+    const generated = `${folder}/${SOURCE.replace(/\.proto$/, ".ts")}`;
+    const line = spdxLine(generated)!;
+    await Deno.writeTextFile(generated, withLine(await Deno.readTextFile(generated), line));
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }

@@ -36,6 +36,14 @@ Deno.test("pendingMigrations() refuses one that was changed after it was applied
   assertThrows(() => pendingMigrations("db", [changed], applied), MigrationError, "0001_one was changed");
 });
 
+Deno.test("pendingMigrations() takes one that only got the line of its licence as the same", () => {
+  const applied = [{ number: 1, name: "0001_one", checksum: ONE_CHECKSUM }];
+  for (const end of ["\n", "\n\n"]) {
+    const sql = `-- SPDX-License-Identifier: Apache-2.0${end}${ONE.sql}`;
+    assertEquals(pendingMigrations("db", [{ ...ONE, sql }], applied), []);
+  }
+});
+
 Deno.test("pendingMigrations() takes one that two aggregators applied at once as applied", () => {
   const applied = [{ number: 1, name: "0001_one", checksum: ONE_CHECKSUM }];
   const two = { number: 2, name: "0002_two", sql: "SELECT 2" };
