@@ -1,7 +1,7 @@
 /**
- * What watching costs in steady state: the agent, pushing, beside `perf record -g` and bcc's `profile`, all at 99 Hz over
- * the same seconds of fifty busy programs, none of which has frame pointers. What is pushed is acknowledged and thrown
- * away: an aggregator is on another machine.
+ * Measures what watching costs in steady state: the agent, pushing, beside `perf record -g` and bcc's `profile`, all at
+ * 99 Hz over the same seconds of fifty busy programs, none of which has frame pointers. What is pushed is acknowledged
+ * and thrown away: an aggregator is on another machine.
  *
  * Only the agent names what it samples and finds whole stacks: perf's file and bcc's maps have addresses, one to three
  * for each of these stacks, until somebody asks.
@@ -106,7 +106,7 @@ function startRival(
   };
 }
 
-/** What process `pid` has used so far. */
+/** Returns what process `pid` has used so far. */
 function usage(pid: number) {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field after it.

@@ -22,7 +22,7 @@ export async function headersForBcc(): Promise<Record<string, string>> {
   return { BCC_KERNEL_SOURCE: folder };
 }
 
-/** What Debian keeps apart, the common headers and those of the architecture, in one tree. */
+/** Puts what Debian keeps apart, the common headers and those of the architecture, into one tree. */
 async function download(name: string, folder: string): Promise<void> {
   const common = dependency(name, /Depends: (linux-headers-\S+-common)/);
   const temporary = await Deno.makeTempDir({ prefix: "aperture-headers-" });

@@ -1,6 +1,6 @@
 /**
- * What it costs to watch locks: two threads that hand a futex to and fro, and a loop of cheap system calls that have
- * nothing to do with locks, each alone, with the collector and with `perf trace -s -e futex`.
+ * Measures what it costs to watch locks: two threads that hand a futex to and fro, and a loop of cheap system calls
+ * that have nothing to do with locks, each alone, with the collector and with `perf trace -s -e futex`.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What counting system calls costs their callers: a loop of the cheapest call, watched by us and by rivals in turn.
+ * Measures what counting system calls costs their callers: a loop of the cheapest call, watched by us and by rivals in
+ * turn.
  *
  * @module
  */

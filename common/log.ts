@@ -36,7 +36,7 @@ export async function setupLog(level: (typeof LOG_LEVELS)[number]): Promise<void
 }
 
 export interface BurstOptions {
-  /** How long a burst is, in ms. @default {60000} */
+  /** A burst is this long, in ms. @default {60000} */
   window?: number;
   /** In ms. @default {performance.now} */
   clock?: () => number;

@@ -1,5 +1,5 @@
 /**
- * What every main does: usage errors are one line and exit status 2, failures one line and 1.
+ * Does what every main does: usage errors are one line and exit status 2, failures one line and 1.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How the parts make the metrics that they tell Prometheus.
+ * Makes the metrics that the parts tell Prometheus.
  *
  * @module
  */
@@ -34,12 +34,12 @@ export class MetricFactory {
     return new Counter({ name, help, labelNames, registers: this.#registers });
   }
 
-  /** Of seconds. */
+  /** Makes a histogram of seconds. */
   histogram(name: string, help: string): Histogram {
     return new Histogram({ name, help, buckets: SECONDS, registers: this.#registers });
   }
 
-  /** Which version runs, as a label; the value is 1. */
+  /** Tells which version runs, as a label; the value is 1. */
   buildInfo(name: string, version: string): void {
     const help = "Which version this is; always 1";
     new Gauge({ name, help, labelNames: ["version"], registers: this.#registers }).set({ version }, 1);

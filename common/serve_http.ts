@@ -14,7 +14,7 @@ export interface ServeHttpOptions {
   /** Ends the server, as disposing of it does. */
   readonly signal?: AbortSignal;
   /**
-   * How long disposing waits for answers that are under way, in ms: for a client that reads nothing, or sent half a
+   * Disposing waits this long for answers that are under way, in ms: for a client that reads nothing, or sent half a
    * request, it would wait for ever.
    *
    * @default {5000}
@@ -24,7 +24,7 @@ export interface ServeHttpOptions {
 
 /** A server that listens. To dispose of it finishes what is under way and takes no more. */
 export interface HttpServer extends AsyncDisposable {
-  /** Where; the port is the one that was taken when 0 was asked for. */
+  /** Is where it listens; the port is the one that was taken when 0 was asked for. */
   readonly address: Address;
   /** Settles when the server has ended and its last client is gone. */
   readonly finished: Promise<void>;

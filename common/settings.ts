@@ -15,7 +15,7 @@ export interface Setting<T> {
   readonly env?: string;
   /** One letter, without the dash. */
   readonly alias?: string;
-  /** What stands for the value in the help; "" when the flag takes none. */
+  /** Stands for the value in the help; "" when the flag takes none. */
   readonly placeholder: string;
   readonly help: string;
   /** As text, so that the help shows what is parsed; without it the setting may be absent. */
@@ -180,7 +180,7 @@ export function bytes(min: number, max = Number.MAX_SAFE_INTEGER): v.GenericSche
   );
 }
 
-/** Where a server listens. */
+/** Says where a server listens. */
 export interface Address {
   readonly hostname: string;
   readonly port: number;

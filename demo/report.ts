@@ -1,5 +1,5 @@
 /**
- * What the demo found, as asked from the aggregator.
+ * Asks the aggregator what the demo found, and shows it.
  *
  * @module
  */

@@ -68,7 +68,7 @@ export class ProfileBuilder {
   readonly #locks = new LockTable();
   readonly #syscalls = new SyscallTable();
 
-  /** How many samples there are, equal ones counted once. */
+  /** Counts the samples, equal ones once. */
   get sampleCount(): number {
     return this.#samples.kind.length;
   }
@@ -191,7 +191,7 @@ export class ProfileBuilder {
     }
   }
 
-  /** What was added so far. The builder may be used on. */
+  /** Returns what was added so far. The builder may be used on. */
   build(): Profile {
     const frames = this.#frames;
     const series = this.#series;

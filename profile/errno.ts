@@ -6,7 +6,7 @@
 
 import { constants } from "node:os";
 
-/** What the kernel says to itself where a signal interrupted a call; a program sees EINTR, or nothing. */
+/** Lists what the kernel says to itself where a signal interrupted a call; a program sees EINTR, or nothing. */
 const RESTARTS: readonly (readonly [number, string])[] = [
   [512, "ERESTARTSYS"],
   [513, "ERESTARTNOINTR"],

@@ -6,7 +6,7 @@
 
 import { JIT_MODULE, PYTHON_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "./model.ts";
 
-/** Where a frame's code is from, as it is coloured. */
+/** Lists where a frame's code can be from, as it is coloured. */
 export const CODE_ORIGINS = ["program", "library", "jit", "kernel", "unknown", "thread"] as const;
 export type CodeOrigin = (typeof CODE_ORIGINS)[number];
 

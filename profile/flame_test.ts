@@ -42,7 +42,7 @@ function boxes({ levels, names, modules }: FlameGraph): string[] {
     const here = level.start.map((start, i) => {
       const end = start + level.width[i]!;
       const parent = above.find((p) => p.start <= start && end <= p.end);
-      assert(depth === 0 || parent, "a box stands on a box of the level above");
+      assert(depth === 0 || parent, "a box is the child of a box of the level above");
       const name = level.name[i]!;
       return { path: `${parent?.path ?? ""};${names[name]}@${modules[name]}`, start, end };
     });

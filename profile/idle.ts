@@ -1,5 +1,5 @@
 /**
- * What a thread does that has nothing to do: views of waits and calls leave it out, unless it is asked for.
+ * Knows what a thread does that has nothing to do: views of waits and calls leave it out, unless it is asked for.
  *
  * @module
  */
@@ -13,12 +13,12 @@ export const IDLE_CLASSES: readonly string[] = ["condvar", "semaphore", "join"];
 /** The categories of system calls that wait by purpose. */
 export const IDLE_CATEGORIES: readonly string[] = ["wait"];
 
-/** Whether waits of that class are idle. */
+/** Returns whether waits of that class are idle. */
 export function isIdleClass(name: string): boolean {
   return IDLE_CLASSES.includes(name);
 }
 
-/** Whether calls of that category wait by purpose. */
+/** Returns whether calls of that category wait by purpose. */
 export function isIdleCategory(name: string): boolean {
   return IDLE_CATEGORIES.includes(name);
 }
@@ -44,7 +44,9 @@ export function withLockSamples(profile: Profile, { idle = false }: ViewOptions 
   return builder.build();
 }
 
-/** What a graph of `kind` is made of: `profile` with its waits as samples, without calls that wait by purpose. */
+/**
+ * Returns what a graph of `kind` is made of: `profile` with its waits as samples, without calls that wait by purpose.
+ */
 export function viewOf(profile: Profile, kind: Kind, { idle = false }: ViewOptions = {}): Profile {
   if (kind === "lock") return withLockSamples(profile, { idle });
   return kind === "syscall" && !idle ? withoutIdleCalls(profile) : profile;

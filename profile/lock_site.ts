@@ -1,5 +1,5 @@
 /**
- * Which frame of a stack stands for it: the function that took a lock, or gave it back, not how that is done.
+ * Finds the frame that stands for a stack: the function that took a lock, or gave it back, not how that is done.
  *
  * @module
  */

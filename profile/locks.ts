@@ -11,7 +11,7 @@ export interface LockRow {
   readonly outcome: Outcome;
   readonly series: number;
   readonly stack: number;
-  /** What the lock is for: `mutex`, `rwlock`, `condvar`, `semaphore`, `join`, `other`; the type in the kernel. */
+  /** Says what the lock is for: `mutex`, `rwlock`, `condvar`, `semaphore`, `join`, `other`; the type in the kernel. */
   readonly class: string;
   /** `futex`, or the kernel's kind of lock: `spin`, `mutex`, `rwsem`, `rt`, …. */
   readonly type: string;

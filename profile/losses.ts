@@ -1,5 +1,5 @@
 /**
- * What an agent could not count, and what it counted without the whole of its stack.
+ * Lists what an agent could not count, and what it counted without the whole of its stack.
  *
  * @module
  */

@@ -8,7 +8,7 @@
  * @module
  */
 
-/** What was watched. `all` is a mode of the agent, not a kind. */
+/** Lists what is watched. `all` is a mode of the agent, not a kind. */
 export const KINDS = ["cpu", "lock", "syscall"] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -20,7 +20,7 @@ export function kindOf(number: number): Kind | undefined {
   return KINDS[number - 1];
 }
 
-/** How a wait for a lock ended: its holder passed it on, or the waiter gave up. */
+/** Lists how a wait for a lock ends: its holder passed it on, or the waiter gave up. */
 export const OUTCOMES = ["woken", "timeout", "interrupted"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
@@ -121,14 +121,14 @@ export interface SampleColumns {
 export interface LockColumns {
   /** The wire's number of the outcome. */
   readonly outcome: Uint8Array;
-  /** Of the thread that waited: row of the series table, and of the stack table. */
+  /** Names the thread that waited: a row of the series table, and one of the stack table. */
   readonly series: Uint32Array;
   readonly stack: Uint32Array;
-  /** What the lock is for: `mutex`, `condvar`, …; row of the string table. */
+  /** Says what the lock is for, `mutex`, `condvar`, …, as a row of the string table. */
   readonly class: Uint32Array;
   /** `futex`, or the kernel's kind of lock; row of the string table. */
   readonly type: Uint32Array;
-  /** Of the thread that ended the wait: 0 when nobody was seen to, else the row and 1. Both are 0, or neither. */
+  /** Names the thread that ended the wait: 0 when nobody was seen to, else the row and 1. Both are 0, or neither. */
   readonly holderSeries: Uint32Array;
   readonly holderStack: Uint32Array;
   /** Waits. */
@@ -164,7 +164,7 @@ export interface SyscallColumns {
 }
 
 /**
- * What was counted, and what that refers to.
+ * Holds what was counted, and what that refers to.
  *
  * Waits for locks are in `locks` alone: samples of kind lock are made of them where a graph is wanted
  * (`withLockSamples`), so that the two cannot disagree.
@@ -193,7 +193,9 @@ export interface Batch extends Profile {
   readonly agentVersion: string;
   /** Samples that could not be counted, by reason. */
   readonly losses: ReadonlyMap<string, number>;
-  /** How walks along user stacks ended: `complete` at the thread's entry, others before it. Left out for none. */
+  /**
+   * Counts how walks along user stacks ended: `complete` at the thread's entry, others before it. Left out for none.
+   */
   readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
@@ -203,7 +205,7 @@ export interface Total {
   readonly count: number;
 }
 
-/** How many stacks `profile` has. */
+/** Counts the stacks of `profile`. */
 export function stackCount(profile: Pick<Profile, "stacks">): number {
   return profile.stacks.offset.length - 1;
 }
@@ -234,14 +236,14 @@ export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings"
   };
 }
 
-/** How many rows of samples, locks and system calls there are. */
+/** Counts the rows of samples, locks and system calls. */
 export function rowCount(
   { samples, locks, syscalls }: Pick<Profile, "samples" | "locks" | "syscalls">,
 ): number {
   return samples.kind.length + locks.outcome.length + syscalls.call.length;
 }
 
-/** How many events were counted: samples, waits and calls. Samples of calls are among the calls. */
+/** Sums the events that were counted: samples, waits and calls. Samples of calls are among the calls. */
 export function eventCount(profile: Pick<Profile, "samples" | "locks" | "syscalls">): number {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
   const { samples, locks, syscalls } = profile;

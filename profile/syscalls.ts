@@ -16,9 +16,9 @@ export interface SyscallRow {
   readonly total: number;
   readonly min: number;
   readonly max: number;
-  /** How many failed, by errno. */
+  /** Counts those that failed, by errno. */
   readonly errors: ReadonlyMap<number, number>;
-  /** How many took from 2^i up to 2^(i+1) ns, at index i; those of less than 2 ns are at 0. */
+  /** Counts those that took from 2^i up to 2^(i+1) ns, at index i; those of less than 2 ns are at 0. */
   readonly histogram: readonly number[];
 }
 
@@ -43,7 +43,7 @@ export function syscallAt(
   };
 }
 
-/** What calls sum to: of one row, or of several. */
+/** Sums calls: of one row, or of several. */
 export class CallSums {
   count = 0;
   total = 0;
@@ -110,7 +110,7 @@ export class SyscallTable {
   }
 }
 
-/** Where each of the parts, put one after the other, begins, and where the last ends. */
+/** Returns where each of the parts, put one after the other, begins, and where the last ends. */
 export function offsets(lengths: ArrayLike<number>): Uint32Array {
   const offset = new Uint32Array(lengths.length + 1);
   for (let i = 0; i < lengths.length; i++) offset[i + 1] = offset[i]! + lengths[i]!;

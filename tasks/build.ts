@@ -16,7 +16,7 @@ interface Output {
   readonly path: string;
   readonly sources: readonly string[];
   readonly command: readonly [string, ...string[]];
-  /** What to do when the command is missing. */
+  /** Says what to do when the command is missing. */
   readonly remedy: string;
 }
 

@@ -57,7 +57,7 @@ export class Program implements AsyncDisposable {
     this.child.status.then((status) => this.#ended = status);
   }
 
-  /** How it ended; `undefined` while it runs. */
+  /** Is how it ended; `undefined` while it runs. */
   get ended(): Deno.CommandStatus | undefined {
     return this.#ended;
   }
@@ -77,7 +77,7 @@ export interface AggregatorOptions extends ProgramOptions {
   readonly args?: readonly string[];
   /** Preferred for HTTP when it is free. */
   readonly port?: number;
-  /** How long it may take until it is ready, in ms. @default {60000} */
+  /** It may take this long until it is ready, in ms. @default {60000} */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
@@ -118,7 +118,7 @@ export class RunningAggregator extends Program {
     return aggregator;
   }
 
-  /** What `/readyz` says now. */
+  /** Returns what `/readyz` says now. */
   async isReady(): Promise<boolean> {
     const response = await fetch(`${this.http}/readyz`).catch(() => undefined);
     await response?.body?.cancel();

@@ -11,7 +11,7 @@ import { spdxLine, withLine } from "./house/spdx.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 const SOURCE = "aperture/v1/aperture.proto";
 
-/** What each means: https://github.com/stephenh/ts-proto#supported-options */
+/** Lists options of the generator, which are explained at https://github.com/stephenh/ts-proto#supported-options */
 const OPTIONS = [
   "env=node",
   "esModuleInterop=true",

@@ -10,7 +10,7 @@ import { build } from "./build.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
-/** How many tests there were, of each outcome. */
+/** Counts the tests of each outcome. */
 export interface Counts {
   readonly passed: number;
   readonly failed: number;

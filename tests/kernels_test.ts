@@ -28,7 +28,9 @@ interface Kernel {
   /** The package of Debian, and its suite where that is not this machine's. */
   readonly meta: string;
   readonly suite?: "bullseye";
-  /** Whether it tells of its own locks (5.19), and keeps what programs note of a thread with the thread (5.12). */
+  /**
+   * Is true where it tells of its own locks (5.19), and keeps what programs note of a thread with the thread (5.12).
+   */
   readonly tellsLocks: boolean;
   readonly taskStorage: boolean;
   /** The oldest alone: to start it takes an emulated machine half a minute. */
@@ -43,7 +45,7 @@ const KERNELS: readonly Kernel[] = [
   { version: "6.12", meta: "linux-image-6.12-amd64", ...NEWER },
 ];
 
-/** What all kernels boot with, made for the first. */
+/** Is what all kernels boot with, made for the first. */
 let packed: Promise<{ guest: Guest; chain: string }> | undefined;
 const parts = new AsyncDisposableStack();
 
@@ -96,7 +98,7 @@ for (const { version, meta, suite, tellsLocks, taskStorage, runsAgent } of KERNE
   );
 }
 
-/** How many of the stacks have the chain, which is some. */
+/** Returns the share of the stacks that have the chain, which is above 0. */
 function rightShare(stacks: Seen["stacks"]["user"], functionAt: (address: number) => string): number {
   let [right, all] = [0, 0];
   for (const { user, count } of stacks) {

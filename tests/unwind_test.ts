@@ -23,7 +23,7 @@ interface Watched {
   /** Thread entry first, `;` between functions, with how many samples had it. */
   readonly stacks: ReadonlyMap<string, number>;
   readonly count: number;
-  /** How walks ended. */
+  /** Counts how walks ended. */
   readonly ends: ReadonlyMap<string, number>;
 }
 
@@ -245,7 +245,7 @@ const RIVAL_SECONDS = 15;
 /** So many samples of a CPU make the chance of a difference of two points one in thousands, whatever the share. */
 const RIVAL_SAMPLES = 11_000;
 
-/** How often each function is anywhere in a stack, and how many stacks are whole. */
+/** Counts how often each function is anywhere in a stack, and how many stacks are whole. */
 interface Inclusive {
   readonly share: ReadonlyMap<string, number>;
   readonly whole: number;

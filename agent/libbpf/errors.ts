@@ -12,7 +12,7 @@ export const ENOSPC = 28;
 /** The verifier's log says at its end why it refused; its begin is of no use and may be megabytes. */
 const MAX_LOG_LINES = 40;
 
-/** What a C function failed with. */
+/** Tells which error a C function failed with. */
 export class BpfError extends Error {
   override name = "BpfError";
   /** Positive. */
@@ -70,8 +70,8 @@ export function checkPointer(
 }
 
 /**
- * What libbpf says (warnings and notes, not its debugging) while `fn` runs; outside of it, it writes to standard
- * error. `fn` must not wait.
+ * Collects what libbpf says (warnings and notes, not its debugging) while `fn` runs; outside of it, it writes to
+ * standard error. `fn` must not wait.
  */
 export function captureLog<T>({ bpf, libc }: Library, fn: () => T): { result: T; lines: string[] } {
   const lines: string[] = [];

@@ -28,7 +28,7 @@ export class BpfMap {
   readonly #map: Deno.PointerObject;
   readonly #live: () => void;
   readonly #hold: () => Disposable;
-  /** What calls on other threads read: here, so that it stays where it is until they return. */
+  /** Holds what calls on other threads read, so that it stays where it is until they return. */
   readonly #lent = new Set<unknown>();
   readonly name: string;
   readonly keyBytes: number;
@@ -180,7 +180,7 @@ export class BpfMap {
   drain(
     take: (entries: Entries) => void,
     { batchEntries = 1024 }: {
-      /** How many entries the first buffers of this map hold. @default {1024} */
+      /** The first buffers of this map hold this many entries. @default {1024} */
       batchEntries?: number;
     } = {},
   ): void {
@@ -224,7 +224,7 @@ export class BpfMap {
     }
   }
 
-  /** What the map uses of the kernel's memory, as the kernel accounts it, in bytes. */
+  /** Returns what the map uses of the kernel's memory, as the kernel accounts it, in bytes. */
   memoryBytes(): number {
     const info = Deno.readTextFileSync(`/proc/self/fdinfo/${this.fd}`);
     return Number(/^memlock:\s*(\d+)$/m.exec(info)?.[1] ?? 0);
@@ -235,7 +235,7 @@ export class BpfMap {
     return this.#map;
   }
 
-  /** Of the map itself, once it is created. */
+  /** Is the descriptor of the map itself, once it is created. */
   get fd(): number {
     return check(this.#library, this.#library.bpf.bpf_map__fd(this.#pointer), `use the map '${this.name}'`);
   }

@@ -12,7 +12,7 @@ const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const MAP_FAILED = 2n ** 64n - 1n;
 
-/** What is written here the programs read, without a call. */
+/** Gives memory that the programs read as soon as it is written, without a call. */
 export class MappedMemory implements Disposable {
   readonly #library: Library;
   readonly #bytes: number;

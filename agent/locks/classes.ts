@@ -1,5 +1,5 @@
 /**
- * What a wait is for, by the functions that wait.
+ * Tells what a wait is for, by the functions that wait.
  *
  * The kernel sees only futexes: whether one is a mutex that somebody holds or a queue that is empty is told by the
  * runtime's functions around the call.
@@ -10,7 +10,7 @@
 import { isIdleClass } from "../../profile/idle.ts";
 import type { Frame } from "../../profile/model.ts";
 
-/** What user space waits for. */
+/** Lists what user space waits for. */
 export const FUTEX_CLASSES = ["mutex", "rwlock", "condvar", "semaphore", "join", "other"] as const;
 /** The kernel's own locks: the type is the class. */
 export const KERNEL_CLASSES = ["spin", "rwlock", "mutex", "rwsem", "percpu", "rt", "sem"] as const;
@@ -111,7 +111,7 @@ export function lockClass(frames: readonly Pick<Frame, "function">[], type: stri
   return nearest(names, WRAPPERS) ?? nearest(names, PRIMITIVES) ?? "other";
 }
 
-/** Whether a thread that waits so has nothing to do: such waits are kept, but left out of the default view. */
+/** Returns whether a thread that waits so has nothing to do: such waits are kept, but left out of the default view. */
 export function isIdle(className: LockClass): boolean {
   return isIdleClass(className);
 }

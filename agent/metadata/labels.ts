@@ -1,5 +1,5 @@
 /**
- * What runs a process: its container, pod and workload, or its systemd unit.
+ * Tells what runs a process: its container, pod and workload, or its systemd unit.
  *
  * The names come from whoever knows them: the cgroup's path says which container and pod, the pods of Kubernetes
  * and the container's runtime say how these are called. Nothing is waited for: what nobody has named yet is
@@ -18,14 +18,14 @@ import { RuntimeNames } from "./runtime_names.ts";
 /** The labels of a series that its process's surroundings give. */
 export type Labels = Pick<Series, "container" | "pod" | "namespace" | "service" | "labels">;
 
-/** Who knows the pods of this node. */
+/** Knows the pods of this node. */
 export interface PodFinder {
   find(podUid: string, containers: readonly string[]): Found | undefined;
   /** A container was met that no pod lists. */
   nudge(): void;
 }
 
-/** What is asked of a process. */
+/** Names what is asked of a process. */
 export interface LabelledProcess {
   readonly pid: number;
   /** Clock ticks since boot; with the pid it names a process for ever. */
@@ -43,7 +43,7 @@ export interface ProcessLabelsOptions {
   own?: OwnPlace | undefined;
 }
 
-/** What was counted since the start. */
+/** Holds what was counted since the start. */
 export interface LabelStats {
   /** Containers that neither Kubernetes nor the runtime had named when they were first met. */
   readonly unknownContainers: number;
@@ -77,7 +77,7 @@ export class ProcessLabels {
   /** By the text of `/proc/PID/cgroup`, which all processes of a container share. */
   readonly #placements: LRUCache<string, Placement>;
   readonly #unknown: LRUCache<string, true>;
-  /** Of this window, by the text of the cgroup. */
+  /** Holds the labels of this window, by the text of the cgroup. */
   readonly #labels = new Map<string, Labels>();
   #window = 0;
   #unknownContainers = 0;

@@ -1,5 +1,5 @@
 /**
- * Which pod or container the agent itself is in.
+ * Finds the pod or container that the agent itself is in.
  *
  * With a cgroup namespace of its own, the agent's own cgroup and what is below is `/` to it, and `/proc/PID/cgroup`
  * no longer says which container that is. What the kubelet and Docker mount into each container does.

@@ -1,5 +1,5 @@
 /**
- * What the agent knows of each process: its program, its name, and what code is mapped where.
+ * Holds what the agent knows of each process: its program, its name, and what code is mapped where.
  *
  * A process is read once a window, when it is first asked for in that window, so that an exec or a dlopen
  * since the last window is seen, and a process without samples costs nothing.
@@ -36,7 +36,7 @@ export interface ProcessTableOptions {
   clock?: () => number;
 }
 
-/** What the table counted since it was made. */
+/** Holds what the table counted since it was made. */
 export interface ProcessStats {
   readonly processes: number;
   /** Reads of a process: when it is observed, and at most one more per process and window. */

@@ -1,7 +1,7 @@
 // Text in columns of a fixed-width font. Plain JavaScript, as the SVG carries this file to the browser.
 
 /**
- * How many columns `text` takes: East Asian wide characters and emoji take two, combining marks none.
+ * Counts the columns that `text` takes: East Asian wide characters and emoji take two, combining marks none.
  *
  * @param {string} text
  * @returns {number}

@@ -1,5 +1,5 @@
 /**
- * Who waited for locks, and for whom, as a table for the terminal.
+ * Shows who waited for locks, and for whom, as a table for the terminal.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface LockSite extends Code {
   max: number;
   /** Waits that timed out or were interrupted. */
   gaveUp: number;
-  /** Who woke them, by the ns that they were waited for. */
+  /** Lists who woke them, by the ns that they were waited for. */
   readonly holders: (Code & { delay: number })[];
 }
 

@@ -130,7 +130,7 @@ function drawBoxes(
   });
 }
 
-/** Of the origins that the graph has. */
+/** Draws a square and a word for each origin that the graph has. */
 function drawLegend({ levels, modules }: FlameGraph, y: number, parts: string[]): void {
   const present = new Set(levels.flatMap((level) => level.name.map((name) => codeOrigin(modules[name]!))));
   let x = PAD;

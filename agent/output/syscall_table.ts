@@ -13,7 +13,7 @@ import { formatAmount, formatCount, formatPercent } from "./amount.ts";
 import { columnsOf, cutMiddle } from "./fit.js";
 
 export interface SyscallTableOptions {
-  /** How many calls have a row; the others are summed in one. @default {all} */
+  /** This many calls have a row; the others are summed in one. @default {all} */
   readonly limit?: number;
   /** Columns of the terminal. @default {100} */
   readonly width?: number;

@@ -11,13 +11,13 @@ import { type Kind, KIND_NUMBER, type Profile, totalOf, UNKNOWN_MODULE } from ".
 import { formatAmount, formatCount, formatPercent } from "./amount.ts";
 import { columnsOf, cutMiddle } from "./fit.js";
 
-/** What one function of one module took. */
+/** Sums what one function of one module took. */
 export interface TopRow {
   readonly function: string;
   readonly module: string;
-  /** Where it is the leaf. */
+  /** Sums the stacks where it is the leaf. */
   readonly self: number;
-  /** Where it is anywhere in the stack, once for each stack. */
+  /** Sums the stacks where it is anywhere, once for each stack. */
   readonly total: number;
 }
 
@@ -110,9 +110,9 @@ export function topTable(profile: Profile, options: TopTableOptions): string {
 
 export interface SummaryOptions {
   readonly kind: Kind;
-  /** How long was watched. */
+  /** The run watched for this long. */
   readonly durationNs: number;
-  /** What could not be counted, by reason. @default {none} */
+  /** Counts what could not be counted, by reason. @default {none} */
   readonly losses?: ReadonlyMap<string, number>;
   /** With what threads do that have nothing to do. @default {false} */
   readonly idle?: boolean;
@@ -143,7 +143,7 @@ export function stackEndsLine(stackEnds: ReadonlyMap<string, number>): string {
     (reasons === "" ? "" : `; cut: ${reasons}`);
 }
 
-/** Of `enum aperture_stack_end`. */
+/** Names the good one of `enum aperture_stack_end`. */
 const WHOLE = "complete";
 
 type Paint = (text: string) => string;

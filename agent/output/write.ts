@@ -91,7 +91,7 @@ export function outputFiles(path: string, kinds: readonly Kind[]): { path: strin
 
 export interface WriteOutputOptions {
   readonly path: string;
-  /** What is written; JSON holds every kind. */
+  /** This kind is written; JSON holds every kind. */
   readonly kind: Kind;
   /** With what threads do that have nothing to do; JSON holds it always. @default {false} */
   readonly idle?: boolean;
@@ -101,9 +101,9 @@ export interface WriteOutputOptions {
   readonly durationNs: number;
   /** Between two samples of one CPU; for `cpu` alone. @default {0} */
   readonly periodNs?: number;
-  /** What could not be counted, by reason. @default {none} */
+  /** Counts what could not be counted, by reason. @default {none} */
   readonly losses?: ReadonlyMap<string, number>;
-  /** Where `-` goes. @default {Deno.stdout} */
+  /** A path of `-` is written here. @default {Deno.stdout} */
   readonly stdout?: { write(bytes: Uint8Array): Promise<number> };
 }
 

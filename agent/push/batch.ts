@@ -8,7 +8,7 @@ import { type Batch, type Profile, rowCount } from "../../profile/model.ts";
 import { BATCH_LIMITS } from "../../profile/wire/validate_batch.ts";
 import { sliceProfile } from "../../profile/slice.ts";
 
-/** Which run of which agent a batch is of. */
+/** Says which run of which agent a batch is of. */
 export interface Identity {
   readonly agentId: string;
   /** Unix nanoseconds at which this run began. */
@@ -17,14 +17,14 @@ export interface Identity {
   readonly agentVersion: string;
 }
 
-/** What a batch covers. */
+/** Says what a batch covers. */
 export interface BatchWindow {
   /** Unix nanoseconds. */
   readonly startNs: bigint;
   readonly endNs: bigint;
-  /** What could not be counted, by reason. */
+  /** Counts what could not be counted, by reason. */
   readonly losses: ReadonlyMap<string, number>;
-  /** How walks along user stacks ended. @default {none} */
+  /** Counts how walks along user stacks ended. @default {none} */
   readonly stackEnds?: ReadonlyMap<string, number>;
 }
 

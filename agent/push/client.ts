@@ -20,7 +20,7 @@ import {
 } from "../../proto/gen/aperture/v1/aperture.ts";
 import { spreadOver } from "./spread.ts";
 
-/** How batches reach an aggregator. */
+/** Says how batches reach an aggregator. */
 export interface Transport {
   /**
    * Sends one encoded `PushRequest`.
@@ -49,7 +49,7 @@ export interface PushClientOptions {
   readonly token?: string | undefined;
   /** PEM of the authorities to trust in place of the usual ones; for `https:` alone. */
   readonly ca?: string | undefined;
-  /** How long one call may take, in ms. @default {20000} */
+  /** One call may take this long, in ms. @default {20000} */
   readonly deadlineMs?: number;
   /** Compress with gzip. @default {true} */
   readonly gzip?: boolean;

@@ -36,7 +36,7 @@ export interface PusherOptions {
 export interface PushStats {
   readonly pushed: number;
   readonly pushedBytes: number;
-  /** Of `pushed`, those that the aggregator had already. */
+  /** Counts those of `pushed` that the aggregator had already. */
   readonly duplicates: number;
   /** Tries that failed. */
   readonly failures: number;
@@ -47,7 +47,7 @@ export interface PushStats {
   readonly pendingBytes: number;
 }
 
-/** What was not delivered when the agent stopped. */
+/** Counts what was not delivered when the agent stopped. */
 export interface Undelivered {
   readonly batches: number;
   /** They are in the spool's folder, and are sent at the next start. */

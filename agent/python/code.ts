@@ -17,7 +17,7 @@ export interface Code {
   readonly lines: LineTable;
 }
 
-/** What tells whether the same function is still there: the fields that name it. */
+/** Holds what tells whether the same function is still there: the fields that name it. */
 export interface CodeHeader {
   readonly name: number;
   readonly file: number;
@@ -47,7 +47,7 @@ export function readCodeHeader(
   };
 }
 
-/** What `header` leads to; `undefined` when that makes no sense. */
+/** Reads what `header` leads to; `undefined` when that makes no sense. */
 export function readCode(reader: ObjectReader, header: CodeHeader): Code | undefined {
   const name = readText(reader, header.name);
   const file = readText(reader, header.file);

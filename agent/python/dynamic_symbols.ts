@@ -135,7 +135,7 @@ function readPrograms(memory: Memory, base: number): Program[] | undefined {
   });
 }
 
-/** Of DT_GNU_HASH: 5381, then times 33 plus each byte. */
+/** Hashes as DT_GNU_HASH does: from 5381 on, times 33 plus each byte. */
 function gnuHash(name: string): number {
   return encoder.encode(name).reduce((hash, byte) => (Math.imul(hash, 33) + byte) >>> 0, 5381);
 }

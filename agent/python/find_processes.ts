@@ -13,7 +13,7 @@ export function* pythonPids(procRoot = "/proc"): Generator<number> {
   }
 }
 
-/** Whether a file named like Python's is mapped in the process. */
+/** Returns whether a file named like Python's is mapped in the process. */
 function mapsPython(pid: number, procRoot = "/proc"): boolean {
   try {
     const maps = Deno.readFileSync(`${procRoot}/${pid}/maps`);

@@ -12,9 +12,9 @@ import type { ObjectReader } from "./objects.ts";
 
 /** CPython in a process. */
 export interface Interpreter {
-  /** Of the pointer to the thread that holds the GIL; 0 when it is not known yet. */
+  /** Is the address of the pointer to the thread that holds the GIL; 0 when it is not known yet. */
   readonly holder: number;
-  /** Of the pointer to the first interpreter. */
+  /** Is the address of the pointer to the first interpreter. */
   readonly interpreters: number;
   readonly frames: FrameLayout;
   readonly objects: Omit<ObjectReader, "memory">;
@@ -24,7 +24,7 @@ const PYTHON_FILE = /\/(lib)?python3\.\d+[^/]*$/;
 /** Files in one process that may hold an interpreter: the program, its library. */
 const MAX_FILES = 4;
 
-/** Whether the program or one of its libraries is called as CPython's are. */
+/** Returns whether the program or one of its libraries is called as CPython's are. */
 export function mayRunPython({ mappings }: Pick<Process, "mappings">): boolean {
   return mappings.some(({ path }) => PYTHON_FILE.test(path));
 }
@@ -78,7 +78,7 @@ function holderAt(memory: Memory, { layout, runtime }: { layout: Layout; runtime
   return base ? base + holder.offset : 0;
 }
 
-/** Where the files of `paths` begin in memory, ascending. */
+/** Returns where the files of `paths` begin in memory, ascending. */
 function firstBytes(folder: string, paths: ReadonlySet<string>): number[] {
   let maps: string;
   try {

@@ -1,5 +1,5 @@
 /**
- * Which line each instruction of a Python function is on.
+ * Tells which line each instruction of a Python function is on.
  *
  * Format: `co_linetable` of CPython 3.11 and later, as its `Objects/locations.md` describes it.
  *
@@ -8,7 +8,7 @@
 
 /** Code unit → line. */
 export class LineTable {
-  /** Where each range ends, in code units, ascending; ranges follow each other from 0 on. */
+  /** Holds where each range ends, in code units, ascending; ranges follow each other from 0 on. */
   readonly #ends: Uint32Array;
   /** 0 for instructions that belong to no line. */
   readonly #lines: Uint32Array;
@@ -41,7 +41,7 @@ export class LineTable {
     return new LineTable(Uint32Array.from(ends), Uint32Array.from(lines));
   }
 
-  /** What it holds in memory. */
+  /** Is what it holds in memory. */
   get bytes(): number {
     return this.#ends.byteLength + this.#lines.byteLength;
   }

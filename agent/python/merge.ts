@@ -17,7 +17,7 @@ export type Run = readonly Frame[];
 export interface PythonStack {
   /** Leaf first. */
   readonly runs: readonly Run[];
-  /** Whether the last run ends where its loop was entered. */
+  /** Is true where the last run ends at the entry of its loop. */
   readonly whole: boolean;
 }
 

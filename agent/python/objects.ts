@@ -1,5 +1,6 @@
 /**
- * Reads Python's strings and bytes out of a process. What is there may be anything: the object may have been freed since.
+ * Reads Python's strings and bytes out of a process. What is there may be anything: the object may have been freed
+ * since.
  *
  * @module
  */
@@ -14,7 +15,7 @@ export interface TypeAddresses {
   readonly bytes: number;
 }
 
-/** How to read objects of one interpreter. */
+/** Reads objects of one interpreter. */
 export interface ObjectReader {
   readonly memory: Memory;
   readonly layout: ObjectLayout;

@@ -16,7 +16,7 @@ import type { PythonStack } from "./merge.ts";
 export interface RawPythonFrame {
   /** Address of the code object; 0 when the loop was entered and has no frame yet. */
   readonly code: number;
-  /** Which code unit runs, -1 before the first; `undefined` when it is not known. */
+  /** Is the code unit that runs, -1 before the first; `undefined` when it is not known. */
   readonly unit: number | undefined;
   /** The interpreter's loop was entered with this frame. */
   readonly entry: boolean;
@@ -55,7 +55,7 @@ interface Known {
 interface Entry {
   readonly process: Process;
   readonly interpreter: Interpreter | undefined;
-  /** How often the interpreter was looked for in vain, or before it had begun. */
+  /** Counts how often the interpreter was looked for in vain, or before it had begun. */
   readonly tries: number;
   /** `null` when it is gone. */
   memory: ProcessMemory | null | undefined;
@@ -113,7 +113,7 @@ export class PythonSymbols implements Disposable {
     });
   }
 
-  /** Whether there is an interpreter in the process. */
+  /** Returns whether there is an interpreter in the process. */
   has(pid: number): boolean {
     return this.#entries.get(pid)?.interpreter !== undefined;
   }

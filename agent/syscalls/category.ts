@@ -1,5 +1,5 @@
 /**
- * What kinds of work system calls do.
+ * Sorts system calls by the kind of work that they do.
  *
  * @module
  */
@@ -61,7 +61,7 @@ const BY_NAME = new Map<string, CallCategory>(
   }),
 );
 
-/** What `callName` puts before and behind a name. */
+/** Finds what `callName` puts before and behind a name. */
 const PARTS = /^(?:\w+:)?(\w+)(?:\((\w+)\))?$/;
 
 /**

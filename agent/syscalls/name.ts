@@ -1,5 +1,5 @@
 /**
- * What a system call is called.
+ * Names system calls.
  *
  * @module
  */

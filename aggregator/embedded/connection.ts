@@ -9,7 +9,7 @@ import { LOADER, RTLD_NOW_NODELETE, SYMBOLS } from "./ffi.ts";
 
 export type Params = Readonly<Record<string, string>>;
 
-/** What one result, or one block of a stream, took and gave. */
+/** Counts what one result, or one block of a stream, took and gave. */
 export interface Stats {
   readonly elapsedNs: number;
   /** Read from tables. */
@@ -55,7 +55,7 @@ export class Library {
 export const fetchedWithProgram = (): Promise<unknown> => import("@chdb/lib-linux-x64-gnu");
 
 /**
- * Where libchdb.so lies.
+ * Returns where libchdb.so lies.
  *
  * @throws {Error} when this machine has none
  */

@@ -42,7 +42,7 @@ export function createFront(
   };
 }
 
-/** What needs neither a password nor the engine. */
+/** Answers what needs neither a password nor the engine. */
 function answerProbe(request: Request, url: URL): Response | undefined {
   const { pathname, searchParams } = url;
   if (request.method !== "GET" && request.method !== "HEAD" && request.method !== "POST") {
@@ -74,7 +74,7 @@ async function answerQuery(engine: Engine, query: QueryRequest, signal: AbortSig
   return await answerStream(query, engine.stream(sql, options));
 }
 
-/** What would run, but not as a server would run it. */
+/** Refuses what would run, but not as a server would run it. */
 function refuse({ sql, statement }: QueryRequest): void {
   if (statement.verb === "") throw EngineError.of(CODE.SYNTAX_ERROR, "Syntax error: Empty query");
   if (statement.many) {

@@ -12,11 +12,11 @@ export interface Statement {
   readonly format?: string;
   /** An INSERT whose rows are not of a SELECT: they are streamed to the engine. */
   readonly insert?: {
-    /** Where FORMAT or VALUES begins: what stands before is the statement. */
+    /** Is where FORMAT or VALUES begins: what stands before is the statement. */
     readonly headEnd: number;
     /** The data's format. */
     readonly format: string;
-    /** Where the data begin. */
+    /** Is where the data begin. */
     readonly dataAt: number;
   };
   /** A second statement follows the first. */
@@ -66,7 +66,7 @@ function blankEnd(sql: string, at: number): number {
   return at;
 }
 
-/** Where what begins with a quote at `at` ends: a doubled or escaped quote does not end it. */
+/** Returns where what begins with a quote at `at` ends: a doubled or escaped quote does not end it. */
 function quotedEnd(sql: string, at: number): number {
   const quote = sql[at]!;
   for (at++; at < sql.length; at++) {
@@ -143,7 +143,7 @@ function withData(
   return { verb: "INSERT", format, insert: { headEnd, format, dataAt }, many };
 }
 
-/** Whether something follows a semicolon behind the rows of VALUES. */
+/** Returns whether something follows a semicolon behind the rows of VALUES. */
 function hasMore(sql: string, at: number): boolean {
   let ended = false;
   for (const token of tokens(sql, at)) {

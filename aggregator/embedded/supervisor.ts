@@ -19,13 +19,13 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 export interface EmbeddedOptions {
   /** Created where it is missing. */
   dataDir: string;
-  /** What the engine may allocate in all. @default {1 GiB} */
+  /** The engine may allocate this much in all, in bytes. @default {1 GiB} */
   memoryBytes?: number;
   /** The wait before the first restart, in ms; it doubles up to 10 s. @default {250} */
   backoffMs?: number;
 }
 
-/** How the engine's child process is started and watched. */
+/** Starts the engine's child process, and watches it. */
 export class EmbeddedClickHouse implements AsyncDisposable {
   readonly username = "default";
   readonly password: string;
@@ -67,7 +67,7 @@ export class EmbeddedClickHouse implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** How often the child was started again. */
+  /** Counts how often the child was started again. */
   get restarts(): number {
     return this.#restarts;
   }

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * What the page asks the aggregator.
+ * Asks the aggregator for what the page shows.
  *
  * @module
  */

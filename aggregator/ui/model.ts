@@ -1,5 +1,5 @@
 /**
- * A flame graph as the page walks through it: boxes with parents, numbered level by level.
+ * Holds a flame graph for the page: boxes with parents, numbered level by level.
  *
  * @module
  */
@@ -63,8 +63,8 @@ export function pathOf(model: FlameModel, box: number): number[] {
   return path;
 }
 
-/** The range of level `level`'s boxes that stand on `box`, which is of a level below or the same. */
-export function boxesOn(model: FlameModel, box: number, level: number): [first: number, end: number] {
+/** Returns the range of level `level`'s boxes that descend from `box`, which is of a level above them or the same. */
+export function descendantsAt(model: FlameModel, box: number, level: number): [first: number, end: number] {
   const from = model.levelStart[level]!;
   const to = model.levelStart[level + 1]!;
   const left = model.start[box]!;
@@ -98,7 +98,7 @@ export interface Hot {
   /** Row of the names. */
   readonly name: number;
   self: number;
-  /** Where it is anywhere in a stack, once however often. */
+  /** Sums the stacks where it is anywhere, each once. */
   total: number;
 }
 
@@ -106,7 +106,7 @@ export interface Hot {
 export function hotFunctions(model: FlameModel, focus = 0): Hot[] {
   const rows = new Map<number, Hot>();
   for (let level = Math.max(2, model.level[focus]!); level + 1 < model.levelStart.length; level++) {
-    const [first, end] = boxesOn(model, focus, level);
+    const [first, end] = descendantsAt(model, focus, level);
     for (let box = first; box < end; box++) {
       const name = model.name[box]!;
       let row = rows.get(name);
@@ -118,7 +118,7 @@ export function hotFunctions(model: FlameModel, focus = 0): Hot[] {
   return [...rows.values()].filter(({ name }) => !isOther(model, name));
 }
 
-/** Whether row `name` is the box of what was cut. */
+/** Returns whether row `name` is the box of what was cut. */
 export function isOther(model: Pick<FlameModel, "names" | "modules">, name: number): boolean {
   return model.names[name] === OTHER && model.modules[name] === "";
 }

@@ -68,7 +68,7 @@ async function settled(page: Page): Promise<void> {
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
-/** How many colours the canvas' row `level` has; 1 is an empty row. */
+/** Counts the colours of the canvas' row `level`; 1 is an empty row. */
 async function coloursOfRow(page: Page, level: number): Promise<number> {
   return await page.evaluate((level) => {
     const canvas = document.querySelector("canvas")!;
@@ -177,22 +177,26 @@ testWith(["chromium"], "choosing a process and a node asks again for them alone"
   });
 });
 
-testWith(["chromium"], "the pointer shows a box's values, and the keyboard walks and zooms", async () => {
-  await visit({}, async ({ page }) => {
-    await settled(page);
-    const box = (await page.locator("canvas").boundingBox())!;
-    await page.mouse.move(box.x + box.width * 0.4, box.y + 30);
-    assertMatch(await text(page, "#tooltip"), /^nodeTotal\d+\.\d s3\d\.\d %Self0 ns0 %$/);
-    await page.mouse.move(2, 2);
-    assertEquals(await page.locator("#tooltip").isVisible(), false);
-    await page.focus("canvas");
-    await page.keyboard.press("ArrowDown");
-    assertMatch(await text(page, "#spoken"), /^(node|postgres), 3\d\.\d %, \d+\.\d s$/);
-    await page.keyboard.press("Enter");
-    await settled(page);
-    assertMatch(await text(page, '#crumbs [aria-current="true"]'), /^(node|postgres)$/);
-  });
-});
+testWith(
+  ["chromium"],
+  "the pointer shows a box's values, and the keyboard moves the focus and zooms",
+  async () => {
+    await visit({}, async ({ page }) => {
+      await settled(page);
+      const box = (await page.locator("canvas").boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.4, box.y + 30);
+      assertMatch(await text(page, "#tooltip"), /^nodeTotal\d+\.\d s3\d\.\d %Self0 ns0 %$/);
+      await page.mouse.move(2, 2);
+      assertEquals(await page.locator("#tooltip").isVisible(), false);
+      await page.focus("canvas");
+      await page.keyboard.press("ArrowDown");
+      assertMatch(await text(page, "#spoken"), /^(node|postgres), 3\d\.\d %, \d+\.\d s$/);
+      await page.keyboard.press("Enter");
+      await settled(page);
+      assertMatch(await text(page, '#crumbs [aria-current="true"]'), /^(node|postgres)$/);
+    });
+  },
+);
 
 testWith(
   ["chromium"],

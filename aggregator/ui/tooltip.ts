@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * What a box says of itself.
+ * Shows what a box says of itself.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the page shows, as the address bar keeps it.
+ * Keeps what the page shows in the address bar.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface State {
   readonly node: string;
   readonly comm: string;
   readonly search: string;
-  /** Whether `search` is a regular expression. */
+  /** Is true where `search` is a regular expression. */
   readonly regex: boolean;
   /** The path hash of the box that is zoomed to, "" for the whole. */
   readonly zoom: string;
@@ -89,7 +89,7 @@ function labelsQuery(params: URLSearchParams, state: State, without: readonly ("
   return params.toString();
 }
 
-/** Whether two states select the same samples. */
+/** Returns whether two states select the same samples. */
 export function sameSelection(a: State, b: State): boolean {
   return selectionQuery(a) === selectionQuery(b);
 }

@@ -8,7 +8,7 @@ import { type Kind, KIND_NUMBER, type Profile, UNKNOWN_MODULE } from "../model.t
 
 export interface FoldedOptions {
   readonly kind: Kind;
-  /** What the number at the end of a line is. @default {"value"} */
+  /** The number at the end of a line is this amount. @default {"value"} */
   readonly value?: "value" | "count";
 }
 

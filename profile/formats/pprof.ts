@@ -131,7 +131,7 @@ class Places {
     return this.#locationOf[row] ??= this.#add(row);
   }
 
-  /** Where each begins and ends is made up: the profile's addresses are the module's own. */
+  /** Makes up where each begins and ends: the profile's addresses are the module's own. */
   mappings(): Mapping[] {
     const flags = { hasFunctions: true, hasFilenames: true, hasLineNumbers: true };
     return this.#mappingOf.values().map(({ top, ...mapping }) => {

@@ -52,7 +52,7 @@ function fields(reader: WireReader, end: number, field: (tag: number) => boolean
   }
 }
 
-/** What begins field `number` of wire type `type`: 0 varint, 1 eight bytes, 2 length and bytes. */
+/** Returns what begins field `number` of wire type `type`: 0 varint, 1 eight bytes, 2 length and bytes. */
 function tagOf(number: number, type: 0 | 1 | 2): number {
   return (number << 3) | type;
 }

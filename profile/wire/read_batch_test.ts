@@ -22,7 +22,7 @@ import { writeBatch } from "./write_batch.ts";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** What the generated decoder makes of `bytes`, as columns, and whether a batch was given twice. */
+/** Returns what the generated decoder makes of `bytes`, as columns, and whether a batch was given twice. */
 function decodeGenerated(bytes: Uint8Array): { batch: WireBatch | undefined; repeated: boolean } {
   using spies = new DisposableStack();
   // ts-proto replaces a table that is given twice where protobuf merges it: merging tables is appending.
@@ -270,7 +270,7 @@ function lengthOf({ length }: { length: number }): number[] {
 
 interface Field {
   readonly bytes: Uint8Array;
-  /** Of a field with a length: what follows that. */
+  /** Follows the length, in a field that has one. */
   readonly body?: Uint8Array;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a batch must be before it is kept: whoever reads a {@linkcode Batch} need not check an index again.
+ * Checks what a batch must be before it is kept: whoever reads a {@linkcode Batch} need not check an index again.
  *
  * @module
  */
@@ -14,9 +14,9 @@ export class MalformedBatchError extends Error {
 
 /** Far above what an agent sends; they keep one message from taking the aggregator's memory or time. */
 export interface BatchLimits {
-  /** Of `agentId`, `node` and `agentVersion`, in UTF-16 units. @default {256} */
+  /** Bounds `agentId`, `node` and `agentVersion`, in UTF-16 units. @default {256} */
   nameLength?: number;
-  /** Of one entry of the string table, in UTF-16 units. @default {16384} */
+  /** Bounds one entry of the string table, in UTF-16 units. @default {16384} */
   stringLength?: number;
   /** @default {1048576} */
   strings?: number;
@@ -63,7 +63,7 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
 const EARLIEST_NS = 946_684_800_000_000_000n;
 /** Powers of two that a number of nanoseconds may lie between. */
 const BUCKETS = 64;
-/** What the kernel keeps for errors among the values that a call returns. */
+/** The kernel keeps up to this for errors among the values that a call returns. */
 const MAX_ERRNO = 4095;
 
 /** 2200-01-01, in what ClickHouse's DateTime64(9) can hold. */
@@ -226,7 +226,7 @@ function checkIndexes(
 }
 
 /**
- * Where the items of each row begin, and where those of the last one end.
+ * Returns where the items of each row begin, and where those of the last one end.
  *
  * @param columns how many items each row has, and the items
  * @param most items of a row
@@ -277,7 +277,7 @@ function checkSum(name: string, column: Float64Array): void {
   if (sum > Number.MAX_SAFE_INTEGER) throw malformed(`${name} sums to more than 2^53 - 1: ${sum}`);
 }
 
-/** What is given twice under a name is summed. */
+/** Reads counts by name; what is given twice under a name is summed. */
 function countsByName(
   strings: readonly string[],
   name: Uint32Array,

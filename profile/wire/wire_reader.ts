@@ -8,7 +8,7 @@
  * @module
  */
 
-/** How deep groups, which nobody sends, may be nested before the message is refused. */
+/** Groups, which nobody sends, may be nested this deep before the message is refused. */
 const GROUP_DEPTH = 100;
 /** Up to this length a loop beats the decoder's call. */
 const SHORT_STRING = 16;

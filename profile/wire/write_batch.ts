@@ -89,7 +89,7 @@ function indexOf(strings: string[], text: string, known: number): number {
   return at >= 0 ? at : strings.push(text) - 1;
 }
 
-/** How long the parts are that begin at `offset`. */
+/** Returns how long the parts are that begin at `offset`. */
 function lengths(offset: Uint32Array): Uint32Array {
   return Uint32Array.from({ length: offset.length - 1 }, (_, i) => offset[i + 1]! - offset[i]!);
 }

@@ -10,7 +10,7 @@ import { ROOT, sourceFiles } from "./sources.ts";
 
 const TAG = "SPDX-License-Identifier:";
 
-/** What stands around a comment of one line, by a file's extension or, where it has none, its name. */
+/** Says what stands around a comment of one line, by a file's extension or, where it has none, its name. */
 const COMMENTS: Readonly<Record<string, readonly [before: string, after: string]>> = {
   ...Object.fromEntries(
     ["c", "cc", "go", "h", "java", "js", "proto", "rs", "ts"].map((e) => [e, ["// ", ""]]),

@@ -10,7 +10,7 @@ import { logged, output } from "./commands.ts";
 export const DEBIAN = "docker.io/library/debian:bookworm-slim";
 export const DENO = "docker.io/denoland/deno:bin-2.9.3";
 
-/** What an image says of itself. */
+/** Holds what an image says of itself. */
 export interface ImageConfig {
   readonly User?: string;
   readonly Env: readonly string[];
@@ -82,13 +82,13 @@ export class Builder {
     await logged("buildah", this.#args(args), `${this.#folder}/${image.replaceAll(/\W/g, "_")}.log`);
   }
 
-  /** Of all files in `image`, as they lie unpacked: `142 MB`. */
+  /** Returns the size of all files in `image`, as they lie unpacked: `142 MB`. */
   async size(image: string): Promise<string> {
     const images = JSON.parse(await this.buildah("images", "--json", image)) as { size: string }[];
     return images[0]!.size;
   }
 
-  /** What `image` says of itself. */
+  /** Returns what `image` says of itself. */
   async config(image: string): Promise<ImageConfig> {
     const said = JSON.parse(await this.buildah("inspect", "--type=image", image)) as {
       OCIv1: { config: ImageConfig };

@@ -11,7 +11,7 @@ import type { Unwinder } from "../../agent/unwind/unwinder.ts";
 import { Contender } from "../support/contender.ts";
 import { MEMORY_BYTES } from "./memory.ts";
 
-/** How long locks of the kernel are waited for. */
+/** Locks of the kernel are waited for this many times. */
 const TRIES = 20;
 
 /** The waits for a mutex and what the program measured of them; how often the kernel's own locks were waited for. */

@@ -1,5 +1,6 @@
 /**
- * Runs in a guest (`tests/support/kernels.ts`): each of the parts in turn, and writes what they saw as one line of JSON.
+ * Runs in a guest (`tests/support/kernels.ts`): each of the parts in turn, and writes what they saw as one line of
+ * JSON.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import { MEMORY_BYTES } from "./memory.ts";
 import { watchNewcomers } from "./newcomers.ts";
 import { walkStacks } from "./stacks.ts";
 
-/** What the parts saw, and where. */
+/** Holds what the parts saw, and where. */
 export interface Seen {
   readonly release: string;
   readonly stacks: Awaited<ReturnType<typeof walkStacks>>;

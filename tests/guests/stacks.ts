@@ -10,10 +10,10 @@ import type { Unwinder } from "../../agent/unwind/unwinder.ts";
 import { linkedAt } from "./linked_at.ts";
 import { MEMORY_BYTES } from "./memory.ts";
 
-/** How many are asked for. */
+/** This many are asked for. */
 const SAMPLES = 60;
 
-/** Which stacks there were, how walks ended, and what was lost. */
+/** Returns which stacks there were, how walks ended, and what was lost. */
 export async function walkStacks(unwinder: Unwinder, child: Deno.ChildProcess) {
   using collector = CpuCollector.open({ unwinder, freq: 99, pid: child.pid, memoryBytes: MEMORY_BYTES });
   child.kill("SIGCONT");

@@ -16,13 +16,13 @@ export interface BatchOptions {
   sequence?: number;
   /** Unix nanoseconds. @default {1_767_225_600_000_000_000n} */
   epoch?: bigint;
-  /** How many samples, each with a stack of its own. @default {3} */
+  /** It has this many samples, each with a stack of its own. @default {3} */
   samples?: number;
   /** Frames of each stack. @default {4} */
   depth?: number;
-  /** How many different functions there are. @default {50} */
+  /** It has this many different functions. @default {50} */
   functions?: number;
-  /** How many rows of waits, at most 3, and of calls. @default {0} */
+  /** It has this many rows of waits, at most 3, and of calls. @default {0} */
   waits?: number;
 }
 

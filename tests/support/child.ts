@@ -17,7 +17,7 @@ export async function compileProgram(
   return path;
 }
 
-/** What a program printed and how it ended. */
+/** Holds what a program printed and how it ended. */
 export interface Ran {
   readonly code: number;
   readonly stdout: string;

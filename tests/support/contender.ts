@@ -4,9 +4,9 @@
  * @module
  */
 
-/** What a program measured of itself; those that wait by calls of their own know more. */
+/** Holds what a program measured of itself; those that wait by calls of their own know more. */
 export interface Measured {
-  /** How long its threads were in the calls that wait, together. */
+  /** Its threads were in the calls that wait for this long, together, in ns. */
   readonly delayNs: number;
   readonly woken?: number;
   readonly timeouts?: number;

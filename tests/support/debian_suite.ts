@@ -8,11 +8,11 @@
 import { exists, run } from "./programs.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-/** Of the package debian-archive-keyring: apt takes nothing that these keys did not sign. */
+/** Comes with the package debian-archive-keyring: apt takes nothing that these keys did not sign. */
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
- * What apt's programs are told so that they know `suite` alone. Its lists are fetched once, 8 MB.
+ * Returns what apt's programs are told so that they know `suite` alone. Its lists are fetched once, 8 MB.
  *
  * @throws {Error} when this machine has no packages of Debian, or `suite` is not where they come from
  */
@@ -50,7 +50,7 @@ export function whyNoSuite(suite: string): string | undefined {
   }
 }
 
-/** Where this machine has its own packages of Debian from. */
+/** Returns where this machine has its own packages of Debian from. */
 function repository(): string {
   const format = ["--format", "$(REPO_URI) $(COMPONENT)"];
   const [first] = run("apt-get", ["indextargets", ...format, "Created-By: Packages", "Label: Debian"])

@@ -6,7 +6,7 @@
 
 const HEADER_ADDRESS = 0x800;
 const EH_FRAME_ADDRESS = 0x1000;
-/** Where the code of an image is; its file offset is another. */
+/** Is where the code of an image is; its file offset is another. */
 export const CODE_ADDRESS = 0x40_0000;
 
 export interface ImageOptions {
@@ -176,7 +176,7 @@ export class Frames {
     return offset;
   }
 
-  /** What a linker leaves at the end, or between the parts of two input files. */
+  /** Adds what a linker leaves at the end, or between the parts of two input files. */
   terminator(): void {
     this.#bytes.push(0, 0, 0, 0);
   }

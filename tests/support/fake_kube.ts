@@ -99,14 +99,14 @@ export interface FakeKubeOptions {
   readonly port?: number;
 }
 
-/** What the next request gets instead of its answer. */
+/** Gives what the next request gets instead of its answer. */
 export type Misbehaviour = (request: Request) => Response | Promise<Response> | undefined;
 
 /** Serves `/api/v1/pods` (list and watch) and the kubelet's `/pods`. */
 export class FakeKube implements AsyncDisposable {
   /** Each request's path with its query. */
   readonly requests: URL[] = [];
-  /** How many requests had another token. */
+  /** Counts the requests that had another token. */
   refused = 0;
   token: string | undefined;
   /** Taken off the front, one for each request. */
@@ -142,7 +142,7 @@ export class FakeKube implements AsyncDisposable {
     return this.#port;
   }
 
-  /** How many watch now. */
+  /** Counts those that watch now. */
   get watchers(): number {
     return this.#watchers.size;
   }

@@ -31,13 +31,13 @@ import type { SyscallsOptions } from "../../aggregator/query/syscalls.ts";
 interface Code {
   readonly comm: string;
   readonly exe: string;
-  /** Of the machine's time. */
+  /** Is its share of the machine's time. */
   readonly share: number;
   readonly module: string;
   readonly roots: readonly string[];
   /** Layers of functions between the roots and the leaves. */
   readonly layers: readonly (readonly string[])[];
-  /** How often, in percent, a stack ends in the kernel. */
+  /** So often, in percent, a stack ends in the kernel. */
   readonly kernel: number;
 }
 
@@ -158,7 +158,7 @@ const CODES: readonly Code[] = [
 
 const SMALL = ["sshd", "systemd-journal", "containerd", "kubelet", "cron", "dockerd", "rsyslogd", "agetty"];
 
-/** What the fake fleet knows of one machine. */
+/** Holds what the fake fleet knows of one machine. */
 export interface FleetNode {
   readonly node: string;
   readonly profile: Profile;

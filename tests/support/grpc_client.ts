@@ -16,7 +16,7 @@ export interface Answer {
 
 export interface CallOptions {
   token?: string;
-  /** How the method is called. @default {"/aperture.v1.Aggregator/Push"} */
+  /** Names the method that is called. @default {"/aperture.v1.Aggregator/Push"} */
   path?: string;
 }
 

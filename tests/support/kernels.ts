@@ -9,7 +9,7 @@ import { suiteOptions } from "./debian_suite.ts";
 import { isFile, run } from "./programs.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-/** What the guest has beside the agent, with all that these need in their turn. */
+/** Lists what the guest has beside the agent, with all that these need in their turn. */
 const LIBRARIES = ["libbpf.so.1", "libdw.so.1"];
 const LOADER = "/lib64/ld-linux-x86-64.so.2";
 /** Between what the guest's script says and what its kernel does. */
@@ -64,7 +64,7 @@ function kernelIn(root: string, release: string): DebianKernel | undefined {
 }
 
 export interface GuestOptions {
-  /** Of TypeScript, bundled with all that it imports; what it writes to standard output is returned. */
+  /** Is TypeScript, bundled with all that it imports; what it writes to standard output is returned. */
   readonly script: string;
   /** Other scripts, which are bundled and lie beside it, by name. */
   readonly scripts: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 /**
- * What the queries of waits and calls must answer, reckoned from plain rows.
+ * Reckons from plain rows what the queries of waits and calls must answer.
  *
  * @module
  */
@@ -21,7 +21,7 @@ interface Site {
   readonly holders: Map<string, Total>;
 }
 
-/** What `siteFrame` gives where there is no frame at all. */
+/** Is what `siteFrame` gives where there is no frame at all. */
 const NO_FRAME = { function: "unknown", module: "[unknown]" };
 
 /** `answer` has the sums of `locks` by site, the largest first. */

@@ -63,7 +63,7 @@ export interface PodTemplate {
   };
 }
 
-/** What the tests read of any object. */
+/** Holds what the tests read of any object. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;

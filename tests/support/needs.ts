@@ -9,9 +9,10 @@ import { whyNoSuite } from "./debian_suite.ts";
 import { exists } from "./programs.ts";
 
 /**
- * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
- * `python3-grpcio`, `python3-prometheus-client`, `libc6-dbg`: Debian's packages of gRPC's C core, of Prometheus's library
- * and of libc's debug files; `bullseye`: packages of Debian 11, for its Linux 5.10; `jdk`: java, javac and jcmd; else a program on PATH.
+ * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library; `python3-grpcio`,
+ * `python3-prometheus-client`, `libc6-dbg`: Debian's packages of gRPC's C core, of Prometheus's library and of libc's
+ * debug files; `bullseye`: packages of Debian 11, for its Linux 5.10; `jdk`: java, javac and jcmd; else a program on
+ * PATH.
  */
 export type Need =
   | "bpf"
@@ -24,7 +25,7 @@ export type Need =
   | "jdk"
   | (string & Record<never, never>);
 
-/** What `./dev` does not install, as it is large and few tests need it: a JDK takes 270 MB. */
+/** Lists what `./dev` does not install, as it is large and few tests need it: a JDK takes 270 MB. */
 const OPTIONAL: readonly Need[] = ["jdk"];
 
 /**

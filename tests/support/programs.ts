@@ -22,7 +22,7 @@ export class TempFolder implements Disposable {
   }
 }
 
-/** Whether there is a file or folder at `path`. */
+/** Returns whether there is a file or folder at `path`. */
 export function exists(path: string): boolean {
   try {
     Deno.statSync(path);
@@ -32,7 +32,7 @@ export function exists(path: string): boolean {
   }
 }
 
-/** Whether there is a regular file at `path`. */
+/** Returns whether there is a regular file at `path`. */
 export function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;

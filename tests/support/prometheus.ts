@@ -30,7 +30,7 @@ interface Family {
   }[];
 }
 
-/** What one scrape said. */
+/** Holds what one scrape said. */
 export class Scrape {
   readonly families: readonly Family[];
 

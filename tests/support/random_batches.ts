@@ -12,14 +12,14 @@ import { type Frame, frameAt, type Kind, kindOf, type Series, seriesAt } from ".
 import { syscallAt, type SyscallRow } from "../../profile/syscalls.ts";
 import { anyCall, anyWait } from "./waits_and_calls.ts";
 
-/** Who, and where. */
+/** Says who it was, and where. */
 export interface PlainPlace {
   readonly series: Series;
   /** Leaf first. */
   readonly frames: readonly Frame[];
 }
 
-/** What a row is of. */
+/** Says what a row is of. */
 export interface Origin {
   readonly node: string;
   /** Unix milliseconds. */

@@ -11,7 +11,7 @@ export class ScriptedServer implements AsyncDisposable {
   readonly url: URL;
   /** The paths of the requests, in order. */
   readonly paths: string[] = [];
-  /** How many requests were open at the same time, at most. */
+  /** This many requests were open at the same time, at most. */
   most = 0;
   #open = 0;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;

@@ -6,7 +6,7 @@
 
 import type { BatchMeta } from "../../aggregator/buffer/staging_buffer.ts";
 
-/** What describes a batch of `agent-1`. */
+/** Returns what describes a batch of `agent-1`. */
 export function batchMeta(meta: Partial<BatchMeta> = {}): BatchMeta {
   return {
     agentId: "agent-1",

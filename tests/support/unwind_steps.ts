@@ -7,7 +7,7 @@
 import { ruleOf } from "../../agent/unwind/rules.ts";
 import { PAGE_BYTES, type UnwindTable } from "../../agent/unwind/table.ts";
 
-/** What holds from each address on, ascending, equal neighbours merged. */
+/** Holds what is true from each address on, ascending, equal neighbours merged. */
 export interface Steps {
   readonly address: number[];
   readonly text: string[];
@@ -21,11 +21,11 @@ export interface FrameRows {
   readonly text: string[];
 }
 
-/** Where no function is. */
+/** Stands where no function is. */
 export const NOTHING = "-";
 /** Starts a text of which the rest counts. */
 export const ANY = "*";
-/** What our table leaves open. */
+/** Stands where our table leaves it open. */
 export const UNKNOWN = "?";
 
 /** Runs a program and takes its output line by line. */
@@ -92,7 +92,7 @@ export function tableSteps(
   return steps;
 }
 
-/** How two tellings of one file compare. */
+/** Says how two tellings of one file compare. */
 export interface Comparison {
   /** Steps of theirs. */
   readonly rows: number;

@@ -7,7 +7,7 @@
 import fc from "fast-check";
 import { OUTCOMES } from "../../profile/model.ts";
 
-/** Which lock, how it ended, and for how long; not where. */
+/** Says which lock, how it ended, and for how long; not where. */
 export const anyWait = fc.record({
   outcome: fc.constantFrom(...OUTCOMES),
   class: fc.constantFrom("mutex", "rwlock", "condvar", "semaphore", "join", "other", "spin"),
@@ -17,7 +17,7 @@ export const anyWait = fc.record({
   max: fc.integer({ min: 0, max: 2 ** 40 }),
 });
 
-/** Which call, and its amounts. */
+/** Says which call, and its amounts. */
 export const anyCall = fc.record({
   call: fc.constantFrom("read", "openat", "futex", "ia32:write", "it's; a 'call'"),
   category: fc.constantFrom("file", "wait", ""),

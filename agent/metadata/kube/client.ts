@@ -6,7 +6,7 @@
  * @module
  */
 
-/** Where the kubelet puts a pod's service account. */
+/** The kubelet puts here a pod's service account. */
 export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 export interface KubeClientOptions {
@@ -29,7 +29,7 @@ export class KubeError extends Error {
   }
 }
 
-/** How much of an error's text is shown. */
+/** An error shows this much of an answer's text, in characters. */
 const SHOWN = 200;
 
 /** GETs of one server. */
@@ -91,7 +91,7 @@ export class KubeClient implements Disposable {
   }
 }
 
-/** What a refusal says: the `message` of a Status object, or the text itself. */
+/** Returns what a refusal says: the `message` of a Status object, or the text itself. */
 function messageOf(body: string): string {
   let text = body;
   try {

@@ -12,7 +12,7 @@ export interface FollowOptions {
    * the next failure is again the first.
    */
   readonly round: (context: { signal: AbortSignal; progress: () => void }) => Promise<void>;
-  /** How long to wait after a round that went well, in ms. */
+  /** It waits this long after a round that went well, in ms. */
   readonly restMs: number;
   /** After the first failure, in ms; twice as long after each further one. @default {1000} */
   readonly backoffMs?: number;
@@ -20,7 +20,7 @@ export interface FollowOptions {
   readonly maxBackoffMs?: number;
   /** From 0 to 1: the agents of a thousand nodes must not come back all at once. @default {Math.random} */
   readonly random?: () => number;
-  /** What went wrong, and how many times in a row by now. */
+  /** Is told what went wrong, and how many times in a row by now. */
   readonly onFailure: (error: Error, failures: number) => void;
 }
 

@@ -15,7 +15,7 @@ export interface Found {
 }
 
 export interface PodIndexOptions {
-  /** How many pods that were deleted are kept: their last samples are still to come. @default {512} */
+  /** This many pods that were deleted are kept: their last samples are still to come. @default {512} */
   departed?: number;
 }
 
@@ -33,7 +33,7 @@ export class PodIndex {
     });
   }
 
-  /** How many pods there are. */
+  /** Counts the pods. */
   get size(): number {
     return this.#pods.size;
   }

@@ -30,7 +30,7 @@ export interface PodsOptions {
 export interface Timing {
   /** @default {30000} */
   readonly list?: number;
-  /** How long one watch is, in s. @default {300} */
+  /** One watch is this long, in s. @default {300} */
   readonly watchSeconds?: number;
   /** Between two watches. @default {200} */
   readonly rest?: number;
@@ -44,9 +44,9 @@ export interface Timing {
   readonly maxBackoff?: number;
 }
 
-/** What was counted since the start. */
+/** Holds what was counted since the start. */
 export interface PodsStats {
-  /** How many pods are known now. */
+  /** This many pods are known now. */
   readonly pods: number;
   readonly lists: number;
   readonly watches: number;
