@@ -25,7 +25,7 @@ const PROGRAMS = 50;
 const TICKS = 100;
 const STATS_SETTING = "/proc/sys/kernel/bpf_stats_enabled";
 
-/** The rows of `deno task bench agent`. */
+/** Returns the rows of `deno task bench agent`. */
 export async function rows(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
@@ -76,7 +76,7 @@ export async function rows(): Promise<Row[]> {
   ];
 }
 
-/** A program of its own, forty calls deep, without frame pointers. */
+/** Compiles a program of its own, forty calls deep, without frame pointers. */
 async function compileBusy(folder: string, number: number): Promise<string> {
   const path = `${folder}/busy-${number}`;
   const flags = ["-O2", "-fomit-frame-pointer", `-Wl,--build-id=0x${number.toString(16).padStart(8, "b")}`];

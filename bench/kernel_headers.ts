@@ -10,8 +10,8 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const META = "linux-headers-amd64";
 
 /**
- * The environment in which bcc finds headers: empty where the running kernel's own are installed, else with those of
- * Debian's kernel, downloaded once. bcc's `profile` uses nothing of them that differs.
+ * Returns the environment in which bcc finds headers: empty where the running kernel's own are installed, else with
+ * those of Debian's kernel, downloaded once. bcc's `profile` uses nothing of them that differs.
  */
 export async function headersForBcc(): Promise<Record<string, string>> {
   const release = Deno.osRelease();

@@ -23,7 +23,7 @@ export function ratio({ ours, rival, less = false }: Row): number | undefined {
   return less ? rival.value / ours : ours / rival.value;
 }
 
-/** The table as text, columns aligned. */
+/** Returns the table as text, columns aligned. */
 export function formatTable(rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     row.what,
@@ -45,7 +45,7 @@ function round(value: number): string {
 }
 
 /**
- * The middle of `runs` measurements of `fn`, in ms, after one run that is not counted.
+ * Returns the middle of `runs` measurements of `fn`, in ms, after one run that is not counted.
  *
  * @param fn does the work `times` times
  */

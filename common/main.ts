@@ -52,7 +52,7 @@ export function stopSignal(): AbortSignal {
   return stop.signal;
 }
 
-/** `path` as the user meant it: a task runs in the project's folder, INIT_CWD is where it was called. */
+/** Returns `path` as the user meant it: a task runs in the project's folder, INIT_CWD is where it was called. */
 export function userPath(path: string): string {
   return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
 }

@@ -45,7 +45,7 @@ export class MetricFactory {
     new Gauge({ name, help, labelNames: ["version"], registers: this.#registers }).set({ version }, 1);
   }
 
-  /** Metrics of what `read` gives, which is asked once each time that the registry's are. */
+  /** Makes metrics of what `read` gives, which is asked once each time that the registry's are. */
   readings<T>(read: () => T, readings: readonly Reading<T>[]): void {
     let now: { readonly value: T } | undefined;
     const once = () => {

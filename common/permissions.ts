@@ -28,29 +28,29 @@ export function checkPermissions(needs: readonly Need[]): void {
   }
 }
 
-/** The need to reach or to take `host`, which is a name or an address with a port. */
+/** Returns the need to reach or to take `host`, which is a name or an address with a port. */
 export function needsNet(to: string, host: string): Need {
   return { to, permission: { name: "net", host }, flag: `--allow-net=${host}` };
 }
 
-/** The need to read `path`, and all below it. */
+/** Returns the need to read `path`, and all below it. */
 export function needsRead(to: string, path: string): Need {
   return { to, permission: { name: "read", path }, flag: `--allow-read=${path}` };
 }
 
-/** The need to write `path`, and all below it. */
+/** Returns the need to write `path`, and all below it. */
 export function needsWrite(to: string, path: string): Need {
   return { to, permission: { name: "write", path }, flag: `--allow-write=${path}` };
 }
 
-/** The need to start `command`, which is a program's path. */
+/** Returns the need to start `command`, which is a program's path. */
 export function needsRun(to: string, command: string): Need {
   return { to, permission: { name: "run", command }, flag: `--allow-run=${command}` };
 }
 
 const EVERYTHING = ["read", "write", "net", "env", "sys", "run", "ffi", "import"] as const;
 
-/** The needs of a program that may do everything; `to` says what for. */
+/** Returns the needs of a program that may do everything; `to` says what for. */
 export function needsEverything(to: string): Need[] {
   return EVERYTHING.map((name) => ({ to, permission: { name }, flag: "--allow-all, and with no --deny" }));
 }

@@ -73,12 +73,12 @@ export class ProfileBuilder {
     return this.#samples.kind.length;
   }
 
-  /** The row of `text` in the string table. */
+  /** Returns the row of `text` in the string table. */
   string(text: string): number {
     return intern(this.#stringRow, text, () => this.#strings.push(text) - 1);
   }
 
-  /** The row of `frame` in the frame table. */
+  /** Returns the row of `frame` in the frame table. */
   frame(frame: Frame): number {
     const fn = this.string(frame.function);
     const module = this.string(frame.module);
@@ -96,7 +96,7 @@ export class ProfileBuilder {
     });
   }
 
-  /** The row of the stack whose frames are `rows` of the frame table, leaf first. */
+  /** Returns the row of the stack whose frames are `rows` of the frame table, leaf first. */
   stack(rows: readonly number[]): number {
     return intern(this.#stackRow, rows.join(), () => {
       for (const row of rows) this.#stackFrame.push(row);
@@ -104,7 +104,7 @@ export class ProfileBuilder {
     });
   }
 
-  /** The row of `series`; labels that are left out are not known. */
+  /** Returns the row of `series`; labels that are left out are not known. */
   series(series: Partial<Series>): number {
     const pid = series.pid ?? 0;
     const labels = [

@@ -20,7 +20,7 @@ for (const [name, number] of Object.entries(constants.errno)) {
   if (!NAMES.has(number)) NAMES.set(number, name);
 }
 
-/** `ENOENT` for 2; the number as text where it has no name. */
+/** Returns `ENOENT` for 2; the number as text where it has no name. */
 export function errnoName(errno: number): string {
   return NAMES.get(errno) ?? String(errno);
 }

@@ -109,7 +109,7 @@ function nameTable({ strings, frames, series }: Profile): NameTable {
   };
 }
 
-/** Samples of a kind in the order of their paths, so that a tree grows from left to right. */
+/** Returns samples of a kind in the order of their paths, so that a tree grows from left to right. */
 function sortedSamples({ stacks, samples }: Profile, { ofFrame, ofSeries }: NameTable, kind: number) {
   const { offset, frame } = stacks;
   const count = offset.length - 1;

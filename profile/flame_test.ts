@@ -35,7 +35,7 @@ const row = fc.record({
   count: fc.nat({ max: 9 }),
 });
 
-/** Each box as `path=width/self`, the way a reader of the drawing sees it. */
+/** Returns each box as `path=width/self`, the way a reader of the drawing sees it. */
 function boxes({ levels, names, modules }: FlameGraph): string[] {
   let above: { path: string; start: number; end: number }[] = [];
   return levels.flatMap((level, depth) => {

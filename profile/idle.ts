@@ -29,8 +29,8 @@ export interface ViewOptions {
 }
 
 /**
- * `profile` with a sample of kind lock for each (series, stack) that waited: how long, and how often, until it was
- * woken. Waits that timed out or were interrupted got no lock, and are left out.
+ * Returns `profile` with a sample of kind lock for each (series, stack) that waited: how long, and how often, until it
+ * was woken. Waits that timed out or were interrupted got no lock, and are left out.
  */
 export function withLockSamples(profile: Profile, { idle = false }: ViewOptions = {}): Profile {
   const builder = new ProfileBuilder();
@@ -74,7 +74,8 @@ function withoutIdleCalls(profile: Profile): Profile {
 }
 
 /**
- * The sum of a kind: of its samples, but of system calls all that were counted, as only some of them have a sample.
+ * Returns the sum of a kind: of its samples, but of system calls all that were counted, as only some of them have a
+ * sample.
  */
 export function totalOfView(profile: Profile, kind: Kind, { idle = false }: ViewOptions = {}): Total {
   if (kind !== "syscall") return totalOf(viewOf(profile, kind, { idle }), kind);

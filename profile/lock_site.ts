@@ -35,8 +35,8 @@ const KERNEL_MACHINERY = new RegExp(
 );
 
 /**
- * The frame of `frames` (leaf first) that a lock's wait or wake belongs to; `undefined` of an empty stack. Where
- * nothing but machinery is known, it is the root most frame of that.
+ * Returns the frame of `frames` (leaf first) that a lock's wait or wake belongs to; `undefined` of an empty stack.
+ * Where nothing but machinery is known, it is the root most frame of that.
  *
  * @param type the lock's: `futex`, or a kind of lock of the kernel
  */

@@ -22,7 +22,7 @@ export interface LockRow {
   readonly max: number;
 }
 
-/** Row `row` of the table of locks. */
+/** Returns row `row` of the table of locks. */
 export function lockAt({ locks, strings }: Pick<Profile, "locks" | "strings">, row: number): LockRow {
   const holderSeries = locks.holderSeries[row]!;
   return {

@@ -22,7 +22,7 @@ export function splitLosses(losses: ReadonlyMap<string, number>): SplitLosses {
   };
 }
 
-/** `nothing lost`, `3 lost (push_dropped 3)`, `nothing lost, 2 incomplete (user_stack_truncated 2)` */
+/** Returns `nothing lost`, `3 lost (push_dropped 3)`, `nothing lost, 2 incomplete (user_stack_truncated 2)` */
 export function lossesText(losses: ReadonlyMap<string, number>): string {
   const { lost, incomplete } = splitLosses(losses);
   const cut = incomplete.size === 0 ? "" : `, ${reasons(incomplete, (n) => `${n} incomplete`)}`;

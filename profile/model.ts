@@ -15,7 +15,7 @@ export type Kind = (typeof KINDS)[number];
 /** The wire's number of each kind (`aperture.v1.Kind`). */
 export const KIND_NUMBER: Readonly<Record<Kind, number>> = { cpu: 1, lock: 2, syscall: 3 };
 
-/** The name of the wire's kind `number`; `undefined` when there is no such kind. */
+/** Returns the name of the wire's kind `number`; `undefined` when there is no such kind. */
 export function kindOf(number: number): Kind | undefined {
   return KINDS[number - 1];
 }
@@ -27,7 +27,7 @@ export type Outcome = (typeof OUTCOMES)[number];
 /** The wire's number of each outcome (`aperture.v1.WaitOutcome`). */
 export const OUTCOME_NUMBER: Readonly<Record<Outcome, number>> = { woken: 1, timeout: 2, interrupted: 3 };
 
-/** The name of the wire's outcome `number`; `undefined` when there is no such outcome. */
+/** Returns the name of the wire's outcome `number`; `undefined` when there is no such outcome. */
 export function outcomeOf(number: number): Outcome | undefined {
   return OUTCOMES[number - 1];
 }
@@ -210,7 +210,7 @@ export function stackCount(profile: Pick<Profile, "stacks">): number {
   return profile.stacks.offset.length - 1;
 }
 
-/** Row `row` of the frame table with its strings. */
+/** Returns row `row` of the frame table with its strings. */
 export function frameAt({ frames, strings }: Pick<Profile, "frames" | "strings">, row: number): Frame {
   return {
     function: strings[frames.function[row]!]!,
@@ -222,7 +222,7 @@ export function frameAt({ frames, strings }: Pick<Profile, "frames" | "strings">
   };
 }
 
-/** Row `row` of the series table with its strings. */
+/** Returns row `row` of the series table with its strings. */
 export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings">, row: number): Series {
   return {
     pid: series.pid[row]!,
@@ -251,7 +251,7 @@ export function eventCount(profile: Pick<Profile, "samples" | "locks" | "syscall
   return sum(samples.count) - calls + sum(locks.count) + sum(syscalls.count);
 }
 
-/** The sum of all samples, or of those of one kind. */
+/** Returns the sum of all samples, or of those of one kind. */
 export function totalOf({ samples }: Pick<Profile, "samples">, kind?: Kind): Total {
   const wanted = kind && KIND_NUMBER[kind];
   let value = 0;

@@ -8,8 +8,8 @@ import type { LockColumns, Profile, SyscallColumns } from "./model.ts";
 import { offsets } from "./syscalls.ts";
 
 /**
- * Rows `from` to `to - 1` of `profile`, in tables of their own. Rows are counted through: the samples, the locks
- * after them, the system calls after those; `rowCount` is how many there are.
+ * Returns rows `from` to `to - 1` of `profile`, in tables of their own. Rows are counted through: the samples, the
+ * locks after them, the system calls after those; `rowCount` is how many there are.
  */
 export function sliceProfile(profile: Profile, from: number, to: number): Profile {
   const { samples, series, stacks, frames, locks, syscalls } = profile;

@@ -22,7 +22,7 @@ export interface SyscallRow {
   readonly histogram: readonly number[];
 }
 
-/** Row `row` of the table of system calls. */
+/** Returns row `row` of the table of system calls. */
 export function syscallAt(
   { syscalls, strings }: Pick<Profile, "syscalls" | "strings">,
   row: number,

@@ -95,7 +95,7 @@ function uiOutput(): Output {
   };
 }
 
-/** The files directly below `folder`, sorted, as paths from the root. */
+/** Returns the files directly below `folder`, sorted, as paths from the root. */
 function files(folder: string): string[] {
   return [...Deno.readDirSync(ROOT + folder)].filter((e) => e.isFile).map((e) => `${folder}/${e.name}`)
     .sort();

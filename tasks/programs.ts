@@ -125,7 +125,7 @@ export class RunningAggregator extends Program {
     return response?.ok ?? false;
   }
 
-  /** The JSON that `path` answers; throws for any status but 200. */
+  /** Returns the JSON that `path` answers; throws for any status but 200. */
   async json(path: string, init?: RequestInit): Promise<unknown> {
     const response = await fetch(this.http + path, init);
     const text = await response.text();
@@ -134,7 +134,7 @@ export class RunningAggregator extends Program {
   }
 }
 
-/** A port that nothing listens on: `preferred` where that is free. */
+/** Returns a port that nothing listens on: `preferred` where that is free. */
 export function freePort(preferred = 0): number {
   for (const port of new Set([preferred, 0])) {
     try {

@@ -31,7 +31,7 @@ export function countReport(xml: string): Counts {
   return { passed: sum("tests") - failed - skipped, failed, skipped };
 }
 
-/** The closing line. */
+/** Returns the closing line. */
 export function formatCounts({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
 }

@@ -23,7 +23,7 @@ interface Top {
   readonly other: Total;
 }
 
-/** The share of `of` in which `name` was anywhere in the stack. */
+/** Returns the share of `of` in which `name` was anywhere in the stack. */
 function share(top: Top, name: string, of = top.total.value): number {
   return (top.rows.find((row) => row.function === name)?.total.value ?? 0) / of;
 }

@@ -156,7 +156,7 @@ function checkAgent({ code, said, folded }: NonNullable<Seen["agent"]>): void {
   assert(folded.split("\n").some((line) => line.includes(chain)), `${said}${folded}`);
 }
 
-/** The name of the function at an address of a program that is mapped where it says. */
+/** Returns the name of the function at an address of a program that is mapped where it says. */
 function functions(path: string): (address: number) => string {
   const symbols = run("nm", ["-n", "--defined-only", path]).trim().split("\n")
     .map((line) => line.split(" ")).filter(([, type]) => /[tTwW]/.test(type!))

@@ -46,7 +46,7 @@ testWith(
       labels: { app: "web", team: "x" },
     });
 
-    /** The labels of the series of the program, from a run with `args`. */
+    /** Returns the labels of the series of the program, from a run with `args`. */
     async function profile(args: readonly string[], env: Record<string, string> = {}) {
       const output = `${folder}/profile.json`;
       const agent = cleanup.use(

@@ -11,7 +11,7 @@ import { createHandler } from "../aggregator/http/handler.ts";
 import { testOptions } from "./support/http_handler.ts";
 import { AggregatorMetrics } from "../aggregator/metrics.ts";
 
-/** The rows of the first table below `heading`, without the spaces that line it up. */
+/** Returns the rows of the first table below `heading`, without the spaces that line it up. */
 async function tableBelow(heading: string): Promise<string[]> {
   const page = await Deno.readTextFile(new URL("../docs/metrics.md", import.meta.url));
   const from = page.slice(page.indexOf(`## ${heading}\n`));

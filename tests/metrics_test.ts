@@ -97,7 +97,7 @@ async function cpuSeconds(pid: number): Promise<number> {
   return (utime! + stime!) / 100;
 }
 
-/** `nothing lost, 3 incomplete (user_stack_truncated 3)`, or `; cut: no_page 12` as numbers by reason. */
+/** Returns `nothing lost, 3 incomplete (user_stack_truncated 3)`, or `; cut: no_page 12` as numbers by reason. */
 function countsIn(text: string): Map<string, number> {
   return new Map(
     [...text.matchAll(/([a-z_]+) ([\d,]+)(?=[,)]|$)/g)].map((

@@ -27,7 +27,7 @@ interface Watched {
   readonly ends: ReadonlyMap<string, number>;
 }
 
-/** The stacks of a program once all of it is known: user functions, with their arguments' types left out. */
+/** Returns the stacks of a program once all of it is known: user functions, with their arguments' types left out. */
 async function watch(pid: number): Promise<Watched> {
   await build("bpf");
   await using unwinder = Unwinder.open();
@@ -263,7 +263,10 @@ function inclusive(stacks: Iterable<readonly [names: readonly string[], count: n
   return { share: new Map([...share].map(([name, n]) => [name, n / count])), whole: whole / count, count };
 }
 
-/** The stacks that `perf record` has of a process in some seconds: it copies each whole stack, and unwinds later. */
+/**
+ * Returns the stacks that `perf record` has of a process in some seconds: it copies each whole stack, and unwinds
+ * later.
+ */
 async function perfStacks(pid: number, { seconds }: { seconds: number }): Promise<Inclusive> {
   const folder = await Deno.makeTempDir();
   try {

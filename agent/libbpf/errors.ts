@@ -25,7 +25,7 @@ export class BpfError extends Error {
 }
 
 /**
- * The error of a call that failed with `errno`.
+ * Returns the error of a call that failed with `errno`.
  *
  * @param doing completes "Cannot …"
  * @param log what libbpf said
@@ -54,7 +54,7 @@ export function check(library: Library, result: number, doing: string): number {
   return result;
 }
 
-/** `pointer`, unless it is null: then the error that errno tells. */
+/** Returns `pointer`; where it is null, throws the error that errno tells. */
 export function checkPointer(
   library: Library,
   call: () => Deno.PointerValue,
@@ -100,7 +100,7 @@ export function captureLog<T>({ bpf, libc }: Library, fn: () => T): { result: T;
 /** enum libbpf_print_level. */
 const LIBBPF_DEBUG = 2;
 
-/** `text` as C has it. */
+/** Returns `text` as C has it. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text + "\0");
 }

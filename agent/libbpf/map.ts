@@ -71,7 +71,7 @@ export class BpfMap {
     );
   }
 
-  /** The memory of a section's variables before the object is loaded: writing to it sets them. */
+  /** Returns the memory of a section's variables before the object is loaded: writing to it sets them. */
   initialValue(): ArrayBuffer {
     const size = new BigUint64Array(1);
     const pointer = this.#pointer;
@@ -83,7 +83,7 @@ export class BpfMap {
     return Deno.UnsafePointerView.getArrayBuffer(data, Number(size[0]!));
   }
 
-  /** The value of `key`; `undefined` when there is none. */
+  /** Returns the value of `key`; `undefined` when there is none. */
   lookup(key: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
     this.#checkSize("key", key.byteLength, this.keyBytes);
     const value = new Uint8Array(this.#isPerCpu ? this.#perCpuBytes * this.#cpus : this.valueBytes);
@@ -93,7 +93,7 @@ export class BpfMap {
     return value;
   }
 
-  /** The sum over all CPUs of the 64-bit counter at `index` of a per-CPU array. */
+  /** Returns the sum over all CPUs of the 64-bit counter at `index` of a per-CPU array. */
   sum(index: number): number {
     const value = this.lookup(Uint32Array.of(index));
     if (!value) throw new RangeError(`Cannot read entry ${index} of the map '${this.name}': it has fewer`);
@@ -163,7 +163,7 @@ export class BpfMap {
     );
   }
 
-  /** The values of an array that was made to be mapped (BPF_F_MMAPABLE). */
+  /** Returns the values of an array that was made to be mapped (BPF_F_MMAPABLE). */
   mapMemory(): MappedMemory {
     const bytes = this.maxEntries * this.#perCpuBytes;
     return MappedMemory.ofMap(this.#library, { fd: this.fd, bytes, name: this.name });
@@ -187,7 +187,10 @@ export class BpfMap {
     this.#batches("bpf_map_lookup_and_delete_batch", take, batchEntries);
   }
 
-  /** All entries of a hash map, batch by batch, which stay in it; what comes or goes meanwhile may be there or not. */
+  /**
+   * Gives all entries of a hash map, batch by batch, which stay in it; what comes or goes meanwhile may be there or
+   * not.
+   */
   read(take: (entries: Entries) => void): void {
     this.#batches("bpf_map_lookup_batch", take, 1024);
   }

@@ -37,7 +37,7 @@ export class MappedMemory implements Disposable {
     this.#bytes = bytes;
   }
 
-  /** The memory as 32-bit words. Not to be used after this is disposed of. */
+  /** Returns the memory as 32-bit words. Not to be used after this is disposed of. */
   words(): Uint32Array<ArrayBuffer> {
     if (!this.#pointer) throw new Error("Cannot use the memory of a map: it is unmapped");
     return new Uint32Array(Deno.UnsafePointerView.getArrayBuffer(this.#pointer, this.#bytes));

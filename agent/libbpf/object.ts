@@ -100,7 +100,7 @@ export class BpfObject implements Disposable {
   }
 
   /**
-   * The map of that name.
+   * Returns the map of that name.
    *
    * @throws {BpfError} when there is none
    */
@@ -120,7 +120,7 @@ export class BpfObject implements Disposable {
   }
 
   /**
-   * The program of that name.
+   * Returns the program of that name.
    *
    * @throws {BpfError} when there is none
    */

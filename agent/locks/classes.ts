@@ -100,7 +100,7 @@ const PRIMITIVES: readonly Row[] = [
 const NEAR = 24;
 
 /**
- * The class of a wait.
+ * Returns the class of a wait.
  *
  * @param frames of the waiter, leaf first
  * @param type of the row: `futex`, or a type of the kernel, which is the class

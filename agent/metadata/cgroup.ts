@@ -63,7 +63,7 @@ const DELETED = " (deleted)";
 type Draft = { -readonly [K in keyof Placement]: Placement[K] } & { containers: string[] };
 
 /**
- * The placement that the lines of a `/proc/PID/cgroup` tell.
+ * Returns the placement that the lines of a `/proc/PID/cgroup` tell.
  *
  * On cgroup v1 and on hybrid machines there is a line per hierarchy, not all of which need be in use: the
  * most telling line is taken, and among equals the unified one, then systemd's own.
@@ -100,7 +100,7 @@ function tells({ containers, podUid, unit }: Placement): number {
     (unit && !unit.endsWith(".slice") ? 1 : 0);
 }
 
-/** The placement that one cgroup's path tells. */
+/** Returns the placement that one cgroup's path tells. */
 export function parsePath(path: string): Placement {
   const draft: Draft = { ...NOWHERE, containers: [] };
   let parent = "";
@@ -156,7 +156,7 @@ function qosOf(name: string, parent: string): Qos | "" {
 const decoder = new TextDecoder();
 
 /**
- * A unit's name as systemctl shows it, from that of its cgroup: systemd puts a `_` before names that could be
+ * Returns a unit's name as systemctl shows it, from that of its cgroup: systemd puts a `_` before names that could be
  * taken for the cgroup's own files, and writes bytes that units may not have as `\xHH`.
  */
 export function unescapeUnit(name: string): string {

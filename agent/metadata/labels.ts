@@ -98,7 +98,7 @@ export class ProcessLabels {
     return { unknownContainers: this.#unknownContainers, unread: this.#unread };
   }
 
-  /** The labels of a process; those of earlier windows when it has ended since. */
+  /** Returns the labels of a process; those of earlier windows when it has ended since. */
   of({ pid, startTime }: LabelledProcess): Labels {
     const known = this.#entries.get(pid);
     const same = known?.startTime === startTime ? known : undefined;
@@ -169,7 +169,7 @@ export class ProcessLabels {
     };
   }
 
-  /** `placement`, where it is told relative to the agent's own cgroup, with what is known of that. */
+  /** Returns `placement`, where it is told relative to the agent's own cgroup, with what is known of that. */
   #whole(placement: Placement): Placement & { readonly container: string } {
     const own = this.#own;
     const { podUid, containers, above } = placement;

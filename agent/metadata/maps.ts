@@ -31,7 +31,7 @@ const DELETED = " (deleted)";
 const decoder = new TextDecoder();
 
 /**
- * The executable mappings in `maps`, in ascending order of address as the kernel lists them.
+ * Returns the executable mappings in `maps`, in ascending order of address as the kernel lists them.
  *
  * @param limit at most so many
  */
@@ -51,7 +51,7 @@ export function executableMappings(maps: Uint8Array, limit = 16_384): Mapping[] 
   return found;
 }
 
-/** The mapping that has `address`; `mappings` are in ascending order. */
+/** Returns the mapping that has `address`; `mappings` are in ascending order. */
 export function mappingAt(mappings: readonly Mapping[], address: number): Mapping | undefined {
   let low = 0;
   let high = mappings.length;

@@ -12,7 +12,7 @@ export interface DevicePath {
   readonly path: string;
 }
 
-/** The paths under which the process whose `/proc/PID` is `folder` may have the file, hidden ones too. */
+/** Returns the paths under which the process whose `/proc/PID` is `folder` may have the file, hidden ones too. */
 export function mountedAt(folder: string, file: DevicePath): string[] {
   try {
     return pathsIn(Deno.readTextFileSync(`${folder}/mountinfo`), file);

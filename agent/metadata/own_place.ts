@@ -19,7 +19,9 @@ export interface OwnPlace {
 /** CGROUP_NS_INIT_INO of include/linux/proc_ns.h: the initial namespace's inode, the same on every machine. */
 const INITIAL = 0xeffffffb;
 
-/** The place of this process where it has a cgroup namespace of its own; else `undefined`: its paths are whole. */
+/**
+ * Returns the place of this process where it has a cgroup namespace of its own; else `undefined`: its paths are whole.
+ */
 export function ownPlace(procRoot = "/proc"): OwnPlace | undefined {
   try {
     const inode = Number(/\d+/.exec(Deno.readLinkSync(`${procRoot}/self/ns/cgroup`))?.[0]);

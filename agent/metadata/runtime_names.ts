@@ -54,7 +54,8 @@ export class RuntimeNames {
   }
 
   /**
-   * The names of the container `id`, of 64 hex digits; `undefined` when no runtime wrote them where it could be read.
+   * Returns the names of the container `id`, of 64 hex digits; `undefined` when no runtime wrote them where it could be
+   * read.
    */
   of(id: string): ContainerNames | undefined {
     const known = this.#known.get(id);

@@ -13,7 +13,7 @@ export function columnsOf(text) {
 }
 
 /**
- * The beginning of `text` that fits into `columns`, with "…" where it was cut; "" when three do not fit.
+ * Returns the beginning of `text` that fits into `columns`, with "…" where it was cut; "" when three do not fit.
  *
  * @param {string} text
  * @param {number} columns
@@ -26,7 +26,7 @@ export function cutEnd(text, columns) {
 }
 
 /**
- * `text` with "…" in its middle where it does not fit into `columns`.
+ * Returns `text` with "…" in its middle where it does not fit into `columns`.
  *
  * @param {string} text
  * @param {number} columns

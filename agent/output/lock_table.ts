@@ -40,7 +40,7 @@ export interface LockSitesOptions {
   readonly limit?: number;
 }
 
-/** The functions that waited longest, and those that they waited for, the longest first. */
+/** Returns the functions that waited longest, and those that they waited for, the longest first. */
 export function lockSites(profile: Profile, { idle = false, limit = 10 }: LockSitesOptions = {}): LockSite[] {
   const sites = new Map<string, LockSite>();
   for (let row = 0; row < profile.locks.outcome.length; row++) {
@@ -102,7 +102,7 @@ const HOLDERS = 3;
 /** The columns before the names: two amounts, a count and a class, and two spaces after each. */
 const AMOUNTS_WIDTH = 2 * 11 + 2 * 11 + 12;
 
-/** The rows of {@linkcode lockSites}; lines are at most `width` columns wide. "" where nobody waited. */
+/** Returns the rows of {@linkcode lockSites}; lines are at most `width` columns wide. "" where nobody waited. */
 export function lockTable(profile: Profile, options: LockTableOptions = {}): string {
   const { width = 100, colors = false } = options;
   const sites = lockSites(profile, options);

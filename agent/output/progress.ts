@@ -14,7 +14,7 @@ export interface ProgressOptions {
   readonly durationMs?: number | undefined;
 }
 
-/** The text of the line. */
+/** Returns the text of the line. */
 export function progressText(elapsedMs: number, samples: number, durationMs?: number): string {
   const seconds = Math.floor(elapsedMs / 1000);
   const of = durationMs === undefined ? "" : ` of ${Math.ceil(durationMs / 1000)}`;

@@ -142,7 +142,7 @@ function drawLegend({ levels, modules }: FlameGraph, y: number, parts: string[])
   }
 }
 
-/** The scripts beside this file, made fit to stand in a document. */
+/** Returns the scripts beside this file, made fit to stand in a document. */
 function viewScript(): string {
   const sources = ["fit.js", "svg_view.js"].map((name) => {
     return Deno.readTextFileSync(new URL(name, import.meta.url)).replaceAll(/^import .*$|^export /gm, "");

@@ -13,7 +13,7 @@ function draw(profile: Profile): string {
   return flameSvg(flameGraph(profile, { kind: "cpu" }), { title: "CPU <of> n1", subtitle: "a & b" });
 }
 
-/** Frames of all of which a program, or who runs it, chose the name. */
+/** Returns frames of all of which a program, or who runs it, chose the name. */
 function hostileProfile(names: readonly string[]): Profile {
   const builder = new ProfileBuilder();
   for (const name of names) {

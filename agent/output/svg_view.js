@@ -121,7 +121,7 @@ function drawBox(box, place, { room, pad, column }) {
   box.text.textContent = label;
 }
 
-/** The field to search in, and the word that resets; they are placed from the right. */
+/** Adds the field to search in, and the word that resets; they are placed from the right. */
 function addTools(svg) {
   const tools = create("g", { id: "tools" }, svg);
   const holder = create("foreignObject", { y: 10, width: 250, height: 28, class: "right" }, tools);
@@ -137,7 +137,7 @@ function addTools(svg) {
   return { input, reset };
 }
 
-/** A tooltip that keeps within the window. */
+/** Adds a tooltip that keeps within the window. */
 function addTip(svg, column) {
   const tip = create("g", { id: "tip", "pointer-events": "none" }, svg);
   const back = create("rect", { rx: 5 }, tip);

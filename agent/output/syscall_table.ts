@@ -27,10 +27,11 @@ const HEAD = ["% time", "total", "calls", "errors", "p50", "p99", "max", "call"]
 const GAP = "  ";
 
 /**
- * A row for each call, those of all processes summed, the longest total first; then their total. "" of no calls.
+ * Returns a row for each call, those of all processes summed, the longest total first; then their total. "" of no
+ * calls.
  *
- * Quantiles are those of the log2 histogram: right to within a factor of two, and never beyond the maximum. Names
- * are cut to the width, numbers are not.
+ * Quantiles are those of the log2 histogram: right to within a factor of two, and never beyond the maximum. Names are
+ * cut to the width, numbers are not.
  */
 export function syscallTable(
   profile: Profile,

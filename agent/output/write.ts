@@ -28,7 +28,7 @@ const ENDS: readonly (readonly [string, OutputFormat])[] = [
 export const STDOUT = "-";
 
 /**
- * The format of a file of that name.
+ * Returns the format of a file of that name.
  *
  * @throws {UsageError} when its end is none that is known
  */
@@ -71,7 +71,7 @@ export async function checkOutput(path: string): Promise<void> {
 const WHOLE: ReadonlySet<OutputFormat> = new Set(["json"]);
 
 /**
- * The files that `path` stands for when `kinds` are watched, each with the kind that it is of: `flame.svg` is
+ * Returns the files that `path` stands for when `kinds` are watched, each with the kind that it is of: `flame.svg` is
  * `flame.cpu.svg`, `flame.lock.svg` and `flame.syscall.svg` when there are several.
  *
  * @throws {UsageError} when several kinds would go to standard output

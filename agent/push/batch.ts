@@ -29,7 +29,7 @@ export interface BatchWindow {
 }
 
 /**
- * The batch of that identity and sequence; the profile's columns are shared, not copied.
+ * Returns the batch of that identity and sequence; the profile's columns are shared, not copied.
  *
  * What the aggregator would refuse it for is made to fit: a name that is too long, and a window that a step of the
  * clock made end before it began or last for days.
@@ -62,7 +62,7 @@ export interface Part {
   readonly window: BatchWindow;
 }
 
-/** Two halves of the rows, the losses with the first; `undefined` when there are fewer than two rows. */
+/** Returns two halves of the rows, the losses with the first; `undefined` when there are fewer than two rows. */
 export function halves({ profile, window }: Part): [Part, Part] | undefined {
   const count = rowCount(profile);
   if (count < 2) return undefined;

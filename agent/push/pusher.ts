@@ -248,7 +248,7 @@ export class Pusher {
     this.#spool.replace(entry, parts.flatMap((part) => this.#encode(part, Infinity)));
   }
 
-  /** One batch, or several where one were larger than `max` bytes; each has a sequence of its own. */
+  /** Encodes one batch, or several where one were larger than `max` bytes; each has a sequence of its own. */
   #encode(part: Part, max: number): { bytes: Uint8Array; samples: number }[] {
     const { profile, window } = part;
     const sequence = this.#sequence + 1;
@@ -273,7 +273,7 @@ export class Pusher {
   }
 }
 
-/** `undefined` when there are fewer than two rows, or the bytes, maybe of another version, cannot be read. */
+/** Returns `undefined` when there are fewer than two rows, or the bytes, maybe of another version, cannot be read. */
 function halvesOf(bytes: Uint8Array): readonly Part[] | undefined {
   try {
     const { startNs, endNs, losses, stackEnds = new Map(), ...profile } = readBatch(bytes);

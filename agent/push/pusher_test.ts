@@ -24,7 +24,7 @@ const window = {
 };
 const TAKEN = { backpressure: false, duplicate: false };
 
-/** One sample that counts `count`, or several. */
+/** Returns one sample that counts `count`, or several. */
 function profileOf(...counts: number[]): Profile {
   const builder = new ProfileBuilder();
   for (const count of counts) {
@@ -62,7 +62,7 @@ class ScriptedTransport {
   }
 }
 
-/** A pusher that does not wait, but notes for how long it would have. */
+/** Makes a pusher that does not wait, but notes for how long it would have. */
 function pusherTo(transport: PusherOptions["transport"], options: Partial<PusherOptions> = {}) {
   const pauses: number[] = [];
   const sleep = async (ms: number) => {

@@ -95,7 +95,7 @@ export class Spool {
   }
 
   /**
-   * The oldest batch, which stays until one of {@linkcode remove}, {@linkcode drop}, {@linkcode replace},
+   * Returns the oldest batch, which stays until one of {@linkcode remove}, {@linkcode drop}, {@linkcode replace},
    * {@linkcode postpone} or {@linkcode release} is called with it.
    */
   hold(): { entry: SpoolEntry; bytes: Uint8Array } | undefined {

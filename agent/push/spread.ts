@@ -17,7 +17,7 @@ type Config = experimental.TypedLoadBalancingConfig;
 const NAME = "aperture_spread";
 
 /**
- * The channel options that make a client use the policy.
+ * Returns the channel options that make a client use the policy.
  *
  * @param seed gives the order; the same one the same order
  */
@@ -32,7 +32,7 @@ export function spreadOver(seed: string = crypto.randomUUID()): ChannelOptions {
   };
 }
 
-/** `addresses` in the order of a seed; when one goes, the order of the others stays. */
+/** Returns `addresses` in the order of a seed; when one goes, the order of the others stays. */
 export function inOrderOf(seed: string, addresses: readonly string[]): string[] {
   const key = (address: string) => createHash("sha256").update(`${seed} ${address}`).digest("hex");
   const keys = new Map(addresses.map((address) => [address, key(address)]));

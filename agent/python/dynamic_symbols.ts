@@ -70,7 +70,7 @@ export class DynamicSymbols {
     return new DynamicSymbols(memory, { bias, symbols, strings, hash });
   }
 
-  /** The address, in the process, of what `name` is defined as here; `undefined` when it is not. */
+  /** Returns the address, in the process, of what `name` is defined as here; `undefined` when it is not. */
   find(name: string): number | undefined {
     const head = this.#memory.read(this.#hash, 16);
     if (head === undefined) return undefined;

@@ -6,7 +6,7 @@
 
 const MARK = new TextEncoder().encode("python3.");
 
-/** The pids of processes in whose memory a file named like Python's is mapped. */
+/** Returns the pids of processes in whose memory a file named like Python's is mapped. */
 export function* pythonPids(procRoot = "/proc"): Generator<number> {
   for (const { name } of Deno.readDirSync(procRoot)) {
     if (/^\d+$/.test(name) && mapsPython(Number(name), procRoot)) yield Number(name);

@@ -30,7 +30,7 @@ export function mayRunPython({ mappings }: Pick<Process, "mappings">): boolean {
 }
 
 /**
- * The interpreter of `process`.
+ * Returns the interpreter of `process`.
  *
  * @returns `undefined` when there is none, its version is not known, or it has not begun yet
  */

@@ -164,7 +164,7 @@ const DEBUG_WORDS = 73;
 const MAX_OFFSET = 1 << 20;
 
 /**
- * The layout of the interpreter whose `_PyRuntime` is at `runtime`.
+ * Returns the layout of the interpreter whose `_PyRuntime` is at `runtime`.
  *
  * @param version `Py_Version`: major, minor, patch, release level, from the highest byte on
  * @returns `undefined` for versions that are not known

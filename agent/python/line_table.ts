@@ -46,7 +46,7 @@ export class LineTable {
     return this.#ends.byteLength + this.#lines.byteLength;
   }
 
-  /** The line of the code unit; 0 where it has none. */
+  /** Returns the line of the code unit; 0 where it has none. */
   line(unit: number): number {
     let low = 0;
     let high = this.#ends.length;

@@ -18,7 +18,7 @@ interface Stack {
   readonly count: number;
 }
 
-/** Some of a program's stacks. */
+/** Returns some of a program's stacks. */
 async function sample(
   { path }: Python,
   { script, args = [], flags = [], count = 1200, tries: most = 40 }: {
@@ -57,12 +57,12 @@ function countOf(stacks: readonly Stack[]): number {
   return stacks.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** Frames of Python: all of them have a line, and none of the native ones here. */
+/** Returns frames of Python: all of them have a line, and none of the native ones here. */
 function pythonFrames({ frames }: Stack): Frame[] {
   return frames.filter(({ module }) => module.endsWith(".py") || module.startsWith("<"));
 }
 
-/** Each chain leaf first, from what calls spin() outwards: `function: a part of the line that runs`. */
+/** Returns each chain leaf first, from what calls spin() outwards: `function: a part of the line that runs`. */
 function chainsOf({ minor }: Python): string[][] {
   const top = ["<module>: way()"];
   const inlined = minor !== "3.11";

@@ -125,7 +125,7 @@ export class PythonSymbols implements Disposable {
     return found;
   }
 
-  /** The frames of a stack, in the runs that the native stack has loops for. */
+  /** Returns the frames of a stack, in the runs that the native stack has loops for. */
   stack(pid: number, raw: readonly RawPythonFrame[]): PythonStack {
     const entry = this.#entries.get(pid);
     const runs: Frame[][] = [];
@@ -175,7 +175,7 @@ export class PythonSymbols implements Disposable {
     return frame;
   }
 
-  /** The function at `address`, read again or compared with what is there now once a window. */
+  /** Returns the function at `address`, read again or compared with what is there now once a window. */
   #code(entry: Entry, address: number): Known | undefined {
     const { process, interpreter } = entry;
     const key = `${process.pid}:${process.startTime}:${address}`;

@@ -65,8 +65,8 @@ const BY_NAME = new Map<string, CallCategory>(
 const PARTS = /^(?:\w+:)?(\w+)(?:\((\w+)\))?$/;
 
 /**
- * The category of `call`, as `callName` names it. What a long read waited for makes it a `wait`: a `read(pipe)` is one,
- * a `read` is not.
+ * Returns the category of `call`, as `callName` names it. What a long read waited for makes it a `wait`: a `read(pipe)`
+ * is one, a `read` is not.
  */
 export function callCategory(call: string): CallCategory {
   const [, name = call, source] = PARTS.exec(call) ?? [];

@@ -17,7 +17,7 @@ export type Arch = keyof typeof NATIVE;
 const X32_OWN = 512;
 
 /**
- * The name of what the kernel counted as `call` (`struct aperture_syscall_key`).
+ * Returns the name of what the kernel counted as `call` (`struct aperture_syscall_key`).
  *
  * As in the kernel's table: `read`, or `syscall_500` where that has none, `syscall_invalid` for a number that no table
  * has. Another calling convention goes before it (`ia32:read`, `x32:`, `aarch32:`), and behind it what a long read

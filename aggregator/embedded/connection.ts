@@ -97,7 +97,7 @@ class Pinned implements Disposable {
     return bytes;
   }
 
-  /** An array of pointers to texts, each with an end mark. */
+  /** Returns an array of pointers to texts, each with an end mark. */
   texts(
     values: readonly string[],
   ): { pointers: BigUint64Array<ArrayBuffer>; lengths: BigUint64Array<ArrayBuffer> } {
@@ -112,7 +112,7 @@ class Pinned implements Disposable {
     return { pointers, lengths };
   }
 
-  /** The arguments that all *_with_params_n functions share. */
+  /** Returns the arguments that all *_with_params_n functions share. */
   statement(sql: string, format: string, params: Params) {
     const query = this.keep(encoder.encode(sql));
     const form = this.keep(encoder.encode(format));
@@ -218,7 +218,7 @@ export class ResultStream implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** The next block; `undefined` at the end. */
+  /** Returns the next block; `undefined` at the end. */
   async next(): Promise<Block | undefined> {
     if (this.#ended) return undefined;
     try {

@@ -161,7 +161,9 @@ export class Engine implements AsyncDisposable {
     return await session.guard(() => stream.finish());
   }
 
-  /** A connection in a slot, with the options' settings and database, on which an aborted signal ends what runs. */
+  /**
+   * Returns a connection in a slot, with the options' settings and database, on which an aborted signal ends what runs.
+   */
   async #session({ settings = {}, database, signal }: QueryOptions): Promise<Session> {
     await using stack = new AsyncDisposableStack();
     stack.use(await this.#slots.take(signal));

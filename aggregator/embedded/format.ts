@@ -52,7 +52,7 @@ function lines(count: number): HeaderLength {
   };
 }
 
-/** A column count, then that many strings `perColumn` times, with LEB128 counts and lengths. */
+/** Returns a column count, then that many strings `perColumn` times, with LEB128 counts and lengths. */
 function strings(perColumn: number): HeaderLength {
   return (block) => {
     let at = 0;
@@ -72,7 +72,7 @@ function strings(perColumn: number): HeaderLength {
   };
 }
 
-/** The media type that ClickHouse gives with `format`. */
+/** Returns the media type that ClickHouse gives with `format`. */
 export function mediaType(format: string): string {
   const name = format.toLowerCase();
   if (/^(json(each|lines|compacteach|compactstringseach|stringseach)|ndjson)/.test(name)) {

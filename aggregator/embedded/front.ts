@@ -109,7 +109,10 @@ async function answerStream(query: QueryRequest, blocks: AsyncGenerator<Answer, 
   return new Response(query.gzip ? body.pipeThrough(new CompressionStream("gzip")) : body, { headers });
 }
 
-/** The blocks' bytes; after a failure its text, and then the connection is cut, which a reader of any format sees. */
+/**
+ * Returns the blocks' bytes; after a failure its text, and then the connection is cut, which a reader of any format
+ * sees.
+ */
 function blockStream(
   ready: Answer[],
   blocks: AsyncGenerator<Answer, void>,
@@ -189,7 +192,7 @@ function toEngineError(error: unknown): EngineError {
 }
 
 /**
- * The block that ends an answer when the query fails in the middle of it, as ClickHouse 25.11 and later write
+ * Returns the block that ends an answer when the query fails in the middle of it, as ClickHouse 25.11 and later write
  * it: the length counts the line end behind the message.
  */
 function lateException(error: unknown, tag: string): string {

@@ -62,7 +62,7 @@ export class EmbeddedClickHouse implements AsyncDisposable {
     return `http://127.0.0.1:${this.#child.port}`;
   }
 
-  /** The child's process id. */
+  /** Returns the child's process id. */
   get pid(): number {
     return this.#child.pid;
   }

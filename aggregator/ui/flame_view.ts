@@ -219,7 +219,7 @@ export class FlameView {
     return colorsOf(model.names[name]!, model.modules[name]!, this.#theme);
   }
 
-  /** `text`, or as much of it as `width` pixels hold. */
+  /** Returns `text`, or as much of it as `width` pixels hold. */
   #fit(text: string, width: number): string {
     let full = this.#textWidth.get(text);
     if (full === undefined) this.#textWidth.set(text, full = this.#context.measureText(text).width);
@@ -229,7 +229,7 @@ export class FlameView {
   }
 }
 
-/** The box that an arrow key leads to from `at`: down to the widest child, up to the caller, to a sibling. */
+/** Returns the box that an arrow key leads to from `at`: down to the widest child, up to the caller, to a sibling. */
 function stepFrom(model: FlameModel, at: number, key: string): number | undefined {
   const level = model.level[at]!;
   if (key === "ArrowUp") return model.parent[at]!;

@@ -98,7 +98,7 @@ export function depthOf(model: FlameModel, focus: number): number {
   return first === end ? level : level + 1;
 }
 
-/** The box at `x` CSS pixels of level `level`; `undefined` where there is none that can be seen. */
+/** Returns the box at `x` CSS pixels of level `level`; `undefined` where there is none that can be seen. */
 export function boxAt(
   model: FlameModel,
   { focus, width }: View,

@@ -56,7 +56,7 @@ export function flameModel(graph: FlameGraph): FlameModel {
   return model;
 }
 
-/** The boxes from the whole to `box`. */
+/** Returns the boxes from the whole to `box`. */
 export function pathOf(model: FlameModel, box: number): number[] {
   const path = [box];
   while (path[0] !== 0) path.unshift(model.parent[path[0]!]!);
@@ -74,14 +74,14 @@ export function descendantsAt(model: FlameModel, box: number, level: number): [f
   ];
 }
 
-/** A short text that stands for the names on the way to `box`; equal in graphs that have the same way. */
+/** Returns a short text that stands for the names on the way to `box`; equal in graphs that have the same way. */
 export function pathHash(model: FlameModel, box: number): string {
   let hash = 0x811c9dc5;
   for (const at of pathOf(model, box).slice(1)) hash = addName(hash, model, at);
   return box === 0 ? "" : (hash >>> 0).toString(36);
 }
 
-/** The box of {@linkcode pathHash} `hash`; 0, the whole, when there is none now. */
+/** Returns the box of {@linkcode pathHash} `hash`; 0, the whole, when there is none now. */
 export function boxOfHash(model: FlameModel, hash: string): number {
   if (hash === "") return 0;
   const hashes = new Uint32Array(model.start.length);
@@ -136,7 +136,7 @@ function hasAncestor(
   return false;
 }
 
-/** The first of `column[from]` to `column[to - 1]`, which ascend, that is at least `value`; else `to`. */
+/** Returns the first of `column[from]` to `column[to - 1]`, which ascend, that is at least `value`; else `to`. */
 export function firstFrom(
   column: Float64Array,
   { from, to, value }: { from: number; to: number; value: number },

@@ -279,7 +279,7 @@ export class Page {
 
 type Waits = LocksAnswer | SyscallsAnswer | undefined;
 
-/** The table that goes with the kind's graph. */
+/** Returns the table that goes with the kind's graph. */
 function fetchWaits(state: State, signal: AbortSignal): Promise<Waits> {
   if (state.kind === "lock") return fetchLocks(state, signal);
   return state.kind === "syscall" ? fetchSyscalls(state, signal) : Promise.resolve(undefined);

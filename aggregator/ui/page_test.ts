@@ -62,7 +62,7 @@ async function visit(
   }
 }
 
-/** The graph is drawn and nothing is asked for. */
+/** Waits until the graph is drawn and nothing is asked for. */
 async function settled(page: Page): Promise<void> {
   await page.waitForSelector('#graph[aria-busy="false"]', { state: "attached" });
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));

@@ -15,7 +15,7 @@ export interface SearchResult {
 }
 
 /**
- * The test that a search's text stands for: all of it, whatever its case, or a regular expression, which tells
+ * Returns the test that a search's text stands for: all of it, whatever its case, or a regular expression, which tells
  * cases apart only where it has a capital letter.
  *
  * @returns `undefined` for no text

@@ -68,7 +68,7 @@ export function formatState(state: State): string {
   return query && "?" + query;
 }
 
-/** The query string that asks the API for what `state` selects; `without` names labels to leave out. */
+/** Returns the query string that asks the API for what `state` selects; `without` names labels to leave out. */
 export function selectionQuery(state: State, ...without: ("node" | "comm")[]): string {
   return labelsQuery(new URLSearchParams({ kind: state.kind }), state, without);
 }

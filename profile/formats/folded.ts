@@ -13,7 +13,7 @@ export interface FoldedOptions {
 }
 
 /**
- * The samples of `kind` as lines `comm;root;…;leaf NUMBER`, sorted; equal lines are summed.
+ * Returns the samples of `kind` as lines `comm;root;…;leaf NUMBER`, sorted; equal lines are summed.
  *
  * The format has no escapes: a `;` in a name becomes `:`, a control character or line separator a space.
  */

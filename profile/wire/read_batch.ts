@@ -67,7 +67,7 @@ const uint32Column = () => new Column((length) => new Uint32Array(length));
 const float64Column = () => new Column((length) => new Float64Array(length));
 const uint8Column = () => new Column((length) => new Uint8Array(length));
 
-/** `count` columns, but for those that are of another type. */
+/** Returns `count` columns, but for those that are of another type. */
 function columns<T>(count: number, make: () => T, { without }: { without: readonly number[] }) {
   return Array.from({ length: count }, (_, i) => without.includes(i) ? undefined : make());
 }

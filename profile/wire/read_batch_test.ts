@@ -291,7 +291,7 @@ function fieldsOf(bytes: Uint8Array): Field[] {
   return fields;
 }
 
-/** The fields of a message, in their order, as several messages. */
+/** Returns the fields of a message, in their order, as several messages. */
 function splitFields(message: Uint8Array, cuts: readonly number[]): number[][] {
   const fields = fieldsOf(message);
   const at = [0, ...cuts.map((cut) => cut % (fields.length + 1)), fields.length].sort((a, b) => a - b);

@@ -11,7 +11,7 @@ const LENGTH_DELIMITED = 2;
 const VARINT = 0;
 const FIXED64 = 1;
 
-/** The bytes of the `PushRequest` that carries `batch`; fields in the order of their numbers. */
+/** Returns the bytes of the `PushRequest` that carries `batch`; fields in the order of their numbers. */
 export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   const writer = new BinaryWriter();
   writer.tag(1, LENGTH_DELIMITED).fork();
@@ -83,7 +83,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   return writer.join().finish() as Uint8Array<ArrayBuffer>;
 }
 
-/** The row of `text` in `strings`; only what was added after the first `known` is searched. */
+/** Returns the row of `text` in `strings`; only what was added after the first `known` is searched. */
 function indexOf(strings: string[], text: string, known: number): number {
   const at = strings.indexOf(text, known);
   return at >= 0 ? at : strings.push(text) - 1;
@@ -94,7 +94,7 @@ function lengths(offset: Uint32Array): Uint32Array {
   return Uint32Array.from({ length: offset.length - 1 }, (_, i) => offset[i + 1]! - offset[i]!);
 }
 
-/** A message whose field `i + 1` is the column `i`; an empty column is left out. */
+/** Returns a message whose field `i + 1` is the column `i`; an empty column is left out. */
 function table(
   writer: BinaryWriter,
   number: number,
@@ -108,7 +108,7 @@ function table(
   writer.join();
 }
 
-/** `column` as base-128 integers, low bits first. */
+/** Returns `column` as base-128 integers, low bits first. */
 function packed(column: Uint8Array | Uint32Array | Float64Array): Uint8Array {
   const wide = column instanceof Float64Array;
   const bytes = new Uint8Array(column.length * (wide ? 8 : 5));

@@ -14,7 +14,10 @@ import { MEMORY_BYTES } from "./memory.ts";
 /** Locks of the kernel are waited for this many times. */
 const TRIES = 20;
 
-/** The waits for a mutex and what the program measured of them; how often the kernel's own locks were waited for. */
+/**
+ * Returns the waits for a mutex and what the program measured of them; how often the kernel's own locks were waited
+ * for.
+ */
 export async function watchLocks(unwinder: Unwinder) {
   using collector = LockCollector.open({ unwinder, memoryBytes: MEMORY_BYTES });
   const { watchesKernel } = collector;

@@ -14,7 +14,7 @@ const PROCESSES = 8;
 /** The agent looks for new processes every 50 ms, where nothing keeps it from that. */
 const LIFE_MS = 300;
 
-/** The stacks of short runs of `/bin/chain`, whose file is known and whose process is not. */
+/** Returns the stacks of short runs of `/bin/chain`, whose file is known and whose process is not. */
 export async function watchNewcomers(unwinder: Unwinder) {
   using collector = CpuCollector.open({ unwinder, freq: 499, memoryBytes: MEMORY_BYTES });
   const pids = new Set<number>();

@@ -28,7 +28,7 @@ export interface BatchOptions {
 
 const DEFAULT_EPOCH = 1_767_225_600_000_000_000n;
 
-/** A batch like a real one: it is always the same for the same options. */
+/** Returns a batch like a real one: it is always the same for the same options. */
 export function makeBatch({
   agentId = "agent-1",
   sequence = 1,

@@ -67,7 +67,10 @@ export function buildIdOf(path: string): string {
   return /Build ID: (\w+)/.exec(run("readelf", ["-n", path]))![1]!;
 }
 
-/** The functions and lines of each address of `spin_leaf`, innermost first, as eu-addr2line reads the debug file. */
+/**
+ * Returns the functions and lines of each address of `spin_leaf`, innermost first, as eu-addr2line reads the debug
+ * file.
+ */
 export function sourceLines({ debug, address, size }: Stripped): string[][] {
   const addresses = Array.from({ length: size }, (_, i) => `0x${(address + i).toString(16)}`);
   const blocks = run("eu-addr2line", ["-a", "-i", "-f", "-e", debug, ...addresses]).split(/^0x\w+\n/m).slice(

@@ -28,7 +28,9 @@ export interface ImageOptions {
 /** A function's first address, and the offset of its entry in `.eh_frame`. */
 export type SearchEntry = readonly [start: number, offset: number];
 
-/** An x86-64 shared library: file header, program headers, `.eh_frame`, code, `.debug_frame`, `.eh_frame_hdr`. */
+/**
+ * Returns an x86-64 shared library: file header, program headers, `.eh_frame`, code, `.debug_frame`, `.eh_frame_hdr`.
+ */
 export async function elfImage(options: ImageOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { codeBytes = 0x1000, ehFrame = new Uint8Array(), stripped = false } = options;
   const header = ehFrameHeader(options);
@@ -169,7 +171,7 @@ export class Frames {
     this.#functions.push([start, offset]);
   }
 
-  /** An entry of these bytes, id included. @returns its offset */
+  /** Adds an entry of these bytes, id included. @returns its offset */
   raw(body: readonly number[]): number {
     const offset = this.#bytes.length;
     this.#bytes.push(...fields([4, body.length]), ...body);

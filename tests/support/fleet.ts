@@ -171,7 +171,7 @@ export function fleet(seed = 7): FleetNode[] {
   });
 }
 
-/** The fleet, of which one machine was watched for locks and system calls, too. */
+/** Returns the fleet, of which one machine was watched for locks and system calls, too. */
 export function fleetOfAllKinds(): FleetNode[] {
   const [first, ...others] = fleet();
   const builder = new ProfileBuilder();
@@ -400,7 +400,7 @@ function passes({ matchers }: Selection, label: Label, value: string): boolean {
   return matchers.every((m) => m.label !== label || m.values.includes(value) !== m.negate);
 }
 
-/** Rows by what the leaf, or the series, has of `groupBy`; labels that the fleet does not know are "". */
+/** Returns rows by what the leaf, or the series, has of `groupBy`; labels that the fleet does not know are "". */
 function leaves(
   { samples, series, stacks, frames, strings }: Profile,
   groupBy: readonly Group[],

@@ -56,7 +56,7 @@ export class RawClient implements Disposable {
   }
 }
 
-/** One call through a connection of its own. */
+/** Makes one call through a connection of its own. */
 export async function pushOnce(target: string, bytes: Uint8Array, options?: CallOptions): Promise<Answer> {
   using client = new RawClient(target);
   return await client.call(bytes, options);

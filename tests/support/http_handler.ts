@@ -27,7 +27,7 @@ export const HEALTHY: Health = {
   storage: { mode: "embedded", pendingRows: 7 },
 };
 
-/** The handler's options, `options` before the fake ones. */
+/** Returns the handler's options, `options` before the fake ones. */
 export function testOptions(options: Partial<HandlerOptions> = {}): HandlerOptions {
   return {
     queries: new FleetQueries(fleet()),

@@ -24,7 +24,7 @@ interface Site {
 /** Is what `siteFrame` gives where there is no frame at all. */
 const NO_FRAME = { function: "unknown", module: "[unknown]" };
 
-/** `answer` has the sums of `locks` by site, the largest first. */
+/** Checks that `answer` has the sums of `locks` by site, the largest first. */
 export function checkSites(
   answer: LocksAnswer,
   locks: readonly PlainLock[],
@@ -89,7 +89,7 @@ function sitesOf(locks: readonly PlainLock[]): Map<string, Site> {
   return sites;
 }
 
-/** `answer` has the sums of `calls`, the largest first. */
+/** Checks that `answer` has the sums of `calls`, the largest first. */
 export function checkCalls(
   answer: SyscallsAnswer,
   calls: readonly PlainSyscall[],

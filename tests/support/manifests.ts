@@ -80,7 +80,7 @@ export interface Manifest {
   };
 }
 
-/** The files of `deploy/` that are written by hand and are no kustomization, below it: `k8s/aggregator.yml`. */
+/** Returns the files of `deploy/` that are written by hand and are no kustomization, below it: `k8s/aggregator.yml`. */
 export function manifestFiles(folder = ""): string[] {
   return [...Deno.readDirSync(new URL(folder, FOLDER))].sort((a, b) => a.name < b.name ? -1 : 1).flatMap(
     (entry) => {
@@ -90,12 +90,12 @@ export function manifestFiles(folder = ""): string[] {
   );
 }
 
-/** The objects of one file of `deploy/`. */
+/** Returns the objects of one file of `deploy/`. */
 export function readManifests(file: string): Manifest[] {
   return parseAll(Deno.readTextFileSync(new URL(file, FOLDER))) as Manifest[];
 }
 
-/** The pod templates of `objects`, each with what makes its pods. */
+/** Returns the pod templates of `objects`, each with what makes its pods. */
 export function podTemplates(objects: readonly Manifest[]): { owner: Manifest; template: PodTemplate }[] {
   return objects.flatMap((owner) => owner.spec?.template ? [{ owner, template: owner.spec.template }] : []);
 }

@@ -9,7 +9,7 @@ import { ProfileBuilder } from "../../profile/builder.ts";
 import { type Frame, type Kind, KINDS, type Profile } from "../../profile/model.ts";
 import { anyCall, anyWait } from "./waits_and_calls.ts";
 
-/** A frame of `/bin/demo` unless `more` says otherwise. */
+/** Returns a frame of `/bin/demo` unless `more` says otherwise. */
 export function demoFrame(name: string, more: Partial<Frame> = {}): Frame {
   return {
     function: name,

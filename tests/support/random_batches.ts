@@ -95,7 +95,7 @@ const sample = fc.record({
 // Few, so that some wait at the same place.
 const place = fc.record({ series, frames: fc.array(frame, { maxLength: 3 }) });
 
-/** A batch of up to `samples` samples, as many waits and as many calls, within two minutes around midnight. */
+/** Returns a batch of up to `samples` samples, as many waits and as many calls, within two minutes around midnight. */
 export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
   return fc.record({
     agentId: fc.constantFrom("agent-1", ...HOSTILE),
@@ -160,7 +160,7 @@ function placeOf(batch: ReceivedBatch, { series, stack }: { series: number; stac
   };
 }
 
-/** The waits of `batches`, one by one. */
+/** Returns the waits of `batches`, one by one. */
 export function plainLocks(batches: readonly ReceivedBatch[]): PlainLock[] {
   return batches.flatMap((batch) =>
     Array.from(batch.locks.outcome, (_, i): PlainLock => {
@@ -175,7 +175,7 @@ export function plainLocks(batches: readonly ReceivedBatch[]): PlainLock[] {
   );
 }
 
-/** The calls of `batches`, one by one. */
+/** Returns the calls of `batches`, one by one. */
 export function plainSyscalls(batches: readonly ReceivedBatch[]): PlainSyscall[] {
   return batches.flatMap((batch) =>
     Array.from(batch.syscalls.call, (_, i): PlainSyscall => {
@@ -185,7 +185,7 @@ export function plainSyscalls(batches: readonly ReceivedBatch[]): PlainSyscall[]
   );
 }
 
-/** The waits of `batches` that were woken, as samples. */
+/** Returns the waits of `batches` that were woken, as samples. */
 export function lockSamples(batches: readonly ReceivedBatch[]): (PlainSample & { readonly class: string })[] {
   return plainLocks(batches).filter(({ outcome }) => outcome === "woken").map((lock) => {
     const { node, startMs, series, frames, delay, count } = lock;
@@ -193,7 +193,7 @@ export function lockSamples(batches: readonly ReceivedBatch[]): (PlainSample & {
   });
 }
 
-/** The samples of `batches`, one by one; without waits. */
+/** Returns the samples of `batches`, one by one; without waits. */
 export function plainSamples(batches: readonly ReceivedBatch[]): PlainSample[] {
   return batches.flatMap((batch) =>
     Array.from(batch.samples.kind, (kind, i): PlainSample => {

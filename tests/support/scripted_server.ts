@@ -38,7 +38,7 @@ export class ScriptedServer implements AsyncDisposable {
   }
 }
 
-/** A body that gives `chunk` each `ms`, for ever. */
+/** Returns a body that gives `chunk` each `ms`, for ever. */
 export function endless(chunk: Uint8Array<ArrayBuffer>, ms: number): ReadableStream<Uint8Array<ArrayBuffer>> {
   let timer: ReturnType<typeof setInterval>;
   return new ReadableStream({

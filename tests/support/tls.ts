@@ -6,7 +6,10 @@
 
 import { run } from "./programs.ts";
 
-/** A certificate for the address `ip`, and the authority that signed it, all in PEM; the files are left in `folder`. */
+/**
+ * Returns a certificate for the address `ip`, and the authority that signed it, all in PEM; the files are left in
+ * `folder`.
+ */
 export function selfSigned(
   folder: string,
   ip: string,

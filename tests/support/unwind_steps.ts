@@ -48,7 +48,7 @@ function* lines(bytes: Uint8Array): Generator<string> {
   }
 }
 
-/** All functions in one: where they overlap the one that starts last holds, of equal ones the first. */
+/** Returns all functions in one: where they overlap the one that starts last holds, of equal ones the first. */
 export function paint(fdes: readonly FrameRows[]): Steps {
   const steps: Steps = { address: [], text: [] };
   const sorted = fdes.filter(({ start, end }) => start < end)
@@ -124,7 +124,7 @@ function agree(theirs: string, ours: string): boolean {
   return theirs === ours || theirs.startsWith(ANY) && ours.endsWith(theirs.slice(ANY.length));
 }
 
-/** The rows of each page, with their rules written out: those of two tables have other indices. */
+/** Returns the rows of each page, with their rules written out: those of two tables have other indices. */
 export function pageRows({ pages, first, rows, rules }: UnwindTable): Map<number, unknown[]> {
   return new Map(Array.from(pages, (page, i) => {
     const ofPage = rows.slice(first[i], first[i + 1]);

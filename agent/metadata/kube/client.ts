@@ -56,7 +56,7 @@ export class KubeClient implements Disposable {
   }
 
   /**
-   * The answer to a GET, its body not yet read.
+   * Returns the answer to a GET, its body not yet read.
    *
    * @throws {KubeError} when the server refuses
    * @throws {Error} when it cannot be reached
@@ -78,7 +78,7 @@ export class KubeClient implements Disposable {
     throw new KubeError(response.status, `${response.status} ${messageOf(await response.text())}`);
   }
 
-  /** A client that trusts the CA as it is now. */
+  /** Makes a client that trusts the CA as it is now. */
   async #connect(): Promise<Deno.HttpClient | undefined> {
     if (this.#caFile === undefined || this.#url.protocol !== "https:") return undefined;
     const ca = await Deno.readTextFile(this.#caFile);
@@ -102,7 +102,7 @@ function messageOf(body: string): string {
   return text.trim().slice(0, SHOWN);
 }
 
-/** The API server that a pod is told of by its environment; `undefined` outside of a cluster. */
+/** Returns the API server that a pod is told of by its environment; `undefined` outside of a cluster. */
 export function inClusterUrl(host: string | undefined, port: string | undefined): URL | undefined {
   const url = `https://${host?.includes(":") ? `[${host}]` : host}:${port || "443"}`;
   return host && URL.canParse(url) ? new URL(url) : undefined;

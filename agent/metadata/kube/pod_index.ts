@@ -72,7 +72,7 @@ export class PodIndex {
   }
 
   /**
-   * The pod of a process.
+   * Returns the pod of a process.
    *
    * @param containers the ids of the containers that it is in, the outermost first: the runtime in a container
    * has ids that no pod lists, and the container it is in has one that does

@@ -106,7 +106,7 @@ export class Pods implements AsyncDisposable {
     return this.#index.version;
   }
 
-  /** The pod of a process by what its cgroup says; `undefined` when it is not known, or not yet. */
+  /** Returns the pod of a process by what its cgroup says; `undefined` when it is not known, or not yet. */
   find(podUid: string, containers: readonly string[]): Found | undefined {
     return this.#index.find(podUid, containers);
   }
