@@ -53,7 +53,7 @@ interface Entry {
   gone: boolean;
   /** It was there when it was last read. */
   alive: boolean;
-  /** When it was last read, in ms. */
+  /** It was last read then, in ms. */
   readAt: number;
   /** Somebody sees when it changes, and says so: see {@linkcode ProcessTable.observe}. */
   observed: boolean;
