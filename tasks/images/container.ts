@@ -138,7 +138,7 @@ export class Container implements AsyncDisposable {
     return await output("nsenter", [`--target=${await this.#pid()}`, "--all", "--root", "--wd", ...command]);
   }
 
-  /** Returns the program itself, below what started it. */
+  /** Returns the pid of the program itself, below what started it. */
   async #pid(): Promise<number> {
     const { pid } = this.#child;
     const children = (await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`)).trim();
