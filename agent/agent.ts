@@ -18,7 +18,7 @@ const MAX_SETTLE_MS = 1000;
 /** What a window says of itself beside what it counted. */
 export interface Notes {
   readonly losses: ReadonlyMap<string, number>;
-  /** How walks along user stacks ended, see {@linkcode Window.stacks}. */
+  /** How walks along user stacks ended, see {@linkcode Window.stackEnds}. */
   readonly stackEnds: ReadonlyMap<string, number>;
 }
 
@@ -70,7 +70,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
   symboliser.findPython();
   watchPython(options);
-  using _meeting = meetProcesses(options);
+  using _observing = observeProcesses(options);
   // What is counted meanwhile is counted for the next window.
   const settleMs = Math.min(MAX_SETTLE_MS, windowMs / 2);
   const begin = clock();
@@ -113,13 +113,13 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
 }
 
 /** Until it is disposed of, takes in what of processes is only there while they run. */
-function meetProcesses(options: RecordOptions): Disposable {
+function observeProcesses(options: RecordOptions): Disposable {
   const { symboliser, labels, unwinder } = options;
   if (unwinder) {
     unwinder.onProcess = (pid) => {
-      const met = symboliser.meet(pid);
-      if (met) labels?.meet(met.process);
-      if (met?.python) watchPython(options);
+      const observed = symboliser.observe(pid);
+      if (observed) labels?.observe(observed.process);
+      if (observed?.python) watchPython(options);
     };
   }
   return {
@@ -142,10 +142,10 @@ function notesOf(
   const kinds = new Map<Kind, Notes>();
   const losses = new Map<string, number>();
   const stackEnds = new Map<string, number>();
-  for (const { kind, losses: lost, stacks = new Map() } of drained) {
-    kinds.set(kind, { losses: lost, stackEnds: stacks });
+  for (const { kind, losses: lost, stackEnds: ends = new Map() } of drained) {
+    kinds.set(kind, { losses: lost, stackEnds: ends });
     addCounts(losses, lost);
-    addCounts(stackEnds, stacks);
+    addCounts(stackEnds, ends);
   }
   return { losses, stackEnds, kinds };
 }

@@ -22,7 +22,7 @@ function collectorOf(windows: Window[]): Collector & { drains: number } {
 
 function windowOf(count: number, losses: [string, number][] = []): Window {
   const sample = { pid: Deno.pid, comm: "deno", user: [], kernel: [], value: count * 10, count };
-  return { samples: [sample], losses: new Map(losses), stacks: new Map([["complete", count]]) };
+  return { samples: [sample], losses: new Map(losses), stackEnds: new Map([["complete", count]]) };
 }
 
 async function collect(
@@ -180,7 +180,7 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
   });
 });
 
-Deno.test("record() meets processes as they are seen, and nobody's when it is done", async () => {
+Deno.test("record() observes processes as they are seen, and nobody's when it is done", async () => {
   using symboliser = Symboliser.open();
   const unwinder: NonNullable<RecordOptions["unwinder"]> = { endWindow() {}, onProcess: undefined };
   const { signal } = new AbortController();

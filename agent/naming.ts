@@ -6,7 +6,7 @@
 
 import { ProfileBuilder } from "../profile/builder.ts";
 import { type Frame, type Kind, SYSCALL_MODULE } from "../profile/model.ts";
-import type { RawPlace, Window } from "./collectors/collector.ts";
+import type { RawStack, Window } from "./collectors/collector.ts";
 import { lockClass } from "./locks/classes.ts";
 import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
@@ -63,7 +63,7 @@ export class Namer {
     }
   }
 
-  #series({ pid, comm }: Pick<RawPlace, "pid" | "comm">): number {
+  #series({ pid, comm }: Pick<RawStack, "pid" | "comm">): number {
     const process = this.#symboliser.process(pid);
     const labels = process && this.#labels?.of(process) || NO_LABELS;
     return this.builder.series({ ...labels, pid, comm, exe: process?.exe ?? "" });

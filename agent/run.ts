@@ -34,7 +34,7 @@ const logger = getLogger(["aperture", "agent"]);
 /** A local run looks often: its progress shows, and processes are still there to be read. */
 const LOCAL_WINDOW_MS = 1000;
 /** How long an agent that stops tries to deliver what is left. */
-const FAREWELL_MS = 5000;
+const FLUSH_MS = 5000;
 const TOP_ROWS = 15;
 /** Of the memory for maps, that of the unwinder; with less than its least, stacks are the kernel's helper's. */
 const UNWINDER_SHARE = 0.5;
@@ -118,7 +118,7 @@ export async function runAgent(
   if (recorded) {
     await show({ config, files, node, recorded, summary, startNs, durationNs });
   }
-  return pusher ? await farewell(pusher) : 0;
+  return pusher ? await flushOnExit(pusher) : 0;
 }
 
 /** Without it, what has no debug information here goes without, which is no reason not to start. */
@@ -270,8 +270,8 @@ function tableOf(
 }
 
 /** Delivers what is left. Not delivering it is a failure, unless the spool keeps it for the next start. */
-async function farewell(pusher: Pusher): Promise<number> {
-  const { batches, kept } = await pusher.stop({ deadlineMs: FAREWELL_MS });
+async function flushOnExit(pusher: Pusher): Promise<number> {
+  const { batches, kept } = await pusher.stop({ deadlineMs: FLUSH_MS });
   const { pushed } = pusher.stats();
   if (batches === 0) {
     logger.info("Stopped: all {pushed} batches are delivered", { pushed });

@@ -81,8 +81,8 @@ for (const { version, meta, suite, tellsLocks, taskStorage, runsAgent } of KERNE
       await t.step("stacks of processes that nobody has read are whole", () => {
         const functionAt = functions(chain);
         // A machine that is slow spends much of such short lives on the exec and the start.
-        const inside = seen.newcomers.filter(({ user: [leaf] }) => leaf && functionAt(leaf) === CHAIN[0]);
-        assert(rightShare(inside, functionAt) >= 0.99, Deno.inspect(seen.newcomers));
+        const inside = seen.newProcesses.filter(({ user: [leaf] }) => leaf && functionAt(leaf) === CHAIN[0]);
+        assert(rightShare(inside, functionAt) >= 0.99, Deno.inspect(seen.newProcesses));
       });
       await t.step("functions of modules are named", () => {
         assert(seen.module.functions > 5);

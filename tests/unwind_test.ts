@@ -50,7 +50,7 @@ async function watch(pid: number): Promise<Watched> {
       stacks.set(stack, (stacks.get(stack) ?? 0) + sample.count);
       count += sample.count;
     }
-    for (const [end, n] of window.stacks ?? []) ends.set(end, (ends.get(end) ?? 0) + n);
+    for (const [end, n] of window.stackEnds ?? []) ends.set(end, (ends.get(end) ?? 0) + n);
     symboliser.endWindow();
   }
   return { stacks, count, ends };
@@ -62,10 +62,10 @@ async function settled(collector: CpuCollector, unwinder: Unwinder): Promise<voi
   for (let quiet = 0; quiet < 3;) {
     assert(performance.now() < until, `still loading after 30 s: ${Deno.inspect(unwinder.stats)}`);
     await delay(100);
-    const { stacks = new Map<string, number>() } = await collector.drain();
+    const { stackEnds = new Map<string, number>() } = await collector.drain();
     await unwinder.settle();
-    if (stacks.size === 0) continue;
-    quiet = stacks.has("no_process") || stacks.has("no_page") ? 0 : quiet + 1;
+    if (stackEnds.size === 0) continue;
+    quiet = stackEnds.has("no_process") || stackEnds.has("no_page") ? 0 : quiet + 1;
   }
 }
 
@@ -179,9 +179,9 @@ testWith(["bpf", "clang", "gcc"], "stacks are those of the new program after an 
     }
     await settled(collector, unwinder);
     await delay(500);
-    const { stacks } = await collector.drain();
-    const all = stacks!.values().reduce((sum, n) => sum + n, 0);
-    assert(stacks!.get("complete")! >= all * 0.99, Deno.inspect(stacks));
+    const { stackEnds } = await collector.drain();
+    const all = stackEnds!.values().reduce((sum, n) => sum + n, 0);
+    assert(stackEnds!.get("complete")! >= all * 0.99, Deno.inspect(stackEnds));
   }
   assertChain(await watch(running.pid), new RegExp(`^${MAIN}${CHAIN}$`));
 });

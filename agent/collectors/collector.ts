@@ -4,17 +4,17 @@
  * @module
  */
 
-import type { Kind } from "../../profile/model.ts";
+import type { Kind, Outcome } from "../../profile/model.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 
-/** A thread and where it was, its stack not yet symbolised. */
-export interface RawPlace {
+/** The stack of a thread, without names. */
+export interface RawStack {
   /** In the pid namespace of the agent. */
   readonly pid: number;
   /** The thread's name. */
   readonly comm: string;
-  /** User addresses, leaf first; negative ones are of files, see `agent/elf/file_address.ts`. */
+  /** Frame addresses of user space, leaf first; negative ones are in files, see `agent/elf/file_address.ts`. */
   readonly user: readonly number[];
   /** The low 48 bits of kernel addresses, leaf first: the 16 above them are ones, and a number holds 53. */
   readonly kernel: readonly number[];
@@ -23,7 +23,7 @@ export interface RawPlace {
 }
 
 /** One row that the kernel counted. */
-export interface RawSample extends RawPlace {
+export interface RawSample extends RawStack {
   /** Nanoseconds. */
   readonly value: number;
   readonly count: number;
@@ -31,17 +31,14 @@ export interface RawSample extends RawPlace {
   readonly call?: string;
 }
 
-/** How a wait for a lock ended: its owner passed it on, or the waiter gave up. */
-export type WaitOutcome = "woken" | "timeout" | "interrupted";
-
 /** Waits of one thread at one place that ended alike. */
 export interface RawLock {
-  readonly waiter: RawPlace;
+  readonly waiter: RawStack;
   /** Who ended the waits, and where; `undefined` where nobody did, or it was not seen. */
-  readonly holder: RawPlace | undefined;
+  readonly holder: RawStack | undefined;
   /** `futex` for user space; in the kernel the kind of lock: `spin`, `mutex`, `rwsem`, `rt`, … */
   readonly type: string;
-  readonly outcome: WaitOutcome;
+  readonly outcome: Outcome;
   readonly count: number;
   /** Of all waits together, and of the longest, in ns. */
   readonly delayNs: number;
@@ -77,7 +74,7 @@ export interface Window {
    * How many walks along user stacks ended how: the names of `enum aperture_stack_end` in `bpf/aperture.h`, of which
    * `complete` is a whole stack.
    */
-  readonly stacks?: ReadonlyMap<string, number>;
+  readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
 export interface Collector extends Disposable {

@@ -141,7 +141,7 @@ export class CpuCollector implements Collector {
     const samples: RawSample[] = [];
     const { periodNs } = this;
     counts.drain((entries) => decodeCounts(entries, { addresses, python, periodNs, samples }));
-    return { samples, losses, stacks: stackEnds };
+    return { samples, losses, stackEnds };
   }
 
   watchPython(interpreters: ReadonlyMap<number, Interpreter>): void {

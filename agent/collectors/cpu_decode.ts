@@ -11,13 +11,13 @@ import type { RawSample } from "./collector.ts";
 import { decodeComm } from "./comm.ts";
 
 const TWO_32 = 2 ** 32;
-/** The upper word of an address, as far as a number can hold it. */
+/** The upper half of an address, as far as a number can hold it. */
 const MAX_UPPER = 0x1fffff;
 /** The same of a kernel address: the 16 bits above are ones. */
 const KERNEL_UPPER = 0xffff;
-/** From here on an upper word is one of the kernel, below it one of user space, with five levels of page tables, too. */
+/** From here on an upper half is one of the kernel, below it one of user space, with five levels of page tables, too. */
 const KERNEL_UPPERS = 0x80000000;
-/** Of APERTURE_FRAME_FILE, and what is above a frame's file and address. */
+/** The upper half of APERTURE_FRAME_FILE, and the bits above those of a file and an address. */
 const FILE_UPPER = 0x40000000;
 const FILE_MASK = 0xffe00000;
 
@@ -25,7 +25,7 @@ const NO_STACK: readonly number[] = [];
 
 /** APERTURE_STACK_PYTHON. */
 const PYTHON_STACK = 1;
-/** A frame of a Python stack: 1 bit, 19 bits, 44 bits; the second is all ones where it does not fit. */
+/** The parts of a frame in a Python stack: 1 bit, 19 bits, 44 bits; the second is all ones where it does not fit. */
 const UNIT_MASK = 0x7ffff;
 
 /** Adds the stacks of a batch to `addresses`, and those of Python to `python`, by their hash. */
@@ -48,18 +48,18 @@ export function decodeStacks(
     }
     const stack = new Array<number>(length);
     for (let frame = 0, word = at + STACK.frames / 4; frame < length; frame++, word += 2) {
-      stack[frame] = decodeWord(words[word + 1]!, words[word]!);
+      stack[frame] = frameAddress(words[word + 1]!, words[word]!);
     }
     addresses.set(keys.getBigUint64(i * 8, true), stack);
   }
 }
 
-/** As {@linkcode RawPlace} has it. */
-function decodeWord(upper: number, lower: number): number {
+/** Returns a frame address as {@linkcode RawStack} has it. */
+function frameAddress(upper: number, lower: number): number {
   if (upper >= KERNEL_UPPERS) return (upper & KERNEL_UPPER) * TWO_32 + lower;
   // A walk by frame pointers can end in garbage, which must not be taken for an address of another place.
-  const word = (upper & MAX_UPPER) * TWO_32 + lower;
-  return (upper & FILE_MASK) === FILE_UPPER ? -word : word;
+  const address = (upper & MAX_UPPER) * TWO_32 + lower;
+  return (upper & FILE_MASK) === FILE_UPPER ? -address : address;
 }
 
 function decodePython(words: Uint32Array): RawPythonFrame[] {

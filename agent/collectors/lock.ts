@@ -16,7 +16,7 @@ import { lockMapSize } from "./lock_map_size.ts";
 import { MapSets } from "./map_sets.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { checkProcess } from "../metadata/watched_process.ts";
-import { type CodeRange, tracepointRanges } from "./tracepoint_frames.ts";
+import { type AddressRange, tracepointRanges } from "./tracepoint_frames.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 /** The program's object file. */
@@ -66,7 +66,7 @@ export class LockCollector implements Collector {
    */
   readonly #earlier: LRUCache<bigint, readonly number[]>;
   #watchesKernel = false;
-  #tracepoint: readonly CodeRange[] = [];
+  #tracepoint: readonly AddressRange[] = [];
 
   /**
    * Loads the programs and counts from here on. A wait that has begun before is not counted.
@@ -141,7 +141,7 @@ export class LockCollector implements Collector {
     const locks: RawLock[] = [];
     const stack = (hash: bigint) => addresses.get(hash) ?? this.#earlier.get(hash);
     counts.drain((entries) => decodeLocks(entries, { stack, tracepoint: this.#tracepoint, locks }));
-    return { samples: [], locks, losses, stacks: this.#stackEnds.drain() };
+    return { samples: [], locks, losses, stackEnds: this.#stackEnds.drain() };
   }
 
   /** Ends counting; what was counted can still be drained. */

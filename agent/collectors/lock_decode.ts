@@ -5,16 +5,17 @@
  */
 
 import { u64 } from "../../common/u64.ts";
+import type { Outcome } from "../../profile/model.ts";
 import { type Entries, LOCK_KEY, LOCK_SUM } from "../libbpf/mod.ts";
-import type { RawLock, RawPlace, WaitOutcome } from "./collector.ts";
+import type { RawLock, RawStack } from "./collector.ts";
 import { decodeComm } from "./comm.ts";
-import { type CodeRange, withoutTracepoint } from "./tracepoint_frames.ts";
+import { type AddressRange, withoutTracepoint } from "./tracepoint_frames.ts";
 
 /** `enum aperture_lock` of bpf/lock.h, in its order. */
 export const LOCK_TYPES = ["futex", "spin", "rwlock", "mutex", "rwsem", "percpu", "rt", "sem"] as const;
 
 /** `enum aperture_outcome` of bpf/lock.h, in its order. */
-const OUTCOMES: readonly WaitOutcome[] = ["woken", "timeout", "interrupted"];
+const OUTCOMES: readonly Outcome[] = ["woken", "timeout", "interrupted"];
 
 const NO_STACK: readonly number[] = [];
 
@@ -22,7 +23,7 @@ export interface DecodeLocksOptions {
   /** The addresses of a stack; `undefined` when it was not kept. */
   readonly stack: (hash: bigint) => readonly number[] | undefined;
   /** What to leave out at the leaf end of kernel stacks. */
-  readonly tracepoint: readonly CodeRange[];
+  readonly tracepoint: readonly AddressRange[];
   /** To be added to. */
   readonly locks: RawLock[];
 }
@@ -36,7 +37,7 @@ export function decodeLocks(
     const hash = keys.getBigUint64(at, true);
     return hash === 0n ? NO_STACK : stack(hash) ?? NO_STACK;
   };
-  const holderAt = (at: number): RawPlace | undefined => {
+  const holderAt = (at: number): RawStack | undefined => {
     if (keys.getUint8(at + LOCK_KEY.has_holder) === 0) return undefined;
     return {
       pid: keys.getUint32(at + LOCK_KEY.holder_pid, true),

@@ -9,7 +9,8 @@ import { compileC, run } from "../../tests/support/watched.ts";
 import { isIdle, type LockClass, lockClass } from "../locks/classes.ts";
 import { Symboliser } from "../symbols/symboliser.ts";
 import { Unwinder } from "../unwind/unwinder.ts";
-import type { RawLock, RawPlace, WaitOutcome, Window } from "./collector.ts";
+import type { Outcome } from "../../profile/model.ts";
+import type { RawLock, RawStack, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { LockCollector, type LockCollectorOptions } from "./lock.ts";
 import { lockMapBytes, SMALLEST_LOCK_MAPS } from "./lock_map_size.ts";
@@ -22,7 +23,7 @@ function tempFolder(): { path: string } & Disposable {
 }
 
 /** The rows of futexes, or of one outcome of them. */
-function futexes(locks: readonly RawLock[], outcome?: WaitOutcome): RawLock[] {
+function futexes(locks: readonly RawLock[], outcome?: Outcome): RawLock[] {
   return locks.filter((lock) => lock.type === "futex" && (!outcome || lock.outcome === outcome));
 }
 
@@ -44,7 +45,7 @@ interface Watched {
   readonly locks: readonly RawLock[];
   readonly losses: ReadonlyMap<string, number>;
   /** The functions of a place, leaf first. */
-  readonly functions: (place: RawPlace) => readonly string[];
+  readonly functions: (place: RawStack) => readonly string[];
   readonly classOf: (lock: RawLock) => LockClass;
   readonly pid: number;
 }
@@ -86,7 +87,7 @@ async function watch(
   await untilAlone(program.pid);
   stack[Symbol.dispose]();
   using symboliser = Symboliser.open({ unwinder });
-  const frames = (place: RawPlace) => symboliser.stack(place);
+  const frames = (place: RawStack) => symboliser.stack(place);
   const look = async (): Promise<Watched> => {
     drains.push(collector.drain());
     const windows = await Promise.all(drains);

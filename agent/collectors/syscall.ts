@@ -148,7 +148,7 @@ export class SyscallCollector implements Collector {
     stacks.drain((entries) => decodeStacks(entries, addresses));
     const samples: RawSample[] = [];
     counts.drain((entries) => samples.push(...decodeSyscallSamples(entries, addresses)));
-    return { samples, syscalls: rows.rows(), losses, stacks: this.#stackEnds.drain() };
+    return { samples, syscalls: rows.rows(), losses, stackEnds: this.#stackEnds.drain() };
   }
 
   /** Ends counting; what was counted can still be drained. */

@@ -6,7 +6,7 @@
  */
 
 /** Where a function's code is: the low 48 bits of its addresses. */
-export interface CodeRange {
+export interface AddressRange {
   readonly start: number;
   readonly end: number;
 }
@@ -15,7 +15,7 @@ export interface CodeRange {
 const NEAR = 6;
 
 /** The ranges of functions that run programs at the tracepoint `name`, from the text of `/proc/kallsyms`. */
-export function tracepointRanges(kallsyms: string, name: string): CodeRange[] {
+export function tracepointRanges(kallsyms: string, name: string): AddressRange[] {
   const symbols = new RegExp(
     `^[0-9a-f]{4}([0-9a-f]{12}) [tT] (?:bpf_trace_run\\d+|__bpf_trace_${name}|__traceiter_${name})\\n[0-9a-f]{4}([0-9a-f]{12}) `,
     "gm",
@@ -27,7 +27,10 @@ export function tracepointRanges(kallsyms: string, name: string): CodeRange[] {
 }
 
 /** `stack`, leaf first, without what `ranges` have and what is nearer to the leaf. */
-export function withoutTracepoint(stack: readonly number[], ranges: readonly CodeRange[]): readonly number[] {
+export function withoutTracepoint(
+  stack: readonly number[],
+  ranges: readonly AddressRange[],
+): readonly number[] {
   const last = stack.slice(0, NEAR).findLastIndex((address) => {
     return ranges.some(({ start, end }) => address > start && address <= end);
   });

@@ -12,7 +12,7 @@ import { LRUCache } from "lru-cache";
 import type { Series } from "../../profile/model.ts";
 import { parseCgroup, type Placement } from "./cgroup.ts";
 import type { Found } from "./kube/pod_index.ts";
-import { type OwnPlace, ownPlace } from "./own_place.ts";
+import { type OwnContainer, ownContainer } from "./own_container.ts";
 import { RuntimeNames } from "./runtime_names.ts";
 
 /** The labels of a series that its process's surroundings give. */
@@ -39,8 +39,8 @@ export interface ProcessLabelsOptions {
   procRoot?: string;
   /** Processes that are kept. @default {8192} */
   capacity?: number;
-  /** @default {ownPlace(procRoot)} */
-  own?: OwnPlace | undefined;
+  /** @default {ownContainer(procRoot)} */
+  own?: OwnContainer | undefined;
 }
 
 /** Holds what was counted since the start. */
@@ -72,7 +72,7 @@ export class ProcessLabels {
   readonly #pods: PodFinder | undefined;
   readonly #runtime: RuntimeNames;
   readonly #procRoot: string;
-  readonly #own: OwnPlace | undefined;
+  readonly #own: OwnContainer | undefined;
   readonly #entries: LRUCache<number, Entry>;
   /** By the text of `/proc/PID/cgroup`, which all processes of a container share. */
   readonly #placements: LRUCache<string, Placement>;
@@ -87,7 +87,7 @@ export class ProcessLabels {
     const { pods, procRoot = "/proc", capacity = 8192 } = options;
     this.#pods = pods;
     this.#procRoot = procRoot;
-    this.#own = "own" in options ? options.own : ownPlace(procRoot);
+    this.#own = "own" in options ? options.own : ownContainer(procRoot);
     this.#runtime = new RuntimeNames({ procRoot });
     this.#entries = new LRUCache({ max: capacity });
     this.#placements = new LRUCache({ max: capacity });
@@ -114,7 +114,7 @@ export class ProcessLabels {
   }
 
   /** Reads where a process that has just been seen belongs: it may be gone when {@linkcode of} is asked. */
-  meet({ pid, startTime }: LabelledProcess): void {
+  observe({ pid, startTime }: LabelledProcess): void {
     if (this.#entries.get(pid)?.startTime === startTime) return;
     const text = this.#read(pid);
     if (text !== undefined) this.#entries.set(pid, { startTime, window: -1, text, labels: NO_LABELS });

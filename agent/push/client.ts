@@ -18,7 +18,7 @@ import {
   AggregatorService,
   type PushResponse,
 } from "../../proto/gen/aperture/v1/aperture.ts";
-import { spreadOver } from "./spread.ts";
+import { replicaOrder } from "./replica_order.ts";
 
 /** Says how batches reach an aggregator. */
 export interface Transport {
@@ -73,7 +73,7 @@ export class PushClient implements Transport, Disposable {
       "grpc.default_compression_algorithm": gzip
         ? compressionAlgorithms.gzip
         : compressionAlgorithms.identity,
-      ...spreadOver(),
+      ...replicaOrder(),
       // Connections that others in this process have would be taken before any other address.
       "grpc.use_local_subchannel_pool": 1,
       // The pusher waits between its tries; a channel that waits longer would only hide that all is well again.

@@ -40,7 +40,7 @@ async function sample(
   for (let tries = 0, whole = 0; tries < most && whole < 0.97; tries++) {
     await delay(200);
     await unwinder.settle();
-    const ends = (await collector.drain()).stacks!;
+    const ends = (await collector.drain()).stackEnds!;
     whole = (ends.get("complete") ?? 0) / ends.values().reduce((sum, count) => sum + count, 0);
   }
   const stacks: Stack[] = [];

@@ -9,6 +9,7 @@
  */
 
 import { type Frame, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
+import type { RawStack } from "../collectors/collector.ts";
 import { mappingAt } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
 import { pythonPids } from "../python/find_processes.ts";
@@ -18,8 +19,8 @@ import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/
 import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
 import { Demangler } from "./names/demangle.ts";
 import type { DebugStats } from "./debug/dwarf/client.ts";
-import { FilelessCode } from "./fileless.ts";
-import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
+import { NonElfCode } from "./non_elf_code.ts";
+import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frame_cache.ts";
 import { Inlining } from "./debug/inlining.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
@@ -29,7 +30,7 @@ import { fileAddress } from "../elf/mapped_file.ts";
 import { SymbolTables, type SymbolTablesStats } from "./symbol_tables.ts";
 import { DebugInfoLocator } from "./debug/debug_info_locator.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
-import { byteBefore, type FileAddress, fileAddressOf } from "../elf/file_address.ts";
+import { byteBefore, type FileAddress, toFileAddress } from "../elf/file_address.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 import type { NameStyle } from "./names/name_style.ts";
 
@@ -67,19 +68,10 @@ type Near = Map<number, readonly Frame[]>;
 /** What is known of a process. */
 export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "comm">;
 
-/** A process that was met while it runs. */
-export interface Met {
+/** A process that was observed while it runs. */
+export interface ObservedProcess {
   readonly process: KnownProcess;
   readonly python: boolean;
-}
-
-/** A sample's addresses, leaf first; the kernel's are their low 48 bits. */
-export interface RawStack {
-  readonly pid: number;
-  readonly user: readonly number[];
-  readonly kernel: readonly number[];
-  /** The Python functions that the thread was in, leaf first. */
-  readonly python?: readonly RawPythonFrame[];
 }
 
 /** Counted since the start, but for what is held now (`frames`, `…Bytes`, `tables`, `processes`). */
@@ -132,7 +124,7 @@ export class Symboliser implements Disposable {
   readonly #kernel: KernelSymbols;
   readonly #processes: ProcessTable;
   readonly #tables: SymbolTables;
-  readonly #fileless: FilelessCode;
+  readonly #nonElf: NonElfCode;
   readonly #python: PythonSymbols;
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
@@ -171,7 +163,7 @@ export class Symboliser implements Disposable {
     if (unwinder) unwinder.onFile = (file) => this.#observeFile(file);
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
-    this.#fileless = new FilelessCode({ libdw, demangler });
+    this.#nonElf = new NonElfCode({ libdw, demangler });
     const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
     this.#inlining = new Inlining({ locator, frames, demangler, bytes: debugBytes });
   }
@@ -196,10 +188,10 @@ export class Symboliser implements Disposable {
       hits: this.#hits,
       misses: this.#misses,
       unmapped: this.#unmapped,
-      unnamed: this.#unnamed + this.#fileless.unnamed,
+      unnamed: this.#unnamed + this.#nonElf.unnamed,
       postponed: this.#postponed,
       undemangled: this.#demangler.refused,
-      perfMapBytes: this.#fileless.perfMapBytes,
+      perfMapBytes: this.#nonElf.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
       modules: this.#tableStats(),
       processes: this.#processes.stats,
@@ -220,7 +212,7 @@ export class Symboliser implements Disposable {
    * up, and reported, one byte before. The first of each half is where the processor itself stood. To the place
    * where a signal interrupted a function, the unwinder has added the byte.
    */
-  stack({ pid, user, kernel, python }: RawStack): Frame[] {
+  stack({ pid, user, kernel, python }: Omit<RawStack, "comm">): Frame[] {
     const frames: Frame[] = [];
     this.#addNear(frames, { near: this.#nearKernel, addresses: kernel }, (at) => this.#kernelFrames(at));
     if (user.length === 0 && python === undefined) return frames;
@@ -234,7 +226,7 @@ export class Symboliser implements Disposable {
   }
 
   /**
-   * Asks for the inlined functions and lines of the addresses that `stack` met for the first time, and waits
+   * Asks for the inlined functions and lines of the addresses that `stack` had for the first time, and waits
    * for the answers, but not longer than `ms`: those that come later are there for the next window.
    *
    * @returns whether `stack` may know more by now
@@ -265,7 +257,7 @@ export class Symboliser implements Disposable {
    *
    * @returns what it is, and whether it runs Python; `undefined` when it is gone already
    */
-  meet(pid: number): Met | undefined {
+  observe(pid: number): ObservedProcess | undefined {
     const process = this.#processes.readWithin(pid, { maxAgeMs: OBSERVED_MS });
     if (process === undefined) return undefined;
     for (const mapping of process.mappings) this.#files.of({ process, mapping });
@@ -308,7 +300,7 @@ export class Symboliser implements Disposable {
     this.#clearNear();
     this.#processes.endWindow();
     this.#python.endWindow();
-    this.#fileless.endWindow();
+    this.#nonElf.endWindow();
     this.#demangler.endWindow();
     this.#kernel.endWindow();
     this.#tables.endWindow(this.#files.values());
@@ -370,13 +362,13 @@ export class Symboliser implements Disposable {
   }
 
   #userFrames(process: Process | undefined, address: number): readonly Frame[] {
-    const inFile = fileAddressOf(address);
+    const inFile = toFileAddress(address);
     if (inFile) return this.#knownFileFrames(inFile);
     const mapping = process && mappingAt(process.mappings, address);
     if (!process || !mapping) return [this.#unknown()];
-    if (mapping.path === VDSO_MODULE) return [this.#fileless.vdsoFrame(address - mapping.start)];
+    if (mapping.path === VDSO_MODULE) return [this.#nonElf.vdsoFrame(address - mapping.start)];
     const file = this.#files.of({ process, mapping });
-    if (file === undefined) return [this.#fileless.frame(process, mapping, address)];
+    if (file === undefined) return [this.#nonElf.frame(process, mapping, address)];
     return this.#fileFrames(file, fileAddress(file.elf, mapping, address));
   }
 
@@ -384,7 +376,7 @@ export class Symboliser implements Disposable {
   #knownFileFrames({ file: id, address }: FileAddress): readonly Frame[] {
     const file = this.#files.get(id);
     if (file === undefined) return [this.#unknown()];
-    if (file.path === VDSO_MODULE) return [this.#fileless.vdsoFrame(address)];
+    if (file.path === VDSO_MODULE) return [this.#nonElf.vdsoFrame(address)];
     return this.#fileFrames(file, address);
   }
 

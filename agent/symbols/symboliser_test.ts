@@ -6,7 +6,7 @@ import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts
 import { executableMappings } from "../metadata/maps.ts";
 import { ProcessTable } from "../metadata/processes.ts";
 import { CodeFiles } from "../elf/code_files.ts";
-import { fileWord } from "../elf/file_address.ts";
+import { toFrameAddress } from "../elf/file_address.ts";
 import { memorySource } from "../elf/byte_source.ts";
 import { readElf } from "../elf/elf.ts";
 import { Symboliser } from "./symboliser.ts";
@@ -564,7 +564,10 @@ Deno.test("Symboliser.stack() names a place in a file that went before it could 
   Deno.removeSync(path);
   const unwinder = { files, processes: new ProcessTable(), onFile: undefined };
   using symboliser = Symboliser.open({ unwinder });
-  const user = [fileWord({ file: id, address: 0x1234 }), fileWord({ file: id + 1, address: 0x1234 })];
+  const user = [
+    toFrameAddress({ file: id, address: 0x1234 }),
+    toFrameAddress({ file: id + 1, address: 0x1234 }),
+  ];
   const frames = symboliser.stack({ pid: 0, user, kernel: [] });
   assertEquals(frames.map(({ function: name, module }) => [name, module]), [
     ["program+0x1234", path],

@@ -15,7 +15,7 @@ import { CodeFiles, type CodeFilesStats } from "../elf/code_files.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { ProcessTable } from "../metadata/processes.ts";
 import { MAX_ADDRESS } from "./eh_frame.ts";
-import { KnownFiles, type MetFile, readMetFile } from "./file_map.ts";
+import { FileMap, type ObservedFile, readObservedFile } from "./file_map.ts";
 import { type Likely, type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
 import { type CompilerStats, TableCompiler } from "./table_compiler.ts";
@@ -90,7 +90,7 @@ export class Unwinder implements AsyncDisposable {
   readonly #pages: PageStore;
   readonly #tables = new TableCompiler();
   readonly #mappings: ProcessMappings;
-  readonly #known: KnownFiles;
+  readonly #fileMap: FileMap;
   readonly #links: BpfLink[] = [];
   readonly #stop = new AbortController();
   /** Files to be loaded, with the pages that samples missed; none where one is only likely to be wanted. */
@@ -132,7 +132,7 @@ export class Unwinder implements AsyncDisposable {
       { mappings: object.map("unwind_mappings"), processes: object.map("unwind_processes") },
       shared,
     );
-    this.#known = new KnownFiles(object.map("unwind_files"), shared);
+    this.#fileMap = new FileMap(object.map("unwind_files"), shared);
     this.#holder = this.files.addHolder(() => this.#fileIds());
     for (const name of ["process_exec", "process_exit"]) {
       try {
@@ -247,14 +247,16 @@ export class Unwinder implements AsyncDisposable {
   }
 
   #readFiles(): void {
-    const met: MetFile[] = [];
+    const observed: ObservedFile[] = [];
     this.#object.map("unwind_wanted_files").drain(({ count, keys, values }) => {
       for (let i = 0; i < count; i++) {
-        met.push(readMetFile(entryOf(keys, i, FILE_KEY.size), entryOf(values, i, WANTED_FILE.size)));
+        observed.push(
+          readObservedFile(entryOf(keys, i, FILE_KEY.size), entryOf(values, i, WANTED_FILE.size)),
+        );
       }
     });
-    for (const file of met) {
-      const likely = this.#known.meet(file);
+    for (const file of observed) {
+      const likely = this.#fileMap.observe(file);
       if (likely) this.#expect(likely);
     }
   }
@@ -288,7 +290,7 @@ export class Unwinder implements AsyncDisposable {
   /** Returns the ids that the kernel has, or will have. */
   *#fileIds(): Generator<number> {
     yield* this.#mappings.fileIds();
-    yield* this.#known.fileIds();
+    yield* this.#fileMap.fileIds();
     yield* this.#pages.fileIds();
     for (const { id } of this.#queue.keys()) yield id;
     if (this.#loading) yield this.#loading.id;
@@ -304,7 +306,7 @@ export class Unwinder implements AsyncDisposable {
     }
     if (!this.#tables.isTableless(file)) return;
     this.#mappings.withoutTable(file);
-    this.#known.withoutTable(file);
+    this.#fileMap.withoutTable(file);
   }
 }
 

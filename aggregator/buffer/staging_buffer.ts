@@ -51,7 +51,7 @@ export interface StagedBatch {
 }
 
 /** Batches to write to storage at once. */
-export interface Group {
+export interface StagedGroup {
   /** Names the group for ever and everywhere: what was written under it is not to be written again. */
   readonly token: string;
   readonly batches: readonly StagedBatch[];
@@ -204,7 +204,7 @@ export class StagingBuffer implements AsyncDisposable {
    */
   async takeGroup(
     { maxBatches = 500, maxBytes = 2 ** 25 }: { maxBatches?: number; maxBytes?: number } = {},
-  ): Promise<Group | undefined> {
+  ): Promise<StagedGroup | undefined> {
     if (this.#group?.done) await this.#finish(this.#group);
     this.#group ??= await this.#makeGroup(maxBatches, maxBytes);
     if (!this.#group) return undefined;
@@ -217,7 +217,7 @@ export class StagingBuffer implements AsyncDisposable {
   }
 
   /** Forgets the batches of `group`: they are in storage. */
-  async complete({ token }: Pick<Group, "token">): Promise<void> {
+  async complete({ token }: Pick<StagedGroup, "token">): Promise<void> {
     const group = this.#group;
     if (group?.token !== token) throw new Error(`Cannot complete the group '${token}': it was not taken`);
     // Kept in memory at once: should a commit fail, what is left must not be handed out again.

@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
 import { type Kind, KINDS } from "../../profile/model.ts";
 import {
-  type Group,
+  type GroupBy,
   isSelectable,
   type Label,
   LABELS,
@@ -53,7 +53,7 @@ export const unitParam = { schema: oneOf(["nanoseconds", "count"]), default: "na
 /** Text, not empty. */
 export const textParam = { schema: v.pipe(v.string(), v.minLength(1, "a text")) } as const;
 
-export const GROUPS = ["function", "module", ...LABELS] as const satisfies readonly Group[];
+export const GROUPS = ["function", "module", ...LABELS] as const satisfies readonly GroupBy[];
 
 /**
  * Reads the parameters of `url` that `params` lists; others are refused, so that a slip of the pen is not

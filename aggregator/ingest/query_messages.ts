@@ -11,7 +11,7 @@ import type { Head } from "../buffer/staging_buffer.ts";
 import {
   type AggregateAnswer,
   type DiffAnswer,
-  type Group,
+  type GroupBy,
   isSelectable,
   type Label,
   LABELS,
@@ -64,7 +64,7 @@ function matcherOf({ label, values, negate }: wire.Matcher, field: string): Matc
  *
  * @throws {InvalidArgumentError}
  */
-export function groupsOf(names: readonly string[]): readonly Group[] {
+export function groupsOf(names: readonly string[]): readonly GroupBy[] {
   if (names.length === 0) return ["function"];
   for (const name of names) {
     if (name !== "function" && name !== "module" && !isLabel(name)) {
@@ -72,7 +72,7 @@ export function groupsOf(names: readonly string[]): readonly Group[] {
     }
   }
   if (new Set(names).size < names.length) throw invalid("group_by", `names one twice: ${names.join(", ")}`);
-  return names as readonly Group[];
+  return names as readonly GroupBy[];
 }
 
 /**

@@ -8,7 +8,7 @@ import type { StorageClient } from "../storage/client.ts";
 import { fetchFrames, MISSING_FRAME } from "./content.ts";
 import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
-import type { AggregateAnswer, AggregateRow, Group, Label, Selection } from "./types.ts";
+import type { AggregateAnswer, AggregateRow, GroupBy, Label, Selection } from "./types.ts";
 import { spreadSql } from "./weights.ts";
 
 /** A row of either statement; 64-bit numbers are decimal text. */
@@ -60,7 +60,7 @@ export async function aggregate(
   client: StorageClient,
   selection: Selection,
   { groupBy = ["function"], limit = 100, signal }: {
-    groupBy?: readonly Group[];
+    groupBy?: readonly GroupBy[];
     limit?: number;
     signal?: AbortSignal;
   } = {},
@@ -111,7 +111,7 @@ GROUP BY ${keys}`;
 async function toAnswer(
   client: StorageClient,
   rows: readonly Row[],
-  { groups, signal }: { groups: readonly Group[]; signal: AbortSignal | undefined },
+  { groups, signal }: { groups: readonly GroupBy[]; signal: AbortSignal | undefined },
 ): Promise<AggregateAnswer> {
   const first = rows[0];
   if (!first) return { rows: [], total: NO_TOTAL, other: NO_TOTAL };

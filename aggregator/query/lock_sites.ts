@@ -71,7 +71,7 @@ interface HolderRow extends Key {
 }
 
 /** Stacks of one site, the one that waited longest first. */
-interface Group {
+interface SiteStacks {
   readonly frame: Frame;
   readonly stack: readonly Frame[];
   readonly rows: WaiterRow[];
@@ -155,8 +155,8 @@ async function fetchContent(
 const NOBODY = "0";
 
 /** Groups by what waited; the groups that waited longest come first, as rows do. */
-function bySite(rows: readonly WaiterRow[], content: Content): Group[] {
-  const groups = new Map<string, Group>();
+function bySite(rows: readonly WaiterRow[], content: Content): SiteStacks[] {
+  const groups = new Map<string, SiteStacks>();
   for (const row of rows) {
     const stack = content.get(row.stack) ?? [];
     const frame = siteFrame(stack, row.type_name) ?? MISSING_FRAME;
@@ -165,7 +165,7 @@ function bySite(rows: readonly WaiterRow[], content: Content): Group[] {
     if (group) group.rows.push(row);
     else groups.set(key, { frame, stack, rows: [row] });
   }
-  const delay = (group: Group) => group.rows.reduce((sum, row) => sum + Number(row.delay_ns), 0);
+  const delay = (group: SiteStacks) => group.rows.reduce((sum, row) => sum + Number(row.delay_ns), 0);
   return [...groups.values()].sort((a, b) => delay(b) - delay(a));
 }
 
@@ -187,7 +187,7 @@ function holdersOf(pairs: readonly HolderRow[], content: Content): LockHolder[] 
 /** Who ended a wait was not seen. */
 const NO_HOLDER = { function: "", module: "" };
 
-function siteOf({ frame, stack, rows }: Group, holders: readonly LockHolder[], limit: number): LockSite {
+function siteOf({ frame, stack, rows }: SiteStacks, holders: readonly LockHolder[], limit: number): LockSite {
   const sum = (of: "waits" | "delay_ns" | "timeouts" | "interrupted") =>
     rows.reduce((total, row) => total + Number(row[of]), 0);
   const total = { value: sum("delay_ns"), count: sum("waits") };

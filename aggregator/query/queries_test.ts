@@ -21,7 +21,7 @@ import { Writer } from "../storage/writer.ts";
 import { checkCalls, checkSites } from "../../tests/support/locks_and_calls_oracle.ts";
 import { createQueries } from "./queries.ts";
 import {
-  type Group,
+  type GroupBy,
   isPodLabel,
   type Label,
   LABELS,
@@ -182,7 +182,7 @@ const callFilter = fc.record({
   calls: fc.array(fc.constantFrom<string>("read", "it's; a 'call'", "none"), { maxLength: 2 }),
   categories: fc.array(fc.constantFrom<string>("wait", "file"), { maxLength: 2 }),
 }, { requiredKeys: ["groupBy"] });
-const groups = fc.uniqueArray(fc.constantFrom<Group>("function", "module", ...LABELS), { maxLength: 3 });
+const groups = fc.uniqueArray(fc.constantFrom<GroupBy>("function", "module", ...LABELS), { maxLength: 3 });
 
 async function check<T>(property: fc.IAsyncProperty<T>): Promise<void> {
   await fc.assert(property, { numRuns: 40 });
@@ -217,9 +217,9 @@ function stacksOf(profile: Profile): Map<string, Total> {
 async function checkAggregate(
   queries: Queries,
   chosen: PlainSample[],
-  { selection, groupBy, limit }: { selection: Selection; groupBy: Group[]; limit: number },
+  { selection, groupBy, limit }: { selection: Selection; groupBy: GroupBy[]; limit: number },
 ): Promise<void> {
-  const groups: Group[] = groupBy.length > 0 ? groupBy : ["function"];
+  const groups: GroupBy[] = groupBy.length > 0 ? groupBy : ["function"];
   const byFrame = groups.includes("function") ? "function" : groups.includes("module") ? "module" : undefined;
   const keysOf = (sample: PlainSample, frames: PlainSample["frames"]) => {
     const keys = (byFrame ? frames : [undefined]).map((frame) => {

@@ -57,7 +57,7 @@ export interface StacksAnswer {
   readonly other: Total;
 }
 
-export type Group = "function" | "module" | Label;
+export type GroupBy = "function" | "module" | Label;
 
 export interface AggregateRow {
   /** One for each of `groupBy`. A function comes with its module: "function" alone groups by both. */
@@ -181,7 +181,7 @@ export interface Queries {
   stacks(selection: Selection, options?: { limit?: number; signal?: AbortSignal }): Promise<StacksAnswer>;
   aggregate(
     selection: Selection,
-    options?: { groupBy?: readonly Group[]; limit?: number; signal?: AbortSignal },
+    options?: { groupBy?: readonly GroupBy[]; limit?: number; signal?: AbortSignal },
   ): Promise<AggregateAnswer>;
   diff(
     base: Selection,

@@ -9,7 +9,7 @@ import { type Batch, type Kind, KIND_NUMBER, kindOf, KINDS, OUTCOME_NUMBER } fro
 import { type ContentHashes, gather, hashContent } from "./content_hash.ts";
 import { arrays, type Column, dictionary, maps, numbers, stringMaps, strings, toUint64 } from "./native.ts";
 import { lockBlock } from "./lock_block.ts";
-import type { Seen } from "./seen.ts";
+import type { WrittenHashes } from "./written_hashes.ts";
 import { syscallBlock } from "./syscall_block.ts";
 
 const DAY_S = 86_400;
@@ -26,9 +26,9 @@ export type ReceivedBatch = Batch & {
 
 /** What is remembered of each table that rows are sent to once. */
 export interface SeenTables {
-  readonly frames: Seen;
-  readonly stacks: Seen;
-  readonly series: Seen;
+  readonly frames: WrittenHashes;
+  readonly stacks: WrittenHashes;
+  readonly series: WrittenHashes;
 }
 
 /** The blocks of one group of batches. */
@@ -78,7 +78,7 @@ export interface Part {
 }
 
 /** The rows of one table that must be written: which batch, which row of it. */
-function* unseen(parts: readonly Part[], table: keyof SeenTables, seen: Seen) {
+function* unseen(parts: readonly Part[], table: keyof SeenTables, seen: WrittenHashes) {
   for (const part of parts) {
     const hashes = part.hashes[table];
     for (let row = 0; row < hashes.length; row++) {
@@ -87,7 +87,7 @@ function* unseen(parts: readonly Part[], table: keyof SeenTables, seen: Seen) {
   }
 }
 
-function frameBlock(parts: readonly Part[], seen: Seen): Column[] {
+function frameBlock(parts: readonly Part[], seen: WrittenHashes): Column[] {
   const rows = [...unseen(parts, "frames", seen)];
   const text = (column: "function" | "module" | "file" | "buildId") =>
     rows.map(({ batch, row }) => batch.strings[batch.frames[column][row]!]!);
@@ -103,7 +103,7 @@ function frameBlock(parts: readonly Part[], seen: Seen): Column[] {
   ];
 }
 
-function stackBlock(parts: readonly Part[], seen: Seen): Column[] {
+function stackBlock(parts: readonly Part[], seen: WrittenHashes): Column[] {
   const rows = [...unseen(parts, "stacks", seen)];
   const depth = ({ batch, row }: { batch: Batch; row: number }) =>
     batch.stacks.offset[row + 1]! - batch.stacks.offset[row]!;
@@ -122,7 +122,7 @@ function stackBlock(parts: readonly Part[], seen: Seen): Column[] {
   ];
 }
 
-function seriesBlock(parts: readonly Part[], seen: Seen): Column[] {
+function seriesBlock(parts: readonly Part[], seen: WrittenHashes): Column[] {
   const rows = [...unseen(parts, "series", seen)];
   const labels = ["namespace", "pod", "container", "service", "exe", "comm"] as const;
   return [

@@ -6,7 +6,7 @@
 
 import type { StorageClient } from "./client.ts";
 import { type ReceivedBatch, toBlocks } from "./rows.ts";
-import { Seen } from "./seen.ts";
+import { WrittenHashes } from "./written_hashes.ts";
 
 /** Batches that are written together. */
 export interface Group {
@@ -34,7 +34,11 @@ export class Writer {
   readonly #client: StorageClient;
   readonly #bucket: number;
   #last: Promise<unknown> = Promise.resolve();
-  readonly #seen: { readonly frames: Seen; readonly stacks: Seen; readonly series: Seen };
+  readonly #seen: {
+    readonly frames: WrittenHashes;
+    readonly stacks: WrittenHashes;
+    readonly series: WrittenHashes;
+  };
 
   constructor(client: StorageClient, { bucket = 10, remember = 200_000 }: WriterOptions = {}) {
     if (!Number.isInteger(bucket) || bucket < 1 || bucket > 3600) {
@@ -45,9 +49,9 @@ export class Writer {
     this.#client = client;
     this.#bucket = bucket;
     this.#seen = {
-      frames: new Seen(remember),
-      stacks: new Seen(remember),
-      series: new Seen(Math.ceil(remember / 2)),
+      frames: new WrittenHashes(remember),
+      stacks: new WrittenHashes(remember),
+      series: new WrittenHashes(Math.ceil(remember / 2)),
     };
   }
 

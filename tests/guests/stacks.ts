@@ -20,17 +20,17 @@ export async function walkStacks(unwinder: Unwinder, child: Deno.ChildProcess) {
   // An emulated machine is slow: what is missed at first is loaded within some seconds.
   for (let quiet = 0; quiet < 2;) {
     await delay(500);
-    const { stacks } = await collector.drain();
-    if (stacks?.size) quiet = stacks.has("no_process") || stacks.has("no_page") ? 0 : quiet + 1;
+    const { stackEnds } = await collector.drain();
+    if (stackEnds?.size) quiet = stackEnds.has("no_process") || stackEnds.has("no_page") ? 0 : quiet + 1;
   }
   const user: { user: readonly number[]; count: number }[] = [];
   const ends = new Map<string, number>();
   const lost = new Map<string, number>();
   while (user.reduce((sum, { count }) => sum + count, 0) < SAMPLES) {
     await delay(500);
-    const { samples, stacks, losses } = await collector.drain();
+    const { samples, stackEnds, losses } = await collector.drain();
     for (const { user: words, count } of samples) user.push({ user: words.map(linkedAt), count });
-    for (const [end, count] of stacks!) ends.set(end, (ends.get(end) ?? 0) + count);
+    for (const [end, count] of stackEnds!) ends.set(end, (ends.get(end) ?? 0) + count);
     for (const [loss, count] of losses) lost.set(loss, (lost.get(loss) ?? 0) + count);
   }
   child.kill("SIGSTOP");

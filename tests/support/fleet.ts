@@ -18,7 +18,7 @@ import {
 import { LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
 import type {
   AggregateRow,
-  Group,
+  GroupBy,
   Label,
   LabelValue,
   Queries,
@@ -288,7 +288,7 @@ export class FleetQueries implements Queries {
   }
 
   aggregate(selection: Selection, { groupBy = ["function"], limit = 100 }: {
-    groupBy?: readonly Group[];
+    groupBy?: readonly GroupBy[];
     limit?: number;
   } = {}) {
     const profile = this.#select(selection);
@@ -403,7 +403,7 @@ function passes({ matchers }: Selection, label: Label, value: string): boolean {
 /** Returns rows by what the leaf, or the series, has of `groupBy`; labels that the fleet does not know are "". */
 function leaves(
   { samples, series, stacks, frames, strings }: Profile,
-  groupBy: readonly Group[],
+  groupBy: readonly GroupBy[],
 ): AggregateRow[] {
   const rows = new Map<string, AggregateRow>();
   samples.stack.forEach((stack, i) => {

@@ -9,7 +9,7 @@ import { LRUCache } from "lru-cache";
 import { findCommonFile, findDebugFile } from "./debug_files.ts";
 import type { Debuginfod } from "./debuginfod/debuginfod.ts";
 import { commonLink, debugLink, hasDebugInfo } from "./dwarf/pack.ts";
-import type { DebugFile, DebugPlace } from "./dwarf/protocol.ts";
+import type { DebugFile, DebugInfoPlace } from "./dwarf/protocol.ts";
 import { type CodeFile, openCopies } from "../../elf/code_file.ts";
 import { type ElfInfo, readElf } from "../../elf/elf.ts";
 import { rootsOf } from "../../elf/mapped_file.ts";
@@ -19,7 +19,7 @@ import { RegularFile } from "../../elf/regular_file.ts";
 export type Downloads = Pick<Debuginfod, "want" | "pathOf" | "takeFound">;
 
 interface Found {
-  readonly place: DebugPlace | undefined;
+  readonly place: DebugInfoPlace | undefined;
   /** The build id of a file that is missing here. */
   readonly missing: string | undefined;
   /** Identities of the copies that were looked at. */
@@ -39,7 +39,7 @@ export class DebugInfoLocator {
   }
 
   /** Returns where the debug information of `file` is; what is missing is asked for. */
-  of(file: CodeFile): DebugPlace | undefined {
+  of(file: CodeFile): DebugInfoPlace | undefined {
     let found = this.#found.get(file.serial);
     if (found === undefined || isBetterCopyKnown(file, found)) {
       this.#found.set(file.serial, found = this.#find(file));
@@ -82,7 +82,7 @@ export class DebugInfoLocator {
   }
 
   /** Adds the file that dwz made, where there is one. */
-  #withCommon(file: RegularFile, place: DebugPlace, roots: readonly string[]): Omit<Found, "copies"> {
+  #withCommon(file: RegularFile, place: DebugInfoPlace, roots: readonly string[]): Omit<Found, "copies"> {
     const link = commonLink(file);
     if (link === undefined) return { place, missing: undefined };
     const downloaded = this.#downloads?.pathOf(link.buildId);

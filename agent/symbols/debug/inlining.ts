@@ -8,7 +8,7 @@ import type { CodeFile } from "../../elf/code_file.ts";
 import type { Frame } from "../../../profile/model.ts";
 import type { Demangler } from "../names/demangle.ts";
 import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
-import { type FrameCache, frameKey, isOffset } from "../frames.ts";
+import { type FrameCache, frameKey, isOffset } from "../frame_cache.ts";
 import type { SourceFrame } from "../libdw/dwarf.ts";
 import type { DebugInfoLocator } from "./debug_info_locator.ts";
 

@@ -11,7 +11,7 @@ import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import { DebugFileCache } from "./cache.ts";
 import { download, type Outcome } from "./download.ts";
-import { BURST_MS, missRestMs } from "./pauses.ts";
+import { BURST_MS, missRetryMs } from "./retry_after.ts";
 import { DebuginfodServer } from "./server.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
@@ -282,7 +282,7 @@ export class Debuginfod implements AsyncDisposable {
   #miss(job: Job, missMs: number): void {
     this.#counts.notFound++;
     const misses = (this.#resting.peek(job.buildId)?.misses ?? 0) + 1;
-    this.#rest(job, missRestMs(missMs, misses), misses);
+    this.#rest(job, missRetryMs(missMs, misses), misses);
   }
 
   #rest({ buildId }: Job, ms: number, misses = 0): void {

@@ -10,7 +10,7 @@
 import { settledWithin } from "../../../../common/timeout.ts";
 import { getLogger } from "@logtape/logtape";
 import type { SourceFrame } from "../../libdw/dwarf.ts";
-import type { Answer, DebugPlace, Request, WorkerOptions } from "./protocol.ts";
+import type { Answer, DebugInfoPlace, Request, WorkerOptions } from "./protocol.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
@@ -91,7 +91,7 @@ export class DebugClient implements Disposable {
   }
 
   /** Asks for `addresses` in the debug information that `key` names; `onFrames` is called for each that is answered. */
-  ask(key: string, place: DebugPlace, addresses: readonly number[], onFrames: OnFrames): void {
+  ask(key: string, place: DebugInfoPlace, addresses: readonly number[], onFrames: OnFrames): void {
     for (let at = 0; at < addresses.length; at += MAX_ADDRESSES) {
       const part = addresses.slice(at, at + MAX_ADDRESSES);
       if (this.#failed || this.#waiting + part.length > this.#maxWaiting) {

@@ -14,7 +14,7 @@ export interface DebugFile {
 }
 
 /** Where debug information can be read now: the program or library itself, or its separate debug file. */
-export interface DebugPlace extends DebugFile {
+export interface DebugInfoPlace extends DebugFile {
   /** The file that holds what is common to several (dwz), where it is at hand. */
   readonly common?: DebugFile;
   /** What to take from an address of the module to get one of this file. */
@@ -25,7 +25,7 @@ export interface Request {
   readonly id: number;
   /** Names the debug information, for as long as the Worker lives. */
   readonly key: string;
-  readonly place: DebugPlace;
+  readonly place: DebugInfoPlace;
   readonly addresses: readonly number[];
 }
 

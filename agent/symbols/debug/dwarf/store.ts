@@ -7,7 +7,7 @@
 import { DebugInfo, type Dwarf, type SourceFrame } from "../../libdw/dwarf.ts";
 import { RegularFile } from "../../../elf/regular_file.ts";
 import { packDebugInfo, type Packed } from "./pack.ts";
-import type { DebugFile, DebugPlace, Refusal, WorkerStats } from "./protocol.ts";
+import type { DebugFile, DebugInfoPlace, Refusal, WorkerStats } from "./protocol.ts";
 
 interface Entry {
   /** The files that it is of. */
@@ -41,7 +41,7 @@ export class DebugStore implements Disposable {
   }
 
   /** The functions at each of `addresses`, or why there are none. */
-  frames(key: string, place: DebugPlace, addresses: readonly number[]): Refusal | SourceFrame[][] {
+  frames(key: string, place: DebugInfoPlace, addresses: readonly number[]): Refusal | SourceFrame[][] {
     const entry = this.#get(key, place) ?? this.#read(place);
     if (typeof entry === "string") return entry;
     this.#open.delete(key);
@@ -52,7 +52,7 @@ export class DebugStore implements Disposable {
   }
 
   /** What is open by `key`, unless more of it is at hand by now. */
-  #get(key: string, place: DebugPlace): Entry | undefined {
+  #get(key: string, place: DebugInfoPlace): Entry | undefined {
     const entry = this.#open.get(key);
     if (entry === undefined || entry.identity === identityOf(place)) return entry;
     entry.info[Symbol.dispose]();
@@ -60,7 +60,7 @@ export class DebugStore implements Disposable {
     return undefined;
   }
 
-  #read(place: DebugPlace): Refusal | Entry {
+  #read(place: DebugInfoPlace): Refusal | Entry {
     const main = readPacked(place, this.#limit);
     if (typeof main === "string") return main;
     const common = place.common && readPacked(place.common, this.#limit - main.bytes);
@@ -93,7 +93,7 @@ function bytesOf({ info, imageBytes }: Entry): number {
   return imageBytes + info.bytes;
 }
 
-function identityOf({ identity, common }: DebugPlace): string {
+function identityOf({ identity, common }: DebugInfoPlace): string {
   return common ? `${identity} ${common.identity}` : identity;
 }
 

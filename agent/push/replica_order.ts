@@ -14,14 +14,14 @@ import { createHash } from "node:crypto";
 
 type Config = experimental.TypedLoadBalancingConfig;
 
-const NAME = "aperture_spread";
+const NAME = "aperture_replica_order";
 
 /**
  * Returns the channel options that make a client use the policy.
  *
  * @param seed gives the order; the same one the same order
  */
-export function spreadOver(seed: string = crypto.randomUUID()): ChannelOptions {
+export function replicaOrder(seed: string = crypto.randomUUID()): ChannelOptions {
   if (!experimental.isLoadBalancerNameRegistered(NAME)) {
     experimental.registerLoadBalancerType(NAME, Spread, SpreadConfig);
   }

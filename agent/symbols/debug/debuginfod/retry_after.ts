@@ -10,6 +10,6 @@ export const BURST_MS = 600_000;
 const MAX_MISS_MS = 86_400_000;
 
 /** Returns how long to rest after no server had a file for the nth time, when a client of users would for `missMs`. */
-export function missRestMs(missMs: number, misses: number): number {
+export function missRetryMs(missMs: number, misses: number): number {
   return Math.max(missMs, Math.min(MAX_MISS_MS, missMs * 2 ** Math.min(30, misses - 1)));
 }

@@ -8,7 +8,7 @@ import { type Frame, JIT_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
 import type { Demangler } from "./names/demangle.ts";
-import { offsetName } from "./frames.ts";
+import { offsetName } from "./frame_cache.ts";
 import { javaName } from "./names/java_names.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import { PerfMaps } from "./perf_map/perf_maps.ts";
@@ -21,7 +21,7 @@ const ANONYMOUS =
   /^$|^\[(anon[:_]|heap|stack)|^\/\/anon|^anon_inode:|^\/(memfd:|SYSV|anon_hugepage|dev\/(zero|shm\/))/;
 
 /** Names code by the vDSO's own symbols and by the perf maps of processes. */
-export class FilelessCode {
+export class NonElfCode {
   readonly #perfMaps = new PerfMaps();
   readonly #vdso: Vdso | undefined;
   readonly #demangler: Demangler;

@@ -15,7 +15,7 @@ const PROCESSES = 8;
 const LIFE_MS = 300;
 
 /** Returns the stacks of short runs of `/bin/chain`, whose file is known and whose process is not. */
-export async function watchNewcomers(unwinder: Unwinder) {
+export async function watchNewProcesses(unwinder: Unwinder) {
   using collector = CpuCollector.open({ unwinder, freq: 499, memoryBytes: MEMORY_BYTES });
   const pids = new Set<number>();
   for (let i = 0; i < PROCESSES; i++) {

@@ -8,7 +8,7 @@
  */
 
 /** The agent's own place; "" is not known. */
-export interface OwnPlace {
+export interface OwnContainer {
   readonly podUid: string;
   /** The container's name in its pod. */
   readonly container: string;
@@ -22,10 +22,12 @@ const INITIAL = 0xeffffffb;
 /**
  * Returns the place of this process where it has a cgroup namespace of its own; else `undefined`: its paths are whole.
  */
-export function ownPlace(procRoot = "/proc"): OwnPlace | undefined {
+export function ownContainer(procRoot = "/proc"): OwnContainer | undefined {
   try {
     const inode = Number(/\d+/.exec(Deno.readLinkSync(`${procRoot}/self/ns/cgroup`))?.[0]);
-    return inode === INITIAL ? undefined : parseOwnPlace(Deno.readTextFileSync(`${procRoot}/self/mountinfo`));
+    return inode === INITIAL
+      ? undefined
+      : parseOwnContainer(Deno.readTextFileSync(`${procRoot}/self/mountinfo`));
   } catch {
     return undefined; // A kernel without cgroup namespaces.
   }
@@ -36,7 +38,7 @@ export function ownPlace(procRoot = "/proc"): OwnPlace | undefined {
  * 5th where): the kubelet mounts `…/pods/UID/containers/NAME/HASH` as the termination log, and it or Docker
  * their own `/etc/hosts`.
  */
-export function parseOwnPlace(mountinfo: string): OwnPlace {
+export function parseOwnContainer(mountinfo: string): OwnContainer {
   const roots = new Map(
     mountinfo.split("\n").map((line) => line.split(" ")).map((fields) => [fields[4], fields[3] ?? ""]),
   );

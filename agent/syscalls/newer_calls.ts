@@ -5,7 +5,7 @@
  * @module
  */
 
-export const RECENT: Readonly<Record<number, string>> = {
+export const NEWER_CALLS: Readonly<Record<number, string>> = {
   451: "cachestat",
   452: "fchmodat2",
   453: "map_shadow_stack",

@@ -10,7 +10,7 @@ import { LRUCache } from "lru-cache";
  * Remembers, for a bounded number of hashes, the last day that is written with each. Hashes are first put
  * forward, and remembered once they are in storage: a write that failed is made again whole.
  */
-export class Seen {
+export class WrittenHashes {
   readonly #written: LRUCache<bigint, number>;
   readonly #pending = new Map<bigint, number>();
 

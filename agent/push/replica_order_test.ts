@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { inOrderOf } from "./spread.ts";
+import { inOrderOf } from "./replica_order.ts";
 
 const addresses = fc.uniqueArray(fc.ipV4().map((ip) => `${ip}:50051`), { minLength: 1, maxLength: 20 });
 
