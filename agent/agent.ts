@@ -12,24 +12,24 @@ import type { Symboliser } from "./symbols/symboliser.ts";
 import type { Unwinder } from "./unwind/unwinder.ts";
 import { eventCount, type Kind, type Profile } from "../profile/model.ts";
 
-/** How long a window waits for inlined functions and lines that were not known before. */
+/** A window waits at most so many ms for inlined functions and lines that were not known before. */
 const MAX_SETTLE_MS = 1000;
 
-/** What a window says of itself beside what it counted. */
+/** A window says this of itself beside what it counted. */
 export interface Notes {
   readonly losses: ReadonlyMap<string, number>;
-  /** How walks along user stacks ended, see {@linkcode Window.stackEnds}. */
+  /** The number of walks along user stacks by how they ended, see {@linkcode Window.stackEnds}. */
   readonly stackEnds: ReadonlyMap<string, number>;
 }
 
-/** How long the steps of a window took, in ms. */
+/** The steps of a window took so long, in ms. */
 export interface WindowTimes {
-  /** From when it was due until it was drained. */
+  /** The time from when it was due until it was drained. */
   readonly late: number;
   readonly drain: number;
   /** All that came after the drain. */
   readonly name: number;
-  /** Of `name`, waiting for inlined functions and lines. */
+  /** The part of `name` that was spent on waiting for inlined functions and lines. */
   readonly settle: number;
 }
 
@@ -112,7 +112,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   }
 }
 
-/** Until it is disposed of, takes in what of processes is only there while they run. */
+/** Takes in what of processes is only there while they run, until the result is disposed of. */
 function observeProcesses(options: RecordOptions): Disposable {
   const { symboliser, labels, unwinder } = options;
   if (unwinder) {
@@ -129,13 +129,13 @@ function observeProcesses(options: RecordOptions): Disposable {
   };
 }
 
-/** What was found of Python is read in the kernel from here on. */
+/** Has the kernel read the frames of what was found of Python from here on. */
 function watchPython({ collectors, symboliser }: RecordOptions): void {
   const interpreters = symboliser.pythonInterpreters();
   for (const collector of collectors) collector.watchPython?.(interpreters);
 }
 
-/** What each kind says of itself, and the sums. */
+/** Returns what each kind says of itself, and the sums. */
 function notesOf(
   drained: readonly (Window & { readonly kind: Kind })[],
 ): Pick<Recording, keyof Notes | "kinds"> {
@@ -150,7 +150,7 @@ function notesOf(
   return { losses, stackEnds, kinds };
 }
 
-/** What a run recorded, summed over its windows. */
+/** Sums what a run recorded over its windows. */
 export class Summary {
   readonly #kinds = new Map<Kind, { losses: Map<string, number>; stackEnds: Map<string, number> }>();
   #events = 0;
@@ -165,7 +165,7 @@ export class Summary {
     return this.#windows;
   }
 
-  /** Of one kind. */
+  /** Returns the notes of one kind. */
   notes(kind: Kind): Notes {
     return this.#kinds.get(kind) ?? { losses: new Map(), stackEnds: new Map() };
   }

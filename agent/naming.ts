@@ -1,5 +1,5 @@
 /**
- * From what collectors counted to the rows of a profile: addresses get names, waits their class.
+ * Makes the rows of a profile of what collectors counted: addresses get names, waits their class.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Whether this machine lets the agent watch it, and if not, what to do.
+ * Tells whether this machine lets the agent watch it, and if not, what to do.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import type { Kind } from "../profile/model.ts";
 import { libbpfVersion } from "./libbpf/mod.ts";
 
-/** What the checks look at. */
+/** The checks look at these facts. */
 export interface Facts {
   /** Like `6.1.0-18-amd64`. */
   readonly kernelRelease: string;
-  /** Whether the kernel tells its types: /sys/kernel/btf/vmlinux. */
+  /** The kernel tells its types: it has /sys/kernel/btf/vmlinux. */
   readonly hasBtf: boolean;
   /** CapEff of /proc/self/status. */
   readonly capabilities: bigint;
@@ -30,9 +30,9 @@ export interface Facts {
 }
 
 export interface PreflightOptions {
-  /** What is to be collected. */
+  /** These kinds are to be collected. */
   readonly kinds: readonly Kind[];
-  /** What the BPF maps may use. */
+  /** The BPF maps may use so many bytes. */
   readonly memoryBytes: number;
 }
 
@@ -48,11 +48,12 @@ const CAP_BPF = 39;
 const CAP_CHECKPOINT_RESTORE = 40;
 
 const OLDEST_KERNEL = [5, 10] as const;
-/** From here on maps are charged to the memory cgroup, not to RLIMIT_MEMLOCK. */
+/** Kernels from this one on charge maps to the memory cgroup, not to RLIMIT_MEMLOCK. */
 const NO_MEMLOCK_KERNEL = [5, 11] as const;
 
 /**
- * What is missing: one sentence each, with what to do; empty when the agent can start. Causes come before what only
+ * Returns what is missing: one sentence each, with what to do; empty when the agent can start. Causes come before what
+ * only
  * follows from them.
  */
 export function preflight(facts: Facts, options: PreflightOptions): string[] {
@@ -100,7 +101,7 @@ const USEFUL: readonly Useful[] = [
   },
 ];
 
-/** What will be missing from the profiles for want of a right: one sentence each. */
+/** Returns what will be missing from the profiles for want of a right: one sentence each. */
 export function warnings({ capabilities }: Facts): string[] {
   return USEFUL.filter(({ bits }) => !bits.some((bit) => has(capabilities, bit)))
     .map(({ name, without }) => `Fewer rights than useful: ${name} not held; ${without}`);

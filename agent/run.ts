@@ -33,10 +33,10 @@ const logger = getLogger(["aperture", "agent"]);
 
 /** A local run looks often: its progress shows, and processes are still there to be read. */
 const LOCAL_WINDOW_MS = 1000;
-/** How long an agent that stops tries to deliver what is left. */
+/** An agent that stops tries for so many ms to deliver what is left. */
 const FLUSH_MS = 5000;
 const TOP_ROWS = 15;
-/** Of the memory for maps, that of the unwinder; with less than its least, stacks are the kernel's helper's. */
+/** The unwinder has this share of the memory for maps; with less than its least, stacks are the kernel's helper's. */
 const UNWINDER_SHARE = 0.5;
 const LEAST_UNWINDER_BYTES = 4 << 20;
 
@@ -121,7 +121,10 @@ export async function runAgent(
   return pusher ? await flushOnExit(pusher) : 0;
 }
 
-/** Without it, what has no debug information here goes without, which is no reason not to start. */
+/**
+ * Opens the client of debuginfod servers. Without one, what has no debug information here goes without, which is no
+ * reason not to start.
+ */
 async function openDebuginfod(config: AgentConfig, folder: string): Promise<Debuginfod | undefined> {
   const { debuginfodUrls: urls = [], debuginfodSize: cacheBytes, debuginfodMaxSize } = config;
   if (urls.length === 0) return undefined;
@@ -138,7 +141,10 @@ async function openDebuginfod(config: AgentConfig, folder: string): Promise<Debu
   }
 }
 
-/** Without it stacks are those of frame pointers, which is said and counted, but no reason not to start. */
+/**
+ * Opens the unwinder. Without it stacks are those of frame pointers, which is said and counted, but no reason not to
+ * start.
+ */
 function openUnwinder({ bpfMemory }: AgentConfig): Unwinder | undefined {
   const memoryBytes = Math.floor(bpfMemory * UNWINDER_SHARE);
   if (memoryBytes < LEAST_UNWINDER_BYTES) {
@@ -187,7 +193,7 @@ function open(
   }
 }
 
-/** Its library is loaded where it is wanted: it takes a tenth of a second. */
+/** Opens the agent's own HTTP side, whose library is loaded where it is wanted: that takes a tenth of a second. */
 async function openEndpoint({ listen, bpfMemory }: AgentConfig, sources: Omit<MetricSources, "bpfMemory">) {
   if (listen === undefined) return undefined;
   const { AgentEndpoint } = await import("./metrics/endpoint.ts");

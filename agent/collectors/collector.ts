@@ -1,5 +1,5 @@
 /**
- * What every collector is: it counts in the kernel and is drained once a window.
+ * A collector counts in the kernel and is drained once a window.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { RawPythonFrame } from "../python/python_symbols.ts";
 
 /** The stack of a thread, without names. */
 export interface RawStack {
-  /** In the pid namespace of the agent. */
+  /** The process's number in the pid namespace of the agent. */
   readonly pid: number;
   /** The thread's name. */
   readonly comm: string;
@@ -27,51 +27,54 @@ export interface RawSample extends RawStack {
   /** Nanoseconds. */
   readonly value: number;
   readonly count: number;
-  /** For kind syscall: the call, which is the leaf frame. */
+  /** The call, which is the leaf frame, for kind syscall. */
   readonly call?: string;
 }
 
 /** Waits of one thread at one place that ended alike. */
 export interface RawLock {
   readonly waiter: RawStack;
-  /** Who ended the waits, and where; `undefined` where nobody did, or it was not seen. */
+  /** The thread that ended the waits, and where; `undefined` where nobody did, or it was not seen. */
   readonly holder: RawStack | undefined;
   /** `futex` for user space; in the kernel the kind of lock: `spin`, `mutex`, `rwsem`, `rt`, … */
   readonly type: string;
   readonly outcome: Outcome;
   readonly count: number;
-  /** Of all waits together, and of the longest, in ns. */
+  /** The time of all waits together, and of the longest, in ns. */
   readonly delayNs: number;
   readonly maxNs: number;
 }
 
-/** What one thread's name in one process did with one system call. */
+/** The calls of one kind that the threads of one name made in one process. */
 export interface RawSyscall {
-  /** In the pid namespace of the agent. */
+  /** The process's number in the pid namespace of the agent. */
   readonly pid: number;
   /** The thread's name. */
   readonly comm: string;
-  /** As the kernel's table names it; calls of 32-bit code on a 64-bit kernel are `ia32:NAME`. */
+  /** The name in the kernel's table; calls of 32-bit code on a 64-bit kernel are `ia32:NAME`. */
   readonly call: string;
   readonly count: number;
-  /** How many failed, by errno. */
+  /** The number that failed, by errno. */
   readonly errors: ReadonlyMap<number, number>;
   readonly totalNs: number;
   readonly minNs: number;
   readonly maxNs: number;
-  /** How many took from 2^i up to 2^(i+1) ns, at index i; less than 2 ns counts at 0. */
+  /** The number that took from 2^i up to 2^(i+1) ns, at index i; less than 2 ns counts at 0. */
   readonly histogram: readonly number[];
 }
 
-/** What was counted between two drains. */
+/** A window has what was counted between two drains. */
 export interface Window {
   readonly samples: readonly RawSample[];
   readonly locks?: readonly RawLock[];
   readonly syscalls?: readonly RawSyscall[];
-  /** What could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`. */
+  /**
+   * The number of events that could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`.
+   */
   readonly losses: ReadonlyMap<string, number>;
   /**
-   * How many walks along user stacks ended how: the names of `enum aperture_stack_end` in `bpf/aperture.h`, of which
+   * The number of walks along user stacks by how they ended: the names of `enum aperture_stack_end` in
+   * `bpf/aperture.h`, of which
    * `complete` is a whole stack.
    */
   readonly stackEnds?: ReadonlyMap<string, number>;
@@ -79,7 +82,7 @@ export interface Window {
 
 export interface Collector extends Disposable {
   readonly kind: Kind;
-  /** What its maps use of the kernel's memory, in bytes. */
+  /** Its maps use so many bytes of the kernel's memory. */
   readonly memoryBytes: number;
   /**
    * Takes what was counted until now since the last call; nothing is counted twice or lost between two calls. Waits for
@@ -88,6 +91,6 @@ export interface Collector extends Disposable {
    * @throws {Error} when the collector is disposed of meanwhile
    */
   drain(): Promise<Window>;
-  /** From now on, reads Python's frames in these processes, and in no others. */
+  /** Reads Python's frames in these processes from now on, and in no others. */
   watchPython?(interpreters: ReadonlyMap<number, Interpreter>): void;
 }

@@ -1,5 +1,5 @@
 /**
- * What the kernel counted, from the bytes of the maps.
+ * Reads what the kernel counted of CPU time from the bytes of the maps.
  *
  * @module
  */
@@ -13,9 +13,11 @@ import { decodeComm } from "./comm.ts";
 const TWO_32 = 2 ** 32;
 /** The upper half of an address, as far as a number can hold it. */
 const MAX_UPPER = 0x1fffff;
-/** The same of a kernel address: the 16 bits above are ones. */
+/** The upper half of a kernel address has these bits: the 16 above them are ones. */
 const KERNEL_UPPER = 0xffff;
-/** From here on an upper half is one of the kernel, below it one of user space, with five levels of page tables, too. */
+/**
+ * An upper half from here on is one of the kernel, below it one of user space, with five levels of page tables, too.
+ */
 const KERNEL_UPPERS = 0x80000000;
 /** The upper half of APERTURE_FRAME_FILE, and the bits above those of a file and an address. */
 const FILE_UPPER = 0x40000000;
@@ -33,7 +35,7 @@ export function decodeStacks(
   { count, keys, values }: Entries,
   addresses: Map<bigint, readonly number[]>,
   { python }: {
-    /** Without it, stacks of Python are passed over. */
+    /** Stacks of Python are passed over without it. */
     python?: Map<bigint, readonly RawPythonFrame[]>;
   } = {},
 ): void {

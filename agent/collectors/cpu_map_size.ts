@@ -1,5 +1,5 @@
 /**
- * How large the maps are made.
+ * Decides how large the maps of CPU samples are made.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { checkMemory, entryBytes, SETS, STACK_BYTES } from "./map_size.ts";
 
 const COUNT_BYTES = entryBytes(48, 8);
-/** Of the map of Python processes: a key of 4 bytes, which is kept as 8. */
+/** The map of Python processes takes so many bytes: a key has 4, which are kept as 8. */
 const PYTHON_BYTES = 4096 * entryBytes(8, 72);
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
 const CPU_BYTES = 8192 + SETS * (COUNT_BYTES + STACK_BYTES);
@@ -23,7 +23,7 @@ export interface CpuMapSizeOptions {
   /** Samples a second and CPU. */
   readonly freq: number;
   readonly windowMs: number;
-  /** What all maps together may use. */
+  /** All maps together may use so many bytes. */
   readonly memoryBytes: number;
 }
 
@@ -34,13 +34,14 @@ export interface CpuMapSize {
   readonly stacks: number;
 }
 
-/** What maps of that size use at most, in bytes. */
+/** Returns what maps of that size use at most, in bytes. */
 export function cpuMapBytes({ counts, stacks }: CpuMapSize, cpus: number): number {
   return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + cpus * CPU_BYTES + PYTHON_BYTES;
 }
 
 /**
- * The size at which nothing is lost, as a window has no more keys than samples and no more than three stacks a sample (of the kernel, native and of Python);
+ * Returns the size at which nothing is lost, as a window has no more keys than samples and no more than three stacks a
+ * sample (of the kernel, native and of Python);
  * where that is more than `memoryBytes`, less. Then the stacks become fewer first: most samples have one that was seen
  * before, and a sample without it is still counted.
  *

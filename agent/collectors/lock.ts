@@ -1,5 +1,5 @@
 /**
- * Who waits for which lock, and who held it: counted in the kernel by `bpf/lock.bpf.c`.
+ * Collects who waits for which lock, and who held it, counted in the kernel by `bpf/lock.bpf.c`.
  *
  * @module
  */
@@ -22,9 +22,9 @@ import { setStackSource, type StackSource } from "./user_stacks.ts";
 /** The program's object file. */
 export const LOCK_OBJECT = new URL("../../bpf/build/lock.bpf.o", import.meta.url).pathname;
 
-/** At calls and wake-ups; those that note how a wait ends come before that of its begin. */
+/** These run at calls and wake-ups; those that note how a wait ends come before that of its begin. */
 const FUTEX_PROGRAMS = ["end_thread", "wake_thread", "end_call", "begin_call"];
-/** At tracepoints that Linux has since 5.19. */
+/** These run at tracepoints that Linux has since 5.19. */
 const KERNEL_PROGRAMS = ["end_contention", "begin_contention"];
 
 const ENOENT = 2;
@@ -32,13 +32,13 @@ const ENOENT = 2;
 export interface LockCollectorOptions {
   /** The only process whose waits are counted, in the agent's pid namespace; all without it. */
   pid?: number;
-  /** Whether the agent's own waits are counted. @default {false} */
+  /** The agent's own waits are counted, too. @default {false} */
   includeSelf?: boolean;
-  /** What all maps together may use. @default {16 MiB} */
+  /** All maps together may use so many bytes. @default {16 MiB} */
   memoryBytes?: number;
   /** @default {bpf/build/lock.bpf.o of this source tree} */
   objectPath?: string;
-  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  /** It makes user stacks whole; without it they are those of the kernel's helper, by frame pointers. */
   unwinder?: StackSource;
 }
 
@@ -113,12 +113,12 @@ export class LockCollector implements Collector {
     this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
   }
 
-  /** Whether the kernel tells of its own locks. */
+  /** The kernel tells of its own locks. */
   get watchesKernel(): boolean {
     return this.#watchesKernel;
   }
 
-  /** What the maps use of the kernel's memory, in bytes. */
+  /** The maps use so many bytes of the kernel's memory. */
   get memoryBytes(): number {
     const names = ["threads", "contentions", "spins", "scratches", "taken", "stack_ends", "unwind_state"];
     return this.#sets.memoryBytes(names);

@@ -1,5 +1,5 @@
 /**
- * What the kernel counted of waits for locks, from the bytes of the maps.
+ * Reads what the kernel counted of waits for locks from the bytes of the maps.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const NO_STACK: readonly number[] = [];
 export interface DecodeLocksOptions {
   /** The addresses of a stack; `undefined` when it was not kept. */
   readonly stack: (hash: bigint) => readonly number[] | undefined;
-  /** What to leave out at the leaf end of kernel stacks. */
+  /** These are left out at the leaf end of kernel stacks. */
   readonly tracepoint: readonly AddressRange[];
   /** To be added to. */
   readonly locks: RawLock[];

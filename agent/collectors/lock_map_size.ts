@@ -1,5 +1,5 @@
 /**
- * How large the maps of locks are made.
+ * Decides how large the maps of locks are made.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export interface LockMapSize {
   readonly contentions: number;
 }
 
-/** With which there is a profile at all. */
+/** These are the smallest with which there is a profile at all. */
 export const SMALLEST_LOCK_MAPS: LockMapSize = {
   counts: MIN_ENTRIES,
   stacks: MIN_ENTRIES,
@@ -40,7 +40,7 @@ export const SMALLEST_LOCK_MAPS: LockMapSize = {
   contentions: MIN_ENTRIES,
 };
 
-/** What maps of that size use at most, in bytes. */
+/** Returns what maps of that size use at most, in bytes. */
 export function lockMapBytes({ counts, stacks, threads, contentions }: LockMapSize, cpus: number): number {
   return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + threads * THREAD_BYTES +
     contentions * CONTENTION_BYTES + cpus * CPU_BYTES;

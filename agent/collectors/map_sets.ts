@@ -49,12 +49,12 @@ export class MapSets<Name extends string> {
     return inactive;
   }
 
-  /** What was lost since the last call, by reason. */
+  /** Returns what was lost since the last call, by reason. */
   losses(): Map<string, number> {
     return this.#losses.drain();
   }
 
-  /** What all maps use of the kernel's memory, in bytes; `others` are those that are in no set. */
+  /** Returns what all maps use of the kernel's memory, in bytes; `others` are those that are in no set. */
   memoryBytes(others: readonly string[]): number {
     const single = ["active", "barrier", "losses", ...others].map((name) => this.#object.map(name));
     const maps: BpfMap[] = [...single, ...this.#sets.flatMap((set) => Object.values<BpfMap>(set))];

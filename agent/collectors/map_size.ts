@@ -15,7 +15,7 @@ export function entryBytes(keyBytes: number, valueBytes: number): number {
   return 48 + 2 * 16 + keyBytes + valueBytes;
 }
 
-/** What an entry of a map of stacks takes, in bytes: a hash, and a `struct aperture_stack`. */
+/** An entry of a map of stacks takes so many bytes: a hash, and a `struct aperture_stack`. */
 export const STACK_BYTES = entryBytes(8, 1024);
 
 /** @throws {RangeError} when the smallest maps do not fit into `memoryBytes` */

@@ -1,5 +1,6 @@
 /**
- * Which system calls are made, how long they take and how they fail, counted in the kernel by `bpf/syscall.bpf.c`.
+ * Collects which system calls are made, how long they take and how they fail, counted in the kernel by
+ * `bpf/syscall.bpf.c`.
  *
  * @module
  */
@@ -23,26 +24,26 @@ export const SYSCALL_OBJECT = new URL("../../bpf/build/syscall.bpf.o", import.me
 const MAPS = ["calls", "errors", "samples", "stacks"] as const;
 /** Begins of calls come last, so that no call ends unseen that was seen to begin. */
 const PROGRAMS = ["on_process_exit", "on_signal_deliver", "on_sys_exit", "on_sys_enter"] as const;
-/** How many threads can be known where they do not hold their state themselves: entries are made when needed. */
+/** So many threads can be known where they do not hold their state themselves: entries are made when needed. */
 const MAX_THREADS = 65_536;
 
 export interface SyscallCollectorOptions {
   /** Calls that take as long keep the stack of their caller, in ns; 0 is none of them. @default {1000000} */
   slowNs?: number;
-  /** Of the other calls one in so many does, by chance; 0 is none. @default {1000} */
+  /** One in so many of the other calls does, by chance; 0 is none. @default {1000} */
   sampleEvery?: number;
   /** The only process that is watched, in the agent's pid namespace; all without it. */
   pid?: number;
-  /** Whether calls of this process itself are counted. @default {false} */
+  /** Calls of this process itself are counted, too. @default {false} */
   includeSelf?: boolean;
-  /** What all maps together may use. @default {64 MiB} */
+  /** All maps together may use so many bytes. @default {64 MiB} */
   memoryBytes?: number;
-  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  /** It makes user stacks whole; without it they are those of the kernel's helper, by frame pointers. */
   unwinder?: StackSource;
   /** @default {bpf/build/syscall.bpf.o of this source tree} */
   objectPath?: string;
   /**
-   * Whether threads hold their state themselves, as Linux can since 5.12; else it is in a hash map, which is slower.
+   * Threads hold their state themselves, as Linux can since 5.12; else it is in a hash map, which is slower.
    *
    * @default {wherever the kernel can}
    */
@@ -69,7 +70,7 @@ export class SyscallCollector implements Collector {
   readonly #sets: MapSets<(typeof MAPS)[number]>;
   readonly #stackEnds: Counters;
   readonly #links: DisposableStack;
-  /** Whether threads hold their state themselves. */
+  /** Threads hold their state themselves. */
   readonly taskStorage: boolean;
 
   /**
@@ -128,7 +129,7 @@ export class SyscallCollector implements Collector {
     this.#links = links.move();
   }
 
-  /** What the maps use of the kernel's memory, in bytes; what threads hold themselves (100 bytes each) not counted. */
+  /** The maps use so many bytes of the kernel's memory; what threads hold themselves (100 bytes each) not counted. */
   get memoryBytes(): number {
     return this.#sets.memoryBytes(
       ["scratch", "stack_ends", "unwind_state", ...this.taskStorage ? [] : ["threads_by_task"]],

@@ -97,7 +97,7 @@ export class SyscallRows {
   }
 }
 
-/** The samples of a batch. */
+/** Returns the samples of a batch. */
 export function decodeSyscallSamples(
   { count, keys, values }: Entries,
   addresses: ReadonlyMap<bigint, readonly number[]>,
@@ -117,7 +117,7 @@ export function decodeSyscallSamples(
   });
 }
 
-/** Without the zeros at the end. */
+/** Returns a histogram without the zeros at its end. */
 function trimmed(histogram: readonly number[]): number[] {
   return histogram.slice(0, histogram.findLastIndex((calls) => calls > 0) + 1);
 }

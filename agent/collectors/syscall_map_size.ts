@@ -1,5 +1,5 @@
 /**
- * How large the maps of system calls are made.
+ * Decides how large the maps of system calls are made.
  *
  * @module
  */
@@ -25,12 +25,15 @@ const BYTES: SyscallMapSize = {
   stacks: STACK_BYTES,
 };
 
-/** What 200 busy processes of 20 different calls need, and more for each CPU that they move between. */
+/**
+ * These are enough for 200 busy processes of 20 different calls, and there are more for each CPU that they move
+ * between.
+ */
 const ENOUGH: SyscallMapSize = { calls: 8192, errors: 2048, samples: 8192, stacks: 8192 };
 const CALLS_PER_CPU = 512;
 const MIN_ENTRIES = 128;
 
-/** What maps of that size use at most, in bytes. */
+/** Returns what maps of that size use at most, in bytes. */
 export function syscallMapBytes(size: SyscallMapSize, cpus: number): number {
   const entries = (Object.keys(BYTES) as (keyof SyscallMapSize)[])
     .reduce((sum, map) => sum + BYTES[map] * (size[map] + cpus), 0);

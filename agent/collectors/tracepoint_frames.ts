@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Where a function's code is: the low 48 bits of its addresses. */
+/** A function's code is here, by the low 48 bits of its addresses. */
 export interface AddressRange {
   readonly start: number;
   readonly end: number;

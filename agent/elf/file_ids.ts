@@ -17,7 +17,7 @@ const WAIT_WINDOWS = 2;
 export class FileIds<T> {
   readonly #max: number;
   readonly #owners = new Map<number, T>();
-  /** By number, the ends of windows since it was retired. */
+  /** Maps a retired number to the ends of windows since then. */
   readonly #retired = new Map<number, number>();
   /** Those to be given again, the one that is free for longest first. */
   readonly #free = new Set<number>();
@@ -28,7 +28,7 @@ export class FileIds<T> {
     this.#max = max;
   }
 
-  /** How many numbers are given up and not yet free. */
+  /** This many numbers are given up and not yet free. */
   get retired(): number {
     return this.#retired.size;
   }

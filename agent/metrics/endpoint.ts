@@ -17,7 +17,7 @@ const failures = new Burst(getLogger(["aperture", "http"]));
 /** So many windows, and at least so many ms, without a new one: not ready, and not alive. */
 const LATE = { windows: 3, ms: 30_000 } as const;
 const STALLED = { windows: 6, ms: 120_000 } as const;
-/** What is answered, to everybody. */
+/** These are answered, to everybody. */
 export const PATHS: readonly string[] = ["/metrics", "/healthz", "/readyz"];
 const TEXT = "text/plain; charset=utf-8";
 

@@ -1,5 +1,5 @@
 /**
- * What the agent tells Prometheus of itself and of what it records, in a registry of its own.
+ * Tells Prometheus of the agent and of what it records, in a registry of its own.
  *
  * Labels are kinds, reasons and parts of the agent: what is watched, such as processes, is none.
  *
@@ -29,9 +29,9 @@ export interface MetricSources {
   readonly labels: Pick<ProcessLabels, "stats">;
   readonly pods?: Pick<Pods, "stats"> | undefined;
   readonly unwinder?: Pick<Unwinder, "stats"> | undefined;
-  /** Where the agent pushes. */
+  /** The agent pushes by this. */
   readonly pusher?: Pick<Pusher, "stats"> | undefined;
-  /** What all BPF maps together may use. */
+  /** All BPF maps together may use so many bytes. */
   readonly bpfMemory: number;
   readonly windowMs: number;
 }

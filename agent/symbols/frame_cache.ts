@@ -1,5 +1,5 @@
 /**
- * The frames that are named already, and how one without a name is called.
+ * Keeps the frames that are named already, and makes names for those without one.
  *
  * @module
  */
@@ -8,7 +8,10 @@ import { LRUCache } from "lru-cache";
 import type { CodeFile } from "../elf/code_file.ts";
 import type { Frame } from "../../profile/model.ts";
 
-/** What an address stands for, the innermost function first; by the kernel's address, or by file and address in it. */
+/**
+ * The cache holds what an address stands for, the innermost function first; by the kernel's address, or by file and
+ * address in it.
+ */
 export type FrameCache = LRUCache<number | string, readonly Frame[]>;
 
 const FRAME_BYTES = 256;
@@ -35,12 +38,12 @@ export function forgetFrames(cache: FrameCache, files: readonly number[]): void 
   }
 }
 
-/** What stands for the name of a function that has none. */
+/** Returns what stands for the name of a function that has none. */
 export function offsetName(module: string, offset: number): string {
   return `${module}+0x${offset.toString(16)}`;
 }
 
-/** Whether a frame only has an {@linkcode offsetName}. */
+/** Tells whether a frame only has an {@linkcode offsetName}. */
 export function isOffset({ function: name, address }: Frame): boolean {
   return name.endsWith(`+0x${address.toString(16)}`);
 }

@@ -8,7 +8,7 @@
 export interface RawRanges {
   readonly start: ArrayLike<number>;
   readonly end: ArrayLike<number>;
-  /** Where ranges overlap, the one of the highest rank has the address; of equal ranks, the later one. */
+  /** The range of the highest rank has an address where several overlap; of equal ranks, the later one. */
   readonly rank: ArrayLike<number>;
 }
 

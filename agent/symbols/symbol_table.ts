@@ -16,9 +16,9 @@ export interface RawSymbols {
   readonly bits: 32 | 64;
   readonly symbols: Uint8Array<ArrayBuffer>;
   readonly strings: Uint8Array<ArrayBuffer>;
-  /** By section index: where the section lies, and whether it is code. */
+  /** A section's index leads to where it lies, and whether it is code. */
   readonly sections: readonly RawSection[];
-  /** What to add to get addresses of the main file: a separate debug file may count from elsewhere. */
+  /** An address, and this added, is one of the main file: a separate debug file may count from elsewhere. */
   readonly bias: number;
   /** It has all functions, not only those that other files may call. */
   readonly full: boolean;
@@ -37,7 +37,10 @@ const STB_GLOBAL = 1;
 const STB_WEAK = 2;
 /** Longer names are cut. */
 const MAX_NAME_BYTES = 16_384;
-/** Of all names of a file: a made-up file must not fill the memory with one long name, over and over. */
+/**
+ * All names of a file may have so many bytes: a made-up file must not fill the memory with one long name, over and
+ * over.
+ */
 const MAX_NAMES_BYTES = 128 << 20;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
@@ -61,7 +64,7 @@ export class SymbolTable {
   }
 
   /**
-   * Of several tables (a stripped file's dynamic one, and its mini debug info) one table is made.
+   * Makes one table of several (a stripped file's dynamic one, and its mini debug info).
    *
    * @param stubs that the tables do not have
    */
@@ -92,7 +95,7 @@ export class SymbolTable {
     return this.#ranges.size;
   }
 
-  /** What it holds in memory. */
+  /** The table takes so many bytes in memory. */
   get bytes(): number {
     return this.#ranges.bytes + this.#name.byteLength + this.#names.byteLength;
   }
@@ -188,7 +191,8 @@ function nameAt(strings: Uint8Array, from: number): Uint8Array {
 }
 
 /**
- * Which of several names of one function is shown: as in libdw a global one before a weak one before a local
+ * Ranks the names of one function, of which the first is shown: as in libdw a global one before a weak one before a
+ * local
  * one; then one of a function, and the one with the fewest leading underscores. 0–255.
  */
 function preference({ binding, type }: Symbol, name: Uint8Array): number {

@@ -41,11 +41,11 @@ export interface SymboliserOptions {
   debugBytes?: number;
   /** Whose walks the stacks are from: it knows the files that negative addresses name. @default {none} */
   unwinder?: FileSource | undefined;
-  /** How C++ and Rust functions are called. @default {"full"} */
+  /** C++ and Rust functions are called by such names. @default {"full"} */
   names?: NameStyle;
   /** For debug information that is not here. @default none */
   debuginfod?: Debuginfod | undefined;
-  /** How long files may be read in one window, in ms; the file that passes it is read to its end. @default {1000} */
+  /** Files may be read for so long in one window, in ms; the file that passes it is read to its end. @default {1000} */
   coldMs?: number;
   /** @default {"/proc"} */
   procRoot?: string;
@@ -53,19 +53,19 @@ export interface SymboliserOptions {
   clock?: () => number;
 }
 
-/** What is used of an {@linkcode Unwinder}. */
+/** The symboliser uses this of an {@linkcode Unwinder}. */
 export type FileSource = Pick<Unwinder, "files" | "processes" | "onFile">;
 
 /** Files whose debug information is remembered; some hundred bytes each. */
 const MAX_LOCATED = 16_384;
 
-/** What was read of a process in the last so many ms need not be read again when it is observed. */
+/** A process that was read in the last so many ms need not be read again when it is observed. */
 const OBSERVED_MS = 1000;
 
 /** Frames that one window found already. */
 type Near = Map<number, readonly Frame[]>;
 
-/** What is known of a process. */
+/** The part of a process that others ask for. */
 export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "comm">;
 
 /** A process that was observed while it runs. */
@@ -128,7 +128,7 @@ export class Symboliser implements Disposable {
   readonly #python: PythonSymbols;
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
-  /** What this window found already, by address: of the kernel, of files, and of each process. */
+  /** This window found these already, by address: of the kernel, of files, and of each process. */
   readonly #nearKernel: Near = new Map();
   readonly #nearFiles: Near = new Map();
   readonly #near = new Map<Process | undefined, Near>();
@@ -203,7 +203,7 @@ export class Symboliser implements Disposable {
   }
 
   /**
-   * The frames of a stack, leaf first: the kernel's, then the user's. An equal frame is often the same object.
+   * Returns the frames of a stack, leaf first: the kernel's, then the user's. An equal frame is often the same object.
    * Where functions are inlined an address is several frames, the innermost first. That, and lines, are known
    * of an address after the next {@linkcode settle}.
    *
@@ -237,12 +237,12 @@ export class Symboliser implements Disposable {
     return improved;
   }
 
-  /** What is known of a process; `undefined` when it was gone before it was first asked for. */
+  /** Returns what is known of a process; `undefined` when it was gone before it was first asked for. */
   process(pid: number): KnownProcess | undefined {
     return this.#process(pid);
   }
 
-  /** The processes that run Python, as far as they are known. */
+  /** Returns the processes that run Python, as far as they are known. */
   pythonInterpreters(): ReadonlyMap<number, Interpreter> {
     return this.#python.interpreters();
   }

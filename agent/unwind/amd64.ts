@@ -1,5 +1,6 @@
 /**
- * What is of amd64 in unwinding: the registers' DWARF numbers (System V ABI, AMD64 supplement, figure 3.36) and
+ * The part of unwinding that is of amd64: the registers' DWARF numbers (System V ABI, AMD64 supplement, figure 3.36)
+ * and
  * the forms of DWARF expressions that compilers, linkers and hand-written assembly use there.
  *
  * @module
@@ -69,7 +70,7 @@ function addition(code: Uint8Array): number | undefined {
   return reader.position === reader.end && add < MAX_ADD ? add : undefined;
 }
 
-/** What follows `breg7 offset` in the two forms that add something to the stack pointer. */
+/** These follow `breg7 offset` in the two forms that add something to the stack pointer. */
 function pltOrIndexed(rest: Uint8Array, offset: number): Form | undefined {
   const register = rest[0]! - OP_BREG0;
   if (rest[1] !== 0) return undefined;

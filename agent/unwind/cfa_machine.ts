@@ -28,9 +28,9 @@ const SP = 8;
 const SP_OFFSET = 9;
 const SLOTS = 10;
 
-/** In place of a kind: what the instructions say has no kind; never in a rule. */
+/** This stands in place of a kind where what the instructions say has none; it is never in a rule. */
 const BEYOND = -1;
-/** As {@linkcode BEYOND}, for a CFA that no instruction has set. */
+/** This is like {@linkcode BEYOND}, for a CFA that no instruction has set. */
 const UNSET = -2;
 
 /** Remembered states that may nest; compilers use 1. */
@@ -56,7 +56,7 @@ export class CfaMachine {
   readonly #state = new Float64Array(SLOTS);
   readonly #remembered = new Float64Array(SLOTS * MAX_REMEMBERED);
   #depth = 0;
-  /** What DW_CFA_restore goes back to. */
+  /** DW_CFA_restore goes back to this. */
   #start = new Float64Array(SLOTS);
   #location = 0;
   #limit = 0;

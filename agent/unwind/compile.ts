@@ -20,7 +20,7 @@ import { RULE_NONE } from "./rules.ts";
 import { PAGE_BYTES, TableBuilder, type UnwindTable } from "./table.ts";
 
 export interface CompileOptions {
-  /** How long a slice of work may last, in ms. @default {5} */
+  /** A slice of work may last so long, in ms. @default {5} */
   readonly budget?: number;
   readonly signal?: AbortSignal;
 }
@@ -29,7 +29,7 @@ export interface Compiled {
   readonly table: UnwindTable;
   /** Functions that the table covers. */
   readonly functions: number;
-  /** What it could not take in. */
+  /** Counts what it could not take in. */
   readonly losses: ReadonlyMap<UnwindLoss, number>;
 }
 
@@ -68,7 +68,10 @@ export class UnwindInfo {
     return this.#file.code;
   }
 
-  /** How many functions can be compiled by their pages; `undefined` where only {@linkcode compile} is possible. */
+  /**
+   * The number of functions that can be compiled by their pages; `undefined` where only {@linkcode compile} is
+   * possible.
+   */
   get searchable(): number | undefined {
     return this.#file.search?.count;
   }
@@ -194,7 +197,7 @@ function* collect(
   }
 }
 
-/** As {@linkcode collect}, of one entry. */
+/** Does what {@linkcode collect} does, for one entry. */
 function addFunction(
   index: FdeIndex,
   { reader, offset, code, losses }: {
@@ -229,7 +232,7 @@ function endOfCode(code: readonly CodeRange[], address: number): number {
   return segment ? segment.address + segment.size : -1;
 }
 
-/** Where the function after that of `order[i]` starts. */
+/** Returns where the function after that of `order[i]` starts. */
 function nextStart(index: FdeIndex, order: Uint32Array, i: number): number {
   const start = index.start(order[i]!);
   for (let next = i + 1; next < order.length; next++) {

@@ -1,5 +1,5 @@
 /**
- * Where the functions of a file are, in columns: a large library has hundreds of thousands.
+ * Keeps where the functions of a file are, in columns: a large library has hundreds of thousands.
  *
  * @module
  */

@@ -18,11 +18,11 @@ import type { TableCompiler } from "./table_compiler.ts";
 
 /** APERTURE_SEGMENTS: a file of more is not known by itself. */
 const MAX_SEGMENTS = 2;
-/** Of one file: another one with the same contents is the same file. */
+/** One file may have so many keys: another one with the same contents is the same file. */
 const MAX_KEYS = 4;
 const MAX_FILES = 4096;
 /**
- * In whose mount namespaces a file is looked for that no process is left to show: the machine's, and the agent's own,
+ * A file that no process is left to show is looked for in these mount namespaces: the machine's, and the agent's own,
  * which may be all that it is let into.
  */
 const LOOKERS = ["1", "self"];
@@ -33,9 +33,9 @@ export interface ObservedFile {
   /** `struct aperture_file_key`. */
   readonly key: DataView<ArrayBuffer>;
   readonly pid: number;
-  /** In the process. */
+  /** The address in the process. */
   readonly address: number;
-  /** From the root of its file system; `undefined` where that is too deep. */
+  /** The path from the root of its file system; `undefined` where that is too deep. */
   readonly path: string | undefined;
 }
 
@@ -73,7 +73,7 @@ export class FileMap {
   readonly #tables: Pick<TableCompiler, "isTableless">;
   readonly #processes: ProcessTable;
   readonly #procRoot: string;
-  /** What was written of each file, for when it turns out to have no table; the oldest first. */
+  /** The keys that were written of each file are kept for when it turns out to have no table; the oldest first. */
   readonly #keys = new Map<CodeFile, DataView<ArrayBuffer>[]>();
 
   constructor(map: BpfMap, { files, tables, processes, procRoot = "/proc" }: FileMapOptions) {
@@ -130,7 +130,7 @@ export class FileMap {
     return { file, address: bias === undefined ? undefined : address - bias };
   }
 
-  /** Where the file may be: the mapping that was observed, then what has its path on the machine itself. */
+  /** Yields where the file may be: the mapping that was observed, then what has its path on the machine itself. */
   *#places(observed: ObservedFile, mapped: MappedFile | undefined): Generator<MappedFile> {
     if (mapped) yield mapped;
     if (observed.path === undefined) return;
@@ -167,7 +167,7 @@ export class FileMap {
   }
 }
 
-/** Of no process. */
+/** A mapping of no process. */
 const NOWHERE = { start: 0, end: 0, offset: 0, device: "", deleted: false };
 
 function inodeOf(key: DataView<ArrayBuffer>): number {
@@ -175,7 +175,8 @@ function inodeOf(key: DataView<ArrayBuffer>): number {
 }
 
 /**
- * Whether `file` is what the kernel has the key of. What lies over other file systems (overlay), or in volumes of one
+ * Tells whether `file` is what the kernel has the key of. What lies over other file systems (overlay), or in volumes of
+ * one
  * (btrfs), is shown with a device of its own, whose major number is 0.
  */
 function isNamedBy(file: RegularFile, key: DataView<ArrayBuffer>): boolean {
@@ -185,7 +186,10 @@ function isNamedBy(file: RegularFile, key: DataView<ArrayBuffer>): boolean {
     (file.device === key.getUint32(FILE_KEY.device, true) || file.device >>> 20 === 0);
 }
 
-/** Returns the mapping that was observed, unless the process has ended, runs another program or mapped something else there. */
+/**
+ * Returns the mapping that was observed, unless the process has ended, runs another program or mapped something else
+ * there.
+ */
 function mappedBy(process: Process | undefined, { address, key }: ObservedFile): MappedFile | undefined {
   const mapping = process && mappingAt(process.mappings, address);
   return process && mapping?.inode === inodeOf(key) ? { process, mapping } : undefined;

@@ -1,5 +1,5 @@
 /**
- * Which pages there are of a file's code, and which of them lie next to each other.
+ * Finds the pages of a file's code, and those of them that lie next to each other.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export function runsOf(pages: ReadonlySet<number>): [first: number, last: number
   return runs;
 }
 
-/** From `first` to `last`. */
+/** Yields the numbers from `first` to `last`. */
 export function* range(first: number, last: number): Generator<number> {
   for (let page = first; page <= last; page++) yield page;
 }

@@ -13,9 +13,9 @@ export class MalformedError extends Error {
 export class Reader {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
-  /** From the start of `bytes`. */
+  /** The position counts from the start of `bytes`. */
   position: number;
-  /** What is at `end` and after it cannot be read. */
+  /** The bytes at `end` and after it cannot be read. */
   end: number;
 
   constructor(bytes: Uint8Array, position = 0, end = bytes.length) {

@@ -85,7 +85,7 @@ export class RuleSet {
   readonly #capacity: number;
 
   constructor({ capacity = MAX_RULES }: {
-    /** How many rules it takes in. @default {65536} */
+    /** It takes in so many rules. @default {65536} */
     capacity?: number;
   } = {}) {
     this.#capacity = capacity;

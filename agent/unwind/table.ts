@@ -25,7 +25,7 @@ const MAX_SEARCH_STEPS = 16;
 export interface UnwindTable {
   /** `low | rule << 16`, page after page, ascending within each: the bytes of `struct aperture_row[]`. */
   readonly rows: Uint32Array;
-  /** Which pages there are, as address / 65,536, ascending. */
+  /** The pages that there are, as address / 65,536, ascending. */
   readonly pages: Uint32Array;
   /** Page `i` has the rows from `first[i]` up to, not including, `first[i + 1]`. */
   readonly first: Uint32Array;
@@ -45,7 +45,10 @@ export class TableBuilder {
   #page: number;
   #rule = RULE_NONE;
 
-  /** @param options.fromPage no page before this one is wanted: of addresses before it only the rule in force is. @default {0} */
+  /**
+   * @param options.fromPage no page before this one is wanted: of addresses before it only the rule in force is.
+   * @default {0}
+   */
   constructor({ fromPage = 0 }: { fromPage?: number } = {}) {
     this.#from = fromPage * PAGE_BYTES;
     this.#page = fromPage - 1;
@@ -144,7 +147,7 @@ function pageRow(pages: Uint32Array, page: number): number | undefined {
   return pages[from] === page ? from : undefined;
 }
 
-/** What `table` takes in memory, without the rules, in bytes. */
+/** Returns what `table` takes in memory, without the rules, in bytes. */
 export function tableBytes({ rows, pages, first }: UnwindTable): number {
   return rows.byteLength + pages.byteLength + first.byteLength;
 }

@@ -37,19 +37,22 @@ export const SHARED_MAPS: readonly string[] = [
   "unwind_wanted_pages",
   "unwind_control",
 ];
-/** How often the lists are looked at, in ms. */
+/** The lists are looked at every so many ms. */
 const POLL_MS = 50;
-/** Soon after something was on them, for the next frame up may miss a page; not for ever, for what finds no room is missed again. */
+/**
+ * Soon after something was on them, for the next frame up may miss a page; not for ever, for what finds no room is
+ * missed again.
+ */
 const SOON_MS = 5;
 const MAX_SOON = 100;
 /** Pages for each chunk: more than there are where a page has 1,000 rows, as is usual. */
 const PAGES_PER_CHUNK = 512;
 const LEAST_PAGES = 1024;
-/** What an entry of the map of pages takes. */
+/** An entry of the map of pages takes so many bytes. */
 const PAGE_ENTRY_BYTES = 120;
 
 export interface UnwinderOptions {
-  /** What pages may use of the kernel's memory, in bytes; mappings use little beside it. @default {32 MiB} */
+  /** Pages may use so many bytes of the kernel's memory; mappings use little beside it. @default {32 MiB} */
   memoryBytes?: number;
   /** @default {bpf/build/unwind.bpf.o of this source tree} */
   objectPath?: string;
@@ -60,7 +63,7 @@ export interface UnwinderStats {
   readonly files: Pick<CodeFilesStats, "files" | "refused">;
   readonly tables: CompilerStats;
   readonly mappings: MappingStats;
-  /** What its maps use of the kernel's memory, in bytes. */
+  /** Its maps use so many bytes of the kernel's memory. */
   readonly memoryBytes: number;
 }
 
@@ -320,7 +323,7 @@ function entryOf(
   return new DataView(buffer.slice(from, from + bytes));
 }
 
-/** How much there is to compile, about. */
+/** Returns how much there is to compile, about, in bytes. */
 function codeBytes({ elf }: CodeFile): number {
   return elf.segments.reduce((sum, { fileSize, executable }) => sum + (executable ? fileSize : 0), 0);
 }

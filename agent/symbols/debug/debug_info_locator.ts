@@ -15,7 +15,7 @@ import { type ElfInfo, readElf } from "../../elf/elf.ts";
 import { rootsOf } from "../../elf/mapped_file.ts";
 import { RegularFile } from "../../elf/regular_file.ts";
 
-/** What could be downloaded, and is where. */
+/** A client that downloads debug files, and knows where they are. */
 export type Downloads = Pick<Debuginfod, "want" | "pathOf" | "takeFound">;
 
 interface Found {
@@ -29,7 +29,7 @@ interface Found {
 /** Finds the debug information of many files, once each. */
 export class DebugInfoLocator {
   readonly #downloads: Downloads | undefined;
-  /** By {@linkcode CodeFile.serial}. */
+  /** The results are found by {@linkcode CodeFile.serial}. */
   readonly #found: LRUCache<number, Found>;
 
   /** @param options.max so many files are remembered */
@@ -108,7 +108,7 @@ function headersOf(file: RegularFile): ElfInfo | undefined {
   }
 }
 
-/** What to take from an address of `main` to get that of a debug file that was linked to lie elsewhere. */
+/** Returns what to take from an address of `main` to get that of a debug file that was linked to lie elsewhere. */
 function biasOf(main: ElfInfo, debug: ElfInfo): number {
   const [a, b] = [main.segments[0], debug.segments[0]];
   return a && b ? a.address - b.address : 0;

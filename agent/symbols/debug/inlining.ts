@@ -14,10 +14,10 @@ import type { DebugInfoLocator } from "./debug_info_locator.ts";
 
 export interface InliningOptions {
   readonly locator: Pick<DebugInfoLocator, "of" | "forget">;
-  /** Where the frames are that become better. */
+  /** The cache holds the frames that become better. */
   readonly frames: FrameCache;
   readonly demangler: Demangler;
-  /** For the debug information that is open. */
+  /** The debug information that is open may take so many bytes. */
   readonly bytes: number;
 }
 

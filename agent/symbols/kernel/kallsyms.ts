@@ -18,7 +18,7 @@ const TAB = 0x09;
 export interface KallsymsTable {
   readonly size: number;
   readonly bytes: number;
-  /** Where the kernel proper begins (`_text`) and ends (`_end`); both 0 when it hides them. */
+  /** The kernel proper begins (`_text`) and ends (`_end`) here; both are 0 when it hides them. */
   readonly text: number;
   readonly end: number;
   /** The last function that begins at or before `address`; `module` is "" in the kernel proper. */
@@ -153,7 +153,7 @@ function moduleIndex(modules: string[], name: string): number {
   return known >= 0 ? known : modules.push(name) - 1;
 }
 
-/** Where a module's code lies, by the low 48 bits. */
+/** A module's code lies here, by the low 48 bits of its addresses. */
 export interface ModuleExtent {
   readonly start: number;
   readonly end: number;

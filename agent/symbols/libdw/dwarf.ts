@@ -32,7 +32,7 @@ const DW_AT_MIPS_linkage_name = 0x2007;
 const DW_AT_GNU_dwo_name = 0x2130;
 /** Scopes of scopes: a function is in few, a made-up file may nest them for ever. */
 const MAX_DEPTH = 256;
-/** Of one unit; more are not looked at. */
+/** One unit has no more; others are not looked at. */
 const MAX_DIES = 2_000_000;
 /** About what libdw keeps for one row of a line table. */
 const LINE_BYTES = 40;
@@ -52,9 +52,9 @@ type Die = Uint8Array<ArrayBuffer>;
 
 interface Unit {
   readonly die: Die;
-  /** Where it was compiled, with a slash behind; "" when that is not an absolute path. */
+  /** The folder in which it was compiled, with a slash behind; "" when that is not an absolute path. */
   readonly folder: string;
-  /** Of its functions, by the index in `offsets`. */
+  /** The names of its functions, by the index in `offsets`. */
   readonly ranges: RangeTable;
   readonly offsets: readonly number[];
 }
@@ -88,7 +88,7 @@ export class DebugInfo implements Disposable {
   readonly #libelf: Dwarf["elf"];
   readonly #open = new DisposableStack();
   readonly #dwarf: Pointer;
-  /** What libelf points into must not be collected. */
+  /** Libelf points into these, which must therefore not be collected. */
   readonly #images: readonly Uint8Array[];
   readonly #units: RangeTable;
   readonly #unitOffsets: number[] = [];
@@ -167,7 +167,7 @@ export class DebugInfo implements Disposable {
     return dwarf;
   }
 
-  /** Where the code of each unit lies. `.debug_aranges` would say so too, but not every compiler writes it. */
+  /** The code of each unit lies here. `.debug_aranges` would say so too, but not every compiler writes it. */
   #indexUnits(): RangeTable {
     const ranges = { start: [] as number[], end: [] as number[] };
     const next = new BigUint64Array(2);

@@ -65,7 +65,7 @@ export class Libdw implements Disposable {
   readonly #c: Deno.StaticForeignLibraryInterface<typeof LIBC>;
   readonly #callbacks: BigUint64Array<ArrayBuffer>;
   #findDebugFile: FindDebugFile = () => undefined;
-  /** What libelf points into must not be collected. */
+  /** Libelf points into these, which must therefore not be collected. */
   readonly #held = new Set<Uint8Array>();
   #skipped = 0;
 

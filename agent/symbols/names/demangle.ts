@@ -19,12 +19,12 @@ const MAX_EXHAUSTED = 16;
 const HARMLESS_LENGTH = 96;
 const MANGLED = /^_{1,3}[ZR]/;
 const RUST = /^_{1,3}(R|ZN.*17h[0-9a-f]{16}E)/s;
-/** Of what calls a function of another file. */
+/** This ends the name of a stub that calls a function of another file. */
 const STUB = "@plt";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What the module exports, as wasm-bindgen lays it out. */
+/** The module exports these, as wasm-bindgen lays them out. */
 interface Exports {
   readonly memory: WebAssembly.Memory;
   readonly __wbindgen_malloc: (size: number, align: number) => number;

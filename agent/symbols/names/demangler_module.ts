@@ -6,7 +6,7 @@
 
 const PACKAGE = "gecko-profiler-demangle";
 const MEMORY_SECTION = 5;
-/** What it has at its start, of 64 KiB each, in the version that deno.json pins. */
+/** The module has so many pages of 64 KiB at its start, in the version that deno.json pins. */
 const INITIAL_PAGES = 17;
 /** Half a MiB more: names that are kept are far shorter. */
 const MAX_PAGES = INITIAL_PAGES + 8;

@@ -47,7 +47,7 @@ export function shortCppName(name: string): string {
   return out === "" ? name : out.trimEnd();
 }
 
-/** Where the operator's name at `at` ends, 0 when there is none. */
+/** Returns where the operator's name at `at` ends, 0 when there is none. */
 function operatorAt(name: string, at: number): number {
   if (name[at] !== "o" || (at > 0 && WORD.test(name[at - 1]!))) return 0;
   OPERATOR.lastIndex = at;
@@ -61,7 +61,9 @@ function shortLambda(text: string): string {
   return `{lambda()${number < 0 ? "}" : text.slice(number)}`;
 }
 
-/** Passes over what follows parameters (` const &`, ` [clone .cold]`) to the next `::` or the end; -1 as in `closing`. */
+/**
+ * Passes over what follows parameters (` const &`, ` [clone .cold]`) to the next `::` or the end; -1 as in `closing`.
+ */
 function afterQualifiers(name: string, at: number): number {
   while (at >= 0 && at < name.length && !name.startsWith("::", at)) {
     const c = name[at]!;

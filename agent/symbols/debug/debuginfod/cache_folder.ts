@@ -1,5 +1,5 @@
 /**
- * Where debuginfod clients keep their files (debuginfod-client-config(7)).
+ * Finds the folder where debuginfod clients keep their files (debuginfod-client-config(7)).
  *
  * @module
  */

@@ -23,16 +23,16 @@ const MAX_RUNNING = 2;
 const MAX_WAITING = 1024;
 /** Build ids that need not be asked for, for now. */
 const MAX_RESTING = 8192;
-/** How soon a file that came, was refused, or was something else, is asked for again. */
+/** A file that came, was refused, or was something else, is asked for again after so many ms. */
 const REST_MS = 3_600_000;
 /** Between requests for one file that a server fails at. */
 const RETRY = { firstMs: 2000, maxMs: REST_MS };
 const CLEAN_EACH_MS = 60_000;
-/** As elfutils' own clients take them: hex of up to 64 bytes. */
+/** Build ids have the form that elfutils' own clients take: hex of up to 64 bytes. */
 const BUILD_ID = /^([0-9a-f]{2}){2,64}$/;
 
 export interface DebuginfodOptions {
-  /** In the order in which they are asked. */
+  /** The servers are asked in this order. */
   readonly urls: readonly URL[];
   /** Shared with other debuginfod clients. */
   readonly folder: string;
@@ -57,7 +57,7 @@ export interface DebuginfodStats {
   readonly notFound: number;
   /** They are larger than the limit. */
   readonly tooLarge: number;
-  /** What a server gave was not the file. */
+  /** Counts what a server gave that was not the file. */
   readonly rejected: number;
   /** Requests that gave no answer, or an error; the file is asked for again. */
   readonly failed: number;
@@ -68,16 +68,16 @@ export interface DebuginfodStats {
   readonly bytes: number;
   /** Build ids that wait, or are asked for now. */
   readonly pending: number;
-  /** Of the agent's files in the cache. */
+  /** The size of the agent's files in the cache. */
   readonly cacheBytes: number;
   /** Files that made room for others. */
   readonly evicted: number;
 }
 
 interface Rest {
-  /** When the build id may be asked for again. */
+  /** The build id may be asked for again at this time, in ms. */
   readonly until: number;
-  /** How often no server had it, since it was first asked for. */
+  /** No server had it so often since it was first asked for. */
   readonly misses: number;
 }
 
@@ -85,7 +85,7 @@ interface Job {
   readonly buildId: string;
   /** Servers that need not be asked again. */
   readonly done: Set<DebuginfodServer>;
-  /** Whether one of them may have the file, but not one that can be used. */
+  /** One of them may have the file, but not one that can be used. */
   refused: boolean;
   failures: number;
   notBefore: number;
@@ -133,7 +133,7 @@ export class Debuginfod implements AsyncDisposable {
     return { ...this.#counts, pending, cacheBytes: this.#cache.bytes, evicted: this.#cache.evicted };
   }
 
-  /** Where the debug file of `buildId` is once it has come. */
+  /** Returns where the debug file of `buildId` is once it has come. */
   pathOf(buildId: string): string | undefined {
     return BUILD_ID.test(buildId) ? this.#cache.pathOf(buildId) : undefined;
   }
@@ -154,7 +154,7 @@ export class Debuginfod implements AsyncDisposable {
     this.#schedule();
   }
 
-  /** The build ids whose files have come; each is told once. */
+  /** Returns the build ids whose files have come; each is told once. */
   takeFound(): readonly string[] {
     const found = this.#found;
     if (found.length > 0) this.#found = [];
@@ -222,7 +222,7 @@ export class Debuginfod implements AsyncDisposable {
     this.#miss(job, await this.#cache.missMs());
   }
 
-  /** Whether the file has come from `server`. */
+  /** Tells whether the file has come from `server`. */
   async #ask(server: DebuginfodServer, job: Job): Promise<boolean> {
     const { buildId } = job;
     const part = await this.#cache.createPart();

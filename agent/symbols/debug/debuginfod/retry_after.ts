@@ -1,12 +1,12 @@
 /**
- * How long servers, files and the reader of the log are left alone.
+ * Decides how long a file that no server had, and the reader of the log, are left alone.
  *
  * @module
  */
 
 /** Troubles that come within so many ms are one burst in the log. */
 export const BURST_MS = 600_000;
-/** What no server has is asked for again after `cache_miss_s`, then twice that, up to this. */
+/** A file that no server has is asked for again after `cache_miss_s`, then twice that, up to this. */
 const MAX_MISS_MS = 86_400_000;
 
 /** Returns how long to rest after no server had a file for the nth time, when a client of users would for `missMs`. */

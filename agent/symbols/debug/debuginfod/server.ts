@@ -29,7 +29,7 @@ export class DebuginfodServer {
     this.#burst = new Burst(logger, { window: BURST_MS, verbose: true, clock });
   }
 
-  /** When it may be asked, in ms of the clock. */
+  /** It may be asked from this time on, in ms of the clock. */
   get restsUntil(): number {
     return this.#restsUntil;
   }

@@ -45,7 +45,7 @@ interface Question {
   readonly done: (answer: Answer | undefined) => void;
 }
 
-/** What is not an answer: `later` may be asked again, `never` need not. */
+/** Instead of an answer: `later` may be asked again, `never` need not. */
 export type NoFrames = "later" | "never";
 export type OnFrames = (address: number, frames: readonly SourceFrame[] | NoFrames) => void;
 

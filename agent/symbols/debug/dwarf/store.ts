@@ -13,7 +13,7 @@ interface Entry {
   /** The files that it is of. */
   readonly identity: string;
   readonly info: DebugInfo;
-  /** Of the image, with what libelf unpacks. */
+  /** The size of the image, with what libelf unpacks. */
   readonly imageBytes: number;
 }
 
@@ -51,7 +51,7 @@ export class DebugStore implements Disposable {
     return frames;
   }
 
-  /** What is open by `key`, unless more of it is at hand by now. */
+  /** Returns what is open by `key`, unless more of it is at hand by now. */
   #get(key: string, place: DebugInfoPlace): Entry | undefined {
     const entry = this.#open.get(key);
     if (entry === undefined || entry.identity === identityOf(place)) return entry;
