@@ -73,7 +73,9 @@ export class Namer {
     return this.builder.stack(frames.map((frame) => this.#row(frame)));
   }
 
-  /** The symboliser gives equal frames as one object, nearly always: to look that up is cheaper than its text. */
+  /**
+   * Returns the row of a frame. Equal frames are one object, nearly always: to look that up is cheaper than its text.
+   */
   #row(frame: Frame): number {
     let row = this.#rowOf.get(frame);
     if (row === undefined) this.#rowOf.set(frame, row = this.builder.frame(frame));

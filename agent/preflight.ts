@@ -171,7 +171,7 @@ function has(capabilities: bigint, bit: number): boolean {
   return (capabilities >> BigInt(bit) & 1n) === 1n;
 }
 
-/** False, too, for a release that is no version. */
+/** Tells whether a kernel's release is at least this; false, too, for a release that is no version. */
 function atLeast(release: string, [major, minor]: readonly [number, number]): boolean {
   const [, releaseMajor, releaseMinor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
   if (releaseMajor === undefined) return false;
@@ -200,7 +200,10 @@ export function gatherFacts(objects: readonly string[]): Facts {
   };
 }
 
-/** Only the initial user namespace maps each of the 2^32 - 1 users to itself; a kernel without namespaces has none. */
+/**
+ * Tells whether this is the initial user namespace: only that maps each of the 2^32 - 1 users to itself; a kernel
+ * without namespaces has none.
+ */
 function mapsEverybody(uidMap: string | undefined): boolean {
   return uidMap === undefined || /^\s*0\s+0\s+4294967295\s*$/.test(uidMap);
 }

@@ -61,7 +61,7 @@ export class SyscallRows {
     }
   }
 
-  /** All rows with a call. One whose calls were lost, but not their errors, has none. */
+  /** Returns all rows with a call. One whose calls were lost, but not their errors, has none. */
   rows(): RawSyscall[] {
     return this.#rows.values().filter(({ count }) => count > 0)
       .map(({ histogram, ...row }) => ({ ...row, histogram: trimmed(histogram) })).toArray();

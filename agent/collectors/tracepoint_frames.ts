@@ -14,7 +14,7 @@ export interface AddressRange {
 /** The tracepoint's own frames are among so many: program, bpf_trace_runN, __bpf_trace_NAME, __traceiter_NAME. */
 const NEAR = 6;
 
-/** The ranges of functions that run programs at the tracepoint `name`, from the text of `/proc/kallsyms`. */
+/** Returns the ranges of functions that run programs at the tracepoint `name`, from the text of `/proc/kallsyms`. */
 export function tracepointRanges(kallsyms: string, name: string): AddressRange[] {
   const symbols = new RegExp(
     `^[0-9a-f]{4}([0-9a-f]{12}) [tT] (?:bpf_trace_run\\d+|__bpf_trace_${name}|__traceiter_${name})\\n[0-9a-f]{4}([0-9a-f]{12}) `,
@@ -26,7 +26,7 @@ export function tracepointRanges(kallsyms: string, name: string): AddressRange[]
     .filter(({ start, end }) => start > 0 && end > start);
 }
 
-/** `stack`, leaf first, without what `ranges` have and what is nearer to the leaf. */
+/** Returns `stack`, leaf first, without what `ranges` have and what is nearer to the leaf. */
 export function withoutTracepoint(
   stack: readonly number[],
   ranges: readonly AddressRange[],

@@ -153,7 +153,7 @@ function effectOf(loss: string): "lost" | "incomplete" {
   return (SAMPLE_LOSSES as ReadonlySet<string>).has(loss) ? "lost" : "incomplete";
 }
 
-/** All events of a kind, idle ones too, and what they took in ns. */
+/** Returns all events of a kind, idle ones too, and what they took in ns. */
 function eventsOf(profile: Profile, kind: Kind): Total {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
   const { locks, syscalls } = profile;

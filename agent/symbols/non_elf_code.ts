@@ -45,7 +45,7 @@ export class NonElfCode {
     this.#perfMaps.endWindow();
   }
 
-  /** The frame of an address in the vDSO, from its start. */
+  /** Returns the frame of an address in the vDSO, from its start. */
   vdsoFrame(address: number): Frame {
     const symbol = this.#vdso?.symbols.find(address);
     if (symbol === undefined) this.#unnamed++;
@@ -60,9 +60,9 @@ export class NonElfCode {
   }
 
   /**
-   * The frame of an address in memory, or in a file that is no ELF. A name from a perf map goes without an address:
-   * the same function lies elsewhere in each process and each time that it is compiled, and is one function all the
-   * same.
+   * Returns the frame of an address in memory, or in a file that is no ELF. A name from a perf map goes without an
+   * address: the same function lies elsewhere in each process and each time that it is compiled, and is one function
+   * all the same.
    */
   frame(process: Process, mapping: Mapping, address: number): Frame {
     const base = { file: "", line: 0, buildId: "" };

@@ -140,7 +140,7 @@ class Relocations {
     return true;
   }
 
-  /** `undefined` when there is no such symbol, or it has no name. */
+  /** Returns `undefined` when there is no such symbol, or it has no name. */
   nameOf(symbol: number): string | undefined {
     if (symbol === 0) return "*ABS*";
     const symbols = this.#symbols === undefined ? this.#symbols = this.#read() : this.#symbols;

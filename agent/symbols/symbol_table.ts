@@ -100,7 +100,7 @@ export class SymbolTable {
     return this.#ranges.bytes + this.#name.byteLength + this.#names.byteLength;
   }
 
-  /** The name of the function at `address`, as the file has it (mangled). */
+  /** Returns the name of the function at `address`, as the file has it (mangled). */
   find(address: number): string | undefined {
     const item = this.#ranges.find(address);
     if (item < 0) return undefined;
@@ -182,7 +182,7 @@ function eachFunction(table: RawSymbols, visit: (symbol: Symbol, section: RawSec
   }
 }
 
-/** The bytes of a name up to its end or to the version after `@`. */
+/** Returns the bytes of a name up to its end or to the version after `@`. */
 function nameAt(strings: Uint8Array, from: number): Uint8Array {
   const limit = Math.min(strings.length, from + MAX_NAME_BYTES);
   let end = from;

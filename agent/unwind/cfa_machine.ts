@@ -69,7 +69,7 @@ export class CfaMachine {
     this.#losses = losses;
   }
 
-  /** The rules so far, as `RuleSet.toArray` gives them. */
+  /** Returns the rules so far, as `RuleSet.toArray` gives them. */
   rules(): Int32Array {
     return this.#set.toArray();
   }
@@ -141,7 +141,7 @@ export class CfaMachine {
     }
   }
 
-  /** The instructions whose code takes the whole byte, by kind. */
+  /** Does the instructions whose code takes the whole byte, by kind. */
   #extended(code: number, reader: Reader, frames: FrameReader, cie: Cie): void {
     switch (code) {
       case DW_CFA.nop:
@@ -179,7 +179,7 @@ export class CfaMachine {
     }
   }
 
-  /** The instructions that say where one register is. */
+  /** Does the instructions that say where one register is. */
   #saveInstruction(code: number, reader: Reader, cie: Cie): void {
     const register = reader.uleb();
     switch (code) {
@@ -321,7 +321,7 @@ export class CfaMachine {
   }
 }
 
-/** `kind` with a register; {@linkcode BEYOND} when there is none of this number. */
+/** Returns `kind` with a register; {@linkcode BEYOND} when there is none of this number. */
 function inRegister(kind: number, register: number): number {
   return register < 16 ? kind | register << 4 : BEYOND;
 }

@@ -31,7 +31,7 @@ export class ChunkSpace {
     this.#maxChunks = maxChunks;
   }
 
-  /** The number of chunks that there are by now. */
+  /** Returns the number of chunks that there are by now. */
   get chunks(): number {
     return this.#holes.length;
   }

@@ -63,27 +63,27 @@ export class UnwindInfo {
     this.#file = openFrameFile(source);
   }
 
-  /** The code that a table of the whole file covers. */
+  /** Returns the code that a table of the whole file covers. */
   get code(): readonly CodeRange[] {
     return this.#file.code;
   }
 
   /**
-   * The number of functions that can be compiled by their pages; `undefined` where only {@linkcode compile} is
+   * Returns the number of functions that can be compiled by their pages; `undefined` where only {@linkcode compile} is
    * possible.
    */
   get searchable(): number | undefined {
     return this.#file.search?.count;
   }
 
-  /** The table of the whole file. */
+  /** Returns the table of the whole file. */
   async compile(options: CompileOptions = {}): Promise<Compiled> {
     const { code } = this.#file;
     return await inSlices(compileSections(await this.#file.sections(), code), options);
   }
 
   /**
-   * The pages from `first` to `last` of the table that {@linkcode compile} gives; only for a file that is
+   * Returns the pages from `first` to `last` of the table that {@linkcode compile} gives; only for a file that is
    * {@linkcode searchable}.
    */
   async compilePages(first: number, last: number, options: CompileOptions = {}): Promise<Compiled> {
@@ -96,7 +96,7 @@ export class UnwindInfo {
     return yield* compile(index, this.#file.code, { losses, bounds });
   }
 
-  /** The functions that start in the pages, and that which reaches over the start of the first, if one does. */
+  /** Returns the functions that start in the pages, and that which reaches over the start of the first, if one does. */
   *#functionsOf({ first, last }: PageBounds, losses: LossCounts): Generator<void, FdeIndex> {
     const { code } = this.#file;
     const search = this.#file.search!;
@@ -226,7 +226,7 @@ function coversCode(
   return false;
 }
 
-/** The end of the executable segment that `address` is in, -1 when it is in none. */
+/** Returns the end of the executable segment that `address` is in, -1 when it is in none. */
 function endOfCode(code: readonly CodeRange[], address: number): number {
   const segment = code.find((segment) => contains(segment, address));
   return segment ? segment.address + segment.size : -1;

@@ -125,7 +125,7 @@ export class FrameReader {
   }
 
   /**
-   * The function whose entry is at `offset`.
+   * Returns the function whose entry is at `offset`.
    *
    * @throws {MalformedError}
    */
@@ -136,7 +136,7 @@ export class FrameReader {
   }
 
   /**
-   * The common entry at `offset`.
+   * Returns the common entry at `offset`.
    *
    * @throws {MalformedError}
    */
@@ -165,18 +165,18 @@ export class FrameReader {
     return this.#entryAt(offset)?.end;
   }
 
-  /** The address of the common entry that the function whose entry is at `offset` refers to. */
+  /** Returns the address of the common entry that the function whose entry is at `offset` refers to. */
   cieAddress(offset: number): number | undefined {
     const cie = this.#entryAt(offset)?.cie;
     return cie === undefined ? undefined : this.section.address + cie;
   }
 
-  /** A reader of instructions, for {@linkcode Cie} or {@linkcode Fde}. */
+  /** Returns a reader of instructions, for {@linkcode Cie} or {@linkcode Fde}. */
   instructions({ from, to }: Pick<Fde, "from" | "to">): Reader {
     return this.#reader.seek(from, to);
   }
 
-  /** The operand of DW_CFA_set_loc. */
+  /** Returns the operand of DW_CFA_set_loc. */
   readAddress(reader: Reader, cie: Cie): number {
     return readPointer(reader, cie.encoding, this.#bases);
   }

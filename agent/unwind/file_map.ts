@@ -107,7 +107,7 @@ export class FileMap {
     return undefined;
   }
 
-  /** A file was found to have no table: the kernel is told. */
+  /** Tells the kernel of a file that was found to have no table. */
   withoutTable(file: CodeFile): void {
     for (const key of this.#keys.get(file) ?? []) this.#map.replace(key, this.#valueOf(file));
   }
@@ -143,7 +143,7 @@ export class FileMap {
     }
   }
 
-  /** `struct aperture_file`: all zero for what cannot be unwound or named. */
+  /** Returns `struct aperture_file`: all zero for what cannot be unwound or named. */
   #valueOf(file: CodeFile | undefined): DataView<ArrayBuffer> {
     const value = new DataView(new ArrayBuffer(KNOWN_FILE.size));
     const segments = file?.elf.segments.filter(({ executable }) => executable) ?? [];

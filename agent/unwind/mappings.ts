@@ -138,7 +138,7 @@ export class ProcessMappings {
     return [];
   }
 
-  /** A file was found to have no table: where it is mapped, the kernel is told. */
+  /** Tells the kernel, where a file is mapped, that it was found to have no table. */
   withoutTable(file: CodeFile): void {
     for (const entry of this.#processes.values()) {
       for (const known of entry.mappings.values()) if (known.file === file) this.#write(entry, known);
@@ -261,7 +261,7 @@ export class ProcessMappings {
 
 const C_LIBRARY = /\/(libc|ld-musl|libc\.musl)[-.][^/]*$/;
 
-/** `struct aperture_mapping_key` of each prefix of a mapping. */
+/** Returns `struct aperture_mapping_key` of each prefix of a mapping. */
 function keysOf(id: number, { start, end }: Mapping): DataView<ArrayBuffer>[] {
   return prefixesOf(start, end).map(({ address, bits }) => {
     const key = new DataView(new ArrayBuffer(16));

@@ -171,7 +171,7 @@ export class PageStore implements Disposable {
     this.#rulesWritten = this.#rules.size;
   }
 
-  /** The memory of a chunk, which is created when it is first used. */
+  /** Returns the memory of a chunk, which is created when it is first used. */
   async #chunk(index: number): Promise<Uint32Array> {
     while (this.#chunks.length <= index) {
       const chunk = BpfArray.create("unwind_chunk", CHUNK_BYTES);
@@ -214,12 +214,12 @@ export class PageStore implements Disposable {
   }
 }
 
-/** A page of 2^32 of a file; exact, as there are fewer than 2^21 files. */
+/** Returns a page of 2^32 of a file; exact, as there are fewer than 2^21 files. */
 function pageKey(file: number, page: number): number {
   return file * 2 ** 32 + page;
 }
 
-/** The index of `page` in `pages`, -1 when it is not there. */
+/** Returns the index of `page` in `pages`, -1 when it is not there. */
 function indexOf(pages: Uint32Array, page: number): number {
   let [from, to] = [0, pages.length];
   while (from < to) {

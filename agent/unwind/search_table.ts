@@ -67,7 +67,7 @@ export class SearchTable {
   }
 
   /**
-   * `undefined` where there is none that can be searched.
+   * Returns `undefined` where there is none that can be searched.
    *
    * @throws {ElfError} when the file ends within the table's header
    */
@@ -82,13 +82,13 @@ export class SearchTable {
     return layout && new SearchTable(source, layout);
   }
 
-  /** The number of functions. */
+  /** Returns the number of functions. */
   get count(): number {
     return this.#layout.count;
   }
 
   /**
-   * The functions that start below address `end`: those from `start` on, and before them the last `lead` ones,
+   * Returns the functions that start below address `end`: those from `start` on, and before them the last `lead` ones,
    * for one of those may reach over `start`.
    *
    * @throws {ElfError} when the file ends within the table, or these are more than any file has
@@ -150,7 +150,7 @@ export class SearchTable {
     return low;
   }
 
-  /** `.eh_frame` from the entry at address `first` to the end of that at `last`; `undefined` for none in it. */
+  /** Reads `.eh_frame` from the entry at address `first` to the end of that at `last`; `undefined` for none in it. */
   #read(first: number, last: number): Uint8Array | undefined {
     const { frames, framesOffset, framesBytes } = this.#layout;
     const [from, to] = [first - frames, last - frames];
@@ -173,7 +173,10 @@ export class SearchTable {
   }
 }
 
-/** Those of `offsets`, which ascend, that are in no entry before them: else a file can make of its bytes any number. */
+/**
+ * Returns those of `offsets`, which ascend, that are in no entry before them: else a file can make of its bytes any
+ * number.
+ */
 function withoutOverlaps(reader: FrameReader, offsets: readonly number[]): number[] {
   let end = 0;
   return offsets.filter((offset) => {

@@ -54,7 +54,7 @@ export class TableBuilder {
     this.#page = fromPage - 1;
   }
 
-  /** `rule` holds from `address` on. Addresses must not descend, nor may one be set twice. */
+  /** Sets the rule that holds from `address` on. Addresses must not descend, nor may one be set twice. */
   set(address: number, rule: number): void {
     if (rule === this.#rule) return;
     if (address < this.#from) {
@@ -68,7 +68,7 @@ export class TableBuilder {
     this.#rule = rule;
   }
 
-  /** The table, without rows after the last; the builder is of no use afterwards. */
+  /** Returns the table, without rows after the last; the builder is of no use afterwards. */
   finish(rules: Int32Array): UnwindTable {
     const first = new Uint32Array(this.#pageCount + 1);
     first.set(this.#first.subarray(0, this.#pageCount));
@@ -117,7 +117,7 @@ function grown(array: Uint32Array): Uint32Array<ArrayBuffer> {
 }
 
 /**
- * The index of the rule that holds at `address`: the search that the kernel makes, step for step.
+ * Returns the index of the rule that holds at `address`: the search that the kernel makes, step for step.
  *
  * @param address as the file's program headers count
  */
@@ -135,7 +135,7 @@ export function ruleAt(table: UnwindTable, address: number): number {
   return table.rows[at]! >>> 16;
 }
 
-/** The index of `page` in `pages`. The kernel has a hash map for this. */
+/** Returns the index of `page` in `pages`. The kernel has a hash map for this. */
 function pageRow(pages: Uint32Array, page: number): number | undefined {
   let from = 0;
   let to = pages.length;

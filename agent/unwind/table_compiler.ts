@@ -175,7 +175,7 @@ const EMPTY: UnwindTable = {
   rules: new Int32Array(0),
 };
 
-/** `undefined` for a file that is damaged, which is not tried again. */
+/** Returns `undefined` for a file that is damaged, which is not tried again. */
 function infoOf(source: ByteSource, file: CodeFile): UnwindInfo | undefined {
   try {
     return new UnwindInfo(source);

@@ -163,7 +163,7 @@ export class Unwinder implements AsyncDisposable {
     };
   }
 
-  /** Before `object`, which includes `bpf/user_stack.h`, is loaded: it walks by what this unwinder knows. */
+  /** Makes `object`, which includes `bpf/user_stack.h` and is not loaded yet, walk by what this unwinder knows. */
   share(object: BpfObject): void {
     for (const name of SHARED_MAPS) object.map(name).share(this.#object.map(name));
     object.setConstants({ use_unwinder: 1 });
@@ -283,7 +283,7 @@ export class Unwinder implements AsyncDisposable {
     });
   }
 
-  /** The pages of `file` that are to be loaded at least. */
+  /** Returns the pages of `file` that are to be loaded at least. */
   #enqueue(file: CodeFile): Set<number> {
     let pages = this.#queue.get(file);
     if (!pages) this.#queue.set(file, pages = new Set());
@@ -313,7 +313,7 @@ export class Unwinder implements AsyncDisposable {
   }
 }
 
-/** A copy of entry `i` of the keys or values of a batch, which are of `bytes` each. */
+/** Returns a copy of entry `i` of the keys or values of a batch, which are of `bytes` each. */
 function entryOf(
   { buffer, byteOffset }: DataView<ArrayBuffer>,
   i: number,

@@ -21,7 +21,7 @@ export interface KallsymsTable {
   /** The kernel proper begins (`_text`) and ends (`_end`) here; both are 0 when it hides them. */
   readonly text: number;
   readonly end: number;
-  /** The last function that begins at or before `address`; `module` is "" in the kernel proper. */
+  /** Returns the last function that begins at or before `address`; `module` is "" in the kernel proper. */
   find(address: number): { address: number; name: string; module: string } | undefined;
 }
 
@@ -126,7 +126,7 @@ function parseLine(text: Uint8Array, from: number, to: number): Line | undefined
   return { address, type: text[space + 1]!, name, nameEnd };
 }
 
-/** t, T, w, W: text, local and global, and weak. */
+/** Tells whether a type is t, T, w or W: text, local and global, and weak. */
 function isCode(type: number): boolean {
   const lower = type | 0x20;
   return lower === 0x74 || lower === 0x77;
@@ -159,7 +159,7 @@ export interface ModuleExtent {
   readonly end: number;
 }
 
-/** `name size refs users state 0xaddress` lines of `/proc/modules`, by name; hidden ones are left out. */
+/** Reads the lines `name size refs users state 0xaddress` of `/proc/modules`, by name; hidden ones are left out. */
 export function parseModules(text: string): Map<string, ModuleExtent> {
   const modules = new Map<string, ModuleExtent>();
   for (const line of text.split("\n")) {

@@ -50,7 +50,7 @@ export class KernelSymbols {
     this.#load();
   }
 
-  /** The number of functions that are known. */
+  /** Returns the number of functions that are known. */
   get size(): number {
     return this.#table.size;
   }
@@ -72,7 +72,7 @@ export class KernelSymbols {
   }
 
   /**
-   * The function at `address` (its low 48 bits). Where the kernel hides its addresses all are one frame
+   * Returns the function at `address` (its low 48 bits). Where the kernel hides its addresses all are one frame
    * without an address, so that none is disclosed by a profile either.
    */
   frame(address: number): Frame {

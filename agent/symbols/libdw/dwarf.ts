@@ -127,7 +127,7 @@ export class DebugInfo implements Disposable {
     this.#text.clear();
   }
 
-  /** About what was built from the images, and them not counted. */
+  /** Returns about how many bytes were built from the images, which are not counted themselves. */
   get bytes(): number {
     return this.#bytes + this.#text.size * 100;
   }
@@ -137,7 +137,7 @@ export class DebugInfo implements Disposable {
   }
 
   /**
-   * The functions at `address` as the file counts, the innermost inlined one first, the one that is really
+   * Returns the functions at `address` as the file counts, the innermost inlined one first, the one that is really
    * there last. The file and line of each are where it was: of the first the line of the instruction, of the
    * others that of the call that was inlined.
    *
@@ -167,7 +167,7 @@ export class DebugInfo implements Disposable {
     return dwarf;
   }
 
-  /** The code of each unit lies here. `.debug_aranges` would say so too, but not every compiler writes it. */
+  /** Finds where the code of each unit lies. `.debug_aranges` would say so too, but not every compiler writes it. */
   #indexUnits(): RangeTable {
     const ranges = { start: [] as number[], end: [] as number[] };
     const next = new BigUint64Array(2);
@@ -263,7 +263,7 @@ export class DebugInfo implements Disposable {
     } while (offset > 0n);
   }
 
-  /** The function that is at `address` and those that are inlined there, outermost first. */
+  /** Returns the function that is at `address` and those that are inlined there, outermost first. */
   #scopes(unit: Unit, address: number): Die[] {
     const item = unit.ranges.find(address);
     if (item < 0) return [];

@@ -13,7 +13,7 @@ const MAX_PAGES = INITIAL_PAGES + 8;
 
 let compiled: WebAssembly.Module | undefined;
 
-/** Compiled when it is first asked for. */
+/** Returns the module, which is compiled when it is first asked for. */
 export function demanglerModule(): WebAssembly.Module {
   const url = new URL("index_bg.wasm", import.meta.resolve(PACKAGE));
   return compiled ??= new WebAssembly.Module(withMaximum(Deno.readFileSync(url)));
@@ -36,7 +36,7 @@ function withMaximum(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return new Uint8Array([...module.subarray(0, at), ...bounded, ...module.subarray(at + unbounded.length)]);
 }
 
-/** The number at `at`, and where it ends. */
+/** Returns the number at `at`, and where it ends. */
 function uleb(bytes: Uint8Array, at: number): [number, number] {
   let value = 0;
   for (let scale = 1;; scale *= 128) {

@@ -12,7 +12,9 @@ const NAME = /^[^\s()]+ ([^\s()]+\.[^\s().]+)(\([^()]*\))$/;
 /** The address of a hidden class, and the number of lambdas before it, which differ from run to run. */
 const HIDDEN = /(?:(?<=\$\$Lambda)\$\d+)?\/0x[0-9a-f]+/g;
 
-/** The name of a Java method without its return type; `undefined` when it is none: an adapter, the interpreter. */
+/**
+ * Returns the name of a Java method without its return type; `undefined` when it is none: an adapter, the interpreter.
+ */
 export function javaName(name: string, style: NameStyle): string | undefined {
   const [, method, parameters] = NAME.exec(name) ?? [];
   if (method === undefined) return undefined;

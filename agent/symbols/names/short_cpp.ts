@@ -54,7 +54,7 @@ function operatorAt(name: string, at: number): number {
   return OPERATOR.test(name) ? OPERATOR.lastIndex : 0;
 }
 
-/** `{lambda(int)#1}` → `{lambda()#1}`; others (`{unnamed type#1}`) are short. */
+/** Shortens `{lambda(int)#1}` to `{lambda()#1}`; others (`{unnamed type#1}`) are short. */
 function shortLambda(text: string): string {
   if (!/^\{lambda\W/.test(text)) return text;
   const number = text.lastIndexOf("#");
@@ -73,7 +73,7 @@ function afterQualifiers(name: string, at: number): number {
   return at;
 }
 
-/** The end of what the bracket at `from` opens, -1 where it is not closed. */
+/** Returns the end of what the bracket at `from` opens, -1 where it is not closed. */
 function closing(name: string, from: number): number {
   const open: string[] = [];
   for (let at = from; at < name.length; at++) {

@@ -97,7 +97,7 @@ class Output {
     return this.#parts.at(-1) ?? "";
   }
 
-  /** "" when a bracket is still open. */
+  /** Returns "" when a bracket is still open. */
   finish(): string {
     return this.#open.length === 0 ? this.#parts.join("") : "";
   }
@@ -130,7 +130,10 @@ function argumentsEnd(name: string, from: number): number {
   return -1;
 }
 
-/** The end of a literal at `at`, which may hold brackets (`'<'`, `"a>b"`, of a constant's value), or `at` itself. */
+/**
+ * Returns the end of a literal at `at`, which may hold brackets (`'<'`, `"a>b"`, of a constant's value), or `at`
+ * itself.
+ */
 function literalEnd(name: string, at: number): number {
   if (name[at] === "'") {
     const character = /'(?:\\u\{[0-9a-f]+\}|\\.|[^\\'])'/suy;

@@ -62,7 +62,7 @@ export class PerfMaps {
     }
   }
 
-  /** The name that `process` itself gave to its code at `address`. */
+  /** Returns the name that `process` itself gave to its code at `address`. */
   find(process: Process, address: number): string | undefined {
     return this.#of(process).map.find(address);
   }
@@ -126,7 +126,7 @@ function* chunks(file: RegularFile, from: number, to: number): Generator<Uint8Ar
   }
 }
 
-/** Only a map that the process's own user, or root, wrote: /tmp is everyone's. */
+/** Opens a map that the process's own user, or root, wrote, and no other: /tmp is everyone's. */
 function open({ folder, ownPid }: Process): RegularFile | undefined {
   const file = RegularFile.open(`${folder}/root/tmp/perf-${ownPid}.map`, { follow: false });
   if (file === undefined || file.uid === 0 || file.uid === ownerOf(folder)) return file;

@@ -73,7 +73,7 @@ export class DebugFileCache {
     return cache;
   }
 
-  /** The size of the files that the agent put there and that are still there. */
+  /** Returns the size of the files that the agent put there and that are still there. */
   get bytes(): number {
     return this.#own.values().reduce((sum, size) => sum + size, 0);
   }
@@ -88,7 +88,7 @@ export class DebugFileCache {
     return `${this.#folder}/${buildId}/debuginfo`;
   }
 
-  /** `missing` when some client asked not long ago and no server had it. */
+  /** Returns `missing` when some client asked not long ago and no server had it. */
   async look(buildId: string): Promise<"found" | "missing" | undefined> {
     const path = this.pathOf(buildId);
     const stat = await Deno.stat(path).catch(() => undefined);
@@ -104,7 +104,7 @@ export class DebugFileCache {
     return 1000 * await this.#control(CACHE_MISS);
   }
 
-  /** A new file to download to; the caller closes it, and keeps or removes it. */
+  /** Returns a new file to download to; the caller closes it, and keeps or removes it. */
   async createPart(): Promise<Part> {
     for (;;) {
       const path = `${this.#folder}/${PART_PREFIX}${Deno.pid}_${this.#nextPart++}`;

@@ -296,7 +296,7 @@ export class Debuginfod implements AsyncDisposable {
     this.#dropOldest();
   }
 
-  /** The cache's folder cannot be used, now. */
+  /** Gives up a job, as the cache's folder cannot be used now. */
   #fail(job: Job, error: Error): void {
     this.#burst.warn("keep", `Cannot keep debug information of ${job.buildId}: ${error.message}`);
     this.#counts.failed++;

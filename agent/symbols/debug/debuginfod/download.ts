@@ -54,7 +54,7 @@ export class ServerUrl {
   }
 }
 
-/** A name or password of a URL, in which a % may also stand for itself. */
+/** Decodes a name or password of a URL, in which a % may also stand for itself. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -182,7 +182,7 @@ class Progress implements Disposable {
   }
 }
 
-/** fetch puts the reason into the cause. */
+/** Returns the reason of an error, which fetch puts into the cause. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;

@@ -40,7 +40,7 @@ export class DebugStore implements Disposable {
     return { files: this.#open.size, bytes };
   }
 
-  /** The functions at each of `addresses`, or why there are none. */
+  /** Returns the functions at each of `addresses`, or why there are none. */
   frames(key: string, place: DebugInfoPlace, addresses: readonly number[]): Refusal | SourceFrame[][] {
     const entry = this.#get(key, place) ?? this.#read(place);
     if (typeof entry === "string") return entry;
