@@ -5,7 +5,7 @@
  * @module
  */
 
-/** The largest number: APERTURE_WORD_FILES of `bpf/aperture.h`, less one. */
+/** The largest number: APERTURE_FRAME_FILES of `bpf/aperture.h`, less one. */
 export const MAX_FILE_ID = 2 ** 17 - 1;
 /**
  * Ends of windows that a number waits for once it is given up. Stacks of the window that is counted when that happens
