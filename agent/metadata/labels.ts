@@ -45,7 +45,7 @@ export interface ProcessLabelsOptions {
 
 /** Holds what was counted since the start. */
 export interface LabelStats {
-  /** Containers that neither Kubernetes nor the runtime had named when they were first met. */
+  /** Containers that neither Kubernetes nor the runtime had named when they were first seen. */
   readonly unknownContainers: number;
   /** Processes that had ended before their cgroup could be read: their samples have no such labels. */
   readonly unread: number;

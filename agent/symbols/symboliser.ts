@@ -90,7 +90,7 @@ export interface SymboliserStats {
   readonly undemangled: number;
   readonly perfMapBytes: number;
   readonly kernelBytes: number;
-  readonly modules: SymbolTablesStats;
+  readonly symbolTables: SymbolTablesStats;
   readonly processes: ProcessStats;
   readonly python: PythonStats;
   /** Stacks with frames of Python, and those of them where native stack and Python's did not fit together. */
@@ -193,7 +193,7 @@ export class Symboliser implements Disposable {
       undemangled: this.#demangler.refused,
       perfMapBytes: this.#nonElf.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
-      modules: this.#tableStats(),
+      symbolTables: this.#tableStats(),
       processes: this.#processes.stats,
       python: this.#python.stats,
       pythonStacks: this.#pythonStacks,

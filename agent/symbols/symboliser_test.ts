@@ -327,7 +327,7 @@ testWith(["gcc"], "Symboliser.stack() takes a truncated ELF file, and one that i
   assert(frame.buildId !== "");
   await using mapsText = await RunningProgram.start(path, [text]);
   assertEquals(frameAt(symboliser, mapsText, 0x20).function, "text.dat+0x20");
-  assertEquals(symboliser.stats.modules.unreadable, 1);
+  assertEquals(symboliser.stats.symbolTables.unreadable, 1);
 });
 
 testWith(["gcc"], "Symboliser.stack() names clock_gettime in the vDSO", async () => {
@@ -396,11 +396,11 @@ testWith(["gcc"], "Symboliser keeps to its budget of bytes", async () => {
   for (let i = 0; i < 500; i++) {
     symboliser.stack({ pid: program.pid, user: [libc.start + i * 64], kernel: [] });
   }
-  const { frames, frameBytes, modules } = symboliser.stats;
+  const { frames, frameBytes, symbolTables } = symboliser.stats;
   assert(frames > 10 && frames < 100 && frameBytes <= 10_000, `${frames} frames, ${frameBytes} bytes`);
-  assertEquals(modules.opened, 1); // Its table is above the budget, but not read for every address.
+  assertEquals(symbolTables.opened, 1); // Its table is above the budget, but not read for every address.
   symboliser.endWindow();
-  assertEquals(symboliser.stats.modules.tableBytes, 0);
+  assertEquals(symboliser.stats.symbolTables.tableBytes, 0);
 });
 
 testWith(["gcc"], "Symboliser.stack() puts off files when reading took too long in a window", async () => {

@@ -205,7 +205,9 @@ testKnown("tells the kernel of a file without a table, where that still knows th
   });
   const file = scene.files.get(1)!;
   assertEquals(keys.map((key) => scene.valueOf(key)?.file), [1, 1, 1]);
+  assertEquals(scene.fileMap.fileIds(), [1, 1, 1]);
   scene.map.delete(keys[1]!);
+  assertEquals(scene.fileMap.fileIds(), [1, 1]);
   scene.tableless.add(file);
   scene.fileMap.withoutTable(file);
   assertEquals(keys.map((key) => scene.valueOf(key)?.tableless), [1, undefined, 1]);
