@@ -1,9 +1,7 @@
 /**
- * Addresses → functions, for the kernel and for every process, on the node where the files are.
+ * Finds the functions of addresses, of the kernel and of every process, on the node where the files are.
  *
  * Everything that is asked is answered at once from what is at hand; nothing waits, not for a network either.
- * A file is read when an address in it is first asked for; what that may take of one window is bounded, and
- * what comes beyond is named `module+0xoffset` for now and looked up in the next window.
  *
  * @module
  */
@@ -20,18 +18,15 @@ import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
 import { Demangler } from "./names/demangle.ts";
 import type { DebugStats } from "./debug/dwarf/client.ts";
 import { NonElfCode } from "./non_elf_code.ts";
-import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frame_cache.ts";
-import { Inlining } from "./debug/inlining.ts";
+import { ElfCode } from "./elf_code.ts";
+import { type FrameCache, frameCache } from "./frame_cache.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
-import type { CodeFile } from "../elf/code_file.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import { fileAddress } from "../elf/mapped_file.ts";
-import { SymbolTables, type SymbolTablesStats } from "./symbol_tables.ts";
-import { DebugInfoLocator } from "./debug/debug_info_locator.ts";
+import type { SymbolTablesStats } from "./symbol_tables.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
 import { byteBefore, type FileAddress, toFileAddress } from "../elf/file_address.ts";
-import type { SymbolTable } from "./symbol_table.ts";
 import type { NameStyle } from "./names/name_style.ts";
 
 export interface SymboliserOptions {
@@ -55,9 +50,6 @@ export interface SymboliserOptions {
 
 /** The symboliser uses this of an {@linkcode Unwinder}. */
 export type FileSource = Pick<Unwinder, "files" | "processes" | "onFile">;
-
-/** Files whose debug information is remembered; some hundred bytes each. */
-const MAX_LOCATED = 16_384;
 
 /** A process that was read in the last so many ms need not be read again when it is observed. */
 const OBSERVED_MS = 1000;
@@ -123,7 +115,7 @@ export class Symboliser implements Disposable {
   readonly #procRoot: string;
   readonly #kernel: KernelSymbols;
   readonly #processes: ProcessTable;
-  readonly #tables: SymbolTables;
+  readonly #elf: ElfCode;
   readonly #nonElf: NonElfCode;
   readonly #python: PythonSymbols;
   readonly #frames: FrameCache;
@@ -134,15 +126,9 @@ export class Symboliser implements Disposable {
   readonly #near = new Map<Process | undefined, Near>();
   readonly #files: CodeFiles;
   readonly #unwinder: FileSource | undefined;
-  readonly #inlining: Inlining;
-  readonly #clock: () => number;
-  readonly #coldMs: number;
-  #coldLeft: number;
   #hits = 0;
   #misses = 0;
   #unmapped = 0;
-  #unnamed = 0;
-  #postponed = 0;
   #pythonStacks = 0;
   #pythonMismatches = 0;
 
@@ -151,21 +137,23 @@ export class Symboliser implements Disposable {
     const { debuginfod, unwinder, procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
     this.#procRoot = procRoot;
-    this.#clock = clock;
-    this.#coldMs = this.#coldLeft = coldMs;
     this.#kernel = new KernelSymbols({ procRoot });
     this.#processes = unwinder?.processes ?? new ProcessTable({ procRoot });
     this.#files = unwinder?.files ?? new CodeFiles();
-    const locator = new DebugInfoLocator({ downloads: debuginfod, max: MAX_LOCATED });
-    const tableBytes = Math.ceil(cacheBytes / 2);
-    this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads: debuginfod });
     this.#unwinder = unwinder;
-    if (unwinder) unwinder.onFile = (file) => this.#observeFile(file);
+    if (unwinder) {
+      unwinder.onFile = (file) => {
+        if (file.path !== VDSO_MODULE) this.#elf.observe(file);
+      };
+    }
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
     this.#nonElf = new NonElfCode({ libdw, demangler });
     const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
-    this.#inlining = new Inlining({ locator, frames, demangler, bytes: debugBytes });
+    this.#elf = new ElfCode({
+      ...{ libdw, files: this.#files, frames, demangler, downloads: debuginfod, debugBytes, coldMs, clock },
+      tableBytes: Math.ceil(cacheBytes / 2),
+    });
   }
 
   /** @throws {LibdwError} when libdw is not installed */
@@ -177,28 +165,29 @@ export class Symboliser implements Disposable {
     if (this.#unwinder) this.#unwinder.onFile = undefined;
     this.#frames.clear();
     this.#python[Symbol.dispose]();
-    this.#inlining[Symbol.dispose]();
+    this.#elf[Symbol.dispose]();
     this.#libdw[Symbol.dispose]();
   }
 
   get stats(): SymboliserStats {
+    const { hits, misses, unnamed, postponed, symbolTables, debug } = this.#elf.stats;
     return {
       frames: this.#frames.size,
       frameBytes: this.#frames.calculatedSize,
-      hits: this.#hits,
-      misses: this.#misses,
+      hits: this.#hits + hits,
+      misses: this.#misses + misses,
       unmapped: this.#unmapped,
-      unnamed: this.#unnamed + this.#nonElf.unnamed,
-      postponed: this.#postponed,
+      unnamed: unnamed + this.#nonElf.unnamed,
+      postponed,
       undemangled: this.#demangler.refused,
       perfMapBytes: this.#nonElf.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
-      symbolTables: this.#tableStats(),
+      symbolTables,
       processes: this.#processes.stats,
       python: this.#python.stats,
       pythonStacks: this.#pythonStacks,
       pythonMismatches: this.#pythonMismatches,
-      debug: this.#inlining.stats,
+      debug,
     };
   }
 
@@ -232,7 +221,7 @@ export class Symboliser implements Disposable {
    * @returns whether `stack` may know more by now
    */
   async settle(ms: number): Promise<boolean> {
-    const improved = await this.#inlining.settle(ms);
+    const improved = await this.#elf.settle(ms);
     this.#clearNear();
     return improved;
   }
@@ -265,24 +254,6 @@ export class Symboliser implements Disposable {
     return { process, python: this.#python.has(pid) };
   }
 
-  /** Takes in the functions of a file while there is a process that has it. */
-  #observeFile(file: CodeFile): void {
-    if (file.path !== VDSO_MODULE && this.#coldLeft > 0 && !this.#tables.has(file)) this.#readSymbols(file);
-  }
-
-  #readSymbols(file: CodeFile): SymbolTable | undefined {
-    const start = this.#clock();
-    const symbols = this.#tables.of(file);
-    forgetFrames(this.#frames, this.#tables.takeImproved());
-    this.#coldLeft -= this.#clock() - start;
-    return symbols;
-  }
-
-  #tableStats(): SymbolTablesStats {
-    const stats = this.#tables.stats;
-    return { ...stats, unreadable: stats.unreadable + this.#files.stats.unreadable };
-  }
-
   #nearOf(process: Process | undefined): Near {
     let near = this.#near.get(process);
     if (near === undefined) this.#near.set(process, near = new Map());
@@ -303,11 +274,8 @@ export class Symboliser implements Disposable {
     this.#nonElf.endWindow();
     this.#demangler.endWindow();
     this.#kernel.endWindow();
-    this.#tables.endWindow(this.#files.values());
-    this.#inlining.endWindow();
-    forgetFrames(this.#frames, this.#tables.takeImproved());
+    this.#elf.endWindow();
     this.#files.endWindow();
-    this.#coldLeft = this.#coldMs;
   }
 
   /** Adds the frames of `addresses`, all but the first of which are looked up one byte before. */
@@ -369,7 +337,7 @@ export class Symboliser implements Disposable {
     if (mapping.path === VDSO_MODULE) return [this.#nonElf.vdsoFrame(address - mapping.start)];
     const file = this.#files.of({ process, mapping });
     if (file === undefined) return [this.#nonElf.frame(process, mapping, address)];
-    return this.#fileFrames(file, fileAddress(file.elf, mapping, address));
+    return this.#elf.frames(file, fileAddress(file.elf, mapping, address));
   }
 
   /** Returns the frames of an address in a file that the unwinder knew by its id. */
@@ -377,42 +345,6 @@ export class Symboliser implements Disposable {
     const file = this.#files.get(id);
     if (file === undefined) return [this.#unknown()];
     if (file.path === VDSO_MODULE) return [this.#nonElf.vdsoFrame(address)];
-    return this.#fileFrames(file, address);
-  }
-
-  #fileFrames(file: CodeFile, address: number): readonly Frame[] {
-    if (this.#tables.hasBetterCopy(file) && this.#coldLeft > 0) this.#readSymbols(file);
-    const key = frameKey(file, address);
-    const known = this.#frames.get(key);
-    if (known) {
-      this.#hits++;
-      return known;
-    }
-    this.#misses++;
-    const { frame, final } = this.#look(file, address);
-    const frames = [frame];
-    if (final) {
-      this.#frames.set(key, frames);
-      this.#inlining.want(file, address);
-    }
-    return frames;
-  }
-
-  /** Looks up the function at an address; `final` unless a later window may know better. */
-  #look(file: CodeFile, address: number): { frame: Frame; final: boolean } {
-    const { path, name, elf: { buildId } } = file;
-    const base = { module: path, file: "", line: 0, buildId, address };
-    const cold = !this.#tables.has(file);
-    if (cold && this.#coldLeft <= 0) {
-      this.#postponed++;
-      return { frame: { function: offsetName(name, address), ...base }, final: false };
-    }
-    const symbols = cold ? this.#readSymbols(file) : this.#tables.of(file);
-    const symbol = symbols?.find(address);
-    if (symbol !== undefined) {
-      return { frame: { function: this.#demangler.name(symbol), ...base }, final: true };
-    }
-    this.#unnamed++;
-    return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };
+    return this.#elf.frames(file, address);
   }
 }
