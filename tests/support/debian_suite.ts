@@ -5,7 +5,8 @@
  * @module
  */
 
-import { exists, run } from "./programs.ts";
+import { existsSync } from "node:fs";
+import { run } from "./programs.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 /** Of the package debian-archive-keyring: apt takes nothing that these keys did not sign. */
@@ -28,7 +29,7 @@ export function suiteOptions(suite: string): string[] {
     "APT::Update::Error-Mode=any",
   ].flatMap((option) => ["-o", option]);
   const fetched = `${folder}/fetched`;
-  if (exists(fetched)) return options;
+  if (existsSync(fetched)) return options;
   for (const part of ["lists/partial", "cache/archives/partial"]) {
     Deno.mkdirSync(`${folder}/${part}`, { recursive: true });
   }

@@ -5,8 +5,8 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { whyNoSuite } from "./debian_suite.ts";
-import { exists } from "./programs.ts";
 
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
@@ -60,7 +60,7 @@ function whyMissing(need: Need): string | undefined {
     case "bpf":
       return Deno.uid() !== 0
         ? "not root"
-        : exists("/sys/kernel/btf/vmlinux")
+        : existsSync("/sys/kernel/btf/vmlinux")
         ? undefined
         : "no BTF in this kernel";
     case "chdb":
@@ -68,15 +68,15 @@ function whyMissing(need: Need): string | undefined {
         ? undefined
         : "no engine for this machine";
     case "python3-grpcio":
-      return exists("/usr/lib/python3/dist-packages/grpc") ? undefined : "no python3-grpcio";
+      return existsSync("/usr/lib/python3/dist-packages/grpc") ? undefined : "no python3-grpcio";
     case "jdk":
       return ["java", "javac", "jcmd"].every(onPath) ? undefined : "no JDK on PATH";
     case "python3-prometheus-client":
-      return exists("/usr/lib/python3/dist-packages/prometheus_client")
+      return existsSync("/usr/lib/python3/dist-packages/prometheus_client")
         ? undefined
         : "no python3-prometheus-client";
     case "libc6-dbg":
-      return exists("/usr/share/doc/libc6-dbg") ? undefined : "no libc6-dbg";
+      return existsSync("/usr/share/doc/libc6-dbg") ? undefined : "no libc6-dbg";
     case "bullseye":
       return whyNoSuite(need);
     default:
@@ -85,5 +85,5 @@ function whyMissing(need: Need): string | undefined {
 }
 
 function onPath(program: string): boolean {
-  return (Deno.env.get("PATH") ?? "").split(":").some((folder) => exists(`${folder}/${program}`));
+  return (Deno.env.get("PATH") ?? "").split(":").some((folder) => existsSync(`${folder}/${program}`));
 }
