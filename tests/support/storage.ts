@@ -23,13 +23,16 @@ export interface TestStorage extends AsyncDisposable {
  */
 export async function startStorage(dataDir?: string): Promise<TestStorage> {
   await using stack = new AsyncDisposableStack();
+  // On a busy machine an insert waits for its turn.
+  const timeout = 120_000;
   const shared = dataDir === undefined ? await askShared("/engine") : undefined;
   const options: StorageOptions & { readonly database: string } = shared
     ? {
       ...await shared.json() as StorageOptions,
+      timeout,
       database: `test_${crypto.randomUUID().replaceAll("-", "")}`,
     }
-    : { ...await startEngine(stack, dataDir), database: "aperture" };
+    : { ...await startEngine(stack, dataDir), timeout, database: "aperture" };
   await createDatabase(options);
   const client = new StorageClient(options);
   stack.defer(async () => {
