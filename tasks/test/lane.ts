@@ -67,9 +67,12 @@ export async function runLane(
   const report = readReport(await Deno.readTextFile(xml).catch(() => ""));
   const isPartial = filter !== undefined || flags.some((flag) => flag.startsWith("--fail-fast"));
   const missing = isPartial ? [] : filesWithout(files, report);
-  const faults = missing.map((file) => `${file}: none of its tests ran to an end`);
-  if (code !== 0 && report.counts.failed === 0 && missing.length === 0) {
-    faults.push(`the ${lane} lane ended by ${signal ?? `status ${code}`}, though no test failed`);
+  const end = `the ${lane} lane ended by ${signal ?? `status ${code}`}`;
+  const faults = missing.length === files.length
+    ? [`${end}, and has no result of its ${files.length} files`]
+    : missing.map((file) => `${file}: none of its tests ran to an end`);
+  if (code !== 0 && report.counts.failed === 0 && faults.length === 0) {
+    faults.push(`${end}, though no test failed`);
   }
   const output = isBackground ? `\nthe ${lane} lane:\n${await Deno.readTextFile(log).catch(() => "")}` : "";
   return { report, faults, output };
