@@ -4,6 +4,7 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import type { Kind } from "../profile/model.ts";
 import { libbpfVersion } from "./libbpf/mod.ts";
 
@@ -189,14 +190,14 @@ export function gatherFacts(objects: readonly string[]): Facts {
   const paranoid = read("/proc/sys/kernel/perf_event_paranoid");
   return {
     kernelRelease: Deno.osRelease(),
-    hasBtf: exists("/sys/kernel/btf/vmlinux"),
+    hasBtf: existsSync("/sys/kernel/btf/vmlinux"),
     capabilities: BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`),
     inInitialUserNamespace: mapsEverybody(read("/proc/self/uid_map")),
     lockdown: /\[(\w+)\]/.exec(read("/sys/kernel/security/lockdown") ?? "")?.[1] ?? "none",
     lockedMemoryBytes: parseLimit(/^Max locked memory\s+(\S+)/m.exec(limits)?.[1]),
     perfEventParanoid: paranoid === undefined ? undefined : Number(paranoid),
     libbpf: libbpfVersion(),
-    missingObjects: objects.filter((path) => !exists(path)),
+    missingObjects: objects.filter((path) => !existsSync(path)),
   };
 }
 
@@ -217,14 +218,5 @@ function read(path: string): string | undefined {
     return Deno.readTextFileSync(path);
   } catch {
     return undefined;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }

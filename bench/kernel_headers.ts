@@ -4,7 +4,8 @@
  * @module
  */
 
-import { exists, run } from "../tests/support/programs.ts";
+import { existsSync } from "node:fs";
+import { run } from "../tests/support/programs.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const META = "linux-headers-amd64";
@@ -15,10 +16,12 @@ const META = "linux-headers-amd64";
  */
 export async function headersForBcc(): Promise<Record<string, string>> {
   const release = Deno.osRelease();
-  if (exists(`/lib/modules/${release}/build/include`) || exists("/sys/kernel/kheaders.tar.xz")) return {};
+  if (existsSync(`/lib/modules/${release}/build/include`) || existsSync("/sys/kernel/kheaders.tar.xz")) {
+    return {};
+  }
   const name = dependency(META, /Depends: (linux-headers-\S+)/);
   const folder = `${ROOT}.tools/kernel-headers/${name}`;
-  if (!exists(folder)) await download(name, folder);
+  if (!existsSync(folder)) await download(name, folder);
   return { BCC_KERNEL_SOURCE: folder };
 }
 

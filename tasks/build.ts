@@ -8,6 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -106,7 +107,7 @@ async function make({ name, path, sources, command, remedy }: Output): Promise<v
   for (const source of sources) hash.update(source).update(await Deno.readFile(ROOT + source));
   const digest = hash.digest("hex");
   const stamp = `${ROOT}${path}.sha256`;
-  if (await exists(ROOT + path) && await Deno.readTextFile(stamp).catch(() => "") === digest) return;
+  if (existsSync(ROOT + path) && await Deno.readTextFile(stamp).catch(() => "") === digest) return;
   await Deno.stderr.write(new TextEncoder().encode(`building ${name}\n`));
   await Deno.mkdir(`${ROOT}${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
   const [program, ...args] = command;
@@ -124,10 +125,6 @@ async function make({ name, path, sources, command, remedy }: Output): Promise<v
     });
   if (!success) throw new Error(`Cannot build ${name}: see the messages of ${program} above`);
   await Deno.writeTextFile(stamp, digest);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }
 
 if (import.meta.main) await build(Deno.args[0]);

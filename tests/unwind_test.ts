@@ -101,7 +101,7 @@ function most({ stacks }: Watched): string {
 }
 
 /** Go's, such as the monitor, which on a busy machine runs often. */
-const RUNTIME_THREAD = /^runtime\.mstart/;
+const RUNTIME_THREAD = /^(runtime\.clone(\.abi0)?;)?runtime\.mstart/;
 const MAIN = "_start;(__libc_start_main[^;]*;)?(__libc_start_call_main;)?";
 const THREAD = "(__)?clone3?;start_thread;";
 const CHAIN = `main;level_40;${Array.from({ length: 39 }, (_, i) => `level_${39 - i}`).join(";")};level_0`;

@@ -5,6 +5,7 @@
  */
 
 import { LRUCache } from "lru-cache";
+import { existsSync } from "node:fs";
 import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
 import type { Process } from "../metadata/processes.ts";
 import { type Code, type CodeHeader, lineOf, readCode, readCodeHeader } from "./code.ts";
@@ -146,7 +147,7 @@ export class PythonSymbols implements Disposable {
     for (const [pid, entry] of this.#entries) {
       entry.memory?.[Symbol.dispose]();
       entry.memory = undefined;
-      if (!exists(entry.process.folder)) this.#entries.delete(pid);
+      if (!existsSync(entry.process.folder)) this.#entries.delete(pid);
     }
   }
 
@@ -198,15 +199,6 @@ export class PythonSymbols implements Disposable {
     const read = { header, code, frames: new Map<number, Frame>(), window: this.#window };
     this.#codes.set(key, read);
     return read;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -37,7 +37,7 @@ const NONE: Total = { value: 0, count: 0 };
 testWith(["chdb"], "queries answer what the written batches hold", async (t) => {
   await using storage = await startStorage();
   const batches = fc.sample(batchArbitrary(40), { numRuns: 60, seed: 7 });
-  await storage.client.command("SYSTEM STOP MERGES");
+  await storage.stopMerges();
   for (let i = 0; i < batches.length; i += 7) {
     // As after a restart, or from several aggregators: what samples refer to is there more than once.
     await new Writer(storage.client).write({ token: `group ${i}`, batches: batches.slice(i, i + 7) });

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { logged, output } from "./commands.ts";
 
 export const DEBIAN = "docker.io/library/debian:bookworm-slim";
@@ -39,7 +40,7 @@ export class Builder {
   /** Commits the two bases under the names of the Dockerfiles. */
   async commitBases(): Promise<void> {
     const tree = `${this.#folder}/bookworm`;
-    if (!await exists(`${tree}/complete`)) {
+    if (!existsSync(`${tree}/complete`)) {
       await Deno.remove(tree, { recursive: true }).catch(() => {});
       const args = ["--variant=minbase", "bookworm", tree];
       await logged("debootstrap", args, `${this.#folder}/debootstrap.log`);
@@ -117,8 +118,4 @@ export class Builder {
       await Deno.remove(`${this.#folder}/${part}`, { recursive: true }).catch(() => {});
     }
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

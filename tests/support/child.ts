@@ -4,7 +4,8 @@
  * @module
  */
 
-import { compile, FRAME_POINTERS } from "../../tasks/compile.ts";
+import { FRAME_POINTERS } from "../../tasks/compile.ts";
+import { compileTo } from "./compiled.ts";
 
 /** Compiles `tests/programs/NAME.c` into `folder` and returns the program's path. */
 export async function compileProgram(
@@ -12,9 +13,11 @@ export async function compileProgram(
   folder: string,
   flags: readonly string[] = FRAME_POINTERS,
 ): Promise<string> {
-  const path = `${folder}/${name}`;
-  await compile(new URL(`../programs/${name}.c`, import.meta.url), path, { flags });
-  return path;
+  const source = new URL(`../programs/${name}.c`, import.meta.url).pathname;
+  const target = `${folder}/${name}`;
+  const args = (path: string) => [...flags, source, "-o", path];
+  await compileTo(target, { compiler: "clang", args, sources: [source] });
+  return target;
 }
 
 /** Holds what a program printed and how it ended. */

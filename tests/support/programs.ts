@@ -22,17 +22,7 @@ export class TempFolder implements Disposable {
   }
 }
 
-/** Returns whether there is a file or folder at `path`. */
-export function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Returns whether there is a regular file at `path`. */
+/** Whether there is a regular file at `path`. */
 export function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
