@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { record, type Recording, type RecordOptions, Summary } from "./agent.ts";
 import type { Collector, Window } from "./collectors/collector.ts";
+import { HINT } from "./libbpf/mod.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
 import { lockAt } from "../profile/locks.ts";
 import { frameAt, seriesAt, totalOf } from "../profile/model.ts";
@@ -133,10 +134,14 @@ Deno.test("Summary adds up recordings", async () => {
 Deno.test("record() names waits and their holders, and calls as the leaf of their samples", async () => {
   const gone = { pid: 4_194_303, comm: "gone", user: [0x1234], kernel: [] };
   const holder = { ...gone, comm: "holder", user: [0x5678] };
-  const wait = { waiter: gone, type: "futex", count: 2, delayNs: 70, maxNs: 40 } as const;
+  const wait = {
+    ...{ waiter: gone, type: "futex", count: 2, delayNs: 70, maxNs: 40 } as const,
+    ...{ hints: HINT.contended, value: 2, address: 0x1000n, histogram: [0, 0, 0, 0, 0, 2] },
+  };
   const syscall = {
     ...{ pid: gone.pid, comm: "gone", call: "epoll_wait", count: 3, errors: new Map([[4, 1]]) },
     ...{ totalNs: 60, minNs: 10, maxNs: 30, histogram: [0, 0, 0, 1, 2] },
+    ...{ open: 0, oldestNs: 0 },
   };
   const self = { ...gone, pid: Deno.pid };
   const window: Window = {
@@ -164,8 +169,8 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
   assertEquals([leaf.function, leaf.module], ["epoll_wait", "[syscall]"]);
   const locks = [0, 1].map((row) => lockAt(profile, row));
   assertEquals(locks.map(({ class: name, outcome, delay }) => [name, outcome, delay]), [
-    ["other", "woken", 70],
-    ["other", "timeout", 70],
+    ["mutex", "woken", 70],
+    ["mutex", "timeout", 70],
   ]);
   assertEquals(seriesAt(profile, locks[0]!.holder!.series).comm, "holder");
   assertEquals([profile.locks.count.length, profile.syscalls.count.length, locks[1]!.holder], [
@@ -176,7 +181,7 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
   const { series: _series, ...call } = syscallAt(profile, 0);
   assertEquals(call, {
     ...{ call: "epoll_wait", category: "wait", count: 3, total: 60, min: 10, max: 30 },
-    ...{ errors: new Map([[4, 1]]), histogram: [0, 0, 0, 1, 2] },
+    ...{ errors: new Map([[4, 1]]), histogram: [0, 0, 0, 1, 2], open: 0, oldest: 0 },
   });
 });
 

@@ -15,6 +15,7 @@ import {
   seriesAt,
   stackCount,
 } from "./model.ts";
+import { holdAt, type HoldRow, HoldTable } from "./holds.ts";
 import { lockAt, type LockRow, LockTable } from "./locks.ts";
 import { syscallAt, type SyscallRow, SyscallTable } from "./syscalls.ts";
 
@@ -66,6 +67,7 @@ export class ProfileBuilder {
   };
 
   readonly #locks = new LockTable();
+  readonly #holds = new HoldTable();
   readonly #syscalls = new SyscallTable();
 
   /** Counts the samples, equal ones once. */
@@ -152,12 +154,17 @@ export class ProfileBuilder {
     this.#locks.add(lock, (text) => this.string(text));
   }
 
+  /** Adds to the holds of (series, stack, class). */
+  addHold(hold: HoldRow): void {
+    this.#holds.add(hold, (text) => this.string(text));
+  }
+
   /** Adds to the calls of (series, call, category). */
   addSyscall(syscall: SyscallRow): void {
     this.#syscalls.add(syscall, (text) => this.string(text));
   }
 
-  /** Adds all samples, waits and calls of `profile`. */
+  /** Adds all samples, waits, holds and calls of `profile`. */
   merge(profile: Profile): void {
     const frames = Array.from(profile.frames.line, (_, row) => this.frame(frameAt(profile, row)));
     const { offset, frame } = profile.stacks;
@@ -184,6 +191,10 @@ export class ProfileBuilder {
         stack: stacks[lock.stack]!,
         holder: holder && { series: series[holder.series]!, stack: stacks[holder.stack]! },
       });
+    }
+    for (let i = 0; i < profile.holds.class.length; i++) {
+      const hold = holdAt(profile, i);
+      this.addHold({ ...hold, series: series[hold.series]!, stack: stacks[hold.stack]! });
     }
     for (let i = 0; i < profile.syscalls.call.length; i++) {
       const syscall = syscallAt(profile, i);
@@ -225,6 +236,7 @@ export class ProfileBuilder {
         count: Float64Array.from(samples.count),
       },
       locks: this.#locks.build(),
+      holds: this.#holds.build(),
       syscalls: this.#syscalls.build(),
     };
   }

@@ -20,12 +20,20 @@ export function kindOf(number: number): Kind | undefined {
   return KINDS[number - 1];
 }
 
-/** Lists how a wait for a lock ends: its holder passed it on, or the waiter gave up. */
-export const OUTCOMES = ["woken", "timeout", "interrupted"] as const;
+/**
+ * How a wait for a lock ended: its holder passed it on, or the waiter gave up; `open` is what of a window was waited
+ * where the wait went on at its end.
+ */
+export const OUTCOMES = ["woken", "timeout", "interrupted", "open"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** The wire's number of each outcome (`aperture.v1.WaitOutcome`). */
-export const OUTCOME_NUMBER: Readonly<Record<Outcome, number>> = { woken: 1, timeout: 2, interrupted: 3 };
+export const OUTCOME_NUMBER: Readonly<Record<Outcome, number>> = {
+  woken: 1,
+  timeout: 2,
+  interrupted: 3,
+  open: 4,
+};
 
 /** Returns the name of the wire's outcome `number`; `undefined` when there is no such outcome. */
 export function outcomeOf(number: number): Outcome | undefined {
@@ -117,7 +125,7 @@ export interface SampleColumns {
   readonly count: Float64Array;
 }
 
-/** Waits for locks; rows differ in all but `count`, `delay` and `max`. */
+/** Waits for locks; rows differ in all but `count`, `delay`, `max` and their histogram. */
 export interface LockColumns {
   /** The wire's number of the outcome. */
   readonly outcome: Uint8Array;
@@ -128,14 +136,36 @@ export interface LockColumns {
   readonly class: Uint32Array;
   /** `futex`, or the kernel's kind of lock; row of the string table. */
   readonly type: Uint32Array;
-  /** Names the thread that ended the wait: 0 when nobody was seen to, else the row and 1. Both are 0, or neither. */
+  /**
+   * Of who held it meanwhile, where that is a lock, else of who ended the wait: 0 when nobody was seen to, else the row
+   * and 1. Both are 0, or neither.
+   */
   readonly holderSeries: Uint32Array;
   readonly holderStack: Uint32Array;
-  /** Waits. */
+  /** Waits that this holder ended; of outcome `open`, those that wait at the window's end. */
   readonly count: Float64Array;
-  /** Nanoseconds of all waits, and of the longest. */
+  /** Nanoseconds of this window that all waits had of this holder, and of the longest of `count`, as a whole. */
   readonly delay: Float64Array;
   readonly max: Float64Array;
+  /** How long `count` waits were as a whole, as {@linkcode SyscallColumns} has it; none where they are open. */
+  readonly histogramOffset: Uint32Array;
+  readonly histogram: Float64Array;
+}
+
+/** How long locks were held for which others waited; rows differ in series, stack and class. */
+export interface HoldColumns {
+  /** Of the thread that gave it back, and where: row of the series table, and of the stack table. */
+  readonly series: Uint32Array;
+  readonly stack: Uint32Array;
+  /** As of {@linkcode LockColumns}. */
+  readonly class: Uint32Array;
+  readonly count: Float64Array;
+  /** Nanoseconds of all, and of the longest. */
+  readonly total: Float64Array;
+  readonly max: Float64Array;
+  /** As {@linkcode SyscallColumns} has it. */
+  readonly histogramOffset: Uint32Array;
+  readonly histogram: Float64Array;
 }
 
 /** System calls; rows differ in series, call and category. */
@@ -145,8 +175,9 @@ export interface SyscallColumns {
   /** The call's name, and what it is for; rows of the string table. */
   readonly call: Uint32Array;
   readonly category: Uint32Array;
+  /** Calls that ended. */
   readonly count: Float64Array;
-  /** Nanoseconds of all calls, and of the shortest and the longest. */
+  /** Nanoseconds of this window that all calls had, and as a whole the shortest and the longest that ended. */
   readonly total: Float64Array;
   readonly min: Float64Array;
   readonly max: Float64Array;
@@ -161,6 +192,9 @@ export interface SyscallColumns {
    */
   readonly histogramOffset: Uint32Array;
   readonly histogram: Float64Array;
+  /** Calls that did not end, and nanoseconds since the oldest of them began. */
+  readonly open: Float64Array;
+  readonly oldest: Float64Array;
 }
 
 /**
@@ -176,6 +210,7 @@ export interface Profile {
   readonly series: SeriesColumns;
   readonly samples: SampleColumns;
   readonly locks: LockColumns;
+  readonly holds: HoldColumns;
   readonly syscalls: SyscallColumns;
 }
 
@@ -236,19 +271,20 @@ export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings"
   };
 }
 
-/** Counts the rows of samples, locks and system calls. */
+/** How many rows of samples, locks, holds and system calls there are. */
 export function rowCount(
-  { samples, locks, syscalls }: Pick<Profile, "samples" | "locks" | "syscalls">,
+  { samples, locks, holds, syscalls }: Pick<Profile, "samples" | "locks" | "holds" | "syscalls">,
 ): number {
-  return samples.kind.length + locks.outcome.length + syscalls.call.length;
+  return samples.kind.length + locks.outcome.length + holds.class.length + syscalls.call.length;
 }
 
-/** Sums the events that were counted: samples, waits and calls. Samples of calls are among the calls. */
+/** How many events were counted: samples, waits and calls that ended. Samples of calls are among the calls. */
 export function eventCount(profile: Pick<Profile, "samples" | "locks" | "syscalls">): number {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
   const { samples, locks, syscalls } = profile;
   const calls = syscalls.call.length > 0 ? totalOf({ samples }, "syscall").count : 0;
-  return sum(samples.count) - calls + sum(locks.count) + sum(syscalls.count);
+  const waits = locks.count.filter((_, row) => locks.outcome[row] !== OUTCOME_NUMBER.open);
+  return sum(samples.count) - calls + sum(waits) + sum(syscalls.count);
 }
 
 /** Returns the sum of all samples, or of those of one kind. */
@@ -276,6 +312,20 @@ export const NO_LOCKS: LockColumns = {
   count: new Float64Array(),
   delay: new Float64Array(),
   max: new Float64Array(),
+  histogramOffset: new Uint32Array(1),
+  histogram: new Float64Array(),
+};
+
+/** No holds. */
+export const NO_HOLDS: HoldColumns = {
+  series: new Uint32Array(),
+  stack: new Uint32Array(),
+  class: new Uint32Array(),
+  count: new Float64Array(),
+  total: new Float64Array(),
+  max: new Float64Array(),
+  histogramOffset: new Uint32Array(1),
+  histogram: new Float64Array(),
 };
 
 /** No calls. */
@@ -292,4 +342,6 @@ export const NO_SYSCALLS: SyscallColumns = {
   errorCount: new Float64Array(),
   histogramOffset: new Uint32Array(1),
   histogram: new Float64Array(),
+  open: new Float64Array(),
+  oldest: new Float64Array(),
 };

@@ -42,6 +42,7 @@ for (const { version, suite, tellsLocks, taskStorage, runsAgent } of KERNELS) {
         assertEquals(seen.module.wrong, []);
       });
       await t.step("waits for locks have their holder", () => checkLocks(seen.locks, tellsLocks));
+      await t.step("delay belongs to who held during it", () => checkHolders(seen.locks.holders));
       await t.step("system calls are counted exactly", () => {
         assertEquals(seen.calls.map((calls) => calls.taskStorage), [taskStorage, false]);
         for (const { runs } of seen.calls) checkCalls(runs);
@@ -87,6 +88,15 @@ function checkLocks(
   assertEquals(losses, []);
   assertEquals(watchesKernel, tellsLocks);
   assertEquals(kernel > 0, tellsLocks, `${kernel} waits for locks of the kernel`);
+}
+
+/** Who held the lock has the delay of the others, also where a window ended in the middle. */
+function checkHolders({ measured, delays, open }: Seen["locks"]["holders"]): void {
+  const text = Deno.inspect({ measured, delays });
+  const whole = Object.values(delays).reduce((sum, delayNs) => sum + delayNs, 0);
+  assert(whole > measured.delayNs * 0.9 && whole <= measured.delayNs, text);
+  assert(delays.flusher! > whole * 0.8, text);
+  assert(open > 0, text);
 }
 
 function checkCalls(runs: Seen["calls"][number]["runs"]): void {

@@ -22,6 +22,9 @@ export interface RawStack {
   readonly python?: readonly RawPythonFrame[];
 }
 
+/** All who held a lock before those who are still known, as one. */
+export const EARLIER_HOLDERS: RawStack = { pid: 0, comm: "", user: [], kernel: [] };
+
 /** One row that the kernel counted. */
 export interface RawSample extends RawStack {
   /** Nanoseconds. */
@@ -31,18 +34,47 @@ export interface RawSample extends RawStack {
   readonly call?: string;
 }
 
-/** Waits of one thread at one place that ended alike. */
-export interface RawLock {
+/** What is known of what was waited for without names: bits of `enum aperture_hint` in `bpf/lock.h`. */
+export interface FutexHints {
+  readonly hints: number;
+  /** What the word at the futex was expected to be, by the last of the waits. */
+  readonly value: number;
+  /** Where the waiter's process has the futex, or the kernel its lock; 0n when the waits were at several places. */
+  readonly address: bigint;
+}
+
+/** Waits of one thread at one place that ended alike, and what they have of one holder. */
+export interface RawLock extends FutexHints {
   readonly waiter: RawStack;
-  /** The thread that ended the waits, and where; `undefined` where nobody did, or it was not seen. */
+  /**
+   * Who held what was waited for, and where it was given back; `undefined` where nobody was seen to, and
+   * {@linkcode EARLIER_HOLDERS} for all that held it before those who are still known.
+   */
   readonly holder: RawStack | undefined;
   /** `futex` for user space; in the kernel the kind of lock: `spin`, `mutex`, `rwsem`, `rt`, … */
   readonly type: string;
   readonly outcome: Outcome;
+  /** Waits that this holder ended; where they are open, those that wait for this one now. */
   readonly count: number;
-  /** The time of all waits together, and of the longest, in ns. */
+  /** What of this window all waits had of this holder, in ns. */
   readonly delayNs: number;
+  /** The longest of `count`, from its begin on, in ns. */
   readonly maxNs: number;
+  /** How many of `count` took from 2^i up to 2^(i+1) ns from their begin to their end, at index i; none where open. */
+  readonly histogram: readonly number[];
+}
+
+/** How long futexes that others waited for were held. */
+export interface RawHold {
+  /** Where they were given back. */
+  readonly holder: RawStack;
+  readonly hints: number;
+  readonly count: number;
+  /** Of all together, and of the longest, in ns. */
+  readonly totalNs: number;
+  readonly maxNs: number;
+  /** How many took from 2^i up to 2^(i+1) ns, at index i. */
+  readonly histogram: readonly number[];
 }
 
 /** The calls of one kind that the threads of one name made in one process. */
@@ -53,20 +85,27 @@ export interface RawSyscall {
   readonly comm: string;
   /** The name in the kernel's table; calls of 32-bit code on a 64-bit kernel are `ia32:NAME`. */
   readonly call: string;
+  /** Calls that ended. */
   readonly count: number;
   /** The number that failed, by errno. */
   readonly errors: ReadonlyMap<number, number>;
+  /** What of this window all calls had, also those that did not end. */
   readonly totalNs: number;
+  /** Of the calls that ended, each from its begin on; 0 of none. */
   readonly minNs: number;
   readonly maxNs: number;
   /** The number that took from 2^i up to 2^(i+1) ns, at index i; less than 2 ns counts at 0. */
   readonly histogram: readonly number[];
+  /** Calls that did not end yet, and the ns since the oldest of them began. */
+  readonly open: number;
+  readonly oldestNs: number;
 }
 
 /** A window has what was counted between two drains. */
 export interface Window {
   readonly samples: readonly RawSample[];
   readonly locks?: readonly RawLock[];
+  readonly holds?: readonly RawHold[];
   readonly syscalls?: readonly RawSyscall[];
   /**
    * The number of events that could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`.

@@ -16,6 +16,8 @@ import {
 import { callName } from "../syscalls/name.ts";
 import type { RawSample, RawSyscall } from "./collector.ts";
 import { decodeComm } from "./comm.ts";
+import type { SetWindow } from "./map_sets.ts";
+import { type OpenCall, openNs } from "./syscall_open.ts";
 
 /** A row while the entries of all CPUs are added to it. */
 interface Sums {
@@ -28,6 +30,8 @@ interface Sums {
   minNs: number;
   maxNs: number;
   readonly histogram: number[];
+  open: number;
+  oldestNs: number;
 }
 
 /** Adds entries up to rows, one for each (process, thread name, call). */
@@ -61,16 +65,31 @@ export class SyscallRows {
     }
   }
 
+  /** Adds calls that did not end in `window`, each of which has only that of it which was in the window. */
+  addOpen(calls: readonly OpenCall[], { startNs, endNs }: SetWindow): void {
+    for (const call of calls) {
+      const row = this.#rowOf(call);
+      row.totalNs += openNs(call, { startNs, endNs });
+      row.open++;
+      row.oldestNs = Math.max(row.oldestNs, Number(endNs - call.beganNs));
+    }
+  }
+
   /** Returns all rows with a call. One whose calls were lost, but not their errors, has none. */
   rows(): RawSyscall[] {
-    return this.#rows.values().filter(({ count }) => count > 0)
-      .map(({ histogram, ...row }) => ({ ...row, histogram: trimmed(histogram) })).toArray();
+    return this.#rows.values().filter(({ count, open }) => count + open > 0)
+      .map(({ histogram, minNs, ...row }) => {
+        return { ...row, minNs: row.count > 0 ? minNs : 0, histogram: trimmed(histogram) };
+      }).toArray();
   }
 
   #row(keys: DataView<ArrayBuffer>, at: number): Sums {
     const pid = keys.getUint32(at + SYSCALL_KEY.pid, true);
     const comm = decodeComm(keys, at + SYSCALL_KEY.comm);
-    const call = keys.getUint32(at + SYSCALL_KEY.call, true);
+    return this.#rowOf({ pid, comm, call: keys.getUint32(at + SYSCALL_KEY.call, true) });
+  }
+
+  #rowOf({ pid, comm, call }: { pid: number; comm: string; call: number }): Sums {
     const key = `${pid} ${call} ${comm}`;
     let row = this.#rows.get(key);
     if (!row) {
@@ -84,6 +103,8 @@ export class SyscallRows {
         minNs: Infinity,
         maxNs: 0,
         histogram: new Array<number>(SYSCALL_BUCKETS).fill(0),
+        open: 0,
+        oldestNs: 0,
       };
       this.#rows.set(key, row);
     }

@@ -8,6 +8,9 @@ import { checkMemory, entryBytes, SETS, STACK_BYTES } from "./map_size.ts";
 
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
 const CPU_BYTES = 4096;
+/** Calls that end while the agent looks for those that are open: entries of one map. */
+export const ENDED_CALLS = 2048;
+const ENDED_BYTES = entryBytes(4, 64);
 
 /** Entries of each map of a set. */
 export interface SyscallMapSize {
@@ -37,7 +40,7 @@ const MIN_ENTRIES = 128;
 export function syscallMapBytes(size: SyscallMapSize, cpus: number): number {
   const entries = (Object.keys(BYTES) as (keyof SyscallMapSize)[])
     .reduce((sum, map) => sum + BYTES[map] * (size[map] + cpus), 0);
-  return SETS * entries + cpus * CPU_BYTES;
+  return SETS * entries + (ENDED_CALLS + cpus) * ENDED_BYTES + cpus * CPU_BYTES;
 }
 
 /**

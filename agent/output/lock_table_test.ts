@@ -17,7 +17,7 @@ function contended() {
     type: "futex",
   };
   const holder = (...names: string[]) => ({ series, stack: stack(...names, "main") });
-  const mutex = { ...wait, class: "mutex", outcome: "woken" } as const;
+  const mutex = { ...wait, class: "mutex", outcome: "woken", histogram: [] } as const;
   builder.addLock({
     ...mutex,
     holder: holder("pthread_mutex_unlock", "slow"),

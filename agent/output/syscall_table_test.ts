@@ -14,6 +14,8 @@ const CALL: Omit<SyscallRow, "series" | "call" | "category"> = {
   max: 4000,
   errors: new Map(),
   histogram: [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 1],
+  open: 0,
+  oldest: 0,
 };
 
 function profileOf(...rows: Partial<SyscallRow>[]): Profile {

@@ -8,6 +8,7 @@ import {
   type Frame,
   type Kind,
   KIND_NUMBER,
+  NO_HOLDS,
   NO_LOCKS,
   NO_SYSCALLS,
   type Profile,
@@ -94,6 +95,7 @@ export function toProfile(kind: Kind, rows: readonly StackRow[], { stacks, frame
     },
     samples,
     locks: NO_LOCKS,
+    holds: NO_HOLDS,
     syscalls: NO_SYSCALLS,
     strings: strings.keys,
   };

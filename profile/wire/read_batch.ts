@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Batch, LockColumns } from "../model.ts";
+import type { Batch, HoldColumns, LockColumns } from "../model.ts";
 import { type BatchLimits, validateBatch } from "./validate_batch.ts";
-import type { WireBatch, WireSyscalls } from "./wire_batch.ts";
+import type { WireBatch, WireHistograms, WireSyscalls } from "./wire_batch.ts";
 import { Column, WireReader } from "./wire_reader.ts";
 
 /**
@@ -104,9 +104,13 @@ function table(reader: WireReader, shape: TableShape): true {
   });
 }
 
-/** A column that came after the first version: who does not know it leaves it out, and all its strings are "". */
+/** A column that came after the first version: who does not know it leaves it out, and all of it is 0. */
 function orEmpty(column: Uint32Array, rows: number): Uint32Array {
   return column.length === 0 ? new Uint32Array(rows) : column;
+}
+
+function orZeros(column: Float64Array, rows: number): Float64Array {
+  return column.length === 0 ? new Float64Array(rows) : column;
 }
 
 class BatchReader {
@@ -130,10 +134,12 @@ class BatchReader {
   readonly #lost = float64Column();
   readonly #outcome = uint8Column();
   /** By field number less one, as in `TableShape`. */
-  readonly #lockRows = columns(7, uint32Column, { without: [0] });
-  readonly #lockAmounts = columns(10, float64Column, { without: [0, 1, 2, 3, 4, 5, 6] });
+  readonly #lockRows = columns(11, uint32Column, { without: [0, 7, 8, 9] });
+  readonly #lockAmounts = columns(12, float64Column, { without: [0, 1, 2, 3, 4, 5, 6, 10] });
+  readonly #holdRows = columns(7, uint32Column, { without: [3, 4, 5] });
+  readonly #holdAmounts = columns(8, float64Column, { without: [0, 1, 2, 6] });
   readonly #callRows = columns(11, uint32Column, { without: [3, 4, 5, 6, 9] });
-  readonly #callAmounts = columns(12, float64Column, { without: [0, 1, 2, 7, 8, 10] });
+  readonly #callAmounts = columns(14, float64Column, { without: [0, 1, 2, 7, 8, 10] });
   readonly #stackEnd = uint32Column();
   readonly #ended = float64Column();
 
@@ -196,6 +202,8 @@ class BatchReader {
         return table(reader, { uint32: this.#callRows, uint64: this.#callAmounts });
       case tagOf(20, 2):
         return table(reader, { uint32: [this.#stackEnd], uint64: [undefined, this.#ended] });
+      case tagOf(21, 2):
+        return table(reader, { uint32: this.#holdRows, uint64: this.#holdAmounts });
       default:
         return false;
     }
@@ -242,15 +250,17 @@ class BatchReader {
       losses: { reason: this.#reason.finish(), count: this.#lost.finish() },
       stackEnds: { end: this.#stackEnd.finish(), count: this.#ended.finish() },
       locks: this.#finishLocks(),
+      holds: this.#finishHolds(),
       syscalls: this.#finishSyscalls(),
     };
   }
 
-  #finishLocks(): LockColumns {
+  #finishLocks(): WireHistograms<LockColumns> {
     const rows = this.#lockRows.map((column) => column?.finish());
     const amounts = this.#lockAmounts.map((column) => column?.finish());
+    const outcome = this.#outcome.finish();
     return {
-      outcome: this.#outcome.finish(),
+      outcome,
       series: rows[1]!,
       stack: rows[2]!,
       class: rows[3]!,
@@ -260,6 +270,23 @@ class BatchReader {
       count: amounts[7]!,
       delay: amounts[8]!,
       max: amounts[9]!,
+      buckets: orEmpty(rows[10]!, outcome.length),
+      histogram: amounts[11]!,
+    };
+  }
+
+  #finishHolds(): WireHistograms<HoldColumns> {
+    const rows = this.#holdRows.map((column) => column?.finish());
+    const amounts = this.#holdAmounts.map((column) => column?.finish());
+    return {
+      series: rows[0]!,
+      stack: rows[1]!,
+      class: rows[2]!,
+      count: amounts[3]!,
+      total: amounts[4]!,
+      max: amounts[5]!,
+      buckets: rows[6]!,
+      histogram: amounts[7]!,
     };
   }
 
@@ -279,6 +306,8 @@ class BatchReader {
       errorCount: amounts[9]!,
       buckets: rows[10]!,
       histogram: amounts[11]!,
+      open: orZeros(amounts[12]!, rows[0]!.length),
+      oldest: orZeros(amounts[13]!, rows[0]!.length),
     };
   }
 }

@@ -64,7 +64,7 @@ function columnsOf(batch: BatchMessage): WireBatch {
   const u8 = (values: number[] = []) => {
     return Uint8Array.from(values, (value) => value < 0 || value > 255 ? 255 : value);
   };
-  const { frames, stacks, series, samples, losses, stackEnds, locks, syscalls } = batch;
+  const { frames, stacks, series, samples, losses, stackEnds, locks, holds, syscalls } = batch;
   return {
     agentId: batch.agentId,
     epoch: batch.epoch,
@@ -112,6 +112,18 @@ function columnsOf(batch: BatchMessage): WireBatch {
       count: f64(locks?.count),
       delay: f64(locks?.delay),
       max: f64(locks?.max),
+      buckets: orZeros(u32(locks?.buckets), u8(locks?.outcome)),
+      histogram: f64(locks?.histogram),
+    },
+    holds: {
+      series: u32(holds?.series),
+      stack: u32(holds?.stack),
+      class: u32(holds?.class),
+      count: f64(holds?.count),
+      total: f64(holds?.total),
+      max: f64(holds?.max),
+      buckets: u32(holds?.buckets),
+      histogram: f64(holds?.histogram),
     },
     syscalls: {
       series: u32(syscalls?.series),
@@ -126,9 +138,20 @@ function columnsOf(batch: BatchMessage): WireBatch {
       errorCount: f64(syscalls?.errorCount),
       buckets: u32(syscalls?.buckets),
       histogram: f64(syscalls?.histogram),
+      open: orZeros(f64(syscalls?.open), u32(syscalls?.series)),
+      oldest: orZeros(f64(syscalls?.oldest), u32(syscalls?.series)),
     },
     stackEnds: { end: u32(stackEnds?.end), count: f64(stackEnds?.count) },
   };
+}
+
+/** What who does not know a column leaves out is 0. */
+function orZeros<Column extends Uint32Array | Float64Array>(
+  column: Column,
+  { length }: ArrayLike<number>,
+): Column {
+  if (column.length > 0) return column;
+  return (column instanceof Uint32Array ? new Uint32Array(length) : new Float64Array(length)) as Column;
 }
 
 /** Both give equal columns, or both throw. Returns whether they accepted. */

@@ -4,7 +4,15 @@
  * @module
  */
 
-import { type Batch, KIND_NUMBER, kindOf, outcomeOf, type SyscallColumns } from "../model.ts";
+import {
+  type Batch,
+  type HoldColumns,
+  KIND_NUMBER,
+  kindOf,
+  type LockColumns,
+  outcomeOf,
+  type SyscallColumns,
+} from "../model.ts";
 import type { WireBatch } from "./wire_batch.ts";
 
 /** A batch that says what cannot be; sending it again is of no use. */
@@ -33,6 +41,8 @@ export interface BatchLimits {
   /** @default {1048576} */
   locks?: number;
   /** @default {1048576} */
+  holds?: number;
+  /** @default {1048576} */
   syscalls?: number;
   /** Different errors of one row of system calls. @default {4096} */
   errors?: number;
@@ -53,6 +63,7 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
   series: 2 ** 20,
   samples: 2 ** 22,
   locks: 2 ** 20,
+  holds: 2 ** 20,
   syscalls: 2 ** 20,
   errors: 4096,
   losses: 1024,
@@ -107,19 +118,24 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkSum("losses.count", losses.count);
   checkIndexes("stackEnds", { end: stackEnds.end }, strings, "string");
   checkSum("stackEnds.count", stackEnds.count);
-  checkLocks(wire, max);
+  const locks = checkLocks(wire, max);
+  const holds = checkHolds(wire, max);
   const syscalls = checkSyscalls(wire, max);
   return {
     ...rest,
     stacks: { offset, frame: stacks.frame },
     losses: countsByName(wire.strings, losses.reason, losses.count),
     ...stackEnds.end.length > 0 && { stackEnds: countsByName(wire.strings, stackEnds.end, stackEnds.count) },
+    locks,
+    holds,
     syscalls,
   };
 }
 
-function checkLocks({ locks, strings, series, stacks }: WireBatch, max: Required<BatchLimits>): void {
-  checkLengths("locks", locks, max.locks);
+function checkLocks(wire: WireBatch, max: Required<BatchLimits>): LockColumns {
+  const { strings, series, stacks } = wire;
+  const { histogram, buckets, ...locks } = wire.locks;
+  checkLengths("locks", { ...locks, buckets }, max.locks);
   const { outcome, holderSeries, holderStack } = locks;
   checkIndexes("locks", { class: locks.class, type: locks.type }, strings.length, "string");
   checkIndexes("locks", { series: locks.series }, series.pid.length, "series");
@@ -138,6 +154,25 @@ function checkLocks({ locks, strings, series, stacks }: WireBatch, max: Required
   checkSum("locks.count", locks.count);
   checkSum("locks.delay", locks.delay);
   checkIntegers("locks.max", locks.max);
+  return { ...locks, ...checkHistograms("locks", buckets, histogram) };
+}
+
+function checkHolds(wire: WireBatch, max: Required<BatchLimits>): HoldColumns {
+  const { histogram, buckets, ...holds } = wire.holds;
+  checkLengths("holds", { ...holds, buckets }, max.holds);
+  checkIndexes("holds", { class: holds.class }, wire.strings.length, "string");
+  checkIndexes("holds", { series: holds.series }, wire.series.pid.length, "series");
+  checkIndexes("holds", { stack: holds.stack }, wire.stacks.depth.length, "stack");
+  checkSum("holds.count", holds.count);
+  checkSum("holds.total", holds.total);
+  checkIntegers("holds.max", holds.max);
+  return { ...holds, ...checkHistograms("holds", buckets, histogram) };
+}
+
+function checkHistograms(table: string, buckets: Uint32Array, histogram: Float64Array) {
+  const histogramOffset = offsetsOf(table, { buckets, histogram }, BUCKETS);
+  checkSum(`${table}.histogram`, histogram);
+  return { histogramOffset, histogram };
 }
 
 function checkSyscalls(wire: WireBatch, max: Required<BatchLimits>): SyscallColumns {
@@ -153,9 +188,9 @@ function checkSyscalls(wire: WireBatch, max: Required<BatchLimits>): SyscallColu
   checkLengths("errors", { errno, errorCount }, Infinity);
   checkIndexes("syscalls", { errno }, MAX_ERRNO + 1, "errno");
   checkSum("syscalls.errorCount", errorCount);
-  const histogramOffset = offsetsOf("syscalls", { buckets, histogram }, BUCKETS);
-  checkSum("syscalls.histogram", histogram);
-  return { ...rows, errorOffset, errno, errorCount, histogramOffset, histogram };
+  checkSum("syscalls.open", rows.open);
+  checkIntegers("syscalls.oldest", rows.oldest);
+  return { ...rows, errorOffset, errno, errorCount, ...checkHistograms("syscalls", buckets, histogram) };
 }
 
 function checkIdentity(wire: WireBatch, max: Required<BatchLimits>): void {

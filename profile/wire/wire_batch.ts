@@ -4,7 +4,14 @@
  * @module
  */
 
-import type { FrameColumns, LockColumns, SampleColumns, SeriesColumns, SyscallColumns } from "../model.ts";
+import type {
+  FrameColumns,
+  HoldColumns,
+  LockColumns,
+  SampleColumns,
+  SeriesColumns,
+  SyscallColumns,
+} from "../model.ts";
 
 /** A batch as it stands on the wire: nothing is checked. */
 export interface WireBatch {
@@ -24,13 +31,16 @@ export interface WireBatch {
   readonly samples: SampleColumns;
   readonly losses: { readonly reason: Uint32Array; readonly count: Float64Array };
   /** An outcome that does not fit into a byte is 255. */
-  readonly locks: LockColumns;
+  readonly locks: WireHistograms<LockColumns>;
+  readonly holds: WireHistograms<HoldColumns>;
   readonly syscalls: WireSyscalls;
   readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
 }
 
-/** System calls as they stand on the wire: how many errors and buckets each row has, not where they begin. */
-export type WireSyscalls = Omit<SyscallColumns, "errorOffset" | "histogramOffset"> & {
+/** Histograms as they stand on the wire: how many buckets each row has, not where they begin. */
+export type WireHistograms<Columns> = Omit<Columns, "histogramOffset"> & { readonly buckets: Uint32Array };
+
+/** System calls as they stand on the wire, with how many errors each row has. */
+export type WireSyscalls = Omit<WireHistograms<SyscallColumns>, "errorOffset"> & {
   readonly errors: Uint32Array;
-  readonly buckets: Uint32Array;
 };

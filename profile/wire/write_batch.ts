@@ -31,7 +31,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   const stackEnds = batch.stackEnds ?? new Map<string, number>();
   const ends = rowsOf(stackEnds);
   for (const text of strings) writer.tag(8, LENGTH_DELIMITED).string(text);
-  const { frames, stacks, series, samples, losses, locks, syscalls } = batch;
+  const { frames, stacks, series, samples, losses, locks, holds, syscalls } = batch;
   table(writer, 9, [
     frames.function,
     frames.module,
@@ -64,6 +64,8 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     locks.count,
     locks.delay,
     locks.max,
+    lengths(locks.histogramOffset),
+    locks.histogram,
   ]);
   table(writer, 15, [
     syscalls.series,
@@ -78,8 +80,22 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     syscalls.errorCount,
     lengths(syscalls.histogramOffset),
     syscalls.histogram,
+    syscalls.open,
+    syscalls.oldest,
   ]);
   if (stackEnds.size > 0) table(writer, 20, [ends, Float64Array.from(stackEnds.values())]);
+  if (holds.class.length > 0) {
+    table(writer, 21, [
+      holds.series,
+      holds.stack,
+      holds.class,
+      holds.count,
+      holds.total,
+      holds.max,
+      lengths(holds.histogramOffset),
+      holds.histogram,
+    ]);
+  }
   return writer.join().finish() as Uint8Array<ArrayBuffer>;
 }
 

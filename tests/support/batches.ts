@@ -86,7 +86,15 @@ function addWaitsAndCalls(
   const lock = { ...place, class: "mutex", type: "futex", holder } as const;
   for (let i = 0; i < waits; i++) {
     const outcome = OUTCOMES[i % OUTCOMES.length]!;
-    builder.addLock({ ...lock, outcome, count: 1 + i, delay: 1000 + i, max: 1000 });
+    builder.addLock({ ...lock, outcome, count: 1 + i, delay: 1000 + i, max: 1000, histogram: [0, 1 + i] });
+    builder.addHold({
+      ...holder,
+      class: "mutex",
+      count: 1 + i,
+      total: 500 + i,
+      max: 500,
+      histogram: [1 + i],
+    });
     builder.addSyscall({
       ...{
         series: place.series,
@@ -98,6 +106,7 @@ function addWaitsAndCalls(
         max: 90,
       },
       ...{ errors: new Map([[2, 1], [11, 2]]), histogram: [0, 0, 0, 0, 5, 3, 2] },
+      ...{ open: i % 2, oldest: (i % 2) * 1e9 },
     });
   }
 }

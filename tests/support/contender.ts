@@ -42,7 +42,7 @@ export class Contender implements AsyncDisposable {
   }
 
   /** Has it contend, and returns what it measured; it stays, so that its memory can be looked at. */
-  async contend(): Promise<Measured> {
+  async contend<Result = Measured>(): Promise<Result> {
     await this.#input.write(new TextEncoder().encode("\n"));
     return JSON.parse(await this.#read());
   }

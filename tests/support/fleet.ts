@@ -197,11 +197,12 @@ export function fleetOfAllKinds(): FleetNode[] {
       count: site.total.count,
       delay: site.total.value,
       max: site.max,
+      histogram: [],
     });
   }
   for (const row of SYSCALL_ROWS) {
     const { call, total } = row;
-    builder.addSyscall({ ...row, series, count: total.count, total: total.value });
+    builder.addSyscall({ ...row, series, count: total.count, total: total.value, open: 0, oldest: 0 });
     builder.add(
       "syscall",
       series,

@@ -46,7 +46,7 @@ async function guestOptions(folder: string): Promise<GuestOptions> {
   using chain = await compileChain();
   await Deno.copyFile(chain.path, `${folder}/chain`);
   const programs: Record<string, string> = { "/bin/chain": `${folder}/chain` };
-  for (const name of ["locks", "kernel_locks", "syscalls"]) {
+  for (const name of ["locks", "lock_holders", "kernel_locks", "syscalls"]) {
     programs[`/bin/${name}`] = await compileProgram(name, folder, ["-O2", "-pthread", "-static"]);
   }
   const scripts = { "agent.js": "agent/main.ts", "worker.ts": "agent/symbols/debug/dwarf/worker.ts" };

@@ -48,6 +48,8 @@ export enum WaitOutcome {
   TIMEOUT = 2,
   /** INTERRUPTED - By a signal. */
   INTERRUPTED = 3,
+  /** OPEN - It did not end in this window. */
+  OPEN = 4,
 }
 
 /** One window of one agent. (agent_id, epoch, sequence) names it for ever. */
@@ -72,6 +74,7 @@ export interface Batch {
   locks: LockTable | undefined;
   syscalls: SyscallTable | undefined;
   stackEnds: StackEndTable | undefined;
+  holds: HoldTable | undefined;
 }
 
 /** One function at one place. */
@@ -126,7 +129,7 @@ export interface SampleTable {
   count: bigint[];
 }
 
-/** Waits for locks that agree in all but count, delay and max. */
+/** Waits for locks that agree in all but amounts. */
 export interface LockTable {
   outcome: WaitOutcome[];
   /** of the thread that waited: row of SeriesTable */
@@ -137,15 +140,42 @@ export interface LockTable {
   class: number[];
   /** string: "futex", or the kernel's kind of lock */
   type: number[];
-  /** Of the thread that ended the wait: 0 when nobody was seen to, else the row and 1; both are 0 or neither. */
+  /**
+   * Of the thread that held the lock meanwhile, or ended the wait where nobody holds what is waited for: 0 when nobody
+   * was seen to, else the row and 1; both are 0 or neither.
+   */
   holderSeries: number[];
   holderStack: number[];
-  /** waits */
+  /** waits that this holder ended; WAIT_OUTCOME_OPEN: that wait at the end of the window */
   count: bigint[];
-  /** ns of all waits */
+  /** ns of this window that all waits had of this holder */
   delay: bigint[];
+  /** ns of the longest of count, from its begin on */
+  max: bigint[];
+  /**
+   * Row i has buckets[i] entries of histogram, as in SyscallTable: how long the waits of count were, from begin to
+   * end. The columns may be left out.
+   */
+  buckets: number[];
+  histogram: bigint[];
+}
+
+/** How long locks were held for which others waited; rows differ in series, stack and class. */
+export interface HoldTable {
+  /** of the thread that gave the lock back: row of SeriesTable */
+  series: number[];
+  /** where it did: row of StackTable */
+  stack: number[];
+  /** string, as in LockTable */
+  class: number[];
+  count: bigint[];
+  /** ns of all */
+  total: bigint[];
   /** ns of the longest */
   max: bigint[];
+  /** Row i has buckets[i] entries of histogram, as in SyscallTable. */
+  buckets: number[];
+  histogram: bigint[];
 }
 
 /** System calls that agree in series and call. */
@@ -156,10 +186,11 @@ export interface SyscallTable {
   call: number[];
   /** string: what the call is for */
   category: number[];
+  /** that ended */
   count: bigint[];
-  /** ns of all calls */
+  /** ns of this window that all calls had */
   total: bigint[];
-  /** ns of the shortest */
+  /** ns of the shortest of count, from its begin on */
   min: bigint[];
   /** ns of the longest */
   max: bigint[];
@@ -173,6 +204,9 @@ export interface SyscallTable {
    */
   buckets: number[];
   histogram: bigint[];
+  /** Calls that did not end in this window, and ns since the oldest of them began. The columns may be left out. */
+  open: bigint[];
+  oldest: bigint[];
 }
 
 /** What the agent could not count in this window, by reason. */
@@ -341,6 +375,7 @@ function createBaseBatch(): Batch {
     locks: undefined,
     syscalls: undefined,
     stackEnds: undefined,
+    holds: undefined,
   };
 }
 
@@ -405,6 +440,9 @@ export const Batch: MessageFns<Batch> = {
     }
     if (message.stackEnds !== undefined) {
       StackEndTable.encode(message.stackEnds, writer.uint32(162).fork()).join();
+    }
+    if (message.holds !== undefined) {
+      HoldTable.encode(message.holds, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -550,6 +588,14 @@ export const Batch: MessageFns<Batch> = {
             message.stackEnds = StackEndTable.decode(reader, reader.uint32());
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.holds = HoldTable.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -598,6 +644,9 @@ export const Batch: MessageFns<Batch> = {
       : undefined;
     message.stackEnds = (object.stackEnds !== undefined && object.stackEnds !== null)
       ? StackEndTable.fromPartial(object.stackEnds)
+      : undefined;
+    message.holds = (object.holds !== undefined && object.holds !== null)
+      ? HoldTable.fromPartial(object.holds)
       : undefined;
     return message;
   },
@@ -1342,6 +1391,8 @@ function createBaseLockTable(): LockTable {
     count: [],
     delay: [],
     max: [],
+    buckets: [],
+    histogram: [],
   };
 }
 
@@ -1421,6 +1472,23 @@ export const LockTable: MessageFns<LockTable> = {
       for (const v of message.max) {
         if (BigInt.asUintN(64, v) !== v) {
           throw new globalThis.Error("a value provided in array field max of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.buckets.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.buckets) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.histogram.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.histogram) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field histogram of type uint64 is too large");
         }
         writer.uint64(v);
       }
@@ -1622,6 +1690,42 @@ export const LockTable: MessageFns<LockTable> = {
 
             break;
           }
+          case 11: {
+            if (tag === 88) {
+              message.buckets.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.buckets.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 12: {
+            if (tag === 96) {
+              message.histogram.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.histogram.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1649,6 +1753,271 @@ export const LockTable: MessageFns<LockTable> = {
     message.count = object.count?.map((e) => BigInt(e)) || [];
     message.delay = object.delay?.map((e) => BigInt(e)) || [];
     message.max = object.max?.map((e) => BigInt(e)) || [];
+    message.buckets = object.buckets?.map((e) => e) || [];
+    message.histogram = object.histogram?.map((e) => BigInt(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHoldTable(): HoldTable {
+  return { series: [], stack: [], class: [], count: [], total: [], max: [], buckets: [], histogram: [] };
+}
+
+export const HoldTable: MessageFns<HoldTable> = {
+  encode(message: HoldTable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.series.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.series) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.stack.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.stack) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.class.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.class) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.count.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.count) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field count of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.total.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.total) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field total of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.max.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.max) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field max of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.buckets.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.buckets) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.histogram.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.histogram) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field histogram of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldTable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldTable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.series.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.series.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.stack.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.stack.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.class.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.class.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.count.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.count.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.total.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.total.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.max.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.max.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.buckets.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.buckets.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.histogram.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.histogram.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<HoldTable>, I>>(base?: I): HoldTable {
+    return HoldTable.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HoldTable>, I>>(object: I): HoldTable {
+    const message = createBaseHoldTable();
+    message.series = object.series?.map((e) => e) || [];
+    message.stack = object.stack?.map((e) => e) || [];
+    message.class = object.class?.map((e) => e) || [];
+    message.count = object.count?.map((e) => BigInt(e)) || [];
+    message.total = object.total?.map((e) => BigInt(e)) || [];
+    message.max = object.max?.map((e) => BigInt(e)) || [];
+    message.buckets = object.buckets?.map((e) => e) || [];
+    message.histogram = object.histogram?.map((e) => BigInt(e)) || [];
     return message;
   },
 };
@@ -1667,6 +2036,8 @@ function createBaseSyscallTable(): SyscallTable {
     errorCount: [],
     buckets: [],
     histogram: [],
+    open: [],
+    oldest: [],
   };
 }
 
@@ -1769,6 +2140,26 @@ export const SyscallTable: MessageFns<SyscallTable> = {
       for (const v of message.histogram) {
         if (BigInt.asUintN(64, v) !== v) {
           throw new globalThis.Error("a value provided in array field histogram of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.open.length !== 0) {
+      writer.uint32(106).fork();
+      for (const v of message.open) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field open of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.oldest.length !== 0) {
+      writer.uint32(114).fork();
+      for (const v of message.oldest) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field oldest of type uint64 is too large");
         }
         writer.uint64(v);
       }
@@ -2006,6 +2397,42 @@ export const SyscallTable: MessageFns<SyscallTable> = {
 
             break;
           }
+          case 13: {
+            if (tag === 104) {
+              message.open.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 106) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.open.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 14: {
+            if (tag === 112) {
+              message.oldest.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 114) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.oldest.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2035,6 +2462,8 @@ export const SyscallTable: MessageFns<SyscallTable> = {
     message.errorCount = object.errorCount?.map((e) => BigInt(e)) || [];
     message.buckets = object.buckets?.map((e) => e) || [];
     message.histogram = object.histogram?.map((e) => BigInt(e)) || [];
+    message.open = object.open?.map((e) => BigInt(e)) || [];
+    message.oldest = object.oldest?.map((e) => BigInt(e)) || [];
     return message;
   },
 };
