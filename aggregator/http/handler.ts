@@ -9,6 +9,7 @@ import { STATUS_CODE } from "@std/http/status";
 import { Counter, Histogram, type Registry } from "prom-client";
 import { Burst } from "../../common/log.ts";
 import { TokenGate } from "./auth.ts";
+import { OverloadedError } from "../query/admission.ts";
 import { HttpError, isUnavailable } from "./errors.ts";
 import { exportRoutes } from "./export_routes.ts";
 import { loginForm, pageRoutes } from "./page_routes.ts";
@@ -116,6 +117,14 @@ function failure(error: unknown, { gone = false }: { gone?: boolean } = {}): Rep
   // Nobody reads this answer, and an aborted query is no failure.
   if (gone) {
     return errorReply(STATUS_CODE.ServiceUnavailable, { code: "cancelled", message: "Client has gone" });
+  }
+  if (error instanceof OverloadedError) {
+    failures.warn("overloaded", `Refused a request: ${message}`);
+    return errorReply(STATUS_CODE.TooManyRequests, {
+      code: "overloaded",
+      message: `${message}: ask again in a moment`,
+      headers: { "retry-after": "2" },
+    });
   }
   if (isUnavailable(error)) {
     failures.warn("unavailable", `Storage does not answer: ${message}`);

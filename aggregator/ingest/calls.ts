@@ -10,6 +10,7 @@ import { Burst } from "../../common/log.ts";
 import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
 import { WireError } from "../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../buffer/staging_buffer.ts";
+import { OverloadedError } from "../query/admission.ts";
 
 /** A request that asks for what cannot be: INVALID_ARGUMENT. */
 export class InvalidArgumentError extends Error {
@@ -96,6 +97,10 @@ export class Calls {
     }
     if (error instanceof BufferFullError) {
       this.#burst.warn("full", `Refused a batch: ${details}`);
+      return { code: status.RESOURCE_EXHAUSTED, details };
+    }
+    if (error instanceof OverloadedError) {
+      this.#burst.warn("overloaded", `Refused a question: ${details}`);
       return { code: status.RESOURCE_EXHAUSTED, details };
     }
     if (error instanceof Error && error.name === "AbortError") return { code: status.CANCELLED, details };

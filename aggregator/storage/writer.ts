@@ -5,7 +5,9 @@
  */
 
 import type { StorageClient } from "./client.ts";
-import { type ReceivedBatch, toBlocks } from "./rows.ts";
+import { NAME_TABLES, type SeenTables } from "./name_blocks.ts";
+import type { ReceivedBatch } from "./part.ts";
+import { toBlocks } from "./rows.ts";
 import { WrittenHashes } from "./written_hashes.ts";
 
 /** Batches that are written together. */
@@ -16,42 +18,34 @@ export interface Group {
 }
 
 export interface WriterOptions {
-  /** The width of the buckets that samples are summed in, in seconds. @default {10} */
-  bucket?: number;
-  /** How many stacks, as many frames, and half as many series are known to be stored. @default {200000} */
+  /** How many rows of each table that samples refer to are known to be stored. @default {200000} */
   remember?: number;
 }
+
+/** Written last, in this order, each with the group's token. */
+const COUNTED_TABLES = ["samples", "locks", "syscalls", "batches"] as const;
 
 /**
  * The writer of one database.
  *
- * A group may be written any number of times, by this process or one after a crash, and counts once: frames,
- * stacks and series are the same rows whoever writes them and whenever; the others carry the group's
- * token, by which their tables know a repetition, part by part. They are written in the order of reference:
- * a reader that sees a sample finds its stack, and one that sees a batch finds all of its samples.
+ * A group may be written any number of times, by this process or one after a crash, and counts once: what samples
+ * refer to is the same rows whoever writes them and whenever; the others carry the group's token, by which their
+ * tables, and the ones that views fill from them, know a repetition, part by part. Tables are written in the order of
+ * reference: a reader that sees a sample finds its stack, and one that sees a batch finds all of its samples.
  */
 export class Writer {
   readonly #client: StorageClient;
-  readonly #bucket: number;
   #last: Promise<unknown> = Promise.resolve();
-  readonly #seen: {
-    readonly frames: WrittenHashes;
-    readonly stacks: WrittenHashes;
-    readonly series: WrittenHashes;
-  };
+  readonly #seen: SeenTables;
 
-  constructor(client: StorageClient, { bucket = 10, remember = 200_000 }: WriterOptions = {}) {
-    if (!Number.isInteger(bucket) || bucket < 1 || bucket > 3600) {
-      throw new RangeError(
-        `Cannot sum samples in buckets that are not of 1 to 3600 whole seconds: current value is ${bucket}`,
-      );
-    }
+  constructor(client: StorageClient, { remember = 200_000 }: WriterOptions = {}) {
     this.#client = client;
-    this.#bucket = bucket;
     this.#seen = {
-      frames: new WrittenHashes(remember),
+      functions: new WrittenHashes(remember),
+      symbols: new WrittenHashes(remember),
+      locations: new WrittenHashes(remember),
       stacks: new WrittenHashes(remember),
-      series: new WrittenHashes(Math.ceil(remember / 2)),
+      series: new WrittenHashes(remember),
     };
   }
 
@@ -72,13 +66,13 @@ export class Writer {
     const seen = Object.values(this.#seen);
     let rows = 0;
     try {
-      const blocks = toBlocks(batches, this.#seen, this.#bucket);
-      for (const table of ["frames", "stacks", "series"] as const) {
+      const blocks = toBlocks(batches, this.#seen);
+      for (const table of NAME_TABLES) {
         await this.#client.insert(table, blocks[table]);
         rows += blocks[table][0]!.rows;
       }
       for (const each of seen) each.commit();
-      for (const table of ["samples", "locks", "syscalls", "batches"] as const) {
+      for (const table of COUNTED_TABLES) {
         await this.#client.insert(table, blocks[table], { token });
         rows += blocks[table][0]!.rows;
       }

@@ -11,6 +11,7 @@ import {
   kindOf,
   type LockColumns,
   outcomeOf,
+  RANK,
   type SyscallColumns,
 } from "../model.ts";
 import type { WireBatch } from "./wire_batch.ts";
@@ -99,8 +100,10 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkLengths("stackEnds", stackEnds, max.losses);
 
   const strings = wire.strings.length;
-  const { line: _line, address, ...frameStrings } = frames;
+  const { line: _line, startLine: _startLine, address, inlined, rank, ...frameStrings } = frames;
   checkIndexes("frames", frameStrings, strings, "string");
+  checkIndexes("frames", { inlined }, 2, "inlined");
+  checkIndexes("frames", { rank }, RANK.debug + 1, "rank");
   checkIntegers("frames.address", address);
   const { pid: _pid, ...seriesStrings } = series;
   checkIndexes("series", seriesStrings, strings, "string");
