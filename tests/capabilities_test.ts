@@ -5,7 +5,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { build } from "../tasks/build.ts";
-import { compileProgram, type Ran } from "./support/child.ts";
+import { type Ran } from "./support/child.ts";
+import { compileProgram } from "./support/compiled.ts";
 import { podTemplates, readManifests } from "./support/manifests.ts";
 import { testWith } from "./support/needs.ts";
 import { run } from "./support/watched.ts";

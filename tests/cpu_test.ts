@@ -6,7 +6,8 @@ import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/as
 import { build } from "../tasks/build.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
 import type { Total } from "../profile/model.ts";
-import { compileProgram, runProgram } from "./support/child.ts";
+import { runProgram } from "./support/child.ts";
+import { compileProgram } from "./support/compiled.ts";
 import { RunningProgram } from "./support/programs.ts";
 import { testWith } from "./support/needs.ts";
 

@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { FRAME_POINTERS } from "../../tasks/compile.ts";
 import { cached } from "./cache.ts";
 import { runProgram } from "./child.ts";
 
@@ -19,6 +20,19 @@ export interface CompiledOptions {
   readonly cwd?: string;
   /** Added to the environment. @default {{}} */
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Compiles `tests/programs/NAME.c` into `folder` and returns the program's path. */
+export async function compileProgram(
+  name: string,
+  folder: string,
+  flags: readonly string[] = FRAME_POINTERS,
+): Promise<string> {
+  const source = new URL(`../programs/${name}.c`, import.meta.url).pathname;
+  const target = `${folder}/${name}`;
+  const args = (path: string) => [...flags, source, "-o", path];
+  await compileTo(target, { compiler: "clang", args, sources: [source] });
+  return target;
 }
 
 /** Copies what `compiler` makes to `target`. @throws {Error} with the compiler's words */

@@ -8,7 +8,8 @@
  */
 
 import { build } from "../../tasks/build.ts";
-import { compileProgram, runProgram } from "./child.ts";
+import { runProgram } from "./child.ts";
+import { compileProgram } from "./compiled.ts";
 import { debianKernel } from "./debian_kernel.ts";
 import type { Suite } from "./debian_suite.ts";
 import { type GuestOptions, makeInitramfs, MARK } from "./initramfs.ts";
