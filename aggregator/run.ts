@@ -79,15 +79,17 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
   parts.use(await orExplain(() => serveHttp({ listen: config.adminListen, handler })));
   const flusher = new Flusher({ buffer, sink: storage, metrics, intervalMs: config.flushInterval });
   const ingest = parts.use(
-    await orExplain(IngestServer.start({
-      buffer,
-      queries,
-      metrics,
-      listen: config.listen,
-      token,
-      tls,
-      maxMessageBytes: config.maxMessage,
-    })),
+    await orExplain(() =>
+      IngestServer.start({
+        buffer,
+        queries,
+        metrics,
+        listen: config.listen,
+        token,
+        tls,
+        maxMessageBytes: config.maxMessage,
+      })
+    ),
   );
   flusher.start();
   const { hostname, port } = ingest.address;

@@ -1,5 +1,5 @@
 import { Client, credentials, status } from "@grpc/grpc-js";
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import type { Batch } from "../../profile/model.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
@@ -18,7 +18,8 @@ import { type CallOptions, pushOnce, RawClient } from "../../tests/support/grpc_
 import { testWith } from "../../tests/support/needs.ts";
 import { type BufferOptions, StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Queries, Selection } from "../query/types.ts";
-import { type IngestOptions, IngestServer, ListenError } from "./server.ts";
+import { ListenError } from "../../common/net/listener.ts";
+import { type IngestOptions, IngestServer } from "./server.ts";
 
 const TOKEN = "secret";
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
@@ -86,7 +87,7 @@ async function start(
   const buffer = stack.use(await StagingBuffer.open(bufferOptions));
   const metrics = new CountedPushes();
   const server = stack.use(
-    await IngestServer.start({ buffer, queries, listen: LOCAL, token: TOKEN, metrics, ...options }),
+    IngestServer.start({ buffer, queries, listen: LOCAL, token: TOKEN, metrics, ...options }),
   );
   const target = `127.0.0.1:${server.address.port}`;
   const client = stack.adopt(new RawClient(target), (client) => client[Symbol.dispose]());
@@ -382,7 +383,7 @@ Deno.test("IngestServer.start() says that a port is in use", async () => {
   await using at = await start();
   await using buffer = await StagingBuffer.open();
   const listen = { hostname: "127.0.0.1", port: at.server.address.port };
-  await assertRejects(
+  assertThrows(
     () => IngestServer.start({ buffer, queries: new FixedQueries(), listen }),
     ListenError,
     `Cannot listen on ${at.target}: the port is in use`,
