@@ -35,8 +35,12 @@ export class MetricFactory {
   }
 
   /** Of seconds. */
-  histogram(name: string, help: string): Histogram {
-    return new Histogram({ name, help, buckets: SECONDS, registers: this.#registers });
+  histogram(name: string, help: string, buckets: readonly number[] = SECONDS): Histogram {
+    return new Histogram({ name, help, buckets: [...buckets], registers: this.#registers });
+  }
+
+  gauge<T extends string = never>(name: string, help: string, labelNames: readonly T[] = []): Gauge<T> {
+    return new Gauge({ name, help, labelNames, registers: this.#registers });
   }
 
   /** Which version runs, as a label; the value is 1. */

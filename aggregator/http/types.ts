@@ -5,7 +5,7 @@
  */
 
 import type { Registry } from "prom-client";
-import type { Head } from "../buffer/staging_buffer.ts";
+import type { Head } from "../buffer/entry.ts";
 import type { Queries } from "../query/types.ts";
 import type { Page } from "./page.ts";
 
@@ -31,7 +31,7 @@ export interface Health {
 /** Batches that are acknowledged and not yet in storage. */
 export interface StagedBatches {
   /** Newest first. */
-  readonly batches: readonly Omit<Head, "id">[];
+  readonly batches: readonly Omit<Head, "id" | "checksum">[];
   /** All that are staged, listed or not. */
   readonly staged: number;
 }

@@ -24,7 +24,7 @@ import type { Queries } from "../query/types.ts";
 import { Admission, type AdmissionLimits } from "./admission.ts";
 import { authenticate } from "./auth.ts";
 import { Calls, type CallsOptions } from "./calls.ts";
-import { countPushes, type IngestMetrics, push } from "./push.ts";
+import { countPushes, type IngestMetrics, push, type PushOptions } from "./push.ts";
 import {
   aggregateMessage,
   diffMessage,
@@ -50,6 +50,8 @@ export interface IngestOptions extends CallsOptions {
   /** Of one message, unpacked. @default {16777216} */
   maxMessageBytes?: number;
   limits?: BatchLimits | undefined;
+  retentionMs?: PushOptions["retentionMs"];
+  clock?: PushOptions["clock"];
   metrics?: IngestMetrics | undefined;
 }
 

@@ -19,6 +19,7 @@ import { testWith } from "../../tests/support/needs.ts";
 import { type BufferOptions, StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Queries, Selection } from "../query/types.ts";
 import { ListenError } from "../../common/net/listener.ts";
+import type { Refusal } from "./push.ts";
 import { type IngestOptions, IngestServer } from "./server.ts";
 
 const TOKEN = "secret";
@@ -75,6 +76,10 @@ class CountedPushes {
   }
   duplicate() {
     this.duplicates++;
+  }
+  refusals: Refusal[] = [];
+  refused(reason: Refusal) {
+    this.refusals.push(reason);
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BatchMeta } from "../../aggregator/buffer/staging_buffer.ts";
+import type { BatchMeta } from "../../aggregator/buffer/entry.ts";
 
 /** What describes a batch of `agent-1`. */
 export function batchMeta(meta: Partial<BatchMeta> = {}): BatchMeta {
