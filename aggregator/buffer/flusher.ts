@@ -301,6 +301,7 @@ export class Flusher {
   #warn(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error);
     const { staged } = this.#options.buffer;
-    this.#burst.warn(FAILED, `Cannot write to storage, ${staged} batches wait in the buffer: ${why}`);
+    const since = this.#failing ? ` since ${new Date(this.#failing.sinceMs).toISOString()}` : "";
+    this.#burst.warn(FAILED, `Cannot write to storage${since}, ${staged} batches wait in the buffer: ${why}`);
   }
 }

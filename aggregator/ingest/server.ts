@@ -19,6 +19,7 @@ import type { Certificate } from "../../common/serve_http.ts";
 import type { Address } from "../../common/settings.ts";
 import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorServer, AggregatorService } from "../../proto/gen/aperture/v1/aperture.ts";
+import type { Access } from "../access/access.ts";
 import type { StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Queries } from "../query/types.ts";
 import { Admission, type AdmissionLimits } from "./admission.ts";
@@ -42,7 +43,7 @@ export interface IngestOptions extends CallsOptions {
   /** Port 0 takes a free one. @default {{ hostname: "0.0.0.0", port: 50051 }} */
   listen?: Address;
   /** Without it, everyone may call. */
-  token?: string | undefined;
+  access?: Access | undefined;
   /** Without it the server speaks plain text. */
   tls?: ServerTls | undefined;
   connections?: Partial<ConnectionLimits> | undefined;
@@ -107,13 +108,13 @@ export class IngestServer implements AsyncDisposable {
    */
   static start(options: IngestOptions): IngestServer {
     logThroughLogtape();
-    const { token, metrics } = options;
+    const { access, metrics } = options;
     const admission = new Admission(options.calls);
     const server = new Server({
       ...channelOptions(options.maxMessageBytes ?? 2 ** 24),
       interceptors: [
         ...(metrics ? [countPushes(metrics)] : []),
-        ...(token === undefined ? [] : [authenticate(token)]),
+        ...(access ? [authenticate(access)] : []),
         admission.interceptor(),
       ],
     });

@@ -16,6 +16,8 @@ import {
 import { makeBatch } from "../../tests/support/batches.ts";
 import { type CallOptions, pushOnce, RawClient } from "../../tests/support/grpc_client.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { Access } from "../access/access.ts";
+import { TokenSet } from "../access/tokens.ts";
 import { type BufferOptions, StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Queries, Selection } from "../query/types.ts";
 import { ListenError } from "../../common/net/listener.ts";
@@ -92,7 +94,14 @@ async function start(
   const buffer = stack.use(await StagingBuffer.open(bufferOptions));
   const metrics = new CountedPushes();
   const server = stack.use(
-    IngestServer.start({ buffer, queries, listen: LOCAL, token: TOKEN, metrics, ...options }),
+    IngestServer.start({
+      buffer,
+      queries,
+      listen: LOCAL,
+      access: new Access({ tokens: TokenSet.single(TOKEN), sleep: () => Promise.resolve() }),
+      metrics,
+      ...options,
+    }),
   );
   const target = `127.0.0.1:${server.address.port}`;
   const client = stack.adopt(new RawClient(target), (client) => client[Symbol.dispose]());

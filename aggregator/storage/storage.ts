@@ -68,7 +68,7 @@ export class Storage implements AsyncDisposable {
   /**
    * Writes a group of batches exactly once, see {@linkcode Writer.write}.
    *
-   * @throws {StorageError} write the same group again
+   * @throws {StorageError | WriteError} write the same group again
    */
   async write(group: Group): Promise<{ rows: number }> {
     await this.#prepare();

@@ -13,6 +13,20 @@ export interface Group {
   /** The same for the same batches, after a crash as well, and for no others. */
   readonly token: string;
   readonly batches: readonly ReceivedBatch[];
+  /** Tables that have these batches already, under another token. @default {[]} */
+  readonly skip?: readonly string[];
+}
+
+/** A group was not written whole; the cause is what its table said. */
+export class WriteError extends Error {
+  override name = "WriteError";
+  /** The tables with a token that have all of it. */
+  readonly written: readonly string[];
+
+  constructor(message: string, { written, cause }: { written: readonly string[]; cause: unknown }) {
+    super(message, { cause });
+    this.written = written;
+  }
 }
 
 export interface WriterOptions {
@@ -56,7 +70,7 @@ export class Writer {
    * out what those before it have written.
    *
    * @returns how many rows were sent to all tables
-   * @throws {StorageError} nothing, or a part, may have been written: write the same group again
+   * @throws {WriteError} nothing, or a part, may have been written: write the same group again
    */
   write(group: Group): Promise<{ rows: number }> {
     const written = this.#last.then(() => this.#write(group));
@@ -64,8 +78,9 @@ export class Writer {
     return written;
   }
 
-  async #write({ token, batches }: Group): Promise<{ rows: number }> {
+  async #write({ token, batches, skip = [] }: Group): Promise<{ rows: number }> {
     const seen = Object.values(this.#seen);
+    const written: string[] = [];
     let rows = 0;
     try {
       const blocks = toBlocks(batches, this.#seen, this.#bucket);
@@ -75,13 +90,15 @@ export class Writer {
       }
       for (const each of seen) each.commit();
       for (const table of ["samples", "locks", "syscalls", "batches"] as const) {
+        if (skip.includes(table)) continue;
         await this.#client.insert(table, blocks[table], { token });
+        written.push(table);
         rows += blocks[table][0]!.rows;
       }
-    } catch (error) {
+    } catch (cause) {
       // The tables themselves may be others when the server is back.
       for (const each of seen) each.forget();
-      throw error;
+      throw new WriteError((cause as Error).message, { written, cause });
     }
     return { rows };
   }
