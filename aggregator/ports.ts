@@ -72,7 +72,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     tls,
     connections,
     isUnavailable,
-    retentionMs: config.retention,
+    retentionMs: Math.max(config.retention, config.retention1m, config.retention1h),
     maxMessageBytes: config.maxMessage,
   }));
   if (certificates) {

@@ -20,7 +20,6 @@ import { Storage } from "./storage/storage.ts";
 
 const logger = getLogger(["aperture", "aggregator"]);
 
-const DAY_MS = 86_400_000;
 /** How long pushes that are under way may take at the end, and then the last flush. */
 const CALLS_MS = 5000;
 const FLUSH_MS = 30_000;
@@ -143,7 +142,7 @@ async function openStorage(
     password,
     database: config.clickhouseDatabase,
     cluster: config.clickhouseCluster,
-    retentionDays: Math.ceil(config.retention / DAY_MS),
+    retention: { fine: config.retention, minutes: config.retention1m, hours: config.retention1h },
   });
 }
 

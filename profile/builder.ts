@@ -16,6 +16,7 @@ import {
   stackCount,
 } from "./model.ts";
 import { lockAt, type LockRow, LockTable } from "./locks.ts";
+import { symbolRank } from "./symbol_rank.ts";
 import { syscallAt, type SyscallRow, SyscallTable } from "./syscalls.ts";
 
 /**
@@ -41,6 +42,9 @@ export class ProfileBuilder {
     line: [] as number[],
     buildId: [] as number[],
     address: [] as number[],
+    startLine: [] as number[],
+    inlined: [] as number[],
+    rank: [] as number[],
   };
   readonly #stackRow = new Map<string, number>();
   readonly #stackOffset: number[] = [0];
@@ -84,15 +88,20 @@ export class ProfileBuilder {
     const module = this.string(frame.module);
     const file = this.string(frame.file);
     const buildId = this.string(frame.buildId);
-    const key = `${fn},${module},${file},${frame.line},${buildId},${frame.address}`;
+    const { line, address, startLine = 0, rank = symbolRank(frame) } = frame;
+    const inlined = frame.inlined ? 1 : 0;
+    const key = `${fn},${module},${file},${line},${buildId},${address},${startLine},${inlined},${rank}`;
     return intern(this.#frameRow, key, () => {
       const to = this.#frames;
       to.function.push(fn);
       to.module.push(module);
       to.file.push(file);
-      to.line.push(frame.line);
+      to.line.push(line);
       to.buildId.push(buildId);
-      return to.address.push(frame.address) - 1;
+      to.startLine.push(startLine);
+      to.inlined.push(inlined);
+      to.rank.push(rank);
+      return to.address.push(address) - 1;
     });
   }
 
@@ -205,6 +214,9 @@ export class ProfileBuilder {
         line: Uint32Array.from(frames.line),
         buildId: Uint32Array.from(frames.buildId),
         address: Float64Array.from(frames.address),
+        startLine: Uint32Array.from(frames.startLine),
+        inlined: Uint32Array.from(frames.inlined),
+        rank: Uint32Array.from(frames.rank),
       },
       stacks: { offset: Uint32Array.from(this.#stackOffset), frame: Uint32Array.from(this.#stackFrame) },
       series: {

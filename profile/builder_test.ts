@@ -24,7 +24,7 @@ Deno.test("ProfileBuilder keeps equal rows once and sums equal samples", () => {
   assertEquals([...profile.samples.value], [30, 5]);
   assertEquals(totalOf(profile, "cpu"), { value: 30, count: 3 });
   assertEquals(totalOf(profile), { value: 35, count: 4 });
-  assertEquals(frameAt(profile, 0), frame("leaf"));
+  assertEquals(frameAt(profile, 0), { ...frame("leaf"), startLine: 0, inlined: false, rank: 2 });
   assertEquals(seriesAt(profile, 0).comm, "demo");
 });
 

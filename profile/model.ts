@@ -44,6 +44,13 @@ export const UNKNOWN_MODULE = "[unknown]";
 /** The function of a leaf frame of this module is a system call. */
 export const SYSCALL_MODULE = "[syscall]";
 
+/**
+ * How much whoever named a location knew: nothing (0), the symbols that other files may use (1), the whole symbol
+ * table (2), debug information (3). Of two names of one location the one of the higher rank counts.
+ */
+export const RANK = { none: 0, dynamic: 1, symbols: 2, debug: 3 } as const;
+export type Rank = (typeof RANK)[keyof typeof RANK];
+
 /** One function at one place. */
 export interface Frame {
   /** Demangled; `module+0xoffset` when it is not known. */
@@ -58,6 +65,12 @@ export interface Frame {
   readonly buildId: string;
   /** In the module, as its symbol table counts; in the kernel, from `_text`. */
   readonly address: number;
+  /** The line of `file` at which the function begins. @default {0}, not known */
+  readonly startLine?: number;
+  /** The frame is inlined in the one that follows it in a stack: both are the same location. @default {false} */
+  readonly inlined?: boolean;
+  /** Where the name is from. @default what `symbolRank()` makes of it */
+  readonly rank?: Rank;
 }
 
 /** The labels of what a sample belongs to, beside its node. "" is not known. */
@@ -76,7 +89,7 @@ export interface Series {
   readonly labels: string;
 }
 
-/** All but `line` and `address` are indexes into the string table. */
+/** `function`, `module`, `file` and `buildId` are indexes into the string table. */
 export interface FrameColumns {
   readonly function: Uint32Array;
   readonly module: Uint32Array;
@@ -84,6 +97,11 @@ export interface FrameColumns {
   readonly line: Uint32Array;
   readonly buildId: Uint32Array;
   readonly address: Float64Array;
+  readonly startLine: Uint32Array;
+  /** 1 where the frame is inlined in the one that follows it in a stack, else 0. */
+  readonly inlined: Uint32Array;
+  /** A {@linkcode Rank}. */
+  readonly rank: Uint32Array;
 }
 
 /** Stack `i` is `frame[offset[i]]` (the leaf) to `frame[offset[i + 1] - 1]` (the root). */
@@ -209,7 +227,10 @@ export function stackCount(profile: Pick<Profile, "stacks">): number {
 }
 
 /** Row `row` of the frame table with its strings. */
-export function frameAt({ frames, strings }: Pick<Profile, "frames" | "strings">, row: number): Frame {
+export function frameAt(
+  { frames, strings }: Pick<Profile, "frames" | "strings">,
+  row: number,
+): Required<Frame> {
   return {
     function: strings[frames.function[row]!]!,
     module: strings[frames.module[row]!]!,
@@ -217,6 +238,9 @@ export function frameAt({ frames, strings }: Pick<Profile, "frames" | "strings">
     line: frames.line[row]!,
     buildId: strings[frames.buildId[row]!]!,
     address: frames.address[row]!,
+    startLine: frames.startLine[row]!,
+    inlined: frames.inlined[row] === 1,
+    rank: frames.rank[row] as Rank,
   };
 }
 

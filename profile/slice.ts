@@ -44,6 +44,9 @@ export function sliceProfile(profile: Profile, from: number, to: number): Profil
       line: numbers(frames.line, frameRows),
       buildId: texts(frames.buildId, frameRows),
       address: Float64Array.from(frameRows.taken, (row) => frames.address[row]!),
+      startLine: numbers(frames.startLine, frameRows),
+      inlined: numbers(frames.inlined, frameRows),
+      rank: numbers(frames.rank, frameRows),
     },
     stacks: { offset: Uint32Array.from(offset), frame: Uint32Array.from(frameOf) },
     series: {

@@ -200,7 +200,7 @@ async function pushed(aggregator: Container): Promise<number> {
 
 async function kernelFunctions(aggregator: Container, node: string): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
-    const url = `http://localhost:9090/api/top?from=-5m&limit=1000&node=${node}`;
+    const url = `http://localhost:9090/api/top?from=-5m&limit=1000&match={node="${node}"}`;
     const { rows } = JSON.parse(await aggregator.exec("curl", "--silent", url)) as {
       rows: { function: string; module: string }[];
     };

@@ -77,7 +77,7 @@ testWith(
     });
 
     await t.step("two thirds and one third, within 5 points", async () => {
-      const top = await aggregator.json(`/api/top?from=-5m&limit=10000&pid=${shares.pid}`) as Top;
+      const top = await aggregator.json(`/api/top?from=-5m&limit=10000&match={pid="${shares.pid}"}`) as Top;
       assertGreater(top.total.count, 200);
       assertAlmostEquals(share(top, "two_thirds"), 2 / 3, 0.05);
       assertAlmostEquals(share(top, "one_third"), 1 / 3, 0.05);
@@ -87,7 +87,7 @@ testWith(
     await t.step(
       "a program that lives in the kernel shows its kernel stacks under its own function",
       async () => {
-        const top = await aggregator.json(`/api/top?from=-5m&limit=10000&pid=${reads.pid}`) as Top;
+        const top = await aggregator.json(`/api/top?from=-5m&limit=10000&match={pid="${reads.pid}"}`) as Top;
         assertGreater(share(top, "read_forever"), 0.95);
         const kernel = top.rows.filter(({ module }) => module === "[kernel]");
         assertGreater(kernel.reduce((sum, { self }) => sum + self.value, 0) / top.total.value, 0.5);

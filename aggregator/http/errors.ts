@@ -11,11 +11,11 @@ const CODES: Readonly<Partial<Record<StatusCode, string>>> = {
   [STATUS_CODE.BadRequest]: "bad_request",
   [STATUS_CODE.Unauthorized]: "unauthorized",
   [STATUS_CODE.Forbidden]: "forbidden",
-  [STATUS_CODE.TooManyRequests]: "too_many_requests",
   [STATUS_CODE.NotFound]: "not_found",
   [STATUS_CODE.MethodNotAllowed]: "method_not_allowed",
   [STATUS_CODE.ContentTooLarge]: "content_too_large",
   [STATUS_CODE.UnsupportedMediaType]: "unsupported_media_type",
+  [STATUS_CODE.TooManyRequests]: "overloaded",
   [STATUS_CODE.ServiceUnavailable]: "unavailable",
   [STATUS_CODE.GatewayTimeout]: "timeout",
 };

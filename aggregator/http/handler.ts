@@ -9,6 +9,7 @@ import { STATUS_CODE } from "@std/http/status";
 import { Counter, Histogram, type Registry } from "prom-client";
 import { Burst } from "../../common/log.ts";
 import type { RequestInfo } from "../../common/serve_http.ts";
+import { OverloadedError } from "../query/admission.ts";
 import { HttpError, isUnavailable } from "./errors.ts";
 import { exportRoutes } from "./export_routes.ts";
 import { loginForm, pageRoutes } from "./page_routes.ts";
@@ -67,7 +68,7 @@ const UNKNOWN: RequestInfo = { remoteAddress: "", answered: Promise.resolve() };
 /** Each holds its answer until it was read: so many of them fit into memory beside what is pushed. */
 export function defaultTurns(): Record<"question" | "export", Turns> {
   return {
-    question: new Turns({ atOnce: 4, waiting: 64, waitMs: 10_000 }),
+    question: new Turns({ atOnce: 16, waiting: 64, waitMs: 10_000 }),
     export: new Turns({ atOnce: 2, waiting: 16, waitMs: 10_000 }),
   };
 }
@@ -172,6 +173,14 @@ function failure(error: unknown, { gone = false }: { gone?: boolean } = {}): Rep
   // Nobody reads this answer, and an aborted query is no failure.
   if (gone) {
     return errorReply(STATUS_CODE.ServiceUnavailable, { code: "cancelled", message: "Client has gone" });
+  }
+  if (error instanceof OverloadedError) {
+    failures.warn("overloaded", `Refused a request: ${message}`);
+    return errorReply(STATUS_CODE.TooManyRequests, {
+      code: "overloaded",
+      message: `${message}: ask again in a moment`,
+      headers: { "retry-after": "2" },
+    });
   }
   if (isUnavailable(error)) {
     failures.warn("unavailable", `Storage does not answer: ${message}`);

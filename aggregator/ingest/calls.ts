@@ -10,6 +10,7 @@ import { Burst } from "../../common/log.ts";
 import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
 import { WireError } from "../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../buffer/staging_buffer.ts";
+import { OverloadedError } from "../query/admission.ts";
 import { retryAfter } from "./admission.ts";
 
 /** A request that asks for what cannot be: INVALID_ARGUMENT. */
@@ -116,6 +117,10 @@ export class Calls {
       // Not all at once, when there is room again.
       const metadata = retryAfter(FULL_MS * (0.5 + this.#random()));
       return { code: status.RESOURCE_EXHAUSTED, details, metadata };
+    }
+    if (error instanceof OverloadedError) {
+      this.#burst.warn("overloaded", `Refused a question: ${details}`);
+      return { code: status.RESOURCE_EXHAUSTED, details };
     }
     if (error instanceof Error && error.name === "AbortError") return { code: status.CANCELLED, details };
     this.#burst.warn(`failed ${path}`, `Cannot answer a call of ${path}: ${details}`);

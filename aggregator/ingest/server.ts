@@ -39,7 +39,7 @@ import { reflection } from "./reflection.ts";
 
 export interface IngestOptions extends CallsOptions {
   buffer: StagingBuffer;
-  queries: Queries;
+  queries: Pick<Queries, "stacks" | "aggregate" | "diff">;
   /** Port 0 takes a free one. @default {{ hostname: "0.0.0.0", port: 50051 }} */
   listen?: Address;
   /** Without it, everyone may call. */

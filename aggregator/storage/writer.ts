@@ -4,8 +4,10 @@
  * @module
  */
 
-import type { StorageClient } from "./client.ts";
-import { type ReceivedBatch, toBlocks } from "./rows.ts";
+import { type StorageClient, StorageError } from "./client.ts";
+import { NAME_TABLES, type SeenTables } from "./name_blocks.ts";
+import type { ReceivedBatch } from "./part.ts";
+import { toBlocks } from "./rows.ts";
 import { Seen } from "./seen.ts";
 
 /** Batches that are written together. */
@@ -18,50 +20,47 @@ export interface Group {
 }
 
 /** A group was not written whole; the cause is what its table said. */
-export class WriteError extends Error {
+export class WriteError extends StorageError {
   override name = "WriteError";
   /** The tables with a token that have all of it. */
   readonly written: readonly string[];
 
-  constructor(message: string, { written, cause }: { written: readonly string[]; cause: unknown }) {
-    super(message, { cause });
+  constructor(cause: unknown, { written }: { written: readonly string[] }) {
+    const code = cause instanceof StorageError ? cause.code : undefined;
+    super(cause instanceof Error ? cause.message : String(cause), { code, cause });
     this.written = written;
   }
 }
 
 export interface WriterOptions {
-  /** The width of the buckets that samples are summed in, in seconds. @default {10} */
-  bucket?: number;
-  /** How many stacks, as many frames, and half as many series are known to be stored. @default {200000} */
+  /** How many rows of each table that samples refer to are known to be stored. @default {200000} */
   remember?: number;
 }
+
+/** Written last, in this order, each with the group's token. */
+const COUNTED_TABLES = ["samples", "locks", "syscalls", "batches"] as const;
 
 /**
  * The writer of one database.
  *
- * A group may be written any number of times, by this process or one after a crash, and counts once: frames,
- * stacks and series are the same rows whoever writes them and whenever; the others carry the group's
- * token, by which their tables know a repetition, part by part. They are written in the order of reference:
- * a reader that sees a sample finds its stack, and one that sees a batch finds all of its samples.
+ * A group may be written any number of times, by this process or one after a crash, and counts once: what samples
+ * refer to is the same rows whoever writes them and whenever; the others carry the group's token, by which their
+ * tables, and the ones that views fill from them, know a repetition, part by part. Tables are written in the order of
+ * reference: a reader that sees a sample finds its stack, and one that sees a batch finds all of its samples.
  */
 export class Writer {
   readonly #client: StorageClient;
-  readonly #bucket: number;
   #last: Promise<unknown> = Promise.resolve();
-  readonly #seen: { readonly frames: Seen; readonly stacks: Seen; readonly series: Seen };
+  readonly #seen: SeenTables;
 
-  constructor(client: StorageClient, { bucket = 10, remember = 200_000 }: WriterOptions = {}) {
-    if (!Number.isInteger(bucket) || bucket < 1 || bucket > 3600) {
-      throw new RangeError(
-        `Cannot sum samples in buckets that are not of 1 to 3600 whole seconds: current value is ${bucket}`,
-      );
-    }
+  constructor(client: StorageClient, { remember = 200_000 }: WriterOptions = {}) {
     this.#client = client;
-    this.#bucket = bucket;
     this.#seen = {
-      frames: new Seen(remember),
+      functions: new Seen(remember),
+      symbols: new Seen(remember),
+      locations: new Seen(remember),
       stacks: new Seen(remember),
-      series: new Seen(Math.ceil(remember / 2)),
+      series: new Seen(remember),
     };
   }
 
@@ -83,13 +82,13 @@ export class Writer {
     const written: string[] = [];
     let rows = 0;
     try {
-      const blocks = toBlocks(batches, this.#seen, this.#bucket);
-      for (const table of ["frames", "stacks", "series"] as const) {
+      const blocks = toBlocks(batches, this.#seen);
+      for (const table of NAME_TABLES) {
         await this.#client.insert(table, blocks[table]);
         rows += blocks[table][0]!.rows;
       }
       for (const each of seen) each.commit();
-      for (const table of ["samples", "locks", "syscalls", "batches"] as const) {
+      for (const table of COUNTED_TABLES) {
         if (skip.includes(table)) continue;
         await this.#client.insert(table, blocks[table], { token });
         written.push(table);
@@ -98,7 +97,7 @@ export class Writer {
     } catch (cause) {
       // The tables themselves may be others when the server is back.
       for (const each of seen) each.forget();
-      throw new WriteError((cause as Error).message, { written, cause });
+      throw new WriteError(cause, { written });
     }
     return { rows };
   }

@@ -12,7 +12,6 @@ import { selectionQuery, type State, waitsQuery } from "./url_state.ts";
 export interface FlameAnswer {
   readonly selection: { readonly from: string; readonly to: string };
   readonly total: Total;
-  readonly other: Total;
   readonly graph: FlameGraph;
 }
 

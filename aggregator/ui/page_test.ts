@@ -166,11 +166,15 @@ testWith(["chromium"], "choosing a process and a node asks again for them alone"
     );
     await settled(page);
     assert(
-      asked.includes("/api/flamegraph?kind=cpu&from=-15m&to=now&node=web-1&comm=nginx"),
+      asked.includes(`/api/flamegraph?kind=cpu&from=-15m&to=now&${matching('{node="web-1",comm="nginx"}')}`),
       asked.join("\n"),
     );
     // What can be chosen is not narrowed by the choice itself.
-    assert(asked.includes("/api/labels?label=comm&limit=500&kind=cpu&from=-15m&to=now&node=web-1"));
+    assert(
+      asked.includes(
+        `/api/labels?label=comm&limit=500&kind=cpu&from=-15m&to=now&${matching('{node="web-1"}')}`,
+      ),
+    );
     assertEquals(new URL(page.url()).search, "?node=web-1&comm=nginx");
     const modules = await page.locator("#rows .module").allTextContents();
     assert(modules.length > 5 && !modules.includes("postgres"));
@@ -320,3 +324,7 @@ testWith(["chromium"], "the page shows system calls with their latencies and err
     assertEquals(overflow, 0);
   });
 });
+
+function matching(match: string): string {
+  return new URLSearchParams({ match }).toString();
+}

@@ -83,9 +83,10 @@ function labelsQuery(params: URLSearchParams, state: State, without: readonly ("
   params.set("to", state.to);
   // All of a CPU's time is work.
   if (state.idle && state.kind !== "cpu") params.set("idle", "true");
-  for (const label of ["node", "comm"] as const) {
-    if (state[label] && !without.includes(label)) params.append(label, state[label]);
-  }
+  const matchers = (["node", "comm"] as const)
+    .filter((label) => state[label] && !without.includes(label))
+    .map((label) => `${label}="${state[label].replaceAll(/[\\"]/g, "\\$&")}"`);
+  if (matchers.length > 0) params.set("match", `{${matchers.join(",")}}`);
   return params.toString();
 }
 

@@ -153,7 +153,8 @@ class BatchReader {
   #node = "";
   #agentVersion = "";
   readonly #strings: string[] = [];
-  readonly #frames = Array.from({ length: 5 }, uint32Column);
+  /** By field number less one, as in `TableShape`; field 6 is the address. */
+  readonly #frames = columns(9, uint32Column, { without: [5] });
   readonly #address = float64Column();
   readonly #stacks = Array.from({ length: 2 }, uint32Column);
   readonly #series = Array.from({ length: 8 }, uint32Column);
@@ -237,7 +238,7 @@ class BatchReader {
   }
 
   finish(): WireBatch {
-    const frames = this.#frames.map((column) => column.finish());
+    const frames = this.#frames.map((column) => column?.finish());
     const series = this.#series.map((column) => column.finish());
     return {
       agentId: this.#agentId,
@@ -255,6 +256,9 @@ class BatchReader {
         line: frames[3]!,
         buildId: frames[4]!,
         address: this.#address.finish(),
+        startLine: frames[6]!,
+        inlined: frames[7]!,
+        rank: frames[8]!,
       },
       stacks: { depth: this.#stacks[0]!.finish(), frame: this.#stacks[1]!.finish() },
       series: {

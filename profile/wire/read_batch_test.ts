@@ -80,6 +80,9 @@ function columnsOf(batch: BatchMessage): WireBatch {
       line: u32(frames?.line),
       buildId: u32(frames?.buildId),
       address: f64(frames?.address),
+      startLine: u32(frames?.startLine),
+      inlined: u32(frames?.inlined),
+      rank: u32(frames?.rank),
     },
     stacks: { depth: u32(stacks?.depth), frame: u32(stacks?.frame) },
     series: {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Batch, KIND_NUMBER, kindOf, outcomeOf, type SyscallColumns } from "../model.ts";
+import { type Batch, KIND_NUMBER, kindOf, outcomeOf, RANK, type SyscallColumns } from "../model.ts";
 import type { WireBatch } from "./read_batch.ts";
 
 /** A batch that says what cannot be; sending it again is of no use. */
@@ -88,8 +88,10 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkLengths("stackEnds", stackEnds, max.losses);
 
   const strings = wire.strings.length;
-  const { line: _line, address, ...frameStrings } = frames;
+  const { line: _line, startLine: _startLine, address, inlined, rank, ...frameStrings } = frames;
   checkIndexes("frames", frameStrings, strings, "string");
+  checkIndexes("frames", { inlined }, 2, "inlined");
+  checkIndexes("frames", { rank }, RANK.debug + 1, "rank");
   checkIntegers("frames.address", address);
   const { pid: _pid, ...seriesStrings } = series;
   checkIndexes("series", seriesStrings, strings, "string");

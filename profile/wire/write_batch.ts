@@ -39,6 +39,9 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     frames.line,
     frames.buildId,
     frames.address,
+    frames.startLine,
+    frames.inlined,
+    frames.rank,
   ]);
   table(writer, 10, [lengths(stacks.offset), stacks.frame]);
   table(writer, 11, [

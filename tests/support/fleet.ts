@@ -16,16 +16,18 @@ import {
   totalOf,
 } from "../../profile/model.ts";
 import { LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
+import type { AnyLabel, Label } from "../../aggregator/query/matchers.ts";
+import { flameGraph } from "../../profile/flame.ts";
 import type {
   AggregateRow,
   Group,
-  Label,
   LabelValue,
   Queries,
   Selection,
   StoredBatch,
+  SyscallsOptions,
+  TreeOptions,
 } from "../../aggregator/query/types.ts";
-import type { SyscallsOptions } from "../../aggregator/query/syscalls.ts";
 
 /** A program; a function in another module than its own is `name|module`. */
 interface Code {
@@ -282,9 +284,26 @@ export class FleetQueries implements Queries {
     this.#fleet = nodes;
   }
 
+  tree(selection: Selection, { value = "value", maxNodes = 20_000 }: TreeOptions = {}) {
+    const profile = this.#select(selection);
+    const graph = flameGraph(profile, { kind: selection.kind, value, maxNodes });
+    return Promise.resolve({
+      graph,
+      total: totalOf(profile),
+      hidden: { value: 0, count: 0 },
+      cut: { nodes: 0, total: 0 },
+      cost: NO_COST,
+    });
+  }
+
   stacks(selection: Selection) {
     const profile = this.#select(selection);
-    return Promise.resolve({ profile, total: totalOf(profile), other: { value: 0, count: 0 } });
+    return Promise.resolve({
+      profile,
+      total: totalOf(profile),
+      other: { value: 0, count: 0 },
+      cost: NO_COST,
+    });
   }
 
   aggregate(selection: Selection, { groupBy = ["function"], limit = 100 }: {
@@ -297,6 +316,7 @@ export class FleetQueries implements Queries {
       rows: rows.slice(0, limit),
       total: totalOf(profile),
       other: { value: 0, count: 0 },
+      cost: NO_COST,
     });
   }
 
@@ -307,10 +327,11 @@ export class FleetQueries implements Queries {
       rows: [{ ...row, compareSelf: second, compareTotal: second }],
       base: first,
       compare: second,
+      cost: NO_COST,
     });
   }
 
-  labelValues(label: Label, selection: Selection, { limit = 100 }: { limit?: number } = {}) {
+  labelValues(label: AnyLabel, selection: Selection, { limit = 100 }: { limit?: number } = {}) {
     const nodes = this.#fleet.filter(({ node }) => passes(selection, "node", node));
     const values: LabelValue[] = label === "node"
       ? nodes.map(({ node }) => ({
@@ -318,7 +339,7 @@ export class FleetQueries implements Queries {
         total: totalOf(
           this.#select({
             ...selection,
-            matchers: [...selection.matchers, { label, values: [node], negate: false }],
+            matchers: [...selection.matchers, { label, operator: "=", value: node }],
           }),
         ),
       }))
@@ -326,23 +347,20 @@ export class FleetQueries implements Queries {
         value: group[0]!,
         total: self,
       }));
-    return Promise.resolve(
-      values.filter(({ total }) => total.count > 0).sort((a, b) => b.total.value - a.total.value).slice(
-        0,
-        limit,
-      ),
-    );
+    const largest = values.filter(({ total }) => total.count > 0)
+      .sort((a, b) => b.total.value - a.total.value).slice(0, limit);
+    return Promise.resolve({ values: largest, cost: NO_COST });
   }
 
   lockSites({ idle = false }: Selection, { limit = 50 }: { limit?: number } = {}) {
     const sites = LOCK_SITES.filter((site) => idle || site.class !== "condvar").slice(0, limit);
-    return Promise.resolve({ sites, total: sum(sites), other: { value: 0, count: 0 } });
+    return Promise.resolve({ sites, total: sum(sites), other: { value: 0, count: 0 }, cost: NO_COST });
   }
 
   syscalls({ idle = false }: Selection, { groupBy = [], limit = 100 }: SyscallsOptions = {}) {
     const rows = SYSCALL_ROWS.filter((row) => idle || row.category !== "wait").slice(0, limit)
       .map((row) => ({ ...row, group: groupBy.map((label) => label === "comm" ? "postgres" : "") }));
-    return Promise.resolve({ rows, total: sum(rows), other: { value: 0, count: 0 } });
+    return Promise.resolve({ rows, total: sum(rows), other: { value: 0, count: 0 }, cost: NO_COST });
   }
 
   batches(): Promise<StoredBatch[]> {
@@ -397,8 +415,10 @@ function filtered(profile: Profile, selection: Selection): Profile {
 }
 
 function passes({ matchers }: Selection, label: Label, value: string): boolean {
-  return matchers.every((m) => m.label !== label || m.values.includes(value) !== m.negate);
+  return matchers.every((m) => m.label !== label || (m.value === value) === (m.operator === "="));
 }
+
+const NO_COST = { elapsedMs: 1, rowsRead: 0, bytesRead: 0 };
 
 /** Rows by what the leaf, or the series, has of `groupBy`; labels that the fleet does not know are "". */
 function leaves(

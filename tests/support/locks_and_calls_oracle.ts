@@ -10,7 +10,8 @@ import type { Total } from "../../profile/model.ts";
 import { CallSums } from "../../profile/syscalls.ts";
 import type { PlainLock, PlainSyscall } from "./random_batches.ts";
 import { siteFrame } from "../../profile/lock_site.ts";
-import type { Label, LocksAnswer, SyscallsAnswer } from "../../aggregator/query/types.ts";
+import type { Label } from "../../aggregator/query/matchers.ts";
+import type { LocksAnswer, SyscallsAnswer } from "../../aggregator/query/types.ts";
 
 interface Site {
   waits: number;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Frame } from "../../../profile/model.ts";
+import { type Frame, RANK } from "../../../profile/model.ts";
 import type { Demangler } from "../names/demangle.ts";
 import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
 import { type FrameCache, frameKey, isOffset } from "../frames.ts";
@@ -128,6 +128,7 @@ export class Inlining implements Disposable {
    */
   #frame(named: Frame, { function: name, file, line }: SourceFrame, outermost: boolean): Frame {
     const better = name !== "" && !(outermost && !isOffset(named));
-    return { ...named, function: better ? this.#demangler.declared(name) : named.function, file, line };
+    const text = better ? this.#demangler.declared(name) : named.function;
+    return { ...named, function: text, file, line, inlined: !outermost, rank: RANK.debug };
   }
 }

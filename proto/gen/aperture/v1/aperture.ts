@@ -86,6 +86,15 @@ export interface FrameTable {
   buildId: number[];
   /** in the module, as its symbol table counts; in the kernel from _text */
   address: bigint[];
+  /** at which the function begins; 0 when not known */
+  startLine: number[];
+  /** 1: inlined in the frame that follows in the stack, at the same address */
+  inlined: number[];
+  /**
+   * Where the name is from: 0 nowhere, 1 the file's dynamic symbols, 2 its symbol table, 3 debug information. Of
+   * two names of one (build_id, address) the one of the higher rank counts, whenever it came.
+   */
+  rank: number[];
 }
 
 /** Stack i holds depth[i] entries of frame, leaf first, after those of the stacks before it. */
@@ -228,17 +237,14 @@ export interface Selection {
   kind: Kind;
   fromNs: bigint;
   toNs: bigint;
-  matchers: Matcher[];
+  /**
+   * {namespace="shop", pod=~"cart-.*", comm!="kworker"}: labels are node, namespace, pod, container, service, exe,
+   * comm, pid, or that of a pod, "label_app"; operators =, !=, and =~ and !~ with an RE2 pattern that must match all of
+   * the value. "" is all series.
+   */
+  match: string;
   /** Of lock and syscall: with what threads do that have nothing to do, such as waiting for a condition variable. */
   includeIdle: boolean;
-}
-
-/** A label is one of node, namespace, pod, container, service, exe, comm, pid, or that of a pod: "label.app". */
-export interface Matcher {
-  label: string;
-  values: string[];
-  /** True: passes when the label is none of the values. */
-  negate: boolean;
 }
 
 export interface QueryStorageRequest {
@@ -271,7 +277,7 @@ export interface AggregateRequest {
   selection:
     | Selection
     | undefined;
-  /** "function", "module", or labels. Empty: "function". */
+  /** One of "function", "module", "file" and "line", and labels. Empty: "function". */
   groupBy: string[];
   /** 0 for 100 */
   limit: number;
@@ -602,7 +608,17 @@ export const Batch: MessageFns<Batch> = {
 };
 
 function createBaseFrameTable(): FrameTable {
-  return { function: [], module: [], file: [], line: [], buildId: [], address: [] };
+  return {
+    function: [],
+    module: [],
+    file: [],
+    line: [],
+    buildId: [],
+    address: [],
+    startLine: [],
+    inlined: [],
+    rank: [],
+  };
 }
 
 export const FrameTable: MessageFns<FrameTable> = {
@@ -649,6 +665,27 @@ export const FrameTable: MessageFns<FrameTable> = {
           throw new globalThis.Error("a value provided in array field address of type uint64 is too large");
         }
         writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.startLine.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.startLine) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.inlined.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.inlined) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.rank.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.rank) {
+        writer.uint32(v);
       }
       writer.join();
     }
@@ -776,6 +813,60 @@ export const FrameTable: MessageFns<FrameTable> = {
 
             break;
           }
+          case 7: {
+            if (tag === 56) {
+              message.startLine.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.startLine.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.inlined.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.inlined.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 9: {
+            if (tag === 72) {
+              message.rank.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.rank.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -799,6 +890,9 @@ export const FrameTable: MessageFns<FrameTable> = {
     message.line = object.line?.map((e) => e) || [];
     message.buildId = object.buildId?.map((e) => e) || [];
     message.address = object.address?.map((e) => BigInt(e)) || [];
+    message.startLine = object.startLine?.map((e) => e) || [];
+    message.inlined = object.inlined?.map((e) => e) || [];
+    message.rank = object.rank?.map((e) => e) || [];
     return message;
   },
 };
@@ -2677,7 +2771,7 @@ export const QueryResponse: MessageFns<QueryResponse> = {
 };
 
 function createBaseSelection(): Selection {
-  return { kind: 0, fromNs: 0n, toNs: 0n, matchers: [], includeIdle: false };
+  return { kind: 0, fromNs: 0n, toNs: 0n, match: "", includeIdle: false };
 }
 
 export const Selection: MessageFns<Selection> = {
@@ -2697,8 +2791,8 @@ export const Selection: MessageFns<Selection> = {
       }
       writer.uint32(25).fixed64(message.toNs);
     }
-    for (const v of message.matchers) {
-      Matcher.encode(v!, writer.uint32(34).fork()).join();
+    if (message.match !== "") {
+      writer.uint32(34).string(message.match);
     }
     if (message.includeIdle !== false) {
       writer.uint32(40).bool(message.includeIdle);
@@ -2748,7 +2842,7 @@ export const Selection: MessageFns<Selection> = {
               break;
             }
 
-            message.matchers.push(Matcher.decode(reader, reader.uint32()));
+            message.match = reader.string();
             continue;
           }
           case 5: {
@@ -2779,87 +2873,8 @@ export const Selection: MessageFns<Selection> = {
     message.kind = object.kind ?? 0;
     message.fromNs = (object.fromNs !== undefined && object.fromNs !== null) ? BigInt(object.fromNs) : 0n;
     message.toNs = (object.toNs !== undefined && object.toNs !== null) ? BigInt(object.toNs) : 0n;
-    message.matchers = object.matchers?.map((e) => Matcher.fromPartial(e)) || [];
+    message.match = object.match ?? "";
     message.includeIdle = object.includeIdle ?? false;
-    return message;
-  },
-};
-
-function createBaseMatcher(): Matcher {
-  return { label: "", values: [], negate: false };
-}
-
-export const Matcher: MessageFns<Matcher> = {
-  encode(message: Matcher, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.label !== "") {
-      writer.uint32(10).string(message.label);
-    }
-    for (const v of message.values) {
-      writer.uint32(18).string(v!);
-    }
-    if (message.negate !== false) {
-      writer.uint32(24).bool(message.negate);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Matcher {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseMatcher();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.label = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.values.push(reader.string());
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.negate = reader.bool();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create<I extends Exact<DeepPartial<Matcher>, I>>(base?: I): Matcher {
-    return Matcher.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<Matcher>, I>>(object: I): Matcher {
-    const message = createBaseMatcher();
-    message.label = object.label ?? "";
-    message.values = object.values?.map((e) => e) || [];
-    message.negate = object.negate ?? false;
     return message;
   },
 };
