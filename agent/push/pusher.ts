@@ -11,7 +11,7 @@ import { eventCount, type Profile } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import type { PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
-import { type BatchWindow, halves, type Identity, makeBatch, type Part } from "./batch.ts";
+import { type BatchWindow, halves, type Identity, isTooLarge, makeBatch, type Part } from "./batch.ts";
 import type { Transport } from "./client.ts";
 import { explain, remedyFor } from "./failures.ts";
 import { type DropReason, Spool, type SpoolEntry, type SpoolOptions } from "./spool.ts";
@@ -252,8 +252,9 @@ export class Pusher {
   #encode(part: Part, max: number): { bytes: Uint8Array; samples: number }[] {
     const { profile, window } = part;
     const sequence = this.#sequence + 1;
-    const bytes = writeBatch(makeBatch(profile, { identity: this.#identity, window, sequence }));
-    const parts = bytes.length > max ? halves(part) : undefined;
+    const batch = makeBatch(profile, { identity: this.#identity, window, sequence });
+    const bytes = writeBatch(batch);
+    const parts = bytes.length > max || isTooLarge(batch) ? halves(part) : undefined;
     if (parts) return parts.flatMap((half) => this.#encode(half, max));
     this.#sequence = sequence;
     // What it says was lost is unknown, too, should it be dropped.

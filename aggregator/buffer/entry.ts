@@ -23,6 +23,8 @@ export interface BatchMeta {
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly samples: number;
+  /** What it takes when it is written out, in bytes. */
+  readonly expanded: number;
 }
 
 /** A staged batch. */

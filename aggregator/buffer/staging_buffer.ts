@@ -189,14 +189,19 @@ export class StagingBuffer implements AsyncDisposable {
    *
    * @param maxBatches @default {500}
    * @param maxBytes the group is at least one batch, however large. @default {33554432}
+   * @param maxExpanded of what they take when they are written out. @default {134217728}
    */
   async takeGroup(
-    { maxBatches = 500, maxBytes = 2 ** 25 }: { maxBatches?: number; maxBytes?: number } = {},
+    { maxBatches = 500, maxBytes = 2 ** 25, maxExpanded = 2 ** 27 }: {
+      maxBatches?: number;
+      maxBytes?: number;
+      maxExpanded?: number;
+    } = {},
   ): Promise<Group | undefined> {
     return await this.#guard(async () => {
       if (this.#groups[0]?.done) await this.#finish(this.#groups[0]);
       // What was put off comes behind the others.
-      if ((this.#groups[0]?.tries ?? 1) > 0) await this.#makeGroup(maxBatches, maxBytes);
+      if ((this.#groups[0]?.tries ?? 1) > 0) await this.#makeGroup({ maxBatches, maxBytes, maxExpanded });
       const [group] = this.#groups;
       if (!group) return undefined;
       const { token, ids, skip, tries } = group;
@@ -417,15 +422,19 @@ export class StagingBuffer implements AsyncDisposable {
     };
   }
 
-  async #makeGroup(maxBatches: number, maxBytes: number): Promise<void> {
+  async #makeGroup(
+    max: { readonly maxBatches: number; readonly maxBytes: number; readonly maxExpanded: number },
+  ): Promise<void> {
     const heads: Head[] = [];
     const taken = new Set(this.#groups.flatMap(({ ids }) => ids));
-    let bytes = 0;
+    let [bytes, expanded] = [0, 0];
     for (const head of this.#heads.values()) {
       if (taken.has(head.id)) continue;
-      if (heads.length > 0 && (heads.length >= maxBatches || bytes + head.size > maxBytes)) break;
-      heads.push(head);
       bytes += head.size;
+      expanded += head.expanded;
+      const tooMuch = heads.length >= max.maxBatches || bytes > max.maxBytes || expanded > max.maxExpanded;
+      if (heads.length > 0 && tooMuch) break;
+      heads.push(head);
     }
     if (heads.length === 0) return;
     const group = {

@@ -37,13 +37,15 @@ export interface Health {
 /** Batches that are acknowledged and not yet in storage. */
 export interface StagedBatches {
   /** Newest first. */
-  readonly batches: readonly Omit<Head, "id" | "checksum">[];
+  readonly batches: readonly Omit<Head, "id" | "checksum" | "expanded">[];
   /** All that are staged, listed or not. */
   readonly staged: number;
 }
 
 /** What storage refused, as it is told. */
-export type QuarantinedBatch = Omit<Quarantined, "head"> & { readonly head: Omit<Head, "id" | "checksum"> };
+export type QuarantinedBatch = Omit<Quarantined, "head"> & {
+  readonly head: Omit<Head, "id" | "checksum" | "expanded">;
+};
 
 export interface HandlerOptions {
   readonly queries: Queries;

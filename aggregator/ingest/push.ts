@@ -6,6 +6,7 @@
 
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { type Batch, eventCount, rowCount } from "../../profile/model.ts";
+import { expandedSize } from "../../profile/expanded.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorService, PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
@@ -148,5 +149,6 @@ export function countPushes(metrics: IngestMetrics): ServerInterceptor {
 
 function metaOf(batch: Batch): BatchMeta {
   const { agentId, epoch, sequence, node, startNs, endNs } = batch;
-  return { agentId, epoch, sequence, node, startNs, endNs, samples: rowCount(batch) };
+  const [samples, expanded] = [rowCount(batch), expandedSize(batch)];
+  return { agentId, epoch, sequence, node, startNs, endNs, samples, expanded };
 }

@@ -5,6 +5,7 @@
  */
 
 import { type Batch, KIND_NUMBER, kindOf, outcomeOf, RANK, type SyscallColumns } from "../model.ts";
+import { expandedSize } from "../expanded.ts";
 import type { WireBatch } from "./read_batch.ts";
 
 /** A batch that says what cannot be; sending it again is of no use. */
@@ -38,6 +39,8 @@ export interface BatchLimits {
   errors?: number;
   /** Reasons of losses, and ends of stacks. @default {1024} */
   losses?: number;
+  /** Written out, see {@linkcode expandedSize}: what it costs to store. @default {67108864} */
+  expandedBytes?: number;
   /** From `startNs` to `endNs`, in ms. @default {86400000} */
   windowMs?: number;
 }
@@ -56,6 +59,7 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
   syscalls: 2 ** 20,
   errors: 4096,
   losses: 1024,
+  expandedBytes: 2 ** 26,
   windowMs: 86_400_000,
 };
 
@@ -111,12 +115,15 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkSum("stackEnds.count", stackEnds.count);
   checkLocks(wire, max);
   const syscalls = checkSyscalls(wire, max);
+  const tables = { ...rest, stacks: { offset, frame: stacks.frame }, syscalls };
+  const expanded = expandedSize(tables);
+  if (expanded > max.expandedBytes) {
+    throw malformed(`it is larger than ${max.expandedBytes} bytes when it is written out: ${expanded}`);
+  }
   return {
-    ...rest,
-    stacks: { offset, frame: stacks.frame },
+    ...tables,
     losses: countsByName(wire.strings, losses.reason, losses.count),
     ...stackEnds.end.length > 0 && { stackEnds: countsByName(wire.strings, stackEnds.end, stackEnds.count) },
-    syscalls,
   };
 }
 
