@@ -51,6 +51,8 @@ export interface RecordOptions {
   /** Told of each window's end. */
   readonly unwinder?: Pick<Unwinder, "endWindow" | "onProcess"> | undefined;
   readonly windowMs: number;
+  /** Of how many beats of `windowMs` the next window is; a whole number. @default {() => 1} */
+  readonly beats?: (() => number) | undefined;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
   /** Stop after this long; without it, when `signal` aborts. */
@@ -66,7 +68,8 @@ export interface RecordOptions {
  * Windows begin on a fixed beat: what naming and handing on take does not move the next one.
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
-  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
+  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal, beats = () => 1 } =
+    options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
   symboliser.findPython();
   watchPython(options);
@@ -75,8 +78,8 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   const settleMs = Math.min(MAX_SETTLE_MS, windowMs / 2);
   const begin = clock();
   let start = begin;
-  for (let window = 1;; window++) {
-    const due = begin + Math.min(window * windowMs, durationMs);
+  for (let beat = beats();; beat += beats()) {
+    const due = begin + Math.min(beat * windowMs, durationMs);
     await delay(Math.max(0, due - clock()), { signal }).catch((error) => {
       if (!signal.aborted) throw error;
     });

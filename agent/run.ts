@@ -102,6 +102,7 @@ export async function runAgent(
     const recording of record({
       ...{ collectors, symboliser, labels, unwinder },
       ...{ windowMs, durationMs, signal, excludedPid },
+      beats: () => pusher?.beats ?? 1,
     })
   ) {
     first ??= recording;

@@ -38,6 +38,8 @@ export function limitParam(byDefault: number, max: number): Param<number> & { de
 export const labelParam = { schema: labelName() } as const satisfies Param<AnyLabel>;
 /** What boxes and weights measure. */
 export const unitParam = { schema: oneOf(["nanoseconds", "count"]), default: "nanoseconds" } as const;
+/** Which batches: those that are staged or stored, or those that storage refused. */
+export const stateParam = { schema: oneOf(["all", "quarantined"]), default: "all" } as const;
 /** Text, not empty. */
 export const textParam = { schema: v.pipe(v.string(), v.minLength(1, "a text")) } as const;
 

@@ -19,6 +19,7 @@ export function profileRoutes(options: HandlerOptions): Route[] {
     method: "GET",
     path,
     access: "token",
+    turn: "question",
     handle: (context) => handle(context, options),
   });
   const post = (path: string, handle: Handler): Route => ({ ...get(path, handle), method: "POST" });

@@ -17,11 +17,18 @@ import type { HandlerOptions } from "./types.ts";
 /** The routes of locks and system calls. */
 export function waitRoutes(options: HandlerOptions): Route[] {
   return [
-    { method: "GET", path: "/api/locks", access: "token", handle: (context) => locks(context, options) },
+    {
+      method: "GET",
+      path: "/api/locks",
+      access: "token",
+      turn: "question",
+      handle: (context) => locks(context, options),
+    },
     {
       method: "GET",
       path: "/api/syscalls",
       access: "token",
+      turn: "question",
       handle: (context) => syscalls(context, options),
     },
   ];

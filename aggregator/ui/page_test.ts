@@ -7,7 +7,7 @@ import { build } from "../../tasks/build.ts";
 import { createHandler } from "../http/handler.ts";
 import { loadPage } from "../http/page.ts";
 import { type HttpServer, serveHttp } from "../../common/serve_http.ts";
-import { testOptions } from "../../tests/support/http_handler.ts";
+import { testAccess, testOptions } from "../../tests/support/http_handler.ts";
 import type { HandlerOptions } from "../http/types.ts";
 
 const FLAGS = [
@@ -246,18 +246,21 @@ testWith(["chromium"], "an error is shown with a way to try again", async () => 
 });
 
 testWith(["chromium"], "with a token the page asks for it once, and comes back to the address", async () => {
-  await visit({ options: { token: "s3cret" }, query: "?comm=nginx", allow: /401/ }, async ({ page, url }) => {
-    await page.fill("#token", "guess");
-    await page.click("button");
-    assertEquals(await text(page, "#problem"), "That is not the token");
-    await page.fill("#token", "s3cret");
-    await page.click("button");
-    await settled(page);
-    assertEquals(page.url(), `${url}?comm=nginx`);
-    assert(await coloursOfRow(page, 9) >= 3);
-    const [cookie] = await page.context().cookies();
-    assertEquals([cookie!.httpOnly, cookie!.sameSite], [true, "Strict"]);
-  });
+  await visit(
+    { options: { access: testAccess("s3cret") }, query: "?comm=nginx", allow: /401/ },
+    async ({ page, url }) => {
+      await page.fill("#token", "guess");
+      await page.click("button");
+      assertEquals(await text(page, "#problem"), "That is not the token");
+      await page.fill("#token", "s3cret");
+      await page.click("button");
+      await settled(page);
+      assertEquals(page.url(), `${url}?comm=nginx`);
+      assert(await coloursOfRow(page, 9) >= 3);
+      const [cookie] = await page.context().cookies();
+      assertEquals([cookie!.httpOnly, cookie!.sameSite], [true, "Strict"]);
+    },
+  );
 });
 
 testWith(
