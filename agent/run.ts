@@ -250,7 +250,8 @@ async function show({ config, files, recorded, summary, ...rest }: Shown): Promi
   const terminal = to.isTerminal();
   const options = {
     limit: TOP_ROWS,
-    width: terminal ? Deno.consoleSize().columns : 100,
+    // What goes into a pipe is whole.
+    width: terminal ? Deno.consoleSize().columns : Infinity,
     colors: terminal && !Deno.noColor,
     idle,
   };

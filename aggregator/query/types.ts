@@ -152,7 +152,7 @@ export interface LockSite {
   readonly type: string;
   /** The functions of its stack that waited longest, leaf first. */
   readonly stack: readonly string[];
-  /** Of the waits that were woken: how long, and how many. */
+  /** How long was waited, by those that were woken and those that still wait, and how many were woken. */
   readonly total: Total;
   /** The longest of them, in ns. */
   readonly max: number;
@@ -166,7 +166,7 @@ export interface LockSite {
 
 export interface LocksAnswer extends Answer {
   readonly sites: readonly LockSite[];
-  /** Of the whole selection, of waits that were woken. */
+  /** Of the whole selection. */
   readonly total: Total;
   /** What was cut. */
   readonly other: Total;
