@@ -43,6 +43,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       capacityBytes: config.bufferMemory,
     })),
   );
+  const metrics = new AggregatorMetrics(buffer);
   const engine = config.clickhouseEndpoint
     ? undefined
     : parts.use(await orExplain(EmbeddedClickHouse.start({ dataDir: config.dataDir })));
@@ -58,11 +59,12 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       password,
       database: config.clickhouseDatabase,
       cluster: config.clickhouseCluster,
+      limit: config.storageLimit,
+      onDropped: (partitions) => metrics.partitionsDropped(partitions),
       retention: { fine: config.retention, minutes: config.retention1m, hours: config.retention1h },
     })),
   );
   const queries = createQueries(storage.client);
-  const metrics = new AggregatorMetrics(buffer);
   const mode = engine ? "embedded" : "server";
   const token = config.authToken;
 
