@@ -30,6 +30,8 @@ export interface GoFunction {
   readonly name: string;
   /** For each run of addresses that begins at `address`: the bytes from the stack pointer to the return address. */
   readonly depths: readonly { readonly address: number; readonly bytes: number }[];
+  /** Nobody called it: what looks like its return address is none. */
+  readonly outermost: boolean;
 }
 
 /** A program with more functions is not read. */
@@ -42,6 +44,11 @@ const MAX_VALUE_BYTES = 1 << 20;
 const INLINE_INDEX = 2;
 const INLINE_TREE = 3;
 const NONE = 0xffffffff;
+/** `FuncFlagTopFrame`, since Go 1.17; before, these are known by their names. */
+const TOP_FRAME = 1;
+const TOP_FRAMES = ["runtime.goexit", "runtime.mstart", "runtime.rt0_go"];
+/** Called by the kernel, which leaves a way back to what the signal interrupted. */
+const SIGNAL_HANDLERS = ["runtime.sigtramp", "runtime.cgoSigtramp"];
 const decoder = new TextDecoder();
 
 /** Offsets of the line table's parts in it. */
@@ -63,19 +70,20 @@ interface Layout {
   readonly unit: number;
   /** Where the function begins; `undefined` where it is not told. */
   readonly startLine: number | undefined;
+  readonly flags: number;
   readonly dataCount: number;
   readonly end: number;
 }
 
 const LAYOUT_1_16: Layout = {
   ...{ name: 8, depths: 20, file: 24, line: 28, tables: 32, unit: 36 },
-  ...{ startLine: undefined, dataCount: 43, end: 44 },
+  ...{ startLine: undefined, flags: 41, dataCount: 43, end: 44 },
 };
 const LAYOUT_1_18: Layout = {
   ...{ name: 4, depths: 16, file: 20, line: 24, tables: 28, unit: 32 },
-  ...{ startLine: undefined, dataCount: 39, end: 40 },
+  ...{ startLine: undefined, flags: 37, dataCount: 39, end: 40 },
 };
-const LAYOUT_1_20: Layout = { ...LAYOUT_1_18, startLine: 36, dataCount: 43, end: 44 };
+const LAYOUT_1_20: Layout = { ...LAYOUT_1_18, startLine: 36, flags: 41, dataCount: 43, end: 44 };
 
 /** The line table of one file. It keeps where functions begin, and reads the rest out of the file when it is asked. */
 export class GoLineTable {
@@ -189,10 +197,30 @@ export class GoLineTable {
     return index < 0 ? undefined : this.#function(source, index);
   }
 
-  /** All functions, by address. */
-  *functions(source: ByteSource): Generator<GoFunction> {
+  /** The functions that have code from `from` on and before `to`, by address. */
+  *functions(source: ByteSource, from = 0, to = Infinity): Generator<GoFunction> {
+    const { address, size } = this.code;
     const table = new BlockReader(source, this.#tables.offset, this.#tables.size);
-    for (let index = 0; index < this.size; index++) yield this.#function(source, index, table);
+    const end = Math.min(to, address + size) - this.#tables.text;
+    const first = Math.max(0, this.#find(Math.max(from, address)));
+    if (from >= address + size) return;
+    for (let index = first; index < this.size && this.#begin[index]! < end; index++) {
+      yield this.#function(source, index, table);
+    }
+  }
+
+  /** The code that Go's compiler and assembler made, as the program headers count. */
+  get code(): { readonly address: number; readonly size: number } {
+    return {
+      address: this.#tables.text + this.#begin[0]!,
+      size: this.#begin[this.size]! - this.#begin[0]!,
+    };
+  }
+
+  /** The file's bytes of `fn`, at most `max`. */
+  codeOf(source: ByteSource, { address, end }: GoFunction, max: number): Uint8Array<ArrayBuffer> {
+    const offset = this.#tables.offsetOf(address);
+    return offset === undefined ? new Uint8Array(0) : source.read(offset, Math.min(max, end - address));
   }
 
   #function(source: ByteSource, index: number, table?: BlockReader): GoFunction {
@@ -203,7 +231,10 @@ export class GoLineTable {
       depths.push({ address: address + from, bytes });
       return false;
     });
-    return { address, end, name: this.#name(entry, entry.table.i32(entry.at + this.#layout.name)), depths };
+    const name = this.#name(entry, entry.table.i32(entry.at + this.#layout.name));
+    const flags = entry.table.u8(entry.at + this.#layout.flags);
+    const top = (flags & TOP_FRAME) !== 0 || TOP_FRAMES.includes(name);
+    return { address, end, name, depths, outermost: top && !SIGNAL_HANDLERS.includes(name) };
   }
 
   /** The index of the function at `address`; -1 for none. */
