@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ByteSource } from "./elf.ts";
+import type { ByteSource } from "./byte_source.ts";
 
 /** `sh_*` of a section header. */
 export interface Section {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/elf.ts";
+import type { ByteSource } from "../elf/byte_source.ts";
 import {
   readSections,
   type Section,

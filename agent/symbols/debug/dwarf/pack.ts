@@ -8,7 +8,7 @@
  */
 
 import type { CommonLink } from "../debug_files.ts";
-import type { ByteSource } from "../../../elf/elf.ts";
+import type { ByteSource } from "../../../elf/byte_source.ts";
 import {
   readSections,
   type Section,
