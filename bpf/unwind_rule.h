@@ -13,6 +13,7 @@ enum {
 	CFA_DEREF,
 	CFA_INDEXED,
 	CFA_PLT,
+	CFA_GO_STACK,
 };
 
 enum {
@@ -81,6 +82,41 @@ static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact
 	return STEP_ON;
 }
 
+/* Members of Go's struct g that are where they always were: g.m, and g.sched.sp. */
+#define GO_MACHINE 48
+#define GO_SAVED_STACK 56
+
+/*
+ * The frame above one that went on on the thread's own stack: on the goroutine's, as the runtime left that. While the
+ * function has not changed over yet, or has changed back, its frame is an ordinary one.
+ */
+static __always_inline bool find_go_stack(struct unwind_state *state, const struct aperture_rule *rule, u64 *cfa, int *end)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	u64 running = 0, machine = 0, goroutine = 0, stack = 0;
+
+	*end = APERTURE_STACK_READ_FAULT;
+	if (!read_word(&running, user_thread_id(task) + (s64)rule->cfa_offset) ||
+	    !read_word(&machine, running + GO_MACHINE) ||
+	    !read_word(&goroutine, machine + rule->frame_pointer_offset))
+		return false;
+	if (running == goroutine) {
+		*cfa = state->registers[STACK_POINTER] + 8 * ((u64)(rule->cfa >> 4) + 1);
+		return true;
+	}
+	/* The thread runs the scheduler, and nobody's goroutine. */
+	if (!goroutine) {
+		*end = APERTURE_STACK_COMPLETE;
+		return false;
+	}
+	if (!read_word(&stack, goroutine + GO_SAVED_STACK) || !stack)
+		return false;
+	/* Whatever its address is, it is a caller's frame: the two stacks are anywhere. */
+	state->registers[STACK_POINTER] = 0;
+	*cfa = stack + (s64)rule->cfa_add;
+	return true;
+}
+
 /* The canonical frame address; false when it cannot be had, and *end is then why. */
 static __always_inline bool find_cfa(const struct unwind_state *state, const struct aperture_rule *rule, u64 *cfa,
 				     int *end)
@@ -136,7 +172,7 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 
 	if ((rule->return_address & 15) == SAVED_UNDEFINED)
 		return APERTURE_STACK_COMPLETE;
-	if (!find_cfa(state, rule, &cfa, &end))
+	if ((rule->cfa & 15) == CFA_GO_STACK ? !find_go_stack(state, rule, &cfa, &end) : !find_cfa(state, rule, &cfa, &end))
 		return end;
 	/* A handler may run on a stack of its own. */
 	if (!signal && !is_caller_frame(cfa, state->registers[STACK_POINTER], state->exact))

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/elf.ts";
+import type { ByteSource } from "../elf/byte_source.ts";
 
 const BLOCK = 4096;
 /** Blocks that are kept: 256 KiB. */

@@ -8,7 +8,9 @@
  * @module
  */
 
-import { type ByteSource, type ElfInfo, readElf } from "../elf/elf.ts";
+import type { ByteSource } from "../elf/byte_source.ts";
+import { type ElfInfo, readElf } from "../elf/elf.ts";
+import { u64 } from "../elf/sections.ts";
 import { BlockReader } from "./block_reader.ts";
 import { findGoTables, GO_1_16, GO_1_20, type GoTables } from "./module_data.ts";
 
@@ -141,16 +143,17 @@ export class GoLineTable {
     const length = (2 * count + 1) * field;
     if (count === 0 || count > MAX_FUNCTIONS || header.functions + length > tables.size) return undefined;
     const bytes = source.read(tables.offset + header.functions, length);
+    if (bytes.length < length) return undefined;
     const begin = new Float64Array(count + 1);
     const entry = new Uint32Array(count);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let i = 0; i <= count; i++) {
       const at = i * 2 * field;
       begin[i] = old
-        ? (tables.pointerAt(tables.address + header.functions + at) ?? tables.text) - tables.text
+        ? (tables.relocatedAt(tables.address + header.functions + at) ?? u64(view, at)) - tables.text
         : view.getUint32(at, true);
       if (i < count) entry[i] = view.getUint32(at + field, true);
-      if (i > 0 && begin[i]! < begin[i - 1]!) return undefined;
+      if (begin[i]! < (begin[i - 1] ?? 0)) return undefined;
     }
     return new GoLineTable(tables, { header, begin, entry, quantum: Math.max(1, table.u8(6)) });
   }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { ElfError, memorySource } from "../elf/elf.ts";
+import { memorySource } from "../elf/byte_source.ts";
+import { ElfError } from "../elf/elf.ts";
 import { RegularFile } from "../elf/regular_file.ts";
 import { readSections } from "../elf/sections.ts";
 import { runProgram } from "../../tests/support/child.ts";

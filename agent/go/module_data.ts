@@ -7,7 +7,8 @@
  * @module
  */
 
-import type { ByteSource, ElfInfo, Segment } from "../elf/elf.ts";
+import type { ByteSource } from "../elf/byte_source.ts";
+import type { ElfInfo, Segment } from "../elf/elf.ts";
 import { readSections, type Section, sectionBytes, u64, viewOf } from "../elf/sections.ts";
 
 /** The forms of the line table, by the first four bytes. */
@@ -41,6 +42,8 @@ export interface GoTables {
   readonly text: number;
   /** The file offset of the data of functions (`go:func.*`); `undefined` where it was not found, or is not used. */
   readonly functionData: number | undefined;
+  /** What the loader of a position-independent program puts at `address`. */
+  relocatedAt(address: number): number | undefined;
   /** The address that a pointer at `address` has once the program is loaded. */
   pointerAt(address: number): number | undefined;
   /** Where in the file is what the program has at `address`. */
@@ -76,6 +79,7 @@ export function findGoTables(source: ByteSource, elf: ElfInfo): GoTables | undef
     size: table.size,
     text: text ?? (u64(header, 24) || textSection(sections)),
     functionData: functionData === undefined ? undefined : image.offsetOf(functionData),
+    relocatedAt: (address) => image.relocatedAt(address),
     pointerAt: (address) => image.pointerAt(address),
     offsetOf: (address) => image.offsetOf(address),
   };
@@ -103,8 +107,12 @@ class Image {
     return this.#inFile(pointers) ?? this.#relocated(pointers);
   }
 
+  relocatedAt(address: number): number | undefined {
+    return this.#relocations?.get(address);
+  }
+
   pointerAt(address: number): number | undefined {
-    const relocated = this.#relocations?.get(address);
+    const relocated = this.relocatedAt(address);
     if (relocated !== undefined) return relocated;
     const offset = this.offsetOf(address);
     if (offset === undefined) return undefined;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/elf.ts";
+import type { ByteSource } from "../elf/byte_source.ts";
 import type { GoFunction, GoLineTable } from "./line_table.ts";
 
 /** Where the runtime keeps what it left the goroutine's stack with, in bytes. */

@@ -20,6 +20,7 @@ import { Demangler } from "./names/demangle.ts";
 import type { DebugStats } from "./debug/dwarf/client.ts";
 import { FilelessCode } from "./fileless.ts";
 import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
+import { GoSymbols } from "./go_symbols.ts";
 import { Inlining } from "./debug/inlining.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
@@ -143,6 +144,7 @@ export class Symboliser implements Disposable {
   readonly #files: CodeFiles;
   readonly #unwinder: FileSource | undefined;
   readonly #inlining: Inlining;
+  readonly #go = new GoSymbols();
   readonly #clock: () => number;
   readonly #coldMs: number;
   #coldLeft: number;
@@ -397,6 +399,13 @@ export class Symboliser implements Disposable {
       return known;
     }
     this.#misses++;
+    const go = this.#go.frames(file, address);
+    if (go.length > 0) {
+      const base = { module: file.path, buildId: file.elf.buildId, address };
+      const frames = go.map(({ function: name, file, line }) => ({ ...base, function: name, file, line }));
+      this.#frames.set(key, frames);
+      return frames;
+    }
     const { frame, final } = this.#look(file, address);
     const frames = [frame];
     if (final) {
