@@ -21,6 +21,8 @@ export async function compileBpf(
   await Deno.writeTextFile(file, source);
   const [program, ...args] = bpfCommand(file, { object: path, ...arch && { arch } });
   const { success, stderr } = await new Deno.Command(program, { args, cwd: ROOT }).output();
-  if (!success) throw new Error(`Cannot compile: ${new TextDecoder().decode(stderr)}`);
-  return { path, [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }) };
+  const remove = () => Deno.removeSync(folder, { recursive: true });
+  if (success) return { path, [Symbol.dispose]: remove };
+  remove();
+  throw new Error(`Cannot compile: ${new TextDecoder().decode(stderr)}`);
 }
