@@ -67,11 +67,33 @@ static __always_inline s32 find_rule(const struct unwind_state *state, u32 file,
 /* Going on is no end. */
 #define STEP_ON (-1)
 
+/* Functions under way that a process may have uretprobes of: MAX_URETPROBE_DEPTH of kernel/events/uprobes.c. */
+#define MAX_RETURNS 64
+
+/* What stood on the stack before a uretprobe put its own address there. */
+static __always_inline u64 original_return(struct unwind_state *state, u64 cfa)
+{
+	for (u32 i = 0; i < MAX_RETURNS && state->returns; i++) {
+		struct return_instance *instance = state->returns;
+		u64 place = BPF_CORE_READ(instance, stack) + RETURN_ADDRESS_BYTES;
+		if (place > cfa)
+			break;
+		state->returns = BPF_CORE_READ(instance, next);
+		u64 address = BPF_CORE_READ(instance, orig_ret_vaddr);
+		/* Where several probes take the same one the first of them has it. */
+		if (place == cfa && address != state->trampoline)
+			return address;
+	}
+	return state->trampoline;
+}
+
 /* The frame above is `cfa`, and it called from next_pc. */
 static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact)
 {
 	u64 pc = return_address(state->next_pc);
 
+	if (state->trampoline && pc == state->trampoline)
+		pc = original_return(state, cfa);
 	if (pc == 0)
 		return APERTURE_STACK_COMPLETE;
 	if (pc >= USER_END)
@@ -170,6 +192,8 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	u64 frame = state->registers[FRAME_POINTER];
 	u32 has_frame = state->known & 1U << FRAME_POINTER;
 
+	/* The kernel put it there. */
+	state->placed |= signal && !state->exact;
 	if ((rule->return_address & 15) == SAVED_UNDEFINED)
 		return APERTURE_STACK_COMPLETE;
 	if ((rule->cfa & 15) == CFA_GO_STACK ? !find_go_stack(state, rule, &cfa, &end) : !find_cfa(state, rule, &cfa, &end))

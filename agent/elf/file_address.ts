@@ -28,6 +28,11 @@ export function fileAddressOf(word: number): FileAddress | undefined {
   return { file, address: -word - file * ADDRESSES };
 }
 
+/** The number of the reason, of `enum aperture_stack_end`, that a stack's last word gives for its end; `undefined` for a frame. */
+export function cutReasonOf(word: number): number | undefined {
+  return word < 0 && word > -ADDRESSES ? -word : undefined;
+}
+
 /** The word of what is one byte before; of an address in a process as well. */
 export function byteBefore(word: number): number {
   return word < 0 ? word + 1 : word - 1;

@@ -60,6 +60,20 @@ export const WANTED_FILE = { size: 1616, address: 0, pid: 8, depth: 12, names: 1
 /** APERTURE_NAME_BYTES. */
 export const NAME_BYTES = 80;
 
+/** `struct aperture_mapping`. */
+export const MAPPING = {
+  size: 56,
+  bias: 0,
+  start: 8,
+  end: 16,
+  offset: 24,
+  inode: 32,
+  file: 40,
+  tableless: 44,
+  of_file: 48,
+  checked: 52,
+} as const;
+
 const UNWIND_STRUCTS = {
   aperture_rule: { size: 16 },
   aperture_row: { size: 4, low: 0, rule: 2 },
@@ -67,7 +81,7 @@ const UNWIND_STRUCTS = {
   aperture_page: { size: 16, chunk: 0, first: 4, count: 8, window: 12 },
   aperture_process: { size: 8, id: 0, window: 4 },
   aperture_mapping_key: { size: 16, prefix_bits: 0, process: 4, address: 8 },
-  aperture_mapping: { size: 16, bias: 0, file: 8, tableless: 12 },
+  aperture_mapping: MAPPING,
   aperture_file_key: FILE_KEY,
   aperture_file: KNOWN_FILE,
   aperture_wanted_file: WANTED_FILE,

@@ -17,6 +17,7 @@ export {
   LOCK_SUM,
   type Loss,
   LOSSES,
+  MAPPING,
   NAME_BYTES,
   PYTHON,
   SAMPLE_LOSSES,

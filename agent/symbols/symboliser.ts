@@ -19,7 +19,7 @@ import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
 import { Demangler } from "./names/demangle.ts";
 import type { DebugStats } from "./debug/dwarf/client.ts";
 import { FilelessCode } from "./fileless.ts";
-import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
+import { cutFrame, forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
 import { GoSymbols } from "./go_symbols.ts";
 import { Inlining } from "./debug/inlining.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
@@ -30,7 +30,7 @@ import { fileAddress } from "../elf/mapped_file.ts";
 import { SymbolTables, type SymbolTablesStats } from "./symbol_tables.ts";
 import { DebugInfoLocator } from "./debug/debug_info_locator.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
-import { byteBefore, type FileAddress, fileAddressOf } from "../elf/file_address.ts";
+import { byteBefore, cutReasonOf, type FileAddress, fileAddressOf } from "../elf/file_address.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 import type { NameStyle } from "./names/name_style.ts";
 
@@ -219,8 +219,9 @@ export class Symboliser implements Disposable {
    *
    * All but the first address of each half are return addresses: they point behind the call, which may be the
    * last instruction of its function (a call that never returns) or belong to another line, so they are looked
-   * up, and reported, one byte before. The first of each half is where the processor itself stood. To the place
-   * where a signal interrupted a function, the unwinder has added the byte.
+   * up, and reported, one byte before. The first of each half is where the processor itself stood. To a place that no
+   * call left, as a signal interrupted a function there, the unwinder has added the byte. The last frame of a stack that
+   * is not whole is `[cut: reason]`.
    */
   stack({ pid, user, kernel, python }: RawStack): Frame[] {
     const frames: Frame[] = [];
@@ -327,6 +328,11 @@ export class Symboliser implements Disposable {
     find: (address: number) => readonly Frame[],
   ): void {
     for (let i = 0; i < addresses.length; i++) {
+      const reason = cutReasonOf(addresses[i]!);
+      if (reason !== undefined) {
+        to.push(cutFrame(reason));
+        continue;
+      }
       const address = i === 0 ? addresses[i]! : byteBefore(addresses[i]!);
       const known = address < 0 ? this.#nearFiles : near;
       let found = known.get(address);
