@@ -109,9 +109,16 @@ struct aperture_python {
 	u32 entry_owner;
 	/* PyCodeObject */
 	u32 code_instructions;
-	u32 reserved;
+	/*
+	 * Up to 3.10 a frame has a number, whose units are so many bytes, instead of a pointer to the instruction, and each
+	 * frame is an entry of the loop; 0: since 3.11.
+	 */
+	u32 instruction_bytes;
+	/* Where the C library has a thread's values, from the thread pointer on, and the key of the PyThreadState; 0: not known. */
+	u32 thread_values;
+	u32 thread_key;
 };
-_Static_assert(sizeof(struct aperture_python) == 72, "the agent writes this layout");
+_Static_assert(sizeof(struct aperture_python) == 80, "the agent writes this layout");
 
 /*
  * How the walk along a user stack ended: the index in the map `stack_ends`; the names in lower case, without the

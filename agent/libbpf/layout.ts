@@ -36,7 +36,7 @@ export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, hi
 export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
 export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
 export const PYTHON = {
-  size: 72,
+  size: 80,
   holder: 0,
   interpreters: 8,
   interpreter_next: 16,
@@ -52,6 +52,9 @@ export const PYTHON = {
   frame_mark: 56,
   entry_owner: 60,
   code_instructions: 64,
+  instruction_bytes: 68,
+  thread_values: 72,
+  thread_key: 76,
 } as const;
 
 export const FILE_KEY = { size: 32, inode: 0, bytes: 8, modified: 16, device: 24, generation: 28 } as const;

@@ -6,11 +6,13 @@
 
 import { LRUCache } from "lru-cache";
 import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
+import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
 import { type Code, type CodeHeader, lineOf, readCode, readCodeHeader } from "./code.ts";
-import { findInterpreter, type Interpreter, mayRunPython } from "./interpreter.ts";
+import { findInterpreter, type Interpreter } from "./interpreter.ts";
 import { ProcessMemory } from "./memory.ts";
 import type { PythonStack } from "./merge.ts";
+import { PythonFiles } from "./python_files.ts";
 
 /** One frame as the kernel read it. */
 export interface RawPythonFrame {
@@ -65,6 +67,7 @@ interface Entry {
 export class PythonSymbols implements Disposable {
   readonly #entries = new Map<number, Entry>();
   readonly #codes: LRUCache<string, Known>;
+  readonly #files = new PythonFiles();
   #window = 0;
   #unnamed = 0;
 
@@ -92,7 +95,7 @@ export class PythonSymbols implements Disposable {
   look(process: Process): void {
     const known = this.#entries.get(process.pid);
     if (known?.process === process) return;
-    if (!mayRunPython(process)) {
+    if (!this.#files.mayHave(process.mappings)) {
       this.#forget(process.pid);
       return;
     }
@@ -104,13 +107,18 @@ export class PythonSymbols implements Disposable {
       return;
     }
     this.#forget(process.pid);
-    const interpreter = findInterpreter(process);
+    const interpreter = findInterpreter(process, this.#files);
     this.#entries.set(process.pid, {
       process,
       interpreter,
       tries: same ? known.tries + 1 : 1,
       memory: undefined,
     });
+  }
+
+  /** Tells whether a process with these mappings may run Python: that is known of each file once one was looked at. */
+  mayRun(mappings: readonly Mapping[]): boolean {
+    return this.#files.mayHave(mappings);
   }
 
   /** Whether there is an interpreter in the process. */

@@ -11,7 +11,7 @@
 import { type Frame, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import { mappingAt } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
-import { pythonPids } from "../python/find_processes.ts";
+import { processesWith } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
@@ -19,6 +19,7 @@ import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
 import { Demangler } from "./names/demangle.ts";
 import type { DebugStats } from "./debug/dwarf/client.ts";
 import { FilelessCode } from "./fileless.ts";
+import type { JavaMaps } from "../java/java_maps.ts";
 import { cutFrame, forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
 import { GoSymbols } from "./go_symbols.ts";
 import { Inlining } from "./debug/inlining.ts";
@@ -45,6 +46,8 @@ export interface SymboliserOptions {
   names?: NameStyle;
   /** For debug information that is not here. @default none */
   debuginfod?: Debuginfod | undefined;
+  /** Asks JVMs what they compiled. @default none */
+  java?: JavaMaps | undefined;
   /** How long files may be read in one window, in ms; the file that passes it is read to its end. @default {1000} */
   coldMs?: number;
   /** @default {"/proc"} */
@@ -173,7 +176,7 @@ export class Symboliser implements Disposable {
     if (unwinder) unwinder.onFile = (file) => this.#observeFile(file);
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
-    this.#fileless = new FilelessCode({ libdw, demangler });
+    this.#fileless = new FilelessCode({ libdw, demangler, java: options.java });
     const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
     this.#inlining = new Inlining({ locator, frames, demangler, bytes: debugBytes });
   }
@@ -260,7 +263,9 @@ export class Symboliser implements Disposable {
 
   /** Looks at all processes of the machine for those that run Python; without it, those with samples are looked at. */
   findPython(): void {
-    for (const pid of pythonPids(this.#procRoot)) this.#process(pid);
+    for (const pid of processesWith((mappings) => this.#python.mayRun(mappings), this.#procRoot)) {
+      this.#process(pid);
+    }
   }
 
   /**

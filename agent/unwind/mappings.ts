@@ -227,7 +227,7 @@ export class ProcessMappings {
     value.setBigUint64(MAPPING.inode, BigInt(inode), true);
     value.setUint32(MAPPING.file, bias === undefined ? NO_FILE : file!.id, true);
     value.setUint32(MAPPING.tableless, file && this.#tables.isTableless(file) ? 1 : 0, true);
-    value.setUint32(MAPPING.of_file, mapping.inode === 0 ? 0 : 1, true);
+    value.setUint32(MAPPING.of_file, mapping.inode === 0 || mapping.copied ? 0 : 1, true);
     for (const key of keysOf(entry.id, mapping)) {
       try {
         this.#maps.mappings.update(key, value);

@@ -25,15 +25,21 @@ export interface Watched {
 /** The stacks of a program once all of it is known: user functions, with their arguments' types left out. */
 export async function watch(
   pid: number,
-  { atLeastMs = 0 }: {
+  { atLeastMs = 0, python = false }: {
     /** Goes on so long, however many samples there are, in ms. @default {0} */
     atLeastMs?: number;
+    /** With the functions that Python runs. @default {false} */
+    python?: boolean;
   } = {},
 ): Promise<Watched> {
   await build("bpf");
   await using unwinder = Unwinder.open();
   using collector = CpuCollector.open({ unwinder, freq: 997, pid });
   using symboliser = Symboliser.open({ unwinder });
+  if (python) {
+    symboliser.meet(pid);
+    collector.watchPython(symboliser.pythonInterpreters());
+  }
   // The first samples miss what is loaded then.
   await settled(collector, unwinder);
   const stacks = new Map<string, number>();
