@@ -12,24 +12,24 @@ import type { Symboliser } from "./symbols/symboliser.ts";
 import type { Unwinder } from "./unwind/unwinder.ts";
 import { eventCount, type Kind, type Profile } from "../profile/model.ts";
 
-/** How long a window waits for inlined functions and lines that were not known before. */
+/** A window waits at most so many ms for inlined functions and lines that were not known before. */
 const MAX_SETTLE_MS = 1000;
 
-/** What a window says of itself beside what it counted. */
+/** A window says this of itself beside what it counted. */
 export interface Notes {
   readonly losses: ReadonlyMap<string, number>;
-  /** How walks along user stacks ended, see {@linkcode Window.stacks}. */
+  /** The number of walks along user stacks by how they ended, see {@linkcode Window.stackEnds}. */
   readonly stackEnds: ReadonlyMap<string, number>;
 }
 
-/** How long the steps of a window took, in ms. */
+/** The steps of a window took so long, in ms. */
 export interface WindowTimes {
-  /** From when it was due until it was drained. */
+  /** The time from when it was due until it was drained. */
   readonly late: number;
   readonly drain: number;
   /** All that came after the drain. */
   readonly name: number;
-  /** Of `name`, waiting for inlined functions and lines. */
+  /** The part of `name` that was spent on waiting for inlined functions and lines. */
   readonly settle: number;
 }
 
@@ -51,6 +51,8 @@ export interface RecordOptions {
   /** Told of each window's end. */
   readonly unwinder?: Pick<Unwinder, "endWindow" | "onProcess"> | undefined;
   readonly windowMs: number;
+  /** Of how many beats of `windowMs` the next window is; a whole number. @default {() => 1} */
+  readonly beats?: (() => number) | undefined;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
   /** Stop after this long; without it, when `signal` aborts. */
@@ -66,17 +68,18 @@ export interface RecordOptions {
  * Windows begin on a fixed beat: what naming and handing on take does not move the next one.
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
-  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
+  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal, beats = () => 1 } =
+    options;
   const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
   symboliser.findPython();
   watchPython(options);
-  using _meeting = meetProcesses(options);
+  using _observing = observeProcesses(options);
   // What is counted meanwhile is counted for the next window.
   const settleMs = Math.min(MAX_SETTLE_MS, windowMs / 2);
   const begin = clock();
   let start = begin;
-  for (let window = 1;; window++) {
-    const due = begin + Math.min(window * windowMs, durationMs);
+  for (let beat = beats();; beat += beats()) {
+    const due = begin + Math.min(beat * windowMs, durationMs);
     await delay(Math.max(0, due - clock()), { signal }).catch((error) => {
       if (!signal.aborted) throw error;
     });
@@ -112,14 +115,14 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   }
 }
 
-/** Until it is disposed of, takes in what of processes is only there while they run. */
-function meetProcesses(options: RecordOptions): Disposable {
+/** Takes in what of processes is only there while they run, until the result is disposed of. */
+function observeProcesses(options: RecordOptions): Disposable {
   const { symboliser, labels, unwinder } = options;
   if (unwinder) {
     unwinder.onProcess = (pid) => {
-      const met = symboliser.meet(pid);
-      if (met) labels?.meet(met.process);
-      if (met?.python) watchPython(options);
+      const observed = symboliser.observe(pid);
+      if (observed) labels?.observe(observed.process);
+      if (observed?.python) watchPython(options);
     };
   }
   return {
@@ -129,28 +132,28 @@ function meetProcesses(options: RecordOptions): Disposable {
   };
 }
 
-/** What was found of Python is read in the kernel from here on. */
+/** Has the kernel read the frames of what was found of Python from here on. */
 function watchPython({ collectors, symboliser }: RecordOptions): void {
   const interpreters = symboliser.pythonInterpreters();
   for (const collector of collectors) collector.watchPython?.(interpreters);
 }
 
-/** What each kind says of itself, and the sums. */
+/** Returns what each kind says of itself, and the sums. */
 function notesOf(
   drained: readonly (Window & { readonly kind: Kind })[],
 ): Pick<Recording, keyof Notes | "kinds"> {
   const kinds = new Map<Kind, Notes>();
   const losses = new Map<string, number>();
   const stackEnds = new Map<string, number>();
-  for (const { kind, losses: lost, stacks = new Map() } of drained) {
-    kinds.set(kind, { losses: lost, stackEnds: stacks });
+  for (const { kind, losses: lost, stackEnds: ends = new Map() } of drained) {
+    kinds.set(kind, { losses: lost, stackEnds: ends });
     addCounts(losses, lost);
-    addCounts(stackEnds, stacks);
+    addCounts(stackEnds, ends);
   }
   return { losses, stackEnds, kinds };
 }
 
-/** What a run recorded, summed over its windows. */
+/** Sums what a run recorded over its windows. */
 export class Summary {
   readonly #kinds = new Map<Kind, { losses: Map<string, number>; stackEnds: Map<string, number> }>();
   #events = 0;
@@ -165,7 +168,7 @@ export class Summary {
     return this.#windows;
   }
 
-  /** Of one kind. */
+  /** Returns the notes of one kind. */
   notes(kind: Kind): Notes {
     return this.#kinds.get(kind) ?? { losses: new Map(), stackEnds: new Map() };
   }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { record, type Recording, type RecordOptions, Summary } from "./agent.ts";
 import type { Collector, Window } from "./collectors/collector.ts";
+import { HINT } from "./libbpf/mod.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
 import { lockAt } from "../profile/locks.ts";
 import { frameAt, seriesAt, totalOf } from "../profile/model.ts";
@@ -22,7 +23,7 @@ function collectorOf(windows: Window[]): Collector & { drains: number } {
 
 function windowOf(count: number, losses: [string, number][] = []): Window {
   const sample = { pid: Deno.pid, comm: "deno", user: [], kernel: [], value: count * 10, count };
-  return { samples: [sample], losses: new Map(losses), stacks: new Map([["complete", count]]) };
+  return { samples: [sample], losses: new Map(losses), stackEnds: new Map([["complete", count]]) };
 }
 
 async function collect(
@@ -119,6 +120,21 @@ Deno.test("record() keeps its beat when naming takes longer than a window", asyn
   assertLess(Number(recordings[0]!.startNs), Number(recordings[4]!.endNs));
 });
 
+Deno.test("record() makes a window of as many beats as it is told", async () => {
+  const asked = [1, 2, 2, 1];
+  using symboliser = Symboliser.open();
+  const recordings = await Array.fromAsync(record({
+    collectors: [collectorOf([])],
+    symboliser,
+    windowMs: 40,
+    beats: () => asked.shift() ?? 1,
+    durationMs: 240,
+    signal: new AbortController().signal,
+  }));
+  // Of six beats.
+  assertEquals(recordings.length, 4);
+});
+
 Deno.test("Summary adds up recordings", async () => {
   const summary = new Summary();
   const windows = [windowOf(1, [["a", 1]]), windowOf(2, [["a", 2]])];
@@ -133,10 +149,14 @@ Deno.test("Summary adds up recordings", async () => {
 Deno.test("record() names waits and their holders, and calls as the leaf of their samples", async () => {
   const gone = { pid: 4_194_303, comm: "gone", user: [0x1234], kernel: [] };
   const holder = { ...gone, comm: "holder", user: [0x5678] };
-  const wait = { waiter: gone, type: "futex", count: 2, delayNs: 70, maxNs: 40 } as const;
+  const wait = {
+    ...{ waiter: gone, type: "futex", count: 2, delayNs: 70, maxNs: 40 } as const,
+    ...{ hints: HINT.contended, value: 2, address: 0x1000n, histogram: [0, 0, 0, 0, 0, 2] },
+  };
   const syscall = {
     ...{ pid: gone.pid, comm: "gone", call: "epoll_wait", count: 3, errors: new Map([[4, 1]]) },
     ...{ totalNs: 60, minNs: 10, maxNs: 30, histogram: [0, 0, 0, 1, 2] },
+    ...{ open: 0, oldestNs: 0 },
   };
   const self = { ...gone, pid: Deno.pid };
   const window: Window = {
@@ -164,8 +184,8 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
   assertEquals([leaf.function, leaf.module], ["epoll_wait", "[syscall]"]);
   const locks = [0, 1].map((row) => lockAt(profile, row));
   assertEquals(locks.map(({ class: name, outcome, delay }) => [name, outcome, delay]), [
-    ["other", "woken", 70],
-    ["other", "timeout", 70],
+    ["mutex", "woken", 70],
+    ["mutex", "timeout", 70],
   ]);
   assertEquals(seriesAt(profile, locks[0]!.holder!.series).comm, "holder");
   assertEquals([profile.locks.count.length, profile.syscalls.count.length, locks[1]!.holder], [
@@ -176,11 +196,11 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
   const { series: _series, ...call } = syscallAt(profile, 0);
   assertEquals(call, {
     ...{ call: "epoll_wait", category: "wait", count: 3, total: 60, min: 10, max: 30 },
-    ...{ errors: new Map([[4, 1]]), histogram: [0, 0, 0, 1, 2] },
+    ...{ errors: new Map([[4, 1]]), histogram: [0, 0, 0, 1, 2], open: 0, oldest: 0 },
   });
 });
 
-Deno.test("record() meets processes as they are seen, and nobody's when it is done", async () => {
+Deno.test("record() observes processes as they are seen, and nobody's when it is done", async () => {
   using symboliser = Symboliser.open();
   const unwinder: NonNullable<RecordOptions["unwinder"]> = { endWindow() {}, onProcess: undefined };
   const { signal } = new AbortController();

@@ -272,12 +272,12 @@ export function readAgentConfig(
   return readSettings(AGENT_SETTINGS, args, env);
 }
 
-/** The kinds that `mode` stands for. */
+/** Returns the kinds that `mode` stands for. */
 export function kindsOf(mode: AgentConfig["mode"]): readonly Kind[] {
   return mode === "all" ? KINDS : [mode];
 }
 
-/** The text of `--help`. */
+/** Returns the text of `--help`. */
 export function agentHelp(): string {
   return `Aperture's agent: watches this machine through eBPF and says where its time goes: on a CPU, waiting
 for locks, in system calls.

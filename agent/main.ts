@@ -6,12 +6,14 @@
 
 import { setupLog } from "../common/log.ts";
 import { print, run, stopSignal, VERSION } from "../common/main.ts";
+import { checkPermissions, needsEverything } from "../common/permissions.ts";
 import { agentHelp, readAgentConfig } from "./config.ts";
 import { inClusterUrl } from "./metadata/kube/client.ts";
-import { runAgent } from "./run.ts";
 import { defaultCacheFolder } from "./symbols/debug/debuginfod/cache_folder.ts";
 
 async function main(): Promise<number> {
+  // Deno keeps /proc and /sys for programs that may do everything.
+  checkPermissions(needsEverything("watch this machine"));
   const config = readAgentConfig(Deno.args, Deno.env.toObject());
   if (config.help) {
     await print(Deno.stdout, agentHelp());
@@ -30,6 +32,8 @@ async function main(): Promise<number> {
     home: Deno.env.get("HOME"),
     xdgCacheHome: Deno.env.get("XDG_CACHE_HOME"),
   });
+  // Packages read files and the environment as they load, which is to be after the check.
+  const { runAgent } = await import("./run.ts");
   return await runAgent(config, { signal: stopSignal(), hostname: Deno.hostname(), apiServer, debugFiles });
 }
 

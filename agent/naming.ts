@@ -1,13 +1,22 @@
 /**
- * From what collectors counted to the rows of a profile: addresses get names, waits their class.
+ * Makes the rows of a profile of what collectors counted: addresses get names, waits their class.
  *
  * @module
  */
 
 import { ProfileBuilder } from "../profile/builder.ts";
-import { type Frame, type Kind, SYSCALL_MODULE } from "../profile/model.ts";
-import type { RawPlace, Window } from "./collectors/collector.ts";
+import { type Frame, type Kind, SYSCALL_MODULE, UNKNOWN_MODULE } from "../profile/model.ts";
+import {
+  EARLIER_HOLDERS,
+  type RawHold,
+  type RawLock,
+  type RawStack,
+  type Window,
+} from "./collectors/collector.ts";
+import { isIdleClass } from "../profile/idle.ts";
 import { lockClass } from "./locks/classes.ts";
+import { classByHints } from "./locks/hints.ts";
+import type { LockClass } from "./locks/lock_class.ts";
 import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import { callCategory } from "./syscalls/category.ts";
@@ -19,6 +28,16 @@ export interface NamerOptions {
   /** A process that is left out. */
   readonly excludedPid?: number | undefined;
 }
+
+/** Stands for all who held a lock before those who are still known. */
+const EARLIER_FRAME: Frame = {
+  function: "earlier holders",
+  module: UNKNOWN_MODULE,
+  file: "",
+  line: 0,
+  buildId: "",
+  address: 0,
+};
 
 /** Names the rows of one window, of all kinds, into one profile. */
 export class Namer {
@@ -35,35 +54,59 @@ export class Namer {
   }
 
   /** Adds what a collector of `kind` counted. */
-  add(kind: Kind, { samples, locks = [], syscalls = [] }: Omit<Window, "losses">): void {
+  add(kind: Kind, { samples, locks = [], holds = [], syscalls = [] }: Omit<Window, "losses">): void {
     for (const sample of samples) {
       if (sample.pid === this.#excludedPid) continue;
       const frames = this.#symboliser.stack(sample);
       const stack = this.#stack(sample.call === undefined ? frames : [callFrame(sample.call), ...frames]);
       this.builder.add(kind, this.#series(sample), stack, sample.value, sample.count);
     }
-    for (const { waiter, holder, type, outcome, count, delayNs, maxNs } of locks) {
-      if (waiter.pid === this.#excludedPid) continue;
-      const frames = this.#symboliser.stack(waiter);
-      this.builder.addLock({
-        ...{ outcome, type, class: lockClass(frames, type) },
-        ...{ series: this.#series(waiter), stack: this.#stack(frames) },
-        holder: holder &&
-          { series: this.#series(holder), stack: this.#stack(this.#symboliser.stack(holder)) },
-        ...{ count, delay: delayNs, max: maxNs },
-      });
-    }
-    for (const { call, count, totalNs, minNs, maxNs, ...syscall } of syscalls) {
+    this.#addLocks(locks, holds);
+    for (const { call, count, totalNs, minNs, maxNs, open, oldestNs, ...syscall } of syscalls) {
       if (syscall.pid === this.#excludedPid) continue;
       this.builder.addSyscall({
         ...{ series: this.#series(syscall), call, category: callCategory(call) },
         ...{ count, total: totalNs, min: minNs, max: maxNs },
-        ...{ errors: syscall.errors, histogram: syscall.histogram },
+        ...{ errors: syscall.errors, histogram: syscall.histogram, open, oldest: oldestNs },
       });
     }
   }
 
-  #series({ pid, comm }: Pick<RawPlace, "pid" | "comm">): number {
+  /** A hold is of the class of those who waited for it. */
+  #addLocks(locks: readonly RawLock[], holds: readonly RawHold[]): void {
+    const held = new Map<RawStack, LockClass>();
+    for (const lock of locks) {
+      const { waiter, holder, type, outcome, count, delayNs, maxNs, histogram } = lock;
+      if (waiter.pid === this.#excludedPid) continue;
+      const frames = this.#symboliser.stack(waiter);
+      const series = this.#series(waiter);
+      const className = lockClass(frames, type, lock);
+      if (holder && type === "futex") held.set(holder, className);
+      this.builder.addLock({
+        ...{ outcome, type, class: className },
+        ...{ series, stack: this.#stack(frames) },
+        holder: holder && this.#holder(holder, series),
+        ...{ count, delay: delayNs, max: maxNs, histogram },
+      });
+    }
+    for (const { holder, hints, count, totalNs, maxNs, histogram } of holds) {
+      const className = held.get(holder) ?? classByHints({ hints, value: 0 });
+      // Nobody holds what is to come.
+      if (holder.pid === this.#excludedPid || isIdleClass(className)) continue;
+      this.builder.addHold({
+        ...{ series: this.#series(holder), stack: this.#stack(this.#symboliser.stack(holder)) },
+        ...{ class: className, count, total: totalNs, max: maxNs, histogram },
+      });
+    }
+  }
+
+  /** The rows of a holder; of those before them no more is known than that the waiter's process waited for them. */
+  #holder(holder: RawStack, waiter: number): { series: number; stack: number } {
+    if (holder === EARLIER_HOLDERS) return { series: waiter, stack: this.#stack([EARLIER_FRAME]) };
+    return { series: this.#series(holder), stack: this.#stack(this.#symboliser.stack(holder)) };
+  }
+
+  #series({ pid, comm }: Pick<RawStack, "pid" | "comm">): number {
     const process = this.#symboliser.process(pid);
     const labels = process && this.#labels?.of(process) || NO_LABELS;
     return this.builder.series({ ...labels, pid, comm, exe: process?.exe ?? "" });
@@ -73,7 +116,9 @@ export class Namer {
     return this.builder.stack(frames.map((frame) => this.#row(frame)));
   }
 
-  /** The symboliser gives equal frames as one object, nearly always: to look that up is cheaper than its text. */
+  /**
+   * Returns the row of a frame. Equal frames are one object, nearly always: to look that up is cheaper than its text.
+   */
   #row(frame: Frame): number {
     let row = this.#rowOf.get(frame);
     if (row === undefined) this.#rowOf.set(frame, row = this.builder.frame(frame));

@@ -1,17 +1,18 @@
 /**
- * Whether this machine lets the agent watch it, and if not, what to do.
+ * Tells whether this machine lets the agent watch it, and if not, what to do.
  *
  * @module
  */
 
+import { existsSync } from "node:fs";
 import type { Kind } from "../profile/model.ts";
 import { libbpfVersion } from "./libbpf/mod.ts";
 
-/** What the checks look at. */
+/** The checks look at these facts. */
 export interface Facts {
   /** Like `6.1.0-18-amd64`. */
   readonly kernelRelease: string;
-  /** Whether the kernel tells its types: /sys/kernel/btf/vmlinux. */
+  /** The kernel tells its types: it has /sys/kernel/btf/vmlinux. */
   readonly hasBtf: boolean;
   /** CapEff of /proc/self/status. */
   readonly capabilities: bigint;
@@ -30,9 +31,9 @@ export interface Facts {
 }
 
 export interface PreflightOptions {
-  /** What is to be collected. */
+  /** These kinds are to be collected. */
   readonly kinds: readonly Kind[];
-  /** What the BPF maps may use. */
+  /** The BPF maps may use so many bytes. */
   readonly memoryBytes: number;
 }
 
@@ -48,11 +49,12 @@ const CAP_BPF = 39;
 const CAP_CHECKPOINT_RESTORE = 40;
 
 const OLDEST_KERNEL = [5, 10] as const;
-/** From here on maps are charged to the memory cgroup, not to RLIMIT_MEMLOCK. */
+/** Kernels from this one on charge maps to the memory cgroup, not to RLIMIT_MEMLOCK. */
 const NO_MEMLOCK_KERNEL = [5, 11] as const;
 
 /**
- * What is missing: one sentence each, with what to do; empty when the agent can start. Causes come before what only
+ * Returns what is missing: one sentence each, with what to do; empty when the agent can start. Causes come before what
+ * only
  * follows from them.
  */
 export function preflight(facts: Facts, options: PreflightOptions): string[] {
@@ -100,7 +102,7 @@ const USEFUL: readonly Useful[] = [
   },
 ];
 
-/** What will be missing from the profiles for want of a right: one sentence each. */
+/** Returns what will be missing from the profiles for want of a right: one sentence each. */
 export function warnings({ capabilities }: Facts): string[] {
   return USEFUL.filter(({ bits }) => !bits.some((bit) => has(capabilities, bit)))
     .map(({ name, without }) => `Fewer rights than useful: ${name} not held; ${without}`);
@@ -170,7 +172,7 @@ function has(capabilities: bigint, bit: number): boolean {
   return (capabilities >> BigInt(bit) & 1n) === 1n;
 }
 
-/** False, too, for a release that is no version. */
+/** Tells whether a kernel's release is at least this; false, too, for a release that is no version. */
 function atLeast(release: string, [major, minor]: readonly [number, number]): boolean {
   const [, releaseMajor, releaseMinor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
   if (releaseMajor === undefined) return false;
@@ -188,18 +190,21 @@ export function gatherFacts(objects: readonly string[]): Facts {
   const paranoid = read("/proc/sys/kernel/perf_event_paranoid");
   return {
     kernelRelease: Deno.osRelease(),
-    hasBtf: exists("/sys/kernel/btf/vmlinux"),
+    hasBtf: existsSync("/sys/kernel/btf/vmlinux"),
     capabilities: BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`),
     inInitialUserNamespace: mapsEverybody(read("/proc/self/uid_map")),
     lockdown: /\[(\w+)\]/.exec(read("/sys/kernel/security/lockdown") ?? "")?.[1] ?? "none",
     lockedMemoryBytes: parseLimit(/^Max locked memory\s+(\S+)/m.exec(limits)?.[1]),
     perfEventParanoid: paranoid === undefined ? undefined : Number(paranoid),
     libbpf: libbpfVersion(),
-    missingObjects: objects.filter((path) => !exists(path)),
+    missingObjects: objects.filter((path) => !existsSync(path)),
   };
 }
 
-/** Only the initial user namespace maps each of the 2^32 - 1 users to itself; a kernel without namespaces has none. */
+/**
+ * Tells whether this is the initial user namespace: only that maps each of the 2^32 - 1 users to itself; a kernel
+ * without namespaces has none.
+ */
 function mapsEverybody(uidMap: string | undefined): boolean {
   return uidMap === undefined || /^\s*0\s+0\s+4294967295\s*$/.test(uidMap);
 }
@@ -213,14 +218,5 @@ function read(path: string): string | undefined {
     return Deno.readTextFileSync(path);
   } catch {
     return undefined;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }

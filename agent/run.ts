@@ -34,10 +34,10 @@ const logger = getLogger(["aperture", "agent"]);
 
 /** A local run looks often: its progress shows, and processes are still there to be read. */
 const LOCAL_WINDOW_MS = 1000;
-/** How long an agent that stops tries to deliver what is left. */
-const FAREWELL_MS = 5000;
+/** An agent that stops tries for so many ms to deliver what is left. */
+const FLUSH_MS = 5000;
 const TOP_ROWS = 15;
-/** Of the memory for maps, that of the unwinder; with less than its least, stacks are the kernel's helper's. */
+/** The unwinder has this share of the memory for maps; with less than its least, stacks are the kernel's helper's. */
 const UNWINDER_SHARE = 0.5;
 const LEAST_UNWINDER_BYTES = 4 << 20;
 
@@ -104,6 +104,7 @@ export async function runAgent(
     const recording of record({
       ...{ collectors, symboliser, labels, unwinder },
       ...{ windowMs, durationMs, signal, excludedPid },
+      beats: () => pusher?.beats ?? 1,
     })
   ) {
     first ??= recording;
@@ -120,10 +121,13 @@ export async function runAgent(
   if (recorded) {
     await show({ config, files, node, recorded, summary, startNs, durationNs });
   }
-  return pusher ? await farewell(pusher) : 0;
+  return pusher ? await flushOnExit(pusher) : 0;
 }
 
-/** Without it, what has no debug information here goes without, which is no reason not to start. */
+/**
+ * Opens the client of debuginfod servers. Without one, what has no debug information here goes without, which is no
+ * reason not to start.
+ */
 async function openDebuginfod(config: AgentConfig, folder: string): Promise<Debuginfod | undefined> {
   const { debuginfodUrls: urls = [], debuginfodSize: cacheBytes, debuginfodMaxSize } = config;
   if (urls.length === 0) return undefined;
@@ -140,7 +144,10 @@ async function openDebuginfod(config: AgentConfig, folder: string): Promise<Debu
   }
 }
 
-/** Without it stacks are those of frame pointers, which is said and counted, but no reason not to start. */
+/**
+ * Opens the unwinder. Without it stacks are those of frame pointers, which is said and counted, but no reason not to
+ * start.
+ */
 function openUnwinder({ bpfMemory }: AgentConfig): Unwinder | undefined {
   const memoryBytes = Math.floor(bpfMemory * UNWINDER_SHARE);
   if (memoryBytes < LEAST_UNWINDER_BYTES) {
@@ -189,7 +196,7 @@ function open(
   }
 }
 
-/** Its library is loaded where it is wanted: it takes a tenth of a second. */
+/** Opens the agent's own HTTP side, whose library is loaded where it is wanted: that takes a tenth of a second. */
 async function openEndpoint({ listen, bpfMemory }: AgentConfig, sources: Omit<MetricSources, "bpfMemory">) {
   if (listen === undefined) return undefined;
   const { AgentEndpoint } = await import("./metrics/endpoint.ts");
@@ -245,7 +252,8 @@ async function show({ config, files, recorded, summary, ...rest }: Shown): Promi
   const terminal = to.isTerminal();
   const options = {
     limit: TOP_ROWS,
-    width: terminal ? Deno.consoleSize().columns : 100,
+    // What goes into a pipe is whole.
+    width: terminal ? Deno.consoleSize().columns : Infinity,
     colors: terminal && !Deno.noColor,
     idle,
   };
@@ -272,8 +280,8 @@ function tableOf(
 }
 
 /** Delivers what is left. Not delivering it is a failure, unless the spool keeps it for the next start. */
-async function farewell(pusher: Pusher): Promise<number> {
-  const { batches, kept } = await pusher.stop({ deadlineMs: FAREWELL_MS });
+async function flushOnExit(pusher: Pusher): Promise<number> {
+  const { batches, kept } = await pusher.stop({ deadlineMs: FLUSH_MS });
   const { pushed } = pusher.stats();
   if (batches === 0) {
     logger.info("Stopped: all {pushed} batches are delivered", { pushed });

@@ -1,7 +1,7 @@
 /**
- * What watching costs in steady state: the agent, pushing, beside `perf record -g` and bcc's `profile`, all at 99 Hz over
- * the same seconds of fifty busy programs, none of which has frame pointers. What is pushed is acknowledged and thrown
- * away: an aggregator is on another machine.
+ * Measures what watching costs in steady state: the agent, pushing, beside `perf record -g` and bcc's `profile`, all at
+ * 99 Hz over the same seconds of fifty busy programs, none of which has frame pointers. What is pushed is acknowledged
+ * and thrown away: an aggregator is on another machine.
  *
  * Only the agent names what it samples and finds whole stacks: perf's file and bcc's maps have addresses, one to three
  * for each of these stacks, until somebody asks.
@@ -25,7 +25,7 @@ const PROGRAMS = 50;
 const TICKS = 100;
 const STATS_SETTING = "/proc/sys/kernel/bpf_stats_enabled";
 
-/** The rows of `deno task bench agent`. */
+/** Returns the rows of `deno task bench agent`. */
 export async function rows(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
@@ -76,7 +76,7 @@ export async function rows(): Promise<Row[]> {
   ];
 }
 
-/** A program of its own, forty calls deep, without frame pointers. */
+/** Compiles a program of its own, forty calls deep, without frame pointers. */
 async function compileBusy(folder: string, number: number): Promise<string> {
   const path = `${folder}/busy-${number}`;
   const flags = ["-O2", "-fomit-frame-pointer", `-Wl,--build-id=0x${number.toString(16).padStart(8, "b")}`];
@@ -106,7 +106,7 @@ function startRival(
   };
 }
 
-/** What process `pid` has used so far. */
+/** Returns what process `pid` has used so far. */
 function usage(pid: number) {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field after it.

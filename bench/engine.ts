@@ -12,7 +12,7 @@ import { median, type Row } from "./row.ts";
 
 const SAMPLES = 20_000;
 
-/** The rows of `deno task bench engine`. */
+/** Returns the rows of `deno task bench engine`. */
 export async function rows(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();

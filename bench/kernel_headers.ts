@@ -4,25 +4,28 @@
  * @module
  */
 
-import { exists, run } from "../tests/support/programs.ts";
+import { existsSync } from "node:fs";
+import { run } from "../tests/support/programs.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const META = "linux-headers-amd64";
 
 /**
- * The environment in which bcc finds headers: empty where the running kernel's own are installed, else with those of
- * Debian's kernel, downloaded once. bcc's `profile` uses nothing of them that differs.
+ * Returns the environment in which bcc finds headers: empty where the running kernel's own are installed, else with
+ * those of Debian's kernel, downloaded once. bcc's `profile` uses nothing of them that differs.
  */
 export async function headersForBcc(): Promise<Record<string, string>> {
   const release = Deno.osRelease();
-  if (exists(`/lib/modules/${release}/build/include`) || exists("/sys/kernel/kheaders.tar.xz")) return {};
+  if (existsSync(`/lib/modules/${release}/build/include`) || existsSync("/sys/kernel/kheaders.tar.xz")) {
+    return {};
+  }
   const name = dependency(META, /Depends: (linux-headers-\S+)/);
   const folder = `${ROOT}.tools/kernel-headers/${name}`;
-  if (!exists(folder)) await download(name, folder);
+  if (!existsSync(folder)) await download(name, folder);
   return { BCC_KERNEL_SOURCE: folder };
 }
 
-/** What Debian keeps apart, the common headers and those of the architecture, in one tree. */
+/** Puts what Debian keeps apart, the common headers and those of the architecture, into one tree. */
 async function download(name: string, folder: string): Promise<void> {
   const common = dependency(name, /Depends: (linux-headers-\S+-common)/);
   const temporary = await Deno.makeTempDir({ prefix: "aperture-headers-" });

@@ -1,6 +1,6 @@
 /**
- * What it costs to watch locks: two threads that hand a futex to and fro, and a loop of cheap system calls that have
- * nothing to do with locks, each alone, with the collector and with `perf trace -s -e futex`.
+ * Measures what it costs to watch locks: two threads that hand a futex to and fro, and a loop of cheap system calls
+ * that have nothing to do with locks, each alone, with the collector and with `perf trace -s -e futex`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { Row } from "./row.ts";
 const TURNS = 5;
 const RIVAL = "perf trace -s -e futex";
 
-/** The rows of `deno task bench lock`. */
+/** Returns the rows of `deno task bench lock`. */
 export async function rows(): Promise<Row[]> {
   await build("bpf");
   const folder = await Deno.makeTempDir();
@@ -43,7 +43,7 @@ interface Rates {
   readonly theirs: number;
 }
 
-/** The median rate of the program at `path` under each watcher. */
+/** Returns the median rate of the program at `path` under each watcher. */
 async function measure(path: string): Promise<Rates> {
   const child = new Deno.Command(path, { stdin: "piped", stdout: "piped" }).spawn();
   const input = child.stdin.getWriter();

@@ -4,26 +4,26 @@
  * @module
  */
 
-/** What was measured, ours beside a rival's in the same run. */
+/** Holds what was measured, ours beside a rival's in the same run. */
 export interface Row {
-  /** What was done. */
+  /** Says what was done. */
   readonly what: string;
   /** In `unit`. */
   readonly ours: number;
   readonly unit: string;
   /** The other way to do it, measured in the same run. */
   readonly rival?: { readonly name: string; readonly value: number };
-  /** Whether less is better; else more is. @default {false} */
+  /** Is true where less is better; else more is. @default {false} */
   readonly less?: boolean;
 }
 
-/** How many times better ours is than the rival's: above 1 is better. `undefined` without a rival. */
+/** Returns how many times better ours is than the rival's: above 1 is better. `undefined` without a rival. */
 export function ratio({ ours, rival, less = false }: Row): number | undefined {
   if (!rival) return undefined;
   return less ? rival.value / ours : ours / rival.value;
 }
 
-/** The table as text, columns aligned. */
+/** Returns the table as text, columns aligned. */
 export function formatTable(rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     row.what,
@@ -45,7 +45,7 @@ function round(value: number): string {
 }
 
 /**
- * The middle of `runs` measurements of `fn`, in ms, after one run that is not counted.
+ * Returns the middle of `runs` measurements of `fn`, in ms, after one run that is not counted.
  *
  * @param fn does the work `times` times
  */

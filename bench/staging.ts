@@ -15,7 +15,7 @@ export interface StagingFigures {
   readonly both: number;
 }
 
-/** The rows of `deno task bench staging`: what the file that survives a crash costs. */
+/** Returns the rows of `deno task bench staging`: what the file that survives a crash costs. */
 export async function rows(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   try {

@@ -1,5 +1,6 @@
 /**
- * What counting system calls costs their callers: a loop of the cheapest call, watched by us and by rivals in turn.
+ * Measures what counting system calls costs their callers: a loop of the cheapest call, watched by us and by rivals in
+ * turn.
  *
  * @module
  */
@@ -21,7 +22,7 @@ const SYSCOUNTS = ["syscount-bpfcc", "syscount"] as const;
 
 type Program = (calls: number, wrapper?: readonly string[]) => Promise<number>;
 
-/** The rows of `deno task bench syscall`. */
+/** Returns the rows of `deno task bench syscall`. */
 export async function rows(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
@@ -78,7 +79,7 @@ async function callsPerSecond(command: readonly string[]): Promise<number> {
   return calls / (command.includes("strace") ? ns : cpu_ns) * 1e9;
 }
 
-/** The first that runs on this machine. */
+/** Returns the first that runs on this machine. */
 async function findSyscount(): Promise<string | undefined> {
   for (const name of SYSCOUNTS) {
     try {

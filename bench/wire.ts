@@ -22,7 +22,7 @@ export interface WireFigures {
   readonly write: number;
 }
 
-/** The rows of `deno task bench wire`. Two rounds: the first warms all readers equally. */
+/** Returns the rows of `deno task bench wire`. Two rounds: the first warms all readers equally. */
 export function rows(): Promise<Row[]> {
   benchWire({ runs: 20 });
   const { bytes, handWritten, generated, protobufjs } = benchWire();

@@ -43,6 +43,17 @@ enum aperture_loss {
 	APERTURE_LOSS_SYSCALL_ERRORS_MAP_BUSY,
 	APERTURE_LOSS_PYTHON_STACK_FAILED,
 	APERTURE_LOSS_PYTHON_STACK_TRUNCATED,
+	/* Incomplete: the wait or the hold is counted, but not for whom, or not where. */
+	APERTURE_LOSS_PLACES_MAP_FULL,
+	APERTURE_LOSS_PLACES_MAP_BUSY,
+	APERTURE_LOSS_HOLDER_FORGOTTEN,
+	APERTURE_LOSS_HOLDER_RACED,
+	/* Lost: a part of what a wait took, or how long a lock was held. */
+	APERTURE_LOSS_WAIT_SHARES_MAP_FULL,
+	APERTURE_LOSS_HOLDS_MAP_FULL,
+	APERTURE_LOSS_HOLDS_MAP_BUSY,
+	/* Lost: what of a wait or a call that goes on was in the window. */
+	APERTURE_LOSS_OPEN_MAP_FULL,
 	APERTURE_LOSS_MAX,
 };
 

@@ -28,9 +28,11 @@
 #define FUTEX_CMP_REQUEUE_PI 12
 #define FUTEX_LOCK_PI2 13
 #define FUTEX_PRIVATE_FLAG 128
+#define FUTEX_CLOCK_REALTIME 256
 #define FUTEX_CMD_MASK 127
 
-#define ETIMEDOUT 110
+/* What a thread waits at on its own stack is in a frame of the library that waits, or of its caller. */
+#define NEAR_STACK_BYTES 4096
 
 /* Set with the first futex call of a 32-bit program: before, nobody asks whether a read() is none. */
 volatile bool has_compat;
@@ -48,6 +50,8 @@ static __always_inline bool may_be_futex(u64 number)
 	case NR_FUTEX_WAIT:
 	case NR_FUTEX_REQUEUE:
 	case NR_RESTART:
+	case NR_EXIT:
+	case NR_EXIT_GROUP:
 	case NR_COMPAT_FUTEX:
 	case NR_COMPAT_FUTEX_TIME64:
 		return true;
@@ -62,6 +66,8 @@ enum futex_call {
 	FUTEX_CALL_WAIT,
 	FUTEX_CALL_WAKE,
 	FUTEX_CALL_RESTART,
+	/* Wakes who waits for the end of the thread, or for a robust mutex that it leaves behind. */
+	FUTEX_CALL_EXIT,
 };
 
 /* What a call of which may_be_futex() is true does. */
@@ -76,6 +82,10 @@ static __always_inline enum futex_call futex_call(struct pt_regs *regs, u64 numb
 	case NR_FUTEX_WAKE:
 	case NR_FUTEX_REQUEUE:
 		return FUTEX_CALL_WAKE;
+	case NR_EXIT:
+	case NR_EXIT_GROUP:
+		/* Those of 32-bit programs have other numbers, and their ends are not seen. */
+		return is_compat(abi) ? FUTEX_CALL_OTHER : FUTEX_CALL_EXIT;
 	case NR_FUTEX:
 		if (is_compat(abi))
 			return FUTEX_CALL_OTHER;
@@ -109,11 +119,38 @@ static __always_inline enum futex_call futex_call(struct pt_regs *regs, u64 numb
 	return FUTEX_CALL_OTHER;
 }
 
-/* Whether a call that waits does so at a futex of its process alone; the newer calls are taken not to. */
+/* Whether the call has its operation in an argument, as the older ones do. */
+static __always_inline bool has_operation(u64 number)
+{
+	return number == NR_FUTEX || number == NR_COMPAT_FUTEX || number == NR_COMPAT_FUTEX_TIME64;
+}
+
+/* Whether a call is about a futex of its process alone; the newer calls are taken not to be. */
 static __always_inline bool is_private(struct pt_regs *regs, u64 number, u32 abi)
 {
-	return number != NR_FUTEX_WAITV && number != NR_FUTEX_WAIT &&
-	       second_argument(regs, abi) & FUTEX_PRIVATE_FLAG;
+	return has_operation(number) && second_argument(regs, abi) & FUTEX_PRIVATE_FLAG;
+}
+
+/* What the number that a wait expects at its futex tells of it; see enum aperture_hint. */
+static __always_inline u32 hints_of_wait(struct pt_regs *regs, u64 number, u32 abi, u64 address)
+{
+	u32 flags = has_operation(number) ? second_argument(regs, abi) : 0;
+	u32 operation = flags & FUTEX_CMD_MASK;
+	u32 value = third_argument(regs);
+	u32 hints = 0;
+
+	if (operation == FUTEX_LOCK_PI || operation == FUTEX_LOCK_PI2)
+		return APERTURE_HINT_PI;
+	/* A thread's own stack grows down to where it is now. */
+	if (address - stack_pointer(regs) < NEAR_STACK_BYTES)
+		hints |= APERTURE_HINT_ON_STACK;
+	if (number == NR_FUTEX_WAITV)
+		return hints;
+	if (flags & FUTEX_CLOCK_REALTIME)
+		hints |= APERTURE_HINT_REALTIME;
+	if (value == 2 || (s32)value < -1)
+		hints |= APERTURE_HINT_CONTENDED;
+	return hints;
 }
 
 /* Whether a signal ended a wait that returned `result`, be it called again or not. */

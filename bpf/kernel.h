@@ -19,6 +19,7 @@
 
 #define EEXIST 17
 #define E2BIG 7
+#define ETIMEDOUT 110
 
 /*
  * Reads the registers with which the current thread came into the kernel, which keeps them at the top of its stack in

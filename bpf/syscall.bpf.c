@@ -4,6 +4,7 @@
 
 #include "aperture.h"
 #include "kernel.h"
+#include "log2.h"
 #include "process_filter.h"
 #include "read_source.h"
 #include "syscall.h"
@@ -40,10 +41,13 @@ struct thread {
 	/* Of an interrupted call. */
 	u64 end_ns;
 	s32 result;
+	/* Its first argument: the descriptor, where it has one. */
+	u32 argument;
 	/* Calls until one keeps its stack. */
 	u32 until_sample;
 	u32 phase;
 	u32 wanted;
+	u32 reserved;
 };
 
 /* Linux has it for these programs since 5.12; the agent does without where it is missing. */
@@ -63,7 +67,7 @@ struct {
 	__type(value, struct thread);
 } threads_by_task SEC(".maps");
 
-/* The agent sets max_entries of these six. */
+/* The agent sets max_entries of these seven. */
 struct calls {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -84,6 +88,14 @@ struct samples {
 	__type(key, struct aperture_syscall_sample_key);
 	__type(value, struct aperture_syscall_sample);
 } samples_a SEC(".maps"), samples_b SEC(".maps");
+
+/* By thread, in the kernel's numbers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct aperture_open_call);
+} ended SEC(".maps");
 
 /* One a CPU, as no program of this object interrupts another. */
 struct {
@@ -163,19 +175,6 @@ static __noinline struct thread *begin_thread(void)
 	return thread;
 }
 
-static __always_inline u32 log2_of(u64 value)
-{
-	u32 result = 0;
-
-	for (u32 bits = 32; bits > 0; bits >>= 1) {
-		if (value >> bits) {
-			value >>= bits;
-			result += bits;
-		}
-	}
-	return result;
-}
-
 static __noinline int begin_value(struct aperture_syscall_key *key, u32 set)
 {
 	struct aperture_syscall_value value = { .min_ns = ~0ULL };
@@ -190,7 +189,8 @@ static __noinline int begin_value(struct aperture_syscall_key *key, u32 set)
 	return error;
 }
 
-static __always_inline void count_call(struct aperture_syscall_key *key, u64 ns, u32 set)
+/* Counts a call that took `ns`, `in_window` of them in this window. */
+static __always_inline void count_call(struct aperture_syscall_key *key, u64 ns, u64 in_window, u32 set)
 {
 	void *calls = set ? (void *)&calls_b : (void *)&calls_a;
 	struct aperture_syscall_value *value = bpf_map_lookup_elem(calls, key);
@@ -203,7 +203,7 @@ static __always_inline void count_call(struct aperture_syscall_key *key, u64 ns,
 			return;
 	}
 	u32 bucket = log2_of(ns);
-	value->total_ns += ns;
+	value->total_ns += in_window;
 	if (ns < value->min_ns)
 		value->min_ns = ns;
 	if (ns > value->max_ns)
@@ -278,21 +278,55 @@ static __always_inline void keep_sample(void *ctx, struct task_struct *task, str
 	__sync_fetch_and_add(&counted->count, sample.count);
 }
 
-/* Counts the thread's call, which took `ns`, and is over. */
-static __always_inline void finish(void *ctx, struct task_struct *task, struct thread *thread, u64 ns, long result,
+/* A call as the agent sees it that looks at what is open. */
+static __always_inline void describe_open(struct aperture_open_call *open, struct task_struct *task,
+					  const struct thread *thread)
+{
+	open->start_ns = thread->start_ns;
+	open->end_ns = thread->phase == PHASE_INTERRUPTED ? thread->end_ns : 0;
+	open->key = thread->key;
+	open->tid = BPF_CORE_READ(task, pid);
+	open->window_ns = 0;
+	open->reserved = 0;
+}
+
+/* Keeps a call that was open when the window began, for the agent, which may not have looked yet. */
+static __always_inline void keep_ended(struct task_struct *task, const struct thread *thread,
+				       const struct aperture_window *window)
+{
+	struct aperture_open_call open;
+
+	if (thread->start_ns >= window->start_ns || !*(volatile u32 *)&window->looks)
+		return;
+	describe_open(&open, task, thread);
+	open.window_ns = window->start_ns;
+	if (bpf_map_update_elem(&ended, &open.tid, &open, BPF_ANY))
+		count_loss(APERTURE_LOSS_OPEN_MAP_FULL);
+}
+
+/* Counts the thread's call, which was over at `end_ns`. */
+static __always_inline void finish(void *ctx, struct task_struct *task, struct thread *thread, u64 end_ns, long result,
 				   bool has_stack)
 {
 	u32 set = active_set();
+	const struct aperture_window *window = window_of(set);
+	u64 start_ns = thread->start_ns;
+	u64 ns = end_ns > start_ns ? end_ns - start_ns : 0;
+	u64 in_window = ns;
 	u32 weight = sample_weight(thread, ns);
 
-	thread->phase = PHASE_IDLE;
 	thread->key.cpu = bpf_get_smp_processor_id();
 	read_comm(task, &thread->key);
-	count_call(&thread->key, ns, set);
+	if (window && start_ns < window->start_ns) {
+		in_window = end_ns > window->start_ns ? end_ns - window->start_ns : 0;
+		keep_ended(task, thread, window);
+	}
+	thread->phase = PHASE_IDLE;
+	count_call(&thread->key, ns, in_window, set);
 	if (result < 0 && result >= -MAX_ERRNO)
 		count_error(&thread->key, -result, set);
 	if (weight) {
-		struct aperture_syscall_sample sample = { .latency_ns = ns * weight, .count = weight };
+		struct aperture_syscall_sample sample = { .latency_ns = in_window * weight, .count = weight };
 		keep_sample(ctx, task, thread, sample, set, has_stack);
 	}
 }
@@ -302,7 +336,7 @@ static __always_inline u64 lasted(const struct thread *thread, u64 end_ns)
 	return end_ns > thread->start_ns ? end_ns - thread->start_ns : 0;
 }
 
-static __always_inline void enter_call(void *ctx, u64 number)
+static __always_inline void enter_call(void *ctx, struct pt_regs *regs, u64 number)
 {
 	if (is_other_process())
 		return;
@@ -328,11 +362,12 @@ static __always_inline void enter_call(void *ctx, u64 number)
 			thread->phase = PHASE_IN_CALL;
 			return;
 		}
-		finish(ctx, task, thread, lasted(thread, thread->end_ns), 0, false);
+		finish(ctx, task, thread, thread->end_ns, 0, false);
 	} else if (thread->phase == PHASE_IN_CALL) {
 		count_loss(APERTURE_LOSS_SYSCALL_END_MISSED);
 	}
 	thread->key.call = call;
+	thread->argument = first_argument(regs, call >> APERTURE_CALL_ABI_SHIFT);
 	thread->phase = PHASE_IN_CALL;
 	/* As late as can be, so that the time is the call's and not ours. */
 	thread->start_ns = bpf_ktime_get_ns();
@@ -352,9 +387,10 @@ static __always_inline void exit_call(void *ctx, struct pt_regs *regs, long resu
 	if (thread->phase != PHASE_IN_CALL) {
 		/* The call ended before it began: seccomp refused it, as the kernel asks that before it tells us. */
 		if (thread->phase == PHASE_INTERRUPTED)
-			finish(ctx, task, thread, lasted(thread, thread->end_ns), 0, false);
+			finish(ctx, task, thread, thread->end_ns, 0, false);
 		thread->key.call = call_of(task, syscall_number(regs), task_storage);
 		thread->start_ns = now;
+		thread->argument = first_argument(regs, thread->key.call >> APERTURE_CALL_ABI_SHIFT);
 	}
 	u32 call = thread->key.call;
 	u32 abi = call >> APERTURE_CALL_ABI_SHIFT;
@@ -370,8 +406,8 @@ static __always_inline void exit_call(void *ctx, struct pt_regs *regs, long resu
 		}
 	}
 	if (slow_ns && ns >= slow_ns && is_read(call & 0xffff, abi))
-		thread->key.call |= source_of(task, first_argument(regs, abi)) << APERTURE_CALL_SOURCE_SHIFT;
-	finish(ctx, task, thread, ns, result, true);
+		thread->key.call |= source_of(task, thread->argument) << APERTURE_CALL_SOURCE_SHIFT;
+	finish(ctx, task, thread, now, result, true);
 }
 
 /* A signal's handler is about to run, so that an interrupted call is over. */
@@ -384,7 +420,7 @@ static __always_inline void end_interrupted(void *ctx, const struct k_sigaction 
 	/* Default actions, 0 and 1, have no handler: the thread stops or ends, or the call goes on. */
 	if (!thread || thread->phase != PHASE_INTERRUPTED || (u64)action->sa.sa_handler <= 1)
 		return;
-	finish(ctx, task, thread, lasted(thread, thread->end_ns), becomes_eintr(thread->result, action) ? -EINTR : 0,
+	finish(ctx, task, thread, thread->end_ns, becomes_eintr(thread->result, action) ? -EINTR : 0,
 	       true);
 }
 
@@ -399,9 +435,9 @@ static __always_inline void end_thread(void *ctx)
 	if (!thread)
 		return;
 	if (thread->phase == PHASE_INTERRUPTED)
-		finish(ctx, task, thread, lasted(thread, thread->end_ns), 0, false);
+		finish(ctx, task, thread, thread->end_ns, 0, false);
 	else if (thread->phase == PHASE_IN_CALL)
-		finish(ctx, task, thread, lasted(thread, now), 0, false);
+		finish(ctx, task, thread, now, 0, false);
 	if (!task_storage) {
 		u64 address = (u64)task;
 		bpf_map_delete_elem(&threads_by_task, &address);
@@ -412,7 +448,7 @@ static __always_inline void end_thread(void *ctx)
 SEC("tp_btf/sys_enter")
 int on_sys_enter(u64 *ctx)
 {
-	enter_call(ctx, ctx[1]);
+	enter_call(ctx, (struct pt_regs *)ctx[0], ctx[1]);
 	return 0;
 }
 
@@ -436,6 +472,30 @@ SEC("tp_btf/sched_process_exit")
 int on_process_exit(u64 *ctx)
 {
 	end_thread(ctx);
+	return 0;
+}
+
+/*
+ * Tells the agent of a thread's call that is open: as it is, while the thread goes on. One that ends meanwhile is kept by
+ * the thread, so that it is seen once at least.
+ */
+SEC("iter/task")
+int tell_open(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (!task)
+		return 0;
+	struct thread *thread = find_thread(task);
+	if (!thread || thread->wanted != WANTED_YES || thread->phase == PHASE_IDLE)
+		return 0;
+	struct aperture_open_call open;
+	u32 abi = thread->key.call >> APERTURE_CALL_ABI_SHIFT;
+	describe_open(&open, task, thread);
+	bpf_probe_read_kernel(open.key.comm, sizeof(open.key.comm), task->comm);
+	if (is_read(thread->key.call & 0xffff, abi))
+		open.key.call |= source_of(task, thread->argument) << APERTURE_CALL_SOURCE_SHIFT;
+	bpf_seq_write(ctx->meta->seq, &open, sizeof(open));
 	return 0;
 }
 

@@ -63,6 +63,21 @@ struct aperture_syscall_sample_key {
 };
 _Static_assert(sizeof(struct aperture_syscall_sample_key) == 32, "the agent reads this layout");
 
+/* A call that did not end yet when a window did. */
+struct aperture_open_call {
+	/* `comm` is the name that the thread has now. */
+	struct aperture_syscall_key key;
+	u64 start_ns;
+	/* When a signal interrupted it, while it is not known whether it goes on; else 0. */
+	u64 end_ns;
+	/* When the window began, of what ended before the agent looked. */
+	u64 window_ns;
+	/* In the kernel's numbers. */
+	u32 tid;
+	u32 reserved;
+};
+_Static_assert(sizeof(struct aperture_open_call) == 64, "the agent reads this layout");
+
 struct aperture_syscall_sample {
 	u64 latency_ns;
 	u64 count;

@@ -20,6 +20,8 @@
 #define MAPLE_MAX_LEVELS 8
 /* The most that a red-black tree of 65,530 mappings (vm.max_map_count) has. */
 #define RB_MAX_LEVELS 34
+/* include/linux/mm.h */
+#define VM_SHARED 0x00000008
 
 enum {
 	MAPLE_LEAF_64 = 1,
@@ -41,6 +43,8 @@ struct vma {
 	u64 offset;
 	/* Of struct file; 0 for what is none. */
 	u64 file;
+	/* What is written there others see who have mapped the same. */
+	u64 shared;
 };
 
 /* A search; its node is too large for the stack. */
@@ -151,6 +155,7 @@ static __always_inline bool find_vma(struct vma_search *search, struct mm_struct
 	found->end = BPF_CORE_READ(area, vm_end);
 	found->offset = BPF_CORE_READ(area, vm_pgoff) << PAGE_SHIFT;
 	found->file = (u64)BPF_CORE_READ(area, vm_file);
+	found->shared = BPF_CORE_READ(area, vm_flags) & VM_SHARED;
 	return address >= found->start && address < found->end;
 }
 

@@ -146,6 +146,7 @@ struct vm_area_struct {
 	unsigned long vm_start;
 	unsigned long vm_end;
 	unsigned long vm_pgoff;
+	unsigned long vm_flags;
 	struct file *vm_file;
 };
 
@@ -221,10 +222,35 @@ struct signal_struct {
 	atomic_t live;
 };
 
+/* include/uapi/linux/futex.h: lists of the robust mutexes that a thread has, in its own memory. */
+struct robust_list {
+	struct robust_list *next;
+};
+
+struct robust_list_head {
+	struct robust_list list;
+	long futex_offset;
+	struct robust_list *list_op_pending;
+};
+
+typedef struct {
+	s64 counter;
+} atomic_long_t;
+
+/* Their owners are tasks, with marks in the lowest bits. */
+struct mutex {
+	atomic_long_t owner;
+};
+
+struct rw_semaphore {
+	atomic_long_t owner;
+};
+
 struct task_struct {
 	void *stack;
 	unsigned int flags;
 	int pid;
+	int tgid;
 	struct signal_struct *signal;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
@@ -232,6 +258,22 @@ struct task_struct {
 	struct files_struct *files;
 	struct mm_struct *mm;
 	struct uprobe_task *utask;
+	int *clear_child_tid;
+	struct robust_list_head *robust_list;
+};
+
+struct seq_file {
+	void *private;
+};
+
+/* What a program that goes through all tasks is called with. */
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct sigaction {

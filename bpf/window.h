@@ -19,6 +19,23 @@ struct active {
 	__type(value, u32);
 } active SEC(".maps");
 
+struct aperture_window {
+	/* When it began, on CLOCK_MONOTONIC: what lasted longer counts for this one from here on. */
+	u64 start_ns;
+	/* Whether the agent still has to see what was open when it began. */
+	u32 looks;
+	u32 reserved;
+};
+_Static_assert(sizeof(struct aperture_window) == 16, "the agent writes this layout");
+
+/* Of each set; written before it becomes the active one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, u32);
+	__type(value, struct aperture_window);
+} windows SEC(".maps");
+
 /*
  * Never read. When the agent puts a map here, the kernel waits until no program runs that began before
  * (maybe_wait_bpf_programs in kernel/bpf/syscall.c): after that nobody counts into the set that was active.
@@ -93,6 +110,14 @@ static __always_inline u32 active_set(void)
 	u32 *set = bpf_map_lookup_elem(&active, &zero);
 
 	return set ? *(volatile u32 *)set : 0;
+}
+
+/* The window that is counted into `set`; NULL never, but for the verifier. */
+static __always_inline struct aperture_window *window_of(u32 set)
+{
+	u32 index = set & 1;
+
+	return bpf_map_lookup_elem(&windows, &index);
 }
 
 /* Keeps `stack` under its hash, which is returned; 0 when it is empty or there is no room. */

@@ -1,5 +1,5 @@
 /**
- * What every main does: usage errors are one line and exit status 2, failures one line and 1.
+ * Does what every main does: usage errors are one line and exit status 2, failures one line and 1.
  *
  * @module
  */
@@ -25,8 +25,7 @@ export async function run(name: string, main: () => Promise<number>): Promise<ne
   try {
     Deno.exit(await main());
   } catch (error) {
-    const expected = error instanceof UsageError || error instanceof UserError;
-    await print(Deno.stderr, `${name}: ${expected ? error.message : describe(error)}\n`);
+    await print(Deno.stderr, `${name}: ${describe(error)}\n`);
     Deno.exit(error instanceof UsageError ? 2 : 1);
   }
 }
@@ -53,11 +52,16 @@ export function stopSignal(): AbortSignal {
   return stop.signal;
 }
 
-/** `path` as the user meant it: a task runs in the project's folder, INIT_CWD is where it was called. */
+/** Returns `path` as the user meant it: a task runs in the project's folder, INIT_CWD is where it was called. */
 export function userPath(path: string): string {
   return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
 }
 
+/** Gives a user's error without its stack, as it gives a permission that Deno was not told to allow. */
 function describe(error: unknown): string {
+  if (error instanceof UsageError || error instanceof UserError) return error.message;
+  if (error instanceof Deno.errors.NotCapable) {
+    return `Cannot go on as a permission of Deno is missing: ${error.message}`;
+  }
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -38,6 +38,15 @@ Deno.test("run() tells a user's error in one line: status 2 for usage, 1 for the
   });
 });
 
+Deno.test("run() tells of a missing permission in one line", async () => {
+  const source =
+    `await run("part", () => Promise.reject(new Deno.errors.NotCapable("Requires net access")));`;
+  assertEquals(await script(source), {
+    code: 1,
+    stderr: "part: Cannot go on as a permission of Deno is missing: Requires net access\n",
+  });
+});
+
 Deno.test("run() shows where an error of ours comes from", async () => {
   const { code, stderr } = await script(`await run("part", () => { throw new TypeError("oops"); });`);
   assertEquals(code, 1);

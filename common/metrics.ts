@@ -1,5 +1,5 @@
 /**
- * How the parts make the metrics that they tell Prometheus.
+ * Makes the metrics that the parts tell Prometheus.
  *
  * @module
  */
@@ -22,6 +22,36 @@ export type Reading<T> =
     label: string,
   ];
 
+const OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/**
+ * What `registry` has, in OpenMetrics where `accept` (a request's header) names it, else in Prometheus's text format.
+ *
+ * The library's own OpenMetrics is a state of the registry, which would be another request's as well.
+ */
+export async function metricsText(
+  registry: Registry,
+  accept: string | null,
+): Promise<{ readonly type: string; readonly body: string }> {
+  const body = await registry.metrics();
+  if (!/\bapplication\/openmetrics-text\b/.test(accept ?? "")) return { type: registry.contentType, body };
+  return { type: OPEN_METRICS, body: toOpenMetrics(body) };
+}
+
+/** Counters have their names without `_total` there, but for the samples; units are said, and so is the end. */
+function toOpenMetrics(text: string): string {
+  const lines = text.split("\n").filter((line) => line !== "");
+  const counters = new Set(lines.flatMap((line) => /^# TYPE (\S+)_total counter$/.exec(line)?.[1] ?? []));
+  const out = lines.flatMap((line) => {
+    const [, what, name, rest] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    if (what === undefined) return [line];
+    const family = counters.has(name!.replace(/_total$/, "")) ? name!.replace(/_total$/, "") : name!;
+    const [, unit] = /_(seconds|bytes)$/.exec(family) ?? [];
+    return [`# ${what} ${family} ${rest}`, ...what === "TYPE" && unit ? [`# UNIT ${family} ${unit}`] : []];
+  });
+  return `${out.join("\n")}\n# EOF\n`;
+}
+
 /** Makes metrics in `registry`. */
 export class MetricFactory {
   readonly #registers: [Registry];
@@ -35,17 +65,21 @@ export class MetricFactory {
   }
 
   /** Of seconds. */
-  histogram(name: string, help: string): Histogram {
-    return new Histogram({ name, help, buckets: SECONDS, registers: this.#registers });
+  histogram(name: string, help: string, buckets: readonly number[] = SECONDS): Histogram {
+    return new Histogram({ name, help, buckets: [...buckets], registers: this.#registers });
   }
 
-  /** Which version runs, as a label; the value is 1. */
+  gauge<T extends string = never>(name: string, help: string, labelNames: readonly T[] = []): Gauge<T> {
+    return new Gauge({ name, help, labelNames, registers: this.#registers });
+  }
+
+  /** Tells which version runs, as a label; the value is 1. */
   buildInfo(name: string, version: string): void {
     const help = "Which version this is; always 1";
     new Gauge({ name, help, labelNames: ["version"], registers: this.#registers }).set({ version }, 1);
   }
 
-  /** Metrics of what `read` gives, which is asked once each time that the registry's are. */
+  /** Makes metrics of what `read` gives, which is asked once each time that the registry's are. */
   readings<T>(read: () => T, readings: readonly Reading<T>[]): void {
     let now: { readonly value: T } | undefined;
     const once = () => {
@@ -82,7 +116,7 @@ export class MetricFactory {
     }
   }
 
-  /** What Prometheus's own libraries tell of the process, by the same names. */
+  /** Adds what Prometheus's own libraries tell of the process, by the same names. */
   process(): void {
     this.readings(() => process.cpuUsage(), [
       ["process_cpu_seconds_total", "CPU time of the process, in user space and in the kernel", (used) => {
@@ -92,7 +126,13 @@ export class MetricFactory {
       ["process_start_time_seconds", "When the process began, in Unix time", () => {
         return performance.timeOrigin / 1000;
       }],
-      ["process_open_fds", "Files, sockets and the like that the process has open", openFiles],
+    ]);
+  }
+
+  /** Adds how many files are open, which Deno tells only to a program that may do everything. */
+  openFiles(): void {
+    this.readings(openFiles, [
+      ["process_open_fds", "Files, sockets and the like that the process has open", (open) => open],
     ]);
   }
 }
@@ -104,7 +144,7 @@ function labelled(
   return Object.entries(values).map(([key, value]) => [{ [label]: key }, value]);
 }
 
-/** But for the one by which the folder is read. */
+/** Counts what `/proc/self/fd` lists, but for the one by which that folder is read. */
 function openFiles(): number {
   return [...Deno.readDirSync("/proc/self/fd")].length - 1;
 }

@@ -49,7 +49,9 @@ Deno.test("MetricFactory fails a scrape when a part cannot be read, and not the 
 
 Deno.test("MetricFactory tells of the process what the system does", async () => {
   const registry = new Registry();
-  new MetricFactory(registry).process();
+  const make = new MetricFactory(registry);
+  make.process();
+  make.openFiles();
   const before = await valueOf(registry, "process_open_fds");
   {
     using _file = await Deno.open("/dev/null");

@@ -5,7 +5,7 @@
  */
 
 /**
- * The text of a PEM file.
+ * Returns the text of a PEM file.
  *
  * @param what stands in the message, such as "the certificate"
  * @throws {Error} when it cannot be read or holds no PEM block

@@ -15,7 +15,7 @@ export interface Setting<T> {
   readonly env?: string;
   /** One letter, without the dash. */
   readonly alias?: string;
-  /** What stands for the value in the help; "" when the flag takes none. */
+  /** Stands for the value in the help; "" when the flag takes none. */
   readonly placeholder: string;
   readonly help: string;
   /** As text, so that the help shows what is parsed; without it the setting may be absent. */
@@ -88,7 +88,9 @@ export function readSettings<S extends Settings>(
   return values as Values<S>;
 }
 
-/** URLs without names and passwords; up to the last @, as what is no URL may have a password with a slash in it. */
+/**
+ * Returns URLs without names and passwords; up to the last @, as what is no URL may have a password with a slash in it.
+ */
 function withoutUser(text: string): string {
   return text.replaceAll(/(?<=^|\s)([a-z][a-z0-9+.-]*:\/\/)?\S*@/gi, "$1***@");
 }
@@ -112,7 +114,7 @@ function joinDashes(args: readonly string[], settings: readonly Setting<unknown>
 /** Columns of the help. */
 const HELP_WIDTH = 110;
 
-/** The help's table of `settings`: flag, variable, default and meaning, in lines of at most 110 columns. */
+/** Returns the help's table of `settings`: flag, variable, default and meaning, in lines of at most 110 columns. */
 export function describeSettings(settings: Settings): string {
   const rows = Object.values(settings).map((s) => {
     const alias = s.alias ? `-${s.alias}, ` : "    ";
@@ -125,7 +127,7 @@ export function describeSettings(settings: Settings): string {
     .join("\n");
 }
 
-/** The words of `text` in lines of at most `width` columns; a longer word has one of its own. */
+/** Returns the words of `text` in lines of at most `width` columns; a longer word has one of its own. */
 function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
@@ -137,7 +139,7 @@ function wrapped(text: string, width: number): string[] {
   return lines;
 }
 
-/** A whole number from `min` to `max`. */
+/** Takes a whole number from `min` to `max`. */
 export function integer(min: number, max: number): v.GenericSchema<string, number> {
   const message = `a number from ${min} to ${max}`;
   return v.pipe(
@@ -151,7 +153,7 @@ export function integer(min: number, max: number): v.GenericSchema<string, numbe
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A duration like `500ms`, `10s`, `1m30s`, `7d`, in milliseconds. */
+/** Takes a duration like `500ms`, `10s`, `1m30s`, `7d`, in milliseconds. */
 export function duration(minMs: number, maxMs = 365 * UNIT_MS["d"]!): v.GenericSchema<string, number> {
   const message = `a duration like 500ms, 10s or 1m30s, at least ${minMs} ms`;
   return v.pipe(
@@ -168,7 +170,7 @@ export function duration(minMs: number, maxMs = 365 * UNIT_MS["d"]!): v.GenericS
 
 const UNIT_BYTES: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
-/** A size like `64MiB`, `512K` or a number of bytes, in bytes. */
+/** Takes a size like `64MiB`, `512K` or a number of bytes, in bytes. */
 export function bytes(min: number, max = Number.MAX_SAFE_INTEGER): v.GenericSchema<string, number> {
   const message = `a size like 64MiB, at least ${min} bytes`;
   return v.pipe(
@@ -180,13 +182,13 @@ export function bytes(min: number, max = Number.MAX_SAFE_INTEGER): v.GenericSche
   );
 }
 
-/** Where a server listens. */
+/** Says where a server listens. */
 export interface Address {
   readonly hostname: string;
   readonly port: number;
 }
 
-/** `host:port`, `[v6]:port` or `:port`; port 0 takes a free one. */
+/** Takes `host:port`, `[v6]:port` or `:port`; port 0 takes a free one. */
 export function address(): v.GenericSchema<string, Address> {
   const message = "an address like 0.0.0.0:9090";
   return v.pipe(
@@ -203,7 +205,7 @@ export function address(): v.GenericSchema<string, Address> {
   );
 }
 
-/** An http or https URL. */
+/** Takes an http or https URL. */
 export function httpUrl(): v.GenericSchema<string, URL> {
   const message = "a URL like http://host:8123";
   return v.pipe(
@@ -214,7 +216,7 @@ export function httpUrl(): v.GenericSchema<string, URL> {
 }
 
 /**
- * http or https URLs with white space between them, as in `DEBUGINFOD_URLS`. Its words about signatures
+ * Takes http or https URLs with white space between them, as in `DEBUGINFOD_URLS`. Its words about signatures
  * (`ima:enforcing`) are passed over.
  */
 export function httpUrls(): v.GenericSchema<string, readonly URL[]> {
@@ -228,12 +230,12 @@ export function httpUrls(): v.GenericSchema<string, readonly URL[]> {
   );
 }
 
-/** Text that is not empty. */
+/** Takes text that is not empty. */
 export function text(): v.GenericSchema<string, string> {
   return v.pipe(v.string(), v.minLength(1, "a text"));
 }
 
-/** Names with commas between them, such as `app,team`. */
+/** Takes names with commas between them, such as `app,team`. */
 export function names(): v.GenericSchema<string, readonly string[]> {
   const message = "a list of names like app,team";
   return v.pipe(
@@ -243,7 +245,7 @@ export function names(): v.GenericSchema<string, readonly string[]> {
   );
 }
 
-/** A file or folder, made absolute by `resolve`; `as` are names that stand for something else, such as "-". */
+/** Takes a file or folder, made absolute by `resolve`; `as` are names that stand for something else, such as "-". */
 export function path(
   resolve: (path: string) => string,
   { as = [] }: { as?: readonly string[] } = {},
@@ -256,12 +258,12 @@ export function path(
   );
 }
 
-/** One of `names`. */
+/** Takes one of `names`. */
 export function oneOf<const T extends string>(names: readonly T[]): v.GenericSchema<string, T> {
   return v.picklist(names, `one of ${names.join(", ")}`) as unknown as v.GenericSchema<string, T>;
 }
 
-/** For flags without a value, and variables that are `true`, `1`, `false` or `0`. */
+/** Is for flags without a value, and variables that are `true`, `1`, `false` or `0`. */
 export function toggle(): v.GenericSchema<string, boolean> {
   return v.pipe(
     v.picklist(["true", "1", "false", "0"], "true or false"),

@@ -1,5 +1,5 @@
 /**
- * What the demo found, as asked from the aggregator.
+ * Asks the aggregator what the demo found, and shows it.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export async function query(aggregator: RunningAggregator): Promise<Found> {
   return { rows: top.rows, total: top.total, batches: stored.length, losses };
 }
 
-/** The ten hottest functions of the machine, and what the figures rest on, as text. */
+/** Returns the ten hottest functions of the machine, and what the figures rest on, as text. */
 export function report({ rows, total, batches, losses }: Found): string {
   const lines = rows.map(({ function: name, module, self, total: inclusive }) => {
     const share = (part: Total) => `${(100 * part.value / total.value).toFixed(1)} %`.padStart(7);

@@ -15,7 +15,9 @@ import {
   seriesAt,
   stackCount,
 } from "./model.ts";
+import { holdAt, type HoldRow, HoldTable } from "./holds.ts";
 import { lockAt, type LockRow, LockTable } from "./locks.ts";
+import { symbolRank } from "./symbol_rank.ts";
 import { syscallAt, type SyscallRow, SyscallTable } from "./syscalls.ts";
 
 /**
@@ -41,6 +43,9 @@ export class ProfileBuilder {
     line: [] as number[],
     buildId: [] as number[],
     address: [] as number[],
+    startLine: [] as number[],
+    inlined: [] as number[],
+    rank: [] as number[],
   };
   readonly #stackRow = new Map<string, number>();
   readonly #stackOffset: number[] = [0];
@@ -66,37 +71,43 @@ export class ProfileBuilder {
   };
 
   readonly #locks = new LockTable();
+  readonly #holds = new HoldTable();
   readonly #syscalls = new SyscallTable();
 
-  /** How many samples there are, equal ones counted once. */
+  /** Counts the samples, equal ones once. */
   get sampleCount(): number {
     return this.#samples.kind.length;
   }
 
-  /** The row of `text` in the string table. */
+  /** Returns the row of `text` in the string table. */
   string(text: string): number {
     return intern(this.#stringRow, text, () => this.#strings.push(text) - 1);
   }
 
-  /** The row of `frame` in the frame table. */
+  /** Returns the row of `frame` in the frame table. */
   frame(frame: Frame): number {
     const fn = this.string(frame.function);
     const module = this.string(frame.module);
     const file = this.string(frame.file);
     const buildId = this.string(frame.buildId);
-    const key = `${fn},${module},${file},${frame.line},${buildId},${frame.address}`;
+    const { line, address, startLine = 0, rank = symbolRank(frame) } = frame;
+    const inlined = frame.inlined ? 1 : 0;
+    const key = `${fn},${module},${file},${line},${buildId},${address},${startLine},${inlined},${rank}`;
     return intern(this.#frameRow, key, () => {
       const to = this.#frames;
       to.function.push(fn);
       to.module.push(module);
       to.file.push(file);
-      to.line.push(frame.line);
+      to.line.push(line);
       to.buildId.push(buildId);
-      return to.address.push(frame.address) - 1;
+      to.startLine.push(startLine);
+      to.inlined.push(inlined);
+      to.rank.push(rank);
+      return to.address.push(address) - 1;
     });
   }
 
-  /** The row of the stack whose frames are `rows` of the frame table, leaf first. */
+  /** Returns the row of the stack whose frames are `rows` of the frame table, leaf first. */
   stack(rows: readonly number[]): number {
     return intern(this.#stackRow, rows.join(), () => {
       for (const row of rows) this.#stackFrame.push(row);
@@ -104,7 +115,7 @@ export class ProfileBuilder {
     });
   }
 
-  /** The row of `series`; labels that are left out are not known. */
+  /** Returns the row of `series`; labels that are left out are not known. */
   series(series: Partial<Series>): number {
     const pid = series.pid ?? 0;
     const labels = [
@@ -152,12 +163,17 @@ export class ProfileBuilder {
     this.#locks.add(lock, (text) => this.string(text));
   }
 
+  /** Adds to the holds of (series, stack, class). */
+  addHold(hold: HoldRow): void {
+    this.#holds.add(hold, (text) => this.string(text));
+  }
+
   /** Adds to the calls of (series, call, category). */
   addSyscall(syscall: SyscallRow): void {
     this.#syscalls.add(syscall, (text) => this.string(text));
   }
 
-  /** Adds all samples, waits and calls of `profile`. */
+  /** Adds all samples, waits, holds and calls of `profile`. */
   merge(profile: Profile): void {
     const frames = Array.from(profile.frames.line, (_, row) => this.frame(frameAt(profile, row)));
     const { offset, frame } = profile.stacks;
@@ -185,13 +201,17 @@ export class ProfileBuilder {
         holder: holder && { series: series[holder.series]!, stack: stacks[holder.stack]! },
       });
     }
+    for (let i = 0; i < profile.holds.class.length; i++) {
+      const hold = holdAt(profile, i);
+      this.addHold({ ...hold, series: series[hold.series]!, stack: stacks[hold.stack]! });
+    }
     for (let i = 0; i < profile.syscalls.call.length; i++) {
       const syscall = syscallAt(profile, i);
       this.addSyscall({ ...syscall, series: series[syscall.series]! });
     }
   }
 
-  /** What was added so far. The builder may be used on. */
+  /** Returns what was added so far. The builder may be used on. */
   build(): Profile {
     const frames = this.#frames;
     const series = this.#series;
@@ -205,6 +225,9 @@ export class ProfileBuilder {
         line: Uint32Array.from(frames.line),
         buildId: Uint32Array.from(frames.buildId),
         address: Float64Array.from(frames.address),
+        startLine: Uint32Array.from(frames.startLine),
+        inlined: Uint32Array.from(frames.inlined),
+        rank: Uint32Array.from(frames.rank),
       },
       stacks: { offset: Uint32Array.from(this.#stackOffset), frame: Uint32Array.from(this.#stackFrame) },
       series: {
@@ -225,6 +248,7 @@ export class ProfileBuilder {
         count: Float64Array.from(samples.count),
       },
       locks: this.#locks.build(),
+      holds: this.#holds.build(),
       syscalls: this.#syscalls.build(),
     };
   }

@@ -24,7 +24,7 @@ Deno.test("ProfileBuilder keeps equal rows once and sums equal samples", () => {
   assertEquals([...profile.samples.value], [30, 5]);
   assertEquals(totalOf(profile, "cpu"), { value: 30, count: 3 });
   assertEquals(totalOf(profile), { value: 35, count: 4 });
-  assertEquals(frameAt(profile, 0), frame("leaf"));
+  assertEquals(frameAt(profile, 0), { ...frame("leaf"), startLine: 0, inlined: false, rank: 2 });
   assertEquals(seriesAt(profile, 0).comm, "demo");
 });
 
@@ -77,11 +77,11 @@ Deno.test("ProfileBuilder.merge() sums waits and calls, and keeps the shortest a
   const builder = new ProfileBuilder();
   const series = builder.series({ pid: 1 });
   const stack = builder.stack([builder.frame(frame("wait"))]);
-  const lock = { outcome: "woken", series, stack, class: "mutex", type: "futex" } as const;
+  const lock = { outcome: "woken", series, stack, class: "mutex", type: "futex", histogram: [0, 1] } as const;
   const holder = { series, stack };
   builder.addLock({ ...lock, holder, count: 2, delay: 30, max: 20 });
   builder.addLock({ ...lock, holder: undefined, count: 1, delay: 5, max: 5 });
-  const call = { series, call: "read", category: "file" };
+  const call = { series, call: "read", category: "file", open: 1, oldest: 90 };
   const errors = new Map([[4, 1], [11, 2]]);
   builder.addSyscall({ ...call, count: 5, total: 50, min: 3, max: 30, errors, histogram: [0, 1, 4] });
   const other = new ProfileBuilder();
@@ -90,18 +90,18 @@ Deno.test("ProfileBuilder.merge() sums waits and calls, and keeps the shortest a
   const more = other.series({ pid: 1 });
   const moreStack = other.stack([other.frame(frame("wait"))]);
   const same = { ...lock, series: more, stack: moreStack, holder: { series: more, stack: moreStack } };
-  other.addLock({ ...same, count: 1, delay: 40, max: 40 });
+  other.addLock({ ...same, count: 1, delay: 40, max: 40, histogram: [0, 0, 0, 1] });
   const amounts = { count: 3, total: 7, min: 1, max: 4, errors: new Map([[11, 1], [110, 0]]) };
-  other.addSyscall({ ...call, ...amounts, series: more, histogram: [1, 1, 0, 0, 1, 0] });
+  other.addSyscall({ ...call, ...amounts, series: more, histogram: [1, 1, 0, 0, 1, 0], oldest: 70 });
   const profile = other.build();
   assertEquals([0, 1].map((row) => lockAt(profile, row)), [
-    { ...same, count: 3, delay: 70, max: 40 },
+    { ...same, count: 3, delay: 70, max: 40, histogram: [0, 1, 0, 1] },
     { ...same, holder: undefined, count: 1, delay: 5, max: 5 },
   ]);
   assertEquals(profile.syscalls.call.length, 1);
   assertEquals(syscallAt(profile, 0), {
     ...{ ...call, series: more, count: 8, total: 57, min: 1, max: 30 },
-    ...{ errors: new Map([[4, 1], [11, 3]]), histogram: [1, 2, 4, 0, 1] },
+    ...{ errors: new Map([[4, 1], [11, 3]]), histogram: [1, 2, 4, 0, 1], open: 2, oldest: 90 },
   });
 });
 
@@ -116,7 +116,13 @@ Deno.test("ProfileBuilder.merge() of halves of any profile gives its waits and c
     const { strings: _b, ...parts } = merged.build();
     assertEquals(parts.locks.delay, whole.locks.delay);
     assertEquals(parts.locks.max, whole.locks.max);
-    for (const name of ["count", "min", "max", "errno", "errorCount", "histogram"] as const) {
+    assertEquals(parts.locks.histogram, whole.locks.histogram);
+    for (const name of ["count", "total", "max", "histogram"] as const) {
+      assertEquals(parts.holds[name], whole.holds[name], name);
+    }
+    for (
+      const name of ["count", "min", "max", "errno", "errorCount", "histogram", "open", "oldest"] as const
+    ) {
       assertEquals(parts.syscalls[name], whole.syscalls[name], name);
     }
   }));

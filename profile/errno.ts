@@ -6,7 +6,7 @@
 
 import { constants } from "node:os";
 
-/** What the kernel says to itself where a signal interrupted a call; a program sees EINTR, or nothing. */
+/** Lists what the kernel says to itself where a signal interrupted a call; a program sees EINTR, or nothing. */
 const RESTARTS: readonly (readonly [number, string])[] = [
   [512, "ERESTARTSYS"],
   [513, "ERESTARTNOINTR"],
@@ -20,7 +20,7 @@ for (const [name, number] of Object.entries(constants.errno)) {
   if (!NAMES.has(number)) NAMES.set(number, name);
 }
 
-/** `ENOENT` for 2; the number as text where it has no name. */
+/** Returns `ENOENT` for 2; the number as text where it has no name. */
 export function errnoName(errno: number): string {
   return NAMES.get(errno) ?? String(errno);
 }

@@ -35,16 +35,16 @@ export const OTHER = "other";
 
 export interface FlameGraphOptions {
   readonly kind: Kind;
-  /** What the boxes' widths are. @default {"value"} */
+  /** Boxes are as wide as this amount. @default {"value"} */
   readonly value?: "value" | "count";
   /**
-   * How many boxes to keep, the largest first. What is cut below one box is summed into one box `other`, the
+   * This many boxes are kept, the largest first. What is cut below one box is summed into one box `other`, the
    * last of its siblings, which does not count. @default {Infinity}
    */
   readonly maxNodes?: number;
   /** Boxes that are a smaller share of the whole are cut in the same way. @default {0} */
   readonly minShare?: number;
-  /** What is missing from the profile: a box `other` of the first level. */
+  /** Is missing from the profile: a box `other` of the first level. */
   readonly other?: Total;
 }
 
@@ -109,7 +109,7 @@ function nameTable({ strings, frames, series }: Profile): NameTable {
   };
 }
 
-/** Samples of a kind in the order of their paths, so that a tree grows from left to right. */
+/** Returns samples of a kind in the order of their paths, so that a tree grows from left to right. */
 function sortedSamples({ stacks, samples }: Profile, { ofFrame, ofSeries }: NameTable, kind: number) {
   const { offset, frame } = stacks;
   const count = offset.length - 1;

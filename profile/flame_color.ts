@@ -6,7 +6,7 @@
 
 import { JIT_MODULE, PYTHON_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "./model.ts";
 
-/** Where a frame's code is from, as it is coloured. */
+/** Lists where a frame's code can be from, as it is coloured. */
 export const CODE_ORIGINS = ["program", "library", "jit", "kernel", "unknown", "thread"] as const;
 export type CodeOrigin = (typeof CODE_ORIGINS)[number];
 
@@ -30,7 +30,7 @@ export function codeOrigin(module: string): CodeOrigin {
   return /\.so(\.|$)/.test(module) ? "library" : "program";
 }
 
-/** A colour as `#rrggbb`, light enough for black text; equal names of one module have equal ones. */
+/** Returns a colour as `#rrggbb`, light enough for black text; equal names of one module have equal ones. */
 export function flameColor(name: string, module: string): string {
   const [hue, saturation, lightness, spread] = HUES[codeOrigin(module)];
   const hash = hashOf(name);
@@ -39,7 +39,7 @@ export function flameColor(name: string, module: string): string {
   return hex(hue + turn + hueOf(module), saturation, lightness + light);
 }
 
-/** The colour that stands for an origin in a legend. */
+/** Returns the colour that stands for an origin in a legend. */
 export function originColor(origin: CodeOrigin): string {
   const [hue, saturation, lightness] = HUES[origin];
   return hex(hue, saturation, lightness);

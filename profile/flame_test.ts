@@ -35,14 +35,14 @@ const row = fc.record({
   count: fc.nat({ max: 9 }),
 });
 
-/** Each box as `path=width/self`, the way a reader of the drawing sees it. */
+/** Returns each box as `path=width/self`, the way a reader of the drawing sees it. */
 function boxes({ levels, names, modules }: FlameGraph): string[] {
   let above: { path: string; start: number; end: number }[] = [];
   return levels.flatMap((level, depth) => {
     const here = level.start.map((start, i) => {
       const end = start + level.width[i]!;
       const parent = above.find((p) => p.start <= start && end <= p.end);
-      assert(depth === 0 || parent, "a box stands on a box of the level above");
+      assert(depth === 0 || parent, "a box is the child of a box of the level above");
       const name = level.name[i]!;
       return { path: `${parent?.path ?? ""};${names[name]}@${modules[name]}`, start, end };
     });

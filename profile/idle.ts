@@ -1,5 +1,5 @@
 /**
- * What a thread does that has nothing to do: views of waits and calls leave it out, unless it is asked for.
+ * Knows what a thread does that has nothing to do: views of waits and calls leave it out, unless it is asked for.
  *
  * @module
  */
@@ -13,12 +13,12 @@ export const IDLE_CLASSES: readonly string[] = ["condvar", "semaphore", "join"];
 /** The categories of system calls that wait by purpose. */
 export const IDLE_CATEGORIES: readonly string[] = ["wait"];
 
-/** Whether waits of that class are idle. */
+/** Returns whether waits of that class are idle. */
 export function isIdleClass(name: string): boolean {
   return IDLE_CLASSES.includes(name);
 }
 
-/** Whether calls of that category wait by purpose. */
+/** Returns whether calls of that category wait by purpose. */
 export function isIdleCategory(name: string): boolean {
   return IDLE_CATEGORIES.includes(name);
 }
@@ -29,7 +29,7 @@ export interface ViewOptions {
 }
 
 /**
- * `profile` with a sample of kind lock for each (series, stack) that waited: how long, and how often, until it was
+ * Returns `profile` with a sample of kind lock for each (series, stack) that waited: how long, and how often it was
  * woken. Waits that timed out or were interrupted got no lock, and are left out.
  */
 export function withLockSamples(profile: Profile, { idle = false }: ViewOptions = {}): Profile {
@@ -38,13 +38,16 @@ export function withLockSamples(profile: Profile, { idle = false }: ViewOptions 
   const rows = builder.build();
   for (let row = 0; row < rows.locks.outcome.length; row++) {
     const { outcome, series, stack, delay, count, ...lock } = lockAt(rows, row);
-    if (outcome !== "woken" || (!idle && isIdleClass(lock.class))) continue;
-    builder.add("lock", series, stack, delay, count);
+    const woken = outcome === "woken";
+    if ((!woken && outcome !== "open") || (!idle && isIdleClass(lock.class))) continue;
+    builder.add("lock", series, stack, delay, woken ? count : 0);
   }
   return builder.build();
 }
 
-/** What a graph of `kind` is made of: `profile` with its waits as samples, without calls that wait by purpose. */
+/**
+ * Returns what a graph of `kind` is made of: `profile` with its waits as samples, without calls that wait by purpose.
+ */
 export function viewOf(profile: Profile, kind: Kind, { idle = false }: ViewOptions = {}): Profile {
   if (kind === "lock") return withLockSamples(profile, { idle });
   return kind === "syscall" && !idle ? withoutIdleCalls(profile) : profile;
@@ -72,7 +75,8 @@ function withoutIdleCalls(profile: Profile): Profile {
 }
 
 /**
- * The sum of a kind: of its samples, but of system calls all that were counted, as only some of them have a sample.
+ * Returns the sum of a kind: of its samples, but of system calls all that were counted, as only some of them have a
+ * sample.
  */
 export function totalOfView(profile: Profile, kind: Kind, { idle = false }: ViewOptions = {}): Total {
   if (kind !== "syscall") return totalOf(viewOf(profile, kind, { idle }), kind);

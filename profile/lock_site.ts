@@ -1,5 +1,5 @@
 /**
- * Which frame of a stack stands for it: the function that took a lock, or gave it back, not how that is done.
+ * Finds the frame that stands for a stack: the function that took a lock, or gave it back, not how that is done.
  *
  * @module
  */
@@ -35,8 +35,8 @@ const KERNEL_MACHINERY = new RegExp(
 );
 
 /**
- * The frame of `frames` (leaf first) that a lock's wait or wake belongs to; `undefined` of an empty stack. Where
- * nothing but machinery is known, it is the root most frame of that.
+ * Returns the frame of `frames` (leaf first) that a lock's wait or wake belongs to; `undefined` of an empty stack.
+ * Where nothing but machinery is known, it is the root most frame of that.
  *
  * @param type the lock's: `futex`, or a kind of lock of the kernel
  */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { addHistogram, histogramAt, histogramColumns } from "./histogram.ts";
 import { type LockColumns, type Outcome, OUTCOME_NUMBER, outcomeOf, type Profile } from "./model.ts";
 
 /** One row of locks; rows of other tables are numbers, and `holder` is `undefined` where nobody was seen. */
@@ -11,18 +12,21 @@ export interface LockRow {
   readonly outcome: Outcome;
   readonly series: number;
   readonly stack: number;
-  /** What the lock is for: `mutex`, `rwlock`, `condvar`, `semaphore`, `join`, `other`; the type in the kernel. */
+  /** Says what the lock is for: `mutex`, `rwlock`, `condvar`, `semaphore`, `join`, `other`; the type in the kernel. */
   readonly class: string;
   /** `futex`, or the kernel's kind of lock: `spin`, `mutex`, `rwsem`, `rt`, …. */
   readonly type: string;
   readonly holder: { readonly series: number; readonly stack: number } | undefined;
+  /** Waits that the holder ended, or that are open. */
   readonly count: number;
-  /** Nanoseconds. */
+  /** Nanoseconds: of the window that all waits had of the holder, and of the longest of `count`, as a whole. */
   readonly delay: number;
   readonly max: number;
+  /** How many of `count` took from 2^i up to 2^(i+1) ns as a whole, at index i; none where they are open. */
+  readonly histogram: readonly number[];
 }
 
-/** Row `row` of the table of locks. */
+/** Returns row `row` of the table of locks. */
 export function lockAt({ locks, strings }: Pick<Profile, "locks" | "strings">, row: number): LockRow {
   const holderSeries = locks.holderSeries[row]!;
   return {
@@ -35,6 +39,7 @@ export function lockAt({ locks, strings }: Pick<Profile, "locks" | "strings">, r
     count: locks.count[row]!,
     delay: locks.delay[row]!,
     max: locks.max[row]!,
+    histogram: histogramAt(locks, row),
   };
 }
 
@@ -51,6 +56,7 @@ export class LockTable {
   readonly #count: number[] = [];
   readonly #delay: number[] = [];
   readonly #max: number[] = [];
+  readonly #histogram: number[][] = [];
 
   /** @param string gives the row of a text in the string table */
   add(lock: LockRow, string: (text: string) => number): void {
@@ -70,10 +76,12 @@ export class LockTable {
       this.#holderSeries.push(holderSeries);
       this.#holderStack.push(holderStack);
       for (const column of [this.#count, this.#delay, this.#max]) column.push(0);
+      this.#histogram.push([]);
     }
     this.#count[row]! += lock.count;
     this.#delay[row]! += lock.delay;
     this.#max[row] = Math.max(this.#max[row]!, lock.max);
+    addHistogram(this.#histogram[row]!, lock.histogram);
   }
 
   build(): LockColumns {
@@ -88,6 +96,7 @@ export class LockTable {
       count: Float64Array.from(this.#count),
       delay: Float64Array.from(this.#delay),
       max: Float64Array.from(this.#max),
+      ...histogramColumns(this.#histogram),
     };
   }
 }

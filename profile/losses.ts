@@ -1,5 +1,5 @@
 /**
- * What an agent could not count, and what it counted without the whole of its stack.
+ * Lists what an agent could not count, and what it counted without the whole of its stack.
  *
  * @module
  */
@@ -8,21 +8,21 @@
 export interface SplitLosses {
   /** In no count. */
   readonly lost: ReadonlyMap<string, number>;
-  /** Counted, but not with all that belongs to it: a stack, a part of one, the errno of a call. */
+  /** Counted, but not with all that belongs to it: a stack, a part of one, the errno of a call, who held a lock. */
   readonly incomplete: ReadonlyMap<string, number>;
 }
 
-/** Tells losses apart by their reasons: those that cost no more than a stack or an errno have that in the name. */
+/** Tells losses apart by their reasons: those that cost no more than such a detail have that in the name. */
 export function splitLosses(losses: ReadonlyMap<string, number>): SplitLosses {
   const some = [...losses].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
-  const isDetail = ([reason]: readonly [string, number]) => /stack|errors/.test(reason);
+  const isDetail = ([reason]: readonly [string, number]) => /stack|errors|place|holder/.test(reason);
   return {
     lost: new Map(some.filter((loss) => !isDetail(loss))),
     incomplete: new Map(some.filter(isDetail)),
   };
 }
 
-/** `nothing lost`, `3 lost (push_dropped 3)`, `nothing lost, 2 incomplete (user_stack_truncated 2)` */
+/** Returns `nothing lost`, `3 lost (push_dropped 3)`, `nothing lost, 2 incomplete (user_stack_truncated 2)` */
 export function lossesText(losses: ReadonlyMap<string, number>): string {
   const { lost, incomplete } = splitLosses(losses);
   const cut = incomplete.size === 0 ? "" : `, ${reasons(incomplete, (n) => `${n} incomplete`)}`;

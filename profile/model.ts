@@ -8,26 +8,34 @@
  * @module
  */
 
-/** What was watched. `all` is a mode of the agent, not a kind. */
+/** Lists what is watched. `all` is a mode of the agent, not a kind. */
 export const KINDS = ["cpu", "lock", "syscall"] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** The wire's number of each kind (`aperture.v1.Kind`). */
 export const KIND_NUMBER: Readonly<Record<Kind, number>> = { cpu: 1, lock: 2, syscall: 3 };
 
-/** The name of the wire's kind `number`; `undefined` when there is no such kind. */
+/** Returns the name of the wire's kind `number`; `undefined` when there is no such kind. */
 export function kindOf(number: number): Kind | undefined {
   return KINDS[number - 1];
 }
 
-/** How a wait for a lock ended: its holder passed it on, or the waiter gave up. */
-export const OUTCOMES = ["woken", "timeout", "interrupted"] as const;
+/**
+ * How a wait for a lock ended: its holder passed it on, or the waiter gave up; `open` is what of a window was waited
+ * where the wait went on at its end.
+ */
+export const OUTCOMES = ["woken", "timeout", "interrupted", "open"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** The wire's number of each outcome (`aperture.v1.WaitOutcome`). */
-export const OUTCOME_NUMBER: Readonly<Record<Outcome, number>> = { woken: 1, timeout: 2, interrupted: 3 };
+export const OUTCOME_NUMBER: Readonly<Record<Outcome, number>> = {
+  woken: 1,
+  timeout: 2,
+  interrupted: 3,
+  open: 4,
+};
 
-/** The name of the wire's outcome `number`; `undefined` when there is no such outcome. */
+/** Returns the name of the wire's outcome `number`; `undefined` when there is no such outcome. */
 export function outcomeOf(number: number): Outcome | undefined {
   return OUTCOMES[number - 1];
 }
@@ -44,6 +52,13 @@ export const UNKNOWN_MODULE = "[unknown]";
 /** The function of a leaf frame of this module is a system call. */
 export const SYSCALL_MODULE = "[syscall]";
 
+/**
+ * How much whoever named a location knew: nothing (0), the symbols that other files may use (1), the whole symbol
+ * table (2), debug information (3). Of two names of one location the one of the higher rank counts.
+ */
+export const RANK = { none: 0, dynamic: 1, symbols: 2, debug: 3 } as const;
+export type Rank = (typeof RANK)[keyof typeof RANK];
+
 /** One function at one place. */
 export interface Frame {
   /** Demangled; `module+0xoffset` when it is not known. */
@@ -58,6 +73,12 @@ export interface Frame {
   readonly buildId: string;
   /** In the module, as its symbol table counts; in the kernel, from `_text`. */
   readonly address: number;
+  /** The line of `file` at which the function begins. @default {0}, not known */
+  readonly startLine?: number;
+  /** The frame is inlined in the one that follows it in a stack: both are the same location. @default {false} */
+  readonly inlined?: boolean;
+  /** Where the name is from. @default what `symbolRank()` makes of it */
+  readonly rank?: Rank;
 }
 
 /** The labels of what a sample belongs to, beside its node. "" is not known. */
@@ -76,7 +97,7 @@ export interface Series {
   readonly labels: string;
 }
 
-/** All but `line` and `address` are indexes into the string table. */
+/** `function`, `module`, `file` and `buildId` are indexes into the string table. */
 export interface FrameColumns {
   readonly function: Uint32Array;
   readonly module: Uint32Array;
@@ -84,6 +105,11 @@ export interface FrameColumns {
   readonly line: Uint32Array;
   readonly buildId: Uint32Array;
   readonly address: Float64Array;
+  readonly startLine: Uint32Array;
+  /** 1 where the frame is inlined in the one that follows it in a stack, else 0. */
+  readonly inlined: Uint32Array;
+  /** A {@linkcode Rank}. */
+  readonly rank: Uint32Array;
 }
 
 /** Stack `i` is `frame[offset[i]]` (the leaf) to `frame[offset[i + 1] - 1]` (the root). */
@@ -117,25 +143,47 @@ export interface SampleColumns {
   readonly count: Float64Array;
 }
 
-/** Waits for locks; rows differ in all but `count`, `delay` and `max`. */
+/** Waits for locks; rows differ in all but `count`, `delay`, `max` and their histogram. */
 export interface LockColumns {
   /** The wire's number of the outcome. */
   readonly outcome: Uint8Array;
-  /** Of the thread that waited: row of the series table, and of the stack table. */
+  /** Names the thread that waited: a row of the series table, and one of the stack table. */
   readonly series: Uint32Array;
   readonly stack: Uint32Array;
-  /** What the lock is for: `mutex`, `condvar`, …; row of the string table. */
+  /** Says what the lock is for, `mutex`, `condvar`, …, as a row of the string table. */
   readonly class: Uint32Array;
   /** `futex`, or the kernel's kind of lock; row of the string table. */
   readonly type: Uint32Array;
-  /** Of the thread that ended the wait: 0 when nobody was seen to, else the row and 1. Both are 0, or neither. */
+  /**
+   * Of who held it meanwhile, where that is a lock, else of who ended the wait: 0 when nobody was seen to, else the row
+   * and 1. Both are 0, or neither.
+   */
   readonly holderSeries: Uint32Array;
   readonly holderStack: Uint32Array;
-  /** Waits. */
+  /** Waits that this holder ended; of outcome `open`, those that wait at the window's end. */
   readonly count: Float64Array;
-  /** Nanoseconds of all waits, and of the longest. */
+  /** Nanoseconds of this window that all waits had of this holder, and of the longest of `count`, as a whole. */
   readonly delay: Float64Array;
   readonly max: Float64Array;
+  /** How long `count` waits were as a whole, as {@linkcode SyscallColumns} has it; none where they are open. */
+  readonly histogramOffset: Uint32Array;
+  readonly histogram: Float64Array;
+}
+
+/** How long locks were held for which others waited; rows differ in series, stack and class. */
+export interface HoldColumns {
+  /** Of the thread that gave it back, and where: row of the series table, and of the stack table. */
+  readonly series: Uint32Array;
+  readonly stack: Uint32Array;
+  /** As of {@linkcode LockColumns}. */
+  readonly class: Uint32Array;
+  readonly count: Float64Array;
+  /** Nanoseconds of all, and of the longest. */
+  readonly total: Float64Array;
+  readonly max: Float64Array;
+  /** As {@linkcode SyscallColumns} has it. */
+  readonly histogramOffset: Uint32Array;
+  readonly histogram: Float64Array;
 }
 
 /** System calls; rows differ in series, call and category. */
@@ -145,8 +193,9 @@ export interface SyscallColumns {
   /** The call's name, and what it is for; rows of the string table. */
   readonly call: Uint32Array;
   readonly category: Uint32Array;
+  /** Calls that ended. */
   readonly count: Float64Array;
-  /** Nanoseconds of all calls, and of the shortest and the longest. */
+  /** Nanoseconds of this window that all calls had, and as a whole the shortest and the longest that ended. */
   readonly total: Float64Array;
   readonly min: Float64Array;
   readonly max: Float64Array;
@@ -161,10 +210,13 @@ export interface SyscallColumns {
    */
   readonly histogramOffset: Uint32Array;
   readonly histogram: Float64Array;
+  /** Calls that did not end, and nanoseconds since the oldest of them began. */
+  readonly open: Float64Array;
+  readonly oldest: Float64Array;
 }
 
 /**
- * What was counted, and what that refers to.
+ * Holds what was counted, and what that refers to.
  *
  * Waits for locks are in `locks` alone: samples of kind lock are made of them where a graph is wanted
  * (`withLockSamples`), so that the two cannot disagree.
@@ -176,6 +228,7 @@ export interface Profile {
   readonly series: SeriesColumns;
   readonly samples: SampleColumns;
   readonly locks: LockColumns;
+  readonly holds: HoldColumns;
   readonly syscalls: SyscallColumns;
 }
 
@@ -193,7 +246,9 @@ export interface Batch extends Profile {
   readonly agentVersion: string;
   /** Samples that could not be counted, by reason. */
   readonly losses: ReadonlyMap<string, number>;
-  /** How walks along user stacks ended: `complete` at the thread's entry, others before it. Left out for none. */
+  /**
+   * Counts how walks along user stacks ended: `complete` at the thread's entry, others before it. Left out for none.
+   */
   readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
@@ -203,13 +258,16 @@ export interface Total {
   readonly count: number;
 }
 
-/** How many stacks `profile` has. */
+/** Counts the stacks of `profile`. */
 export function stackCount(profile: Pick<Profile, "stacks">): number {
   return profile.stacks.offset.length - 1;
 }
 
-/** Row `row` of the frame table with its strings. */
-export function frameAt({ frames, strings }: Pick<Profile, "frames" | "strings">, row: number): Frame {
+/** Returns row `row` of the frame table with its strings. */
+export function frameAt(
+  { frames, strings }: Pick<Profile, "frames" | "strings">,
+  row: number,
+): Required<Frame> {
   return {
     function: strings[frames.function[row]!]!,
     module: strings[frames.module[row]!]!,
@@ -217,10 +275,13 @@ export function frameAt({ frames, strings }: Pick<Profile, "frames" | "strings">
     line: frames.line[row]!,
     buildId: strings[frames.buildId[row]!]!,
     address: frames.address[row]!,
+    startLine: frames.startLine[row]!,
+    inlined: frames.inlined[row] === 1,
+    rank: frames.rank[row] as Rank,
   };
 }
 
-/** Row `row` of the series table with its strings. */
+/** Returns row `row` of the series table with its strings. */
 export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings">, row: number): Series {
   return {
     pid: series.pid[row]!,
@@ -234,22 +295,23 @@ export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings"
   };
 }
 
-/** How many rows of samples, locks and system calls there are. */
+/** How many rows of samples, locks, holds and system calls there are. */
 export function rowCount(
-  { samples, locks, syscalls }: Pick<Profile, "samples" | "locks" | "syscalls">,
+  { samples, locks, holds, syscalls }: Pick<Profile, "samples" | "locks" | "holds" | "syscalls">,
 ): number {
-  return samples.kind.length + locks.outcome.length + syscalls.call.length;
+  return samples.kind.length + locks.outcome.length + holds.class.length + syscalls.call.length;
 }
 
-/** How many events were counted: samples, waits and calls. Samples of calls are among the calls. */
+/** How many events were counted: samples, waits and calls that ended. Samples of calls are among the calls. */
 export function eventCount(profile: Pick<Profile, "samples" | "locks" | "syscalls">): number {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
   const { samples, locks, syscalls } = profile;
   const calls = syscalls.call.length > 0 ? totalOf({ samples }, "syscall").count : 0;
-  return sum(samples.count) - calls + sum(locks.count) + sum(syscalls.count);
+  const waits = locks.count.filter((_, row) => locks.outcome[row] !== OUTCOME_NUMBER.open);
+  return sum(samples.count) - calls + sum(waits) + sum(syscalls.count);
 }
 
-/** The sum of all samples, or of those of one kind. */
+/** Returns the sum of all samples, or of those of one kind. */
 export function totalOf({ samples }: Pick<Profile, "samples">, kind?: Kind): Total {
   const wanted = kind && KIND_NUMBER[kind];
   let value = 0;
@@ -274,6 +336,20 @@ export const NO_LOCKS: LockColumns = {
   count: new Float64Array(),
   delay: new Float64Array(),
   max: new Float64Array(),
+  histogramOffset: new Uint32Array(1),
+  histogram: new Float64Array(),
+};
+
+/** No holds. */
+export const NO_HOLDS: HoldColumns = {
+  series: new Uint32Array(),
+  stack: new Uint32Array(),
+  class: new Uint32Array(),
+  count: new Float64Array(),
+  total: new Float64Array(),
+  max: new Float64Array(),
+  histogramOffset: new Uint32Array(1),
+  histogram: new Float64Array(),
 };
 
 /** No calls. */
@@ -290,4 +366,6 @@ export const NO_SYSCALLS: SyscallColumns = {
   errorCount: new Float64Array(),
   histogramOffset: new Uint32Array(1),
   histogram: new Float64Array(),
+  open: new Float64Array(),
+  oldest: new Float64Array(),
 };

@@ -4,25 +4,28 @@
  * @module
  */
 
-import type { LockColumns, Profile, SyscallColumns } from "./model.ts";
-import { offsets } from "./syscalls.ts";
+import { offsets } from "./histogram.ts";
+import type { HoldColumns, LockColumns, Profile, SyscallColumns } from "./model.ts";
 
 /**
  * Rows `from` to `to - 1` of `profile`, in tables of their own. Rows are counted through: the samples, the locks
- * after them, the system calls after those; `rowCount` is how many there are.
+ * after them, then the holds and the system calls; `rowCount` is how many there are.
  */
 export function sliceProfile(profile: Profile, from: number, to: number): Profile {
-  const { samples, series, stacks, frames, locks, syscalls } = profile;
+  const { samples, series, stacks, frames, locks, holds, syscalls } = profile;
   const taken: Taken = { strings: new Rows(), series: new Rows(), stacks: new Rows() };
   const frameRows = new Rows();
   // Row 0 of the string table is "", used or not.
   taken.strings.take(0);
 
-  const [lockStart, callStart] = [samples.kind.length, samples.kind.length + locks.outcome.length];
+  const lockStart = samples.kind.length;
+  const holdStart = lockStart + locks.outcome.length;
+  const callStart = holdStart + holds.class.length;
   const range = (start: number) => [Math.max(0, from - start), Math.max(0, to - start)] as const;
   const seriesOf = samples.series.slice(...range(0)).map((row) => taken.series.take(row));
   const stackOf = samples.stack.slice(...range(0)).map((row) => taken.stacks.take(row));
   const lockPart = sliceLocks(locks, range(lockStart), taken);
+  const holdPart = sliceHolds(holds, range(holdStart), taken);
   const syscallPart = sliceSyscalls(syscalls, range(callStart), taken);
   const frameOf: number[] = [];
   const offset = [0];
@@ -44,6 +47,9 @@ export function sliceProfile(profile: Profile, from: number, to: number): Profil
       line: numbers(frames.line, frameRows),
       buildId: texts(frames.buildId, frameRows),
       address: Float64Array.from(frameRows.taken, (row) => frames.address[row]!),
+      startLine: numbers(frames.startLine, frameRows),
+      inlined: numbers(frames.inlined, frameRows),
+      rank: numbers(frames.rank, frameRows),
     },
     stacks: { offset: Uint32Array.from(offset), frame: Uint32Array.from(frameOf) },
     series: {
@@ -64,6 +70,7 @@ export function sliceProfile(profile: Profile, from: number, to: number): Profil
       count: samples.count.slice(...range(0)),
     },
     locks: lockPart,
+    holds: holdPart,
     syscalls: syscallPart,
   };
   return { strings: taken.strings.taken.map((row) => profile.strings[row]!), ...part };
@@ -91,11 +98,37 @@ function sliceLocks(locks: LockColumns, range: Range, { strings, series, stacks 
     count: locks.count.slice(...range),
     delay: locks.delay.slice(...range),
     max: locks.max.slice(...range),
+    ...sliceHistograms(locks, range),
+  };
+}
+
+function sliceHolds(holds: HoldColumns, range: Range, { strings, series, stacks }: Taken): HoldColumns {
+  return {
+    series: holds.series.slice(...range).map((row) => series.take(row)),
+    stack: holds.stack.slice(...range).map((row) => stacks.take(row)),
+    class: holds.class.slice(...range).map((row) => strings.take(row)),
+    count: holds.count.slice(...range),
+    total: holds.total.slice(...range),
+    max: holds.max.slice(...range),
+    ...sliceHistograms(holds, range),
+  };
+}
+
+function sliceHistograms(
+  table: { readonly histogramOffset: Uint32Array; readonly histogram: Float64Array },
+  [from, to]: Range,
+): { histogramOffset: Uint32Array; histogram: Float64Array } {
+  const last = table.histogramOffset.length - 1;
+  const [begin, end] = [Math.min(from, last), Math.min(Math.max(from, to), last)];
+  const part = table.histogramOffset.slice(begin, end + 1);
+  return {
+    histogramOffset: part.map((offset) => offset - part[0]!),
+    histogram: table.histogram.slice(part[0], part.at(-1)),
   };
 }
 
 function sliceSyscalls(syscalls: SyscallColumns, range: Range, { strings, series }: Taken): SyscallColumns {
-  const { errorOffset, histogramOffset } = syscalls;
+  const { errorOffset } = syscalls;
   const rows = Array.from(syscalls.call.keys()).slice(...range);
   const items = (column: Uint32Array) =>
     [column[rows[0] ?? 0]!, column[rows.length > 0 ? rows.at(-1)! + 1 : 0]!] as const;
@@ -111,8 +144,9 @@ function sliceSyscalls(syscalls: SyscallColumns, range: Range, { strings, series
     errorOffset: lengths(errorOffset),
     errno: syscalls.errno.slice(...items(errorOffset)),
     errorCount: syscalls.errorCount.slice(...items(errorOffset)),
-    histogramOffset: lengths(histogramOffset),
-    histogram: syscalls.histogram.slice(...items(histogramOffset)),
+    ...sliceHistograms(syscalls, range),
+    open: syscalls.open.slice(...range),
+    oldest: syscalls.oldest.slice(...range),
   };
 }
 

@@ -1,13 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { anyRecording } from "../tests/support/profiles.ts";
+import { holdAt } from "./holds.ts";
 import { lockAt } from "./locks.ts";
 import { frameAt, type Profile, rowCount, seriesAt, stackCount } from "./model.ts";
 import { sliceProfile } from "./slice.ts";
 import { syscallAt } from "./syscalls.ts";
 
 function rows(profile: Profile): unknown[] {
-  const { samples, stacks, locks, syscalls } = profile;
+  const { samples, stacks, locks, holds, syscalls } = profile;
   const place = ({ series, stack }: { series: number; stack: number }) => [
     seriesAt(profile, series),
     Array.from(stacks.frame.subarray(stacks.offset[stack], stacks.offset[stack + 1]), (row) => {
@@ -23,6 +24,10 @@ function rows(profile: Profile): unknown[] {
       const { series, stack, holder, ...lock } = lockAt(profile, i);
       return [lock, place({ series, stack }), holder && place(holder)];
     }),
+    ...Array.from(holds.class, (_, i) => {
+      const { series, stack, ...hold } = holdAt(profile, i);
+      return [hold, place({ series, stack })];
+    }),
     ...Array.from(syscalls.call, (_, i) => {
       const { series, ...syscall } = syscallAt(profile, i);
       return [syscall, seriesAt(profile, series)];
@@ -30,7 +35,7 @@ function rows(profile: Profile): unknown[] {
   ];
 }
 
-Deno.test("sliceProfile() keeps each row as it was, in one of three parts", () => {
+Deno.test("sliceProfile() keeps each row as it was, in one of three slices", () => {
   fc.assert(fc.property(anyRecording, fc.nat({ max: 30 }), fc.nat({ max: 30 }), (profile, at, length) => {
     const ends = [0, at, at + length, Infinity];
     const parts = ends.slice(1).map((end, i) => sliceProfile(profile, ends[i]!, end));
@@ -39,7 +44,7 @@ Deno.test("sliceProfile() keeps each row as it was, in one of three parts", () =
     parts.forEach((part, i) => assertEquals(rows(part), all.slice(ends[i], ends[i + 1])));
     for (const part of parts) {
       assertEquals(part.strings[0], "");
-      assert(stackCount(part) <= part.samples.kind.length + 2 * part.locks.outcome.length);
+      assert(stackCount(part) <= rowCount(part) + part.locks.outcome.length);
       assert(part.series.pid.length <= rowCount(part) + part.locks.outcome.length);
       assert(part.frames.line.length <= part.stacks.frame.length);
     }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { addHistogram, histogramAt, histogramColumns, offsets } from "./histogram.ts";
 import type { Profile, SyscallColumns } from "./model.ts";
 
 /** One row of system calls; `series` is a row of that table. */
@@ -11,23 +12,27 @@ export interface SyscallRow {
   readonly series: number;
   readonly call: string;
   readonly category: string;
+  /** Calls that ended. */
   readonly count: number;
-  /** Nanoseconds. */
+  /** Nanoseconds: of the window that all calls had, and of the shortest and longest that ended, as a whole. */
   readonly total: number;
   readonly min: number;
   readonly max: number;
-  /** How many failed, by errno. */
+  /** Counts those that failed, by errno. */
   readonly errors: ReadonlyMap<number, number>;
-  /** How many took from 2^i up to 2^(i+1) ns, at index i; those of less than 2 ns are at 0. */
+  /** Counts those that took from 2^i up to 2^(i+1) ns, at index i; those of less than 2 ns are at 0. */
   readonly histogram: readonly number[];
+  /** Calls that did not end, and nanoseconds since the oldest of them began. */
+  readonly open: number;
+  readonly oldest: number;
 }
 
-/** Row `row` of the table of system calls. */
+/** Returns row `row` of the table of system calls. */
 export function syscallAt(
   { syscalls, strings }: Pick<Profile, "syscalls" | "strings">,
   row: number,
 ): SyscallRow {
-  const { errorOffset, errno, errorCount, histogramOffset, histogram } = syscalls;
+  const { errorOffset, errno, errorCount } = syscalls;
   const errors = new Map<number, number>();
   for (let i = errorOffset[row]!; i < errorOffset[row + 1]!; i++) errors.set(errno[i]!, errorCount[i]!);
   return {
@@ -39,11 +44,13 @@ export function syscallAt(
     min: syscalls.min[row]!,
     max: syscalls.max[row]!,
     errors,
-    histogram: Array.from(histogram.subarray(histogramOffset[row], histogramOffset[row + 1])),
+    histogram: histogramAt(syscalls, row),
+    open: syscalls.open[row]!,
+    oldest: syscalls.oldest[row]!,
   };
 }
 
-/** What calls sum to: of one row, or of several. */
+/** Sums calls: of one row, or of several. */
 export class CallSums {
   count = 0;
   total = 0;
@@ -51,20 +58,21 @@ export class CallSums {
   max = 0;
   readonly errors = new Map<number, number>();
   readonly histogram: number[] = [];
+  open = 0;
+  oldest = 0;
 
-  add({ count, total, min, max, errors, histogram }: Omit<SyscallRow, "series" | "call" | "category">): void {
+  add(row: Omit<SyscallRow, "series" | "call" | "category">): void {
+    const { count, total, min, max, errors, histogram, open, oldest } = row;
     this.count += count;
     this.total += total;
-    this.min = Math.min(this.min, min);
+    this.open += open;
+    this.oldest = Math.max(this.oldest, oldest);
+    if (count > 0) this.min = Math.min(this.min, min);
     this.max = Math.max(this.max, max);
     for (const [errno, failed] of errors) {
       if (failed > 0) this.errors.set(errno, (this.errors.get(errno) ?? 0) + failed);
     }
-    for (const [i, calls] of histogram.entries()) {
-      if (calls === 0) continue;
-      while (this.histogram.length <= i) this.histogram.push(0);
-      this.histogram[i]! += calls;
-    }
+    addHistogram(this.histogram, histogram);
   }
 }
 
@@ -99,20 +107,14 @@ export class SyscallTable {
       category: Uint32Array.from(this.#category),
       count: Float64Array.from(sums, ({ count }) => count),
       total: Float64Array.from(sums, ({ total }) => total),
-      min: Float64Array.from(sums, ({ min }) => min),
+      min: Float64Array.from(sums, ({ count, min }) => count > 0 ? min : 0),
       max: Float64Array.from(sums, ({ max }) => max),
       errorOffset: offsets(sums.map(({ errors }) => errors.size)),
       errno: Uint32Array.from(sums.flatMap(({ errors }) => [...errors.keys()])),
       errorCount: Float64Array.from(sums.flatMap(({ errors }) => [...errors.values()])),
-      histogramOffset: offsets(sums.map(({ histogram }) => histogram.length)),
-      histogram: Float64Array.from(sums.flatMap(({ histogram }) => histogram)),
+      ...histogramColumns(sums.map(({ histogram }) => histogram)),
+      open: Float64Array.from(sums, ({ open }) => open),
+      oldest: Float64Array.from(sums, ({ oldest }) => oldest),
     };
   }
-}
-
-/** Where each of the parts, put one after the other, begins, and where the last ends. */
-export function offsets(lengths: ArrayLike<number>): Uint32Array {
-  const offset = new Uint32Array(lengths.length + 1);
-  for (let i = 0; i < lengths.length; i++) offset[i + 1] = offset[i]! + lengths[i]!;
-  return offset;
 }

@@ -8,6 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -16,7 +17,7 @@ interface Output {
   readonly path: string;
   readonly sources: readonly string[];
   readonly command: readonly [string, ...string[]];
-  /** What to do when the command is missing. */
+  /** Says what to do when the command is missing. */
   readonly remedy: string;
 }
 
@@ -95,7 +96,7 @@ function uiOutput(): Output {
   };
 }
 
-/** The files directly below `folder`, sorted, as paths from the root. */
+/** Returns the files directly below `folder`, sorted, as paths from the root. */
 function files(folder: string): string[] {
   return [...Deno.readDirSync(ROOT + folder)].filter((e) => e.isFile).map((e) => `${folder}/${e.name}`)
     .sort();
@@ -106,7 +107,7 @@ async function make({ name, path, sources, command, remedy }: Output): Promise<v
   for (const source of sources) hash.update(source).update(await Deno.readFile(ROOT + source));
   const digest = hash.digest("hex");
   const stamp = `${ROOT}${path}.sha256`;
-  if (await exists(ROOT + path) && await Deno.readTextFile(stamp).catch(() => "") === digest) return;
+  if (existsSync(ROOT + path) && await Deno.readTextFile(stamp).catch(() => "") === digest) return;
   await Deno.stderr.write(new TextEncoder().encode(`building ${name}\n`));
   await Deno.mkdir(`${ROOT}${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
   const [program, ...args] = command;
@@ -124,10 +125,6 @@ async function make({ name, path, sources, command, remedy }: Output): Promise<v
     });
   if (!success) throw new Error(`Cannot build ${name}: see the messages of ${program} above`);
   await Deno.writeTextFile(stamp, digest);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }
 
 if (import.meta.main) await build(Deno.args[0]);

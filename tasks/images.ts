@@ -22,7 +22,7 @@ const AGENT = "aperture-agent:0.1.0";
 const AGENT_PORT = 9091;
 const SERVICE = "aperture-aggregator.aperture.svc.cluster.local";
 
-/** One line of the report. */
+/** Prints one line of the report. */
 function say(what: string, figure: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${what.padEnd(64)} ${figure}\n`));
 }
@@ -168,7 +168,7 @@ async function runAgent(builder: Builder, { aggregator, network, manifest }: Age
   expect(complete, { what: `the agent of ${manifest} has all rights`, logs: agent.logs });
 }
 
-/** The image as `pod` wants it run. */
+/** Returns the image as `pod` wants it run. */
 async function containerOptions(
   builder: Builder,
   image: string,
@@ -192,7 +192,7 @@ async function answers(aggregator: Container, path: string): Promise<boolean> {
   return await aggregator.exec("curl", ...args).then(() => true, () => false);
 }
 
-/** `push_total_ok`, asked for as the guide says. */
+/** Returns `push_total_ok`, asked for as the guide says. */
 async function pushed(aggregator: Container): Promise<number> {
   const text = await aggregator.exec("curl", "--silent", "http://localhost:9090/api/health");
   return (JSON.parse(text) as { push_total_ok: number }).push_total_ok;
@@ -200,7 +200,7 @@ async function pushed(aggregator: Container): Promise<number> {
 
 async function kernelFunctions(aggregator: Container, node: string): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
-    const url = `http://localhost:9090/api/top?from=-5m&limit=1000&node=${node}`;
+    const url = `http://localhost:9090/api/top?from=-5m&limit=1000&match={node="${node}"}`;
     const { rows } = JSON.parse(await aggregator.exec("curl", "--silent", url)) as {
       rows: { function: string; module: string }[];
     };

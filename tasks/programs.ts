@@ -5,12 +5,15 @@
  */
 
 import { delay } from "@std/async/delay";
+import { taskFlags } from "./task_flags.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
 export interface ProgramOptions {
   /** Added to the environment without the variables of settings, so that a run is the same anywhere. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Flags of Deno. @default {those of the part's task} */
+  readonly flags?: readonly string[];
   /** A command that runs the program, such as `setpriv …`. @default {none} */
   readonly wrapper?: readonly string[];
   /** @default {"inherit"} */
@@ -19,24 +22,28 @@ export interface ProgramOptions {
   readonly stdout?: "inherit" | "piped" | "null";
 }
 
-/** The agent or the aggregator as a process; disposing stops it in order and waits for it. */
+/** The main file of each part, which is called as its task is. */
+const MAINS = {
+  agent: "agent/main.ts",
+  aggregator: "aggregator/main.ts",
+  clickhouse: "aggregator/embedded/main.ts",
+} as const;
+
+/** A part as a process; disposing stops it in order and waits for it. */
 export class Program implements AsyncDisposable {
   readonly child: Deno.ChildProcess;
   #ended: Deno.CommandStatus | undefined;
 
-  constructor(part: "agent" | "aggregator", args: readonly string[], options: ProgramOptions = {}) {
+  constructor(part: keyof typeof MAINS, args: readonly string[], options: ProgramOptions = {}) {
     const isSetting = (name: string) => /^(APERTURE|DEBUGINFOD)_/.test(name);
     const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !isSetting(name));
     const [command, ...rest] = [
       ...options.wrapper ?? [],
       Deno.execPath(),
       "run",
-      "--quiet",
-      "--frozen",
-      "--unstable-no-legacy-abort",
-      "--allow-all",
+      ...options.flags ?? taskFlags(part),
       `--config=${ROOT}deno.json`,
-      `${ROOT}${part}/main.ts`,
+      ROOT + MAINS[part],
       ...args,
     ];
     this.child = new Deno.Command(command!, {
@@ -50,7 +57,7 @@ export class Program implements AsyncDisposable {
     this.child.status.then((status) => this.#ended = status);
   }
 
-  /** How it ended; `undefined` while it runs. */
+  /** Is how it ended; `undefined` while it runs. */
   get ended(): Deno.CommandStatus | undefined {
     return this.#ended;
   }
@@ -70,6 +77,8 @@ export interface AggregatorOptions extends ProgramOptions {
   readonly args?: readonly string[];
   /** Preferred for HTTP when it is free. */
   readonly port?: number;
+  /** PEM of the authority of its certificate, where it has one. */
+  readonly ca?: string;
   /** How long it may take until it is ready, in ms. @default {60000} */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
@@ -81,6 +90,7 @@ export class RunningAggregator extends Program {
   readonly http: string;
   /** For the agent's `--aggregator`. */
   readonly grpc: string;
+  readonly #client: Deno.HttpClient | undefined;
 
   private constructor(grpcPort: number, httpPort: number, options: AggregatorOptions) {
     super("aggregator", [
@@ -88,8 +98,10 @@ export class RunningAggregator extends Program {
       `--admin-listen=127.0.0.1:${httpPort}`,
       ...options.args ?? [],
     ], options);
-    this.grpc = `http://127.0.0.1:${grpcPort}`;
-    this.http = `http://127.0.0.1:${httpPort}`;
+    const scheme = options.ca === undefined ? "http" : "https";
+    this.grpc = `${scheme}://127.0.0.1:${grpcPort}`;
+    this.http = `${scheme}://127.0.0.1:${httpPort}`;
+    this.#client = options.ca === undefined ? undefined : Deno.createHttpClient({ caCerts: [options.ca] });
   }
 
   /**
@@ -111,23 +123,33 @@ export class RunningAggregator extends Program {
     return aggregator;
   }
 
-  /** What `/readyz` says now. */
+  /** Returns what `/readyz` says now. */
   async isReady(): Promise<boolean> {
-    const response = await fetch(`${this.http}/readyz`).catch(() => undefined);
+    const response = await this.fetch("/readyz").catch(() => undefined);
     await response?.body?.cancel();
     return response?.ok ?? false;
   }
 
+  /** Asks for `path`. */
+  fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.http + path, this.#client ? { ...init, client: this.#client } : init);
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    this.#client?.close();
+  }
+
   /** The JSON that `path` answers; throws for any status but 200. */
   async json(path: string, init?: RequestInit): Promise<unknown> {
-    const response = await fetch(this.http + path, init);
+    const response = await this.fetch(path, init);
     const text = await response.text();
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
     return JSON.parse(text);
   }
 }
 
-/** A port that nothing listens on: `preferred` where that is free. */
+/** Returns a port that nothing listens on: `preferred` where that is free. */
 export function freePort(preferred = 0): number {
   for (const port of new Set([preferred, 0])) {
     try {

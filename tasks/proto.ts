@@ -6,10 +6,12 @@
  * @module
  */
 
+import { spdxLine, withLine } from "./house/spdx.ts";
+
 const ROOT = new URL("..", import.meta.url).pathname;
 const SOURCE = "aperture/v1/aperture.proto";
 
-/** What each means: https://github.com/stephenh/ts-proto#supported-options */
+/** Lists options of the generator, which are explained at https://github.com/stephenh/ts-proto#supported-options */
 const OPTIONS = [
   "env=node",
   "esModuleInterop=true",
@@ -44,6 +46,9 @@ export async function generate(folder: string): Promise<void> {
       "--include_imports",
       SOURCE,
     ]);
+    const generated = `${folder}/${SOURCE.replace(/\.proto$/, ".ts")}`;
+    const line = spdxLine(generated)!;
+    await Deno.writeTextFile(generated, withLine(await Deno.readTextFile(generated), line));
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }

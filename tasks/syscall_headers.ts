@@ -7,11 +7,11 @@
 interface Header {
   readonly path: string;
   readonly what: string;
-  /** What an architecture's own header defines before it includes the generic one. */
+  /** Lists what an architecture's own header defines before it includes the generic one. */
   readonly defines?: readonly string[];
 }
 
-/** Where Debian's linux-libc-dev has them. */
+/** Says where Debian's linux-libc-dev has them. */
 export const UNISTD = {
   x86_64: { path: "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", what: "x86-64" },
   i386: { path: "/usr/include/x86_64-linux-gnu/asm/unistd_32.h", what: "32-bit x86" },

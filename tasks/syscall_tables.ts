@@ -14,7 +14,8 @@ for (const [arch, header] of Object.entries(UNISTD)) {
   const names = await readUnistd(header);
   const numbers = [...names.keys()].sort((a, b) => a - b);
   const lines = numbers.map((number) => `  ${number}: "${names.get(number)}",`);
-  const text = `/**
+  const text = `// SPDX-License-Identifier: Apache-2.0
+/**
  * System calls of ${header.what}, by number. Made by \`tasks/syscall_tables.ts\`.
  *
  * @module

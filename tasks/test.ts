@@ -1,5 +1,6 @@
 /**
- * Runs the tests and ends with one line of their counts: `12 passed, 0 failed`, and `, 3 skipped` where some were.
+ * Runs the tests in two lanes, and ends with the slowest of them and one line of their counts: `12 passed, 0 failed`,
+ * and `, 3 skipped` where some were.
  *
  * `deno task test` takes what `deno test` takes: paths, `--filter`, …
  *
@@ -7,63 +8,101 @@
  */
 
 import { build } from "./build.ts";
+import { type Ended, runLane } from "./test/lane.ts";
+import { type Lane, laneOf } from "./test/lanes.ts";
+import { formatCounts, formatSlowest, readReport, slowest, sumCounts } from "./test/report.ts";
+import { filesWith, parseArguments, testFiles } from "./test/select.ts";
+import { SharedServer } from "./test/shared.ts";
+import { killMarked, MARK } from "./test/strays.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
+const LANES: readonly Lane[] = ["serial", "parallel"];
+/** The output and the reports of the last run of all tests, and of the last run of some. */
+const FOLDER = `${ROOT}.tools/tests`;
+const TESTS_OF_KERNELS = "tests/kernels_test.ts";
 
-/** How many tests there were, of each outcome. */
-export interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
-
-/** Adds up the suites of a JUnit report as `deno test` writes it. */
-export function countReport(xml: string): Counts {
-  const suites = [...xml.matchAll(/<testsuite\s([^>]*)>/g)].map(([, attributes]) => attributes!);
-  const sum = (name: string) => {
-    const values = suites.map((attributes) =>
-      Number(new RegExp(`\\b${name}="(\\d+)"`).exec(attributes)?.[1] ?? 0)
-    );
-    return values.reduce((a, b) => a + b, 0);
-  };
-  const failed = sum("failures") + sum("errors");
-  const skipped = sum("disabled") + sum("skipped");
-  return { passed: sum("tests") - failed - skipped, failed, skipped };
-}
-
-/** The closing line. */
-export function formatCounts({ passed, failed, skipped }: Counts): string {
-  return `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
-}
-
-async function main(args: string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
+  const { paths, filter, flags } = parseArguments(args);
+  const all = testFiles(ROOT, paths).map((path) => ({ path, source: Deno.readTextFileSync(absolute(path)) }));
+  const chosen = filter === undefined ? undefined : new Set(filesWith(filter, all, lastNames()));
+  const files = all.filter(({ path }) => chosen?.has(path) ?? true);
   await build();
-  const report = await Deno.makeTempFile({ suffix: ".xml" });
+  const mark = crypto.randomUUID();
+  const ended = await withStrays(mark, async () => {
+    await using shared = SharedServer.start({ [MARK]: mark });
+    if (filter === undefined && files.some(({ path }) => path === TESTS_OF_KERNELS)) shared.bootKernels();
+    const lanes = LANES.map((lane) => {
+      return { lane, files: files.filter(({ source }) => laneOf(source) === lane).map(({ path }) => path) };
+    }).filter(({ files }) => files.length > 0);
+    const whole = paths.length === 0 && filter === undefined;
+    const folder = `${FOLDER}/${whole ? "whole" : "some"}`;
+    await Deno.mkdir(folder, { recursive: true });
+    const env = { [MARK]: mark, APERTURE_TEST_SHARED: shared.url };
+    const [first, ...others] = lanes.map(({ lane, files }, i) => {
+      return runLane(lane, files, { root: ROOT, folder, filter, flags, env, isBackground: i > 0 });
+    });
+    return await Promise.all([first!, ...others]);
+  });
+  return conclude(ended);
+}
+
+/** Runs `run`, and kills what carries `mark` when it has ended or this program is told to end. */
+async function withStrays<T>(mark: string, run: () => Promise<T>): Promise<T> {
+  const stop = () => killMarked(mark);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
   try {
-    const { code } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "test",
-        "--quiet",
-        "--allow-all",
-        "--frozen",
-        "--no-check",
-        "--sanitize-ops",
-        "--sanitize-resources",
-        `--junit-path=${report}`,
-        ...args,
-      ],
-      cwd: ROOT,
-      stdout: "inherit",
-      stderr: "inherit",
-    }).spawn().status;
-    const counts = countReport(await Deno.readTextFile(report));
-    // A module that does not load fails the run and is no test in the report.
-    const failed = code !== 0 && counts.failed === 0 ? 1 : counts.failed;
-    await Deno.stdout.write(new TextEncoder().encode(`${formatCounts({ ...counts, failed })}\n`));
-    return code;
+    return await run();
   } finally {
-    await Deno.remove(report);
+    const strays = await killMarked(mark);
+    if (strays.length > 0) print(`\nkilled what tests left running: ${strays.join(", ")}\n`);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, stop);
   }
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+/** Prints the end of the output, and gives the exit status. */
+function conclude(ended: readonly Ended[]): number {
+  for (const { output } of ended) print(output);
+  const slow = slowest(ended.flatMap(({ report }) => report.cases));
+  if (slow.length > 0) print(`\nthe slowest tests:\n${formatSlowest(slow)}`);
+  const faults = ended.flatMap(({ faults }) => faults);
+  if (faults.length > 0) print(`\n${faults.map((fault) => `FAILED: ${fault}\n`).join("")}`);
+  const counts = sumCounts([
+    ...ended.map(({ report }) => report.counts),
+    { passed: 0, failed: faults.length, skipped: 0 },
+  ]);
+  print(`\n${formatCounts(counts)}\n`);
+  return counts.failed === 0 ? 0 : 1;
+}
+
+/** Gives the names of the tests of each file, as of the last run of all tests. */
+function lastNames(): Map<string, string[]> {
+  const names = new Map<string, string[]>();
+  for (const lane of LANES) {
+    let xml: string;
+    try {
+      xml = Deno.readTextFileSync(`${FOLDER}/whole/${lane}.xml`);
+    } catch {
+      continue;
+    }
+    for (const { file, name } of readReport(xml).cases) names.set(file, [...names.get(file) ?? [], name]);
+  }
+  return names;
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : ROOT + path;
+}
+
+function print(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+}
+
+if (import.meta.main) {
+  Deno.exit(
+    await main(Deno.args).catch((error) => {
+      print(`${error instanceof Error ? error.message : error}\n\n0 passed, 1 failed\n`);
+      return 1;
+    }),
+  );
+}

@@ -1,5 +1,6 @@
 /**
- * What users get wrong, and what their machines lack: one clear message, the right exit status, and no hang.
+ * Makes the mistakes that users make, on machines that lack something: there is one clear message, the right exit
+ * status, and no hang.
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";

@@ -5,7 +5,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { build } from "../tasks/build.ts";
-import { compileProgram, type Ran } from "./support/child.ts";
+import { type Ran } from "./support/child.ts";
+import { compileProgram } from "./support/compiled.ts";
 import { podTemplates, readManifests } from "./support/manifests.ts";
 import { testWith } from "./support/needs.ts";
 import { run } from "./support/watched.ts";
@@ -18,7 +19,7 @@ const CAPABILITIES = template.spec.containers[0]!.securityContext.capabilities!.
 /** Without these it does not start. */
 const MUSTS = ["bpf", "perfmon"];
 
-/** Which programs' functions have no names without each of the others. */
+/** Lists which programs' functions have no names without each of the others. */
 const UNNAMED: Readonly<Record<string, readonly string[]>> = {
   syslog: ["kernel"],
   sys_ptrace: ["shares", "private", "deleted"],
@@ -98,7 +99,7 @@ async function becomes(pid: number, name: string): Promise<void> {
   while ((await Deno.readTextFile(`/proc/${pid}/comm`)).trim() !== name) await delay(10);
 }
 
-/** Whether the functions of each program, and the kernel's, have names in the folded stacks. */
+/** Returns whether the functions of each program, and the kernel's, have names in the folded stacks. */
 function named({ stdout }: Ran): Record<string, boolean> {
   const lines = stdout.split("\n");
   const programs = ["shares", "private", "deleted"].map((program) => {
@@ -110,7 +111,7 @@ function named({ stdout }: Ran): Record<string, boolean> {
   };
 }
 
-/** When /proc/kallsyms asks for CAP_SYSLOG: kallsyms_show_value() of the kernel. */
+/** Returns whether /proc/kallsyms asks for CAP_SYSLOG, as it does here: kallsyms_show_value() of the kernel. */
 function addressesHide(): boolean {
   const read = (name: string) => Number(Deno.readTextFileSync(`/proc/sys/kernel/${name}`));
   return read("kptr_restrict") !== 0 || read("perf_event_paranoid") > 1;

@@ -6,7 +6,8 @@ import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/as
 import { build } from "../tasks/build.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
 import type { Total } from "../profile/model.ts";
-import { compileProgram, runProgram } from "./support/child.ts";
+import { runProgram } from "./support/child.ts";
+import { compileProgram } from "./support/compiled.ts";
 import { RunningProgram } from "./support/programs.ts";
 import { testWith } from "./support/needs.ts";
 
@@ -23,7 +24,7 @@ interface Top {
   readonly other: Total;
 }
 
-/** The share of `of` in which `name` was anywhere in the stack. */
+/** Returns the share of `of` in which `name` was anywhere in the stack. */
 function share(top: Top, name: string, of = top.total.value): number {
   return (top.rows.find((row) => row.function === name)?.total.value ?? 0) / of;
 }
@@ -77,7 +78,7 @@ testWith(
     });
 
     await t.step("two thirds and one third, within 5 points", async () => {
-      const top = await aggregator.json(`/api/top?from=-5m&limit=10000&pid=${shares.pid}`) as Top;
+      const top = await aggregator.json(`/api/top?from=-5m&limit=10000&match={pid="${shares.pid}"}`) as Top;
       assertGreater(top.total.count, 200);
       assertAlmostEquals(share(top, "two_thirds"), 2 / 3, 0.05);
       assertAlmostEquals(share(top, "one_third"), 1 / 3, 0.05);
@@ -87,7 +88,7 @@ testWith(
     await t.step(
       "a program that lives in the kernel shows its kernel stacks under its own function",
       async () => {
-        const top = await aggregator.json(`/api/top?from=-5m&limit=10000&pid=${reads.pid}`) as Top;
+        const top = await aggregator.json(`/api/top?from=-5m&limit=10000&match={pid="${reads.pid}"}`) as Top;
         assertGreater(share(top, "read_forever"), 0.95);
         const kernel = top.rows.filter(({ module }) => module === "[kernel]");
         assertGreater(kernel.reduce((sum, { self }) => sum + self.value, 0) / top.total.value, 0.5);

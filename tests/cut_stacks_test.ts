@@ -6,7 +6,8 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { exists, run, RunningProgram, TempFolder } from "./support/programs.ts";
+import { existsSync } from "node:fs";
+import { run, RunningProgram, TempFolder } from "./support/programs.ts";
 import { testWith } from "./support/needs.ts";
 import { compileUnwind } from "./support/unwind_programs.ts";
 import { assertChain, watch, type Watched } from "./support/user_stacks.ts";
@@ -93,7 +94,7 @@ testWith(
   ["bpf", "clang", "gcc", "nm"],
   "a function that a uretprobe of others is on has its callers",
   async () => {
-    if (!exists(EVENTS)) run("mount", ["-t", "tracefs", "none", "/sys/kernel/tracing"]);
+    if (!existsSync(EVENTS)) run("mount", ["-t", "tracefs", "none", "/sys/kernel/tracing"]);
     using program = await compileUnwind("probed.c");
     const [address] = run("nm", [program.path]).split("\n").filter((line) => line.endsWith(" T probed"));
     const offset = parseInt(address!, 16);

@@ -11,7 +11,7 @@ import { RealDebuginfod, sourceLines, strippedSpin } from "./support/debug_files
 import { testWith } from "./support/needs.ts";
 import { RunningProgram, TempFolder } from "./support/programs.ts";
 
-/** The distinct stacks of a .json file, each as `function file:line` from the leaf on. */
+/** Returns the distinct stacks of a .json file, each as `function file:line` from the leaf on. */
 function stacksOf(text: string): string[][] {
   const { strings, frames, stacks: { offset, frame } } = JSON.parse(text) as ProfileJson;
   return offset.slice(1).map((end, i) =>

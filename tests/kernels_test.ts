@@ -6,15 +6,12 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { build } from "../tasks/build.ts";
 import type { Seen } from "./guests/main.ts";
-import { compileProgram } from "./support/child.ts";
-import { debianKernel, Guest } from "./support/kernels.ts";
+import { outputOf } from "./support/boots.ts";
+import { compileChain, KERNELS } from "./support/kernels.ts";
 import { testWith } from "./support/needs.ts";
-import { run, TempFolder } from "./support/programs.ts";
-import { compileUnwind } from "./support/unwind_programs.ts";
+import { run } from "./support/programs.ts";
 
-const TESTS = new URL(".", import.meta.url).pathname;
 /** From the leaf on. */
 const CHAIN = [
   "level_0",
@@ -23,70 +20,29 @@ const CHAIN = [
   "main",
 ];
 
-interface Kernel {
-  readonly version: string;
-  /** The package of Debian, and its suite where that is not this machine's. */
-  readonly meta: string;
-  readonly suite?: "bullseye";
-  /** Whether it tells of its own locks (5.19), and keeps what programs note of a thread with the thread (5.12). */
-  readonly tellsLocks: boolean;
-  readonly taskStorage: boolean;
-  /** The oldest alone: to start it takes an emulated machine half a minute. */
-  readonly runsAgent: boolean;
-}
-
-const OLDEST = { tellsLocks: false, taskStorage: false, runsAgent: true };
-const NEWER = { tellsLocks: true, taskStorage: true, runsAgent: false };
-const KERNELS: readonly Kernel[] = [
-  { version: "5.10", meta: "linux-image-amd64", suite: "bullseye", ...OLDEST },
-  { version: "6.1", meta: "linux-image-amd64", ...NEWER },
-  { version: "6.12", meta: "linux-image-6.12-amd64", ...NEWER },
-];
-
-/** What all kernels boot with, made for the first. */
-let packed: Promise<{ guest: Guest; chain: string }> | undefined;
-const parts = new AsyncDisposableStack();
-
-async function pack(): Promise<{ guest: Guest; chain: string }> {
-  await build("bpf");
-  const { path } = parts.use(new TempFolder());
-  const chain = parts.use(await compileUnwind("chain.c", { flags: ["-static", "-no-pie"] })).path;
-  const programs: Record<string, string> = { "/bin/chain": chain };
-  for (const name of ["locks", "kernel_locks", "syscalls"]) {
-    programs[`/bin/${name}`] = await compileProgram(name, path, ["-O2", "-pthread", "-static"]);
-  }
-  const scripts = { "agent.js": "agent/main.ts", "worker.ts": "agent/symbols/debug/dwarf/worker.ts" };
-  const guest = parts.use(await Guest.pack({ script: `${TESTS}guests/main.ts`, scripts, programs }));
-  return { guest, chain };
-}
-
-Deno.test.afterAll(() => parts.disposeAsync());
-
-for (const { version, meta, suite, tellsLocks, taskStorage, runsAgent } of KERNELS) {
+for (const { version, suite, tellsLocks, taskStorage, runsAgent } of KERNELS) {
   testWith(
-    ["qemu-system-x86_64", "busybox", "cpio", "apt-get", "gcc", "clang", "nm", "xz", ...suite ? [suite] : []],
+    ["qemu-system-x86_64", "busybox", "cpio", "apt-get", "gcc", "clang", "nm", "xz", suite],
     `stacks, locks and system calls are right on Linux ${version}`,
     async (t) => {
-      const { guest, chain } = await (packed ??= pack());
-      const said = await guest.run(
-        await debianKernel(meta, suite ? { suite } : {}),
-        runsAgent ? ["--agent"] : [],
-      );
+      const said = await outputOf(version);
+      using chain = await compileChain();
       assert(said.startsWith("{"), said);
       const seen = JSON.parse(said.split("\n")[0]!) as Seen;
       assert(seen.release.startsWith(`${version}.`), seen.release);
-      await t.step("stacks are whole and right", () => checkStacks(seen.stacks, functions(chain)));
+      await t.step("stacks are whole and right", () => checkStacks(seen.stacks, functions(chain.path)));
       await t.step("stacks of processes that nobody has read are whole", () => {
-        const functionAt = functions(chain);
+        const functionAt = functions(chain.path);
         // A machine that is slow spends much of such short lives on the exec and the start.
-        const inside = seen.newcomers.filter(({ user: [leaf] }) => leaf && functionAt(leaf) === CHAIN[0]);
-        assert(rightShare(inside, functionAt) >= 0.99, Deno.inspect(seen.newcomers));
+        const inside = seen.newProcesses.filter(({ user: [leaf] }) => leaf && functionAt(leaf) === CHAIN[0]);
+        assert(rightShare(inside, functionAt) >= 0.99, Deno.inspect(seen.newProcesses));
       });
       await t.step("functions of modules are named", () => {
         assert(seen.module.functions > 5);
         assertEquals(seen.module.wrong, []);
       });
       await t.step("waits for locks have their holder", () => checkLocks(seen.locks, tellsLocks));
+      await t.step("delay belongs to who held during it", () => checkHolders(seen.locks.holders));
       await t.step("system calls are counted exactly", () => {
         assertEquals(seen.calls.map((calls) => calls.taskStorage), [taskStorage, false]);
         for (const { runs } of seen.calls) checkCalls(runs);
@@ -96,7 +52,7 @@ for (const { version, meta, suite, tellsLocks, taskStorage, runsAgent } of KERNE
   );
 }
 
-/** How many of the stacks have the chain, which is some. */
+/** Returns the share of the stacks that have the chain, which is above 0. */
 function rightShare(stacks: Seen["stacks"]["user"], functionAt: (address: number) => string): number {
   let [right, all] = [0, 0];
   for (const { user, count } of stacks) {
@@ -134,6 +90,24 @@ function checkLocks(
   assertEquals(kernel > 0, tellsLocks, `${kernel} waits for locks of the kernel`);
 }
 
+/** Who held the lock has the delay of the others, also where a window ended in the middle. */
+function checkHolders({ measured, delays, open }: Seen["locks"]["holders"]): void {
+  const text = Deno.inspect({ measured, delays });
+  const whole = Object.values(delays).reduce((sum, delayNs) => sum + delayNs, 0);
+  const near = (ours: number, theirs: number) => {
+    assert(Math.abs(ours - theirs) <= measured.delayNs * 0.05, text);
+  };
+  near(whole, measured.delayNs);
+  // What was open when the first window ended may be nobody's yet.
+  const { flusher = 0, adder = 0, nobody = 0 } = delays;
+  near(flusher + adder + nobody, measured.delayNs);
+  const { flush_orders: flush, add_order: add } = measured.holders;
+  assert(flusher <= flush!.delayNs + measured.delayNs * 0.05, text);
+  assert(flusher >= flush!.delayNs - nobody - measured.delayNs * 0.05, text);
+  assert(adder <= add!.delayNs + measured.delayNs * 0.05, text);
+  assert(open > 0, text);
+}
+
 function checkCalls(runs: Seen["calls"][number]["runs"]): void {
   const calls = (what: string, call: string) => {
     const { rows, losses } = runs.find((run) => run.what === what)!;
@@ -154,7 +128,7 @@ function checkAgent({ code, said, folded }: NonNullable<Seen["agent"]>): void {
   assert(folded.split("\n").some((line) => line.includes(chain)), `${said}${folded}`);
 }
 
-/** The name of the function at an address of a program that is mapped where it says. */
+/** Returns the name of the function at an address of a program that is mapped where it says. */
 function functions(path: string): (address: number) => string {
   const symbols = run("nm", ["-n", "--defined-only", path]).trim().split("\n")
     .map((line) => line.split(" ")).filter(([, type]) => /[tTwW]/.test(type!))

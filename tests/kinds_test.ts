@@ -8,7 +8,8 @@ import type { Total } from "../profile/model.ts";
 import type { ProfileJson } from "../profile/formats/json.ts";
 import { build } from "../tasks/build.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
-import { compileProgram, runProgram } from "./support/child.ts";
+import { runProgram } from "./support/child.ts";
+import { compileProgram } from "./support/compiled.ts";
 import { Contender } from "./support/contender.ts";
 import { testWith } from "./support/needs.ts";
 

@@ -6,7 +6,7 @@ import { assertEquals, assertGreater } from "@std/assert";
 import { build } from "../tasks/build.ts";
 import { Program } from "../tasks/programs.ts";
 import { TempCgroup } from "./support/cgroup.ts";
-import { compileProgram } from "./support/child.ts";
+import { compileProgram } from "./support/compiled.ts";
 import { FakeKube } from "./support/fake_kube.ts";
 import { testWith } from "./support/needs.ts";
 import { RunningProgram } from "./support/programs.ts";
@@ -46,7 +46,7 @@ testWith(
       labels: { app: "web", team: "x" },
     });
 
-    /** The labels of the series of the program, from a run with `args`. */
+    /** Returns the labels of the series of the program, from a run with `args`. */
     async function profile(args: readonly string[], env: Record<string, string> = {}) {
       const output = `${folder}/profile.json`;
       const agent = cleanup.use(

@@ -39,7 +39,7 @@ async function recordWhile(life: () => Promise<void>): Promise<Recording> {
   return recording!;
 }
 
-/** The stacks of process `pid`, thread entry first, `;` between functions, with how many samples had each. */
+/** Returns the stacks of process `pid`, thread entry first, `;` between functions, with how many samples had each. */
 function stacksOf({ profile }: Recording, pid: number): Map<string, number> {
   const found = new Map<string, number>();
   const { samples, stacks } = profile;

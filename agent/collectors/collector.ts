@@ -1,20 +1,20 @@
 /**
- * What every collector is: it counts in the kernel and is drained once a window.
+ * A collector counts in the kernel and is drained once a window.
  *
  * @module
  */
 
-import type { Kind } from "../../profile/model.ts";
+import type { Kind, Outcome } from "../../profile/model.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 
-/** A thread and where it was, its stack not yet symbolised. */
-export interface RawPlace {
-  /** In the pid namespace of the agent. */
+/** The stack of a thread, without names. */
+export interface RawStack {
+  /** The process's number in the pid namespace of the agent. */
   readonly pid: number;
   /** The thread's name. */
   readonly comm: string;
-  /** User addresses, leaf first; negative ones are of files, see `agent/elf/file_address.ts`. */
+  /** Frame addresses of user space, leaf first; negative ones are in files, see `agent/elf/file_address.ts`. */
   readonly user: readonly number[];
   /** The low 48 bits of kernel addresses, leaf first: the 16 above them are ones, and a number holds 53. */
   readonly kernel: readonly number[];
@@ -22,67 +22,106 @@ export interface RawPlace {
   readonly python?: readonly RawPythonFrame[];
 }
 
+/** All who held a lock before those who are still known, as one. */
+export const EARLIER_HOLDERS: RawStack = { pid: 0, comm: "", user: [], kernel: [] };
+
 /** One row that the kernel counted. */
-export interface RawSample extends RawPlace {
+export interface RawSample extends RawStack {
   /** Nanoseconds. */
   readonly value: number;
   readonly count: number;
-  /** For kind syscall: the call, which is the leaf frame. */
+  /** The call, which is the leaf frame, for kind syscall. */
   readonly call?: string;
 }
 
-/** How a wait for a lock ended: its owner passed it on, or the waiter gave up. */
-export type WaitOutcome = "woken" | "timeout" | "interrupted";
-
-/** Waits of one thread at one place that ended alike. */
-export interface RawLock {
-  readonly waiter: RawPlace;
-  /** Who ended the waits, and where; `undefined` where nobody did, or it was not seen. */
-  readonly holder: RawPlace | undefined;
-  /** `futex` for user space; in the kernel the kind of lock: `spin`, `mutex`, `rwsem`, `rt`, … */
-  readonly type: string;
-  readonly outcome: WaitOutcome;
-  readonly count: number;
-  /** Of all waits together, and of the longest, in ns. */
-  readonly delayNs: number;
-  readonly maxNs: number;
+/** What is known of what was waited for without names: bits of `enum aperture_hint` in `bpf/lock.h`. */
+export interface FutexHints {
+  readonly hints: number;
+  /** What the word at the futex was expected to be, by the last of the waits. */
+  readonly value: number;
+  /** Where the waiter's process has the futex, or the kernel its lock; 0n when the waits were at several places. */
+  readonly address: bigint;
 }
 
-/** What one thread's name in one process did with one system call. */
-export interface RawSyscall {
-  /** In the pid namespace of the agent. */
-  readonly pid: number;
-  /** The thread's name. */
-  readonly comm: string;
-  /** As the kernel's table names it; calls of 32-bit code on a 64-bit kernel are `ia32:NAME`. */
-  readonly call: string;
+/** Waits of one thread at one place that ended alike, and what they have of one holder. */
+export interface RawLock extends FutexHints {
+  readonly waiter: RawStack;
+  /**
+   * Who held what was waited for, and where it was given back; `undefined` where nobody was seen to, and
+   * {@linkcode EARLIER_HOLDERS} for all that held it before those who are still known.
+   */
+  readonly holder: RawStack | undefined;
+  /** `futex` for user space; in the kernel the kind of lock: `spin`, `mutex`, `rwsem`, `rt`, … */
+  readonly type: string;
+  readonly outcome: Outcome;
+  /** Waits that this holder ended; where they are open, those that wait for this one now. */
   readonly count: number;
-  /** How many failed, by errno. */
-  readonly errors: ReadonlyMap<number, number>;
-  readonly totalNs: number;
-  readonly minNs: number;
+  /** What of this window all waits had of this holder, in ns. */
+  readonly delayNs: number;
+  /** The longest of `count`, from its begin on, in ns. */
   readonly maxNs: number;
-  /** How many took from 2^i up to 2^(i+1) ns, at index i; less than 2 ns counts at 0. */
+  /** How many of `count` took from 2^i up to 2^(i+1) ns from their begin to their end, at index i; none where open. */
   readonly histogram: readonly number[];
 }
 
-/** What was counted between two drains. */
+/** How long futexes that others waited for were held. */
+export interface RawHold {
+  /** Where they were given back. */
+  readonly holder: RawStack;
+  readonly hints: number;
+  readonly count: number;
+  /** Of all together, and of the longest, in ns. */
+  readonly totalNs: number;
+  readonly maxNs: number;
+  /** How many took from 2^i up to 2^(i+1) ns, at index i. */
+  readonly histogram: readonly number[];
+}
+
+/** The calls of one kind that the threads of one name made in one process. */
+export interface RawSyscall {
+  /** The process's number in the pid namespace of the agent. */
+  readonly pid: number;
+  /** The thread's name. */
+  readonly comm: string;
+  /** The name in the kernel's table; calls of 32-bit code on a 64-bit kernel are `ia32:NAME`. */
+  readonly call: string;
+  /** Calls that ended. */
+  readonly count: number;
+  /** The number that failed, by errno. */
+  readonly errors: ReadonlyMap<number, number>;
+  /** What of this window all calls had, also those that did not end. */
+  readonly totalNs: number;
+  /** Of the calls that ended, each from its begin on; 0 of none. */
+  readonly minNs: number;
+  readonly maxNs: number;
+  /** The number that took from 2^i up to 2^(i+1) ns, at index i; less than 2 ns counts at 0. */
+  readonly histogram: readonly number[];
+  /** Calls that did not end yet, and the ns since the oldest of them began. */
+  readonly open: number;
+  readonly oldestNs: number;
+}
+
+/** A window has what was counted between two drains. */
 export interface Window {
   readonly samples: readonly RawSample[];
   readonly locks?: readonly RawLock[];
+  readonly holds?: readonly RawHold[];
   readonly syscalls?: readonly RawSyscall[];
-  /** What could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`. */
+  /**
+   * The number of events that could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`.
+   */
   readonly losses: ReadonlyMap<string, number>;
   /**
-   * How many walks along user stacks ended how: the names of `enum aperture_stack_end` in `bpf/aperture.h`, of which
+   * The number of walks along user stacks by how they ended: the names of `enum aperture_stack_end` in
+   * `bpf/aperture.h`, of which
    * `complete` is a whole stack.
    */
-  readonly stacks?: ReadonlyMap<string, number>;
+  readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
 export interface Collector extends Disposable {
   readonly kind: Kind;
-  /** What its maps use of the kernel's memory, in bytes. */
+  /** Its maps use so many bytes of the kernel's memory. */
   readonly memoryBytes: number;
   /**
    * Takes what was counted until now since the last call; nothing is counted twice or lost between two calls. Waits for
@@ -91,6 +130,6 @@ export interface Collector extends Disposable {
    * @throws {Error} when the collector is disposed of meanwhile
    */
   drain(): Promise<Window>;
-  /** From now on, reads Python's frames in these processes, and in no others. */
+  /** Reads Python's frames in these processes from now on, and in no others. */
   watchPython?(interpreters: ReadonlyMap<number, Interpreter>): void;
 }

@@ -18,7 +18,7 @@ export class Counters {
     this.#before = names.map(() => 0);
   }
 
-  /** By name, those that are not 0. */
+  /** Returns the counts by name, those that are not 0. */
   drain(): Map<string, number> {
     const counts = new Map<string, number>();
     for (const [index, name] of this.#names.entries()) {

@@ -1,5 +1,5 @@
 /**
- * Where CPU time goes: samples of every CPU, counted in the kernel by `bpf/cpu.bpf.c`.
+ * Collects where CPU time goes: samples of every CPU, counted in the kernel by `bpf/cpu.bpf.c`.
  *
  * @module
  */
@@ -13,13 +13,14 @@ import { onlineCpus } from "./cpus.ts";
 import { Counters } from "./counters.ts";
 import { decodeCounts, decodeStacks } from "./cpu_decode.ts";
 import { MapSets } from "./map_sets.ts";
-import { mapSize } from "./cpu_map_size.ts";
+import { cpuMapSize } from "./cpu_map_size.ts";
+import { checkProcess } from "../metadata/watched_process.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { PythonProcesses } from "./python_processes.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 const SECOND_NS = 1e9;
-/** Nanoseconds between two samples of a CPU. */
+/** The time between two samples of a CPU, in ns. */
 export function cpuPeriodNs(freq: number): number {
   return Math.floor(SECOND_NS / freq);
 }
@@ -30,15 +31,15 @@ export const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).
 export interface CpuCollectorOptions {
   /** Samples a second and CPU. @default {99} */
   freq?: number;
-  /** How often `drain` will be called, in ms; the size of the maps follows from it. @default {10000} */
+  /** `drain` will be called every so many ms; the size of the maps follows from it. @default {10000} */
   windowMs?: number;
   /** The only process that is sampled, in the agent's pid namespace; all without it. */
   pid?: number;
-  /** What all maps together may use. @default {64 MiB} */
+  /** All maps together may use so many bytes. @default {64 MiB} */
   memoryBytes?: number;
   /** @default {bpf/build/cpu.bpf.o of this source tree} */
   objectPath?: string;
-  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  /** It makes user stacks whole; without it they are those of the kernel's helper, by frame pointers. */
   unwinder?: StackSource;
   /** The CPUs to sample, asked for at every drain. @default {those that are online} */
   cpus?: () => readonly number[];
@@ -56,7 +57,7 @@ export interface CpuCollectorOptions {
  */
 export class CpuCollector implements Collector {
   readonly kind = "cpu";
-  /** Nanoseconds between two samples of a CPU. */
+  /** The time between two samples of a CPU, in ns. */
   readonly periodNs: number;
   readonly #logger = getLogger(["aperture", "cpu"]);
   readonly #object: BpfObject;
@@ -88,7 +89,7 @@ export class CpuCollector implements Collector {
       );
     }
     if (pid !== undefined) checkProcess(pid);
-    const size = mapSize({ cpus: cpus().length, freq, windowMs, memoryBytes });
+    const size = cpuMapSize({ cpus: cpus().length, freq, windowMs, memoryBytes });
     using stack = new DisposableStack();
     const object = stack.use(BpfObject.open(objectPath));
     object.setConstants({ target_pid: pid ?? 0, pid_namespace: pidNamespace() });
@@ -116,7 +117,7 @@ export class CpuCollector implements Collector {
     this.#sets = new MapSets(object, ["counts", "stacks"]);
   }
 
-  /** What the maps use of the kernel's memory, in bytes. */
+  /** The maps use so many bytes of the kernel's memory. */
   get memoryBytes(): number {
     return this.#sets.memoryBytes(["scratch", "taken", "python_processes", "stack_ends", "unwind_state"]);
   }
@@ -140,7 +141,7 @@ export class CpuCollector implements Collector {
     const samples: RawSample[] = [];
     const { periodNs } = this;
     counts.drain((entries) => decodeCounts(entries, { addresses, python, periodNs, samples }));
-    return { samples, losses, stacks: stackEnds };
+    return { samples, losses, stackEnds };
   }
 
   watchPython(interpreters: ReadonlyMap<number, Interpreter>): void {
@@ -187,11 +188,3 @@ export class CpuCollector implements Collector {
 }
 
 const ENODEV = 19;
-
-function checkProcess(pid: number): void {
-  try {
-    Deno.statSync(`/proc/${pid}`);
-  } catch (error) {
-    throw new Error(`Cannot profile process ${pid}: there is no such process`, { cause: error });
-  }
-}

@@ -1,21 +1,25 @@
 /**
- * What the kernel counted, from the bytes of the maps.
+ * Reads what the kernel counted of CPU time from the bytes of the maps.
  *
  * @module
  */
 
-import { COMM_BYTES, CPU_KEY, type Entries, STACK } from "../libbpf/mod.ts";
+import { u64 } from "../../common/u64.ts";
+import { CPU_KEY, type Entries, STACK } from "../libbpf/mod.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { RawSample } from "./collector.ts";
+import { decodeComm } from "./comm.ts";
 
 const TWO_32 = 2 ** 32;
-/** The upper word of an address, as far as a number can hold it. */
+/** The upper half of an address, as far as a number can hold it. */
 const MAX_UPPER = 0x1fffff;
-/** The same of a kernel address: the 16 bits above are ones. */
+/** The upper half of a kernel address has these bits: the 16 above them are ones. */
 const KERNEL_UPPER = 0xffff;
-/** From here on an upper word is one of the kernel, below it one of user space, with five levels of page tables, too. */
+/**
+ * An upper half from here on is one of the kernel, below it one of user space, with five levels of page tables, too.
+ */
 const KERNEL_UPPERS = 0x80000000;
-/** Of APERTURE_FRAME_FILE, and what is above a frame's file and address. */
+/** The upper half of APERTURE_FRAME_FILE, and the bits above those of a file and an address. */
 const FILE_UPPER = 0x40000000;
 const FILE_MASK = 0xffe00000;
 
@@ -23,7 +27,7 @@ const NO_STACK: readonly number[] = [];
 
 /** APERTURE_STACK_PYTHON. */
 const PYTHON_STACK = 1;
-/** A frame of a Python stack: 1 bit, 19 bits, 44 bits; the second is all ones where it does not fit. */
+/** The parts of a frame in a Python stack: 1 bit, 19 bits, 44 bits; the second is all ones where it does not fit. */
 const UNIT_MASK = 0x7ffff;
 
 /** Adds the stacks of a batch to `addresses`, and those of Python to `python`, by their hash. */
@@ -31,7 +35,7 @@ export function decodeStacks(
   { count, keys, values }: Entries,
   addresses: Map<bigint, readonly number[]>,
   { python }: {
-    /** Without it, stacks of Python are passed over. */
+    /** Stacks of Python are passed over without it. */
     python?: Map<bigint, readonly RawPythonFrame[]>;
   } = {},
 ): void {
@@ -46,18 +50,18 @@ export function decodeStacks(
     }
     const stack = new Array<number>(length);
     for (let frame = 0, word = at + STACK.frames / 4; frame < length; frame++, word += 2) {
-      stack[frame] = decodeWord(words[word + 1]!, words[word]!);
+      stack[frame] = frameAddress(words[word + 1]!, words[word]!);
     }
     addresses.set(keys.getBigUint64(i * 8, true), stack);
   }
 }
 
-/** As {@linkcode RawPlace} has it. */
-function decodeWord(upper: number, lower: number): number {
+/** Returns a frame address as {@linkcode RawStack} has it. */
+function frameAddress(upper: number, lower: number): number {
   if (upper >= KERNEL_UPPERS) return (upper & KERNEL_UPPER) * TWO_32 + lower;
   // A walk by frame pointers can end in garbage, which must not be taken for an address of another place.
-  const word = (upper & MAX_UPPER) * TWO_32 + lower;
-  return (upper & FILE_MASK) === FILE_UPPER ? -word : word;
+  const address = (upper & MAX_UPPER) * TWO_32 + lower;
+  return (upper & FILE_MASK) === FILE_UPPER ? -address : address;
 }
 
 function decodePython(words: Uint32Array): RawPythonFrame[] {
@@ -84,7 +88,7 @@ export function decodeCounts(
 ): void {
   for (let i = 0; i < count; i++) {
     const at = i * CPU_KEY.size;
-    const times = values.getUint32(i * 8, true) + values.getUint32(i * 8 + 4, true) * TWO_32;
+    const times = u64(values, i * 8);
     const frames = python?.get(keys.getBigUint64(at + CPU_KEY.python_stack, true));
     samples.push({
       pid: keys.getUint32(at + CPU_KEY.pid, true),
@@ -96,13 +100,4 @@ export function decodeCounts(
       ...frames && { python: frames },
     });
   }
-}
-
-const decoder = new TextDecoder();
-
-/** The name of a thread that stands at `at`. */
-export function decodeComm(view: DataView<ArrayBuffer>, at: number): string {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, COMM_BYTES);
-  const end = bytes.indexOf(0);
-  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { CPU_KEY, STACK } from "../libbpf/mod.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { RawSample } from "./collector.ts";
-import { fileAddressOf } from "../elf/file_address.ts";
+import { toFileAddress } from "../elf/file_address.ts";
 import { decodeCounts, decodeStacks } from "./cpu_decode.ts";
 
 /** Entries as the kernel lays them out. */
@@ -40,7 +40,7 @@ Deno.test("decodeStacks() keeps user addresses and the low 48 bits of kernel add
   }));
 });
 
-Deno.test("decodeStacks() makes a safe integer of any word", () => {
+Deno.test("decodeStacks() makes a safe integer of any address", () => {
   fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (word) => {
     const addresses = new Map<bigint, readonly number[]>();
     decodeStacks(stackEntries([[1n, [word]]]), addresses);
@@ -58,12 +58,12 @@ Deno.test("decodeStacks() takes for a place in a file what the walk says of one,
     const addresses = new Map<bigint, readonly number[]>();
     decodeStacks(stackEntries([[1n, [word, word | BigInt(garbage) << 53n]]]), addresses);
     const [clean, dirty] = addresses.get(1n)!;
-    assertEquals(fileAddressOf(clean!), { file, address });
-    assertEquals(fileAddressOf(dirty!), undefined);
+    assertEquals(toFileAddress(clean!), { file, address });
+    assertEquals(toFileAddress(dirty!), undefined);
   }));
 });
 
-Deno.test("decodeStacks() reads what a word of a Python stack holds, and keeps it from addresses", () => {
+Deno.test("decodeStacks() reads the frames of Python stacks, and keeps it from addresses", () => {
   const frame = fc.record({
     code: fc.nat(2 ** 31 - 1).map((n) => n * 2 ** 16),
     low: fc.nat(2 ** 13 - 1),

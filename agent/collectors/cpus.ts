@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The numbers of a list as the kernel writes it, like `0-3,8`. */
+/** Returns the numbers of a list as the kernel writes it, like `0-3,8`. */
 export function parseCpuList(text: string): number[] {
   return text.trim().split(",").filter((range) => range !== "").flatMap((range) => {
     const [first, last = first] = range.split("-").map(Number);
@@ -12,7 +12,7 @@ export function parseCpuList(text: string): number[] {
   });
 }
 
-/** The CPUs that are online. */
+/** Returns the CPUs that are online. */
 export function onlineCpus(): number[] {
   return parseCpuList(Deno.readTextFileSync("/sys/devices/system/cpu/online"));
 }

@@ -1,50 +1,54 @@
 /**
- * Who waits for which lock, and who held it: counted in the kernel by `bpf/lock.bpf.c`.
+ * Collects who waits for which lock, and who held it, counted in the kernel by `bpf/lock.bpf.c`.
  *
  * @module
  */
 
 import { getLogger } from "@logtape/logtape";
-import { LRUCache } from "lru-cache";
 import { BpfError, type BpfMap, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
-import type { Collector, RawLock, Window } from "./collector.ts";
+import type { Collector, RawHold, RawLock, Window } from "./collector.ts";
 import { Counters } from "./counters.ts";
 import { onlineCpus } from "./cpus.ts";
-import { decodeStacks } from "./cpu_decode.ts";
-import { decodeLocks } from "./lock_decode.ts";
+import { decodeHolds, decodeLocks } from "./lock_decode.ts";
 import { lockMapSize } from "./lock_map_size.ts";
-import { MapSets } from "./map_sets.ts";
+import { decodeFutexState, openRows, readOpenWaits } from "./lock_open.ts";
+import { LockOwners } from "./lock_owners.ts";
+import { LockPlaces } from "./lock_places.ts";
+import { MapSets, type SetWindow } from "./map_sets.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { checkProcess } from "../metadata/watched_process.ts";
-import { type CodeRange, tracepointRanges } from "./tracepoint_frames.ts";
+import { tracepointRanges } from "./tracepoint_frames.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 /** The program's object file. */
 export const LOCK_OBJECT = new URL("../../bpf/build/lock.bpf.o", import.meta.url).pathname;
 
-/** At calls and wake-ups; those that note how a wait ends come before that of its begin. */
-const FUTEX_PROGRAMS = ["end_thread", "wake_thread", "end_call", "begin_call"];
+/** At calls; those that note how a wait ends come before that of its begin. */
+const FUTEX_PROGRAMS = ["end_thread", "end_call", "begin_call"];
 /** At tracepoints that Linux has since 5.19. */
 const KERNEL_PROGRAMS = ["end_contention", "begin_contention"];
 
 const ENOENT = 2;
+const SETS = ["counts", "stacks", "places", "holds"] as const;
+type SetName = (typeof SETS)[number];
 
 export interface LockCollectorOptions {
   /** The only process whose waits are counted, in the agent's pid namespace; all without it. */
   pid?: number;
-  /** Whether the agent's own waits are counted. @default {false} */
+  /** The agent's own waits are counted, too. @default {false} */
   includeSelf?: boolean;
-  /** What all maps together may use. @default {16 MiB} */
+  /** All maps together may use so many bytes. @default {16 MiB} */
   memoryBytes?: number;
   /** @default {bpf/build/lock.bpf.o of this source tree} */
   objectPath?: string;
-  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  /** It makes user stacks whole; without it they are those of the kernel's helper, by frame pointers. */
   unwinder?: StackSource;
 }
 
 /**
- * Counts waits for locks in `locks`, a wait when it ends. A wait that a signal interrupts and that goes on is one; when
- * it does not go on, it is counted as interrupted with the thread's next wait or its end.
+ * Counts waits for locks in `locks`: how long in the window in which that was, and how often when they end. What did not
+ * end in a window has rows of outcome `open`. A wait that a signal interrupts and that goes on is one; when it does not
+ * go on, it is counted as interrupted with the thread's next wait or its end.
  *
  * @example
  * ```ts
@@ -58,15 +62,10 @@ export class LockCollector implements Collector {
   readonly #logger = getLogger(["aperture", "lock"]);
   readonly #object: BpfObject;
   readonly #links = new DisposableStack();
-  readonly #sets: MapSets<"counts" | "stacks">;
+  readonly #sets: MapSets<SetName>;
   readonly #stackEnds: Counters;
-  /**
-   * Stacks of earlier windows: that of a holder is kept when it wakes somebody, who may go on, and be counted, in a
-   * later window.
-   */
-  readonly #earlier: LRUCache<bigint, readonly number[]>;
+  readonly #places: LockPlaces;
   #watchesKernel = false;
-  #tracepoint: readonly CodeRange[] = [];
 
   /**
    * Loads the programs and counts from here on. A wait that has begun before is not counted.
@@ -93,34 +92,37 @@ export class LockCollector implements Collector {
       pid_namespace: pidNamespace(),
     });
     for (const set of ["a", "b"]) {
-      object.map(`counts_${set}`).setMaxEntries(size.counts);
-      object.map(`stacks_${set}`).setMaxEntries(size.stacks);
+      for (const name of SETS) object.map(`${name}_${set}`).setMaxEntries(size[name]);
     }
-    object.map("threads").setMaxEntries(size.threads);
-    object.map("contentions").setMaxEntries(size.contentions);
+    for (const name of ["threads", "futexes", "contentions", "ended"] as const) {
+      object.map(name).setMaxEntries(size[name]);
+    }
     setStackSource(object, unwinder);
     object.load();
-    const collector = stack.use(new LockCollector(object, { earlierStacks: 2 * size.stacks }));
+    const collector = stack.use(
+      new LockCollector(object, { places: 2 * size.places, stacks: 2 * size.stacks }),
+    );
     collector.#attach();
     stack.move();
     return collector;
   }
 
-  private constructor(object: BpfObject, { earlierStacks }: { earlierStacks: number }) {
+  private constructor(object: BpfObject, remembered: { places: number; stacks: number }) {
     this.#object = object;
-    this.#earlier = new LRUCache({ max: earlierStacks });
-    this.#sets = new MapSets(object, ["counts", "stacks"]);
+    this.#places = new LockPlaces(remembered);
+    this.#sets = new MapSets(object, SETS);
     this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
   }
 
-  /** Whether the kernel tells of its own locks. */
+  /** The kernel tells of its own locks. */
   get watchesKernel(): boolean {
     return this.#watchesKernel;
   }
 
-  /** What the maps use of the kernel's memory, in bytes. */
+  /** The maps use so many bytes of the kernel's memory. */
   get memoryBytes(): number {
-    const names = ["threads", "contentions", "spins", "scratches", "taken", "stack_ends", "unwind_state"];
+    const futexes = ["threads", "futexes", "ended"];
+    const names = [...futexes, "contentions", "spins", "scratches", "taken", "stack_ends", "unwind_state"];
     return this.#sets.memoryBytes(names);
   }
 
@@ -130,18 +132,30 @@ export class LockCollector implements Collector {
   }
 
   drain(): Promise<Window> {
-    return this.#sets.drain((set) => this.#empty(set));
+    return this.#sets.drain((set, window) => this.#empty(set, window));
   }
 
-  #empty({ counts, stacks }: Record<"counts" | "stacks", BpfMap>): Window {
+  #empty({ counts, stacks, places, holds }: Record<SetName, BpfMap>, window: SetWindow): Window {
+    const map = (name: string) => this.#object.map(name);
+    // First of all: until this is read, the programs keep notes of what ends.
+    const open = readOpenWaits(
+      { threads: map("threads"), contentions: map("contentions"), ended: map("ended") },
+      window,
+    );
+    stacks.drain((entries) => this.#places.addStacks(entries));
+    places.drain((entries) => this.#places.addPlaces(entries));
+    const find = (hash: bigint) => this.#places.find(hash);
+    using owners = new LockOwners(open, find);
+    const futexes = map("futexes");
+    const state = (futex: Uint8Array<ArrayBuffer>) => decodeFutexState(futexes.lookup(futex));
+    const locks: RawLock[] = openRows(open, { window, state, find, owner: (wait) => owners.find(wait) });
+    counts.drain((entries) => decodeLocks(entries, find, locks));
+    const held: RawHold[] = [];
+    holds.drain((entries) => decodeHolds(entries, find, held));
     const losses = this.#sets.losses();
-    const addresses = new Map<bigint, readonly number[]>();
-    stacks.drain((entries) => decodeStacks(entries, addresses));
-    for (const [hash, stack] of addresses) this.#earlier.set(hash, stack);
-    const locks: RawLock[] = [];
-    const stack = (hash: bigint) => addresses.get(hash) ?? this.#earlier.get(hash);
-    counts.drain((entries) => decodeLocks(entries, { stack, tracepoint: this.#tracepoint, locks }));
-    return { samples: [], locks, losses, stacks: this.#stackEnds.drain() };
+    const forgotten = this.#places.endWindow();
+    if (forgotten > 0) losses.set("holder_forgotten", (losses.get("holder_forgotten") ?? 0) + forgotten);
+    return { samples: [], locks, holds: held, losses, stackEnds: this.#stackEnds.drain() };
   }
 
   /** Ends counting; what was counted can still be drained. */
@@ -160,7 +174,7 @@ export class LockCollector implements Collector {
     try {
       KERNEL_PROGRAMS.forEach(attach);
       this.#watchesKernel = true;
-      this.#tracepoint = tracepointRanges(Deno.readTextFileSync("/proc/kallsyms"), "contention_begin");
+      this.#places.tracepoint = tracepointRanges(Deno.readTextFileSync("/proc/kallsyms"), "contention_begin");
     } catch (error) {
       if (!(error instanceof BpfError) || error.errno !== ENOENT) throw error;
       this.#logger.info(

@@ -1,71 +1,82 @@
 /**
- * What the kernel counted of waits for locks, from the bytes of the maps.
+ * Reads what the kernel counted of waits for locks from the bytes of the maps.
  *
  * @module
  */
 
-import { type Entries, LOCK_KEY, LOCK_SUM } from "../libbpf/mod.ts";
-import type { RawLock, RawPlace, WaitOutcome } from "./collector.ts";
-import { decodeComm } from "./cpu_decode.ts";
-import { type CodeRange, withoutTracepoint } from "./tracepoint_frames.ts";
+import { u64 } from "../../common/u64.ts";
+import type { Outcome } from "../../profile/model.ts";
+import {
+  EARLIER_PLACE,
+  type Entries,
+  HINT,
+  HOLD_SUM,
+  LOCK_BUCKETS,
+  LOCK_KEY,
+  LOCK_SUM,
+  NO_PLACE,
+} from "../libbpf/mod.ts";
+import { EARLIER_HOLDERS, type RawHold, type RawLock, type RawStack } from "./collector.ts";
 
 /** `enum aperture_lock` of bpf/lock.h, in its order. */
 export const LOCK_TYPES = ["futex", "spin", "rwlock", "mutex", "rwsem", "percpu", "rt", "sem"] as const;
 
 /** `enum aperture_outcome` of bpf/lock.h, in its order. */
-const OUTCOMES: readonly WaitOutcome[] = ["woken", "timeout", "interrupted"];
+const OUTCOMES: readonly Outcome[] = ["woken", "timeout", "interrupted"];
 
-const NO_STACK: readonly number[] = [];
-const TWO_32 = 2 ** 32;
+/** Finds the place of a hash; `undefined` when it is not known any more. */
+export type FindPlace = (hash: bigint) => RawStack | undefined;
 
-export interface DecodeLocksOptions {
-  /** The addresses of a stack; `undefined` when it was not kept. */
-  readonly stack: (hash: bigint) => readonly number[] | undefined;
-  /** What to leave out at the leaf end of kernel stacks. */
-  readonly tracepoint: readonly CodeRange[];
-  /** To be added to. */
-  readonly locks: RawLock[];
-}
+/** A thread of which no more is known than that it waited. */
+export const UNKNOWN_PLACE: RawStack = { pid: 0, comm: "", user: [], kernel: [] };
 
 /** Adds the waits of a batch to `locks`. */
-export function decodeLocks(
-  { count, keys, values }: Entries,
-  { stack, tracepoint, locks }: DecodeLocksOptions,
-): void {
-  const addresses = (at: number) => {
-    const hash = keys.getBigUint64(at, true);
-    return hash === 0n ? NO_STACK : stack(hash) ?? NO_STACK;
-  };
-  const holderAt = (at: number): RawPlace | undefined => {
-    if (keys.getUint8(at + LOCK_KEY.has_holder) === 0) return undefined;
-    return {
-      pid: keys.getUint32(at + LOCK_KEY.holder_pid, true),
-      comm: decodeComm(keys, at + LOCK_KEY.holder_comm),
-      user: addresses(at + LOCK_KEY.holder_stack),
-      kernel: NO_STACK,
-    };
-  };
+export function decodeLocks({ count, keys, values }: Entries, find: FindPlace, locks: RawLock[]): void {
   for (let i = 0; i < count; i++) {
     const key = i * LOCK_KEY.size;
     const value = i * LOCK_SUM.size;
+    const hints = values.getUint32(value + LOCK_SUM.hints, true);
     locks.push({
-      waiter: {
-        pid: keys.getUint32(key + LOCK_KEY.pid, true),
-        comm: decodeComm(keys, key + LOCK_KEY.comm),
-        user: addresses(key + LOCK_KEY.user_stack),
-        kernel: withoutTracepoint(addresses(key + LOCK_KEY.kernel_stack), tracepoint),
-      },
-      holder: holderAt(key),
+      waiter: find(keys.getBigUint64(key + LOCK_KEY.waiter, true)) ?? UNKNOWN_PLACE,
+      holder: holderOf(keys.getBigUint64(key + LOCK_KEY.holder, true), find),
       type: LOCK_TYPES[keys.getUint8(key + LOCK_KEY.lock)]!,
       outcome: OUTCOMES[keys.getUint8(key + LOCK_KEY.outcome)]!,
-      count: number(values, value + LOCK_SUM.count),
-      delayNs: number(values, value + LOCK_SUM.delay_ns),
-      maxNs: number(values, value + LOCK_SUM.max_ns),
+      count: u64(values, value + LOCK_SUM.count),
+      delayNs: u64(values, value + LOCK_SUM.delay_ns),
+      maxNs: u64(values, value + LOCK_SUM.max_ns),
+      hints,
+      value: values.getUint32(value + LOCK_SUM.value, true),
+      address: hints & HINT.severalAddresses ? 0n : values.getBigUint64(value + LOCK_SUM.address, true),
+      histogram: histogramAt(values, value + LOCK_SUM.histogram),
     });
   }
 }
 
-/** 64 bits as a number: exact up to 2^53, 104 days in ns. */
-function number(view: DataView<ArrayBuffer>, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;
+/** Adds the holds of a batch to `holds`. */
+export function decodeHolds({ count, keys, values }: Entries, find: FindPlace, holds: RawHold[]): void {
+  for (let i = 0; i < count; i++) {
+    const value = i * HOLD_SUM.size;
+    const holder = find(keys.getBigUint64(i * 8, true));
+    if (!holder) continue;
+    holds.push({
+      holder,
+      hints: values.getUint32(value + HOLD_SUM.hints, true),
+      count: u64(values, value + HOLD_SUM.count),
+      totalNs: u64(values, value + HOLD_SUM.total_ns),
+      maxNs: u64(values, value + HOLD_SUM.max_ns),
+      histogram: histogramAt(values, value + HOLD_SUM.histogram),
+    });
+  }
+}
+
+/** What a row says of a holder by its name. */
+export function holderOf(hash: bigint, find: FindPlace): RawStack | undefined {
+  if (hash === NO_PLACE) return undefined;
+  return hash === EARLIER_PLACE ? EARLIER_HOLDERS : find(hash);
+}
+
+/** Without the zeros at the end. */
+function histogramAt(view: DataView<ArrayBuffer>, at: number): number[] {
+  const histogram = Array.from({ length: LOCK_BUCKETS }, (_, i) => view.getUint32(at + i * 4, true));
+  return histogram.slice(0, histogram.findLastIndex((waits) => waits > 0) + 1);
 }

@@ -1,24 +1,29 @@
 /**
- * How large the maps of locks are made.
+ * Decides how large the maps of locks are made.
  *
  * @module
  */
 
-/** What the kernel adds to an entry of a preallocated hash map: its header, and at most two buckets. */
-const ENTRY_OVERHEAD = 48 + 2 * 16;
-const COUNT_BYTES = ENTRY_OVERHEAD + 72 + 24;
-const STACK_BYTES = ENTRY_OVERHEAD + 8 + 1024;
-const THREAD_BYTES = ENTRY_OVERHEAD + 8 + 80;
-const CONTENTION_BYTES = ENTRY_OVERHEAD + 16 + 40;
-const SETS = 2;
-/** Each CPU has its own scratch and counters, and each map a spare entry for it. */
-const CPU_BYTES = 8192 + THREAD_BYTES + CONTENTION_BYTES + SETS * (COUNT_BYTES + STACK_BYTES);
+import { checkMemory, entryBytes, SETS, STACK_BYTES } from "./map_size.ts";
 
-/** A place has a stack, and is waited at by several threads, for several holders. */
-const COUNTS_PER_STACK = 4;
-/** A part of the memory goes to waits that have not ended; 1 in 6 of it to those for locks of the kernel. */
-const UNENDED_SHARE = 0.2;
-const CONTENTION_SHARE = 1 / 6;
+const COUNT_BYTES = entryBytes(24, 200);
+const PLACE_BYTES = entryBytes(8, 40);
+const HOLD_BYTES = entryBytes(8, 192);
+const THREAD_BYTES = entryBytes(8, 112);
+const CONTENTION_BYTES = entryBytes(16, 40);
+/** An entry of an LRU map has a node in a list, too. */
+const FUTEX_BYTES = 24 + entryBytes(16, 1056);
+const ENDED_BYTES = entryBytes(16, 72);
+/** Each CPU has its own scratches and counters, and each map a spare entry for it. */
+const CPU_BYTES = 16_384 + THREAD_BYTES + CONTENTION_BYTES + FUTEX_BYTES + ENDED_BYTES +
+  SETS * (COUNT_BYTES + STACK_BYTES + PLACE_BYTES + HOLD_BYTES);
+
+/** A stack is that of a few threads, which wait for several holders, and of which some hold. */
+const COUNTS_PER_STACK = 3;
+const PLACES_PER_STACK = 1.5;
+const HOLDS_PER_STACK = 0.5;
+/** Parts of the memory for what goes on: threads, futexes, waits for locks of the kernel, and notes of what ended. */
+const SHARES = { threads: 0.12, futexes: 0.2, contentions: 0.03, ended: 0.02 } as const;
 const MIN_ENTRIES = 256;
 /** More threads than this use no futexes at once, on the largest machines. */
 const MAX_THREADS = 1 << 17;
@@ -28,24 +33,38 @@ export interface LockMapSize {
   readonly counts: number;
   /** Entries of each map of stacks. */
   readonly stacks: number;
+  /** Entries of each map of places. */
+  readonly places: number;
+  /** Entries of each map of holds. */
+  readonly holds: number;
   /** Threads that use futexes. */
   readonly threads: number;
+  /** Futexes that threads wait at. */
+  readonly futexes: number;
   /** Threads that sleep for a lock of the kernel. */
   readonly contentions: number;
+  /** Waits that end while the agent looks for those that are open. */
+  readonly ended: number;
 }
 
-/** With which there is a profile at all. */
+/** These are the smallest with which there is a profile at all. */
 export const SMALLEST_LOCK_MAPS: LockMapSize = {
   counts: MIN_ENTRIES,
   stacks: MIN_ENTRIES,
+  places: MIN_ENTRIES,
+  holds: MIN_ENTRIES,
   threads: MIN_ENTRIES,
+  futexes: MIN_ENTRIES,
   contentions: MIN_ENTRIES,
+  ended: MIN_ENTRIES,
 };
 
-/** What maps of that size use at most, in bytes. */
-export function lockMapBytes({ counts, stacks, threads, contentions }: LockMapSize, cpus: number): number {
-  return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + threads * THREAD_BYTES +
-    contentions * CONTENTION_BYTES + cpus * CPU_BYTES;
+/** Returns what maps of that size use at most, in bytes. */
+export function lockMapBytes(size: LockMapSize, cpus: number): number {
+  const sets = size.counts * COUNT_BYTES + size.stacks * STACK_BYTES + size.places * PLACE_BYTES +
+    size.holds * HOLD_BYTES;
+  return SETS * sets + size.threads * THREAD_BYTES + size.futexes * FUTEX_BYTES +
+    size.contentions * CONTENTION_BYTES + size.ended * ENDED_BYTES + cpus * CPU_BYTES;
 }
 
 /**
@@ -57,21 +76,24 @@ export function lockMapSize(
   { cpus, memoryBytes }: { readonly cpus: number; readonly memoryBytes: number },
 ): LockMapSize {
   const smallest = lockMapBytes(SMALLEST_LOCK_MAPS, cpus);
-  if (smallest > memoryBytes) {
-    throw new RangeError(`Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${smallest}`);
-  }
+  checkMemory(memoryBytes, smallest);
   const spare = memoryBytes - smallest;
-  const threads = Math.min(
-    MIN_ENTRIES + Math.floor(spare * UNENDED_SHARE * (1 - CONTENTION_SHARE) / THREAD_BYTES),
-    MAX_THREADS,
-  );
-  const contentions = MIN_ENTRIES + Math.floor(spare * UNENDED_SHARE * CONTENTION_SHARE / CONTENTION_BYTES);
-  const left = (memoryBytes - lockMapBytes({ ...SMALLEST_LOCK_MAPS, threads, contentions }, cpus)) / SETS;
-  const more = Math.floor(left / (STACK_BYTES + COUNTS_PER_STACK * COUNT_BYTES));
+  const more = (share: number, bytes: number) => MIN_ENTRIES + Math.floor(spare * share / bytes);
+  const open = {
+    threads: Math.min(more(SHARES.threads, THREAD_BYTES), MAX_THREADS),
+    futexes: more(SHARES.futexes, FUTEX_BYTES),
+    contentions: more(SHARES.contentions, CONTENTION_BYTES),
+    ended: more(SHARES.ended, ENDED_BYTES),
+  };
+  const left = (memoryBytes - lockMapBytes({ ...SMALLEST_LOCK_MAPS, ...open }, cpus)) / SETS;
+  const stackBytes = STACK_BYTES + COUNTS_PER_STACK * COUNT_BYTES + PLACES_PER_STACK * PLACE_BYTES +
+    HOLDS_PER_STACK * HOLD_BYTES;
+  const stacks = Math.floor(left / stackBytes);
   return {
-    counts: MIN_ENTRIES + more * COUNTS_PER_STACK,
-    stacks: MIN_ENTRIES + more,
-    threads,
-    contentions,
+    ...open,
+    counts: MIN_ENTRIES + stacks * COUNTS_PER_STACK,
+    stacks: MIN_ENTRIES + stacks,
+    places: MIN_ENTRIES + Math.floor(stacks * PLACES_PER_STACK),
+    holds: MIN_ENTRIES + Math.floor(stacks * HOLDS_PER_STACK),
   };
 }

@@ -6,10 +6,12 @@ import { Contender, type Measured } from "../../tests/support/contender.ts";
 import { compileBpf } from "../../tests/support/bpf.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { compileC, run } from "../../tests/support/watched.ts";
-import { isIdle, type LockClass, lockClass } from "../locks/classes.ts";
+import { isIdle, lockClass } from "../locks/classes.ts";
+import type { LockClass } from "../locks/lock_class.ts";
 import { Symboliser } from "../symbols/symboliser.ts";
 import { Unwinder } from "../unwind/unwinder.ts";
-import type { RawLock, RawPlace, WaitOutcome, Window } from "./collector.ts";
+import type { Outcome } from "../../profile/model.ts";
+import type { RawLock, RawStack, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { LockCollector, type LockCollectorOptions } from "./lock.ts";
 import { lockMapBytes, SMALLEST_LOCK_MAPS } from "./lock_map_size.ts";
@@ -22,12 +24,18 @@ function tempFolder(): { path: string } & Disposable {
 }
 
 /** The rows of futexes, or of one outcome of them. */
-function futexes(locks: readonly RawLock[], outcome?: WaitOutcome): RawLock[] {
+function futexes(locks: readonly RawLock[], outcome?: Outcome): RawLock[] {
   return locks.filter((lock) => lock.type === "futex" && (!outcome || lock.outcome === outcome));
 }
 
+/** Waits that ended. */
+function ended(locks: readonly RawLock[]): RawLock[] {
+  return locks.filter(({ outcome }) => outcome !== "open");
+}
+
+/** How many ended. */
 function countOf(locks: readonly RawLock[]): number {
-  return locks.reduce((sum, { count }) => sum + count, 0);
+  return ended(locks).reduce((sum, { count }) => sum + count, 0);
 }
 
 function delayOf(locks: readonly RawLock[]): number {
@@ -44,7 +52,7 @@ interface Watched {
   readonly locks: readonly RawLock[];
   readonly losses: ReadonlyMap<string, number>;
   /** The functions of a place, leaf first. */
-  readonly functions: (place: RawPlace) => readonly string[];
+  readonly functions: (place: RawStack) => readonly string[];
   readonly classOf: (lock: RawLock) => LockClass;
   readonly pid: number;
 }
@@ -86,7 +94,7 @@ async function watch(
   await untilAlone(program.pid);
   stack[Symbol.dispose]();
   using symboliser = Symboliser.open({ unwinder });
-  const frames = (place: RawPlace) => symboliser.stack(place);
+  const frames = (place: RawStack) => symboliser.stack(place);
   const look = async (): Promise<Watched> => {
     drains.push(collector.drain());
     const windows = await Promise.all(drains);
@@ -95,7 +103,7 @@ async function watch(
       locks: windows.flatMap((window) => window.locks ?? []),
       losses: new Map(windows.flatMap((window) => [...window.losses])),
       functions: (place) => frames(place).map((frame) => frame.function),
-      classOf: ({ waiter, type }) => lockClass(frames(waiter), type),
+      classOf: (lock) => lockClass(frames(lock.waiter), lock.type, lock),
       pid: program.pid,
     };
   };
@@ -194,7 +202,7 @@ for (const { name, needs, make, want, hold } of CASES) {
         // Where a stack has no frame of the runtime it is not known.
         assert(["mutex", "other"].includes(watched.classOf(lock)), `${watched.functions(lock.waiter)}`);
         assertEquals(lock.waiter.pid, watched.pid);
-        assert(lock.maxNs <= lock.delayNs && lock.maxNs * lock.count >= lock.delayNs, Deno.inspect(lock));
+        assert(lock.count === 0 || lock.maxNs > 0, Deno.inspect(lock));
       }
     });
   });
@@ -213,8 +221,10 @@ for (
     await watch([await compileLocks(folder.path), kind], ({ locks, measured, classOf }) => {
       const rows = futexes(locks).filter((lock) => lock.waiter.comm === waiter);
       assertNear(delayOf(rows), measured.delayNs, 0.05);
-      const known = rows.filter((lock) => !["mutex", "other"].includes(classOf(lock)));
-      for (const lock of known) assertEquals(classOf(lock), className);
+      // Where names are missing, its futex tells whether somebody holds it, but not always what it is.
+      for (const lock of rows) {
+        assert(classOf(lock) === "mutex" || isIdle(classOf(lock)) === isIdle(className), classOf(lock));
+      }
       assert(rows.some(({ holder }) => holder));
     });
   });
@@ -338,21 +348,36 @@ testWith(
   },
 );
 
-testWith(["bpf", "clang"], "LockCollector carries a wait over into the window that it ends in", async () => {
-  using folder = tempFolder();
-  await build("bpf");
-  await using program = await Contender.start(await compileLocks(folder.path), ["join"]);
-  using collector = LockCollector.open({ pid: program.pid });
-  const contended = program.contend();
-  await delay(100);
-  assertEquals(
-    futexes((await collector.drain()).locks!).filter(({ waiter }) => waiter.comm === "joiner"),
-    [],
-  );
-  const { delayNs } = await contended;
-  const rows = futexes((await collector.drain()).locks!).filter(({ waiter }) => waiter.comm === "joiner");
-  assertNear(delayOf(rows), delayNs, 0.05);
-});
+testWith(
+  ["bpf", "clang"],
+  "LockCollector gives each window its share of a wait, which counts once",
+  async () => {
+    using folder = tempFolder();
+    await build("bpf");
+    await using program = await Contender.start(await compileLocks(folder.path), ["join"]);
+    using collector = LockCollector.open({ pid: program.pid });
+    const contended = program.contend();
+    const joins = async () =>
+      futexes((await collector.drain()).locks!).filter(({ waiter }) => waiter.comm === "joiner");
+    const rows: RawLock[] = [];
+    for (let ages = [0]; rows.length < 3;) {
+      await delay(60);
+      const [row, ...others] = await joins();
+      assertEquals([row?.outcome, row?.count, row?.histogram, others], ["open", 1, [], []]);
+      // It is as old as all windows that it was in.
+      assert(row!.maxNs >= Math.max(...ages) + 50e6, `${row!.maxNs} after ${ages}`);
+      ages = [...ages, row!.maxNs];
+      rows.push(row!);
+    }
+    const { delayNs } = await contended;
+    const last = await joins();
+    assertEquals(last.map(({ outcome, count }) => [outcome, count]), [["woken", 1]]);
+    assertNear(last[0]!.maxNs, delayNs, 0.05);
+    assertEquals(last[0]!.histogram[Math.floor(Math.log2(last[0]!.maxNs))], 1);
+    // The windows are whole together, and the wait is in each only as it was in that.
+    assertEquals(delayOf([...rows, ...last]), last[0]!.maxNs);
+  },
+);
 
 testWith(
   ["bpf", "clang"],
@@ -364,7 +389,9 @@ testWith(
     using collector = LockCollector.open({ pid: running.pid });
     Deno.kill(running.pid, "SIGUSR1");
     await delay(500);
-    assertEquals(futexes((await collector.drain()).locks!), []);
+    const open = futexes((await collector.drain()).locks!);
+    assertEquals(open.map(({ outcome, count }) => ({ outcome, count })), [{ outcome: "open", count: 1 }]);
+    assert(delayOf(open) > 100e6);
     Deno.kill(running.pid, "SIGKILL");
     await running[Symbol.asyncDispose]();
     const rows = futexes((await collector.drain()).locks!);
@@ -372,7 +399,7 @@ testWith(
       outcome: "interrupted",
       count: 1,
     }]);
-    assert(delayOf(rows) > 100e6);
+    assertEquals(delayOf([...open, ...rows]), rows[0]!.maxNs);
   },
 );
 
@@ -445,10 +472,10 @@ testWith(
     const { locks } = await collector.drain();
     const rows = locks!.filter(({ type }) => type !== "futex");
     assert(rows.length > 0);
-    for (const { type, waiter, holder, maxNs, delayNs } of rows) {
+    for (const { type, waiter, holder, outcome, maxNs, delayNs } of rows) {
       assert(["spin", "rwlock", "mutex", "rwsem", "percpu", "rt", "sem"].includes(type), type);
-      assertEquals(holder, undefined);
-      assert(delayNs >= maxNs && maxNs < 10e9, `${maxNs} of ${delayNs}`);
+      assert(holder === undefined || ["mutex", "rwsem"].includes(type), Deno.inspect({ type, holder }));
+      assert(outcome === "open" || (delayNs >= maxNs && maxNs < 10e9), `${maxNs} of ${delayNs}`);
       const [leaf] = symboliser.stack(waiter);
       assert(leaf && !/^(bpf_|__bpf_|__traceiter)/.test(leaf.function), `a wait in ${leaf?.function}`);
     }

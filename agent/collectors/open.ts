@@ -26,13 +26,13 @@ export interface OpenCollectorsOptions {
   readonly windowMs: number;
   /** The only process that is watched; all without it. */
   readonly pid?: number | undefined;
-  /** What all maps of all kinds together may use. */
+  /** All maps of all kinds together may use so many bytes. */
   readonly memoryBytes: number;
   /** System calls that take as long keep their stack. */
   readonly slowNs: number;
   /** Walks user stacks; without it they are those of frame pointers. */
   readonly unwinder?: Unwinder | undefined;
-  /** Whether the agent's own work is counted. */
+  /** The agent's own work is counted, too. */
   readonly includeSelf: boolean;
 }
 

@@ -1,21 +1,30 @@
 /**
- * Which system calls are made, how long they take and how they fail, counted in the kernel by `bpf/syscall.bpf.c`.
+ * Collects which system calls are made, how long they take and how they fail, counted in the kernel by
+ * `bpf/syscall.bpf.c`.
  *
  * @module
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BpfError, type BpfLink, type BpfMap, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
+import {
+  BpfError,
+  type BpfIterator,
+  type BpfLink,
+  type BpfMap,
+  BpfObject,
+  STACK_ENDS,
+} from "../libbpf/mod.ts";
 import { Counters } from "./counters.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./cpu_decode.ts";
 import { decodeSyscallSamples, SyscallRows } from "./syscall_decode.ts";
-import { MapSets } from "./map_sets.ts";
+import { MapSets, type SetWindow } from "./map_sets.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { checkProcess } from "../metadata/watched_process.ts";
-import { type SyscallMapSize, syscallMapSize } from "./syscall_map_size.ts";
+import { ENDED_CALLS, type SyscallMapSize, syscallMapSize } from "./syscall_map_size.ts";
+import { OpenCalls, openSamples } from "./syscall_open.ts";
 
 /** The program's object file. */
 export const SYSCALL_OBJECT = new URL("../../bpf/build/syscall.bpf.o", import.meta.url).pathname;
@@ -23,26 +32,26 @@ export const SYSCALL_OBJECT = new URL("../../bpf/build/syscall.bpf.o", import.me
 const MAPS = ["calls", "errors", "samples", "stacks"] as const;
 /** Begins of calls come last, so that no call ends unseen that was seen to begin. */
 const PROGRAMS = ["on_process_exit", "on_signal_deliver", "on_sys_exit", "on_sys_enter"] as const;
-/** How many threads can be known where they do not hold their state themselves: entries are made when needed. */
+/** So many threads can be known where they do not hold their state themselves: entries are made when needed. */
 const MAX_THREADS = 65_536;
 
 export interface SyscallCollectorOptions {
   /** Calls that take as long keep the stack of their caller, in ns; 0 is none of them. @default {1000000} */
   slowNs?: number;
-  /** Of the other calls one in so many does, by chance; 0 is none. @default {1000} */
+  /** One in so many of the other calls does, by chance; 0 is none. @default {1000} */
   sampleEvery?: number;
   /** The only process that is watched, in the agent's pid namespace; all without it. */
   pid?: number;
-  /** Whether calls of this process itself are counted. @default {false} */
+  /** Calls of this process itself are counted, too. @default {false} */
   includeSelf?: boolean;
-  /** What all maps together may use. @default {64 MiB} */
+  /** All maps together may use so many bytes. @default {64 MiB} */
   memoryBytes?: number;
-  /** For whole user stacks; without it they are those of the kernel's helper, by frame pointers. */
+  /** It makes user stacks whole; without it they are those of the kernel's helper, by frame pointers. */
   unwinder?: StackSource;
   /** @default {bpf/build/syscall.bpf.o of this source tree} */
   objectPath?: string;
   /**
-   * Whether threads hold their state themselves, as Linux can since 5.12; else it is in a hash map, which is slower.
+   * Threads hold their state themselves, as Linux can since 5.12; else it is in a hash map, which is slower.
    *
    * @default {wherever the kernel can}
    */
@@ -52,8 +61,9 @@ export interface SyscallCollectorOptions {
 /**
  * Counts all system calls, and keeps stacks of those that are slow and of a sample of the rest.
  *
- * A call counts in the window in which it ends, under the name that its thread has then; calls that were in the kernel
- * at the start are not counted. `samples` are an estimate without bias of all calls: a slow one counts itself, any
+ * A call counts in the window in which it ends, under the name that its thread has then; its time counts in the windows
+ * in which it was, so that a call that does not end is seen as one that is open. Calls that were in the kernel at the
+ * start are not counted. `samples` are an estimate without bias of all calls: a slow one counts itself, any
  * other that keeps its stack counts for `sampleEvery`.
  *
  * @example
@@ -69,6 +79,8 @@ export class SyscallCollector implements Collector {
   readonly #sets: MapSets<(typeof MAPS)[number]>;
   readonly #stackEnds: Counters;
   readonly #links: DisposableStack;
+  readonly #open: BpfIterator;
+  readonly #slowNs: number;
   /** Whether threads hold their state themselves. */
   readonly taskStorage: boolean;
 
@@ -96,7 +108,7 @@ export class SyscallCollector implements Collector {
       const object = loadObject(objectPath, { constants, size, taskStorage, unwinder: options.unwinder });
       using stack = new DisposableStack();
       stack.use(object);
-      const collector = new SyscallCollector(object, taskStorage);
+      const collector = new SyscallCollector(object, { taskStorage, slowNs });
       stack.move();
       return collector;
     };
@@ -118,37 +130,53 @@ export class SyscallCollector implements Collector {
     }
   }
 
-  private constructor(object: BpfObject, taskStorage: boolean) {
+  private constructor(
+    object: BpfObject,
+    { taskStorage, slowNs }: { taskStorage: boolean; slowNs: number },
+  ) {
     this.#object = object;
+    this.#slowNs = slowNs;
     this.taskStorage = taskStorage;
     this.#sets = new MapSets(object, MAPS);
     this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
+    using open = new DisposableStack();
+    this.#open = open.use(object.program("tell_open").attachIterator());
     using links = new DisposableStack();
     for (const name of PROGRAMS) links.use<BpfLink>(object.program(name).attach());
     this.#links = links.move();
+    open.move();
   }
 
-  /** What the maps use of the kernel's memory, in bytes; what threads hold themselves (100 bytes each) not counted. */
+  /** The maps use so many bytes of the kernel's memory; what threads hold themselves (100 bytes each) not counted. */
   get memoryBytes(): number {
     return this.#sets.memoryBytes(
-      ["scratch", "stack_ends", "unwind_state", ...this.taskStorage ? [] : ["threads_by_task"]],
+      ["ended", "scratch", "stack_ends", "unwind_state", ...this.taskStorage ? [] : ["threads_by_task"]],
     );
   }
 
   drain(): Promise<Window> {
-    return this.#sets.drain((set) => this.#empty(set));
+    return this.#sets.drain((set, window) => this.#empty(set, window));
   }
 
-  #empty({ calls, errors, samples: counts, stacks }: Record<(typeof MAPS)[number], BpfMap>): Window {
+  #empty(
+    { calls, errors, samples: counts, stacks }: Record<(typeof MAPS)[number], BpfMap>,
+    window: SetWindow,
+  ): Window {
+    // First of all: until this is read, the threads keep notes of what ends.
+    const openCalls = new OpenCalls(window);
+    openCalls.addThreads(this.#open.read());
+    this.#object.map("ended").drain((entries) => openCalls.addEnded(entries));
+    const open = openCalls.calls();
     const losses = this.#sets.losses();
     const rows = new SyscallRows();
     calls.drain((entries) => rows.addCalls(entries));
     errors.drain((entries) => rows.addErrors(entries));
+    rows.addOpen(open, window);
     const addresses = new Map<bigint, readonly number[]>();
     stacks.drain((entries) => decodeStacks(entries, addresses));
-    const samples: RawSample[] = [];
+    const samples: RawSample[] = openSamples(open, window, { slowNs: this.#slowNs });
     counts.drain((entries) => samples.push(...decodeSyscallSamples(entries, addresses)));
-    return { samples, syscalls: rows.rows(), losses, stacks: this.#stackEnds.drain() };
+    return { samples, syscalls: rows.rows(), losses, stackEnds: this.#stackEnds.drain() };
   }
 
   /** Ends counting; what was counted can still be drained. */
@@ -158,6 +186,7 @@ export class SyscallCollector implements Collector {
 
   [Symbol.dispose](): void {
     this.stop();
+    this.#open[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
 }
@@ -177,6 +206,7 @@ function loadObject(
   for (const map of MAPS) {
     for (const set of ["a", "b"]) object.map(`${map}_${set}`).setMaxEntries(size[map]);
   }
+  object.map("ended").setMaxEntries(ENDED_CALLS);
   if (taskStorage) object.map("threads_by_task").leaveOut();
   else {
     object.map("threads").leaveOut();

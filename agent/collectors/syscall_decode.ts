@@ -4,6 +4,7 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import {
   type Entries,
   SYSCALL_BUCKETS,
@@ -14,7 +15,9 @@ import {
 } from "../libbpf/mod.ts";
 import { callName } from "../syscalls/name.ts";
 import type { RawSample, RawSyscall } from "./collector.ts";
-import { decodeComm } from "./cpu_decode.ts";
+import { decodeComm } from "./comm.ts";
+import type { SetWindow } from "./map_sets.ts";
+import { type OpenCall, openNs } from "./syscall_open.ts";
 
 /** A row while the entries of all CPUs are added to it. */
 interface Sums {
@@ -27,6 +30,8 @@ interface Sums {
   minNs: number;
   maxNs: number;
   readonly histogram: number[];
+  open: number;
+  oldestNs: number;
 }
 
 /** Adds entries up to rows, one for each (process, thread name, call). */
@@ -39,9 +44,9 @@ export class SyscallRows {
     for (let i = 0; i < count; i++) {
       const row = this.#row(keys, i * SYSCALL_KEY.size);
       const at = i * SYSCALL_VALUE.size;
-      row.totalNs += number64(values, at + SYSCALL_VALUE.total_ns);
-      row.minNs = Math.min(row.minNs, number64(values, at + SYSCALL_VALUE.min_ns));
-      row.maxNs = Math.max(row.maxNs, number64(values, at + SYSCALL_VALUE.max_ns));
+      row.totalNs += u64(values, at + SYSCALL_VALUE.total_ns);
+      row.minNs = Math.min(row.minNs, u64(values, at + SYSCALL_VALUE.min_ns));
+      row.maxNs = Math.max(row.maxNs, u64(values, at + SYSCALL_VALUE.max_ns));
       for (let bucket = 0; bucket < SYSCALL_BUCKETS; bucket++) {
         const calls = values.getUint32(at + SYSCALL_VALUE.histogram + bucket * 4, true);
         row.histogram[bucket]! += calls;
@@ -56,20 +61,35 @@ export class SyscallRows {
       const at = i * SYSCALL_KEY.size;
       const { errors } = this.#row(keys, at);
       const error = keys.getUint32(at + SYSCALL_KEY.error, true);
-      errors.set(error, (errors.get(error) ?? 0) + number64(values, i * 8));
+      errors.set(error, (errors.get(error) ?? 0) + u64(values, i * 8));
     }
   }
 
-  /** All rows with a call. One whose calls were lost, but not their errors, has none. */
+  /** Adds calls that did not end in `window`, each of which has only that of it which was in the window. */
+  addOpen(calls: readonly OpenCall[], { startNs, endNs }: SetWindow): void {
+    for (const call of calls) {
+      const row = this.#rowOf(call);
+      row.totalNs += openNs(call, { startNs, endNs });
+      row.open++;
+      row.oldestNs = Math.max(row.oldestNs, Number(endNs - call.beganNs));
+    }
+  }
+
+  /** Returns all rows with a call. One whose calls were lost, but not their errors, has none. */
   rows(): RawSyscall[] {
-    return this.#rows.values().filter(({ count }) => count > 0)
-      .map(({ histogram, ...row }) => ({ ...row, histogram: trimmed(histogram) })).toArray();
+    return this.#rows.values().filter(({ count, open }) => count + open > 0)
+      .map(({ histogram, minNs, ...row }) => {
+        return { ...row, minNs: row.count > 0 ? minNs : 0, histogram: trimmed(histogram) };
+      }).toArray();
   }
 
   #row(keys: DataView<ArrayBuffer>, at: number): Sums {
     const pid = keys.getUint32(at + SYSCALL_KEY.pid, true);
     const comm = decodeComm(keys, at + SYSCALL_KEY.comm);
-    const call = keys.getUint32(at + SYSCALL_KEY.call, true);
+    return this.#rowOf({ pid, comm, call: keys.getUint32(at + SYSCALL_KEY.call, true) });
+  }
+
+  #rowOf({ pid, comm, call }: { pid: number; comm: string; call: number }): Sums {
     const key = `${pid} ${call} ${comm}`;
     let row = this.#rows.get(key);
     if (!row) {
@@ -83,6 +103,8 @@ export class SyscallRows {
         minNs: Infinity,
         maxNs: 0,
         histogram: new Array<number>(SYSCALL_BUCKETS).fill(0),
+        open: 0,
+        oldestNs: 0,
       };
       this.#rows.set(key, row);
     }
@@ -96,7 +118,7 @@ export class SyscallRows {
   }
 }
 
-/** The samples of a batch. */
+/** Returns the samples of a batch. */
 export function decodeSyscallSamples(
   { count, keys, values }: Entries,
   addresses: ReadonlyMap<bigint, readonly number[]>,
@@ -109,18 +131,14 @@ export function decodeSyscallSamples(
       comm: decodeComm(keys, key + SYSCALL_SAMPLE_KEY.comm),
       user: addresses.get(keys.getBigUint64(key + SYSCALL_SAMPLE_KEY.user_stack, true)) ?? [],
       kernel: [],
-      value: number64(values, value + SYSCALL_SAMPLE.latency_ns),
-      count: number64(values, value + SYSCALL_SAMPLE.count),
+      value: u64(values, value + SYSCALL_SAMPLE.latency_ns),
+      count: u64(values, value + SYSCALL_SAMPLE.count),
       call: callName(keys.getUint32(key + SYSCALL_SAMPLE_KEY.call, true)),
     };
   });
 }
 
-function number64(view: DataView<ArrayBuffer>, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
-}
-
-/** Without the zeros at the end. */
+/** Returns a histogram without the zeros at its end. */
 function trimmed(histogram: readonly number[]): number[] {
   return histogram.slice(0, histogram.findLastIndex((calls) => calls > 0) + 1);
 }

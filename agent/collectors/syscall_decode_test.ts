@@ -73,7 +73,31 @@ Deno.test("SyscallRows adds up what CPUs counted of the same process, name and c
     minNs: 2,
     maxNs: 9,
     histogram,
+    open: 0,
+    oldestNs: 0,
   }]);
+});
+
+Deno.test("SyscallRows adds what calls that did not end have of the window", () => {
+  const rows = new SyscallRows();
+  rows.addCalls(one(key({}), value({ total: 5, min: 5, max: 5, histogram: { 2: 1 } })));
+  const open = { pid: 7, comm: "main", call: 500, interruptedNs: 0n };
+  rows.addOpen(
+    [{ ...open, beganNs: 40n }, { ...open, beganNs: 160n }, { ...open, call: 501, beganNs: 190n }],
+    {
+      startNs: 100n,
+      endNs: 200n,
+    },
+  );
+  assertEquals(
+    rows.rows().map(({ call, count, totalNs, minNs, maxNs, open, oldestNs }) => {
+      return { call, count, totalNs, minNs, maxNs, open, oldestNs };
+    }),
+    [
+      { call: "syscall_500", count: 1, totalNs: 145, minNs: 5, maxNs: 5, open: 2, oldestNs: 160 },
+      { call: "syscall_501", count: 0, totalNs: 10, minNs: 0, maxNs: 0, open: 1, oldestNs: 10 },
+    ],
+  );
 });
 
 Deno.test("SyscallRows tells processes, names and calls apart, and has no row without a call", () => {

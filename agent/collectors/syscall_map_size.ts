@@ -1,14 +1,16 @@
 /**
- * How large the maps of system calls are made.
+ * Decides how large the maps of system calls are made.
  *
  * @module
  */
 
-/** What the kernel adds to an entry of a preallocated hash map: its header, and at most two buckets. */
-const ENTRY_OVERHEAD = 48 + 2 * 16;
+import { checkMemory, entryBytes, SETS, STACK_BYTES } from "./map_size.ts";
+
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
 const CPU_BYTES = 4096;
-const SETS = 2;
+/** Calls that end while the agent looks for those that are open: entries of one map. */
+export const ENDED_CALLS = 2048;
+const ENDED_BYTES = entryBytes(4, 64);
 
 /** Entries of each map of a set. */
 export interface SyscallMapSize {
@@ -20,22 +22,25 @@ export interface SyscallMapSize {
 }
 
 const BYTES: SyscallMapSize = {
-  calls: ENTRY_OVERHEAD + 32 + 216,
-  errors: ENTRY_OVERHEAD + 32 + 8,
-  samples: ENTRY_OVERHEAD + 32 + 16,
-  stacks: ENTRY_OVERHEAD + 8 + 1024,
+  calls: entryBytes(32, 216),
+  errors: entryBytes(32, 8),
+  samples: entryBytes(32, 16),
+  stacks: STACK_BYTES,
 };
 
-/** What 200 busy processes of 20 different calls need, and more for each CPU that they move between. */
+/**
+ * These are enough for 200 busy processes of 20 different calls, and there are more for each CPU that they move
+ * between.
+ */
 const ENOUGH: SyscallMapSize = { calls: 8192, errors: 2048, samples: 8192, stacks: 8192 };
 const CALLS_PER_CPU = 512;
 const MIN_ENTRIES = 128;
 
-/** What maps of that size use at most, in bytes. */
+/** Returns what maps of that size use at most, in bytes. */
 export function syscallMapBytes(size: SyscallMapSize, cpus: number): number {
   const entries = (Object.keys(BYTES) as (keyof SyscallMapSize)[])
     .reduce((sum, map) => sum + BYTES[map] * (size[map] + cpus), 0);
-  return SETS * entries + cpus * CPU_BYTES;
+  return SETS * entries + (ENDED_CALLS + cpus) * ENDED_BYTES + cpus * CPU_BYTES;
 }
 
 /**
@@ -57,11 +62,8 @@ export function syscallMapSize(
     stacks: of(whole.stacks),
   };
   if (Object.values(size).some((entries) => entries < MIN_ENTRIES)) {
-    throw new RangeError(
-      `Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${
-        Math.ceil(fixed + (syscallMapBytes(whole, cpus) - fixed) * MIN_ENTRIES / ENOUGH.errors)
-      }`,
-    );
+    const smallest = fixed + (syscallMapBytes(whole, cpus) - fixed) * MIN_ENTRIES / ENOUGH.errors;
+    checkMemory(memoryBytes, Math.ceil(smallest));
   }
   return size;
 }

@@ -2,7 +2,8 @@ import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/ass
 import { delay } from "@std/async/delay";
 import { quantile } from "../../profile/histogram.ts";
 import { build } from "../../tasks/build.ts";
-import { compileProgram, runProgram } from "../../tests/support/child.ts";
+import { runProgram } from "../../tests/support/child.ts";
+import { compileProgram } from "../../tests/support/compiled.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { TempFolder } from "../../tests/support/programs.ts";
 import type { RawSample, RawSyscall, Window } from "./collector.ts";

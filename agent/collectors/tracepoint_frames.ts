@@ -5,8 +5,8 @@
  * @module
  */
 
-/** Where a function's code is: the low 48 bits of its addresses. */
-export interface CodeRange {
+/** A function's code is here, by the low 48 bits of its addresses. */
+export interface AddressRange {
   readonly start: number;
   readonly end: number;
 }
@@ -14,8 +14,8 @@ export interface CodeRange {
 /** The tracepoint's own frames are among so many: program, bpf_trace_runN, __bpf_trace_NAME, __traceiter_NAME. */
 const NEAR = 6;
 
-/** The ranges of functions that run programs at the tracepoint `name`, from the text of `/proc/kallsyms`. */
-export function tracepointRanges(kallsyms: string, name: string): CodeRange[] {
+/** Returns the ranges of functions that run programs at the tracepoint `name`, from the text of `/proc/kallsyms`. */
+export function tracepointRanges(kallsyms: string, name: string): AddressRange[] {
   const symbols = new RegExp(
     `^[0-9a-f]{4}([0-9a-f]{12}) [tT] (?:bpf_trace_run\\d+|__bpf_trace_${name}|__traceiter_${name})\\n[0-9a-f]{4}([0-9a-f]{12}) `,
     "gm",
@@ -26,8 +26,11 @@ export function tracepointRanges(kallsyms: string, name: string): CodeRange[] {
     .filter(({ start, end }) => start > 0 && end > start);
 }
 
-/** `stack`, leaf first, without what `ranges` have and what is nearer to the leaf. */
-export function withoutTracepoint(stack: readonly number[], ranges: readonly CodeRange[]): readonly number[] {
+/** Returns `stack`, leaf first, without what `ranges` have and what is nearer to the leaf. */
+export function withoutTracepoint(
+  stack: readonly number[],
+  ranges: readonly AddressRange[],
+): readonly number[] {
   const last = stack.slice(0, NEAR).findLastIndex((address) => {
     return ranges.some(({ start, end }) => address > start && address <= end);
   });

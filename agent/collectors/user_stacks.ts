@@ -1,5 +1,5 @@
 /**
- * What a program needs so that `bpf/user_stack.h` walks user stacks in it.
+ * Gives a program what it needs so that `bpf/user_stack.h` walks user stacks in it.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { BpfObject } from "../libbpf/mod.ts";
 import { SHARED_MAPS, type Unwinder } from "../unwind/unwinder.ts";
 
-/** What a collector uses of an {@linkcode Unwinder}. */
+/** A collector uses this of an {@linkcode Unwinder}. */
 export type StackSource = Pick<Unwinder, "share">;
 
 /**

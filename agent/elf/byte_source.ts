@@ -6,7 +6,7 @@
 
 /** Gives the bytes of a file, or of what stands for one. */
 export interface ByteSource {
-  /** In bytes. */
+  /** The size is in bytes. */
   readonly size: number;
   /** Returns up to `length` bytes from `offset`; fewer at the end. */
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;

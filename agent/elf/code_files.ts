@@ -16,7 +16,7 @@ import type { RegularFile } from "./regular_file.ts";
 import { readVdsoImage, VDSO } from "./vdso_image.ts";
 
 const NOT_ELF = "not ELF";
-/** How many ways to a file are kept: one of those processes should still run. */
+/** This many ways to a file are kept: one of those processes should still run. */
 const MAX_PLACES = 4;
 const MAX_FILES = 16_384;
 
@@ -43,7 +43,7 @@ interface Entry extends CodeFile {
   retired: boolean;
 }
 
-/** What is used of a file that is open. */
+/** An open file has to have no more than this. */
 export type Opened = ByteSource & Pick<RegularFile, "identity">;
 
 interface Known {
@@ -53,9 +53,9 @@ interface Known {
 
 /** Tells files apart. */
 export class CodeFiles {
-  /** By {@linkcode CodeFile.key}, the one first that was not asked for for longest. */
+  /** Files are found here by {@linkcode CodeFile.key}; the first is the one that was not asked for for longest. */
   readonly #byKey = new Map<string, Entry>();
-  /** By {@linkcode RegularFile.identity}, of all copies. */
+  /** Files are found here by the {@linkcode RegularFile.identity} of each copy. */
   readonly #byIdentity: LRUCache<string, Entry | typeof NOT_ELF>;
   readonly #ofMapping = new WeakMap<Mapping, Known | typeof NOT_ELF>();
   /** The window in which a mapping's file could not be reached: it is not tried again in that. */

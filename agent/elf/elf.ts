@@ -5,8 +5,9 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { readSectionHeaders, SHT_NOBITS, u64, viewOf } from "./sections.ts";
+import { readSectionHeaders, SHT_NOBITS, viewOf } from "./sections.ts";
 
 const ET_EXEC = 2;
 const ET_DYN = 3;
@@ -74,7 +75,7 @@ export function readElf(source: ByteSource): ElfInfo {
 }
 
 /**
- * The address, as the file's own symbol table counts, of the byte at `offset` of the file. The kernel maps
+ * Returns the address, as the file's own symbol table counts, of the byte at `offset` of the file. The kernel maps
  * whole pages, so that a segment reaches to the ends of its pages; an executable segment that holds the
  * offset itself goes before one that only shares its page.
  *
@@ -94,7 +95,7 @@ export function addressOf(segments: readonly Segment[], offset: number): number 
   return best && offset - best.offset + best.address;
 }
 
-/** The GNU build id in the notes `bytes` (as in `/sys/kernel/notes`), "" when there is none. */
+/** Returns the GNU build id in the notes `bytes` (as in `/sys/kernel/notes`), "" when there is none. */
 export function buildIdOfNotes(bytes: Uint8Array<ArrayBuffer>): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at + 12 <= bytes.length;) {
@@ -185,7 +186,9 @@ function readTable(source: ByteSource, { offset, entry, count }: Table, least: n
   return bytes.length < length ? undefined : viewOf(bytes);
 }
 
-/** The first that there is in `notes`; of a file that has thousands of these only the first ones are looked at. */
+/**
+ * Returns the first that there is in `notes`; of a file that has thousands of these only the first ones are looked at.
+ */
 function findBuildId(source: ByteSource, notes: readonly Extent[]): string {
   let left = MAX_TABLE_BYTES;
   for (const { offset, size } of notes) {

@@ -1,7 +1,9 @@
 /**
- * Addresses of native stacks that name a file and an address in it: APERTURE_FRAME_FILE of `bpf/aperture.h`.
+ * The addresses of frames in native stacks. Where the kernel side knows the file of the code, it is the file's id and
+ * the address in the file (APERTURE_FRAME_FILE of `bpf/aperture.h`), which means the same in every process and when
+ * they are gone; else it is the address in the process.
  *
- * As a number such a word is negative, which no address in a process is: -(file × 2³⁶ + address).
+ * As a number, an address in a file is negative, which no address in a process is: -(file × 2³⁶ + address).
  *
  * @module
  */
@@ -9,23 +11,24 @@
 /** APERTURE_FRAME_FILE_SHIFT. */
 const ADDRESSES = 2 ** 36;
 
-/** A place in a {@linkcode CodeFile}. */
+/** An address in a {@linkcode CodeFile}. */
 export interface FileAddress {
+  /** The file's id, from 1 to 2¹⁷ - 1. */
   readonly file: number;
-  /** As the file's program headers count. */
+  /** Below 2³⁶, as the file's program headers count. */
   readonly address: number;
 }
 
-/** The word of a place; `file` from 1 to 2¹⁷ - 1, `address` below 2³⁶. */
-export function fileWord({ file, address }: FileAddress): number {
+/** Returns the frame address of an address in a file. */
+export function toFrameAddress({ file, address }: FileAddress): number {
   return -(file * ADDRESSES + address);
 }
 
-/** The place that a word names; `undefined` for an address in a process. */
-export function fileAddressOf(word: number): FileAddress | undefined {
-  if (word >= 0) return undefined;
-  const file = Math.floor(-word / ADDRESSES);
-  return { file, address: -word - file * ADDRESSES };
+/** Returns the address in a file that a frame address is; `undefined` for one in a process. */
+export function toFileAddress(frameAddress: number): FileAddress | undefined {
+  if (frameAddress >= 0) return undefined;
+  const file = Math.floor(-frameAddress / ADDRESSES);
+  return { file, address: -frameAddress - file * ADDRESSES };
 }
 
 /** The number of the reason, of `enum aperture_stack_end`, that a stack's last word gives for its end; `undefined` for a frame. */
@@ -33,7 +36,7 @@ export function cutReasonOf(word: number): number | undefined {
   return word < 0 && word > -ADDRESSES ? -word : undefined;
 }
 
-/** The word of what is one byte before; of an address in a process as well. */
-export function byteBefore(word: number): number {
-  return word < 0 ? word + 1 : word - 1;
+/** Returns the frame address one byte before, in a file or in a process. */
+export function byteBefore(frameAddress: number): number {
+  return frameAddress < 0 ? frameAddress + 1 : frameAddress - 1;
 }

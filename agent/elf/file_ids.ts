@@ -5,7 +5,7 @@
  * @module
  */
 
-/** The largest number: APERTURE_WORD_FILES of `bpf/aperture.h`, less one. */
+/** The largest number: APERTURE_FRAME_FILES of `bpf/aperture.h`, less one. */
 export const MAX_FILE_ID = 2 ** 17 - 1;
 /**
  * Ends of windows that a number waits for once it is given up. Stacks of the window that is counted when that happens
@@ -17,7 +17,7 @@ const WAIT_WINDOWS = 2;
 export class FileIds<T> {
   readonly #max: number;
   readonly #owners = new Map<number, T>();
-  /** By number, the ends of windows since it was retired. */
+  /** Maps a retired number to the ends of windows since then. */
   readonly #retired = new Map<number, number>();
   /** Those to be given again, the one that is free for longest first. */
   readonly #free = new Set<number>();
@@ -28,7 +28,7 @@ export class FileIds<T> {
     this.#max = max;
   }
 
-  /** How many numbers are given up and not yet free. */
+  /** This many numbers are given up and not yet free. */
   get retired(): number {
     return this.#retired.size;
   }

@@ -46,7 +46,10 @@ export function openMapped(place: MappedFile): RegularFile | undefined {
   return undefined;
 }
 
-/** Returns `address`, of the process, as the symbol table of `elf` counts; where no segment has it, its offset in the file. */
+/**
+ * Returns `address`, of the process, as the symbol table of `elf` counts; where no segment has it, its offset in the
+ * file.
+ */
 export function fileAddress(elf: ElfInfo, mapping: Mapping, address: number): number {
   const offset = address - mapping.start + mapping.offset;
   return addressOf(elf.segments, offset) ?? offset;

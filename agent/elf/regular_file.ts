@@ -7,19 +7,19 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import type { ByteSource } from "./byte_source.ts";
 
-/** Of open(2), which Deno has no name for: the file is found, but not opened. */
+/** The flag O_PATH of open(2), which Deno has no name for, finds a file without opening it. */
 const O_PATH = 0o10000000;
 
 /** A regular file, open for reading. */
 export class RegularFile implements ByteSource, Disposable {
   readonly #fd: number;
   readonly size: number;
-  /** The same as long as the file's bytes are the same, but for writes within a mapping. */
+  /** This text stays the same as long as the file's bytes do, but for writes within a mapping. */
   readonly identity: string;
   readonly inode: number;
-  /** As the kernel has it within: the major number, then 20 bits of the minor one. */
+  /** The number has the kernel's own form: the major number, then 20 bits of the minor one. */
   readonly device: number;
-  /** When it was last written, in whole seconds since 1970. */
+  /** The time of the last write is in whole seconds since 1970. */
   readonly modifiedSeconds: number;
   readonly uid: number;
 
@@ -35,7 +35,8 @@ export class RegularFile implements ByteSource, Disposable {
   }
 
   /**
-   * `undefined` when there is no such file, it may not be read, or it is not a regular one, which is looked at before
+   * Opens a file; `undefined` when there is none, it may not be read, or it is not a regular one, which is looked at
+   * before
    * it is opened: to open a device can start something, and to open a named pipe waits.
    *
    * @param options.follow whether a symbolic link at the end of the path is followed @default {true}
@@ -77,7 +78,10 @@ function openOrNot(path: string, flags: number): number | undefined {
   }
 }
 
-/** Of `st_dev`: the kernel gives it as 8 bits of the minor number, 12 of the major one, and the rest of the minor one. */
+/**
+ * Reads `st_dev`, which the kernel gives as 8 bits of the minor number, 12 of the major one, and the rest of the minor
+ * one.
+ */
 function deviceNumber(dev: number): number {
   const [major, minor] = [dev >>> 8 & 0xfff, dev & 0xff | dev >>> 12 & 0xfff00];
   return (major << 20 | minor) >>> 0;

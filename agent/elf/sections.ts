@@ -4,9 +4,10 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import type { ByteSource } from "./byte_source.ts";
 
-/** `sh_*` of a section header. */
+/** A section header holds these as `sh_*`. */
 export interface Section {
   readonly name: string;
   readonly type: number;
@@ -32,7 +33,7 @@ const decoder = new TextDecoder();
 /** A section's header without its name, which is `nameAt` in the section of names. */
 export type SectionHeader = Omit<Section, "name"> & { readonly nameAt: number };
 
-/** The sections of a file; none where the table is missing, not whole, or not of this byte order. */
+/** Returns the sections of a file; none where the table is missing, not whole, or not of this byte order. */
 export function readSections(source: ByteSource): Section[] {
   const place = findTable(source);
   const headers = place && readHeaders(source, place);
@@ -46,7 +47,9 @@ function nameIn(bytes: Uint8Array, at: number): string {
   return textAt(bytes.subarray(at, at + MAX_NAME), 0);
 }
 
-/** The headers of a file's sections; none when it has no table of them, `undefined` when the table is not whole. */
+/**
+ * Returns the headers of a file's sections; none when it has no table of them, `undefined` when the table is not whole.
+ */
 export function readSectionHeaders(source: ByteSource): SectionHeader[] | undefined {
   const place = findTable(source);
   return place && readHeaders(source, place);
@@ -93,22 +96,19 @@ function readHeaders(
   return Array.from({ length: count }, (_, i) => parse(viewOf(bytes), i * entry, wide));
 }
 
-/** What `section` holds in the file; `undefined` when the file ends before its end, or it is not in the file. */
+/**
+ * Returns what `section` holds in the file; `undefined` when the file ends before its end, or it is not in the file.
+ */
 export function sectionBytes(source: ByteSource, section: Section): Uint8Array<ArrayBuffer> | undefined {
   if (section.type === SHT_NOBITS || section.offset + section.size > source.size) return undefined;
   const bytes = source.read(section.offset, section.size);
   return bytes.length === section.size ? bytes : undefined;
 }
 
-/** The text at `from` up to its 0. */
+/** Returns the text at `from`, up to its 0. */
 export function textAt(bytes: Uint8Array, from: number): string {
   const end = bytes.indexOf(0, from);
   return decoder.decode(bytes.subarray(from, end < 0 ? bytes.length : end));
-}
-
-/** Exact up to 2^53; a larger value is no offset or address of a real file, and stays larger than any. */
-export function u64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }
 
 export function viewOf(bytes: Uint8Array<ArrayBuffer>): DataView<ArrayBuffer> {

@@ -9,7 +9,8 @@
 
 import type { ByteSource } from "../elf/byte_source.ts";
 import type { ElfInfo, Segment } from "../elf/elf.ts";
-import { readSections, type Section, sectionBytes, u64, viewOf } from "../elf/sections.ts";
+import { u64 } from "../../common/u64.ts";
+import { readSections, type Section, sectionBytes, viewOf } from "../elf/sections.ts";
 
 /** The forms of the line table, by the first four bytes. */
 export const GO_1_16 = 0xfffffffa;

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { testWith } from "../../tests/support/needs.ts";
-import { exists, run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
+import { existsSync } from "node:fs";
+import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { type Process, ProcessTable } from "../metadata/processes.ts";
 import { jcmd } from "./attach.ts";
 import { JavaMaps } from "./java_maps.ts";
@@ -19,7 +20,7 @@ testWith(["root", "jdk"], "jcmd() has a JVM write its perf map, and leaves nothi
     assertEquals(/ Interpreter$/m.test(Deno.readTextFileSync(map)), true);
     // The second time it listens already.
     await jcmd(process, "Compiler.perfmap", NEVER);
-    assertEquals(exists(`${process.folder}/cwd/.attach_pid${program.pid}`), false);
+    assertEquals(existsSync(`${process.folder}/cwd/.attach_pid${program.pid}`), false);
     await assertRejects(() => jcmd(process, "No.such.command", NEVER), Error, "The JVM refuses: ");
   } finally {
     Deno.removeSync(map);
@@ -30,7 +31,7 @@ testWith(["root"], "jcmd() leaves alone what SIGQUIT would end", async () => {
   await using program = await RunningProgram.start("sh", ["-c", "echo 1; exec sleep 600"]);
   const process = new ProcessTable().get(program.pid)!;
   await assertRejects(() => jcmd(process, "Compiler.perfmap", NEVER), Error, "it does not catch SIGQUIT");
-  assertEquals(exists(process.folder), true);
+  assertEquals(existsSync(process.folder), true);
 });
 
 const PROCESS: Process = {

@@ -61,7 +61,7 @@ export class BpfArray implements Disposable {
     return this.#fd;
   }
 
-  /** The value. Not to be used after this is disposed of. */
+  /** Returns the value. Not to be used after this is disposed of. */
   words(): Uint32Array<ArrayBuffer> {
     return this.#memory.words();
   }

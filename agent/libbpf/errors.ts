@@ -12,7 +12,7 @@ export const ENOSPC = 28;
 /** The verifier's log says at its end why it refused; its begin is of no use and may be megabytes. */
 const MAX_LOG_LINES = 40;
 
-/** What a C function failed with. */
+/** Tells which error a C function failed with. */
 export class BpfError extends Error {
   override name = "BpfError";
   /** Positive. */
@@ -25,7 +25,7 @@ export class BpfError extends Error {
 }
 
 /**
- * The error of a call that failed with `errno`.
+ * Returns the error of a call that failed with `errno`.
  *
  * @param doing completes "Cannot …"
  * @param log what libbpf said
@@ -54,7 +54,7 @@ export function check(library: Library, result: number, doing: string): number {
   return result;
 }
 
-/** `pointer`, unless it is null: then the error that errno tells. */
+/** Returns `pointer`; where it is null, throws the error that errno tells. */
 export function checkPointer(
   library: Library,
   call: () => Deno.PointerValue,
@@ -70,8 +70,8 @@ export function checkPointer(
 }
 
 /**
- * What libbpf says (warnings and notes, not its debugging) while `fn` runs; outside of it, it writes to standard
- * error. `fn` must not wait.
+ * Collects what libbpf says (warnings and notes, not its debugging) while `fn` runs; outside of it, it writes to
+ * standard error. `fn` must not wait.
  */
 export function captureLog<T>({ bpf, libc }: Library, fn: () => T): { result: T; lines: string[] } {
   const lines: string[] = [];
@@ -100,7 +100,7 @@ export function captureLog<T>({ bpf, libc }: Library, fn: () => T): { result: T;
 /** enum libbpf_print_level. */
 const LIBBPF_DEBUG = 2;
 
-/** `text` as C has it. */
+/** Returns `text` as C has it. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text + "\0");
 }

@@ -204,6 +204,18 @@ export const LIBBPF_SYMBOLS = {
     ],
     result: "pointer", // struct bpf_link *
   },
+  bpf_link__fd: {
+    parameters: [
+      "pointer", // const struct bpf_link *link
+    ],
+    result: "i32",
+  },
+  bpf_iter_create: {
+    parameters: [
+      "i32", // int link_fd
+    ],
+    result: "i32", // fd
+  },
   bpf_link__destroy: {
     parameters: [
       "pointer", // struct bpf_link *link
@@ -240,6 +252,21 @@ export const LIBC_SYMBOLS = {
   close: {
     parameters: [
       "i32", // int fd
+    ],
+    result: "i32",
+  },
+  read: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // void *buf
+      "usize", // size_t count
+    ],
+    result: "isize",
+  },
+  clock_gettime: {
+    parameters: [
+      "i32", // clockid_t clockid
+      "buffer", // struct timespec *tp
     ],
     result: "i32",
   },

@@ -17,22 +17,57 @@ export const CPU_KEY = {
   pid: 24,
   comm: 28,
 } as const;
-export const LOCK_KEY = {
-  size: 72,
-  user_stack: 0,
-  kernel_stack: 8,
-  holder_stack: 16,
-  pid: 24,
-  holder_pid: 28,
-  comm: 32,
-  holder_comm: 48,
-  lock: 64,
-  outcome: 65,
-  has_holder: 66,
+export const WINDOW = { size: 16, start_ns: 0, looks: 8 } as const;
+export const LOCK_PLACE = { size: 40, user_stack: 0, kernel_stack: 8, comm: 16, pid: 32 } as const;
+export const LOCK_KEY = { size: 24, waiter: 0, holder: 8, lock: 16, outcome: 17 } as const;
+export const LOCK_SUM = {
+  size: 200,
+  count: 0,
+  delay_ns: 8,
+  max_ns: 16,
+  address: 24,
+  hints: 32,
+  value: 36,
+  histogram: 40,
 } as const;
-export const LOCK_SUM = { size: 24, count: 0, delay_ns: 8, max_ns: 16 } as const;
+export const HOLD_SUM = { size: 192, count: 0, total_ns: 8, max_ns: 16, hints: 24, histogram: 32 } as const;
+export const LOCK_THREAD = {
+  size: 112,
+  begun_ns: 0,
+  futex: 8,
+  word: 24,
+  place: 32,
+  pid: 88,
+  own_tid: 92,
+  value: 96,
+  hints: 100,
+} as const;
+export const FUTEX = { size: 16, address: 0, space: 8 } as const;
+export const FUTEX_STATE = {
+  size: 1056,
+  created_ns: 0,
+  wake_count: 20,
+  hints: 24,
+  wakes: 32,
+} as const;
+export const WAKE = { size: 16, at_ns: 0, place: 8 } as const;
+export const CONTENTION_KEY = { size: 16, lock: 0, tid: 8 } as const;
+export const CONTENTION = { size: 40, lock: 0, begun_ns: 8, place: 16, holder: 24, flags: 32 } as const;
+export const LOCK_ENDED = {
+  size: 72,
+  window_ns: 0,
+  begun_ns: 8,
+  futex: 16,
+  word: 32,
+  place: 40,
+  holder: 48,
+  value: 56,
+  hints: 60,
+  lock: 64,
+} as const;
 export const SYSCALL_KEY = { size: 32, comm: 0, pid: 16, call: 20, cpu: 24, error: 28 } as const;
 export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, histogram: 24 } as const;
+export const OPEN_CALL = { size: 64, key: 0, start_ns: 32, end_ns: 40, window_ns: 48, tid: 56 } as const;
 export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
 export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
 export const PYTHON = {
@@ -94,10 +129,21 @@ const UNWIND_STRUCTS = {
 const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   aperture_stack: STACK,
   aperture_cpu_key: CPU_KEY,
+  aperture_window: WINDOW,
+  aperture_lock_place: LOCK_PLACE,
   aperture_lock_key: LOCK_KEY,
   aperture_lock_sum: LOCK_SUM,
+  aperture_hold_sum: HOLD_SUM,
+  aperture_lock_thread: LOCK_THREAD,
+  aperture_futex: FUTEX,
+  aperture_futex_state: FUTEX_STATE,
+  aperture_wake: WAKE,
+  aperture_contention_key: CONTENTION_KEY,
+  aperture_contention: CONTENTION,
+  aperture_lock_ended: LOCK_ENDED,
   aperture_syscall_key: SYSCALL_KEY,
   aperture_syscall_value: SYSCALL_VALUE,
+  aperture_open_call: OPEN_CALL,
   aperture_syscall_sample_key: SYSCALL_SAMPLE_KEY,
   aperture_syscall_sample: SYSCALL_SAMPLE,
   aperture_python: PYTHON,
@@ -106,6 +152,26 @@ const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 /** APERTURE_COMM_SIZE. */
 export const COMM_BYTES = 16;
+
+/** APERTURE_LOCK_BUCKETS. */
+export const LOCK_BUCKETS = 40;
+/** APERTURE_LOCK_WAKES. */
+export const LOCK_WAKES = 64;
+/** APERTURE_PLACE_NONE and APERTURE_PLACE_EARLIER. */
+export const NO_PLACE = 0n;
+export const EARLIER_PLACE = 1n;
+/** `enum aperture_hint`: a bit each. */
+export const HINT = {
+  pi: 1,
+  contended: 2,
+  onStack: 4,
+  shared: 8,
+  waiterWakes: 16,
+  threadEnd: 32,
+  severalWaiters: 64,
+  severalAddresses: 128,
+  realtime: 256,
+} as const;
 
 /** APERTURE_SYSCALL_BUCKETS. */
 export const SYSCALL_BUCKETS = 48;
@@ -141,6 +207,14 @@ export const LOSSES = [
   "syscall_errors_map_busy",
   "python_stack_failed",
   "python_stack_truncated",
+  "places_map_full",
+  "places_map_busy",
+  "holder_forgotten",
+  "holder_raced",
+  "wait_shares_map_full",
+  "holds_map_full",
+  "holds_map_busy",
+  "open_map_full",
 ] as const;
 export type Loss = (typeof LOSSES)[number];
 
@@ -174,6 +248,10 @@ export const SAMPLE_LOSSES: ReadonlySet<Loss> = new Set([
   "syscalls_map_busy",
   "syscall_threads_full",
   "syscall_end_missed",
+  "wait_shares_map_full",
+  "holds_map_full",
+  "holds_map_busy",
+  "open_map_full",
 ]);
 
 const ENUMS: readonly { type: string; what: string; prefix: string; names: readonly string[] }[] = [

@@ -70,7 +70,7 @@ function whyMissing(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The major version of libbpf that the loader finds, 1 or 0; `undefined` when there is none. */
+/** Returns the major version of libbpf that the loader finds, 1 or 0; `undefined` when there is none. */
 export function libbpfVersion(): 0 | 1 | undefined {
   for (const version of [1, 0] as const) {
     try {

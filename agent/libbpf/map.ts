@@ -28,7 +28,7 @@ export class BpfMap {
   readonly #map: Deno.PointerObject;
   readonly #live: () => void;
   readonly #hold: () => Disposable;
-  /** What calls on other threads read: here, so that it stays where it is until they return. */
+  /** Holds what calls on other threads read, so that it stays where it is until they return. */
   readonly #lent = new Set<unknown>();
   readonly name: string;
   readonly keyBytes: number;
@@ -71,7 +71,7 @@ export class BpfMap {
     );
   }
 
-  /** The memory of a section's variables before the object is loaded: writing to it sets them. */
+  /** Returns the memory of a section's variables before the object is loaded: writing to it sets them. */
   initialValue(): ArrayBuffer {
     const size = new BigUint64Array(1);
     const pointer = this.#pointer;
@@ -83,7 +83,7 @@ export class BpfMap {
     return Deno.UnsafePointerView.getArrayBuffer(data, Number(size[0]!));
   }
 
-  /** The value of `key`; `undefined` when there is none. */
+  /** Returns the value of `key`; `undefined` when there is none. */
   lookup(key: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
     this.#checkSize("key", key.byteLength, this.keyBytes);
     const value = new Uint8Array(this.#isPerCpu ? this.#perCpuBytes * this.#cpus : this.valueBytes);
@@ -93,7 +93,7 @@ export class BpfMap {
     return value;
   }
 
-  /** The sum over all CPUs of the 64-bit counter at `index` of a per-CPU array. */
+  /** Returns the sum over all CPUs of the 64-bit counter at `index` of a per-CPU array. */
   sum(index: number): number {
     const value = this.lookup(Uint32Array.of(index));
     if (!value) throw new RangeError(`Cannot read entry ${index} of the map '${this.name}': it has fewer`);
@@ -163,7 +163,7 @@ export class BpfMap {
     );
   }
 
-  /** The values of an array that was made to be mapped (BPF_F_MMAPABLE). */
+  /** Returns the values of an array that was made to be mapped (BPF_F_MMAPABLE). */
   mapMemory(): MappedMemory {
     const bytes = this.maxEntries * this.#perCpuBytes;
     return MappedMemory.ofMap(this.#library, { fd: this.fd, bytes, name: this.name });
@@ -180,14 +180,17 @@ export class BpfMap {
   drain(
     take: (entries: Entries) => void,
     { batchEntries = 1024 }: {
-      /** How many entries the first buffers of this map hold. @default {1024} */
+      /** The first buffers of this map hold this many entries. @default {1024} */
       batchEntries?: number;
     } = {},
   ): void {
     this.#batches("bpf_map_lookup_and_delete_batch", take, batchEntries);
   }
 
-  /** All entries of a hash map, batch by batch, which stay in it; what comes or goes meanwhile may be there or not. */
+  /**
+   * Gives all entries of a hash map, batch by batch, which stay in it; what comes or goes meanwhile may be there or
+   * not.
+   */
   read(take: (entries: Entries) => void): void {
     this.#batches("bpf_map_lookup_batch", take, 1024);
   }
@@ -224,7 +227,7 @@ export class BpfMap {
     }
   }
 
-  /** What the map uses of the kernel's memory, as the kernel accounts it, in bytes. */
+  /** Returns what the map uses of the kernel's memory, as the kernel accounts it, in bytes. */
   memoryBytes(): number {
     const info = Deno.readTextFileSync(`/proc/self/fdinfo/${this.fd}`);
     return Number(/^memlock:\s*(\d+)$/m.exec(info)?.[1] ?? 0);
@@ -235,7 +238,7 @@ export class BpfMap {
     return this.#map;
   }
 
-  /** Of the map itself, once it is created. */
+  /** Is the descriptor of the map itself, once it is created. */
   get fd(): number {
     return check(this.#library, this.#library.bpf.bpf_map__fd(this.#pointer), `use the map '${this.name}'`);
   }

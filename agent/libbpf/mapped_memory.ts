@@ -12,7 +12,7 @@ const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const MAP_FAILED = 2n ** 64n - 1n;
 
-/** What is written here the programs read, without a call. */
+/** Gives memory that the programs read as soon as it is written, without a call. */
 export class MappedMemory implements Disposable {
   readonly #library: Library;
   readonly #bytes: number;
@@ -37,7 +37,7 @@ export class MappedMemory implements Disposable {
     this.#bytes = bytes;
   }
 
-  /** The memory as 32-bit words. Not to be used after this is disposed of. */
+  /** Returns the memory as 32-bit words. Not to be used after this is disposed of. */
   words(): Uint32Array<ArrayBuffer> {
     if (!this.#pointer) throw new Error("Cannot use the memory of a map: it is unmapped");
     return new Uint32Array(Deno.UnsafePointerView.getArrayBuffer(this.#pointer, this.#bytes));

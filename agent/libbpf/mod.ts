@@ -5,20 +5,35 @@
  */
 
 export { BpfArray } from "./array.ts";
+export { monotonicNs } from "./clock.ts";
 export { BpfError } from "./errors.ts";
 export {
   ABIS,
   CALL,
   COMM_BYTES,
+  CONTENTION,
+  CONTENTION_KEY,
   CPU_KEY,
+  EARLIER_PLACE,
   FILE_KEY,
+  FUTEX,
+  FUTEX_STATE,
+  HINT,
+  HOLD_SUM,
   KNOWN_FILE,
+  LOCK_BUCKETS,
+  LOCK_ENDED,
   LOCK_KEY,
+  LOCK_PLACE,
   LOCK_SUM,
+  LOCK_THREAD,
+  LOCK_WAKES,
   type Loss,
   LOSSES,
   MAPPING,
   NAME_BYTES,
+  NO_PLACE,
+  OPEN_CALL,
   PYTHON,
   SAMPLE_LOSSES,
   SOURCES,
@@ -30,8 +45,11 @@ export {
   SYSCALL_SAMPLE,
   SYSCALL_SAMPLE_KEY,
   SYSCALL_VALUE,
+  WAKE,
   WANTED_FILE,
+  WINDOW,
 } from "./layout.ts";
+export { BpfIterator } from "./iterator.ts";
 export { libbpfVersion } from "./library.ts";
 export { BpfLink } from "./link.ts";
 export { BpfMap, type Entries } from "./map.ts";

@@ -100,7 +100,7 @@ export class BpfObject implements Disposable {
   }
 
   /**
-   * The map of that name.
+   * Returns the map of that name.
    *
    * @throws {BpfError} when there is none
    */
@@ -120,7 +120,7 @@ export class BpfObject implements Disposable {
   }
 
   /**
-   * The program of that name.
+   * Returns the program of that name.
    *
    * @throws {BpfError} when there is none
    */
@@ -139,7 +139,7 @@ export class BpfObject implements Disposable {
     return this.#pointer;
   }
 
-  /** What the object has stays until this is disposed of, so that a number of a file is not another's meanwhile. */
+  /** Keeps what the object has until this is disposed of, so that a number of a file is not another's meanwhile. */
   #hold(): Disposable {
     this.#live();
     this.#holds++;

@@ -5,6 +5,7 @@
  */
 
 import { checkPointer } from "./errors.ts";
+import { BpfIterator } from "./iterator.ts";
 import type { Library } from "./library.ts";
 import { BpfLink } from "./link.ts";
 import type { PerfEvent } from "./perf_event.ts";
@@ -35,6 +36,21 @@ export class BpfProgram {
       () => this.#library.bpf.bpf_program__attach(this.#pointer),
       `attach the program '${this.name}'`,
     ));
+  }
+
+  /**
+   * Has the program run for each thing of the kind that its section names, like `iter/task`, whenever that is read.
+   *
+   * @throws {BpfError} with what libbpf says
+   */
+  attachIterator(): BpfIterator {
+    this.#live();
+    const link = checkPointer(
+      this.#library,
+      () => this.#library.bpf.bpf_program__attach(this.#pointer),
+      `attach the program '${this.name}'`,
+    );
+    return new BpfIterator({ link, name: this.name });
   }
 
   /**

@@ -1,5 +1,5 @@
 /**
- * What a wait is for, by the functions that wait.
+ * Tells what a wait is for, by the functions that wait.
  *
  * The kernel sees only futexes: whether one is a mutex that somebody holds or a queue that is empty is told by the
  * runtime's functions around the call.
@@ -9,13 +9,9 @@
 
 import { isIdleClass } from "../../profile/idle.ts";
 import type { Frame } from "../../profile/model.ts";
-
-/** What user space waits for. */
-export const FUTEX_CLASSES = ["mutex", "rwlock", "condvar", "semaphore", "join", "other"] as const;
-/** The kernel's own locks: the type is the class. */
-export const KERNEL_CLASSES = ["spin", "rwlock", "mutex", "rwsem", "percpu", "rt", "sem"] as const;
-
-export type LockClass = (typeof FUTEX_CLASSES)[number] | (typeof KERNEL_CLASSES)[number];
+import type { FutexHints } from "../collectors/collector.ts";
+import { classByHints } from "./hints.ts";
+import { KERNEL_CLASSES, type LockClass } from "./lock_class.ts";
 
 type Row = readonly [className: LockClass, pattern: RegExp];
 
@@ -100,18 +96,23 @@ const PRIMITIVES: readonly Row[] = [
 const NEAR = 24;
 
 /**
- * The class of a wait.
+ * Returns the class of a wait.
  *
  * @param frames of the waiter, leaf first
  * @param type of the row: `futex`, or a type of the kernel, which is the class
+ * @param known of its futex, which counts where no name tells; nothing is without it
  */
-export function lockClass(frames: readonly Pick<Frame, "function">[], type: string): LockClass {
+export function lockClass(
+  frames: readonly Pick<Frame, "function">[],
+  type: string,
+  known?: Pick<FutexHints, "hints" | "value">,
+): LockClass {
   if (type !== "futex") return KERNEL_CLASSES.find((name) => name === type) ?? "other";
   const names = frames.slice(0, NEAR).map((frame) => plainName(frame.function));
-  return nearest(names, WRAPPERS) ?? nearest(names, PRIMITIVES) ?? "other";
+  return nearest(names, WRAPPERS) ?? nearest(names, PRIMITIVES) ?? (known ? classByHints(known) : "other");
 }
 
-/** Whether a thread that waits so has nothing to do: such waits are kept, but left out of the default view. */
+/** Returns whether a thread that waits so has nothing to do: such waits are kept, but left out of the default view. */
 export function isIdle(className: LockClass): boolean {
   return isIdleClass(className);
 }

@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { Demangler } from "../symbols/names/demangle.ts";
-import { FUTEX_CLASSES, isIdle, KERNEL_CLASSES, type LockClass, lockClass } from "./classes.ts";
+import { isIdle, lockClass } from "./classes.ts";
+import { FUTEX_CLASSES, KERNEL_CLASSES, type LockClass } from "./lock_class.ts";
 
-/** The class of a wait in these functions, leaf first. */
+/** Returns the class of a wait in these functions, leaf first. */
 function classOf(...functions: string[]): LockClass {
   return lockClass([...functions, "worker", "main"].map((name) => ({ function: name })), "futex");
 }

@@ -19,11 +19,14 @@
 
 export type Qos = "guaranteed" | "burstable" | "besteffort";
 
-/** Where a process runs. */
+/** Says where a process runs. */
 export interface Placement {
   /** The runtime's ids, 64 hex digits each, the outermost container first. */
   readonly containers: readonly string[];
-  /** Of the innermost container: `containerd`, `cri-o`, `docker` or `podman`; "" when the path does not say. */
+  /**
+   * Names the runtime of the innermost container: `containerd`, `cri-o`, `docker` or `podman`; "" when the path does
+   * not say.
+   */
   readonly runtime: string;
   /** Lower case, with dashes where it is a UUID; that of a static pod is 32 hex digits. "" outside of pods. */
   readonly podUid: string;
@@ -32,7 +35,7 @@ export interface Placement {
   /** The systemd unit, unescaped: `nginx.service`, `session-3.scope`, else the slice. "" when there is none. */
   readonly unit: string;
   /**
-   * How many levels the path climbs above the reader's own cgroup before it descends: not 0 only where the
+   * The path climbs this many levels above the reader's own cgroup before it descends: not 0 only where the
    * reader has a cgroup namespace of its own.
    */
   readonly above: number;
@@ -60,7 +63,7 @@ const DELETED = " (deleted)";
 type Draft = { -readonly [K in keyof Placement]: Placement[K] } & { containers: string[] };
 
 /**
- * The placement that the lines of a `/proc/PID/cgroup` tell.
+ * Returns the placement that the lines of a `/proc/PID/cgroup` tell.
  *
  * On cgroup v1 and on hybrid machines there is a line per hierarchy, not all of which need be in use: the
  * most telling line is taken, and among equals the unified one, then systemd's own.
@@ -88,13 +91,16 @@ export function parseCgroup(text: string): Placement {
   return above === best.above ? best : { ...best, above };
 }
 
-/** How much a placement tells: a container more than its pod, a pod more than a unit, a service more than a slice. */
+/**
+ * Orders placements by how much they tell: a container more than its pod, a pod more than a unit, a service more than a
+ * slice.
+ */
 function tells({ containers, podUid, unit }: Placement): number {
   return (containers.length > 0 ? 8 : 0) + (podUid ? 4 : 0) + (unit ? 1 : 0) +
     (unit && !unit.endsWith(".slice") ? 1 : 0);
 }
 
-/** The placement that one cgroup's path tells. */
+/** Returns the placement that one cgroup's path tells. */
 export function parsePath(path: string): Placement {
   const draft: Draft = { ...NOWHERE, containers: [] };
   let parent = "";
@@ -150,7 +156,7 @@ function qosOf(name: string, parent: string): Qos | "" {
 const decoder = new TextDecoder();
 
 /**
- * A unit's name as systemctl shows it, from that of its cgroup: systemd puts a `_` before names that could be
+ * Returns a unit's name as systemctl shows it, from that of its cgroup: systemd puts a `_` before names that could be
  * taken for the cgroup's own files, and writes bytes that units may not have as `\xHH`.
  */
 export function unescapeUnit(name: string): string {

@@ -6,7 +6,7 @@ const ID = "3f1d6c0f7b3a4e1e9a64a4bbf3b1c1d58f0c2a9e6d7b4c3a2f1e0d9c8b7a6f5e";
 const INNER = "9c8b7a6f5e3f1d6c0f7b3a4e1e9a64a4bbf3b1c1d58f0c2a9e6d7b4c3a2f1e0d";
 const UID = "0d9bd8f7-7a34-4f3a-9c55-2f6e9f1f4a11";
 const UID_ = UID.replaceAll("-", "_");
-/** Of a static pod: the hash of its manifest. */
+/** Names a static pod: it is the hash of its manifest. */
 const HASH = "4a7f0c4a8f6a0f3f2c6f1d9a5f3b2c1e";
 
 interface Case {

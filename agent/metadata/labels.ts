@@ -1,5 +1,5 @@
 /**
- * What runs a process: its container, pod and workload, or its systemd unit.
+ * Tells what runs a process: its container, pod and workload, or its systemd unit.
  *
  * The names come from whoever knows them: the cgroup's path says which container and pod, the pods of Kubernetes
  * and the container's runtime say how these are called. Nothing is waited for: what nobody has named yet is
@@ -12,20 +12,20 @@ import { LRUCache } from "lru-cache";
 import type { Series } from "../../profile/model.ts";
 import { parseCgroup, type Placement } from "./cgroup.ts";
 import type { Found } from "./kube/pod_index.ts";
-import { type OwnPlace, ownPlace } from "./own_place.ts";
+import { type OwnContainer, ownContainer } from "./own_container.ts";
 import { RuntimeNames } from "./runtime_names.ts";
 
 /** The labels of a series that its process's surroundings give. */
 export type Labels = Pick<Series, "container" | "pod" | "namespace" | "service" | "labels">;
 
-/** Who knows the pods of this node. */
+/** Knows the pods of this node. */
 export interface PodFinder {
   find(podUid: string, containers: readonly string[]): Found | undefined;
   /** A container was met that no pod lists. */
   nudge(): void;
 }
 
-/** What is asked of a process. */
+/** Names what is asked of a process. */
 export interface LabelledProcess {
   readonly pid: number;
   /** Clock ticks since boot; with the pid it names a process for ever. */
@@ -39,13 +39,13 @@ export interface ProcessLabelsOptions {
   procRoot?: string;
   /** Processes that are kept. @default {8192} */
   capacity?: number;
-  /** @default {ownPlace(procRoot)} */
-  own?: OwnPlace | undefined;
+  /** @default {ownContainer(procRoot)} */
+  own?: OwnContainer | undefined;
 }
 
-/** What was counted since the start. */
+/** Holds what was counted since the start. */
 export interface LabelStats {
-  /** Containers that neither Kubernetes nor the runtime had named when they were first met. */
+  /** Containers that neither Kubernetes nor the runtime had named when they were first seen. */
   readonly unknownContainers: number;
   /** Processes that had ended before their cgroup could be read: their samples have no such labels. */
   readonly unread: number;
@@ -72,12 +72,12 @@ export class ProcessLabels {
   readonly #pods: PodFinder | undefined;
   readonly #runtime: RuntimeNames;
   readonly #procRoot: string;
-  readonly #own: OwnPlace | undefined;
+  readonly #own: OwnContainer | undefined;
   readonly #entries: LRUCache<number, Entry>;
   /** By the text of `/proc/PID/cgroup`, which all processes of a container share. */
   readonly #placements: LRUCache<string, Placement>;
   readonly #unknown: LRUCache<string, true>;
-  /** Of this window, by the text of the cgroup. */
+  /** Holds the labels of this window, by the text of the cgroup. */
   readonly #labels = new Map<string, Labels>();
   #window = 0;
   #unknownContainers = 0;
@@ -87,7 +87,7 @@ export class ProcessLabels {
     const { pods, procRoot = "/proc", capacity = 8192 } = options;
     this.#pods = pods;
     this.#procRoot = procRoot;
-    this.#own = "own" in options ? options.own : ownPlace(procRoot);
+    this.#own = "own" in options ? options.own : ownContainer(procRoot);
     this.#runtime = new RuntimeNames({ procRoot });
     this.#entries = new LRUCache({ max: capacity });
     this.#placements = new LRUCache({ max: capacity });
@@ -98,7 +98,7 @@ export class ProcessLabels {
     return { unknownContainers: this.#unknownContainers, unread: this.#unread };
   }
 
-  /** The labels of a process; those of earlier windows when it has ended since. */
+  /** Returns the labels of a process; those of earlier windows when it has ended since. */
   of({ pid, startTime }: LabelledProcess): Labels {
     const known = this.#entries.get(pid);
     const same = known?.startTime === startTime ? known : undefined;
@@ -114,7 +114,7 @@ export class ProcessLabels {
   }
 
   /** Reads where a process that has just been seen belongs: it may be gone when {@linkcode of} is asked. */
-  meet({ pid, startTime }: LabelledProcess): void {
+  observe({ pid, startTime }: LabelledProcess): void {
     if (this.#entries.get(pid)?.startTime === startTime) return;
     const text = this.#read(pid);
     if (text !== undefined) this.#entries.set(pid, { startTime, window: -1, text, labels: NO_LABELS });
@@ -169,7 +169,7 @@ export class ProcessLabels {
     };
   }
 
-  /** `placement`, where it is told relative to the agent's own cgroup, with what is known of that. */
+  /** Returns `placement`, where it is told relative to the agent's own cgroup, with what is known of that. */
   #whole(placement: Placement): Placement & { readonly container: string } {
     const own = this.#own;
     const { podUid, containers, above } = placement;

@@ -11,7 +11,7 @@
 export interface Mapping {
   readonly start: number;
   readonly end: number;
-  /** Of `start` in the file. */
+  /** Is where `start` is in the file, in bytes. */
   readonly offset: number;
   /** As the kernel writes it, so that equal text is the same device: `fe:00`. */
   readonly device: string;
@@ -33,7 +33,7 @@ const DELETED = " (deleted)";
 const decoder = new TextDecoder();
 
 /**
- * The executable mappings in `maps`, in ascending order of address as the kernel lists them.
+ * Returns the executable mappings in `maps`, in ascending order of address as the kernel lists them.
  *
  * @param limit at most so many
  */
@@ -72,7 +72,7 @@ function withCopies(mappings: Mapping[]): Mapping[] {
   });
 }
 
-/** The mapping that has `address`; `mappings` are in ascending order. */
+/** Returns the mapping that has `address`; `mappings` are in ascending order. */
 export function mappingAt(mappings: readonly Mapping[], address: number): Mapping | undefined {
   let low = 0;
   let high = mappings.length;
@@ -85,7 +85,7 @@ export function mappingAt(mappings: readonly Mapping[], address: number): Mappin
   return mapping && address < mapping.end ? mapping : undefined;
 }
 
-/** Whether nothing has changed between `a` and `b`. */
+/** Returns whether nothing has changed between `a` and `b`. */
 export function isSameMapping(a: Mapping, b: Mapping): boolean {
   return a.start === b.start && a.end === b.end && a.offset === b.offset && a.inode === b.inode &&
     a.device === b.device && a.path === b.path && a.deleted === b.deleted && a.copied === b.copied;

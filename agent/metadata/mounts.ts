@@ -1,5 +1,5 @@
 /**
- * Where file systems are mounted: `/proc/PID/mountinfo` (proc(5)).
+ * Tells where file systems are mounted: `/proc/PID/mountinfo` (proc(5)).
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface DevicePath {
   readonly path: string;
 }
 
-/** The paths under which the process whose `/proc/PID` is `folder` may have the file, hidden ones too. */
+/** Returns the paths under which the process whose `/proc/PID` is `folder` may have the file, hidden ones too. */
 export function mountedAt(folder: string, file: DevicePath): string[] {
   try {
     return pathsIn(Deno.readTextFileSync(`${folder}/mountinfo`), file);
@@ -21,7 +21,7 @@ export function mountedAt(folder: string, file: DevicePath): string[] {
   }
 }
 
-/** What {@linkcode mountedAt} finds in the text of a mountinfo. */
+/** Returns what {@linkcode mountedAt} finds in the text of a mountinfo. */
 export function pathsIn(mountinfo: string, { device, path }: DevicePath): string[] {
   const numbers = `${device >>> 20}:${device & 0xfffff}`;
   const paths: string[] = [];
@@ -34,7 +34,7 @@ export function pathsIn(mountinfo: string, { device, path }: DevicePath): string
   return paths;
 }
 
-/** What of `path` follows `root`; `undefined` where it is elsewhere. */
+/** Returns what of `path` follows `root`; `undefined` where it is elsewhere. */
 function below(path: string, root: string): string | undefined {
   if (root === "/") return path;
   return path === root || path.startsWith(`${root}/`) ? path.slice(root.length) : undefined;

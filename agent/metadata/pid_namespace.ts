@@ -8,8 +8,8 @@
 const INITIAL = 0xeffffffc;
 
 /**
- * The inode of the pid namespace that this process is in; 0 when that is the initial one, in which all processes are
- * and whose numbers the kernel itself uses.
+ * Returns the inode of the pid namespace that this process is in; 0 when that is the initial one, in which all
+ * processes are and whose numbers the kernel itself uses.
  */
 export function pidNamespace(): number {
   const inode = Number(/\d+/.exec(Deno.readLinkSync("/proc/self/ns/pid"))![0]);

@@ -1,5 +1,5 @@
 /**
- * What the agent knows of each process: its program, its name, and what code is mapped where.
+ * Holds what the agent knows of each process: its program, its name, and what code is mapped where.
  *
  * A process is read once a window, when it is first asked for in that window, so that an exec or a dlopen
  * since the last window is seen, and a process without samples costs nothing.
@@ -36,7 +36,7 @@ export interface ProcessTableOptions {
   clock?: () => number;
 }
 
-/** What the table counted since it was made. */
+/** Holds what the table counted since it was made. */
 export interface ProcessStats {
   readonly processes: number;
   /** Reads of a process: when it is observed, and at most one more per process and window. */
@@ -53,7 +53,7 @@ interface Entry {
   gone: boolean;
   /** It was there when it was last read. */
   alive: boolean;
-  /** When it was last read, in ms. */
+  /** It was last read then, in ms. */
   readAt: number;
   /** Somebody sees when it changes, and says so: see {@linkcode ProcessTable.observe}. */
   observed: boolean;
@@ -178,7 +178,7 @@ export class ProcessTable {
     }
   }
 
-  /** `undefined` when the process is gone, or went while it was read. */
+  /** Returns `undefined` when the process is gone, or went while it was read. */
   #read(pid: number, before: Process | undefined): Process | undefined {
     try {
       let folder = `${this.#procRoot}/${pid}`;
@@ -214,7 +214,10 @@ function hasEnded({ state }: { state: string }): boolean {
   return state === "Z" || state === "X";
 }
 
-/** A thread that still runs after the first one has ended, with which the kernel shows the process's memory no more. */
+/**
+ * Finds a thread that still runs after the first one has ended, with which the kernel shows the process's memory no
+ * more.
+ */
 function livingThread(folder: string): string | undefined {
   for (const { name } of Deno.readDirSync(`${folder}/task`)) {
     try {
@@ -229,7 +232,7 @@ function livingThread(folder: string): string | undefined {
 }
 
 /**
- * The fields of `/proc/PID/stat` that are used: the name stands in parentheses and may itself hold spaces
+ * Returns the fields of `/proc/PID/stat` that are used: the name stands in parentheses and may itself hold spaces
  * and parentheses, the state is the 3rd field and the start time the 22nd.
  */
 export function parseStat(text: string): { comm: string; state: string; startTime: number } | undefined {
@@ -242,7 +245,7 @@ export function parseStat(text: string): { comm: string; state: string; startTim
   return { comm: text.slice(open + 1, close), state: fields[0]!, startTime };
 }
 
-/** The last number of `NSpid:` in `/proc/PID/status`. */
+/** Returns the last number of `NSpid:` in `/proc/PID/status`. */
 export function innermostPid(status: string): number | undefined {
   const pid = Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1]);
   return Number.isInteger(pid) ? pid : undefined;
@@ -256,7 +259,7 @@ function readExe(folder: string): string {
   }
 }
 
-/** `next`, but with the objects of `before` where they are equal: others keep what they know by mapping. */
+/** Returns `next`, but with the objects of `before` where they are equal: others keep what they know by mapping. */
 function reuse(before: readonly Mapping[] | undefined, next: readonly Mapping[]): readonly Mapping[] {
   if (before === undefined) return next;
   const known = new Map(before.map((mapping) => [mapping.start, mapping]));

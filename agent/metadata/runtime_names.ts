@@ -1,5 +1,5 @@
 /**
- * What container runtimes write down about their containers: names that need no Kubernetes, and that of a pod
+ * Reads what container runtimes write down about their containers: names that need no Kubernetes, and that of a pod
  * at once, before any server tells of it.
  *
  * The files lie in the mount namespace of the host, which is that of process 1; in a container without the host's
@@ -10,13 +10,13 @@
 
 import { LRUCache } from "lru-cache";
 
-/** What a runtime knows of a container; "" is not known. */
+/** Holds what a runtime knows of a container; "" is not known. */
 export interface ContainerNames {
   /** In its pod, or as Docker and Podman list it. */
   readonly container: string;
   readonly pod: string;
   readonly namespace: string;
-  /** What it is one of: the service of a compose file. */
+  /** Names what it is one of: the service of a compose file. */
   readonly service: string;
 }
 
@@ -53,7 +53,10 @@ export class RuntimeNames {
     this.#known = new LRUCache({ max: capacity });
   }
 
-  /** The names of the container `id`, of 64 hex digits; `undefined` when no runtime wrote them where it could be read. */
+  /**
+   * Returns the names of the container `id`, of 64 hex digits; `undefined` when no runtime wrote them where it could be
+   * read.
+   */
   of(id: string): ContainerNames | undefined {
     const known = this.#known.get(id);
     if (known && (known.names || this.#clock() - known.at < RETRY_MS)) return known.names;
@@ -74,7 +77,7 @@ export class RuntimeNames {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Where each runtime keeps what it knows of a container. */
+/** Lists where each runtime keeps what it knows of a container. */
 const FILES: readonly {
   readonly path: (id: string) => string;
   readonly read: (object: Json) => ContainerNames | undefined;

@@ -1,5 +1,5 @@
 /**
- * What the agent tells Prometheus of itself and of what it records, in a registry of its own.
+ * Tells Prometheus of the agent and of what it records, in a registry of its own.
  *
  * Labels are kinds, reasons and parts of the agent: what is watched, such as processes, is none.
  *
@@ -29,9 +29,9 @@ export interface MetricSources {
   readonly labels: Pick<ProcessLabels, "stats">;
   readonly pods?: Pick<Pods, "stats"> | undefined;
   readonly unwinder?: Pick<Unwinder, "stats"> | undefined;
-  /** Where the agent pushes. */
+  /** The agent pushes by this. */
   readonly pusher?: Pick<Pusher, "stats"> | undefined;
-  /** What all BPF maps together may use. */
+  /** All BPF maps together may use so many bytes. */
   readonly bpfMemory: number;
   readonly windowMs: number;
 }
@@ -78,6 +78,7 @@ export class AgentMetrics {
     ]]);
     addSources(make, sources);
     make.process();
+    make.openFiles();
     make.buildInfo("aperture_agent_build_info", VERSION);
     // What has not happened is 0, not absent.
     for (const { kind } of sources.collectors) this.#begin(kind);
@@ -152,7 +153,7 @@ function effectOf(loss: string): "lost" | "incomplete" {
   return (SAMPLE_LOSSES as ReadonlySet<string>).has(loss) ? "lost" : "incomplete";
 }
 
-/** All events of a kind, idle ones too, and what they took in ns. */
+/** Returns all events of a kind, idle ones too, and what they took in ns. */
 function eventsOf(profile: Profile, kind: Kind): Total {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
   const { locks, syscalls } = profile;

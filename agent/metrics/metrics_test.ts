@@ -45,7 +45,15 @@ function recordingOf(count: number): Recording {
   const builder = new ProfileBuilder();
   const series = builder.series({ pid: 1 });
   builder.add("cpu", series, builder.stack([]), count * 1e9, count);
-  const call = { series, call: "read", category: "file" as const, errors: new Map(), histogram: [0, count] };
+  const call = {
+    series,
+    call: "read",
+    category: "file" as const,
+    errors: new Map(),
+    histogram: [0, count],
+    open: 0,
+    oldest: 0,
+  };
   builder.addSyscall({ ...call, count, total: count * 2e9, min: 1, max: 3 });
   const losses = new Map([["counts_map_full", 1], ["user_stack_failed", 2]]);
   const kinds = new Map(

@@ -40,7 +40,7 @@ export const UNWIND: readonly Reading<UnwinderStats>[] = [
     "Rules that found no room: stacks end there as no_rule",
     ({ pages }) => pages.rulesRefused,
   ],
-  ["aperture_agent_unwind_files", "Programs and libraries that were met", ({ files }) => files.files],
+  ["aperture_agent_unwind_files", "Programs and libraries that are known", ({ files }) => files.files],
   [
     "aperture_agent_unwind_files_refused_total",
     "Files that the kernel has no number left for: stacks have their code by process",
@@ -114,8 +114,12 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
     "Names of C++ or Rust that would be too long, or take too long: the symbol is shown",
     ({ undemangled }) => undemangled,
   ],
-  ["aperture_agent_symbol_tables", "Symbol tables that are kept", ({ modules }) => modules.tables],
-  ["aperture_agent_symbol_table_bytes", "What symbol tables take", ({ modules }) => modules.tableBytes],
+  ["aperture_agent_symbol_tables", "Symbol tables that are kept", ({ symbolTables }) => symbolTables.tables],
+  [
+    "aperture_agent_symbol_table_bytes",
+    "What symbol tables take",
+    ({ symbolTables }) => symbolTables.tableBytes,
+  ],
   ["aperture_agent_symbol_kernel_bytes", "What the kernel's symbols take", ({ kernelBytes }) => kernelBytes],
   [
     "aperture_agent_symbol_perf_map_bytes",
@@ -125,22 +129,22 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
   [
     "aperture_agent_symbol_files_read_total",
     "Files whose symbols were read",
-    ({ modules }) => modules.opened,
+    ({ symbolTables }) => symbolTables.opened,
   ],
   [
     "aperture_agent_symbol_files_unreadable_total",
     "Files that could not be read, or made no sense",
-    ({ modules }) => modules.unreadable,
+    ({ symbolTables }) => symbolTables.unreadable,
   ],
   [
     "aperture_agent_symbol_tables_skipped_total",
     "Tables of symbols or stubs that were passed over, as they are too large or damaged",
-    ({ modules }) => modules.skippedTables,
+    ({ symbolTables }) => symbolTables.skippedTables,
   ],
   [
     "aperture_agent_symbol_functions_dropped_total",
     "Functions that were left out of a symbol table for its size",
-    ({ modules }) => modules.droppedFunctions,
+    ({ symbolTables }) => symbolTables.droppedFunctions,
   ],
   ["aperture_agent_processes", "Processes that had samples of late", ({ processes }) => processes.processes],
   ["aperture_agent_process_reads_total", "Reads of what a process is", ({ processes }) => processes.reads],
@@ -233,7 +237,7 @@ export const DEBUGINFOD: readonly Reading<DebuginfodStats>[] = [
 export const LABELS: readonly Reading<LabelStats>[] = [
   [
     "aperture_agent_containers_unknown_total",
-    "Containers that nobody had named when they were first met",
+    "Containers that nobody had named when they were first seen",
     ({ unknownContainers }) => unknownContainers,
   ],
   [

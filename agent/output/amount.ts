@@ -6,7 +6,7 @@
 
 const STEPS = [["h", 3600e9], ["min", 60e9], ["s", 1e9], ["ms", 1e6], ["µs", 1e3]] as const;
 
-/** `1.85 s`, `12.0 ms`, `1,980 samples`. */
+/** Returns `1.85 s`, `12.0 ms`, `1,980 samples`. */
 export function formatAmount(amount: number, unit: "nanoseconds" | "count"): string {
   if (unit === "count") return `${formatCount(amount)} ${amount === 1 ? "sample" : "samples"}`;
   for (const [name, size] of STEPS) {
@@ -17,12 +17,12 @@ export function formatAmount(amount: number, unit: "nanoseconds" | "count"): str
   return `${amount} ns`;
 }
 
-/** `1,980` */
+/** Returns `1,980` */
 export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
-/** `12.3 %` of a share from 0 to 1; what is there, but too small for it, is `<0.1 %`. */
+/** Returns `12.3 %` of a share from 0 to 1; what is there, but too small for it, is `<0.1 %`. */
 export function formatPercent(share: number): string {
   return share > 0 && share < 0.0005 ? "<0.1 %" : `${(100 * share).toFixed(1)} %`;
 }

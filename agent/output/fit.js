@@ -1,7 +1,7 @@
 // Text in columns of a fixed-width font. Plain JavaScript, as the SVG carries this file to the browser.
 
 /**
- * How many columns `text` takes: East Asian wide characters and emoji take two, combining marks none.
+ * Counts the columns that `text` takes: East Asian wide characters and emoji take two, combining marks none.
  *
  * @param {string} text
  * @returns {number}
@@ -13,7 +13,7 @@ export function columnsOf(text) {
 }
 
 /**
- * The beginning of `text` that fits into `columns`, with "…" where it was cut; "" when three do not fit.
+ * Returns the beginning of `text` that fits into `columns`, with "…" where it was cut; "" when three do not fit.
  *
  * @param {string} text
  * @param {number} columns
@@ -26,7 +26,7 @@ export function cutEnd(text, columns) {
 }
 
 /**
- * `text` with "…" in its middle where it does not fit into `columns`.
+ * Returns `text` with "…" in its middle where it does not fit into `columns`.
  *
  * @param {string} text
  * @param {number} columns

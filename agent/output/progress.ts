@@ -1,5 +1,5 @@
 /**
- * How far a run is, on one line of standard error, where someone looks at it.
+ * Shows how far a run is, on one line of standard error, where someone looks at it.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import { formatCount } from "./amount.ts";
 export interface ProgressOptions {
   /** Nothing is shown otherwise, nor where standard error is no terminal. */
   readonly shown: boolean;
-  /** How long the run will be; without it, until it is stopped. */
+  /** The run will be this long; without it, it goes on until it is stopped. */
   readonly durationMs?: number | undefined;
 }
 
-/** The text of the line. */
+/** Returns the text of the line. */
 export function progressText(elapsedMs: number, samples: number, durationMs?: number): string {
   const seconds = Math.floor(elapsedMs / 1000);
   const of = durationMs === undefined ? "" : ` of ${Math.ceil(durationMs / 1000)}`;
@@ -34,7 +34,7 @@ export class Progress implements Disposable {
     if (shown && Deno.stderr.isTerminal()) this.#timer = setInterval(() => this.#draw(), 250);
   }
 
-  /** How many samples there are by now. */
+  /** Shows how many samples there are by now. */
   count(samples: number): void {
     this.#samples = samples;
   }

@@ -130,7 +130,7 @@ function drawBoxes(
   });
 }
 
-/** Of the origins that the graph has. */
+/** Draws a square and a word for each origin that the graph has. */
 function drawLegend({ levels, modules }: FlameGraph, y: number, parts: string[]): void {
   const present = new Set(levels.flatMap((level) => level.name.map((name) => codeOrigin(modules[name]!))));
   let x = PAD;
@@ -142,7 +142,7 @@ function drawLegend({ levels, modules }: FlameGraph, y: number, parts: string[])
   }
 }
 
-/** The scripts beside this file, made fit to stand in a document. */
+/** Returns the scripts beside this file, made fit to stand in a document. */
 function viewScript(): string {
   const sources = ["fit.js", "svg_view.js"].map((name) => {
     return Deno.readTextFileSync(new URL(name, import.meta.url)).replaceAll(/^import .*$|^export /gm, "");

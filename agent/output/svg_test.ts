@@ -13,7 +13,7 @@ function draw(profile: Profile): string {
   return flameSvg(flameGraph(profile, { kind: "cpu" }), { title: "CPU <of> n1", subtitle: "a & b" });
 }
 
-/** Frames of all of which a program, or who runs it, chose the name. */
+/** Returns frames of all of which a program, or who runs it, chose the name. */
 function hostileProfile(names: readonly string[]): Profile {
   const builder = new ProfileBuilder();
   for (const name of names) {
@@ -70,7 +70,7 @@ Deno.test("flameSvg() has no markup or character of a name's", () => {
   }));
 });
 
-Deno.test("zoomTo() shows the box, what it stands on and what stands on it", () => {
+Deno.test("zoomTo() shows the box, its ancestors and its descendants", () => {
   const box = (level: number, start: number, width: number) => ({ level, start, width });
   const boxes = [box(0, 0, 1), box(1, 0, 0.5), box(1, 0.5, 0.5), box(2, 0.5, 0.25), box(2, 0.1, 0.1)];
   assertEquals(zoomTo(boxes, boxes[2]!), [

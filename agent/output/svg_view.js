@@ -4,7 +4,7 @@
 import { cutEnd } from "./fit.js";
 
 /**
- * Which of the boxes show when one is zoomed into, and where: its own stack below, and what it stands on in full.
+ * Returns which boxes show when one is zoomed into, and where: its ancestors in full width, and its descendants.
  *
  * @param {{start: number, width: number, level: number}[]} boxes in shares of the whole
  * @param {{start: number, width: number, level: number}} focus
@@ -27,7 +27,7 @@ export function zoomTo(boxes, focus) {
 }
 
 /**
- * The share of the view that boxes with a match cover; one on top of another counts once.
+ * Returns the share of the view that boxes with a match cover; a match within another one's width counts once.
  *
  * @param {({x: number, width: number} | undefined)[]} places
  * @param {boolean[]} matched
@@ -47,7 +47,7 @@ export function coveredBy(places, matched) {
 }
 
 /**
- * A test of what was typed: a regular expression where it is one, else the text itself; case counts when there
+ * Returns a test by what was typed: a regular expression where it is one, else the text itself; case counts when there
  * is an upper-case letter in it.
  *
  * @param {string} text
@@ -77,7 +77,7 @@ function percent(share) {
   return `${(100 * share).toFixed(2)} %`;
 }
 
-/** What the drawing says of each box, in shares of the whole; the browser's own, slow tooltips are taken away. */
+/** Reads what the drawing says of each box, in shares of the whole; the browser's own, slow tooltips are taken away. */
 function readBoxes(svg) {
   const total = Number(svg.dataset.total);
   return [...svg.querySelectorAll("#boxes > g")].map((group) => {
@@ -121,7 +121,7 @@ function drawBox(box, place, { room, pad, column }) {
   box.text.textContent = label;
 }
 
-/** The field to search in, and the word that resets; they are placed from the right. */
+/** Adds the field to search in, and the word that resets; they are placed from the right. */
 function addTools(svg) {
   const tools = create("g", { id: "tools" }, svg);
   const holder = create("foreignObject", { y: 10, width: 250, height: 28, class: "right" }, tools);
@@ -137,7 +137,7 @@ function addTools(svg) {
   return { input, reset };
 }
 
-/** A tooltip that keeps within the window. */
+/** Adds a tooltip that keeps within the window. */
 function addTip(svg, column) {
   const tip = create("g", { id: "tip", "pointer-events": "none" }, svg);
   const back = create("rect", { rx: 5 }, tip);

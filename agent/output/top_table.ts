@@ -11,13 +11,13 @@ import { type Kind, KIND_NUMBER, type Profile, totalOf, UNKNOWN_MODULE } from ".
 import { formatAmount, formatCount, formatPercent } from "./amount.ts";
 import { columnsOf, cutMiddle } from "./fit.js";
 
-/** What one function of one module took. */
+/** Sums what one function of one module took. */
 export interface TopRow {
   readonly function: string;
   readonly module: string;
-  /** Where it is the leaf. */
+  /** Sums the stacks where it is the leaf. */
   readonly self: number;
-  /** Where it is anywhere in the stack, once for each stack. */
+  /** Sums the stacks where it is anywhere, once for each stack. */
   readonly total: number;
 }
 
@@ -29,7 +29,7 @@ export interface TopOptions {
   readonly limit?: number;
 }
 
-/** The functions of the largest `self`; of equal ones those of the larger total, then by name. */
+/** Returns the functions of the largest `self`; of equal ones those of the larger total, then by name. */
 export function topFunctions(
   profile: Profile,
   { kind, value = "value", limit = 10 }: TopOptions,
@@ -76,7 +76,9 @@ export interface TopTableOptions extends TopOptions {
   readonly colors?: boolean;
 }
 
-/** The rows of {@linkcode topFunctions} with shares of the kind's total; lines are at most `width` columns wide. */
+/**
+ * Returns the rows of {@linkcode topFunctions} with shares of the kind's total; lines are at most `width` columns wide.
+ */
 export function topTable(profile: Profile, options: TopTableOptions): string {
   const { kind, value = "value", width = 100, colors = false } = options;
   const whole = totalOf(profile, kind)[value];
@@ -110,9 +112,9 @@ export function topTable(profile: Profile, options: TopTableOptions): string {
 
 export interface SummaryOptions {
   readonly kind: Kind;
-  /** How long was watched. */
+  /** The run watched for this long. */
   readonly durationNs: number;
-  /** What could not be counted, by reason. @default {none} */
+  /** Counts what could not be counted, by reason. @default {none} */
   readonly losses?: ReadonlyMap<string, number>;
   /** With what threads do that have nothing to do. @default {false} */
   readonly idle?: boolean;
@@ -124,7 +126,7 @@ const NOUNS: Readonly<Record<Kind, readonly [count: string, value: string]>> = {
   syscall: ["calls", "in calls"],
 };
 
-/** `1,980 samples in 10.0 s: 20.0 s of CPU time, nothing lost` */
+/** Returns `1,980 samples in 10.0 s: 20.0 s of CPU time, nothing lost` */
 export function summaryLine(profile: Profile, { kind, durationNs, losses, idle }: SummaryOptions): string {
   const { value, count } = totalOfView(profile, kind, idle === undefined ? {} : { idle });
   const [noun, what] = NOUNS[kind];
@@ -133,7 +135,7 @@ export function summaryLine(profile: Profile, { kind, durationNs, losses, idle }
     `${amount(value)} ${what}, ${lossesText(losses ?? new Map())}`;
 }
 
-/** `99.2 % of user stacks whole; cut: no_page 12, read_fault 3`; "" when there were none. */
+/** Returns `99.2 % of user stacks whole; cut: no_page 12, read_fault 3`; "" when there were none. */
 export function stackEndsLine(stackEnds: ReadonlyMap<string, number>): string {
   const all = stackEnds.values().reduce((sum, count) => sum + count, 0);
   if (all === 0) return "";
@@ -143,7 +145,7 @@ export function stackEndsLine(stackEnds: ReadonlyMap<string, number>): string {
     (reasons === "" ? "" : `; cut: ${reasons}`);
 }
 
-/** Of `enum aperture_stack_end`. */
+/** Names the good one of `enum aperture_stack_end`. */
 const WHOLE = "complete";
 
 type Paint = (text: string) => string;

@@ -28,7 +28,7 @@ const ENDS: readonly (readonly [string, OutputFormat])[] = [
 export const STDOUT = "-";
 
 /**
- * The format of a file of that name.
+ * Returns the format of a file of that name.
  *
  * @throws {UsageError} when its end is none that is known
  */
@@ -71,7 +71,7 @@ export async function checkOutput(path: string): Promise<void> {
 const WHOLE: ReadonlySet<OutputFormat> = new Set(["json"]);
 
 /**
- * The files that `path` stands for when `kinds` are watched, each with the kind that it is of: `flame.svg` is
+ * Returns the files that `path` stands for when `kinds` are watched, each with the kind that it is of: `flame.svg` is
  * `flame.cpu.svg`, `flame.lock.svg` and `flame.syscall.svg` when there are several.
  *
  * @throws {UsageError} when several kinds would go to standard output
@@ -91,7 +91,7 @@ export function outputFiles(path: string, kinds: readonly Kind[]): { path: strin
 
 export interface WriteOutputOptions {
   readonly path: string;
-  /** What is written; JSON holds every kind. */
+  /** This kind is written; JSON holds every kind. */
   readonly kind: Kind;
   /** With what threads do that have nothing to do; JSON holds it always. @default {false} */
   readonly idle?: boolean;
@@ -101,9 +101,9 @@ export interface WriteOutputOptions {
   readonly durationNs: number;
   /** Between two samples of one CPU; for `cpu` alone. @default {0} */
   readonly periodNs?: number;
-  /** What could not be counted, by reason. @default {none} */
+  /** Counts what could not be counted, by reason. @default {none} */
   readonly losses?: ReadonlyMap<string, number>;
-  /** Where `-` goes. @default {Deno.stdout} */
+  /** A path of `-` is written here. @default {Deno.stdout} */
   readonly stdout?: { write(bytes: Uint8Array): Promise<number> };
 }
 

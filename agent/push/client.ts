@@ -18,9 +18,9 @@ import {
   AggregatorService,
   type PushResponse,
 } from "../../proto/gen/aperture/v1/aperture.ts";
-import { spreadOver } from "./spread.ts";
+import { replicaOrder } from "./replica_order.ts";
 
-/** How batches reach an aggregator. */
+/** Says how batches reach an aggregator. */
 export interface Transport {
   /**
    * Sends one encoded `PushRequest`.
@@ -35,10 +35,17 @@ export class PushError extends Error {
   override name = "PushError";
   /** gRPC's status code. */
   readonly code: status;
+  /** After so long the aggregator wants to be asked again, in ms. */
+  readonly retryMs: number | undefined;
 
-  constructor(code: status, details: string, options?: ErrorOptions) {
+  constructor(
+    code: status,
+    details: string,
+    { retryMs, ...options }: ErrorOptions & { retryMs?: number } = {},
+  ) {
     super(details, options);
     this.code = code;
+    this.retryMs = retryMs;
   }
 }
 
@@ -49,7 +56,7 @@ export interface PushClientOptions {
   readonly token?: string | undefined;
   /** PEM of the authorities to trust in place of the usual ones; for `https:` alone. */
   readonly ca?: string | undefined;
-  /** How long one call may take, in ms. @default {20000} */
+  /** One call may take this long, in ms. @default {20000} */
   readonly deadlineMs?: number;
   /** Compress with gzip. @default {true} */
   readonly gzip?: boolean;
@@ -73,7 +80,7 @@ export class PushClient implements Transport, Disposable {
       "grpc.default_compression_algorithm": gzip
         ? compressionAlgorithms.gzip
         : compressionAlgorithms.identity,
-      ...spreadOver(),
+      ...replicaOrder(),
       // Connections that others in this process have would be taken before any other address.
       "grpc.use_local_subchannel_pool": 1,
       // The pusher waits between its tries; a channel that waits longer would only hide that all is well again.
@@ -105,7 +112,7 @@ export class PushClient implements Transport, Disposable {
       { deadline: Date.now() + this.#deadlineMs },
       (error: ServiceError | null, response?: PushResponse) => {
         signal.removeEventListener("abort", cancel);
-        if (error) reject(new PushError(error.code, error.details || error.message, { cause: error }));
+        if (error) reject(pushErrorOf(error));
         else resolve(response!);
       },
     );
@@ -117,6 +124,15 @@ export class PushClient implements Transport, Disposable {
   [Symbol.dispose](): void {
     this.#client.close();
   }
+}
+
+/** The trailer by which gRPC's own retries are told when to come back, in ms. */
+const RETRY_HINT = "grpc-retry-pushback-ms";
+
+function pushErrorOf(error: ServiceError): PushError {
+  const [hint] = error.metadata?.get(RETRY_HINT) ?? [];
+  const retryMs = typeof hint === "string" && /^\d{1,9}$/.test(hint) ? { retryMs: Number(hint) } : {};
+  return new PushError(error.code, error.details || error.message, { cause: error, ...retryMs });
 }
 
 /** `dns:` lets a name stand for several addresses, as that of a headless Service does. */

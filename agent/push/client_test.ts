@@ -29,7 +29,7 @@ const NO_SIGNAL = new AbortController().signal;
 type PushCall = ServerUnaryCall<PushRequest, PushResponse>;
 type Answer = Partial<PushResponse> | { code: status; details: string } | "hang";
 
-/** A real server that answers Push as `answer` says; port 0 takes a free one. */
+/** Serves as a real server that answers Push as `answer` says; port 0 takes a free one. */
 async function serve(
   answer: (call: PushCall) => Answer,
   { hostname = "127.0.0.1", port = 0, credentials = ServerCredentials.createInsecure(), ...options }: {

@@ -1,5 +1,5 @@
 /**
- * What a failed push asks for.
+ * Decides what a failed push asks for.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export type Remedy = "retry" | "postpone" | "slow" | "split" | "refuse";
  */
 const TOO_LARGE = /larger than|too large|HTTP status code 413/i;
 
-/** What to do with the batch whose push failed with `error`. */
+/** Returns what to do with the batch whose push failed with `error`. */
 export function remedyFor(error: unknown): Remedy {
   if (!(error instanceof PushError)) return "postpone";
   switch (error.code) {

@@ -6,13 +6,14 @@
 
 import { getLogger } from "@logtape/logtape";
 import { delay } from "@std/async/delay";
+import { backoffMs } from "../../common/backoff.ts";
 import { Burst } from "../../common/log.ts";
 import { eventCount, type Profile } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import type { PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
-import { type BatchWindow, halves, type Identity, makeBatch, type Part } from "./batch.ts";
-import type { Transport } from "./client.ts";
+import { type BatchWindow, halves, type Identity, isTooLarge, makeBatch, type Part } from "./batch.ts";
+import { PushError, type Transport } from "./client.ts";
 import { explain, remedyFor } from "./failures.ts";
 import { type DropReason, Spool, type SpoolEntry, type SpoolOptions } from "./spool.ts";
 
@@ -26,6 +27,8 @@ export interface PusherOptions {
   readonly minPauseMs?: number;
   /** The longest, and the pause where trying again is of little use, in ms. @default {30000} */
   readonly maxPauseMs?: number;
+  /** About so long between two batches of those that waited while pushing failed, in ms. @default {100} */
+  readonly catchUpMs?: number;
   /** From 0 to 1, for jitter. @default {Math.random} */
   readonly random?: () => number;
   /** Rejects when the signal is aborted. @default {delay} */
@@ -36,7 +39,7 @@ export interface PusherOptions {
 export interface PushStats {
   readonly pushed: number;
   readonly pushedBytes: number;
-  /** Of `pushed`, those that the aggregator had already. */
+  /** Counts those of `pushed` that the aggregator had already. */
   readonly duplicates: number;
   /** Tries that failed. */
   readonly failures: number;
@@ -47,13 +50,17 @@ export interface PushStats {
   readonly pendingBytes: number;
 }
 
-/** What was not delivered when the agent stopped. */
+/** Counts what was not delivered when the agent stopped. */
 export interface Undelivered {
   readonly batches: number;
   /** They are in the spool's folder, and are sent at the next start. */
   readonly kept: boolean;
 }
 
+/** A window is at most so many times as long while the aggregator asks for less. */
+const MAX_BEATS = 2;
+/** The longest pause that the aggregator may ask for, in ms. */
+const MAX_HINT_MS = 60_000;
 /** After so many failures that may be the batch's fault, others get their turn. */
 const PATIENCE = 5;
 /** The reason under which samples, waits and calls, and losses, of dropped batches are in the losses of the next. */
@@ -76,6 +83,7 @@ export class Pusher {
   readonly #maxMessageBytes: number;
   readonly #minPauseMs: number;
   readonly #maxPauseMs: number;
+  readonly #catchUpMs: number;
   readonly #random: () => number;
   readonly #sleep: (ms: number, options: { signal: AbortSignal }) => Promise<void>;
   readonly #logger = getLogger(["aperture", "push"]);
@@ -92,6 +100,8 @@ export class Pusher {
   /** In a row. */
   #failed = 0;
   #pressed = 0;
+  /** What waited while pushing failed is being sent. */
+  #catchingUp = false;
   #lostSamples = 0;
   #stats = { pushed: 0, pushedBytes: 0, duplicates: 0, failures: 0, droppedEvents: 0 };
   readonly #dropped = { spool_full: 0, spool_corrupt: 0, refused: 0, too_large: 0 };
@@ -103,6 +113,7 @@ export class Pusher {
     this.#maxMessageBytes = options.maxMessageBytes ?? 4 * 2 ** 20;
     this.#minPauseMs = options.minPauseMs ?? 500;
     this.#maxPauseMs = options.maxPauseMs ?? 30_000;
+    this.#catchUpMs = options.catchUpMs ?? 100;
     this.#random = options.random ?? Math.random;
     this.#sleep = options.sleep ?? delay;
     this.#kept = options.spool?.directory !== undefined;
@@ -124,6 +135,11 @@ export class Pusher {
       this.#spool.add(part.bytes, part);
     }
     this.#wake.resolve();
+  }
+
+  /** Of how many beats the next window should be: more than one while the aggregator asks for less. */
+  get beats(): number {
+    return Math.min(1 + this.#pressed, MAX_BEATS);
   }
 
   /** For metrics and logs. */
@@ -159,7 +175,7 @@ export class Pusher {
       if (held) {
         const pauseMs = await this.#attempt(held.entry, held.bytes);
         if (this.#stopping && pauseMs === Infinity) return;
-        await this.#pause(Math.min(pauseMs, this.#maxPauseMs));
+        await this.#pause(pauseMs === Infinity ? this.#maxPauseMs : pauseMs);
       } else {
         if (this.#stopping) return;
         await this.#wake.promise;
@@ -197,7 +213,9 @@ export class Pusher {
     this.#failed = 0;
     this.#burst.clear("failed");
     this.#pressed = backpressure ? this.#pressed + 1 : 0;
-    return this.#backoff(this.#pressed);
+    this.#catchingUp &&= this.#spool.length > 0;
+    const catchUpMs = this.#catchingUp && !this.#stopping ? this.#catchUpMs * (0.5 + this.#random()) : 0;
+    return Math.max(this.#backoff(this.#pressed), catchUpMs);
   }
 
   #onFailed(entry: SpoolEntry, bytes: Uint8Array, error: unknown): number {
@@ -212,18 +230,17 @@ export class Pusher {
       return 0;
     }
     this.#failed++;
+    this.#catchingUp = true;
     const waiting = `${this.#spool.length} ${this.#spool.length === 1 ? "batch waits" : "batches wait"}`;
     this.#burst.warn("failed", `Cannot push, will try again: ${explain(error)} (${waiting})`);
     if (remedy === "postpone" && this.#failed % PATIENCE === 0) this.#spool.postpone(entry);
     else this.#spool.release();
-    return remedy === "slow" ? Infinity : this.#backoff(this.#failed);
+    const hintMs = error instanceof PushError ? Math.min(error.retryMs ?? 0, MAX_HINT_MS) : 0;
+    return remedy === "slow" ? Infinity : Math.max(this.#backoff(this.#failed), hintMs);
   }
 
-  /** Half to all of the doubled pause, so that agents which failed together do not come back together. */
   #backoff(times: number): number {
-    if (times === 0) return 0;
-    const pauseMs = Math.min(this.#minPauseMs * 2 ** (times - 1), this.#maxPauseMs);
-    return pauseMs * (0.5 + this.#random() / 2);
+    return backoffMs(times, { firstMs: this.#minPauseMs, maxMs: this.#maxPauseMs, random: this.#random });
   }
 
   async #pause(ms: number): Promise<void> {
@@ -248,12 +265,13 @@ export class Pusher {
     this.#spool.replace(entry, parts.flatMap((part) => this.#encode(part, Infinity)));
   }
 
-  /** One batch, or several where one were larger than `max` bytes; each has a sequence of its own. */
+  /** Encodes one batch, or several where one were larger than `max` bytes; each has a sequence of its own. */
   #encode(part: Part, max: number): { bytes: Uint8Array; samples: number }[] {
     const { profile, window } = part;
     const sequence = this.#sequence + 1;
-    const bytes = writeBatch(makeBatch(profile, { identity: this.#identity, window, sequence }));
-    const parts = bytes.length > max ? halves(part) : undefined;
+    const batch = makeBatch(profile, { identity: this.#identity, window, sequence });
+    const bytes = writeBatch(batch);
+    const parts = bytes.length > max || isTooLarge(batch) ? halves(part) : undefined;
     if (parts) return parts.flatMap((half) => this.#encode(half, max));
     this.#sequence = sequence;
     // What it says was lost is unknown, too, should it be dropped.
@@ -273,7 +291,7 @@ export class Pusher {
   }
 }
 
-/** `undefined` when there are fewer than two rows, or the bytes, maybe of another version, cannot be read. */
+/** Returns `undefined` when there are fewer than two rows, or the bytes, maybe of another version, cannot be read. */
 function halvesOf(bytes: Uint8Array): readonly Part[] | undefined {
   try {
     const { startNs, endNs, losses, stackEnds = new Map(), ...profile } = readBatch(bytes);

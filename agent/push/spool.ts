@@ -1,5 +1,5 @@
 /**
- * What was not yet acknowledged: in memory, then in files, within bounds.
+ * Keeps what was not yet acknowledged: in memory, then in files, within bounds.
  *
  * All of it is synchronous, files included: they are written only while pushing fails, are no larger than one
  * message, and nothing can come between two steps.
@@ -28,12 +28,12 @@ export interface SpoolOptions {
 export interface SpoolEntry {
   /** Encoded, in bytes. */
   readonly size: number;
-  /** How many samples would be lost with it. */
+  /** This many samples would be lost with it. */
   readonly samples: number;
 }
 
 interface Entry extends SpoolEntry {
-  /** Where it is: exactly one of the two. */
+  /** Says where it is: exactly one of the two is there. */
   bytes: Uint8Array | undefined;
   path: string | undefined;
 }
@@ -74,7 +74,7 @@ export class Spool {
     this.#fit();
   }
 
-  /** How many batches wait. */
+  /** Counts the batches that wait. */
   get length(): number {
     return this.#entries.length;
   }
@@ -95,7 +95,7 @@ export class Spool {
   }
 
   /**
-   * The oldest batch, which stays until one of {@linkcode remove}, {@linkcode drop}, {@linkcode replace},
+   * Returns the oldest batch, which stays until one of {@linkcode remove}, {@linkcode drop}, {@linkcode replace},
    * {@linkcode postpone} or {@linkcode release} is called with it.
    */
   hold(): { entry: SpoolEntry; bytes: Uint8Array } | undefined {
@@ -264,7 +264,7 @@ function damaged(path: string): Error {
   return new Error(`Cannot read the spooled batch "${path}" as it is damaged`);
 }
 
-/** What cannot be removed comes back at the next start, and is a duplicate to the aggregator. */
+/** Removes a file; one that cannot be comes back at the next start, and is a duplicate to the aggregator. */
 function removeFile(path: string): void {
   try {
     Deno.removeSync(path);

@@ -6,7 +6,7 @@ function bytesOf(id: number, size = 10): Uint8Array {
   return new Uint8Array(size).fill(id);
 }
 
-/** The first byte of each batch, in the order in which they would be sent. */
+/** Returns the first byte of each batch, in the order in which they would be sent. */
 function drain(spool: Spool): number[] {
   const ids: number[] = [];
   for (let held = spool.hold(); held; held = spool.hold()) {

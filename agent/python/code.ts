@@ -17,7 +17,7 @@ export interface Code {
   readonly lines: LineTable;
 }
 
-/** What tells whether the same function is still there: the fields that name it. */
+/** Holds what tells whether the same function is still there: the fields that name it. */
 export interface CodeHeader {
   readonly name: number;
   readonly file: number;
@@ -28,7 +28,7 @@ export interface CodeHeader {
 /** The largest table of lines that is read: one of a function of some 100,000 lines. */
 const MAX_LINE_TABLE = 1 << 20;
 
-/** The header of the code object at `address`; `undefined` when there is none. */
+/** Returns the header of the code object at `address`; `undefined` when there is none. */
 export function readCodeHeader(
   { memory, layout, types }: ObjectReader,
   address: number,
@@ -47,7 +47,7 @@ export function readCodeHeader(
   };
 }
 
-/** What `header` leads to; `undefined` when that makes no sense. */
+/** Reads what `header` leads to; `undefined` when that makes no sense. */
 export function readCode(reader: ObjectReader, header: CodeHeader): Code | undefined {
   const name = readText(reader, header.name);
   const file = readText(reader, header.file);
@@ -58,7 +58,7 @@ export function readCode(reader: ObjectReader, header: CodeHeader): Code | undef
   return { name, file, firstLine, lines };
 }
 
-/** The line of the code unit; -1 is before the first, `undefined` not known. */
+/** Returns the line of the code unit; -1 is before the first, `undefined` not known. */
 export function lineOf(code: Code, unit: number | undefined): number {
   if (unit === undefined) return 0;
   return unit < 0 ? code.firstLine : code.lines.line(unit);

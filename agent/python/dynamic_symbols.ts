@@ -70,7 +70,7 @@ export class DynamicSymbols {
     return new DynamicSymbols(memory, { bias, symbols, strings, hash });
   }
 
-  /** The address, in the process, of what `name` is defined as here; `undefined` when it is not. */
+  /** Returns the address, in the process, of what `name` is defined as here; `undefined` when it is not. */
   find(name: string): number | undefined {
     const head = this.#memory.read(this.#hash, 16);
     if (head === undefined) return undefined;
@@ -135,7 +135,7 @@ function readPrograms(memory: Memory, base: number): Program[] | undefined {
   });
 }
 
-/** Of DT_GNU_HASH: 5381, then times 33 plus each byte. */
+/** Hashes as DT_GNU_HASH does: from 5381 on, times 33 plus each byte. */
 function gnuHash(name: string): number {
   return encoder.encode(name).reduce((hash, byte) => (Math.imul(hash, 33) + byte) >>> 0, 5381);
 }

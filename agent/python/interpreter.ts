@@ -32,9 +32,9 @@ export interface OwnThread {
 
 /** CPython in a process. */
 export interface Interpreter {
-  /** Of the pointer to the thread that holds the GIL; 0 when it is not known yet. */
+  /** Is the address of the pointer to the thread that holds the GIL; 0 when it is not known yet. */
   readonly holder: number;
-  /** Of the pointer to the first interpreter. */
+  /** Is the address of the pointer to the first interpreter. */
   readonly interpreters: number;
   readonly frames: FrameLayout;
   readonly objects: Omit<ObjectReader, "memory">;
@@ -43,7 +43,7 @@ export interface Interpreter {
 }
 
 /**
- * The interpreter of `process`.
+ * Returns the interpreter of `process`.
  *
  * @returns `undefined` when there is none, its version is not known, or it has not begun yet
  */

@@ -1,5 +1,5 @@
 /**
- * Where the fields of CPython's structures are, by version. All offsets are in bytes, of 64-bit builds.
+ * Knows where the fields of CPython's structures are, by version. All offsets are in bytes, of 64-bit builds.
  *
  * Sources: the headers of CPython 3.8 to 3.13 (`Include/internal/pycore_{runtime,interp,frame,code}.h`,
  * `Include/cpython/{pystate,code,unicodeobject,frameobject}.h`), where the layout is the same in all patch releases of a version; a
@@ -11,7 +11,7 @@
 
 import { type Memory, wordAt } from "./memory.ts";
 
-/** What the kernel side needs to walk from the interpreter to its frames. */
+/** Holds what the kernel side needs to walk from the interpreter to its frames. */
 export interface FrameLayout {
   readonly interpreterNext: number;
   readonly interpreterThreads: number;
@@ -20,9 +20,9 @@ export interface FrameLayout {
   readonly threadId: number;
   /** `native_thread_id`: what gettid(2) returned. */
   readonly threadNativeId: number;
-  /** Of the pointer to the frame, or to the `_PyCFrame` if there is one. */
+  /** Is the offset of the pointer to the frame, or to the `_PyCFrame` if there is one. */
   readonly threadFrame: number;
-  /** Of the pointer to the frame in the `_PyCFrame`; `undefined` in versions without one. */
+  /** Is the offset of the pointer to the frame in the `_PyCFrame`; `undefined` in versions without one. */
   readonly cframeFrame: number | undefined;
   readonly frameCode: number;
   readonly framePrevious: number;
@@ -31,12 +31,14 @@ export interface FrameLayout {
   readonly instructionBytes: number;
   /** Of the byte that marks an entry of the interpreter's loop. */
   readonly frameMark: number;
-  /** What that is in a frame that stands for the entry; 0: it is a flag of the frame that was entered with. */
+  /**
+   * That byte has this value in a frame that stands for the entry; 0: it is a flag of the frame that was entered with.
+   */
   readonly entryOwner: number;
   readonly codeInstructions: number;
 }
 
-/** What reading a code object needs. */
+/** Holds what reading a code object needs. */
 export interface ObjectLayout {
   readonly type: number;
   readonly code: {
@@ -50,7 +52,7 @@ export interface ObjectLayout {
   readonly text: {
     readonly length: number;
     readonly state: number;
-    /** Of the characters of an ASCII string, and of one that is not. */
+    /** Is the offset of the characters of an ASCII string, and of one that is not. */
     readonly asciiData: number;
     readonly otherData: number;
   };
@@ -61,11 +63,11 @@ export type LineFormat = "lnotab" | "ranges" | "locations";
 
 /** A version's layout. */
 export interface Layout {
-  /** Where the pointer to the first interpreter is in `_PyRuntime`. */
+  /** Is where the pointer to the first interpreter is in `_PyRuntime`. */
   readonly interpreters: number;
-  /** Where the pointer to the thread that holds the GIL is: in `_PyRuntime`, or in the main interpreter. */
+  /** Says where the pointer to the thread that holds the GIL is: in `_PyRuntime`, or in the main interpreter. */
   readonly holder: { readonly in: "runtime" | "interpreter"; readonly offset: number };
-  /** Of the pointer to the main interpreter in `_PyRuntime`, which follows that to the first. */
+  /** Is the offset of the pointer to the main interpreter in `_PyRuntime`, which follows that to the first. */
   readonly mainInterpreter: number;
   /** Of the `Py_tss_t` in `_PyRuntime` by which each thread finds its own `PyThreadState`. */
   readonly threadKey: number;
@@ -225,7 +227,7 @@ const DEBUG_WORDS = 73;
 const MAX_OFFSET = 1 << 20;
 
 /**
- * The layout of the interpreter whose `_PyRuntime` is at `runtime`.
+ * Returns the layout of the interpreter whose `_PyRuntime` is at `runtime`.
  *
  * @param version `Py_Version`: major, minor, patch, release level, from the highest byte on
  * @returns `undefined` for versions that are not known
@@ -235,7 +237,7 @@ export function layoutOf(memory: Memory, { version, runtime }: { version: number
   return minor === PYTHON_3_13 ? debugLayout(memory, runtime) : TABLES.get(minor);
 }
 
-/** What the interpreter says itself. */
+/** Reads what the interpreter says of itself. */
 function debugLayout(memory: Memory, runtime: number): Layout | undefined {
   const bytes = memory.read(runtime, DEBUG_WORDS * 8);
   if (bytes === undefined || !COOKIE.split("").every((c, i) => bytes[i] === c.charCodeAt(0))) {

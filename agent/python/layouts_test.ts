@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { exists, run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
+import { existsSync } from "node:fs";
+import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { pythons } from "../../tests/support/pythons.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { ProcessTable } from "../metadata/processes.ts";
@@ -98,7 +99,7 @@ int main(void)
 
 for (const { path, version } of pythons()) {
   const include = run(path, ["-c", "import sysconfig; print(sysconfig.get_path('include'))"]).trim();
-  if (!exists(`${include}/internal/pycore_pystate.h`)) continue;
+  if (!existsSync(`${include}/internal/pycore_pystate.h`)) continue;
   testWith(
     ["root", "clang"],
     `layoutOf() is what the headers of CPython ${version} say (${path})`,

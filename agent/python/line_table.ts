@@ -1,5 +1,5 @@
 /**
- * Which line each instruction of a Python function is on.
+ * Tells which line each instruction of a Python function is on.
  *
  * Formats: `co_linetable` of CPython 3.11 and later, as its `Objects/locations.md` describes it; before that pairs of
  * bytes, as `Objects/lnotab_notes.txt` of 3.10 describes `co_linetable` of that version and `co_lnotab` of earlier ones.
@@ -75,12 +75,12 @@ export class LineTable {
     return new LineTable(Float64Array.from(ends), Uint32Array.from(lines));
   }
 
-  /** What it holds in memory. */
+  /** Is what it holds in memory. */
   get bytes(): number {
     return this.#ends.byteLength + this.#lines.byteLength;
   }
 
-  /** The line of the code unit; 0 where it has none. */
+  /** Returns the line of the code unit; 0 where it has none. */
   line(unit: number): number {
     let low = 0;
     let high = this.#ends.length;

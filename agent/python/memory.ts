@@ -4,11 +4,12 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import { closeSync, openSync, readSync } from "node:fs";
 
 /** Memory by address. */
 export interface Memory {
-  /** `length` bytes from `address` on; `undefined` where not all of them can be read. */
+  /** Returns `length` bytes from `address` on; `undefined` where not all of them can be read. */
   read(address: number, length: number): Uint8Array<ArrayBuffer> | undefined;
 }
 
@@ -26,7 +27,7 @@ export class ProcessMemory implements Memory, Disposable {
   }
 
   /**
-   * `undefined` when the process is gone, or not ours to read.
+   * Returns `undefined` when the process is gone, or not ours to read.
    *
    * @param folder `/proc/PID`
    */
@@ -54,13 +55,12 @@ export class ProcessMemory implements Memory, Disposable {
   }
 }
 
-/** The 64-bit word at `at`; exact up to 2^53, a larger one is no address and stays larger than any. */
+/** Returns the 64-bit word at `at`; exact up to 2^53, a larger one is no address and stays larger than any. */
 export function wordAt(bytes: Uint8Array<ArrayBuffer>, at: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+  return u64(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at);
 }
 
-/** The word at `address`; `undefined` where it cannot be read. */
+/** Returns the word at `address`; `undefined` where it cannot be read. */
 export function readWord(memory: Memory, address: number): number | undefined {
   const bytes = memory.read(address, 8);
   return bytes && wordAt(bytes, 0);

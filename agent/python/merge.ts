@@ -9,7 +9,7 @@
  */
 
 import type { Frame } from "../../profile/model.ts";
-import { isCut } from "../symbols/frames.ts";
+import { isCut } from "../symbols/frame_cache.ts";
 import { isTrampoline } from "../symbols/names/python_names.ts";
 
 /** Frames that one loop runs, leaf first; none when it was entered and has no frame yet. */
@@ -18,7 +18,7 @@ export type Run = readonly Frame[];
 export interface PythonStack {
   /** Leaf first. */
   readonly runs: readonly Run[];
-  /** Whether the last run ends where its loop was entered. */
+  /** Is true where the last run ends at the entry of its loop. */
   readonly whole: boolean;
 }
 

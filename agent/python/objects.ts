@@ -1,5 +1,6 @@
 /**
- * Reads Python's strings and bytes out of a process. What is there may be anything: the object may have been freed since.
+ * Reads Python's strings and bytes out of a process. What is there may be anything: the object may have been freed
+ * since.
  *
  * @module
  */
@@ -14,7 +15,7 @@ export interface TypeAddresses {
   readonly bytes: number;
 }
 
-/** How to read objects of one interpreter. */
+/** Reads objects of one interpreter. */
 export interface ObjectReader {
   readonly memory: Memory;
   readonly layout: ObjectLayout;
@@ -26,7 +27,7 @@ const MAX_TEXT = 1024;
 const latin1 = new TextDecoder("latin1");
 const utf16 = new TextDecoder("utf-16le");
 
-/** The `str` at `address`, control characters replaced; `undefined` when there is none. */
+/** Returns the `str` at `address`, control characters replaced; `undefined` when there is none. */
 export function readText({ memory, layout, types }: ObjectReader, address: number): string | undefined {
   const { length: lengthAt, state: stateAt, asciiData, otherData } = layout.text;
   const header = memory.read(address, asciiData);
@@ -56,7 +57,7 @@ function decode(data: Uint8Array<ArrayBuffer>, kind: 1 | 2 | 4): string {
   return text.toWellFormed();
 }
 
-/** The `bytes` at `address`; `undefined` when there are none, or more than `limit`. */
+/** Returns the `bytes` at `address`; `undefined` when there are none, or more than `limit`. */
 export function readBytes(
   { memory, layout, types }: ObjectReader,
   address: number,

@@ -56,7 +56,7 @@ const layout: ObjectLayout = {
   text: { length: 16, state: 32, asciiData: 48, otherData: 72 },
 };
 
-/** Memory that repeats `bytes` for ever, in which every pointer to a type is right by chance of one word. */
+/** Returns memory that repeats `bytes` for ever, in which every pointer to a type is right by chance of one word. */
 function junk(bytes: Uint8Array): Memory {
   return {
     read(address, length) {

@@ -18,7 +18,7 @@ interface Stack {
   readonly count: number;
 }
 
-/** Some of a program's stacks. */
+/** Returns some of a program's stacks. */
 async function sample(
   { path }: Python,
   { script, args = [], flags = [], count = 1200, tries: most = 40 }: {
@@ -40,7 +40,7 @@ async function sample(
   for (let tries = 0, whole = 0; tries < most && whole < 0.97; tries++) {
     await delay(200);
     await unwinder.settle();
-    const ends = (await collector.drain()).stacks!;
+    const ends = (await collector.drain()).stackEnds!;
     whole = (ends.get("complete") ?? 0) / ends.values().reduce((sum, count) => sum + count, 0);
   }
   const stacks: Stack[] = [];
@@ -57,12 +57,12 @@ function countOf(stacks: readonly Stack[]): number {
   return stacks.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** Frames of Python: all of them have a line, and none of the native ones here. */
+/** Returns frames of Python: all of them have a line, and none of the native ones here. */
 function pythonFrames({ frames }: Stack): Frame[] {
   return frames.filter(({ module }) => module.endsWith(".py") || module.startsWith("<"));
 }
 
-/** Each chain leaf first, from what calls spin() outwards: `function: a part of the line that runs`. */
+/** Returns each chain leaf first, from what calls spin() outwards: `function: a part of the line that runs`. */
 function chainsOf({ minor }: Python): string[][] {
   const top = ["<module>: way()"];
   const inlined = isAtLeast(minor, 12);

@@ -5,6 +5,7 @@
  */
 
 import { LRUCache } from "lru-cache";
+import { existsSync } from "node:fs";
 import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
@@ -18,7 +19,7 @@ import { PythonFiles } from "./python_files.ts";
 export interface RawPythonFrame {
   /** Address of the code object; 0 when the loop was entered and has no frame yet. */
   readonly code: number;
-  /** Which code unit runs, -1 before the first; `undefined` when it is not known. */
+  /** Is the code unit that runs, -1 before the first; `undefined` when it is not known. */
   readonly unit: number | undefined;
   /** The interpreter's loop was entered with this frame. */
   readonly entry: boolean;
@@ -57,7 +58,7 @@ interface Known {
 interface Entry {
   readonly process: Process;
   readonly interpreter: Interpreter | undefined;
-  /** How often the interpreter was looked for in vain, or before it had begun. */
+  /** Counts how often the interpreter was looked for in vain, or before it had begun. */
   readonly tries: number;
   /** `null` when it is gone. */
   memory: ProcessMemory | null | undefined;
@@ -133,7 +134,7 @@ export class PythonSymbols implements Disposable {
     return found;
   }
 
-  /** The frames of a stack, in the runs that the native stack has loops for. */
+  /** Returns the frames of a stack, in the runs that the native stack has loops for. */
   stack(pid: number, raw: readonly RawPythonFrame[]): PythonStack {
     const entry = this.#entries.get(pid);
     const runs: Frame[][] = [];
@@ -154,7 +155,7 @@ export class PythonSymbols implements Disposable {
     for (const [pid, entry] of this.#entries) {
       entry.memory?.[Symbol.dispose]();
       entry.memory = undefined;
-      if (!exists(entry.process.folder)) this.#entries.delete(pid);
+      if (!existsSync(entry.process.folder)) this.#entries.delete(pid);
     }
   }
 
@@ -183,7 +184,7 @@ export class PythonSymbols implements Disposable {
     return frame;
   }
 
-  /** The function at `address`, read again or compared with what is there now once a window. */
+  /** Returns the function at `address`, read again or compared with what is there now once a window. */
   #code(entry: Entry, address: number): Known | undefined {
     const { process, interpreter } = entry;
     const key = `${process.pid}:${process.startTime}:${address}`;
@@ -206,15 +207,6 @@ export class PythonSymbols implements Disposable {
     const read = { header, code, frames: new Map<number, Frame>(), window: this.#window };
     this.#codes.set(key, read);
     return read;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }
 

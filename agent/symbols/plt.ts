@@ -1,25 +1,19 @@
 /**
  * The stubs through which a file calls functions of others: the procedure linkage table, whose entries have no symbols.
  *
- * Each stub jumps to where a slot of the global offset table says, and a relocation says which function's address is put
+ * Each stub jumps to where a slot of the global offset table says, and a relocation says which function's address is
+ * put
  * into that slot (System V ABI, AMD64 supplement, 5.2; `R_X86_64_*`). They are called as binutils calls them.
  *
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import type { ByteSource } from "../elf/byte_source.ts";
-import {
-  readSections,
-  type Section,
-  sectionBytes,
-  SHT_NOBITS,
-  textAt,
-  u64,
-  viewOf,
-} from "../elf/sections.ts";
+import { readSections, type Section, sectionBytes, SHT_NOBITS, textAt, viewOf } from "../elf/sections.ts";
 
 export interface Stub {
-  /** As the file counts. */
+  /** The address is the file's own. */
   readonly address: number;
   readonly size: number;
   /** `puts@plt`; `*ABS*+0x1234@plt` where only the address of what chooses the function is known (IFUNC). */
@@ -41,13 +35,13 @@ const RELA_BYTES = 24;
 const SYMBOL_BYTES = 24;
 /** A table of more is not read; the largest real ones have some ten MiB. */
 const MAX_BYTES = 64 << 20;
-/** Of relocations; real files have two or three. */
+/** No more tables of relocations are read; real files have two or three. */
 const MAX_TABLES = 4;
-/** For all sections of stubs: so many that a file may call a quarter of a million functions. */
+/** All sections of stubs together may have so many bytes that a file may call a quarter of a million functions. */
 const MAX_STUB_BYTES = 4 << 20;
 const CHUNK_BYTES = 43_690 * RELA_BYTES;
 const MAX_NAME = 4096;
-/** For the names of one table, which may all be the same long text; in characters. */
+/** The names of one table may have so many characters in all, as they may all be the same long text. */
 const MAX_NAMES = 16 << 20;
 
 /** A stub before its function is known. */
@@ -64,7 +58,7 @@ export function readPlt(source: ByteSource): Plt {
   }
   const sections = readSections(source);
   let skipped = 0;
-  /** By the slot that they read. */
+  /** Stubs are found by the slot that they read. */
   const jumps = new Map<number, Jump[]>();
   let stubBytes = 0;
   for (const section of sections.filter(({ name }) => STUBS.test(name))) {
@@ -146,7 +140,7 @@ class Relocations {
     return true;
   }
 
-  /** `undefined` when there is no such symbol, or it has no name. */
+  /** Returns `undefined` when there is no such symbol, or it has no name. */
   nameOf(symbol: number): string | undefined {
     if (symbol === 0) return "*ABS*";
     const symbols = this.#symbols === undefined ? this.#symbols = this.#read() : this.#symbols;

@@ -8,7 +8,7 @@
 export interface RawRanges {
   readonly start: ArrayLike<number>;
   readonly end: ArrayLike<number>;
-  /** Where ranges overlap, the one of the highest rank has the address; of equal ranks, the later one. */
+  /** The range of the highest rank has an address where several overlap; of equal ranks, the later one. */
   readonly rank: ArrayLike<number>;
 }
 
@@ -24,7 +24,7 @@ export class RangeTable {
     this.#item = item;
   }
 
-  /** O(n log n); no object per range. Ranges with `end <= start` are left out. */
+  /** Builds the table in O(n log n), with no object per range. Ranges with `end <= start` are left out. */
   static build(raw: RawRanges): RangeTable {
     const order = ascending(raw.start);
     const out = new Disjoint(raw.start.length);
@@ -47,7 +47,7 @@ export class RangeTable {
     return this.#start.byteLength + this.#end.byteLength + this.#item.byteLength;
   }
 
-  /** The index of the raw range that holds `address`, or -1. */
+  /** Returns the index of the raw range that holds `address`, or -1. */
   find(address: number): number {
     let low = 0;
     let high = this.#start.length;
@@ -79,7 +79,7 @@ class Active {
     this.#end = end;
   }
 
-  /** The highest range that ends after `address`, or -1. */
+  /** Returns the highest range that ends after `address`, or -1. */
   top(address: number): number {
     while (this.#heap.length > 0 && this.#end[this.#heap[0]!]! <= address) this.#pop();
     return this.#heap[0] ?? -1;
@@ -165,7 +165,7 @@ class Disjoint {
 }
 
 /**
- * The indexes of `values` in ascending order of value, equal ones in ascending order of index. The values
+ * Returns the indexes of `values` in ascending order of value, equal ones in ascending order of index. The values
  * are sorted without a comparator, which the engine does natively, and each index is then put in its place.
  */
 export function ascending(values: ArrayLike<number>): Uint32Array {

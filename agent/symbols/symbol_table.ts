@@ -7,6 +7,7 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import type { Stub } from "./plt.ts";
 import { ascending, RangeTable } from "./ranges.ts";
 
@@ -15,9 +16,9 @@ export interface RawSymbols {
   readonly bits: 32 | 64;
   readonly symbols: Uint8Array<ArrayBuffer>;
   readonly strings: Uint8Array<ArrayBuffer>;
-  /** By section index: where the section lies, and whether it is code. */
+  /** A section's index leads to where it lies, and whether it is code. */
   readonly sections: readonly RawSection[];
-  /** What to add to get addresses of the main file: a separate debug file may count from elsewhere. */
+  /** An address, and this added, is one of the main file: a separate debug file may count from elsewhere. */
   readonly bias: number;
   /** It has all functions, not only those that other files may call. */
   readonly full: boolean;
@@ -36,7 +37,10 @@ const STB_GLOBAL = 1;
 const STB_WEAK = 2;
 /** Longer names are cut. */
 const MAX_NAME_BYTES = 16_384;
-/** Of all names of a file: a made-up file must not fill the memory with one long name, over and over. */
+/**
+ * All names of a file may have so many bytes: a made-up file must not fill the memory with one long name, over and
+ * over.
+ */
 const MAX_NAMES_BYTES = 128 << 20;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
@@ -60,7 +64,7 @@ export class SymbolTable {
   }
 
   /**
-   * Of several tables (a stripped file's dynamic one, and its mini debug info) one table is made.
+   * Makes one table of several (a stripped file's dynamic one, and its mini debug info).
    *
    * @param stubs that the tables do not have
    * @param startAfter finds the first function behind an address that other tables of the file know: a symbol without
@@ -97,12 +101,12 @@ export class SymbolTable {
     return this.#ranges.size;
   }
 
-  /** What it holds in memory. */
+  /** The table takes so many bytes in memory. */
   get bytes(): number {
     return this.#ranges.bytes + this.#name.byteLength + this.#names.byteLength;
   }
 
-  /** The name of the function at `address`, as the file has it (mangled). */
+  /** Returns the name of the function at `address`, as the file has it (mangled). */
   find(address: number): string | undefined {
     const item = this.#ranges.find(address);
     if (item < 0) return undefined;
@@ -177,16 +181,14 @@ function eachFunction(table: RawSymbols, visit: (symbol: Symbol, section: RawSec
     const section = sections[view.getUint16(at + (bits === 64 ? 6 : 14), true)];
     if (!section?.executable) continue; // Also those that are undefined or absolute.
     const word = (wide: number, narrow: number) =>
-      bits === 64
-        ? view.getUint32(at + wide + 4, true) * 2 ** 32 + view.getUint32(at + wide, true)
-        : view.getUint32(at + narrow, true);
+      bits === 64 ? u64(view, at + wide) : view.getUint32(at + narrow, true);
     const address = word(8, 4);
     if (address >= 2 ** 48) continue;
     visit({ name: view.getUint32(at, true), type, binding: info >> 4, address, size: word(16, 8) }, section);
   }
 }
 
-/** The bytes of a name up to its end or to the version after `@`. */
+/** Returns the bytes of a name up to its end or to the version after `@`. */
 function nameAt(strings: Uint8Array, from: number): Uint8Array {
   const limit = Math.min(strings.length, from + MAX_NAME_BYTES);
   let end = from;
@@ -195,7 +197,8 @@ function nameAt(strings: Uint8Array, from: number): Uint8Array {
 }
 
 /**
- * Which of several names of one function is shown: as in libdw a global one before a weak one before a local
+ * Ranks the names of one function, of which the first is shown: as in libdw a global one before a weak one before a
+ * local
  * one; then one of a function, and the one with the fewest leading underscores. 0–255.
  */
 function preference({ binding, type }: Symbol, name: Uint8Array): number {

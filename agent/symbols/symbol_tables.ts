@@ -29,7 +29,7 @@ interface Large {
 
 export interface SymbolTablesOptions {
   readonly libdw: Libdw;
-  /** For the symbol tables that are kept. */
+  /** The symbol tables that are kept may take so much. */
   readonly tableBytes: number;
   /** Told of files whose debug information may be found now. */
   readonly locator: DebugInfoLocator;

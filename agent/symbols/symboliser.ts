@@ -1,14 +1,13 @@
 /**
- * Addresses → functions, for the kernel and for every process, on the node where the files are.
+ * Finds the functions of addresses, of the kernel and of every process, on the node where the files are.
  *
  * Everything that is asked is answered at once from what is at hand; nothing waits, not for a network either.
- * A file is read when an address in it is first asked for; what that may take of one window is bounded, and
- * what comes beyond is named `module+0xoffset` for now and looked up in the next window.
  *
  * @module
  */
 
 import { type Frame, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts";
+import type { RawStack } from "../collectors/collector.ts";
 import { mappingAt } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
 import { processesWith } from "../python/find_processes.ts";
@@ -18,21 +17,17 @@ import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/
 import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
 import { Demangler } from "./names/demangle.ts";
 import type { DebugStats } from "./debug/dwarf/client.ts";
-import { FilelessCode } from "./fileless.ts";
+import { NonElfCode } from "./non_elf_code.ts";
+import { ElfCode } from "./elf_code.ts";
+import { cutFrame, type FrameCache, frameCache } from "./frame_cache.ts";
 import type { JavaMaps } from "../java/java_maps.ts";
-import { cutFrame, forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
-import { GoSymbols } from "./go_symbols.ts";
-import { Inlining } from "./debug/inlining.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
-import type { CodeFile } from "../elf/code_file.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import { fileAddress } from "../elf/mapped_file.ts";
-import { SymbolTables, type SymbolTablesStats } from "./symbol_tables.ts";
-import { DebugInfoLocator } from "./debug/debug_info_locator.ts";
+import type { SymbolTablesStats } from "./symbol_tables.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
-import { byteBefore, cutReasonOf, type FileAddress, fileAddressOf } from "../elf/file_address.ts";
-import type { SymbolTable } from "./symbol_table.ts";
+import { byteBefore, cutReasonOf, type FileAddress, toFileAddress } from "../elf/file_address.ts";
 import type { NameStyle } from "./names/name_style.ts";
 
 export interface SymboliserOptions {
@@ -42,13 +37,13 @@ export interface SymboliserOptions {
   debugBytes?: number;
   /** Whose walks the stacks are from: it knows the files that negative addresses name. @default {none} */
   unwinder?: FileSource | undefined;
-  /** How C++ and Rust functions are called. @default {"full"} */
+  /** C++ and Rust functions are called by such names. @default {"full"} */
   names?: NameStyle;
   /** For debug information that is not here. @default none */
   debuginfod?: Debuginfod | undefined;
   /** Asks JVMs what they compiled. @default none */
   java?: JavaMaps | undefined;
-  /** How long files may be read in one window, in ms; the file that passes it is read to its end. @default {1000} */
+  /** Files may be read for so long in one window, in ms; the file that passes it is read to its end. @default {1000} */
   coldMs?: number;
   /** @default {"/proc"} */
   procRoot?: string;
@@ -56,34 +51,22 @@ export interface SymboliserOptions {
   clock?: () => number;
 }
 
-/** What is used of an {@linkcode Unwinder}. */
+/** The symboliser uses this of an {@linkcode Unwinder}. */
 export type FileSource = Pick<Unwinder, "files" | "processes" | "onFile">;
 
-/** Files whose debug information is remembered; some hundred bytes each. */
-const MAX_LOCATED = 16_384;
-
-/** What was read of a process in the last so many ms need not be read again when it is observed. */
+/** A process that was read in the last so many ms need not be read again when it is observed. */
 const OBSERVED_MS = 1000;
 
 /** Frames that one window found already. */
 type Near = Map<number, readonly Frame[]>;
 
-/** What is known of a process. */
+/** The part of a process that others ask for. */
 export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "comm">;
 
-/** A process that was met while it runs. */
-export interface Met {
+/** A process that was observed while it runs. */
+export interface ObservedProcess {
   readonly process: KnownProcess;
   readonly python: boolean;
-}
-
-/** A sample's addresses, leaf first; the kernel's are their low 48 bits. */
-export interface RawStack {
-  readonly pid: number;
-  readonly user: readonly number[];
-  readonly kernel: readonly number[];
-  /** The Python functions that the thread was in, leaf first. */
-  readonly python?: readonly RawPythonFrame[];
 }
 
 /** Counted since the start, but for what is held now (`frames`, `…Bytes`, `tables`, `processes`). */
@@ -102,7 +85,7 @@ export interface SymboliserStats {
   readonly undemangled: number;
   readonly perfMapBytes: number;
   readonly kernelBytes: number;
-  readonly modules: SymbolTablesStats;
+  readonly symbolTables: SymbolTablesStats;
   readonly processes: ProcessStats;
   readonly python: PythonStats;
   /** Stacks with frames of Python, and those of them where native stack and Python's did not fit together. */
@@ -135,27 +118,20 @@ export class Symboliser implements Disposable {
   readonly #procRoot: string;
   readonly #kernel: KernelSymbols;
   readonly #processes: ProcessTable;
-  readonly #tables: SymbolTables;
-  readonly #fileless: FilelessCode;
+  readonly #elf: ElfCode;
+  readonly #nonElf: NonElfCode;
   readonly #python: PythonSymbols;
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
-  /** What this window found already, by address: of the kernel, of files, and of each process. */
+  /** This window found these already, by address: of the kernel, of files, and of each process. */
   readonly #nearKernel: Near = new Map();
   readonly #nearFiles: Near = new Map();
   readonly #near = new Map<Process | undefined, Near>();
   readonly #files: CodeFiles;
   readonly #unwinder: FileSource | undefined;
-  readonly #inlining: Inlining;
-  readonly #go = new GoSymbols();
-  readonly #clock: () => number;
-  readonly #coldMs: number;
-  #coldLeft: number;
   #hits = 0;
   #misses = 0;
   #unmapped = 0;
-  #unnamed = 0;
-  #postponed = 0;
   #pythonStacks = 0;
   #pythonMismatches = 0;
 
@@ -164,21 +140,23 @@ export class Symboliser implements Disposable {
     const { debuginfod, unwinder, procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
     this.#procRoot = procRoot;
-    this.#clock = clock;
-    this.#coldMs = this.#coldLeft = coldMs;
     this.#kernel = new KernelSymbols({ procRoot });
     this.#processes = unwinder?.processes ?? new ProcessTable({ procRoot });
     this.#files = unwinder?.files ?? new CodeFiles();
-    const locator = new DebugInfoLocator({ downloads: debuginfod, max: MAX_LOCATED });
-    const tableBytes = Math.ceil(cacheBytes / 2);
-    this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads: debuginfod });
     this.#unwinder = unwinder;
-    if (unwinder) unwinder.onFile = (file) => this.#observeFile(file);
+    if (unwinder) {
+      unwinder.onFile = (file) => {
+        if (file.path !== VDSO_MODULE) this.#elf.observe(file);
+      };
+    }
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
-    this.#fileless = new FilelessCode({ libdw, demangler, java: options.java });
+    this.#nonElf = new NonElfCode({ libdw, demangler, java: options.java });
     const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
-    this.#inlining = new Inlining({ locator, frames, demangler, bytes: debugBytes });
+    this.#elf = new ElfCode({
+      ...{ libdw, files: this.#files, frames, demangler, downloads: debuginfod, debugBytes, coldMs, clock },
+      tableBytes: Math.ceil(cacheBytes / 2),
+    });
   }
 
   /** @throws {LibdwError} when libdw is not installed */
@@ -190,33 +168,34 @@ export class Symboliser implements Disposable {
     if (this.#unwinder) this.#unwinder.onFile = undefined;
     this.#frames.clear();
     this.#python[Symbol.dispose]();
-    this.#inlining[Symbol.dispose]();
+    this.#elf[Symbol.dispose]();
     this.#libdw[Symbol.dispose]();
   }
 
   get stats(): SymboliserStats {
+    const { hits, misses, unnamed, postponed, symbolTables, debug } = this.#elf.stats;
     return {
       frames: this.#frames.size,
       frameBytes: this.#frames.calculatedSize,
-      hits: this.#hits,
-      misses: this.#misses,
+      hits: this.#hits + hits,
+      misses: this.#misses + misses,
       unmapped: this.#unmapped,
-      unnamed: this.#unnamed + this.#fileless.unnamed,
-      postponed: this.#postponed,
+      unnamed: unnamed + this.#nonElf.unnamed,
+      postponed,
       undemangled: this.#demangler.refused,
-      perfMapBytes: this.#fileless.perfMapBytes,
+      perfMapBytes: this.#nonElf.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
-      modules: this.#tableStats(),
+      symbolTables,
       processes: this.#processes.stats,
       python: this.#python.stats,
       pythonStacks: this.#pythonStacks,
       pythonMismatches: this.#pythonMismatches,
-      debug: this.#inlining.stats,
+      debug,
     };
   }
 
   /**
-   * The frames of a stack, leaf first: the kernel's, then the user's. An equal frame is often the same object.
+   * Returns the frames of a stack, leaf first: the kernel's, then the user's. An equal frame is often the same object.
    * Where functions are inlined an address is several frames, the innermost first. That, and lines, are known
    * of an address after the next {@linkcode settle}.
    *
@@ -226,7 +205,7 @@ export class Symboliser implements Disposable {
    * call left, as a signal interrupted a function there, the unwinder has added the byte. The last frame of a stack that
    * is not whole is `[cut: reason]`.
    */
-  stack({ pid, user, kernel, python }: RawStack): Frame[] {
+  stack({ pid, user, kernel, python }: Omit<RawStack, "comm">): Frame[] {
     const frames: Frame[] = [];
     this.#addNear(frames, { near: this.#nearKernel, addresses: kernel }, (at) => this.#kernelFrames(at));
     if (user.length === 0 && python === undefined) return frames;
@@ -240,23 +219,23 @@ export class Symboliser implements Disposable {
   }
 
   /**
-   * Asks for the inlined functions and lines of the addresses that `stack` met for the first time, and waits
+   * Asks for the inlined functions and lines of the addresses that `stack` had for the first time, and waits
    * for the answers, but not longer than `ms`: those that come later are there for the next window.
    *
    * @returns whether `stack` may know more by now
    */
   async settle(ms: number): Promise<boolean> {
-    const improved = await this.#inlining.settle(ms);
+    const improved = await this.#elf.settle(ms);
     this.#clearNear();
     return improved;
   }
 
-  /** What is known of a process; `undefined` when it was gone before it was first asked for. */
+  /** Returns what is known of a process; `undefined` when it was gone before it was first asked for. */
   process(pid: number): KnownProcess | undefined {
     return this.#process(pid);
   }
 
-  /** The processes that run Python, as far as they are known. */
+  /** Returns the processes that run Python, as far as they are known. */
   pythonInterpreters(): ReadonlyMap<number, Interpreter> {
     return this.#python.interpreters();
   }
@@ -273,30 +252,12 @@ export class Symboliser implements Disposable {
    *
    * @returns what it is, and whether it runs Python; `undefined` when it is gone already
    */
-  meet(pid: number): Met | undefined {
+  observe(pid: number): ObservedProcess | undefined {
     const process = this.#processes.readWithin(pid, { maxAgeMs: OBSERVED_MS });
     if (process === undefined) return undefined;
     for (const mapping of process.mappings) this.#files.of({ process, mapping });
     this.#python.look(process);
     return { process, python: this.#python.has(pid) };
-  }
-
-  /** Takes in the functions of a file while there is a process that has it. */
-  #observeFile(file: CodeFile): void {
-    if (file.path !== VDSO_MODULE && this.#coldLeft > 0 && !this.#tables.has(file)) this.#readSymbols(file);
-  }
-
-  #readSymbols(file: CodeFile): SymbolTable | undefined {
-    const start = this.#clock();
-    const symbols = this.#tables.of(file);
-    forgetFrames(this.#frames, this.#tables.takeImproved());
-    this.#coldLeft -= this.#clock() - start;
-    return symbols;
-  }
-
-  #tableStats(): SymbolTablesStats {
-    const stats = this.#tables.stats;
-    return { ...stats, unreadable: stats.unreadable + this.#files.stats.unreadable };
   }
 
   #nearOf(process: Process | undefined): Near {
@@ -316,14 +277,11 @@ export class Symboliser implements Disposable {
     this.#clearNear();
     this.#processes.endWindow();
     this.#python.endWindow();
-    this.#fileless.endWindow();
+    this.#nonElf.endWindow();
     this.#demangler.endWindow();
     this.#kernel.endWindow();
-    this.#tables.endWindow(this.#files.values());
-    this.#inlining.endWindow();
-    forgetFrames(this.#frames, this.#tables.takeImproved());
+    this.#elf.endWindow();
     this.#files.endWindow();
-    this.#coldLeft = this.#coldMs;
   }
 
   /** Adds the frames of `addresses`, all but the first of which are looked up one byte before. */
@@ -383,64 +341,21 @@ export class Symboliser implements Disposable {
   }
 
   #userFrames(process: Process | undefined, address: number): readonly Frame[] {
-    const inFile = fileAddressOf(address);
+    const inFile = toFileAddress(address);
     if (inFile) return this.#knownFileFrames(inFile);
     const mapping = process && mappingAt(process.mappings, address);
     if (!process || !mapping) return [this.#unknown()];
-    if (mapping.path === VDSO_MODULE) return [this.#fileless.vdsoFrame(address - mapping.start)];
+    if (mapping.path === VDSO_MODULE) return [this.#nonElf.vdsoFrame(address - mapping.start)];
     const file = this.#files.of({ process, mapping });
-    if (file === undefined) return [this.#fileless.frame(process, mapping, address)];
-    return this.#fileFrames(file, fileAddress(file.elf, mapping, address));
+    if (file === undefined) return [this.#nonElf.frame(process, mapping, address)];
+    return this.#elf.frames(file, fileAddress(file.elf, mapping, address));
   }
 
   /** Returns the frames of an address in a file that the unwinder knew by its id. */
   #knownFileFrames({ file: id, address }: FileAddress): readonly Frame[] {
     const file = this.#files.get(id);
     if (file === undefined) return [this.#unknown()];
-    if (file.path === VDSO_MODULE) return [this.#fileless.vdsoFrame(address)];
-    return this.#fileFrames(file, address);
-  }
-
-  #fileFrames(file: CodeFile, address: number): readonly Frame[] {
-    if (this.#tables.hasBetterCopy(file) && this.#coldLeft > 0) this.#readSymbols(file);
-    const key = frameKey(file, address);
-    const known = this.#frames.get(key);
-    if (known) {
-      this.#hits++;
-      return known;
-    }
-    this.#misses++;
-    const go = this.#go.frames(file, address);
-    if (go.length > 0) {
-      const base = { module: file.path, buildId: file.elf.buildId, address };
-      const frames = go.map(({ function: name, file, line }) => ({ ...base, function: name, file, line }));
-      this.#frames.set(key, frames);
-      return frames;
-    }
-    const { frame, final } = this.#look(file, address);
-    const frames = [frame];
-    if (final) {
-      this.#frames.set(key, frames);
-      this.#inlining.want(file, address);
-    }
-    return frames;
-  }
-
-  /** Looks up the function at an address; `final` unless a later window may know better. */
-  #look(file: CodeFile, address: number): { frame: Frame; final: boolean } {
-    const { path, name, elf: { buildId } } = file;
-    const base = { module: path, file: "", line: 0, buildId, address };
-    const cold = !this.#tables.has(file);
-    if (cold && this.#coldLeft <= 0) {
-      this.#postponed++;
-      return { frame: { function: offsetName(name, address), ...base }, final: false };
-    }
-    const symbols = cold ? this.#readSymbols(file) : this.#tables.of(file);
-    const symbol = symbols?.find(address);
-    if (symbol !== undefined) {
-      return { frame: { function: this.#demangler.name(symbol), ...base }, final: true };
-    }
-    this.#unnamed++;
-    return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };
+    if (file.path === VDSO_MODULE) return [this.#nonElf.vdsoFrame(address)];
+    return this.#elf.frames(file, address);
   }
 }

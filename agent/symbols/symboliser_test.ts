@@ -6,7 +6,7 @@ import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts
 import { executableMappings } from "../metadata/maps.ts";
 import { ProcessTable } from "../metadata/processes.ts";
 import { CodeFiles } from "../elf/code_files.ts";
-import { fileWord } from "../elf/file_address.ts";
+import { toFrameAddress } from "../elf/file_address.ts";
 import { memorySource } from "../elf/byte_source.ts";
 import { readElf } from "../elf/elf.ts";
 import { Symboliser } from "./symboliser.ts";
@@ -327,7 +327,7 @@ testWith(["gcc"], "Symboliser.stack() takes a truncated ELF file, and one that i
   assert(frame.buildId !== "");
   await using mapsText = await RunningProgram.start(path, [text]);
   assertEquals(frameAt(symboliser, mapsText, 0x20).function, "text.dat+0x20");
-  assertEquals(symboliser.stats.modules.unreadable, 1);
+  assertEquals(symboliser.stats.symbolTables.unreadable, 1);
 });
 
 testWith(["gcc"], "Symboliser.stack() names clock_gettime in the vDSO", async () => {
@@ -396,11 +396,11 @@ testWith(["gcc"], "Symboliser keeps to its budget of bytes", async () => {
   for (let i = 0; i < 500; i++) {
     symboliser.stack({ pid: program.pid, user: [libc.start + i * 64], kernel: [] });
   }
-  const { frames, frameBytes, modules } = symboliser.stats;
+  const { frames, frameBytes, symbolTables } = symboliser.stats;
   assert(frames > 10 && frames < 100 && frameBytes <= 10_000, `${frames} frames, ${frameBytes} bytes`);
-  assertEquals(modules.opened, 1); // Its table is above the budget, but not read for every address.
+  assertEquals(symbolTables.opened, 1); // Its table is above the budget, but not read for every address.
   symboliser.endWindow();
-  assertEquals(symboliser.stats.modules.tableBytes, 0);
+  assertEquals(symboliser.stats.symbolTables.tableBytes, 0);
 });
 
 testWith(["gcc"], "Symboliser.stack() puts off files when reading took too long in a window", async () => {
@@ -564,7 +564,10 @@ Deno.test("Symboliser.stack() names a place in a file that went before it could 
   Deno.removeSync(path);
   const unwinder = { files, processes: new ProcessTable(), onFile: undefined };
   using symboliser = Symboliser.open({ unwinder });
-  const user = [fileWord({ file: id, address: 0x1234 }), fileWord({ file: id + 1, address: 0x1234 })];
+  const user = [
+    toFrameAddress({ file: id, address: 0x1234 }),
+    toFrameAddress({ file: id + 1, address: 0x1234 }),
+  ];
   const frames = symboliser.stack({ pid: 0, user, kernel: [] });
   assertEquals(frames.map(({ function: name, module }) => [name, module]), [
     ["program+0x1234", path],

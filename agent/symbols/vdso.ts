@@ -16,7 +16,7 @@ export interface Vdso {
   readonly symbols: SymbolTable;
 }
 
-/** `undefined` where there is none or it cannot be read. */
+/** Returns `undefined` where there is none or it cannot be read. */
 export function readVdso(libdw: Libdw): Vdso | undefined {
   try {
     const image = readVdsoImage();

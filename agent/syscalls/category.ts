@@ -1,5 +1,5 @@
 /**
- * What kinds of work system calls do.
+ * Sorts system calls by the kind of work that they do.
  *
  * @module
  */
@@ -61,12 +61,12 @@ const BY_NAME = new Map<string, CallCategory>(
   }),
 );
 
-/** What `callName` puts before and behind a name. */
+/** Finds what `callName` puts before and behind a name. */
 const PARTS = /^(?:\w+:)?(\w+)(?:\((\w+)\))?$/;
 
 /**
- * The category of `call`, as `callName` names it. What a long read waited for makes it a `wait`: a `read(pipe)` is one,
- * a `read` is not.
+ * Returns the category of `call`, as `callName` names it. What a long read waited for makes it a `wait`: a `read(pipe)`
+ * is one, a `read` is not.
  */
 export function callCategory(call: string): CallCategory {
   const [, name = call, source] = PARTS.exec(call) ?? [];

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { AARCH64 } from "./aarch64.ts";
 import { callCategory } from "./category.ts";
 import { I386 } from "./i386.ts";
-import { RECENT } from "./recent.ts";
+import { NEWER_CALLS } from "./newer_calls.ts";
 import { X86_64 } from "./x86_64.ts";
 
 Deno.test("callCategory() takes for waiting what blocks by purpose, and long reads of what is no file", () => {
@@ -47,7 +47,7 @@ Deno.test("callCategory() puts one call of each kind where one would look for it
 });
 
 Deno.test("callCategory() has a category for most calls of all tables", () => {
-  const calls = new Set([X86_64, I386, AARCH64, RECENT].flatMap((table) => Object.values(table)));
+  const calls = new Set([X86_64, I386, AARCH64, NEWER_CALLS].flatMap((table) => Object.values(table)));
   const other = [...calls].filter((call) => callCategory(call) === "other");
   assert(other.length < calls.size / 4, `${other.length} of ${calls.size}: ${other}`);
 });

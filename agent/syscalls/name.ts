@@ -1,5 +1,5 @@
 /**
- * What a system call is called.
+ * Names system calls.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { ABIS, CALL, SOURCES } from "../libbpf/mod.ts";
 import { AARCH64 } from "./aarch64.ts";
 import { I386 } from "./i386.ts";
-import { RECENT } from "./recent.ts";
+import { NEWER_CALLS } from "./newer_calls.ts";
 import { X86_64 } from "./x86_64.ts";
 
 const NATIVE = { x86_64: X86_64, aarch64: AARCH64 } as const;
@@ -17,7 +17,7 @@ export type Arch = keyof typeof NATIVE;
 const X32_OWN = 512;
 
 /**
- * The name of what the kernel counted as `call` (`struct aperture_syscall_key`).
+ * Returns the name of what the kernel counted as `call` (`struct aperture_syscall_key`).
  *
  * As in the kernel's table: `read`, or `syscall_500` where that has none, `syscall_invalid` for a number that no table
  * has. Another calling convention goes before it (`ia32:read`, `x32:`, `aarch32:`), and behind it what a long read
@@ -34,7 +34,7 @@ export function callName(call: number, arch: Arch = Deno.build.arch): string {
 
 function plainName(number: number, { abi, arch }: { abi: (typeof ABIS)[number] | undefined; arch: Arch }) {
   if (number === CALL.invalid) return "syscall_invalid";
-  return tableOf(abi, { number, arch })[number] ?? RECENT[number] ?? `syscall_${number}`;
+  return tableOf(abi, { number, arch })[number] ?? NEWER_CALLS[number] ?? `syscall_${number}`;
 }
 
 function tableOf(

@@ -1,5 +1,6 @@
 /**
- * What is of amd64 in unwinding: the registers' DWARF numbers (System V ABI, AMD64 supplement, figure 3.36) and
+ * The part of unwinding that is of amd64: the registers' DWARF numbers (System V ABI, AMD64 supplement, figure 3.36)
+ * and
  * the forms of DWARF expressions that compilers, linkers and hand-written assembly use there.
  *
  * @module
@@ -54,14 +55,14 @@ export function readForm(reader: Reader, length: number): Form | undefined {
     : deref(rest, register, offset) ?? (register === STACK_POINTER ? pltOrIndexed(rest, offset) : undefined);
 }
 
-/** `deref`, and perhaps `plus_uconst N` after it. */
+/** Reads `deref`, and perhaps `plus_uconst N` after it. */
 function deref(rest: Uint8Array, register: number, offset: number): Form | undefined {
   const add = rest.length === 1 ? 0 : addition(rest.subarray(1));
   if (rest[0] !== OP_DEREF || add === undefined) return undefined;
   return { kind: CFA_DEREF, register, offset, add };
 }
 
-/** N of `plus_uconst N`, where it fits in a rule. */
+/** Reads N of `plus_uconst N`, where it fits in a rule. */
 function addition(code: Uint8Array): number | undefined {
   if (code.length < 2 || code[0] !== OP_PLUS_UCONST) return undefined;
   const reader = new Reader(code, 1);
@@ -69,7 +70,7 @@ function addition(code: Uint8Array): number | undefined {
   return reader.position === reader.end && add < MAX_ADD ? add : undefined;
 }
 
-/** What follows `breg7 offset` in the two forms that add something to the stack pointer. */
+/** Reads what follows `breg7 offset` in the two forms that add something to the stack pointer. */
 function pltOrIndexed(rest: Uint8Array, offset: number): Form | undefined {
   const register = rest[0]! - OP_BREG0;
   if (rest[1] !== 0) return undefined;

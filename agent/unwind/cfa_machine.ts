@@ -28,9 +28,9 @@ const SP = 8;
 const SP_OFFSET = 9;
 const SLOTS = 10;
 
-/** In place of a kind: what the instructions say has no kind; never in a rule. */
+/** This stands in place of a kind where what the instructions say has none; it is never in a rule. */
 const BEYOND = -1;
-/** As {@linkcode BEYOND}, for a CFA that no instruction has set. */
+/** This is like {@linkcode BEYOND}, for a CFA that no instruction has set. */
 const UNSET = -2;
 
 /** Remembered states that may nest; compilers use 1. */
@@ -56,7 +56,7 @@ export class CfaMachine {
   readonly #state = new Float64Array(SLOTS);
   readonly #remembered = new Float64Array(SLOTS * MAX_REMEMBERED);
   #depth = 0;
-  /** What DW_CFA_restore goes back to. */
+  /** DW_CFA_restore goes back to this. */
   #start = new Float64Array(SLOTS);
   #location = 0;
   #limit = 0;
@@ -138,7 +138,7 @@ export class CfaMachine {
     }
   }
 
-  /** The instructions whose code takes the whole byte, by kind. */
+  /** Does the instructions whose code takes the whole byte, by kind. */
   #extended(code: number, reader: Reader, frames: FrameReader, cie: Cie): void {
     switch (code) {
       case DW_CFA.nop:
@@ -176,7 +176,7 @@ export class CfaMachine {
     }
   }
 
-  /** The instructions that say where one register is. */
+  /** Does the instructions that say where one register is. */
   #saveInstruction(code: number, reader: Reader, cie: Cie): void {
     const register = reader.uleb();
     switch (code) {
@@ -318,7 +318,7 @@ export class CfaMachine {
   }
 }
 
-/** `kind` with a register; {@linkcode BEYOND} when there is none of this number. */
+/** Returns `kind` with a register; {@linkcode BEYOND} when there is none of this number. */
 function inRegister(kind: number, register: number): number {
   return register < 16 ? kind | register << 4 : BEYOND;
 }

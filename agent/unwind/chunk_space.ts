@@ -1,5 +1,5 @@
 /**
- * Which rows of which chunk are free.
+ * Keeps which rows of which chunk are free.
  *
  * @module
  */
@@ -9,7 +9,7 @@ export interface Extent {
   readonly chunk: number;
   /** Its first row. */
   readonly first: number;
-  /** How many rows. */
+  /** The number of rows. */
   readonly count: number;
 }
 
@@ -22,7 +22,7 @@ interface Hole {
 export class ChunkSpace {
   readonly #chunkRows: number;
   readonly #maxChunks: number;
-  /** By chunk: its holes, ascending, no two adjacent. */
+  /** Each chunk has its holes here, ascending, no two adjacent. */
   readonly #holes: Hole[][] = [];
   #free = 0;
 
@@ -31,7 +31,7 @@ export class ChunkSpace {
     this.#maxChunks = maxChunks;
   }
 
-  /** How many chunks there are by now. */
+  /** Returns the number of chunks that there are by now. */
   get chunks(): number {
     return this.#holes.length;
   }

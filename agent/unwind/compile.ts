@@ -20,7 +20,7 @@ import { RULE_NONE, RuleSet } from "./rules.ts";
 import { PAGE_BYTES, TableBuilder, type UnwindTable } from "./table.ts";
 
 export interface CompileOptions {
-  /** How long a slice of work may last, in ms. @default {5} */
+  /** A slice of work may last so long, in ms. @default {5} */
   readonly budget?: number;
   readonly signal?: AbortSignal;
 }
@@ -29,7 +29,7 @@ export interface Compiled {
   readonly table: UnwindTable;
   /** Functions that the table covers. */
   readonly functions: number;
-  /** What it could not take in. */
+  /** Counts what it could not take in. */
   readonly losses: ReadonlyMap<UnwindLoss, number>;
 }
 
@@ -63,25 +63,28 @@ export class UnwindInfo {
     this.#file = openFrameFile(source);
   }
 
-  /** The code that a table of the whole file covers. */
+  /** Returns the code that a table of the whole file covers. */
   get code(): readonly CodeRange[] {
     return this.#file.code;
   }
 
-  /** How many functions can be compiled by their pages; `undefined` where only {@linkcode compile} is possible. */
+  /**
+   * Returns the number of functions that can be compiled by their pages; `undefined` where only {@linkcode compile} is
+   * possible.
+   */
   get searchable(): number | undefined {
     const { search, go, hasFrames } = this.#file;
     if (hasFrames && !search) return undefined;
     return search || go ? (search?.count ?? 0) + (go?.size ?? 0) : undefined;
   }
 
-  /** The table of the whole file. */
+  /** Returns the table of the whole file. */
   async compile(options: CompileOptions = {}): Promise<Compiled> {
     return await inSlices(compileSections(await this.#file.sections(), this.#file), options);
   }
 
   /**
-   * The pages from `first` to `last` of the table that {@linkcode compile} gives; only for a file that is
+   * Returns the pages from `first` to `last` of the table that {@linkcode compile} gives; only for a file that is
    * {@linkcode searchable}.
    */
   async compilePages(first: number, last: number, options: CompileOptions = {}): Promise<Compiled> {
@@ -94,7 +97,7 @@ export class UnwindInfo {
     return yield* compile(index, this.#file, { losses, bounds });
   }
 
-  /** The functions that start in the pages, and that which reaches over the start of the first, if one does. */
+  /** Returns the functions that start in the pages, and that which reaches over the start of the first, if one does. */
   *#functionsOf({ first, last }: PageBounds, losses: LossCounts): Generator<void, FdeIndex> {
     const { code, search } = this.#file;
     if (!search) return new FdeIndex();
@@ -208,7 +211,7 @@ function* collect(
   }
 }
 
-/** As {@linkcode collect}, of one entry. */
+/** Does what {@linkcode collect} does, for one entry. */
 function addFunction(
   index: FdeIndex,
   { reader, offset, code, losses }: {
@@ -237,13 +240,13 @@ function coversCode(
   return false;
 }
 
-/** The end of the executable segment that `address` is in, -1 when it is in none. */
+/** Returns the end of the executable segment that `address` is in, -1 when it is in none. */
 function endOfCode(code: readonly CodeRange[], address: number): number {
   const segment = code.find((segment) => contains(segment, address));
   return segment ? segment.address + segment.size : -1;
 }
 
-/** Where the function after that of `order[i]` starts. */
+/** Returns where the function after that of `order[i]` starts. */
 function nextStart(index: FdeIndex, order: Uint32Array, i: number): number {
   const start = index.start(order[i]!);
   for (let next = i + 1; next < order.length; next++) {

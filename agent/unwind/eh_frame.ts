@@ -13,12 +13,12 @@ import { MalformedError, Reader } from "./reader.ts";
 /** A section of call frame information. */
 export interface FrameSection {
   readonly bytes: Uint8Array;
-  /** Of `bytes[0]`, as the file's program headers count. */
+  /** The address of `bytes[0]`, as the file's program headers count. */
   readonly address: number;
   /** `.eh_frame`'s form; else `.debug_frame`'s. */
   readonly eh: boolean;
   /**
-   * How many functions there are, where `bytes` goes on behind the section: "terminated" when only the zero
+   * The number of functions, where `bytes` goes on behind the section: "terminated" when only the zero
    * terminator tells where it ends. The section is all of `bytes` when this is left out.
    */
   readonly limit?: number | "terminated";
@@ -32,13 +32,13 @@ export interface Cie {
   readonly dataAlign: number;
   /** The DWARF number of the return address' column. */
   readonly returnRegister: number;
-  /** How addresses are encoded (DW_EH_PE_*). */
+  /** Addresses are encoded in this way (DW_EH_PE_*). */
   readonly encoding: number;
   /** Functions carry augmentation data. */
   readonly augmented: boolean;
   /** Functions are signal trampolines. */
   readonly signal: boolean;
-  /** Where its instructions are in the section of `frames`. */
+  /** Its instructions are here in the section of `frames`. */
   readonly frames: FrameReader;
   readonly from: number;
   readonly to: number;
@@ -51,7 +51,7 @@ export interface Fde {
   readonly start: number;
   /** The first address after those. */
   readonly end: number;
-  /** Where its instructions are in the section. */
+  /** Its instructions are here in the section. */
   readonly from: number;
   readonly to: number;
 }
@@ -62,9 +62,9 @@ export const MAX_ADDRESS = 2 ** 48;
 /** Takes a function, and its entry's offset in the section. */
 export type OnFde = (offset: number, fde: Fde) => void;
 
-/** How far {@linkcode FrameReader.scan} came. */
+/** {@linkcode FrameReader.scan} came this far. */
 export interface Scan {
-  /** Where to go on, `undefined` when it is done. */
+  /** It goes on from here; `undefined` when it is done. */
   readonly next: number | undefined;
   /** Entries that could not be read; what follows one whose length is wrong is not found. */
   readonly malformed: number;
@@ -72,9 +72,9 @@ export interface Scan {
 
 /** An entry's frame: 32-bit and 64-bit lengths read alike. */
 interface Entry {
-  /** Of what follows the id. */
+  /** The offset of what follows the id. */
   readonly body: number;
-  /** Of the next entry. */
+  /** The offset of the next entry. */
   readonly end: number;
   /** The offset of the function's CIE, before `bytes` where that is only a part; `undefined` for a CIE. */
   readonly cie: number | undefined;
@@ -125,7 +125,7 @@ export class FrameReader {
   }
 
   /**
-   * The function whose entry is at `offset`.
+   * Returns the function whose entry is at `offset`.
    *
    * @throws {MalformedError}
    */
@@ -136,7 +136,7 @@ export class FrameReader {
   }
 
   /**
-   * The common entry at `offset`.
+   * Returns the common entry at `offset`.
    *
    * @throws {MalformedError}
    */
@@ -157,7 +157,7 @@ export class FrameReader {
   }
 
   /**
-   * Where the entry after that at `offset` is; `undefined` where that is not whole.
+   * Returns where the entry after that at `offset` is; `undefined` where that is not whole.
    *
    * @throws {MalformedError}
    */
@@ -165,18 +165,18 @@ export class FrameReader {
     return this.#entryAt(offset)?.end;
   }
 
-  /** The address of the common entry that the function whose entry is at `offset` refers to. */
+  /** Returns the address of the common entry that the function whose entry is at `offset` refers to. */
   cieAddress(offset: number): number | undefined {
     const cie = this.#entryAt(offset)?.cie;
     return cie === undefined ? undefined : this.section.address + cie;
   }
 
-  /** A reader of instructions, for {@linkcode Cie} or {@linkcode Fde}. */
+  /** Returns a reader of instructions, for {@linkcode Cie} or {@linkcode Fde}. */
   instructions({ from, to }: Pick<Fde, "from" | "to">): Reader {
     return this.#reader.seek(from, to);
   }
 
-  /** The operand of DW_CFA_set_loc. */
+  /** Returns the operand of DW_CFA_set_loc. */
   readAddress(reader: Reader, cie: Cie): number {
     return readPointer(reader, cie.encoding, this.#bases);
   }
@@ -271,13 +271,13 @@ export class FrameReader {
   }
 }
 
-/** What `.eh_frame_hdr` tells of `.eh_frame`. */
+/** The section `.eh_frame_hdr` tells this of `.eh_frame`. */
 export interface EhFrameHeader {
-  /** Of `.eh_frame`, as the file's program headers count. */
+  /** The address of `.eh_frame`, as the file's program headers count. */
   readonly frames: number;
-  /** How many functions there are, where it is known. */
+  /** The number of functions, where it is known. */
   readonly count: number | undefined;
-  /** How the entries of the search table are encoded, and how many bytes are before them. */
+  /** The encoding of the search table's entries, and the bytes before them. */
   readonly tableEncoding: number;
   readonly tableOffset: number;
 }

@@ -1,5 +1,5 @@
 /**
- * Where the functions of a file are, in columns: a large library has hundreds of thousands.
+ * Keeps where the functions of a file are, in columns: a large library has hundreds of thousands.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export class FdeIndex {
   #count = 0;
   #lowest = Infinity;
 
-  /** The lowest address that a function starts at. */
+  /** Returns the lowest address that a function starts at. */
   get lowest(): number {
     return this.#lowest;
   }
@@ -30,12 +30,12 @@ export class FdeIndex {
     this.#reader[this.#count++] = this.#readers.length - 1;
   }
 
-  /** The address that function `row` starts at. */
+  /** Returns the address that function `row` starts at. */
   start(row: number): number {
     return this.#start[row]!;
   }
 
-  /** The offset of the entry of function `row`. */
+  /** Returns the offset of the entry of function `row`. */
   offset(row: number): number {
     return this.#offset[row]!;
   }
@@ -44,7 +44,7 @@ export class FdeIndex {
     return this.#readers[this.#reader[row]!]!;
   }
 
-  /** The rows by their start address, and by the order of their adding where that is equal. */
+  /** Returns the rows by their start address, and by the order of their adding where that is equal. */
   sorted(): Uint32Array {
     const count = this.#count;
     const starts = this.#start.subarray(0, count);

@@ -18,29 +18,29 @@ import type { TableCompiler } from "./table_compiler.ts";
 
 /** APERTURE_SEGMENTS: a file of more is not known by itself. */
 const MAX_SEGMENTS = 2;
-/** Of one file: another one with the same contents is the same file. */
+/** One file may have so many keys: another one with the same contents is the same file. */
 const MAX_KEYS = 4;
 const MAX_FILES = 4096;
 /**
- * In whose mount namespaces a file is looked for that no process is left to show: the machine's, and the agent's own,
+ * A file that no process is left to show is looked for in these mount namespaces: the machine's, and the agent's own,
  * which may be all that it is let into.
  */
 const LOOKERS = ["1", "self"];
 const decoder = new TextDecoder();
 
-/** A file that a walk met in a process. */
-export interface MetFile {
+/** A file that a walk came to in a process. */
+export interface ObservedFile {
   /** `struct aperture_file_key`. */
   readonly key: DataView<ArrayBuffer>;
   readonly pid: number;
-  /** In the process. */
+  /** The address in the process. */
   readonly address: number;
-  /** From the root of its file system; `undefined` where that is too deep. */
+  /** The path from the root of its file system; `undefined` where that is too deep. */
   readonly path: string | undefined;
 }
 
 /** Reads `struct aperture_wanted_file`, and the key beside it. */
-export function readMetFile(key: DataView<ArrayBuffer>, value: DataView<ArrayBuffer>): MetFile {
+export function readObservedFile(key: DataView<ArrayBuffer>, value: DataView<ArrayBuffer>): ObservedFile {
   const depth = value.getUint32(WANTED_FILE.depth, true);
   const names = Array.from({ length: depth }, (_, i) => {
     const at = value.byteOffset + WANTED_FILE.names + i * NAME_BYTES;
@@ -58,7 +58,7 @@ export function readMetFile(key: DataView<ArrayBuffer>, value: DataView<ArrayBuf
   };
 }
 
-export interface KnownFilesOptions {
+export interface FileMapOptions {
   readonly files: CodeFiles;
   readonly tables: Pick<TableCompiler, "isTableless">;
   readonly processes: ProcessTable;
@@ -67,16 +67,16 @@ export interface KnownFilesOptions {
 }
 
 /** Keeps the kernel's map of files. */
-export class KnownFiles {
+export class FileMap {
   readonly #map: BpfMap;
   readonly #files: CodeFiles;
   readonly #tables: Pick<TableCompiler, "isTableless">;
   readonly #processes: ProcessTable;
   readonly #procRoot: string;
-  /** What was written of each file, for when it turns out to have no table; the oldest first. */
+  /** The keys that were written of each file are kept for when it turns out to have no table; the oldest first. */
   readonly #keys = new Map<CodeFile, DataView<ArrayBuffer>[]>();
 
-  constructor(map: BpfMap, { files, tables, processes, procRoot = "/proc" }: KnownFilesOptions) {
+  constructor(map: BpfMap, { files, tables, processes, procRoot = "/proc" }: FileMapOptions) {
     this.#map = map;
     this.#files = files;
     this.#tables = tables;
@@ -89,25 +89,25 @@ export class KnownFiles {
    *
    * @returns what of it will be wanted next
    */
-  meet(met: MetFile): Likely | undefined {
-    const { pid } = met;
-    const mapped = mappedBy(this.#processes.readWithin(pid, { maxAgeMs: RENEW_MS }), met) ??
-      mappedBy(this.#processes.observe(pid), met);
+  observe(observed: ObservedFile): Likely | undefined {
+    const { pid } = observed;
+    const mapped = mappedBy(this.#processes.readWithin(pid, { maxAgeMs: RENEW_MS }), observed) ??
+      mappedBy(this.#processes.observe(pid), observed);
     let changed = false;
-    for (const place of this.#places(met, mapped)) {
+    for (const place of this.#places(observed, mapped)) {
       using opened = openMapped(place);
       if (!opened) continue;
-      if (isNamedBy(opened, met.key)) return this.#take(met, { opened, place });
+      if (isNamedBy(opened, observed.key)) return this.#take(observed, { opened, place });
       changed = true;
     }
     // What nobody can open is as good as none. A process that is gone says nothing: another may still show the file.
-    if (!changed && mapped && mappedBy(this.#processes.observe(pid), met)) {
-      this.#map.update(met.key, this.#valueOf(undefined));
+    if (!changed && mapped && mappedBy(this.#processes.observe(pid), observed)) {
+      this.#map.update(observed.key, this.#valueOf(undefined));
     }
     return undefined;
   }
 
-  /** A file was found to have no table: the kernel is told. */
+  /** Tells the kernel of a file that was found to have no table. */
   withoutTable(file: CodeFile): void {
     for (const key of this.#keys.get(file) ?? []) this.#map.replace(key, this.#valueOf(file));
   }
@@ -121,7 +121,7 @@ export class KnownFiles {
     return ids;
   }
 
-  #take({ key, address }: MetFile, { opened, place }: { opened: RegularFile; place: MappedFile }) {
+  #take({ key, address }: ObservedFile, { opened, place }: { opened: RegularFile; place: MappedFile }) {
     const file = this.#files.identify(opened, place);
     this.#map.update(key, this.#valueOf(file));
     if (file === undefined) return undefined;
@@ -130,20 +130,20 @@ export class KnownFiles {
     return { file, address: bias === undefined ? undefined : address - bias };
   }
 
-  /** Where the file may be: the mapping that was met, then what has its path on the machine itself. */
-  *#places(met: MetFile, mapped: MappedFile | undefined): Generator<MappedFile> {
+  /** Yields where the file may be: the mapping that was observed, then what has its path on the machine itself. */
+  *#places(observed: ObservedFile, mapped: MappedFile | undefined): Generator<MappedFile> {
     if (mapped) yield mapped;
-    if (met.path === undefined) return;
-    const device = met.key.getUint32(FILE_KEY.device, true);
+    if (observed.path === undefined) return;
+    const device = observed.key.getUint32(FILE_KEY.device, true);
     for (const looker of LOOKERS) {
       const process = { folder: `${this.#procRoot}/${looker}` };
-      for (const path of mountedAt(process.folder, { device, path: met.path })) {
-        yield { process, mapping: { ...NOWHERE, inode: inodeOf(met.key), path } };
+      for (const path of mountedAt(process.folder, { device, path: observed.path })) {
+        yield { process, mapping: { ...NOWHERE, inode: inodeOf(observed.key), path } };
       }
     }
   }
 
-  /** `struct aperture_file`: all zero for what cannot be unwound or named. */
+  /** Returns `struct aperture_file`: all zero for what cannot be unwound or named. */
   #valueOf(file: CodeFile | undefined): DataView<ArrayBuffer> {
     const value = new DataView(new ArrayBuffer(KNOWN_FILE.size));
     const segments = file?.elf.segments.filter(({ executable }) => executable) ?? [];
@@ -167,7 +167,7 @@ export class KnownFiles {
   }
 }
 
-/** Of no process. */
+/** A mapping of no process. */
 const NOWHERE = { start: 0, end: 0, offset: 0, device: "", deleted: false };
 
 function inodeOf(key: DataView<ArrayBuffer>): number {
@@ -175,7 +175,8 @@ function inodeOf(key: DataView<ArrayBuffer>): number {
 }
 
 /**
- * Whether `file` is what the kernel has the key of. What lies over other file systems (overlay), or in volumes of one
+ * Tells whether `file` is what the kernel has the key of. What lies over other file systems (overlay), or in volumes of
+ * one
  * (btrfs), is shown with a device of its own, whose major number is 0.
  */
 function isNamedBy(file: RegularFile, key: DataView<ArrayBuffer>): boolean {
@@ -185,8 +186,11 @@ function isNamedBy(file: RegularFile, key: DataView<ArrayBuffer>): boolean {
     (file.device === key.getUint32(FILE_KEY.device, true) || file.device >>> 20 === 0);
 }
 
-/** Returns the mapping that was met, unless the process has ended, runs another program or mapped something else there. */
-function mappedBy(process: Process | undefined, { address, key }: MetFile): MappedFile | undefined {
+/**
+ * Returns the mapping that was observed, unless the process has ended, runs another program or mapped something else
+ * there.
+ */
+function mappedBy(process: Process | undefined, { address, key }: ObservedFile): MappedFile | undefined {
   const mapping = process && mappingAt(process.mappings, address);
   return process && mapping?.inode === inodeOf(key) ? { process, mapping } : undefined;
 }

@@ -9,7 +9,7 @@ import type { CodeFile } from "../elf/code_file.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import { RegularFile } from "../elf/regular_file.ts";
 import { ProcessTable } from "../metadata/processes.ts";
-import { KnownFiles, type MetFile, readMetFile } from "./file_map.ts";
+import { FileMap, type ObservedFile, readObservedFile } from "./file_map.ts";
 import { UNWIND_OBJECT } from "./unwinder.ts";
 
 const PID = 700;
@@ -21,7 +21,7 @@ class Scene implements Disposable {
   readonly #object = BpfObject.open(UNWIND_OBJECT);
   readonly files = new CodeFiles();
   readonly tableless = new Set<CodeFile>();
-  readonly known: KnownFiles;
+  readonly fileMap: FileMap;
   readonly proc = `${this.#folder.path}/proc`;
   readonly root = `${this.#folder.path}/root`;
 
@@ -29,7 +29,7 @@ class Scene implements Disposable {
     this.#object.load();
     const tables = { isTableless: (file: CodeFile) => this.tableless.has(file) };
     const processes = new ProcessTable({ procRoot: this.proc });
-    this.known = new KnownFiles(this.map, { files: this.files, tables, processes, procRoot: this.proc });
+    this.fileMap = new FileMap(this.map, { files: this.files, tables, processes, procRoot: this.proc });
     for (const pid of [1, PID, "self"]) {
       Deno.mkdirSync(`${this.proc}/${pid}`, { recursive: true });
       Deno.symlinkSync(this.root, `${this.proc}/${pid}/root`);
@@ -73,7 +73,7 @@ class Scene implements Disposable {
     Deno.writeTextFileSync(`${this.proc}/${looker}/mountinfo`, `26 1 ${numbers} / / rw - ext4 /dev/vda rw\n`);
   }
 
-  met(key: DataView<ArrayBuffer>, path?: string): MetFile {
+  observed(key: DataView<ArrayBuffer>, path?: string): ObservedFile {
     return { key, pid: PID, address: START + 0x123, path };
   }
 
@@ -98,7 +98,7 @@ class Scene implements Disposable {
 const NOTHING = { file: 0, tableless: 0, segments: [0, 0, 0, 0, 0, 0] };
 
 function testKnown(name: string, fn: (scene: Scene) => void | Promise<void>): void {
-  testWith(["bpf", "clang", "readelf"], `KnownFiles ${name}`, async () => {
+  testWith(["bpf", "clang", "readelf"], `FileMap ${name}`, async () => {
     await build("bpf");
     using scene = new Scene();
     await fn(scene);
@@ -116,7 +116,7 @@ testKnown("knows a file that a process has mapped", (scene) => {
   const key = scene.put("true", Deno.readFileSync("/bin/true"));
   const [offset, size, address] = executableSegment("/bin/true");
   scene.mapFile("true", offset! - offset! % 4096);
-  const likely = scene.known.meet(scene.met(key));
+  const likely = scene.fileMap.observe(scene.observed(key));
   assertEquals(likely?.address, 0x123 + address! - offset! % 4096);
   const { id } = likely!.file;
   assertEquals(scene.valueOf(key), { file: id, tableless: 0, segments: [offset!, size!, address!, 0, 0, 0] });
@@ -124,10 +124,10 @@ testKnown("knows a file that a process has mapped", (scene) => {
 
 testKnown("knows a file whose process is gone by its path on the machine", (scene) => {
   const key = scene.put("true", Deno.readFileSync("/bin/true"));
-  assertEquals(scene.known.meet(scene.met(key, "/true")), undefined);
+  assertEquals(scene.fileMap.observe(scene.observed(key, "/true")), undefined);
   assertEquals(scene.valueOf(key), undefined);
   scene.mount(key.getUint32(FILE_KEY.device, true));
-  const likely = scene.known.meet(scene.met(key, "/true"));
+  const likely = scene.fileMap.observe(scene.observed(key, "/true"));
   assertEquals(likely?.address, undefined);
   assertEquals(scene.valueOf(key)?.file, likely!.file.id);
 });
@@ -137,7 +137,7 @@ testKnown("finds a file by its path where only the agent's own mounts can be rea
   scene.mount(key.getUint32(FILE_KEY.device, true));
   Deno.removeSync(`${scene.proc}/1/root`);
   scene.mount(key.getUint32(FILE_KEY.device, true), "self");
-  const likely = scene.known.meet(scene.met(key, "/true"));
+  const likely = scene.fileMap.observe(scene.observed(key, "/true"));
   assertEquals(scene.valueOf(key)?.file, likely?.file.id);
   assertEquals(likely?.file.path, "/true");
 });
@@ -150,7 +150,7 @@ testKnown("does not take another file that has the path or the mapping by now", 
   scene.mapFile("other");
   scene.put("third", Deno.readFileSync("/bin/true"));
   Deno.renameSync(`${scene.root}/third`, `${scene.root}/true`);
-  assertEquals(scene.known.meet(scene.met(key, "/true")), undefined);
+  assertEquals(scene.fileMap.observe(scene.observed(key, "/true")), undefined);
   assertEquals(scene.valueOf(key), undefined);
 });
 
@@ -159,11 +159,11 @@ testKnown("does not take a file that was written since", (scene) => {
   scene.mount(key.getUint32(FILE_KEY.device, true));
   scene.mapFile("true");
   Deno.utimeSync(`${scene.root}/true`, 1, 1);
-  assertEquals(scene.known.meet(scene.met(key, "/true")), undefined);
+  assertEquals(scene.fileMap.observe(scene.observed(key, "/true")), undefined);
   assertEquals(scene.valueOf(key), undefined);
   const now = scene.keyOf("true");
   assertEquals(scene.valueOf(now), undefined);
-  scene.known.meet(scene.met(now));
+  scene.fileMap.observe(scene.observed(now));
   assertEquals(scene.valueOf(now)?.file, 1);
 });
 
@@ -172,12 +172,12 @@ testKnown(
   (scene) => {
     const text = scene.put("text", new TextEncoder().encode("no program"));
     scene.mapFile("text");
-    assertEquals(scene.known.meet(scene.met(text)), undefined);
+    assertEquals(scene.fileMap.observe(scene.observed(text)), undefined);
     assertEquals(scene.valueOf(text), NOTHING);
     const key = scene.put("true", Deno.readFileSync("/bin/true"));
     scene.mapFile("true");
     Deno.removeSync(`${scene.root}/true`);
-    assertEquals(scene.known.meet(scene.met(key)), undefined);
+    assertEquals(scene.fileMap.observe(scene.observed(key)), undefined);
     assertEquals(scene.valueOf(key), NOTHING);
   },
 );
@@ -190,7 +190,7 @@ testKnown("has no file of more executable segments than the kernel looks at", as
   for (const at of [64, 120, 176]) for (const i of [0, 4]) view.setUint32(at + i, [1, 5][i / 4]!, true);
   const key = scene.put("three", image);
   scene.mapFile("three");
-  const likely = scene.known.meet(scene.met(key));
+  const likely = scene.fileMap.observe(scene.observed(key));
   assertEquals(likely!.file.elf.segments.length, 3);
   assertEquals(scene.valueOf(key), NOTHING);
 });
@@ -200,18 +200,20 @@ testKnown("tells the kernel of a file without a table, where that still knows th
   const keys = ["a", "b", "c"].map((name) => {
     const key = scene.put(name, bytes);
     scene.mapFile(name);
-    scene.known.meet(scene.met(key));
+    scene.fileMap.observe(scene.observed(key));
     return key;
   });
   const file = scene.files.get(1)!;
   assertEquals(keys.map((key) => scene.valueOf(key)?.file), [1, 1, 1]);
+  assertEquals(scene.fileMap.fileIds(), [1, 1, 1]);
   scene.map.delete(keys[1]!);
+  assertEquals(scene.fileMap.fileIds(), [1, 1]);
   scene.tableless.add(file);
-  scene.known.withoutTable(file);
+  scene.fileMap.withoutTable(file);
   assertEquals(keys.map((key) => scene.valueOf(key)?.tableless), [1, undefined, 1]);
 });
 
-Deno.test("readMetFile() has a path only where all of its names are whole", () => {
+Deno.test("readObservedFile() has a path only where all of its names are whole", () => {
   const names = fc.array(fc.string({ unit: "binary-ascii", minLength: 1, maxLength: NAME_BYTES + 2 }), {
     maxLength: (WANTED_FILE.size - WANTED_FILE.names) / NAME_BYTES,
   });
@@ -225,7 +227,7 @@ Deno.test("readMetFile() has a path only where all of its names are whole", () =
       new Uint8Array(value.buffer).set(bytes, WANTED_FILE.names + i * NAME_BYTES);
     }
     const whole = texts.length > 0 && texts.every(({ length }) => length < NAME_BYTES - 1);
-    const { path } = readMetFile(new DataView(new ArrayBuffer(FILE_KEY.size)), value);
+    const { path } = readObservedFile(new DataView(new ArrayBuffer(FILE_KEY.size)), value);
     assertEquals(path, whole ? `/${texts.toReversed().join("/")}` : undefined);
   }));
 });

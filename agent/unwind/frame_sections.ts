@@ -82,7 +82,7 @@ async function frameSections(
   return sections;
 }
 
-/** The executable segments; together they bound the pages of a table, so they may not exceed the file. */
+/** Returns the executable segments; together they bound the pages of a table, so they may not exceed the file. */
 function codeRanges(source: ByteSource, { segments }: ElfInfo): CodeRange[] {
   const code = segments.filter(({ executable }) => executable).map((segment) => rangeOf(source, segment));
   const beyond = code.find(({ address, size }) => address + size > MAX_ADDRESS);
@@ -96,7 +96,9 @@ function codeRanges(source: ByteSource, { segments }: ElfInfo): CodeRange[] {
   return code;
 }
 
-/** `.eh_frame` of a file whose section headers were stripped, from what its exception handling itself goes by. */
+/**
+ * Returns `.eh_frame` of a file whose section headers were stripped, from what its exception handling itself goes by.
+ */
 function ehFrameByHeader(source: ByteSource, { ehFrameHeader, segments }: ElfInfo): FrameSection | undefined {
   if (!ehFrameHeader) return undefined;
   const { size } = rangeOf(source, ehFrameHeader);
@@ -115,7 +117,7 @@ function ehFrameByHeader(source: ByteSource, { ehFrameHeader, segments }: ElfInf
 }
 
 /**
- * The contents of the section called `name`; `undefined` where there is none or it holds nothing in this file.
+ * Returns the contents of the section called `name`; `undefined` where there is none or it holds nothing in this file.
  *
  * @throws {ElfError} when the file ends before it, or it cannot be unpacked
  */

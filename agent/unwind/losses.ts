@@ -1,10 +1,10 @@
 /**
- * Why a part of a file's unwind information is not in its table.
+ * The reasons why a part of a file's unwind information is not in its table.
  *
  * @module
  */
 
-/** What a reason counts: `row`s whose rule is unknown, or functions (`fde`s) that are cut short or left out. */
+/** A reason counts `row`s whose rule is unknown, or functions (`fde`s) that are cut short or left out. */
 export const UNWIND_LOSSES = {
   /** row: the CFA is a DWARF expression of no form that a rule holds. */
   cfa_expression: "row",
@@ -34,7 +34,7 @@ export const UNWIND_LOSSES = {
 
 export type UnwindLoss = keyof typeof UNWIND_LOSSES;
 
-/** How often each happened; only what did. */
+/** Counts how often each happened; only what did is there. */
 export class LossCounts {
   readonly #counts = new Map<UnwindLoss, number>();
 

@@ -1,5 +1,5 @@
 /**
- * What the kernel knows of the processes that have samples: which file is mapped where in each.
+ * Keeps what the kernel knows of the processes that have samples: which file is mapped where in each.
  *
  * A process is read when a sample finds nothing of it, and again when one finds nothing mapped where it is, or after
  * some seconds in which it had samples. The kernel itself forgets a process at an exec and an exit
@@ -21,13 +21,13 @@ import type { TableCompiler } from "./table_compiler.ts";
 const IDLE_WINDOWS = 6;
 /** A process whose samples find nothing mapped, time and again, is not read more often than that, in ms. */
 const MAX_PAUSE_MS = 5000;
-/** Of the key of `unwind_mappings`: the process, then an address. */
+/** The key of `unwind_mappings` is the process, then an address. */
 const PROCESS_BITS = 32;
 const ADDRESS_BITS = 64;
 /** Code of a JIT, or what is not to be read. */
 const NO_FILE = 0;
 
-/** What of `bpf/unwind.bpf.c` the processes are in. */
+/** These maps of `bpf/unwind.bpf.c` have the processes. */
 export interface MappingMaps {
   readonly mappings: BpfMap;
   readonly processes: BpfMap;
@@ -46,7 +46,7 @@ export interface MappingStats {
 /** A file whose table will be wanted next. */
 export interface Likely {
   readonly file: CodeFile;
-  /** Where in it, as its program headers count; `undefined` where that is not known. */
+  /** The address in it, as its program headers count; `undefined` where that is not known. */
   readonly address: number | undefined;
 }
 
@@ -59,9 +59,9 @@ interface ProcessEntry {
   /** Names its mappings in the trie. */
   readonly id: number;
   readonly mappings: Map<number, Known>;
-  /** As it was when it was last read. */
+  /** The process as it was when it was last read. */
   process: Process | undefined;
-  /** When it may be read again because a sample finds nothing, in ms. */
+  /** It may be read again from this time on because a sample finds nothing, in ms. */
   notBefore: number;
   pauseMs: number;
 }
@@ -139,7 +139,7 @@ export class ProcessMappings {
     return [];
   }
 
-  /** A file was found to have no table: where it is mapped, the kernel is told. */
+  /** Tells the kernel, where a file is mapped, that it was found to have no table. */
   withoutTable(file: CodeFile): void {
     for (const entry of this.#processes.values()) {
       for (const known of entry.mappings.values()) if (known.file === file) this.#write(entry, known);
@@ -269,7 +269,7 @@ export class ProcessMappings {
 
 const C_LIBRARY = /\/(libc|ld-musl|libc\.musl)[-.][^/]*$/;
 
-/** `struct aperture_mapping_key` of each prefix of a mapping. */
+/** Returns `struct aperture_mapping_key` of each prefix of a mapping. */
 function keysOf(id: number, { start, end }: Mapping): DataView<ArrayBuffer>[] {
   return prefixesOf(start, end).map(({ address, bits }) => {
     const key = new DataView(new ArrayBuffer(16));

@@ -1,5 +1,5 @@
 /**
- * Which pages there are of a file's code, and which of them lie next to each other.
+ * Finds the pages of a file's code, and those of them that lie next to each other.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { CodeRange } from "./code_range.ts";
 import { PAGE_BYTES, type UnwindTable } from "./table.ts";
 
-/** The pages of all code of a file, those without rules, too: then no sample misses one. */
+/** Returns the pages of all code of a file, those without rules, too: then no sample misses one. */
 export function pagesOf(code: readonly CodeRange[], table: UnwindTable): Set<number> {
   const pages = new Set<number>(table.pages);
   for (const { address, size } of code) {
@@ -17,7 +17,7 @@ export function pagesOf(code: readonly CodeRange[], table: UnwindTable): Set<num
   return pages;
 }
 
-/** Adjacent pages, as first and last. */
+/** Returns adjacent pages, as first and last. */
 export function runsOf(pages: ReadonlySet<number>): [first: number, last: number][] {
   const runs: [number, number][] = [];
   for (const page of [...pages].sort((a, b) => a - b)) {
@@ -28,7 +28,7 @@ export function runsOf(pages: ReadonlySet<number>): [first: number, last: number
   return runs;
 }
 
-/** From `first` to `last`. */
+/** Yields the numbers from `first` to `last`. */
 export function* range(first: number, last: number): Generator<number> {
   for (let page = first; page <= last; page++) yield page;
 }

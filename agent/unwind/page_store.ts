@@ -15,10 +15,10 @@ const CHUNK_ROWS = 262_144;
 export const CHUNK_BYTES = CHUNK_ROWS * ROW_BYTES;
 /** APERTURE_RULES. */
 const KERNEL_RULES = 16_384;
-/** Of the rows in all, at least so much is given up at once: it costs a wait for the programs that run. */
+/** At least this share of all rows is given up at once: it costs a wait for the programs that run. */
 const EVICT_SHARE = 1 / 8;
 
-/** What of `bpf/unwind.bpf.c` the pages are in. */
+/** These maps of `bpf/unwind.bpf.c` have the pages. */
 export interface PageMaps {
   readonly rules: BpfMap;
   readonly chunks: BpfMap;
@@ -56,7 +56,7 @@ export class PageStore implements Disposable {
   readonly #ruleMemory: MappedMemory;
   readonly #rules = new RuleSet({ capacity: KERNEL_RULES });
   #rulesWritten = 0;
-  /** By key, see {@linkcode pageKey}. */
+  /** Pages are found by their key, see {@linkcode pageKey}. */
   readonly #loaded = new Map<number, Loaded>();
   #usedRows = 0;
   #loads = 0;
@@ -91,7 +91,7 @@ export class PageStore implements Disposable {
     };
   }
 
-  /** What the chunks use of the kernel's memory, in bytes. */
+  /** The chunks use so many bytes of the kernel's memory. */
   get memoryBytes(): number {
     return this.#chunks.length * CHUNK_BYTES;
   }
@@ -101,7 +101,7 @@ export class PageStore implements Disposable {
     for (const { file } of this.#loaded.values()) yield file;
   }
 
-  /** Whether so much leaves half of the memory free, so that a file may be loaded whole. */
+  /** Tells whether so much leaves half of the memory free, so that a file may be loaded whole. */
   hasRoomFor({ rows, pages }: { rows: number; pages: number }): boolean {
     return this.#space.freeRows - rows > this.#maxRows / 2 && this.#loaded.size + pages < this.#maxPages / 2;
   }
@@ -171,7 +171,7 @@ export class PageStore implements Disposable {
     this.#rulesWritten = this.#rules.size;
   }
 
-  /** The memory of a chunk, which is created when it is first used. */
+  /** Returns the memory of a chunk, which is created when it is first used. */
   async #chunk(index: number): Promise<Uint32Array> {
     while (this.#chunks.length <= index) {
       const chunk = BpfArray.create("unwind_chunk", CHUNK_BYTES);
@@ -214,12 +214,12 @@ export class PageStore implements Disposable {
   }
 }
 
-/** A page of 2^32 of a file; exact, as there are fewer than 2^21 files. */
+/** Returns a page of 2^32 of a file; exact, as there are fewer than 2^21 files. */
 function pageKey(file: number, page: number): number {
   return file * 2 ** 32 + page;
 }
 
-/** The index of `page` in `pages`, -1 when it is not there. */
+/** Returns the index of `page` in `pages`, -1 when it is not there. */
 function indexOf(pages: Uint32Array, page: number): number {
   let [from, to] = [0, pages.length];
   while (from < to) {

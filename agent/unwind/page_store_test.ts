@@ -77,6 +77,7 @@ testWith(["bpf", "clang"], "PageStore writes rows that refer to the rules of all
     for (let page = 0; page < 4; page++) assert(await store.load(file, page, { table, window: 1 }));
   }
   assertEquals(store.stats.rules, 2 + 7);
+  assertEquals(new Set(store.fileIds()), new Set([1, 2]));
   const words = (bytes: Uint8Array<ArrayBuffer>) => [...new Uint32Array(bytes.buffer)];
   for (const file of [1, 2]) {
     const [, , count] = words(maps.pages.lookup(Uint32Array.of(file, 1))!);

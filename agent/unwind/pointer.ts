@@ -15,7 +15,7 @@ const PE_DATA_RELATIVE = 0x30;
 export const PE_ALIGNED = 0x50;
 export const PE_OMIT = 0xff;
 
-/** What an encoded pointer may count from. */
+/** An encoded pointer may count from these. */
 export interface Bases {
   /** The address of the reader's byte 0. */
   readonly section: number;

@@ -15,7 +15,7 @@ export interface Prefix {
 const LEAST_BITS = 12;
 
 /**
- * The fewest prefixes that cover [start, end) exactly, ascending.
+ * Returns the fewest prefixes that cover [start, end) exactly, ascending.
  *
  * @param start and `end` are multiples of 4,096, below 2^53
  */

@@ -13,9 +13,9 @@ export class MalformedError extends Error {
 export class Reader {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
-  /** From the start of `bytes`. */
+  /** The position counts from the start of `bytes`. */
   position: number;
-  /** What is at `end` and after it cannot be read. */
+  /** The bytes at `end` and after it cannot be read. */
   end: number;
 
   constructor(bytes: Uint8Array, position = 0, end = bytes.length) {
@@ -59,19 +59,19 @@ export class Reader {
     return this.#view.getInt32(this.#take(4), true);
   }
 
-  /** Exact below 2⁵³; what is above is rounded, and no address of a program is there. */
+  /** Reads 8 bytes, exact below 2⁵³; what is above is rounded, and no address of a program is there. */
   u64(): number {
     const low = this.u32();
     return this.u32() * 0x1_0000_0000 + low;
   }
 
-  /** Exact between ±2⁵³. */
+  /** Reads 8 bytes with a sign, exact between ±2⁵³. */
   i64(): number {
     const low = this.u32();
     return this.i32() * 0x1_0000_0000 + low;
   }
 
-  /** Unsigned LEB128, at most 10 bytes; exact below 2⁵³. */
+  /** Reads unsigned LEB128, at most 10 bytes; exact below 2⁵³. */
   uleb(): number {
     let value = 0;
     for (let scale = 1, count = 0; count < 10; scale *= 128, count++) {
@@ -82,7 +82,7 @@ export class Reader {
     throw new MalformedError(`Cannot read a LEB128 number as it is too long: at ${this.position}`);
   }
 
-  /** Signed LEB128, at most 10 bytes; exact between ±2⁴⁸. */
+  /** Reads signed LEB128, at most 10 bytes; exact between ±2⁴⁸. */
   sleb(): number {
     let value = 0;
     for (let scale = 1, count = 0; count < 10; scale *= 128, count++) {
@@ -93,7 +93,7 @@ export class Reader {
     throw new MalformedError(`Cannot read a LEB128 number as it is too long: at ${this.position}`);
   }
 
-  /** Text up to a zero byte, which is read too. */
+  /** Reads text up to a zero byte, which is read too. */
   text(): string {
     const start = this.position;
     const zero = this.bytes.indexOf(0, start);

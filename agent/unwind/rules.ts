@@ -91,7 +91,7 @@ export class RuleSet {
   readonly #capacity: number;
 
   constructor({ capacity = MAX_RULES }: {
-    /** How many rules it takes in. @default {65536} */
+    /** It takes in so many rules. @default {65536} */
     capacity?: number;
   } = {}) {
     this.#capacity = capacity;
@@ -104,7 +104,7 @@ export class RuleSet {
   }
 
   /**
-   * The index of the rule whose four little-endian words these are, or -1 when it is new and the set is full.
+   * Returns the index of the rule whose four little-endian words these are, or -1 when it is new and the set is full.
    */
   intern(w0: number, w1: number, w2: number, w3: number): number {
     let slot = this.#slot(w0, w1, w2, w3);
@@ -130,12 +130,12 @@ export class RuleSet {
     return this.intern(rules[at]!, rules[at + 1]!, rules[at + 2]!, rules[at + 3]!);
   }
 
-  /** All rules, four words each: on a little-endian machine the bytes of `struct aperture_rule[]`. */
+  /** Returns all rules, four words each: on a little-endian machine the bytes of `struct aperture_rule[]`. */
   toArray(): Int32Array {
     return this.#words.slice(0, this.#count * WORDS);
   }
 
-  /** The slot that holds these words, or the free one where they belong. */
+  /** Returns the slot that holds these words, or the free one where they belong. */
   #slot(w0: number, w1: number, w2: number, w3: number): number {
     const mask = this.#slots.length - 1;
     let hash = Math.imul(w0, 0x9e3779b1) ^ Math.imul(w1, 0x85ebca6b) ^ Math.imul(w2, 0xc2b2ae35) ^
@@ -164,7 +164,7 @@ export class RuleSet {
   }
 }
 
-/** Rule `index` of `rules`, taken apart. */
+/** Returns rule `index` of `rules`, taken apart. */
 export function ruleOf(rules: Int32Array, index: number): Rule {
   const at = index * WORDS;
   const w0 = rules[at]!;

@@ -19,17 +19,20 @@ const SEARCHABLE = 0x3b;
 const ENTRY_BYTES = 8;
 /** Entries so near to each other are read at once, in bytes. */
 const GAP_BYTES = 4096;
-/** Of entries that are read at once, and of one entry; most have some tens of bytes. */
+/** Entries that are read at once, and one entry, may have so many bytes; most have some tens. */
 const MAX_READ_BYTES = 1 << 20;
 const MAX_ENTRY_BYTES = 64 << 10;
-/** Of one question; the largest library that we know has two thirds of that in all. */
+/** One question may have so many entries; the largest library that we know has two thirds of that in all. */
 const MAX_ENTRIES = 1 << 20;
-/** For the entries of one question; those of a thousand pages take no more in any library that we know. */
+/**
+ * The entries of one question may have so many bytes; those of a thousand pages take no more in any library that we
+ * know.
+ */
 const MAX_BYTES = 64 << 20;
-/** What it costs to read anything at all, as that of so many bytes. */
+/** To read anything at all costs as much as so many bytes. */
 const READ_BYTES = 1024;
 
-/** What {@linkcode SearchTable.find} finds. */
+/** {@linkcode SearchTable.find} finds this. */
 export interface Found {
   /** The addresses of entries in `.eh_frame`, ascending. */
   readonly entries: Float64Array;
@@ -37,9 +40,9 @@ export interface Found {
   readonly first: boolean;
 }
 
-/** Where the parts are, in the file. */
+/** The parts are here in the file. */
 interface Layout {
-  /** Of the table's first entry. */
+  /** The offset of the table's first entry. */
   readonly tableOffset: number;
   /** The address that the table's offsets count from. */
   readonly base: number;
@@ -55,7 +58,7 @@ export class SearchTable {
   readonly #source: ByteSource;
   readonly #layout: Layout;
   readonly #cies = new Map<number, Cie | MalformedError>();
-  /** What may still be read for this question, in bytes. */
+  /** So many bytes may still be read for this question. */
   #left = 0;
 
   private constructor(source: ByteSource, layout: Layout) {
@@ -64,7 +67,7 @@ export class SearchTable {
   }
 
   /**
-   * `undefined` where there is none that can be searched.
+   * Returns `undefined` where there is none that can be searched.
    *
    * @throws {ElfError} when the file ends within the table's header
    */
@@ -79,13 +82,13 @@ export class SearchTable {
     return layout && new SearchTable(source, layout);
   }
 
-  /** How many functions there are. */
+  /** Returns the number of functions. */
   get count(): number {
     return this.#layout.count;
   }
 
   /**
-   * The functions that start below address `end`: those from `start` on, and before them the last `lead` ones,
+   * Returns the functions that start below address `end`: those from `start` on, and before them the last `lead` ones,
    * for one of those may reach over `start`.
    *
    * @throws {ElfError} when the file ends within the table, or these are more than any file has
@@ -159,7 +162,7 @@ export class SearchTable {
     return low;
   }
 
-  /** `.eh_frame` from the entry at address `first` to the end of that at `last`; `undefined` for none in it. */
+  /** Reads `.eh_frame` from the entry at address `first` to the end of that at `last`; `undefined` for none in it. */
   #read(first: number, last: number): Uint8Array | undefined {
     const { frames, framesOffset, framesBytes } = this.#layout;
     const [from, to] = [first - frames, last - frames];
@@ -182,7 +185,10 @@ export class SearchTable {
   }
 }
 
-/** Those of `offsets`, which ascend, that are in no entry before them: else a file can make of its bytes any number. */
+/**
+ * Returns those of `offsets`, which ascend, that are in no entry before them: else a file can make of its bytes any
+ * number.
+ */
 function withoutOverlaps(reader: FrameReader, offsets: readonly number[]): number[] {
   let end = 0;
   return offsets.filter((offset) => {

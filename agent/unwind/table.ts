@@ -25,7 +25,7 @@ const MAX_SEARCH_STEPS = 16;
 export interface UnwindTable {
   /** `low | rule << 16`, page after page, ascending within each: the bytes of `struct aperture_row[]`. */
   readonly rows: Uint32Array;
-  /** Which pages there are, as address / 65,536, ascending. */
+  /** The pages that there are, as address / 65,536, ascending. */
   readonly pages: Uint32Array;
   /** Page `i` has the rows from `first[i]` up to, not including, `first[i + 1]`. */
   readonly first: Uint32Array;
@@ -45,13 +45,16 @@ export class TableBuilder {
   #page: number;
   #rule = RULE_NONE;
 
-  /** @param options.fromPage no page before this one is wanted: of addresses before it only the rule in force is. @default {0} */
+  /**
+   * @param options.fromPage no page before this one is wanted: of addresses before it only the rule in force is.
+   * @default {0}
+   */
   constructor({ fromPage = 0 }: { fromPage?: number } = {}) {
     this.#from = fromPage * PAGE_BYTES;
     this.#page = fromPage - 1;
   }
 
-  /** `rule` holds from `address` on. Addresses must not descend, nor may one be set twice. */
+  /** Sets the rule that holds from `address` on. Addresses must not descend, nor may one be set twice. */
   set(address: number, rule: number): void {
     if (rule === this.#rule) return;
     if (address < this.#from) {
@@ -65,7 +68,7 @@ export class TableBuilder {
     this.#rule = rule;
   }
 
-  /** The table, without rows after the last; the builder is of no use afterwards. */
+  /** Returns the table, without rows after the last; the builder is of no use afterwards. */
   finish(rules: Int32Array): UnwindTable {
     const first = new Uint32Array(this.#pageCount + 1);
     first.set(this.#first.subarray(0, this.#pageCount));
@@ -114,7 +117,7 @@ function grown(array: Uint32Array): Uint32Array<ArrayBuffer> {
 }
 
 /**
- * The index of the rule that holds at `address`: the search that the kernel makes, step for step.
+ * Returns the index of the rule that holds at `address`: the search that the kernel makes, step for step.
  *
  * @param address as the file's program headers count
  */
@@ -132,7 +135,7 @@ export function ruleAt(table: UnwindTable, address: number): number {
   return table.rows[at]! >>> 16;
 }
 
-/** The index of `page` in `pages`. The kernel has a hash map for this. */
+/** Returns the index of `page` in `pages`. The kernel has a hash map for this. */
 function pageRow(pages: Uint32Array, page: number): number | undefined {
   let from = 0;
   let to = pages.length;
@@ -144,7 +147,7 @@ function pageRow(pages: Uint32Array, page: number): number | undefined {
   return pages[from] === page ? from : undefined;
 }
 
-/** What `table` takes in memory, without the rules, in bytes. */
+/** Returns what `table` takes in memory, without the rules, in bytes. */
 export function tableBytes({ rows, pages, first }: UnwindTable): number {
   return rows.byteLength + pages.byteLength + first.byteLength;
 }

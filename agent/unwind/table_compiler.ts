@@ -44,7 +44,7 @@ export interface CompilerStats {
 
 /** Compiles the tables of files. */
 export class TableCompiler {
-  /** By {@linkcode CodeFile.serial}. */
+  /** Tables are found by {@linkcode CodeFile.serial}. */
   readonly #tables: LRUCache<number, UnwindTable>;
   /** Files that were compiled and loaded whole; pages of theirs that were given up since come back alone. */
   readonly #whole = new WeakSet<CodeFile>();
@@ -55,7 +55,9 @@ export class TableCompiler {
   #failed = 0;
   #compileMs = 0;
 
-  /** @param options.cacheBytes for tables that are not loaded whole and have no pages of their own; @default {16 MiB} */
+  /**
+   * @param options.cacheBytes for tables that are not loaded whole and have no pages of their own; @default {16 MiB}
+   */
   constructor({ cacheBytes = 16 << 20 }: { cacheBytes?: number } = {}) {
     this.#tables = new LRUCache({ maxSize: cacheBytes, sizeCalculation: (table) => 1 + tableBytes(table) });
   }
@@ -85,7 +87,8 @@ export class TableCompiler {
    * Compiles `wanted` pages of a file: these alone where the file is large and they can be, else all of the file's
    * where the store has room for them.
    *
-   * @returns nothing when the file cannot be read, now or any more, or has not one rule, as {@linkcode isTableless} then tells
+   * @returns nothing when the file cannot be read, now or any more, or has not one rule, as {@linkcode isTableless}
+   * then tells
    */
   async *compile(
     file: CodeFile,
@@ -172,7 +175,7 @@ const EMPTY: UnwindTable = {
   rules: new Int32Array(0),
 };
 
-/** `undefined` for a file that is damaged, which is not tried again. */
+/** Returns `undefined` for a file that is damaged, which is not tried again. */
 function infoOf(source: ByteSource, file: CodeFile): UnwindInfo | undefined {
   try {
     return new UnwindInfo(source);

@@ -15,7 +15,7 @@ import { CodeFiles, type CodeFilesStats } from "../elf/code_files.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { ProcessTable } from "../metadata/processes.ts";
 import { MAX_ADDRESS } from "./eh_frame.ts";
-import { KnownFiles, type MetFile, readMetFile } from "./file_map.ts";
+import { FileMap, type ObservedFile, readObservedFile } from "./file_map.ts";
 import { type Likely, type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
 import { type CompilerStats, TableCompiler } from "./table_compiler.ts";
@@ -37,19 +37,22 @@ export const SHARED_MAPS: readonly string[] = [
   "unwind_wanted_pages",
   "unwind_control",
 ];
-/** How often the lists are looked at, in ms. */
+/** The lists are looked at every so many ms. */
 const POLL_MS = 50;
-/** Soon after something was on them, for the next frame up may miss a page; not for ever, for what finds no room is missed again. */
+/**
+ * Soon after something was on them, for the next frame up may miss a page; not for ever, for what finds no room is
+ * missed again.
+ */
 const SOON_MS = 5;
 const MAX_SOON = 100;
 /** Pages for each chunk: more than there are where a page has 1,000 rows, as is usual. */
 const PAGES_PER_CHUNK = 512;
 const LEAST_PAGES = 1024;
-/** What an entry of the map of pages takes. */
+/** An entry of the map of pages takes so many bytes. */
 const PAGE_ENTRY_BYTES = 120;
 
 export interface UnwinderOptions {
-  /** What pages may use of the kernel's memory, in bytes; mappings use little beside it. @default {32 MiB} */
+  /** Pages may use so many bytes of the kernel's memory; mappings use little beside it. @default {32 MiB} */
   memoryBytes?: number;
   /** @default {bpf/build/unwind.bpf.o of this source tree} */
   objectPath?: string;
@@ -60,7 +63,7 @@ export interface UnwinderStats {
   readonly files: Pick<CodeFilesStats, "files" | "refused">;
   readonly tables: CompilerStats;
   readonly mappings: MappingStats;
-  /** What its maps use of the kernel's memory, in bytes. */
+  /** Its maps use so many bytes of the kernel's memory. */
   readonly memoryBytes: number;
 }
 
@@ -90,7 +93,7 @@ export class Unwinder implements AsyncDisposable {
   readonly #pages: PageStore;
   readonly #tables = new TableCompiler();
   readonly #mappings: ProcessMappings;
-  readonly #known: KnownFiles;
+  readonly #fileMap: FileMap;
   readonly #links: BpfLink[] = [];
   readonly #stop = new AbortController();
   /** Files to be loaded, with the pages that samples missed; none where one is only likely to be wanted. */
@@ -132,7 +135,7 @@ export class Unwinder implements AsyncDisposable {
       { mappings: object.map("unwind_mappings"), processes: object.map("unwind_processes") },
       shared,
     );
-    this.#known = new KnownFiles(object.map("unwind_files"), shared);
+    this.#fileMap = new FileMap(object.map("unwind_files"), shared);
     this.#holder = this.files.addHolder(() => this.#fileIds());
     for (const name of ["process_exec", "process_exit"]) {
       try {
@@ -160,7 +163,7 @@ export class Unwinder implements AsyncDisposable {
     };
   }
 
-  /** Before `object`, which includes `bpf/user_stack.h`, is loaded: it walks by what this unwinder knows. */
+  /** Makes `object`, which includes `bpf/user_stack.h` and is not loaded yet, walk by what this unwinder knows. */
   share(object: BpfObject): void {
     for (const name of SHARED_MAPS) object.map(name).share(this.#object.map(name));
     object.setConstants({ use_unwinder: 1 });
@@ -247,14 +250,16 @@ export class Unwinder implements AsyncDisposable {
   }
 
   #readFiles(): void {
-    const met: MetFile[] = [];
+    const observed: ObservedFile[] = [];
     this.#object.map("unwind_wanted_files").drain(({ count, keys, values }) => {
       for (let i = 0; i < count; i++) {
-        met.push(readMetFile(entryOf(keys, i, FILE_KEY.size), entryOf(values, i, WANTED_FILE.size)));
+        observed.push(
+          readObservedFile(entryOf(keys, i, FILE_KEY.size), entryOf(values, i, WANTED_FILE.size)),
+        );
       }
     });
-    for (const file of met) {
-      const likely = this.#known.meet(file);
+    for (const file of observed) {
+      const likely = this.#fileMap.observe(file);
       if (likely) this.#expect(likely);
     }
   }
@@ -278,7 +283,7 @@ export class Unwinder implements AsyncDisposable {
     });
   }
 
-  /** The pages of `file` that are to be loaded at least. */
+  /** Returns the pages of `file` that are to be loaded at least. */
   #enqueue(file: CodeFile): Set<number> {
     let pages = this.#queue.get(file);
     if (!pages) this.#queue.set(file, pages = new Set());
@@ -288,7 +293,7 @@ export class Unwinder implements AsyncDisposable {
   /** Returns the ids that the kernel has, or will have. */
   *#fileIds(): Generator<number> {
     yield* this.#mappings.fileIds();
-    yield* this.#known.fileIds();
+    yield* this.#fileMap.fileIds();
     yield* this.#pages.fileIds();
     for (const { id } of this.#queue.keys()) yield id;
     if (this.#loading) yield this.#loading.id;
@@ -304,11 +309,11 @@ export class Unwinder implements AsyncDisposable {
     }
     if (!this.#tables.isTableless(file)) return;
     this.#mappings.withoutTable(file);
-    this.#known.withoutTable(file);
+    this.#fileMap.withoutTable(file);
   }
 }
 
-/** A copy of entry `i` of the keys or values of a batch, which are of `bytes` each. */
+/** Returns a copy of entry `i` of the keys or values of a batch, which are of `bytes` each. */
 function entryOf(
   { buffer, byteOffset }: DataView<ArrayBuffer>,
   i: number,
@@ -318,7 +323,7 @@ function entryOf(
   return new DataView(buffer.slice(from, from + bytes));
 }
 
-/** How much there is to compile, about. */
+/** Returns how much there is to compile, about, in bytes. */
 function codeBytes({ elf }: CodeFile): number {
   return elf.segments.reduce((sum, { fileSize, executable }) => sum + (executable ? fileSize : 0), 0);
 }

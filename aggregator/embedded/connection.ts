@@ -9,7 +9,7 @@ import { LOADER, RTLD_NOW_NODELETE, SYMBOLS } from "./ffi.ts";
 
 export type Params = Readonly<Record<string, string>>;
 
-/** What one result, or one block of a stream, took and gave. */
+/** Counts what one result, or one block of a stream, took and gave. */
 export interface Stats {
   readonly elapsedNs: number;
   /** Read from tables. */
@@ -55,7 +55,7 @@ export class Library {
 export const fetchedWithProgram = (): Promise<unknown> => import("@chdb/lib-linux-x64-gnu");
 
 /**
- * Where libchdb.so lies.
+ * Returns where libchdb.so lies.
  *
  * @throws {Error} when this machine has none
  */
@@ -97,7 +97,7 @@ class Pinned implements Disposable {
     return bytes;
   }
 
-  /** An array of pointers to texts, each with an end mark. */
+  /** Returns an array of pointers to texts, each with an end mark. */
   texts(
     values: readonly string[],
   ): { pointers: BigUint64Array<ArrayBuffer>; lengths: BigUint64Array<ArrayBuffer> } {
@@ -112,7 +112,7 @@ class Pinned implements Disposable {
     return { pointers, lengths };
   }
 
-  /** The arguments that all *_with_params_n functions share. */
+  /** Returns the arguments that all *_with_params_n functions share. */
   statement(sql: string, format: string, params: Params) {
     const query = this.keep(encoder.encode(sql));
     const form = this.keep(encoder.encode(format));
@@ -218,7 +218,7 @@ export class ResultStream implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** The next block; `undefined` at the end. */
+  /** Returns the next block; `undefined` at the end. */
   async next(): Promise<Block | undefined> {
     if (this.#ended) return undefined;
     try {

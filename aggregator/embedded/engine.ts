@@ -15,16 +15,20 @@ import { CODE, EngineError } from "./error.ts";
 import { headerLength } from "./format.ts";
 
 export interface EngineOptions {
-  /** What the engine may allocate in all, in bytes; a query that would pass it fails with code 241. @default {1 GiB} */
+  /**
+   * The engine may allocate this much in all, in bytes; a query that would pass it fails with code 241.
+   *
+   * @default {1 GiB}
+   */
   memoryBytes?: number;
-  /** How many queries run at once; others wait. @default {16} */
+  /** This many queries run at once; others wait. @default {16} */
   concurrency?: number;
-  /** How many may wait; one more fails with code 202. @default {1000} */
+  /** This many may wait; one more fails with code 202. @default {1000} */
   queue?: number;
 }
 
 export interface QueryOptions {
-  /** Where the query names none. @default {"TabSeparated"} */
+  /** Is the format of a query that names none. @default {"TabSeparated"} */
   format?: string;
   /** Values of `{name:Type}`, as ClickHouse's HTTP interface takes them in `param_name`. @default {{}} */
   params?: Params;
@@ -43,7 +47,7 @@ export interface Answer {
 const DEFAULT_CONCURRENCY = 16;
 
 /**
- * What differs from the engine's own defaults: one that reads like a server's SQL (no implicit SELECT), and
+ * Sets what differs from the engine's own defaults: one that reads like a server's SQL (no implicit SELECT), and
  * 64-bit integers in JSON as text, for a JSON number cannot hold them.
  */
 const SESSION = [
@@ -100,7 +104,7 @@ export class Engine implements AsyncDisposable {
     return new Engine({ library, args, directory, control, slots: new Slots(concurrency, queue) });
   }
 
-  /** How many queries run. */
+  /** Counts the queries that run. */
   get running(): number {
     return this.#slots.taken;
   }
@@ -157,7 +161,9 @@ export class Engine implements AsyncDisposable {
     return await session.guard(() => stream.finish());
   }
 
-  /** A connection in a slot, with the options' settings and database, on which an aborted signal ends what runs. */
+  /**
+   * Returns a connection in a slot, with the options' settings and database, on which an aborted signal ends what runs.
+   */
   async #session({ settings = {}, database, signal }: QueryOptions): Promise<Session> {
     await using stack = new AsyncDisposableStack();
     stack.use(await this.#slots.take(signal));

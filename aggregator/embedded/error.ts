@@ -30,13 +30,13 @@ export class EngineError extends Error {
     this.code = code;
   }
 
-  /** An error that the front itself raises, worded as the engine's are. */
+  /** Returns an error that the front itself raises, worded as the engine's are. */
   static of(code: (typeof CODE)[keyof typeof CODE], text: string): EngineError {
     return new EngineError(`Code: ${code}. DB::Exception: ${text}. (${NAMES.get(code)})`, code);
   }
 }
 
-/** The code in a text like `Code: 60. DB::Exception: …`. */
+/** Returns the code in a text like `Code: 60. DB::Exception: …`. */
 export function codeOf(message: string): number {
   return Number(/^(?:Code: |.*?\bCode: )(\d+)\./s.exec(message)?.[1] ?? 1001);
 }
@@ -56,7 +56,7 @@ const STATUSES: ReadonlyMap<number, number> = new Map([
   [415, [715]],
 ].flatMap(([status, codes]) => (codes as number[]).map((code) => [code, status as number] as const)));
 
-/** The HTTP status that ClickHouse's server gives with an error of `code`. */
+/** Returns the HTTP status that ClickHouse's server gives with an error of `code`. */
 export function httpStatus(code: number): number {
   return STATUSES.get(code) ?? 500;
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-/** What is a `const char *` with its length beside it, so no end mark is needed. */
+/** Stands for a `const char *` that has its length beside it, so no end mark is needed. */
 const TEXT = "buffer";
 
 export const SYMBOLS = {
@@ -121,7 +121,7 @@ export const SYMBOLS = {
   chdb_shutdown: { parameters: [], result: "i32", /* chdb_state */ nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** Of the C library: <dlfcn.h>. */
+/** Declares a function of the C library: <dlfcn.h>. */
 export const LOADER = {
   dlopen: {
     parameters: ["buffer", /* const char * filename */ "i32" /* flags */],

@@ -1,5 +1,5 @@
 /**
- * Which of ClickHouse's output formats can be sent block by block, and their media types.
+ * Knows which of ClickHouse's output formats can be sent block by block, and their media types.
  *
  * The engine formats each block of a stream as a document of its own. Where documents without a frame can
  * stand behind each other, or their frame is a header that can be left out, a result need not be held in memory.
@@ -38,7 +38,7 @@ const STREAMED: ReadonlyMap<string, HeaderLength> = new Map<string, HeaderLength
   ["rowbinarywithnamesandtypes", strings(2)],
 ]);
 
-/** How to join the blocks of `format`; `undefined` where they cannot be. */
+/** Returns how to join the blocks of `format`; `undefined` where they cannot be. */
 export function headerLength(format: string): HeaderLength | undefined {
   return STREAMED.get(format.toLowerCase());
 }
@@ -52,7 +52,7 @@ function lines(count: number): HeaderLength {
   };
 }
 
-/** A column count, then that many strings `perColumn` times, with LEB128 counts and lengths. */
+/** Returns a column count, then that many strings `perColumn` times, with LEB128 counts and lengths. */
 function strings(perColumn: number): HeaderLength {
   return (block) => {
     let at = 0;
@@ -72,7 +72,7 @@ function strings(perColumn: number): HeaderLength {
   };
 }
 
-/** The media type that ClickHouse gives with `format`. */
+/** Returns the media type that ClickHouse gives with `format`. */
 export function mediaType(format: string): string {
   const name = format.toLowerCase();
   if (/^(json(each|lines|compacteach|compactstringseach|stringseach)|ndjson)/.test(name)) {

@@ -42,7 +42,7 @@ export function createFront(
   };
 }
 
-/** What needs neither a password nor the engine. */
+/** Answers what needs neither a password nor the engine. */
 function answerProbe(request: Request, url: URL): Response | undefined {
   const { pathname, searchParams } = url;
   if (request.method !== "GET" && request.method !== "HEAD" && request.method !== "POST") {
@@ -74,7 +74,7 @@ async function answerQuery(engine: Engine, query: QueryRequest, signal: AbortSig
   return await answerStream(query, engine.stream(sql, options));
 }
 
-/** What would run, but not as a server would run it. */
+/** Refuses what would run, but not as a server would run it. */
 function refuse({ sql, statement }: QueryRequest): void {
   if (statement.verb === "") throw EngineError.of(CODE.SYNTAX_ERROR, "Syntax error: Empty query");
   if (statement.many) {
@@ -109,7 +109,10 @@ async function answerStream(query: QueryRequest, blocks: AsyncGenerator<Answer, 
   return new Response(query.gzip ? body.pipeThrough(new CompressionStream("gzip")) : body, { headers });
 }
 
-/** The blocks' bytes; after a failure its text, and then the connection is cut, which a reader of any format sees. */
+/**
+ * Returns the blocks' bytes; after a failure its text, and then the connection is cut, which a reader of any format
+ * sees.
+ */
 function blockStream(
   ready: Answer[],
   blocks: AsyncGenerator<Answer, void>,
@@ -189,7 +192,7 @@ function toEngineError(error: unknown): EngineError {
 }
 
 /**
- * The block that ends an answer when the query fails in the middle of it, as ClickHouse 25.11 and later write
+ * Returns the block that ends an answer when the query fails in the middle of it, as ClickHouse 25.11 and later write
  * it: the length counts the line end behind the message.
  */
 function lateException(error: unknown, tag: string): string {

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { testWith } from "../../tests/support/needs.ts";
 import { EmbeddedClickHouse } from "./supervisor.ts";
 
-/** An engine with the official client before it, in a directory that goes with them. */
+/** Starts an engine with the official client before it, in a directory that goes with them. */
 async function withClient(use: (client: ClickHouseClient, engine: EmbeddedClickHouse) => Promise<void>) {
   const dataDir = await Deno.makeTempDir();
   try {

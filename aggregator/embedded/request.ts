@@ -1,5 +1,5 @@
 /**
- * What one HTTP request asks of the engine, read as ClickHouse's server reads it.
+ * Reads what one HTTP request asks of the engine, as ClickHouse's server reads it.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface Credentials {
 export interface QueryRequest {
   readonly sql: string;
   readonly statement: Statement;
-  /** What follows the statement: an INSERT's rows. */
+  /** Follows the statement: an INSERT's rows. */
   readonly data: AsyncIterable<Uint8Array<ArrayBuffer>>;
   readonly format: string;
   readonly params: Record<string, string>;
@@ -49,7 +49,7 @@ const OWN = new Set([
 /** These change what a request means; silence would give wrong answers. */
 const REFUSED = ["session_id", "role", "compress", "decompress"];
 
-/** How much of a request is read to find where a statement ends and its data begin. */
+/** This much of a request is read to find where a statement ends and its data begin. */
 const HEAD_BYTES = 256 * 1024;
 
 /**

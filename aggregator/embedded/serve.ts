@@ -75,7 +75,7 @@ function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
 }
 
-/** The first line of `stdin`, as the supervisor writes it; `gone` settles at the end of the input. */
+/** Returns the first line of `stdin`, as the supervisor writes it; `gone` settles at the end of the input. */
 export async function readHandshake(
   stdin: { readonly readable: ReadableStream<Uint8Array<ArrayBuffer>> },
 ): Promise<{ password: string; gone: Promise<void> }> {

@@ -12,11 +12,11 @@ export interface Statement {
   readonly format?: string;
   /** An INSERT whose rows are not of a SELECT: they are streamed to the engine. */
   readonly insert?: {
-    /** Where FORMAT or VALUES begins: what stands before is the statement. */
+    /** Is where FORMAT or VALUES begins: what stands before is the statement. */
     readonly headEnd: number;
     /** The data's format. */
     readonly format: string;
-    /** Where the data begin. */
+    /** Is where the data begin. */
     readonly dataAt: number;
   };
   /** A second statement follows the first. */
@@ -57,7 +57,7 @@ function* tokens(sql: string, at: number): Generator<Token> {
   }
 }
 
-/** The end of the white space or comment at `at`; `at` where there is neither. */
+/** Returns the end of the white space or comment at `at`; `at` where there is neither. */
 function blankEnd(sql: string, at: number): number {
   const two = sql.slice(at, at + 2);
   if (two === "--" || two === "# " || two === "#!") return after(sql, "\n", at);
@@ -66,7 +66,7 @@ function blankEnd(sql: string, at: number): number {
   return at;
 }
 
-/** Where what begins with a quote at `at` ends: a doubled or escaped quote does not end it. */
+/** Returns where what begins with a quote at `at` ends: a doubled or escaped quote does not end it. */
 function quotedEnd(sql: string, at: number): number {
   const quote = sql[at]!;
   for (at++; at < sql.length; at++) {
@@ -81,7 +81,9 @@ function after(sql: string, end: string, from: number): number {
   return at < 0 ? sql.length : at + end.length;
 }
 
-/** All beyond ASCII counts as of a word: outside of quotes the engine takes nothing else of it. */
+/**
+ * Returns whether `char` is of a word, as all beyond ASCII is: outside of quotes the engine takes nothing else of it.
+ */
 function isWord(char: string): boolean {
   return (char >= "0" && char <= "9") || (char >= "A" && char <= "Z") || (char >= "a" && char <= "z") ||
     char === "_" || char >= "\x80";
@@ -129,7 +131,9 @@ function follows(previous: Token | undefined, word: string): boolean {
   return previous?.text.toUpperCase() === word;
 }
 
-/** `INSERT INTO values VALUES …`: the word after INTO, TABLE or a dot is a name. */
+/**
+ * Returns whether a word is a name, as in `INSERT INTO values VALUES …`: the word after INTO, TABLE or a dot is a name.
+ */
 function isName(previous: Token | undefined): boolean {
   return /^(INTO|TABLE|INSERT|\.)$/i.test(previous?.text ?? "");
 }
@@ -143,7 +147,7 @@ function withData(
   return { verb: "INSERT", format, insert: { headEnd, format, dataAt }, many };
 }
 
-/** Whether something follows a semicolon behind the rows of VALUES. */
+/** Returns whether something follows a semicolon behind the rows of VALUES. */
 function hasMore(sql: string, at: number): boolean {
   let ended = false;
   for (const token of tokens(sql, at)) {

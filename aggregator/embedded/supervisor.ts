@@ -7,8 +7,11 @@
 
 import { delay } from "@std/async/delay";
 import { getLogger } from "@logtape/logtape";
-import { TextLineStream } from "./lines.ts";
+import { TextLineStream } from "@std/streams/text-line-stream";
+import { backoffMs } from "../../common/backoff.ts";
+import { engineMemory } from "./memory.ts";
 import { Burst } from "../../common/log.ts";
+import { libraryPath } from "./connection.ts";
 
 const logger = getLogger(["aperture", "engine"]);
 
@@ -18,13 +21,15 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 export interface EmbeddedOptions {
   /** Created where it is missing. */
   dataDir: string;
-  /** What the engine may allocate in all. @default {1 GiB} */
+  /** What the engine may allocate in all. @default {engineMemory()} */
   memoryBytes?: number;
   /** The wait before the first restart, in ms; it doubles up to 10 s. @default {250} */
   backoffMs?: number;
+  /** At least so long between two restarts that are asked for, in ms. @default {300000} */
+  restartPauseMs?: number;
 }
 
-/** How the engine's child process is started and watched. */
+/** Starts the engine's child process, and watches it. */
 export class EmbeddedClickHouse implements AsyncDisposable {
   readonly username = "default";
   readonly password: string;
@@ -34,6 +39,7 @@ export class EmbeddedClickHouse implements AsyncDisposable {
   #child: Child;
   #watch: Promise<void> = Promise.resolve();
   #restarts = 0;
+  #restarted = -Infinity;
 
   private constructor(options: Required<EmbeddedOptions>, password: string, child: Child) {
     this.#options = options;
@@ -47,7 +53,7 @@ export class EmbeddedClickHouse implements AsyncDisposable {
    * @throws {Error} with the child's words: the directory cannot be written or is in use, no build of the engine
    */
   static async start(options: EmbeddedOptions): Promise<EmbeddedClickHouse> {
-    const all = { memoryBytes: 2 ** 30, backoffMs: 250, ...options };
+    const all = { memoryBytes: engineMemory(), backoffMs: 250, restartPauseMs: 300_000, ...options };
     const password = randomPassword();
     const burst = new Burst(logger);
     const child = await Child.start({ ...all, password, port: 0 }, (line) => burst.warn(keyOf(line), line));
@@ -61,29 +67,44 @@ export class EmbeddedClickHouse implements AsyncDisposable {
     return `http://127.0.0.1:${this.#child.port}`;
   }
 
-  /** The child's process id. */
+  /** Returns the child's process id. */
   get pid(): number {
     return this.#child.pid;
   }
 
-  /** How often the child was started again. */
+  /** Counts how often the child was started again. */
   get restarts(): number {
     return this.#restarts;
   }
 
+  /**
+   * Ends the child, which finishes its queries first, and starts it again; for failures that this cures. Not more
+   * often than every `restartPauseMs`.
+   *
+   * @returns whether it does
+   */
+  restart(why: string): boolean {
+    const now = performance.now();
+    if (this.#closing.signal.aborted || now - this.#restarted < this.#options.restartPauseMs) return false;
+    this.#restarted = now;
+    logger.warn("Starting the engine again: {why}", { why });
+    void this.#child.stop();
+    return true;
+  }
+
   async #keepAlive(): Promise<void> {
     const { signal } = this.#closing;
-    const { backoffMs } = this.#options;
-    let wait = backoffMs;
+    const { backoffMs: firstMs } = this.#options;
+    let failures = 0;
     while (!signal.aborted) {
       const started = performance.now();
       const status = await this.#child.ended;
       if (signal.aborted) return;
-      if (performance.now() - started > 60_000) wait = backoffMs;
+      if (performance.now() - started > 60_000) failures = 0;
       logger.error("The engine ended, and is started again: {how}", { how: describe(status) });
       while (!signal.aborted) {
+        const wait = backoffMs(++failures, { firstMs, maxMs: 10_000 });
         await delay(wait, { signal }).catch(() => {});
-        wait = Math.min(wait * 2, 10_000);
         if (signal.aborted) return;
         if (await this.#restart()) break;
       }
@@ -191,8 +212,9 @@ class Child {
   }
 }
 
-/** The front's; the engine itself, being native code, is held only by its configuration. */
+/** Holds the front; the engine itself, being native code, is held only by its configuration. */
 function permissions(dataDir: string): string[] {
+  const [data, library] = [dataDir, libraryPath()].map((path) => path.replaceAll(",", ",,"));
   return [
     "run",
     "--quiet",
@@ -201,11 +223,14 @@ function permissions(dataDir: string): string[] {
     // A request's signal then means that its client has gone, and not that it was answered.
     "--unstable-no-legacy-abort",
     `--config=${CONFIG}`,
+    // A list would take libc's name for a path below the working directory.
     "--allow-ffi",
-    "--allow-read",
-    `--allow-write=${dataDir}`,
-    "--allow-env",
+    `--allow-read=${data},${library}`,
+    `--allow-write=${data}`,
+    "--allow-env=APERTURE_*,INIT_CWD,TZ",
+    "--ignore-env",
     "--allow-net=127.0.0.1",
+    "--deny-import",
   ];
 }
 

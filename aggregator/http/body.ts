@@ -6,10 +6,10 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
-import { KINDS } from "../../profile/model.ts";
-import type { Selection } from "../query/types.ts";
+import { type Kind, KINDS } from "../../profile/model.ts";
+import type { GroupBy, Selection } from "../query/types.ts";
 import { HttpError } from "./errors.ts";
-import { checkSelection, GROUPS, selectableLabel, time } from "./params.ts";
+import { checkSelection, GROUPS, isGroup, matchersOf, time } from "./params.ts";
 
 /** Far more than any selection needs. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -21,14 +21,7 @@ function selectionEntries(now: number) {
     kind: v.optional(v.picklist(KINDS, `one of ${KINDS.join(", ")}`), "cpu"),
     from: v.optional(moment, "-15m"),
     to: v.optional(moment, "now"),
-    matchers: v.optional(
-      v.array(v.strictObject({
-        label: selectableLabel(),
-        values: v.pipe(v.array(v.string()), v.minLength(1, "a list of at least one value")),
-        negate: v.optional(v.boolean(), false),
-      })),
-      [],
-    ),
+    match: v.optional(v.string(), ""),
     idle: v.optional(v.boolean(), false),
   };
 }
@@ -51,21 +44,33 @@ export function aggregateBody(now: number) {
       ...selectionEntries(now),
       group_by: v.optional(
         v.pipe(
-          v.array(v.picklist(GROUPS, `one of ${GROUPS.join(", ")}`)),
+          v.array(
+            v.pipe(v.string(), v.check(isGroup, `one of ${GROUPS}`), v.transform((name) => name as GroupBy)),
+          ),
           v.minLength(1, "a list of at least one name"),
           v.check((names) => new Set(names).size === names.length, "a list of different names"),
         ),
-        ["function"],
+        ["function"] as const,
       ),
       limit: limit(100, 10_000),
     }),
-    v.transform(({ group_by, limit, ...selection }) => ({ selection, groupBy: group_by, limit })),
+    v.transform(({ group_by, limit, ...selection }) => ({
+      selection: toSelection(selection),
+      groupBy: group_by,
+      limit,
+    })),
   );
+}
+
+function toSelection(
+  { match, ...selection }: { kind: Kind; from: number; to: number; idle: boolean; match: string },
+): Selection {
+  return { ...selection, matchers: matchersOf("match", match) };
 }
 
 /** The body of POST /api/diff. */
 export function diffBody(now: number) {
-  const selection = v.strictObject(selectionEntries(now));
+  const selection = v.pipe(v.strictObject(selectionEntries(now)), v.transform(toSelection));
   return v.strictObject({ base: selection, compare: selection, limit: limit(100, 10_000) });
 }
 

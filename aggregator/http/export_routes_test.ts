@@ -52,10 +52,11 @@ testWith(["go"], "GET /api/export/pprof opens with go tool pprof", async () => {
 });
 
 Deno.test("GET /api/export/json holds the samples of the selection", async () => {
-  const response = await testHandler()(`/api/export/json?${QUERY}&comm=nginx&node=web-1`);
+  const response = await testHandler()(`/api/export/json?${QUERY}&match={comm="nginx",node="web-1"}`);
   assertEquals(response.headers.get("content-type"), "application/json");
   const { samples, strings, series } = await response.json();
   assertEquals(new Set(series.comm.map((row: number) => strings[row])).has("nginx"), true);
-  const total = await (await testHandler()(`/api/flamegraph?${QUERY}&comm=nginx&node=web-1`)).json();
+  const total = await (await testHandler()(`/api/flamegraph?${QUERY}&match={comm="nginx",node="web-1"}`))
+    .json();
   assertEquals(samples.count.reduce((a: number, b: number) => a + b, 0), total.total.count);
 });

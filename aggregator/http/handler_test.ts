@@ -2,12 +2,12 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
 import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
 import { StorageError } from "../storage/client.ts";
-import { HEALTHY, testHandler } from "../../tests/support/http_handler.ts";
+import { HEALTHY, testAccess, testHandler } from "../../tests/support/http_handler.ts";
 
 /** A fleet whose questions fail, or never end. */
 function queriesThat(fail: (signal?: AbortSignal) => Promise<never>) {
   const queries = new FleetQueries(fleet());
-  queries.stacks = (_selection: unknown, options?: { signal?: AbortSignal }) => fail(options?.signal);
+  queries.tree = (_selection: unknown, options?: { signal?: AbortSignal }) => fail(options?.signal);
   return queries;
 }
 
@@ -29,6 +29,9 @@ Deno.test("GET /healthz answers ok, and /readyz with what stands in the way", as
     buffer: { ...HEALTHY.buffer, batches: 100 },
     storage: { ...HEALTHY.storage, problem: "Cannot reach storage" },
   };
+  // Batches are staged meanwhile.
+  const away = await testHandler({ health: () => ({ ...health, buffer: HEALTHY.buffer }) })("/readyz");
+  assertEquals([away.status, (await away.json()).status], [200, "ready"]);
   const not = await testHandler({ health: () => health })("/readyz");
   assertEquals([not.status, await not.json()], [503, {
     status: "not_ready",
@@ -49,8 +52,14 @@ Deno.test("GET /api/health counts pushes and tells versions and fill", async () 
     uptime_seconds: 61,
     push_total_ok: 12,
     push_total_error: 1,
-    buffer: { batches: 3, bytes: 4096, capacity_batches: 100, capacity_bytes: 1_000_000 },
-    storage: { mode: "embedded", pending_rows: 7 },
+    buffer: {
+      batches: 3,
+      bytes: 4096,
+      capacity_batches: 100,
+      capacity_bytes: 1_000_000,
+      quarantined_batches: 0,
+    },
+    storage: { mode: "embedded", pending_rows: 7, failing_since: null, failing_error: null },
     problems: [],
   });
 });
@@ -79,7 +88,7 @@ Deno.test("createHandler() answers 404 and 405 in JSON, with what the path takes
 });
 
 Deno.test("createHandler() with a token opens probes, metrics and health, and nothing else", async () => {
-  const ask = testHandler({ token: "s3cret" });
+  const ask = testHandler({ access: testAccess("s3cret") });
   for (const path of ["/healthz", "/readyz", "/metrics", "/api/health"]) {
     assertEquals((await ask(path)).status, 200, path);
   }
@@ -94,7 +103,7 @@ Deno.test("createHandler() with a token opens probes, metrics and health, and no
 });
 
 Deno.test("POST /login takes the token and returns to the page's own query", async () => {
-  const ask = testHandler({ token: "s3cret" });
+  const ask = testHandler({ access: testAccess("s3cret") });
   const form = (fields: Record<string, string>) => ({ method: "POST", body: new URLSearchParams(fields) });
   const asked = await ask("/?node=%22%3Ea");
   assertEquals(asked.status, 401);
@@ -114,8 +123,9 @@ Deno.test("POST /login takes the token and returns to the page's own query", asy
 
 Deno.test("GET /api/flamegraph answers columns whose first box is the whole", async () => {
   const ask = testHandler();
-  const { selection, total, graph } = await (await ask("/api/flamegraph?node=web-1&from=-1h")).json();
-  assertEquals(selection.matchers, [{ label: "node", values: ["web-1"], negate: false }]);
+  const { selection, total, graph } = await (await ask('/api/flamegraph?match={node="web-1"}&from=-1h'))
+    .json();
+  assertEquals(selection.match, '{node="web-1"}');
   assertEquals(total.count, 5200);
   assertEquals([graph.unit, graph.total, graph.levels[0].width], ["nanoseconds", total.value, [total.value]]);
   const counted = await (await ask("/api/flamegraph?unit=count")).json();
@@ -149,7 +159,7 @@ Deno.test("GET /api/top, /api/labels, /api/series and /api/batches answer rows",
   const labels = await (await ask("/api/labels?label=node")).json();
   assertEquals(labels.values.map(({ value }: { value: string }) => value), ["db-1", "web-1", "web-2"]);
   assertEquals((await (await ask("/api/labels")).json()).labels.length, 8);
-  const series = await (await ask("/api/series?comm=nginx")).json();
+  const series = await (await ask('/api/series?match={comm="nginx"}')).json();
   assertEquals(series.series[0].labels.comm, "nginx");
   const batches = await (await ask("/api/batches")).json();
   assertEquals([batches.staged_total, batches.staged[0].epoch], [5, "1764000000000000001"]);
@@ -159,8 +169,8 @@ Deno.test("GET /api/top, /api/labels, /api/series and /api/batches answer rows",
 
 Deno.test("POST /api/aggregate and /api/diff read selections from a body", async () => {
   const ask = testHandler();
-  const matchers = [{ label: "comm", values: ["nginx"] }];
-  const grouped = await (await ask("/api/aggregate", post({ group_by: ["comm"], from: "-1h", matchers })))
+  const match = '{comm="nginx"}';
+  const grouped = await (await ask("/api/aggregate", post({ group_by: ["comm"], from: "-1h", match })))
     .json();
   assertEquals(grouped.rows.map(({ group }: { group: string[] }) => group), [["nginx"]]);
   const sides = { base: { from: "-2h", to: "-1h" }, compare: { from: 1_769_860_800 } };
@@ -186,9 +196,9 @@ Deno.test("POST /api/aggregate says what is wrong with a body", async () => {
   );
   assertEquals(
     (await send({ group_by: ["color"] }))[2].slice(0, 71),
-    "Cannot parse 'group_by.0' as it is not one of function, module, node, n",
+    "Cannot parse 'group_by.0' as it is not one of function, module, file, l",
   );
-  assertEquals((await send({ matchers: [{ label: "node" }] }))[2], "Missing a field: 'matchers.0.values'");
+  assertStringIncludes((await send({ match: "{node}" }))[2], "Cannot take 'match': ");
   assertEquals((await send({ from: "now", to: "-1m" }))[2], "Cannot select as 'from' is not before 'to'");
   const large = await ask("/api/aggregate", post(JSON.stringify({ from: "x".repeat(70_000) })));
   assertEquals((await errorOf(large)).slice(0, 2), [413, "content_too_large"]);

@@ -7,7 +7,7 @@ Deno.test("createHandler() ends a query when its client hangs up", async () => {
   const asked = Promise.withResolvers<void>();
   const aborted = Promise.withResolvers<void>();
   const queries = new FleetQueries(fleet());
-  queries.stacks = (_: unknown, options?: { signal?: AbortSignal }) => {
+  queries.tree = (_: unknown, options?: { signal?: AbortSignal }) => {
     asked.resolve();
     const signal = options!.signal!;
     return new Promise((_, reject) => {

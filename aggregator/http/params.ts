@@ -8,15 +8,8 @@ import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
 import { type Kind, KINDS } from "../../profile/model.ts";
-import {
-  type Group,
-  isSelectable,
-  type Label,
-  LABELS,
-  type Matcher,
-  type PodLabel,
-  type Selection,
-} from "../query/types.ts";
+import { type AnyLabel, isLabel, LABELS, MatcherError, parseMatchers } from "../query/matchers.ts";
+import { CODE_GROUPS, type GroupBy, type Selection } from "../query/types.ts";
 import { HttpError } from "./errors.ts";
 import { parseTime, TIME_FORMS } from "./time.ts";
 
@@ -36,24 +29,27 @@ type Value<P> = P extends { readonly default: string; readonly schema: v.Generic
 
 type Values<P extends Params> = { readonly [K in keyof P]: Value<P[K]> };
 
-/** Chooses series by their labels: `node=a&node=b` is any of them, `not.comm=x` is all but it. */
-const NEGATE = "not.";
-/** A selection with more values than this is a mistake; storage is not asked. */
-const MAX_VALUES = 200;
-
 /** At most so many rows; `byDefault` when it is not said. */
 export function limitParam(byDefault: number, max: number): Param<number> & { default: string } {
   return { schema: integer(1, max), default: String(byDefault) };
 }
 
 /** A label's name. */
-export const labelParam = { schema: selectableLabel() } as const satisfies Param<Label | PodLabel>;
+export const labelParam = { schema: labelName() } as const satisfies Param<AnyLabel>;
 /** What boxes and weights measure. */
 export const unitParam = { schema: oneOf(["nanoseconds", "count"]), default: "nanoseconds" } as const;
+/** Which batches: those that are staged or stored, or those that storage refused. */
+export const stateParam = { schema: oneOf(["all", "quarantined"]), default: "all" } as const;
 /** Text, not empty. */
 export const textParam = { schema: v.pipe(v.string(), v.minLength(1, "a text")) } as const;
 
-export const GROUPS = ["function", "module", ...LABELS] as const satisfies readonly Group[];
+/** What groups can be called, for messages. */
+export const GROUPS = `${[...CODE_GROUPS, ...LABELS].join(", ")}, label_NAME`;
+
+/** Tells whether values can be grouped by `name`. */
+export function isGroup(name: string): name is GroupBy {
+  return CODE_GROUPS.some((group) => group === name) || isLabel(name);
+}
 
 /**
  * Reads the parameters of `url` that `params` lists; others are refused, so that a slip of the pen is not
@@ -67,7 +63,7 @@ export function readParams<const P extends Params>(url: URL, params: P): Values<
 }
 
 /**
- * Reads a selection (`kind`, `from`, `to`, `idle`, labels) and `params`.
+ * Reads a selection (`kind`, `from`, `to`, `idle`, `match`) and `params`.
  *
  * @param now Unix milliseconds
  * @throws {HttpError} 400, naming the parameter
@@ -107,16 +103,15 @@ function readRest<const P extends Params>(
     idle: { schema: toggle(), default: "false" },
     from: { schema: time(now), default: "-15m" },
     to: { schema: time(now), default: "now" },
+    match: { schema: v.string(), default: "" },
   } as const satisfies Params;
   refuseUnknown(
     url,
-    (name) => {
-      return [own, known, params].some((list) => Object.hasOwn(list, name)) || labelOf(name) !== undefined;
-    },
+    (name) => [own, known, params].some((list) => Object.hasOwn(list, name)),
   );
-  const { from, to, idle } = readKnown(url, own);
+  const { from, to, idle, match } = readKnown(url, own);
   return {
-    selection: checkSelection({ kind, from, to, matchers: readMatchers(url), idle }),
+    selection: checkSelection({ kind, from, to, matchers: matchersOf("match", match), idle }),
     params: readKnown(url, params),
   };
 }
@@ -128,20 +123,28 @@ function readRest<const P extends Params>(
  */
 export function checkSelection(selection: Selection): Selection {
   if (selection.from >= selection.to) throw bad("Cannot select as 'from' is not before 'to'");
-  if (selection.matchers.reduce((sum, { values }) => sum + values.length, 0) > MAX_VALUES) {
-    throw bad(`Cannot select by more than ${MAX_VALUES} values of labels`);
-  }
   return selection;
 }
 
 /** The name of a label by which series can be chosen. */
-export function selectableLabel(): v.GenericSchema<string, Label | PodLabel> {
-  const message = `one of ${LABELS.join(", ")}, label.NAME`;
-  return v.pipe(
-    v.string(message),
-    v.check(isSelectable, message),
-    v.transform((name) => name as Label | PodLabel),
-  );
+export function labelName(): v.GenericSchema<string, AnyLabel> {
+  const message = `one of ${LABELS.join(", ")}, label_NAME`;
+  return v.pipe(v.string(message), v.check(isLabel, message), v.transform((name) => name as AnyLabel));
+}
+
+/**
+ * Reads a selector.
+ *
+ * @param name of the parameter or field
+ * @throws {HttpError} 400
+ */
+export function matchersOf(name: string, text: string): ReturnType<typeof parseMatchers> {
+  try {
+    return parseMatchers(text);
+  } catch (error) {
+    if (!(error instanceof MatcherError)) throw error;
+    throw bad(`Cannot take '${name}': ${error.message}`);
+  }
 }
 
 /** A time at `now` or relative to it, in Unix milliseconds. */
@@ -151,19 +154,6 @@ export function time(now: number): v.GenericSchema<string, number> {
     v.check((text) => parseTime(text, now) !== undefined, TIME_FORMS),
     v.transform((text) => parseTime(text, now)!),
   );
-}
-
-function readMatchers(url: URL): Matcher[] {
-  return [...new Set(url.searchParams.keys())].flatMap((name) => {
-    const label = labelOf(name);
-    if (label === undefined) return [];
-    return [{ label, values: url.searchParams.getAll(name), negate: name.startsWith(NEGATE) }];
-  });
-}
-
-function labelOf(name: string): Label | PodLabel | undefined {
-  const label = name.startsWith(NEGATE) ? name.slice(NEGATE.length) : name;
-  return isSelectable(label) ? label : undefined;
 }
 
 function refuseUnknown(url: URL, isKnown: (name: string) => boolean): void {

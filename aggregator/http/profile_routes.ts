@@ -4,8 +4,8 @@
  * @module
  */
 
-import { flameGraph } from "../../profile/flame.ts";
-import { type AggregateRow, type DiffRow, LABELS, type Selection } from "../query/types.ts";
+import { formatMatchers, LABELS } from "../query/matchers.ts";
+import type { AggregateRow, DiffRow, Selection } from "../query/types.ts";
 import { aggregateBody, checkSelections, diffBody, readBody } from "./body.ts";
 import { labelParam, limitParam, readParams, readSelection, unitParam } from "./params.ts";
 import { json, type Reply } from "./reply.ts";
@@ -13,15 +13,13 @@ import type { Context, Route } from "./route.ts";
 import { formatTime } from "./time.ts";
 import type { HandlerOptions } from "./types.ts";
 
-/** So many stacks are merged into one graph; the rest is in its `other`. */
-export const STACKS_LIMIT = limitParam(20_000, 1_000_000);
-
 /** The routes that ask storage for profiles. */
 export function profileRoutes(options: HandlerOptions): Route[] {
   const get = (path: string, handle: Handler): Route => ({
     method: "GET",
     path,
     access: "token",
+    turn: "question",
     handle: (context) => handle(context, options),
   });
   const post = (path: string, handle: Handler): Route => ({ ...get(path, handle), method: "POST" });
@@ -39,23 +37,21 @@ type Handler = (context: Context, options: HandlerOptions) => Promise<Reply>;
 
 /** A selection as answers repeat it, its times resolved. */
 export function selectionBody({ kind, from, to, matchers, idle = false }: Selection) {
-  return { kind, from: formatTime(from), to: formatTime(to), matchers, idle };
+  return { kind, from: formatTime(from), to: formatTime(to), match: formatMatchers(matchers), idle };
 }
 
 async function flamegraph({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
   const { selection, params } = readSelection(
     url,
-    { unit: unitParam, limit: STACKS_LIMIT, max_nodes: limitParam(20_000, 500_000) },
+    { unit: unitParam, max_nodes: limitParam(20_000, 500_000) },
     now(),
   );
-  const { profile, total, other } = await queries.stacks(selection, { limit: params.limit, signal });
-  const graph = flameGraph(profile, {
-    kind: selection.kind,
+  const { graph, total, hidden, cut } = await queries.tree(selection, {
     value: params.unit === "count" ? "count" : "value",
     maxNodes: params.max_nodes,
-    other,
+    signal,
   });
-  return json({ selection: selectionBody(selection), total, other, graph });
+  return json({ selection: selectionBody(selection), total, hidden, cut, graph });
 }
 
 async function top({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
@@ -89,7 +85,7 @@ async function labels({ url, signal }: Context, { queries, now = Date.now }: Han
     now(),
   );
   const label = params.label!;
-  const values = await queries.labelValues(label, selection, { limit: params.limit, signal });
+  const { values } = await queries.labelValues(label, selection, { limit: params.limit, signal });
   return json({ selection: selectionBody(selection), label, values });
 }
 

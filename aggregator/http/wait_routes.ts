@@ -6,7 +6,8 @@
 
 import * as v from "valibot";
 import { errnoName } from "../../profile/errno.ts";
-import { type Label, LABELS, type LockSite, type SyscallRow } from "../query/types.ts";
+import { type AnyLabel, isLabel, LABELS } from "../query/matchers.ts";
+import type { LockSite, SyscallRow } from "../query/types.ts";
 import { limitParam, type Param, readSelectionOf } from "./params.ts";
 import { selectionBody } from "./profile_routes.ts";
 import { json } from "./reply.ts";
@@ -16,11 +17,18 @@ import type { HandlerOptions } from "./types.ts";
 /** The routes of locks and system calls. */
 export function waitRoutes(options: HandlerOptions): Route[] {
   return [
-    { method: "GET", path: "/api/locks", access: "token", handle: (context) => locks(context, options) },
+    {
+      method: "GET",
+      path: "/api/locks",
+      access: "token",
+      turn: "question",
+      handle: (context) => locks(context, options),
+    },
     {
       method: "GET",
       path: "/api/syscalls",
       access: "token",
+      turn: "question",
       handle: (context) => syscalls(context, options),
     },
   ];
@@ -33,13 +41,12 @@ const labelsParam = {
   schema: v.pipe(
     list,
     v.check(
-      (names) =>
-        new Set(names).size === names.length && names.every((name) => LABELS.some((l) => l === name)),
-      `a list of different labels out of ${LABELS.join(", ")}`,
+      (names) => new Set(names).size === names.length && names.every((name) => isLabel(name)),
+      `a list of different labels out of ${LABELS.join(", ")}, label_NAME`,
     ),
-    v.transform((names) => names as Label[]),
+    v.transform((names) => names as AnyLabel[]),
   ),
-} as const satisfies Param<Label[]>;
+} as const satisfies Param<AnyLabel[]>;
 
 async function locks({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
   const { selection, params } = readSelectionOf(

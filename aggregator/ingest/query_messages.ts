@@ -7,22 +7,17 @@
 
 import type * as wire from "../../proto/gen/aperture/v1/aperture.ts";
 import { kindOf, type Profile, stackCount, type Total } from "../../profile/model.ts";
-import type { Head } from "../buffer/staging_buffer.ts";
+import type { Head } from "../buffer/entry.ts";
+import { isLabel, LABELS, type Matcher, MatcherError, parseMatchers } from "../query/matchers.ts";
 import {
   type AggregateAnswer,
+  CODE_GROUPS,
   type DiffAnswer,
-  type Group,
-  isSelectable,
-  type Label,
-  LABELS,
-  type Matcher,
+  type GroupBy,
   type Selection,
   type StacksAnswer,
 } from "../query/types.ts";
 import { InvalidArgumentError } from "./calls.ts";
-
-const MAX_MATCHERS = 32;
-const MAX_VALUES = 1000;
 
 /**
  * The selection that `message` asks for; times are widened to whole milliseconds.
@@ -37,26 +32,22 @@ export function selectionOf(message: wire.Selection | undefined, field: string):
   if (message.fromNs >= message.toNs) {
     throw invalid(`${field}.from_ns`, `is not before to_ns: ${message.fromNs} and ${message.toNs}`);
   }
-  if (message.matchers.length > MAX_MATCHERS) {
-    throw invalid(`${field}.matchers`, `are more than ${MAX_MATCHERS}: ${message.matchers.length}`);
-  }
   return {
     kind,
     from: Number(message.fromNs / 1_000_000n),
     to: Number((message.toNs + 999_999n) / 1_000_000n),
-    matchers: message.matchers.map((matcher) => matcherOf(matcher, `${field}.matchers`)),
+    matchers: matchersOf(message.match, `${field}.match`),
     idle: message.includeIdle,
   };
 }
 
-function matcherOf({ label, values, negate }: wire.Matcher, field: string): Matcher {
-  if (!isSelectable(label)) {
-    throw invalid(`${field}.label`, `is not one of ${LABELS.join(", ")}, label.NAME: "${label}"`);
+function matchersOf(match: string, field: string): Matcher[] {
+  try {
+    return parseMatchers(match);
+  } catch (error) {
+    if (!(error instanceof MatcherError)) throw error;
+    throw invalid(field, `is no selector: ${error.message}`);
   }
-  if (values.length === 0 || values.length > MAX_VALUES) {
-    throw invalid(`${field}.values`, `are not from 1 to ${MAX_VALUES}: ${values.length}`);
-  }
-  return { label, values, negate };
 }
 
 /**
@@ -64,15 +55,16 @@ function matcherOf({ label, values, negate }: wire.Matcher, field: string): Matc
  *
  * @throws {InvalidArgumentError}
  */
-export function groupsOf(names: readonly string[]): readonly Group[] {
+export function groupsOf(names: readonly string[]): readonly GroupBy[] {
   if (names.length === 0) return ["function"];
   for (const name of names) {
-    if (name !== "function" && name !== "module" && !isLabel(name)) {
-      throw invalid("group_by", `is not one of function, module, ${LABELS.join(", ")}: "${name}"`);
+    if (!CODE_GROUPS.some((group) => group === name) && !isLabel(name)) {
+      const known = [...CODE_GROUPS, ...LABELS, "label_NAME"].join(", ");
+      throw invalid("group_by", `is not one of ${known}: "${name}"`);
     }
   }
   if (new Set(names).size < names.length) throw invalid("group_by", `names one twice: ${names.join(", ")}`);
-  return names as readonly Group[];
+  return names as readonly GroupBy[];
 }
 
 /**
@@ -118,6 +110,9 @@ export function stacksMessage({ profile, total, other }: StacksAnswer): wire.Que
       line: [...frames.line],
       buildId: [...frames.buildId],
       address: Array.from(frames.address, BigInt),
+      startLine: [...frames.startLine],
+      inlined: [...frames.inlined],
+      rank: [...frames.rank],
     },
     stacks: { depth: depths(profile), frame: [...stacks.frame] },
     value: Array.from(value, BigInt),
@@ -163,10 +158,6 @@ export function diffMessage({ rows, base, compare }: DiffAnswer): wire.DiffRespo
 
 function totalMessage({ value, count }: Total): wire.Total {
   return { value: BigInt(value), count: BigInt(count) };
-}
-
-function isLabel(name: string): name is Label {
-  return (LABELS as readonly string[]).includes(name);
 }
 
 function invalid(field: string, why: string): InvalidArgumentError {

@@ -1,5 +1,5 @@
 import { Client, credentials, status } from "@grpc/grpc-js";
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import type { Batch } from "../../profile/model.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
@@ -16,17 +16,21 @@ import {
 import { makeBatch } from "../../tests/support/batches.ts";
 import { type CallOptions, pushOnce, RawClient } from "../../tests/support/grpc_client.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { Access } from "../access/access.ts";
+import { TokenSet } from "../access/tokens.ts";
 import { type BufferOptions, StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Queries, Selection } from "../query/types.ts";
-import { type IngestOptions, IngestServer, ListenError } from "./server.ts";
+import { ListenError } from "../../common/net/listener.ts";
+import type { Refusal } from "./push.ts";
+import { type IngestOptions, IngestServer } from "./server.ts";
 
 const TOKEN = "secret";
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
 
-const NOTHING = { value: 0, count: 0 };
+const NO_COST = { elapsedMs: 1, rowsRead: 0, bytesRead: 0 };
 
 /** Answers with the batch that it was given, and what it was asked. */
-class FixedQueries implements Queries {
+class FixedQueries implements Pick<Queries, "stacks" | "aggregate" | "diff"> {
   asked: unknown[] = [];
 
   constructor(readonly batch: Batch = makeBatch(), readonly failure?: Error) {}
@@ -39,7 +43,12 @@ class FixedQueries implements Queries {
   // deno-lint-ignore require-await -- to reject where it fails
   async stacks(selection: Selection, options: { limit?: number } = {}) {
     this.#ask(selection, options.limit);
-    return { profile: this.batch, total: { value: 9, count: 3 }, other: { value: 1, count: 1 } };
+    return {
+      profile: this.batch,
+      total: { value: 9, count: 3 },
+      other: { value: 1, count: 1 },
+      cost: NO_COST,
+    };
   }
   // deno-lint-ignore require-await -- as above
   async aggregate(selection: Selection, options: { groupBy?: readonly string[]; limit?: number } = {}) {
@@ -49,17 +58,14 @@ class FixedQueries implements Queries {
       rows: [{ group: ["hot"], module: "demo", self: total, total }],
       total,
       other: { value: 0, count: 0 },
+      cost: NO_COST,
     };
   }
   // deno-lint-ignore require-await -- as above
   async diff(base: Selection, compare: Selection) {
     this.#ask(base, compare);
-    return { rows: [], base: { value: 1, count: 1 }, compare: { value: 2, count: 1 } };
+    return { rows: [], base: { value: 1, count: 1 }, compare: { value: 2, count: 1 }, cost: NO_COST };
   }
-  labelValues = () => Promise.resolve([]);
-  lockSites = () => Promise.resolve({ sites: [], total: NOTHING, other: NOTHING });
-  syscalls = () => Promise.resolve({ rows: [], total: NOTHING, other: NOTHING });
-  batches = () => Promise.resolve([]);
 }
 
 class CountedPushes {
@@ -75,6 +81,10 @@ class CountedPushes {
   duplicate() {
     this.duplicates++;
   }
+  refusals: Refusal[] = [];
+  refused(reason: Refusal) {
+    this.refusals.push(reason);
+  }
 }
 
 async function start(
@@ -86,7 +96,14 @@ async function start(
   const buffer = stack.use(await StagingBuffer.open(bufferOptions));
   const metrics = new CountedPushes();
   const server = stack.use(
-    await IngestServer.start({ buffer, queries, listen: LOCAL, token: TOKEN, metrics, ...options }),
+    IngestServer.start({
+      buffer,
+      queries,
+      listen: LOCAL,
+      access: new Access({ tokens: TokenSet.single(TOKEN), sleep: () => Promise.resolve() }),
+      metrics,
+      ...options,
+    }),
   );
   const target = `127.0.0.1:${server.address.port}`;
   const client = stack.adopt(new RawClient(target), (client) => client[Symbol.dispose]());
@@ -215,7 +232,7 @@ const SELECTION = {
   kind: 1,
   fromNs: 1_767_225_600_000_000_001n,
   toNs: 1_767_225_700_000_000_001n,
-  matchers: [{ label: "comm", values: ["demo"], negate: true }],
+  match: '{comm!="demo"}',
   includeIdle: true,
 };
 
@@ -240,7 +257,7 @@ Deno.test("QueryStorage and Aggregate ask storage and give what it answers", asy
     kind: "cpu",
     from: 1_767_225_600_000,
     to: 1_767_225_700_001,
-    matchers: [{ label: "comm", values: ["demo"], negate: true }],
+    matchers: [{ label: "comm", operator: "!=", value: "demo" }],
     idle: true,
   };
   assertEquals(at.queries.asked, [[selection, 10_000], [selection, ["comm", "pid"], 7]]);
@@ -258,10 +275,9 @@ Deno.test("Aggregate and Diff refuse what cannot be asked", async () => {
   assertEquals(await refused({ selection: undefined }), "Cannot answer as 'selection' is missing");
   assertMatch(await refused({ selection: { ...SELECTION, kind: 0 } }), /'selection.kind' is not known: 0/);
   assertMatch(await refused({ selection: { ...SELECTION, toNs: 1n } }), /from_ns' is not before/);
-  const matcher = { label: "colour", values: ["red"], negate: false };
   assertMatch(
-    await refused({ selection: { ...SELECTION, matchers: [matcher] } }),
-    /label' is not one of node,/,
+    await refused({ selection: { ...SELECTION, match: '{colour="red"}' } }),
+    /'selection.match' is no selector: .* 'colour' is not one of node,/,
   );
   assertMatch(await refused({ groupBy: ["'; DROP TABLE"] }), /'group_by' is not one of function, module,/);
   assertMatch(await refused({ groupBy: ["pid", "pid"] }), /names one twice/);
@@ -357,7 +373,12 @@ Deno.test("IngestServer.stop() lets calls finish, refuses new ones, and cuts wha
   at.queries.stacks = async () => {
     asked.resolve();
     await gate.promise;
-    return { profile: makeBatch(), total: { value: 0, count: 0 }, other: { value: 0, count: 0 } };
+    return {
+      profile: makeBatch(),
+      total: { value: 0, count: 0 },
+      other: { value: 0, count: 0 },
+      cost: NO_COST,
+    };
   };
   const request = QueryStorageRequest.encode({ selection: SELECTION, limit: 0 }).finish();
   const call = at.push(request, { path: "/aperture.v1.Aggregator/QueryStorage" });
@@ -382,7 +403,7 @@ Deno.test("IngestServer.start() says that a port is in use", async () => {
   await using at = await start();
   await using buffer = await StagingBuffer.open();
   const listen = { hostname: "127.0.0.1", port: at.server.address.port };
-  await assertRejects(
+  assertThrows(
     () => IngestServer.start({ buffer, queries: new FixedQueries(), listen }),
     ListenError,
     `Cannot listen on ${at.target}: the port is in use`,

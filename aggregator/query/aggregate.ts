@@ -1,18 +1,29 @@
 /**
- * A selection's values summed by function, by module, by labels, or by both.
+ * A selection's values summed by function, module, file or line, by labels, or by both.
  *
  * @module
  */
 
-import type { StorageClient } from "../storage/client.ts";
-import { fetchFrames, MISSING_FRAME } from "./content.ts";
+import { isLabel } from "./matchers.ts";
+import { fileNames, functionNames, lineNames, MISSING, moduleNames, type Name } from "./names.ts";
+import type { Question } from "./question.ts";
 import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
+import { spreadSql } from "./spread.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
-import type { AggregateAnswer, AggregateRow, Group, Label, Selection } from "./types.ts";
-import { spreadSql } from "./weights.ts";
+import {
+  type AggregateAnswer,
+  type AggregateRow,
+  CODE_GROUPS,
+  type CodeGroup,
+  type CommonOptions,
+  type GroupBy,
+  type Selection,
+} from "./types.ts";
+import type { AnyLabel } from "./matchers.ts";
 
 /** A row of either statement; 64-bit numbers are decimal text. */
 type Row = Readonly<Record<string, string>> & {
+  readonly key: string;
   readonly self_value: string;
   readonly self_count: string;
   readonly total_value: string;
@@ -36,20 +47,25 @@ GROUP BY ${labels.join(", ")}
 ORDER BY self_value DESC, self_count DESC, ${labels.join(", ")}
 LIMIT {limit:UInt32}`;
 
-/** Up to the limit of rows of each sort: those of functions, and those with the sums of all (key 0). */
-const framesSql = (spread: string, labels: readonly string[]) => `
+/** Up to the limit of rows of each sort: those of functions, and those with the sums of all. */
+const codeSql = (spread: string, labels: readonly string[]) => `
 SELECT
     *,
-    sumIf(total_value, key = 0) OVER () AS all_value,
-    sumIf(total_count, key = 0) OVER () AS all_count
+    sumIf(total_value, is_all) OVER () AS all_value,
+    sumIf(total_count, is_all) OVER () AS all_count
 FROM (${spread})
 ORDER BY ${
   ["self_value DESC", "total_value DESC", "self_count DESC", "total_count DESC", ...labels, "key"].join(", ")
 }
-LIMIT {limit:UInt32} BY key = 0`;
+LIMIT {limit:UInt32} BY is_all`;
+
+const NAMES: Readonly<
+  Record<CodeGroup, (question: Question, keys: Iterable<string>) => Promise<Map<string, Name>>>
+> = { function: functionNames, module: moduleNames, file: fileNames, line: lineNames };
 
 /**
- * The `limit` largest groups of `selection` by their self value, then by their total.
+ * Asks for the `limit` largest groups of `selection` by their self value, then by their total. Of functions, modules,
+ * files and lines one can be a group, beside labels.
  *
  * @param options.groupBy @default {["function"]}
  * @param options.limit @default {100}
@@ -57,84 +73,78 @@ LIMIT {limit:UInt32} BY key = 0`;
  * @throws {StorageError}
  */
 export async function aggregate(
-  client: StorageClient,
+  question: Question,
   selection: Selection,
-  { groupBy = ["function"], limit = 100, signal }: {
-    groupBy?: readonly Group[];
-    limit?: number;
-    signal?: AbortSignal;
-  } = {},
+  { groupBy = ["function"], limit = 100 }: CommonOptions & { groupBy?: readonly GroupBy[] } = {},
 ): Promise<AggregateAnswer> {
   const groups = groupBy.length > 0 ? groupBy : ["function"] as const;
-  const by = groups.includes("function") ? "function" : groups.includes("module") ? "module" : undefined;
-  const labels = [...new Set(groups)].filter((group): group is Label =>
-    group !== "function" && group !== "module"
-  );
-  const selected = selectionSql(selection);
-  const weights = weightsSql(selected, { labels, stack: by !== undefined });
-  const columns = labels.map((label) => `label_${label}`);
-  const sql = by === undefined ? labelsSql(weights, columns) : framesSql(
-    spreadSql({ weights, labels: columns, sums: ["value", "count"], samples: selected.samples, by }),
+  const code = CODE_GROUPS.filter((each) => groups.includes(each));
+  // A function comes with its module.
+  const [by, ...others] = code.includes("function") ? code.filter((each) => each !== "module") : code;
+  if (others.length > 0) throw new RangeError(`Cannot group by ${code.join(" and ")} at once`);
+  const labels = [...new Set(groups)].filter((group) => !CODE_GROUPS.some((each) => each === group));
+  const wrong = labels.find((label) => !isLabel(label));
+  if (wrong !== undefined) labelSql(wrong as AnyLabel);
+  const selected = selectionSql(selection, { oldest: question.oldest });
+  const columns = labels.map((_, i) => `label_${i}`);
+  const weights = weightsSql(selected, { labels: labels as AnyLabel[], stack: by !== undefined });
+  const sql = by === undefined ? labelsSql(weights, columns) : codeSql(
+    spreadSql({ weights, labels: columns, sums: ["value", "count"], by }),
     columns,
   );
-  const rows = await client.rows<Row>(sql, {
-    params: { ...selected.params, limit: checkLimit(limit) },
-    signal,
-  });
-  return await toAnswer(client, rows, { groups, signal });
-}
-
-/** The selection's sums by labels, and by stack where asked. */
-function weightsSql(
-  { samples, series }: SelectionSql,
-  { labels, stack }: { labels: readonly Label[]; stack: boolean },
-): string {
-  const stackColumn = stack ? ["stack"] : [];
-  if (labels.length === 0) {
-    return `SELECT stack, sum(samples.value) AS value, sum(samples.count) AS count
-FROM (${samples}) AS samples GROUP BY stack`;
-  }
-  const keys = [...stackColumn, ...labels.map((label) => `label_${label}`)].join(", ");
-  const own = ["series", ...stackColumn].join(", ");
-  const named = labels.map((label) => `${labelSql(label)} AS label_${label}`).join(", ");
-  return `SELECT ${keys}, sum(series_value) AS value, sum(series_count) AS count
-FROM
-(
-    SELECT ${own}, sum(samples.value) AS series_value, sum(samples.count) AS series_count
-    FROM (${samples}) AS samples GROUP BY ${own}
-) AS sums
-LEFT ANY JOIN (SELECT hash AS series, ${named} FROM series WHERE ${series}) AS labels
-USING series
-GROUP BY ${keys}`;
-}
-
-async function toAnswer(
-  client: StorageClient,
-  rows: readonly Row[],
-  { groups, signal }: { groups: readonly Group[]; signal: AbortSignal | undefined },
-): Promise<AggregateAnswer> {
+  const rows = await question.rows<Row>(sql, { ...selected.params, limit: checkLimit(limit) });
   const first = rows[0];
-  if (!first) return { rows: [], total: NO_TOTAL, other: NO_TOTAL };
-  const shown = rows.filter(({ key }) => key !== "0");
-  const frames = await fetchFrames(client, shown.flatMap(({ frame }) => frame ?? []), signal);
-  const answer = shown.map((row): AggregateRow => {
-    const { function: name, module } = frames.get(row["frame"] ?? "") ?? MISSING_FRAME;
-    const of = { function: name, module };
-    return {
-      group: groups.map((group) =>
-        group === "function" || group === "module" ? of[group] : row[`label_${group}`]!
-      ),
-      module: row["frame"] === undefined ? "" : module,
-      self: toTotal(row.self_value, row.self_count),
-      total: toTotal(row.total_value, row.total_count),
-    };
-  });
+  const shown = by === undefined ? rows : rows.filter((row) => !(row["is_all"] as unknown as boolean));
+  const names = by === undefined
+    ? new Map<string, Name>()
+    : await NAMES[by](question, shown.map(({ key }) => key));
   return {
-    rows: answer,
-    total: toTotal(first.all_value, first.all_count),
-    other: rest(
-      [first.all_value, first.all_count],
-      shown.map(({ self_value, self_count }) => [self_value, self_count]),
-    ),
+    rows: shown.map((row): AggregateRow => {
+      const { name, module } = by === undefined ? { name: "", module: "" } : names.get(row.key) ?? MISSING;
+      return {
+        group: groups.map((group) =>
+          group === "module" ? module : group === by ? name : row[`label_${labels.indexOf(group)}`]!
+        ),
+        module,
+        self: toTotal(row.self_value, row.self_count),
+        total: toTotal(row.total_value, row.total_count),
+      };
+    }),
+    total: first ? toTotal(first.all_value, first.all_count) : NO_TOTAL,
+    other: first
+      ? rest(
+        [first.all_value, first.all_count],
+        shown.map(({ self_value, self_count }) => [self_value, self_count]),
+      )
+      : NO_TOTAL,
+    cost: question.cost,
   };
+}
+
+/**
+ * Makes a query of the selection's sums by labels; with `stack`, of one row for each stack with arrays of labels and
+ * sums.
+ */
+function weightsSql(
+  selected: SelectionSql,
+  { labels, stack }: { labels: readonly AnyLabel[]; stack: boolean },
+): string {
+  const { series } = selected;
+  const source = stack ? selected.samples : selected.totals;
+  const sums = "sum(samples.value) AS value, sum(samples.count) AS count";
+  if (labels.length === 0) {
+    return `SELECT stack, [sum(samples.value)] AS value, [sum(samples.count)] AS count
+FROM (${source}) AS samples GROUP BY stack`;
+  }
+  const columns = labels.map((_, i) => `label_${i}`);
+  const own = stack ? "series, stack" : "series";
+  const named = labels.map((label, i) => `${labelSql(label)} AS label_${i}`).join(", ");
+  const keys = [...(stack ? ["stack"] : []), ...columns].join(", ");
+  const rows = `SELECT ${keys}, sum(sums.value) AS value, sum(sums.count) AS count
+FROM (SELECT ${own}, ${sums} FROM (${source}) AS samples GROUP BY ${own}) AS sums
+LEFT ANY JOIN (SELECT hash AS series, ${named} FROM series WHERE ${series}) AS labels USING series
+GROUP BY ${keys}`;
+  if (!stack) return rows;
+  const arrays = [...columns, "value", "count"].map((column) => `groupArray(rows.${column}) AS ${column}`);
+  return `SELECT stack, ${arrays.join(", ")} FROM (${rows}) AS rows GROUP BY stack`;
 }

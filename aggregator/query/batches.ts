@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { StorageClient } from "../storage/client.ts";
+import type { Question } from "./question.ts";
 import { checkLimit } from "./selection.ts";
 import { toTotal } from "./totals.ts";
-import type { StoredBatch } from "./types.ts";
+import type { CommonOptions, StoredBatch } from "./types.ts";
 
 /** In the table's order from its end, so that reading stops at the limit. */
 const sql = (condition: string) => `
@@ -42,19 +42,19 @@ interface Row {
 }
 
 /**
- * The newest batches by their start, of one agent or all.
+ * Asks for the newest batches by their start, of one agent or all.
  *
  * @param options.limit @default {100}
  * @throws {RangeError} when the limit makes no sense
  * @throws {StorageError}
  */
 export async function batches(
-  client: StorageClient,
-  { agentId, limit = 100, signal }: { agentId?: string; limit?: number; signal?: AbortSignal } = {},
+  question: Question,
+  { agentId, limit = 100 }: CommonOptions & { agentId?: string } = {},
 ): Promise<readonly StoredBatch[]> {
-  const rows = await client.rows<Row>(sql(agentId === undefined ? "true" : "agent_id = {agent:String}"), {
-    params: { limit: checkLimit(limit), ...(agentId !== undefined && { agent: agentId }) },
-    signal,
+  const rows = await question.rows<Row>(sql(agentId === undefined ? "true" : "agent_id = {agent:String}"), {
+    limit: checkLimit(limit),
+    ...(agentId !== undefined && { agent: agentId }),
   });
   return rows.map((row) => ({
     agentId: row.agentId,

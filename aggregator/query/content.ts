@@ -1,90 +1,91 @@
 /**
- * Stacks and frames by their hashes, which are decimal text: JSON numbers cannot hold them.
+ * Stacks with all of their frames, by their hashes, which are decimal text: JSON numbers cannot hold them.
  *
  * @module
  */
 
-import { type Frame, UNKNOWN_MODULE } from "../../profile/model.ts";
-import type { StorageClient } from "../storage/client.ts";
+import type { Frame, Rank } from "../../profile/model.ts";
+import { byKey, functionNames, MISSING } from "./names.ts";
+import type { Question } from "./question.ts";
 
-/** Merges drop repeated rows in their own time, hence LIMIT 1 BY. */
+/** Merges drop repeated rows in their own time. */
 const STACKS = `
-SELECT hash, frames
-FROM stacks
-WHERE hash IN {hashes:Array(UInt64)}
-LIMIT 1 BY hash`;
+SELECT hash, any(stacks.locations) AS locations
+FROM stacks WHERE hash IN {keys:Array(UInt64)} GROUP BY hash`;
 
-const FRAMES = `
-SELECT hash, function, module, file, line, build_id AS buildId, address
-FROM frames
-WHERE hash IN {hashes:Array(UInt64)}
-LIMIT 1 BY hash`;
+/** Each location with the best of its names; stacks are several times fewer than what they are made of. */
+const LOCATIONS = `
+SELECT hash, module, build_id, address, rank, functions, files, lines, start_lines
+FROM
+(
+    SELECT hash, any(toString(locations.module)) AS module, any(toString(locations.build_id)) AS build_id,
+        any(locations.address) AS address
+    FROM locations
+    WHERE hash IN (SELECT arrayJoin(locations) FROM stacks WHERE hash IN {keys:Array(UInt64)})
+    GROUP BY hash
+) AS places
+LEFT ANY JOIN
+(
+    SELECT location AS hash, max(symbols.rank) AS rank, argMax(symbols.functions, (symbols.rank, day)) AS functions,
+        argMax(symbols.files, (symbols.rank, day)) AS files, argMax(symbols.lines, (symbols.rank, day)) AS lines,
+        argMax(symbols.start_lines, (symbols.rank, day)) AS start_lines
+    FROM symbols
+    WHERE location IN (SELECT arrayJoin(locations) FROM stacks WHERE hash IN {keys:Array(UInt64)})
+    GROUP BY location
+) AS names
+USING hash`;
 
-/** Stacks are several times fewer than their frames, and sending hashes is what takes time here. */
-const FRAMES_OF_STACKS = `
-SELECT hash, function, module, file, line, build_id AS buildId, address
-FROM frames
-WHERE hash IN (SELECT arrayJoin(frames) FROM stacks WHERE hash IN {hashes:Array(UInt64)})
-LIMIT 1 BY hash`;
+interface LocationRow {
+  readonly hash: string;
+  readonly module: string;
+  readonly build_id: string;
+  readonly address: string;
+  readonly rank: number;
+  readonly functions: readonly string[];
+  readonly files: readonly string[];
+  readonly lines: readonly number[];
+  readonly start_lines: readonly number[];
+}
 
-/** 21 bytes for each hash in a request that both sides hold as text. */
-const CHUNK = 50_000;
-
-/** What stands for a frame that storage does not have; a writer leaves none, whatever interrupts it. */
+/** What stands for a frame that storage does not have. */
 export const MISSING_FRAME: Frame = {
-  function: "unknown",
-  module: UNKNOWN_MODULE,
+  function: MISSING.name,
+  module: MISSING.module,
   file: "",
   line: 0,
   buildId: "",
   address: 0,
 };
 
-/** The frames of each stack, leaf first, by the stack's hash. */
-export async function fetchStacks(
-  client: StorageClient,
-  hashes: Iterable<string>,
-  signal?: AbortSignal,
-): Promise<Map<string, readonly string[]>> {
-  type Row = { hash: string; frames: string[] };
-  const rows = await fetchByHash<Row>(client, { sql: STACKS, hashes, signal });
-  return new Map(rows.map(({ hash, frames }) => [hash, frames]));
+/** What hashes of stacks stand for. */
+export interface Content {
+  /** Hashes of locations, leaf first, by the stack's hash. */
+  readonly stacks: ReadonlyMap<string, readonly string[]>;
+  /** The frames of a location, the innermost first. */
+  readonly locations: ReadonlyMap<string, readonly Frame[]>;
 }
 
-/** Frames by their own hashes. */
-export async function fetchFrames(
-  client: StorageClient,
-  hashes: Iterable<string>,
-  signal?: AbortSignal,
-): Promise<Map<string, Frame>> {
-  return toFrames(await fetchByHash<FrameRow>(client, { sql: FRAMES, hashes, signal }));
+/** Fetches the stacks of `hashes`, and the frames that they are made of. */
+export async function fetchContent(question: Question, hashes: Iterable<string>): Promise<Content> {
+  const wanted = [...new Set(hashes)];
+  const stacks = await byKey<{ hash: string; locations: string[] }>(question, STACKS, wanted);
+  const rows = await byKey<LocationRow>(question, LOCATIONS, wanted);
+  const names = await functionNames(question, rows.flatMap((row) => row.functions));
+  const locations = new Map(rows.map(({ hash, ...row }) => {
+    const frames = row.functions.map((key, i): Frame => {
+      const { name, module } = names.get(key) ?? MISSING;
+      return {
+        ...{ function: name, module, file: row.files[i]!, line: row.lines[i]! },
+        ...{ buildId: row.build_id, address: Number(row.address), startLine: row.start_lines[i]! },
+        ...{ inlined: i < row.functions.length - 1, rank: row.rank as Rank },
+      };
+    });
+    return [hash, frames.length > 0 ? frames : [MISSING_FRAME]];
+  }));
+  return { stacks: new Map(stacks.map(({ hash, locations }) => [hash, locations])), locations };
 }
 
-/** The frames of stacks, by the stacks' hashes. */
-export async function fetchFramesOfStacks(
-  client: StorageClient,
-  hashes: Iterable<string>,
-  signal?: AbortSignal,
-): Promise<Map<string, Frame>> {
-  return toFrames(await fetchByHash<FrameRow>(client, { sql: FRAMES_OF_STACKS, hashes, signal }));
-}
-
-type FrameRow = Omit<Frame, "address"> & { readonly hash: string; readonly address: string };
-
-function toFrames(rows: readonly FrameRow[]): Map<string, Frame> {
-  return new Map(rows.map(({ hash, address, ...frame }) => [hash, { ...frame, address: Number(address) }]));
-}
-
-async function fetchByHash<Row>(
-  client: StorageClient,
-  { sql, hashes, signal }: { sql: string; hashes: Iterable<string>; signal: AbortSignal | undefined },
-): Promise<Row[]> {
-  const all = [...new Set(hashes)];
-  const rows: Row[] = [];
-  for (let i = 0; i < all.length; i += CHUNK) {
-    // Items that are strings would be quoted, and are then no integers.
-    const params = { hashes: `[${all.slice(i, i + CHUNK).join()}]` };
-    for (const row of await client.rows<Row>(sql, { params, signal })) rows.push(row);
-  }
-  return rows;
+/** The frames of a stack, leaf first. */
+export function framesOf({ stacks, locations }: Content, stack: string): readonly Frame[] {
+  return (stacks.get(stack) ?? []).flatMap((location) => locations.get(location) ?? [MISSING_FRAME]);
 }

@@ -4,17 +4,19 @@
  * @module
  */
 
-import type { StorageClient } from "../storage/client.ts";
+import type { AnyLabel } from "./matchers.ts";
+import type { Question } from "./question.ts";
 import { checkLimit, labelSql, selectionSql } from "./selection.ts";
 import { toTotal } from "./totals.ts";
-import type { Label, LabelValue, PodLabel, Selection } from "./types.ts";
+import type { CommonOptions, LabelValuesAnswer, Selection } from "./types.ts";
 
-const sql = (label: string, { samples, series }: { samples: string; series: string }) => `
+/** From the sums of series, which are some hundred times fewer than samples. */
+const sql = (label: string, { totals, series }: { totals: string; series: string }) => `
 SELECT label, sum(series_value) AS value, sum(series_count) AS count
 FROM
 (
-    SELECT series, sum(samples.value) AS series_value, sum(samples.count) AS series_count
-    FROM (${samples}) AS samples
+    SELECT series, sum(totals.value) AS series_value, sum(totals.count) AS series_count
+    FROM (${totals}) AS totals
     GROUP BY series
 ) AS sums
 LEFT ANY JOIN (SELECT hash AS series, ${label} AS label FROM series WHERE ${series}) AS labels
@@ -24,22 +26,25 @@ ORDER BY value DESC, count DESC, label
 LIMIT {limit:UInt32}`;
 
 /**
- * The `limit` largest values of `label` in `selection`; "" is among them where some series have none.
+ * Asks for the `limit` largest values of `label` in `selection`; "" is among them where some series have none.
  *
  * @param options.limit @default {1000}
  * @throws {RangeError} when the label, the selection or the limit makes no sense
  * @throws {StorageError}
  */
 export async function labelValues(
-  client: StorageClient,
-  label: Label | PodLabel,
+  question: Question,
+  label: AnyLabel,
   selection: Selection,
-  { limit = 1000, signal }: { limit?: number; signal?: AbortSignal } = {},
-): Promise<readonly LabelValue[]> {
-  const selected = selectionSql(selection);
-  const rows = await client.rows<{ label: string; value: string; count: string }>(
+  { limit = 1000 }: CommonOptions = {},
+): Promise<LabelValuesAnswer> {
+  const selected = selectionSql(selection, { oldest: question.oldest });
+  const rows = await question.rows<{ label: string; value: string; count: string }>(
     sql(labelSql(label), selected),
-    { params: { ...selected.params, limit: checkLimit(limit) }, signal },
+    { ...selected.params, limit: checkLimit(limit) },
   );
-  return rows.map(({ label, value, count }) => ({ value: label, total: toTotal(value, count) }));
+  return {
+    values: rows.map(({ label, value, count }) => ({ value: label, total: toTotal(value, count) })),
+    cost: question.cost,
+  };
 }

@@ -5,46 +5,49 @@
  */
 
 import type { Frame, Total } from "../../profile/model.ts";
-import type { StorageClient } from "../storage/client.ts";
-import { fetchFramesOfStacks, fetchStacks, MISSING_FRAME } from "./content.ts";
+import { fetchContent, framesOf, MISSING_FRAME } from "./content.ts";
 import { siteFrame } from "../../profile/lock_site.ts";
+import type { Question } from "./question.ts";
 import { checkLimit, selectionSql } from "./selection.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
-import type { LockHolder, LocksAnswer, LockSite, Selection } from "./types.ts";
+import type { CommonOptions, LockHolder, LocksAnswer, LockSite, Selection } from "./types.ts";
 
 /** So many stacks are looked at, the longest waiting first; the rest is in `other`. */
 const MAX_STACKS = 20_000;
 /** So many (waiter, holder) pairs of the sites that are shown. */
 const MAX_PAIRS = 50_000;
 
-const waitersSql = (where: string) => `
+/** A column of the table is not to be taken for the sum of the same name. */
+const COLUMNS = "stack, class, type, outcome, holder_stack, locks.count AS waits_of, delay, locks.max AS max";
+
+const waitersSql = (locks: string, busy: string) => `
 SELECT
     stack,
     toString(class) AS class_name,
     toString(type) AS type_name,
-    sumIf(locks.count, outcome = 'woken') AS waits,
-    sumIf(locks.delay, outcome = 'woken') AS delay_ns,
-    maxIf(locks.max, outcome = 'woken') AS max_ns,
-    sumIf(locks.count, outcome = 'timeout') AS timeouts,
-    sumIf(locks.count, outcome = 'interrupted') AS interrupted,
+    sumIf(locks.waits_of, outcome = 'woken') AS waits,
+    sumIf(locks.delay, outcome IN ('woken', 'open')) AS delay_ns,
+    maxIf(locks.max, outcome IN ('woken', 'open')) AS max_ns,
+    sumIf(locks.waits_of, outcome = 'timeout') AS timeouts,
+    sumIf(locks.waits_of, outcome = 'interrupted') AS interrupted,
     sum(waits) OVER () AS all_waits,
     sum(delay_ns) OVER () AS all_delay
-FROM locks
-WHERE ${where}
+FROM (${locks}) AS locks
+WHERE ${busy}
 GROUP BY stack, class, type
 ORDER BY delay_ns DESC, waits DESC, timeouts + interrupted DESC, stack, class, type
 LIMIT {stacks:UInt32}`;
 
-const holdersSql = (where: string) => `
+const holdersSql = (locks: string, busy: string) => `
 SELECT
     stack,
     toString(class) AS class_name,
     toString(type) AS type_name,
     holder_stack,
-    sum(locks.count) AS waits,
+    sumIf(locks.waits_of, outcome = 'woken') AS waits,
     sum(locks.delay) AS delay_ns
-FROM locks
-WHERE ${where} AND outcome = 'woken' AND stack IN {waiters:Array(UInt64)}
+FROM (${locks}) AS locks
+WHERE ${busy} AND outcome IN ('woken', 'open') AND stack IN {waiters:Array(UInt64)}
 GROUP BY stack, class, type, holder_stack
 ORDER BY delay_ns DESC, waits DESC, stack, class, type, holder_stack
 LIMIT {pairs:UInt32}`;
@@ -71,14 +74,14 @@ interface HolderRow extends Key {
 }
 
 /** Stacks of one site, the one that waited longest first. */
-interface Group {
+interface SiteStacks {
   readonly frame: Frame;
   readonly stack: readonly Frame[];
   readonly rows: WaiterRow[];
 }
 
 /**
- * The `limit` (function, class, type) that waited longest in `selection`, whose kind does not matter, each with the
+ * Asks for the `limit` (function, class, type) that waited longest in `selection`, whose kind does not matter, each with the
  * functions that it waited for. Waits that were not woken are counted, but are no part of the delay.
  *
  * @param options.limit @default {50}
@@ -87,34 +90,29 @@ interface Group {
  * @throws {StorageError}
  */
 export async function lockSites(
-  client: StorageClient,
+  question: Question,
   selection: Selection,
-  { limit = 50, holders = 5, signal }: { limit?: number; holders?: number; signal?: AbortSignal } = {},
+  { limit = 50, holders = 5 }: CommonOptions & { holders?: number } = {},
 ): Promise<LocksAnswer> {
   checkLimit(limit);
   checkLimit(holders);
-  const { where, busy, params } = selectionSql(selection);
-  const condition = `${where} AND ${busy.locks}`;
-  const rows = await client.rows<WaiterRow>(waitersSql(condition), {
-    params: { ...params, stacks: MAX_STACKS },
-    signal,
+  const selected = selectionSql(selection, { oldest: question.oldest });
+  const { busy, params } = selected;
+  const locks = selected.rows("locks", COLUMNS);
+  const rows = await question.rows<WaiterRow>(waitersSql(locks, busy.locks), {
+    ...params,
+    stacks: MAX_STACKS,
   });
   const first = rows[0];
-  if (!first) return { sites: [], total: NO_TOTAL, other: NO_TOTAL };
-  const groups = bySite(rows, await fetchContent(client, rows.map(({ stack }) => stack), signal)).slice(
-    0,
-    limit,
-  );
+  if (!first) return { sites: [], total: NO_TOTAL, other: NO_TOTAL, cost: question.cost };
+  const groups = bySite(rows, await framesOfStacks(question, rows.map(({ stack }) => stack))).slice(0, limit);
   const shown = groups.flatMap((group) => group.rows);
-  const pairs = await client.rows<HolderRow>(holdersSql(condition), {
-    params: {
-      ...params,
-      waiters: `[${[...new Set(shown.map(({ stack }) => stack))].join()}]`,
-      pairs: MAX_PAIRS,
-    },
-    signal,
+  const pairs = await question.rows<HolderRow>(holdersSql(locks, busy.locks), {
+    ...params,
+    waiters: `[${[...new Set(shown.map(({ stack }) => stack))].join()}]`,
+    pairs: MAX_PAIRS,
   });
-  const content = await fetchContent(client, pairs.map((pair) => pair.holder_stack), signal);
+  const content = await framesOfStacks(question, pairs.map((pair) => pair.holder_stack));
   const byKey = Map.groupBy(pairs, keyOf);
   return {
     sites: groups.map((group) => {
@@ -126,6 +124,7 @@ export async function lockSites(
       [first.all_delay, first.all_waits],
       shown.map(({ delay_ns, waits }) => [delay_ns, waits]),
     ),
+    cost: question.cost,
   };
 }
 
@@ -133,30 +132,20 @@ function keyOf({ stack, class_name, type_name }: Key): string {
   return `${stack}\0${class_name}\0${type_name}`;
 }
 
-type Content = ReadonlyMap<string, readonly Frame[]>;
+type Stacks = ReadonlyMap<string, readonly Frame[]>;
 
-/** The frames of each stack, leaf first. */
-async function fetchContent(
-  client: StorageClient,
-  hashes: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<Content> {
-  const known = [...new Set(hashes)].filter((hash) => hash !== NOBODY);
-  const [stacks, frames] = await Promise.all([
-    fetchStacks(client, known, signal),
-    fetchFramesOfStacks(client, known, signal),
-  ]);
-  return new Map(
-    stacks.entries().map(([hash, of]) => [hash, of.map((frame) => frames.get(frame) ?? MISSING_FRAME)]),
-  );
+/** Fetches the frames of each stack, leaf first. */
+async function framesOfStacks(question: Question, hashes: readonly string[]): Promise<Stacks> {
+  const content = await fetchContent(question, hashes.filter((hash) => hash !== NOBODY));
+  return new Map(content.stacks.keys().map((hash) => [hash, framesOf(content, hash)]));
 }
 
 /** The hash of a holder that was not seen. */
 const NOBODY = "0";
 
 /** Groups by what waited; the groups that waited longest come first, as rows do. */
-function bySite(rows: readonly WaiterRow[], content: Content): Group[] {
-  const groups = new Map<string, Group>();
+function bySite(rows: readonly WaiterRow[], content: Stacks): SiteStacks[] {
+  const groups = new Map<string, SiteStacks>();
   for (const row of rows) {
     const stack = content.get(row.stack) ?? [];
     const frame = siteFrame(stack, row.type_name) ?? MISSING_FRAME;
@@ -165,11 +154,11 @@ function bySite(rows: readonly WaiterRow[], content: Content): Group[] {
     if (group) group.rows.push(row);
     else groups.set(key, { frame, stack, rows: [row] });
   }
-  const delay = (group: Group) => group.rows.reduce((sum, row) => sum + Number(row.delay_ns), 0);
+  const delay = (group: SiteStacks) => group.rows.reduce((sum, row) => sum + Number(row.delay_ns), 0);
   return [...groups.values()].sort((a, b) => delay(b) - delay(a));
 }
 
-function holdersOf(pairs: readonly HolderRow[], content: Content): LockHolder[] {
+function holdersOf(pairs: readonly HolderRow[], content: Stacks): LockHolder[] {
   const holders = new Map<string, { function: string; module: string; total: Total }>();
   for (const { holder_stack, type_name, delay_ns, waits } of pairs) {
     const frame = holder_stack === NOBODY
@@ -187,7 +176,7 @@ function holdersOf(pairs: readonly HolderRow[], content: Content): LockHolder[] 
 /** Who ended a wait was not seen. */
 const NO_HOLDER = { function: "", module: "" };
 
-function siteOf({ frame, stack, rows }: Group, holders: readonly LockHolder[], limit: number): LockSite {
+function siteOf({ frame, stack, rows }: SiteStacks, holders: readonly LockHolder[], limit: number): LockSite {
   const sum = (of: "waits" | "delay_ns" | "timeouts" | "interrupted") =>
     rows.reduce((total, row) => total + Number(row[of]), 0);
   const total = { value: sum("delay_ns"), count: sum("waits") };

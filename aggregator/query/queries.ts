@@ -5,24 +5,66 @@
  */
 
 import type { StorageClient } from "../storage/client.ts";
+import { Admission, type AdmissionOptions } from "./admission.ts";
 import { aggregate } from "./aggregate.ts";
 import { batches } from "./batches.ts";
 import { diff } from "./diff.ts";
 import { labelValues } from "./label_values.ts";
 import { lockSites } from "./lock_sites.ts";
+import { Oldest } from "./oldest.ts";
+import { type QueryLimits, Question } from "./question.ts";
 import { stacks } from "./stacks.ts";
 import { syscalls } from "./syscalls.ts";
+import { tree } from "./tree.ts";
 import type { Queries } from "./types.ts";
 
-/** The queries of the database behind `client`. */
-export function createQueries(client: StorageClient): Queries {
-  return {
-    stacks: (selection, options) => stacks(client, selection, options),
-    aggregate: (selection, options) => aggregate(client, selection, options),
-    diff: (base, compare, options) => diff(client, base, compare, options),
-    labelValues: (label, selection, options) => labelValues(client, label, selection, options),
-    lockSites: (selection, options) => lockSites(client, selection, options),
-    syscalls: (selection, options) => syscalls(client, selection, options),
-    batches: (options) => batches(client, options),
+export interface QueriesOptions extends AdmissionOptions {
+  /** What each statement may take. */
+  readonly limits?: QueryLimits;
+}
+
+/** Makes the queries of the database behind `client`. */
+export function createQueries(client: StorageClient, options: QueriesOptions = {}): Queries {
+  const admission = new Admission(options);
+  const oldest = new Oldest(client);
+  /** Asks `name` once for all who ask the same at the same time. */
+  const ask = <T, O extends { readonly signal?: AbortSignal }>(
+    name: string,
+    args: readonly unknown[],
+    given: O | undefined,
+    answer: (question: Question, options: Omit<O, "signal">) => Promise<T>,
+  ): Promise<T> => {
+    const { signal, ...rest } = given ?? {} as O;
+    const run = async (shared: AbortSignal) => {
+      const reach = await oldest.get(shared);
+      const question = new Question(client, {
+        name,
+        oldest: reach,
+        signal: shared,
+        ...(options.limits && { limits: options.limits }),
+      });
+      return await answer(question, rest);
+    };
+    return admission.run(JSON.stringify([name, ...args, rest], unbounded), run, signal);
   };
+  return {
+    tree: (selection, options) => ask("tree", [selection], options, (q, o) => tree(q, selection, o)),
+    stacks: (selection, options) => ask("stacks", [selection], options, (q, o) => stacks(q, selection, o)),
+    aggregate: (selection, options) =>
+      ask("aggregate", [selection], options, (q, o) => aggregate(q, selection, o)),
+    diff: (base, compare, options) =>
+      ask("diff", [base, compare], options, (q, o) => diff(q, base, compare, o)),
+    labelValues: (label, selection, options) =>
+      ask("label values", [label, selection], options, (q, o) => labelValues(q, label, selection, o)),
+    lockSites: (selection, options) =>
+      ask("lock sites", [selection], options, (q, o) => lockSites(q, selection, o)),
+    syscalls: (selection, options) =>
+      ask("syscalls", [selection], options, (q, o) => syscalls(q, selection, o)),
+    batches: (options) => ask("batches", [], options, (q, o) => batches(q, o)),
+  };
+}
+
+/** JSON has no infinity, and `null` for what is not a number. */
+function unbounded(_: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }

@@ -1,19 +1,22 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { isIdleCategory, isIdleClass } from "../../profile/idle.ts";
+import { ProfileBuilder } from "../../profile/builder.ts";
+import { type FlameGraph, flameGraph, OTHER } from "../../profile/flame.ts";
 import { decodeLabels } from "../../profile/labels.ts";
-import { frameAt, KINDS, type Profile, seriesAt, SYSCALL_MODULE, type Total } from "../../profile/model.ts";
+import { type Frame, frameAt, KINDS, type Profile, seriesAt, type Total } from "../../profile/model.ts";
 import {
   batchArbitrary,
   FIRST_MS,
+  healing,
   HOSTILE,
   lockSamples,
   type Origin,
   plainLocks,
   type PlainSample,
   plainSamples,
-  type PlainSyscall,
   plainSyscalls,
+  plainTotals,
 } from "../../tests/support/random_batches.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
@@ -21,14 +24,16 @@ import { Writer } from "../storage/writer.ts";
 import { checkCalls, checkSites } from "../../tests/support/locks_and_calls_oracle.ts";
 import { createQueries } from "./queries.ts";
 import {
-  type Group,
+  type AnyLabel,
   isPodLabel,
   type Label,
   LABELS,
+  type Matcher,
+  type Operator,
+  OPERATORS,
   type PodLabel,
-  type Queries,
-  type Selection,
-} from "./types.ts";
+} from "./matchers.ts";
+import type { CodeGroup, GroupBy, Queries, Selection } from "./types.ts";
 
 const BUCKET_MS = 10_000;
 const NONE: Total = { value: 0, count: 0 };
@@ -37,21 +42,44 @@ const NONE: Total = { value: 0, count: 0 };
 testWith(["chdb"], "queries answer what the written batches hold", async (t) => {
   await using storage = await startStorage();
   const batches = fc.sample(batchArbitrary(40), { numRuns: 60, seed: 7 });
-  await storage.client.command("SYSTEM STOP MERGES");
+  await storage.stopMerges();
   for (let i = 0; i < batches.length; i += 7) {
     // As after a restart, or from several aggregators: what samples refer to is there more than once.
     await new Writer(storage.client).write({ token: `group ${i}`, batches: batches.slice(i, i + 7) });
   }
   const queries = createQueries(storage.client);
-  const samples = [...plainSamples(batches), ...lockSamples(batches)];
+  const heal = healing(batches);
+  const samples = [...plainSamples(batches), ...lockSamples(batches)].map((sample) => ({
+    ...sample,
+    frames: heal(sample.frames),
+  }));
+  const totals = plainTotals(batches);
   const calls = plainSyscalls(batches);
   assert(samples.length > 500);
 
   await t.step(
+    "tree() merges all stacks to one tree of functions",
+    () => check(fc.asyncProperty(selection, value, (s, v) => checkTree(queries, select(samples, s), s, v))),
+  );
+  await t.step(
+    "tree() cuts what is small into one other of each parent, and its widths stay true",
+    () =>
+      check(
+        fc.asyncProperty(
+          selection,
+          value,
+          fc.constantFrom(1, 4, 20, 100),
+          fc.constantFrom(0, 0.001, 0.05),
+          (s, v, n, share) =>
+            checkCut(queries, select(samples, s), { selection: s, value: v, maxNodes: n, minShare: share }),
+        ),
+      ),
+  );
+  await t.step(
     "stacks() gives the largest stacks, and the rest as other",
     () =>
       check(
-        fc.asyncProperty(selection, limit, (s, n) => checkStacks(queries, select(samples, s, calls), s, n)),
+        fc.asyncProperty(selection, limit, (s, n) => checkStacks(queries, select(samples, s), s, n)),
       ),
   );
   await t.step(
@@ -59,7 +87,11 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
     () =>
       check(
         fc.asyncProperty(selection, groups, limit, (s, g, n) =>
-          checkAggregate(queries, select(samples, s, calls), { selection: s, groupBy: g, limit: n })),
+          checkAggregate(queries, select(isCode(g) ? samples : totals, s), {
+            selection: s,
+            groupBy: g,
+            limit: n,
+          })),
       ),
   );
   await t.step(
@@ -67,9 +99,9 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
     () =>
       check(
         fc.asyncProperty(selection, selection, limit, (a, b, n) =>
-          checkDiff(queries, { selection: a, chosen: select(samples, a, calls) }, {
+          checkDiff(queries, { selection: a, chosen: select(samples, a) }, {
             selection: b,
-            chosen: select(samples, b, calls),
+            chosen: select(samples, b),
           }, n)),
       ),
   );
@@ -77,8 +109,8 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
     "labelValues() gives the values by size",
     () =>
       check(fc.asyncProperty(selection, fc.constantFrom(...LABELS, ...POD_LABELS), async (s, label) => {
-        const expected = sumBy(select(samples, s, calls), (sample) => labelOf(sample, label));
-        const answer = await queries.labelValues(label, s);
+        const expected = sumBy(select(totals, s), (sample) => labelOf(sample, label));
+        const { values: answer } = await queries.labelValues(label, s);
         assertEquals(new Map(answer.map(({ value, total }) => [value, total])), expected);
         assertEquals(answer.length, expected.size);
         assertDescending(answer.map(({ total }) => total));
@@ -111,11 +143,11 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
       await assertRejects(() => queries.stacks(all, { limit: 0 }), RangeError, "current value is 0");
       await assertRejects(() => queries.stacks({ ...all, from: NaN }), RangeError, "'from' is NaN");
       const label = "1) OR (1" as Label;
-      const quoted = "label.x'] OR (1" as PodLabel;
+      const quoted = "label_x'] OR (1" as PodLabel;
       await assertRejects(() => queries.labelValues(quoted, all), RangeError, quoted);
       await assertRejects(() => queries.labelValues(label, all), RangeError, label);
       await assertRejects(() => queries.aggregate(all, { groupBy: [label] }), RangeError, label);
-      const matchers = [{ label, values: ["x"], negate: false }];
+      const matchers: Matcher[] = [{ label, operator: "=", value: "x" }];
       await assertRejects(() => queries.stacks({ ...all, matchers }), RangeError, label);
       const error = await assertRejects(() => queries.stacks(all, { signal: AbortSignal.abort() }));
       assertEquals((error as Error).name, "AbortError");
@@ -136,7 +168,11 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
       check(fc.asyncProperty(selection, limit, limit, async (s, n, m) => {
         const locks = plainLocks(batches).filter((lock) =>
           isIn(lock, s) && (s.idle || !isIdleClass(lock.class))
-        );
+        ).map((lock) => ({
+          ...lock,
+          frames: heal(lock.frames),
+          holder: lock.holder && { ...lock.holder, frames: heal(lock.holder.frames) },
+        }));
         checkSites(await queries.lockSites(s, { limit: n, holders: m }), locks, { limit: n, holders: m });
       })),
   );
@@ -156,19 +192,20 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
 
 const time = fc.integer({ min: FIRST_MS - 20_000, max: FIRST_MS + 140_000 });
 /** Some series have the first two, none has the third. */
-const POD_LABELS = ["label.app", "label.team", "label.example.org/none"] as const satisfies PodLabel[];
-const matcher = fc.record({
-  label: fc.constantFrom(...LABELS, ...POD_LABELS),
-  values: fc.array(
-    fc.oneof(
-      fc.constantFrom("n1", "n2", "it's \\ node", "prod", "web", "42", "main", "db", "x,y"),
-      fc.constantFrom(...HOSTILE),
-      fc.string(),
-    ),
-    { maxLength: 4 },
+const POD_LABELS = ["label_app", "label_team", "label_example_org_none"] as const satisfies PodLabel[];
+const matcher: fc.Arbitrary<Matcher> = fc.record({
+  label: fc.constantFrom<AnyLabel>(...LABELS, ...POD_LABELS),
+  operator: fc.constantFrom(...OPERATORS),
+  plain: fc.oneof(
+    fc.constantFrom("n1", "n2", "it's \\ node", "prod", "web", "42", "main", "db", "x,y"),
+    fc.constantFrom(...HOSTILE),
+    fc.string(),
   ),
-  negate: fc.boolean(),
+  pattern: fc.constantFrom("n[12]", "n1|.*node", "w.b", "", "main|read", "4?2", "(?:x)+", "prod|test"),
+}).map(({ label, operator, plain, pattern }) => {
+  return { label, operator, value: operator.endsWith("~") ? pattern : plain };
 });
+const value = fc.constantFrom<"value" | "count">("value", "count");
 const selection: fc.Arbitrary<Selection> = fc.record({
   kind: fc.constantFrom(...KINDS),
   from: fc.oneof(fc.constant(0), time),
@@ -182,10 +219,107 @@ const callFilter = fc.record({
   calls: fc.array(fc.constantFrom<string>("read", "it's; a 'call'", "none"), { maxLength: 2 }),
   categories: fc.array(fc.constantFrom<string>("wait", "file"), { maxLength: 2 }),
 }, { requiredKeys: ["groupBy"] });
-const groups = fc.uniqueArray(fc.constantFrom<Group>("function", "module", ...LABELS), { maxLength: 3 });
+const groups = fc.tuple(
+  fc.constantFrom<CodeGroup[]>([], ["function"], ["function", "module"], ["module"], ["file"], ["line"]),
+  fc.uniqueArray(fc.constantFrom<GroupBy>(...LABELS, "label_app"), { maxLength: 2 }),
+).chain(([code, labels]) =>
+  fc.shuffledSubarray<GroupBy>([...code, ...labels], { minLength: code.length + labels.length })
+);
+const isCode = (groups: readonly GroupBy[]) =>
+  groups.length === 0 || groups.some((group) => ["function", "module", "file", "line"].includes(group));
 
 async function check<T>(property: fc.IAsyncProperty<T>): Promise<void> {
   await fc.assert(property, { numRuns: 40 });
+}
+
+function profileOf(chosen: readonly PlainSample[]): Profile {
+  const builder = new ProfileBuilder();
+  for (const { kind, series: { comm }, frames, value, count } of chosen) {
+    const stack = builder.stack(frames.map((frame) => builder.frame(frame)));
+    builder.add(kind, builder.series({ comm }), stack, value, count);
+  }
+  return builder.build();
+}
+
+async function checkTree(
+  queries: Queries,
+  chosen: PlainSample[],
+  s: Selection,
+  value: "value" | "count",
+): Promise<void> {
+  const { graph, total, hidden, cut } = await queries.tree(s, { value, maxNodes: 1_000_000 });
+  assertEquals([total, hidden, cut], [sum(chosen), NONE, { nodes: 0, total: 0 }]);
+  assertEquals(named(graph), named(flameGraph(profileOf(chosen), { kind: s.kind, value })));
+}
+
+/** A graph's boxes with their names instead of rows of names. */
+function named({ levels, names, modules, ...graph }: FlameGraph) {
+  return {
+    ...graph,
+    names: undefined,
+    modules: undefined,
+    levels: levels.map(({ name, ...level }) => ({
+      ...level,
+      name: name.map((row) => `${names[row]} ${modules[row]}`),
+    })),
+  };
+}
+
+async function checkCut(
+  queries: Queries,
+  chosen: PlainSample[],
+  { selection, value, maxNodes, minShare }: {
+    selection: Selection;
+    value: "value" | "count";
+    maxNodes: number;
+    minShare: number;
+  },
+): Promise<void> {
+  const { graph, cut } = await queries.tree(selection, { value, maxNodes, minShare });
+  const whole = boxesOf(flameGraph(profileOf(chosen), { kind: selection.kind, value }));
+  const kept = boxesOf(graph);
+  assertEquals(graph.total, sum(chosen)[value]);
+  let others = 0;
+  let count = 0;
+  for (const [path, box] of kept) {
+    const children = [...kept].filter(([other]) => parentOf(other) === path);
+    // Each box is its own and its children, and no box is wider than its parent.
+    assertEquals(box.width, box.self + children.reduce((total, [, child]) => total + child.width, 0), path);
+    if (box.name === `${OTHER} `) {
+      others += box.width;
+      const hidden = [...whole].filter(([other]) => parentOf(other) === parentOf(path) && !kept.has(other));
+      assertEquals(box.width, hidden.reduce((total, [, child]) => total + child.width, 0), path);
+      continue;
+    }
+    count++;
+    assertEquals([box.width, box.self], [whole.get(path)!.width, whole.get(path)!.self], path);
+  }
+  assertEquals(cut, { nodes: whole.size - count, total: others });
+  assert(count <= maxNodes + 1);
+  // What was cut is not larger than what was kept, or than the share.
+  const widths = [...kept].filter(([path, box]) => path !== "" && box.name !== `${OTHER} `).map((
+    [, { width }],
+  ) => width);
+  const lost = Math.max(0, ...[...whole].filter(([path]) => !kept.has(path)).map(([, { width }]) => width));
+  assert(lost <= Math.min(...widths, Infinity) || lost < minShare * graph.total);
+}
+
+const parentOf = (path: string) => path === "" ? undefined : path.slice(0, path.lastIndexOf("\u0001"));
+
+/** Boxes by the names on the way to them; the whole is "". */
+function boxesOf({ levels, names, modules }: FlameGraph) {
+  const boxes = new Map<string, { name: string; width: number; self: number }>();
+  let before: { path: string; end: number; start: number }[] = [];
+  levels.forEach(({ start, width, self, name }, depth) => {
+    before = start.map((from, i) => {
+      const parent = before.findLast((box) => box.start <= from && from < Math.max(box.end, box.start + 1));
+      const own = `${names[name[i]!]} ${modules[name[i]!]}`;
+      const path = depth === 0 ? "" : `${parent!.path}\u0001${own}`;
+      boxes.set(path, { name: depth === 0 ? "" : own, width: width[i]!, self: self[i]! });
+      return { path, start: from, end: from + width[i]! };
+    });
+  });
+  return boxes;
 }
 
 async function checkStacks(
@@ -194,12 +328,17 @@ async function checkStacks(
   s: Selection,
   limit: number,
 ): Promise<void> {
-  const expected = sumBy(chosen, ({ series, frames }) => JSON.stringify([series.comm, frames]));
+  const expected = sumBy(chosen, ({ series, frames }) => JSON.stringify([series.comm, frames.map(plain)]));
   const { profile, total, other } = await queries.stacks(s, { limit });
   assertEquals(total, sum(chosen));
   const answer = stacksOf(profile);
   assertLargest(answer, expected, limit);
   assertEquals(other, minus(total, [...answer.values()]));
+}
+
+/** A frame's fields in one order. */
+function plain({ function: name, module, file, line, buildId, address, startLine, inlined, rank }: Frame) {
+  return [name, module, file, line, buildId, address, startLine, inlined, rank];
 }
 
 function stacksOf(profile: Profile): Map<string, Total> {
@@ -209,7 +348,7 @@ function stacksOf(profile: Profile): Map<string, Total> {
       frame.subarray(offset[stack], offset[stack + 1]),
       (row) => frameAt(profile, row),
     );
-    const key = JSON.stringify([seriesAt(profile, samples.series[i]!).comm, frames]);
+    const key = JSON.stringify([seriesAt(profile, samples.series[i]!).comm, frames.map(plain)]);
     return [key, { value: samples.value[i]!, count: samples.count[i]! }];
   }));
 }
@@ -217,14 +356,23 @@ function stacksOf(profile: Profile): Map<string, Total> {
 async function checkAggregate(
   queries: Queries,
   chosen: PlainSample[],
-  { selection, groupBy, limit }: { selection: Selection; groupBy: Group[]; limit: number },
+  { selection, groupBy, limit }: { selection: Selection; groupBy: GroupBy[]; limit: number },
 ): Promise<void> {
-  const groups: Group[] = groupBy.length > 0 ? groupBy : ["function"];
-  const byFrame = groups.includes("function") ? "function" : groups.includes("module") ? "module" : undefined;
+  const groups: GroupBy[] = groupBy.length > 0 ? groupBy : ["function"];
+  const byFrame = isCode(groups);
+  const codeOf = (frame: Frame, group: GroupBy) => {
+    if (group === "line") return frame.file === "" ? "" : `${frame.file}:${frame.line}`;
+    return frame[group as "function" | "module" | "file"];
+  };
+  const withModule = groups.some((group) => group === "function" || group === "module");
   const keysOf = (sample: PlainSample, frames: PlainSample["frames"]) => {
     const keys = (byFrame ? frames : [undefined]).map((frame) => {
-      const group = groups.map((g) => g === "function" || g === "module" ? frame![g] : labelOf(sample, g));
-      return JSON.stringify([group, frame?.module ?? ""]);
+      const group = groups.map((g) =>
+        ["function", "module", "file", "line"].includes(g)
+          ? codeOf(frame!, g)
+          : labelOf(sample, g as AnyLabel)
+      );
+      return JSON.stringify([group, withModule ? frame?.module ?? "" : ""]);
     });
     return [...new Set(keys)];
   };
@@ -289,33 +437,29 @@ async function checkDiff(
   keys.forEach((key, i) => assert(Math.abs(change(key) - changes[i]!) < 1e-12, `row ${i} is ${key}`));
 }
 
-/** The samples of `selection`; `calls` say which calls wait by purpose. */
-function select(
-  samples: readonly (PlainSample & { readonly class?: string })[],
-  selection: Selection,
-  calls: readonly PlainSyscall[],
-): PlainSample[] {
-  const idleCalls = new Set(
-    calls.filter((call) => isIn(call, { ...selection, matchers: [] }) && isIdleCategory(call.category))
-      .map(({ call }) => call),
+/** The samples of `selection`. */
+function select(samples: readonly PlainSample[], selection: Selection): PlainSample[] {
+  return samples.filter((sample) =>
+    sample.kind === selection.kind && isIn(sample, selection) && (selection.idle || !sample.idle)
   );
-  const isIdle = ({ kind, class: name = "", frames: [leaf] }: PlainSample & { class?: string }) => {
-    if (kind === "lock") return isIdleClass(name);
-    return kind === "syscall" && leaf?.module === SYSCALL_MODULE && idleCalls.has(leaf.function);
-  };
-  return samples.filter((sample) => {
-    return sample.kind === selection.kind && isIn(sample, selection) && (selection.idle || !isIdle(sample));
-  });
 }
 
 function isIn(origin: Origin, { from, to, matchers }: Omit<Selection, "kind">): boolean {
   const bucket = Math.floor(origin.startMs / BUCKET_MS) * BUCKET_MS;
   return bucket >= from && bucket < to &&
-    matchers.every(({ label, values, negate }) => values.includes(labelOf(origin, label)) !== negate);
+    matchers.every(({ label, operator, value }) => passes[operator](labelOf(origin, label), value));
 }
 
-function labelOf({ node, series }: Origin, label: Label | PodLabel): string {
-  if (isPodLabel(label)) return decodeLabels(series.labels).get(label.slice("label.".length)) ?? "";
+const whole = (text: string, pattern: string) => new RegExp(`^(?:${pattern})$`, "s").test(text);
+const passes: Readonly<Record<Operator, (text: string, value: string) => boolean>> = {
+  "=": (text, value) => text === value,
+  "!=": (text, value) => text !== value,
+  "=~": whole,
+  "!~": (text, value) => !whole(text, value),
+};
+
+function labelOf({ node, series }: Origin, label: AnyLabel): string {
+  if (isPodLabel(label)) return decodeLabels(series.labels).get(label.slice("label_".length)) ?? "";
   return label === "node" ? node : String(series[label]);
 }
 

@@ -1,122 +1,163 @@
 /**
- * A selection as conditions in SQL. Text from outside is in parameters only; what is put together here are
+ * Turns a selection into conditions in SQL. Text from outside is in parameters only; what is put together here are
  * fixed fragments.
  *
  * @module
  */
 
 import { IDLE_CATEGORIES, IDLE_CLASSES } from "../../profile/idle.ts";
-import { SYSCALL_MODULE } from "../../profile/model.ts";
-import {
-  isPodLabel,
-  isSelectable,
-  type Label,
-  LABELS,
-  type Matcher,
-  type PodLabel,
-  type Selection,
-} from "./types.ts";
+import { type AnyLabel, isLabel, isPodLabel, LABELS, type Matcher } from "./matchers.ts";
+import { type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
+import type { Selection } from "./types.ts";
+
+/** Tables that come in all resolutions. */
+type Table = "samples" | "locks" | "syscalls";
 
 /** A selection in SQL, and what its parameters stand for. */
 export interface SelectionSql {
-  /** A query of its samples: `series`, `stack`, `value` and `count`, rows of equal keys not yet summed. */
+  /** A query of its samples: `time`, `node`, `series`, `stack`, `value` and `count`, rows of equal keys not yet summed. */
   readonly samples: string;
-  /** Conditions of any table with `node`, `bucket` and `series`: of time and labels, not of kind. */
-  readonly where: string;
-  /** Of `series`; every series of the selection passes, and some others may. */
+  /** A query of what its series took: `time`, `node`, `series`, `value` and `count`, without stacks. */
+  readonly totals: string;
+  /** A query of `columns` of what of `table` is in its time and its series; idle or not. */
+  rows(table: Table, columns: string): string;
+  /** A condition on `series`; every series of the selection passes, and some others may. */
   readonly series: string;
-  /** Of `locks` or `syscalls`: what is not idle, or what is, too. */
+  /** Conditions on `locks` or `syscalls`: what is not idle, or what is, too. */
   readonly busy: { readonly locks: string; readonly syscalls: string };
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-const MAX_SECOND = 2 ** 32 - 1;
+export interface SelectionOptions extends CoverOptions {
+  /** Of the parameters' names, where a statement has two selections. @default {""} */
+  readonly prefix?: string;
+}
+
+const MAX_LIMIT = 2 ** 32 - 1;
 
 /**
- * The fragments that choose what is in `selection`.
+ * Makes the fragments that choose what is in `selection`.
  *
- * @param prefix of the parameters' names, where a statement has two selections
  * @throws {RangeError} when the time is no number, or a matcher's label is none
  */
-export function selectionSql(selection: Selection, prefix = ""): SelectionSql {
+export function selectionSql(selection: Selection, options: SelectionOptions = {}): SelectionSql {
+  const { prefix = "" } = options;
   const name = (text: string) => `${prefix}${text}`;
+  const cover = coverTime(selection.from, selection.to, options);
   const params: Record<string, unknown> = {
     [name("kind")]: selection.kind,
-    [name("from")]: toSecond("from", selection.from),
-    [name("to")]: toSecond("to", selection.to),
+    [name("from")]: cover[0]?.from ?? 0,
     [name("idle_classes")]: IDLE_CLASSES,
     [name("idle_categories")]: IDLE_CATEGORIES,
   };
-  const buckets = [
-    `bucket >= toDateTime({${name("from")}:UInt32}, 'UTC')`,
-    `bucket < toDateTime({${name("to")}:UInt32}, 'UTC')`,
-  ];
-  const where = [...buckets];
+  cover.forEach((part, i) => {
+    params[name(`from_${i}`)] = part.from;
+    params[name(`to_${i}`)] = part.to;
+  });
+  const matched: string[] = [];
   const series = [`day >= toDate(toDateTime({${name("from")}:UInt32}, 'UTC'))`];
   let bySeries = false;
   selection.matchers.forEach((matcher, i) => {
     const param = name(`matcher_${i}`);
-    params[param] = [...matcher.values];
+    params[param] = matcher.operator.endsWith("~") ? `^(?:${matcher.value})$` : matcher.value;
     const condition = matcherSql(matcher, param);
     series.push(condition);
     // The node is in the tables' own keys, which find it faster than a list of series.
-    if (matcher.label === "node") where.push(condition);
+    if (matcher.label === "node") matched.push(condition);
     else bySeries = true;
   });
-  if (bySeries) where.push(`series IN (SELECT hash FROM series WHERE ${series.join(" AND ")})`);
+  if (bySeries) matched.push(`series IN (SELECT hash FROM series WHERE ${series.join(" AND ")})`);
   const busy = {
     locks: selection.idle ? "true" : `class NOT IN {${name("idle_classes")}:Array(String)}`,
     syscalls: selection.idle ? "true" : `category NOT IN {${name("idle_categories")}:Array(String)}`,
   };
-  const idleCalls = `SELECT call FROM syscalls WHERE ${buckets.join(" AND ")} AND NOT (${busy.syscalls})`;
-  const text = { where: where.join(" AND "), busy, kind: `kind = {${name("kind")}:String}` };
+  const union = (parts: readonly CoverPart[], query: (part: CoverPart, where: string) => string) => {
+    const queries = parts.map((part, i) => {
+      return query(part, [timeSql(part, name(`from_${i}`), name(`to_${i}`)), ...matched].join(" AND "));
+    });
+    // No time at all is a query without rows.
+    return queries.length > 0 ? queries.join("\nUNION ALL\n") : `${query(NOTHING, "false")}`;
+  };
+  const kind = `kind = {${name("kind")}:String}`;
+  const awake = selection.idle ? "" : " AND NOT idle";
+  const rows = (table: Table, columns: string) =>
+    union(
+      cover,
+      ({ resolution }, where) =>
+        `SELECT ${columns} FROM ${table}${resolution.suffix} AS ${table} WHERE ${where}`,
+    );
   return {
-    ...text,
-    samples: samplesSql(selection, { ...text, idleCalls }),
+    rows,
+    get samples() {
+      if (selection.kind === "lock") return waits(rows, busy.locks);
+      return union(
+        cover,
+        ({ resolution }, where) =>
+          `SELECT time, node, series, stack, value, count FROM samples${resolution.suffix}
+WHERE ${kind}${awake} AND ${where}`,
+      );
+    },
+    get totals() {
+      return union(cover, ({ resolution }, where) => {
+        if (resolution.suffix !== "") {
+          return `SELECT time, node, series, value, count FROM totals${resolution.suffix}
+WHERE ${kind}${awake} AND ${where}`;
+        }
+        return fineTotals[selection.kind](`${where}`, { kind, busy });
+      });
+    },
     series: series.join(" AND "),
+    busy,
     params,
   };
 }
 
-/**
- * Waits are samples once they were woken: who gave up got no lock. Samples of calls have the call as their leaf, and
- * `syscalls` has its category.
- */
-function samplesSql(
-  { kind, idle = false }: Selection,
-  { where, busy, kind: ofKind, idleCalls }: {
-    where: string;
-    busy: SelectionSql["busy"];
-    kind: string;
-    idleCalls: string;
-  },
-): string {
-  if (kind === "lock") {
-    return `SELECT series, stack, delay AS value, count FROM locks
-WHERE ${where} AND outcome = 'woken' AND ${busy.locks}`;
-  }
-  const all = `FROM samples WHERE ${ofKind} AND ${where}`;
-  if (kind === "cpu" || idle) return `SELECT series, stack, value, count ${all}`;
-  return `SELECT series, stack, value, count ${all} AND stack NOT IN (
-    SELECT hash FROM stacks WHERE hash IN (SELECT stack ${all}) AND frames[1] IN (
-        SELECT hash FROM frames WHERE module = '${SYSCALL_MODULE}' AND function IN (${idleCalls})
-    )
-)`;
+/** What stands where a range is empty: any table will do. */
+const NOTHING: CoverPart = { resolution: { suffix: "", step: 10 }, from: 0, to: 0 };
+
+/** Waits are samples: who gave up got no lock, and who still waits has no count yet. */
+function waits(rows: SelectionSql["rows"], busy: string): string {
+  return `SELECT time, node, series, stack, delay AS value, if(outcome = 'woken', waits, 0) AS count
+FROM (${rows("locks", "time, node, series, stack, class, outcome, delay, locks.count AS waits")})
+WHERE outcome IN ('woken', 'open') AND ${busy}`;
 }
 
-/** The expression of `label` in `series`, as text. @throws {RangeError} when it is none */
-export function labelSql(label: Label | PodLabel): string {
-  if (!isSelectable(label)) {
-    throw new RangeError(`Cannot choose by '${label}' as it is not one of ${LABELS.join(", ")}, label.NAME`);
+/** There are no totals of 10 s: they are at the edges of a range alone. */
+const fineTotals: Readonly<
+  Record<Selection["kind"], (where: string, of: { kind: string; busy: SelectionSql["busy"] }) => string>
+> = {
+  cpu: (where, { kind }) => `SELECT time, node, series, value, count FROM samples WHERE ${kind} AND ${where}`,
+  lock: (where, { busy }) =>
+    `SELECT time, node, series, delay AS value, if(outcome = 'woken', locks.count, 0) AS count FROM locks
+WHERE outcome IN ('woken', 'open') AND ${busy.locks} AND ${where}`,
+  syscall: (where, { busy }) =>
+    `SELECT time, node, series, total AS value, syscalls.count AS count FROM syscalls
+WHERE ${busy.syscalls} AND ${where}`,
+};
+
+/** The period comes first in the tables' keys, and partitions are made of it. */
+function timeSql({ resolution: { step } }: CoverPart, from: string, to: string): string {
+  const begin = step === 10 ? "toStartOfHour" : step === 60 ? "toStartOfDay" : "toStartOfMonth";
+  const [first, last] = [from, to].map((name) => `toDateTime({${name}:UInt32}, 'UTC')`);
+  return `period >= toDateTime(${begin}(${first}), 'UTC') AND period < ${last} AND time >= ${first} AND time < ${last}`;
+}
+
+/** Returns the expression of `label` in `series`, as text. @throws {RangeError} when it is none */
+export function labelSql(label: AnyLabel): string {
+  if (!isLabel(label)) {
+    throw new RangeError(`Cannot choose by '${label}' as it is not one of ${LABELS.join(", ")}, label_NAME`);
   }
-  // The name has no quotes: isPodLabel() knows which characters it may have.
-  if (isPodLabel(label)) return `toString(labels['${label.slice("label.".length)}'])`;
+  if (isPodLabel(label)) {
+    // The name has no quotes: isPodLabel() knows which characters it may have.
+    const key = `replaceRegexpAll(key, '[^a-zA-Z0-9_]', '_') = '${label.slice("label_".length)}'`;
+    return `toString(labels[arrayFirst(key -> ${key}, mapKeys(labels))])`;
+  }
   return label === "pid" ? "toString(pid)" : `toString(${label})`;
 }
 
 /** @throws {RangeError} when `limit` is not a whole number above 0 */
 export function checkLimit(limit: number): number {
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_SECOND) {
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     throw new RangeError(
       `Cannot limit an answer to a number that is not whole and above 0: current value is ${limit}`,
     );
@@ -124,15 +165,11 @@ export function checkLimit(limit: number): number {
   return limit;
 }
 
-function matcherSql({ label, negate }: Matcher, param: string): string {
-  // Bare columns let the index and the dictionaries of low cardinality work; a pid is compared as text.
+function matcherSql({ label, operator }: Matcher, param: string): string {
   const text = labelSql(label);
+  // Bare columns let the index and the dictionaries of low cardinality work; a pid is compared as text.
   const column = label === "pid" || isPodLabel(label) ? text : label;
-  return `${column} ${negate ? "NOT IN" : "IN"} {${param}:Array(String)}`;
-}
-
-/** Buckets begin at whole seconds: one at or after `ms` begins at or after the second that follows. */
-function toSecond(name: "from" | "to", ms: number): number {
-  if (Number.isNaN(ms)) throw new RangeError(`Cannot select a time that is not a number: '${name}' is ${ms}`);
-  return Math.min(Math.max(Math.ceil(ms / 1000), 0), MAX_SECOND);
+  const value = `{${param}:String}`;
+  if (operator === "=" || operator === "!=") return `${column} ${operator} ${value}`;
+  return `${operator === "!~" ? "NOT " : ""}match(${column}, ${value})`;
 }

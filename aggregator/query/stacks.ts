@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { StorageClient } from "../storage/client.ts";
-import { fetchFramesOfStacks, fetchStacks } from "./content.ts";
+import { ProfileBuilder } from "../../profile/builder.ts";
+import type { Question } from "./question.ts";
+import { fetchContent, framesOf, MISSING_FRAME } from "./content.ts";
 import { checkLimit, selectionSql } from "./selection.ts";
-import { type StackRow, toProfile } from "./to_profile.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
-import type { Selection, StacksAnswer } from "./types.ts";
+import type { CommonOptions, Selection, StacksAnswer } from "./types.ts";
 
 /** Samples are summed by their own key first: it is the smallest form, and the names join what is left. */
 const sql = (samples: string, series: string) => `
@@ -32,37 +32,43 @@ GROUP BY comm, stack
 ORDER BY value DESC, count DESC, comm, stack
 LIMIT {limit:UInt32}`;
 
-type Row = StackRow & { readonly all_value: string; readonly all_count: string };
-
-const NO_CONTENT = { stacks: new Map(), frames: new Map() };
+/** 64-bit numbers are decimal text. */
+interface Row {
+  readonly comm: string;
+  readonly stack: string;
+  readonly value: string;
+  readonly count: string;
+  readonly all_value: string;
+  readonly all_count: string;
+}
 
 /**
- * The `limit` largest of (thread name, stack) in `selection`, by value.
+ * Asks for the `limit` largest of (thread name, stack) in `selection`, by value.
  *
  * @param options.limit @default {10000}
  * @throws {RangeError} when the selection or the limit makes no sense
  * @throws {StorageError}
  */
 export async function stacks(
-  client: StorageClient,
+  question: Question,
   selection: Selection,
-  { limit = 10_000, signal }: { limit?: number; signal?: AbortSignal } = {},
+  { limit = 10_000 }: CommonOptions = {},
 ): Promise<StacksAnswer> {
-  const { samples, series, params } = selectionSql(selection);
-  const rows = await client.rows<Row>(sql(samples, series), {
-    params: { ...params, limit: checkLimit(limit) },
-    signal,
-  });
-  const first = rows[0];
-  if (!first) return { profile: toProfile(selection.kind, [], NO_CONTENT), total: NO_TOTAL, other: NO_TOTAL };
-  const hashes = rows.map(({ stack }) => stack);
-  const [stacks, frames] = await Promise.all([
-    fetchStacks(client, hashes, signal),
-    fetchFramesOfStacks(client, hashes, signal),
-  ]);
+  const { samples, series, params } = selectionSql(selection, { oldest: question.oldest });
+  const rows = await question.rows<Row>(sql(samples, series), { ...params, limit: checkLimit(limit) });
+  const content = await fetchContent(question, rows.map(({ stack }) => stack));
+  const builder = new ProfileBuilder();
+  for (const { comm, stack, value, count } of rows) {
+    const frames = content.stacks.has(stack) ? framesOf(content, stack) : [MISSING_FRAME];
+    const row = builder.stack(frames.map((frame) => builder.frame(frame)));
+    builder.add(selection.kind, builder.series({ comm }), row, Number(value), Number(count));
+  }
+  const [first] = rows;
+  const all = first ? [first.all_value, first.all_count] as const : undefined;
   return {
-    profile: toProfile(selection.kind, rows, { stacks, frames }),
-    total: toTotal(first.all_value, first.all_count),
-    other: rest([first.all_value, first.all_count], rows.map(({ value, count }) => [value, count])),
+    profile: builder.build(),
+    total: all ? toTotal(...all) : NO_TOTAL,
+    other: all ? rest(all, rows.map(({ value, count }) => [value, count])) : NO_TOTAL,
+    cost: question.cost,
   };
 }

@@ -5,25 +5,21 @@
  */
 
 import { quantile } from "../../profile/histogram.ts";
-import type { StorageClient } from "../storage/client.ts";
-import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
+import type { AnyLabel } from "./matchers.ts";
+import type { Question } from "./question.ts";
+import { checkLimit, labelSql, selectionSql } from "./selection.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
-import type { Label, Selection, SyscallRow, SyscallsAnswer } from "./types.ts";
+import type { Selection, SyscallRow, SyscallsAnswer, SyscallsOptions } from "./types.ts";
 
-export interface SyscallsOptions {
-  /** Labels that calls are told apart by, beside their name. @default {[]} */
-  readonly groupBy?: readonly Label[];
-  /** Only calls of these names. @default {all} */
-  readonly calls?: readonly string[];
-  /** Only calls of these categories. @default {all} */
-  readonly categories?: readonly string[];
-  /** @default {100} */
-  readonly limit?: number;
-  readonly signal?: AbortSignal;
-}
+const COLUMNS =
+  "series, call, category, syscalls.count AS calls_of, total, syscalls.min AS min, syscalls.max AS max, " +
+  "errors, histogram";
 
-const sql = ({ where, series }: SelectionSql, labels: readonly Label[]) => {
-  const names = labels.map((label) => `label_${label}`);
+const sql = (
+  { calls, where, series }: { calls: string; where: string; series: string },
+  labels: readonly AnyLabel[],
+) => {
+  const names = labels.map((_, i) => `label_${i}`);
   const keys = [...names, "call", "category"];
   const sums = `FROM
 (
@@ -31,17 +27,17 @@ const sql = ({ where, series }: SelectionSql, labels: readonly Label[]) => {
         ${labels.length > 0 ? "series," : ""}
         call,
         category,
-        sum(syscalls.count) AS own_count,
+        sum(syscalls.calls_of) AS own_count,
         sum(syscalls.total) AS own_total,
         min(syscalls.min) AS own_min,
         max(syscalls.max) AS own_max,
         sumMap(syscalls.errors) AS own_errors,
         sumMap(syscalls.histogram) AS own_histogram
-    FROM syscalls
+    FROM (${calls}) AS syscalls
     WHERE ${where}
     GROUP BY ${labels.length > 0 ? "series," : ""} call, category
 ) AS sums`;
-  const named = labels.map((label) => `, ${labelSql(label)} AS label_${label}`).join("");
+  const named = labels.map((label, i) => `, ${labelSql(label)} AS label_${i}`).join("");
   const join = labels.length > 0
     ? `LEFT ANY JOIN (SELECT hash AS series${named} FROM series WHERE ${series}) AS labels USING series`
     : "";
@@ -66,7 +62,7 @@ LIMIT {limit:UInt32}`;
 };
 
 /** 64-bit numbers are decimal text. */
-type Row = Readonly<Record<`label_${Label}`, string>> & {
+type Row = Readonly<Record<`label_${number}`, string>> & {
   readonly call_name: string;
   readonly category_name: string;
   readonly calls: string;
@@ -80,44 +76,46 @@ type Row = Readonly<Record<`label_${Label}`, string>> & {
 };
 
 /**
- * The `limit` calls that took longest in `selection`, whose kind does not matter.
+ * Asks for the `limit` calls that took longest in `selection`, whose kind does not matter.
  *
+ * @param options.limit @default {100}
  * @throws {RangeError} when the selection, a label or the limit makes no sense
  * @throws {StorageError}
  */
 export async function syscalls(
-  client: StorageClient,
+  question: Question,
   selection: Selection,
-  { groupBy = [], calls, categories, limit = 100, signal }: SyscallsOptions = {},
+  { groupBy = [], calls, categories, limit = 100 }: SyscallsOptions = {},
 ): Promise<SyscallsAnswer> {
   const labels = [...new Set(groupBy)];
-  const selected = selectionSql(selection);
+  const { params, series, busy, ...selected } = selectionSql(selection, { oldest: question.oldest });
   const where = [
-    selected.where,
     // Who names categories or calls wants those, idle or not.
-    calls || categories ? "true" : selected.busy.syscalls,
+    calls || categories ? "true" : busy.syscalls,
     calls ? "call IN {calls:Array(String)}" : "true",
     categories ? "category IN {categories:Array(String)}" : "true",
   ].join(" AND ");
-  const rows = await client.rows<Row>(sql({ ...selected, where }, labels), {
-    params: {
-      ...selected.params,
+  const rows = await question.rows<Row>(
+    sql({ calls: selected.rows("syscalls", COLUMNS), where, series }, labels),
+    {
+      ...params,
       ...(calls && { calls: [...calls] }),
       ...(categories && { categories: [...categories] }),
       limit: checkLimit(limit),
     },
-    signal,
-  });
+  );
   const first = rows[0];
-  if (!first) return { rows: [], total: NO_TOTAL, other: NO_TOTAL };
   return {
-    rows: rows.map((row) => toRow(row, groupBy)),
-    total: toTotal(first.all_ns, first.all_calls),
-    other: rest([first.all_ns, first.all_calls], rows.map((row) => [row.total_ns, row.calls])),
+    rows: rows.map((row) => toRow(row, groupBy, labels)),
+    total: first ? toTotal(first.all_ns, first.all_calls) : NO_TOTAL,
+    other: first
+      ? rest([first.all_ns, first.all_calls], rows.map((row) => [row.total_ns, row.calls]))
+      : NO_TOTAL,
+    cost: question.cost,
   };
 }
 
-function toRow(row: Row, groupBy: readonly Label[]): SyscallRow {
+function toRow(row: Row, groupBy: readonly AnyLabel[], labels: readonly AnyLabel[]): SyscallRow {
   const errors = new Map(
     Object.entries(row.errors).map(([errno, failed]) => [Number(errno), Number(failed)]),
   );
@@ -128,7 +126,7 @@ function toRow(row: Row, groupBy: readonly Label[]): SyscallRow {
   // A bucket is twice as wide as it begins; the calls in it are not beyond the shortest and the longest.
   const at = (q: number) => Math.min(Math.max(quantile(dense, q), min), max);
   return {
-    group: groupBy.map((label) => row[`label_${label}`]),
+    group: groupBy.map((label) => row[`label_${labels.indexOf(label)}`]!),
     call: row.call_name,
     category: row.category_name,
     total: toTotal(row.total_ns, row.calls),

@@ -4,35 +4,9 @@
  * @module
  */
 
+import type { FlameGraph } from "../../profile/flame.ts";
 import type { Kind, Profile, Total } from "../../profile/model.ts";
-import type { SyscallsOptions } from "./syscalls.ts";
-
-/** What series can be chosen and grouped by. */
-export const LABELS = ["node", "namespace", "pod", "container", "service", "exe", "comm", "pid"] as const;
-export type Label = (typeof LABELS)[number];
-
-/** A label of pods, as series of some agents have it: `label.app`. */
-export type PodLabel = `label.${string}`;
-
-/** A letter or digit at both ends, and `-`, `_`, `.` and `/` between: the names that Kubernetes allows. */
-const POD_LABEL = /^label\.[A-Za-z0-9]([A-Za-z0-9._/-]{0,315}[A-Za-z0-9])?$/;
-
-/** Whether `name` is of a label of pods, and one that there can be. */
-export function isPodLabel(name: string): name is PodLabel {
-  return POD_LABEL.test(name);
-}
-
-/** Whether series can be chosen by `name`. */
-export function isSelectable(name: string): name is Label | PodLabel {
-  return (LABELS as readonly string[]).includes(name) || isPodLabel(name);
-}
-
-export interface Matcher {
-  readonly label: Label | PodLabel;
-  readonly values: readonly string[];
-  /** True: passes when the label is none of the values. */
-  readonly negate: boolean;
-}
+import type { AnyLabel, Matcher } from "./matchers.ts";
 
 /** Samples of one kind whose bucket begins in [from, to) and whose series pass all matchers. */
 export interface Selection {
@@ -48,8 +22,26 @@ export interface Selection {
   readonly idle?: boolean;
 }
 
-/** The largest stacks of a selection; each sample's series has only `comm`, the root of a flame graph. */
-export interface StacksAnswer {
+/** What an answer took. */
+export interface QueryCost {
+  /** From the question to the answer, waiting for other queries included. */
+  readonly elapsedMs: number;
+  readonly rowsRead: number;
+  readonly bytesRead: number;
+}
+
+/** Each answer says what it took. */
+export interface Answer {
+  readonly cost: QueryCost;
+}
+
+export interface CommonOptions {
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The largest stacks of a selection; each sample's series has only `comm`. */
+export interface StacksAnswer extends Answer {
   readonly profile: Profile;
   /** Of the whole selection. */
   readonly total: Total;
@@ -57,7 +49,49 @@ export interface StacksAnswer {
   readonly other: Total;
 }
 
-export type Group = "function" | "module" | Label;
+/** What stacks are merged by, from their root or around one function. */
+export interface TreeOptions {
+  /** What the boxes' widths are. @default {"value"} */
+  readonly value?: "value" | "count";
+  /** How many boxes to keep, the largest first; the rest is in an `other` of each parent. @default {20000} */
+  readonly maxNodes?: number;
+  /** Boxes of a smaller share of the whole are cut in the same way. @default {0} */
+  readonly minShare?: number;
+  /** The label whose values are the first level; none for functions at once. @default {"comm"} */
+  readonly firstLevel?: AnyLabel | "none";
+  /** A level behind the leaf: the line in the source, or the address in the module. @default {"none"} */
+  readonly lastLevel?: "none" | "line" | "address";
+  /** With functions that are inlined in others. @default {true} */
+  readonly inlined?: boolean;
+  /** Leaves at the root: who calls what is slow. @default {false} */
+  readonly inverted?: boolean;
+  /** Only stacks through one of the functions of this name. */
+  readonly focus?: string;
+  /** Only callers, or only callees, of the functions of this name: from the one nearest to the root. */
+  readonly around?: { readonly function: string; readonly side: "callers" | "callees" };
+  /** Leaves out the stacks through functions of these names; their sum is in `hidden`. */
+  readonly hide?: readonly string[];
+  /** A function that calls itself is one box. @default {false} */
+  readonly collapseRecursion?: boolean;
+  /** Frames of these modules that follow each other are one box, named as the module. */
+  readonly collapseModules?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+export interface TreeAnswer extends Answer {
+  readonly graph: FlameGraph;
+  /** Of the whole selection; `graph.total` is of the stacks that are in the graph. */
+  readonly total: Total;
+  /** What `hide`, `focus` and `around` left out. */
+  readonly hidden: Total;
+  /** Boxes that were cut, and what they are worth together. */
+  readonly cut: { readonly nodes: number; readonly total: number };
+}
+
+/** What functions are told apart by, or a label of series. */
+export const CODE_GROUPS = ["function", "module", "file", "line"] as const;
+export type CodeGroup = (typeof CODE_GROUPS)[number];
+export type GroupBy = CodeGroup | AnyLabel;
 
 export interface AggregateRow {
   /** One for each of `groupBy`. A function comes with its module: "function" alone groups by both. */
@@ -65,11 +99,11 @@ export interface AggregateRow {
   readonly module: string;
   /** Where the group is the leaf. */
   readonly self: Total;
-  /** Where the group is anywhere in the stack. */
+  /** Where the group is anywhere in the stack, counted once. */
   readonly total: Total;
 }
 
-export interface AggregateAnswer {
+export interface AggregateAnswer extends Answer {
   readonly rows: readonly AggregateRow[];
   readonly total: Total;
   /** The self values of the rows that were cut. */
@@ -85,7 +119,7 @@ export interface DiffRow {
   readonly compareTotal: Total;
 }
 
-export interface DiffAnswer {
+export interface DiffAnswer extends Answer {
   /** By the size of the change in each row's share of its side's total. */
   readonly rows: readonly DiffRow[];
   readonly base: Total;
@@ -95,6 +129,10 @@ export interface DiffAnswer {
 export interface LabelValue {
   readonly value: string;
   readonly total: Total;
+}
+
+export interface LabelValuesAnswer extends Answer {
+  readonly values: readonly LabelValue[];
 }
 
 /** Code that ended waits: it had the lock until then. */
@@ -114,7 +152,7 @@ export interface LockSite {
   readonly type: string;
   /** The functions of its stack that waited longest, leaf first. */
   readonly stack: readonly string[];
-  /** Of the waits that were woken: how long, and how many. */
+  /** How long was waited, by those that were woken and those that still wait, and how many were woken. */
   readonly total: Total;
   /** The longest of them, in ns. */
   readonly max: number;
@@ -126,12 +164,21 @@ export interface LockSite {
   readonly otherHolders: Total;
 }
 
-export interface LocksAnswer {
+export interface LocksAnswer extends Answer {
   readonly sites: readonly LockSite[];
-  /** Of the whole selection, of waits that were woken. */
+  /** Of the whole selection. */
   readonly total: Total;
   /** What was cut. */
   readonly other: Total;
+}
+
+export interface SyscallsOptions extends CommonOptions {
+  /** Labels that calls are told apart by, beside their name. @default {[]} */
+  readonly groupBy?: readonly AnyLabel[];
+  /** Only calls of these names. @default {all} */
+  readonly calls?: readonly string[];
+  /** Only calls of these categories. @default {all} */
+  readonly categories?: readonly string[];
 }
 
 /** One system call; times in ns. */
@@ -154,7 +201,7 @@ export interface SyscallRow {
   readonly histogram: readonly number[];
 }
 
-export interface SyscallsAnswer {
+export interface SyscallsAnswer extends Answer {
   readonly rows: readonly SyscallRow[];
   readonly total: Total;
   /** What was cut. */
@@ -178,31 +225,24 @@ export interface StoredBatch {
 
 /** The queries that REST, gRPC and the page stand on; each is one function beside its SQL. */
 export interface Queries {
-  stacks(selection: Selection, options?: { limit?: number; signal?: AbortSignal }): Promise<StacksAnswer>;
+  /** The selection's stacks merged to a tree. */
+  tree(selection: Selection, options?: TreeOptions): Promise<TreeAnswer>;
+  /** The largest stacks, for export. */
+  stacks(selection: Selection, options?: CommonOptions): Promise<StacksAnswer>;
   aggregate(
     selection: Selection,
-    options?: { groupBy?: readonly Group[]; limit?: number; signal?: AbortSignal },
+    options?: CommonOptions & { groupBy?: readonly GroupBy[] },
   ): Promise<AggregateAnswer>;
-  diff(
-    base: Selection,
-    compare: Selection,
-    options?: { limit?: number; signal?: AbortSignal },
-  ): Promise<DiffAnswer>;
+  diff(base: Selection, compare: Selection, options?: CommonOptions): Promise<DiffAnswer>;
   /** The values of `label` in the selection, the largest first. */
-  labelValues(
-    label: Label | PodLabel,
-    selection: Selection,
-    options?: { limit?: number; signal?: AbortSignal },
-  ): Promise<readonly LabelValue[]>;
+  labelValues(label: AnyLabel, selection: Selection, options?: CommonOptions): Promise<LabelValuesAnswer>;
   /** The code that waited longest for locks, and the code that held them. */
   lockSites(
     selection: Selection,
-    options?: { limit?: number; holders?: number; signal?: AbortSignal },
+    options?: CommonOptions & { holders?: number },
   ): Promise<LocksAnswer>;
   /** The calls that took longest. */
   syscalls(selection: Selection, options?: SyscallsOptions): Promise<SyscallsAnswer>;
   /** The newest batches in storage. */
-  batches(
-    options?: { agentId?: string; limit?: number; signal?: AbortSignal },
-  ): Promise<readonly StoredBatch[]>;
+  batches(options?: CommonOptions & { agentId?: string }): Promise<readonly StoredBatch[]>;
 }

@@ -19,8 +19,10 @@ export interface StorageOptions {
   readonly url: URL | string;
   /** @default {"aperture"} */
   readonly database?: string;
-  /** The cluster that is to have the tables on each of its servers; without it, the one server. */
+  /** The cluster that is to have the tables; without it, the one server. */
   readonly cluster?: string | undefined;
+  /** The cluster has several shards, each with a part of the data. @default {false} */
+  readonly sharded?: boolean;
   /** @default {"default"} */
   readonly username?: string;
   /** @default {""} */
@@ -33,11 +35,29 @@ export interface QueryOptions {
   /** What stands for `{name:Type}` in the statement. */
   readonly params?: Readonly<Record<string, unknown>>;
   readonly signal?: AbortSignal | undefined;
+  /** ClickHouse's own settings of this query: its bounds, and who asked. */
+  readonly settings?: ClickHouseSettings;
 }
 
 export interface InsertOptions {
   /** An insert with a token that the table knows is a repetition, and writes nothing. */
   readonly token?: string;
+}
+
+/** What a SELECT answers, column by column, and what it took. */
+export interface Selected {
+  /** 64-bit integers are text. */
+  readonly columns: Readonly<Record<string, readonly unknown[]>>;
+  /** Rows of the answer. */
+  readonly rows: number;
+  readonly statistics: QueryStatistics;
+}
+
+/** What a query took, as ClickHouse counts. */
+export interface QueryStatistics {
+  readonly elapsedMs: number;
+  readonly rowsRead: number;
+  readonly bytesRead: number;
 }
 
 /** ClickHouse could not be asked, or refused; the message says which server and what it was asked for. */
@@ -55,10 +75,19 @@ export class StorageError extends Error {
 // JavaScript's numbers hold 53 bits: what may have more comes as text, and the reader decides.
 const SETTINGS: ClickHouseSettings = { output_format_json_quote_64bit_integers: 1 };
 
-// A replica that is away takes its tables from the others when it is back.
+// A replica that is away takes its tables from the others when it is back. A subquery within a query of all shards is
+// made once, where the question came in.
 const CLUSTER_SETTINGS: ClickHouseSettings = {
   distributed_ddl_output_mode: "null_status_on_timeout",
   distributed_ddl_task_timeout: "20",
+  distributed_product_mode: "global",
+  distributed_foreground_insert: 1,
+};
+
+const SELECT_SETTINGS: ClickHouseSettings = {
+  cancel_http_readonly_queries_on_client_close: 1,
+  // An error after the first rows would be part of the answer.
+  wait_end_of_query: 1,
 };
 
 const INSERT_SETTINGS: ClickHouseSettings = {
@@ -68,12 +97,15 @@ const INSERT_SETTINGS: ClickHouseSettings = {
   max_insert_threads: "1",
   // Batches that were spooled for long, or a clock that was set, may touch many days: no reason to refuse them.
   max_partitions_per_insert_block: "0",
+  // What views make of an insert that is repeated, or was cut off before they were done, is known by its token, too.
+  deduplicate_blocks_in_dependent_materialized_views: 1,
 };
 
 /** A connection pool to one database of one server. Opens nothing before the first request. */
 export class StorageClient implements AsyncDisposable {
   readonly database: string;
   readonly cluster: string | undefined;
+  readonly sharded: boolean;
   /** The server's address, without credentials: for messages. */
   readonly server: string;
   readonly #client: ClickHouseClient;
@@ -83,6 +115,7 @@ export class StorageClient implements AsyncDisposable {
     const url = new URL(options.url);
     this.database = database;
     this.cluster = options.cluster;
+    this.sharded = options.cluster !== undefined && (options.sharded ?? false);
     this.server = url.origin;
     this.#client = createClient({
       url: url.origin,
@@ -106,40 +139,60 @@ export class StorageClient implements AsyncDisposable {
     });
   }
 
-  /** Whether the server answers and takes the credentials. @throws {StorageError} */
+  /** Returns the name of the table that holds this server's rows of `table`. */
+  localTable(table: string): string {
+    return this.sharded ? `${table}_local` : table;
+  }
+
+  /** Asks whether the server answers and takes the credentials. @throws {StorageError} */
   async ping(signal?: AbortSignal): Promise<void> {
     await this.rows("SELECT 1", { signal });
   }
 
   /**
-   * The rows of a SELECT, read as they arrive. 64-bit integers come as text.
+   * Answers a SELECT row by row. 64-bit integers come as text.
    *
    * @throws {StorageError}
    */
-  async rows<T>(sql: string, { params = {}, signal }: QueryOptions = {}): Promise<T[]> {
+  async rows<T>(sql: string, options: QueryOptions = {}): Promise<T[]> {
+    return rowsOf<T>(await this.select(sql, options));
+  }
+
+  /**
+   * Answers a SELECT column by column, with what it took.
+   *
+   * @throws {StorageError}
+   */
+  async select(sql: string, { params = {}, signal, settings }: QueryOptions = {}): Promise<Selected> {
     return await this.#try("query", signal, async () => {
       const result = await this.#client.query({
         query: sql,
-        format: "JSONEachRow",
+        format: "JSONColumnsWithMetadata",
         query_params: { ...params },
         ...(signal && { abort_signal: signal }),
-        clickhouse_settings: { cancel_http_readonly_queries_on_client_close: 1 },
+        clickhouse_settings: { ...SELECT_SETTINGS, ...settings },
       });
-      const rows: T[] = [];
-      for await (const chunk of result.stream<T>()) {
-        for (const row of chunk) rows.push(row.json());
-      }
-      return rows;
+      const { data, rows, statistics } = await result.json() as unknown as ColumnsAnswer;
+      return {
+        columns: data,
+        rows,
+        statistics: {
+          elapsedMs: statistics.elapsed * 1000,
+          rowsRead: Number(statistics.rows_read),
+          bytesRead: Number(statistics.bytes_read),
+        },
+      };
     });
   }
 
   /** Runs a statement that answers nothing. @throws {StorageError} */
-  async command(sql: string, { params = {}, signal }: QueryOptions = {}): Promise<void> {
+  async command(sql: string, { params = {}, signal, settings = {} }: QueryOptions = {}): Promise<void> {
     await this.#try("run a statement on", signal, async () => {
       await this.#client.command({
         query: sql,
         query_params: { ...params },
         ...(signal && { abort_signal: signal }),
+        clickhouse_settings: settings,
       });
     });
   }
@@ -186,4 +239,23 @@ export class StorageClient implements AsyncDisposable {
     const why = message || code || String(error);
     return new StorageError(`${cannot}: no answer: ${why}`, { code: undefined, cause: error });
   }
+}
+
+/** The format JSONColumnsWithMetadata, as far as it is read. */
+interface ColumnsAnswer {
+  readonly data: Readonly<Record<string, readonly unknown[]>>;
+  readonly rows: number;
+  readonly statistics: {
+    readonly elapsed: number;
+    readonly rows_read: number | string;
+    readonly bytes_read: number | string;
+  };
+}
+
+/** Turns columns to rows; `T` is what the query says. */
+export function rowsOf<T>({ columns, rows }: Selected): T[] {
+  const names = Object.keys(columns);
+  return Array.from({ length: rows }, (_, i) => {
+    return Object.fromEntries(names.map((name) => [name, columns[name]![i]])) as T;
+  });
 }

@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { frameAt, seriesAt, stackCount } from "../../profile/model.ts";
+import { ProfileBuilder } from "../../profile/builder.ts";
+import { type Frame, frameAt, seriesAt, stackCount } from "../../profile/model.ts";
 import { batchArbitrary } from "../../tests/support/random_batches.ts";
-import type { ReceivedBatch } from "./rows.ts";
+import type { ReceivedBatch } from "./part.ts";
 import { hashContent } from "./content_hash.ts";
 
 Deno.test("hashContent() gives equal hashes to equal content, and only to that", () => {
@@ -15,11 +16,30 @@ Deno.test("hashContent() gives equal hashes to equal content, and only to that",
     hashes.set(text, hash);
   };
   fc.assert(fc.property(batchArbitrary(30), (batch) => {
-    const { frames, stacks, series } = hashContent(batch, batch.node);
-    frames.forEach((hash, row) => note(hash, `frame ${JSON.stringify(frameAt(batch, row))}`));
+    const { functions, grouped, locations, symbols, stacks, series } = hashContent(batch, batch.node);
+    functions.forEach((hash, row) => {
+      const { function: name, module } = frameAt(batch, row);
+      note(hash, `function ${JSON.stringify([name, module])}`);
+    });
+    const ends = Array.from(locations, (_, i) => [grouped.offset[i]!, grouped.offset[i + 1]!] as const);
+    const places = ends.map(([from, to], i) => {
+      const chain = Array.from(grouped.frame.subarray(from, to), (row) => frameAt(batch, row));
+      const { module, buildId, address } = chain.at(-1)!;
+      const symbol = JSON.stringify([chain.map(named), grouped.rank[i]]);
+      const place = grouped.native[i] === 1
+        ? JSON.stringify([module, buildId, address])
+        : `content ${symbol}`;
+      note(symbols[i]!, `symbol ${place} ${symbol}`);
+      return place;
+    });
+    locations.forEach((hash, i) => note(hash, places[i]!));
     series.forEach((hash, row) => note(hash, `series ${batch.node} ${JSON.stringify(seriesAt(batch, row))}`));
     assertEquals(stacks.length, stackCount(batch));
-    stacks.forEach((hash, row) => note(hash, `stack ${JSON.stringify(stackAt(batch, row))}`));
+    stacks.forEach((hash, row) => {
+      const { offset, location } = grouped.stacks;
+      const path = Array.from(location.subarray(offset[row], offset[row + 1]), (each) => places[each]);
+      note(hash, `stack ${JSON.stringify(path)}`);
+    });
   }));
 });
 
@@ -36,6 +56,9 @@ Deno.test("hashContent() gives the same hashes in every version", () => {
       line: Uint32Array.of(3),
       buildId: Uint32Array.of(0),
       address: Float64Array.of(64),
+      startLine: Uint32Array.of(0),
+      inlined: Uint32Array.of(0),
+      rank: Uint32Array.of(2),
     },
     stacks: { offset: Uint32Array.of(0, 1), frame: Uint32Array.of(0) },
     series: {
@@ -49,15 +72,58 @@ Deno.test("hashContent() gives the same hashes in every version", () => {
       labels: Uint32Array.of(0),
     },
   };
-  const { frames, stacks, series } = hashContent(fixed, "n1");
-  assertEquals([frames[0], stacks[0], series[0]], [
-    9935364137285543039n,
-    13218222735447065712n,
-    9545622367674482208n,
+  const { functions, locations, symbols, stacks, series } = hashContent(fixed, "n1");
+  assertEquals([functions[0], locations[0], symbols[0], stacks[0], series[0]], [
+    5476737250228502766n,
+    16076522705317261731n,
+    3255992696777830778n,
+    718616347217560826n,
+    17475082717798783279n,
   ]);
 });
 
-function stackAt(batch: ReceivedBatch, row: number) {
-  const { offset, frame } = batch.stacks;
-  return Array.from(frame.subarray(offset[row], offset[row + 1]), (each) => frameAt(batch, each));
+/** What a symbol says of one frame. */
+function named({ inlined: _inlined, rank: _rank, ...frame }: Required<Frame>) {
+  return frame;
 }
+
+Deno.test("hashContent() gives native code the same hash whatever it is called", () => {
+  const native = {
+    function: "lib.so+0x40",
+    module: "/lib/lib.so",
+    file: "",
+    line: 0,
+    buildId: "ab",
+    address: 64,
+  };
+  const named: Frame = { ...native, function: "outer", file: "a.c", line: 7, rank: 3 };
+  const inner: Frame = { ...named, function: "inner", line: 3, inlined: true };
+  const hashes = [[native], [named], [inner, named]].map((frames) => {
+    const builder = new ProfileBuilder();
+    builder.stack(frames.map((frame) => builder.frame(frame)));
+    return hashContent(builder.build(), "n1");
+  });
+  assertEquals(new Set(hashes.map(({ stacks }) => stacks[0])).size, 1);
+  assertEquals(new Set(hashes.map(({ locations }) => locations.join())).size, 1);
+  assertEquals(hashes.map(({ grouped }) => grouped.rank[0]), [0, 3, 3]);
+  assertEquals(new Set(hashes.map(({ symbols }) => symbols[0])).size, 3);
+});
+
+Deno.test("hashContent() tells a chain that is torn by an interpreter's frames by its content", () => {
+  const native: Frame = {
+    function: "eval",
+    module: "/lib/py.so",
+    file: "",
+    line: 0,
+    buildId: "ab",
+    address: 64,
+  };
+  const python: Frame = { ...native, function: "handler", module: "/app.py", buildId: "", address: 0 };
+  const builder = new ProfileBuilder();
+  const frame = (each: Frame) => builder.frame(each);
+  builder.stack([frame({ ...native, inlined: true }), frame(python)]);
+  builder.stack([frame(native)]);
+  const { locations, grouped } = hashContent(builder.build(), "n1");
+  assertEquals([...grouped.native], [0, 0, 1]);
+  assertEquals(new Set(locations).size, 3);
+});

@@ -1,22 +1,23 @@
 /**
- * The waits for locks of batches → rows of `locks`.
+ * Turns the waits for locks of batches into rows of `locks`.
  *
  * @module
  */
 
 import { OUTCOME_NUMBER, OUTCOMES } from "../../profile/model.ts";
-import { type Column, dictionary, numbers, toUint64 } from "./native.ts";
-import type { Part } from "./rows.ts";
+import { type Column, lowCardinality, numbers, toUint64 } from "./native.ts";
 import { gather } from "./content_hash.ts";
+import { type Part, StringDictionary } from "./part.ts";
 
 const OUTCOME_TYPE = `Enum8(${OUTCOMES.map((name) => `'${name}' = ${OUTCOME_NUMBER[name]}`).join(", ")})`;
 
-/** The block of all waits of `parts`. */
+/** Makes the block of all waits of `parts`. */
 export function lockBlock(parts: readonly Part[]): Column[] {
   const total = parts.reduce((sum, { batch }) => sum + batch.locks.outcome.length, 0);
-  const words = new Words();
+  const dictionary = new StringDictionary();
   const outcome = new Uint8Array(total);
-  const bucket = new Uint32Array(total);
+  const period = new Uint32Array(total);
+  const bucket = new Uint16Array(total);
   const texts = { node: new Uint32Array(total), class: new Uint32Array(total), type: new Uint32Array(total) };
   const hashes = {
     series: new BigUint64Array(total),
@@ -30,12 +31,13 @@ export function lockBlock(parts: readonly Part[]): Column[] {
     max: new BigUint64Array(total),
   };
   let at = 0;
-  for (const { batch: { locks, strings, node }, hashes: of, bucket: start } of parts) {
+  for (const { batch: { locks, strings, node }, hashes: of, ...time } of parts) {
     const end = at + locks.outcome.length;
-    const text = (row: number) => words.of(strings[row]!);
+    const text = (row: number) => dictionary.of(strings[row]!);
     outcome.set(locks.outcome, at);
-    bucket.fill(start, at, end);
-    texts.node.fill(words.of(node), at, end);
+    period.fill(time.period, at, end);
+    bucket.fill(time.bucket, at, end);
+    texts.node.fill(dictionary.of(node), at, end);
     texts.class.set(locks.class.map(text), at);
     texts.type.set(locks.type.map(text), at);
     hashes.series.set(gather(of.series, locks.series), at);
@@ -46,9 +48,10 @@ export function lockBlock(parts: readonly Part[]): Column[] {
     at = end;
   }
   return [
-    numbers("bucket", "DateTime('UTC')", bucket),
+    numbers("period", "DateTime('UTC')", period),
+    numbers("bucket", "UInt16", bucket),
     numbers("outcome", OUTCOME_TYPE, outcome),
-    ...Object.entries(texts).map(([name, rows]) => dictionary(name, words.all, rows)),
+    ...Object.entries(texts).map(([name, rows]) => lowCardinality(name, dictionary.all, rows)),
     ...Object.entries({ ...hashes, ...amounts }).map(([name, values]) => numbers(name, "UInt64", values)),
   ];
 }
@@ -58,16 +61,4 @@ function withNobody(hashes: BigUint64Array): BigUint64Array {
   const shifted = new BigUint64Array(hashes.length + 1);
   shifted.set(hashes, 1);
   return shifted;
-}
-
-/** Few texts that many rows have, numbered. */
-export class Words {
-  readonly all: string[] = [];
-  readonly #number = new Map<string, number>();
-
-  of(text: string): number {
-    let number = this.#number.get(text);
-    if (number === undefined) this.#number.set(text, number = this.all.push(text) - 1);
-    return number;
-  }
 }

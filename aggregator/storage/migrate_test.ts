@@ -9,7 +9,7 @@ import {
   pendingMigrations,
   readMigrations,
 } from "./migrate.ts";
-import { setRetention } from "./retention.ts";
+import { DEFAULT_RETENTION, setRetention } from "./retention.ts";
 
 const ONE: Migration = { number: 1, name: "0001_one", sql: "SELECT 1" };
 const ONE_CHECKSUM = "e004ebd5b5532a4b85984a62f8ad48a81aa3460c1ca07701f386135d72cdecf5";
@@ -36,6 +36,14 @@ Deno.test("pendingMigrations() refuses one that was changed after it was applied
   assertThrows(() => pendingMigrations("db", [changed], applied), MigrationError, "0001_one was changed");
 });
 
+Deno.test("pendingMigrations() takes one that only got the line of its licence as the same", () => {
+  const applied = [{ number: 1, name: "0001_one", checksum: ONE_CHECKSUM }];
+  for (const end of ["\n", "\n\n"]) {
+    const sql = `-- SPDX-License-Identifier: Apache-2.0${end}${ONE.sql}`;
+    assertEquals(pendingMigrations("db", [{ ...ONE, sql }], applied), []);
+  }
+});
+
 Deno.test("pendingMigrations() takes one that two aggregators applied at once as applied", () => {
   const applied = [{ number: 1, name: "0001_one", checksum: ONE_CHECKSUM }];
   const two = { number: 2, name: "0002_two", sql: "SELECT 2" };
@@ -59,7 +67,7 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
   const tables = () =>
     client.rows("SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()");
   const before = await tables();
-  assertEquals(before.length, 8);
+  assertEquals(before.length, 30);
   const number = readMigrations().length + 1;
   const more = {
     number,
@@ -67,7 +75,7 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
     sql: "SELECT 1; CREATE TABLE more (a UInt8) ENGINE = Memory;",
   };
   assertEquals(await migrate(client, [...readMigrations(), more]), [more.name]);
-  assertEquals((await tables()).length, 9);
+  assertEquals((await tables()).length, 31);
   await assertRejects(() => migrate(client), MigrationError, "newer version");
 });
 
@@ -80,53 +88,53 @@ testWith(["chdb"], "migrate() runs a migration again that was cut off before it 
   assertEquals((await client.rows("SELECT * FROM migrations")).length, names.length);
 });
 
-testWith(
-  ["chdb"],
-  "setRetention() lets samples go after so many days, and what they refer to later",
-  async () => {
-    await using storage = await startStorage();
-    const { client } = storage;
-    const ttl = async () => {
-      const rows = await client.rows<{ name: string; days: string }>(
-        "SELECT name, extract(engine_full, 'TTL .*toIntervalDay\\\\((\\\\d+)\\\\)') AS days FROM system.tables WHERE database = currentDatabase()",
-      );
-      return Object.fromEntries(rows.map(({ name, days }) => [name, days]));
-    };
-    await setRetention(client, 30);
-    const first = {
-      ...{ samples: "30", locks: "30", syscalls: "30", batches: "30" },
-      ...{ stacks: "32", frames: "32", series: "32", migrations: "" },
-    };
-    assertEquals(await ttl(), first);
-    assertEquals(await setRetention(client, 30), []);
-    await setRetention(client, 7);
-    assertEquals(await ttl(), {
-      ...first,
-      samples: "7",
-      locks: "7",
-      syscalls: "7",
-      batches: "7",
-      stacks: "9",
-      frames: "9",
-      series: "9",
-    });
-    for (const days of [0, 1.5, NaN, 40_000]) {
-      await assertRejects(
-        () => setRetention(client, days),
-        RangeError,
-        String(days),
-      );
-    }
-  },
-);
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
-testWith(["chdb"], "setRetention() lets old rows go and keeps the new", async () => {
+testWith(["chdb"], "setRetention() lets each resolution go in its time, and names last", async () => {
+  await using storage = await startStorage();
+  const { client } = storage;
+  const ttl = async () => {
+    const rows = await client.rows<{ name: string; hours: string }>(
+      `SELECT name, extract(engine_full, 'TTL .*toIntervalHour\\\\((\\\\d+)\\\\)') AS hours FROM system.tables
+      WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name != 'migrations'`,
+    );
+    return Object.fromEntries(rows.map(({ name, hours }) => [name, Number(hours)]));
+  };
+  const all = (fine: number, minutes: number, hours: number) => ({
+    ...{ samples: fine, locks: fine, syscalls: fine, batches: minutes - 24 },
+    ...{ samples_1m: minutes, locks_1m: minutes, syscalls_1m: minutes, totals_1m: minutes },
+    ...{ samples_1h: hours, locks_1h: hours, syscalls_1h: hours, totals_1h: hours },
+    ...{
+      functions: hours + 48,
+      locations: hours + 48,
+      symbols: hours + 48,
+      stacks: hours + 48,
+      series: hours + 48,
+    },
+  });
+  await setRetention(client, DEFAULT_RETENTION);
+  assertEquals(await ttl(), all(7 * 24 + 1, 31 * 24, (365 + 31) * 24));
+  assertEquals(await setRetention(client, DEFAULT_RETENTION), []);
+  const short = { fine: 90 * 60_000, minutes: 2 * DAY_MS, hours: 3 * DAY_MS };
+  assertEquals((await setRetention(client, short)).length, 17);
+  assertEquals(await ttl(), all(3, 72, 34 * 24));
+  for (const fine of [0, NaN, 1000 * 365 * DAY_MS]) {
+    await assertRejects(() => setRetention(client, { ...short, fine }), RangeError, String(fine));
+  }
+});
+
+testWith(["chdb"], "setRetention() lets old hours go and keeps the new", async () => {
   await using storage = await startStorage();
   const { client } = storage;
   await client.command(
-    `INSERT INTO samples SELECT 'cpu', 'n', now() - INTERVAL number * 10 DAY, 1, 1, 1, 1 FROM numbers(10)`,
+    `INSERT INTO samples (kind, idle, period, node, series, stack, bucket, value, count)
+    SELECT 'cpu', false, toStartOfHour(now('UTC')) - INTERVAL number HOUR, 'n', 1, 1, 1, 1, 1 FROM numbers(10)`,
   );
-  await setRetention(client, 35);
+  await setRetention(client, { ...DEFAULT_RETENTION, fine: 3 * HOUR_MS });
   await client.command("OPTIMIZE TABLE samples FINAL");
   assertEquals(await client.rows("SELECT count() AS rows FROM samples"), [{ rows: "4" }]);
+  // The minutes and hours have what the samples had.
+  assertEquals(await client.rows("SELECT sum(samples_1m.count) AS count FROM samples_1m"), [{ count: "10" }]);
+  assertEquals(await client.rows("SELECT sum(totals_1h.count) AS count FROM totals_1h"), [{ count: "10" }]);
 });

@@ -20,46 +20,68 @@ export interface Column {
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array | BigUint64Array | BigInt64Array;
 
-/** A column of fixed-width values; `type` must be as wide as the array's elements. */
+/** Makes a column of fixed-width values; `type` must be as wide as the array's elements. */
 export function numbers(name: string, type: string, values: Numbers): Column {
   return { name, type, rows: values.length, bytes: bytesOf(values) };
 }
 
-/** A column of String. */
+/** Makes a column of String. */
 export function strings(name: string, values: readonly string[]): Column {
   return { name, type: "String", rows: values.length, bytes: encodeStrings(values) };
 }
 
 /**
- * A column of LowCardinality(String): the distinct values once, and a row of them for each row of the block.
+ * Makes a column of LowCardinality(String): the distinct values once, and a row of them for each row of the block.
  *
  * @param rows indexes into `values`
  */
-export function dictionary(name: string, values: readonly string[], rows: Uint32Array): Column {
-  const keys = encodeStrings(values);
-  const bytes = new Uint8Array(32 + keys.length + rows.byteLength);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, 1n, true); // the version of the serialisation
-  // Indexes are UInt32 (2), and the keys follow (bit 9) rather than stand in a dictionary of many blocks.
-  view.setBigUint64(8, 0x202n, true);
-  view.setBigUint64(16, BigInt(values.length), true);
-  bytes.set(keys, 24);
-  view.setBigUint64(24 + keys.length, BigInt(rows.length), true);
-  bytes.set(bytesOf(rows), 32 + keys.length);
+export function lowCardinality(name: string, values: readonly string[], rows: Uint32Array): Column {
+  const bytes = concat([LOW_CARDINALITY_VERSION, encodeDictionary(values, rows)]);
   return { name, type: "LowCardinality(String)", rows: rows.length, bytes };
 }
 
 /**
- * A column of Array(UInt64).
+ * Makes a column of Array(LowCardinality(String)).
+ *
+ * @param ends where each row's items end in `items`
+ * @param items indexes into `values`
+ */
+export function lowCardinalityArrays(
+  name: string,
+  ends: BigUint64Array,
+  { values, items }: { values: readonly string[]; items: Uint32Array },
+): Column {
+  const parts = [LOW_CARDINALITY_VERSION, bytesOf(ends)];
+  // A dictionary without items is not written at all.
+  if (items.length > 0) parts.push(encodeDictionary(values, items));
+  return { name, type: "Array(LowCardinality(String))", rows: ends.length, bytes: concat(parts) };
+}
+
+const LOW_CARDINALITY_VERSION = bytesOf(BigUint64Array.of(1n));
+
+function encodeDictionary(values: readonly string[], rows: Uint32Array): Uint8Array {
+  // Indexes are UInt32 (2), and the keys follow (bit 9) rather than stand in a dictionary of many blocks.
+  const head = bytesOf(BigUint64Array.of(0x202n, BigInt(values.length)));
+  return concat([
+    head,
+    encodeStrings(values),
+    bytesOf(BigUint64Array.of(BigInt(rows.length))),
+    bytesOf(rows),
+  ]);
+}
+
+/**
+ * Makes a column of Array(UInt64) or Array(UInt32), as `items` are.
  *
  * @param ends where each row's items end in `items`
  */
-export function arrays(name: string, ends: BigUint64Array, items: BigUint64Array): Column {
+export function arrays(name: string, ends: BigUint64Array, items: BigUint64Array | Uint32Array): Column {
   const bytes = concat([bytesOf(ends), bytesOf(items)]);
-  return { name, type: "Array(UInt64)", rows: ends.length, bytes };
+  const type = items instanceof BigUint64Array ? "Array(UInt64)" : "Array(UInt32)";
+  return { name, type, rows: ends.length, bytes };
 }
 
-/** A column of Map(String, UInt64). */
+/** Makes a column of Map(String, UInt64). */
 export function maps(name: string, values: readonly ReadonlyMap<string, number | bigint>[]): Column {
   let end = 0;
   const ends = BigUint64Array.from(values, (map) => BigInt(end += map.size));
@@ -69,7 +91,7 @@ export function maps(name: string, values: readonly ReadonlyMap<string, number |
   return { name, type: "Map(String, UInt64)", rows: values.length, bytes };
 }
 
-/** A column of Map(String, String). */
+/** Makes a column of Map(String, String). */
 export function stringMaps(name: string, values: readonly ReadonlyMap<string, string>[]): Column {
   let end = 0;
   const ends = BigUint64Array.from(values, (map) => BigInt(end += map.size));
@@ -80,7 +102,7 @@ export function stringMaps(name: string, values: readonly ReadonlyMap<string, st
 }
 
 /**
- * A column of Map(`keyType`, UInt64); `keyType` must be as wide as the elements of `keys`.
+ * Makes a column of Map(`keyType`, UInt64); `keyType` must be as wide as the elements of `keys`.
  *
  * @param entries where each row's end in `keys` and `values`
  */
@@ -93,7 +115,7 @@ export function numberMaps(
   return { name, type: `Map(${keyType}, UInt64)`, rows: ends.length, bytes };
 }
 
-/** One block of `columns`, all of the same number of rows. */
+/** Encodes one block of `columns`, all of the same number of rows. */
 export function encodeBlock(columns: readonly Column[]): Uint8Array {
   const rows = columns[0]?.rows ?? 0;
   const wrong = columns.find((column) => column.rows !== rows);
@@ -107,7 +129,7 @@ export function encodeBlock(columns: readonly Column[]): Uint8Array {
   return concat(parts);
 }
 
-/** Integers of at most 2^53 - 1 as UInt64, without a bigint for each. */
+/** Converts integers of at most 2^53 - 1 to UInt64, without a bigint for each. */
 export function toUint64(values: ArrayLike<number>): BigUint64Array {
   const halves = new Uint32Array(values.length * 2);
   for (let i = 0; i < values.length; i++) {
@@ -118,7 +140,7 @@ export function toUint64(values: ArrayLike<number>): BigUint64Array {
   return new BigUint64Array(halves.buffer);
 }
 
-/** Each string as the varint of its length in bytes, and its UTF-8. */
+/** Encodes each string as the varint of its length in bytes, and its UTF-8. */
 function encodeStrings(values: readonly string[]): Uint8Array {
   let units = 0;
   for (const value of values) units += value.length;

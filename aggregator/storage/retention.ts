@@ -9,29 +9,58 @@ import type { StorageClient } from "./client.ts";
 
 const logger = getLogger(["aperture", "storage"]);
 
-/** From what a row's age counts, and how many days longer than samples it lives. */
-const TABLES = [
-  { table: "samples", time: "bucket", extra: 0 },
-  { table: "locks", time: "bucket", extra: 0 },
-  { table: "syscalls", time: "bucket", extra: 0 },
-  { table: "batches", time: "toDateTime(start)", extra: 0 },
-  // `day` is the midnight before the last sample that refers to the row: a day, and one for the merge.
-  { table: "stacks", time: "day", extra: 2 },
-  { table: "frames", time: "day", extra: 2 },
-  { table: "series", time: "day", extra: 2 },
-] as const;
+const HOUR_MS = 3_600_000;
+const MAX_HOURS = 100 * 365 * 24;
+
+/** How long each resolution of time is kept, in ms. */
+export interface Retention {
+  /** Buckets of 10 s. */
+  readonly fine: number;
+  /** Minutes, and the batches. */
+  readonly minutes: number;
+  /** Hours, and what samples refer to. */
+  readonly hours: number;
+}
+
+const DAY_MS = 24 * HOUR_MS;
+
+/** A week of 10 s, a month of minutes, a year of hours. */
+export const DEFAULT_RETENTION: Retention = { fine: 7 * DAY_MS, minutes: 30 * DAY_MS, hours: 365 * DAY_MS };
+
+/** From what a row's age counts, and how many hours later than its beginning a partition's last row may be. */
+const TABLES: readonly { table: string; time: string; of: keyof Retention; extra: number }[] = [
+  ...["samples", "locks", "syscalls"].map((table) => ({
+    table,
+    time: "period",
+    of: "fine" as const,
+    extra: 1,
+  })),
+  ...["samples_1m", "locks_1m", "syscalls_1m", "totals_1m"].map((table) => {
+    return { table, time: "period", of: "minutes" as const, extra: 24 };
+  }),
+  ...["samples_1h", "locks_1h", "syscalls_1h", "totals_1h"].map((table) => {
+    return { table, time: "period", of: "hours" as const, extra: 31 * 24 };
+  }),
+  { table: "batches", time: "toDateTime(start)", of: "minutes", extra: 0 },
+  // `day` is the midnight before the last sample that refers to the row, and that may be in a month's partition.
+  ...["functions", "locations", "symbols", "stacks", "series"].map((table) => {
+    return { table, time: "toDateTime(day)", of: "hours" as const, extra: 33 * 24 };
+  }),
+];
 
 /**
- * Lets the server drop what is older than `days`; samples go by whole days, once all of a day is too old.
+ * Lets the server drop what is older than `retention` says; rows with a time go by whole partitions, once all of one is
+ * too old.
  *
  * @returns the tables for which that was another number before
- * @throws {RangeError} when `days` is not a whole number from 1 to 36,500
+ * @throws {RangeError} when a time is not from one hour to 100 years
  * @throws {StorageError}
  */
-export async function setRetention(client: StorageClient, days: number): Promise<string[]> {
-  if (!Number.isInteger(days) || days < 1 || days > 36_500) {
+export async function setRetention(client: StorageClient, retention: Retention): Promise<string[]> {
+  for (const [name, ms] of Object.entries(retention)) {
+    if (ms >= HOUR_MS && ms <= MAX_HOURS * HOUR_MS) continue;
     throw new RangeError(
-      `Cannot keep data for a number of days that is not from 1 to 36500: current value is ${days}`,
+      `Cannot keep data for a time that is not from 1 hour to 100 years: current value of '${name}' is ${ms} ms`,
     );
   }
   const rows = await client.rows<{ name: string; engine_full: string }>(
@@ -39,13 +68,15 @@ export async function setRetention(client: StorageClient, days: number): Promise
   );
   const engines = new Map(rows.map((row) => [row.name, row.engine_full]));
   const changed: string[] = [];
-  for (const { table, time, extra } of TABLES) {
+  for (const { table, time, of, extra } of TABLES) {
+    const hours = Math.ceil(retention[of] / HOUR_MS) + extra;
     // As the server writes it. Parts are rewritten or looked through when it changes, so only then.
-    const ttl = `TTL ${time} + toIntervalDay(${days + extra})`;
-    if (engines.get(table)?.includes(`${ttl} `)) continue;
-    await client.command(`ALTER TABLE ${table} MODIFY ${ttl}`);
+    const ttl = `TTL ${time} + toIntervalHour(${hours})`;
+    const name = client.localTable(table);
+    if (engines.get(name)?.includes(`${ttl} `)) continue;
+    await client.command(`ALTER TABLE ${name} MODIFY ${ttl}`);
     changed.push(table);
-    logger.info("rows of {table} are kept for {days} days", { table, days: days + extra });
+    logger.info("rows of {table} are kept for {hours} hours", { table, hours });
   }
   return changed;
 }

@@ -10,12 +10,12 @@ import { getLogger } from "@logtape/logtape";
 import { Burst } from "../../common/log.ts";
 import { StorageClient, StorageError, type StorageOptions } from "./client.ts";
 import { createDatabase, migrate } from "./migrate.ts";
-import { setRetention } from "./retention.ts";
+import { DEFAULT_RETENTION, type Retention, setRetention } from "./retention.ts";
 import { type Group, Writer } from "./writer.ts";
 
 export interface OpenStorageOptions extends StorageOptions {
-  /** How long samples are kept, in days. @default {30} */
-  readonly retentionDays?: number;
+  /** @default {DEFAULT_RETENTION} */
+  readonly retention?: Retention;
   /** The pause between two tries to reach a server that is away, in ms. @default {2000} */
   readonly retryMs?: number;
 }
@@ -36,6 +36,8 @@ export class Storage implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #burst = new Burst(getLogger(["aperture", "storage"]));
   #prepared = false;
+  /** The server has answered, and is at work on the tables. */
+  #making = false;
   #preparing: Promise<void> | undefined;
   #settled: Promise<void> = Promise.resolve();
 
@@ -82,7 +84,11 @@ export class Storage implements AsyncDisposable {
       await deadline(this.#prepare().then(() => this.client.ping(this.#closing.signal)), PING_MS);
       return undefined;
     } catch (error) {
-      if (error instanceof DOMException) return `ClickHouse at ${this.client.server} does not answer`;
+      if (error instanceof DOMException) {
+        // To make some thirty tables takes a while.
+        const what = this.#making ? "is still making the tables" : "does not answer";
+        return `ClickHouse at ${this.client.server} ${what}`;
+      }
       return (error as Error).message;
     }
   }
@@ -101,8 +107,13 @@ export class Storage implements AsyncDisposable {
 
   async #bringUp(): Promise<void> {
     await createDatabase(this.#options);
-    await migrate(this.client);
-    await setRetention(this.client, this.#options.retentionDays ?? 30);
+    this.#making = true;
+    try {
+      await migrate(this.client);
+      await setRetention(this.client, this.#options.retention ?? DEFAULT_RETENTION);
+    } finally {
+      this.#making = false;
+    }
     this.#prepared = true;
   }
 

@@ -49,9 +49,9 @@ testWith(["chdb"], "Storage makes its tables when a server that was away comes",
   await assertRejects(() => storage.write(groupOf(1)), StorageError, "no answer");
 
   proxy.open();
-  assertEquals(await storage.problem(), undefined);
   const batch = groupOf(1).batches[0]!;
   await storage.write(groupOf(1));
+  assertEquals(await storage.problem(), undefined);
   const [row] = await storage.client.rows<{ count: string }>("SELECT sum(count) AS count FROM samples");
   assertEquals(Number(row!.count), batch.samples.count.reduce((a, b) => a + b));
 });

@@ -1,19 +1,19 @@
 /**
- * The system calls of batches → rows of `syscalls`.
+ * Turns the system calls of batches into rows of `syscalls`.
  *
  * @module
  */
 
 import { gather } from "./content_hash.ts";
-import { Words } from "./lock_block.ts";
-import { type Column, dictionary, numberMaps, numbers, toUint64 } from "./native.ts";
-import type { Part } from "./rows.ts";
+import { type Column, lowCardinality, numberMaps, numbers, toUint64 } from "./native.ts";
+import { type Part, StringDictionary } from "./part.ts";
 
-/** The block of all calls of `parts`. */
+/** Makes the block of all calls of `parts`. */
 export function syscallBlock(parts: readonly Part[]): Column[] {
   const total = parts.reduce((sum, { batch }) => sum + batch.syscalls.call.length, 0);
-  const words = new Words();
-  const bucket = new Uint32Array(total);
+  const dictionary = new StringDictionary();
+  const period = new Uint32Array(total);
+  const bucket = new Uint16Array(total);
   const series = new BigUint64Array(total);
   const texts = {
     node: new Uint32Array(total),
@@ -29,12 +29,13 @@ export function syscallBlock(parts: readonly Part[]): Column[] {
   const errors = new Entries(total);
   const histogram = new Entries(total);
   let at = 0;
-  for (const { batch: { syscalls, strings, node }, hashes, bucket: start } of parts) {
+  for (const { batch: { syscalls, strings, node }, hashes, ...time } of parts) {
     const rows = syscalls.call.length;
-    const text = (row: number) => words.of(strings[row]!);
-    bucket.fill(start, at, at + rows);
+    const text = (row: number) => dictionary.of(strings[row]!);
+    period.fill(time.period, at, at + rows);
+    bucket.fill(time.bucket, at, at + rows);
     series.set(gather(hashes.series, syscalls.series), at);
-    texts.node.fill(words.of(node), at, at + rows);
+    texts.node.fill(dictionary.of(node), at, at + rows);
     texts.call.set(syscalls.call.map(text), at);
     texts.category.set(syscalls.category.map(text), at);
     for (const name of ["count", "total", "min", "max"] as const) {
@@ -53,16 +54,17 @@ export function syscallBlock(parts: readonly Part[]): Column[] {
     at += rows;
   }
   return [
-    numbers("bucket", "DateTime('UTC')", bucket),
+    numbers("period", "DateTime('UTC')", period),
+    numbers("bucket", "UInt16", bucket),
     numbers("series", "UInt64", series),
-    ...Object.entries(texts).map(([name, rows]) => dictionary(name, words.all, rows)),
+    ...Object.entries(texts).map(([name, rows]) => lowCardinality(name, dictionary.all, rows)),
     ...Object.entries(amounts).map(([name, values]) => numbers(name, "UInt64", values)),
     numberMaps("errors", "UInt16", { ...errors.columns(), keys: Uint16Array.from(errors.keys) }),
     numberMaps("histogram", "UInt8", { ...histogram.columns(), keys: Uint8Array.from(histogram.keys) }),
   ];
 }
 
-/** Maps of numbers, one for each row; what is 0 is left out, as sums of maps leave it out. */
+/** Builds maps of numbers, one for each row; what is 0 is left out, as sums of maps leave it out. */
 class Entries {
   readonly keys: number[] = [];
   readonly #values: number[] = [];

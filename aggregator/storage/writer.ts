@@ -4,50 +4,63 @@
  * @module
  */
 
-import type { StorageClient } from "./client.ts";
-import { type ReceivedBatch, toBlocks } from "./rows.ts";
-import { Seen } from "./seen.ts";
+import { type StorageClient, StorageError } from "./client.ts";
+import { NAME_TABLES, type SeenTables } from "./name_blocks.ts";
+import type { ReceivedBatch } from "./part.ts";
+import { toBlocks } from "./rows.ts";
+import { WrittenHashes } from "./written_hashes.ts";
 
 /** Batches that are written together. */
 export interface Group {
   /** The same for the same batches, after a crash as well, and for no others. */
   readonly token: string;
   readonly batches: readonly ReceivedBatch[];
+  /** Tables that have these batches already, under another token. @default {[]} */
+  readonly skip?: readonly string[];
+}
+
+/** A group was not written whole; the cause is what its table said. */
+export class WriteError extends StorageError {
+  override name = "WriteError";
+  /** The tables with a token that have all of it. */
+  readonly written: readonly string[];
+
+  constructor(cause: unknown, { written }: { written: readonly string[] }) {
+    const code = cause instanceof StorageError ? cause.code : undefined;
+    super(cause instanceof Error ? cause.message : String(cause), { code, cause });
+    this.written = written;
+  }
 }
 
 export interface WriterOptions {
-  /** The width of the buckets that samples are summed in, in seconds. @default {10} */
-  bucket?: number;
-  /** How many stacks, as many frames, and half as many series are known to be stored. @default {200000} */
+  /** How many rows of each table that samples refer to are known to be stored. @default {200000} */
   remember?: number;
 }
+
+/** Written last, in this order, each with the group's token. */
+const COUNTED_TABLES = ["samples", "locks", "syscalls", "batches"] as const;
 
 /**
  * The writer of one database.
  *
- * A group may be written any number of times, by this process or one after a crash, and counts once: frames,
- * stacks and series are the same rows whoever writes them and whenever; the others carry the group's
- * token, by which their tables know a repetition, part by part. They are written in the order of reference:
- * a reader that sees a sample finds its stack, and one that sees a batch finds all of its samples.
+ * A group may be written any number of times, by this process or one after a crash, and counts once: what samples
+ * refer to is the same rows whoever writes them and whenever; the others carry the group's token, by which their
+ * tables, and the ones that views fill from them, know a repetition, part by part. Tables are written in the order of
+ * reference: a reader that sees a sample finds its stack, and one that sees a batch finds all of its samples.
  */
 export class Writer {
   readonly #client: StorageClient;
-  readonly #bucket: number;
   #last: Promise<unknown> = Promise.resolve();
-  readonly #seen: { readonly frames: Seen; readonly stacks: Seen; readonly series: Seen };
+  readonly #seen: SeenTables;
 
-  constructor(client: StorageClient, { bucket = 10, remember = 200_000 }: WriterOptions = {}) {
-    if (!Number.isInteger(bucket) || bucket < 1 || bucket > 3600) {
-      throw new RangeError(
-        `Cannot sum samples in buckets that are not of 1 to 3600 whole seconds: current value is ${bucket}`,
-      );
-    }
+  constructor(client: StorageClient, { remember = 200_000 }: WriterOptions = {}) {
     this.#client = client;
-    this.#bucket = bucket;
     this.#seen = {
-      frames: new Seen(remember),
-      stacks: new Seen(remember),
-      series: new Seen(Math.ceil(remember / 2)),
+      functions: new WrittenHashes(remember),
+      symbols: new WrittenHashes(remember),
+      locations: new WrittenHashes(remember),
+      stacks: new WrittenHashes(remember),
+      series: new WrittenHashes(remember),
     };
   }
 
@@ -56,7 +69,7 @@ export class Writer {
    * out what those before it have written.
    *
    * @returns how many rows were sent to all tables
-   * @throws {StorageError} nothing, or a part, may have been written: write the same group again
+   * @throws {WriteError} nothing, or a part, may have been written: write the same group again
    */
   write(group: Group): Promise<{ rows: number }> {
     const written = this.#last.then(() => this.#write(group));
@@ -64,24 +77,27 @@ export class Writer {
     return written;
   }
 
-  async #write({ token, batches }: Group): Promise<{ rows: number }> {
+  async #write({ token, batches, skip = [] }: Group): Promise<{ rows: number }> {
     const seen = Object.values(this.#seen);
+    const written: string[] = [];
     let rows = 0;
     try {
-      const blocks = toBlocks(batches, this.#seen, this.#bucket);
-      for (const table of ["frames", "stacks", "series"] as const) {
+      const blocks = toBlocks(batches, this.#seen);
+      for (const table of NAME_TABLES) {
         await this.#client.insert(table, blocks[table]);
         rows += blocks[table][0]!.rows;
       }
       for (const each of seen) each.commit();
-      for (const table of ["samples", "locks", "syscalls", "batches"] as const) {
+      for (const table of COUNTED_TABLES) {
+        if (skip.includes(table)) continue;
         await this.#client.insert(table, blocks[table], { token });
+        written.push(table);
         rows += blocks[table][0]!.rows;
       }
-    } catch (error) {
+    } catch (cause) {
       // The tables themselves may be others when the server is back.
       for (const each of seen) each.forget();
-      throw error;
+      throw new WriteError(cause, { written });
     }
     return { rows };
   }

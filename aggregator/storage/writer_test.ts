@@ -7,13 +7,14 @@ import {
   plainSyscalls,
 } from "../../tests/support/random_batches.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
+import { IDLE_CATEGORIES, IDLE_CLASSES } from "../../profile/idle.ts";
 import { lockAt } from "../../profile/locks.ts";
 import { syscallAt } from "../../profile/syscalls.ts";
 import { rowCount } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
 import { StorageClient, StorageError } from "./client.ts";
-import type { ReceivedBatch } from "./rows.ts";
+import type { ReceivedBatch } from "./part.ts";
 import { Writer } from "./writer.ts";
 
 const DAY_NS = 86_400_000_000_000n;
@@ -30,7 +31,7 @@ function someBatches(seed: number): ReceivedBatch[] {
 /** What is in the tables, each sum as exact text. */
 async function contents(client: StorageClient) {
   const [samples] = await client.rows<{ value: string; count: string; days: string }>(
-    "SELECT sum(samples.value) AS value, sum(samples.count) AS count, uniqExact(toDate(bucket)) AS days FROM samples",
+    "SELECT sum(samples.value) AS value, sum(samples.count) AS count, uniqExact(toDate(period)) AS days FROM samples",
   );
   const [batches] = await client.rows<{ rows: string }>("SELECT count() AS rows FROM batches");
   const [locks] = await client.rows<{ waits: string; delay: string }>(
@@ -41,6 +42,69 @@ async function contents(client: StorageClient) {
       sum(arraySum(mapValues(histogram))) AS measured FROM syscalls`,
   );
   return { ...samples!, ...locks!, ...syscalls!, batches: batches!.rows };
+}
+
+/** Holds the sums of minutes and hours equal to those of 10 s, bucket by bucket. */
+async function checkRollups(client: StorageClient): Promise<void> {
+  const amounts = {
+    samples: ["kind, idle, node, series, stack", "sum(value)", "sum(count)"],
+    locks: [
+      "node, series, stack, class, type, outcome, holder_series, holder_stack",
+      "sum(count)",
+      "sum(delay)",
+      "max(max)",
+    ],
+    syscalls: [
+      "node, series, call, category",
+      "sum(count)",
+      "sum(total)",
+      "min(min)",
+      "max(max)",
+      "sumMap(errors)",
+      "sumMap(histogram)",
+    ],
+  };
+  const digest = async (sql: string, step: number, [keys, ...sums]: readonly string[]) => {
+    const [row] = await client.rows<{ rows: string; digest: string }>(
+      `SELECT count() AS rows, sum(cityHash64(*)) AS digest FROM (
+        SELECT intDiv(toUnixTimestamp(time), ${step}) AS slot, ${keys}, ${
+        sums.join(", ")
+      } FROM ${sql} GROUP BY slot, ${keys}
+      )`,
+    );
+    return row;
+  };
+  for (const [table, columns] of Object.entries(amounts)) {
+    for (const [suffix, step] of [["_1m", 60], ["_1h", 3600]] as const) {
+      assertEquals(
+        await digest(`${table}${suffix}`, step, columns),
+        await digest(table, step, columns),
+        `${table}${suffix}`,
+      );
+    }
+  }
+  const woken =
+    "delay AS value, if(outcome = 'woken', locks.count, 0) AS count FROM locks WHERE outcome IN ('woken', 'open')";
+  const all = `(
+    SELECT kind, idle, time, node, series, value, count FROM samples WHERE kind = 'cpu'
+    UNION ALL SELECT 'lock', class IN (${
+    IDLE_CLASSES.map((name) => `'${name}'`)
+  }), time, node, series, ${woken}
+    UNION ALL SELECT 'syscall', category IN (${
+    IDLE_CATEGORIES.map((name) => `'${name}'`)
+  }), time, node, series, total, count FROM syscalls
+  )`;
+  for (const [table, step] of [["totals_1m", 60], ["totals_1h", 3600]] as const) {
+    const columns = [
+      "toString(kind) AS kind, toBool(idle) AS idle, node, series",
+      "sum(value)",
+      "sum(count)",
+    ];
+    const keys = ["kind, idle, node, series", "sum(value)", "sum(count)"];
+    const cast = (sql: string) =>
+      `(SELECT ${columns[0]}, time, value, count FROM ${sql} WHERE value + count > 0)`;
+    assertEquals(await digest(cast(table), step, keys), await digest(cast(all), step, keys), table);
+  }
 }
 
 function expected(...groups: ReceivedBatch[][]) {
@@ -84,6 +148,7 @@ testWith(["chdb"], "Writer.write() writes a group once, however often it is told
   // The token tells, not the content.
   await writer.write({ token: "three", batches: one });
   assertEquals({ ...await contents(client), batches: "" }, { ...expected(one, one, two), batches: "" });
+  await checkRollups(client);
 });
 
 testWith(["chdb"], "Writer.write() knows a group after the engine was started again", async () => {
@@ -102,7 +167,10 @@ testWith(["chdb"], "Writer.write() completes a group that was cut off between an
   const { client } = storage;
   const groups: ReceivedBatch[][] = [];
   for (
-    const [i, table] of ["frames", "stacks", "series", "samples", "locks", "syscalls", "batches"].entries()
+    const [i, table] of [
+      ...["functions", "symbols", "locations", "stacks", "series", "samples", "locks", "syscalls", "batches"],
+      ...["samples_1m", "samples_1h", "locks_1m", "syscalls_1h", "totals_1m", "totals_1h"],
+    ].entries()
   ) {
     const batches = someBatches(10 + i);
     await client.command(`RENAME TABLE ${table} TO ${table}_away`);
@@ -110,7 +178,7 @@ testWith(["chdb"], "Writer.write() completes a group that was cut off between an
     const error = await assertRejects(
       () => writer.write({ token: table, batches }),
       StorageError,
-      `'${table}'`,
+      `'${table.replace(/_1.$/, "").replace("totals", "samples")}'`,
     );
     assertEquals(error.code, 60);
     await client.command(`RENAME TABLE ${table}_away TO ${table}`);
@@ -119,7 +187,8 @@ testWith(["chdb"], "Writer.write() completes a group that was cut off between an
     groups.push(batches);
     assertEquals(await contents(client), expected(...groups));
   }
-  assertEquals(await dangling(client), [{ stacks: "0", frames: "0", series: "0" }]);
+  assertEquals(await dangling(client), NOTHING_DANGLES);
+  await checkRollups(client);
 });
 
 testWith(["chdb"], "Writer.write() completes a group of which some days' samples were written", async () => {
@@ -127,14 +196,17 @@ testWith(["chdb"], "Writer.write() completes a group of which some days' samples
   const { client } = storage;
   const batches = someBatches(4);
   await new Writer(client).write({ token: "group", batches });
-  const [day] = await client.rows<{ id: string }>("SELECT toString(max(toDate(bucket))) AS id FROM samples");
-  // Each part is recorded with its own block, so the record of a day's goes with the day's.
-  for (const table of ["samples", "locks", "syscalls"]) {
-    await client.command(`ALTER TABLE ${table} DROP PARTITION '${day!.id}'`);
+  const partitions = await client.rows<{ table: string; id: string }>(
+    `SELECT DISTINCT table, partition_id AS id FROM system.parts
+    WHERE active AND database = currentDatabase() AND max_time > toDateTime((SELECT max(period) FROM samples), 'UTC')`,
+  );
+  // Each part is recorded with its own block, so the record of an hour's goes with the hour's.
+  for (const { table, id } of partitions) {
+    await client.command(`ALTER TABLE ${table} DROP PARTITION ID '${id}'`);
   }
-  assert((await contents(client)).count < expected(batches).count);
   await new Writer(client).write({ token: "group", batches });
   assertEquals(await contents(client), expected(batches));
+  await checkRollups(client);
 });
 
 testWith(["chdb"], "Writer.write() sends what samples refer to once a day", async () => {
@@ -148,14 +220,23 @@ testWith(["chdb"], "Writer.write() sends what samples refer to once a day", asyn
   assertEquals(await writer.write({ token: "2", batches }), { rows: rows + batches.length });
   const later = batches.map((batch) => ({ ...batch, startNs: batch.startNs + 10n * DAY_NS }));
   assertEquals(await writer.write({ token: "3", batches: later }), first);
-  for (const table of ["stacks", "frames", "series"]) {
+  for (
+    const [table, key] of [
+      ["functions", "key"],
+      ["symbols", "(location, rank)"],
+      ["locations", "hash"],
+      ["stacks", "hash"],
+      ["series", "hash"],
+    ] as const
+  ) {
     await client.command(`OPTIMIZE TABLE ${table} FINAL`);
     const [row] = await client.rows<Record<string, string | number>>(
-      `SELECT count() = uniqExact(hash) AS once, min(day) > toDate('2026-11-29') AS newest FROM ${table}`,
+      `SELECT count() = uniqExact(${key}) AS once, min(day) > toDate('2026-11-29') AS newest FROM ${table}`,
     );
     assertEquals(row, { once: 1, newest: 1 });
   }
-  assertEquals(await dangling(client), [{ stacks: "0", frames: "0", series: "0" }]);
+  assertEquals(await dangling(client), NOTHING_DANGLES);
+  await checkRollups(client);
 });
 
 testWith(["chdb"], "Writer.write() takes batches of any time, on any number of days", async () => {
@@ -181,20 +262,17 @@ testWith(["chdb"], "Writer.write() puts samples in the bucket in which their bat
   const { client } = storage;
   const [batch] = someBatches(7).filter((each) => each.samples.kind.length > 0);
   const at = (second: bigint) => ({ ...batch!, startNs: second * 1_000_000_000n + 999_999_999n });
-  await new Writer(client, { bucket: 60 }).write({ token: "group", batches: [at(120n), at(179n), at(180n)] });
-  assertEquals(
-    await client.rows("SELECT DISTINCT toUnixTimestamp(bucket) AS bucket FROM samples ORDER BY bucket"),
-    [{ bucket: 120 }, { bucket: 180 }],
-  );
-});
-
-Deno.test("Writer refuses buckets that are no whole seconds", async () => {
-  await using client = new StorageClient({ url: "http://127.0.0.1:1" });
-  await assertRejects(
-    async () => await Promise.resolve(new Writer(client, { bucket: 0.5 })),
-    RangeError,
-    "0.5",
-  );
+  const batches = [at(3720n), at(3729n), at(3730n), at(7199n)];
+  await new Writer(client).write({ token: "group", batches });
+  const times = async (table: string) => {
+    const rows = await client.rows<{ second: number }>(
+      `SELECT DISTINCT toUnixTimestamp(time) AS second FROM ${table} ORDER BY second`,
+    );
+    return rows.map(({ second }) => second);
+  };
+  assertEquals(await times("samples"), [3720, 3730, 7190]);
+  assertEquals(await times("samples_1m"), [3720, 7140]);
+  assertEquals(await times("samples_1h"), [3600]);
 });
 
 Deno.test("StorageClient says which server does not answer, and nothing of the password", async () => {
@@ -215,7 +293,7 @@ Deno.test("StorageClient says which server does not answer, and nothing of the p
   await assertRejects(
     () => writer.write({ token: "t", batches: someBatches(1) }),
     StorageError,
-    "Cannot insert into 'frames'",
+    "Cannot insert into 'functions'",
   );
 });
 
@@ -252,14 +330,15 @@ testWith(["chdb"], "Writer.write() makes calls that overlap one after the other"
     { token: "1", batches },
     { token: "2", batches: batches.map((batch) => ({ ...batch, agentId: "another" })) },
   ];
-  await client.command("RENAME TABLE frames TO frames_away");
+  await client.command("RENAME TABLE symbols TO symbols_away");
   for (const { status } of await Promise.allSettled(groups.map((group) => writer.write(group)))) {
     assertEquals(status, "rejected");
   }
-  await client.command("RENAME TABLE frames_away TO frames");
+  await client.command("RENAME TABLE symbols_away TO symbols");
   await Promise.all(groups.map((group) => writer.write(group)));
   assertEquals(await contents(client), expected(batches, groups[1]!.batches));
-  assertEquals(await dangling(client), [{ stacks: "0", frames: "0", series: "0" }]);
+  assertEquals(await dangling(client), NOTHING_DANGLES);
+  await checkRollups(client);
 });
 
 testWith(["chdb"], "waits and calls are summed by merges, with the shortest and the longest", async () => {
@@ -324,14 +403,18 @@ testWith(["chdb"], "waits and calls are summed by merges, with the shortest and 
   assert(locks.length * 3 <= plainLocks(batches).length && calls.length * 3 <= plainSyscalls(batches).length);
 });
 
-/** How many rows refer to others that are not there. */
+const NOTHING_DANGLES = [{ stacks: "0", locations: "0", symbols: "0", functions: "0", series: "0" }];
+
+/** Counts rows that refer to others that are not there. */
 async function dangling(client: StorageClient) {
   return await client.rows(`SELECT
     (SELECT count() FROM (
       SELECT stack FROM samples UNION ALL SELECT stack FROM locks UNION ALL
       SELECT holder_stack FROM locks WHERE holder_stack != 0
     ) WHERE stack NOT IN (SELECT hash FROM stacks)) AS stacks,
-    (SELECT count() FROM (SELECT arrayJoin(frames) AS frame FROM stacks) WHERE frame NOT IN (SELECT hash FROM frames)) AS frames,
+    (SELECT count() FROM (SELECT arrayJoin(locations) AS location FROM stacks) WHERE location NOT IN (SELECT hash FROM locations)) AS locations,
+    (SELECT count() FROM locations WHERE hash NOT IN (SELECT location FROM symbols)) AS symbols,
+    (SELECT count() FROM (SELECT arrayJoin(functions) AS key FROM symbols) WHERE key NOT IN (SELECT key FROM functions)) AS functions,
     (SELECT count() FROM (
       SELECT series FROM samples UNION ALL SELECT series FROM locks UNION ALL SELECT series FROM syscalls
       UNION ALL SELECT holder_series FROM locks WHERE holder_series != 0

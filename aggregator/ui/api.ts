@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * What the page asks the aggregator.
+ * Asks the aggregator for what the page shows.
  *
  * @module
  */
@@ -12,7 +12,6 @@ import { selectionQuery, type State, waitsQuery } from "./url_state.ts";
 export interface FlameAnswer {
   readonly selection: { readonly from: string; readonly to: string };
   readonly total: Total;
-  readonly other: Total;
   readonly graph: FlameGraph;
 }
 
@@ -66,22 +65,22 @@ export class UnauthorizedError extends Error {
   override name = "UnauthorizedError";
 }
 
-/** The selection's flame graph. */
+/** Returns the selection's flame graph. */
 export function fetchFlame(state: State, signal: AbortSignal): Promise<FlameAnswer> {
   return get(`/api/flamegraph?${selectionQuery(state)}`, signal);
 }
 
-/** The selection's waits for locks. */
+/** Returns the selection's waits for locks. */
 export function fetchLocks(state: State, signal: AbortSignal): Promise<LocksAnswer> {
   return get(`/api/locks?${waitsQuery(state)}`, signal);
 }
 
-/** The selection's system calls. */
+/** Returns the selection's system calls. */
 export function fetchSyscalls(state: State, signal: AbortSignal): Promise<SyscallsAnswer> {
   return get(`/api/syscalls?${waitsQuery(state)}`, signal);
 }
 
-/** The values of `label` that can be chosen: the label's own choice does not narrow them. */
+/** Returns the values of `label` that can be chosen: the label's own choice does not narrow them. */
 export async function fetchValues(
   label: "node" | "comm",
   state: State,
@@ -95,7 +94,7 @@ export async function fetchValues(
   return values;
 }
 
-/** The kinds that have data in the selection's time. */
+/** Returns the kinds that have data in the selection's time. */
 export async function fetchKinds(state: State, signal: AbortSignal): Promise<Kind[]> {
   const found = await Promise.all(KINDS.map(async (kind) => {
     const query = selectionQuery({ ...state, kind, idle: true }, "node", "comm");

@@ -25,7 +25,7 @@ const THEMES = {
 } as const;
 
 /**
- * The colours of a box. Functions of one module differ a little in lightness, so that neighbours stand apart.
+ * Returns the colours of a box. Functions of one module differ a little in lightness, so that neighbours stand apart.
  *
  * @param module "" for what is no function: threads, the whole, and what was cut
  */
@@ -42,7 +42,7 @@ export function colorsOf(name: string, module: string, theme: Theme): BoxColors 
   return { fill: `oklch(${l} ${c} ${hueOf(module)})`, text };
 }
 
-/** The hue of `module`, in degrees. */
+/** Returns the hue of `module`, in degrees. */
 export function hueOf(module: string): number {
   const origin = codeOrigin(module);
   if (origin === "kernel") return KERNEL_HUE;

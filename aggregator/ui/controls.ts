@@ -110,7 +110,7 @@ function option(value: string, text: string): HTMLOptionElement {
   return new Option(text, value);
 }
 
-/** `time` as a datetime-local field takes it: in the browser's zone, without it. */
+/** Returns `time` as a datetime-local field takes it: in the browser's zone, without it. */
 function localTime(time: string): string {
   const date = time === "now" ? new Date() : new Date(time);
   if (Number.isNaN(date.getTime())) return "";

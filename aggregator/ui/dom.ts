@@ -5,14 +5,14 @@
  * @module
  */
 
-/** The element with `id`, which the HTML has. */
+/** Returns the element with `id`, which the HTML has. */
 export function element<T extends HTMLElement>(id: string, type: abstract new () => T): T {
   const found = document.getElementById(id);
   if (!(found instanceof type)) throw new TypeError(`Cannot find the page's element '${id}'`);
   return found;
 }
 
-/** The part of `host:port` that an agent on another machine would use. */
+/** Returns the part of `host:port` that an agent on another machine would use. */
 export function hostOf(location: Location): string {
   return location.hostname.includes(":")
     ? `[${location.hostname.replace(/^\[|\]$/g, "")}]`

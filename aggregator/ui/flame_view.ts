@@ -7,7 +7,7 @@
 
 import { colorsOf, type Theme } from "./colors.ts";
 import { boxAt, depthOf, layOut, type Rect } from "./layout.ts";
-import { boxesOn, type FlameModel, pathOf } from "./model.ts";
+import { descendantsAt, type FlameModel, pathOf } from "./model.ts";
 
 /** CSS pixels. */
 export const ROW_HEIGHT = 20;
@@ -39,8 +39,8 @@ export interface FlameViewEvents {
   readonly onZoom: (box: number) => void;
   /** The box under the pointer, or `undefined` when there is none. */
   readonly onHover: (box: number | undefined, point: { x: number; y: number }) => void;
-  /** The box that the keyboard walked to. */
-  readonly onWalk: (box: number) => void;
+  /** Is told which box has the keyboard focus now. */
+  readonly onKeyboardFocus: (box: number) => void;
 }
 
 /** A canvas that shows one model. */
@@ -53,7 +53,7 @@ export class FlameView {
   #focus = 0;
   #matches: Uint8Array | undefined;
   #hovered: number | undefined;
-  #walked: number | undefined;
+  #keyboardFocus: number | undefined;
   #theme: Theme;
   #frame = 0;
 
@@ -74,7 +74,7 @@ export class FlameView {
   show(model: FlameModel, focus: number): void {
     if (model !== this.#model) {
       this.#hovered = undefined;
-      this.#walked = undefined;
+      this.#keyboardFocus = undefined;
     }
     if (focus !== this.#focus) this.#elements.scroll.scrollTop = 0;
     this.#model = model;
@@ -113,11 +113,11 @@ export class FlameView {
       if (box !== undefined) this.#zoom(box);
     });
     canvas.addEventListener("keydown", (event) => this.#key(event));
-    canvas.addEventListener("blur", () => this.#walk(undefined));
+    canvas.addEventListener("blur", () => this.#focusByKeyboard(undefined));
   }
 
   #zoom(box: number): void {
-    this.#walked = this.#walked === undefined ? undefined : box;
+    this.#keyboardFocus = this.#keyboardFocus === undefined ? undefined : box;
     this.#hover(undefined, { x: 0, y: 0 });
     this.#events.onZoom(box);
   }
@@ -129,8 +129,8 @@ export class FlameView {
     this.#events.onHover(box, point);
   }
 
-  #walk(box: number | undefined): void {
-    this.#walked = box;
+  #focusByKeyboard(box: number | undefined): void {
+    this.#keyboardFocus = box;
     this.redraw();
     if (box === undefined) return;
     const { scroll } = this.#elements;
@@ -138,17 +138,18 @@ export class FlameView {
     if (top < scroll.scrollTop) scroll.scrollTop = top;
     const bottom = top + ROW_HEIGHT - scroll.clientHeight;
     if (bottom > scroll.scrollTop) scroll.scrollTop = bottom;
-    this.#events.onWalk(box);
+    this.#events.onKeyboardFocus(box);
   }
 
   #key(event: KeyboardEvent): void {
     const model = this.#model;
     if (!model || event.ctrlKey || event.metaKey || event.altKey) return;
-    const at = this.#walked ?? this.#focus;
+    const at = this.#keyboardFocus ?? this.#focus;
     const next = event.key.startsWith("Arrow") ? stepFrom(model, at, event.key) : undefined;
-    if (next !== undefined) this.#walk(next);
-    else if ((event.key === "Enter" || event.key === " ") && this.#walked !== undefined) this.#zoom(at);
-    else return;
+    if (next !== undefined) this.#focusByKeyboard(next);
+    else if ((event.key === "Enter" || event.key === " ") && this.#keyboardFocus !== undefined) {
+      this.#zoom(at);
+    } else return;
     event.preventDefault();
   }
 
@@ -206,9 +207,9 @@ export class FlameView {
       context.fillText(text, x + PADDING, y + height / 2 + 0.5);
     }
     context.globalAlpha = 1;
-    if (!run && (box === this.#hovered || box === this.#walked)) {
+    if (!run && (box === this.#hovered || box === this.#keyboardFocus)) {
       context.strokeStyle = OUTLINE[this.#theme];
-      context.lineWidth = box === this.#walked ? 2 : 1;
+      context.lineWidth = box === this.#keyboardFocus ? 2 : 1;
       context.strokeRect(x + 0.5, y + 0.5, Math.max(drawn - 1, 0.5), height - 1);
     }
   }
@@ -218,7 +219,7 @@ export class FlameView {
     return colorsOf(model.names[name]!, model.modules[name]!, this.#theme);
   }
 
-  /** `text`, or as much of it as `width` pixels hold. */
+  /** Returns `text`, or as much of it as `width` pixels hold. */
   #fit(text: string, width: number): string {
     let full = this.#textWidth.get(text);
     if (full === undefined) this.#textWidth.set(text, full = this.#context.measureText(text).width);
@@ -228,13 +229,13 @@ export class FlameView {
   }
 }
 
-/** The box that an arrow key leads to from `at`: down to the widest child, up to the caller, to a sibling. */
+/** Returns the box that an arrow key leads to from `at`: down to the widest child, up to the caller, to a sibling. */
 function stepFrom(model: FlameModel, at: number, key: string): number | undefined {
   const level = model.level[at]!;
   if (key === "ArrowUp") return model.parent[at]!;
   if (key === "ArrowDown") {
     if (level + 2 > model.levelStart.length - 1) return undefined;
-    const [first, end] = boxesOn(model, at, level + 1);
+    const [first, end] = descendantsAt(model, at, level + 1);
     let widest: number | undefined;
     for (let box = first; box < end; box++) {
       if (widest === undefined || model.width[box]! > model.width[widest]!) widest = box;
@@ -242,6 +243,6 @@ function stepFrom(model: FlameModel, at: number, key: string): number | undefine
     return widest;
   }
   const next = at + (key === "ArrowRight" ? 1 : -1);
-  const [first, end] = boxesOn(model, pathOf(model, at)[Math.max(0, level - 1)]!, level);
+  const [first, end] = descendantsAt(model, pathOf(model, at)[Math.max(0, level - 1)]!, level);
   return next >= first && next < end ? next : undefined;
 }

@@ -20,17 +20,17 @@ export function formatNs(ns: number): string {
   return `${threeDigits(ns / size)} ${unit}`;
 }
 
-/** A whole number with thin spaces between groups of three digits. */
+/** Returns a whole number with thin spaces between groups of three digits. */
 export function formatCount(count: number): string {
   return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, "\u2009");
 }
 
-/** `value` in the unit of a graph. */
+/** Returns `value` in the unit of a graph. */
 export function formatValue(value: number, unit: "nanoseconds" | "count"): string {
   return unit === "nanoseconds" ? formatNs(value) : formatCount(value);
 }
 
-/** A part of a whole as percent: `12.3 %`, `100 %`, `< 0.01 %`; `0 %` of nothing. */
+/** Returns a part of a whole as percent: `12.3 %`, `100 %`, `< 0.01 %`; `0 %` of nothing. */
 export function formatShare(part: number, whole: number): string {
   const percent = whole > 0 ? 100 * part / whole : 0;
   if (percent === 0) return "0 %";
@@ -40,7 +40,7 @@ export function formatShare(part: number, whole: number): string {
   return "100 %";
 }
 
-/** The last part of a module's path; what is no path is as it is. */
+/** Returns the last part of a module's path; what is no path is as it is. */
 export function shortModule(module: string): string {
   return module.slice(module.lastIndexOf("/") + 1) || module;
 }

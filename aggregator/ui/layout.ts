@@ -1,10 +1,10 @@
 /**
- * Which boxes can be seen, and where.
+ * Finds which boxes can be seen, and where.
  *
  * @module
  */
 
-import { boxesOn, type FlameModel, pathOf } from "./model.ts";
+import { descendantsAt, type FlameModel, pathOf } from "./model.ts";
 
 /** Narrower boxes cannot be told apart. */
 export const MIN_WIDTH = 0.5;
@@ -30,11 +30,11 @@ export interface View {
   /** Levels that can be seen, `to` not included. @default all */
   readonly from?: number;
   readonly to?: number;
-  /** Which boxes stand for a run before others. @default none */
+  /** Returns true for boxes that stand for a run before others. @default none */
   readonly prefer?: (box: number) => boolean;
 }
 
-/** The rectangles to draw: the way to the focus at full width, then all that stands on it. */
+/** Returns the rectangles to draw: the ancestors of the focus at full width, then the focus and its descendants. */
 export function layOut(
   model: FlameModel,
   { focus, width, from = 0, to = Infinity, prefer = () => false }: View,
@@ -48,7 +48,7 @@ export function layOut(
   const left = model.start[focus]!;
   const end = Math.min(model.levelStart.length - 1, to);
   for (let level = Math.max(path.length, from); level < end; level++) {
-    pushLevel(rects, model, { range: boxesOn(model, focus, level), level, left, scale, prefer });
+    pushLevel(rects, model, { range: descendantsAt(model, focus, level), level, left, scale, prefer });
   }
   return rects;
 }
@@ -86,19 +86,19 @@ function pushLevel(rects: Rect[], model: FlameModel, { range, level, left, scale
   flush();
 }
 
-/** How many levels stand on `focus`, those below and its own included. */
+/** Counts the levels that show with `focus`: its ancestors, its own and those of its descendants. */
 export function depthOf(model: FlameModel, focus: number): number {
   let level = model.level[focus]!;
   while (level + 1 < model.levelStart.length) {
-    const [first, end] = boxesOn(model, focus, level);
+    const [first, end] = descendantsAt(model, focus, level);
     if (first === end) return level;
     level++;
   }
-  const [first, end] = boxesOn(model, focus, level);
+  const [first, end] = descendantsAt(model, focus, level);
   return first === end ? level : level + 1;
 }
 
-/** The box at `x` CSS pixels of level `level`; `undefined` where there is none that can be seen. */
+/** Returns the box at `x` CSS pixels of level `level`; `undefined` where there is none that can be seen. */
 export function boxAt(
   model: FlameModel,
   { focus, width }: View,
@@ -107,7 +107,7 @@ export function boxAt(
   if (x < 0 || x >= width || level < 0 || level + 1 >= model.levelStart.length) return undefined;
   if (level <= model.level[focus]!) return pathOf(model, focus)[level];
   const value = model.start[focus]! + x * model.width[focus]! / width;
-  const [first, end] = boxesOn(model, focus, level);
+  const [first, end] = descendantsAt(model, focus, level);
   let from = first;
   let to = end;
   while (from < to) {

@@ -4,7 +4,7 @@ import { boxAt, depthOf, layOut, MIN_WIDTH } from "./layout.ts";
 import { flameModel } from "./model.ts";
 import type { FlameGraph } from "../../profile/flame.ts";
 
-/** A whole of `widths.reduce(+)`, with boxes of `widths` in level 1 and one on the first of them. */
+/** Returns a whole of `widths.reduce(+)`, with boxes of `widths` in level 1 and one on the first of them. */
 function graph(widths: number[]): FlameGraph {
   const total = widths.reduce((sum, width) => sum + width, 0);
   let at = 0;

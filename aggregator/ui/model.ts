@@ -1,5 +1,5 @@
 /**
- * A flame graph as the page walks through it: boxes with parents, numbered level by level.
+ * Holds a flame graph for the page: boxes with parents, numbered level by level.
  *
  * @module
  */
@@ -56,15 +56,15 @@ export function flameModel(graph: FlameGraph): FlameModel {
   return model;
 }
 
-/** The boxes from the whole to `box`. */
+/** Returns the boxes from the whole to `box`. */
 export function pathOf(model: FlameModel, box: number): number[] {
   const path = [box];
   while (path[0] !== 0) path.unshift(model.parent[path[0]!]!);
   return path;
 }
 
-/** The range of level `level`'s boxes that stand on `box`, which is of a level below or the same. */
-export function boxesOn(model: FlameModel, box: number, level: number): [first: number, end: number] {
+/** Returns the range of level `level`'s boxes that descend from `box`, which is of a level above them or the same. */
+export function descendantsAt(model: FlameModel, box: number, level: number): [first: number, end: number] {
   const from = model.levelStart[level]!;
   const to = model.levelStart[level + 1]!;
   const left = model.start[box]!;
@@ -74,14 +74,14 @@ export function boxesOn(model: FlameModel, box: number, level: number): [first: 
   ];
 }
 
-/** A short text that stands for the names on the way to `box`; equal in graphs that have the same way. */
+/** Returns a short text that stands for the names on the way to `box`; equal in graphs that have the same way. */
 export function pathHash(model: FlameModel, box: number): string {
   let hash = 0x811c9dc5;
   for (const at of pathOf(model, box).slice(1)) hash = addName(hash, model, at);
   return box === 0 ? "" : (hash >>> 0).toString(36);
 }
 
-/** The box of {@linkcode pathHash} `hash`; 0, the whole, when there is none now. */
+/** Returns the box of {@linkcode pathHash} `hash`; 0, the whole, when there is none now. */
 export function boxOfHash(model: FlameModel, hash: string): number {
   if (hash === "") return 0;
   const hashes = new Uint32Array(model.start.length);
@@ -98,7 +98,7 @@ export interface Hot {
   /** Row of the names. */
   readonly name: number;
   self: number;
-  /** Where it is anywhere in a stack, once however often. */
+  /** Sums the stacks where it is anywhere, each once. */
   total: number;
 }
 
@@ -106,7 +106,7 @@ export interface Hot {
 export function hotFunctions(model: FlameModel, focus = 0): Hot[] {
   const rows = new Map<number, Hot>();
   for (let level = Math.max(2, model.level[focus]!); level + 1 < model.levelStart.length; level++) {
-    const [first, end] = boxesOn(model, focus, level);
+    const [first, end] = descendantsAt(model, focus, level);
     for (let box = first; box < end; box++) {
       const name = model.name[box]!;
       let row = rows.get(name);
@@ -118,7 +118,7 @@ export function hotFunctions(model: FlameModel, focus = 0): Hot[] {
   return [...rows.values()].filter(({ name }) => !isOther(model, name));
 }
 
-/** Whether row `name` is the box of what was cut. */
+/** Returns whether row `name` is the box of what was cut. */
 export function isOther(model: Pick<FlameModel, "names" | "modules">, name: number): boolean {
   return model.names[name] === OTHER && model.modules[name] === "";
 }
@@ -136,7 +136,7 @@ function hasAncestor(
   return false;
 }
 
-/** The first of `column[from]` to `column[to - 1]`, which ascend, that is at least `value`; else `to`. */
+/** Returns the first of `column[from]` to `column[to - 1]`, which ascend, that is at least `value`; else `to`. */
 export function firstFrom(
   column: Float64Array,
   { from, to, value }: { from: number; to: number; value: number },

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { graphOf } from "../../tests/support/graphs.ts";
-import { boxesOn, boxOfHash, flameModel, hotFunctions, pathHash, pathOf } from "./model.ts";
+import { boxOfHash, descendantsAt, flameModel, hotFunctions, pathHash, pathOf } from "./model.ts";
 
 const LINES = ["demo;main;a;b 30", "demo;main;a 10", "demo;main;c;b 5", "other;main;a;a;b 7"];
 
@@ -46,7 +46,7 @@ Deno.test("flameModel() keeps children within their parent, for any graph", () =
         model.start[box]! + model.width[box]! <= model.start[parent]! + model.width[parent]!,
         true,
       );
-      const [first, end] = boxesOn(model, parent, model.level[box]!);
+      const [first, end] = descendantsAt(model, parent, model.level[box]!);
       assertEquals(first <= box && box < end, true);
     }
   }));
@@ -62,7 +62,7 @@ Deno.test("hotFunctions() counts a function in itself once, and all self values 
   }));
 });
 
-Deno.test("hotFunctions() of a box has what stands on it alone", () => {
+Deno.test("hotFunctions() of a box has its descendants alone", () => {
   const model = flameModel(graphOf(...LINES));
   const c = model.name.findIndex((name) => model.names[name] === "c");
   const rows = hotFunctions(model, c).map(({ name, self, total }) => [model.names[name], self, total]);

@@ -29,7 +29,7 @@ import { formatState, INITIAL, parseState, sameSelection, type State } from "./u
 import { WaitsView } from "./waits_view.ts";
 
 const LIVE_EVERY_MS = 15_000;
-/** Where there is nothing yet, the first samples should not have to wait for a click. */
+/** A page with nothing yet asks this often, so that the first samples do not wait for a click. */
 const EMPTY_EVERY_MS = 5_000;
 
 /** Holds the state; each change goes to the address bar and to what must be drawn again. */
@@ -56,7 +56,7 @@ export class Page {
         const shown = model && box !== undefined ? { model, box, focus: this.#focus } : undefined;
         showTooltip(tooltip, shown, point);
       },
-      onWalk: (box) => element("spoken", HTMLElement).textContent = describeBox(this.#model!, box),
+      onKeyboardFocus: (box) => element("spoken", HTMLElement).textContent = describeBox(this.#model!, box),
     });
     this.#table = new TableView({
       table: document.querySelector("#hottest table")!,
@@ -279,7 +279,7 @@ export class Page {
 
 type Waits = LocksAnswer | SyscallsAnswer | undefined;
 
-/** The table that goes with the kind's graph. */
+/** Returns the table that goes with the kind's graph. */
 function fetchWaits(state: State, signal: AbortSignal): Promise<Waits> {
   if (state.kind === "lock") return fetchLocks(state, signal);
   return state.kind === "syscall" ? fetchSyscalls(state, signal) : Promise.resolve(undefined);

@@ -7,7 +7,7 @@ import { build } from "../../tasks/build.ts";
 import { createHandler } from "../http/handler.ts";
 import { loadPage } from "../http/page.ts";
 import { type HttpServer, serveHttp } from "../../common/serve_http.ts";
-import { testOptions } from "../../tests/support/http_handler.ts";
+import { testAccess, testOptions } from "../../tests/support/http_handler.ts";
 import type { HandlerOptions } from "../http/types.ts";
 
 const FLAGS = [
@@ -62,13 +62,13 @@ async function visit(
   }
 }
 
-/** The graph is drawn and nothing is asked for. */
+/** Waits until the graph is drawn and nothing is asked for. */
 async function settled(page: Page): Promise<void> {
   await page.waitForSelector('#graph[aria-busy="false"]', { state: "attached" });
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
-/** How many colours the canvas' row `level` has; 1 is an empty row. */
+/** Counts the colours of the canvas' row `level`; 1 is an empty row. */
 async function coloursOfRow(page: Page, level: number): Promise<number> {
   return await page.evaluate((level) => {
     const canvas = document.querySelector("canvas")!;
@@ -166,33 +166,41 @@ testWith(["chromium"], "choosing a process and a node asks again for them alone"
     );
     await settled(page);
     assert(
-      asked.includes("/api/flamegraph?kind=cpu&from=-15m&to=now&node=web-1&comm=nginx"),
+      asked.includes(`/api/flamegraph?kind=cpu&from=-15m&to=now&${matching('{node="web-1",comm="nginx"}')}`),
       asked.join("\n"),
     );
     // What can be chosen is not narrowed by the choice itself.
-    assert(asked.includes("/api/labels?label=comm&limit=500&kind=cpu&from=-15m&to=now&node=web-1"));
+    assert(
+      asked.includes(
+        `/api/labels?label=comm&limit=500&kind=cpu&from=-15m&to=now&${matching('{node="web-1"}')}`,
+      ),
+    );
     assertEquals(new URL(page.url()).search, "?node=web-1&comm=nginx");
     const modules = await page.locator("#rows .module").allTextContents();
     assert(modules.length > 5 && !modules.includes("postgres"));
   });
 });
 
-testWith(["chromium"], "the pointer shows a box's values, and the keyboard walks and zooms", async () => {
-  await visit({}, async ({ page }) => {
-    await settled(page);
-    const box = (await page.locator("canvas").boundingBox())!;
-    await page.mouse.move(box.x + box.width * 0.4, box.y + 30);
-    assertMatch(await text(page, "#tooltip"), /^nodeTotal\d+\.\d s3\d\.\d %Self0 ns0 %$/);
-    await page.mouse.move(2, 2);
-    assertEquals(await page.locator("#tooltip").isVisible(), false);
-    await page.focus("canvas");
-    await page.keyboard.press("ArrowDown");
-    assertMatch(await text(page, "#spoken"), /^(node|postgres), 3\d\.\d %, \d+\.\d s$/);
-    await page.keyboard.press("Enter");
-    await settled(page);
-    assertMatch(await text(page, '#crumbs [aria-current="true"]'), /^(node|postgres)$/);
-  });
-});
+testWith(
+  ["chromium"],
+  "the pointer shows a box's values, and the keyboard moves the focus and zooms",
+  async () => {
+    await visit({}, async ({ page }) => {
+      await settled(page);
+      const box = (await page.locator("canvas").boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.4, box.y + 30);
+      assertMatch(await text(page, "#tooltip"), /^nodeTotal\d+\.\d s3\d\.\d %Self0 ns0 %$/);
+      await page.mouse.move(2, 2);
+      assertEquals(await page.locator("#tooltip").isVisible(), false);
+      await page.focus("canvas");
+      await page.keyboard.press("ArrowDown");
+      assertMatch(await text(page, "#spoken"), /^(node|postgres), 3\d\.\d %, \d+\.\d s$/);
+      await page.keyboard.press("Enter");
+      await settled(page);
+      assertMatch(await text(page, '#crumbs [aria-current="true"]'), /^(node|postgres)$/);
+    });
+  },
+);
 
 testWith(
   ["chromium"],
@@ -238,18 +246,21 @@ testWith(["chromium"], "an error is shown with a way to try again", async () => 
 });
 
 testWith(["chromium"], "with a token the page asks for it once, and comes back to the address", async () => {
-  await visit({ options: { token: "s3cret" }, query: "?comm=nginx", allow: /401/ }, async ({ page, url }) => {
-    await page.fill("#token", "guess");
-    await page.click("button");
-    assertEquals(await text(page, "#problem"), "That is not the token");
-    await page.fill("#token", "s3cret");
-    await page.click("button");
-    await settled(page);
-    assertEquals(page.url(), `${url}?comm=nginx`);
-    assert(await coloursOfRow(page, 9) >= 3);
-    const [cookie] = await page.context().cookies();
-    assertEquals([cookie!.httpOnly, cookie!.sameSite], [true, "Strict"]);
-  });
+  await visit(
+    { options: { access: testAccess("s3cret") }, query: "?comm=nginx", allow: /401/ },
+    async ({ page, url }) => {
+      await page.fill("#token", "guess");
+      await page.click("button");
+      assertEquals(await text(page, "#problem"), "That is not the token");
+      await page.fill("#token", "s3cret");
+      await page.click("button");
+      await settled(page);
+      assertEquals(page.url(), `${url}?comm=nginx`);
+      assert(await coloursOfRow(page, 9) >= 3);
+      const [cookie] = await page.context().cookies();
+      assertEquals([cookie!.httpOnly, cookie!.sameSite], [true, "Strict"]);
+    },
+  );
 });
 
 testWith(
@@ -317,3 +328,7 @@ testWith(["chromium"], "the page shows system calls with their latencies and err
     assertEquals(overflow, 0);
   });
 });
+
+function matching(match: string): string {
+  return new URLSearchParams({ match }).toString();
+}

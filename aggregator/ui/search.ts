@@ -4,18 +4,18 @@
  * @module
  */
 
-import { boxesOn, type FlameModel } from "./model.ts";
+import { descendantsAt, type FlameModel } from "./model.ts";
 
 export interface SearchResult {
   /** For each row of the names, 1 where it matches. */
   readonly names: Uint8Array;
-  /** What the matching boxes cover together: one in another counts once. */
+  /** Is what the matching boxes cover together: one in another counts once. */
   readonly width: number;
   readonly boxes: number;
 }
 
 /**
- * The test that a search's text stands for: all of it, whatever its case, or a regular expression, which tells
+ * Returns the test that a search's text stands for: all of it, whatever its case, or a regular expression, which tells
  * cases apart only where it has a capital letter.
  *
  * @returns `undefined` for no text
@@ -33,7 +33,7 @@ export function parseSearch(text: string, regex: boolean): ((text: string) => bo
   return (text) => text.toLowerCase().includes(wanted);
 }
 
-/** What of the boxes within `focus` passes `test`. */
+/** Returns what of the boxes within `focus` passes `test`. */
 export function search(model: FlameModel, test: (text: string) => boolean, focus = 0): SearchResult {
   const names = Uint8Array.from(model.names, (name, i) => {
     return test(name) || (model.modules[i] !== "" && test(model.modules[i]!)) ? 1 : 0;
@@ -44,7 +44,7 @@ export function search(model: FlameModel, test: (text: string) => boolean, focus
   let boxes = 0;
   const covered = new Uint8Array(model.name.length);
   for (let level = model.level[focus]!; level + 1 < model.levelStart.length; level++) {
-    const [first, end] = boxesOn(model, focus, level);
+    const [first, end] = descendantsAt(model, focus, level);
     for (let box = first; box < end; box++) {
       const matches = names[model.name[box]!] === 1;
       const below = box !== focus && covered[model.parent[box]!] === 1;

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * What a box says of itself.
+ * Shows what a box says of itself.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { FlameModel } from "./model.ts";
 
 const OFFSET = 14;
 
-/** One line on `box`, for who cannot see the graph. */
+/** Returns one line on `box`, for who cannot see the graph. */
 export function describeBox(model: FlameModel, box: number): string {
   const name = model.name[box]!;
   const share = formatShare(model.width[box]!, model.total);

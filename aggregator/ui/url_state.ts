@@ -1,5 +1,5 @@
 /**
- * What the page shows, as the address bar keeps it.
+ * Keeps what the page shows in the address bar.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface State {
   readonly node: string;
   readonly comm: string;
   readonly search: string;
-  /** Whether `search` is a regular expression. */
+  /** Is true where `search` is a regular expression. */
   readonly regex: boolean;
   /** The path hash of the box that is zoomed to, "" for the whole. */
   readonly zoom: string;
@@ -68,7 +68,7 @@ export function formatState(state: State): string {
   return query && "?" + query;
 }
 
-/** The query string that asks the API for what `state` selects; `without` names labels to leave out. */
+/** Returns the query string that asks the API for what `state` selects; `without` names labels to leave out. */
 export function selectionQuery(state: State, ...without: ("node" | "comm")[]): string {
   return labelsQuery(new URLSearchParams({ kind: state.kind }), state, without);
 }
@@ -83,13 +83,14 @@ function labelsQuery(params: URLSearchParams, state: State, without: readonly ("
   params.set("to", state.to);
   // All of a CPU's time is work.
   if (state.idle && state.kind !== "cpu") params.set("idle", "true");
-  for (const label of ["node", "comm"] as const) {
-    if (state[label] && !without.includes(label)) params.append(label, state[label]);
-  }
+  const matchers = (["node", "comm"] as const)
+    .filter((label) => state[label] && !without.includes(label))
+    .map((label) => `${label}="${state[label].replaceAll(/[\\"]/g, "\\$&")}"`);
+  if (matchers.length > 0) params.set("match", `{${matchers.join(",")}}`);
   return params.toString();
 }
 
-/** Whether two states select the same samples. */
+/** Returns whether two states select the same samples. */
 export function sameSelection(a: State, b: State): boolean {
   return selectionQuery(a) === selectionQuery(b);
 }

@@ -26,8 +26,10 @@ Deno.test("formatState() is empty at the start, and parseState() survives junk",
 
 Deno.test("selectionQuery() has the labels that are chosen, but for those left out", () => {
   const state = { ...INITIAL, node: "a&b", comm: "x" };
-  assertEquals(selectionQuery(state), "kind=cpu&from=-15m&to=now&node=a%26b&comm=x");
-  assertEquals(selectionQuery(state, "node"), "kind=cpu&from=-15m&to=now&comm=x");
+  const match = (query: string) => new URLSearchParams(query).get("match");
+  assertEquals(match(selectionQuery(state)), '{node="a&b",comm="x"}');
+  assertEquals(match(selectionQuery(state, "node")), '{comm="x"}');
+  assertEquals(match(selectionQuery({ ...state, comm: 'a"\\b' }, "node")), '{comm="a\\"\\\\b"}');
   assertEquals(sameSelection(state, { ...state, search: "y", zoom: "1" }), true);
   assertEquals(sameSelection(state, { ...state, comm: "" }), false);
   const waits = { ...INITIAL, kind: "lock", idle: true } as const;

@@ -31,7 +31,7 @@ export class WaitsView {
     this.#options.section.hidden = true;
   }
 
-  /** Who waited for locks, and for whom. */
+  /** Shows who waited for locks, and for whom. */
   showLocks({ sites, total }: LocksAnswer): void {
     const largest = Math.max(...sites.map((site) => site.total.value));
     this.#show("Locks: who waited, and for whom", {

@@ -14,8 +14,8 @@
  * - return_address(), unsaved_return_address(), is_caller_frame(), plt_pushed_bytes(): how a function is called.
  * - RETURN_ADDRESS_BYTES, follows_call(), find_leaf_caller(): what a call pushes, and who called.
  * - is_signal_return(), read_signal_frame(): where a signal's handler returns to, and what it interrupted.
- * - NR_FUTEX, NR_RESTART, abi_of(), syscall_number(), first_argument(), second_argument(), is_sigreturn(), is_read():
- *   how system calls are made.
+ * - NR_EXIT, NR_EXIT_GROUP, NR_FUTEX, NR_RESTART, abi_of(), syscall_number(), first_argument(), second_argument(),
+ *   third_argument(), stack_pointer(), is_sigreturn(), is_read(): how system calls are made.
  */
 #ifndef __APERTURE_ARCH_H__
 #define __APERTURE_ARCH_H__

@@ -27,6 +27,7 @@ typedef struct {
 /* The registers of user space when it called the kernel; x0 is overwritten by the result, orig_x0 is not. */
 struct pt_regs {
 	u64 regs[31];
+	u64 sp;
 	u64 orig_x0;
 	s32 syscallno;
 };
@@ -193,6 +194,8 @@ static __always_inline bool read_signal_frame(u64 stack, u64 *registers, u32 *kn
 }
 
 /* include/uapi/asm-generic/unistd.h */
+#define NR_EXIT 93
+#define NR_EXIT_GROUP 94
 #define NR_FUTEX 98
 #define NR_RESTART 128
 
@@ -226,6 +229,16 @@ static __always_inline u64 second_argument(struct pt_regs *regs, u32 abi)
 	u64 value = BPF_CORE_READ(regs, regs[1]);
 
 	return abi == APERTURE_ABI_AARCH32 ? (u32)value : value;
+}
+
+static __always_inline u64 third_argument(struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, regs[2]);
+}
+
+static __always_inline u64 stack_pointer(struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, sp);
 }
 
 /* Its result is what the interrupted code had in that register. */

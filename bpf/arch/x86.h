@@ -25,7 +25,7 @@ typedef struct {
 
 /* The registers of user space when it called the kernel. */
 struct pt_regs {
-	unsigned long bx, cx, si, di, orig_ax;
+	unsigned long bx, cx, dx, si, di, orig_ax, sp;
 };
 
 /* What follows ___ is not compared: these are the kernel's types with what only this architecture has in them. */
@@ -251,8 +251,10 @@ static __always_inline bool read_signal_frame(u64 stack, u64 *registers, u32 *kn
 }
 
 /* arch/x86/entry/syscalls/syscall_64.tbl */
+#define NR_EXIT 60
 #define NR_FUTEX 202
 #define NR_RESTART 219
+#define NR_EXIT_GROUP 231
 
 /* arch/x86/include/asm/thread_info.h: the thread is in a call of 32-bit code. */
 #define TS_COMPAT 0x0002
@@ -272,17 +274,27 @@ static __always_inline u32 abi_of(struct task_struct *task, u64 number, bool tru
 
 static __always_inline u64 syscall_number(struct pt_regs *regs)
 {
-	return BPF_CORE_READ(regs, orig_ax);
+	return regs->orig_ax;
 }
 
 static __always_inline u64 first_argument(struct pt_regs *regs, u32 abi)
 {
-	return abi == APERTURE_ABI_IA32 ? (u32)BPF_CORE_READ(regs, bx) : BPF_CORE_READ(regs, di);
+	return abi == APERTURE_ABI_IA32 ? (u32)regs->bx : regs->di;
 }
 
 static __always_inline u64 second_argument(struct pt_regs *regs, u32 abi)
 {
-	return abi == APERTURE_ABI_IA32 ? (u32)BPF_CORE_READ(regs, cx) : BPF_CORE_READ(regs, si);
+	return abi == APERTURE_ABI_IA32 ? (u32)regs->cx : regs->si;
+}
+
+static __always_inline u64 third_argument(struct pt_regs *regs)
+{
+	return regs->dx;
+}
+
+static __always_inline u64 stack_pointer(struct pt_regs *regs)
+{
+	return regs->sp;
 }
 
 /* Its result is what the interrupted code had in that register. */

@@ -8,12 +8,12 @@ import { type Kind, KIND_NUMBER, type Profile, UNKNOWN_MODULE } from "../model.t
 
 export interface FoldedOptions {
   readonly kind: Kind;
-  /** What the number at the end of a line is. @default {"value"} */
+  /** The number at the end of a line is this amount. @default {"value"} */
   readonly value?: "value" | "count";
 }
 
 /**
- * The samples of `kind` as lines `comm;root;…;leaf NUMBER`, sorted; equal lines are summed.
+ * Returns the samples of `kind` as lines `comm;root;…;leaf NUMBER`, sorted; equal lines are summed.
  *
  * The format has no escapes: a `;` in a name becomes `:`, a control character or line separator a space.
  */

@@ -49,7 +49,7 @@ export interface ProfileJson {
   readonly syscalls: Numbers<Profile["syscalls"]>;
 }
 
-/** The text of {@linkcode ProfileJson}, of all kinds. */
+/** Returns the text of {@linkcode ProfileJson}, of all kinds. */
 export function profileJson(
   profile: Profile,
   { node = "", startNs = 0n, durationNs = 0 }: ProfileJsonOptions = {},

@@ -49,7 +49,7 @@ const SAMPLE_TYPES = {
 } as const satisfies Record<Kind, unknown>;
 
 /**
- * The samples of `kind` in pprof's format, gzipped.
+ * Returns the samples of `kind` in pprof's format, gzipped.
  *
  * A frame is a location with its address in the module, and a module a mapping from address 0 on with the
  * build id. Mappings say that they have functions, files and lines, so that a reader does not symbolise what the
@@ -126,12 +126,12 @@ class Places {
     this.#strings = strings;
   }
 
-  /** The location's id of row `row` of the frame table. */
+  /** Returns the location's id of row `row` of the frame table. */
   location(row: number): number {
     return this.#locationOf[row] ??= this.#add(row);
   }
 
-  /** Where each begins and ends is made up: the profile's addresses are the module's own. */
+  /** Makes up where each begins and ends: the profile's addresses are the module's own. */
   mappings(): Mapping[] {
     const flags = { hasFunctions: true, hasFilenames: true, hasLineNumbers: true };
     return this.#mappingOf.values().map(({ top, ...mapping }) => {

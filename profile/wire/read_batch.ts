@@ -4,45 +4,10 @@
  * @module
  */
 
-import type {
-  Batch,
-  FrameColumns,
-  LockColumns,
-  SampleColumns,
-  SeriesColumns,
-  SyscallColumns,
-} from "../model.ts";
+import type { Batch, HoldColumns, LockColumns } from "../model.ts";
 import { type BatchLimits, validateBatch } from "./validate_batch.ts";
+import type { WireBatch, WireHistograms, WireSyscalls } from "./wire_batch.ts";
 import { Column, WireReader } from "./wire_reader.ts";
-
-/** A batch as it stands on the wire: nothing is checked. */
-export interface WireBatch {
-  readonly agentId: string;
-  readonly epoch: bigint;
-  /** Rounded above 2^53, as are all that are uint64 on the wire. */
-  readonly sequence: number;
-  readonly startNs: bigint;
-  readonly endNs: bigint;
-  readonly node: string;
-  readonly agentVersion: string;
-  readonly strings: readonly string[];
-  readonly frames: FrameColumns;
-  readonly stacks: { readonly depth: Uint32Array; readonly frame: Uint32Array };
-  readonly series: SeriesColumns;
-  /** A kind that does not fit into a byte is 255. */
-  readonly samples: SampleColumns;
-  readonly losses: { readonly reason: Uint32Array; readonly count: Float64Array };
-  /** An outcome that does not fit into a byte is 255. */
-  readonly locks: LockColumns;
-  readonly syscalls: WireSyscalls;
-  readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
-}
-
-/** System calls as they stand on the wire: how many errors and buckets each row has, not where they begin. */
-export type WireSyscalls = Omit<SyscallColumns, "errorOffset" | "histogramOffset"> & {
-  readonly errors: Uint32Array;
-  readonly buckets: Uint32Array;
-};
 
 /**
  * Reads and checks the batch of a `PushRequest`.
@@ -87,7 +52,7 @@ function fields(reader: WireReader, end: number, field: (tag: number) => boolean
   }
 }
 
-/** What begins field `number` of wire type `type`: 0 varint, 1 eight bytes, 2 length and bytes. */
+/** Returns what begins field `number` of wire type `type`: 0 varint, 1 eight bytes, 2 length and bytes. */
 function tagOf(number: number, type: 0 | 1 | 2): number {
   return (number << 3) | type;
 }
@@ -102,7 +67,7 @@ const uint32Column = () => new Column((length) => new Uint32Array(length));
 const float64Column = () => new Column((length) => new Float64Array(length));
 const uint8Column = () => new Column((length) => new Uint8Array(length));
 
-/** `count` columns, but for those that are of another type. */
+/** Returns `count` columns, but for those that are of another type. */
 function columns<T>(count: number, make: () => T, { without }: { without: readonly number[] }) {
   return Array.from({ length: count }, (_, i) => without.includes(i) ? undefined : make());
 }
@@ -139,9 +104,13 @@ function table(reader: WireReader, shape: TableShape): true {
   });
 }
 
-/** A column that came after the first version: who does not know it leaves it out, and all its strings are "". */
+/** A column that came after the first version: who does not know it leaves it out, and all of it is 0. */
 function orEmpty(column: Uint32Array, rows: number): Uint32Array {
   return column.length === 0 ? new Uint32Array(rows) : column;
+}
+
+function orZeros(column: Float64Array, rows: number): Float64Array {
+  return column.length === 0 ? new Float64Array(rows) : column;
 }
 
 class BatchReader {
@@ -153,7 +122,8 @@ class BatchReader {
   #node = "";
   #agentVersion = "";
   readonly #strings: string[] = [];
-  readonly #frames = Array.from({ length: 5 }, uint32Column);
+  /** By field number less one, as in `TableShape`; field 6 is the address. */
+  readonly #frames = columns(9, uint32Column, { without: [5] });
   readonly #address = float64Column();
   readonly #stacks = Array.from({ length: 2 }, uint32Column);
   readonly #series = Array.from({ length: 8 }, uint32Column);
@@ -165,10 +135,12 @@ class BatchReader {
   readonly #lost = float64Column();
   readonly #outcome = uint8Column();
   /** By field number less one, as in `TableShape`. */
-  readonly #lockRows = columns(7, uint32Column, { without: [0] });
-  readonly #lockAmounts = columns(10, float64Column, { without: [0, 1, 2, 3, 4, 5, 6] });
+  readonly #lockRows = columns(11, uint32Column, { without: [0, 7, 8, 9] });
+  readonly #lockAmounts = columns(12, float64Column, { without: [0, 1, 2, 3, 4, 5, 6, 10] });
+  readonly #holdRows = columns(7, uint32Column, { without: [3, 4, 5] });
+  readonly #holdAmounts = columns(8, float64Column, { without: [0, 1, 2, 6] });
   readonly #callRows = columns(11, uint32Column, { without: [3, 4, 5, 6, 9] });
-  readonly #callAmounts = columns(12, float64Column, { without: [0, 1, 2, 7, 8, 10] });
+  readonly #callAmounts = columns(14, float64Column, { without: [0, 1, 2, 7, 8, 10] });
   readonly #stackEnd = uint32Column();
   readonly #ended = float64Column();
 
@@ -231,13 +203,15 @@ class BatchReader {
         return table(reader, { uint32: this.#callRows, uint64: this.#callAmounts });
       case tagOf(20, 2):
         return table(reader, { uint32: [this.#stackEnd], uint64: [undefined, this.#ended] });
+      case tagOf(21, 2):
+        return table(reader, { uint32: this.#holdRows, uint64: this.#holdAmounts });
       default:
         return false;
     }
   }
 
   finish(): WireBatch {
-    const frames = this.#frames.map((column) => column.finish());
+    const frames = this.#frames.map((column) => column?.finish());
     const series = this.#series.map((column) => column.finish());
     return {
       agentId: this.#agentId,
@@ -255,6 +229,9 @@ class BatchReader {
         line: frames[3]!,
         buildId: frames[4]!,
         address: this.#address.finish(),
+        startLine: frames[6]!,
+        inlined: frames[7]!,
+        rank: frames[8]!,
       },
       stacks: { depth: this.#stacks[0]!.finish(), frame: this.#stacks[1]!.finish() },
       series: {
@@ -277,15 +254,17 @@ class BatchReader {
       losses: { reason: this.#reason.finish(), count: this.#lost.finish() },
       stackEnds: { end: this.#stackEnd.finish(), count: this.#ended.finish() },
       locks: this.#finishLocks(),
+      holds: this.#finishHolds(),
       syscalls: this.#finishSyscalls(),
     };
   }
 
-  #finishLocks(): LockColumns {
+  #finishLocks(): WireHistograms<LockColumns> {
     const rows = this.#lockRows.map((column) => column?.finish());
     const amounts = this.#lockAmounts.map((column) => column?.finish());
+    const outcome = this.#outcome.finish();
     return {
-      outcome: this.#outcome.finish(),
+      outcome,
       series: rows[1]!,
       stack: rows[2]!,
       class: rows[3]!,
@@ -295,6 +274,23 @@ class BatchReader {
       count: amounts[7]!,
       delay: amounts[8]!,
       max: amounts[9]!,
+      buckets: orEmpty(rows[10]!, outcome.length),
+      histogram: amounts[11]!,
+    };
+  }
+
+  #finishHolds(): WireHistograms<HoldColumns> {
+    const rows = this.#holdRows.map((column) => column?.finish());
+    const amounts = this.#holdAmounts.map((column) => column?.finish());
+    return {
+      series: rows[0]!,
+      stack: rows[1]!,
+      class: rows[2]!,
+      count: amounts[3]!,
+      total: amounts[4]!,
+      max: amounts[5]!,
+      buckets: rows[6]!,
+      histogram: amounts[7]!,
     };
   }
 
@@ -314,6 +310,8 @@ class BatchReader {
       errorCount: amounts[9]!,
       buckets: rows[10]!,
       histogram: amounts[11]!,
+      open: orZeros(amounts[12]!, rows[0]!.length),
+      oldest: orZeros(amounts[13]!, rows[0]!.length),
     };
   }
 }

@@ -15,13 +15,14 @@ import {
   SyscallTable,
 } from "../../proto/gen/aperture/v1/aperture.ts";
 import { arbitraryBatch, makeBatch } from "../../tests/support/batches.ts";
-import { readBatch, readPushRequest, type WireBatch } from "./read_batch.ts";
+import { readBatch, readPushRequest } from "./read_batch.ts";
+import type { WireBatch } from "./wire_batch.ts";
 import { WireError } from "./wire_reader.ts";
 import { writeBatch } from "./write_batch.ts";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** What the generated decoder makes of `bytes`, as columns, and whether a batch was given twice. */
+/** Returns what the generated decoder makes of `bytes`, as columns, and whether a batch was given twice. */
 function decodeGenerated(bytes: Uint8Array): { batch: WireBatch | undefined; repeated: boolean } {
   using spies = new DisposableStack();
   // ts-proto replaces a table that is given twice where protobuf merges it: merging tables is appending.
@@ -63,7 +64,7 @@ function columnsOf(batch: BatchMessage): WireBatch {
   const u8 = (values: number[] = []) => {
     return Uint8Array.from(values, (value) => value < 0 || value > 255 ? 255 : value);
   };
-  const { frames, stacks, series, samples, losses, stackEnds, locks, syscalls } = batch;
+  const { frames, stacks, series, samples, losses, stackEnds, locks, holds, syscalls } = batch;
   return {
     agentId: batch.agentId,
     epoch: batch.epoch,
@@ -80,6 +81,9 @@ function columnsOf(batch: BatchMessage): WireBatch {
       line: u32(frames?.line),
       buildId: u32(frames?.buildId),
       address: f64(frames?.address),
+      startLine: u32(frames?.startLine),
+      inlined: u32(frames?.inlined),
+      rank: u32(frames?.rank),
     },
     stacks: { depth: u32(stacks?.depth), frame: u32(stacks?.frame) },
     series: {
@@ -111,6 +115,18 @@ function columnsOf(batch: BatchMessage): WireBatch {
       count: f64(locks?.count),
       delay: f64(locks?.delay),
       max: f64(locks?.max),
+      buckets: orZeros(u32(locks?.buckets), u8(locks?.outcome)),
+      histogram: f64(locks?.histogram),
+    },
+    holds: {
+      series: u32(holds?.series),
+      stack: u32(holds?.stack),
+      class: u32(holds?.class),
+      count: f64(holds?.count),
+      total: f64(holds?.total),
+      max: f64(holds?.max),
+      buckets: u32(holds?.buckets),
+      histogram: f64(holds?.histogram),
     },
     syscalls: {
       series: u32(syscalls?.series),
@@ -125,9 +141,20 @@ function columnsOf(batch: BatchMessage): WireBatch {
       errorCount: f64(syscalls?.errorCount),
       buckets: u32(syscalls?.buckets),
       histogram: f64(syscalls?.histogram),
+      open: orZeros(f64(syscalls?.open), u32(syscalls?.series)),
+      oldest: orZeros(f64(syscalls?.oldest), u32(syscalls?.series)),
     },
     stackEnds: { end: u32(stackEnds?.end), count: f64(stackEnds?.count) },
   };
+}
+
+/** What who does not know a column leaves out is 0. */
+function orZeros<Column extends Uint32Array | Float64Array>(
+  column: Column,
+  { length }: ArrayLike<number>,
+): Column {
+  if (column.length > 0) return column;
+  return (column instanceof Uint32Array ? new Uint32Array(length) : new Float64Array(length)) as Column;
 }
 
 /** Both give equal columns, or both throw. Returns whether they accepted. */
@@ -269,7 +296,7 @@ function lengthOf({ length }: { length: number }): number[] {
 
 interface Field {
   readonly bytes: Uint8Array;
-  /** Of a field with a length: what follows that. */
+  /** Follows the length, in a field that has one. */
   readonly body?: Uint8Array;
 }
 
@@ -290,7 +317,7 @@ function fieldsOf(bytes: Uint8Array): Field[] {
   return fields;
 }
 
-/** The fields of a message, in their order, as several messages. */
+/** Returns the fields of a message, in their order, as several messages. */
 function splitFields(message: Uint8Array, cuts: readonly number[]): number[][] {
   const fields = fieldsOf(message);
   const at = [0, ...cuts.map((cut) => cut % (fields.length + 1)), fields.length].sort((a, b) => a - b);

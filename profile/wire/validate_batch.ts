@@ -1,11 +1,21 @@
 /**
- * What a batch must be before it is kept: whoever reads a {@linkcode Batch} need not check an index again.
+ * Checks what a batch must be before it is kept: whoever reads a {@linkcode Batch} need not check an index again.
  *
  * @module
  */
 
-import { type Batch, KIND_NUMBER, kindOf, outcomeOf, type SyscallColumns } from "../model.ts";
-import type { WireBatch } from "./read_batch.ts";
+import {
+  type Batch,
+  type HoldColumns,
+  KIND_NUMBER,
+  kindOf,
+  type LockColumns,
+  outcomeOf,
+  RANK,
+  type SyscallColumns,
+} from "../model.ts";
+import type { WireBatch } from "./wire_batch.ts";
+import { expandedSize } from "../expanded.ts";
 
 /** A batch that says what cannot be; sending it again is of no use. */
 export class MalformedBatchError extends Error {
@@ -14,9 +24,9 @@ export class MalformedBatchError extends Error {
 
 /** Far above what an agent sends; they keep one message from taking the aggregator's memory or time. */
 export interface BatchLimits {
-  /** Of `agentId`, `node` and `agentVersion`, in UTF-16 units. @default {256} */
+  /** Bounds `agentId`, `node` and `agentVersion`, in UTF-16 units. @default {256} */
   nameLength?: number;
-  /** Of one entry of the string table, in UTF-16 units. @default {16384} */
+  /** Bounds one entry of the string table, in UTF-16 units. @default {16384} */
   stringLength?: number;
   /** @default {1048576} */
   strings?: number;
@@ -33,11 +43,15 @@ export interface BatchLimits {
   /** @default {1048576} */
   locks?: number;
   /** @default {1048576} */
+  holds?: number;
+  /** @default {1048576} */
   syscalls?: number;
   /** Different errors of one row of system calls. @default {4096} */
   errors?: number;
   /** Reasons of losses, and ends of stacks. @default {1024} */
   losses?: number;
+  /** Written out, see {@linkcode expandedSize}: what it costs to store. @default {67108864} */
+  expandedBytes?: number;
   /** From `startNs` to `endNs`, in ms. @default {86400000} */
   windowMs?: number;
 }
@@ -53,9 +67,11 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
   series: 2 ** 20,
   samples: 2 ** 22,
   locks: 2 ** 20,
+  holds: 2 ** 20,
   syscalls: 2 ** 20,
   errors: 4096,
   losses: 1024,
+  expandedBytes: 2 ** 26,
   windowMs: 86_400_000,
 };
 
@@ -63,7 +79,7 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
 const EARLIEST_NS = 946_684_800_000_000_000n;
 /** Powers of two that a number of nanoseconds may lie between. */
 const BUCKETS = 64;
-/** What the kernel keeps for errors among the values that a call returns. */
+/** The kernel keeps up to this for errors among the values that a call returns. */
 const MAX_ERRNO = 4095;
 
 /** 2200-01-01, in what ClickHouse's DateTime64(9) can hold. */
@@ -88,8 +104,10 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkLengths("stackEnds", stackEnds, max.losses);
 
   const strings = wire.strings.length;
-  const { line: _line, address, ...frameStrings } = frames;
+  const { line: _line, startLine: _startLine, address, inlined, rank, ...frameStrings } = frames;
   checkIndexes("frames", frameStrings, strings, "string");
+  checkIndexes("frames", { inlined }, 2, "inlined");
+  checkIndexes("frames", { rank }, RANK.debug + 1, "rank");
   checkIntegers("frames.address", address);
   const { pid: _pid, ...seriesStrings } = series;
   checkIndexes("series", seriesStrings, strings, "string");
@@ -107,19 +125,25 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkSum("losses.count", losses.count);
   checkIndexes("stackEnds", { end: stackEnds.end }, strings, "string");
   checkSum("stackEnds.count", stackEnds.count);
-  checkLocks(wire, max);
+  const locks = checkLocks(wire, max);
+  const holds = checkHolds(wire, max);
   const syscalls = checkSyscalls(wire, max);
+  const tables = { ...rest, stacks: { offset, frame: stacks.frame }, locks, holds, syscalls };
+  const expanded = expandedSize(tables);
+  if (expanded > max.expandedBytes) {
+    throw malformed(`it is larger than ${max.expandedBytes} bytes when it is written out: ${expanded}`);
+  }
   return {
-    ...rest,
-    stacks: { offset, frame: stacks.frame },
+    ...tables,
     losses: countsByName(wire.strings, losses.reason, losses.count),
     ...stackEnds.end.length > 0 && { stackEnds: countsByName(wire.strings, stackEnds.end, stackEnds.count) },
-    syscalls,
   };
 }
 
-function checkLocks({ locks, strings, series, stacks }: WireBatch, max: Required<BatchLimits>): void {
-  checkLengths("locks", locks, max.locks);
+function checkLocks(wire: WireBatch, max: Required<BatchLimits>): LockColumns {
+  const { strings, series, stacks } = wire;
+  const { histogram, buckets, ...locks } = wire.locks;
+  checkLengths("locks", { ...locks, buckets }, max.locks);
   const { outcome, holderSeries, holderStack } = locks;
   checkIndexes("locks", { class: locks.class, type: locks.type }, strings.length, "string");
   checkIndexes("locks", { series: locks.series }, series.pid.length, "series");
@@ -138,6 +162,25 @@ function checkLocks({ locks, strings, series, stacks }: WireBatch, max: Required
   checkSum("locks.count", locks.count);
   checkSum("locks.delay", locks.delay);
   checkIntegers("locks.max", locks.max);
+  return { ...locks, ...checkHistograms("locks", buckets, histogram) };
+}
+
+function checkHolds(wire: WireBatch, max: Required<BatchLimits>): HoldColumns {
+  const { histogram, buckets, ...holds } = wire.holds;
+  checkLengths("holds", { ...holds, buckets }, max.holds);
+  checkIndexes("holds", { class: holds.class }, wire.strings.length, "string");
+  checkIndexes("holds", { series: holds.series }, wire.series.pid.length, "series");
+  checkIndexes("holds", { stack: holds.stack }, wire.stacks.depth.length, "stack");
+  checkSum("holds.count", holds.count);
+  checkSum("holds.total", holds.total);
+  checkIntegers("holds.max", holds.max);
+  return { ...holds, ...checkHistograms("holds", buckets, histogram) };
+}
+
+function checkHistograms(table: string, buckets: Uint32Array, histogram: Float64Array) {
+  const histogramOffset = offsetsOf(table, { buckets, histogram }, BUCKETS);
+  checkSum(`${table}.histogram`, histogram);
+  return { histogramOffset, histogram };
 }
 
 function checkSyscalls(wire: WireBatch, max: Required<BatchLimits>): SyscallColumns {
@@ -153,9 +196,9 @@ function checkSyscalls(wire: WireBatch, max: Required<BatchLimits>): SyscallColu
   checkLengths("errors", { errno, errorCount }, Infinity);
   checkIndexes("syscalls", { errno }, MAX_ERRNO + 1, "errno");
   checkSum("syscalls.errorCount", errorCount);
-  const histogramOffset = offsetsOf("syscalls", { buckets, histogram }, BUCKETS);
-  checkSum("syscalls.histogram", histogram);
-  return { ...rows, errorOffset, errno, errorCount, histogramOffset, histogram };
+  checkSum("syscalls.open", rows.open);
+  checkIntegers("syscalls.oldest", rows.oldest);
+  return { ...rows, errorOffset, errno, errorCount, ...checkHistograms("syscalls", buckets, histogram) };
 }
 
 function checkIdentity(wire: WireBatch, max: Required<BatchLimits>): void {
@@ -226,7 +269,7 @@ function checkIndexes(
 }
 
 /**
- * Where the items of each row begin, and where those of the last one end.
+ * Returns where the items of each row begin, and where those of the last one end.
  *
  * @param columns how many items each row has, and the items
  * @param most items of a row
@@ -277,7 +320,7 @@ function checkSum(name: string, column: Float64Array): void {
   if (sum > Number.MAX_SAFE_INTEGER) throw malformed(`${name} sums to more than 2^53 - 1: ${sum}`);
 }
 
-/** What is given twice under a name is summed. */
+/** Reads counts by name; what is given twice under a name is summed. */
 function countsByName(
   strings: readonly string[],
   name: Uint32Array,

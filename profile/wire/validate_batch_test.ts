@@ -2,8 +2,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { frameAt, kindOf, seriesAt, stackCount } from "../model.ts";
 import { arbitraryBatch, makeBatch } from "../../tests/support/batches.ts";
-import { readBatch, readPushRequest, type WireBatch } from "./read_batch.ts";
+import { readBatch, readPushRequest } from "./read_batch.ts";
 import { MalformedBatchError, validateBatch } from "./validate_batch.ts";
+import type { WireBatch } from "./wire_batch.ts";
 import { WireError } from "./wire_reader.ts";
 import { writeBatch } from "./write_batch.ts";
 
@@ -74,7 +75,7 @@ Deno.test("validateBatch() refuses columns that do not fit together", () => {
 });
 
 Deno.test("validateBatch() refuses samples of waits, and waits and calls that do not fit together", () => {
-  const { samples, locks, syscalls } = SOUND;
+  const { samples, locks, holds, syscalls } = SOUND;
   assertRefused({ samples: { ...samples, kind: column(samples.kind, 0, 2) } }, "samples.kind[0] is lock");
   assertRefused({ locks: { ...locks, max: new Float64Array() } }, "locks.max and locks.outcome differ");
   for (const name of ["series", "stack", "class", "type", "holderSeries", "holderStack"] as const) {
@@ -84,19 +85,29 @@ Deno.test("validateBatch() refuses samples of waits, and waits and calls that do
     );
   }
   assertRefused(
-    { locks: { ...locks, outcome: column(locks.outcome, 0, 4) } },
-    "locks.outcome[0] is not known: 4",
+    { locks: { ...locks, outcome: column(locks.outcome, 0, 5) } },
+    "locks.outcome[0] is not known: 5",
   );
   assertRefused({ locks: { ...locks, holderStack: column(locks.holderStack, 0, 0) } }, "not of one holder");
   assertRefused({ locks: { ...locks, delay: locks.delay.map(() => 2 ** 52) } }, "locks.delay sums to");
   assertRefused({ locks: { ...locks, max: column(locks.max, 0, 2 ** 53) } }, "locks.max[0]");
+  assertRefused(
+    { locks: { ...locks, histogram: column(locks.histogram, 0, 2 ** 53) } },
+    "locks.histogram[0]",
+  );
+  for (const name of ["series", "stack", "class"] as const) {
+    assertRefused({ holds: { ...holds, [name]: column(holds[name], 0, 1e6) } }, `holds.${name}[0]`);
+  }
+  for (const name of ["count", "total", "max", "histogram"] as const) {
+    assertRefused({ holds: { ...holds, [name]: column(holds[name], 0, 2 ** 53) } }, `holds.${name}`);
+  }
   for (const name of ["series", "call", "category"] as const) {
     assertRefused(
       { syscalls: { ...syscalls, [name]: column(syscalls[name], 0, 1e6) } },
       `syscalls.${name}[0]`,
     );
   }
-  for (const name of ["count", "total", "min", "max", "errorCount", "histogram"] as const) {
+  for (const name of ["count", "total", "min", "max", "errorCount", "histogram", "open", "oldest"] as const) {
     const wrong = { ...syscalls, [name]: column(syscalls[name], 0, 2 ** 53) };
     assertRefused({ syscalls: wrong }, `syscalls.${name}[0] is more than`);
   }
@@ -154,4 +165,29 @@ Deno.test("readBatch() of changed bytes refuses, or gives a batch all of whose r
     }),
     { numRuns: 1000 },
   );
+});
+
+Deno.test("validateBatch() refuses what is small on the wire and large in tables", () => {
+  const rows = 65_536;
+  const batch = makeBatch();
+  const strings = [...batch.strings, "x".repeat(16_384)];
+  const large = new Uint32Array(rows).fill(batch.strings.length);
+  const zeros = new Uint32Array(rows);
+  const frames = {
+    ...{ function: large, module: large, file: large, buildId: large, line: zeros },
+    ...{ address: new Float64Array(rows), startLine: zeros, inlined: zeros, rank: zeros },
+  };
+  const names = { ...batch, strings, frames };
+  assertThrows(() => readBatch(writeBatch(names)), MalformedBatchError, "when it is written out: 4");
+  const none = {
+    pid: zeros,
+    comm: zeros,
+    exe: zeros,
+    container: zeros,
+    pod: zeros,
+    namespace: zeros,
+    service: zeros,
+  };
+  const labels = { ...batch, strings, series: { ...none, labels: large } };
+  assertThrows(() => readBatch(writeBatch(labels)), MalformedBatchError, "when it is written out: 1");
 });

@@ -8,7 +8,7 @@
  * @module
  */
 
-/** How deep groups, which nobody sends, may be nested before the message is refused. */
+/** Groups, which nobody sends, may be nested this deep before the message is refused. */
 const GROUP_DEPTH = 100;
 /** Up to this length a loop beats the decoder's call. */
 const SHORT_STRING = 16;
@@ -41,7 +41,7 @@ export class Column<T extends Uint8Array | Uint32Array | Float64Array> {
     this.data = grown;
   }
 
-  /** The values, without the room that was not used. */
+  /** Returns the values, without the room that was not used. */
   finish(): T {
     return (this.length === this.data.length ? this.data : this.data.slice(0, this.length)) as T;
   }
@@ -56,7 +56,7 @@ export class WireReader {
     this.bytes = bytes;
   }
 
-  /** An unsigned integer whose higher bits, if there are any, are dropped. */
+  /** Reads an unsigned integer whose higher bits, if there are any, are dropped. */
   uint32(): number {
     const { bytes } = this;
     let pos = this.pos;
@@ -75,7 +75,7 @@ export class WireReader {
     return value >>> 0;
   }
 
-  /** An unsigned integer of 64 bits, rounded to the nearest double: exact up to 2^53. */
+  /** Reads an unsigned integer of 64 bits, rounded to the nearest double: exact up to 2^53. */
   uint64(): number {
     let pos = this.pos;
     let low = 0;
@@ -96,7 +96,7 @@ export class WireReader {
     throw new WireError("Cannot read an integer as it is longer than 10 bytes");
   }
 
-  /** Eight bytes, little-endian. */
+  /** Reads eight bytes, little-endian. */
   fixed64(): bigint {
     const { bytes, pos } = this;
     if (pos + 8 > bytes.length) throw endedEarly();
@@ -104,7 +104,7 @@ export class WireReader {
     return new DataView(bytes.buffer, bytes.byteOffset + pos, 8).getBigUint64(0, true);
   }
 
-  /** A length, and so many bytes of UTF-8. */
+  /** Reads a length, and so many bytes of UTF-8. */
   string(): string {
     const length = this.uint32();
     const { bytes, pos: start } = this;

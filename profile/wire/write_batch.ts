@@ -11,7 +11,7 @@ const LENGTH_DELIMITED = 2;
 const VARINT = 0;
 const FIXED64 = 1;
 
-/** The bytes of the `PushRequest` that carries `batch`; fields in the order of their numbers. */
+/** Returns the bytes of the `PushRequest` that carries `batch`; fields in the order of their numbers. */
 export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   const writer = new BinaryWriter();
   writer.tag(1, LENGTH_DELIMITED).fork();
@@ -31,7 +31,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   const stackEnds = batch.stackEnds ?? new Map<string, number>();
   const ends = rowsOf(stackEnds);
   for (const text of strings) writer.tag(8, LENGTH_DELIMITED).string(text);
-  const { frames, stacks, series, samples, losses, locks, syscalls } = batch;
+  const { frames, stacks, series, samples, losses, locks, holds, syscalls } = batch;
   table(writer, 9, [
     frames.function,
     frames.module,
@@ -39,6 +39,9 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     frames.line,
     frames.buildId,
     frames.address,
+    frames.startLine,
+    frames.inlined,
+    frames.rank,
   ]);
   table(writer, 10, [lengths(stacks.offset), stacks.frame]);
   table(writer, 11, [
@@ -64,6 +67,8 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     locks.count,
     locks.delay,
     locks.max,
+    lengths(locks.histogramOffset),
+    locks.histogram,
   ]);
   table(writer, 15, [
     syscalls.series,
@@ -78,23 +83,37 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     syscalls.errorCount,
     lengths(syscalls.histogramOffset),
     syscalls.histogram,
+    syscalls.open,
+    syscalls.oldest,
   ]);
   if (stackEnds.size > 0) table(writer, 20, [ends, Float64Array.from(stackEnds.values())]);
+  if (holds.class.length > 0) {
+    table(writer, 21, [
+      holds.series,
+      holds.stack,
+      holds.class,
+      holds.count,
+      holds.total,
+      holds.max,
+      lengths(holds.histogramOffset),
+      holds.histogram,
+    ]);
+  }
   return writer.join().finish() as Uint8Array<ArrayBuffer>;
 }
 
-/** The row of `text` in `strings`; only what was added after the first `known` is searched. */
+/** Returns the row of `text` in `strings`; only what was added after the first `known` is searched. */
 function indexOf(strings: string[], text: string, known: number): number {
   const at = strings.indexOf(text, known);
   return at >= 0 ? at : strings.push(text) - 1;
 }
 
-/** How long the parts are that begin at `offset`. */
+/** Returns how long the parts are that begin at `offset`. */
 function lengths(offset: Uint32Array): Uint32Array {
   return Uint32Array.from({ length: offset.length - 1 }, (_, i) => offset[i + 1]! - offset[i]!);
 }
 
-/** A message whose field `i + 1` is the column `i`; an empty column is left out. */
+/** Returns a message whose field `i + 1` is the column `i`; an empty column is left out. */
 function table(
   writer: BinaryWriter,
   number: number,
@@ -108,7 +127,7 @@ function table(
   writer.join();
 }
 
-/** `column` as base-128 integers, low bits first. */
+/** Returns `column` as base-128 integers, low bits first. */
 function packed(column: Uint8Array | Uint32Array | Float64Array): Uint8Array {
   const wide = column instanceof Float64Array;
   const bytes = new Uint8Array(column.length * (wide ? 8 : 5));

@@ -5,12 +5,13 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { logged, output } from "./commands.ts";
 
 export const DEBIAN = "docker.io/library/debian:bookworm-slim";
 export const DENO = "docker.io/denoland/deno:bin-2.9.3";
 
-/** What an image says of itself. */
+/** Holds what an image says of itself. */
 export interface ImageConfig {
   readonly User?: string;
   readonly Env: readonly string[];
@@ -39,7 +40,7 @@ export class Builder {
   /** Commits the two bases under the names of the Dockerfiles. */
   async commitBases(): Promise<void> {
     const tree = `${this.#folder}/bookworm`;
-    if (!await exists(`${tree}/complete`)) {
+    if (!existsSync(`${tree}/complete`)) {
       await Deno.remove(tree, { recursive: true }).catch(() => {});
       const args = ["--variant=minbase", "bookworm", tree];
       await logged("debootstrap", args, `${this.#folder}/debootstrap.log`);
@@ -82,13 +83,13 @@ export class Builder {
     await logged("buildah", this.#args(args), `${this.#folder}/${image.replaceAll(/\W/g, "_")}.log`);
   }
 
-  /** Of all files in `image`, as they lie unpacked: `142 MB`. */
+  /** Returns the size of all files in `image`, as they lie unpacked: `142 MB`. */
   async size(image: string): Promise<string> {
     const images = JSON.parse(await this.buildah("images", "--json", image)) as { size: string }[];
     return images[0]!.size;
   }
 
-  /** What `image` says of itself. */
+  /** Returns what `image` says of itself. */
   async config(image: string): Promise<ImageConfig> {
     const said = JSON.parse(await this.buildah("inspect", "--type=image", image)) as {
       OCIv1: { config: ImageConfig };
@@ -117,8 +118,4 @@ export class Builder {
       await Deno.remove(`${this.#folder}/${part}`, { recursive: true }).catch(() => {});
     }
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

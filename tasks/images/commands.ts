@@ -7,7 +7,7 @@
 const decoder = new TextDecoder();
 
 /**
- * What `program` writes to its standard output, trimmed.
+ * Returns what `program` writes to its standard output, trimmed.
  *
  * @throws {Error} with what it wrote to its standard error, when it fails
  */

@@ -123,22 +123,22 @@ export class Container implements AsyncDisposable {
     return new Container(child);
   }
 
-  /** What it wrote to its standard error: `kubectl logs`. */
+  /** Is what it wrote to its standard error: `kubectl logs`. */
   get logs(): string {
     return this.#text;
   }
 
-  /** How it ended. */
+  /** Resolves to how it ended. */
   get status(): Promise<Deno.CommandStatus> {
     return this.#child.status;
   }
 
-  /** What a program of the image answers inside the container: `kubectl exec POD -- …`. */
+  /** Returns what a program of the image answers inside the container: `kubectl exec POD -- …`. */
   async exec(...command: string[]): Promise<string> {
     return await output("nsenter", [`--target=${await this.#pid()}`, "--all", "--root", "--wd", ...command]);
   }
 
-  /** The program itself, below what started it. */
+  /** Returns the pid of the program itself, below what started it. */
   async #pid(): Promise<number> {
     const { pid } = this.#child;
     const children = (await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`)).trim();

@@ -1,5 +1,5 @@
 /**
- * What a manifest asks of the runtime, for running its image without a cluster.
+ * Reads what a manifest asks of the runtime, for running its image without a cluster.
  *
  * @module
  */
@@ -46,7 +46,7 @@ interface Workload {
   };
 }
 
-/** What the first object of `kind` in the file `path` says; its Secrets are not there. */
+/** Returns what the first object of `kind` in the file `path` says; its Secrets are not there. */
 export async function podSpecOf(path: string, kind: string): Promise<PodSpec> {
   const objects = parseAll(await Deno.readTextFile(path)) as Workload[];
   const { spec } = objects.find((object) => object.kind === kind)!.spec.template;

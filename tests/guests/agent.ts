@@ -12,7 +12,7 @@ const COMPILED = "Compiled /bin/chain";
 /** From when the agent knows the way up its stack, in ms. */
 const WATCH_MS = 2000;
 
-/** How it ended, what it said, and the folded stacks that it wrote while `child` ran. */
+/** Returns how it ended, what it said, and the folded stacks that it wrote while `child` ran. */
 export async function runAgent(child: Deno.ChildProcess) {
   const args = ["run", "--quiet", "--allow-all", "/agent/guest/agent.js", "--log-level=debug"];
   // It is stopped before, unless something is wrong.

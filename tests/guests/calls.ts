@@ -7,7 +7,7 @@
 import { SyscallCollector, type SyscallCollectorOptions } from "../../agent/collectors/syscall.ts";
 import { MEMORY_BYTES } from "./memory.ts";
 
-/** What each of its runs did, by the calls that it made. */
+/** Returns what each of its runs did, by the calls that it made. */
 export async function countCalls(options: Pick<SyscallCollectorOptions, "unwinder" | "taskStorage">) {
   using collector = SyscallCollector.open({ ...options, memoryBytes: MEMORY_BYTES });
   const runs = [];

@@ -8,7 +8,7 @@ import { KernelSymbols } from "../../agent/symbols/kernel/kernel_symbols.ts";
 
 export interface NamedModule {
   readonly functions: number;
-  /** What was named otherwise than kallsyms has it. */
+  /** Lists what was named otherwise than kallsyms has it. */
   readonly wrong: readonly string[];
 }
 

@@ -1,6 +1,6 @@
-import { fileAddressOf } from "../../agent/elf/file_address.ts";
+import { toFileAddress } from "../../agent/elf/file_address.ts";
 
-/** The address of a word of a stack, in a program that is mapped where it is linked to be. */
+/** Returns the address of a word of a stack, in a program that is mapped where it is linked to be. */
 export function linkedAt(word: number): number {
-  return fileAddressOf(word)?.address ?? word;
+  return toFileAddress(word)?.address ?? word;
 }

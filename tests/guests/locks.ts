@@ -1,5 +1,6 @@
 /**
- * Part of a guest: watches waits for locks of user space, in `/bin/locks`, and of the kernel, in `/bin/kernel_locks`.
+ * Part of a guest: watches waits for locks of user space, in `/bin/locks` and `/bin/lock_holders`, and of the kernel, in
+ * `/bin/kernel_locks`.
  *
  * @module
  */
@@ -11,14 +12,18 @@ import type { Unwinder } from "../../agent/unwind/unwinder.ts";
 import { Contender } from "../support/contender.ts";
 import { MEMORY_BYTES } from "./memory.ts";
 
-/** How long locks of the kernel are waited for. */
+/** Locks of the kernel are waited for this many times. */
 const TRIES = 20;
 
-/** The waits for a mutex and what the program measured of them; how often the kernel's own locks were waited for. */
+/**
+ * Returns the waits for a mutex and what the program measured of them; how often the kernel's own locks were waited
+ * for.
+ */
 export async function watchLocks(unwinder: Unwinder) {
   using collector = LockCollector.open({ unwinder, memoryBytes: MEMORY_BYTES });
   const { watchesKernel } = collector;
   const mutex = await watchMutex(collector);
+  const holders = await watchHolders(collector);
   const child = new Deno.Command("/bin/kernel_locks").spawn();
   let kernel = 0;
   for (let i = 0; i < TRIES && kernel === 0; i++) {
@@ -30,7 +35,32 @@ export async function watchLocks(unwinder: Unwinder) {
   }
   child.kill("SIGKILL");
   await child.status;
-  return { ...mutex, watchesKernel, kernel };
+  return { ...mutex, holders, watchesKernel, kernel };
+}
+
+/** What `lock_holders` says of its waits. */
+interface Accounts {
+  readonly delayNs: number;
+  readonly holders: Readonly<Record<string, { readonly delayNs: number }>>;
+}
+
+/** What the program says of its waits, and how much of them is whose by the collector, in ns by the thread's name. */
+async function watchHolders(collector: LockCollector) {
+  await using program = await Contender.start("/bin/lock_holders", ["mutex", "3"]);
+  const contended = program.contend<Accounts>();
+  await delay(100);
+  const windows = [await collector.drain()];
+  const measured = await contended;
+  windows.push(await collector.drain());
+  const rows = rowsOf(windows.flatMap(({ locks }) => locks!), program.pid)
+    .filter(({ type, waiter }) => type === "futex" && ["flusher", "adder"].includes(waiter.comm));
+  const delays: Record<string, number> = {};
+  for (const { holder, delayNs } of rows) {
+    const name = holder?.comm ?? "nobody";
+    delays[name] = (delays[name] ?? 0) + delayNs;
+  }
+  const open = rows.filter(({ outcome }) => outcome === "open").reduce((sum, { count }) => sum + count, 0);
+  return { measured, delays, open };
 }
 
 async function watchMutex(collector: LockCollector) {

@@ -1,5 +1,6 @@
 /**
- * Runs in a guest (`tests/support/kernels.ts`): each of the parts in turn, and writes what they saw as one line of JSON.
+ * Runs in a guest (`tests/support/kernels.ts`): each of the parts in turn, and writes what they saw as one line of
+ * JSON.
  *
  * @module
  */
@@ -10,14 +11,14 @@ import { countCalls } from "./calls.ts";
 import { type NamedModule, nameModule } from "./kernel_module.ts";
 import { watchLocks } from "./locks.ts";
 import { MEMORY_BYTES } from "./memory.ts";
-import { watchNewcomers } from "./newcomers.ts";
+import { watchNewProcesses } from "./new_processes.ts";
 import { walkStacks } from "./stacks.ts";
 
-/** What the parts saw, and where. */
+/** Holds what the parts saw, and where. */
 export interface Seen {
   readonly release: string;
   readonly stacks: Awaited<ReturnType<typeof walkStacks>>;
-  readonly newcomers: Awaited<ReturnType<typeof watchNewcomers>>;
+  readonly newProcesses: Awaited<ReturnType<typeof watchNewProcesses>>;
   readonly module: NamedModule;
   readonly locks: Awaited<ReturnType<typeof watchLocks>>;
   /** With the state of threads where it is kept by default, and where every kernel can keep it. */
@@ -32,14 +33,14 @@ async function main(): Promise<void> {
   chain.kill("SIGSTOP");
   await using unwinder = Unwinder.open({ memoryBytes: MEMORY_BYTES });
   const stacks = await walkStacks(unwinder, chain);
-  const newcomers = await watchNewcomers(unwinder);
+  const newProcesses = await watchNewProcesses(unwinder);
   const module = await nameModule("dummy");
   const locks = await watchLocks(unwinder);
   const agent = Deno.args.includes("--agent") ? await runAgent(chain) : undefined;
   chain.kill("SIGKILL");
   await chain.status;
   const calls = [await countCalls({ unwinder }), await countCalls({ taskStorage: false })] as const;
-  const seen: Seen = { release: Deno.osRelease(), stacks, newcomers, module, locks, calls, agent };
+  const seen: Seen = { release: Deno.osRelease(), stacks, newProcesses, module, locks, calls, agent };
   await Deno.stdout.write(new TextEncoder().encode(`${JSON.stringify(seen)}\n`));
 }
 

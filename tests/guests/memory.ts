@@ -1,5 +1,5 @@
 /**
- * What the maps of each part may use: an emulated machine takes seconds to make larger ones.
+ * Bounds what the maps of each part may use: an emulated machine takes seconds to make larger ones.
  *
  * @module
  */

@@ -180,8 +180,13 @@ static void *signal_main(void *of) {
 
 	prctl(PR_SET_NAME, "signaller");
 	for (long i = 0; i < count; i++) {
+		int before = handled;
+
 		nap(20);
 		kill(getpid(), SIGALRM);
+		// While one is pending, others are not delivered.
+		while (handled == before)
+			nap(1);
 	}
 	return NULL;
 }

@@ -30,7 +30,7 @@ const NO_DEBUGINFOD: DebuginfodStats = {
 
 const NO_PODS: PodsStats = { pods: 0, lists: 0, watches: 0, failures: 0 };
 
-/** Every source that there is, `sources` before the idle ones. */
+/** Returns every source that there is, `sources` before the idle ones. */
 export function testSources(
   sources: Partial<MetricSources> & { kinds?: readonly Kind[] } = {},
 ): MetricSources & Disposable {

@@ -16,19 +16,19 @@ export interface BatchOptions {
   sequence?: number;
   /** Unix nanoseconds. @default {1_767_225_600_000_000_000n} */
   epoch?: bigint;
-  /** How many samples, each with a stack of its own. @default {3} */
+  /** It has this many samples, each with a stack of its own. @default {3} */
   samples?: number;
   /** Frames of each stack. @default {4} */
   depth?: number;
-  /** How many different functions there are. @default {50} */
+  /** It has this many different functions. @default {50} */
   functions?: number;
-  /** How many rows of waits, at most 3, and of calls. @default {0} */
+  /** It has this many rows of waits, at most 3, and of calls. @default {0} */
   waits?: number;
 }
 
 const DEFAULT_EPOCH = 1_767_225_600_000_000_000n;
 
-/** A batch like a real one: it is always the same for the same options. */
+/** Returns a batch like a real one: it is always the same for the same options. */
 export function makeBatch({
   agentId = "agent-1",
   sequence = 1,
@@ -86,7 +86,15 @@ function addWaitsAndCalls(
   const lock = { ...place, class: "mutex", type: "futex", holder } as const;
   for (let i = 0; i < waits; i++) {
     const outcome = OUTCOMES[i % OUTCOMES.length]!;
-    builder.addLock({ ...lock, outcome, count: 1 + i, delay: 1000 + i, max: 1000 });
+    builder.addLock({ ...lock, outcome, count: 1 + i, delay: 1000 + i, max: 1000, histogram: [0, 1 + i] });
+    builder.addHold({
+      ...holder,
+      class: "mutex",
+      count: 1 + i,
+      total: 500 + i,
+      max: 500,
+      histogram: [1 + i],
+    });
     builder.addSyscall({
       ...{
         series: place.series,
@@ -98,6 +106,7 @@ function addWaitsAndCalls(
         max: 90,
       },
       ...{ errors: new Map([[2, 1], [11, 2]]), histogram: [0, 0, 0, 0, 5, 3, 2] },
+      ...{ open: i % 2, oldest: (i % 2) * 1e9 },
     });
   }
 }

@@ -1,23 +1,10 @@
 /**
- * The programs of `tests/programs`, and commands that tests run to their end.
+ * Commands that tests run to their end.
  *
  * @module
  */
 
-import { compile, FRAME_POINTERS } from "../../tasks/compile.ts";
-
-/** Compiles `tests/programs/NAME.c` into `folder` and returns the program's path. */
-export async function compileProgram(
-  name: string,
-  folder: string,
-  flags: readonly string[] = FRAME_POINTERS,
-): Promise<string> {
-  const path = `${folder}/${name}`;
-  await compile(new URL(`../programs/${name}.c`, import.meta.url), path, { flags });
-  return path;
-}
-
-/** What a program printed and how it ended. */
+/** Holds what a program printed and how it ended. */
 export interface Ran {
   readonly code: number;
   readonly stdout: string;

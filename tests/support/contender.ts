@@ -4,9 +4,9 @@
  * @module
  */
 
-/** What a program measured of itself; those that wait by calls of their own know more. */
+/** Holds what a program measured of itself; those that wait by calls of their own know more. */
 export interface Measured {
-  /** How long its threads were in the calls that wait, together. */
+  /** Its threads were in the calls that wait for this long, together, in ns. */
   readonly delayNs: number;
   readonly woken?: number;
   readonly timeouts?: number;
@@ -42,7 +42,7 @@ export class Contender implements AsyncDisposable {
   }
 
   /** Has it contend, and returns what it measured; it stays, so that its memory can be looked at. */
-  async contend(): Promise<Measured> {
+  async contend<Result = Measured>(): Promise<Result> {
     await this.#input.write(new TextEncoder().encode("\n"));
     return JSON.parse(await this.#read());
   }

@@ -5,18 +5,30 @@
  * @module
  */
 
-import { exists, run } from "./programs.ts";
+import { existsSync } from "node:fs";
+import { run } from "./programs.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-/** Of the package debian-archive-keyring: apt takes nothing that these keys did not sign. */
+/** Comes with the package debian-archive-keyring: apt takes nothing that these keys did not sign. */
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+/** Debian 11, 12 and 13. */
+export const SUITES = ["bullseye", "bookworm", "trixie"] as const;
+export type Suite = typeof SUITES[number];
+
+/** The suite of Debian that this machine has; `undefined` where it is no Debian. */
+export function ownSuite(): string | undefined {
+  return /^VERSION_CODENAME=(\w+)$/m.exec(Deno.readTextFileSync("/etc/os-release"))?.[1];
+}
+
 /**
- * What apt's programs are told so that they know `suite` alone. Its lists are fetched once, 8 MB.
+ * What apt's programs are told so that they know `suite` alone; nothing where that is this machine's. Its lists are
+ * fetched once, 8 MB.
  *
  * @throws {Error} when this machine has no packages of Debian, or `suite` is not where they come from
  */
 export function suiteOptions(suite: string): string[] {
+  if (suite === ownSuite()) return [];
   const folder = `${ROOT}.tools/apt/${suite}`;
   const lists = `${folder}/lists`;
   const options = [
@@ -27,11 +39,14 @@ export function suiteOptions(suite: string): string[] {
     `Dir::Cache=${folder}/cache`,
     "APT::Update::Error-Mode=any",
   ].flatMap((option) => ["-o", option]);
-  const fetched = `${folder}/fetched`;
-  if (exists(fetched)) return options;
   for (const part of ["lists/partial", "cache/archives/partial"]) {
     Deno.mkdirSync(`${folder}/${part}`, { recursive: true });
   }
+  // Another process of the same run may be at it.
+  using lock = Deno.openSync(`${folder}/lock`, { create: true, write: true });
+  lock.lockSync(true);
+  const fetched = `${folder}/fetched`;
+  if (existsSync(fetched)) return options;
   const target = `[arch=amd64 lang=none target=Packages signed-by=${KEYRING}]`;
   Deno.writeTextFileSync(`${folder}/sources.list`, `deb ${target} ${repository()} ${suite} main\n`);
   run("apt-get", [...options, "update", "-q"]);
@@ -50,7 +65,7 @@ export function whyNoSuite(suite: string): string | undefined {
   }
 }
 
-/** Where this machine has its own packages of Debian from. */
+/** Returns where this machine has its own packages of Debian from. */
 function repository(): string {
   const format = ["--format", "$(REPO_URI) $(COMPONENT)"];
   const [first] = run("apt-get", ["indextargets", ...format, "Created-By: Packages", "Label: Debian"])

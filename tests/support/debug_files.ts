@@ -41,10 +41,10 @@ export interface Stripped {
   readonly path: string;
   readonly debug: string;
   readonly buildId: string;
-  /** Of `spin_leaf`, as its symbol table counts. */
+  /** Is the address of `spin_leaf`, as its symbol table counts. */
   readonly address: number;
   readonly size: number;
-  /** Of `plain_leaf`, which has no debug information. */
+  /** Is the address of `plain_leaf`, which has no debug information. */
   readonly plain: number;
 }
 
@@ -62,12 +62,15 @@ export function strippedSpin(folder: TempFolder, name: string, flags: readonly s
   return { path, debug, buildId, address: parseInt(address!, 16), size: parseInt(size!, 16), plain };
 }
 
-/** What readelf says. */
+/** Returns the build id, as readelf says it. */
 export function buildIdOf(path: string): string {
   return /Build ID: (\w+)/.exec(run("readelf", ["-n", path]))![1]!;
 }
 
-/** The functions and lines of each address of `spin_leaf`, innermost first, as eu-addr2line reads the debug file. */
+/**
+ * Returns the functions and lines of each address of `spin_leaf`, innermost first, as eu-addr2line reads the debug
+ * file.
+ */
 export function sourceLines({ debug, address, size }: Stripped): string[][] {
   const addresses = Array.from({ length: size }, (_, i) => `0x${(address + i).toString(16)}`);
   const blocks = run("eu-addr2line", ["-a", "-i", "-f", "-e", debug, ...addresses]).split(/^0x\w+\n/m).slice(
@@ -106,7 +109,7 @@ export class RealDebuginfod implements AsyncDisposable {
     return server;
   }
 
-  /** How many requests for debug files it has answered so. */
+  /** Counts the requests for debug files that it has answered so. */
   async answers(status: number): Promise<number> {
     const metrics = await (await fetch(new URL("/metrics", this.url))).text();
     const name = `http_responses_duration_milliseconds_count{code="${status}",type="debuginfo"}`;

@@ -43,7 +43,7 @@ function rowText(words: string, anyCfa: boolean): string {
 
 const REGISTERS = "RAX RDX RCX RBX RSI RDI RBP RSP R8 R9 R10 R11 R12 R13 R14 R15".split(" ");
 
-/** A rule in llvm-dwarfdump's words. */
+/** Returns a rule in llvm-dwarfdump's words. */
 export function dwarfdumpRule(set: Int32Array, index: number): string {
   const rule = rules.ruleOf(set, index);
   if (rule.cfa === rules.CFA_NONE) return NOTHING;

@@ -4,7 +4,9 @@
  * @module
  */
 
-/** The paths of all files below `folder` that start as 64-bit ELF programs or libraries do, in order of name. */
+/**
+ * Returns the paths of all files below `folder` that start as 64-bit ELF programs or libraries do, in order of name.
+ */
 export async function* elfFiles(folder: string): AsyncGenerator<string> {
   const entries = await Array.fromAsync(Deno.readDir(folder));
   for (const { name, isFile, isDirectory } of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {

@@ -6,7 +6,7 @@
 
 const HEADER_ADDRESS = 0x800;
 const EH_FRAME_ADDRESS = 0x1000;
-/** Where the code of an image is; its file offset is another. */
+/** Is where the code of an image is; its file offset is another. */
 export const CODE_ADDRESS = 0x40_0000;
 
 export interface ImageOptions {
@@ -28,7 +28,9 @@ export interface ImageOptions {
 /** A function's first address, and the offset of its entry in `.eh_frame`. */
 export type SearchEntry = readonly [start: number, offset: number];
 
-/** An x86-64 shared library: file header, program headers, `.eh_frame`, code, `.debug_frame`, `.eh_frame_hdr`. */
+/**
+ * Returns an x86-64 shared library: file header, program headers, `.eh_frame`, code, `.debug_frame`, `.eh_frame_hdr`.
+ */
 export async function elfImage(options: ImageOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { codeBytes = 0x1000, ehFrame = new Uint8Array(), stripped = false } = options;
   const header = ehFrameHeader(options);
@@ -169,14 +171,14 @@ export class Frames {
     this.#functions.push([start, offset]);
   }
 
-  /** An entry of these bytes, id included. @returns its offset */
+  /** Adds an entry of these bytes, id included. @returns its offset */
   raw(body: readonly number[]): number {
     const offset = this.#bytes.length;
     this.#bytes.push(...fields([4, body.length]), ...body);
     return offset;
   }
 
-  /** What a linker leaves at the end, or between the parts of two input files. */
+  /** Adds what a linker leaves at the end, or between the parts of two input files. */
   terminator(): void {
     this.#bytes.push(0, 0, 0, 0);
   }

@@ -18,7 +18,7 @@ export interface PodSpec {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** A pod's object with about all that a real one has. */
+/** Returns a pod's object with about all that a real one has. */
 export function podObject(spec: PodSpec, resourceVersion = "1"): Record<string, unknown> {
   const { name, uid, namespace = "default", node = "node-1", containers = {}, owner, labels, annotations } =
     spec;
@@ -99,14 +99,14 @@ export interface FakeKubeOptions {
   readonly port?: number;
 }
 
-/** What the next request gets instead of its answer. */
+/** Gives what the next request gets instead of its answer. */
 export type Misbehaviour = (request: Request) => Response | Promise<Response> | undefined;
 
 /** Serves `/api/v1/pods` (list and watch) and the kubelet's `/pods`. */
 export class FakeKube implements AsyncDisposable {
   /** Each request's path with its query. */
   readonly requests: URL[] = [];
-  /** How many requests had another token. */
+  /** Counts the requests that had another token. */
   refused = 0;
   token: string | undefined;
   /** Taken off the front, one for each request. */
@@ -142,7 +142,7 @@ export class FakeKube implements AsyncDisposable {
     return this.#port;
   }
 
-  /** How many watch now. */
+  /** Counts those that watch now. */
   get watchers(): number {
     return this.#watchers.size;
   }
@@ -231,7 +231,7 @@ export class FakeKube implements AsyncDisposable {
     return url.searchParams.get("watch") ? this.#watch(url) : this.#page(url);
   }
 
-  /** A page of a list, and where the next begins. */
+  /** Returns a page of a list, and where the next begins. */
   #page(url: URL): Response {
     const list = this.#list(url.searchParams.get("fieldSelector") ?? "");
     // As the cache does, which knows no pages.
@@ -277,7 +277,7 @@ export class FakeKube implements AsyncDisposable {
   }
 }
 
-/** A refusal as the API server words it. */
+/** Returns a refusal as the API server words it. */
 export function status(code: number, message: string): Response {
   const body = { kind: "Status", apiVersion: "v1", status: "Failure", message, code };
   return Response.json(body, { status: code });

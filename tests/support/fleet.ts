@@ -16,28 +16,30 @@ import {
   totalOf,
 } from "../../profile/model.ts";
 import { LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
+import type { AnyLabel, Label } from "../../aggregator/query/matchers.ts";
+import { flameGraph } from "../../profile/flame.ts";
 import type {
   AggregateRow,
-  Group,
-  Label,
+  GroupBy,
   LabelValue,
   Queries,
   Selection,
   StoredBatch,
+  SyscallsOptions,
+  TreeOptions,
 } from "../../aggregator/query/types.ts";
-import type { SyscallsOptions } from "../../aggregator/query/syscalls.ts";
 
 /** A program; a function in another module than its own is `name|module`. */
 interface Code {
   readonly comm: string;
   readonly exe: string;
-  /** Of the machine's time. */
+  /** Is its share of the machine's time. */
   readonly share: number;
   readonly module: string;
   readonly roots: readonly string[];
   /** Layers of functions between the roots and the leaves. */
   readonly layers: readonly (readonly string[])[];
-  /** How often, in percent, a stack ends in the kernel. */
+  /** So often, in percent, a stack ends in the kernel. */
   readonly kernel: number;
 }
 
@@ -158,7 +160,7 @@ const CODES: readonly Code[] = [
 
 const SMALL = ["sshd", "systemd-journal", "containerd", "kubelet", "cron", "dockerd", "rsyslogd", "agetty"];
 
-/** What the fake fleet knows of one machine. */
+/** Holds what the fake fleet knows of one machine. */
 export interface FleetNode {
   readonly node: string;
   readonly profile: Profile;
@@ -171,7 +173,7 @@ export function fleet(seed = 7): FleetNode[] {
   });
 }
 
-/** The fleet, of which one machine was watched for locks and system calls, too. */
+/** Returns the fleet, of which one machine was watched for locks and system calls, too. */
 export function fleetOfAllKinds(): FleetNode[] {
   const [first, ...others] = fleet();
   const builder = new ProfileBuilder();
@@ -197,11 +199,12 @@ export function fleetOfAllKinds(): FleetNode[] {
       count: site.total.count,
       delay: site.total.value,
       max: site.max,
+      histogram: [],
     });
   }
   for (const row of SYSCALL_ROWS) {
     const { call, total } = row;
-    builder.addSyscall({ ...row, series, count: total.count, total: total.value });
+    builder.addSyscall({ ...row, series, count: total.count, total: total.value, open: 0, oldest: 0 });
     builder.add(
       "syscall",
       series,
@@ -282,13 +285,30 @@ export class FleetQueries implements Queries {
     this.#fleet = nodes;
   }
 
+  tree(selection: Selection, { value = "value", maxNodes = 20_000 }: TreeOptions = {}) {
+    const profile = this.#select(selection);
+    const graph = flameGraph(profile, { kind: selection.kind, value, maxNodes });
+    return Promise.resolve({
+      graph,
+      total: totalOf(profile),
+      hidden: { value: 0, count: 0 },
+      cut: { nodes: 0, total: 0 },
+      cost: NO_COST,
+    });
+  }
+
   stacks(selection: Selection) {
     const profile = this.#select(selection);
-    return Promise.resolve({ profile, total: totalOf(profile), other: { value: 0, count: 0 } });
+    return Promise.resolve({
+      profile,
+      total: totalOf(profile),
+      other: { value: 0, count: 0 },
+      cost: NO_COST,
+    });
   }
 
   aggregate(selection: Selection, { groupBy = ["function"], limit = 100 }: {
-    groupBy?: readonly Group[];
+    groupBy?: readonly GroupBy[];
     limit?: number;
   } = {}) {
     const profile = this.#select(selection);
@@ -297,6 +317,7 @@ export class FleetQueries implements Queries {
       rows: rows.slice(0, limit),
       total: totalOf(profile),
       other: { value: 0, count: 0 },
+      cost: NO_COST,
     });
   }
 
@@ -307,10 +328,11 @@ export class FleetQueries implements Queries {
       rows: [{ ...row, compareSelf: second, compareTotal: second }],
       base: first,
       compare: second,
+      cost: NO_COST,
     });
   }
 
-  labelValues(label: Label, selection: Selection, { limit = 100 }: { limit?: number } = {}) {
+  labelValues(label: AnyLabel, selection: Selection, { limit = 100 }: { limit?: number } = {}) {
     const nodes = this.#fleet.filter(({ node }) => passes(selection, "node", node));
     const values: LabelValue[] = label === "node"
       ? nodes.map(({ node }) => ({
@@ -318,7 +340,7 @@ export class FleetQueries implements Queries {
         total: totalOf(
           this.#select({
             ...selection,
-            matchers: [...selection.matchers, { label, values: [node], negate: false }],
+            matchers: [...selection.matchers, { label, operator: "=", value: node }],
           }),
         ),
       }))
@@ -326,23 +348,20 @@ export class FleetQueries implements Queries {
         value: group[0]!,
         total: self,
       }));
-    return Promise.resolve(
-      values.filter(({ total }) => total.count > 0).sort((a, b) => b.total.value - a.total.value).slice(
-        0,
-        limit,
-      ),
-    );
+    const largest = values.filter(({ total }) => total.count > 0)
+      .sort((a, b) => b.total.value - a.total.value).slice(0, limit);
+    return Promise.resolve({ values: largest, cost: NO_COST });
   }
 
   lockSites({ idle = false }: Selection, { limit = 50 }: { limit?: number } = {}) {
     const sites = LOCK_SITES.filter((site) => idle || site.class !== "condvar").slice(0, limit);
-    return Promise.resolve({ sites, total: sum(sites), other: { value: 0, count: 0 } });
+    return Promise.resolve({ sites, total: sum(sites), other: { value: 0, count: 0 }, cost: NO_COST });
   }
 
   syscalls({ idle = false }: Selection, { groupBy = [], limit = 100 }: SyscallsOptions = {}) {
     const rows = SYSCALL_ROWS.filter((row) => idle || row.category !== "wait").slice(0, limit)
       .map((row) => ({ ...row, group: groupBy.map((label) => label === "comm" ? "postgres" : "") }));
-    return Promise.resolve({ rows, total: sum(rows), other: { value: 0, count: 0 } });
+    return Promise.resolve({ rows, total: sum(rows), other: { value: 0, count: 0 }, cost: NO_COST });
   }
 
   batches(): Promise<StoredBatch[]> {
@@ -397,13 +416,15 @@ function filtered(profile: Profile, selection: Selection): Profile {
 }
 
 function passes({ matchers }: Selection, label: Label, value: string): boolean {
-  return matchers.every((m) => m.label !== label || m.values.includes(value) !== m.negate);
+  return matchers.every((m) => m.label !== label || (m.value === value) === (m.operator === "="));
 }
+
+const NO_COST = { elapsedMs: 1, rowsRead: 0, bytesRead: 0 };
 
 /** Rows by what the leaf, or the series, has of `groupBy`; labels that the fleet does not know are "". */
 function leaves(
   { samples, series, stacks, frames, strings }: Profile,
-  groupBy: readonly Group[],
+  groupBy: readonly GroupBy[],
 ): AggregateRow[] {
   const rows = new Map<string, AggregateRow>();
   samples.stack.forEach((stack, i) => {

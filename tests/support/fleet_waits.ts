@@ -1,5 +1,5 @@
 /**
- * What the fleet that never was waited for.
+ * Makes up what the fleet that never was waited for.
  *
  * @module
  */

@@ -7,7 +7,7 @@
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { type FlameGraph, flameGraph } from "../../profile/flame.ts";
 
-/** A graph of `comm;root;…;leaf value` lines. */
+/** Returns a graph of `comm;root;…;leaf value` lines. */
 export function graphOf(...lines: string[]): FlameGraph {
   const builder = new ProfileBuilder();
   for (const line of lines) {

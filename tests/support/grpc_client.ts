@@ -16,7 +16,7 @@ export interface Answer {
 
 export interface CallOptions {
   token?: string;
-  /** How the method is called. @default {"/aperture.v1.Aggregator/Push"} */
+  /** Names the method that is called. @default {"/aperture.v1.Aggregator/Push"} */
   path?: string;
 }
 
@@ -56,7 +56,7 @@ export class RawClient implements Disposable {
   }
 }
 
-/** One call through a connection of its own. */
+/** Makes one call through a connection of its own. */
 export async function pushOnce(target: string, bytes: Uint8Array, options?: CallOptions): Promise<Answer> {
   using client = new RawClient(target);
   return await client.call(bytes, options);

@@ -1,5 +1,5 @@
 /**
- * What the queries of waits and calls must answer, reckoned from plain rows.
+ * Reckons from plain rows what the queries of waits and calls must answer.
  *
  * @module
  */
@@ -10,7 +10,8 @@ import type { Total } from "../../profile/model.ts";
 import { CallSums } from "../../profile/syscalls.ts";
 import type { PlainLock, PlainSyscall } from "./random_batches.ts";
 import { siteFrame } from "../../profile/lock_site.ts";
-import type { Label, LocksAnswer, SyscallsAnswer } from "../../aggregator/query/types.ts";
+import type { Label } from "../../aggregator/query/matchers.ts";
+import type { LocksAnswer, SyscallsAnswer } from "../../aggregator/query/types.ts";
 
 interface Site {
   waits: number;
@@ -21,10 +22,10 @@ interface Site {
   readonly holders: Map<string, Total>;
 }
 
-/** What `siteFrame` gives where there is no frame at all. */
+/** Is what `siteFrame` gives where there is no frame at all. */
 const NO_FRAME = { function: "unknown", module: "[unknown]" };
 
-/** `answer` has the sums of `locks` by site, the largest first. */
+/** Checks that `answer` has the sums of `locks` by site, the largest first. */
 export function checkSites(
   answer: LocksAnswer,
   locks: readonly PlainLock[],
@@ -55,10 +56,10 @@ export function checkSites(
     assertEquals(shown, all.slice(0, holders));
     assertEquals(site.otherHolders.value, site.total.value - shown.reduce((a, b) => a + b, 0));
   }
-  const whole = locks.filter(({ outcome }) => outcome === "woken");
+  const whole = locks.filter(({ outcome }) => outcome === "woken" || outcome === "open");
   assertEquals(answer.total, {
     value: whole.reduce((sum, { delay }) => sum + delay, 0),
-    count: whole.reduce((sum, { count }) => sum + count, 0),
+    count: whole.reduce((sum, { outcome, count }) => sum + (outcome === "woken" ? count : 0), 0),
   });
   const listed = answer.sites.reduce((sum, { total }) => sum + total.value, 0);
   assertEquals(answer.other.value, answer.total.value - listed);
@@ -75,7 +76,8 @@ function sitesOf(locks: readonly PlainLock[]): Map<string, Site> {
     if (lock.outcome === "timeout") site.timeouts += lock.count;
     else if (lock.outcome === "interrupted") site.interrupted += lock.count;
     else {
-      site.waits += lock.count;
+      const waits = lock.outcome === "woken" ? lock.count : 0;
+      site.waits += waits;
       site.delay += lock.delay;
       site.max = Math.max(site.max, lock.max);
       const held = lock.holder
@@ -83,13 +85,13 @@ function sitesOf(locks: readonly PlainLock[]): Map<string, Site> {
         : { function: "", module: "" };
       const holder = JSON.stringify([held.function, held.module]);
       const { value, count } = site.holders.get(holder) ?? { value: 0, count: 0 };
-      site.holders.set(holder, { value: value + lock.delay, count: count + lock.count });
+      site.holders.set(holder, { value: value + lock.delay, count: count + waits });
     }
   }
   return sites;
 }
 
-/** `answer` has the sums of `calls`, the largest first. */
+/** Checks that `answer` has the sums of `calls`, the largest first. */
 export function checkCalls(
   answer: SyscallsAnswer,
   calls: readonly PlainSyscall[],

@@ -1,5 +1,5 @@
 /**
- * What was logged, for tests of that.
+ * Collects what is logged, for tests of that.
  *
  * @module
  */

@@ -63,7 +63,7 @@ export interface PodTemplate {
   };
 }
 
-/** What the tests read of any object. */
+/** Holds what the tests read of any object. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
@@ -80,22 +80,26 @@ export interface Manifest {
   };
 }
 
-/** The files of `deploy/` that are written by hand and are no kustomization, below it: `k8s/aggregator.yml`. */
+/**
+ * Returns the files of `deploy/` that are written by hand and are no kustomization, below it: `k8s/aggregator.yml`. What is for
+ * Prometheus is none of Kubernetes's.
+ */
 export function manifestFiles(folder = ""): string[] {
   return [...Deno.readDirSync(new URL(folder, FOLDER))].sort((a, b) => a.name < b.name ? -1 : 1).flatMap(
     (entry) => {
       if (entry.isDirectory) return manifestFiles(`${folder}${entry.name}/`);
-      return /\.yml$/.test(entry.name) && entry.name !== "kustomization.yml" ? [folder + entry.name] : [];
+      const isObject = /\.yml$/.test(entry.name) && entry.name !== "kustomization.yml";
+      return isObject && folder !== "monitoring/" ? [folder + entry.name] : [];
     },
   );
 }
 
-/** The objects of one file of `deploy/`. */
+/** Returns the objects of one file of `deploy/`. */
 export function readManifests(file: string): Manifest[] {
   return parseAll(Deno.readTextFileSync(new URL(file, FOLDER))) as Manifest[];
 }
 
-/** The pod templates of `objects`, each with what makes its pods. */
+/** Returns the pod templates of `objects`, each with what makes its pods. */
 export function podTemplates(objects: readonly Manifest[]): { owner: Manifest; template: PodTemplate }[] {
   return objects.flatMap((owner) => owner.spec?.template ? [{ owner, template: owner.spec.template }] : []);
 }

@@ -5,13 +5,16 @@
  * @module
  */
 
-import { whyNoSuite } from "./debian_suite.ts";
-import { exists } from "./programs.ts";
+import { existsSync } from "node:fs";
+import { runInThisContext } from "node:vm";
+import { SERIAL_NEEDS } from "../../tasks/test/lanes.ts";
+import { type Suite, SUITES, whyNoSuite } from "./debian_suite.ts";
 
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
  * `python3-grpcio`, `python3-prometheus-client`, `libc6-dbg`: Debian's packages of gRPC's C core, of Prometheus's library
- * and of libc's debug files; `bullseye`: packages of Debian 11, for its Linux 5.10; `jdk`: java, javac and jcmd; else a program on PATH.
+ * and of libc's debug files; `bullseye`, `bookworm`, `trixie`: packages of
+ * that Debian, for its kernel; `jdk`: java, javac and jcmd; else a program on PATH.
  */
 export type Need =
   | "bpf"
@@ -20,11 +23,11 @@ export type Need =
   | "python3-grpcio"
   | "python3-prometheus-client"
   | "libc6-dbg"
-  | "bullseye"
+  | Suite
   | "jdk"
   | (string & Record<never, never>);
 
-/** What `./dev` does not install, as it is large and few tests need it: a JDK takes 270 MB. */
+/** Lists what `./dev` does not install, as it is large and few tests need it: a JDK takes 270 MB. */
 const OPTIONAL: readonly Need[] = ["jdk"];
 
 /**
@@ -41,16 +44,35 @@ export function testWith(
   fn: (t: Deno.TestContext) => void | Promise<void>,
   options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
 ): void {
+  const lane = Deno.env.get("APERTURE_TEST_LANE");
+  if (lane === "parallel" && needs.some((need) => SERIAL_NEEDS.includes(need))) {
+    throw new Error(
+      `Cannot run '${name}' beside other tests: its file must name ${needs} as strings, see laneOf()`,
+    );
+  }
   const missing = needs.filter((need) => whyMissing(need) !== undefined);
-  if (missing.length === 0) return Deno.test({ name, fn, ...options });
+  if (missing.length === 0) return register({ name, fn, ...options });
   const why = missing.map(whyMissing).join(", ");
   const required = missing.some((need) => !OPTIONAL.includes(need));
   if (required && Deno.env.get("APERTURE_TEST_REQUIRE") === "all") {
-    return Deno.test(name, () => {
+    const fail = () => {
       throw new Error(`Cannot skip this test as APERTURE_TEST_REQUIRE=all: ${why}`);
-    });
+    };
+    return register({ name, fn: fail });
   }
-  Deno.test.ignore(`${name} (skipped: ${why})`, fn);
+  register({ name: `${name} (skipped: ${why})`, fn, ignore: true });
+}
+
+/**
+ * Registers a test as if the caller of `testWith()` had done so: Deno takes the place of the call for that of the test,
+ * in its messages and reports. The mark behind the file's name keeps Deno from translating the line, which is right,
+ * once more.
+ */
+function register(test: Deno.TestDefinition): void {
+  const [, , , caller] = new Error().stack!.split("\n");
+  const [, file, line] = /(file:\S+):(\d+):\d+/.exec(caller!)!;
+  const options = { filename: `${file}#`, lineOffset: Number(line) - 1 };
+  runInThisContext("(test) => Deno.test(test)", options)(test);
 }
 
 function whyMissing(need: Need): string | undefined {
@@ -60,7 +82,7 @@ function whyMissing(need: Need): string | undefined {
     case "bpf":
       return Deno.uid() !== 0
         ? "not root"
-        : exists("/sys/kernel/btf/vmlinux")
+        : existsSync("/sys/kernel/btf/vmlinux")
         ? undefined
         : "no BTF in this kernel";
     case "chdb":
@@ -68,22 +90,21 @@ function whyMissing(need: Need): string | undefined {
         ? undefined
         : "no engine for this machine";
     case "python3-grpcio":
-      return exists("/usr/lib/python3/dist-packages/grpc") ? undefined : "no python3-grpcio";
+      return existsSync("/usr/lib/python3/dist-packages/grpc") ? undefined : "no python3-grpcio";
     case "jdk":
       return ["java", "javac", "jcmd"].every(onPath) ? undefined : "no JDK on PATH";
     case "python3-prometheus-client":
-      return exists("/usr/lib/python3/dist-packages/prometheus_client")
+      return existsSync("/usr/lib/python3/dist-packages/prometheus_client")
         ? undefined
         : "no python3-prometheus-client";
     case "libc6-dbg":
-      return exists("/usr/share/doc/libc6-dbg") ? undefined : "no libc6-dbg";
-    case "bullseye":
-      return whyNoSuite(need);
+      return existsSync("/usr/share/doc/libc6-dbg") ? undefined : "no libc6-dbg";
     default:
+      if (SUITES.some((suite) => suite === need)) return whyNoSuite(need);
       return onPath(need) ? undefined : `no ${need} on PATH`;
   }
 }
 
 function onPath(program: string): boolean {
-  return (Deno.env.get("PATH") ?? "").split(":").some((folder) => exists(`${folder}/${program}`));
+  return (Deno.env.get("PATH") ?? "").split(":").some((folder) => existsSync(`${folder}/${program}`));
 }

@@ -7,9 +7,9 @@
 import fc from "fast-check";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { type Frame, type Kind, KINDS, type Profile } from "../../profile/model.ts";
-import { anyCall, anyWait } from "./waits_and_calls.ts";
+import { anyCall, anyHold, anyWait } from "./waits_and_calls.ts";
 
-/** A frame of `/bin/demo` unless `more` says otherwise. */
+/** Returns a frame of `/bin/demo` unless `more` says otherwise. */
 export function demoFrame(name: string, more: Partial<Frame> = {}): Frame {
   return {
     function: name,
@@ -38,7 +38,7 @@ export function demoProfile(): Profile {
   builder.add("cpu", builder.series({ comm: "idle" }), builder.stack([sys, read, main]), 30e6, 3);
   const waiter = { series, stack: builder.stack([read, main]) };
   const holder = { series, stack: builder.stack([cold, main]) };
-  const wait = { outcome: "woken", class: "mutex", type: "futex" } as const;
+  const wait = { outcome: "woken", class: "mutex", type: "futex", histogram: [] } as const;
   builder.addLock({ ...wait, ...waiter, holder, count: 3, delay: 7e9, max: 4e9 });
   return builder.build();
 }
@@ -75,6 +75,7 @@ const anyRow = fc.record({
   count: fc.nat({ max: 100 }),
   wait: fc.option(anyWait),
   hasHolder: fc.boolean(),
+  hold: fc.option(anyHold),
   call: fc.option(anyCall),
 });
 
@@ -82,11 +83,12 @@ const anyRow = fc.record({
 export const anyRecording: fc.Arbitrary<Profile> = fc.array(anyRow).map((rows) => {
   const builder = new ProfileBuilder();
   let holder: { series: number; stack: number } | undefined;
-  for (const { wait, hasHolder, call, ...row } of rows) {
+  for (const { wait, hasHolder, hold, call, ...row } of rows) {
     const series = builder.series(row.series);
     const stack = builder.stack(row.frames.map((frame) => builder.frame(frame)));
     if (row.kind !== "lock") builder.add(row.kind, series, stack, row.value, row.count);
     if (wait) builder.addLock({ ...wait, series, stack, holder: hasHolder ? holder : undefined });
+    if (hold) builder.addHold({ ...hold, series, stack });
     if (call) builder.addSyscall({ ...call, series });
     holder = { series, stack };
   }

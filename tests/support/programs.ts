@@ -22,16 +22,6 @@ export class TempFolder implements Disposable {
   }
 }
 
-/** Whether there is a file or folder at `path`. */
-export function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Whether there is a regular file at `path`. */
 export function isFile(path: string): boolean {
   try {

@@ -30,7 +30,7 @@ interface Family {
   }[];
 }
 
-/** What one scrape said. */
+/** Holds what one scrape said. */
 export class Scrape {
   readonly families: readonly Family[];
 
@@ -50,12 +50,12 @@ export class Scrape {
     return new Scrape(JSON.parse(stdout));
   }
 
-  /** The value of the sample `name`, summed over those with `labels`; throws where there is none. */
+  /** Returns the value of the sample `name`, summed over those with `labels`; throws where there is none. */
   value(name: string, labels: Readonly<Record<string, string>> = {}): number {
     return this.#samples(name, labels).reduce((sum, { value }) => sum + value, 0);
   }
 
-  /** The values of `name` that are not 0, by `label`, summed over the other labels. */
+  /** Returns the values of `name` that are not 0, by `label`, summed over the other labels. */
   by(label: string, name: string, labels: Readonly<Record<string, string>> = {}): Map<string, number> {
     const sums = new Map<string, number>();
     for (const { labels: { [label]: key }, value } of this.#samples(name, labels)) {

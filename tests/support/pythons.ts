@@ -14,7 +14,9 @@ export interface Python {
   readonly minor: string;
 }
 
-/** Those of the versions whose frames are read; one of each, but Debian's own and another of its version both. */
+/**
+ * Returns those of the versions whose frames are read; one of each, but Debian's own and another of its version both.
+ */
 export function pythons(): Python[] {
   const home = Deno.env.get("HOME") ?? "/root";
   const folders = ["/usr/bin", "/usr/local/bin", ...versionsBelow(`${home}/.pyenv/versions`)];

@@ -5,21 +5,32 @@
  */
 
 import fc from "fast-check";
-import type { ReceivedBatch } from "../../aggregator/storage/rows.ts";
+import type { ReceivedBatch } from "../../aggregator/storage/part.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
+import { isIdleCategory, isIdleClass } from "../../profile/idle.ts";
 import { lockAt, type LockRow } from "../../profile/locks.ts";
-import { type Frame, frameAt, type Kind, kindOf, type Series, seriesAt } from "../../profile/model.ts";
+import {
+  type Frame,
+  frameAt,
+  type Kind,
+  kindOf,
+  RANK,
+  type Rank,
+  type Series,
+  seriesAt,
+  SYSCALL_MODULE,
+} from "../../profile/model.ts";
 import { syscallAt, type SyscallRow } from "../../profile/syscalls.ts";
 import { anyCall, anyWait } from "./waits_and_calls.ts";
 
-/** Who, and where. */
+/** Says who it was, and where. */
 export interface PlainPlace {
   readonly series: Series;
   /** Leaf first. */
   readonly frames: readonly Frame[];
 }
 
-/** What a row is of. */
+/** Says what a row is of. */
 export interface Origin {
   readonly node: string;
   /** Unix milliseconds. */
@@ -42,6 +53,8 @@ export interface PlainSample extends Origin, PlainPlace {
   readonly kind: Kind;
   readonly value: number;
   readonly count: number;
+  /** Of a thread that has nothing to do. */
+  readonly idle: boolean;
 }
 
 /** Text that breaks what is put together carelessly. */
@@ -64,14 +77,65 @@ export const FIRST_MS = Date.UTC(2026, 10, 20, 23, 59, 0);
 
 const text = fc.oneof(fc.constantFrom("main", "loop", "read", "write"), fc.constantFrom(...HOSTILE));
 
-const frame = fc.record({
+/** What only its content tells. */
+const contentFrame: fc.Arbitrary<Required<Frame>> = fc.record({
   function: text,
-  module: fc.constantFrom("/bin/a", "/lib/b.so", "[kernel]", "[syscall]", "it's; a \\module"),
+  module: fc.constantFrom("/bin/a", "[kernel]", "[syscall]", "it's; a \\module"),
   file: fc.constantFrom("", "a.c"),
   line: fc.constantFrom(0, 7, 2 ** 32 - 1),
-  buildId: fc.constantFrom("", "abcd"),
+  buildId: fc.constant(""),
   address: fc.constantFrom(0, 64, Number.MAX_SAFE_INTEGER),
+  startLine: fc.constantFrom(0, 5),
+  inlined: fc.constant(false),
+  rank: fc.constantFrom(...Object.values(RANK)),
 });
+
+type NativePlace = Pick<Frame, "module" | "buildId" | "address">;
+
+/** Names native code, the innermost function first: at each rank in one way, as it is the same file. */
+function nativeFrames(place: NativePlace, rank: Rank): Required<Frame>[] {
+  const name = `${place.module.slice(1)}+0x${place.address.toString(16)}`;
+  const bare = { ...place, function: name, file: "", line: 0, startLine: 0, inlined: false, rank };
+  if (rank === RANK.none) return [bare];
+  if (rank !== RANK.debug) return [{ ...bare, function: `f${place.address % 3}` }];
+  const outer = { ...bare, function: `f${place.address % 3}(int)`, file: "f.c", line: 9, startLine: 4 };
+  return [{ ...outer, function: "inner", file: "in.h", line: 2, startLine: 1, inlined: true }, outer];
+}
+
+const native = fc.record({
+  module: fc.constantFrom("/bin/a", "/lib/b.so"),
+  buildId: fc.constantFrom("abcd", "ef01"),
+  address: fc.constantFrom(0, 64, 65, Number.MAX_SAFE_INTEGER),
+});
+
+const frames = (maxLength: number) =>
+  fc.array(
+    fc.oneof(
+      contentFrame.map((frame) => [frame]),
+      fc.tuple(native, fc.constantFrom(...Object.values(RANK))).map((args) => nativeFrames(...args)),
+    ),
+    { maxLength },
+  ).map((locations) => locations.flat());
+
+const placeKey = ({ module, buildId, address }: NativePlace) => `${module} ${buildId} ${address}`;
+
+/** The frames of stacks with the best names that any of `batches` has for them. */
+export function healing(batches: readonly ReceivedBatch[]): (frames: readonly Frame[]) => Frame[] {
+  const best = new Map<string, Rank>();
+  for (const batch of batches) {
+    for (const row of new Set(batch.stacks.frame)) {
+      const { rank, ...place } = frameAt(batch, row);
+      const key = placeKey(place);
+      if (rank > (best.get(key) ?? -1)) best.set(key, rank);
+    }
+  }
+  return (frames) =>
+    frames.flatMap((frame) => {
+      if (frame.buildId === "") return [frame];
+      const { module, buildId, address } = frame;
+      return frame.inlined ? [] : nativeFrames({ module, buildId, address }, best.get(placeKey(frame))!);
+    });
+}
 
 const series = fc.record({
   pid: fc.constantFrom(0, 1, 42, 2 ** 32 - 1),
@@ -87,15 +151,15 @@ const series = fc.record({
 const sample = fc.record({
   kind: fc.constantFrom<Kind>("cpu", "syscall"),
   series,
-  frames: fc.array(frame, { maxLength: 8 }),
+  frames: frames(8),
   value: fc.oneof(fc.integer({ min: 0, max: 1000 }), fc.integer({ min: 0, max: 2 ** 40 })),
   count: fc.integer({ min: 1, max: 100 }),
 });
 
 // Few, so that some wait at the same place.
-const place = fc.record({ series, frames: fc.array(frame, { maxLength: 3 }) });
+const place = fc.record({ series, frames: frames(3) });
 
-/** A batch of up to `samples` samples, as many waits and as many calls, within two minutes around midnight. */
+/** Returns a batch of up to `samples` samples, as many waits and as many calls, within two minutes around midnight. */
 export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
   return fc.record({
     agentId: fc.constantFrom("agent-1", ...HOSTILE),
@@ -160,7 +224,7 @@ function placeOf(batch: ReceivedBatch, { series, stack }: { series: number; stac
   };
 }
 
-/** The waits of `batches`, one by one. */
+/** Returns the waits of `batches`, one by one. */
 export function plainLocks(batches: readonly ReceivedBatch[]): PlainLock[] {
   return batches.flatMap((batch) =>
     Array.from(batch.locks.outcome, (_, i): PlainLock => {
@@ -175,7 +239,7 @@ export function plainLocks(batches: readonly ReceivedBatch[]): PlainLock[] {
   );
 }
 
-/** The calls of `batches`, one by one. */
+/** Returns the calls of `batches`, one by one. */
 export function plainSyscalls(batches: readonly ReceivedBatch[]): PlainSyscall[] {
   return batches.flatMap((batch) =>
     Array.from(batch.syscalls.call, (_, i): PlainSyscall => {
@@ -185,26 +249,53 @@ export function plainSyscalls(batches: readonly ReceivedBatch[]): PlainSyscall[]
   );
 }
 
-/** The waits of `batches` that were woken, as samples. */
-export function lockSamples(batches: readonly ReceivedBatch[]): (PlainSample & { readonly class: string })[] {
-  return plainLocks(batches).filter(({ outcome }) => outcome === "woken").map((lock) => {
-    const { node, startMs, series, frames, delay, count } = lock;
-    return { kind: "lock", node, startMs, series, frames, value: delay, count, class: lock.class };
-  });
+/** The waits of `batches` that were woken or are open, as samples; those that are open have no count. */
+export function lockSamples(batches: readonly ReceivedBatch[]): PlainSample[] {
+  return plainLocks(batches).filter(({ outcome }) => outcome === "woken" || outcome === "open").map(
+    (lock) => {
+      const { node, startMs, series, frames, delay } = lock;
+      const count = lock.outcome === "woken" ? lock.count : 0;
+      return {
+        kind: "lock",
+        node,
+        startMs,
+        series,
+        frames,
+        value: delay,
+        count,
+        idle: isIdleClass(lock.class),
+      };
+    },
+  );
 }
 
-/** The samples of `batches`, one by one; without waits. */
+/** Returns the samples of `batches`, one by one; without waits. */
 export function plainSamples(batches: readonly ReceivedBatch[]): PlainSample[] {
-  return batches.flatMap((batch) =>
-    Array.from(batch.samples.kind, (kind, i): PlainSample => {
+  return batches.flatMap((batch) => {
+    const idleCalls = new Set(
+      plainSyscalls([batch]).filter(({ category }) => isIdleCategory(category)).map(({ call }) => call),
+    );
+    return Array.from(batch.samples.kind, (kind, i): PlainSample => {
       const series = batch.samples.series[i]!;
+      const place = placeOf(batch, { series, stack: batch.samples.stack[i]! });
+      const [leaf] = place.frames;
       return {
         kind: kindOf(kind)!,
         ...originOf(batch, series),
-        ...placeOf(batch, { series, stack: batch.samples.stack[i]! }),
+        ...place,
         value: batch.samples.value[i]!,
         count: batch.samples.count[i]!,
+        idle: kindOf(kind) === "syscall" && leaf?.module === SYSCALL_MODULE && idleCalls.has(leaf.function),
       };
-    })
-  );
+    });
+  });
+}
+
+/** What series took, as samples without stacks: all calls, not only those with a sample. */
+export function plainTotals(batches: readonly ReceivedBatch[]): PlainSample[] {
+  const calls = plainSyscalls(batches).map(({ node, startMs, series, total, count, category }) => {
+    const of = { node, startMs, series, frames: [] };
+    return { ...of, kind: "syscall" as const, value: total, count, idle: isIdleCategory(category) };
+  });
+  return [...plainSamples(batches).filter(({ kind }) => kind === "cpu"), ...lockSamples(batches), ...calls];
 }

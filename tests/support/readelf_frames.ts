@@ -80,7 +80,7 @@ function rowText(line: string, columns: readonly string[]): string {
 
 const REGISTERS = "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15".split(" ");
 
-/** A rule in readelf's words. */
+/** Returns a rule in readelf's words. */
 export function readelfRule(rules: Int32Array, index: number): string {
   const rule = ruleOf(rules, index);
   if (rule.cfa === CFA_NONE) return NOTHING;

@@ -29,7 +29,7 @@ export async function sampleProgram(
   { samples = SAMPLES, warm = () => Promise.resolve() }: {
     /** At least so many. @default {800} */
     samples?: number;
-    /** What to do with the program before samples are kept. */
+    /** Is done with the program before samples are kept. */
     warm?: (program: RunningProgram) => Promise<void>;
   } = {},
 ): Promise<SampledStack[]> {
@@ -58,7 +58,7 @@ export function countOf(stacks: readonly SampledStack[]): number {
   return stacks.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** Whether these are in the stack, leaf first, other frames between them or not. */
+/** Returns whether these are in the stack, leaf first, other frames between them or not. */
 export function passes({ frames }: SampledStack, names: readonly string[]): boolean {
   let next = 0;
   for (const { function: name } of frames) if (name === names[next]) next++;

@@ -11,7 +11,7 @@ export class ScriptedServer implements AsyncDisposable {
   readonly url: URL;
   /** The paths of the requests, in order. */
   readonly paths: string[] = [];
-  /** How many requests were open at the same time, at most. */
+  /** This many requests were open at the same time, at most. */
   most = 0;
   #open = 0;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -38,7 +38,7 @@ export class ScriptedServer implements AsyncDisposable {
   }
 }
 
-/** A body that gives `chunk` each `ms`, for ever. */
+/** Returns a body that gives `chunk` each `ms`, for ever. */
 export function endless(chunk: Uint8Array<ArrayBuffer>, ms: number): ReadableStream<Uint8Array<ArrayBuffer>> {
   let timer: ReturnType<typeof setInterval>;
   return new ReadableStream({

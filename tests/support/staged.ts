@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { BatchMeta } from "../../aggregator/buffer/staging_buffer.ts";
+import type { BatchMeta } from "../../aggregator/buffer/entry.ts";
 
-/** What describes a batch of `agent-1`. */
+/** Returns what describes a batch of `agent-1`. */
 export function batchMeta(meta: Partial<BatchMeta> = {}): BatchMeta {
   return {
     agentId: "agent-1",
@@ -16,6 +16,7 @@ export function batchMeta(meta: Partial<BatchMeta> = {}): BatchMeta {
     startNs: 1_767_225_600_000_000_000n,
     endNs: 1_767_225_610_000_000_000n,
     samples: 10,
+    expanded: 1000,
     ...meta,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * A migrated database on an embedded engine of its own.
+ * A migrated database on an embedded engine.
  *
  * @module
  */
@@ -7,26 +7,57 @@
 import { EmbeddedClickHouse } from "../../aggregator/embedded/supervisor.ts";
 import { StorageClient, type StorageOptions } from "../../aggregator/storage/client.ts";
 import { createDatabase, migrate } from "../../aggregator/storage/migrate.ts";
+import { askShared } from "./shared.ts";
 
 export interface TestStorage extends AsyncDisposable {
   readonly options: StorageOptions;
   readonly client: StorageClient;
+  /** Leaves the parts of this database's tables as they are inserted; other databases share the engine. */
+  stopMerges(): Promise<void>;
 }
 
 /**
- * Starts an engine, and makes its database ready.
+ * Makes a database ready: one of its own on the engine that the tests of a run share.
  *
- * @param dataDir kept; without it a temporary one, removed with the engine
+ * @param dataDir for an engine of its own, whose data stay there
  */
 export async function startStorage(dataDir?: string): Promise<TestStorage> {
   await using stack = new AsyncDisposableStack();
-  const folder = dataDir ?? await Deno.makeTempDir({ prefix: "aperture_storage_" });
-  if (dataDir === undefined) stack.defer(() => Deno.remove(folder, { recursive: true }));
-  const engine = stack.use(await EmbeddedClickHouse.start({ dataDir: folder }));
-  const options = { url: engine.url, username: engine.username, password: engine.password };
+  // On a busy machine an insert waits for its turn.
+  const timeout = 120_000;
+  const shared = dataDir === undefined ? await askShared("/engine") : undefined;
+  const options: StorageOptions & { readonly database: string } = shared
+    ? {
+      ...await shared.json() as StorageOptions,
+      timeout,
+      database: `test_${crypto.randomUUID().replaceAll("-", "")}`,
+    }
+    : { ...await startEngine(stack, dataDir), timeout, database: "aperture" };
   await createDatabase(options);
-  const client = stack.use(new StorageClient(options));
+  const client = new StorageClient(options);
+  stack.defer(async () => {
+    if (shared) await client.command(`DROP DATABASE ${options.database} SYNC`);
+    await client[Symbol.asyncDispose]();
+  });
   await migrate(client);
   const owned = stack.move();
-  return { options, client, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const stopMerges = async () => {
+    const tables = await client.rows<{ name: string }>(
+      "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'",
+    );
+    for (const { name } of tables) {
+      await client.command(`SYSTEM STOP MERGES {name:Identifier}`, { params: { name } });
+    }
+  };
+  return { options, client, stopMerges, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function startEngine(
+  stack: AsyncDisposableStack,
+  dataDir: string | undefined,
+): Promise<StorageOptions> {
+  const folder = dataDir ?? await Deno.makeTempDir({ prefix: "aperture_storage_" });
+  if (dataDir === undefined) stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const { url, username, password } = stack.use(await EmbeddedClickHouse.start({ dataDir: folder }));
+  return { url, username, password };
 }

@@ -6,7 +6,10 @@
 
 import { run } from "./programs.ts";
 
-/** A certificate for the address `ip`, and the authority that signed it, all in PEM; the files are left in `folder`. */
+/**
+ * Returns a certificate for the address `ip`, and the authority that signed it, all in PEM; the files are left in
+ * `folder`.
+ */
 export function selfSigned(
   folder: string,
   ip: string,
@@ -20,7 +23,7 @@ export function selfSigned(
   };
   const ca = request(`${name}-ca`, ["-addext", "keyUsage=keyCertSign"]);
   const { key, cert } = request(name, [
-    ...["-addext", "basicConstraints=critical,CA:FALSE", "-addext", `subjectAltName=IP:${ip}`],
+    ...["-addext", "basicConstraints=critical,CA:FALSE", "-addext", `subjectAltName=IP:${ip},DNS:localhost`],
     ...["-CA", ca.cert, "-CAkey", ca.key],
   ]);
   return {

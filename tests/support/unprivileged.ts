@@ -8,7 +8,7 @@ import { neededModules } from "../../deploy/images/needed_modules.ts";
 import { type Ran, runProgram } from "./child.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-/** Of nobody on the machine. */
+/** Is the user id of nobody on the machine. */
 const UID = "65532";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { runProgram } from "./child.ts";
+import { compileTo } from "./compiled.ts";
 
 const SOURCES = new URL("../programs/unwind/", import.meta.url).pathname;
 const C_FLAGS = ["-O2", "-fomit-frame-pointer", "-fasynchronous-unwind-tables", "-pthread"];
@@ -21,30 +21,37 @@ export async function compileUnwind(
   const folder = await Deno.makeTempDir({ prefix: "aperture-unwind-" });
   const path = `${folder}/program`;
   const others = flags.filter((flag) => flag !== "clang");
-  const language = source.slice(source.lastIndexOf(".") + 1);
   const from = `${SOURCES}${source}`;
+  const sources = [from];
+  const language = source.slice(source.lastIndexOf(".") + 1);
   if (language === "c") {
-    await compile(flags.includes("clang") ? "clang" : "gcc", [...C_FLAGS, ...others, "-o", path, from]);
+    const compiler = flags.includes("clang") ? "clang" : "gcc";
+    await compileTo(path, { compiler, sources, args: (to) => [...C_FLAGS, ...others, "-o", to, from] });
   } else if (language === "cc") {
-    const library = `${folder}/libshape.so`;
-    await compile("g++", [...C_FLAGS, "-shared", "-fPIC", "-o", library, `${SOURCES}shape.cc`]);
-    await compile("g++", [...C_FLAGS, ...others, "-o", path, from, library, `-Wl,-rpath,${folder}`]);
+    const header = `${SOURCES}shape.h`;
+    const [shape, library] = [`${SOURCES}shape.cc`, `${folder}/libshape.so`];
+    await compileTo(library, {
+      compiler: "g++",
+      sources: [shape, header],
+      args: (to) => [...C_FLAGS, "-shared", "-fPIC", "-o", to, shape],
+    });
+    // A library without a name of its own is found by that with which it is linked: beside the program.
+    await compileTo(path, {
+      compiler: "g++",
+      sources: [from, header, library],
+      cwd: folder,
+      args: (to) => [...C_FLAGS, ...others, "-o", to, from, "-L.", "-lshape", "-Wl,-rpath,$ORIGIN"],
+    });
   } else if (language === "rs") {
-    await compile("rustc", ["-O", "-C", "symbol-mangling-version=v0", ...others, "-o", path, from]);
+    const args = (to: string) => ["-O", "-C", "symbol-mangling-version=v0", ...others, "-o", to, from];
+    await compileTo(path, { compiler: "rustc", sources, args });
   } else {
-    await compile("go", ["build", ...others, "-o", path, from], {
-      GOCACHE: `${folder}/cache`,
-      GOFLAGS: "-mod=mod",
+    await compileTo(path, {
+      compiler: "go",
+      sources,
+      args: (to) => ["build", ...others, "-o", to, from],
+      env: { GOCACHE: `${folder}/cache`, GOFLAGS: "-mod=mod" },
     });
   }
   return { path, [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }) };
-}
-
-async function compile(
-  compiler: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<void> {
-  const { code, stderr } = await runProgram(compiler, args, { env });
-  if (code !== 0) throw new Error(`Cannot compile: ${stderr}`);
 }

@@ -7,7 +7,7 @@
 import { ruleOf } from "../../agent/unwind/rules.ts";
 import { PAGE_BYTES, type UnwindTable } from "../../agent/unwind/table.ts";
 
-/** What holds from each address on, ascending, equal neighbours merged. */
+/** Holds what is true from each address on, ascending, equal neighbours merged. */
 export interface Steps {
   readonly address: number[];
   readonly text: string[];
@@ -21,11 +21,11 @@ export interface FrameRows {
   readonly text: string[];
 }
 
-/** Where no function is. */
+/** Stands where no function is. */
 export const NOTHING = "-";
 /** Starts a text of which the rest counts. */
 export const ANY = "*";
-/** What our table leaves open. */
+/** Stands where our table leaves it open. */
 export const UNKNOWN = "?";
 
 /** Runs a program and takes its output line by line. */
@@ -48,7 +48,7 @@ function* lines(bytes: Uint8Array): Generator<string> {
   }
 }
 
-/** All functions in one: where they overlap the one that starts last holds, of equal ones the first. */
+/** Returns all functions in one: where they overlap the one that starts last holds, of equal ones the first. */
 export function paint(fdes: readonly FrameRows[]): Steps {
   const steps: Steps = { address: [], text: [] };
   const sorted = fdes.filter(({ start, end }) => start < end)
@@ -92,7 +92,7 @@ export function tableSteps(
   return steps;
 }
 
-/** How two tellings of one file compare. */
+/** Says how two tellings of one file compare. */
 export interface Comparison {
   /** Steps of theirs. */
   readonly rows: number;
@@ -124,7 +124,7 @@ function agree(theirs: string, ours: string): boolean {
   return theirs === ours || theirs.startsWith(ANY) && ours.endsWith(theirs.slice(ANY.length));
 }
 
-/** The rows of each page, with their rules written out: those of two tables have other indices. */
+/** Returns the rows of each page, with their rules written out: those of two tables have other indices. */
 export function pageRows({ pages, first, rows, rules }: UnwindTable): Map<number, unknown[]> {
   return new Map(Array.from(pages, (page, i) => {
     const ofPage = rows.slice(first[i], first[i + 1]);

@@ -18,7 +18,7 @@ export interface Watched {
   /** Thread entry first, `;` between functions, with how many samples had it. */
   readonly stacks: ReadonlyMap<string, number>;
   readonly count: number;
-  /** How walks ended. */
+  /** Counts how walks ended. */
   readonly ends: ReadonlyMap<string, number>;
 }
 
@@ -37,7 +37,7 @@ export async function watch(
   using collector = CpuCollector.open({ unwinder, freq: 997, pid });
   using symboliser = Symboliser.open({ unwinder });
   if (python) {
-    symboliser.meet(pid);
+    symboliser.observe(pid);
     collector.watchPython(symboliser.pythonInterpreters());
   }
   // The first samples miss what is loaded then.
@@ -58,7 +58,7 @@ export async function watch(
       stacks.set(stack, (stacks.get(stack) ?? 0) + sample.count);
       count += sample.count;
     }
-    for (const [end, n] of window.stacks ?? []) ends.set(end, (ends.get(end) ?? 0) + n);
+    for (const [end, n] of window.stackEnds ?? []) ends.set(end, (ends.get(end) ?? 0) + n);
     symboliser.endWindow();
   }
   return { stacks, count, ends };
@@ -70,10 +70,10 @@ export async function settled(collector: CpuCollector, unwinder: Unwinder): Prom
   for (let quiet = 0; quiet < 3;) {
     assert(performance.now() < until, `still loading after 30 s: ${Deno.inspect(unwinder.stats)}`);
     await delay(100);
-    const { stacks = new Map<string, number>() } = await collector.drain();
+    const { stackEnds = new Map<string, number>() } = await collector.drain();
     await unwinder.settle();
-    if (stacks.size === 0) continue;
-    quiet = stacks.has("no_process") || stacks.has("no_page") ? 0 : quiet + 1;
+    if (stackEnds.size === 0) continue;
+    quiet = stackEnds.has("no_process") || stackEnds.has("no_page") ? 0 : quiet + 1;
   }
 }
 
@@ -109,4 +109,4 @@ export function most({ stacks }: Watched): string {
 }
 
 /** Go's, such as the monitor, which on a busy machine runs often. */
-const RUNTIME_THREAD = /^runtime\.mstart/;
+const RUNTIME_THREAD = /^(runtime\.clone(\.abi0)?;)?runtime\.mstart/;

@@ -7,6 +7,11 @@
 import fc from "fast-check";
 import { OUTCOMES } from "../../profile/model.ts";
 
+/** How many took how long. */
+const anyHistogram = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2 ** 33 })), {
+  maxLength: 64,
+});
+
 /** Which lock, how it ended, and for how long; not where. */
 export const anyWait = fc.record({
   outcome: fc.constantFrom(...OUTCOMES),
@@ -15,9 +20,19 @@ export const anyWait = fc.record({
   count: fc.integer({ min: 1, max: 1000 }),
   delay: fc.oneof(fc.nat({ max: 1000 }), fc.integer({ min: 0, max: 2 ** 40 })),
   max: fc.integer({ min: 0, max: 2 ** 40 }),
+  histogram: anyHistogram,
 });
 
-/** Which call, and its amounts. */
+/** How long which lock was held. */
+export const anyHold = fc.record({
+  class: fc.constantFrom("mutex", "rwlock", "other"),
+  count: fc.integer({ min: 1, max: 1000 }),
+  total: fc.integer({ min: 0, max: 2 ** 40 }),
+  max: fc.integer({ min: 0, max: 2 ** 40 }),
+  histogram: anyHistogram,
+});
+
+/** Says which call, and its amounts. */
 export const anyCall = fc.record({
   call: fc.constantFrom("read", "openat", "futex", "ia32:write", "it's; a 'call'"),
   category: fc.constantFrom("file", "wait", ""),
@@ -28,5 +43,7 @@ export const anyCall = fc.record({
   errors: fc.array(fc.tuple(fc.constantFrom(1, 2, 11, 110, 4095), fc.integer({ min: 1, max: 2 ** 32 })), {
     maxLength: 4,
   }).map((entries) => new Map(entries)),
-  histogram: fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2 ** 33 })), { maxLength: 64 }),
+  histogram: anyHistogram,
+  open: fc.integer({ min: 0, max: 3 }),
+  oldest: fc.integer({ min: 0, max: 2 ** 45 }),
 });

@@ -7,7 +7,7 @@
  * @module
  */
 
-/** The body of an answer, parsed. */
+/** Returns the body of an answer, parsed. */
 export async function readJson(response: Response, signal: AbortSignal): Promise<unknown> {
   let text = "";
   for await (const part of readText(response, signal)) text += part;
@@ -15,7 +15,7 @@ export async function readJson(response: Response, signal: AbortSignal): Promise
 }
 
 /**
- * The lines of a body as they come, without the empty ones; the last need not end.
+ * Returns the lines of a body as they come, without the empty ones; the last need not end.
  *
  * @throws {Error} when a line has more than `limit` characters
  */

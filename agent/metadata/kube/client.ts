@@ -6,7 +6,7 @@
  * @module
  */
 
-/** Where the kubelet puts a pod's service account. */
+/** The kubelet puts here a pod's service account. */
 export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 export interface KubeClientOptions {
@@ -29,7 +29,7 @@ export class KubeError extends Error {
   }
 }
 
-/** How much of an error's text is shown. */
+/** An error shows this much of an answer's text, in characters. */
 const SHOWN = 200;
 
 /** GETs of one server. */
@@ -56,7 +56,7 @@ export class KubeClient implements Disposable {
   }
 
   /**
-   * The answer to a GET, its body not yet read.
+   * Returns the answer to a GET, its body not yet read.
    *
    * @throws {KubeError} when the server refuses
    * @throws {Error} when it cannot be reached
@@ -78,7 +78,7 @@ export class KubeClient implements Disposable {
     throw new KubeError(response.status, `${response.status} ${messageOf(await response.text())}`);
   }
 
-  /** A client that trusts the CA as it is now. */
+  /** Makes a client that trusts the CA as it is now. */
   async #connect(): Promise<Deno.HttpClient | undefined> {
     if (this.#caFile === undefined || this.#url.protocol !== "https:") return undefined;
     const ca = await Deno.readTextFile(this.#caFile);
@@ -91,7 +91,7 @@ export class KubeClient implements Disposable {
   }
 }
 
-/** What a refusal says: the `message` of a Status object, or the text itself. */
+/** Returns what a refusal says: the `message` of a Status object, or the text itself. */
 function messageOf(body: string): string {
   let text = body;
   try {
@@ -102,7 +102,7 @@ function messageOf(body: string): string {
   return text.trim().slice(0, SHOWN);
 }
 
-/** The API server that a pod is told of by its environment; `undefined` outside of a cluster. */
+/** Returns the API server that a pod is told of by its environment; `undefined` outside of a cluster. */
 export function inClusterUrl(host: string | undefined, port: string | undefined): URL | undefined {
   const url = `https://${host?.includes(":") ? `[${host}]` : host}:${port || "443"}`;
   return host && URL.canParse(url) ? new URL(url) : undefined;

@@ -14,7 +14,7 @@ export type KubeConfig = Pick<
 >;
 
 /**
- * The pods of `node`, from whom `config.kube` says.
+ * Returns the pods of `node`, from whom `config.kube` says.
  *
  * @returns `undefined` where that is nobody: by choice, or outside of a cluster
  * @throws {UserError} when it was asked for and cannot be

@@ -1,5 +1,5 @@
 /**
- * What is kept of a pod's object (core/v1 Pod, as the API server and the kubelet both write it).
+ * Reads what is kept of a pod's object (core/v1 Pod, as the API server and the kubelet both write it).
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface Pod {
   readonly labels: string;
 }
 
-/** Which labels and annotations of pods to keep. */
+/** Names the labels and annotations of pods that are kept. */
 export interface Selected {
   readonly labels: readonly string[];
   readonly annotations: readonly string[];

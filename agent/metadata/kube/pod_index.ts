@@ -15,7 +15,7 @@ export interface Found {
 }
 
 export interface PodIndexOptions {
-  /** How many pods that were deleted are kept: their last samples are still to come. @default {512} */
+  /** This many pods that were deleted are kept: their last samples are still to come. @default {512} */
   departed?: number;
 }
 
@@ -33,7 +33,7 @@ export class PodIndex {
     });
   }
 
-  /** How many pods there are. */
+  /** Counts the pods. */
   get size(): number {
     return this.#pods.size;
   }
@@ -72,7 +72,7 @@ export class PodIndex {
   }
 
   /**
-   * The pod of a process.
+   * Returns the pod of a process.
    *
    * @param containers the ids of the containers that it is in, the outermost first: the runtime in a container
    * has ids that no pod lists, and the container it is in has one that does

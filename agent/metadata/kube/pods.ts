@@ -30,7 +30,7 @@ export interface PodsOptions {
 export interface Timing {
   /** @default {30000} */
   readonly list?: number;
-  /** How long one watch is, in s. @default {300} */
+  /** One watch is this long, in s. @default {300} */
   readonly watchSeconds?: number;
   /** Between two watches. @default {200} */
   readonly rest?: number;
@@ -44,9 +44,9 @@ export interface Timing {
   readonly maxBackoff?: number;
 }
 
-/** What was counted since the start. */
+/** Holds what was counted since the start. */
 export interface PodsStats {
-  /** How many pods are known now. */
+  /** This many pods are known now. */
   readonly pods: number;
   readonly lists: number;
   readonly watches: number;
@@ -86,8 +86,7 @@ export class Pods implements AsyncDisposable {
         return this.#source.round(context);
       },
       restMs: from === "api" ? rest : poll,
-      backoffMs: timing.backoff ?? 1000,
-      maxBackoffMs: timing.maxBackoff ?? 30_000,
+      backoff: { firstMs: timing.backoff ?? 1000, maxMs: timing.maxBackoff ?? 30_000 },
       onFailure: (error, failures) => this.#failed(error, failures),
     });
   }
@@ -106,7 +105,7 @@ export class Pods implements AsyncDisposable {
     return this.#index.version;
   }
 
-  /** The pod of a process by what its cgroup says; `undefined` when it is not known, or not yet. */
+  /** Returns the pod of a process by what its cgroup says; `undefined` when it is not known, or not yet. */
   find(podUid: string, containers: readonly string[]): Found | undefined {
     return this.#index.find(podUid, containers);
   }

@@ -1,5 +1,5 @@
 /**
- * Where the pods of a node come from: the API server, listed once and then watched, or the node's kubelet, which
+ * Asks for the pods of a node: the API server, listed once and then watched, or the node's kubelet, which
  * has no watch and is asked again and again.
  *
  * @module
@@ -7,7 +7,7 @@
 
 import { type KubeClient, KubeError } from "./client.ts";
 import { readJson, readLines } from "./body.ts";
-import { within } from "./follow.ts";
+import { within } from "../../../common/timeout.ts";
 import { type Pod, readPod, type Selected } from "./pod.ts";
 import type { PodIndex } from "./pod_index.ts";
 
@@ -15,13 +15,13 @@ export interface SourceOptions {
   readonly client: KubeClient;
   readonly index: PodIndex;
   readonly selected: Selected;
-  /** How long a list may take, in ms. */
+  /** A list may take this long, in ms. */
   readonly listMs: number;
   /** After each list, and when a watch begins. */
   readonly onAnswer: () => void;
 }
 
-/** What a source counted. */
+/** Holds what a source counted. */
 export interface SourceStats {
   readonly lists: number;
   readonly watches: number;
@@ -38,7 +38,7 @@ export interface Source {
 export interface ApiSourceOptions extends SourceOptions {
   /** As `spec.nodeName` has it. */
   readonly node: string;
-  /** How long one watch is, in s. */
+  /** One watch is this long, in s. */
   readonly watchSeconds: number;
 }
 
@@ -57,7 +57,7 @@ const MAX_LINE = 8 << 20;
 /** Lists the node's pods, then watches them: https://kubernetes.io/docs/reference/using-api/api-concepts/ */
 export class ApiSource implements Source {
   readonly #options: ApiSourceOptions;
-  /** What the watch goes on from; `undefined` when a list must come first. */
+  /** The watch goes on from this version; `undefined` when a list must come first. */
   #resourceVersion: string | undefined;
   /** The server's cache may answer the next list: it is cheap, and old by a moment at most. */
   #cached = true;

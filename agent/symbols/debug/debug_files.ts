@@ -1,5 +1,5 @@
 /**
- * Where the symbols of a stripped file may lie: the search order of gdb and elfutils
+ * Finds the symbols of a stripped file, in the search order of gdb and elfutils
  * (https://sourceware.org/gdb/current/onlinedocs/gdb.html/Separate-Debug-Files.html), in the mount namespace
  * of the process and in the agent's own.
  *
@@ -17,22 +17,22 @@ const CHUNK_BYTES = 1 << 20;
 const MAX_CHECKSUM_BYTES = 256 << 20;
 
 export interface StrippedFile {
-  /** In its own mount namespace. */
+  /** The path is that in its own mount namespace. */
   readonly path: string;
   readonly buildId: string;
   /** Folders that are taken for `/`, in order. */
   readonly roots: readonly string[];
-  /** Where its debug file is if it was downloaded. */
+  /** The path of its debug file, if that was downloaded. */
   readonly downloaded?: string | undefined;
 }
 
-/** What `.gnu_debuglink` says. */
+/** The section `.gnu_debuglink` says this. */
 export interface DebugLink {
   readonly name: string;
   readonly checksum: number;
 }
 
-/** Paths to try, most trusted first. */
+/** Returns the paths to try, most trusted first. */
 export function debugFileCandidates(
   { path, buildId, roots, downloaded }: StrippedFile,
   link?: DebugLink,
@@ -51,7 +51,7 @@ export function debugFileCandidates(
   return downloaded === undefined ? installed : [...installed, downloaded];
 }
 
-/** What `.gnu_debugaltlink` says: the file that dwz put into it what is common to several debug files. */
+/** The section `.gnu_debugaltlink` names the file into which dwz put what several debug files have in common. */
 export interface CommonLink {
   /** Absolute, or from the folder of the file that has the link. */
   readonly path: string;
@@ -59,7 +59,7 @@ export interface CommonLink {
 }
 
 /**
- * The file that a debug file refers to, by its path and then by its build id, which must agree.
+ * Returns the file that a debug file refers to, by its path and then by its build id, which must agree.
  *
  * @param debugFile the path of the file that has the link
  */
@@ -78,7 +78,7 @@ export function findCommonFile(
   return candidates.find((candidate) => hasBuildId(candidate, buildId));
 }
 
-/** The first candidate that is the file's own: of equal build id, or of the link's checksum without one. */
+/** Returns the first candidate that is the file's own: of equal build id, or of the link's checksum without one. */
 export function findDebugFile(file: StrippedFile, link?: DebugLink): string | undefined {
   return debugFileCandidates(file, link).find((path) => {
     if (file.buildId !== "") return hasBuildId(path, file.buildId);
@@ -87,7 +87,7 @@ export function findDebugFile(file: StrippedFile, link?: DebugLink): string | un
   });
 }
 
-/** Why `file` is not a whole ELF file of that build id; `undefined` when it is. */
+/** Returns why `file` is not a whole ELF file of that build id; `undefined` when it is. */
 export function verifyDebugFile(file: ByteSource, buildId: string): string | undefined {
   try {
     const found = readElf(file);
@@ -104,7 +104,7 @@ function byBuildId(root: string, buildId: string): string[] {
   return [`${root}${DEBUG_FOLDER}/.build-id/${buildId.slice(0, 2)}/${buildId.slice(2)}.debug`];
 }
 
-/** The folder that names `path`, and that of what it is a link to: distributions link from `.build-id`. */
+/** Returns the folder that names `path`, and that of what it is a link to: distributions link from `.build-id`. */
 function foldersOf(path: string, roots: readonly string[]): string[] {
   const folder = path.slice(0, path.lastIndexOf("/"));
   let target: string;

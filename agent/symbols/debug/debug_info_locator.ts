@@ -9,17 +9,17 @@ import { LRUCache } from "lru-cache";
 import { findCommonFile, findDebugFile } from "./debug_files.ts";
 import type { Debuginfod } from "./debuginfod/debuginfod.ts";
 import { commonLink, debugLink, hasDebugInfo } from "./dwarf/pack.ts";
-import type { DebugFile, DebugPlace } from "./dwarf/protocol.ts";
+import type { DebugFile, DebugInfoPlace } from "./dwarf/protocol.ts";
 import { type CodeFile, openCopies } from "../../elf/code_file.ts";
 import { type ElfInfo, readElf } from "../../elf/elf.ts";
 import { rootsOf } from "../../elf/mapped_file.ts";
 import { RegularFile } from "../../elf/regular_file.ts";
 
-/** What could be downloaded, and is where. */
+/** A client that downloads debug files, and knows where they are. */
 export type Downloads = Pick<Debuginfod, "want" | "pathOf" | "takeFound">;
 
 interface Found {
-  readonly place: DebugPlace | undefined;
+  readonly place: DebugInfoPlace | undefined;
   /** The build id of a file that is missing here. */
   readonly missing: string | undefined;
   /** Identities of the copies that were looked at. */
@@ -29,7 +29,7 @@ interface Found {
 /** Finds the debug information of many files, once each. */
 export class DebugInfoLocator {
   readonly #downloads: Downloads | undefined;
-  /** By {@linkcode CodeFile.serial}. */
+  /** The results are found by {@linkcode CodeFile.serial}. */
   readonly #found: LRUCache<number, Found>;
 
   /** @param options.max so many files are remembered */
@@ -39,7 +39,7 @@ export class DebugInfoLocator {
   }
 
   /** Returns where the debug information of `file` is; what is missing is asked for. */
-  of(file: CodeFile): DebugPlace | undefined {
+  of(file: CodeFile): DebugInfoPlace | undefined {
     let found = this.#found.get(file.serial);
     if (found === undefined || isBetterCopyKnown(file, found)) {
       this.#found.set(file.serial, found = this.#find(file));
@@ -82,7 +82,7 @@ export class DebugInfoLocator {
   }
 
   /** Adds the file that dwz made, where there is one. */
-  #withCommon(file: RegularFile, place: DebugPlace, roots: readonly string[]): Omit<Found, "copies"> {
+  #withCommon(file: RegularFile, place: DebugInfoPlace, roots: readonly string[]): Omit<Found, "copies"> {
     const link = commonLink(file);
     if (link === undefined) return { place, missing: undefined };
     const downloaded = this.#downloads?.pathOf(link.buildId);
@@ -108,7 +108,7 @@ function headersOf(file: RegularFile): ElfInfo | undefined {
   }
 }
 
-/** What to take from an address of `main` to get that of a debug file that was linked to lie elsewhere. */
+/** Returns what to take from an address of `main` to get that of a debug file that was linked to lie elsewhere. */
 function biasOf(main: ElfInfo, debug: ElfInfo): number {
   const [a, b] = [main.segments[0], debug.segments[0]];
   return a && b ? a.address - b.address : 0;

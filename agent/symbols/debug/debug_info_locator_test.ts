@@ -4,7 +4,7 @@ import { buildIdOf, sourceLines, type Stripped, strippedSpin } from "../../../te
 import { testWith } from "../../../tests/support/needs.ts";
 import { run, TempFolder } from "../../../tests/support/programs.ts";
 import { DebugInfoLocator, type Downloads } from "./debug_info_locator.ts";
-import type { DebugPlace } from "./dwarf/protocol.ts";
+import type { DebugInfoPlace } from "./dwarf/protocol.ts";
 import { DebugStore } from "./dwarf/store.ts";
 import type { CodeFile } from "../../elf/code_file.ts";
 import { CodeFiles } from "../../elf/code_files.ts";
@@ -28,7 +28,7 @@ function asked(pathOf: Downloads["pathOf"] = () => undefined): Downloads & { rea
   return { wanted, want: (buildId) => wanted.push(buildId), pathOf, takeFound: () => [] };
 }
 
-function linesAt(place: DebugPlace, { address, size }: Stripped): string[][] {
+function linesAt(place: DebugInfoPlace, { address, size }: Stripped): string[][] {
   using dwarf = new Dwarf();
   using store = new DebugStore(dwarf, 64 << 20);
   const frames = store.frames("program", place, Array.from({ length: size }, (_, i) => address + i));

@@ -5,19 +5,19 @@
  */
 
 import type { CodeFile } from "../../elf/code_file.ts";
-import type { Frame } from "../../../profile/model.ts";
+import { type Frame, RANK } from "../../../profile/model.ts";
 import type { Demangler } from "../names/demangle.ts";
 import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
-import { type FrameCache, frameKey, isOffset } from "../frames.ts";
+import { type FrameCache, frameKey, isOffset } from "../frame_cache.ts";
 import type { SourceFrame } from "../libdw/dwarf.ts";
 import type { DebugInfoLocator } from "./debug_info_locator.ts";
 
 export interface InliningOptions {
   readonly locator: Pick<DebugInfoLocator, "of" | "forget">;
-  /** Where the frames are that become better. */
+  /** The cache holds the frames that become better. */
   readonly frames: FrameCache;
   readonly demangler: Demangler;
-  /** For the debug information that is open. */
+  /** The debug information that is open may take so many bytes. */
   readonly bytes: number;
 }
 
@@ -128,6 +128,7 @@ export class Inlining implements Disposable {
    */
   #frame(named: Frame, { function: name, file, line }: SourceFrame, outermost: boolean): Frame {
     const better = name !== "" && !(outermost && !isOffset(named));
-    return { ...named, function: better ? this.#demangler.declared(name) : named.function, file, line };
+    const text = better ? this.#demangler.declared(name) : named.function;
+    return { ...named, function: text, file, line, inlined: !outermost, rank: RANK.debug };
   }
 }

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { CodeFile } from "../../elf/code_file.ts";
 import type { Frame } from "../../../profile/model.ts";
 import { Demangler } from "../names/demangle.ts";
-import { frameCache, frameKey } from "../frames.ts";
+import { frameCache, frameKey } from "../frame_cache.ts";
 import { Inlining } from "./inlining.ts";
 
 Deno.test("Inlining.want() counts what is too much for one window, and has it asked for again", () => {

@@ -18,10 +18,10 @@ const TAB = 0x09;
 export interface KallsymsTable {
   readonly size: number;
   readonly bytes: number;
-  /** Where the kernel proper begins (`_text`) and ends (`_end`); both 0 when it hides them. */
+  /** The kernel proper begins (`_text`) and ends (`_end`) here; both are 0 when it hides them. */
   readonly text: number;
   readonly end: number;
-  /** The last function that begins at or before `address`; `module` is "" in the kernel proper. */
+  /** Returns the last function that begins at or before `address`; `module` is "" in the kernel proper. */
   find(address: number): { address: number; name: string; module: string } | undefined;
 }
 
@@ -126,7 +126,7 @@ function parseLine(text: Uint8Array, from: number, to: number): Line | undefined
   return { address, type: text[space + 1]!, name, nameEnd };
 }
 
-/** t, T, w, W: text, local and global, and weak. */
+/** Tells whether a type is t, T, w or W: text, local and global, and weak. */
 function isCode(type: number): boolean {
   const lower = type | 0x20;
   return lower === 0x74 || lower === 0x77;
@@ -153,13 +153,13 @@ function moduleIndex(modules: string[], name: string): number {
   return known >= 0 ? known : modules.push(name) - 1;
 }
 
-/** Where a module's code lies, by the low 48 bits. */
+/** A module's code lies here, by the low 48 bits of its addresses. */
 export interface ModuleExtent {
   readonly start: number;
   readonly end: number;
 }
 
-/** `name size refs users state 0xaddress` lines of `/proc/modules`, by name; hidden ones are left out. */
+/** Reads the lines `name size refs users state 0xaddress` of `/proc/modules`, by name; hidden ones are left out. */
 export function parseModules(text: string): Map<string, ModuleExtent> {
   const modules = new Map<string, ModuleExtent>();
   for (const line of text.split("\n")) {

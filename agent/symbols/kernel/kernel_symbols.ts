@@ -32,13 +32,13 @@ export class KernelSymbols {
   readonly #sysRoot: string;
   readonly #buildIds = new Map<string, string>();
   #table: KallsymsTable;
-  /** By name: where the module's code lies. */
+  /** Maps a module's name to where its code lies. */
   #modules: ReadonlyMap<string, ModuleExtent> = new Map();
   #modulesText = "";
   /** Addresses outside of the kernel and its modules that were asked for since the table was read. */
   readonly #seen = new Set<number>();
   #toldHidden = false;
-  /** What of the changing part may be looked at again in this window. */
+  /** Tells what of the changing part may be looked at again in this window. */
   #mayCheckModules = false;
   #mayReload = false;
 
@@ -50,29 +50,29 @@ export class KernelSymbols {
     this.#load();
   }
 
-  /** How many functions are known. */
+  /** Returns the number of functions that are known. */
   get size(): number {
     return this.#table.size;
   }
 
-  /** What the table holds in memory. */
+  /** The table takes so many bytes in memory. */
   get bytes(): number {
     return this.#table.bytes;
   }
 
-  /** From now on modules and BPF programs that came or went are looked for again, where they are needed. */
+  /** Modules and BPF programs that came or went are looked for again from now on, where they are needed. */
   endWindow(): void {
     this.#mayCheckModules = true;
     this.#mayReload = true;
   }
 
-  /** Whether `address` is in the kernel proper, whose functions stay where they are until the next boot. */
+  /** Tells whether `address` is in the kernel proper, whose functions stay where they are until the next boot. */
   isStatic(address: number): boolean {
     return address >= this.#table.text && address < this.#table.end;
   }
 
   /**
-   * The function at `address` (its low 48 bits). Where the kernel hides its addresses all are one frame
+   * Returns the function at `address` (its low 48 bits). Where the kernel hides its addresses all are one frame
    * without an address, so that none is disclosed by a profile either.
    */
   frame(address: number): Frame {

@@ -32,7 +32,7 @@ const DW_AT_MIPS_linkage_name = 0x2007;
 const DW_AT_GNU_dwo_name = 0x2130;
 /** Scopes of scopes: a function is in few, a made-up file may nest them for ever. */
 const MAX_DEPTH = 256;
-/** Of one unit; more are not looked at. */
+/** One unit has no more; others are not looked at. */
 const MAX_DIES = 2_000_000;
 /** About what libdw keeps for one row of a line table. */
 const LINE_BYTES = 40;
@@ -52,9 +52,9 @@ type Die = Uint8Array<ArrayBuffer>;
 
 interface Unit {
   readonly die: Die;
-  /** Where it was compiled, with a slash behind; "" when that is not an absolute path. */
+  /** The folder in which it was compiled, with a slash behind; "" when that is not an absolute path. */
   readonly folder: string;
-  /** Of its functions, by the index in `offsets`. */
+  /** The names of its functions, by the index in `offsets`. */
   readonly ranges: RangeTable;
   readonly offsets: readonly number[];
 }
@@ -88,7 +88,7 @@ export class DebugInfo implements Disposable {
   readonly #libelf: Dwarf["elf"];
   readonly #open = new DisposableStack();
   readonly #dwarf: Pointer;
-  /** What libelf points into must not be collected. */
+  /** Libelf points into these, which must therefore not be collected. */
   readonly #images: readonly Uint8Array[];
   readonly #units: RangeTable;
   readonly #unitOffsets: number[] = [];
@@ -127,7 +127,7 @@ export class DebugInfo implements Disposable {
     this.#text.clear();
   }
 
-  /** About what was built from the images, and them not counted. */
+  /** Returns about how many bytes were built from the images, which are not counted themselves. */
   get bytes(): number {
     return this.#bytes + this.#text.size * 100;
   }
@@ -137,7 +137,7 @@ export class DebugInfo implements Disposable {
   }
 
   /**
-   * The functions at `address` as the file counts, the innermost inlined one first, the one that is really
+   * Returns the functions at `address` as the file counts, the innermost inlined one first, the one that is really
    * there last. The file and line of each are where it was: of the first the line of the instruction, of the
    * others that of the call that was inlined.
    *
@@ -167,7 +167,7 @@ export class DebugInfo implements Disposable {
     return dwarf;
   }
 
-  /** Where the code of each unit lies. `.debug_aranges` would say so too, but not every compiler writes it. */
+  /** Finds where the code of each unit lies. `.debug_aranges` would say so too, but not every compiler writes it. */
   #indexUnits(): RangeTable {
     const ranges = { start: [] as number[], end: [] as number[] };
     const next = new BigUint64Array(2);
@@ -263,7 +263,7 @@ export class DebugInfo implements Disposable {
     } while (offset > 0n);
   }
 
-  /** The function that is at `address` and those that are inlined there, outermost first. */
+  /** Returns the function that is at `address` and those that are inlined there, outermost first. */
   #scopes(unit: Unit, address: number): Die[] {
     const item = unit.ranges.find(address);
     if (item < 0) return [];

@@ -65,7 +65,7 @@ export class Libdw implements Disposable {
   readonly #c: Deno.StaticForeignLibraryInterface<typeof LIBC>;
   readonly #callbacks: BigUint64Array<ArrayBuffer>;
   #findDebugFile: FindDebugFile = () => undefined;
-  /** What libelf points into must not be collected. */
+  /** Libelf points into these, which must therefore not be collected. */
   readonly #held = new Set<Uint8Array>();
   #skipped = 0;
 
@@ -99,13 +99,13 @@ export class Libdw implements Disposable {
     this.#libraries.dispose();
   }
 
-  /** Symbol tables and their strings that were passed over since the start, for their size. */
+  /** Returns how many symbol tables and their strings were passed over since the start, for their size. */
   get skippedTables(): number {
     return this.#skipped;
   }
 
   /**
-   * The symbol tables of the file at `path`: its own full one, else that of its debug file, else its dynamic
+   * Returns the symbol tables of the file at `path`: its own full one, else that of its debug file, else its dynamic
    * one and that of its mini debug info (`.gnu_debugdata`).
    *
    * @throws {LibdwError} when the file cannot be opened or is not ELF
@@ -130,7 +130,7 @@ export class Libdw implements Disposable {
   }
 
   /**
-   * The symbol tables of an ELF image in memory, such as the vDSO.
+   * Returns the symbol tables of an ELF image in memory, such as the vDSO.
    *
    * @throws {LibdwError} when it is not ELF
    */
@@ -193,7 +193,7 @@ export class Libdw implements Disposable {
     return elf === null ? undefined : { key: out[5]!, elf, bias: Number(BigInt.asIntN(64, out[6]!)) };
   }
 
-  /** The full symbol table, else the dynamic one, else none. */
+  /** Returns the full symbol table, else the dynamic one, else none. */
   #tableOf(elf: Pointer, bias: number): RawSymbols[] {
     const sections: RawSection[] = [];
     const tables = new Map<number, { symbols: Pointer; link: bigint }>();
@@ -221,7 +221,7 @@ export class Libdw implements Disposable {
     return symbols && strings ? [{ bits, symbols, strings, sections, bias, full }] : [];
   }
 
-  /** A copy of what struct Elf_Data { void *d_buf; int d_type; int d_version; size_t d_size; … } points to. */
+  /** Returns a copy of what struct Elf_Data { void *d_buf; int d_type; int d_version; size_t d_size; … } points to. */
   #sectionBytes(section: Pointer | null): Uint8Array<ArrayBuffer> | undefined {
     const data = section && this.#elf.elf_getdata(section, null);
     if (!data) return undefined;

@@ -19,12 +19,12 @@ const MAX_EXHAUSTED = 16;
 const HARMLESS_LENGTH = 96;
 const MANGLED = /^_{1,3}[ZR]/;
 const RUST = /^_{1,3}(R|ZN.*17h[0-9a-f]{16}E)/s;
-/** Of what calls a function of another file. */
+/** This ends the name of a stub that calls a function of another file. */
 const STUB = "@plt";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What the module exports, as wasm-bindgen lays it out. */
+/** The module exports these, as wasm-bindgen lays them out. */
 interface Exports {
   readonly memory: WebAssembly.Memory;
   readonly __wbindgen_malloc: (size: number, align: number) => number;
@@ -59,7 +59,7 @@ export class Demangler {
     this.#exhaustedNow = 0;
   }
 
-  /** The name that `symbol` stands for; `symbol` itself when it is not mangled or cannot be read. */
+  /** Returns the name that `symbol` stands for; `symbol` itself when it is not mangled or cannot be read. */
   name(symbol: string): string {
     if (symbol.endsWith(STUB)) return this.name(symbol.slice(0, -STUB.length)) + STUB;
     if (!MANGLED.test(symbol)) return symbol;
@@ -76,15 +76,15 @@ export class Demangler {
   }
 
   /**
-   * A name that debug information has instead of a symbol: without its namespace, but with the type arguments of the
-   * function itself.
+   * Returns a name that debug information has instead of a symbol, as it is shown: without its namespace, but with the
+   * type arguments of the function itself.
    */
   declared(name: string): string {
     if (this.style === "full" || MANGLED.test(name)) return this.name(name);
     return /^[^(]*<.*>$/s.test(name) ? shortCppName(name) : name;
   }
 
-  /** `undefined` when memory ran out. */
+  /** Returns `undefined` when memory ran out. */
   #demangle(symbol: string): string | undefined {
     try {
       const wasm = this.#wasm ??= start(this.#module);

@@ -6,14 +6,14 @@
 
 const PACKAGE = "gecko-profiler-demangle";
 const MEMORY_SECTION = 5;
-/** What it has at its start, of 64 KiB each, in the version that deno.json pins. */
+/** The module has so many pages of 64 KiB at its start, in the version that deno.json pins. */
 const INITIAL_PAGES = 17;
 /** Half a MiB more: names that are kept are far shorter. */
 const MAX_PAGES = INITIAL_PAGES + 8;
 
 let compiled: WebAssembly.Module | undefined;
 
-/** Compiled when it is first asked for. */
+/** Returns the module, which is compiled when it is first asked for. */
 export function demanglerModule(): WebAssembly.Module {
   const url = new URL("index_bg.wasm", import.meta.resolve(PACKAGE));
   return compiled ??= new WebAssembly.Module(withMaximum(Deno.readFileSync(url)));
@@ -36,7 +36,7 @@ function withMaximum(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return new Uint8Array([...module.subarray(0, at), ...bounded, ...module.subarray(at + unbounded.length)]);
 }
 
-/** The number at `at`, and where it ends. */
+/** Returns the number at `at`, and where it ends. */
 function uleb(bytes: Uint8Array, at: number): [number, number] {
   let value = 0;
   for (let scale = 1;; scale *= 128) {

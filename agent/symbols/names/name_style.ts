@@ -1,5 +1,5 @@
 /**
- * How C++ and Rust functions are called: the setting, without what it takes to do it.
+ * The setting of how C++ and Rust functions are called, without what it takes to do it.
  *
  * @module
  */

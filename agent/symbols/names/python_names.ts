@@ -1,5 +1,5 @@
 /**
- * What CPython calls its functions in a perf map (`-X perf`, PYTHONPERFSUPPORT, from 3.12 on).
+ * Reads the names that CPython gives its functions in a perf map (`-X perf`, PYTHONPERFSUPPORT, from 3.12 on).
  *
  * It calls each function through a trampoline of its own, so that the function shows in stacks; its code is still the
  * interpreter's loop, which the trampoline calls.
@@ -19,7 +19,7 @@ export function parsePythonName(name: string): ScriptFunction | undefined {
   return text === undefined || file === undefined ? undefined : { function: text, file, line: 0 };
 }
 
-/** Whether a native frame is that of a trampoline: a function of a script's without a line. */
+/** Tells whether a native frame is that of a trampoline: a function of a script's without a line. */
 export function isTrampoline({ module, file, line }: Frame): boolean {
   return line === 0 && file !== "" && module === file;
 }

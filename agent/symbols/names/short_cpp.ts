@@ -47,21 +47,23 @@ export function shortCppName(name: string): string {
   return out === "" ? name : out.trimEnd();
 }
 
-/** Where the operator's name at `at` ends, 0 when there is none. */
+/** Returns where the operator's name at `at` ends, 0 when there is none. */
 function operatorAt(name: string, at: number): number {
   if (name[at] !== "o" || (at > 0 && WORD.test(name[at - 1]!))) return 0;
   OPERATOR.lastIndex = at;
   return OPERATOR.test(name) ? OPERATOR.lastIndex : 0;
 }
 
-/** `{lambda(int)#1}` → `{lambda()#1}`; others (`{unnamed type#1}`) are short. */
+/** Shortens `{lambda(int)#1}` to `{lambda()#1}`; others (`{unnamed type#1}`) are short. */
 function shortLambda(text: string): string {
   if (!/^\{lambda\W/.test(text)) return text;
   const number = text.lastIndexOf("#");
   return `{lambda()${number < 0 ? "}" : text.slice(number)}`;
 }
 
-/** Passes over what follows parameters (` const &`, ` [clone .cold]`) to the next `::` or the end; -1 as in `closing`. */
+/**
+ * Passes over what follows parameters (` const &`, ` [clone .cold]`) to the next `::` or the end; -1 as in `closing`.
+ */
 function afterQualifiers(name: string, at: number): number {
   while (at >= 0 && at < name.length && !name.startsWith("::", at)) {
     const c = name[at]!;
@@ -71,7 +73,7 @@ function afterQualifiers(name: string, at: number): number {
   return at;
 }
 
-/** The end of what the bracket at `from` opens, -1 where it is not closed. */
+/** Returns the end of what the bracket at `from` opens, -1 where it is not closed. */
 function closing(name: string, from: number): number {
   const open: string[] = [];
   for (let at = from; at < name.length; at++) {

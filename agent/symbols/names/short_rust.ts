@@ -6,9 +6,9 @@
 
 const OPENING = "([{";
 const CLOSING = ")]}";
-/** What may stand before the `<` of generic arguments; elsewhere it begins a qualified path. */
+/** These may stand before the `<` of generic arguments; elsewhere it begins a qualified path. */
 const NAMED = /[\w}\])>]/;
-/** What a path consists of. */
+/** A path consists of these. */
 const PLAIN = /^[\w:#$.]+$/;
 
 /**
@@ -47,7 +47,7 @@ export function shortRustName(name: string): string {
   return out.finish() || name;
 }
 
-/** What is kept, and which brackets in it are open. */
+/** The text that is kept, and the brackets in it that are open. */
 class Output {
   readonly #parts: string[] = [];
   readonly #open: { bracket: string; at: number; plain: boolean }[] = [];
@@ -79,7 +79,10 @@ class Output {
     return true;
   }
 
-  /** Whether what was added last is `text`, each character of which was added alone, and a whole word if it is one. */
+  /**
+   * Tells whether what was added last is `text`, each character of which was added alone, and a whole word if it is
+   * one.
+   */
   endsWith(text: string): boolean {
     const from = this.#parts.length - text.length;
     for (let i = 0; i < text.length; i++) if (this.#parts[from + i] !== text[i]) return false;
@@ -94,7 +97,7 @@ class Output {
     return this.#parts.at(-1) ?? "";
   }
 
-  /** "" when a bracket is still open. */
+  /** Returns "" when a bracket is still open. */
   finish(): string {
     return this.#open.length === 0 ? this.#parts.join("") : "";
   }
@@ -105,13 +108,13 @@ class Output {
   }
 }
 
-/** Whether the `<` before `at` begins generic arguments of the path in `out`. */
+/** Tells whether the `<` before `at` begins generic arguments of the path in `out`. */
 function isGeneric(out: Output, name: string, at: number): boolean {
   if (out.endsWith("::")) return !name.startsWith("impl ", at);
   return NAMED.test(out.last);
 }
 
-/** Where the arguments end whose `<` is before `from`, -1 where they do not. */
+/** Returns where the arguments end whose `<` is before `from`, -1 where they do not. */
 function argumentsEnd(name: string, from: number): number {
   let depth = 1;
   for (let at = from; at < name.length;) {
@@ -127,7 +130,10 @@ function argumentsEnd(name: string, from: number): number {
   return -1;
 }
 
-/** The end of a literal at `at`, which may hold brackets (`'<'`, `"a>b"`, of a constant's value), or `at` itself. */
+/**
+ * Returns the end of a literal at `at`, which may hold brackets (`'<'`, `"a>b"`, of a constant's value), or `at`
+ * itself.
+ */
 function literalEnd(name: string, at: number): number {
   if (name[at] === "'") {
     const character = /'(?:\\u\{[0-9a-f]+\}|\\.|[^\\'])'/suy;

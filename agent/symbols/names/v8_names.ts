@@ -1,5 +1,5 @@
 /**
- * What V8 calls JavaScript functions in a perf map (`--perf-basic-prof` of Node and Deno).
+ * Reads the names that V8 gives JavaScript functions in a perf map (`--perf-basic-prof` of Node and Deno).
  *
  * @module
  */
@@ -15,7 +15,8 @@ export interface ScriptFunction {
 /** `tag:` marker name ` ` script `:line:column`; before V8 11 the tag was that of the log event. */
 const NAME = /^(?:JS|Function|LazyCompile|Script|Eval):(.*):(\d+):\d+$/s;
 /**
- * How the function was compiled (`~` not, `^` baseline, `+` Maglev, `*` TurboFan; `o` while a loop of it ran; `'` for
+ * A mark says how the function was compiled (`~` not, `^` baseline, `+` Maglev, `*` TurboFan; `o` while a loop of it
+ * ran; `'` for
  * one context): one function has several over time, and is one function all the same.
  */
 const MARKER = /^(?:o(?=[+*]))?[~^+*]?'?/;

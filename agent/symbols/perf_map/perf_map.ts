@@ -26,7 +26,7 @@ export class PerfMap {
     return this.#start.length;
   }
 
-  /** About what it holds in memory. */
+  /** Returns about how many bytes it takes in memory. */
   get bytes(): number {
     return this.#start.length * 64 + this.#textBytes + this.#rest.length + (this.#ranges?.bytes ?? 0);
   }
@@ -45,7 +45,7 @@ export class PerfMap {
     this.#ranges = undefined;
   }
 
-  /** The name of the code at `address`. */
+  /** Returns the name of the code at `address`. */
   find(address: number): string | undefined {
     this.#ranges ??= RangeTable.build({
       start: this.#start,
@@ -69,7 +69,7 @@ export class PerfMap {
   }
 }
 
-/** The hex number, with or without 0x, up to the next space, and what stands after that. */
+/** Returns the hex number, with or without 0x, up to the next space, and what stands after that. */
 function hexNumber(text: Uint8Array, from: number, to: number): { value: number; next: number } | undefined {
   let at = from;
   if (text[at] === 0x30 && ((text[at + 1] ?? 0) | 0x20) === 0x78) at += 2;

@@ -17,18 +17,20 @@ interface Entry {
   readonly map: PerfMap;
   readonly startTime: number;
   inode: number;
-  /** How far the file was read, and the checksum of that. */
+  /** The file was read up to here, and that has this checksum. */
   read: number;
   checksum: number;
-  /** As the file was then. */
+  /** The file was in this state then. */
   identity: string;
   window: number;
 }
 
 export interface PerfMapsOptions {
-  /** Of one file; what stands beyond is not read. @default {32 MiB} */
+  /** One file may have so many bytes; what stands beyond is not read. @default {32 MiB} */
   fileBytes?: number;
-  /** Of all maps as they are held; beyond it the ones that were not asked for longest go. @default {128 MiB} */
+  /**
+   * All maps together may take so many bytes; beyond it the ones that were not asked for longest go. @default {128 MiB}
+   */
   totalBytes?: number;
 }
 
@@ -60,7 +62,7 @@ export class PerfMaps {
     }
   }
 
-  /** The name that `process` itself gave to its code at `address`. */
+  /** Returns the name that `process` itself gave to its code at `address`. */
   find(process: Process, address: number): string | undefined {
     return this.#of(process).map.find(address);
   }
@@ -106,7 +108,7 @@ export class PerfMaps {
   }
 }
 
-/** Whether the file still begins with what was read of it. */
+/** Tells whether the file still begins with what was read of it. */
 function isContinued({ inode, identity, read, checksum }: Entry, file: RegularFile): boolean {
   if (inode !== file.inode || file.size < read) return false;
   if (identity === file.identity) return true;
@@ -124,7 +126,7 @@ function* chunks(file: RegularFile, from: number, to: number): Generator<Uint8Ar
   }
 }
 
-/** Only a map that the process's own user, or root, wrote: /tmp is everyone's. */
+/** Opens a map that the process's own user, or root, wrote, and no other: /tmp is everyone's. */
 function open({ folder, ownPid }: Process): RegularFile | undefined {
   const file = RegularFile.open(`${folder}/root/tmp/perf-${ownPid}.map`, { follow: false });
   if (file === undefined || file.uid === 0 || file.uid === ownerOf(folder)) return file;

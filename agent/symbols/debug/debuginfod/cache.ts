@@ -27,7 +27,7 @@ const FILE_NAME = /^(debuginfo|executable|source.*)$/;
 
 export interface DebugFileCacheOptions {
   readonly folder: string;
-  /** For the files that the agent puts there; those that went unread longest make room. */
+  /** The most that the agent's files may take; those that went unread longest make room. */
   readonly maxBytes: number;
   /** Unix milliseconds. @default {Date.now} */
   readonly clock?: () => number;
@@ -73,7 +73,7 @@ export class DebugFileCache {
     return cache;
   }
 
-  /** Of the files that the agent put there and are still there. */
+  /** Returns the size of the files that the agent put there and that are still there. */
   get bytes(): number {
     return this.#own.values().reduce((sum, size) => sum + size, 0);
   }
@@ -83,12 +83,12 @@ export class DebugFileCache {
     return this.#evicted;
   }
 
-  /** Where the debug file of `buildId` is, if it is there. */
+  /** Returns where the debug file of `buildId` is, if it is there. */
   pathOf(buildId: string): string {
     return `${this.#folder}/${buildId}/debuginfo`;
   }
 
-  /** `missing` when some client asked not long ago and no server had it. */
+  /** Returns `missing` when some client asked not long ago and no server had it. */
   async look(buildId: string): Promise<"found" | "missing" | undefined> {
     const path = this.pathOf(buildId);
     const stat = await Deno.stat(path).catch(() => undefined);
@@ -99,12 +99,12 @@ export class DebugFileCache {
     return file && verifyDebugFile(file, buildId) === undefined ? "found" : undefined;
   }
 
-  /** How long it is believed that no server has a file. */
+  /** It is believed for so many ms that no server has a file. */
   async missMs(): Promise<number> {
     return 1000 * await this.#control(CACHE_MISS);
   }
 
-  /** A new file to download to; the caller closes it, and keeps or removes it. */
+  /** Returns a new file to download to; the caller closes it, and keeps or removes it. */
   async createPart(): Promise<Part> {
     for (;;) {
       const path = `${this.#folder}/${PART_PREFIX}${Deno.pid}_${this.#nextPart++}`;

@@ -1,5 +1,5 @@
 /**
- * Where debuginfod clients keep their files (debuginfod-client-config(7)).
+ * Finds the folder where debuginfod clients keep their files (debuginfod-client-config(7)).
  *
  * @module
  */
@@ -11,7 +11,7 @@ export interface UserFolders {
   readonly xdgCacheHome?: string | undefined;
 }
 
-/** The folder that all debuginfod clients of this user share, when `$DEBUGINFOD_CACHE_PATH` names none. */
+/** Returns the folder that all debuginfod clients of this user share, when `$DEBUGINFOD_CACHE_PATH` names none. */
 export function defaultCacheFolder({ home, xdgCacheHome }: UserFolders): string {
   const old = `${home || ""}/.debuginfod_client_cache`;
   if (isFolder(old)) return old;

@@ -5,11 +5,13 @@
  * @module
  */
 
+import { backoffMs } from "../../../../common/backoff.ts";
+import { Burst } from "../../../../common/log.ts";
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import { DebugFileCache } from "./cache.ts";
 import { download, type Outcome } from "./download.ts";
-import { Loudness, missRestMs, pauseMs } from "./pauses.ts";
+import { BURST_MS, missRetryMs } from "./retry_after.ts";
 import { DebuginfodServer } from "./server.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
@@ -21,16 +23,16 @@ const MAX_RUNNING = 2;
 const MAX_WAITING = 1024;
 /** Build ids that need not be asked for, for now. */
 const MAX_RESTING = 8192;
-/** How soon a file that came, was refused, or was something else, is asked for again. */
+/** A file that came, was refused, or was something else, is asked for again after so many ms. */
 const REST_MS = 3_600_000;
 /** Between requests for one file that a server fails at. */
 const RETRY = { firstMs: 2000, maxMs: REST_MS };
 const CLEAN_EACH_MS = 60_000;
-/** As elfutils' own clients take them: hex of up to 64 bytes. */
+/** Build ids have the form that elfutils' own clients take: hex of up to 64 bytes. */
 const BUILD_ID = /^([0-9a-f]{2}){2,64}$/;
 
 export interface DebuginfodOptions {
-  /** In the order in which they are asked. */
+  /** The servers are asked in this order. */
   readonly urls: readonly URL[];
   /** Shared with other debuginfod clients. */
   readonly folder: string;
@@ -55,7 +57,7 @@ export interface DebuginfodStats {
   readonly notFound: number;
   /** They are larger than the limit. */
   readonly tooLarge: number;
-  /** What a server gave was not the file. */
+  /** Counts what a server gave that was not the file. */
   readonly rejected: number;
   /** Requests that gave no answer, or an error; the file is asked for again. */
   readonly failed: number;
@@ -66,16 +68,16 @@ export interface DebuginfodStats {
   readonly bytes: number;
   /** Build ids that wait, or are asked for now. */
   readonly pending: number;
-  /** Of the agent's files in the cache. */
+  /** The size of the agent's files in the cache. */
   readonly cacheBytes: number;
   /** Files that made room for others. */
   readonly evicted: number;
 }
 
 interface Rest {
-  /** When the build id may be asked for again. */
+  /** The build id may be asked for again at this time, in ms. */
   readonly until: number;
-  /** How often no server had it, since it was first asked for. */
+  /** No server had it so often since it was first asked for. */
   readonly misses: number;
 }
 
@@ -83,7 +85,7 @@ interface Job {
   readonly buildId: string;
   /** Servers that need not be asked again. */
   readonly done: Set<DebuginfodServer>;
-  /** Whether one of them may have the file, but not one that can be used. */
+  /** One of them may have the file, but not one that can be used. */
   refused: boolean;
   failures: number;
   notBefore: number;
@@ -102,7 +104,7 @@ export class Debuginfod implements AsyncDisposable {
   #found: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #cleanedAt = -Infinity;
-  readonly #trouble = new Loudness(() => performance.now());
+  readonly #burst = new Burst(logger, { window: BURST_MS, verbose: true });
   readonly #counts = {
     ...{ asked: 0, found: 0, notFound: 0, tooLarge: 0, rejected: 0 },
     ...{ failed: 0, dropped: 0, requests: 0, bytes: 0 },
@@ -131,7 +133,7 @@ export class Debuginfod implements AsyncDisposable {
     return { ...this.#counts, pending, cacheBytes: this.#cache.bytes, evicted: this.#cache.evicted };
   }
 
-  /** Where the debug file of `buildId` is once it has come. */
+  /** Returns where the debug file of `buildId` is once it has come. */
   pathOf(buildId: string): string | undefined {
     return BUILD_ID.test(buildId) ? this.#cache.pathOf(buildId) : undefined;
   }
@@ -152,7 +154,7 @@ export class Debuginfod implements AsyncDisposable {
     this.#schedule();
   }
 
-  /** The build ids whose files have come; each is told once. */
+  /** Returns the build ids whose files have come; each is told once. */
   takeFound(): readonly string[] {
     const found = this.#found;
     if (found.length > 0) this.#found = [];
@@ -220,7 +222,7 @@ export class Debuginfod implements AsyncDisposable {
     this.#miss(job, await this.#cache.missMs());
   }
 
-  /** Whether the file has come from `server`. */
+  /** Tells whether the file has come from `server`. */
   async #ask(server: DebuginfodServer, job: Job): Promise<boolean> {
     const { buildId } = job;
     const part = await this.#cache.createPart();
@@ -256,7 +258,7 @@ export class Debuginfod implements AsyncDisposable {
       case "no answer":
       case "failed":
         this.#counts.failed++;
-        job.notBefore = performance.now() + pauseMs(++job.failures, this.#options.retry);
+        job.notBefore = performance.now() + backoffMs(++job.failures, this.#options.retry);
         return false;
       case "rejected":
         this.#counts.rejected++;
@@ -280,7 +282,7 @@ export class Debuginfod implements AsyncDisposable {
   #miss(job: Job, missMs: number): void {
     this.#counts.notFound++;
     const misses = (this.#resting.peek(job.buildId)?.misses ?? 0) + 1;
-    this.#rest(job, missRestMs(missMs, misses), misses);
+    this.#rest(job, missRetryMs(missMs, misses), misses);
   }
 
   #rest({ buildId }: Job, ms: number, misses = 0): void {
@@ -294,10 +296,9 @@ export class Debuginfod implements AsyncDisposable {
     this.#dropOldest();
   }
 
-  /** The cache's folder cannot be used, now. */
+  /** Gives up a job, as the cache's folder cannot be used now. */
   #fail(job: Job, error: Error): void {
-    const what = { buildId: job.buildId, reason: error.message };
-    logger[this.#trouble.level()]("Cannot keep debug information of {buildId}: {reason}", what);
+    this.#burst.warn("keep", `Cannot keep debug information of ${job.buildId}: ${error.message}`);
     this.#counts.failed++;
     this.#rest(job, REST_MS);
   }

@@ -26,7 +26,7 @@ export type Outcome =
   /** The server answered, and does not have it. */
   | { readonly kind: "not found" }
   | { readonly kind: "too large" }
-  /** What came is not the file. */
+  /** The bytes that came are not the file. */
   | { readonly kind: "rejected"; readonly reason: string }
   /** This file cannot be had from it now. */
   | { readonly kind: "failed"; readonly reason: string }
@@ -35,7 +35,7 @@ export type Outcome =
 
 /** A server's address; credentials in it are sent as fetch wants them, and never shown. */
 export class ServerUrl {
-  /** Without credentials and a slash behind. */
+  /** The URL, without credentials and a slash behind. */
   readonly text: string;
   readonly headers: Readonly<Record<string, string>>;
 
@@ -54,7 +54,7 @@ export class ServerUrl {
   }
 }
 
-/** A name or password of a URL, in which a % may also stand for itself. */
+/** Decodes a name or password of a URL, in which a % may also stand for itself. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -99,7 +99,7 @@ export async function download(
   }
 }
 
-/** What the server says instead of the file. */
+/** Returns what the server says instead of the file. */
 function refusal({ status, headers }: Response, maxBytes: number): Outcome | undefined {
   if (status === 200) {
     return Number(headers.get("content-length")) > maxBytes ? { kind: "too large" } : undefined;
@@ -182,7 +182,7 @@ class Progress implements Disposable {
   }
 }
 
-/** fetch puts the reason into the cause. */
+/** Returns the reason of an error, which fetch puts into the cause. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;

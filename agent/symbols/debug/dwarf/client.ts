@@ -7,9 +7,10 @@
  * @module
  */
 
+import { settledWithin } from "../../../../common/timeout.ts";
 import { getLogger } from "@logtape/logtape";
 import type { SourceFrame } from "../../libdw/dwarf.ts";
-import type { Answer, DebugPlace, Request, WorkerOptions } from "./protocol.ts";
+import type { Answer, DebugInfoPlace, Request, WorkerOptions } from "./protocol.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
@@ -44,7 +45,7 @@ interface Question {
   readonly done: (answer: Answer | undefined) => void;
 }
 
-/** What is not an answer: `later` may be asked again, `never` need not. */
+/** Instead of an answer: `later` may be asked again, `never` need not. */
 export type NoFrames = "later" | "never";
 export type OnFrames = (address: number, frames: readonly SourceFrame[] | NoFrames) => void;
 
@@ -90,7 +91,7 @@ export class DebugClient implements Disposable {
   }
 
   /** Asks for `addresses` in the debug information that `key` names; `onFrames` is called for each that is answered. */
-  ask(key: string, place: DebugPlace, addresses: readonly number[], onFrames: OnFrames): void {
+  ask(key: string, place: DebugInfoPlace, addresses: readonly number[], onFrames: OnFrames): void {
     for (let at = 0; at < addresses.length; at += MAX_ADDRESSES) {
       const part = addresses.slice(at, at + MAX_ADDRESSES);
       if (this.#failed || this.#waiting + part.length > this.#maxWaiting) {
@@ -113,9 +114,7 @@ export class DebugClient implements Disposable {
     if (this.#waiting === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#settled.push(resolve);
-    const timer = setTimeout(resolve, ms);
-    await promise;
-    clearTimeout(timer);
+    await settledWithin(ms, promise);
   }
 
   /** Ends a Worker that has nothing to do for a while. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { u64 } from "../../../../common/u64.ts";
 import type { CommonLink } from "../debug_files.ts";
 import type { ByteSource } from "../../../elf/byte_source.ts";
 import {
@@ -15,11 +16,10 @@ import {
   sectionBytes,
   SHF_COMPRESSED,
   textAt,
-  u64,
   viewOf,
 } from "../../../elf/sections.ts";
 
-/** What libdw reads for functions, call sites and lines; locations of variables and indexes are left out. */
+/** Libdw reads these for functions, call sites and lines; locations of variables and indexes are left out. */
 const WANTED = /^\.z?debug_(info|abbrev|line|str|line_str|ranges|rnglists|addr|str_offsets|types)$/;
 const INFO = /^\.z?debug_info$/;
 const HEADER_BYTES = 64;
@@ -31,18 +31,18 @@ const SHT_STRTAB = 3;
 export interface Packed {
   /** ELF64, in the file's byte order and for its machine. */
   readonly image: Uint8Array<ArrayBuffer>;
-  /** What it takes in memory once libelf has unpacked its compressed sections. */
+  /** It takes so many bytes in memory once libelf has unpacked its compressed sections. */
   readonly bytes: number;
 }
 
-/** Whether the file itself has debug information, not only a link to it. */
+/** Tells whether the file itself has debug information, not only a link to it. */
 export function hasDebugInfo(source: ByteSource): boolean {
   return readSections(source).some((s) =>
     INFO.test(s.name) && s.size > 0 && s.offset + s.size <= source.size
   );
 }
 
-/** What `.gnu_debuglink` says: a file's name, and its CRC in the last four bytes. */
+/** Reads `.gnu_debuglink`: a file's name, and its CRC in the last four bytes. */
 export function debugLink(source: ByteSource): { name: string; checksum: number } | undefined {
   const section = readSections(source).find((s) => s.name === ".gnu_debuglink" && s.size < 8192);
   const bytes = section && sectionBytes(source, section);
@@ -50,7 +50,7 @@ export function debugLink(source: ByteSource): { name: string; checksum: number 
   return { name: textAt(bytes, 0), checksum: viewOf(bytes).getUint32(bytes.length - 4, true) };
 }
 
-/** What `.gnu_debugaltlink` says, where dwz was used: a path, 0, and a build id. */
+/** Reads `.gnu_debugaltlink`, where dwz was used: a path, 0, and a build id. */
 export function commonLink(source: ByteSource): CommonLink | undefined {
   const section = readSections(source).find((s) => s.name === ".gnu_debugaltlink" && s.size < 8192);
   const bytes = section && sectionBytes(source, section);
@@ -81,7 +81,7 @@ export function packDebugInfo(source: ByteSource, limit: number): Packed | undef
   return { image: assemble(header, sections), bytes };
 }
 
-/** What libelf will unpack a section to, as its header claims; 0 when it is not compressed. */
+/** Returns the bytes to which libelf will unpack a section, as its header claims; 0 when it is not compressed. */
 function unpackedBytes(section: Section, data: Uint8Array<ArrayBuffer>): number {
   // Elf64_Chdr: type, reserved, size, alignment.
   if (section.flags & SHF_COMPRESSED) return data.length < 24 ? Infinity : u64(viewOf(data), 8);

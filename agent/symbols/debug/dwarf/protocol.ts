@@ -1,5 +1,5 @@
 /**
- * What the agent asks the Worker that reads debug information, and what that answers.
+ * The questions to the Worker that reads debug information, and its answers.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { SourceFrame } from "../../libdw/dwarf.ts";
 /** A file to be read. */
 export interface DebugFile {
   readonly path: string;
-  /** What `RegularFile` said of the file when it was chosen: another one of that name is not taken. */
+  /** `RegularFile` said this of the file when it was chosen: another one of that name is not taken. */
   readonly identity: string;
 }
 
-/** Where debug information can be read now: the program or library itself, or its separate debug file. */
-export interface DebugPlace extends DebugFile {
+/** A file where debug information can be read now: the program or library itself, or its separate debug file. */
+export interface DebugInfoPlace extends DebugFile {
   /** The file that holds what is common to several (dwz), where it is at hand. */
   readonly common?: DebugFile;
-  /** What to take from an address of the module to get one of this file. */
+  /** An address of the module, less this, is one of this file. */
   readonly bias: number;
 }
 
@@ -25,7 +25,7 @@ export interface Request {
   readonly id: number;
   /** Names the debug information, for as long as the Worker lives. */
   readonly key: string;
-  readonly place: DebugPlace;
+  readonly place: DebugInfoPlace;
   readonly addresses: readonly number[];
 }
 
@@ -34,19 +34,19 @@ export type Refusal = "unreadable" | "too large";
 
 export interface Answer {
   readonly id: number;
-  /** In the order of the addresses, each innermost first; none for an address that is not covered. */
+  /** They are in the order of the addresses, each innermost first; none for an address that is not covered. */
   readonly frames: readonly (readonly SourceFrame[])[];
   readonly refused: Refusal | undefined;
   readonly stats: WorkerStats;
 }
 
-/** What the Worker holds now. */
+/** The Worker holds this now. */
 export interface WorkerStats {
   readonly files: number;
   readonly bytes: number;
 }
 
 export interface WorkerOptions {
-  /** For all files that are open together; a file that needs more is refused. */
+  /** All files that are open together may take so many bytes; a file that needs more is refused. */
   readonly bytes: number;
 }

@@ -7,13 +7,13 @@
 import { DebugInfo, type Dwarf, type SourceFrame } from "../../libdw/dwarf.ts";
 import { RegularFile } from "../../../elf/regular_file.ts";
 import { packDebugInfo, type Packed } from "./pack.ts";
-import type { DebugFile, DebugPlace, Refusal, WorkerStats } from "./protocol.ts";
+import type { DebugFile, DebugInfoPlace, Refusal, WorkerStats } from "./protocol.ts";
 
 interface Entry {
   /** The files that it is of. */
   readonly identity: string;
   readonly info: DebugInfo;
-  /** Of the image, with what libelf unpacks. */
+  /** The size of the image, with what libelf unpacks. */
   readonly imageBytes: number;
 }
 
@@ -40,8 +40,8 @@ export class DebugStore implements Disposable {
     return { files: this.#open.size, bytes };
   }
 
-  /** The functions at each of `addresses`, or why there are none. */
-  frames(key: string, place: DebugPlace, addresses: readonly number[]): Refusal | SourceFrame[][] {
+  /** Returns the functions at each of `addresses`, or why there are none. */
+  frames(key: string, place: DebugInfoPlace, addresses: readonly number[]): Refusal | SourceFrame[][] {
     const entry = this.#get(key, place) ?? this.#read(place);
     if (typeof entry === "string") return entry;
     this.#open.delete(key);
@@ -51,8 +51,8 @@ export class DebugStore implements Disposable {
     return frames;
   }
 
-  /** What is open by `key`, unless more of it is at hand by now. */
-  #get(key: string, place: DebugPlace): Entry | undefined {
+  /** Returns what is open by `key`, unless more of it is at hand by now. */
+  #get(key: string, place: DebugInfoPlace): Entry | undefined {
     const entry = this.#open.get(key);
     if (entry === undefined || entry.identity === identityOf(place)) return entry;
     entry.info[Symbol.dispose]();
@@ -60,7 +60,7 @@ export class DebugStore implements Disposable {
     return undefined;
   }
 
-  #read(place: DebugPlace): Refusal | Entry {
+  #read(place: DebugInfoPlace): Refusal | Entry {
     const main = readPacked(place, this.#limit);
     if (typeof main === "string") return main;
     const common = place.common && readPacked(place.common, this.#limit - main.bytes);
@@ -93,7 +93,7 @@ function bytesOf({ info, imageBytes }: Entry): number {
   return imageBytes + info.bytes;
 }
 
-function identityOf({ identity, common }: DebugPlace): string {
+function identityOf({ identity, common }: DebugInfoPlace): string {
   return common ? `${identity} ${common.identity}` : identity;
 }
 

@@ -6,7 +6,7 @@ import { readElf } from "../../../elf/elf.ts";
 import { Dwarf, type SourceFrame } from "../../libdw/dwarf.ts";
 import { RegularFile } from "../../../elf/regular_file.ts";
 import { packDebugInfo } from "./pack.ts";
-import type { DebugPlace } from "./protocol.ts";
+import type { DebugInfoPlace } from "./protocol.ts";
 import { DebugStore } from "./store.ts";
 
 const LIMIT = 64 << 20;
@@ -58,7 +58,7 @@ mod cart {
 fn main() { let v: Vec<u64> = std::env::args().map(|a| a.len() as u64).collect(); println!("{}", cart::total(&v)); }
 `;
 
-function placeOf(path: string): DebugPlace {
+function placeOf(path: string): DebugInfoPlace {
   using file = RegularFile.open(path)!;
   return { path, identity: file.identity, bias: 0 };
 }
@@ -92,7 +92,12 @@ function undoubled(place: string): string {
 }
 
 /** How many addresses have frames, how many have inlined ones; all that the oracle names must agree. */
-function compare(path: string, place: DebugPlace, addresses: readonly number[], program = "eu-addr2line") {
+function compare(
+  path: string,
+  place: DebugInfoPlace,
+  addresses: readonly number[],
+  program = "eu-addr2line",
+) {
   using dwarf = new Dwarf();
   using store = new DebugStore(dwarf, LIMIT);
   const frames = store.frames("file", place, addresses);

@@ -1,0 +1,31 @@
+/**
+ * What a wait is for, by what is known of its futex without any name: what the waiters expect there, and who wakes.
+ *
+ * @module
+ */
+
+import type { FutexHints } from "../collectors/collector.ts";
+import { HINT } from "../libbpf/mod.ts";
+import type { LockClass } from "./lock_class.ts";
+
+/** `PTHREAD_RWLOCK_FUTEX_USED` of glibc, and the bit that is waited for. */
+const GLIBC_RWLOCK_VALUE = 3;
+
+/**
+ * The class of a wait at a futex; `other` when nothing tells.
+ *
+ * A contended mutex of glibc, Rust or Go is 2 and one of musl has the highest bit set; their owners wait there, too. What
+ * a thread has on its own stack nobody else waits at. All else is something that is to come: who wakes never waits there,
+ * or there is but one who ever waits.
+ */
+export function classByHints({ hints, value }: Omit<FutexHints, "address">): LockClass {
+  const has = (hint: number) => (hints & hint) !== 0;
+  if (has(HINT.pi)) return "mutex";
+  if (has(HINT.threadEnd)) return "join";
+  const shared = has(HINT.waiterWakes) || has(HINT.severalWaiters);
+  if (has(HINT.onStack) && !shared) return "condvar";
+  if (has(HINT.contended)) return "mutex";
+  if (has(HINT.realtime) && value === GLIBC_RWLOCK_VALUE) return "rwlock";
+  if (has(HINT.waiterWakes)) return "other";
+  return value === 0 || value === 0xffffffff ? "semaphore" : "condvar";
+}

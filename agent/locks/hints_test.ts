@@ -1,0 +1,26 @@
+import { assertEquals } from "@std/assert";
+import { HINT } from "../libbpf/mod.ts";
+import { classByHints } from "./hints.ts";
+
+Deno.test("classByHints() tells what somebody holds by what is expected there", () => {
+  assertEquals(classByHints({ hints: HINT.pi, value: 0 }), "mutex");
+  assertEquals(classByHints({ hints: HINT.contended, value: 2 }), "mutex");
+  assertEquals(classByHints({ hints: HINT.contended | HINT.waiterWakes, value: 0x80000010 }), "mutex");
+  assertEquals(classByHints({ hints: HINT.realtime, value: 3 }), "rwlock");
+  assertEquals(classByHints({ hints: HINT.waiterWakes, value: 17 }), "other");
+});
+
+Deno.test("classByHints() tells what is to come by who wakes, and where it is", () => {
+  assertEquals(classByHints({ hints: HINT.threadEnd | HINT.shared, value: 4711 }), "join");
+  // A condition variable of musl.
+  assertEquals(classByHints({ hints: HINT.onStack | HINT.contended, value: 2 }), "condvar");
+  // A mutex in a frame of main(), at which others wait, too.
+  assertEquals(
+    classByHints({ hints: HINT.onStack | HINT.contended | HINT.severalWaiters, value: 2 }),
+    "mutex",
+  );
+  assertEquals(classByHints({ hints: HINT.realtime, value: 0 }), "semaphore");
+  // A thread of Rust that parks.
+  assertEquals(classByHints({ hints: 0, value: 0xffffffff }), "semaphore");
+  assertEquals(classByHints({ hints: 0, value: 3 }), "condvar");
+});

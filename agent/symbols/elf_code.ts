@@ -1,0 +1,168 @@
+/**
+ * Names code of ELF files: by their symbol tables, and later by their debug information.
+ *
+ * A file is read when an address in it is first asked for; what that may take of one window is bounded, and
+ * what comes beyond is named `module+0xoffset` for now and looked up in the next window.
+ *
+ * @module
+ */
+
+import type { Frame } from "../../profile/model.ts";
+import type { CodeFile } from "../elf/code_file.ts";
+import type { CodeFiles } from "../elf/code_files.ts";
+import type { DebugStats } from "./debug/dwarf/client.ts";
+import { DebugInfoLocator, type Downloads } from "./debug/debug_info_locator.ts";
+import { Inlining } from "./debug/inlining.ts";
+import { forgetFrames, type FrameCache, frameKey, offsetName } from "./frame_cache.ts";
+import { GoSymbols } from "./go_symbols.ts";
+import type { Libdw } from "./libdw/libdw.ts";
+import type { Demangler } from "./names/demangle.ts";
+import type { SymbolTable } from "./symbol_table.ts";
+import { SymbolTables, type SymbolTablesStats } from "./symbol_tables.ts";
+
+/** Files whose debug information is remembered; some hundred bytes each. */
+const MAX_LOCATED = 16_384;
+
+export interface ElfCodeOptions {
+  readonly libdw: Libdw;
+  readonly files: CodeFiles;
+  /** The cache of the frames that are named. */
+  readonly frames: FrameCache;
+  readonly demangler: Demangler;
+  /** The symbol tables that are kept may take so much. */
+  readonly tableBytes: number;
+  /** The debug information that is open may take so much. */
+  readonly debugBytes: number;
+  readonly downloads?: Downloads | undefined;
+  /** Files may be read for so long in one window, in ms; the file that passes it is read to its end. */
+  readonly coldMs: number;
+  /** In ms. */
+  readonly clock: () => number;
+}
+
+/** Counted since the start, but for `symbolTables` and `debug`, which tell what they hold now as well. */
+export interface ElfCodeStats {
+  readonly hits: number;
+  readonly misses: number;
+  /** Addresses without a name in the file, or in one that could not be read. */
+  readonly unnamed: number;
+  /** Addresses that went unnamed for now as reading files took too long in their window. */
+  readonly postponed: number;
+  readonly symbolTables: SymbolTablesStats;
+  readonly debug: DebugStats;
+}
+
+/** Finds the frames of addresses in files. */
+export class ElfCode implements Disposable {
+  readonly #files: CodeFiles;
+  readonly #frames: FrameCache;
+  readonly #demangler: Demangler;
+  readonly #tables: SymbolTables;
+  readonly #inlining: Inlining;
+  readonly #go = new GoSymbols();
+  readonly #clock: () => number;
+  readonly #coldMs: number;
+  #coldLeft: number;
+  #hits = 0;
+  #misses = 0;
+  #unnamed = 0;
+  #postponed = 0;
+
+  constructor(options: ElfCodeOptions) {
+    const { libdw, files, frames, demangler, tableBytes, debugBytes, downloads, coldMs, clock } = options;
+    this.#files = files;
+    this.#frames = frames;
+    this.#demangler = demangler;
+    this.#clock = clock;
+    this.#coldMs = this.#coldLeft = coldMs;
+    const locator = new DebugInfoLocator({ downloads, max: MAX_LOCATED });
+    this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads });
+    this.#inlining = new Inlining({ locator, frames, demangler, bytes: debugBytes });
+  }
+
+  [Symbol.dispose](): void {
+    this.#inlining[Symbol.dispose]();
+  }
+
+  get stats(): ElfCodeStats {
+    const tables = this.#tables.stats;
+    return {
+      hits: this.#hits,
+      misses: this.#misses,
+      unnamed: this.#unnamed,
+      postponed: this.#postponed,
+      symbolTables: { ...tables, unreadable: tables.unreadable + this.#files.stats.unreadable },
+      debug: this.#inlining.stats,
+    };
+  }
+
+  /** Takes in the functions of a file while there is a process that has it. */
+  observe(file: CodeFile): void {
+    if (this.#coldLeft > 0 && !this.#tables.has(file)) this.#readSymbols(file);
+  }
+
+  /** Returns the frames of an address in `file`, which counts as the file's program headers do. */
+  frames(file: CodeFile, address: number): readonly Frame[] {
+    if (this.#tables.hasBetterCopy(file) && this.#coldLeft > 0) this.#readSymbols(file);
+    const key = frameKey(file, address);
+    const known = this.#frames.get(key);
+    if (known) {
+      this.#hits++;
+      return known;
+    }
+    this.#misses++;
+    const go = this.#go.frames(file, address);
+    if (go.length > 0) {
+      const base = { module: file.path, buildId: file.elf.buildId, address };
+      const frames = go.map(({ function: name, file, line }) => ({ ...base, function: name, file, line }));
+      this.#frames.set(key, frames);
+      return frames;
+    }
+    const { frame, final } = this.#look(file, address);
+    const frames = [frame];
+    if (final) {
+      this.#frames.set(key, frames);
+      this.#inlining.want(file, address);
+    }
+    return frames;
+  }
+
+  /** Asks for inlined functions and lines, see {@linkcode Inlining.settle}. */
+  settle(ms: number): Promise<boolean> {
+    return this.#inlining.settle(ms);
+  }
+
+  /** Call after the samples of a window. */
+  endWindow(): void {
+    this.#tables.endWindow(this.#files.values());
+    this.#inlining.endWindow();
+    forgetFrames(this.#frames, this.#tables.takeImproved());
+    this.#coldLeft = this.#coldMs;
+  }
+
+  #readSymbols(file: CodeFile): SymbolTable | undefined {
+    const start = this.#clock();
+    const symbols = this.#tables.of(file);
+    forgetFrames(this.#frames, this.#tables.takeImproved());
+    this.#coldLeft -= this.#clock() - start;
+    return symbols;
+  }
+
+  /** Looks up the function at an address; `final` unless a later window may know better. */
+  #look(file: CodeFile, address: number): { frame: Frame; final: boolean } {
+    const { path, name, elf: { buildId } } = file;
+    const base = { module: path, file: "", line: 0, buildId, address };
+    const cold = !this.#tables.has(file);
+    if (cold && this.#coldLeft <= 0) {
+      this.#postponed++;
+      return { frame: { function: offsetName(name, address), ...base }, final: false };
+    }
+    const symbols = cold ? this.#readSymbols(file) : this.#tables.of(file);
+    const symbol = symbols?.find(address);
+    if (symbol !== undefined) {
+      return { frame: { function: this.#demangler.name(symbol), ...base }, final: true };
+    }
+    this.#unnamed++;
+    return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };
+  }
+}

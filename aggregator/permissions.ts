@@ -1,0 +1,38 @@
+/**
+ * The permissions of Deno that the aggregator needs, by what it was told to do.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import { type Need, needsNet, needsRead, needsRun, needsWrite } from "../common/permissions.ts";
+import type { Address } from "../common/settings.ts";
+import type { AggregatorConfig } from "./config.ts";
+
+/** Returns one need for each thing that a run with `config` does outside of its own process. */
+export function permissionsOf(config: AggregatorConfig): Need[] {
+  const { clickhouseEndpoint, bufferPath, tlsCert, tlsKey } = config;
+  const needs = [config.adminListen, config.listen].map((address) => {
+    return needsNet(`listen on ${hostOf(address)}`, hostOf(address));
+  });
+  if (clickhouseEndpoint === undefined) {
+    needs.push(
+      needsRun("start the embedded engine", Deno.execPath()),
+      needsNet("reach the embedded engine", "127.0.0.1"),
+    );
+  } else {
+    const { hostname, port, protocol } = clickhouseEndpoint;
+    const host = `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
+    needs.push(needsNet("reach ClickHouse", host));
+  }
+  if (bufferPath !== ":memory:") {
+    const folder = dirname(bufferPath);
+    needs.push(needsRead(`read '${bufferPath}'`, folder), needsWrite(`write '${bufferPath}'`, folder));
+  }
+  for (const path of [tlsCert, tlsKey]) if (path !== undefined) needs.push(needsRead(`read '${path}'`, path));
+  return needs;
+}
+
+function hostOf({ hostname, port }: Address): string {
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}

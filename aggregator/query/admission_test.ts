@@ -1,0 +1,77 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { Admission, OverloadedError } from "./admission.ts";
+
+/** Waits until what was resolved has been heard of. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+Deno.test("Admission.run() lets so many run, so many wait, and refuses more", async () => {
+  const admission = new Admission({ concurrent: 2, waiting: 1 });
+  const gates = [1, 2, 3].map(() => Promise.withResolvers<number>());
+  const began: number[] = [];
+  const answers = gates.map((gate, i) =>
+    admission.run(String(i), () => {
+      began.push(i);
+      return gate.promise;
+    })
+  );
+  await settled();
+  assertEquals([began, admission.stats], [[0, 1], { running: 2, waiting: 1 }]);
+  await assertRejects(
+    () => admission.run("4", () => Promise.resolve(4)),
+    OverloadedError,
+    "2 run and 1 wait",
+  );
+  gates[1]!.resolve(11);
+  assertEquals(await answers[1], 11);
+  await settled();
+  assertEquals([began, admission.stats], [[0, 1, 2], { running: 2, waiting: 0 }]);
+  gates[0]!.resolve(10);
+  gates[2]!.reject(new Error("no"));
+  assertEquals(await answers[0], 10);
+  await assertRejects(() => answers[2]!, Error, "no");
+  assertEquals(admission.stats, { running: 0, waiting: 0 });
+  assertEquals(await admission.run("5", () => Promise.resolve(5)), 5);
+});
+
+Deno.test("Admission.run() shares one run among who ask the same, until all have gone", async () => {
+  const admission = new Admission();
+  let runs = 0;
+  let aborted = 0;
+  const gate = Promise.withResolvers<string>();
+  const ask = (signal: AbortSignal) => {
+    runs++;
+    signal.addEventListener("abort", () => {
+      aborted++;
+      gate.reject(signal.reason);
+    });
+    return gate.promise;
+  };
+  const [one, two] = [new AbortController(), new AbortController()];
+  const answers = [admission.run("same", ask, one.signal), admission.run("same", ask, two.signal)];
+  await settled();
+  assertEquals(runs, 1);
+  one.abort(new Error("first left"));
+  await assertRejects(() => answers[0]!, Error, "first left");
+  assertEquals(aborted, 0);
+  two.abort(new Error("second left"));
+  await assertRejects(() => answers[1]!, Error, "second left");
+  assertEquals(aborted, 1);
+  await settled();
+  assertEquals(admission.stats, { running: 0, waiting: 0 });
+  assertEquals(await admission.run("same", () => Promise.resolve("anew")), "anew");
+});
+
+Deno.test("Admission.run() lets who waits leave the queue", async () => {
+  const admission = new Admission({ concurrent: 1 });
+  const gate = Promise.withResolvers<void>();
+  const first = admission.run("1", () => gate.promise);
+  const leaving = new AbortController();
+  const second = admission.run("2", () => Promise.resolve(), leaving.signal);
+  await settled();
+  leaving.abort(new Error("left"));
+  await assertRejects(() => second, Error, "left");
+  assertEquals(admission.stats, { running: 1, waiting: 0 });
+  gate.resolve();
+  await first;
+  assertEquals(admission.stats, { running: 0, waiting: 0 });
+});

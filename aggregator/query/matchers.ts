@@ -1,0 +1,205 @@
+/**
+ * Reads the field's form of choosing series by their labels: `{namespace="shop", pod=~"cart-.*", comm!="kworker"}`.
+ *
+ * @module
+ */
+
+/** What series can be chosen and grouped by. */
+export const LABELS = ["node", "namespace", "pod", "container", "service", "exe", "comm", "pid"] as const;
+export type Label = (typeof LABELS)[number];
+
+/** A label of pods, as series of some agents have it: `label_app`. */
+export type PodLabel = `label_${string}`;
+export type AnyLabel = Label | PodLabel;
+
+export const OPERATORS = ["=", "!=", "=~", "!~"] as const;
+export type Operator = (typeof OPERATORS)[number];
+
+/** A condition on one label; a label that a series does not have is "". */
+export interface Matcher {
+  readonly label: AnyLabel;
+  readonly operator: Operator;
+  /** Text, or for `=~` and `!~` an RE2 pattern that must match all of the label. */
+  readonly value: string;
+}
+
+/** A selector that cannot be read; the message says where and why. */
+export class MatcherError extends Error {
+  override name = "MatcherError";
+}
+
+/** A selector is written by people: more is a mistake, or an attack. */
+const MAX_MATCHERS = 32;
+const MAX_TEXT = 16_384;
+const MAX_VALUE = 4096;
+
+const POD_LABEL = /^label_[A-Za-z0-9_]{1,316}$/;
+const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
+const OPERATOR = /=~|!~|!=|=/y;
+const SPACE = /[ \t\r\n]*/y;
+const ESCAPES: Readonly<Record<string, string>> = {
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  "\\": "\\",
+  '"': '"',
+  "'": "'",
+};
+
+/**
+ * Tells whether `name` is of a label of pods, and one that there can be. Characters that a selector's name cannot have
+ * are `_` in it: `label_app_kubernetes_io_name`.
+ */
+export function isPodLabel(name: string): name is PodLabel {
+  return POD_LABEL.test(name);
+}
+
+/** Tells whether series can be chosen by `name`. */
+export function isLabel(name: string): name is AnyLabel {
+  return (LABELS as readonly string[]).includes(name) || isPodLabel(name);
+}
+
+/**
+ * Reads a selector; its braces may be left out. Text is in double quotes with the escapes of JSON's short form, or in
+ * single quotes with the same.
+ *
+ * @throws {MatcherError} naming the place, counted from 1
+ */
+export function parseMatchers(text: string): Matcher[] {
+  if (text.length > MAX_TEXT) {
+    throw new MatcherError(
+      `Cannot read a selector of more than ${MAX_TEXT} characters: it has ${text.length}`,
+    );
+  }
+  const reader = new Reader(text);
+  const braced = reader.take("{");
+  const end = braced ? "}" : undefined;
+  const matchers: Matcher[] = [];
+  while (!reader.isAt(end)) {
+    if (matchers.length === MAX_MATCHERS) throw reader.error(`more than ${MAX_MATCHERS} conditions`);
+    matchers.push(reader.matcher());
+    if (!reader.take(",") && !reader.isAt(end)) throw reader.error("no comma or end after a condition");
+  }
+  if (braced) reader.take("}");
+  if (!reader.isAt(undefined)) throw reader.error("text behind the end");
+  return matchers;
+}
+
+/** Writes `matchers` so that {@linkcode parseMatchers} reads the same. */
+export function formatMatchers(matchers: readonly Matcher[]): string {
+  return `{${matchers.map(({ label, operator, value }) => `${label}${operator}${quote(value)}`).join(", ")}}`;
+}
+
+/**
+ * Returns `matcher` when it can be asked for.
+ *
+ * @throws {MatcherError}
+ */
+export function checkMatcher({ label, operator, value }: Matcher): Matcher {
+  if (!isLabel(label)) {
+    throw new MatcherError(
+      `Cannot choose by '${label}' as it is not one of ${LABELS.join(", ")}, label_NAME`,
+    );
+  }
+  if (value.length > MAX_VALUE) {
+    throw new MatcherError(
+      `Cannot choose by more than ${MAX_VALUE} characters: '${label}' has ${value.length}`,
+    );
+  }
+  if (operator.endsWith("~") && !isBalanced(value)) {
+    throw new MatcherError(`Cannot use the pattern of '${label}' as its brackets do not match: "${value}"`);
+  }
+  return { label, operator, value };
+}
+
+/** What must match is put into a group: a bracket that closes it would match anywhere. */
+function isBalanced(pattern: string): boolean {
+  // Escaped characters, quoted text (\Q…\E) and classes, in which brackets mean themselves.
+  const bare = pattern.replaceAll(/\\Q[^]*?(?:\\E|$)|\\[^]|\[\^?\]?(?:\\[^]|\[:\^?\w+:\]|[^\]\\])*\]/g, "");
+  if (/[\\[]/.test(bare)) return false;
+  let depth = 0;
+  for (const bracket of bare.match(/[()]/g) ?? []) {
+    depth += bracket === "(" ? 1 : -1;
+    if (depth < 0) return false;
+  }
+  return depth === 0;
+}
+
+function quote(value: string): string {
+  const escaped = value.replaceAll(/[\\"\n\r\t]/g, (character) => {
+    const [name] = Object.entries(ESCAPES).find(([, plain]) => plain === character)!;
+    return `\\${name}`;
+  });
+  return `"${escaped}"`;
+}
+
+/** A cursor over a selector; white space before what is read is skipped. */
+class Reader {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#match(SPACE);
+  }
+
+  error(why: string): MatcherError {
+    const rest = this.#text.slice(this.#at, this.#at + 20);
+    return new MatcherError(
+      `Cannot read the selector at character ${this.#at + 1}: ${why}: current text is "${rest}"`,
+    );
+  }
+
+  /** Whether `character` is next; `undefined` stands for the end. */
+  isAt(character: string | undefined): boolean {
+    return this.#text[this.#at] === character;
+  }
+
+  take(character: string): boolean {
+    if (!this.isAt(character)) return false;
+    this.#at++;
+    this.#match(SPACE);
+    return true;
+  }
+
+  matcher(): Matcher {
+    const name = this.#match(NAME);
+    if (name === undefined) throw this.error("no label's name");
+    if (!isLabel(name)) throw this.error(`'${name}' is not one of ${LABELS.join(", ")}, label_NAME`);
+    this.#match(SPACE);
+    const operator = this.#match(OPERATOR) as Operator | undefined;
+    if (operator === undefined) throw this.error(`no ${OPERATORS.join(", ")} after '${name}'`);
+    this.#match(SPACE);
+    const value = this.#string();
+    this.#match(SPACE);
+    return checkMatcher({ label: name, operator, value });
+  }
+
+  #string(): string {
+    const mark = this.#text[this.#at];
+    if (mark !== '"' && mark !== "'") throw this.error("no text in quotes");
+    let value = "";
+    for (this.#at++; this.#at < this.#text.length; this.#at++) {
+      const character = this.#text[this.#at]!;
+      if (character === mark) {
+        this.#at++;
+        return value;
+      }
+      if (character !== "\\") {
+        value += character;
+        continue;
+      }
+      const plain = ESCAPES[this.#text[++this.#at] ?? ""];
+      if (plain === undefined) throw this.error("not an escape; a backslash is written \\\\");
+      value += plain;
+    }
+    throw this.error("text without its closing quote");
+  }
+
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text)?.[0];
+    if (found !== undefined) this.#at += found.length;
+    return found;
+  }
+}

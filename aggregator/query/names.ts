@@ -1,0 +1,100 @@
+/**
+ * What keys and hashes stand for.
+ *
+ * @module
+ */
+
+import { UNKNOWN_MODULE } from "../../profile/model.ts";
+import type { Question } from "./question.ts";
+
+/** A function, or what stands in its place. */
+export interface Name {
+  readonly name: string;
+  readonly module: string;
+}
+
+/** What stands for a function that storage does not have; a writer leaves none, whatever interrupts it. */
+export const MISSING: Name = { name: "unknown", module: UNKNOWN_MODULE };
+
+/** Makes the expression of a line's hash; lines of a file that is not known are one. */
+export function lineKey(file: string, line: string): string {
+  return `cityHash64(toString(${file}), if(${file} = '', 0, ${line}))`;
+}
+
+/** 21 bytes for each hash in a request that both sides hold as text. */
+const CHUNK = 50_000;
+
+const FUNCTIONS = `
+SELECT key, any(functions.name) AS name, any(functions.module) AS module
+FROM functions WHERE key IN {keys:Array(UInt64)} GROUP BY key`;
+
+const MODULES = `
+SELECT cityHash64(toString(locations.module)) AS key, any(toString(locations.module)) AS name
+FROM locations WHERE key IN {keys:Array(UInt64)} GROUP BY key`;
+
+const FILES = `
+SELECT cityHash64(toString(file)) AS key, any(toString(file)) AS name
+FROM symbols ARRAY JOIN files AS file WHERE key IN {keys:Array(UInt64)} GROUP BY key`;
+
+const LINES = `
+SELECT key, any(file) AS file, any(line) AS line
+FROM
+(
+    SELECT ${lineKey("of_file", "of_line")} AS key, toString(of_file) AS file, of_line AS line
+    FROM symbols ARRAY JOIN files AS of_file, lines AS of_line
+)
+WHERE key IN {keys:Array(UInt64)} GROUP BY key`;
+
+const ADDRESSES = `
+SELECT hash AS key, any(locations.module) AS module, any(locations.address) AS address
+FROM locations WHERE hash IN {keys:Array(UInt64)} GROUP BY hash`;
+
+/** Names of functions by their keys, which are decimal text: JSON numbers cannot hold them. */
+export async function functionNames(
+  question: Question,
+  keys: Iterable<string>,
+): Promise<Map<string, Name>> {
+  const rows = await byKey<{ key: string } & Name>(question, FUNCTIONS, keys);
+  return new Map(rows.map(({ key, name, module }) => [key, { name, module }]));
+}
+
+/** Names of modules by the hash that statements group by. */
+export async function moduleNames(question: Question, keys: Iterable<string>): Promise<Map<string, Name>> {
+  const rows = await byKey<{ key: string; name: string }>(question, MODULES, keys);
+  return new Map(rows.map(({ key, name }) => [key, { name, module: name }]));
+}
+
+/** Names of source files by the hash that statements group by; "" is one that is not known. */
+export async function fileNames(question: Question, keys: Iterable<string>): Promise<Map<string, Name>> {
+  const rows = await byKey<{ key: string; name: string }>(question, FILES, keys);
+  return new Map(rows.map(({ key, name }) => [key, { name, module: "" }]));
+}
+
+/** Lines as `file:line` by the hash that statements group by; "" is one that is not known. */
+export async function lineNames(question: Question, keys: Iterable<string>): Promise<Map<string, Name>> {
+  const rows = await byKey<{ key: string; file: string; line: number }>(question, LINES, keys);
+  return new Map(
+    rows.map(({ key, file, line }) => [key, { name: file === "" ? "" : `${file}:${line}`, module: "" }]),
+  );
+}
+
+/** Addresses as `module+0xaddress` by the hash of the location. */
+export async function addressNames(question: Question, keys: Iterable<string>): Promise<Map<string, Name>> {
+  const rows = await byKey<{ key: string; module: string; address: string }>(question, ADDRESSES, keys);
+  return new Map(rows.map(({ key, module, address }) => {
+    const file = module.slice(module.lastIndexOf("/") + 1);
+    return [key, { name: `${file}+0x${BigInt(address).toString(16)}`, module }];
+  }));
+}
+
+/** Rows of `sql` for the distinct `keys`. */
+export async function byKey<Row>(question: Question, sql: string, keys: Iterable<string>): Promise<Row[]> {
+  const all = [...new Set(keys)];
+  const rows: Row[] = [];
+  for (let i = 0; i < all.length; i += CHUNK) {
+    // Items that are strings would be quoted, and are then no integers.
+    const params = { keys: `[${all.slice(i, i + CHUNK).join()}]` };
+    for (const row of await question.rows<Row>(sql, params)) rows.push(row);
+  }
+  return rows;
+}

@@ -1,0 +1,75 @@
+/**
+ * One question to storage: its statements, what bounds them, and what they took.
+ *
+ * @module
+ */
+
+import type { ClickHouseSettings } from "@clickhouse/client";
+import { rowsOf, type Selected, type StorageClient } from "../storage/client.ts";
+import type { CoverOptions } from "./time_cover.ts";
+import type { QueryCost } from "./types.ts";
+
+/** What a statement may take; ClickHouse ends it beyond. */
+export interface QueryLimits {
+  /** In ms. @default {30000} */
+  readonly timeoutMs?: number;
+  /** In bytes. @default {1 GiB} */
+  readonly memoryBytes?: number;
+  /** @default {5e9} */
+  readonly rowsRead?: number;
+}
+
+export interface QuestionOptions {
+  /** What is asked, as `system.query_log` has it in `log_comment`. */
+  readonly name: string;
+  /** How far back the finer tables reach. */
+  readonly oldest: NonNullable<CoverOptions["oldest"]>;
+  readonly limits?: QueryLimits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Asks statement after statement, and sums what they take. */
+export class Question {
+  readonly oldest: NonNullable<CoverOptions["oldest"]>;
+  readonly signal: AbortSignal | undefined;
+  readonly #client: StorageClient;
+  readonly #settings: ClickHouseSettings;
+  readonly #started = performance.now();
+  #rowsRead = 0;
+  #bytesRead = 0;
+
+  constructor(client: StorageClient, { name, oldest, limits = {}, signal }: QuestionOptions) {
+    const { timeoutMs = 30_000, memoryBytes = 2 ** 30, rowsRead = 5e9 } = limits;
+    this.#client = client;
+    this.oldest = oldest;
+    this.signal = signal;
+    this.#settings = {
+      log_comment: `aperture ${name}`,
+      max_execution_time: Math.ceil(timeoutMs / 1000),
+      max_memory_usage: String(memoryBytes),
+      max_rows_to_read: String(rowsRead),
+    };
+  }
+
+  /** What was taken so far. */
+  get cost(): QueryCost {
+    return {
+      elapsedMs: performance.now() - this.#started,
+      rowsRead: this.#rowsRead,
+      bytesRead: this.#bytesRead,
+    };
+  }
+
+  /** Answers a SELECT column by column. @throws {StorageError} */
+  async select(sql: string, params: Readonly<Record<string, unknown>> = {}): Promise<Selected> {
+    const answer = await this.#client.select(sql, { params, signal: this.signal, settings: this.#settings });
+    this.#rowsRead += answer.statistics.rowsRead;
+    this.#bytesRead += answer.statistics.bytesRead;
+    return answer;
+  }
+
+  /** Answers a SELECT row by row. @throws {StorageError} */
+  async rows<T>(sql: string, params: Readonly<Record<string, unknown>> = {}): Promise<T[]> {
+    return rowsOf<T>(await this.select(sql, params));
+  }
+}

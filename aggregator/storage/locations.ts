@@ -1,0 +1,102 @@
+/**
+ * Groups the frames of stacks to locations: a frame with those that are inlined in it is one.
+ *
+ * @module
+ */
+
+import { type Profile, stackCount } from "../../profile/model.ts";
+
+/** The locations of a profile, each once, and its stacks in terms of them. */
+export interface Locations {
+  /** The frames of location `i` are `frame[offset[i]]` (the innermost) to `frame[offset[i + 1] - 1]`. */
+  readonly offset: Uint32Array;
+  readonly frame: Uint32Array;
+  /** 1 for code of a file with a build id, which the address in it tells; 0 for what only its content tells. */
+  readonly native: Uint8Array;
+  /** The lowest rank of its frames. */
+  readonly rank: Uint8Array;
+  /** Stack `i` is `location[offset[i]]` (the leaf) to `location[offset[i + 1] - 1]` (the root). */
+  readonly stacks: { readonly offset: Uint32Array; readonly location: Uint32Array };
+}
+
+/**
+ * Finds the locations of `profile`. An inlined frame and the one that follows it in the stack are one location only
+ * where both are at the same address of the same file. A chain that is torn (by an interpreter's frames that stand for
+ * native ones) is told by its content, as its names are not all of them that the address has.
+ */
+export function locationsOf(profile: Profile): Locations {
+  const { frames, stacks } = profile;
+  const grouping = new Grouping(profile);
+  const offset = new Uint32Array(stacks.offset.length);
+  const location = new Uint32Array(stacks.frame.length);
+  let at = 0;
+  for (let stack = 0; stack < stackCount(profile); stack++) {
+    const end = stacks.offset[stack + 1]!;
+    for (let first = stacks.offset[stack]!; first < end;) {
+      let last = first;
+      while (last + 1 < end && isInlinedIn(frames, stacks.frame[last]!, stacks.frame[last + 1]!)) last++;
+      location[at++] = grouping.of(stacks.frame.subarray(first, last + 1));
+      first = last + 1;
+    }
+    offset[stack + 1] = at;
+  }
+  return { ...grouping.finish(), stacks: { offset, location: location.slice(0, at) } };
+}
+
+function isInlinedIn(frames: Profile["frames"], inner: number, outer: number): boolean {
+  return frames.inlined[inner] === 1 && frames.module[inner] === frames.module[outer] &&
+    frames.buildId[inner] === frames.buildId[outer] && frames.address[inner] === frames.address[outer];
+}
+
+/** Numbers chains of frames. */
+class Grouping {
+  readonly #profile: Profile;
+  /** Of chains of one frame, by that: the location and 1. */
+  readonly #single: Uint32Array;
+  readonly #several = new Map<string, number>();
+  readonly #offset = [0];
+  readonly #frame: number[] = [];
+
+  constructor(profile: Profile) {
+    this.#profile = profile;
+    this.#single = new Uint32Array(profile.frames.line.length);
+  }
+
+  of(chain: Uint32Array): number {
+    if (chain.length === 1) {
+      const known = this.#single[chain[0]!]!;
+      if (known > 0) return known - 1;
+      const added = this.#add(chain);
+      this.#single[chain[0]!] = added + 1;
+      return added;
+    }
+    const key = chain.join();
+    let location = this.#several.get(key);
+    if (location === undefined) this.#several.set(key, location = this.#add(chain));
+    return location;
+  }
+
+  finish(): Omit<Locations, "stacks"> {
+    const offset = Uint32Array.from(this.#offset);
+    const frame = Uint32Array.from(this.#frame);
+    const count = offset.length - 1;
+    const { frames, strings } = this.#profile;
+    const native = new Uint8Array(count);
+    const rank = new Uint8Array(count);
+    for (let i = 0; i < count; i++) {
+      const outermost = frame[offset[i + 1]! - 1]!;
+      const isFile = !strings[frames.module[outermost]!]!.startsWith("[") && frames.buildId[outermost] !== 0;
+      native[i] = isFile && frames.inlined[outermost] === 0 ? 1 : 0;
+      rank[i] = frame.subarray(offset[i], offset[i + 1]).reduce(
+        (low, f) => Math.min(low, frames.rank[f]!),
+        3,
+      );
+    }
+    return { offset, frame, native, rank };
+  }
+
+  #add(chain: Uint32Array): number {
+    for (const row of chain) this.#frame.push(row);
+    return this.#offset.push(this.#frame.length) - 2;
+  }
+}

@@ -1,0 +1,99 @@
+-- System calls: one row for each (series, call, category) and bucket of time.
+CREATE TABLE IF NOT EXISTS syscalls
+(
+    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    node LowCardinality(String),
+    series UInt64 CODEC(ZSTD(1)),
+    call LowCardinality(String),
+    category LowCardinality(String),
+    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    -- Nanoseconds of all calls, of the shortest and of the longest.
+    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD(1)),
+    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    -- How many failed, by errno.
+    errors SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) CODEC(ZSTD(1)),
+    -- How many took from 2^i up to 2^(i+1) ns, by i. A map, as arrays of any length have no sum of this form; most
+    -- calls are in a few buckets beside each other, so it is the smaller of the two besides.
+    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 10)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY period
+ORDER BY (period, node, series, call, category, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS syscalls_1m
+(
+    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    node LowCardinality(String),
+    series UInt64 CODEC(ZSTD(1)),
+    call LowCardinality(String),
+    category LowCardinality(String),
+    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD(1)),
+    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    errors SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) CODEC(ZSTD(1)),
+    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY period
+ORDER BY (period, node, series, call, category, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS syscalls_1h
+(
+    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    node LowCardinality(String),
+    series UInt64 CODEC(ZSTD(1)),
+    call LowCardinality(String),
+    category LowCardinality(String),
+    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD(1)),
+    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    errors SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) CODEC(ZSTD(1)),
+    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY period
+ORDER BY (period, node, series, call, category, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_1m TO syscalls_1m AS
+SELECT
+    toStartOfDay(syscalls.period) AS period,
+    toUInt16(intDiv(toUInt32(syscalls.period) - toUInt32(toStartOfDay(syscalls.period)) + syscalls.bucket * 10, 60)) AS bucket,
+    node,
+    series,
+    call,
+    category,
+    count,
+    total,
+    min,
+    max,
+    errors,
+    histogram
+FROM syscalls;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_1h TO syscalls_1h AS
+SELECT
+    toDateTime(toStartOfMonth(syscalls.period), 'UTC') AS period,
+    toUInt16(intDiv(toUInt32(syscalls.period) - toUInt32(toDateTime(toStartOfMonth(syscalls.period), 'UTC')), 3600)) AS bucket,
+    node,
+    series,
+    call,
+    category,
+    count,
+    total,
+    min,
+    max,
+    errors,
+    histogram
+FROM syscalls;

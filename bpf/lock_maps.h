@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* The maps of the program of locks, and what is read into while a program runs. */
+#ifndef __APERTURE_LOCK_MAPS_H__
+#define __APERTURE_LOCK_MAPS_H__
+
+#include "kernel.h"
+#include "lock.h"
+#include "stack.h"
+#include "vma.h"
+#include "window.h"
+
+/*
+ * By thread, in the kernel's numbers; the agent sets max_entries of all hash maps here. Entries stay while the thread
+ * lives: to write into one is far cheaper than to add and to delete one at every wait.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct aperture_lock_thread);
+} threads SEC(".maps");
+
+/* Those that nobody used for longest make room for others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct aperture_futex);
+	__type(value, struct aperture_futex_state);
+} futexes SEC(".maps");
+
+/* Waits for locks of the kernel that sleep. A thread may wait for two at once (percpu_down_write). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct aperture_contention_key);
+	__type(value, struct aperture_contention);
+} contentions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct aperture_contention_key);
+	__type(value, struct aperture_lock_ended);
+} ended SEC(".maps");
+
+struct places {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, struct aperture_lock_place);
+} places_a SEC(".maps"), places_b SEC(".maps");
+
+struct counts {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct aperture_lock_key);
+	__type(value, struct aperture_lock_sum);
+} counts_a SEC(".maps"), counts_b SEC(".maps");
+
+/* By the place where the lock was given back. */
+struct holds {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, struct aperture_hold_sum);
+} holds_a SEC(".maps"), holds_b SEC(".maps");
+
+/* Holders whose shares of one wait are summed before they are counted. */
+#define SHARES 8
+
+struct share {
+	u64 holder;
+	u64 ns;
+};
+
+/*
+ * What a program works with while it runs. Each has its own, as one may interrupt another; `busy` is for kernels before
+ * 6.1, where a program may interrupt itself.
+ */
+enum scratch_user {
+	SCRATCH_ENTER,
+	SCRATCH_EXIT,
+	SCRATCH_THREAD_END,
+	SCRATCH_CONTENTION,
+	SCRATCH_CONTENTION_END,
+	SCRATCH_MAX,
+};
+
+struct scratch {
+	u32 busy;
+	u32 set;
+	struct aperture_lock_place place;
+	/* What a wait is counted by, and with. */
+	struct aperture_lock_key key;
+	struct aperture_lock_sum sum;
+	/* Of a wait that is being shared out: at which futex, from when to when. */
+	struct aperture_futex futex;
+	u64 from_ns;
+	u64 until_ns;
+	/* Who wakes, and whether its lock is a mutex that it leaves behind. */
+	u64 waker;
+	u64 now_ns;
+	u32 wake_hints;
+	u32 reserved;
+	struct share shares[SHARES];
+	union {
+		struct aperture_stack stack;
+		struct aperture_wake wakes[APERTURE_LOCK_WAKES];
+		struct vma_search search;
+	};
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_MAX);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct scratch *scratch_of(u32 user)
+{
+	u32 index = user;
+
+	return bpf_map_lookup_elem(&scratches, &index);
+}
+
+/* To be given back; NULL when it is in use on this CPU. */
+static __always_inline struct scratch *take_scratch(enum scratch_user user)
+{
+	struct scratch *scratch = scratch_of(user);
+
+	if (!scratch)
+		return NULL;
+	if (scratch->busy) {
+		count_loss(APERTURE_LOSS_PROGRAM_BUSY);
+		return NULL;
+	}
+	*(volatile u32 *)&scratch->busy = 1;
+	return scratch;
+}
+
+static __always_inline void give_scratch(struct scratch *scratch)
+{
+	*(volatile u32 *)&scratch->busy = 0;
+}
+
+#endif

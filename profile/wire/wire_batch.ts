@@ -1,0 +1,46 @@
+/**
+ * The batch as it stands on the wire, which the reader makes and the checks turn into a `Batch`.
+ *
+ * @module
+ */
+
+import type {
+  FrameColumns,
+  HoldColumns,
+  LockColumns,
+  SampleColumns,
+  SeriesColumns,
+  SyscallColumns,
+} from "../model.ts";
+
+/** A batch as it stands on the wire: nothing is checked. */
+export interface WireBatch {
+  readonly agentId: string;
+  readonly epoch: bigint;
+  /** Rounded above 2^53, as are all that are uint64 on the wire. */
+  readonly sequence: number;
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly node: string;
+  readonly agentVersion: string;
+  readonly strings: readonly string[];
+  readonly frames: FrameColumns;
+  readonly stacks: { readonly depth: Uint32Array; readonly frame: Uint32Array };
+  readonly series: SeriesColumns;
+  /** A kind that does not fit into a byte is 255. */
+  readonly samples: SampleColumns;
+  readonly losses: { readonly reason: Uint32Array; readonly count: Float64Array };
+  /** An outcome that does not fit into a byte is 255. */
+  readonly locks: WireHistograms<LockColumns>;
+  readonly holds: WireHistograms<HoldColumns>;
+  readonly syscalls: WireSyscalls;
+  readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
+}
+
+/** Histograms as they stand on the wire: how many buckets each row has, not where they begin. */
+export type WireHistograms<Columns> = Omit<Columns, "histogramOffset"> & { readonly buckets: Uint32Array };
+
+/** System calls as they stand on the wire, with how many errors each row has. */
+export type WireSyscalls = Omit<WireHistograms<SyscallColumns>, "errorOffset"> & {
+  readonly errors: Uint32Array;
+};

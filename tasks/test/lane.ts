@@ -1,0 +1,79 @@
+/**
+ * Runs the files of one lane by one `deno test`.
+ *
+ * @module
+ */
+
+import type { Lane } from "./lanes.ts";
+import { filesWithout, readReport, type Report } from "./report.ts";
+
+/** How many files of the parallel lane run at a time. */
+const JOBS = "2";
+
+export interface LaneOptions {
+  /** The repository, from which paths are relative. */
+  readonly root: string;
+  /** Where the report and the output go, as `LANE.xml` and `LANE.log`. */
+  readonly folder: string;
+  readonly filter: string | undefined;
+  /** More flags for `deno test`. */
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /**
+   * Whether it runs beside a lane that matters more: with a low priority, so that it takes what the other leaves of
+   * the CPUs, and with its output held back.
+   */
+  readonly isBackground: boolean;
+}
+
+/** What a lane came to. */
+export interface Ended {
+  readonly report: Report;
+  /** What failed and is in no report: files that did not load, a lane that crashed. */
+  readonly faults: readonly string[];
+  /** What it wrote, where that was held back. */
+  readonly output: string;
+}
+
+/** Runs `files` to the end of all of them. */
+export async function runLane(
+  lane: Lane,
+  files: readonly string[],
+  { root, folder, filter, flags, env, isBackground }: LaneOptions,
+): Promise<Ended> {
+  const [xml, log] = [`${folder}/${lane}.xml`, `${folder}/${lane}.log`];
+  await Deno.remove(xml).catch(() => {});
+  const command = [
+    Deno.execPath(),
+    "test",
+    ...["--quiet", "--allow-all", "--frozen", "--no-check", "--sanitize-ops", "--sanitize-resources"],
+    `--junit-path=${xml}`,
+    ...lane === "parallel" && files.length > 1 ? ["--parallel"] : [],
+    ...filter === undefined ? [] : [`--filter=${filter}`],
+    ...flags,
+    ...files,
+  ];
+  const [program, ...args] = isBackground
+    ? ["sh", "-c", 'log=$1; shift; exec nice -n 5 "$@" >"$log" 2>&1', "sh", log, ...command]
+    : command;
+  const { code, signal } = await new Deno.Command(program!, {
+    args,
+    cwd: root,
+    env: { DENO_JOBS: JOBS, ...env, APERTURE_TEST_LANE: lane },
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn().status;
+  const report = readReport(await Deno.readTextFile(xml).catch(() => ""));
+  const isPartial = filter !== undefined || flags.some((flag) => flag.startsWith("--fail-fast"));
+  const missing = isPartial ? [] : filesWithout(files, report);
+  const end = `the ${lane} lane ended by ${signal ?? `status ${code}`}`;
+  const faults = missing.length === files.length
+    ? [`${end}, and has no result of its ${files.length} files`]
+    : missing.map((file) => `${file}: none of its tests ran to an end`);
+  if (code !== 0 && report.counts.failed === 0 && faults.length === 0) {
+    faults.push(`${end}, though no test failed`);
+  }
+  const output = isBackground ? `\nthe ${lane} lane:\n${await Deno.readTextFile(log).catch(() => "")}` : "";
+  return { report, faults, output };
+}

@@ -1,0 +1,62 @@
+/**
+ * What tests of one run share, whichever process they are in: one engine, and boots of other kernels.
+ *
+ * @module
+ */
+
+import { Boots } from "../../tests/support/boots.ts";
+import type { EmbeddedClickHouse } from "../../aggregator/embedded/supervisor.ts";
+
+/** A server on loopback that tests ask, see `tests/support/shared.ts`; what it gave ends with it. */
+export class SharedServer implements AsyncDisposable {
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #boots: Boots;
+  readonly #owned = new AsyncDisposableStack();
+  #engine: Promise<EmbeddedClickHouse> | undefined;
+
+  private constructor(env: Readonly<Record<string, string>>) {
+    this.#boots = new Boots(env);
+    const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+    this.#server = Deno.serve(options, (request) => this.#answer(new URL(request.url).pathname));
+  }
+
+  /** Starts the server; engine and kernels start with the first who asks for one. */
+  static start(env: Readonly<Record<string, string>>): SharedServer {
+    return new SharedServer(env);
+  }
+
+  /** What tests find in `APERTURE_TEST_SHARED`. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  /** Starts to boot all kernels, so that tests need not wait as long for what was seen there. */
+  bootKernels(): void {
+    this.#boots.startAll();
+  }
+
+  async #answer(path: string): Promise<Response> {
+    try {
+      if (path === "/engine") {
+        const { url, username, password } = await (this.#engine ??= this.#startEngine());
+        return Response.json({ url, username, password });
+      }
+      return new Response(await this.#boots.output(path.slice("/kernels/".length)));
+    } catch (error) {
+      return new Response((error as Error).message, { status: 500 });
+    }
+  }
+
+  async #startEngine(): Promise<EmbeddedClickHouse> {
+    // A run that asks for no engine need not load what starts one.
+    const { EmbeddedClickHouse } = await import("../../aggregator/embedded/supervisor.ts");
+    const dataDir = await Deno.makeTempDir({ prefix: "aperture-tests-" });
+    this.#owned.defer(() => Deno.remove(dataDir, { recursive: true }));
+    return this.#owned.use(await EmbeddedClickHouse.start({ dataDir }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+    await this.#owned.disposeAsync();
+  }
+}
