@@ -149,6 +149,15 @@ export const AGENT_SETTINGS = defineSettings({
     default: "full",
     schema: oneOf(NAME_STYLES),
   },
+  javaMaps: {
+    flag: "java-maps",
+    env: "APERTURE_JAVA_MAPS",
+    placeholder: "ON|OFF",
+    help:
+      "Ask JVMs (17 or newer) that have samples in compiled code without a name to write down what it is called, once a minute at most; off: leave them alone",
+    default: "on",
+    schema: oneOf(["on", "off"] as const),
+  },
   spoolDir: {
     flag: "spool-dir",
     env: "APERTURE_SPOOL_DIR",

@@ -26,6 +26,7 @@ import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
 import { Debuginfod } from "./symbols/debug/debuginfod/debuginfod.ts";
+import { JavaMaps } from "./java/java_maps.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
 import { UNWIND_OBJECT, Unwinder } from "./unwind/unwinder.ts";
 
@@ -77,7 +78,8 @@ export async function runAgent(
   const unwinder = parts.use(openUnwinder(config));
   const debuginfod = await openDebuginfod(config, debugFiles);
   if (debuginfod) parts.use(debuginfod);
-  const symboliser = parts.use(Symboliser.open({ debuginfod, unwinder, names: config.symbolNames }));
+  const java = config.javaMaps === "on" ? parts.use(new JavaMaps()) : undefined;
+  const symboliser = parts.use(Symboliser.open({ debuginfod, unwinder, java, names: config.symbolNames }));
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });

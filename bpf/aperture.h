@@ -75,7 +75,8 @@ enum aperture_stack_kind {
 
 /*
  * Frames stand leaf first. The leaf's address is where it runs; the others' are return addresses, which point behind the
- * call: where a signal interrupted a function, one is added to its address.
+ * call: where no call is, as a signal interrupted the function or its address was put on the stack, one is added to it.
+ * A walk that could not go on has a last frame of file 0, whose address is the enum aperture_stack_end that says why.
  */
 struct aperture_stack {
 	u32 length;
@@ -119,9 +120,16 @@ struct aperture_python {
 	u32 entry_owner;
 	/* PyCodeObject */
 	u32 code_instructions;
-	u32 reserved;
+	/*
+	 * Up to 3.10 a frame has a number, whose units are so many bytes, instead of a pointer to the instruction, and each
+	 * frame is an entry of the loop; 0: since 3.11.
+	 */
+	u32 instruction_bytes;
+	/* Where the C library has a thread's values, from the thread pointer on, and the key of the PyThreadState; 0: not known. */
+	u32 thread_values;
+	u32 thread_key;
 };
-_Static_assert(sizeof(struct aperture_python) == 72, "the agent writes this layout");
+_Static_assert(sizeof(struct aperture_python) == 80, "the agent writes this layout");
 
 /*
  * How the walk along a user stack ended: the index in the map `stack_ends`; the names in lower case, without the
@@ -133,7 +141,7 @@ enum aperture_stack_end {
 	 * rule, its frame pointer.
 	 */
 	APERTURE_STACK_COMPLETE,
-	/* Neither the process nor the file at its leaf was known yet; the stack is the kernel's helper's. */
+	/* Neither the process nor the file at its leaf was known yet; the stack is the leaf alone. */
 	APERTURE_STACK_NO_PROCESS,
 	/* Nothing that can be run is mapped where the last return address points, or a file that is not known yet. */
 	APERTURE_STACK_NO_MAPPING,
@@ -149,9 +157,9 @@ enum aperture_stack_end {
 	APERTURE_STACK_BAD_FRAME,
 	/* More frames than a stack holds. */
 	APERTURE_STACK_DEPTH_REACHED,
-	/* 32-bit code; the stack is the kernel's helper's. */
+	/* 32-bit code; the stack is the leaf alone. */
 	APERTURE_STACK_OTHER_ABI,
-	/* There is no unwinder: the stack is the kernel's helper's. */
+	/* There is no unwinder, or it was interrupted by a program of the same object: the stack is the kernel's helper's. */
 	APERTURE_STACK_HELPER,
 	APERTURE_STACK_END_MAX,
 };
@@ -213,11 +221,22 @@ struct aperture_mapping_key {
 struct aperture_mapping {
 	/* Less this, an address in the process is one of the file's program headers. */
 	u64 bias;
+	/* All of the mapping, of which a key of the trie is a part: up to the first address behind it. */
+	u64 start;
+	u64 end;
+	/* Of `start` in the file, and the file's number there; 0: none, or not known until the kernel's own is seen. */
+	u64 offset;
+	u64 inode;
 	/* 0 for what is no file, such as the code of a JIT. */
 	u32 file;
 	/* The file has no unwind table. */
 	u32 tableless;
+	/* It is the mapping of a file, whatever is known of that. */
+	u32 of_file;
+	/* By which sequence number of the process's mappings it was last found to be as the kernel has it. */
+	u32 checked;
 };
+_Static_assert(sizeof(struct aperture_mapping) == 56, "the agent writes this layout");
 
 /* A file, by what the kernel has of it at hand: another one, or the same with other contents, differs. */
 struct aperture_file_key {

@@ -10,8 +10,11 @@
 
 #include "aperture.h"
 
-/* Interpreters and threads that are looked at for the one that runs; it is mostly the GIL's holder, which is first. */
+/* Interpreters and threads that are looked at for the one that runs, where the thread's own values do not tell. */
 #define PYTHON_THREADS 64
+/* Of glibc: values of threads are in blocks, each of which begins with a number of its own (PTHREAD_KEY_2NDLEVEL_SIZE). */
+#define THREAD_VALUES 32
+#define THREAD_VALUE_BYTES 16
 /* Since 3.12 an entry is a frame of its own. */
 #define PYTHON_STEPS (APERTURE_STACK_DEPTH + APERTURE_STACK_DEPTH / 2)
 #define PYTHON_UNITS ((1ULL << APERTURE_PYTHON_UNIT_BITS) - 1)
@@ -33,6 +36,17 @@ static __always_inline u64 read_python_word(u64 address)
 	return word;
 }
 
+/* What the thread `self` keeps as its PyThreadState, as pthread_getspecific() would find it; 0 for none. */
+static __always_inline u64 own_python_thread(u64 self, const struct aperture_python *python)
+{
+	u64 block;
+
+	if (!python->thread_values)
+		return 0;
+	block = read_python_word(self + python->thread_values + python->thread_key / THREAD_VALUES * sizeof(u64));
+	return block ? read_python_word(block + python->thread_key % THREAD_VALUES * THREAD_VALUE_BYTES + sizeof(u64)) : 0;
+}
+
 /*
  * The PyThreadState of `task`, 0 when it has none. The list may change while it is read; then a thread is missed, or
  * one that is not there is looked at, which has another name.
@@ -43,6 +57,9 @@ static __always_inline u64 find_python_thread(struct task_struct *task, const st
 	u64 thread = python->holder ? read_python_word(python->holder) : 0;
 	u64 interpreter = 0;
 
+	if (thread && read_python_word(thread + python->thread_id) == self)
+		return thread;
+	thread = own_python_thread(self, python);
 	if (thread && read_python_word(thread + python->thread_id) == self)
 		return thread;
 	interpreter = read_python_word(python->interpreters);
@@ -86,7 +103,9 @@ static __always_inline void mark_python_entry(struct aperture_stack *stack)
 static __always_inline u64 python_frame(const struct aperture_python *python, u64 code, u64 instruction)
 {
 	/* The instruction before the first stands for a frame that has not begun. */
-	u64 unit = (instruction + 2 - code - python->code_instructions) >> 1;
+	u64 offset = python->instruction_bytes ? (s64)(s32)instruction * python->instruction_bytes :
+						 instruction - code - python->code_instructions;
+	u64 unit = (offset + 2) >> 1;
 
 	if (unit > PYTHON_UNITS)
 		unit = PYTHON_UNITS;
@@ -114,7 +133,7 @@ static __always_inline enum aperture_loss read_python_frames(const struct apertu
 			code = read_python_word(frame + python->frame_code);
 			instruction = read_python_word(frame + python->frame_instruction);
 			code = python_frame(python, code, instruction);
-			if (!python->entry_owner && mark)
+			if (python->instruction_bytes || (!python->entry_owner && mark))
 				code |= APERTURE_PYTHON_ENTRY;
 			push_python_frame(stack, code);
 		}

@@ -20,6 +20,7 @@ static __always_inline int step_over_signal(struct unwind_state *state)
 {
 	u64 stack = state->registers[STACK_POINTER];
 
+	state->placed = true;
 	if (!read_signal_frame(stack, state->registers, &state->known, &state->next_pc))
 		return APERTURE_STACK_READ_FAULT;
 	return go_on(state, state->registers[STACK_POINTER], true);
@@ -44,6 +45,38 @@ static __always_inline int step_by_frame_pointer(struct unwind_state *state)
 	return go_on(state, frame + FRAME_RECORD_BYTES, false);
 }
 
+/* The same where no rule is known: assembly without unwind information, and code of a JIT. */
+static __always_inline int step_without_rule(struct unwind_state *state)
+{
+	u64 bytes = 0;
+
+	/* Only in files: others' code keeps frame pointers. */
+	if (state->leaf && state->file && find_leaf_caller(state->registers, state->pc, &state->next_pc, &bytes)) {
+		state->known &= 1U << FRAME_POINTER | 1U << STACK_POINTER;
+		return go_on(state, state->registers[STACK_POINTER] + bytes, false);
+	}
+	return step_by_frame_pointer(state);
+}
+
+/* The rule of a file for `address`; NULL where there is none, and *end is then why. */
+static __always_inline struct aperture_rule *rule_at(struct unwind_state *state, u64 address, int *end)
+{
+	s32 index = find_rule(state, state->file, address - state->bias);
+	struct aperture_rule *rule = index < 0 ? NULL : bpf_map_lookup_elem(&unwind_rules, &index);
+
+	*end = index < 0 ? APERTURE_STACK_NO_PAGE : APERTURE_STACK_NO_RULE;
+	return rule;
+}
+
+/* Where nobody called from: makecontext() and the like have the entry of a fiber return there. */
+static __always_inline int step_from_entry(struct unwind_state *state)
+{
+	return is_signal_return(state->pc) ? step_over_signal(state) : APERTURE_STACK_COMPLETE;
+}
+
+/* Functions start at multiples of this, so that what was put on the stack, and is no return address, is mostly one. */
+#define FUNCTION_ALIGNMENT 16
+
 /* One frame up: STEP_ON, or how the walk ended. */
 __attribute__((noinline)) int unwind_step(void)
 {
@@ -52,7 +85,9 @@ __attribute__((noinline)) int unwind_step(void)
 
 	if (!state)
 		return APERTURE_STACK_NO_PROCESS;
-	u64 at = state->exact ? state->pc : state->pc - 1;
+	state->placed = !state->exact && state->pc % FUNCTION_ALIGNMENT == 0 && !follows_call(state->pc, true);
+	u64 at = state->exact || state->placed ? state->pc : state->pc - 1;
+	int end = 0;
 	if (!find_in_process(state, at)) {
 		/* Of a process that is not known it is enough that this is wanted once. */
 		if (state->process)
@@ -61,16 +96,39 @@ __attribute__((noinline)) int unwind_step(void)
 			return APERTURE_STACK_NO_MAPPING;
 	}
 	if (state->file == 0 || state->tableless)
-		return step_by_frame_pointer(state);
-	s32 index = find_rule(state, state->file, at - state->bias);
-	if (index < 0)
-		return APERTURE_STACK_NO_PAGE;
-	struct aperture_rule *rule = bpf_map_lookup_elem(&unwind_rules, &index);
+		return state->file && state->placed ? step_from_entry(state) : step_without_rule(state);
+	struct aperture_rule *rule = rule_at(state, at, &end);
 	if (!rule)
-		return APERTURE_STACK_NO_RULE;
+		return end;
+	if ((rule->cfa & 15) == CFA_NONE && !state->exact && !state->placed && !follows_call(state->pc, false)) {
+		state->placed = true;
+		rule = rule_at(state, state->pc, &end);
+		if (!rule)
+			return end;
+	}
+	if (state->placed && !(rule->flags & RULE_SIGNAL))
+		return step_from_entry(state);
 	if ((rule->cfa & 15) <= CFA_UNKNOWN)
-		return step_by_frame_pointer(state);
+		return step_without_rule(state);
 	return step_by_rule(state, rule);
+}
+
+/* Which of the thread's functions return to uretprobes. */
+static __always_inline void find_returns(struct unwind_state *state)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	state->trampoline = 0;
+	state->returns = NULL;
+	/* Not in kernels without uprobes. */
+	if (!bpf_core_field_exists(struct task_struct, utask) || !bpf_core_field_exists(struct xol_area, vaddr))
+		return;
+	struct uprobe_task *probed = BPF_CORE_READ(task, utask);
+	if (!probed)
+		return;
+	state->returns = BPF_CORE_READ(probed, return_instances);
+	if (state->returns)
+		state->trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
 }
 
 /* Begins at the user registers in state->user. */
@@ -90,11 +148,16 @@ static __always_inline bool unwind_begin(struct unwind_state *state, u32 pid)
 		want_process(pid, user_pc(&state->user));
 	else if (process->window != state->window)
 		process->window = state->window;
+	state->mapping.end = 0;
+	state->replaced = false;
+	state->sequence = mapping_sequence();
 	state->search.found.end = 0;
 	state->exact = true;
+	state->leaf = true;
 	state->known = ALL_REGISTERS;
 	state->pc = user_pc(&state->user);
 	load_registers(state->registers, &state->user);
+	find_returns(state);
 	return true;
 }
 
@@ -106,6 +169,17 @@ static __always_inline u64 native_frame(const struct unwind_state *state, u64 pc
 	if (state->file == 0 || state->file >= APERTURE_FRAME_FILES || address >> APERTURE_FRAME_FILE_SHIFT)
 		return pc;
 	return APERTURE_FRAME_FILE | (u64)state->file << APERTURE_FRAME_FILE_SHIFT | address;
+}
+
+/* Notes as the last frame why the walk ended before the thread's entry. */
+static __always_inline void mark_cut(struct aperture_stack *stack, u32 end)
+{
+	u32 last = stack->length;
+
+	if (last >= APERTURE_STACK_DEPTH)
+		last = APERTURE_STACK_DEPTH - 1;
+	stack->frames[last] = APERTURE_FRAME_FILE | end;
+	stack->length = last + 1;
 }
 
 /*
@@ -125,21 +199,21 @@ __attribute__((noinline)) int unwind_walk(u32 pid)
 	if (!unwind_begin(state, pid))
 		return APERTURE_STACK_NO_PROCESS;
 	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {
-		/* Readers take one off all but the first, for return addresses point behind the call: not this one. */
-		u64 pc = i > 0 && state->exact ? state->pc + 1 : state->pc;
+		u64 pc = state->pc;
+		bool exact = state->exact;
 		state->file = 0;
 		int end = unwind_step();
-		stack->frames[i] = native_frame(state, pc);
+		state->leaf = false;
+		/* Readers take one off all but the first, for return addresses point behind the call: not this one. */
+		stack->frames[i] = native_frame(state, i > 0 && (exact || state->placed) ? pc + 1 : pc);
 		stack->length = i + 1;
 		if (end == STEP_ON)
 			continue;
-		if (end == APERTURE_STACK_NO_MAPPING) {
-			/* What was taken for a return address was none, or nothing is known of the leaf. */
-			if (i > 0 || state->process == 0)
-				stack->length = i;
-			if (stack->length == 0)
-				return APERTURE_STACK_NO_PROCESS;
-		}
+		/* What was taken for a return address was none, or would be named by what is mapped there later. */
+		if (end == APERTURE_STACK_NO_MAPPING && (i > 0 || state->replaced))
+			stack->length = i;
+		if (end == APERTURE_STACK_NO_MAPPING && i == 0 && state->process == 0)
+			return APERTURE_STACK_NO_PROCESS;
 		return end;
 	}
 	return APERTURE_STACK_DEPTH_REACHED;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* Which file is mapped where a walk is: as the agent has read it of the process, or else by the kernel's own account. */
+/*
+ * Which file is mapped where a walk is: as the agent has read it of the process, if that still is so, or else by the
+ * kernel's own account.
+ */
 #ifndef __APERTURE_UNWIND_MAPPING_H__
 #define __APERTURE_UNWIND_MAPPING_H__
 
@@ -7,16 +10,95 @@
 
 #include <bpf/bpf_endian.h>
 
-/* What is mapped at `address` in a process that the agent has read. */
+/*
+ * A number that is another one once the mappings of the current process were changed; 0: this kernel (6.1 to 6.3, or
+ * without locks of single mappings) has none, so that what was read of a process is compared in each walk.
+ */
+static __always_inline u32 mapping_sequence(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct mm_struct___6_4 *newer = (void *)mm;
+	struct mm_struct___5_10 *older = (void *)mm;
+	u32 sequence = 0;
+
+	if (bpf_core_field_exists(struct mm_struct___6_4, mm_lock_seq))
+		/* The member may be a struct, whose first member it is. */
+		bpf_probe_read_kernel(&sequence, sizeof(sequence),
+				      (void *)newer + bpf_core_field_offset(struct mm_struct___6_4, mm_lock_seq));
+	else if (bpf_core_field_exists(struct mm_struct___5_10, vmacache_seqnum))
+		sequence = BPF_CORE_READ(older, vmacache_seqnum);
+	else
+		return 0;
+	return sequence + 1 ?: 1;
+}
+
+/* Has the mapping of the current process that holds `address` in state->search; false when that is not to be told. */
+static __always_inline bool look_up_vma(struct unwind_state *state, u64 address)
+{
+	struct vma *vma = &state->search.found;
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (address >= vma->start && address < vma->end)
+		return true;
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	state->vma_identified = false;
+	if (mm && find_vma(&state->search, mm, address))
+		return true;
+	vma->end = 0;
+	return false;
+}
+
+/*
+ * Whether the kernel has at `address` the mapping that the agent has read, in state->mapping; where it cannot be told,
+ * as another thread changes mappings at this moment, what was read holds. A function of its own, as unwind_step is.
+ */
+__attribute__((noinline)) int unwind_check_mapping(u64 address)
+{
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state)
+		return false;
+	struct vma *vma = &state->search.found;
+	struct aperture_mapping *mapping = &state->mapping;
+	if (!look_up_vma(state, address))
+		return true;
+	/* Memory of a JIT may have been split or grown; so may the vDSO not. */
+	if (!mapping->of_file)
+		return vma->file == 0 && (mapping->file == 0 || vma->start == mapping->start);
+	struct file *file = (void *)vma->file;
+	u64 inode = file ? BPF_CORE_READ(file, f_inode, i_ino) : 0;
+	if (!mapping->inode)
+		mapping->inode = inode;
+	return inode == mapping->inode && vma->start - vma->offset == mapping->start - mapping->offset;
+}
+
+/* What is mapped at `address` in a process that the agent has read, as long as it still is. */
 static __always_inline bool find_in_process(struct unwind_state *state, u64 address)
 {
-	struct aperture_mapping_key key = {
-		.prefix_bits = 96, .process = state->process, .address = bpf_cpu_to_be64(address)
-	};
-	struct aperture_mapping *mapping = state->process ? bpf_map_lookup_elem(&unwind_mappings, &key) : NULL;
+	struct aperture_mapping *mapping = &state->mapping;
 
-	if (!mapping)
+	if (state->process == 0)
 		return false;
+	if (address < mapping->start || address >= mapping->end) {
+		struct aperture_mapping_key key = {
+			.prefix_bits = 96, .process = state->process, .address = bpf_cpu_to_be64(address)
+		};
+		struct aperture_mapping *found = bpf_map_lookup_elem(&unwind_mappings, &key);
+		if (!found)
+			return false;
+		*mapping = *found;
+		if (state->sequence == 0 || mapping->checked != state->sequence) {
+			if (!unwind_check_mapping(address)) {
+				mapping->end = 0;
+				state->replaced = true;
+				return false;
+			}
+			found->inode = mapping->inode;
+			found->checked = state->sequence;
+		}
+	}
 	state->bias = mapping->bias;
 	state->file = mapping->file;
 	state->tableless = mapping->tableless;
@@ -24,11 +106,12 @@ static __always_inline bool find_in_process(struct unwind_state *state, u64 addr
 }
 
 /* What the mapping in state->search is of. */
-static __always_inline void identify_vma(struct unwind_state *state, struct mm_struct *mm, u64 address)
+static __always_inline void identify_vma(struct unwind_state *state, u64 address)
 {
 	struct vma *vma = &state->search.found;
 	struct aperture_file_key key = {};
 
+	state->vma_identified = true;
 	state->vma_known = true;
 	state->vma_file = 0;
 	state->vma_tableless = false;
@@ -36,7 +119,8 @@ static __always_inline void identify_vma(struct unwind_state *state, struct mm_s
 	if (vma->file == 0) {
 		u32 zero = 0;
 		struct aperture_unwind_control *control = bpf_map_lookup_elem(&unwind_control, &zero);
-		if (control && vma->start == (u64)BPF_CORE_READ(mm, context.vdso))
+		struct task_struct *task = (void *)bpf_get_current_task();
+		if (control && vma->start == (u64)BPF_CORE_READ(task, mm, context.vdso))
 			state->vma_file = control->vdso;
 		return;
 	}
@@ -72,16 +156,10 @@ __attribute__((noinline)) int unwind_find_vma(u64 address)
 
 	if (!state)
 		return false;
-	struct vma *vma = &state->search.found;
-	if (address < vma->start || address >= vma->end) {
-		struct task_struct *task = (void *)bpf_get_current_task();
-		struct mm_struct *mm = BPF_CORE_READ(task, mm);
-		if (!mm || !find_vma(&state->search, mm, address)) {
-			vma->end = 0;
-			return false;
-		}
-		identify_vma(state, mm, address);
-	}
+	if (!look_up_vma(state, address))
+		return false;
+	if (!state->vma_identified)
+		identify_vma(state, address);
 	if (!state->vma_known)
 		return false;
 	state->bias = state->vma_bias;

@@ -13,6 +13,7 @@ enum {
 	CFA_DEREF,
 	CFA_INDEXED,
 	CFA_PLT,
+	CFA_GO_STACK,
 };
 
 enum {
@@ -66,11 +67,33 @@ static __always_inline s32 find_rule(const struct unwind_state *state, u32 file,
 /* Going on is no end. */
 #define STEP_ON (-1)
 
+/* Functions under way that a process may have uretprobes of: MAX_URETPROBE_DEPTH of kernel/events/uprobes.c. */
+#define MAX_RETURNS 64
+
+/* What stood on the stack before a uretprobe put its own address there. */
+static __always_inline u64 original_return(struct unwind_state *state, u64 cfa)
+{
+	for (u32 i = 0; i < MAX_RETURNS && state->returns; i++) {
+		struct return_instance *instance = state->returns;
+		u64 place = BPF_CORE_READ(instance, stack) + RETURN_ADDRESS_BYTES;
+		if (place > cfa)
+			break;
+		state->returns = BPF_CORE_READ(instance, next);
+		u64 address = BPF_CORE_READ(instance, orig_ret_vaddr);
+		/* Where several probes take the same one the first of them has it. */
+		if (place == cfa && address != state->trampoline)
+			return address;
+	}
+	return state->trampoline;
+}
+
 /* The frame above is `cfa`, and it called from next_pc. */
 static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact)
 {
 	u64 pc = return_address(state->next_pc);
 
+	if (state->trampoline && pc == state->trampoline)
+		pc = original_return(state, cfa);
 	if (pc == 0)
 		return APERTURE_STACK_COMPLETE;
 	if (pc >= USER_END)
@@ -79,6 +102,41 @@ static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact
 	state->pc = pc;
 	state->exact = exact;
 	return STEP_ON;
+}
+
+/* Members of Go's struct g that are where they always were: g.m, and g.sched.sp. */
+#define GO_MACHINE 48
+#define GO_SAVED_STACK 56
+
+/*
+ * The frame above one that went on on the thread's own stack: on the goroutine's, as the runtime left that. While the
+ * function has not changed over yet, or has changed back, its frame is an ordinary one.
+ */
+static __always_inline bool find_go_stack(struct unwind_state *state, const struct aperture_rule *rule, u64 *cfa, int *end)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	u64 running = 0, machine = 0, goroutine = 0, stack = 0;
+
+	*end = APERTURE_STACK_READ_FAULT;
+	if (!read_word(&running, user_thread_id(task) + (s64)rule->cfa_offset) ||
+	    !read_word(&machine, running + GO_MACHINE) ||
+	    !read_word(&goroutine, machine + rule->frame_pointer_offset))
+		return false;
+	if (running == goroutine) {
+		*cfa = state->registers[STACK_POINTER] + 8 * ((u64)(rule->cfa >> 4) + 1);
+		return true;
+	}
+	/* The thread runs the scheduler, and nobody's goroutine. */
+	if (!goroutine) {
+		*end = APERTURE_STACK_COMPLETE;
+		return false;
+	}
+	if (!read_word(&stack, goroutine + GO_SAVED_STACK) || !stack)
+		return false;
+	/* Whatever its address is, it is a caller's frame: the two stacks are anywhere. */
+	state->registers[STACK_POINTER] = 0;
+	*cfa = stack + (s64)rule->cfa_add;
+	return true;
 }
 
 /* The canonical frame address; false when it cannot be had, and *end is then why. */
@@ -134,9 +192,11 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	u64 frame = state->registers[FRAME_POINTER];
 	u32 has_frame = state->known & 1U << FRAME_POINTER;
 
+	/* The kernel put it there. */
+	state->placed |= signal && !state->exact;
 	if ((rule->return_address & 15) == SAVED_UNDEFINED)
 		return APERTURE_STACK_COMPLETE;
-	if (!find_cfa(state, rule, &cfa, &end))
+	if ((rule->cfa & 15) == CFA_GO_STACK ? !find_go_stack(state, rule, &cfa, &end) : !find_cfa(state, rule, &cfa, &end))
 		return end;
 	/* A handler may run on a stack of its own. */
 	if (!signal && !is_caller_frame(cfa, state->registers[STACK_POINTER], state->exact))

@@ -15,6 +15,10 @@ struct unwind_state {
 	u32 known;
 	/* The pc is not a return address, which points behind the call. */
 	u32 exact;
+	/* The first frame, whose registers are all known. */
+	u32 leaf;
+	/* No call left the pc on the stack: it is that of a trampoline, of makecontext() or where a handler returns to. */
+	u32 placed;
 	u32 pid;
 	u32 process;
 	u32 window;
@@ -22,10 +26,20 @@ struct unwind_state {
 	u32 busy;
 	/* The caller's, while it is being found. */
 	u64 next_pc;
+	/* Where uretprobes have functions return to, and the innermost one of these that the walk has not passed. */
+	u64 trampoline;
+	struct return_instance *returns;
 	/* The file of this frame's code, 0 for none; less `bias`, its address is one of the file's program headers. */
 	u64 bias;
 	u32 file;
 	u32 tableless;
+	/* The last mapping that was found among those of the process; the next frame is mostly in the same one. */
+	struct aperture_mapping mapping;
+	/* See mapping_sequence(). */
+	u32 sequence;
+	u32 vma_identified;
+	/* The walk came by a mapping that is another one by now than the agent has read. */
+	u32 replaced;
 	/* The last mapping that was looked for in the kernel's own tree, and what it is, where that is known. */
 	struct vma_search search;
 	u64 vma_bias;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The user stack of the current thread, in programs of every type: by the unwinder, and by the kernel's helper, which
- * goes by frame pointers alone, where the unwinder is not loaded, or knows neither the process nor the file at its leaf.
+ * The user stack of the current thread, in programs of every type: by the unwinder, or, where that is not loaded, by the
+ * kernel's helper, which goes by frame pointers alone.
  */
 #ifndef __APERTURE_USER_STACK_H__
 #define __APERTURE_USER_STACK_H__
@@ -22,7 +22,10 @@ struct {
 	__type(value, u64);
 } stack_ends SEC(".maps");
 
-/* Walks from the registers that `state->user` was filled with; the stack is empty when not even the leaf is known. */
+/*
+ * Walks from the registers that `state->user` was filled with. The helper would invent callers in code without frame
+ * pointers: where there is an unwinder only the leaf is taken of it.
+ */
 static __always_inline void walk_user_stack(void *ctx, struct unwind_state *state, u32 pid,
 					    struct aperture_stack *stack)
 {
@@ -31,15 +34,24 @@ static __always_inline void walk_user_stack(void *ctx, struct unwind_state *stat
 	stack->length = 0;
 	if (state && !in_64_bit_mode(&state->user)) {
 		end = APERTURE_STACK_OTHER_ABI;
+		state->stack.length = 1;
+		state->stack.frames[0] = user_pc(&state->user);
 	} else if (state) {
 		end = unwind_walk(pid);
+	}
+	if (state) {
+		if (end != APERTURE_STACK_COMPLETE)
+			mark_cut(&state->stack, end);
 		/* In one piece: a copy by words would be a long loop for the verifier. */
 		bpf_probe_read_kernel(stack, sizeof(*stack), &state->stack);
-	}
-	if (stack->length == 0)
-		read_stack(ctx, stack, BPF_F_USER_STACK);
-	if (state)
 		state->busy = false;
+	} else {
+		read_stack(ctx, stack, BPF_F_USER_STACK);
+		if (use_unwinder && stack->length > 0) {
+			stack->length = 1;
+			mark_cut(stack, end);
+		}
+	}
 	u64 *count = bpf_map_lookup_elem(&stack_ends, &end);
 	if (count)
 		(*count)++;
@@ -65,7 +77,7 @@ static __always_inline struct unwind_state *give_up(struct unwind_state *state)
 
 /*
  * Reads the stack with which the current thread of process `pid` (in the agent's namespace) came into the kernel; for
- * tracepoints. It is empty when not even the leaf is known.
+ * tracepoints.
  */
 static __always_inline void collect_user_stack(void *ctx, u32 pid, struct aperture_stack *stack)
 {

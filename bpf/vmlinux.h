@@ -168,16 +168,41 @@ struct maple_arange_64 {
 	u64 parent;
 };
 
+/* Instructions that probes of user code run out of line; what uretprobes have functions return to is first. */
+struct xol_area {
+	unsigned long vaddr;
+};
+
+/* A function that was entered and is to return to a uretprobe. */
+struct return_instance {
+	unsigned long stack;
+	unsigned long orig_ret_vaddr;
+	struct return_instance *next;
+};
+
+struct uprobe_task {
+	struct return_instance *return_instances;
+};
+
 struct mm_struct {
 	/* Since 6.1. */
 	struct maple_tree mm_mt;
 	struct {
 		void *vdso;
 	} context;
+	struct {
+		struct xol_area *xol_area;
+	} uprobes_state;
+};
+
+/* Since 6.4 (since 6.13 in a struct of its own), and up to 6.0: other numbers once mappings were changed. */
+struct mm_struct___6_4 {
+	u32 mm_lock_seq;
 };
 
 struct mm_struct___5_10 {
 	struct rb_root mm_rb;
+	u64 vmacache_seqnum;
 };
 
 struct fdtable {
@@ -232,6 +257,7 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct mm_struct *mm;
+	struct uprobe_task *utask;
 	int *clear_child_tid;
 	struct robust_list_head *robust_list;
 };

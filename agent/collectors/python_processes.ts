@@ -32,7 +32,7 @@ export class PythonProcesses {
   }
 }
 
-function encode({ holder, interpreters, frames }: Interpreter): Uint8Array<ArrayBuffer> {
+function encode({ holder, interpreters, frames, own }: Interpreter): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(PYTHON.size);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(PYTHON.holder, BigInt(holder), true);
@@ -52,6 +52,9 @@ function encode({ holder, interpreters, frames }: Interpreter): Uint8Array<Array
     [PYTHON.frame_mark, frames.frameMark],
     [PYTHON.entry_owner, frames.entryOwner],
     [PYTHON.code_instructions, frames.codeInstructions],
+    [PYTHON.instruction_bytes, frames.instructionBytes],
+    [PYTHON.thread_values, own?.values ?? 0],
+    [PYTHON.thread_key, own?.key ?? 0],
   ];
   for (const [at, value] of words) view.setUint32(at, value, true);
   return bytes;

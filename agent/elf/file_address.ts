@@ -31,6 +31,11 @@ export function toFileAddress(frameAddress: number): FileAddress | undefined {
   return { file, address: -frameAddress - file * ADDRESSES };
 }
 
+/** The number of the reason, of `enum aperture_stack_end`, that a stack's last word gives for its end; `undefined` for a frame. */
+export function cutReasonOf(word: number): number | undefined {
+  return word < 0 && word > -ADDRESSES ? -word : undefined;
+}
+
 /** Returns the frame address one byte before, in a file or in a process. */
 export function byteBefore(frameAddress: number): number {
   return frameAddress < 0 ? frameAddress + 1 : frameAddress - 1;

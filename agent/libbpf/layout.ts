@@ -71,7 +71,7 @@ export const OPEN_CALL = { size: 64, key: 0, start_ns: 32, end_ns: 40, window_ns
 export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
 export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
 export const PYTHON = {
-  size: 72,
+  size: 80,
   holder: 0,
   interpreters: 8,
   interpreter_next: 16,
@@ -87,6 +87,9 @@ export const PYTHON = {
   frame_mark: 56,
   entry_owner: 60,
   code_instructions: 64,
+  instruction_bytes: 68,
+  thread_values: 72,
+  thread_key: 76,
 } as const;
 
 export const FILE_KEY = { size: 32, inode: 0, bytes: 8, modified: 16, device: 24, generation: 28 } as const;
@@ -95,6 +98,20 @@ export const WANTED_FILE = { size: 1616, address: 0, pid: 8, depth: 12, names: 1
 /** APERTURE_NAME_BYTES. */
 export const NAME_BYTES = 80;
 
+/** `struct aperture_mapping`. */
+export const MAPPING = {
+  size: 56,
+  bias: 0,
+  start: 8,
+  end: 16,
+  offset: 24,
+  inode: 32,
+  file: 40,
+  tableless: 44,
+  of_file: 48,
+  checked: 52,
+} as const;
+
 const UNWIND_STRUCTS = {
   aperture_rule: { size: 16 },
   aperture_row: { size: 4, low: 0, rule: 2 },
@@ -102,7 +119,7 @@ const UNWIND_STRUCTS = {
   aperture_page: { size: 16, chunk: 0, first: 4, count: 8, window: 12 },
   aperture_process: { size: 8, id: 0, window: 4 },
   aperture_mapping_key: { size: 16, prefix_bits: 0, process: 4, address: 8 },
-  aperture_mapping: { size: 16, bias: 0, file: 8, tableless: 12 },
+  aperture_mapping: MAPPING,
   aperture_file_key: FILE_KEY,
   aperture_file: KNOWN_FILE,
   aperture_wanted_file: WANTED_FILE,

@@ -30,6 +30,7 @@ export {
   LOCK_WAKES,
   type Loss,
   LOSSES,
+  MAPPING,
   NAME_BYTES,
   NO_PLACE,
   OPEN_CALL,

@@ -21,6 +21,8 @@ export interface Mapping {
   readonly path: string;
   /** The file has no name any more. */
   readonly deleted: boolean;
+  /** It is memory that holds a copy of this part of the file, as for large pages. */
+  readonly copied?: true;
 }
 
 const DASH = 0x2d;
@@ -48,7 +50,26 @@ export function executableMappings(maps: Uint8Array, limit = 16_384): Mapping[] 
     }
     line = end + 1;
   }
-  return found;
+  return withCopies(found);
+}
+
+/**
+ * Takes memory without a file for a part of the file that it stands in the middle of: programs move their own code to
+ * large pages so (`node --use-largepages=on`).
+ */
+function withCopies(mappings: Mapping[]): Mapping[] {
+  return mappings.map((mapping, i) => {
+    const before = mappings[i - 1];
+    const after = mappings[i + 1];
+    if (mapping.inode !== 0 || !before || !after || before.inode === 0) return mapping;
+    const isOneFile = before.inode === after.inode && before.device === after.device &&
+      before.path === after.path;
+    const isWhole = before.end === mapping.start && mapping.end === after.start &&
+      after.start - before.start === after.offset - before.offset;
+    if (!isOneFile || !isWhole) return mapping;
+    const { start, end } = mapping;
+    return { ...before, start, end, offset: before.offset + start - before.start, copied: true };
+  });
 }
 
 /** Returns the mapping that has `address`; `mappings` are in ascending order. */
@@ -67,7 +88,7 @@ export function mappingAt(mappings: readonly Mapping[], address: number): Mappin
 /** Returns whether nothing has changed between `a` and `b`. */
 export function isSameMapping(a: Mapping, b: Mapping): boolean {
   return a.start === b.start && a.end === b.end && a.offset === b.offset && a.inode === b.inode &&
-    a.device === b.device && a.path === b.path && a.deleted === b.deleted;
+    a.device === b.device && a.path === b.path && a.deleted === b.deleted && a.copied === b.copied;
 }
 
 /** `start-end perms offset device inode path`: the path is all that follows, spaces and all. */

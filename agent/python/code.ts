@@ -10,7 +10,7 @@ import { type ObjectReader, readBytes, readText } from "./objects.ts";
 
 /** A Python function, or what is like one: a module's or a class's body, a comprehension. */
 export interface Code {
-  /** `co_qualname`, such as `Parser.feed` or `main.<locals>.<lambda>`. */
+  /** `co_qualname`, such as `Parser.feed` or `main.<locals>.<lambda>`; up to 3.10 `co_name`, such as `feed`. */
   readonly name: string;
   readonly file: string;
   readonly firstLine: number;
@@ -54,7 +54,8 @@ export function readCode(reader: ObjectReader, header: CodeHeader): Code | undef
   if (name === undefined || file === undefined) return undefined;
   const table = readBytes(reader, header.lines, { limit: MAX_LINE_TABLE });
   const firstLine = Math.max(0, header.firstLine);
-  return { name, file, firstLine, lines: LineTable.decode(table ?? new Uint8Array(), firstLine) };
+  const lines = LineTable.decode(table ?? new Uint8Array(), firstLine, reader.layout.code.lines);
+  return { name, file, firstLine, lines };
 }
 
 /** Returns the line of the code unit; -1 is before the first, `undefined` not known. */

@@ -4,24 +4,22 @@
  * @module
  */
 
-const MARK = new TextEncoder().encode("python3.");
+import { executableMappings, type Mapping } from "../metadata/maps.ts";
 
-/** Returns the pids of processes in whose memory a file named like Python's is mapped. */
-export function* pythonPids(procRoot = "/proc"): Generator<number> {
+/** The pids of processes whose mappings are such that `mayRun` is true of them. */
+export function* processesWith(
+  mayRun: (mappings: readonly Mapping[]) => boolean,
+  procRoot = "/proc",
+): Generator<number> {
   for (const { name } of Deno.readDirSync(procRoot)) {
-    if (/^\d+$/.test(name) && mapsPython(Number(name), procRoot)) yield Number(name);
+    if (/^\d+$/.test(name) && mayRun(mappingsOf(`${procRoot}/${name}`))) yield Number(name);
   }
 }
 
-/** Returns whether a file named like Python's is mapped in the process. */
-function mapsPython(pid: number, procRoot = "/proc"): boolean {
+function mappingsOf(folder: string): Mapping[] {
   try {
-    const maps = Deno.readFileSync(`${procRoot}/${pid}/maps`);
-    for (let at = maps.indexOf(MARK[0]!); at >= 0; at = maps.indexOf(MARK[0]!, at + 1)) {
-      if (MARK.every((byte, i) => maps[at + i] === byte)) return true;
-    }
+    return executableMappings(Deno.readFileSync(`${folder}/maps`));
   } catch {
-    // It is gone.
+    return []; // It is gone.
   }
-  return false;
 }

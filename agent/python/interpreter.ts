@@ -5,10 +5,30 @@
  */
 
 import type { Process } from "../metadata/processes.ts";
-import { DynamicSymbols } from "./dynamic_symbols.ts";
+import type { DynamicSymbols } from "./dynamic_symbols.ts";
 import { type FrameLayout, type Layout, layoutOf } from "./layouts.ts";
 import { type Memory, ProcessMemory, readWord } from "./memory.ts";
 import type { ObjectReader } from "./objects.ts";
+import { findThreadLibrary, PythonFiles } from "./python_files.ts";
+
+/** Functions that came with a version, the latest first. */
+const MARKS: readonly (readonly [minor: number, symbol: string])[] = [
+  [10, "PyModule_AddObjectRef"],
+  [9, "PyThreadState_GetFrame"],
+  [8, "PyConfig_InitPythonConfig"],
+];
+/** `Py_tss_t`: whether it was made, and the key. */
+const TSS_BYTES = 8;
+/** PTHREAD_KEYS_MAX. */
+const MAX_KEYS = 1024;
+/** glibc's structure of a thread is some 2 KiB. */
+const MAX_THREAD_BYTES = 1 << 16;
+
+/** How a thread finds its own `PyThreadState`: where the C library has its values, and by which key. */
+export interface OwnThread {
+  readonly values: number;
+  readonly key: number;
+}
 
 /** CPython in a process. */
 export interface Interpreter {
@@ -18,15 +38,8 @@ export interface Interpreter {
   readonly interpreters: number;
   readonly frames: FrameLayout;
   readonly objects: Omit<ObjectReader, "memory">;
-}
-
-const PYTHON_FILE = /\/(lib)?python3\.\d+[^/]*$/;
-/** Files in one process that may hold an interpreter: the program, its library. */
-const MAX_FILES = 4;
-
-/** Returns whether the program or one of its libraries is called as CPython's are. */
-export function mayRunPython({ mappings }: Pick<Process, "mappings">): boolean {
-  return mappings.some(({ path }) => PYTHON_FILE.test(path));
+  /** Missing where the C library does not say, as musl: then threads are looked for in the interpreter's list. */
+  readonly own?: OwnThread;
 }
 
 /**
@@ -34,33 +47,72 @@ export function mayRunPython({ mappings }: Pick<Process, "mappings">): boolean {
  *
  * @returns `undefined` when there is none, its version is not known, or it has not begun yet
  */
-export function findInterpreter(process: Pick<Process, "mappings" | "folder">): Interpreter | undefined {
-  const paths = new Set(process.mappings.map(({ path }) => path).filter((path) => PYTHON_FILE.test(path)));
-  if (paths.size === 0) return undefined;
-  using memory = ProcessMemory.open(process.folder);
-  if (memory === undefined) return undefined;
-  const files = firstBytes(process.folder, paths).slice(0, MAX_FILES)
-    .map((base) => DynamicSymbols.at(memory, base)).filter((file) => file !== undefined);
-  // In the order of addresses, so that a program comes before its libraries, as for the dynamic loader: what it uses
-  // of a library's data may have moved into the program (a copy relocation).
-  const find = (name: string) => {
+export function findInterpreter(
+  { folder, mappings }: Pick<Process, "mappings" | "folder">,
+  files = new PythonFiles(),
+): Interpreter | undefined {
+  if (!files.mayHave(mappings)) return undefined;
+  using memory = ProcessMemory.open(folder);
+  const maps = readMaps(folder);
+  if (memory === undefined || maps === undefined) return undefined;
+  const find = finder(files.find(memory, { maps, mappings }));
+  const described = describe(memory, find);
+  if (described === undefined) return undefined;
+  const { threadKey, ...interpreter } = described;
+  const own = ownThread(memory, {
+    key: threadKey,
+    find: finder(findThreadLibrary(memory, { maps, mappings })),
+  });
+  return own ? { ...interpreter, own } : interpreter;
+}
+
+type Find = (symbol: string) => number | undefined;
+
+function finder(files: readonly DynamicSymbols[]): Find {
+  return (name) => {
     for (const file of files) {
       const address = file.find(name);
       if (address !== undefined) return address;
     }
+    return undefined;
   };
-  return describe(memory, find);
 }
 
-function describe(memory: Memory, find: (symbol: string) => number | undefined): Interpreter | undefined {
-  const [runtime, versionAt, code, text, bytes] = [
-    "_PyRuntime",
-    "Py_Version",
-    "PyCode_Type",
-    "PyUnicode_Type",
-    "PyBytes_Type",
-  ].map(find);
-  const version = versionAt && readWord(memory, versionAt);
+function readMaps(folder: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(`${folder}/maps`);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns how a thread finds its own `PyThreadState`. What glibc says of it is for debuggers: the bits, the number and
+ * the offset of `specific` in its structure of a thread, the address of which is the thread pointer.
+ */
+function ownThread(memory: Memory, { key, find }: { key: number; find: Find }): OwnThread | undefined {
+  const tss = memory.read(key, TSS_BYTES);
+  const at = find("_thread_db_pthread_specific");
+  const description = at === undefined ? undefined : memory.read(at, 12);
+  if (tss === undefined || description === undefined) return undefined;
+  const values = new DataView(description.buffer).getUint32(8, true);
+  const isMade = new DataView(tss.buffer).getInt32(0, true) !== 0;
+  const number = new DataView(tss.buffer).getUint32(4, true);
+  return isMade && number < MAX_KEYS && values < MAX_THREAD_BYTES ? { values, key: number } : undefined;
+}
+
+/** Returns the version; before 3.11 what tells it is which functions there are. */
+function versionOf(memory: Memory, find: Find): number | undefined {
+  const at = find("Py_Version");
+  if (at !== undefined) return readWord(memory, at);
+  const minor = MARKS.find(([, symbol]) => find(symbol) !== undefined)?.[0];
+  return minor === undefined ? undefined : (3 << 24 | minor << 16) >>> 0;
+}
+
+function describe(memory: Memory, find: Find): Interpreter & { threadKey: number } | undefined {
+  const [runtime, code, text, bytes] = ["_PyRuntime", "PyCode_Type", "PyUnicode_Type", "PyBytes_Type"]
+    .map(find);
+  const version = runtime && versionOf(memory, find);
   if (!runtime || !version || !code || !text || !bytes) return undefined;
   const layout = layoutOf(memory, { version, runtime });
   if (layout === undefined) return undefined;
@@ -69,6 +121,7 @@ function describe(memory: Memory, find: (symbol: string) => number | undefined):
     interpreters: runtime + layout.interpreters,
     frames: layout.frames,
     objects: { layout: layout.objects, types: { code, text, bytes } },
+    threadKey: runtime + layout.threadKey,
   };
 }
 
@@ -76,20 +129,4 @@ function holderAt(memory: Memory, { layout, runtime }: { layout: Layout; runtime
   const { holder, mainInterpreter } = layout;
   const base = holder.in === "runtime" ? runtime : readWord(memory, runtime + mainInterpreter);
   return base ? base + holder.offset : 0;
-}
-
-/** Returns where the files of `paths` begin in memory, ascending. */
-function firstBytes(folder: string, paths: ReadonlySet<string>): number[] {
-  let maps: string;
-  try {
-    maps = Deno.readTextFileSync(`${folder}/maps`);
-  } catch {
-    return [];
-  }
-  const starts: number[] = [];
-  for (const line of maps.split("\n")) {
-    const [, start, path] = /^([0-9a-f]+)-\S+ \S+ 0+ \S+ [1-9]\d* +(.*)$/.exec(line) ?? [];
-    if (path !== undefined && paths.has(path.replace(/ \(deleted\)$/, ""))) starts.push(parseInt(start!, 16));
-  }
-  return starts;
 }

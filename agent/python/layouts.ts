@@ -1,8 +1,8 @@
 /**
  * Knows where the fields of CPython's structures are, by version. All offsets are in bytes, of 64-bit builds.
  *
- * Sources: the headers of CPython 3.11, 3.12 and 3.13 (`Include/internal/pycore_{runtime,interp,frame,code}.h`,
- * `Include/cpython/{pystate,code,unicodeobject}.h`), where the layout is the same in all patch releases of a version; a
+ * Sources: the headers of CPython 3.8 to 3.13 (`Include/internal/pycore_{runtime,interp,frame,code}.h`,
+ * `Include/cpython/{pystate,code,unicodeobject,frameobject}.h`), where the layout is the same in all patch releases of a version; a
  * test compares the tables with the compiler's view of the headers that are installed. From 3.13 on the interpreter
  * carries a table of its own (`_Py_DebugOffsets`), which is read instead.
  *
@@ -27,7 +27,9 @@ export interface FrameLayout {
   readonly frameCode: number;
   readonly framePrevious: number;
   readonly frameInstruction: number;
-  /** Is the offset of the byte that marks an entry of the interpreter's loop. */
+  /** Up to 3.10 the instruction is a number, whose units are so many bytes; 0: a pointer. */
+  readonly instructionBytes: number;
+  /** Of the byte that marks an entry of the interpreter's loop. */
   readonly frameMark: number;
   /**
    * That byte has this value in a frame that stands for the entry; 0: it is a flag of the frame that was entered with.
@@ -44,6 +46,7 @@ export interface ObjectLayout {
     readonly qualifiedName: number;
     readonly lineTable: number;
     readonly firstLine: number;
+    readonly lines: LineFormat;
   };
   readonly bytes: { readonly length: number; readonly data: number };
   readonly text: {
@@ -55,6 +58,9 @@ export interface ObjectLayout {
   };
 }
 
+/** Of tables of lines: pairs of bytes up to 3.9 (`co_lnotab`), other ones in 3.10, and `Objects/locations.md` since. */
+export type LineFormat = "lnotab" | "ranges" | "locations";
+
 /** A version's layout. */
 export interface Layout {
   /** Is where the pointer to the first interpreter is in `_PyRuntime`. */
@@ -63,16 +69,62 @@ export interface Layout {
   readonly holder: { readonly in: "runtime" | "interpreter"; readonly offset: number };
   /** Is the offset of the pointer to the main interpreter in `_PyRuntime`, which follows that to the first. */
   readonly mainInterpreter: number;
+  /** Of the `Py_tss_t` in `_PyRuntime` by which each thread finds its own `PyThreadState`. */
+  readonly threadKey: number;
   readonly frames: FrameLayout;
   readonly objects: ObjectLayout;
 }
 
 const BYTES = { length: 16, data: 32 } as const;
 
+const FRAMES_TO_3_10: FrameLayout = {
+  interpreterNext: 0,
+  interpreterThreads: 8,
+  threadNext: 8,
+  threadId: 176,
+  // Not there, and no thread has the address of its neighbour.
+  threadNativeId: 176,
+  threadFrame: 24,
+  cframeFrame: undefined,
+  frameCode: 32,
+  framePrevious: 24,
+  frameInstruction: 104,
+  instructionBytes: 1,
+  frameMark: 0,
+  entryOwner: 0,
+  codeInstructions: 0,
+};
+
+const OBJECTS_TO_3_10: ObjectLayout = {
+  type: 8,
+  // There is no qualified name: it is the name alone.
+  code: { fileName: 104, qualifiedName: 112, lineTable: 120, firstLine: 40, lines: "lnotab" },
+  bytes: BYTES,
+  text: { length: 16, state: 32, asciiData: 48, otherData: 72 },
+};
+
+const PYTHON_3_8: Layout = {
+  interpreters: 32,
+  mainInterpreter: 40,
+  holder: { in: "runtime", offset: 1368 },
+  threadKey: 1392,
+  frames: FRAMES_TO_3_10,
+  objects: OBJECTS_TO_3_10,
+};
+
+const PYTHON_3_9: Layout = { ...PYTHON_3_8, holder: { in: "runtime", offset: 568 }, threadKey: 584 };
+
+const PYTHON_3_10: Layout = {
+  ...PYTHON_3_9,
+  frames: { ...FRAMES_TO_3_10, frameInstruction: 96, instructionBytes: 2 },
+  objects: { ...OBJECTS_TO_3_10, code: { ...OBJECTS_TO_3_10.code, lines: "ranges" } },
+};
+
 const PYTHON_3_11: Layout = {
   interpreters: 40,
   mainInterpreter: 48,
   holder: { in: "runtime", offset: 576 },
+  threadKey: 592,
   frames: {
     interpreterNext: 0,
     interpreterThreads: 16,
@@ -84,13 +136,14 @@ const PYTHON_3_11: Layout = {
     frameCode: 32,
     framePrevious: 48,
     frameInstruction: 56,
+    instructionBytes: 0,
     frameMark: 68,
     entryOwner: 0,
     codeInstructions: 184,
   },
   objects: {
     type: 8,
-    code: { fileName: 112, qualifiedName: 128, lineTable: 136, firstLine: 72 },
+    code: { fileName: 112, qualifiedName: 128, lineTable: 136, firstLine: 72, lines: "locations" },
     bytes: BYTES,
     text: { length: 16, state: 32, asciiData: 48, otherData: 72 },
   },
@@ -103,6 +156,7 @@ const PYTHON_3_12: Layout = {
   interpreters: 40,
   mainInterpreter: 48,
   holder: { in: "interpreter", offset: 1048 },
+  threadKey: 1544,
   frames: {
     interpreterNext: 0,
     interpreterThreads: 72,
@@ -114,23 +168,32 @@ const PYTHON_3_12: Layout = {
     frameCode: 0,
     framePrevious: 8,
     frameInstruction: 56,
+    instructionBytes: 0,
     frameMark: 70,
     entryOwner: OWNED_BY_C_STACK,
     codeInstructions: 192,
   },
   objects: {
     type: 8,
-    code: { fileName: 112, qualifiedName: 128, lineTable: 136, firstLine: 68 },
+    code: { fileName: 112, qualifiedName: 128, lineTable: 136, firstLine: 68, lines: "locations" },
     bytes: BYTES,
     text: { length: 16, state: 32, asciiData: 40, otherData: 56 },
   },
 };
 
 /** By `major << 8 | minor`. */
-const TABLES: ReadonlyMap<number, Layout> = new Map([[0x30b, PYTHON_3_11], [0x30c, PYTHON_3_12]]);
+const TABLES: ReadonlyMap<number, Layout> = new Map([
+  [0x308, PYTHON_3_8],
+  [0x309, PYTHON_3_9],
+  [0x30a, PYTHON_3_10],
+  [0x30b, PYTHON_3_11],
+  [0x30c, PYTHON_3_12],
+]);
 
 const COOKIE = "xdebugpy";
 const PYTHON_3_13 = 0x30d;
+/** The one thing that its table lacks. */
+const THREAD_KEY_3_13 = 2160;
 
 /** `_Py_DebugOffsets` of 3.13, as words: the index of each that is used. */
 const DEBUG = {
@@ -189,6 +252,7 @@ function debugLayout(memory: Memory, runtime: number): Layout | undefined {
     interpreters: word("interpretersHead"),
     mainInterpreter: word("interpretersHead") + 8,
     holder: { in: "interpreter", offset: word("gilHolder") },
+    threadKey: THREAD_KEY_3_13,
     frames: {
       interpreterNext: word("interpreterNext"),
       interpreterThreads: word("interpreterThreads"),
@@ -200,6 +264,7 @@ function debugLayout(memory: Memory, runtime: number): Layout | undefined {
       frameCode: word("frameCode"),
       framePrevious: word("framePrevious"),
       frameInstruction: word("frameInstruction"),
+      instructionBytes: 0,
       frameMark: word("frameOwner"),
       entryOwner: OWNED_BY_C_STACK,
       codeInstructions: word("codeInstructions"),
@@ -211,6 +276,7 @@ function debugLayout(memory: Memory, runtime: number): Layout | undefined {
         qualifiedName: word("codeQualifiedName"),
         lineTable: word("codeLineTable"),
         firstLine: word("codeFirstLine"),
+        lines: "locations",
       },
       bytes: { length: word("bytesLength"), data: word("bytesData") },
       text: {

@@ -13,11 +13,49 @@ import type { Memory } from "./memory.ts";
 const OFFSETS = `
 #define Py_BUILD_CORE 1
 #include <Python.h>
-#include <internal/pycore_frame.h>
+#include <frameobject.h>
+#include <internal/pycore_pystate.h>
+#if PY_VERSION_HEX >= 0x03090000
 #include <internal/pycore_interp.h>
 #include <internal/pycore_runtime.h>
+#endif
+#if PY_VERSION_HEX >= 0x030b0000
+#include <internal/pycore_frame.h>
+#endif
 #include <stdio.h>
 #define AT(type, member) __builtin_offsetof(type, member)
+#if PY_VERSION_HEX < 0x030b0000
+#define HOLDER "runtime", AT(_PyRuntimeState, gilstate.tstate_current)
+#define KEY AT(_PyRuntimeState, gilstate.autoTSSkey)
+#define THREADS AT(PyInterpreterState, tstate_head)
+#define NATIVE AT(PyThreadState, thread_id)
+#define FRAME AT(PyThreadState, frame)
+#define FRAMES (size_t)AT(PyFrameObject, f_code), (size_t)AT(PyFrameObject, f_back), (size_t)AT(PyFrameObject, f_lasti)
+#define UNIT (PY_VERSION_HEX < 0x030a0000 ? 1 : 2)
+#define MARK (size_t)0, 0
+#define INSTRUCTIONS (size_t)0
+#define NAME AT(PyCodeObject, co_name)
+#if PY_VERSION_HEX < 0x030a0000
+#define LINES AT(PyCodeObject, co_lnotab)
+#define FORMAT "lnotab"
+#else
+#define LINES AT(PyCodeObject, co_linetable)
+#define FORMAT "ranges"
+#endif
+#else
+#define THREADS AT(PyInterpreterState, threads.head)
+#define NATIVE AT(PyThreadState, native_thread_id)
+#define FRAMES AT(_PyInterpreterFrame, CODE), AT(_PyInterpreterFrame, previous), AT(_PyInterpreterFrame, INSTRUCTION)
+#define UNIT 0
+#define INSTRUCTIONS AT(PyCodeObject, co_code_adaptive)
+#define NAME AT(PyCodeObject, co_qualname)
+#define LINES AT(PyCodeObject, co_linetable)
+#define FORMAT "locations"
+#if PY_VERSION_HEX < 0x030c0000
+#define KEY AT(_PyRuntimeState, gilstate.autoTSSkey)
+#else
+#define KEY AT(_PyRuntimeState, autoTSSkey)
+#endif
 #if PY_VERSION_HEX < 0x030c0000
 #define HOLDER "runtime", AT(_PyRuntimeState, gilstate.tstate_current)
 #define MARK AT(_PyInterpreterFrame, is_entry), 0
@@ -34,25 +72,26 @@ const OFFSETS = `
 #define CODE f_executable
 #define INSTRUCTION instr_ptr
 #endif
+#endif
 int main(void)
 {
-	printf("{\\"interpreters\\":%zu,\\"mainInterpreter\\":%zu,\\"holder\\":{\\"in\\":\\"%s\\",\\"offset\\":%zu},",
-	       AT(_PyRuntimeState, interpreters.head), AT(_PyRuntimeState, interpreters.main), HOLDER);
+	printf("{\\"interpreters\\":%zu,\\"mainInterpreter\\":%zu,\\"holder\\":{\\"in\\":\\"%s\\",\\"offset\\":%zu},"
+	       "\\"threadKey\\":%zu,",
+	       AT(_PyRuntimeState, interpreters.head), AT(_PyRuntimeState, interpreters.main), HOLDER, KEY);
 	printf("\\"frames\\":{\\"interpreterNext\\":%zu,\\"interpreterThreads\\":%zu,\\"threadNext\\":%zu,\\"threadId\\":%zu,"
 	       "\\"threadNativeId\\":%zu,\\"threadFrame\\":%zu,",
-	       AT(PyInterpreterState, next), AT(PyInterpreterState, threads.head), AT(PyThreadState, next),
-	       AT(PyThreadState, thread_id), AT(PyThreadState, native_thread_id), FRAME);
-#if PY_VERSION_HEX < 0x030d0000
+	       AT(PyInterpreterState, next), THREADS, AT(PyThreadState, next),
+	       AT(PyThreadState, thread_id), NATIVE, FRAME);
+#if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030d0000
 	printf("\\"cframeFrame\\":%zu,", AT(_PyCFrame, current_frame));
 #endif
-	printf("\\"frameCode\\":%zu,\\"framePrevious\\":%zu,\\"frameInstruction\\":%zu,\\"frameMark\\":%zu,\\"entryOwner\\":%d,"
-	       "\\"codeInstructions\\":%zu},",
-	       AT(_PyInterpreterFrame, CODE), AT(_PyInterpreterFrame, previous),
-	       AT(_PyInterpreterFrame, INSTRUCTION), MARK, AT(PyCodeObject, co_code_adaptive));
+	printf("\\"frameCode\\":%zu,\\"framePrevious\\":%zu,\\"frameInstruction\\":%zu,\\"instructionBytes\\":%d,"
+	       "\\"frameMark\\":%zu,\\"entryOwner\\":%d,\\"codeInstructions\\":%zu},",
+	       FRAMES, UNIT, MARK, INSTRUCTIONS);
 	printf("\\"objects\\":{\\"type\\":%zu,\\"code\\":{\\"fileName\\":%zu,\\"qualifiedName\\":%zu,\\"lineTable\\":%zu,"
-	       "\\"firstLine\\":%zu},",
-	       AT(PyObject, ob_type), AT(PyCodeObject, co_filename), AT(PyCodeObject, co_qualname),
-	       AT(PyCodeObject, co_linetable), AT(PyCodeObject, co_firstlineno));
+	       "\\"firstLine\\":%zu,\\"lines\\":\\"%s\\"},",
+	       AT(PyObject, ob_type), AT(PyCodeObject, co_filename), NAME, LINES,
+	       AT(PyCodeObject, co_firstlineno), FORMAT);
 	printf("\\"bytes\\":{\\"length\\":%zu,\\"data\\":%zu},", AT(PyBytesObject, ob_base.ob_size), AT(PyBytesObject, ob_sval));
 	printf("\\"text\\":{\\"length\\":%zu,\\"state\\":%zu,\\"asciiData\\":%zu,\\"otherData\\":%zu}}}\\n",
 	       AT(PyASCIIObject, length), AT(PyASCIIObject, state), sizeof(PyASCIIObject), sizeof(PyCompactUnicodeObject));
@@ -60,14 +99,14 @@ int main(void)
 
 for (const { path, version } of pythons()) {
   const include = run(path, ["-c", "import sysconfig; print(sysconfig.get_path('include'))"]).trim();
-  if (!existsSync(`${include}/internal/pycore_frame.h`)) continue;
+  if (!existsSync(`${include}/internal/pycore_pystate.h`)) continue;
   testWith(
     ["root", "clang"],
     `layoutOf() is what the headers of CPython ${version} say (${path})`,
     async () => {
       using folder = new TempFolder();
       const source = folder.write("offsets.c", OFFSETS);
-      run("clang", ["-w", `-I${include}`, source, "-o", `${folder.path}/offsets`]);
+      run("clang", ["-w", `-I${include}`, `-I${include}/internal`, source, "-o", `${folder.path}/offsets`]);
       const expected = JSON.parse(run(`${folder.path}/offsets`, [])) as Layout;
       await using python = await RunningProgram.start(path, [
         "-c",
@@ -87,9 +126,9 @@ for (const { path, version } of pythons()) {
   );
 }
 
-Deno.test("layoutOf() knows no version but 3.11 to 3.13, and takes no junk for 3.13's table", () => {
+Deno.test("layoutOf() knows no version but 3.8 to 3.13, and takes no junk for 3.13's table", () => {
   const nothing: Memory = { read: () => undefined };
-  for (const version of [0x02071200, 0x030a00f0, 0x030e00f0, 0x040000f0, 0]) {
+  for (const version of [0x02071200, 0x030700f0, 0x030e00f0, 0x040000f0, 0]) {
     assertEquals(layoutOf(nothing, { version, runtime: 1 }), undefined);
   }
   fc.assert(fc.property(fc.uint8Array({ minLength: 584, maxLength: 584 }), fc.boolean(), (bytes, cookie) => {

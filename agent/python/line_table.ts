@@ -1,25 +1,59 @@
 /**
  * Tells which line each instruction of a Python function is on.
  *
- * Format: `co_linetable` of CPython 3.11 and later, as its `Objects/locations.md` describes it.
+ * Formats: `co_linetable` of CPython 3.11 and later, as its `Objects/locations.md` describes it; before that pairs of
+ * bytes, as `Objects/lnotab_notes.txt` of 3.10 describes `co_linetable` of that version and `co_lnotab` of earlier ones.
  *
  * @module
  */
 
+import type { LineFormat } from "./layouts.ts";
+
+/** Of an instruction. */
+const UNIT_BYTES = 2;
+/** In ranges: the bytes belong to no line. */
+const NO_LINE = -128;
+
 /** Code unit → line. */
 export class LineTable {
-  /** Holds where each range ends, in code units, ascending; ranges follow each other from 0 on. */
-  readonly #ends: Uint32Array;
+  /** Where each range ends, in code units, ascending; ranges follow each other from 0 on. */
+  readonly #ends: Float64Array;
   /** 0 for instructions that belong to no line. */
   readonly #lines: Uint32Array;
 
-  private constructor(ends: Uint32Array, lines: Uint32Array) {
+  private constructor(ends: Float64Array, lines: Uint32Array) {
     this.#ends = ends;
     this.#lines = lines;
   }
 
   /** Reads a table; of one that is damaged, what can be read. */
-  static decode(table: Uint8Array, firstLine: number): LineTable {
+  static decode(table: Uint8Array, firstLine: number, format: LineFormat = "locations"): LineTable {
+    if (format === "locations") return LineTable.#decodeLocations(table, firstLine);
+    const ends: number[] = [];
+    const lines: number[] = [];
+    const add = (bytes: number, line: number) => {
+      if (bytes === 0) return;
+      ends.push((ends.at(-1) ?? 0) + bytes / UNIT_BYTES);
+      lines.push(line < 0 || line >= 2 ** 31 ? 0 : line);
+    };
+    let line = firstLine;
+    for (let at = 0; at + 1 < table.length; at += 2) {
+      const bytes = table[at]!;
+      const delta = table[at + 1]! << 24 >> 24;
+      // In lnotab a line begins behind the bytes; in ranges it is that of the bytes.
+      if (format === "lnotab") add(bytes, line);
+      if (format === "ranges" && delta === NO_LINE) {
+        add(bytes, 0);
+        continue;
+      }
+      line += delta;
+      if (format === "ranges") add(bytes, line);
+    }
+    if (format === "lnotab") add(Infinity, line);
+    return new LineTable(Float64Array.from(ends), Uint32Array.from(lines));
+  }
+
+  static #decodeLocations(table: Uint8Array, firstLine: number): LineTable {
     const ends: number[] = [];
     const lines: number[] = [];
     let line = firstLine;
@@ -38,7 +72,7 @@ export class LineTable {
         lines.push(shown);
       }
     }
-    return new LineTable(Uint32Array.from(ends), Uint32Array.from(lines));
+    return new LineTable(Float64Array.from(ends), Uint32Array.from(lines));
   }
 
   /** Is what it holds in memory. */

@@ -9,6 +9,7 @@
  */
 
 import type { Frame } from "../../profile/model.ts";
+import { isCut } from "../symbols/frame_cache.ts";
 import { isTrampoline } from "../symbols/names/python_names.ts";
 
 /** Frames that one loop runs, leaf first; none when it was entered and has no frame yet. */
@@ -33,19 +34,22 @@ const LOOP = /^_PyEval_EvalFrameDefault(\.|$)/;
 /**
  * Puts the runs in place of the loops.
  *
- * A native stack that was cut lacks loops at its outer end: the runs that are left then follow it. A loop may lack its
+ * A native stack that was cut lacks loops at its outer end: the runs that are left then follow it, before the frame that
+ * says so. A loop may lack its
  * run at the leaf, as the frame is linked in after the loop was entered: then the runs are counted from the outer end.
  * Trampolines of `-X perf` are left out, for each stands for the one function of the loop that it calls.
  *
  * @param native user frames, leaf first
  */
 export function mergeStacks(native: readonly Frame[], { runs, whole }: PythonStack): Merged {
+  const cut = native.length > 0 && isCut(native.at(-1)!) ? native.at(-1) : undefined;
   if (runs.length > 0) native = native.filter((frame) => !isTrampoline(frame));
   const loops = native.reduce((count, frame) => count + (LOOP.test(frame.function) ? 1 : 0), 0);
   let skip = whole ? Math.max(0, loops - runs.length) : 0;
   let next = 0;
   const frames: Frame[] = [];
   for (const frame of native) {
+    if (frame === cut) continue;
     if (!LOOP.test(frame.function) || skip-- > 0 || next >= runs.length) {
       frames.push(frame);
       continue;
@@ -55,5 +59,6 @@ export function mergeStacks(native: readonly Frame[], { runs, whole }: PythonSta
     else frames.push(...run);
   }
   for (; next < runs.length; next++) frames.push(...runs[next]!);
+  if (cut) frames.push(cut);
   return { frames, matched: loops === runs.length };
 }

@@ -51,7 +51,7 @@ for (const { path, version } of pythons()) {
 
 const layout: ObjectLayout = {
   type: 8,
-  code: { fileName: 112, qualifiedName: 128, lineTable: 136, firstLine: 72 },
+  code: { fileName: 112, qualifiedName: 128, lineTable: 136, firstLine: 72, lines: "locations" },
   bytes: { length: 16, data: 32 },
   text: { length: 16, state: 32, asciiData: 48, otherData: 72 },
 };

@@ -65,7 +65,7 @@ function pythonFrames({ frames }: Stack): Frame[] {
 /** Returns each chain leaf first, from what calls spin() outwards: `function: a part of the line that runs`. */
 function chainsOf({ minor }: Python): string[][] {
   const top = ["<module>: way()"];
-  const inlined = minor !== "3.11";
+  const inlined = isAtLeast(minor, 12);
   return [
     ["two: spin()", "one: two()", "functions: one()", ...top],
     ["Worker.step: spin()", "Worker.run: self.step()", "methods: Worker().run()", ...top],
@@ -93,10 +93,19 @@ function chainsOf({ minor }: Python): string[][] {
   ];
 }
 
-function matches(frames: readonly Frame[], chain: readonly string[]): boolean {
+function isAtLeast(minor: string, wanted: number): boolean {
+  return Number(minor.split(".")[1]) >= wanted;
+}
+
+/** Up to 3.10 a function does not know what it is defined in. */
+function ownName({ minor }: Python, name: string): string {
+  return isAtLeast(minor, 11) ? name : name.slice(name.lastIndexOf(".") + 1);
+}
+
+function matches(python: Python, frames: readonly Frame[], chain: readonly string[]): boolean {
   return frames.length === chain.length && frames.every(({ function: name, file, line }, i) => {
     const [wanted, text] = chain[i]!.split(": ", 2) as [string, string];
-    if (name !== wanted || line === 0) return false;
+    if (name !== ownName(python, wanted) || line === 0) return false;
     return file !== CHAINS || source[line - 1]!.includes(text);
   });
 }
@@ -112,7 +121,9 @@ for (const python of pythons()) {
     const wrong: string[] = [];
     for (const stack of stacks) {
       const [leaf, ...callers] = pythonFrames(stack);
-      const index = leaf?.function === "spin" ? chains.findIndex((chain) => matches(callers, chain)) : -1;
+      const index = leaf?.function === "spin"
+        ? chains.findIndex((chain) => matches(python, callers, chain))
+        : -1;
       if (index < 0) {
         wrong.push(stack.frames.map(({ function: name, line }) => `${name}:${line}`).join(" "));
         continue;
@@ -130,10 +141,15 @@ for (const python of pythons()) {
     const roots = ["_start", "clone3", "ret_from_fork_asm"];
     const whole = stacks.filter(({ frames }) => roots.includes(frames.at(-1)!.function));
     assertGreater(countOf(whole) / total, 0.95);
-    assertLess(stats.pythonMismatches / stats.pythonStacks, 0.02);
+    // Up to 3.9 the recursion has more native frames than a stack holds.
+    const tooDeep = stacks.filter(({ frames }) => frames.at(-1)!.function === "[cut: depth_reached]").length;
+    assertLess((stats.pythonMismatches - tooDeep) / stats.pythonStacks, 0.02);
     const sorted = stacks.find((stack) => stack.frames.some(({ function: name }) => name === "sort_keys"))!;
     const names = sorted.frames.map(({ function: name }) => name);
-    const between = names.slice(names.indexOf("sort_keys.<locals>.<lambda>") + 1, names.indexOf("sort_keys"));
+    const between = names.slice(
+      names.indexOf(ownName(python, "sort_keys.<locals>.<lambda>")) + 1,
+      names.indexOf("sort_keys"),
+    );
     assert(
       between.includes("builtin_sorted") || between.some((name) => /^python3/.test(name)),
       names.join(" "),
@@ -164,7 +180,7 @@ for (const python of pythons()) {
     assertAlmostEquals(share("one_third"), 1 / 3, 0.05);
   });
 
-  if (python.minor !== "3.11") {
+  if (isAtLeast(python.minor, 12)) {
     testWith(
       ["bpf", "clang"],
       `Python ${version}'s functions show once with trampolines, too (${path})`,
@@ -174,7 +190,7 @@ for (const python of pythons()) {
         const chains = chainsOf(python);
         const exact = stacks.filter((stack) => {
           const [leaf, ...callers] = pythonFrames(stack);
-          return leaf?.function === "spin" && chains.some((chain) => matches(callers, chain));
+          return leaf?.function === "spin" && chains.some((chain) => matches(python, callers, chain));
         });
         assertGreater(countOf(exact) / countOf(stacks), 0.95);
         for (const { frames } of stacks) {
@@ -195,7 +211,8 @@ for (const python of pythons()) {
       assertGreater(countOf(hashing), 50);
       assertGreater(countOf(other), 50);
       assertGreater((countOf(hashing) + countOf(other)) / countOf(stacks), 0.95);
-      const chain = "unlocked Thread.run Thread._bootstrap_inner Thread._bootstrap";
+      const chain = ["unlocked", "Thread.run", "Thread._bootstrap_inner", "Thread._bootstrap"]
+        .map((name) => ownName(python, name)).join(" ");
       for (const stack of hashing) {
         assertEquals(pythonFrames(stack).map(({ function: name }) => name).join(" "), chain);
       }

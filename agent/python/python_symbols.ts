@@ -7,11 +7,13 @@
 import { LRUCache } from "lru-cache";
 import { existsSync } from "node:fs";
 import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
+import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
 import { type Code, type CodeHeader, lineOf, readCode, readCodeHeader } from "./code.ts";
-import { findInterpreter, type Interpreter, mayRunPython } from "./interpreter.ts";
+import { findInterpreter, type Interpreter } from "./interpreter.ts";
 import { ProcessMemory } from "./memory.ts";
 import type { PythonStack } from "./merge.ts";
+import { PythonFiles } from "./python_files.ts";
 
 /** One frame as the kernel read it. */
 export interface RawPythonFrame {
@@ -66,6 +68,7 @@ interface Entry {
 export class PythonSymbols implements Disposable {
   readonly #entries = new Map<number, Entry>();
   readonly #codes: LRUCache<string, Known>;
+  readonly #files = new PythonFiles();
   #window = 0;
   #unnamed = 0;
 
@@ -93,7 +96,7 @@ export class PythonSymbols implements Disposable {
   look(process: Process): void {
     const known = this.#entries.get(process.pid);
     if (known?.process === process) return;
-    if (!mayRunPython(process)) {
+    if (!this.#files.mayHave(process.mappings)) {
       this.#forget(process.pid);
       return;
     }
@@ -105,7 +108,7 @@ export class PythonSymbols implements Disposable {
       return;
     }
     this.#forget(process.pid);
-    const interpreter = findInterpreter(process);
+    const interpreter = findInterpreter(process, this.#files);
     this.#entries.set(process.pid, {
       process,
       interpreter,
@@ -114,7 +117,12 @@ export class PythonSymbols implements Disposable {
     });
   }
 
-  /** Returns whether there is an interpreter in the process. */
+  /** Tells whether a process with these mappings may run Python: that is known of each file once one was looked at. */
+  mayRun(mappings: readonly Mapping[]): boolean {
+    return this.#files.mayHave(mappings);
+  }
+
+  /** Whether there is an interpreter in the process. */
   has(pid: number): boolean {
     return this.#entries.get(pid)?.interpreter !== undefined;
   }

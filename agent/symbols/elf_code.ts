@@ -14,6 +14,7 @@ import type { DebugStats } from "./debug/dwarf/client.ts";
 import { DebugInfoLocator, type Downloads } from "./debug/debug_info_locator.ts";
 import { Inlining } from "./debug/inlining.ts";
 import { forgetFrames, type FrameCache, frameKey, offsetName } from "./frame_cache.ts";
+import { GoSymbols } from "./go_symbols.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import type { Demangler } from "./names/demangle.ts";
 import type { SymbolTable } from "./symbol_table.ts";
@@ -58,6 +59,7 @@ export class ElfCode implements Disposable {
   readonly #demangler: Demangler;
   readonly #tables: SymbolTables;
   readonly #inlining: Inlining;
+  readonly #go = new GoSymbols();
   readonly #clock: () => number;
   readonly #coldMs: number;
   #coldLeft: number;
@@ -109,6 +111,13 @@ export class ElfCode implements Disposable {
       return known;
     }
     this.#misses++;
+    const go = this.#go.frames(file, address);
+    if (go.length > 0) {
+      const base = { module: file.path, buildId: file.elf.buildId, address };
+      const frames = go.map(({ function: name, file, line }) => ({ ...base, function: name, file, line }));
+      this.#frames.set(key, frames);
+      return frames;
+    }
     const { frame, final } = this.#look(file, address);
     const frames = [frame];
     if (final) {

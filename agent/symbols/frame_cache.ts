@@ -6,7 +6,8 @@
 
 import { LRUCache } from "lru-cache";
 import type { CodeFile } from "../elf/code_file.ts";
-import type { Frame } from "../../profile/model.ts";
+import { type Frame, UNKNOWN_MODULE } from "../../profile/model.ts";
+import { STACK_ENDS } from "../libbpf/mod.ts";
 
 /**
  * The cache holds what an address stands for, the innermost function first; by the kernel's address, or by file and
@@ -43,7 +44,26 @@ export function offsetName(module: string, offset: number): string {
   return `${module}+0x${offset.toString(16)}`;
 }
 
-/** Tells whether a frame only has an {@linkcode offsetName}. */
+const CUT_FRAMES: readonly Frame[] = STACK_ENDS.map((end) => ({
+  function: `[cut: ${end}]`,
+  module: UNKNOWN_MODULE,
+  file: "",
+  line: 0,
+  buildId: "",
+  address: 0,
+}));
+
+/** The outermost frame of a stack that is not whole, by the number of the reason. */
+export function cutFrame(reason: number): Frame {
+  return CUT_FRAMES[reason] ?? CUT_FRAMES[STACK_ENDS.indexOf("no_mapping")]!;
+}
+
+/** Tells whether `frame` only says that the stack is not whole. */
+export function isCut(frame: Frame): boolean {
+  return frame.module === UNKNOWN_MODULE && frame.function.startsWith("[cut: ");
+}
+
+/** Whether a frame only has an {@linkcode offsetName}. */
 export function isOffset({ function: name, address }: Frame): boolean {
   return name.endsWith(`+0x${address.toString(16)}`);
 }

@@ -14,6 +14,8 @@ import type { Libdw } from "./libdw/libdw.ts";
 import { PerfMaps } from "./perf_map/perf_maps.ts";
 import { parsePythonName } from "./names/python_names.ts";
 import { parseV8Name } from "./names/v8_names.ts";
+import type { JavaMaps } from "../java/java_maps.ts";
+import { jitKind, jitName, JVM } from "./jit_kind.ts";
 import { readVdso, type Vdso } from "./vdso.ts";
 
 /** Mappings without a file, named or not, and those of files that only stand for memory. */
@@ -25,9 +27,15 @@ export class NonElfCode {
   readonly #perfMaps = new PerfMaps();
   readonly #vdso: Vdso | undefined;
   readonly #demangler: Demangler;
+  readonly #java: JavaMaps | undefined;
+  readonly #kinds = new WeakMap<readonly Mapping[], { readonly kind: string | undefined }>();
   #unnamed = 0;
 
-  constructor({ libdw, demangler }: { libdw: Libdw; demangler: Demangler }) {
+  /** @param options.java asks JVMs for maps @default none */
+  constructor(
+    { libdw, demangler, java }: { libdw: Libdw; demangler: Demangler; java?: JavaMaps | undefined },
+  ) {
+    this.#java = java;
     this.#demangler = demangler;
     this.#vdso = readVdso(libdw);
   }
@@ -78,11 +86,22 @@ export class NonElfCode {
       return { function: text, module: JIT_MODULE, ...base, address: 0 };
     }
     this.#unnamed++;
+    if (ANONYMOUS.test(mapping.path)) {
+      const kind = this.#kindOf(process);
+      if (kind === JVM) this.#java?.want(process);
+      return { function: jitName(kind), module: JIT_MODULE, ...base, address: 0 };
+    }
     // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's
     // special mappings (`[uprobes]`) have names that say more than [jit].
-    const path = ANONYMOUS.test(mapping.path) ? JIT_MODULE : mapping.path;
-    const offset = address - mapping.start + (path === JIT_MODULE ? 0 : mapping.offset);
+    const { path } = mapping;
+    const offset = address - mapping.start + mapping.offset;
     const short = path.slice(path.lastIndexOf("/") + 1);
     return { function: offsetName(short, offset), module: path, ...base, address: offset };
+  }
+
+  #kindOf({ mappings }: Process): string | undefined {
+    let known = this.#kinds.get(mappings);
+    if (!known) this.#kinds.set(mappings, known = { kind: jitKind(mappings) });
+    return known.kind;
   }
 }

@@ -62,5 +62,24 @@ testWith(["bpf", "clang", "node"], "JIT code without a map is [jit]", async () =
   const stacks = await sampleProgram("node", [SCRIPT]);
   const jit = stacks.filter(({ frames }) => frames.some(({ module }) => module === JIT_MODULE));
   assertGreater(countOf(jit) / countOf(stacks), 0.9);
+  // Whatever their addresses, they are one function.
+  const names = jit.flatMap(({ frames }) => frames.filter(({ module }) => module === JIT_MODULE));
+  assertEquals(new Set(names.map((frame) => `${frame.function} ${frame.address}`)), new Set(["[jit: V8] 0"]));
   assertEquals(stacks.some(({ frames }) => frames.some(({ module }) => module.endsWith("script.js"))), false);
+});
+
+testWith(["bpf", "clang", "node"], "node's own code on large pages has the names of its file", async () => {
+  const stacks = await sampleProgram("node", [
+    "--use-largepages=on",
+    "--interpreted-frames-native-stack",
+    SCRIPT,
+  ]);
+  const own = stacks.filter(({ frames }) =>
+    frames.some(({ function: name }) => name.startsWith("node::Start("))
+  );
+  assertGreater(countOf(own) / countOf(stacks), 0.9);
+  const whole = stacks.filter(({ frames }) =>
+    ["_start", "clone3", "clone"].includes(frames.at(-1)!.function)
+  );
+  assertGreater(countOf(whole) / countOf(stacks), 0.9);
 });

@@ -67,8 +67,14 @@ export class SymbolTable {
    * Makes one table of several (a stripped file's dynamic one, and its mini debug info).
    *
    * @param stubs that the tables do not have
+   * @param startAfter finds the first function behind an address that other tables of the file know: a symbol without
+   * a size reaches no further
    */
-  static build(tables: readonly RawSymbols[], stubs: readonly Stub[] = []): SymbolTable {
+  static build(
+    tables: readonly RawSymbols[],
+    stubs: readonly Stub[] = [],
+    startAfter: (address: number) => number = () => Infinity,
+  ): SymbolTable {
     const found = collect(tables, stubs);
     const order = ascending(found.address);
     const end = Float64Array.from(found.address, (address, i) => address + found.size[i]!);
@@ -80,7 +86,7 @@ export class SymbolTable {
       const next = to < order.length ? found.address[order[to]!]! : Infinity;
       for (const item of order.subarray(from, to)) {
         const sized = found.size[item]! > 0;
-        if (!sized) end[item] = Math.min(next, found.sectionEnd[item]!);
+        if (!sized) end[item] = Math.min(next, found.sectionEnd[item]!, startAfter(found.address[item]!));
         // A symbol with a size goes before one without, an inner one before an outer one, then by preference.
         rank[item] = (sized ? 2 ** 48 : 0) + from * 256 + found.preference[item]!;
       }

@@ -11,6 +11,7 @@ import { findDebugFile } from "./debug/debug_files.ts";
 import type { DebugInfoLocator, Downloads } from "./debug/debug_info_locator.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import { readPlt } from "./plt.ts";
+import { SearchTable } from "../unwind/search_table.ts";
 import { SymbolTable } from "./symbol_table.ts";
 
 /** Copies of files that are known to lack symbols; some hundred bytes each. */
@@ -182,6 +183,7 @@ export class SymbolTables {
       const roots = rootsOf(place);
       const downloaded = this.#downloads?.pathOf(buildId);
       try {
+        const frames = SearchTable.open(copy, file.elf);
         const tables = this.#libdw.fileSymbols(path, {
           name,
           findDebugFile: (link) => findDebugFile({ path: name, buildId, roots, downloaded }, link),
@@ -189,7 +191,10 @@ export class SymbolTables {
         this.#skippedStubs += plt.skipped;
         const whole = tables.some(({ full }) => full);
         if (!whole) this.#stripped.set(place.identity, true);
-        return { table: SymbolTable.build(tables, plt.stubs), whole };
+        return {
+          table: SymbolTable.build(tables, plt.stubs, (address) => frames?.startAfter(address) ?? Infinity),
+          whole,
+        };
       } catch {
         this.#unreadable++;
       }

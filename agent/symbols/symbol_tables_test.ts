@@ -53,6 +53,45 @@ testWith(["gcc"], "SymbolTables.of() goes to an equal file where that which was 
   assertEquals(scene.tables.of(file) !== undefined, true);
 });
 
+testWith(
+  ["gcc", "nm"],
+  "SymbolTables.of() ends a symbol without size where the next function's unwind entry begins",
+  () => {
+    using scene = new Scene();
+    const source = scene.folder.write(
+      "a.s",
+      `.globl unsized, _start
+     .type unsized, @notype
+     unsized: .cfi_startproc
+     .fill 100, 1, 0x90
+     ret
+     .cfi_endproc
+     hidden: .cfi_startproc
+     .fill 5000, 1, 0x90
+     ret
+     .cfi_endproc
+     .globl last
+     .type last, @function
+     last: .cfi_startproc
+     ret
+     .cfi_endproc
+     .size last, . - last`,
+    );
+    const path = `${scene.folder.path}/a.so`;
+    run("gcc", ["-nostdlib", "-shared", "-o", path, source]);
+    const address = Object.fromEntries(
+      run("nm", [path]).split("\n").map((line) => [line.split(" ")[2], parseInt(line, 16)]),
+    );
+    run("strip", [path]);
+    const table = scene.tables.of(scene.files.of(scene.place("1", path))!)!;
+    assertEquals(
+      [0, 100, 101, 5101, 5102].map((offset) => table.find(address.unsized! + offset)),
+      ["unsized", "unsized", undefined, undefined, "last"],
+    );
+    assertEquals(address.hidden! - address.unsized!, 101);
+  },
+);
+
 testWith(["gcc"], "SymbolTables.of() does not read an equal file again", () => {
   using scene = new Scene();
   const program = scene.compile("a", 1);

@@ -10,7 +10,7 @@ import { type Frame, UNKNOWN_MODULE, VDSO_MODULE } from "../../profile/model.ts"
 import type { RawStack } from "../collectors/collector.ts";
 import { mappingAt } from "../metadata/maps.ts";
 import { type Process, type ProcessStats, ProcessTable } from "../metadata/processes.ts";
-import { pythonPids } from "../python/find_processes.ts";
+import { processesWith } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
@@ -19,14 +19,15 @@ import { Demangler } from "./names/demangle.ts";
 import type { DebugStats } from "./debug/dwarf/client.ts";
 import { NonElfCode } from "./non_elf_code.ts";
 import { ElfCode } from "./elf_code.ts";
-import { type FrameCache, frameCache } from "./frame_cache.ts";
+import { cutFrame, type FrameCache, frameCache } from "./frame_cache.ts";
+import type { JavaMaps } from "../java/java_maps.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import { fileAddress } from "../elf/mapped_file.ts";
 import type { SymbolTablesStats } from "./symbol_tables.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
-import { byteBefore, type FileAddress, toFileAddress } from "../elf/file_address.ts";
+import { byteBefore, cutReasonOf, type FileAddress, toFileAddress } from "../elf/file_address.ts";
 import type { NameStyle } from "./names/name_style.ts";
 
 export interface SymboliserOptions {
@@ -40,6 +41,8 @@ export interface SymboliserOptions {
   names?: NameStyle;
   /** For debug information that is not here. @default none */
   debuginfod?: Debuginfod | undefined;
+  /** Asks JVMs what they compiled. @default none */
+  java?: JavaMaps | undefined;
   /** Files may be read for so long in one window, in ms; the file that passes it is read to its end. @default {1000} */
   coldMs?: number;
   /** @default {"/proc"} */
@@ -148,7 +151,7 @@ export class Symboliser implements Disposable {
     }
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
-    this.#nonElf = new NonElfCode({ libdw, demangler });
+    this.#nonElf = new NonElfCode({ libdw, demangler, java: options.java });
     const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
     this.#elf = new ElfCode({
       ...{ libdw, files: this.#files, frames, demangler, downloads: debuginfod, debugBytes, coldMs, clock },
@@ -198,8 +201,9 @@ export class Symboliser implements Disposable {
    *
    * All but the first address of each half are return addresses: they point behind the call, which may be the
    * last instruction of its function (a call that never returns) or belong to another line, so they are looked
-   * up, and reported, one byte before. The first of each half is where the processor itself stood. To the place
-   * where a signal interrupted a function, the unwinder has added the byte.
+   * up, and reported, one byte before. The first of each half is where the processor itself stood. To a place that no
+   * call left, as a signal interrupted a function there, the unwinder has added the byte. The last frame of a stack that
+   * is not whole is `[cut: reason]`.
    */
   stack({ pid, user, kernel, python }: Omit<RawStack, "comm">): Frame[] {
     const frames: Frame[] = [];
@@ -238,7 +242,9 @@ export class Symboliser implements Disposable {
 
   /** Looks at all processes of the machine for those that run Python; without it, those with samples are looked at. */
   findPython(): void {
-    for (const pid of pythonPids(this.#procRoot)) this.#process(pid);
+    for (const pid of processesWith((mappings) => this.#python.mayRun(mappings), this.#procRoot)) {
+      this.#process(pid);
+    }
   }
 
   /**
@@ -285,6 +291,11 @@ export class Symboliser implements Disposable {
     find: (address: number) => readonly Frame[],
   ): void {
     for (let i = 0; i < addresses.length; i++) {
+      const reason = cutReasonOf(addresses[i]!);
+      if (reason !== undefined) {
+        to.push(cutFrame(reason));
+        continue;
+      }
       const address = i === 0 ? addresses[i]! : byteBefore(addresses[i]!);
       const known = address < 0 ? this.#nearFiles : near;
       let found = known.get(address);

@@ -48,7 +48,7 @@ class Stop extends Error {
 
 /** Sets the rows of one file's functions in its table. */
 export class CfaMachine {
-  readonly #set = new rules.RuleSet();
+  readonly #set: rules.RuleSet;
   readonly #table: TableBuilder;
   readonly #losses: LossCounts;
   /** The state after each common entry's instructions, or why there is none. */
@@ -64,14 +64,11 @@ export class CfaMachine {
   /** The state's rule; -1 when it is not known since the last change. */
   #rule = -1;
 
-  constructor(table: TableBuilder, losses: LossCounts) {
+  /** @param set the rules of the table */
+  constructor(table: TableBuilder, set: rules.RuleSet, losses: LossCounts) {
     this.#table = table;
+    this.#set = set;
     this.#losses = losses;
-  }
-
-  /** Returns the rules so far, as `RuleSet.toArray` gives them. */
-  rules(): Int32Array {
-    return this.#set.toArray();
   }
 
   /** Sets the rows from the start of `fde` up to `limit`, of the unknown rule where there is no other. */

@@ -16,7 +16,7 @@ import { FdeIndex } from "./fde_index.ts";
 import { type FrameFile, openFrameFile } from "./frame_sections.ts";
 import { LossCounts, type UnwindLoss } from "./losses.ts";
 import { MalformedError } from "./reader.ts";
-import { RULE_NONE } from "./rules.ts";
+import { RULE_NONE, RuleSet } from "./rules.ts";
 import { PAGE_BYTES, TableBuilder, type UnwindTable } from "./table.ts";
 
 export interface CompileOptions {
@@ -73,13 +73,14 @@ export class UnwindInfo {
    * possible.
    */
   get searchable(): number | undefined {
-    return this.#file.search?.count;
+    const { search, go, hasFrames } = this.#file;
+    if (hasFrames && !search) return undefined;
+    return search || go ? (search?.count ?? 0) + (go?.size ?? 0) : undefined;
   }
 
   /** Returns the table of the whole file. */
   async compile(options: CompileOptions = {}): Promise<Compiled> {
-    const { code } = this.#file;
-    return await inSlices(compileSections(await this.#file.sections(), code), options);
+    return await inSlices(compileSections(await this.#file.sections(), this.#file), options);
   }
 
   /**
@@ -93,13 +94,13 @@ export class UnwindInfo {
   *#compilePages(bounds: PageBounds): Generator<void, Compiled> {
     const losses = new LossCounts();
     const index = yield* this.#functionsOf(bounds, losses);
-    return yield* compile(index, this.#file.code, { losses, bounds });
+    return yield* compile(index, this.#file, { losses, bounds });
   }
 
   /** Returns the functions that start in the pages, and that which reaches over the start of the first, if one does. */
   *#functionsOf({ first, last }: PageBounds, losses: LossCounts): Generator<void, FdeIndex> {
-    const { code } = this.#file;
-    const search = this.#file.search!;
+    const { code, search } = this.#file;
+    if (!search) return new FdeIndex();
     const [from, to] = [first * PAGE_BYTES, (last + 1) * PAGE_BYTES];
     for (let lead = LEAD;; lead *= 8) {
       const index = new FdeIndex();
@@ -141,44 +142,57 @@ async function inSlices<T>(work: Generator<void, T>, { budget = 5, signal }: Com
 }
 
 /** Yields between steps of bounded work. */
-function* compileSections(
-  sections: readonly FrameSection[],
-  code: readonly CodeRange[],
-): Generator<void, Compiled> {
+function* compileSections(sections: readonly FrameSection[], file: FrameFile): Generator<void, Compiled> {
   const losses = new LossCounts();
   const index = new FdeIndex();
-  for (const section of sections) yield* collect(new FrameReader(section), code, { index, losses });
-  return yield* compile(index, code, { losses });
+  for (const section of sections) yield* collect(new FrameReader(section), file.code, { index, losses });
+  return yield* compile(index, file, { losses });
 }
 
 /** Yields between steps of bounded work. */
 function* compile(
   index: FdeIndex,
-  code: readonly CodeRange[],
+  { code, go }: Pick<FrameFile, "code" | "go">,
   { losses, bounds }: { losses: LossCounts; bounds?: PageBounds },
 ): Generator<void, Compiled> {
   const order = index.sorted();
   yield;
   const table = new TableBuilder({ fromPage: bounds?.first ?? 0 });
-  const limit = bounds ? (bounds.last + 1) * PAGE_BYTES : Infinity;
-  const machine = new CfaMachine(table, losses);
+  const rules = new RuleSet();
+  const [from, limit] = bounds ? [bounds.first * PAGE_BYTES, (bounds.last + 1) * PAGE_BYTES] : [0, Infinity];
+  const machine = new CfaMachine(table, rules, losses);
+  // Go's code is in one piece, and has rows by its own table, whatever else there is of it.
+  const goStart = go?.code.address ?? Infinity;
+  const goEnd = go ? Math.min(goStart + go.code.size, endOfCode(code, goStart)) : Infinity;
   let functions = 0;
   let end = 0;
+  let goLeft = go;
+  function* setGo() {
+    goLeft = undefined;
+    if (goStart >= limit || goEnd <= from) return;
+    if (end < goStart) table.set(end, RULE_NONE);
+    end = Math.min(goEnd, limit);
+    functions += yield* go!.set(table, { rules, from: Math.max(goStart, from), to: end });
+  }
   for (let i = 0; i < order.length; i++) {
     if (i % STEP === 0) yield;
     const row = order[i]!;
     const start = index.start(row);
     // Of entries that start at the same address the first holds.
     if (i > 0 && start === index.start(order[i - 1]!)) continue;
+    if (start >= goStart && goLeft) yield* setGo();
+    if (start >= goStart && start < goEnd) continue;
     if (end < start) table.set(end, RULE_NONE);
     const reader = index.reader(row);
     const fde = reader.fde(index.offset(row));
-    end = Math.min(fde.end, endOfCode(code, start), nextStart(index, order, i), limit);
+    const next = start < goStart ? goStart : Infinity;
+    end = Math.min(fde.end, endOfCode(code, start), nextStart(index, order, i), next, limit);
     machine.run(reader, fde, end);
     functions++;
   }
+  if (goLeft) yield* setGo();
   table.set(end, RULE_NONE);
-  return { table: table.finish(machine.rules()), functions, losses: losses.toMap() };
+  return { table: table.finish(rules.toArray()), functions, losses: losses.toMap() };
 }
 
 /** Adds the functions of `reader` that cover code to `index`. */

@@ -10,6 +10,8 @@ import { ElfError, type ElfInfo, readElf } from "../elf/elf.ts";
 import { readSections, type Section, SHF_COMPRESSED, SHT_NOBITS } from "../elf/sections.ts";
 import { type CodeRange, contains, MAX_SECTION_BYTES, rangeOf, readExactly } from "./code_range.ts";
 import { type FrameSection, MAX_ADDRESS, readEhFrameHeader } from "./eh_frame.ts";
+import { GoLineTable } from "../go/line_table.ts";
+import { GoRows } from "./go_rows.ts";
 import { MalformedError, Reader } from "./reader.ts";
 import { SearchTable } from "./search_table.ts";
 
@@ -27,6 +29,10 @@ export interface FrameFile {
   readonly code: readonly CodeRange[];
   /** `undefined` where there is none, or where it cannot lead to all functions. */
   readonly search: SearchTable | undefined;
+  /** Whether there is anything to be read by {@linkcode sections}. */
+  readonly hasFrames: boolean;
+  /** Go's own code, which has rows by its own table; `undefined` where there is none. */
+  readonly go: GoRows | undefined;
   /**
    * Reads all sections.
    *
@@ -47,12 +53,17 @@ export function openFrameFile(source: ByteSource): FrameFile {
   if (!elf.loadable) {
     throw new ElfError("Cannot unwind an ELF file that is neither program nor shared library");
   }
-  const headers = readSections(source);
+  const lines = GoLineTable.read(source, elf);
+  const go = lines && new GoRows(lines, source);
+  // Go's linker writes .debug_frame for what the line table has, too.
+  const headers = readSections(source).filter(({ name }) => go === undefined || name !== DEBUG_FRAME);
   // What only .debug_frame has is in no search table.
   const hasDebug = headers.some(({ name, size }) => name === DEBUG_FRAME && size > 0);
   return {
     code: codeRanges(source, elf),
     search: hasDebug ? undefined : SearchTable.open(source, elf),
+    hasFrames: hasDebug || elf.ehFrameHeader !== undefined || headers.some(({ name }) => name === EH_FRAME),
+    go,
     sections: () => frameSections(source, { elf, headers }),
   };
 }

@@ -3,14 +3,15 @@
  *
  * A process is read when a sample finds nothing of it, and again when one finds nothing mapped where it is, or after
  * some seconds in which it had samples. The kernel itself forgets a process at an exec and an exit
- * (`bpf/unwind.bpf.c`): its entry is gone then, which is how both are noticed here.
+ * (`bpf/unwind.bpf.c`): its entry is gone then, which is how both are noticed here. Where something else is mapped by now
+ * than was read, the walk itself sees it, goes by the kernel's own account, and has the process read again.
  *
  * @module
  */
 
 import { biasOf, type CodeFile } from "../elf/code_file.ts";
 import type { CodeFiles } from "../elf/code_files.ts";
-import type { BpfMap } from "../libbpf/mod.ts";
+import { type BpfMap, MAPPING } from "../libbpf/mod.ts";
 import { isSameMapping, type Mapping } from "../metadata/maps.ts";
 import { type Process, type ProcessTable, RENEW_MS } from "../metadata/processes.ts";
 import { prefixesOf } from "./prefixes.ts";
@@ -216,10 +217,17 @@ export class ProcessMappings {
   #write(entry: ProcessEntry, known: Known): void {
     const { mapping, file } = known;
     const bias = file && biasOf(file, mapping);
-    const value = new DataView(new ArrayBuffer(16));
-    value.setBigInt64(0, BigInt(bias ?? 0), true);
-    value.setUint32(8, bias === undefined ? NO_FILE : file!.id, true);
-    value.setUint32(12, file && this.#tables.isTableless(file) ? 1 : 0, true);
+    const value = new DataView(new ArrayBuffer(MAPPING.size));
+    value.setBigInt64(MAPPING.bias, BigInt(bias ?? 0), true);
+    value.setBigUint64(MAPPING.start, BigInt(mapping.start), true);
+    value.setBigUint64(MAPPING.end, BigInt(mapping.end), true);
+    value.setBigUint64(MAPPING.offset, BigInt(mapping.offset), true);
+    // Overlay and the like (major device number 0) may show other numbers in maps than the kernel has inside.
+    const inode = mapping.device.startsWith("00:") ? 0 : mapping.inode;
+    value.setBigUint64(MAPPING.inode, BigInt(inode), true);
+    value.setUint32(MAPPING.file, bias === undefined ? NO_FILE : file!.id, true);
+    value.setUint32(MAPPING.tableless, file && this.#tables.isTableless(file) ? 1 : 0, true);
+    value.setUint32(MAPPING.of_file, mapping.inode === 0 || mapping.copied ? 0 : 1, true);
     for (const key of keysOf(entry.id, mapping)) {
       try {
         this.#maps.mappings.update(key, value);

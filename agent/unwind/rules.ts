@@ -31,6 +31,12 @@ export const CFA_DEREF = 3;
 export const CFA_INDEXED = 4;
 /** stack pointer + offset + ((pc & 15) >= add ? 8 : 0): the lazy binding stubs of a linker */
 export const CFA_PLT = 5;
+/**
+ * *(current goroutine + 56) + add, which is how Go's runtime left the goroutine's stack for the thread's; stack pointer +
+ * 8 × (register + 1) while it is still, or again, on the goroutine's. The current goroutine is
+ * *(*(g + 48) + frame pointer's offset), g is *(thread pointer + offset).
+ */
+export const CFA_GO_STACK = 6;
 
 /** The register still holds the caller's value. */
 export const SAVED_SAME = 0;

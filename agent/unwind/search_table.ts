@@ -137,7 +137,19 @@ export class SearchTable {
     }
   }
 
-  /** Returns how many functions start below `address`. */
+  /**
+   * Returns where the first function behind `address` starts; Infinity where none does.
+   *
+   * @throws {ElfError} when the file ends within the table
+   */
+  startAfter(address: number): number {
+    const index = this.#lowerBound(address + 1);
+    const { tableOffset, base, count } = this.#layout;
+    if (index >= count) return Infinity;
+    return base + new Reader(readExactly(this.#source, tableOffset + index * ENTRY_BYTES, 4)).i32();
+  }
+
+  /** How many functions start below `address`. */
   #lowerBound(address: number): number {
     const { tableOffset, base, count } = this.#layout;
     let [low, high] = [0, count];

@@ -12,6 +12,7 @@
  * - FRAME_RECORD_BYTES, FRAME_RECORD_RETURN, FRAME_RECORD_KNOWN: what a frame pointer points to, and the registers that
  *   are known of the caller when a step went by it.
  * - return_address(), unsaved_return_address(), is_caller_frame(), plt_pushed_bytes(): how a function is called.
+ * - RETURN_ADDRESS_BYTES, follows_call(), find_leaf_caller(): what a call pushes, and who called.
  * - is_signal_return(), read_signal_frame(): where a signal's handler returns to, and what it interrupted.
  * - NR_EXIT, NR_EXIT_GROUP, NR_FUTEX, NR_RESTART, abi_of(), syscall_number(), first_argument(), second_argument(),
  *   third_argument(), stack_pointer(), is_sigreturn(), is_read(): how system calls are made.

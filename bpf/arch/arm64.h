@@ -133,6 +133,31 @@ static __always_inline bool is_caller_frame(u64 cfa, u64 stack, bool leaf)
 	return cfa > stack || (leaf && cfa == stack);
 }
 
+/* A call pushes nothing. */
+#define RETURN_ADDRESS_BYTES 0
+
+/*
+ * Whether a call may end before `pc`: `bl`, and `blr` with or without authentication. `unread` is for code that cannot be
+ * read, as it has never run or memory is short.
+ */
+static __always_inline bool follows_call(u64 pc, bool unread)
+{
+	u32 code = 0;
+
+	if (bpf_probe_read_user(&code, sizeof(code), (void *)(pc - sizeof(code))))
+		return unread;
+	return (code & 0xfc000000) == 0x94000000 || (code & 0xfefff000) == 0xd63f0000;
+}
+
+/* The caller of a leaf of which no rule is known: what its call left in the link register. */
+static __always_inline bool find_leaf_caller(const u64 *registers, u64 pc, u64 *caller, u64 *bytes)
+{
+	(void)pc;
+	*bytes = RETURN_ADDRESS_BYTES;
+	*caller = return_address(registers[LINK_REGISTER]);
+	return *caller && follows_call(*caller, false);
+}
+
 /* Stubs for lazy binding push nothing. */
 static __always_inline u64 plt_pushed_bytes(u64 pc, u64 threshold)
 {

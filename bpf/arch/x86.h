@@ -143,6 +143,80 @@ static __always_inline bool is_caller_frame(u64 cfa, u64 stack, bool leaf)
 	return cfa > stack;
 }
 
+/* The caller's stack pointer less what its call pushed: where the kernel notes that a uretprobe took a return address. */
+#define RETURN_ADDRESS_BYTES 8
+
+/* What is read of the code before a return address: no call is longer than 7 bytes. */
+#define CALL_BYTES 8
+
+/*
+ * Whether a call may end before `pc`: `call rel32` is e8, `call r/m64` is ff /2. `unread` is for code that cannot be read,
+ * as it has never run or memory is short.
+ */
+static __always_inline bool follows_call(u64 pc, bool unread)
+{
+	u8 code[CALL_BYTES];
+
+	if (bpf_probe_read_user(code, sizeof(code), (void *)(pc - CALL_BYTES)))
+		return unread;
+	return code[CALL_BYTES - 5] == 0xe8 ||
+	       (code[CALL_BYTES - 2] == 0xff && (code[CALL_BYTES - 1] & 0x38) == 0x10) ||
+	       (code[CALL_BYTES - 3] == 0xff && (code[CALL_BYTES - 2] & 0x38) == 0x10) ||
+	       (code[CALL_BYTES - 4] == 0xff && (code[CALL_BYTES - 3] & 0x38) == 0x10) ||
+	       (code[CALL_BYTES - 6] == 0xff && (code[CALL_BYTES - 5] & 0x38) == 0x10) ||
+	       (code[CALL_BYTES - 7] == 0xff && (code[CALL_BYTES - 6] & 0x38) == 0x10);
+}
+
+/* A function of assembly is smaller. */
+#define MAX_LEAF_BYTES 65536
+
+/* Where the stub of a procedure linkage table at `address` jumps to: `[endbr64] [bnd] jmp *offset(%rip)`; 0: none. */
+static __always_inline u64 stub_target(u64 address)
+{
+	u64 code = 0;
+	u32 offset = 0;
+	u64 target = 0;
+
+	bpf_probe_read_user(&code, sizeof(code), (void *)address);
+	if ((u32)code == 0xfa1e0ff3) {
+		address += 4;
+		code >>= 32;
+	}
+	if ((u8)code == 0xf2) {
+		address++;
+		code >>= 8;
+	}
+	if ((u16)code != 0x25ff || bpf_probe_read_user(&offset, sizeof(offset), (void *)(address + 2)))
+		return 0;
+	bpf_probe_read_user(&target, sizeof(target), (void *)(address + 6 + (s64)(s32)offset));
+	return target;
+}
+
+/*
+ * The caller of a leaf at `pc` of which no rule is known: what is on top of the stack, if a call ends there and it calls
+ * what is at `pc`. So it is as long as the leaf has pushed nothing, and what was left there of an earlier call is told
+ * from it. `*bytes` is what the caller's call pushed.
+ */
+static __always_inline bool find_leaf_caller(const u64 *registers, u64 pc, u64 *caller, u64 *bytes)
+{
+	u8 opcode = 0;
+	s32 offset = 0;
+	u64 target;
+
+	*bytes = RETURN_ADDRESS_BYTES;
+	if (bpf_probe_read_user(caller, sizeof(*caller), (void *)registers[STACK_POINTER]) ||
+	    bpf_probe_read_user(&opcode, sizeof(opcode), (void *)(*caller - 5)) ||
+	    bpf_probe_read_user(&offset, sizeof(offset), (void *)(*caller - 4)))
+		return false;
+	/* Whom a register names cannot be told any more. */
+	if (opcode != 0xe8)
+		return follows_call(*caller, false);
+	target = *caller + (s64)offset;
+	if (pc - target >= MAX_LEAF_BYTES)
+		target = stub_target(target);
+	return pc - target < MAX_LEAF_BYTES;
+}
+
 /* A stub of 16 bytes for lazy binding pushes a number at `threshold` bytes of it. */
 static __always_inline u64 plt_pushed_bytes(u64 pc, u64 threshold)
 {

@@ -20,7 +20,7 @@ export interface Python {
 export function pythons(): Python[] {
   const home = Deno.env.get("HOME") ?? "/root";
   const folders = ["/usr/bin", "/usr/local/bin", ...versionsBelow(`${home}/.pyenv/versions`)];
-  const names = ["python3.11", "python3.12", "python3.13"];
+  const names = [11, 12, 13, 10, 9, 8].map((minor) => `python3.${minor}`);
   const found = new Map<string, Python>();
   for (const path of folders.flatMap((folder) => names.map((name) => `${folder}/${name}`))) {
     try {

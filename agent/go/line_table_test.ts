@@ -1,0 +1,127 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { memorySource } from "../elf/byte_source.ts";
+import { ElfError } from "../elf/elf.ts";
+import { RegularFile } from "../elf/regular_file.ts";
+import { readSections } from "../elf/sections.ts";
+import { runProgram } from "../../tests/support/child.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { readelfSteps } from "../../tests/support/readelf_frames.ts";
+import { NOTHING, type Steps } from "../../tests/support/unwind_steps.ts";
+import { compileUnwind } from "../../tests/support/unwind_programs.ts";
+import { type GoFrame, GoLineTable } from "./line_table.ts";
+
+/** Every so many bytes of code an address is looked at. */
+const STEP = 1021;
+
+/** What LLVM reads in the debug information of `path`: the functions at each address, the innermost first. */
+async function symbolized(path: string, addresses: readonly number[]): Promise<string[][]> {
+  const { stdout } = await runProgram("llvm-symbolizer", [
+    ...["--inlines", "--output-style=GNU", "--functions=linkage", "--addresses", `--obj=${path}`],
+    ...addresses.map((address) => `0x${address.toString(16)}`),
+  ]);
+  const found: string[][] = [];
+  const lines = stdout.split("\n");
+  for (let i = 0; i < lines.length; i++) {
+    if (lines[i]!.startsWith("0x")) found.push([]);
+    else if (lines[i] !== "") found.at(-1)!.push(`${lines[i]} ${lines[++i]!.replace(/ \(.*/, "")}`);
+  }
+  return found;
+}
+
+function text({ function: name, file, line }: GoFrame): string {
+  return `${name} ${file}:${line}`;
+}
+
+/** As the line table has it: without the calling convention, type arguments left out. */
+function asInLineTable(line: string): string {
+  return line.replace(/\.abi(0|internal) /, " ").replace(/\[.*\]/, "[...]").replace(" ./<auto", " <auto");
+}
+
+async function compareFrames(flags: readonly string[]): Promise<void> {
+  using whole = await compileUnwind("chain.go", { flags: ["-ldflags=-compressdwarf=false", ...flags] });
+  using stripped = await compileUnwind("chain.go", { flags: ["-ldflags=-s -w", ...flags] });
+  using source = RegularFile.open(stripped.path)!;
+  const table = GoLineTable.read(source)!;
+  const functions = [...table.functions(source)];
+  const addresses: number[] = [];
+  for (const { address, end } of functions) {
+    for (let at = address; at < end; at += STEP) addresses.push(at);
+  }
+  const expected = await symbolized(whole.path, addresses);
+  assertEquals(expected.length, addresses.length);
+  let [inlined, unknown] = [0, 0];
+  for (const [i, address] of addresses.entries()) {
+    const found = table.frames(source, address);
+    if (found.length > 1) inlined++;
+    // Debug information ends before what fills a function up to the next one.
+    if (expected[i]![0] === "?? ??:0") unknown++;
+    else assertEquals(found.map(text), expected[i]!.map(asInLineTable), `at 0x${address.toString(16)}`);
+  }
+  assert(addresses.length > 1000 && inlined > 20 && unknown < 10, `${[addresses.length, inlined, unknown]}`);
+
+  const steps = await readelfSteps(whole.path);
+  let compared = 0;
+  for (const { depths, name } of functions) {
+    for (const { address, bytes } of depths) {
+      const text = stepAt(steps, address);
+      if (text === NOTHING) continue;
+      assertEquals(text.split(" ")[0], `rsp+${bytes + 8}`, `${name} at 0x${address.toString(16)}`);
+      compared++;
+    }
+  }
+  assert(compared > 5000, `${compared} depths were compared`);
+}
+
+function stepAt({ address, text }: Steps, at: number): string {
+  const next = address.findIndex((start) => start > at);
+  return text[(next < 0 ? address.length : next) - 1] ?? NOTHING;
+}
+
+const ORACLES = ["go", "llvm-symbolizer", "readelf"];
+
+testWith(
+  ORACLES,
+  "GoLineTable of a stripped program has what its debug information had",
+  () => compareFrames([]),
+);
+
+testWith(
+  ORACLES,
+  "GoLineTable of a stripped position-independent program has what its debug information had",
+  () => compareFrames(["-buildmode=pie"]),
+);
+
+testWith(["go"], "GoLineTable takes damaged tables for what they are: nothing, or other frames", async () => {
+  using stripped = await compileUnwind("chain.go", { flags: ["-ldflags=-s -w"] });
+  const bytes = await Deno.readFile(stripped.path);
+  const source = memorySource(bytes);
+  const table = readSections(source).find(({ name }) => name === ".gopclntab")!;
+  const addresses = [...GoLineTable.read(source)!.functions(source)].map(({ address }) => address + 7);
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.tuple(fc.oneof(fc.nat(255), fc.nat(table.size - 1)), fc.nat(255)),
+        { minLength: 1, maxLength: 64 },
+      ),
+      fc.array(fc.constantFrom(...addresses), { minLength: 20, maxLength: 20 }),
+      (changes, lookedUp) => {
+        const damaged = bytes.slice();
+        for (const [at, value] of changes) damaged[table.offset + at] = value;
+        const found = GoLineTable.read(memorySource(damaged));
+        for (const address of lookedUp) {
+          const frames = found?.frames(memorySource(damaged), address) ?? [];
+          assert(frames.length <= 65 && frames.every(({ function: name }) => name.length <= 1024));
+          found?.functionAt(memorySource(damaged), address);
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("GoLineTable.read() finds nothing in what is no Go program, and refuses what is no ELF file", () => {
+  using source = RegularFile.open("/proc/self/exe")!;
+  assertEquals(GoLineTable.read(source), undefined);
+  assertThrows(() => GoLineTable.read(memorySource(new Uint8Array(100))), ElfError);
+});

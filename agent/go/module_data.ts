@@ -1,0 +1,174 @@
+/**
+ * Finds Go's own tables in a program: the line table (`.gopclntab`), and the structure of the runtime that says where
+ * the code and the data of functions are (`runtime.firstmoduledata`). Both are in stripped programs, too.
+ *
+ * Formats: `internal/abi` and `runtime/symtab.go` of Go, `moduledata` of 1.16 to 1.27.
+ *
+ * @module
+ */
+
+import type { ByteSource } from "../elf/byte_source.ts";
+import type { ElfInfo, Segment } from "../elf/elf.ts";
+import { u64 } from "../../common/u64.ts";
+import { readSections, type Section, sectionBytes, viewOf } from "../elf/sections.ts";
+
+/** The forms of the line table, by the first four bytes. */
+export const GO_1_16 = 0xfffffffa;
+export const GO_1_18 = 0xfffffff0;
+export const GO_1_20 = 0xfffffff1;
+
+/** In a position-independent program the table is data that the loader relocates. */
+const LINE_TABLES = [".gopclntab", ".data.rel.ro.gopclntab"];
+const SHT_RELA = 4;
+const RELA_BYTES = 24;
+/** R_X86_64_RELATIVE and R_AARCH64_RELATIVE. */
+const RELATIVE = [8, 1027];
+/** What is searched of one segment, and of one section of relocations. */
+const MAX_BYTES = 64 << 20;
+/** Offsets in `moduledata`. */
+const TEXT = 176;
+const FUNCTION_DATA: Readonly<Record<number, number>> = { [GO_1_18]: 304, [GO_1_20]: 320 };
+/** Of the table's header. */
+const HEADER_BYTES = 72;
+
+/** Where Go's tables are in a file. */
+export interface GoTables {
+  /** One of {@linkcode GO_1_16}, {@linkcode GO_1_18} and {@linkcode GO_1_20}. */
+  readonly form: number;
+  /** Of the line table: as the program headers count, and in the file, in bytes. */
+  readonly address: number;
+  readonly offset: number;
+  readonly size: number;
+  /** By which addresses of functions count, as the program headers do. */
+  readonly text: number;
+  /** The file offset of the data of functions (`go:func.*`); `undefined` where it was not found, or is not used. */
+  readonly functionData: number | undefined;
+  /** What the loader of a position-independent program puts at `address`. */
+  relocatedAt(address: number): number | undefined;
+  /** The address that a pointer at `address` has once the program is loaded. */
+  pointerAt(address: number): number | undefined;
+  /** Where in the file is what the program has at `address`. */
+  offsetOf(address: number): number | undefined;
+}
+
+/** Finds the tables of a Go program; `undefined` where it is none, or its tables make no sense. */
+export function findGoTables(source: ByteSource, elf: ElfInfo): GoTables | undefined {
+  if (elf.bits !== 64) return undefined;
+  const sections = readSections(source);
+  const table = sections.find(({ name }) => LINE_TABLES.includes(name));
+  if (table === undefined || table.offset + table.size > source.size || table.size < HEADER_BYTES) {
+    return undefined;
+  }
+  const header = viewOf(source.read(table.offset, HEADER_BYTES));
+  const form = header.getUint32(0, true);
+  // Zeros, the processor's smallest instruction, and the size of a pointer.
+  const wellFormed = header.byteLength === HEADER_BYTES && header.getUint16(4) === 0 &&
+    header.getUint8(7) === 8;
+  if (!wellFormed || ![GO_1_16, GO_1_18, GO_1_20].includes(form)) return undefined;
+  const names = table.address + u64(header, form === GO_1_16 ? 24 : 32);
+  const image = new Image(source, elf.segments, sections);
+  const data = image.find([table.address, names]);
+  const text = data === undefined ? undefined : image.pointerAt(data + TEXT);
+  const functions = FUNCTION_DATA[form];
+  const functionData = data === undefined || functions === undefined
+    ? undefined
+    : image.pointerAt(data + functions);
+  return {
+    form,
+    address: table.address,
+    offset: table.offset,
+    size: table.size,
+    text: text ?? (u64(header, 24) || textSection(sections)),
+    functionData: functionData === undefined ? undefined : image.offsetOf(functionData),
+    relocatedAt: (address) => image.relocatedAt(address),
+    pointerAt: (address) => image.pointerAt(address),
+    offsetOf: (address) => image.offsetOf(address),
+  };
+}
+
+function textSection(sections: readonly Section[]): number {
+  return sections.find(({ name }) => name === ".text")?.address ?? 0;
+}
+
+/** What the program's data are once it is loaded, at the addresses of its program headers. */
+class Image {
+  readonly #source: ByteSource;
+  readonly #segments: readonly Segment[];
+  readonly #sections: readonly Section[];
+  #relocations: Map<number, number> | undefined;
+
+  constructor(source: ByteSource, segments: readonly Segment[], sections: readonly Section[]) {
+    this.#source = source;
+    this.#segments = segments;
+    this.#sections = sections;
+  }
+
+  /** The address of the first place that has these pointers, one after the other. */
+  find(pointers: readonly [number, number]): number | undefined {
+    return this.#inFile(pointers) ?? this.#relocated(pointers);
+  }
+
+  relocatedAt(address: number): number | undefined {
+    return this.#relocations?.get(address);
+  }
+
+  pointerAt(address: number): number | undefined {
+    const relocated = this.relocatedAt(address);
+    if (relocated !== undefined) return relocated;
+    const offset = this.offsetOf(address);
+    if (offset === undefined) return undefined;
+    const bytes = this.#source.read(offset, 8);
+    return bytes.length === 8 ? u64(viewOf(bytes), 0) || undefined : undefined;
+  }
+
+  offsetOf(address: number): number | undefined {
+    const segment = this.#segments.find((s) => address >= s.address && address < s.address + s.fileSize);
+    return segment && segment.offset + address - segment.address;
+  }
+
+  #inFile([first, second]: readonly [number, number]): number | undefined {
+    const wanted = new Uint8Array(16);
+    new DataView(wanted.buffer).setBigUint64(0, BigInt(first), true);
+    new DataView(wanted.buffer).setBigUint64(8, BigInt(second), true);
+    for (const { executable, offset, fileSize, address } of this.#segments) {
+      if (executable || fileSize > MAX_BYTES) continue;
+      const at = indexOf(this.#source.read(offset, fileSize), wanted);
+      if (at >= 0) return address + at;
+    }
+    return undefined;
+  }
+
+  #relocated([first, second]: readonly [number, number]): number | undefined {
+    this.#relocations ??= this.#readRelocations();
+    for (const [address, pointer] of this.#relocations) {
+      if (pointer === first && this.#relocations.get(address + 8) === second) return address;
+    }
+    return undefined;
+  }
+
+  #readRelocations(): Map<number, number> {
+    const relocations = new Map<number, number>();
+    for (const section of this.#sections) {
+      if (section.type !== SHT_RELA || section.size > MAX_BYTES) continue;
+      const bytes = sectionBytes(this.#source, section);
+      if (bytes === undefined) continue;
+      const view = viewOf(bytes);
+      for (let at = 0; at + RELA_BYTES <= bytes.length; at += RELA_BYTES) {
+        if (!RELATIVE.includes(view.getUint32(at + 8, true))) continue;
+        relocations.set(u64(view, at), u64(view, at + 16));
+      }
+    }
+    return relocations;
+  }
+}
+
+/** Where the 16 bytes of `wanted` begin in `bytes`, at a multiple of 8; -1 for nowhere. */
+function indexOf(bytes: Uint8Array, wanted: Uint8Array): number {
+  const words = new BigUint64Array(wanted.buffer, wanted.byteOffset, 2);
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const all = new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length >> 3);
+  for (let at = all.indexOf(words[0]!); at >= 0; at = all.indexOf(words[0]!, at + 1)) {
+    if (all[at + 1] === words[1]) return at * 8;
+  }
+  return -1;
+}

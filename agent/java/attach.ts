@@ -1,0 +1,106 @@
+/**
+ * Asks a JVM to carry out a command, as `jcmd` does: by a socket that the JVM opens when it is asked to by a file and
+ * SIGQUIT.
+ *
+ * Protocol: `attachListener_linux.cpp` of OpenJDK; the same from 8 on. The JVM looks for the file in its working folder
+ * and has the socket in its `/tmp`, under its own number; both are reached through `/proc`, so that containers need
+ * nothing.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import type { Process } from "../metadata/processes.ts";
+
+/** How long a JVM may take to open its socket, and to answer, in ms. */
+const READY_MS = 5000;
+const ANSWER_MS = 10_000;
+const POLL_MS = 50;
+const MAX_ANSWER = 65_536;
+/** SIGQUIT's bit in masks of signals. */
+const SIGQUIT_MASK = 1n << 2n;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** What is used of a process. */
+export type JavaProcess = Pick<Process, "pid" | "ownPid" | "folder">;
+
+/**
+ * Has the JVM `process` carry out a command of `jcmd`.
+ *
+ * @returns what it answered
+ * @throws {Error} when it does not listen, refuses, or takes too long
+ */
+export async function jcmd(process: JavaProcess, command: string, signal: AbortSignal): Promise<string> {
+  const path = `${process.folder}/root/tmp/.java_pid${process.ownPid}`;
+  if (!exists(path)) await askToListen(process, { path, signal });
+  using connection = await Deno.connect({ transport: "unix", path });
+  const late = setTimeout(() => connection.close(), ANSWER_MS);
+  try {
+    await writeAll(connection, encoder.encode(`1\0jcmd\0${command}\0\0\0`));
+    const answer = await readAll(connection);
+    if (!answer.startsWith("0\n")) throw new Error(`The JVM refuses: ${answer.slice(0, 200)}`);
+    return answer.slice(2);
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+/**
+ * Makes the JVM open its socket. A process that does not catch SIGQUIT (one with `-Xrs`, or that has just begun) would
+ * end by it, so it is not asked.
+ */
+async function askToListen(
+  { pid, ownPid, folder }: JavaProcess,
+  { path, signal }: { path: string; signal: AbortSignal },
+): Promise<void> {
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync(`${folder}/status`))?.[1];
+  if (caught === undefined || (BigInt(`0x${caught}`) & SIGQUIT_MASK) === 0n) {
+    throw new Error("Cannot ask the JVM as it does not catch SIGQUIT");
+  }
+  const mark = `${folder}/cwd/.attach_pid${ownPid}`;
+  Deno.writeTextFileSync(mark, "", { createNew: true, mode: 0o600 });
+  try {
+    const { uid, gid } = Deno.statSync(folder);
+    Deno.chownSync(mark, uid, gid);
+    Deno.kill(pid, "SIGQUIT");
+    const until = performance.now() + READY_MS;
+    while (!exists(path)) {
+      if (performance.now() > until) {
+        throw new Error(`Cannot ask the JVM as it did not listen in ${READY_MS} ms`);
+      }
+      await delay(POLL_MS, { signal });
+    }
+  } finally {
+    try {
+      Deno.removeSync(mark);
+    } catch {
+      // The process, and its folder with it, is gone.
+    }
+  }
+}
+
+async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+async function readAll(connection: Deno.Conn): Promise<string> {
+  const bytes = new Uint8Array(MAX_ANSWER);
+  let length = 0;
+  while (length < bytes.length) {
+    const count = await connection.read(bytes.subarray(length));
+    if (count === null) break;
+    length += count;
+  }
+  return decoder.decode(bytes.subarray(0, length));
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Which files hold CPython: those that define its runtime state, however they are called and wherever they are.
+ *
+ * @module
+ */
+
+import { LRUCache } from "lru-cache";
+import type { Mapping } from "../metadata/maps.ts";
+import { DynamicSymbols } from "./dynamic_symbols.ts";
+import type { Memory } from "./memory.ts";
+
+const MAX_FILES = 16_384;
+const RUNTIME = "_PyRuntime";
+
+/** Remembers what files were found to be. */
+export class PythonFiles {
+  readonly #known = new LRUCache<string, boolean>({ max: MAX_FILES });
+
+  /** Tells whether one of `mappings` is of a file that holds CPython, or of one that was not looked at yet. */
+  mayHave(mappings: readonly Mapping[]): boolean {
+    return mappings.some((mapping) => mapping.inode !== 0 && this.#known.get(keyOf(mapping)) !== false);
+  }
+
+  /**
+   * Returns the symbols of those files of a process that hold CPython, after those of its program, as the dynamic loader
+   * looks for them: what a program uses of a library's data may have moved into the program (a copy relocation).
+   *
+   * @param maps `/proc/PID/maps`
+   */
+  find(memory: Memory, { maps, mappings }: { maps: string; mappings: readonly Mapping[] }): DynamicSymbols[] {
+    const found: DynamicSymbols[] = [];
+    const bases = firstBytes(maps);
+    let program: DynamicSymbols | undefined;
+    for (const [i, mapping] of distinct(mappings).entries()) {
+      const key = keyOf(mapping);
+      if (i > 0 && this.#known.get(key) === false) continue;
+      const base = bases.get(`${mapping.device} ${mapping.inode}`);
+      // Of a process that is gone nothing can be told.
+      if (base === undefined || memory.read(base, 1) === undefined) continue;
+      const symbols = DynamicSymbols.at(memory, base);
+      const holds = symbols?.find(RUNTIME) !== undefined;
+      this.#known.set(key, holds);
+      if (i === 0) program = symbols;
+      else if (holds) found.push(symbols!);
+    }
+    return program ? [program, ...found] : found;
+  }
+}
+
+/** The symbols of the C library of a process, which knows where threads have their own values; `undefined` if not found. */
+export function findThreadLibrary(
+  memory: Memory,
+  { maps, mappings }: { maps: string; mappings: readonly Mapping[] },
+): DynamicSymbols[] {
+  const bases = firstBytes(maps);
+  return distinct(mappings).filter(({ path }) => THREAD_LIBRARY.test(path)).map(({ device, inode }) => {
+    const base = bases.get(`${device} ${inode}`);
+    return base === undefined ? undefined : DynamicSymbols.at(memory, base);
+  }).filter((symbols) => symbols !== undefined);
+}
+
+/** Up to glibc 2.33 threads are a library of their own. */
+const THREAD_LIBRARY = /\/lib(c|pthread)[-.][^/]*$/;
+
+function keyOf({ device, inode, path }: Mapping): string {
+  return `${device} ${inode} ${path}`;
+}
+
+/** One mapping of each file. */
+function distinct(mappings: readonly Mapping[]): Mapping[] {
+  return [
+    ...new Map(
+      mappings.filter(({ inode }) => inode !== 0).toReversed().map((mapping) => [keyOf(mapping), mapping]),
+    )
+      .values(),
+  ].toReversed();
+}
+
+/** Where the first byte of each file is, by device and inode. */
+function firstBytes(maps: string): Map<string, number> {
+  const starts = new Map<string, number>();
+  for (const line of maps.split("\n")) {
+    const [, start, device, inode] = /^([0-9a-f]+)-\S+ \S+ 0+ (\S+) ([1-9]\d*) /.exec(line) ?? [];
+    if (start === undefined) continue;
+    const key = `${device} ${inode}`;
+    if (!starts.has(key)) starts.set(key, parseInt(start, 16));
+  }
+  return starts;
+}

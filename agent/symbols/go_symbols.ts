@@ -1,0 +1,58 @@
+/**
+ * Functions, inlined functions and lines of Go code, by the line tables that Go programs carry.
+ *
+ * @module
+ */
+
+import { LRUCache } from "lru-cache";
+import { type CodeFile, openCopies } from "../elf/code_file.ts";
+import { ElfError } from "../elf/elf.ts";
+import { type GoFrame, GoLineTable } from "../go/line_table.ts";
+
+/** Where functions begin, of all programs that are kept: the largest known have 1.5 MiB. */
+const MAX_BYTES = 16 << 20;
+const MAX_FILES = 16_384;
+const NO_TABLE = "no table";
+
+export interface GoSymbolsStats {
+  readonly tables: number;
+  readonly tableBytes: number;
+}
+
+/** Reads the line tables of Go programs, as far as their files can be reached. */
+export class GoSymbols {
+  /** By {@linkcode CodeFile.serial}. */
+  readonly #tables = new LRUCache<number, GoLineTable | typeof NO_TABLE>({
+    max: MAX_FILES,
+    maxSize: MAX_BYTES,
+    sizeCalculation: (table) => table === NO_TABLE ? 1 : 1 + table.bytes,
+  });
+
+  get stats(): GoSymbolsStats {
+    const tables = [...this.#tables.values()].filter((table) => table !== NO_TABLE);
+    return { tables: tables.length, tableBytes: this.#tables.calculatedSize };
+  }
+
+  /**
+   * Returns the functions at an address of `file`, as the program headers count, the innermost first; none where Go's
+   * compiler made no code, or where the file cannot be reached.
+   */
+  frames(file: CodeFile, address: number): GoFrame[] {
+    const known = this.#tables.get(file.serial);
+    if (known === NO_TABLE || (known && !covers(known, address))) return [];
+    for (const { file: opened } of openCopies(file)) {
+      try {
+        const table = known ?? GoLineTable.read(opened, file.elf);
+        if (known === undefined) this.#tables.set(file.serial, table ?? NO_TABLE);
+        return table?.frames(opened, address) ?? [];
+      } catch (error) {
+        if (!(error instanceof ElfError)) throw error;
+      }
+    }
+    return [];
+  }
+}
+
+function covers({ code: { address, size } }: GoLineTable, at: number): boolean {
+  return at >= address && at < address + size;
+}

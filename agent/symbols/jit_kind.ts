@@ -1,0 +1,35 @@
+/**
+ * What code is called that a runtime compiled and nobody has a name for: by its kind, not by its address, as each address
+ * would be a function of its own that says nothing.
+ *
+ * @module
+ */
+
+import { JIT_MODULE } from "../../profile/model.ts";
+import type { Mapping } from "../metadata/maps.ts";
+
+export const JVM = "JVM";
+
+/** The programs and libraries that compile code, by the last part of the path; the first that a process has holds. */
+const KINDS: readonly (readonly [kind: string, file: RegExp])[] = [
+  [JVM, /^libjvm\.so$/],
+  [".NET", /^libcoreclr\.so$/],
+  ["LuaJIT", /^(luajit[-.\w]*|libluajit-.*)$/],
+  ["V8", /^(node|nodejs|deno|electron|chrome|chromium|headless_shell|libnode\.so.*|libv8.*)$/],
+  ["BEAM", /^beam(\.smp)?$/],
+  ["PyPy", /^(lib)?pypy.*$/],
+  ["PHP", /^(php[-.\d]*|php-fpm.*|libphp.*|opcache\.so)$/],
+  // Last, as many programs have the library and compile themselves.
+  ["PCRE", /^libpcre2?-?.*\.so.*$/],
+];
+
+/** Returns what compiles code in a process that has these mapped; `undefined` where nothing is known to. */
+export function jitKind(mappings: readonly Pick<Mapping, "path">[]): string | undefined {
+  const names = new Set(mappings.map(({ path }) => path.slice(path.lastIndexOf("/") + 1)));
+  return KINDS.find(([, file]) => names.values().some((name) => file.test(name)))?.[0];
+}
+
+/** Returns `[jit: KIND]`, or `[jit]`. */
+export function jitName(kind: string | undefined): string {
+  return kind === undefined ? JIT_MODULE : `[jit: ${kind}]`;
+}

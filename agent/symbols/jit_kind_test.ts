@@ -1,0 +1,19 @@
+import { assertEquals } from "@std/assert";
+import { jitKind, jitName } from "./jit_kind.ts";
+
+Deno.test("jitKind() goes by the program and its libraries, a compiler of patterns last", () => {
+  for (
+    const [paths, name] of [
+      [["/usr/bin/java", "/usr/lib/jvm/x/lib/server/libjvm.so"], "[jit: JVM]"],
+      [["/usr/bin/node", "/usr/lib/libpcre2-8.so.0.11.2"], "[jit: V8]"],
+      [["/usr/bin/luajit-2.1.0-beta3"], "[jit: LuaJIT]"],
+      [["/usr/bin/nginx", "/usr/lib/libluajit-5.1.so.2.1.0"], "[jit: LuaJIT]"],
+      [["/usr/bin/grep", "/usr/lib/x86_64-linux-gnu/libpcre2-8.so.0"], "[jit: PCRE]"],
+      [["/usr/bin/php8.2"], "[jit: PHP]"],
+      [["/opt/app/nodejs-not", "", "[vdso]"], "[jit]"],
+      [[], "[jit]"],
+    ] as const
+  ) {
+    assertEquals(jitName(jitKind(paths.map((path) => ({ path })))), name);
+  }
+});

@@ -1,0 +1,37 @@
+/* Loads two plug-ins in turn, which the dynamic loader puts at the same address. */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <time.h>
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+__attribute__((noinline)) static void *phase(const char *path)
+{
+	void *plugin = dlopen(path, RTLD_NOW);
+	void (*entry)(void) = dlsym(plugin, "plugin_entry");
+	double end = now() + 0.5;
+
+	while (now() < end)
+		entry();
+	dlclose(plugin);
+	return (void *)entry;
+}
+
+int main(int argc, char **argv)
+{
+	void *first = phase(argv[1]);
+	void *second = phase(argv[argc - 1]);
+
+	printf("%s\n", first == second ? "same" : "other");
+	fflush(stdout);
+	for (;;) {
+		phase(argv[1]);
+		phase(argv[argc - 1]);
+	}
+}

@@ -1,0 +1,112 @@
+/**
+ * The user stacks of a program that runs, as the agent names them.
+ *
+ * @module
+ */
+
+import { assert } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { CpuCollector } from "../../agent/collectors/cpu.ts";
+import { Symboliser } from "../../agent/symbols/symboliser.ts";
+import { Unwinder } from "../../agent/unwind/unwinder.ts";
+import { build } from "../../tasks/build.ts";
+
+/** Samples that are asked for. */
+export const SAMPLES = 200;
+
+export interface Watched {
+  /** Thread entry first, `;` between functions, with how many samples had it. */
+  readonly stacks: ReadonlyMap<string, number>;
+  readonly count: number;
+  /** Counts how walks ended. */
+  readonly ends: ReadonlyMap<string, number>;
+}
+
+/** The stacks of a program once all of it is known: user functions, with their arguments' types left out. */
+export async function watch(
+  pid: number,
+  { atLeastMs = 0, python = false }: {
+    /** Goes on so long, however many samples there are, in ms. @default {0} */
+    atLeastMs?: number;
+    /** With the functions that Python runs. @default {false} */
+    python?: boolean;
+  } = {},
+): Promise<Watched> {
+  await build("bpf");
+  await using unwinder = Unwinder.open();
+  using collector = CpuCollector.open({ unwinder, freq: 997, pid });
+  using symboliser = Symboliser.open({ unwinder });
+  if (python) {
+    symboliser.observe(pid);
+    collector.watchPython(symboliser.pythonInterpreters());
+  }
+  // The first samples miss what is loaded then.
+  await settled(collector, unwinder);
+  const stacks = new Map<string, number>();
+  const ends = new Map<string, number>();
+  let count = 0;
+  const begin = performance.now();
+  const until = begin + 30_000;
+  while (count < SAMPLES || performance.now() - begin < atLeastMs) {
+    assert(performance.now() < until, `only ${count} samples in 30 s`);
+    await delay(100);
+    const window = await collector.drain();
+    unwinder.endWindow();
+    for (const sample of window.samples) {
+      const names = symboliser.stack({ ...sample, kernel: [] }).map((frame) => plainName(frame.function));
+      const stack = names.reverse().join(";");
+      stacks.set(stack, (stacks.get(stack) ?? 0) + sample.count);
+      count += sample.count;
+    }
+    for (const [end, n] of window.stackEnds ?? []) ends.set(end, (ends.get(end) ?? 0) + n);
+    symboliser.endWindow();
+  }
+  return { stacks, count, ends };
+}
+
+/** Waits until a drain has only stacks that missed nothing. */
+export async function settled(collector: CpuCollector, unwinder: Unwinder): Promise<void> {
+  const until = performance.now() + 30_000;
+  for (let quiet = 0; quiet < 3;) {
+    assert(performance.now() < until, `still loading after 30 s: ${Deno.inspect(unwinder.stats)}`);
+    await delay(100);
+    const { stackEnds = new Map<string, number>() } = await collector.drain();
+    await unwinder.settle();
+    if (stackEnds.size === 0) continue;
+    quiet = stackEnds.has("no_process") || stackEnds.has("no_page") ? 0 : quiet + 1;
+  }
+}
+
+/** Without the types of arguments, and what else compilers add to a name. */
+export function plainName(name: string): string {
+  return name.replace(/@@?GLIBC.*$/, "").replace(/\(.*\)( const)?$/, "").replace(
+    /\.(constprop|isra|part|cold)\.\d+$/,
+    "",
+  )
+    .replace(/::h[0-9a-f]{16}$/, "");
+}
+
+/** Asserts that of 100 stacks at least 99 are whole and match `expected`; but for a runtime's own threads. */
+export function assertChain(watched: Watched, expected: RegExp): void {
+  assertWhole(watched);
+  let [right, all] = [0, 0];
+  for (const [stack, count] of watched.stacks) {
+    if (RUNTIME_THREAD.test(stack)) continue;
+    all += count;
+    if (expected.test(stack)) right += count;
+  }
+  assert(all >= SAMPLES / 2 && right >= all * 0.99, `${right} of ${all} match ${expected}: ${most(watched)}`);
+}
+
+export function assertWhole(watched: Watched): void {
+  const all = watched.ends.values().reduce((sum, n) => sum + n, 0);
+  const whole = watched.ends.get("complete") ?? 0;
+  assert(whole >= all * 0.99, `${Deno.inspect(watched.ends)}: ${most(watched)}`);
+}
+
+export function most({ stacks }: Watched): string {
+  return Deno.inspect([...stacks].sort(([, a], [, b]) => b - a).slice(0, 5), { strAbbreviateSize: 4000 });
+}
+
+/** Go's, such as the monitor, which on a busy machine runs often. */
+const RUNTIME_THREAD = /^(runtime\.clone(\.abi0)?;)?runtime\.mstart/;
