@@ -19,6 +19,7 @@ import {
   readSettings,
   text,
   toggle,
+  UsageError,
   type Values,
 } from "../common/settings.ts";
 import { COMMON_SETTINGS } from "../common/common_settings.ts";
@@ -114,6 +115,20 @@ export const AGENT_SETTINGS = defineSettings({
     placeholder: "FILE",
     help:
       "PEM of the authorities that may have signed an https aggregator's certificate, in place of the usual ones, or a debuginfod server's, beside them",
+    schema: path(userPath),
+  },
+  clientCert: {
+    flag: "client-cert",
+    env: "APERTURE_CLIENT_CERT",
+    placeholder: "FILE",
+    help: "PEM certificate that an https aggregator is shown; with --client-key",
+    schema: path(userPath),
+  },
+  clientKey: {
+    flag: "client-key",
+    env: "APERTURE_CLIENT_KEY",
+    placeholder: "FILE",
+    help: "PEM key of that certificate",
     schema: path(userPath),
   },
   nodeName: {
@@ -269,7 +284,12 @@ export function readAgentConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AgentConfig {
-  return readSettings(AGENT_SETTINGS, args, env);
+  const config = readSettings(AGENT_SETTINGS, args, env);
+  if ((config.clientCert === undefined) !== (config.clientKey === undefined)) {
+    const [given, missing] = config.clientKey === undefined ? ["cert", "key"] : ["key", "cert"];
+    throw new UsageError(`Missing a value: '--client-${missing} FILE', as '--client-${given}' needs it`);
+  }
+  return config;
 }
 
 /** Returns the kinds that `mode` stands for. */

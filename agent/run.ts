@@ -131,7 +131,7 @@ export async function runAgent(
 async function openDebuginfod(config: AgentConfig, folder: string): Promise<Debuginfod | undefined> {
   const { debuginfodUrls: urls = [], debuginfodSize: cacheBytes, debuginfodMaxSize } = config;
   if (urls.length === 0) return undefined;
-  const ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile);
+  const ca = await readFile(config.caFile, "the authorities' certificates");
   try {
     return await Debuginfod.open({
       ...{ urls, ca, cacheBytes, folder: config.debuginfodCache ?? folder },
@@ -211,9 +211,14 @@ async function openPusher(
   config: AgentConfig,
   { node, parts }: { node: string; parts: AsyncDisposableStack },
 ): Promise<Pusher> {
-  const ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile);
+  const ca = await readFile(config.caFile, "the authorities' certificates");
+  const cert = await readFile(config.clientCert, "the agent's certificate");
+  const key = await readFile(config.clientKey, "the key of the agent's certificate");
+  const certificate = cert === undefined || key === undefined ? undefined : { cert, key };
   const epoch = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
-  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken, ca }));
+  const client = parts.use(
+    new PushClient({ url: config.aggregator!, token: config.authToken, ca, certificate }),
+  );
   return new Pusher({
     identity: { agentId: node, epoch, node, agentVersion: VERSION },
     transport: client,
@@ -221,9 +226,11 @@ async function openPusher(
   });
 }
 
-async function readAuthorities(path: string): Promise<string> {
+/** The text of a PEM file; `undefined` where none is named. */
+async function readFile(path: string | undefined, what: string): Promise<string | undefined> {
+  if (path === undefined) return undefined;
   try {
-    return await readPem(path, "the authorities' certificates");
+    return await readPem(path, what);
   } catch (cause) {
     throw new UserError((cause as Error).message, { cause });
   }

@@ -14,6 +14,7 @@ const PARTS: Readonly<Record<string, () => Promise<{ rows(): Promise<Row[]> }>>>
   wire: () => import("./wire.ts"),
   staging: () => import("./staging.ts"),
   engine: () => import("./engine.ts"),
+  fleet: () => import("./fleet.ts"),
   syscall: () => import("./syscall.ts"),
   agent: () => import("./agent.ts"),
   lock: () => import("./lock.ts"),
