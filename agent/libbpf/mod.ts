@@ -31,6 +31,7 @@ export {
   SYSCALL_VALUE,
   WANTED_FILE,
 } from "./layout.ts";
+export { type KsymbolChange, type KsymbolChanges, KsymbolEvents } from "./ksymbol_events.ts";
 export { libbpfVersion } from "./library.ts";
 export { BpfLink } from "./link.ts";
 export { BpfMap, type Entries } from "./map.ts";

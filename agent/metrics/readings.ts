@@ -113,6 +113,11 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
   ["aperture_agent_symbol_table_bytes", "What symbol tables take", ({ modules }) => modules.tableBytes],
   ["aperture_agent_symbol_kernel_bytes", "What the kernel's symbols take", ({ kernelBytes }) => kernelBytes],
   [
+    "aperture_agent_symbol_kernel_readings_total",
+    "Times that the kernel's symbols were read: once, and when modules came or went",
+    ({ kernelReadings }) => kernelReadings,
+  ],
+  [
     "aperture_agent_symbol_perf_map_bytes",
     "What perf maps of JIT code take",
     ({ perfMapBytes }) => perfMapBytes,

@@ -22,6 +22,8 @@ import { FilelessCode } from "./fileless.ts";
 import { forgetFrames, type FrameCache, frameCache, frameKey, offsetName } from "./frames.ts";
 import { Inlining } from "./debug/inlining.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
+import { KsymbolEvents } from "../libbpf/mod.ts";
+import { onlineCpus } from "../collectors/cpus.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { FileModules, type PlacedModule } from "./file_modules.ts";
 import { fileAddress, type MappedFile, type Module, Modules, type ModuleStats } from "./modules.ts";
@@ -90,6 +92,8 @@ export interface SymboliserStats {
   readonly undemangled: number;
   readonly perfMapBytes: number;
   readonly kernelBytes: number;
+  /** How often the kernel's symbols were read. */
+  readonly kernelReadings: number;
   readonly modules: ModuleStats;
   readonly processes: ProcessStats;
   readonly python: PythonStats;
@@ -153,7 +157,11 @@ export class Symboliser implements Disposable {
     this.#procRoot = procRoot;
     this.#clock = clock;
     this.#coldMs = this.#coldLeft = coldMs;
-    this.#kernel = new KernelSymbols({ procRoot });
+    this.#kernel = new KernelSymbols({
+      procRoot,
+      // Of another machine's /proc, this kernel tells nothing.
+      openChanges: procRoot === "/proc" ? () => KsymbolEvents.open(onlineCpus()) : undefined,
+    });
     this.#processes = new ProcessTable({ procRoot });
     this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2), downloads: debuginfod });
     this.#files = new FileModules(this.#modules, (id) => unwinder?.file(id));
@@ -174,6 +182,7 @@ export class Symboliser implements Disposable {
   [Symbol.dispose](): void {
     if (this.#unwinder) this.#unwinder.onFile = undefined;
     this.#frames.clear();
+    this.#kernel[Symbol.dispose]();
     this.#python[Symbol.dispose]();
     this.#inlining[Symbol.dispose]();
     this.#libdw[Symbol.dispose]();
@@ -191,6 +200,7 @@ export class Symboliser implements Disposable {
       undemangled: this.#demangler.refused,
       perfMapBytes: this.#fileless.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
+      kernelReadings: this.#kernel.readings,
       modules: this.#modules.stats,
       processes: this.#processes.stats,
       python: this.#python.stats,

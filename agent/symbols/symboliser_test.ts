@@ -427,8 +427,10 @@ testWith(["gcc"], "Symboliser leaves no file open", async () => {
   const before = openFiles();
   for (let i = 0; i < 5; i++) {
     using symboliser = Symboliser.open();
+    // The kernel's notes on its own code, one for each CPU.
+    const opened = openFiles();
     frameAt(symboliser, program);
-    assertEquals(openFiles(), before);
+    assertEquals(openFiles(), opened);
   }
   assertEquals(openFiles(), before);
 });
