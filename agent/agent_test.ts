@@ -11,6 +11,7 @@ function collectorOf(windows: Window[]): Collector & { drains: number } {
   return {
     kind: "cpu",
     memoryBytes: 0,
+    fill: 0,
     drains: 0,
     drain() {
       this.drains++;
@@ -112,7 +113,7 @@ Deno.test("record() keeps its beat when naming takes longer than a window", asyn
     windowMs: 10,
     durationMs: 50,
     signal: new AbortController().signal,
-    clock: () => now,
+    clock: { monotonic: () => now, wall: () => now },
   }));
   // Windows that are due already are not waited for, and none is made up.
   assertEquals(recordings.length, 5);

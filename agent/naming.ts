@@ -6,10 +6,12 @@
 
 import { ProfileBuilder } from "../profile/builder.ts";
 import { type Frame, type Kind, SYSCALL_MODULE } from "../profile/model.ts";
+import type { Brief } from "./brief_processes.ts";
 import type { RawPlace, Window } from "./collectors/collector.ts";
 import { lockClass } from "./locks/classes.ts";
 import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
+import { Slices } from "./slices.ts";
 import { callCategory } from "./syscalls/category.ts";
 
 export interface NamerOptions {
@@ -18,6 +20,10 @@ export interface NamerOptions {
   readonly labels?: ProcessLabels | undefined;
   /** A process that is left out. */
   readonly excludedPid?: number | undefined;
+  /** Those of one program are one series, with no id of a process. @default none */
+  readonly brief?: Brief | undefined;
+  /** @default those of a new one */
+  readonly slices?: Slices | undefined;
 }
 
 /** Names the rows of one window, of all kinds, into one profile. */
@@ -27,22 +33,29 @@ export class Namer {
   readonly #labels: ProcessLabels | undefined;
   readonly #excludedPid: number | undefined;
   readonly #rowOf = new Map<Frame, number>();
+  readonly #brief: Brief | undefined;
+  readonly #slices: Slices;
 
-  constructor({ symboliser, labels, excludedPid }: NamerOptions) {
+  constructor({ symboliser, labels, excludedPid, brief, slices = new Slices() }: NamerOptions) {
+    this.#brief = brief;
+    this.#slices = slices;
     this.#symboliser = symboliser;
     this.#labels = labels;
     this.#excludedPid = excludedPid;
   }
 
-  /** Adds what a collector of `kind` counted. */
-  add(kind: Kind, { samples, locks = [], syscalls = [] }: Omit<Window, "losses">): void {
+  /** Adds what a collector of `kind` counted, in slices. */
+  async add(kind: Kind, { samples, locks = [], syscalls = [] }: Omit<Window, "losses">): Promise<void> {
+    const slices = this.#slices;
     for (const sample of samples) {
+      if (slices.due) await slices.rest();
       if (sample.pid === this.#excludedPid) continue;
       const frames = this.#symboliser.stack(sample);
       const stack = this.#stack(sample.call === undefined ? frames : [callFrame(sample.call), ...frames]);
       this.builder.add(kind, this.#series(sample), stack, sample.value, sample.count);
     }
     for (const { waiter, holder, type, outcome, count, delayNs, maxNs } of locks) {
+      if (slices.due) await slices.rest();
       if (waiter.pid === this.#excludedPid) continue;
       const frames = this.#symboliser.stack(waiter);
       this.builder.addLock({
@@ -54,6 +67,7 @@ export class Namer {
       });
     }
     for (const { call, count, totalNs, minNs, maxNs, ...syscall } of syscalls) {
+      if (slices.due) await slices.rest();
       if (syscall.pid === this.#excludedPid) continue;
       this.builder.addSyscall({
         ...{ series: this.#series(syscall), call, category: callCategory(call) },
@@ -66,7 +80,12 @@ export class Namer {
   #series({ pid, comm }: Pick<RawPlace, "pid" | "comm">): number {
     const process = this.#symboliser.process(pid);
     const labels = process && this.#labels?.of(process) || NO_LABELS;
-    return this.builder.series({ ...labels, pid, comm, exe: process?.exe ?? "" });
+    return this.builder.series({
+      ...labels,
+      pid: this.#brief?.has(pid) ? 0 : pid,
+      comm,
+      exe: process?.exe ?? "",
+    });
   }
 
   #stack(frames: readonly Frame[]): number {

@@ -105,15 +105,18 @@ static __always_inline void collect_stacks(struct bpf_perf_event_data *ctx, stru
 	}
 }
 
-static __always_inline void count_key(void *counts, const struct aperture_cpu_key *key)
+static __always_inline void count_key(u32 set, const struct aperture_cpu_key *key)
 {
+	void *counts = set ? (void *)&counts_b : (void *)&counts_a;
 	const u64 one = 1;
 	u64 *count = bpf_map_lookup_elem(counts, key);
 
 	if (!count) {
 		long error = bpf_map_update_elem(counts, key, &one, BPF_NOEXIST);
-		if (error == 0)
+		if (error == 0) {
+			note_filled(set, APERTURE_FILLED_COUNTS);
 			return;
+		}
 		if (error == -EEXIST)
 			count = bpf_map_lookup_elem(counts, key);
 		if (!count) {
@@ -126,12 +129,10 @@ static __always_inline void count_key(void *counts, const struct aperture_cpu_ke
 
 static __always_inline void count_sample(struct sample *sample)
 {
-	void *counts = sample->set ? (void *)&counts_b : (void *)&counts_a;
-
 	sample->key.user_stack = keep_stack(sample->set, &sample->user);
 	sample->key.kernel_stack = keep_stack(sample->set, &sample->kernel);
 	sample->key.python_stack = keep_stack(sample->set, &sample->python);
-	count_key(counts, &sample->key);
+	count_key(sample->set, &sample->key);
 }
 
 SEC("perf_event")

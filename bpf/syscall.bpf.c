@@ -61,9 +61,13 @@ struct {
 	__type(value, struct thread);
 } threads_by_task SEC(".maps");
 
-/* The agent sets max_entries of these six. */
+/*
+ * The agent sets max_entries of these six. What is not used takes no memory: these programs run where calls begin and
+ * end, where memory can be had.
+ */
 struct calls {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct aperture_syscall_key);
 	__type(value, struct aperture_syscall_value);
@@ -71,6 +75,7 @@ struct calls {
 
 struct errors {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct aperture_syscall_key);
 	__type(value, u64);
@@ -78,6 +83,7 @@ struct errors {
 
 struct samples {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct aperture_syscall_sample_key);
 	__type(value, struct aperture_syscall_sample);
@@ -185,6 +191,8 @@ static __noinline int begin_value(struct aperture_syscall_key *key, u32 set)
 		      bpf_map_update_elem(&calls_a, key, &value, BPF_NOEXIST);
 	if (error)
 		count_loss(error == -E2BIG ? APERTURE_LOSS_SYSCALLS_MAP_FULL : APERTURE_LOSS_SYSCALLS_MAP_BUSY);
+	else
+		note_filled(set, APERTURE_FILLED_COUNTS);
 	return error;
 }
 
@@ -221,10 +229,13 @@ static __noinline int count_error(struct aperture_syscall_key *key, u32 error_nu
 	key->error = error_number;
 	u64 *count = bpf_map_lookup_elem(errors, key);
 	long error = 0;
-	if (count)
+	if (count) {
 		(*count)++;
-	else
+	} else {
 		error = bpf_map_update_elem(errors, key, &one, BPF_NOEXIST);
+		if (!error)
+			note_filled(set, APERTURE_FILLED_ERRORS);
+	}
 	key->error = 0;
 	if (error)
 		count_loss(error == -E2BIG ? APERTURE_LOSS_SYSCALL_ERRORS_MAP_FULL :
@@ -272,8 +283,10 @@ static __always_inline void keep_sample(void *ctx, struct task_struct *task, str
 	struct aperture_syscall_sample *counted = bpf_map_lookup_elem(samples, &key);
 	if (!counted) {
 		long error = bpf_map_update_elem(samples, &key, &sample, BPF_NOEXIST);
-		if (error == 0)
+		if (error == 0) {
+			note_filled(set, APERTURE_FILLED_SAMPLES);
 			return;
+		}
 		if (error == -EEXIST)
 			counted = bpf_map_lookup_elem(samples, &key);
 		if (!counted) {

@@ -30,7 +30,7 @@ export const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).
 export interface CpuCollectorOptions {
   /** Samples a second and CPU. @default {99} */
   freq?: number;
-  /** How often `drain` will be called, in ms; the size of the maps follows from it. @default {10000} */
+  /** How long `drain` may be away, in ms; the size of the maps follows from it. @default {10000} */
   windowMs?: number;
   /** The only process that is sampled, in the agent's pid namespace; all without it. */
   pid?: number;
@@ -126,6 +126,10 @@ export class CpuCollector implements Collector {
     return this.#object.map("taken").sum(0);
   }
 
+  get fill(): number {
+    return this.#sets.fill;
+  }
+
   async drain(): Promise<Window> {
     if (!this.#stopped) this.#follow();
     return await this.#sets.drain((set) => this.#empty(set));
@@ -156,6 +160,7 @@ export class CpuCollector implements Collector {
 
   [Symbol.dispose](): void {
     this.stop();
+    this.#sets[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
 

@@ -129,6 +129,10 @@ export class LockCollector implements Collector {
     return this.#object.map("taken").sum(0);
   }
 
+  get fill(): number {
+    return this.#sets.fill;
+  }
+
   drain(): Promise<Window> {
     return this.#sets.drain((set) => this.#empty(set));
   }
@@ -151,6 +155,7 @@ export class LockCollector implements Collector {
 
   [Symbol.dispose](): void {
     this.stop();
+    this.#sets[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
 

@@ -4,19 +4,33 @@
  * @module
  */
 
-import { type BpfMap, type BpfObject, LOSSES } from "../libbpf/mod.ts";
+import { type BpfMap, type BpfObject, FILLED, LOSSES, type MappedMemory } from "../libbpf/mod.ts";
 import { Counters } from "./counters.ts";
 
+/** The names of maps in `enum aperture_filled`; calls are what is counted of system calls. */
+const FILLED_INDEX: ReadonlyMap<string, number> = new Map<string, number>([
+  ...FILLED.map((name, index) => [name, index] as const),
+  ["calls", FILLED.indexOf("counts")],
+]);
+/** 32-bit words of an entry of the map `filled`. */
+const FILLED_WORDS = 2;
+
 /** Two sets of maps by name: into one the kernel counts, the other is the agent's. */
-export class MapSets<Name extends string> {
+export class MapSets<Name extends string> implements Disposable {
   readonly #object: BpfObject;
   readonly #sets: readonly Readonly<Record<Name, BpfMap>>[];
+  /** What the kernel writes of how many entries there are. */
+  readonly #filledMemory: MappedMemory;
+  readonly #filled: Uint32Array<ArrayBuffer>;
+  /** By name: where a map's count is in a set's part of `#filled`, and how many entries it holds. */
+  readonly #limits: readonly { readonly word: number; readonly entries: number }[];
   #active = 0;
+  #disposed = false;
   /** Settles with the last drain so far. */
   #turn: Promise<unknown> = Promise.resolve();
   readonly #losses: Counters;
 
-  /** @param names of maps that the object has as `NAME_a` and `NAME_b` */
+  /** @param names of maps that the object, which is loaded, has as `NAME_a` and `NAME_b` */
   constructor(object: BpfObject, names: readonly Name[]) {
     this.#object = object;
     this.#losses = new Counters(object.map("losses"), LOSSES);
@@ -26,6 +40,27 @@ export class MapSets<Name extends string> {
         BpfMap
       >;
     });
+    this.#limits = names.map((name) => ({
+      word: FILLED_INDEX.get(name)! * FILLED_WORDS,
+      entries: object.map(`${name}_a`).maxEntries,
+    }));
+    this.#filledMemory = object.map("filled").mapMemory();
+    this.#filled = this.#filledMemory.words();
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#filledMemory[Symbol.dispose]();
+  }
+
+  /** How full the fullest map is that is counted into, from 0 to 1. Costs no call into the kernel. */
+  get fill(): number {
+    if (this.#disposed) return 0;
+    const set = this.#active * FILLED.length * FILLED_WORDS;
+    return this.#limits.reduce(
+      (most, { word, entries }) => Math.max(most, this.#filled[set + word]! / entries),
+      0,
+    );
   }
 
   /**
@@ -35,18 +70,24 @@ export class MapSets<Name extends string> {
    * @throws {Error} when the object is closed meanwhile
    */
   drain<Drained>(empty: (set: Readonly<Record<Name, BpfMap>>) => Drained): Promise<Drained> {
-    const drained = this.#turn.then(() => this.#swap()).then(empty);
+    const drained = this.#turn.then(() => this.#swap()).then(({ set, maps }) => {
+      if (this.#disposed) throw new Error("Cannot drain: the collector is closed");
+      const result = empty(maps);
+      const words = FILLED.length * FILLED_WORDS;
+      this.#filled.fill(0, set * words, (set + 1) * words);
+      return result;
+    });
     this.#turn = drained.catch(() => {});
     return drained;
   }
 
-  async #swap(): Promise<Readonly<Record<Name, BpfMap>>> {
-    const inactive = this.#sets[this.#active]!;
+  async #swap(): Promise<{ set: number; maps: Readonly<Record<Name, BpfMap>> }> {
+    const set = this.#active;
     const active = this.#object.map("active");
-    this.#active = 1 - this.#active;
+    this.#active = 1 - set;
     active.update(Uint32Array.of(0), Uint32Array.of(this.#active));
     await this.#object.map("barrier").setInner(0, active);
-    return inactive;
+    return { set, maps: this.#sets[set]! };
   }
 
   /** What was lost since the last call, by reason. */
@@ -56,7 +97,7 @@ export class MapSets<Name extends string> {
 
   /** What all maps use of the kernel's memory, in bytes; `others` are those that are in no set. */
   memoryBytes(others: readonly string[]): number {
-    const single = ["active", "barrier", "losses", ...others].map((name) => this.#object.map(name));
+    const single = ["active", "barrier", "filled", "losses", ...others].map((name) => this.#object.map(name));
     const maps: BpfMap[] = [...single, ...this.#sets.flatMap((set) => Object.values<BpfMap>(set))];
     return maps.reduce((sum, map) => sum + map.memoryBytes(), 0);
   }

@@ -18,12 +18,11 @@ export const OBJECTS: Readonly<Record<Kind, string>> = {
   syscall: SYSCALL_OBJECT,
 };
 
-/** Parts of the memory: samples of a CPU have the most different stacks. */
-const SHARES: Readonly<Record<Kind, number>> = { cpu: 2, lock: 1, syscall: 1 };
+/** Parts of the memory: calls of processes that come and go fill maps the fastest. */
+const SHARES: Readonly<Record<Kind, number>> = { cpu: 2, lock: 1, syscall: 3 };
 
 export interface OpenCollectorsOptions {
   readonly freq: number;
-  readonly windowMs: number;
   /** The only process that is watched; all without it. */
   readonly pid?: number | undefined;
   /** What all maps of all kinds together may use. */
@@ -58,12 +57,12 @@ export function shareMemory(kinds: readonly Kind[], memoryBytes: number): Partia
 
 function openCollector(
   kind: Kind,
-  { freq, windowMs, pid, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
+  { freq, pid, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
 ): Collector {
   const common = { memoryBytes, ...(pid === undefined ? {} : { pid }), ...(unwinder && { unwinder }) };
   switch (kind) {
     case "cpu":
-      return CpuCollector.open({ freq, windowMs, ...common });
+      return CpuCollector.open({ freq, ...common });
     case "lock":
       return LockCollector.open({ includeSelf, ...common });
     case "syscall":

@@ -121,11 +121,13 @@ export class SyscallCollector implements Collector {
   private constructor(object: BpfObject, taskStorage: boolean) {
     this.#object = object;
     this.taskStorage = taskStorage;
-    this.#sets = new MapSets(object, MAPS);
+    using undo = new DisposableStack();
+    this.#sets = undo.use(new MapSets(object, MAPS));
     this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     using links = new DisposableStack();
     for (const name of PROGRAMS) links.use<BpfLink>(object.program(name).attach());
     this.#links = links.move();
+    undo.move();
   }
 
   /** What the maps use of the kernel's memory, in bytes; what threads hold themselves (100 bytes each) not counted. */
@@ -133,6 +135,10 @@ export class SyscallCollector implements Collector {
     return this.#sets.memoryBytes(
       ["scratch", "stack_ends", "unwind_state", ...this.taskStorage ? [] : ["threads_by_task"]],
     );
+  }
+
+  get fill(): number {
+    return this.#sets.fill;
   }
 
   drain(): Promise<Window> {
@@ -158,6 +164,7 @@ export class SyscallCollector implements Collector {
 
   [Symbol.dispose](): void {
     this.stop();
+    this.#sets[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What the kernel adds to an entry of a preallocated hash map: its header, and at most two buckets. */
+/** What the kernel adds to an entry of a hash map: its header, and at most two buckets. */
 const ENTRY_OVERHEAD = 48 + 2 * 16;
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
 const CPU_BYTES = 4096;
@@ -26,9 +26,13 @@ const BYTES: SyscallMapSize = {
   stacks: ENTRY_OVERHEAD + 8 + 1024,
 };
 
-/** What 200 busy processes of 20 different calls need, and more for each CPU that they move between. */
-const ENOUGH: SyscallMapSize = { calls: 8192, errors: 2048, samples: 8192, stacks: 8192 };
-const CALLS_PER_CPU = 512;
+/**
+ * What 1,000 processes of 30 different calls need that begin and end within a second, and more for each CPU that they
+ * move between: a set whose maps fill is drained early, but that takes a moment. But for stacks, only what is used takes
+ * memory.
+ */
+const ENOUGH: SyscallMapSize = { calls: 32_768, errors: 4096, samples: 4096, stacks: 4096 };
+const CALLS_PER_CPU = 1024;
 const MIN_ENTRIES = 128;
 
 /** What maps of that size use at most, in bytes. */

@@ -12,6 +12,7 @@ export {
   COMM_BYTES,
   CPU_KEY,
   FILE_KEY,
+  FILLED,
   KNOWN_FILE,
   LOCK_KEY,
   LOCK_SUM,

@@ -10,6 +10,7 @@ const RECORDING: Recording = {
   profile: new ProfileBuilder().build(),
   ...{ startNs: 0n, endNs: 1n, losses: new Map(), stackEnds: new Map(), kinds: new Map() },
   times: { late: 0, drain: 0, name: 0, settle: 0 },
+  early: 0,
 };
 
 function open(options: Partial<EndpointOptions> = {}) {

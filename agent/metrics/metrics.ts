@@ -10,7 +10,7 @@ import { type Counter, type Histogram, Registry } from "prom-client";
 import { VERSION } from "../../common/main.ts";
 import { MetricFactory } from "../../common/metrics.ts";
 import { type Kind, type Profile, type Total, totalOf } from "../../profile/model.ts";
-import type { Recording } from "../agent.ts";
+import { NAMING_LOSS, type Recording } from "../agent.ts";
 import type { Collector } from "../collectors/collector.ts";
 import { LOSSES, SAMPLE_LOSSES, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Pods } from "../metadata/kube/pods.ts";
@@ -44,6 +44,7 @@ export class AgentMetrics {
   readonly #eventSeconds: Counter<"kind">;
   readonly #losses: Counter<"kind" | "loss" | "effect">;
   readonly #stacks: Counter<"kind" | "end">;
+  readonly #early: Counter;
   readonly #seconds: Readonly<Record<keyof Recording["times"], Histogram>>;
   #lastEnd = 0;
 
@@ -70,6 +71,10 @@ export class AgentMetrics {
       "Walks along user stacks by how they ended; complete is a whole stack",
       ["kind", "end"],
     );
+    this.#early = make.counter(
+      "aperture_agent_early_drains_total",
+      "Drains before the end of a window, as a map of a kind had filled to a part",
+    );
     this.#seconds = stepHistograms(make);
     make.readings(() => this.#lastEnd, [[
       "aperture_agent_last_window_timestamp_seconds",
@@ -84,8 +89,9 @@ export class AgentMetrics {
   }
 
   /** Counts a window. */
-  window({ profile, endNs, kinds, times }: Recording): void {
+  window({ profile, endNs, kinds, times, early }: Recording): void {
     this.#windows.inc();
+    this.#early.inc(early);
     this.#lastEnd = Number(endNs / 1_000_000n) / 1000;
     for (const [kind, { losses, stackEnds }] of kinds) {
       const { value, count } = eventsOf(profile, kind);
@@ -102,7 +108,7 @@ export class AgentMetrics {
   #begin(kind: Kind): void {
     this.#events.inc({ kind }, 0);
     this.#eventSeconds.inc({ kind }, 0);
-    for (const loss of LOSSES) this.#losses.inc({ kind, loss, effect: effectOf(loss) }, 0);
+    for (const loss of [...LOSSES, NAMING_LOSS]) this.#losses.inc({ kind, loss, effect: effectOf(loss) }, 0);
     for (const end of STACK_ENDS) this.#stacks.inc({ kind, end }, 0);
   }
 }
@@ -149,7 +155,7 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
 }
 
 function effectOf(loss: string): "lost" | "incomplete" {
-  return (SAMPLE_LOSSES as ReadonlySet<string>).has(loss) ? "lost" : "incomplete";
+  return loss === NAMING_LOSS || (SAMPLE_LOSSES as ReadonlySet<string>).has(loss) ? "lost" : "incomplete";
 }
 
 /** All events of a kind, idle ones too, and what they took in ns. */

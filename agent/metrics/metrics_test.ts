@@ -36,7 +36,9 @@ Deno.test("AgentMetrics has every stack end and every loss of the kernel side, a
   );
   assertEquals(
     new Set(lost.keys().map((labels) => labels.replace(/,(lost|incomplete)$/, ""))),
-    new Set(["cpu", "syscall"].flatMap((kind) => losses.map((loss) => `${kind},${loss}`))),
+    new Set(
+      ["cpu", "syscall"].flatMap((kind) => [...losses, "naming_failed"].map((loss) => `${kind},${loss}`)),
+    ),
   );
   assertEquals(new Set([...stacks.values(), ...lost.values()]), new Set([0]));
 });
@@ -58,6 +60,7 @@ function recordingOf(count: number): Recording {
     profile: builder.build(),
     ...{ startNs: 0n, endNs: 1_764_000_010_500_000_000n, losses, stackEnds: new Map(), kinds },
     times: { late: 20, drain: 3, name: 700, settle: 300 },
+    early: 1,
   };
 }
 
@@ -71,6 +74,7 @@ Deno.test("AgentMetrics counts events, losses and stack ends by kind, and the ti
   for (
     const line of [
       "aperture_agent_windows_total 2",
+      "aperture_agent_early_drains_total 2",
       'aperture_agent_events_total{kind="cpu"} 12',
       'aperture_agent_events_total{kind="syscall"} 12',
       'aperture_agent_event_seconds_total{kind="cpu"} 12',
