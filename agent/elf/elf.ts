@@ -5,8 +5,9 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { readSectionHeaders, SHT_NOBITS, u64, viewOf } from "./sections.ts";
+import { readSectionHeaders, SHT_NOBITS, viewOf } from "./sections.ts";
 
 const ET_EXEC = 2;
 const ET_DYN = 3;

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { u64 } from "../../../../common/u64.ts";
 import type { CommonLink } from "../debug_files.ts";
 import type { ByteSource } from "../../../elf/byte_source.ts";
 import {
@@ -15,7 +16,6 @@ import {
   sectionBytes,
   SHF_COMPRESSED,
   textAt,
-  u64,
   viewOf,
 } from "../../../elf/sections.ts";
 
