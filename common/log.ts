@@ -38,23 +38,31 @@ export async function setupLog(level: (typeof LOG_LEVELS)[number]): Promise<void
 export interface BurstOptions {
   /** How long a burst is, in ms. @default {60000} */
   window?: number;
+  /** Logs those at level debug that follow in a burst. @default {false} */
+  verbose?: boolean;
   /** In ms. @default {performance.now} */
   clock?: () => number;
 }
 
 /**
- * Logs a repeated event once a burst: the first at once, and what followed with the first after the burst.
+ * Logs a repeated event as a warning once a burst: the first at once, and how many followed with the first after the
+ * burst.
  * Counting is the caller's matter; this only keeps the log readable.
  */
 export class Burst {
   readonly #logger: Logger;
   readonly #window: number;
+  readonly #verbose: boolean;
   readonly #clock: () => number;
   readonly #last = new Map<string, { at: number; hidden: number }>();
 
-  constructor(logger: Logger, { window = 60_000, clock = () => performance.now() }: BurstOptions = {}) {
+  constructor(
+    logger: Logger,
+    { window = 60_000, verbose = false, clock = () => performance.now() }: BurstOptions = {},
+  ) {
     this.#logger = logger;
     this.#window = window;
+    this.#verbose = verbose;
     this.#clock = clock;
   }
 
@@ -64,6 +72,7 @@ export class Burst {
     const last = this.#last.get(key);
     if (last && now - last.at < this.#window) {
       last.hidden++;
+      if (this.#verbose) this.#logger.debug("{message}", { message });
       return;
     }
     const more = last?.hidden

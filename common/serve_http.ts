@@ -4,6 +4,7 @@
  * @module
  */
 
+import { settledWithin } from "./timeout.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Address } from "./settings.ts";
 
@@ -48,7 +49,7 @@ export function serveHttp({ listen, handler, signal, graceMs = 5000 }: ServeHttp
     finished,
     async [Symbol.asyncDispose]() {
       end();
-      await within(graceMs, finished);
+      await settledWithin(graceMs, finished);
     },
   };
 }
@@ -67,12 +68,4 @@ function listenOn(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`Cannot listen on ${where}: ${why}`, { cause });
   }
-}
-
-/** Settles with `work`, or after `ms`. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([work, promise]);
-  clearTimeout(timer);
 }

@@ -13,7 +13,8 @@ import { onlineCpus } from "./cpus.ts";
 import { Counters } from "./counters.ts";
 import { decodeCounts, decodeStacks } from "./cpu_decode.ts";
 import { MapSets } from "./map_sets.ts";
-import { mapSize } from "./cpu_map_size.ts";
+import { cpuMapSize } from "./cpu_map_size.ts";
+import { checkProcess } from "../metadata/watched_process.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { PythonProcesses } from "./python_processes.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
@@ -88,7 +89,7 @@ export class CpuCollector implements Collector {
       );
     }
     if (pid !== undefined) checkProcess(pid);
-    const size = mapSize({ cpus: cpus().length, freq, windowMs, memoryBytes });
+    const size = cpuMapSize({ cpus: cpus().length, freq, windowMs, memoryBytes });
     using stack = new DisposableStack();
     const object = stack.use(BpfObject.open(objectPath));
     object.setConstants({ target_pid: pid ?? 0, pid_namespace: pidNamespace() });
@@ -192,11 +193,3 @@ export class CpuCollector implements Collector {
 }
 
 const ENODEV = 19;
-
-function checkProcess(pid: number): void {
-  try {
-    Deno.statSync(`/proc/${pid}`);
-  } catch (error) {
-    throw new Error(`Cannot profile process ${pid}: there is no such process`, { cause: error });
-  }
-}

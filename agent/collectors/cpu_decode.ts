@@ -4,9 +4,11 @@
  * @module
  */
 
-import { COMM_BYTES, CPU_KEY, type Entries, STACK } from "../libbpf/mod.ts";
+import { u64 } from "../../common/u64.ts";
+import { CPU_KEY, type Entries, STACK } from "../libbpf/mod.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { RawSample } from "./collector.ts";
+import { decodeComm } from "./comm.ts";
 
 const TWO_32 = 2 ** 32;
 /** The upper word of an address, as far as a number can hold it. */
@@ -84,7 +86,7 @@ export function decodeCounts(
 ): void {
   for (let i = 0; i < count; i++) {
     const at = i * CPU_KEY.size;
-    const times = values.getUint32(i * 8, true) + values.getUint32(i * 8 + 4, true) * TWO_32;
+    const times = u64(values, i * 8);
     const frames = python?.get(keys.getBigUint64(at + CPU_KEY.python_stack, true));
     samples.push({
       pid: keys.getUint32(at + CPU_KEY.pid, true),
@@ -96,13 +98,4 @@ export function decodeCounts(
       ...frames && { python: frames },
     });
   }
-}
-
-const decoder = new TextDecoder();
-
-/** The name of a thread that stands at `at`. */
-export function decodeComm(view: DataView<ArrayBuffer>, at: number): string {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, COMM_BYTES);
-  const end = bytes.indexOf(0);
-  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }

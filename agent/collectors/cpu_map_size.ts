@@ -4,13 +4,11 @@
  * @module
  */
 
-/** What the kernel adds to an entry of a preallocated hash map: its header, and at most two buckets. */
-const ENTRY_OVERHEAD = 48 + 2 * 16;
-const COUNT_BYTES = ENTRY_OVERHEAD + 48 + 8;
-const STACK_BYTES = ENTRY_OVERHEAD + 8 + 1024;
+import { checkMemory, entryBytes, SETS, STACK_BYTES } from "./map_size.ts";
+
+const COUNT_BYTES = entryBytes(48, 8);
 /** Of the map of Python processes: a key of 4 bytes, which is kept as 8. */
-const PYTHON_BYTES = 4096 * (ENTRY_OVERHEAD + 8 + 72);
-const SETS = 2;
+const PYTHON_BYTES = 4096 * entryBytes(8, 72);
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
 const CPU_BYTES = 8192 + SETS * (COUNT_BYTES + STACK_BYTES);
 
@@ -22,7 +20,7 @@ const STACKS_PER_SAMPLE = 1.5;
 /** Counts without stacks say little: below one stack for so many counts, both become fewer. */
 const COUNTS_PER_STACK = 8;
 
-export interface MapSizeOptions {
+export interface CpuMapSizeOptions {
   readonly cpus: number;
   /** Samples a second and CPU. */
   readonly freq: number;
@@ -32,7 +30,7 @@ export interface MapSizeOptions {
   readonly memoryBytes: number;
 }
 
-export interface MapSize {
+export interface CpuMapSize {
   /** Entries of each map of counts. */
   readonly counts: number;
   /** Entries of each map of stacks. */
@@ -40,7 +38,7 @@ export interface MapSize {
 }
 
 /** What maps of that size use at most, in bytes. */
-export function mapBytes({ counts, stacks }: MapSize, cpus: number): number {
+export function cpuMapBytes({ counts, stacks }: CpuMapSize, cpus: number): number {
   return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + cpus * CPU_BYTES + PYTHON_BYTES;
 }
 
@@ -51,13 +49,9 @@ export function mapBytes({ counts, stacks }: MapSize, cpus: number): number {
  *
  * @throws {RangeError} when `memoryBytes` is too little for any profile
  */
-export function mapSize({ cpus, freq, windowMs, memoryBytes }: MapSizeOptions): MapSize {
+export function cpuMapSize({ cpus, freq, windowMs, memoryBytes }: CpuMapSizeOptions): CpuMapSize {
   const smallest = { counts: MIN_ENTRIES, stacks: MIN_ENTRIES };
-  if (mapBytes(smallest, cpus) > memoryBytes) {
-    throw new RangeError(
-      `Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${mapBytes(smallest, cpus)}`,
-    );
-  }
+  checkMemory(memoryBytes, cpuMapBytes(smallest, cpus));
   const samples = Math.max(Math.ceil(cpus * freq * windowMs / 1000 * MARGIN), MIN_ENTRIES);
   const room = (memoryBytes - cpus * CPU_BYTES - PYTHON_BYTES) / SETS;
   // `smallest` fits, so that there is room for as many stacks when there are no more counts than those.

@@ -8,7 +8,7 @@ import { SAMPLE_LOSSES } from "../libbpf/mod.ts";
 import type { RawSample, Window } from "./collector.ts";
 import { CpuCollector } from "./cpu.ts";
 import { onlineCpus } from "./cpus.ts";
-import { mapBytes } from "./cpu_map_size.ts";
+import { cpuMapBytes } from "./cpu_map_size.ts";
 
 /** How often samples were taken. */
 function countOf(samples: readonly RawSample[]): number {
@@ -109,7 +109,7 @@ static __always_inline bool collect_slowly(struct bpf_perf_event_data *ctx, u32 
 #include "cpu.bpf.c"
 `;
 
-const SMALLEST = mapBytes({ counts: 256, stacks: 256 }, onlineCpus().length);
+const SMALLEST = cpuMapBytes({ counts: 256, stacks: 256 }, onlineCpus().length);
 
 for (
   const { name, source = "", options } of [
@@ -205,7 +205,7 @@ testWith(
   async () => {
     await build("bpf");
     using program = await compileC(MANY_STACKS);
-    const memoryBytes = mapBytes({ counts: 256, stacks: 256 }, onlineCpus().length);
+    const memoryBytes = cpuMapBytes({ counts: 256, stacks: 256 }, onlineCpus().length);
     using collector = CpuCollector.open({ freq: 5000, memoryBytes });
     await using _many = run(program.path);
     await delay(1000);

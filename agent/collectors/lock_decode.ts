@@ -4,9 +4,10 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import { type Entries, LOCK_KEY, LOCK_SUM } from "../libbpf/mod.ts";
 import type { RawLock, RawPlace, WaitOutcome } from "./collector.ts";
-import { decodeComm } from "./cpu_decode.ts";
+import { decodeComm } from "./comm.ts";
 import { type CodeRange, withoutTracepoint } from "./tracepoint_frames.ts";
 
 /** `enum aperture_lock` of bpf/lock.h, in its order. */
@@ -16,7 +17,6 @@ export const LOCK_TYPES = ["futex", "spin", "rwlock", "mutex", "rwsem", "percpu"
 const OUTCOMES: readonly WaitOutcome[] = ["woken", "timeout", "interrupted"];
 
 const NO_STACK: readonly number[] = [];
-const TWO_32 = 2 ** 32;
 
 export interface DecodeLocksOptions {
   /** The addresses of a stack; `undefined` when it was not kept. */
@@ -58,14 +58,9 @@ export function decodeLocks(
       holder: holderAt(key),
       type: LOCK_TYPES[keys.getUint8(key + LOCK_KEY.lock)]!,
       outcome: OUTCOMES[keys.getUint8(key + LOCK_KEY.outcome)]!,
-      count: number(values, value + LOCK_SUM.count),
-      delayNs: number(values, value + LOCK_SUM.delay_ns),
-      maxNs: number(values, value + LOCK_SUM.max_ns),
+      count: u64(values, value + LOCK_SUM.count),
+      delayNs: u64(values, value + LOCK_SUM.delay_ns),
+      maxNs: u64(values, value + LOCK_SUM.max_ns),
     });
   }
-}
-
-/** 64 bits as a number: exact up to 2^53, 104 days in ns. */
-function number(view: DataView<ArrayBuffer>, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;
 }

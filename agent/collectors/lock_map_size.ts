@@ -4,13 +4,11 @@
  * @module
  */
 
-/** What the kernel adds to an entry of a preallocated hash map: its header, and at most two buckets. */
-const ENTRY_OVERHEAD = 48 + 2 * 16;
-const COUNT_BYTES = ENTRY_OVERHEAD + 72 + 24;
-const STACK_BYTES = ENTRY_OVERHEAD + 8 + 1024;
-const THREAD_BYTES = ENTRY_OVERHEAD + 8 + 80;
-const CONTENTION_BYTES = ENTRY_OVERHEAD + 16 + 40;
-const SETS = 2;
+import { checkMemory, entryBytes, SETS, STACK_BYTES } from "./map_size.ts";
+
+const COUNT_BYTES = entryBytes(72, 24);
+const THREAD_BYTES = entryBytes(8, 80);
+const CONTENTION_BYTES = entryBytes(16, 40);
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
 const CPU_BYTES = 8192 + THREAD_BYTES + CONTENTION_BYTES + SETS * (COUNT_BYTES + STACK_BYTES);
 
@@ -57,9 +55,7 @@ export function lockMapSize(
   { cpus, memoryBytes }: { readonly cpus: number; readonly memoryBytes: number },
 ): LockMapSize {
   const smallest = lockMapBytes(SMALLEST_LOCK_MAPS, cpus);
-  if (smallest > memoryBytes) {
-    throw new RangeError(`Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${smallest}`);
-  }
+  checkMemory(memoryBytes, smallest);
   const spare = memoryBytes - smallest;
   const threads = Math.min(
     MIN_ENTRIES + Math.floor(spare * UNENDED_SHARE * (1 - CONTENTION_SHARE) / THREAD_BYTES),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import {
   type Entries,
   SYSCALL_BUCKETS,
@@ -14,7 +15,7 @@ import {
 } from "../libbpf/mod.ts";
 import { callName } from "../syscalls/name.ts";
 import type { RawSample, RawSyscall } from "./collector.ts";
-import { decodeComm } from "./cpu_decode.ts";
+import { decodeComm } from "./comm.ts";
 
 /** A row while the entries of all CPUs are added to it. */
 interface Sums {
@@ -39,9 +40,9 @@ export class SyscallRows {
     for (let i = 0; i < count; i++) {
       const row = this.#row(keys, i * SYSCALL_KEY.size);
       const at = i * SYSCALL_VALUE.size;
-      row.totalNs += number64(values, at + SYSCALL_VALUE.total_ns);
-      row.minNs = Math.min(row.minNs, number64(values, at + SYSCALL_VALUE.min_ns));
-      row.maxNs = Math.max(row.maxNs, number64(values, at + SYSCALL_VALUE.max_ns));
+      row.totalNs += u64(values, at + SYSCALL_VALUE.total_ns);
+      row.minNs = Math.min(row.minNs, u64(values, at + SYSCALL_VALUE.min_ns));
+      row.maxNs = Math.max(row.maxNs, u64(values, at + SYSCALL_VALUE.max_ns));
       for (let bucket = 0; bucket < SYSCALL_BUCKETS; bucket++) {
         const calls = values.getUint32(at + SYSCALL_VALUE.histogram + bucket * 4, true);
         row.histogram[bucket]! += calls;
@@ -56,7 +57,7 @@ export class SyscallRows {
       const at = i * SYSCALL_KEY.size;
       const { errors } = this.#row(keys, at);
       const error = keys.getUint32(at + SYSCALL_KEY.error, true);
-      errors.set(error, (errors.get(error) ?? 0) + number64(values, i * 8));
+      errors.set(error, (errors.get(error) ?? 0) + u64(values, i * 8));
     }
   }
 
@@ -109,15 +110,11 @@ export function decodeSyscallSamples(
       comm: decodeComm(keys, key + SYSCALL_SAMPLE_KEY.comm),
       user: addresses.get(keys.getBigUint64(key + SYSCALL_SAMPLE_KEY.user_stack, true)) ?? [],
       kernel: [],
-      value: number64(values, value + SYSCALL_SAMPLE.latency_ns),
-      count: number64(values, value + SYSCALL_SAMPLE.count),
+      value: u64(values, value + SYSCALL_SAMPLE.latency_ns),
+      count: u64(values, value + SYSCALL_SAMPLE.count),
       call: callName(keys.getUint32(key + SYSCALL_SAMPLE_KEY.call, true)),
     };
   });
-}
-
-function number64(view: DataView<ArrayBuffer>, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }
 
 /** Without the zeros at the end. */

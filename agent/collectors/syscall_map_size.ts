@@ -4,11 +4,10 @@
  * @module
  */
 
-/** What the kernel adds to an entry of a hash map: its header, and at most two buckets. */
-const ENTRY_OVERHEAD = 48 + 2 * 16;
+import { checkMemory, entryBytes, SETS, STACK_BYTES } from "./map_size.ts";
+
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
 const CPU_BYTES = 4096;
-const SETS = 2;
 
 /** Entries of each map of a set. */
 export interface SyscallMapSize {
@@ -20,10 +19,10 @@ export interface SyscallMapSize {
 }
 
 const BYTES: SyscallMapSize = {
-  calls: ENTRY_OVERHEAD + 32 + 216,
-  errors: ENTRY_OVERHEAD + 32 + 8,
-  samples: ENTRY_OVERHEAD + 32 + 16,
-  stacks: ENTRY_OVERHEAD + 8 + 1024,
+  calls: entryBytes(32, 216),
+  errors: entryBytes(32, 8),
+  samples: entryBytes(32, 16),
+  stacks: STACK_BYTES,
 };
 
 /**
@@ -61,11 +60,8 @@ export function syscallMapSize(
     stacks: of(whole.stacks),
   };
   if (Object.values(size).some((entries) => entries < MIN_ENTRIES)) {
-    throw new RangeError(
-      `Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${
-        Math.ceil(fixed + (syscallMapBytes(whole, cpus) - fixed) * MIN_ENTRIES / ENOUGH.errors)
-      }`,
-    );
+    const smallest = fixed + (syscallMapBytes(whole, cpus) - fixed) * MIN_ENTRIES / ENOUGH.errors;
+    checkMemory(memoryBytes, Math.ceil(smallest));
   }
   return size;
 }

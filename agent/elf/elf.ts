@@ -5,7 +5,9 @@
  * @module
  */
 
-import { readSectionHeaders, SHT_NOBITS, u64, viewOf } from "./sections.ts";
+import { u64 } from "../../common/u64.ts";
+import type { ByteSource } from "./byte_source.ts";
+import { readSectionHeaders, SHT_NOBITS, viewOf } from "./sections.ts";
 
 const ET_EXEC = 2;
 const ET_DYN = 3;
@@ -22,13 +24,6 @@ const MAX_TABLE_BYTES = 4 << 20;
 /** The file is not a whole ELF file of this machine's byte order. */
 export class ElfError extends Error {
   override readonly name = "ElfError";
-}
-
-/** Where the bytes come from. */
-export interface ByteSource {
-  readonly size: number;
-  /** Up to `length` bytes from `offset`; fewer at the end. */
-  read(offset: number, length: number): Uint8Array<ArrayBuffer>;
 }
 
 /** A program header. */
@@ -115,14 +110,6 @@ export function buildIdOfNotes(bytes: Uint8Array<ArrayBuffer>): string {
     at = end;
   }
   return "";
-}
-
-/** Bytes in memory. */
-export function memorySource(bytes: Uint8Array<ArrayBuffer>): ByteSource {
-  return {
-    size: bytes.length,
-    read: (offset, length) => bytes.subarray(Math.min(offset, bytes.length), offset + length),
-  };
 }
 
 interface Table {

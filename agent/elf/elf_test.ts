@@ -2,7 +2,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { testWith } from "../../tests/support/needs.ts";
 import { run } from "../../tests/support/programs.ts";
-import { addressOf, buildIdOfNotes, type ByteSource, ElfError, memorySource, readElf } from "./elf.ts";
+import { type ByteSource, memorySource } from "./byte_source.ts";
+import { addressOf, buildIdOfNotes, ElfError, readElf } from "./elf.ts";
 import { readSections } from "./sections.ts";
 
 const PROGRAM = "/bin/true";

@@ -5,7 +5,7 @@
  */
 
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import type { ByteSource } from "./elf.ts";
+import type { ByteSource } from "./byte_source.ts";
 
 /** Of open(2), which Deno has no name for: the file is found, but not opened. */
 const O_PATH = 0o10000000;

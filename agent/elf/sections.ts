@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { ByteSource } from "./elf.ts";
+import { u64 } from "../../common/u64.ts";
+import type { ByteSource } from "./byte_source.ts";
 
 /** `sh_*` of a section header. */
 export interface Section {
@@ -104,11 +105,6 @@ export function sectionBytes(source: ByteSource, section: Section): Uint8Array<A
 export function textAt(bytes: Uint8Array, from: number): string {
   const end = bytes.indexOf(0, from);
   return decoder.decode(bytes.subarray(from, end < 0 ? bytes.length : end));
-}
-
-/** Exact up to 2^53; a larger value is no offset or address of a real file, and stays larger than any. */
-export function u64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }
 
 export function viewOf(bytes: Uint8Array<ArrayBuffer>): DataView<ArrayBuffer> {

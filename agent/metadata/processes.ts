@@ -32,12 +32,14 @@ export interface ProcessTableOptions {
   capacity?: number;
   /** Windows without a question after which a process is forgotten. @default {6} */
   idleWindows?: number;
+  /** In ms. @default {performance.now} */
+  clock?: () => number;
 }
 
 /** What the table counted since it was made. */
 export interface ProcessStats {
   readonly processes: number;
-  /** Reads of a process: when it is met, and at most one more per process and window. */
+  /** Reads of a process: when it is observed, and at most one more per process and window. */
   readonly reads: number;
   /** Processes that had exited, or exited while they were read. */
   readonly gone: number;
@@ -45,10 +47,23 @@ export interface ProcessStats {
 
 interface Entry {
   process: Process | undefined;
+  /** The last one that asked for it. */
   window: number;
   /** It had exited when this window asked for it. */
   gone: boolean;
+  /** It was there when it was last read. */
+  alive: boolean;
+  /** When it was last read, in ms. */
+  readAt: number;
+  /** Somebody sees when it changes, and says so: see {@linkcode ProcessTable.observe}. */
+  observed: boolean;
 }
+
+/**
+ * A process that is observed is read again after so long, in ms, for not all changes are seen: other code may be mapped
+ * where some was.
+ */
+export const RENEW_MS = 10_000;
 
 const decoder = new TextDecoder();
 
@@ -57,15 +72,20 @@ export class ProcessTable {
   readonly #procRoot: string;
   readonly #capacity: number;
   readonly #idleWindows: number;
+  readonly #clock: () => number;
   readonly #entries = new Map<number, Entry>();
   #window = 0;
   #reads = 0;
   #gone = 0;
 
-  constructor({ procRoot = "/proc", capacity = 8192, idleWindows = 6 }: ProcessTableOptions = {}) {
+  constructor(
+    { procRoot = "/proc", capacity = 8192, idleWindows = 6, clock = () => performance.now() }:
+      ProcessTableOptions = {},
+  ) {
     this.#procRoot = procRoot;
     this.#capacity = capacity;
     this.#idleWindows = idleWindows;
+    this.#clock = clock;
   }
 
   get stats(): ProcessStats {
@@ -73,7 +93,8 @@ export class ProcessTable {
   }
 
   /**
-   * The process, read anew when this window asks for the first time.
+   * Returns the process, read anew when this window asks for the first time; one that is observed only where it may
+   * have become another one, or ended.
    *
    * @returns what was known in earlier windows when the process has exited since, for its samples are from
    * before; `undefined` when nothing was
@@ -81,29 +102,30 @@ export class ProcessTable {
   get(pid: number): Process | undefined {
     const known = this.#entries.get(pid);
     if (known?.window === this.#window) return known.process;
-    this.#reads++;
-    const process = this.#read(pid, known?.process);
-    if (process === undefined) this.#gone++;
-    // Deleted and set again, so that the map's order is that of the last question.
-    this.#entries.delete(pid);
-    this.#makeRoom();
-    const entry = { process: process ?? known?.process, window: this.#window, gone: process === undefined };
-    this.#entries.set(pid, entry);
+    const entry = known && this.#isCurrent(known) ? this.#renew(pid, known) : this.#look(pid);
+    entry.gone = !entry.alive;
     return entry.process;
   }
 
   /**
-   * Reads a process that has just been seen, or seen to have become another by an exec: it may be gone when
-   * its samples ask for it. While it is not, {@linkcode get} still reads it anew.
+   * Reads a process that has just been seen, or seen to have changed: by an exec, or as code is run that was not mapped
+   * before. It may be gone when its samples ask for it, and {@linkcode get} then returns what is read here.
+   *
+   * @returns `undefined` when it is gone already
    */
-  meet(pid: number): Process | undefined {
+  observe(pid: number): Process | undefined {
+    const entry = this.#look(pid);
+    entry.observed = true;
+    // So that this window still asks whether it is there.
+    entry.window--;
+    return entry.alive ? entry.process : undefined;
+  }
+
+  /** Returns the process as it was at most `maxAgeMs` ago; `undefined` when it was gone. */
+  readWithin(pid: number, { maxAgeMs }: { maxAgeMs: number }): Process | undefined {
     const known = this.#entries.get(pid);
-    if (known) known.window = this.#window - 1;
-    const process = this.get(pid);
-    const entry = this.#entries.get(pid)!;
-    entry.window = this.#window - 1;
-    entry.gone = false;
-    return process;
+    if (known === undefined || this.#clock() - known.readAt > maxAgeMs) return this.observe(pid);
+    return known.alive ? known.process : undefined;
   }
 
   /** Forgets who exited and who was not asked for in a while. */
@@ -112,6 +134,41 @@ export class ProcessTable {
       if (gone || this.#window - window >= this.#idleWindows) this.#entries.delete(pid);
     }
     this.#window++;
+  }
+
+  /** Tells whether what is known of a process still holds, without reading its mappings. */
+  #isCurrent({ process, observed, alive, readAt }: Entry): boolean {
+    if (!process || !observed || !alive || this.#clock() - readAt >= RENEW_MS) return false;
+    try {
+      const stat = readStat(process.folder);
+      return stat?.startTime === process.startTime && stat.comm === process.comm && !hasEnded(stat);
+    } catch {
+      return false;
+    }
+  }
+
+  #look(pid: number): Entry {
+    const known = this.#entries.get(pid);
+    this.#reads++;
+    const process = this.#read(pid, known?.process);
+    if (process === undefined) this.#gone++;
+    return this.#renew(pid, {
+      process: process ?? known?.process,
+      window: this.#window,
+      gone: false,
+      alive: process !== undefined,
+      readAt: this.#clock(),
+      observed: known?.observed ?? false,
+    });
+  }
+
+  /** Makes `entry` the last one that was asked for, in the order of the map. */
+  #renew(pid: number, entry: Entry): Entry {
+    this.#entries.delete(pid);
+    this.#makeRoom();
+    entry.window = this.#window;
+    this.#entries.set(pid, entry);
+    return entry;
   }
 
   #makeRoom(): void {

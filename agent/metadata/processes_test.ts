@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RunningProgram, TempFolder } from "../../tests/support/programs.ts";
-import { innermostPid, parseStat, ProcessTable } from "./processes.ts";
+import { innermostPid, parseStat, ProcessTable, RENEW_MS } from "./processes.ts";
 
 const MAPS = "1000-2000 r-xp 00000000 fe:00 5 /usr/bin/demo\n";
 
@@ -56,6 +56,43 @@ Deno.test("ProcessTable.get() counts who is gone, and gives what it knew for tha
   assertEquals(table.stats.gone, 2);
   table.endWindow();
   assertEquals(table.get(40), undefined);
+});
+
+Deno.test("ProcessTable.get() reads a process that is observed again once it may be another one", () => {
+  using folder = new TempFolder();
+  writeProcess(folder, 40);
+  let now = 0;
+  const table = new ProcessTable({ procRoot: folder.path, clock: () => now });
+  const first = table.observe(40)!;
+  for (let window = 0; window < 3; window++) {
+    assertStrictEquals(table.get(40), first);
+    assertStrictEquals(table.readWithin(40, { maxAgeMs: RENEW_MS }), first);
+    table.endWindow();
+  }
+  assertEquals(table.stats.reads, 1);
+  writeProcess(folder, 40, { comm: "other" }); // As after an exec.
+  assertEquals(table.get(40)!.comm, "other");
+  table.endWindow();
+  now = RENEW_MS;
+  writeProcess(folder, 40, {
+    comm: "other",
+    maps: MAPS + "5000-6000 r-xp 00000000 fe:00 6 /usr/lib/late.so\n",
+  });
+  assertEquals(table.get(40)!.mappings.length, 2);
+  assertEquals(table.stats, { processes: 1, reads: 3, gone: 0 });
+});
+
+Deno.test("ProcessTable.observe() has nothing of a process that is gone, but get() has what was known", () => {
+  using folder = new TempFolder();
+  writeProcess(folder, 40);
+  const table = new ProcessTable({ procRoot: folder.path });
+  const first = table.observe(40);
+  Deno.removeSync(`${folder.path}/40`, { recursive: true });
+  assertEquals([table.observe(40), table.readWithin(40, { maxAgeMs: 1000 })], [undefined, undefined]);
+  table.endWindow();
+  assertStrictEquals(table.get(40), first);
+  table.endWindow();
+  assertEquals(table.stats.processes, 0);
 });
 
 Deno.test("ProcessTable.get() skips and counts a process that exits while it is read", () => {

@@ -42,29 +42,34 @@ export const UNWIND: readonly Reading<UnwinderStats>[] = [
   ],
   ["aperture_agent_unwind_files", "Programs and libraries that were met", ({ files }) => files.files],
   [
+    "aperture_agent_unwind_files_refused_total",
+    "Files that the kernel has no number left for: stacks have their code by process",
+    ({ files }) => files.refused,
+  ],
+  [
     "aperture_agent_unwind_files_compiled_total",
     "Unwind tables that were compiled; a file's may be more than once",
-    ({ files }) => files.compiled,
+    ({ tables }) => tables.compiled,
   ],
   [
     "aperture_agent_unwind_page_runs_compiled_total",
     "Runs of pages of large files that were compiled alone",
-    ({ files }) => files.compiledPages,
+    ({ tables }) => tables.compiledPages,
   ],
   [
     "aperture_agent_unwind_files_failed_total",
     "Unwind tables that were not compiled, as their file could not be read any more",
-    ({ files }) => files.failed,
+    ({ tables }) => tables.failed,
   ],
   [
     "aperture_agent_unwind_compile_seconds_total",
     "Time spent on compiling unwind tables",
-    ({ files }) => files.compileMs / 1000,
+    ({ tables }) => tables.compileMs / 1000,
   ],
   [
     "aperture_agent_unwind_table_bytes",
     "What tables take that are kept for pages to come",
-    ({ files }) => files.tableBytes,
+    ({ tables }) => tables.tableBytes,
   ],
   [
     "aperture_agent_unwind_processes",

@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { delay } from "@std/async/delay";
+import { backoffMs } from "../../common/backoff.ts";
 import { Burst } from "../../common/log.ts";
 import { eventCount, type Profile } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
@@ -219,11 +220,8 @@ export class Pusher {
     return remedy === "slow" ? Infinity : this.#backoff(this.#failed);
   }
 
-  /** Half to all of the doubled pause, so that agents which failed together do not come back together. */
   #backoff(times: number): number {
-    if (times === 0) return 0;
-    const pauseMs = Math.min(this.#minPauseMs * 2 ** (times - 1), this.#maxPauseMs);
-    return pauseMs * (0.5 + this.#random() / 2);
+    return backoffMs(times, { firstMs: this.#minPauseMs, maxMs: this.#maxPauseMs, random: this.#random });
   }
 
   async #pause(ms: number): Promise<void> {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import { closeSync, openSync, readSync } from "node:fs";
 
 /** Memory by address. */
@@ -56,8 +57,7 @@ export class ProcessMemory implements Memory, Disposable {
 
 /** The 64-bit word at `at`; exact up to 2^53, a larger one is no address and stays larger than any. */
 export function wordAt(bytes: Uint8Array<ArrayBuffer>, at: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+  return u64(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at);
 }
 
 /** The word at `address`; `undefined` where it cannot be read. */

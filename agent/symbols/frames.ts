@@ -5,10 +5,10 @@
  */
 
 import { LRUCache } from "lru-cache";
+import type { CodeFile } from "../elf/code_file.ts";
 import type { Frame } from "../../profile/model.ts";
-import type { Module } from "./modules.ts";
 
-/** What an address stands for, the innermost function first; by the kernel's address, or by module and address in it. */
+/** What an address stands for, the innermost function first; by the kernel's address, or by file and address in it. */
 export type FrameCache = LRUCache<number | string, readonly Frame[]>;
 
 const FRAME_BYTES = 256;
@@ -22,14 +22,14 @@ export function frameCache(bytes: number): FrameCache {
   });
 }
 
-export function frameKey({ number }: Module, address: number): string {
-  return `${number}:${address}`;
+export function frameKey({ serial }: Pick<CodeFile, "serial">, address: number): string {
+  return `${serial}:${address}`;
 }
 
-/** Of these modules, by their numbers, all is looked up anew. */
-export function forgetFrames(cache: FrameCache, modules: readonly number[]): void {
-  if (modules.length === 0) return;
-  const prefixes = new Set(modules.map(String));
+/** Forgets all frames of these files, by their serials, so that they are looked up anew. */
+export function forgetFrames(cache: FrameCache, files: readonly number[]): void {
+  if (files.length === 0) return;
+  const prefixes = new Set(files.map(String));
   for (const key of cache.keys()) {
     if (typeof key === "string" && prefixes.has(key.slice(0, key.indexOf(":")))) cache.delete(key);
   }

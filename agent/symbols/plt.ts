@@ -7,16 +7,9 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/elf.ts";
-import {
-  readSections,
-  type Section,
-  sectionBytes,
-  SHT_NOBITS,
-  textAt,
-  u64,
-  viewOf,
-} from "../elf/sections.ts";
+import { u64 } from "../../common/u64.ts";
+import type { ByteSource } from "../elf/byte_source.ts";
+import { readSections, type Section, sectionBytes, SHT_NOBITS, textAt, viewOf } from "../elf/sections.ts";
 
 export interface Stub {
   /** As the file counts. */

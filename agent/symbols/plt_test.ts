@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { elfFiles } from "../../tests/support/elf_files.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, TempFolder } from "../../tests/support/programs.ts";
-import { memorySource } from "../elf/elf.ts";
+import { memorySource } from "../elf/byte_source.ts";
 import { readPlt } from "./plt.ts";
 import { RegularFile } from "../elf/regular_file.ts";
 import { SymbolTable } from "./symbol_table.ts";

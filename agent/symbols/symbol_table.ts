@@ -7,6 +7,7 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import type { Stub } from "./plt.ts";
 import { ascending, RangeTable } from "./ranges.ts";
 
@@ -171,9 +172,7 @@ function eachFunction(table: RawSymbols, visit: (symbol: Symbol, section: RawSec
     const section = sections[view.getUint16(at + (bits === 64 ? 6 : 14), true)];
     if (!section?.executable) continue; // Also those that are undefined or absolute.
     const word = (wide: number, narrow: number) =>
-      bits === 64
-        ? view.getUint32(at + wide + 4, true) * 2 ** 32 + view.getUint32(at + wide, true)
-        : view.getUint32(at + narrow, true);
+      bits === 64 ? u64(view, at + wide) : view.getUint32(at + narrow, true);
     const address = word(8, 4);
     if (address >= 2 ** 48) continue;
     visit({ name: view.getUint32(at, true), type, binding: info >> 4, address, size: word(16, 8) }, section);

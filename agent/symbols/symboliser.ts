@@ -25,9 +25,11 @@ import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { KsymbolEvents } from "../libbpf/mod.ts";
 import { onlineCpus } from "../collectors/cpus.ts";
 import { Libdw } from "./libdw/libdw.ts";
-import { FileModules, type PlacedModule } from "./file_modules.ts";
-import { fileAddress, type MappedFile, type Module, Modules, type ModuleStats } from "./modules.ts";
-import type { CodeFile } from "../unwind/code_files.ts";
+import type { CodeFile } from "../elf/code_file.ts";
+import { CodeFiles } from "../elf/code_files.ts";
+import { fileAddress } from "../elf/mapped_file.ts";
+import { SymbolTables, type SymbolTablesStats } from "./symbol_tables.ts";
+import { DebugInfoLocator } from "./debug/debug_info_locator.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
 import { byteBefore, type FileAddress, fileAddressOf } from "../elf/file_address.ts";
 import type { SymbolTable } from "./symbol_table.ts";
@@ -53,7 +55,13 @@ export interface SymboliserOptions {
 }
 
 /** What is used of an {@linkcode Unwinder}. */
-export type FileSource = Pick<Unwinder, "file" | "onFile">;
+export type FileSource = Pick<Unwinder, "files" | "processes" | "onFile">;
+
+/** Files whose debug information is remembered; some hundred bytes each. */
+const MAX_LOCATED = 16_384;
+
+/** What was read of a process in the last so many ms need not be read again when it is observed. */
+const OBSERVED_MS = 1000;
 
 /** Frames that one window found already. */
 type Near = Map<number, readonly Frame[]>;
@@ -94,7 +102,7 @@ export interface SymboliserStats {
   readonly kernelBytes: number;
   /** How often the kernel's symbols were read. */
   readonly kernelReadings: number;
-  readonly modules: ModuleStats;
+  readonly modules: SymbolTablesStats;
   readonly processes: ProcessStats;
   readonly python: PythonStats;
   /** Stacks with frames of Python, and those of them where native stack and Python's did not fit together. */
@@ -127,7 +135,7 @@ export class Symboliser implements Disposable {
   readonly #procRoot: string;
   readonly #kernel: KernelSymbols;
   readonly #processes: ProcessTable;
-  readonly #modules: Modules;
+  readonly #tables: SymbolTables;
   readonly #fileless: FilelessCode;
   readonly #python: PythonSymbols;
   readonly #frames: FrameCache;
@@ -136,7 +144,7 @@ export class Symboliser implements Disposable {
   readonly #nearKernel: Near = new Map();
   readonly #nearFiles: Near = new Map();
   readonly #near = new Map<Process | undefined, Near>();
-  readonly #files: FileModules;
+  readonly #files: CodeFiles;
   readonly #unwinder: FileSource | undefined;
   readonly #inlining: Inlining;
   readonly #clock: () => number;
@@ -162,16 +170,18 @@ export class Symboliser implements Disposable {
       // Of another machine's /proc, this kernel tells nothing.
       openChanges: procRoot === "/proc" ? () => KsymbolEvents.open(onlineCpus()) : undefined,
     });
-    this.#processes = new ProcessTable({ procRoot });
-    this.#modules = new Modules({ libdw, tableBytes: Math.ceil(cacheBytes / 2), downloads: debuginfod });
-    this.#files = new FileModules(this.#modules, (id) => unwinder?.file(id));
+    this.#processes = unwinder?.processes ?? new ProcessTable({ procRoot });
+    this.#files = unwinder?.files ?? new CodeFiles();
+    const locator = new DebugInfoLocator({ downloads: debuginfod, max: MAX_LOCATED });
+    const tableBytes = Math.ceil(cacheBytes / 2);
+    this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads: debuginfod });
     this.#unwinder = unwinder;
-    if (unwinder) unwinder.onFile = (file) => this.#meetFile(file);
+    if (unwinder) unwinder.onFile = (file) => this.#observeFile(file);
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
     this.#fileless = new FilelessCode({ libdw, demangler });
     const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
-    this.#inlining = new Inlining({ modules: this.#modules, frames, demangler, bytes: debugBytes });
+    this.#inlining = new Inlining({ locator, frames, demangler, bytes: debugBytes });
   }
 
   /** @throws {LibdwError} when libdw is not installed */
@@ -201,7 +211,7 @@ export class Symboliser implements Disposable {
       perfMapBytes: this.#fileless.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
       kernelReadings: this.#kernel.readings,
-      modules: this.#modules.stats,
+      modules: this.#tableStats(),
       processes: this.#processes.stats,
       python: this.#python.stats,
       pythonStacks: this.#pythonStacks,
@@ -266,25 +276,29 @@ export class Symboliser implements Disposable {
    * @returns what it is, and whether it runs Python; `undefined` when it is gone already
    */
   meet(pid: number): Met | undefined {
-    const process = this.#processes.meet(pid);
+    const process = this.#processes.readWithin(pid, { maxAgeMs: OBSERVED_MS });
     if (process === undefined) return undefined;
-    for (const mapping of process.mappings) if (mapping.inode !== 0) this.#modules.of({ process, mapping });
+    for (const mapping of process.mappings) this.#files.of({ process, mapping });
     this.#python.look(process);
     return { process, python: this.#python.has(pid) };
   }
 
   /** Takes in the functions of a file while there is a process that has it. */
-  #meetFile(file: CodeFile): void {
-    const found = this.#files.meet(file);
-    if (!found || found === VDSO_MODULE || this.#coldLeft <= 0) return;
-    if (!this.#modules.hasSymbols(found.module)) this.#readSymbols(found);
+  #observeFile(file: CodeFile): void {
+    if (file.path !== VDSO_MODULE && this.#coldLeft > 0 && !this.#tables.has(file)) this.#readSymbols(file);
   }
 
-  #readSymbols({ module, place }: PlacedModule): SymbolTable | undefined {
+  #readSymbols(file: CodeFile): SymbolTable | undefined {
     const start = this.#clock();
-    const symbols = this.#modules.symbols(module, place);
+    const symbols = this.#tables.of(file);
+    forgetFrames(this.#frames, this.#tables.takeImproved());
     this.#coldLeft -= this.#clock() - start;
     return symbols;
+  }
+
+  #tableStats(): SymbolTablesStats {
+    const stats = this.#tables.stats;
+    return { ...stats, unreadable: stats.unreadable + this.#files.stats.unreadable };
   }
 
   #nearOf(process: Process | undefined): Near {
@@ -307,9 +321,10 @@ export class Symboliser implements Disposable {
     this.#fileless.endWindow();
     this.#demangler.endWindow();
     this.#kernel.endWindow();
-    this.#modules.endWindow();
+    this.#tables.endWindow(this.#files.values());
     this.#inlining.endWindow();
-    forgetFrames(this.#frames, this.#modules.takeImproved());
+    forgetFrames(this.#frames, this.#tables.takeImproved());
+    this.#files.endWindow();
     this.#coldLeft = this.#coldMs;
   }
 
@@ -366,55 +381,51 @@ export class Symboliser implements Disposable {
 
   #userFrames(process: Process | undefined, address: number): readonly Frame[] {
     const inFile = fileAddressOf(address);
-    if (inFile) return this.#fileFrames(inFile);
+    if (inFile) return this.#knownFileFrames(inFile);
     const mapping = process && mappingAt(process.mappings, address);
     if (!process || !mapping) return [this.#unknown()];
-    const place = { process, mapping };
     if (mapping.path === VDSO_MODULE) return [this.#fileless.vdsoFrame(address - mapping.start)];
-    const module = mapping.inode === 0 ? undefined : this.#modules.of(place);
-    if (module?.elf === undefined) return [this.#fileless.frame(process, mapping, address)];
-    return this.#moduleFrames({ module, place }, fileAddress(module.elf, mapping, address));
+    const file = this.#files.of({ process, mapping });
+    if (file === undefined) return [this.#fileless.frame(process, mapping, address)];
+    return this.#fileFrames(file, fileAddress(file.elf, mapping, address));
   }
 
-  #fileFrames({ file, address }: FileAddress): readonly Frame[] {
-    const found = this.#files.of(file);
-    if (found === VDSO_MODULE) return [this.#fileless.vdsoFrame(address)];
-    if (found) return this.#moduleFrames(found, address);
-    // It went before it could be met.
-    const path = this.#unwinder?.file(file)?.path;
-    if (path === undefined) return [this.#unknown()];
-    this.#unnamed++;
-    const name = offsetName(path.slice(path.lastIndexOf("/") + 1), address);
-    return [{ ...UNMAPPED, function: name, module: path, address }];
+  /** Returns the frames of an address in a file that the unwinder knew by its id. */
+  #knownFileFrames({ file: id, address }: FileAddress): readonly Frame[] {
+    const file = this.#files.get(id);
+    if (file === undefined) return [this.#unknown()];
+    if (file.path === VDSO_MODULE) return [this.#fileless.vdsoFrame(address)];
+    return this.#fileFrames(file, address);
   }
 
-  #moduleFrames({ module, place }: PlacedModule, inModule: number): readonly Frame[] {
-    const key = frameKey(module, inModule);
+  #fileFrames(file: CodeFile, address: number): readonly Frame[] {
+    if (this.#tables.hasBetterCopy(file) && this.#coldLeft > 0) this.#readSymbols(file);
+    const key = frameKey(file, address);
     const known = this.#frames.get(key);
     if (known) {
       this.#hits++;
       return known;
     }
     this.#misses++;
-    const { frame, final } = this.#look(module, place, inModule);
+    const { frame, final } = this.#look(file, address);
     const frames = [frame];
     if (final) {
       this.#frames.set(key, frames);
-      this.#inlining.want(module, place, inModule);
+      this.#inlining.want(file, address);
     }
     return frames;
   }
 
-  /** `final` unless a later window may know better. */
-  #look(module: Module, place: MappedFile, address: number): { frame: Frame; final: boolean } {
-    const { path, name, buildId } = module;
+  /** Looks up the function at an address; `final` unless a later window may know better. */
+  #look(file: CodeFile, address: number): { frame: Frame; final: boolean } {
+    const { path, name, elf: { buildId } } = file;
     const base = { module: path, file: "", line: 0, buildId, address };
-    const cold = !this.#modules.hasSymbols(module);
+    const cold = !this.#tables.has(file);
     if (cold && this.#coldLeft <= 0) {
       this.#postponed++;
       return { frame: { function: offsetName(name, address), ...base }, final: false };
     }
-    const symbols = cold ? this.#readSymbols({ module, place }) : this.#modules.symbols(module, place);
+    const symbols = cold ? this.#readSymbols(file) : this.#tables.of(file);
     const symbol = symbols?.find(address);
     if (symbol !== undefined) {
       return { frame: { function: this.#demangler.name(symbol), ...base }, final: true };

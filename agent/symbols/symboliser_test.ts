@@ -4,8 +4,11 @@ import { type Frame, UNKNOWN_MODULE } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { executableMappings } from "../metadata/maps.ts";
+import { ProcessTable } from "../metadata/processes.ts";
+import { CodeFiles } from "../elf/code_files.ts";
 import { fileWord } from "../elf/file_address.ts";
-import { memorySource, readElf } from "../elf/elf.ts";
+import { memorySource } from "../elf/byte_source.ts";
+import { readElf } from "../elf/elf.ts";
 import { Symboliser } from "./symboliser.ts";
 
 /** Prints the address of `spin_leaf`, then waits to be killed. */
@@ -554,13 +557,19 @@ int main(void) {
 });
 
 Deno.test("Symboliser.stack() names a place in a file that went before it could be read by its offset", () => {
-  const file = { id: 5, key: "", path: "/gone/program", segments: [], places: [], tableless: false };
-  const unwinder = { file: (id: number) => id === 5 ? file : undefined, onFile: undefined };
+  using folder = new TempFolder();
+  const files = new CodeFiles();
+  const path = folder.write("program", Deno.readFileSync("/bin/true"));
+  const mapping = { start: 0, end: 0, offset: 0, device: "fe:00", path, deleted: false };
+  const inode = Deno.statSync(path).ino!;
+  const { id } = files.of({ process: { folder: "/proc/self" }, mapping: { ...mapping, inode } })!;
+  Deno.removeSync(path);
+  const unwinder = { files, processes: new ProcessTable(), onFile: undefined };
   using symboliser = Symboliser.open({ unwinder });
-  const user = [fileWord({ file: 5, address: 0x1234 }), fileWord({ file: 6, address: 0x1234 })];
+  const user = [fileWord({ file: id, address: 0x1234 }), fileWord({ file: id + 1, address: 0x1234 })];
   const frames = symboliser.stack({ pid: 0, user, kernel: [] });
   assertEquals(frames.map(({ function: name, module }) => [name, module]), [
-    ["program+0x1234", "/gone/program"],
+    ["program+0x1234", path],
     [UNKNOWN_MODULE, UNKNOWN_MODULE],
   ]);
 });

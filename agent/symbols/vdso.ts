@@ -5,7 +5,8 @@
  */
 
 import { readVdsoImage } from "../elf/vdso_image.ts";
-import { memorySource, readElf } from "../elf/elf.ts";
+import { memorySource } from "../elf/byte_source.ts";
+import { readElf } from "../elf/elf.ts";
 import type { Libdw } from "./libdw/libdw.ts";
 import { SymbolTable } from "./symbol_table.ts";
 

@@ -8,11 +8,12 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/elf.ts";
+import type { ByteSource } from "../elf/byte_source.ts";
 import { CfaMachine } from "./cfa_machine.ts";
+import { type CodeRange, contains } from "./code_range.ts";
 import { type Fde, FrameReader, type FrameSection } from "./eh_frame.ts";
 import { FdeIndex } from "./fde_index.ts";
-import { type CodeRange, contains, type FrameFile, openFrameFile } from "./frame_sections.ts";
+import { type FrameFile, openFrameFile } from "./frame_sections.ts";
 import { LossCounts, type UnwindLoss } from "./losses.ts";
 import { MalformedError } from "./reader.ts";
 import { RULE_NONE } from "./rules.ts";

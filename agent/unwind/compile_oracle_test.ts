@@ -12,7 +12,8 @@ import { isFile } from "../../tests/support/programs.ts";
 import { readelfRule, readelfSteps } from "../../tests/support/readelf_frames.ts";
 import { compareSteps, type Comparison, pageRows, tableSteps } from "../../tests/support/unwind_steps.ts";
 import { type Compiled, compileUnwindTable, UnwindInfo } from "./compile.ts";
-import { memorySource, readElf } from "../elf/elf.ts";
+import { memorySource } from "../elf/byte_source.ts";
+import { readElf } from "../elf/elf.ts";
 import { RegularFile } from "../elf/regular_file.ts";
 import { CFA_REGISTER, ruleOf } from "./rules.ts";
 

@@ -6,12 +6,15 @@
  */
 
 import { type BpfMap, FILE_KEY, KNOWN_FILE, NAME_BYTES, WANTED_FILE } from "../libbpf/mod.ts";
-import { executableMappings, type Mapping, mappingAt } from "../metadata/maps.ts";
-import { mountedAt } from "../metadata/mounts.ts";
-import { type MappedFile, openMapped } from "../symbols/modules.ts";
+import { biasOf, type CodeFile } from "../elf/code_file.ts";
+import type { CodeFiles } from "../elf/code_files.ts";
+import { type MappedFile, openMapped } from "../elf/mapped_file.ts";
 import type { RegularFile } from "../elf/regular_file.ts";
-import { biasOf, type CodeFile, type CodeFiles } from "./code_files.ts";
+import { mappingAt } from "../metadata/maps.ts";
+import { mountedAt } from "../metadata/mounts.ts";
+import { type Process, type ProcessTable, RENEW_MS } from "../metadata/processes.ts";
 import type { Likely } from "./mappings.ts";
+import type { TableCompiler } from "./table_compiler.ts";
 
 /** APERTURE_SEGMENTS: a file of more is not known by itself. */
 const MAX_SEGMENTS = 2;
@@ -55,17 +58,29 @@ export function readMetFile(key: DataView<ArrayBuffer>, value: DataView<ArrayBuf
   };
 }
 
+export interface KnownFilesOptions {
+  readonly files: CodeFiles;
+  readonly tables: Pick<TableCompiler, "isTableless">;
+  readonly processes: ProcessTable;
+  /** @default {"/proc"} */
+  readonly procRoot?: string;
+}
+
 /** Keeps the kernel's map of files. */
 export class KnownFiles {
   readonly #map: BpfMap;
   readonly #files: CodeFiles;
+  readonly #tables: Pick<TableCompiler, "isTableless">;
+  readonly #processes: ProcessTable;
   readonly #procRoot: string;
   /** What was written of each file, for when it turns out to have no table; the oldest first. */
   readonly #keys = new Map<CodeFile, DataView<ArrayBuffer>[]>();
 
-  constructor(map: BpfMap, { files, procRoot = "/proc" }: { files: CodeFiles; procRoot?: string }) {
+  constructor(map: BpfMap, { files, tables, processes, procRoot = "/proc" }: KnownFilesOptions) {
     this.#map = map;
     this.#files = files;
+    this.#tables = tables;
+    this.#processes = processes;
     this.#procRoot = procRoot;
   }
 
@@ -75,7 +90,9 @@ export class KnownFiles {
    * @returns what of it will be wanted next
    */
   meet(met: MetFile): Likely | undefined {
-    const mapped = this.#mapped(met);
+    const { pid } = met;
+    const mapped = mappedBy(this.#processes.readWithin(pid, { maxAgeMs: RENEW_MS }), met) ??
+      mappedBy(this.#processes.observe(pid), met);
     let changed = false;
     for (const place of this.#places(met, mapped)) {
       using opened = openMapped(place);
@@ -84,18 +101,29 @@ export class KnownFiles {
       changed = true;
     }
     // What nobody can open is as good as none. A process that is gone says nothing: another may still show the file.
-    if (!changed && mapped && this.#mapped(met)) this.#map.update(met.key, valueOf(undefined));
+    if (!changed && mapped && mappedBy(this.#processes.observe(pid), met)) {
+      this.#map.update(met.key, this.#valueOf(undefined));
+    }
     return undefined;
   }
 
   /** A file was found to have no table: the kernel is told. */
   withoutTable(file: CodeFile): void {
-    for (const key of this.#keys.get(file) ?? []) this.#map.replace(key, valueOf(file));
+    for (const key of this.#keys.get(file) ?? []) this.#map.replace(key, this.#valueOf(file));
+  }
+
+  /** Returns the ids of the files that the kernel knows. */
+  fileIds(): number[] {
+    const ids: number[] = [];
+    this.#map.read(({ count, values }) => {
+      for (let i = 0; i < count; i++) ids.push(values.getUint32(i * KNOWN_FILE.size + KNOWN_FILE.file, true));
+    });
+    return ids;
   }
 
   #take({ key, address }: MetFile, { opened, place }: { opened: RegularFile; place: MappedFile }) {
     const file = this.#files.identify(opened, place);
-    this.#map.update(key, valueOf(file));
+    this.#map.update(key, this.#valueOf(file));
     if (file === undefined) return undefined;
     this.#remember(file, key);
     const bias = place.mapping.end > 0 ? biasOf(file, place.mapping) : undefined;
@@ -115,11 +143,19 @@ export class KnownFiles {
     }
   }
 
-  /** The mapping that was met, unless the process has ended, runs another program or mapped something else there. */
-  #mapped({ pid, address, key }: MetFile): MappedFile | undefined {
-    const folder = `${this.#procRoot}/${pid}`;
-    const mapping = readMapping(folder, address);
-    return mapping?.inode === inodeOf(key) ? { process: { folder }, mapping } : undefined;
+  /** `struct aperture_file`: all zero for what cannot be unwound or named. */
+  #valueOf(file: CodeFile | undefined): DataView<ArrayBuffer> {
+    const value = new DataView(new ArrayBuffer(KNOWN_FILE.size));
+    const segments = file?.elf.segments.filter(({ executable }) => executable) ?? [];
+    if (!file || segments.length > MAX_SEGMENTS) return value;
+    value.setUint32(KNOWN_FILE.file, file.id, true);
+    value.setUint32(KNOWN_FILE.tableless, this.#tables.isTableless(file) ? 1 : 0, true);
+    for (const [i, { offset, fileSize, address }] of segments.entries()) {
+      for (const [j, word] of [offset, fileSize, address].entries()) {
+        value.setBigUint64(KNOWN_FILE.segments + (i * 3 + j) * 8, BigInt(word), true);
+      }
+    }
+    return value;
   }
 
   #remember(file: CodeFile, key: DataView<ArrayBuffer>): void {
@@ -149,25 +185,8 @@ function isNamedBy(file: RegularFile, key: DataView<ArrayBuffer>): boolean {
     (file.device === key.getUint32(FILE_KEY.device, true) || file.device >>> 20 === 0);
 }
 
-function readMapping(folder: string, address: number): Mapping | undefined {
-  try {
-    return mappingAt(executableMappings(Deno.readFileSync(`${folder}/maps`)), address);
-  } catch {
-    return undefined;
-  }
-}
-
-/** `struct aperture_file`: all zero for what cannot be unwound or named. */
-function valueOf(file: CodeFile | undefined): DataView<ArrayBuffer> {
-  const value = new DataView(new ArrayBuffer(KNOWN_FILE.size));
-  const segments = file?.segments.filter(({ executable }) => executable) ?? [];
-  if (!file || segments.length > MAX_SEGMENTS) return value;
-  value.setUint32(KNOWN_FILE.file, file.id, true);
-  value.setUint32(KNOWN_FILE.tableless, file.tableless ? 1 : 0, true);
-  for (const [i, { offset, fileSize, address }] of segments.entries()) {
-    for (const [j, word] of [offset, fileSize, address].entries()) {
-      value.setBigUint64(KNOWN_FILE.segments + (i * 3 + j) * 8, BigInt(word), true);
-    }
-  }
-  return value;
+/** Returns the mapping that was met, unless the process has ended, runs another program or mapped something else there. */
+function mappedBy(process: Process | undefined, { address, key }: MetFile): MappedFile | undefined {
+  const mapping = process && mappingAt(process.mappings, address);
+  return process && mapping?.inode === inodeOf(key) ? { process, mapping } : undefined;
 }

@@ -5,8 +5,10 @@ import { testWith } from "../../tests/support/needs.ts";
 import { run, TempFolder } from "../../tests/support/programs.ts";
 import { build } from "../../tasks/build.ts";
 import { BpfObject, FILE_KEY, KNOWN_FILE, NAME_BYTES, WANTED_FILE } from "../libbpf/mod.ts";
+import type { CodeFile } from "../elf/code_file.ts";
+import { CodeFiles } from "../elf/code_files.ts";
 import { RegularFile } from "../elf/regular_file.ts";
-import { CodeFiles } from "./code_files.ts";
+import { ProcessTable } from "../metadata/processes.ts";
 import { KnownFiles, type MetFile, readMetFile } from "./file_map.ts";
 import { UNWIND_OBJECT } from "./unwinder.ts";
 
@@ -18,13 +20,16 @@ class Scene implements Disposable {
   readonly #folder = new TempFolder();
   readonly #object = BpfObject.open(UNWIND_OBJECT);
   readonly files = new CodeFiles();
+  readonly tableless = new Set<CodeFile>();
   readonly known: KnownFiles;
   readonly proc = `${this.#folder.path}/proc`;
   readonly root = `${this.#folder.path}/root`;
 
   constructor() {
     this.#object.load();
-    this.known = new KnownFiles(this.map, { files: this.files, procRoot: this.proc });
+    const tables = { isTableless: (file: CodeFile) => this.tableless.has(file) };
+    const processes = new ProcessTable({ procRoot: this.proc });
+    this.known = new KnownFiles(this.map, { files: this.files, tables, processes, procRoot: this.proc });
     for (const pid of [1, PID, "self"]) {
       Deno.mkdirSync(`${this.proc}/${pid}`, { recursive: true });
       Deno.symlinkSync(this.root, `${this.proc}/${pid}/root`);
@@ -58,6 +63,8 @@ class Scene implements Disposable {
     const range = `${START.toString(16)}-${(START + 0x10000).toString(16)}`;
     const line = `${range} r-xp ${offset.toString(16).padStart(8, "0")} fe:00 ${ino}    /${name}\n`;
     Deno.writeTextFileSync(`${this.proc}/${PID}/maps`, line);
+    Deno.writeTextFileSync(`${this.proc}/${PID}/stat`, `${PID} (true) S${" 0".repeat(40)}\n`);
+    Deno.writeTextFileSync(`${this.proc}/${PID}/status`, "Name:\ttrue\n");
   }
 
   /** The machine, or the agent, has the root mounted. */
@@ -184,7 +191,7 @@ testKnown("has no file of more executable segments than the kernel looks at", as
   const key = scene.put("three", image);
   scene.mapFile("three");
   const likely = scene.known.meet(scene.met(key));
-  assertEquals(likely!.file.segments.length, 3);
+  assertEquals(likely!.file.elf.segments.length, 3);
   assertEquals(scene.valueOf(key), NOTHING);
 });
 
@@ -199,7 +206,7 @@ testKnown("tells the kernel of a file without a table, where that still knows th
   const file = scene.files.get(1)!;
   assertEquals(keys.map((key) => scene.valueOf(key)?.file), [1, 1, 1]);
   scene.map.delete(keys[1]!);
-  file.tableless = true;
+  scene.tableless.add(file);
   scene.known.withoutTable(file);
   assertEquals(keys.map((key) => scene.valueOf(key)?.tableless), [1, undefined, 1]);
 });

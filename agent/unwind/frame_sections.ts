@@ -5,8 +5,10 @@
  * @module
  */
 
-import { type ByteSource, ElfError, type ElfInfo, readElf, type Segment } from "../elf/elf.ts";
+import type { ByteSource } from "../elf/byte_source.ts";
+import { ElfError, type ElfInfo, readElf } from "../elf/elf.ts";
 import { readSections, type Section, SHF_COMPRESSED, SHT_NOBITS } from "../elf/sections.ts";
+import { type CodeRange, contains, MAX_SECTION_BYTES, rangeOf, readExactly } from "./code_range.ts";
 import { type FrameSection, MAX_ADDRESS, readEhFrameHeader } from "./eh_frame.ts";
 import { MalformedError, Reader } from "./reader.ts";
 import { SearchTable } from "./search_table.ts";
@@ -16,19 +18,10 @@ export const EM_X86_64 = 62;
 const EH_FRAME = ".eh_frame";
 const DEBUG_FRAME = ".debug_frame";
 const ELFCOMPRESS_ZLIB = 1;
-/** The most that one section may hold, unpacked; the largest known has 60 MiB. */
-const MAX_SECTION_BYTES = 256 * 1024 * 1024;
 /** The most code that there can be in one file, as a call reaches that far; more is in files that are mostly holes. */
 const MAX_CODE_BYTES = 2 ** 31;
 /** Deflate makes nothing smaller than a 1,032nd. */
 const MAX_RATIO = 1032;
-
-/** Code, by the file's own addresses. */
-export interface CodeRange {
-  readonly address: number;
-  /** Bytes in the file. */
-  readonly size: number;
-}
 
 export interface FrameFile {
   readonly code: readonly CodeRange[];
@@ -92,11 +85,6 @@ function codeRanges(source: ByteSource, { segments }: ElfInfo): CodeRange[] {
   return code;
 }
 
-/** What of `segment` is in the file. */
-export function rangeOf(source: ByteSource, { address, offset, fileSize }: Segment): CodeRange {
-  return { address, size: Math.max(0, Math.min(fileSize, source.size - offset)) };
-}
-
 /** `.eh_frame` of a file whose section headers were stripped, from what its exception handling itself goes by. */
 function ehFrameByHeader(source: ByteSource, { ehFrameHeader, segments }: ElfInfo): FrameSection | undefined {
   if (!ehFrameHeader) return undefined;
@@ -113,10 +101,6 @@ function ehFrameByHeader(source: ByteSource, { ehFrameHeader, segments }: ElfInf
     if (error instanceof MalformedError) throw new ElfError("Cannot read .eh_frame_hdr", { cause: error });
     throw error;
   }
-}
-
-export function contains({ address, size }: CodeRange, at: number): boolean {
-  return at >= address && at < address + size;
 }
 
 /**
@@ -153,14 +137,4 @@ async function unpack(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<Uin
     throw new ElfError(`Cannot unpack section ${name}: its data is damaged`, { cause: error });
   }
   return out.subarray(0, filled);
-}
-
-/** @throws {ElfError} when the file ends before `offset + length`, or that is more than any file needs */
-export function readExactly(source: ByteSource, offset: number, length: number): Uint8Array<ArrayBuffer> {
-  const within = length <= MAX_SECTION_BYTES && offset + length <= source.size;
-  const bytes = within ? source.read(offset, length) : undefined;
-  if (bytes?.length === length) return bytes;
-  throw new ElfError(
-    `Cannot read ${length} bytes at ${offset} of an ELF file: it has ${source.size} bytes`,
-  );
 }

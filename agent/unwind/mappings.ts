@@ -8,17 +8,18 @@
  * @module
  */
 
-import { executableMappings, isSameMapping, type Mapping } from "../metadata/maps.ts";
+import { biasOf, type CodeFile } from "../elf/code_file.ts";
+import type { CodeFiles } from "../elf/code_files.ts";
 import type { BpfMap } from "../libbpf/mod.ts";
-import { biasOf, type CodeFile, type CodeFiles } from "./code_files.ts";
+import { isSameMapping, type Mapping } from "../metadata/maps.ts";
+import { type Process, type ProcessTable, RENEW_MS } from "../metadata/processes.ts";
 import { prefixesOf } from "./prefixes.ts";
+import type { TableCompiler } from "./table_compiler.ts";
 
 /** Windows without a sample after which a process is forgotten. */
 const IDLE_WINDOWS = 6;
 /** A process whose samples find nothing mapped, time and again, is not read more often than that, in ms. */
 const MAX_PAUSE_MS = 5000;
-/** A process that has samples is read again after so long, in ms, whether or not they find all that they need. */
-const RENEW_MS = 10_000;
 /** Of the key of `unwind_mappings`: the process, then an address. */
 const PROCESS_BITS = 32;
 const ADDRESS_BITS = 64;
@@ -35,7 +36,7 @@ export interface MappingStats {
   readonly processes: number;
   /** Prefixes in the trie. */
   readonly prefixes: number;
-  /** Since the start: reads of `/proc/PID/maps`. */
+  /** Since the start: how often a process's mappings were compared with those that the kernel has. */
   readonly reads: number;
   /** Mappings that found no room in the trie. */
   readonly refused: number;
@@ -57,8 +58,8 @@ interface ProcessEntry {
   /** Names its mappings in the trie. */
   readonly id: number;
   readonly mappings: Map<number, Known>;
-  /** When it was last read, in ms. */
-  readAt: number;
+  /** As it was when it was last read. */
+  process: Process | undefined;
   /** When it may be read again because a sample finds nothing, in ms. */
   notBefore: number;
   pauseMs: number;
@@ -66,8 +67,8 @@ interface ProcessEntry {
 
 export interface ProcessMappingsOptions {
   readonly files: CodeFiles;
-  /** @default {"/proc"} */
-  readonly procRoot?: string;
+  readonly tables: Pick<TableCompiler, "isTableless">;
+  readonly processes: ProcessTable;
   /** In ms. @default {performance.now} */
   readonly clock?: () => number;
 }
@@ -76,7 +77,8 @@ export interface ProcessMappingsOptions {
 export class ProcessMappings {
   readonly #maps: MappingMaps;
   readonly #files: CodeFiles;
-  readonly #procRoot: string;
+  readonly #tables: Pick<TableCompiler, "isTableless">;
+  readonly #table: ProcessTable;
   readonly #clock: () => number;
   readonly #processes = new Map<number, ProcessEntry>();
   #nextId = 1;
@@ -86,11 +88,12 @@ export class ProcessMappings {
 
   constructor(
     maps: MappingMaps,
-    { files, procRoot = "/proc", clock = () => performance.now() }: ProcessMappingsOptions,
+    { files, tables, processes, clock = () => performance.now() }: ProcessMappingsOptions,
   ) {
     this.#maps = maps;
     this.#files = files;
-    this.#procRoot = procRoot;
+    this.#tables = tables;
+    this.#table = processes;
     this.#clock = clock;
   }
 
@@ -107,9 +110,9 @@ export class ProcessMappings {
    * Reads a process in which a sample found nothing at `address`.
    *
    * @returns the files whose tables will be wanted next: of the address, the program and the C library; none when
-   * the process is gone, or was read a moment ago
+   * the process is gone; `undefined` when it was read a moment ago
    */
-  want(pid: number, { address, window }: { address: number; window: number }): Likely[] {
+  want(pid: number, { address, window }: { address: number; window: number }): Likely[] | undefined {
     const known = this.#inKernel(pid);
     let entry = this.#processes.get(pid);
     // An exec: the id of the old program's mappings goes with it.
@@ -117,13 +120,13 @@ export class ProcessMappings {
       this.#forget(pid, entry);
       entry = undefined;
     }
-    if (entry && this.#clock() < entry.notBefore) return [];
+    if (entry && this.#clock() < entry.notBefore) return undefined;
     const key = Uint32Array.of(pid);
     const isNew = entry === undefined;
-    entry ??= { id: this.#nextId++, mappings: new Map(), readAt: 0, notBefore: 0, pauseMs: 0 };
+    entry ??= { id: this.#nextId++, mappings: new Map(), process: undefined, notBefore: 0, pauseMs: 0 };
     // First, so that an exec while it is read is seen as the loss of the entry.
     if (isNew) this.#maps.processes.update(key, Uint32Array.of(0, window));
-    const changed = this.#refresh(pid, entry);
+    const changed = this.#refresh(entry, this.#table.observe(pid));
     this.#pause(entry, changed);
     if (!isNew) return this.#likely(entry, address);
     this.#processes.set(pid, entry);
@@ -139,6 +142,13 @@ export class ProcessMappings {
   withoutTable(file: CodeFile): void {
     for (const entry of this.#processes.values()) {
       for (const known of entry.mappings.values()) if (known.file === file) this.#write(entry, known);
+    }
+  }
+
+  /** Returns the ids of the files that the kernel has mappings of. */
+  *fileIds(): Generator<number> {
+    for (const { mappings } of this.#processes.values()) {
+      for (const { file } of mappings.values()) if (file) yield file.id;
     }
   }
 
@@ -161,10 +171,10 @@ export class ProcessMappings {
     }
   }
 
-  /** False when the process is gone. */
+  /** Returns false when the process is gone. */
   #renew(pid: number, entry: ProcessEntry): boolean {
-    if (this.#clock() - entry.readAt < RENEW_MS) return true;
-    this.#refresh(pid, entry);
+    const process = this.#table.readWithin(pid, { maxAgeMs: RENEW_MS });
+    if (process !== entry.process) this.#refresh(entry, process);
     return entry.mappings.size > 0;
   }
 
@@ -173,19 +183,11 @@ export class ProcessMappings {
     return value && new DataView(value.buffer).getUint32(0, true);
   }
 
-  /** Reads the process's mappings and tells the kernel what changed; true when anything did. */
-  #refresh(pid: number, entry: ProcessEntry): boolean {
-    const folder = `${this.#procRoot}/${pid}`;
-    const found = new Map<number, Mapping>();
+  /** Tells the kernel what changed of a process's mappings, all of which go with it; true when anything did. */
+  #refresh(entry: ProcessEntry, process: Process | undefined): boolean {
     this.#reads++;
-    entry.readAt = this.#clock();
-    try {
-      for (const mapping of executableMappings(Deno.readFileSync(`${folder}/maps`))) {
-        found.set(mapping.start, mapping);
-      }
-    } catch {
-      // It is gone; so are its mappings.
-    }
+    entry.process = process;
+    const found = new Map(process?.mappings.map((mapping) => [mapping.start, mapping]));
     let changed = false;
     for (const [start, known] of entry.mappings) {
       const now = found.get(start);
@@ -194,9 +196,10 @@ export class ProcessMappings {
       entry.mappings.delete(start);
       changed = true;
     }
+    if (process === undefined) return changed;
     for (const [start, mapping] of found) {
       if (entry.mappings.has(start) || mapping.end > Number.MAX_SAFE_INTEGER) continue;
-      const known = { mapping, file: this.#files.of({ process: { folder }, mapping }) };
+      const known = { mapping, file: this.#files.of({ process, mapping }) };
       entry.mappings.set(start, known);
       this.#write(entry, known);
       changed = true;
@@ -216,7 +219,7 @@ export class ProcessMappings {
     const value = new DataView(new ArrayBuffer(16));
     value.setBigInt64(0, BigInt(bias ?? 0), true);
     value.setUint32(8, bias === undefined ? NO_FILE : file!.id, true);
-    value.setUint32(12, file?.tableless ? 1 : 0, true);
+    value.setUint32(12, file && this.#tables.isTableless(file) ? 1 : 0, true);
     for (const key of keysOf(entry.id, mapping)) {
       try {
         this.#maps.mappings.update(key, value);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CodeRange } from "./frame_sections.ts";
+import type { CodeRange } from "./code_range.ts";
 import { PAGE_BYTES, type UnwindTable } from "./table.ts";
 
 /** The pages of all code of a file, those without rules, too: then no sample misses one. */

@@ -96,6 +96,11 @@ export class PageStore implements Disposable {
     return this.#chunks.length * CHUNK_BYTES;
   }
 
+  /** Returns the ids of the files that the kernel has pages of, one for each page. */
+  *fileIds(): Generator<number> {
+    for (const { file } of this.#loaded.values()) yield file;
+  }
+
   /** Whether so much leaves half of the memory free, so that a file may be loaded whole. */
   hasRoomFor({ rows, pages }: { rows: number; pages: number }): boolean {
     return this.#space.freeRows - rows > this.#maxRows / 2 && this.#loaded.size + pages < this.#maxPages / 2;

@@ -7,9 +7,10 @@
  * @module
  */
 
-import { type ByteSource, ElfError, type ElfInfo } from "../elf/elf.ts";
+import type { ByteSource } from "../elf/byte_source.ts";
+import { ElfError, type ElfInfo } from "../elf/elf.ts";
+import { type CodeRange, contains, rangeOf, readExactly } from "./code_range.ts";
 import { type Cie, type EhFrameHeader, FrameReader, readEhFrameHeader } from "./eh_frame.ts";
-import { type CodeRange, contains, rangeOf, readExactly } from "./frame_sections.ts";
 import { MalformedError, Reader } from "./reader.ts";
 
 /** DW_EH_PE_datarel | DW_EH_PE_sdata4: what all linkers write, as the C library searches no other. */

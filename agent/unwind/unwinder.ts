@@ -10,12 +10,15 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type BpfLink, BpfObject, FILE_KEY, type MappedMemory, WANTED_FILE } from "../libbpf/mod.ts";
+import type { CodeFile } from "../elf/code_file.ts";
+import { CodeFiles, type CodeFilesStats } from "../elf/code_files.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
-import { type CodeFile, CodeFiles, type FileStats } from "./code_files.ts";
+import { ProcessTable } from "../metadata/processes.ts";
 import { MAX_ADDRESS } from "./eh_frame.ts";
 import { KnownFiles, type MetFile, readMetFile } from "./file_map.ts";
 import { type Likely, type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
+import { type CompilerStats, TableCompiler } from "./table_compiler.ts";
 import { PAGE_BYTES } from "./table.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -54,7 +57,8 @@ export interface UnwinderOptions {
 
 export interface UnwinderStats {
   readonly pages: PageStats;
-  readonly files: FileStats;
+  readonly files: Pick<CodeFilesStats, "files" | "refused">;
+  readonly tables: CompilerStats;
   readonly mappings: MappingStats;
   /** What its maps use of the kernel's memory, in bytes. */
   readonly memoryBytes: number;
@@ -73,6 +77,10 @@ export interface UnwinderStats {
  * ```
  */
 export class Unwinder implements AsyncDisposable {
+  /** The files that its walks name, shared with who names them, and who calls `endWindow()` of both of these. */
+  readonly files = new CodeFiles();
+  /** The processes that had samples. */
+  readonly processes = new ProcessTable();
   /** Called when a process had its first sample, and again when code of it was hit that was not mapped before. */
   onProcess: ((pid: number) => void) | undefined;
   /** Called when something of a file is wanted: there is a process that has it mapped. */
@@ -80,13 +88,16 @@ export class Unwinder implements AsyncDisposable {
   readonly #object: BpfObject;
   readonly #control: MappedMemory;
   readonly #pages: PageStore;
-  readonly #files = new CodeFiles();
+  readonly #tables = new TableCompiler();
   readonly #mappings: ProcessMappings;
   readonly #known: KnownFiles;
   readonly #links: BpfLink[] = [];
   readonly #stop = new AbortController();
   /** Files to be loaded, with the pages that samples missed; none where one is only likely to be wanted. */
   readonly #queue = new Map<CodeFile, Set<number>>();
+  /** The file whose pages are being compiled and loaded. */
+  #loading: CodeFile | undefined;
+  readonly #holder: Disposable;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #window = 1;
   #wantsSeen = 0;
@@ -116,11 +127,13 @@ export class Unwinder implements AsyncDisposable {
     const [rules, chunks, pages] = ["rules", "chunks", "pages"].map((name) => object.map(`unwind_${name}`));
     this.#control = object.map("unwind_control").mapMemory();
     this.#pages = new PageStore({ rules: rules!, chunks: chunks!, pages: pages! }, { maxChunks });
+    const shared = { files: this.files, tables: this.#tables, processes: this.processes };
     this.#mappings = new ProcessMappings(
       { mappings: object.map("unwind_mappings"), processes: object.map("unwind_processes") },
-      { files: this.#files },
+      shared,
     );
-    this.#known = new KnownFiles(object.map("unwind_files"), { files: this.#files });
+    this.#known = new KnownFiles(object.map("unwind_files"), shared);
+    this.#holder = this.files.addHolder(() => this.#fileIds());
     for (const name of ["process_exec", "process_exit"]) {
       try {
         this.#links.push(object.program(name).attach());
@@ -130,24 +143,21 @@ export class Unwinder implements AsyncDisposable {
       }
     }
     this.#control.words()[0] = this.#window;
-    this.#control.words()[2] = this.#files.vdso()?.id ?? 0;
+    this.#control.words()[2] = this.files.vdso()?.id ?? 0;
     this.#pollIn(SOON_MS);
   }
 
   get stats(): UnwinderStats {
     const memoryBytes = SHARED_MAPS.reduce((sum, name) => sum + this.#object.map(name).memoryBytes(), 0) +
       this.#pages.memoryBytes;
+    const { files, refused } = this.files.stats;
     return {
       pages: this.#pages.stats,
-      files: this.#files.stats,
+      files: { files, refused },
+      tables: this.#tables.stats,
       mappings: this.#mappings.stats,
       memoryBytes,
     };
-  }
-
-  /** What the negative addresses of stacks name, see `file_words.ts`. */
-  file(id: number): CodeFile | undefined {
-    return this.#files.get(id);
   }
 
   /** Before `object`, which includes `bpf/user_stack.h`, is loaded: it walks by what this unwinder knows. */
@@ -173,6 +183,7 @@ export class Unwinder implements AsyncDisposable {
     clearTimeout(this.#timer);
     this.#stop.abort();
     await this.#serving;
+    this.#holder[Symbol.dispose]();
     for (const link of this.#links) link[Symbol.dispose]();
     this.#pages[Symbol.dispose]();
     this.#control[Symbol.dispose]();
@@ -213,7 +224,8 @@ export class Unwinder implements AsyncDisposable {
       if (!next) return;
       const pages = this.#queue.get(next)!;
       this.#queue.delete(next);
-      await this.#load(next, pages);
+      this.#loading = next;
+      await this.#load(next, pages).finally(() => this.#loading = undefined);
       // After its pages, for walks need these first, and before larger files, as its process may end soon.
       this.onFile?.(next);
     }
@@ -227,8 +239,10 @@ export class Unwinder implements AsyncDisposable {
       }
     });
     for (const { pid, address } of wanted) {
+      const expected = this.#mappings.want(pid, { address, window: this.#window });
+      if (expected === undefined) continue;
       this.onProcess?.(pid);
-      for (const likely of this.#mappings.want(pid, { address, window: this.#window })) this.#expect(likely);
+      for (const likely of expected) this.#expect(likely);
     }
   }
 
@@ -246,7 +260,7 @@ export class Unwinder implements AsyncDisposable {
   }
 
   #expect({ file, address }: Likely): void {
-    if (this.#files.isWhole(file)) return;
+    if (this.#tables.isWhole(file)) return;
     const pages = this.#enqueue(file);
     // Headers may say anything.
     if (address !== undefined && address >= 0 && address < MAX_ADDRESS) {
@@ -257,8 +271,9 @@ export class Unwinder implements AsyncDisposable {
   #readPages(): void {
     this.#object.map("unwind_wanted_pages").drain(({ count, keys }) => {
       for (let i = 0; i < count; i++) {
-        const file = this.#files.get(keys.getUint32(i * 8, true));
-        if (file) this.#enqueue(file).add(keys.getUint32(i * 8 + 4, true));
+        const file = this.files.get(keys.getUint32(i * 8, true));
+        // No walk comes by one that is given up any more.
+        if (file && !file.retired) this.#enqueue(file).add(keys.getUint32(i * 8 + 4, true));
       }
     });
   }
@@ -270,15 +285,24 @@ export class Unwinder implements AsyncDisposable {
     return pages;
   }
 
+  /** Returns the ids that the kernel has, or will have. */
+  *#fileIds(): Generator<number> {
+    yield* this.#mappings.fileIds();
+    yield* this.#known.fileIds();
+    yield* this.#pages.fileIds();
+    for (const { id } of this.#queue.keys()) yield id;
+    if (this.#loading) yield this.#loading.id;
+  }
+
   /** Loads the pages that are wanted, and all others of the file that come along. */
   async #load(file: CodeFile, wanted: ReadonlySet<number>): Promise<void> {
-    if (file.tableless) return;
+    if (this.#tables.isTableless(file)) return;
     const { signal } = this.#stop;
     const store = this.#pages;
-    for await (const { table, pages } of this.#files.compile(file, { wanted, store, signal })) {
+    for await (const { table, pages } of this.#tables.compile(file, { wanted, store, signal })) {
       for (const page of pages) await this.#pages.load(file.id, page, { table, window: this.#window });
     }
-    if (!file.tableless) return;
+    if (!this.#tables.isTableless(file)) return;
     this.#mappings.withoutTable(file);
     this.#known.withoutTable(file);
   }
@@ -295,6 +319,6 @@ function entryOf(
 }
 
 /** How much there is to compile, about. */
-function codeBytes({ segments }: CodeFile): number {
-  return segments.reduce((sum, { fileSize, executable }) => sum + (executable ? fileSize : 0), 0);
+function codeBytes({ elf }: CodeFile): number {
+  return elf.segments.reduce((sum, { fileSize, executable }) => sum + (executable ? fileSize : 0), 0);
 }

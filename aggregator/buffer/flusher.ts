@@ -5,6 +5,8 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { backoffMs } from "../../common/backoff.ts";
+import { settledWithin } from "../../common/timeout.ts";
 import { Burst } from "../../common/log.ts";
 import type { Batch } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
@@ -106,11 +108,8 @@ export class Flusher {
    */
   async stop({ deadlineMs = 10_000 }: { deadlineMs?: number } = {}): Promise<{ left: number }> {
     this.#stopping.abort();
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, deadlineMs);
     const last = this.#loop.then(() => this.flushNow()).catch((error) => this.#warn(error));
-    await Promise.race([last, late.promise]);
-    clearTimeout(timer);
+    await settledWithin(deadlineMs, last);
     return { left: this.#options.buffer.staged };
   }
 
@@ -136,8 +135,8 @@ export class Flusher {
     const { buffer, intervalMs, maxBatches, maxBytes, retryMs, maxRetryMs, random } = this.#options;
     const { signal } = this.#stopping;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const backoff = Math.min(maxRetryMs, retryMs * 2 ** (failures - 1));
-    const timer = setTimeout(resolve, failures === 0 ? intervalMs : backoff * (0.5 + random() / 2));
+    const backoff = backoffMs(failures, { firstMs: retryMs, maxMs: maxRetryMs, random });
+    const timer = setTimeout(resolve, failures === 0 ? intervalMs : backoff);
     const look = () => {
       // One that can be taken must be there, else the loop would spin while the first are being staged.
       if (buffer.staged >= maxBatches || (buffer.staged > 0 && buffer.bytes >= maxBytes)) resolve();

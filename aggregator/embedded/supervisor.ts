@@ -7,7 +7,8 @@
 
 import { delay } from "@std/async/delay";
 import { getLogger } from "@logtape/logtape";
-import { TextLineStream } from "./lines.ts";
+import { TextLineStream } from "@std/streams/text-line-stream";
+import { backoffMs } from "../../common/backoff.ts";
 import { Burst } from "../../common/log.ts";
 
 const logger = getLogger(["aperture", "engine"]);
@@ -73,17 +74,17 @@ export class EmbeddedClickHouse implements AsyncDisposable {
 
   async #keepAlive(): Promise<void> {
     const { signal } = this.#closing;
-    const { backoffMs } = this.#options;
-    let wait = backoffMs;
+    const { backoffMs: firstMs } = this.#options;
+    let failures = 0;
     while (!signal.aborted) {
       const started = performance.now();
       const status = await this.#child.ended;
       if (signal.aborted) return;
-      if (performance.now() - started > 60_000) wait = backoffMs;
+      if (performance.now() - started > 60_000) failures = 0;
       logger.error("The engine ended, and is started again: {how}", { how: describe(status) });
       while (!signal.aborted) {
+        const wait = backoffMs(++failures, { firstMs, maxMs: 10_000 });
         await delay(wait, { signal }).catch(() => {});
-        wait = Math.min(wait * 2, 10_000);
         if (signal.aborted) return;
         if (await this.#restart()) break;
       }

@@ -2,7 +2,7 @@ import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { testWith } from "../../tests/support/needs.ts";
-import { TextLineStream } from "./lines.ts";
+import { TextLineStream } from "@std/streams/text-line-stream";
 import { EmbeddedClickHouse } from "./supervisor.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { getCookies } from "@std/http/cookie";
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 const COOKIE = "aperture_session";
@@ -42,11 +43,11 @@ export class TokenGate {
 }
 
 function cookieOf(request: Request, name: string): string | undefined {
-  for (const pair of (request.headers.get("cookie") ?? "").split(";")) {
-    const at = pair.indexOf("=");
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  try {
+    return getCookies(request.headers)[name];
+  } catch {
+    return undefined; // A header that makes no sense.
   }
-  return undefined;
 }
 
 function sha256(text: string): Uint8Array {

@@ -22,6 +22,7 @@ Deno.test("TokenGate.admits() takes its own cookie among others, and not that of
   assert(gate.admits(request({ cookie: `theme=dark; ${cookie}; x=1` })));
   assert(!new TokenGate("other").admits(request({ cookie })));
   assert(!gate.admits(request({ cookie: `${cookie}x` })));
+  assert(!gate.admits(request({ cookie: `=;${cookie}` })));
   assert(!gate.admits(request({ cookie: `aperture_session=s3cret` })));
 });
 

@@ -16,7 +16,8 @@ import type { MetricSources } from "../../agent/metrics/metrics.ts";
 /** As an unwinder has them that was just opened. */
 export const NO_UNWINDING: UnwinderStats = {
   pages: { pages: 0, rowBytes: 0, rules: 0, loaded: 0, evicted: 0, refused: 0, rulesRefused: 0 },
-  files: { files: 0, compiled: 0, compiledPages: 0, failed: 0, compileMs: 0, tableBytes: 0 },
+  files: { files: 0, refused: 0 },
+  tables: { compiled: 0, compiledPages: 0, failed: 0, compileMs: 0, tableBytes: 0 },
   mappings: { processes: 0, prefixes: 0, reads: 0, refused: 0 },
   memoryBytes: 0,
 };

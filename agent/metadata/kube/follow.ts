@@ -5,6 +5,9 @@
  */
 
 import { delay } from "@std/async/delay";
+import { backoffMs, type BackoffOptions } from "../../../common/backoff.ts";
+
+const BACKOFF: BackoffOptions = { firstMs: 1000, maxMs: 30_000 };
 
 export interface FollowOptions {
   /**
@@ -14,12 +17,8 @@ export interface FollowOptions {
   readonly round: (context: { signal: AbortSignal; progress: () => void }) => Promise<void>;
   /** How long to wait after a round that went well, in ms. */
   readonly restMs: number;
-  /** After the first failure, in ms; twice as long after each further one. @default {1000} */
-  readonly backoffMs?: number;
-  /** At most, in ms. @default {30000} */
-  readonly maxBackoffMs?: number;
-  /** From 0 to 1: the agents of a thousand nodes must not come back all at once. @default {Math.random} */
-  readonly random?: () => number;
+  /** How long to wait after failures. @default {from 1 s to 30 s} */
+  readonly backoff?: BackoffOptions;
   /** What went wrong, and how many times in a row by now. */
   readonly onFailure: (error: Error, failures: number) => void;
 }
@@ -50,7 +49,7 @@ export class Follower implements AsyncDisposable {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
-    const { round, onFailure, restMs } = this.#options;
+    const { round, onFailure, restMs, backoff = BACKOFF } = this.#options;
     const progress = () => {
       this.#failures = 0;
     };
@@ -62,40 +61,11 @@ export class Follower implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return;
         onFailure(error as Error, ++this.#failures);
-        pause = this.#backoff();
+        pause = backoffMs(this.#failures, backoff);
       }
       this.#wake = new AbortController();
       if (signal.aborted) return;
       await delay(pause, { signal: this.#wake.signal }).catch(() => {});
     }
-  }
-
-  #backoff(): number {
-    const { backoffMs = 1000, maxBackoffMs = 30_000, random = Math.random } = this.#options;
-    return Math.min(maxBackoffMs, backoffMs * 2 ** (this.#failures - 1)) * (0.5 + random() / 2);
-  }
-}
-
-/**
- * Runs `work` with a signal that aborts with `signal` and after `ms`.
- *
- * @throws {Deno.errors.TimedOut} after `ms`
- */
-export async function within<T>(
-  ms: number,
-  work: (signal: AbortSignal) => Promise<T>,
-  { signal }: { signal: AbortSignal },
-): Promise<T> {
-  // Not AbortSignal.any(): what it gives may be collected as garbage while it is still waited on.
-  const own = new AbortController();
-  const abort = () => own.abort(signal.reason);
-  const timer = setTimeout(() => own.abort(new Deno.errors.TimedOut(`No answer within ${ms} ms`)), ms);
-  signal.addEventListener("abort", abort);
-  if (signal.aborted) abort();
-  try {
-    return await work(own.signal);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
   }
 }

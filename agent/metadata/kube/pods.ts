@@ -86,8 +86,7 @@ export class Pods implements AsyncDisposable {
         return this.#source.round(context);
       },
       restMs: from === "api" ? rest : poll,
-      backoffMs: timing.backoff ?? 1000,
-      maxBackoffMs: timing.maxBackoff ?? 30_000,
+      backoff: { firstMs: timing.backoff ?? 1000, maxMs: timing.maxBackoff ?? 30_000 },
       onFailure: (error, failures) => this.#failed(error, failures),
     });
   }

@@ -7,7 +7,7 @@
 
 import { type KubeClient, KubeError } from "./client.ts";
 import { readJson, readLines } from "./body.ts";
-import { within } from "./follow.ts";
+import { within } from "../../../common/timeout.ts";
 import { type Pod, readPod, type Selected } from "./pod.ts";
 import type { PodIndex } from "./pod_index.ts";
 

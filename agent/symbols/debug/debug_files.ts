@@ -7,7 +7,8 @@
  */
 
 import { crc32 } from "node:zlib";
-import { type ByteSource, ElfError, readElf } from "../../elf/elf.ts";
+import type { ByteSource } from "../../elf/byte_source.ts";
+import { ElfError, readElf } from "../../elf/elf.ts";
 import { RegularFile } from "../../elf/regular_file.ts";
 
 const DEBUG_FOLDER = "/usr/lib/debug";

@@ -1,5 +1,5 @@
 /**
- * Where the debug information of modules can be read: in themselves, in separate debug files, and in what a
+ * Finds where the debug information of files can be read: in themselves, in separate debug files, and in what a
  * debuginfod server gave.
  *
  * @module
@@ -10,80 +10,89 @@ import { findCommonFile, findDebugFile } from "./debug_files.ts";
 import type { Debuginfod } from "./debuginfod/debuginfod.ts";
 import { commonLink, debugLink, hasDebugInfo } from "./dwarf/pack.ts";
 import type { DebugFile, DebugPlace } from "./dwarf/protocol.ts";
+import { type CodeFile, openCopies } from "../../elf/code_file.ts";
 import { type ElfInfo, readElf } from "../../elf/elf.ts";
-import type { Module } from "../modules.ts";
+import { rootsOf } from "../../elf/mapped_file.ts";
 import { RegularFile } from "../../elf/regular_file.ts";
 
 /** What could be downloaded, and is where. */
 export type Downloads = Pick<Debuginfod, "want" | "pathOf" | "takeFound">;
 
-/** Where a module's files may be. */
-export interface Whereabouts {
-  /** Of the module itself, in order. */
-  readonly paths: readonly string[];
-  /** Folders that are taken for `/`, in order. */
-  readonly roots: readonly string[];
-}
-
 interface Found {
   readonly place: DebugPlace | undefined;
   /** The build id of a file that is missing here. */
   readonly missing: string | undefined;
+  /** Identities of the copies that were looked at. */
+  readonly copies: ReadonlySet<string>;
 }
 
-/** Places of many modules, found once each. */
-export class DebugPlaces {
+/** Finds the debug information of many files, once each. */
+export class DebugInfoLocator {
   readonly #downloads: Downloads | undefined;
+  /** By {@linkcode CodeFile.serial}. */
   readonly #found: LRUCache<number, Found>;
 
+  /** @param options.max so many files are remembered */
   constructor({ downloads, max }: { downloads: Downloads | undefined; max: number }) {
     this.#downloads = downloads;
     this.#found = new LRUCache({ max });
   }
 
-  /** The place for `module`; what is missing is asked for. */
-  of(module: Module, whereabouts: Whereabouts): DebugPlace | undefined {
-    let found = this.#found.get(module.number);
-    if (found === undefined) this.#found.set(module.number, found = this.#find(module, whereabouts));
+  /** Returns where the debug information of `file` is; what is missing is asked for. */
+  of(file: CodeFile): DebugPlace | undefined {
+    let found = this.#found.get(file.serial);
+    if (found === undefined || isBetterCopyKnown(file, found)) {
+      this.#found.set(file.serial, found = this.#find(file));
+    }
     if (found.missing !== undefined) this.#downloads?.want(found.missing);
     return found.place;
   }
 
   /** Looks for it anew when it is asked for next. */
-  forget(module: Module): void {
-    this.#found.delete(module.number);
+  forget({ serial }: CodeFile): void {
+    this.#found.delete(serial);
   }
 
-  /** The build id that `module` could need and that was not found here. */
-  missingOf(module: Module): string | undefined {
-    return this.#found.peek(module.number)?.missing;
+  /** Returns the build id that `file` could need and that was not found here. */
+  missingOf({ serial }: CodeFile): string | undefined {
+    return this.#found.peek(serial)?.missing;
   }
 
-  #find({ elf, identity, buildId, path: name }: Module, { paths, roots }: Whereabouts): Found {
-    if (elf === undefined || elf.truncated) return { place: undefined, missing: undefined };
-    for (const path of paths) {
-      using file = RegularFile.open(path);
-      if (file?.identity !== identity) continue;
-      if (hasDebugInfo(file)) return this.#withCommon(file, { path, identity, bias: 0 }, roots);
-      const downloaded = this.#downloads?.pathOf(buildId);
-      const other = findDebugFile({ path: name, buildId, roots, downloaded }, debugLink(file));
+  #find(file: CodeFile): Found {
+    const copies = new Set(file.places.map(({ identity }) => identity));
+    if (file.elf.truncated) return { place: undefined, missing: undefined, copies };
+    const { path: name, elf: { buildId } } = file;
+    const downloaded = this.#downloads?.pathOf(buildId);
+    const tried = new Set<string>();
+    for (const { file: copy, path, place: { identity }, place } of openCopies(file)) {
+      if (tried.has(identity)) continue;
+      tried.add(identity);
+      const roots = rootsOf(place);
+      if (hasDebugInfo(copy)) {
+        return { ...this.#withCommon(copy, { path, identity, bias: 0 }, roots), copies };
+      }
+      const other = findDebugFile({ path: name, buildId, roots, downloaded }, debugLink(copy));
       using debug = other === undefined ? undefined : RegularFile.open(other);
       const info = debug && hasDebugInfo(debug) ? headersOf(debug) : undefined;
-      if (!debug || !info) break;
-      const place = { path: other!, identity: debug.identity, bias: biasOf(elf, info) };
-      return this.#withCommon(debug, place, roots);
+      if (!debug || !info) continue;
+      const found = { path: other!, identity: debug.identity, bias: biasOf(file.elf, info) };
+      return { ...this.#withCommon(debug, found, roots), copies };
     }
-    return { place: undefined, missing: buildId };
+    return { place: undefined, missing: buildId, copies };
   }
 
-  /** With the file that dwz made, where there is one. */
-  #withCommon(file: RegularFile, place: DebugPlace, roots: readonly string[]): Found {
+  /** Adds the file that dwz made, where there is one. */
+  #withCommon(file: RegularFile, place: DebugPlace, roots: readonly string[]): Omit<Found, "copies"> {
     const link = commonLink(file);
     if (link === undefined) return { place, missing: undefined };
     const downloaded = this.#downloads?.pathOf(link.buildId);
     const common = identified(findCommonFile(place.path, link, { roots, downloaded }));
     return common ? { place: { ...place, common }, missing: undefined } : { place, missing: link.buildId };
   }
+}
+
+function isBetterCopyKnown({ places }: CodeFile, { place, copies }: Found): boolean {
+  return place === undefined && places.some(({ identity }) => !copies.has(identity));
 }
 
 function identified(path: string | undefined): DebugFile | undefined {

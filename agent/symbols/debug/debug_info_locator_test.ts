@@ -3,21 +3,23 @@ import fc from "fast-check";
 import { buildIdOf, sourceLines, type Stripped, strippedSpin } from "../../../tests/support/debug_files.ts";
 import { testWith } from "../../../tests/support/needs.ts";
 import { run, TempFolder } from "../../../tests/support/programs.ts";
-import { DebugPlaces, type Downloads } from "./debug_info_locator.ts";
+import { DebugInfoLocator, type Downloads } from "./debug_info_locator.ts";
 import type { DebugPlace } from "./dwarf/protocol.ts";
 import { DebugStore } from "./dwarf/store.ts";
-import { readElf } from "../../elf/elf.ts";
+import type { CodeFile } from "../../elf/code_file.ts";
+import { CodeFiles } from "../../elf/code_files.ts";
 import { Dwarf } from "../libdw/dwarf.ts";
-import type { Module } from "../modules.ts";
 import { RegularFile } from "../../elf/regular_file.ts";
 
 const NEEDS = ["gcc", "objcopy", "strip", "readelf", "nm", "eu-addr2line", "dwz"];
 
-function moduleOf(path: string): Module {
-  using file = RegularFile.open(path)!;
-  const { identity } = file;
-  const elf = readElf(file);
-  return { number: 1, path, name: "program", buildId: elf.buildId, elf, identity, key: elf.buildId };
+/** The file at `path`, mapped by a process whose root folder is `root`. */
+function fileOf(path: string, root: string): CodeFile {
+  using opened = RegularFile.open(path)!;
+  const mapping = { start: 0, end: 0, offset: 0, device: "", inode: opened.inode, path, deleted: false };
+  Deno.mkdirSync(`${root}/proc`, { recursive: true });
+  run("ln", ["-sfn", root, `${root}/proc/root`]);
+  return new CodeFiles().identify(opened, { process: { folder: `${root}/proc` }, mapping })!;
 }
 
 /** What is asked for. */
@@ -59,8 +61,8 @@ for (const format of ["-gdwarf-4", "-gdwarf-5"]) {
     const { shop, common, before } = shrunk(folder, { flags: [format] });
     install(folder.path, shop.buildId, (path) => Deno.renameSync(shop.debug, path));
     const downloads = asked();
-    const places = new DebugPlaces({ downloads, max: 10 });
-    const place = places.of(moduleOf(shop.path), { paths: [shop.path], roots: [folder.path, ""] });
+    const locator = new DebugInfoLocator({ downloads, max: 10 });
+    const place = locator.of(fileOf(shop.path, folder.path));
     assertEquals([place?.common?.path, downloads.wanted], [common, []]);
     assertEquals(linesAt(place!, shop), before);
     assert(before.some(([innermost]) => innermost!.startsWith("inner_step ")));
@@ -84,8 +86,8 @@ testWith(
         install(folder.path, shop.buildId, (path) => Deno.renameSync(shop.debug, path));
         Deno.renameSync(common, `${folder.path}/usr/lib/debug/common.debug`);
       }
-      const places = new DebugPlaces({ downloads: undefined, max: 10 });
-      const place = places.of(moduleOf(shop.path), { paths: [shop.path], roots: [folder.path, ""] });
+      const locator = new DebugInfoLocator({ downloads: undefined, max: 10 });
+      const place = locator.of(fileOf(shop.path, folder.path));
       assert(place?.common, String(linked));
       assertEquals(linesAt(place, shop), before);
     }
@@ -99,20 +101,19 @@ testWith(NEEDS, "a file of dwz that is missing, or another, is asked for by its 
   install(folder.path, shop.buildId, (path) => Deno.copyFileSync(shop.debug, path));
   const given = `${folder.path}/given`;
   Deno.renameSync(common, given);
-  const whereabouts = { paths: [shop.path], roots: [folder.path, ""] };
   for (
     const present of [() => {}, () => Deno.copyFileSync(shop.debug, common), () => run("mkfifo", [common])]
   ) {
     run("rm", ["-f", common]);
     present();
     const downloads = asked();
-    const places = new DebugPlaces({ downloads, max: 10 });
-    const module = moduleOf(shop.path);
-    assertEquals([places.of(module, whereabouts)?.common, downloads.wanted], [undefined, [buildId]]);
-    assertEquals(places.missingOf(module), buildId);
+    const locator = new DebugInfoLocator({ downloads, max: 10 });
+    const file = fileOf(shop.path, folder.path);
+    assertEquals([locator.of(file)?.common, downloads.wanted], [undefined, [buildId]]);
+    assertEquals(locator.missingOf(file), buildId);
   }
-  const places = new DebugPlaces({ downloads: asked(() => given), max: 10 });
-  assertEquals(places.of(moduleOf(shop.path), whereabouts)?.common?.path, given);
+  const locator = new DebugInfoLocator({ downloads: asked(() => given), max: 10 });
+  assertEquals(locator.of(fileOf(shop.path, folder.path))?.common?.path, given);
 });
 
 testWith(NEEDS, "damaged debug files do no harm", () => {
@@ -120,7 +121,7 @@ testWith(NEEDS, "damaged debug files do no harm", () => {
   const { shop } = shrunk(folder);
   const whole = Deno.readFileSync(shop.debug);
   const path = install(folder.path, shop.buildId, () => {});
-  const module = moduleOf(shop.path);
+  const file = fileOf(shop.path, folder.path);
   // The section headers are at the end, the link before them.
   const byte = fc.tuple(fc.integer({ min: whole.length - 4000, max: whole.length - 1 }), fc.nat(255));
   fc.assert(
@@ -128,27 +129,28 @@ testWith(NEEDS, "damaged debug files do no harm", () => {
       const bytes = whole.slice(0, cut < whole.length ? -cut : undefined);
       for (const [at, value] of changes) bytes[at] = value;
       Deno.writeFileSync(path, bytes);
-      const places = new DebugPlaces({ downloads: asked(), max: 10 });
-      const place = places.of(module, { paths: [shop.path], roots: [folder.path] });
-      assert(place === undefined || place.path === path);
+      const locator = new DebugInfoLocator({ downloads: asked(), max: 10 });
+      const place = locator.of(file);
+      assert(
+        place === undefined || place.path === `${folder.path}/proc/root${path.slice(folder.path.length)}`,
+      );
     }),
     { numRuns: 200 },
   );
 });
 
-testWith(NEEDS, "a module without debug information is asked for until there is some", () => {
+testWith(NEEDS, "a file without debug information is asked for until there is some", () => {
   using folder = new TempFolder();
   const shop = strippedSpin(folder, "shop");
   const downloaded = `${folder.path}/downloaded`;
   const downloads = asked((buildId) => buildId === shop.buildId ? downloaded : undefined);
-  const places = new DebugPlaces({ downloads, max: 10 });
-  const module = moduleOf(shop.path);
-  const whereabouts = { paths: [shop.path], roots: [folder.path, ""] };
-  for (let i = 0; i < 2; i++) assertEquals(places.of(module, whereabouts), undefined);
+  const locator = new DebugInfoLocator({ downloads, max: 10 });
+  const file = fileOf(shop.path, folder.path);
+  for (let i = 0; i < 2; i++) assertEquals(locator.of(file), undefined);
   assertEquals(downloads.wanted, [shop.buildId, shop.buildId]);
   Deno.renameSync(shop.debug, downloaded);
-  assertEquals(places.of(module, whereabouts), undefined);
-  places.forget(module);
-  assertEquals(places.of(module, whereabouts)?.path, downloaded);
+  assertEquals(locator.of(file), undefined);
+  locator.forget(file);
+  assertEquals(locator.of(file)?.path, downloaded);
   assertEquals(downloads.wanted.length, 3);
 });

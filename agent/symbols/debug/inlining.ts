@@ -4,15 +4,16 @@
  * @module
  */
 
+import type { CodeFile } from "../../elf/code_file.ts";
 import type { Frame } from "../../../profile/model.ts";
 import type { Demangler } from "../names/demangle.ts";
 import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
 import { type FrameCache, frameKey, isOffset } from "../frames.ts";
 import type { SourceFrame } from "../libdw/dwarf.ts";
-import type { MappedFile, Module, Modules } from "../modules.ts";
+import type { DebugInfoLocator } from "./debug_info_locator.ts";
 
 export interface InliningOptions {
-  readonly modules: Pick<Modules, "debugPlace" | "forgetDebugPlace">;
+  readonly locator: Pick<DebugInfoLocator, "of" | "forget">;
   /** Where the frames are that become better. */
   readonly frames: FrameCache;
   readonly demangler: Demangler;
@@ -20,10 +21,9 @@ export interface InliningOptions {
   readonly bytes: number;
 }
 
-/** Addresses of one module whose inlined functions and lines are wanted. */
+/** Addresses of one file whose inlined functions and lines are wanted. */
 interface Wanted {
-  readonly module: Module;
-  readonly place: MappedFile;
+  readonly file: CodeFile;
   readonly addresses: number[];
 }
 
@@ -32,19 +32,19 @@ const MAX_WANTED = 65_536;
 
 /** Puts inlined functions and lines into the frames that the symbol tables gave. */
 export class Inlining implements Disposable {
-  readonly #modules: InliningOptions["modules"];
+  readonly #locator: InliningOptions["locator"];
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
   readonly #debug: DebugClient;
   readonly #wanted = new Map<number, Wanted>();
   #wantedCount = 0;
   #dropped = 0;
-  /** Modules whose debug information cannot be used. */
+  /** Files, by their serials, whose debug information cannot be used. */
   readonly #undebuggable = new Set<number>();
   #improved = false;
 
-  constructor({ modules, frames, demangler, bytes }: InliningOptions) {
-    this.#modules = modules;
+  constructor({ locator, frames, demangler, bytes }: InliningOptions) {
+    this.#locator = locator;
     this.#frames = frames;
     this.#demangler = demangler;
     this.#debug = new DebugClient({ bytes });
@@ -63,19 +63,19 @@ export class Inlining implements Disposable {
     this.#debug.endWindow();
   }
 
-  /** Notes an address of `module` whose frame is in the cache, for the next {@linkcode settle}. */
-  want(module: Module, place: MappedFile, address: number): void {
-    if (this.#undebuggable.has(module.number)) return;
-    if (this.#modules.debugPlace(module, place) === undefined) return;
+  /** Notes an address of `file` whose frame is in the cache, for the next {@linkcode settle}. */
+  want(file: CodeFile, address: number): void {
+    if (this.#undebuggable.has(file.serial)) return;
+    if (this.#locator.of(file) === undefined) return;
     if (this.#wantedCount >= MAX_WANTED) {
       this.#dropped++;
-      this.#frames.delete(frameKey(module, address)); // So that it is asked for again.
+      this.#frames.delete(frameKey(file, address)); // So that it is asked for again.
       return;
     }
     this.#wantedCount++;
-    const wanted = this.#wanted.get(module.number);
+    const wanted = this.#wanted.get(file.serial);
     if (wanted) wanted.addresses.push(address);
-    else this.#wanted.set(module.number, { module, place, addresses: [address] });
+    else this.#wanted.set(file.serial, { file, addresses: [address] });
   }
 
   /**
@@ -88,31 +88,31 @@ export class Inlining implements Disposable {
     const wanted = [...this.#wanted.values()];
     this.#wanted.clear();
     this.#wantedCount = 0;
-    for (const { module, place, addresses } of wanted) this.#ask(module, place, addresses);
+    for (const { file, addresses } of wanted) this.#ask(file, addresses);
     await this.#debug.settle(ms);
     const improved = this.#improved;
     this.#improved = false;
     return improved;
   }
 
-  #ask(module: Module, place: MappedFile, addresses: readonly number[]): void {
-    const debugPlace = this.#modules.debugPlace(module, place);
+  #ask(file: CodeFile, addresses: readonly number[]): void {
+    const debugPlace = this.#locator.of(file);
     if (debugPlace === undefined) return;
     this.#debug.ask(
-      module.key,
+      file.key,
       debugPlace,
       addresses,
-      (address, found) => this.#take(module, address, found),
+      (address, found) => this.#take(file, address, found),
     );
   }
 
   /** Puts the functions that are inlined at an address before the one that is named already. */
-  #take(module: Module, address: number, found: readonly SourceFrame[] | NoFrames): void {
-    const key = frameKey(module, address);
+  #take(file: CodeFile, address: number, found: readonly SourceFrame[] | NoFrames): void {
+    const key = frameKey(file, address);
     if (found === "never") {
-      this.#undebuggable.add(module.number);
+      this.#undebuggable.add(file.serial);
     } else if (found === "later") {
-      this.#modules.forgetDebugPlace(module);
+      this.#locator.forget(file);
       this.#frames.delete(key); // So that it is asked for again.
     } else {
       const named = this.#frames.peek(key)?.at(-1);

@@ -5,11 +5,13 @@
  * @module
  */
 
+import { backoffMs } from "../../../../common/backoff.ts";
+import { Burst } from "../../../../common/log.ts";
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import { DebugFileCache } from "./cache.ts";
 import { download, type Outcome } from "./download.ts";
-import { Loudness, missRestMs, pauseMs } from "./pauses.ts";
+import { BURST_MS, missRestMs } from "./pauses.ts";
 import { DebuginfodServer } from "./server.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
@@ -102,7 +104,7 @@ export class Debuginfod implements AsyncDisposable {
   #found: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #cleanedAt = -Infinity;
-  readonly #trouble = new Loudness(() => performance.now());
+  readonly #burst = new Burst(logger, { window: BURST_MS, verbose: true });
   readonly #counts = {
     ...{ asked: 0, found: 0, notFound: 0, tooLarge: 0, rejected: 0 },
     ...{ failed: 0, dropped: 0, requests: 0, bytes: 0 },
@@ -256,7 +258,7 @@ export class Debuginfod implements AsyncDisposable {
       case "no answer":
       case "failed":
         this.#counts.failed++;
-        job.notBefore = performance.now() + pauseMs(++job.failures, this.#options.retry);
+        job.notBefore = performance.now() + backoffMs(++job.failures, this.#options.retry);
         return false;
       case "rejected":
         this.#counts.rejected++;
@@ -296,8 +298,7 @@ export class Debuginfod implements AsyncDisposable {
 
   /** The cache's folder cannot be used, now. */
   #fail(job: Job, error: Error): void {
-    const what = { buildId: job.buildId, reason: error.message };
-    logger[this.#trouble.level()]("Cannot keep debug information of {buildId}: {reason}", what);
+    this.#burst.warn("keep", `Cannot keep debug information of ${job.buildId}: ${error.message}`);
     this.#counts.failed++;
     this.#rest(job, REST_MS);
   }

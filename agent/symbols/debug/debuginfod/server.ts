@@ -5,8 +5,10 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { backoffMs } from "../../../../common/backoff.ts";
+import { Burst } from "../../../../common/log.ts";
 import { ServerUrl } from "./download.ts";
-import { Loudness, pauseMs } from "./pauses.ts";
+import { BURST_MS } from "./pauses.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
@@ -18,13 +20,13 @@ export class DebuginfodServer {
   readonly #clock: () => number;
   #failures = 0;
   #restsUntil = 0;
-  readonly #trouble: Loudness;
+  readonly #burst: Burst;
 
   /** @param clock in ms */
   constructor(url: URL, clock: () => number) {
     this.url = new ServerUrl(url);
     this.#clock = clock;
-    this.#trouble = new Loudness(clock);
+    this.#burst = new Burst(logger, { window: BURST_MS, verbose: true, clock });
   }
 
   /** When it may be asked, in ms of the clock. */
@@ -44,14 +46,11 @@ export class DebuginfodServer {
 
   /** It gave no answer: of several requests that waited for one, the first counts. */
   silent(): void {
-    if (!this.rests) this.#restsUntil = this.#clock() + pauseMs(++this.#failures, REST);
+    if (!this.rests) this.#restsUntil = this.#clock() + backoffMs(++this.#failures, REST);
   }
 
   /** Says what is wrong with it, loudly once a burst. */
   trouble(buildId: string, reason: string): void {
-    logger[this.#trouble.level()]("Cannot get debug information of {buildId} from {server}: {reason}", {
-      ...{ buildId, reason },
-      server: this.url.text,
-    });
+    this.#burst.warn("answer", `Cannot get debug information of ${buildId} from ${this.url.text}: ${reason}`);
   }
 }

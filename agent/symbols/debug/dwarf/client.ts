@@ -7,6 +7,7 @@
  * @module
  */
 
+import { settledWithin } from "../../../../common/timeout.ts";
 import { getLogger } from "@logtape/logtape";
 import type { SourceFrame } from "../../libdw/dwarf.ts";
 import type { Answer, DebugPlace, Request, WorkerOptions } from "./protocol.ts";
@@ -113,9 +114,7 @@ export class DebugClient implements Disposable {
     if (this.#waiting === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#settled.push(resolve);
-    const timer = setTimeout(resolve, ms);
-    await promise;
-    clearTimeout(timer);
+    await settledWithin(ms, promise);
   }
 
   /** Ends a Worker that has nothing to do for a while. */

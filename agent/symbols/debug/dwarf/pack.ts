@@ -7,15 +7,15 @@
  * @module
  */
 
+import { u64 } from "../../../../common/u64.ts";
 import type { CommonLink } from "../debug_files.ts";
-import type { ByteSource } from "../../../elf/elf.ts";
+import type { ByteSource } from "../../../elf/byte_source.ts";
 import {
   readSections,
   type Section,
   sectionBytes,
   SHF_COMPRESSED,
   textAt,
-  u64,
   viewOf,
 } from "../../../elf/sections.ts";
 

@@ -1,0 +1,25 @@
+/**
+ * The memory that maps of every kind take.
+ *
+ * @module
+ */
+
+/** Maps that are emptied in turn: see {@linkcode MapSets}. */
+export const SETS = 2;
+
+/**
+ * Returns what an entry of a preallocated hash map takes, in bytes: its key, its value, and what the kernel adds, which
+ * is a header and at most two buckets.
+ */
+export function entryBytes(keyBytes: number, valueBytes: number): number {
+  return 48 + 2 * 16 + keyBytes + valueBytes;
+}
+
+/** What an entry of a map of stacks takes, in bytes: a hash, and a `struct aperture_stack`. */
+export const STACK_BYTES = entryBytes(8, 1024);
+
+/** @throws {RangeError} when the smallest maps do not fit into `memoryBytes` */
+export function checkMemory(memoryBytes: number, smallestBytes: number): void {
+  if (smallestBytes <= memoryBytes) return;
+  throw new RangeError(`Cannot make BPF maps of ${memoryBytes} bytes: the smallest need ${smallestBytes}`);
+}

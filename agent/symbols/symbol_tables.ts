@@ -1,0 +1,201 @@
+/**
+ * The functions of files, kept within a budget.
+ *
+ * @module
+ */
+
+import { LRUCache } from "lru-cache";
+import { type CodeFile, openCopies } from "../elf/code_file.ts";
+import { rootsOf } from "../elf/mapped_file.ts";
+import { findDebugFile } from "./debug/debug_files.ts";
+import type { DebugInfoLocator, Downloads } from "./debug/debug_info_locator.ts";
+import type { Libdw } from "./libdw/libdw.ts";
+import { readPlt } from "./plt.ts";
+import { SymbolTable } from "./symbol_table.ts";
+
+/** Copies of files that are known to lack symbols; some hundred bytes each. */
+const MAX_PARTIAL = 16_384;
+/** Windows without a question after which a table above the budget is forgotten. */
+const IDLE_WINDOWS = 6;
+/** Tables above the budget may have so many times of it, together. */
+const LARGE_SHARE = 4;
+
+/** A table that is kept while it is asked for. */
+interface Large {
+  readonly table: SymbolTable;
+  window: number;
+}
+
+export interface SymbolTablesOptions {
+  readonly libdw: Libdw;
+  /** For the symbol tables that are kept. */
+  readonly tableBytes: number;
+  /** Told of files whose debug information may be found now. */
+  readonly locator: DebugInfoLocator;
+  /** @default what is not here is not asked for elsewhere */
+  readonly downloads?: Downloads | undefined;
+}
+
+export interface SymbolTablesStats {
+  readonly tables: number;
+  readonly tableBytes: number;
+  /** Files whose symbols were read since the start. */
+  readonly opened: number;
+  /** Files that could not be read or made no sense. */
+  readonly unreadable: number;
+  /** Tables of symbols, and of stubs that call other files, that were passed over: for their size, or as damaged. */
+  readonly skippedTables: number;
+  /** Functions that were left out as a file's names are too long. */
+  readonly droppedFunctions: number;
+}
+
+/** Reads the symbol tables of files and keeps them, by {@linkcode CodeFile.key}. */
+export class SymbolTables {
+  readonly #libdw: Libdw;
+  readonly #locator: DebugInfoLocator;
+  readonly #downloads: Downloads | undefined;
+  readonly #tables: LRUCache<string, SymbolTable>;
+  readonly #tableBytes: number;
+  /** Tables above the budget: kept while they are asked for, for to read them in each window is worse. */
+  readonly #large = new Map<string, Large>();
+  /** Keys of files whose own symbols are not all: another copy, or a download, may have them. */
+  readonly #partial = new LRUCache<string, true>({ max: MAX_PARTIAL });
+  /** Identities of copies that were read and do not have all symbols. */
+  readonly #stripped = new LRUCache<string, true>({ max: MAX_PARTIAL });
+  readonly #improved = new Set<number>();
+  #opened = 0;
+  #unreadable = 0;
+  #dropped = 0;
+  #skippedStubs = 0;
+  #window = 0;
+
+  constructor({ libdw, tableBytes, locator, downloads }: SymbolTablesOptions) {
+    this.#libdw = libdw;
+    this.#locator = locator;
+    this.#downloads = downloads;
+    this.#tableBytes = tableBytes;
+    this.#tables = new LRUCache({ maxSize: tableBytes, sizeCalculation: (table) => table.bytes + 256 });
+  }
+
+  get stats(): SymbolTablesStats {
+    return {
+      tables: this.#tables.size + this.#large.size,
+      tableBytes: this.#tables.calculatedSize +
+        [...this.#large.values()].reduce((sum, { table }) => sum + table.bytes, 0),
+      opened: this.#opened,
+      unreadable: this.#unreadable,
+      skippedTables: this.#libdw.skippedTables + this.#skippedStubs,
+      droppedFunctions: this.#dropped,
+    };
+  }
+
+  /** @param files that are known: what was downloaded since may tell more of them */
+  endWindow(files: Iterable<CodeFile>): void {
+    this.#window++;
+    let bytes = 0;
+    for (const [key, { table, window }] of [...this.#large].reverse()) {
+      bytes += table.bytes;
+      const idle = this.#window - window > IDLE_WINDOWS;
+      if (idle || bytes > LARGE_SHARE * this.#tableBytes) this.#large.delete(key);
+    }
+    this.#takeDownloads(files);
+  }
+
+  /** Returns the serials of the files whose names may be better than those found until now; each is told once. */
+  takeImproved(): number[] {
+    const improved = [...this.#improved];
+    this.#improved.clear();
+    return improved;
+  }
+
+  /** Tells whether {@linkcode of} need not read the file. */
+  has(file: CodeFile): boolean {
+    return this.#known(file.key) !== undefined && !this.hasBetterCopy(file);
+  }
+
+  /** Tells whether the file lacks symbols, and there is a copy of it that may have them. */
+  hasBetterCopy({ key, places }: CodeFile): boolean {
+    return this.#partial.has(key) && places.some(({ identity }) => !this.#stripped.has(identity));
+  }
+
+  /** Returns the functions of `file`; `undefined` when it cannot be reached any more. */
+  of(file: CodeFile): SymbolTable | undefined {
+    const known = this.#known(file.key);
+    if (known && !this.hasBetterCopy(file)) return known;
+    const read = this.#read(file);
+    // Of a better copy that is gone by now, nothing more is to be had.
+    if (read === undefined) return known;
+    const { table, whole } = read;
+    this.#dropped += table.dropped;
+    this.#keep(file.key, table);
+    const { buildId, truncated } = file.elf;
+    if (whole) {
+      if (this.#partial.delete(file.key)) this.#improve(file);
+    } else {
+      this.#partial.set(file.key, true);
+      if (!truncated) this.#downloads?.want(buildId);
+    }
+    return table;
+  }
+
+  #improve(file: CodeFile): void {
+    this.#improved.add(file.serial);
+    this.#locator.forget(file);
+  }
+
+  /** Forgets of files what debug files may know better that have come. */
+  #takeDownloads(files: Iterable<CodeFile>): void {
+    const found = new Set<string | undefined>(this.#downloads?.takeFound());
+    if (found.size === 0) return;
+    for (const file of files) {
+      if (!found.has(file.elf.buildId) && !found.has(this.#locator.missingOf(file))) continue;
+      this.#tables.delete(file.key);
+      this.#large.delete(file.key);
+      this.#improve(file);
+    }
+  }
+
+  #known(key: string): SymbolTable | undefined {
+    const table = this.#tables.get(key);
+    if (table) return table;
+    const large = this.#large.get(key);
+    if (large) large.window = this.#window;
+    return large?.table;
+  }
+
+  #keep(key: string, table: SymbolTable): void {
+    this.#tables.delete(key);
+    this.#large.delete(key);
+    if (table.bytes > this.#tableBytes / 2) this.#large.set(key, { table, window: this.#window });
+    else this.#tables.set(key, table);
+  }
+
+  /** Reads the copy that was mapped last, of those that may have more symbols than is known where there are such. */
+  #read(file: CodeFile): { table: SymbolTable; whole: boolean } | undefined {
+    const { path: name, elf: { buildId, truncated } } = file;
+    if (truncated) return { table: SymbolTable.build([]), whole: false };
+    const better = this.hasBetterCopy(file);
+    for (const { file: copy, path, place } of openCopies(file)) {
+      if (better && this.#stripped.has(place.identity)) continue;
+      const plt = readPlt(copy);
+      this.#opened++;
+      const roots = rootsOf(place);
+      const downloaded = this.#downloads?.pathOf(buildId);
+      try {
+        const tables = this.#libdw.fileSymbols(path, {
+          name,
+          findDebugFile: (link) => findDebugFile({ path: name, buildId, roots, downloaded }, link),
+        });
+        this.#skippedStubs += plt.skipped;
+        const whole = tables.some(({ full }) => full);
+        if (!whole) this.#stripped.set(place.identity, true);
+        return { table: SymbolTable.build(tables, plt.stubs), whole };
+      } catch {
+        this.#unreadable++;
+      }
+    }
+    // Else a copy that cannot be reached would be looked for again and again.
+    for (const { identity } of better ? file.places : []) this.#stripped.set(identity, true);
+    return undefined;
+  }
+}

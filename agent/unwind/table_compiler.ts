@@ -1,0 +1,189 @@
+/**
+ * The unwind tables of files: each is compiled when it is wanted, as a whole or by pages.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { LRUCache } from "lru-cache";
+import { type ByteSource, memorySource } from "../elf/byte_source.ts";
+import { type CodeFile, openCopies } from "../elf/code_file.ts";
+import { ElfError } from "../elf/elf.ts";
+import { readVdsoImage, VDSO } from "../elf/vdso_image.ts";
+import { type Compiled, UnwindInfo } from "./compile.ts";
+import { EM_X86_64 } from "./frame_sections.ts";
+import type { PageStore } from "./page_store.ts";
+import { pagesOf, range, runsOf } from "./page_runs.ts";
+import { tableBytes, type UnwindTable } from "./table.ts";
+
+const logger = getLogger(["aperture", "unwind"]);
+
+/** A file with more functions is compiled page by page, as they are missed: a third of a second of work, at most. */
+const WHOLE_FUNCTIONS = 16_384;
+/** A file with more rows than that, 8 MiB, is not loaded whole, though it has to be compiled whole. */
+const WHOLE_ROWS = 2 << 20;
+
+/** Some pages of a file, in a table that has all rows of theirs. */
+export interface CompiledPages {
+  readonly table: UnwindTable;
+  readonly pages: Iterable<number>;
+}
+
+export interface CompilerStats {
+  /** Files compiled whole since the start. */
+  readonly compiled: number;
+  /** Runs of pages that were compiled alone since the start. */
+  readonly compiledPages: number;
+  /** Files that could not be reached any more. */
+  readonly failed: number;
+  /** Time spent on compiling, in ms. */
+  readonly compileMs: number;
+  /** The size of the tables that are kept for pages to come, as they cannot be compiled alone, in bytes. */
+  readonly tableBytes: number;
+}
+
+/** Compiles the tables of files. */
+export class TableCompiler {
+  /** By {@linkcode CodeFile.serial}. */
+  readonly #tables: LRUCache<number, UnwindTable>;
+  /** Files that were compiled and loaded whole; pages of theirs that were given up since come back alone. */
+  readonly #whole = new WeakSet<CodeFile>();
+  /** Files that were compiled and have not one rule. */
+  readonly #tableless = new WeakSet<CodeFile>();
+  #compiled = 0;
+  #compiledPages = 0;
+  #failed = 0;
+  #compileMs = 0;
+
+  /** @param options.cacheBytes for tables that are not loaded whole and have no pages of their own; @default {16 MiB} */
+  constructor({ cacheBytes = 16 << 20 }: { cacheBytes?: number } = {}) {
+    this.#tables = new LRUCache({ maxSize: cacheBytes, sizeCalculation: (table) => 1 + tableBytes(table) });
+  }
+
+  get stats(): CompilerStats {
+    return {
+      compiled: this.#compiled,
+      compiledPages: this.#compiledPages,
+      failed: this.#failed,
+      compileMs: this.#compileMs,
+      tableBytes: this.#tables.calculatedSize,
+    };
+  }
+
+  /** Tells whether a file is known to have no rule: it was compiled, or is of another machine. */
+  isTableless(file: CodeFile): boolean {
+    const { machine, bits } = file.elf;
+    return machine !== EM_X86_64 || bits !== 64 || this.#tableless.has(file);
+  }
+
+  /** Tells whether all pages of the file were given out at once, so that none is worth to be asked for in advance. */
+  isWhole(file: CodeFile): boolean {
+    return this.#whole.has(file);
+  }
+
+  /**
+   * Compiles `wanted` pages of a file: these alone where the file is large and they can be, else all of the file's
+   * where the store has room for them.
+   *
+   * @returns nothing when the file cannot be read, now or any more, or has not one rule, as {@linkcode isTableless} then tells
+   */
+  async *compile(
+    file: CodeFile,
+    { wanted, store, signal }: {
+      wanted: ReadonlySet<number>;
+      store: Pick<PageStore, "hasRoomFor">;
+      signal: AbortSignal;
+    },
+  ): AsyncGenerator<CompiledPages> {
+    const known = this.#tables.get(file.serial);
+    if (known) return yield { table: known, pages: wanted };
+    for (const source of sourcesOf(file)) {
+      yield* this.#compile(file, { source, wanted, store, signal });
+      return;
+    }
+    this.#failed++;
+  }
+
+  async *#compile(
+    file: CodeFile,
+    { source, wanted, store, signal }: {
+      source: ByteSource;
+      wanted: ReadonlySet<number>;
+      store: Pick<PageStore, "hasRoomFor">;
+      signal: AbortSignal;
+    },
+  ): AsyncGenerator<CompiledPages> {
+    const info = infoOf(source, file);
+    const { searchable } = info ?? {};
+    if (info && searchable && (searchable > WHOLE_FUNCTIONS || this.#whole.has(file))) {
+      for (const [first, last] of runsOf(wanted)) {
+        const table = await this.#timed(file, info.compilePages(first, last, { signal }));
+        this.#compiledPages++;
+        yield { table, pages: range(first, last) };
+      }
+      return;
+    }
+    const table = info ? await this.#timed(file, info.compile({ signal })) : EMPTY;
+    this.#compiled++;
+    if (table.pages.length === 0) this.#tableless.add(file);
+    const { length } = table.rows;
+    if (info === undefined || table.pages.length === 0) return;
+    const pages = pagesOf(info.code, table);
+    const fits = length <= WHOLE_ROWS && store.hasRoomFor({ rows: length, pages: pages.size });
+    if (this.#whole.has(file) || !fits) {
+      if (!searchable) this.#tables.set(file.serial, table);
+      return yield { table, pages: wanted };
+    }
+    this.#whole.add(file);
+    yield { table, pages };
+  }
+
+  /** Returns what was compiled, or nothing for a file that is damaged. */
+  async #timed(file: CodeFile, compiling: Promise<Compiled>): Promise<UnwindTable> {
+    const begin = performance.now();
+    try {
+      const { table, losses } = await compiling;
+      const { path } = file;
+      logger.debug("Compiled {path}: {rows} rows, losses {losses}", {
+        path,
+        rows: table.rows.length,
+        losses: Object.fromEntries(losses),
+      });
+      return table;
+    } catch (error) {
+      return noTable(file, error);
+    } finally {
+      this.#compileMs += performance.now() - begin;
+    }
+  }
+}
+
+/** Opens what a file can be read from, one after the other. */
+function* sourcesOf(file: CodeFile): Generator<ByteSource> {
+  const image = file.path === VDSO ? readVdsoImage() : undefined;
+  if (image) yield memorySource(image);
+  else for (const copy of openCopies(file)) yield copy.file;
+}
+
+const EMPTY: UnwindTable = {
+  rows: new Uint32Array(0),
+  pages: new Uint32Array(0),
+  first: Uint32Array.of(0),
+  rules: new Int32Array(0),
+};
+
+/** `undefined` for a file that is damaged, which is not tried again. */
+function infoOf(source: ByteSource, file: CodeFile): UnwindInfo | undefined {
+  try {
+    return new UnwindInfo(source);
+  } catch (error) {
+    noTable(file, error);
+    return undefined;
+  }
+}
+
+function noTable({ path }: CodeFile, error: unknown): UnwindTable {
+  if (!(error instanceof ElfError)) throw error;
+  logger.debug("No unwind table of {path}: {error}", { path, error });
+  return EMPTY;
+}

@@ -1,0 +1,78 @@
+import { assertEquals } from "@std/assert";
+import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
+import type { CodeFile } from "../elf/code_file.ts";
+import { CodeFiles } from "../elf/code_files.ts";
+import type { MappedFile } from "../elf/mapped_file.ts";
+import { PAGE_BYTES } from "./table.ts";
+import { TableCompiler } from "./table_compiler.ts";
+
+/** Where the program header of the code is in an image of elfImage(). */
+const CODE_HEADER = 120;
+
+/** A library with one function. */
+async function library(): Promise<Uint8Array<ArrayBuffer>> {
+  const frames = new Frames();
+  frames.fde(frames.cie(), { start: CODE_ADDRESS, length: 16, code: [] });
+  return await elfImage({ ehFrame: frames.bytes });
+}
+
+/** A process that has a file of these bytes mapped. */
+function mapped(folder: TempFolder, image: Uint8Array, path = "/library"): MappedFile {
+  const inode = Deno.statSync(folder.write(`root${path}`, image)).ino!;
+  const mapping = { start: 0x1000, end: 0x2000, offset: 0, device: "fe:00", inode, path };
+  return { process: { folder: folder.path }, mapping: { ...mapping, deleted: false } };
+}
+
+async function compiledPages(tables: TableCompiler, file: CodeFile): Promise<number[]> {
+  const { signal } = new AbortController();
+  const pages: number[] = [];
+  const store = { hasRoomFor: ({ pages }: { pages: number }) => pages < 100 };
+  const runs = tables.compile(file, { wanted: new Set([1]), store, signal });
+  for await (const run of runs) pages.push(...run.pages);
+  return pages;
+}
+
+Deno.test("TableCompiler.compile() gives all pages of a small file, of the code that the file has", async () => {
+  for (const bytes of [undefined, 2n ** 50n]) {
+    using folder = new TempFolder();
+    const image = await library();
+    if (bytes) new DataView(image.buffer).setBigUint64(CODE_HEADER + 32, bytes, true); // p_filesz
+    const tables = new TableCompiler();
+    const file = new CodeFiles().of(mapped(folder, image))!;
+    assertEquals(await compiledPages(tables, file), [CODE_ADDRESS / PAGE_BYTES]);
+    assertEquals(tables.isTableless(file), false);
+  }
+});
+
+Deno.test("TableCompiler.compile() does not walk through a file of holes", async () => {
+  using folder = new TempFolder();
+  const image = await library();
+  new DataView(image.buffer).setBigUint64(CODE_HEADER + 32, 2n ** 40n, true); // p_filesz
+  const place = mapped(folder, image);
+  Deno.truncateSync(`${folder.path}/root/library`, 2 ** 41);
+  const tables = new TableCompiler();
+  const file = new CodeFiles().of(place)!;
+  assertEquals(await compiledPages(tables, file), []);
+  assertEquals(tables.isTableless(file), true);
+});
+
+Deno.test("TableCompiler.compile() gives the wanted pages alone of code that has too many for the store", async () => {
+  using folder = new TempFolder();
+  const image = await library();
+  new DataView(image.buffer).setBigUint64(CODE_HEADER + 32, 2n ** 30n, true); // p_filesz
+  const place = mapped(folder, image);
+  Deno.truncateSync(`${folder.path}/root/library`, 2 ** 31);
+  const tables = new TableCompiler();
+  assertEquals(await compiledPages(tables, new CodeFiles().of(place)!), [1]);
+});
+
+Deno.test("TableCompiler.compile() has no table for code beyond all addresses", async () => {
+  using folder = new TempFolder();
+  const image = await library();
+  new DataView(image.buffer).setBigUint64(CODE_HEADER + 16, 2n ** 60n, true); // p_vaddr
+  const tables = new TableCompiler();
+  const file = new CodeFiles().of(mapped(folder, image))!;
+  assertEquals(await compiledPages(tables, file), []);
+  assertEquals(tables.isTableless(file), true);
+});
