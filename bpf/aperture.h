@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * What the programs and the agent share: keys, values and counters of the maps. The agent's view of it is
  * agent/libbpf/layout.ts, which is compared with the BTF of each object when that is opened.
@@ -55,35 +55,36 @@ enum aperture_filled {
 	APERTURE_FILLED_MAX,
 };
 
-/* What the words of a stack are. */
+/* What the frames of a stack are. */
 enum aperture_stack_kind {
 	APERTURE_STACK_NATIVE,
 	APERTURE_STACK_PYTHON,
 };
 
 /*
- * A word of a native stack is the address in a process, or, where the file is known, this with the file and the address
- * as that counts: it is the same in all processes, and still means something when they are gone.
+ * A frame of a native stack is an address in the process, or, where the file is known, this bit with the file and the
+ * address as the file's program headers count: that is the same in all processes, and still means something when they
+ * are gone.
  */
-#define APERTURE_WORD_FILE (1ULL << 62)
-#define APERTURE_WORD_FILE_SHIFT 36
+#define APERTURE_FRAME_FILE (1ULL << 62)
+#define APERTURE_FRAME_FILE_SHIFT 36
 /* What a number of JavaScript holds beside an address of 36 bits. */
-#define APERTURE_WORD_FILES (1U << 17)
+#define APERTURE_FRAME_FILES (1U << 17)
 
 /*
- * Leaf first. The leaf's address is where it is; of all others the one before is, as for return addresses: where a
- * signal interrupted a function, one is added.
+ * Frames stand leaf first. The leaf's address is where it runs; the others' are return addresses, which point behind the
+ * call: where a signal interrupted a function, one is added to its address.
  */
 struct aperture_stack {
 	u32 length;
 	/* enum aperture_stack_kind */
 	u32 kind;
-	u64 addresses[APERTURE_STACK_DEPTH];
+	u64 frames[APERTURE_STACK_DEPTH];
 };
 _Static_assert(sizeof(struct aperture_stack) == 1024, "the agent reads this layout");
 
 /*
- * A word of a Python stack, from the lowest bit: whether the interpreter's loop was entered with this frame, so that
+ * A frame of a Python stack has, from the lowest bit: whether the interpreter's loop was entered with this frame, so that
  * its caller is in the native stack; 1 + the code unit that runs, all ones where that does not fit; the address of the
  * code object, which is a multiple of 8. A frame without a code object is a loop that was entered and has none yet.
  */
@@ -100,7 +101,7 @@ struct aperture_python {
 	/* PyInterpreterState */
 	u32 interpreter_next;
 	u32 interpreter_threads;
-	/* PyThreadState: `thread_id` is the word that names the thread, see thread_word() in kernel.h. */
+	/* PyThreadState: `thread_id` holds what user_thread_id() of arch/arch.h says of the thread. */
 	u32 thread_next;
 	u32 thread_id;
 	u32 thread_frame;

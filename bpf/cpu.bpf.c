@@ -1,18 +1,15 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Where CPU time goes: counts the samples of a perf event by process, thread name and stacks. */
 #include "vmlinux.h"
 
 #include "aperture.h"
 #include "kernel.h"
+#include "process_filter.h"
 #include "python.h"
 #include "stack.h"
+#include "taken.h"
 #include "user_stack.h"
 #include "window.h"
-
-/* Only this process is sampled; 0 is all. */
-const volatile u32 target_pid = 0;
-/* Inode of the agent's pid namespace; 0 is the initial one, whose numbers need no search. */
-const volatile u32 pid_namespace = 0;
 
 /*
  * A sample while it is made; one a CPU, as the kernel runs no perf_event program inside another. It holds all that
@@ -42,41 +39,30 @@ struct counts {
 	__type(value, u64);
 } counts_a SEC(".maps"), counts_b SEC(".maps");
 
-/* Samples that were wanted: as many as all counts and the losses of the maps of counts add up to. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u64);
-} taken SEC(".maps");
-
 /* The process's number in the agent's namespace; 0 when this sample is not wanted. */
 static __always_inline u32 wanted_pid(struct task_struct *task)
 {
-	u32 pid = bpf_get_current_pid_tgid() >> 32;
-
 	/* The idle task, which exclude_idle keeps away already on the CPUs' own clock. */
-	if (pid == 0)
+	if (bpf_get_current_pid_tgid() >> 32 == 0)
 		return 0;
-	if (pid_namespace) {
-		pid = pid_in_namespace(task, pid_namespace);
-		if (pid == 0 && target_pid == 0)
-			count_loss(APERTURE_LOSS_OUTSIDE_PID_NAMESPACE);
-	}
-	return target_pid && pid != target_pid ? 0 : pid;
+	u32 pid = current_pid(task);
+	if (!is_wanted(pid))
+		return 0;
+	if (pid == 0)
+		count_loss(APERTURE_LOSS_OUTSIDE_PID_NAMESPACE);
+	return pid;
 }
 
 static __always_inline struct sample *begin_sample(u32 pid)
 {
 	u32 zero = 0;
-	u64 *count = bpf_map_lookup_elem(&taken, &zero);
 	struct sample *sample = bpf_map_lookup_elem(&scratch, &zero);
 
-	if (!count || !sample)
+	if (!sample)
 		return NULL;
 	/* First, so that what is taken is in a set that is still to be drained. */
 	sample->set = active_set();
-	(*count)++;
+	count_taken();
 	sample->key.pid = pid;
 	sample->key.reserved = 0;
 	bpf_get_current_comm(sample->key.comm, sizeof(sample->key.comm));
@@ -91,48 +77,29 @@ static __always_inline void collect_stacks(struct bpf_perf_event_data *ctx, stru
 					   struct sample *sample)
 {
 	if (!in_user_mode(&ctx->regs)) {
-		if (!read_stack(ctx, &sample->kernel, 0))
-			count_loss(APERTURE_LOSS_KERNEL_STACK_FAILED);
-		else if (sample->kernel.length == APERTURE_STACK_DEPTH)
-			count_loss(APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
+		read_stack(ctx, &sample->kernel, 0);
+		count_missing_frames(&sample->kernel, APERTURE_LOSS_KERNEL_STACK_FAILED,
+				     APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
 	}
 	if (has_user_stack(task)) {
-		if (!collect_interrupted_user_stack(ctx, sample->key.pid, &sample->user))
-			count_loss(APERTURE_LOSS_USER_STACK_FAILED);
-		else if (sample->user.length == APERTURE_STACK_DEPTH)
-			count_loss(APERTURE_LOSS_USER_STACK_TRUNCATED);
+		collect_interrupted_user_stack(ctx, sample->key.pid, &sample->user);
+		count_missing_frames(&sample->user, APERTURE_LOSS_USER_STACK_FAILED,
+				     APERTURE_LOSS_USER_STACK_TRUNCATED);
 		count_loss(collect_python_stack(task, sample->key.pid, &sample->python));
 	}
 }
 
-static __always_inline void count_key(u32 set, const struct aperture_cpu_key *key)
-{
-	void *counts = set ? (void *)&counts_b : (void *)&counts_a;
-	const u64 one = 1;
-	u64 *count = bpf_map_lookup_elem(counts, key);
-
-	if (!count) {
-		long error = bpf_map_update_elem(counts, key, &one, BPF_NOEXIST);
-		if (error == 0) {
-			note_filled(set, APERTURE_FILLED_COUNTS);
-			return;
-		}
-		if (error == -EEXIST)
-			count = bpf_map_lookup_elem(counts, key);
-		if (!count) {
-			count_loss(error == -E2BIG ? APERTURE_LOSS_COUNTS_MAP_FULL : APERTURE_LOSS_COUNTS_MAP_BUSY);
-			return;
-		}
-	}
-	__sync_fetch_and_add(count, 1);
-}
-
 static __always_inline void count_sample(struct sample *sample)
 {
+	void *counts = sample->set ? (void *)&counts_b : (void *)&counts_a;
+	const u64 one = 1;
+
 	sample->key.user_stack = keep_stack(sample->set, &sample->user);
 	sample->key.kernel_stack = keep_stack(sample->set, &sample->kernel);
 	sample->key.python_stack = keep_stack(sample->set, &sample->python);
-	count_key(sample->set, &sample->key);
+	u64 *count = find_counted(counts, &sample->key, &one, sample->set, APERTURE_FILLED_COUNTS);
+	if (count)
+		__sync_fetch_and_add(count, 1);
 }
 
 SEC("perf_event")

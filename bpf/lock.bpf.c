@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * Who waits for locks, where, how long, and who ended the wait. User space waits at futexes; the kernel's own locks
  * tell of themselves since 5.19.
@@ -8,7 +8,9 @@
 #include "futex.h"
 #include "kernel.h"
 #include "lock.h"
-#include "watched.h"
+#include "process_filter.h"
+#include "taken.h"
+#include "tracepoint_stacks.h"
 #include "window.h"
 
 /* include/trace/events/lock.h */
@@ -111,14 +113,6 @@ struct counts {
 	__type(value, struct aperture_lock_sum);
 } counts_a SEC(".maps"), counts_b SEC(".maps");
 
-/* What was to be counted: as much as all counts and the losses of the maps of counts add up to. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u64);
-} taken SEC(".maps");
-
 /*
  * A stack while it is read. Each program has its own, as one may interrupt another; `busy` is for kernels before 6.1,
  * where a program may interrupt itself.
@@ -142,15 +136,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
-
-static __always_inline void count_taken(void)
-{
-	u32 zero = 0;
-	u64 *count = bpf_map_lookup_elem(&taken, &zero);
-
-	if (count)
-		__sync_fetch_and_add(count, 1);
-}
 
 /* To be given back; NULL when it is in use on this CPU. */
 static __always_inline struct scratch *take_scratch(enum scratch_user user)
@@ -177,24 +162,14 @@ static __always_inline void give_scratch(struct scratch *scratch)
 static __always_inline void count_wait(u32 set, struct aperture_lock_key *key, u64 delay_ns)
 {
 	void *counts = set ? (void *)&counts_b : (void *)&counts_a;
+	struct aperture_lock_sum first = { .count = 1, .delay_ns = delay_ns, .max_ns = delay_ns };
 	struct aperture_lock_sum *sum;
 
 	count_taken();
 	bpf_get_current_comm(key->comm, sizeof(key->comm));
-	sum = bpf_map_lookup_elem(counts, key);
-	if (!sum) {
-		struct aperture_lock_sum first = { .count = 1, .delay_ns = delay_ns, .max_ns = delay_ns };
-		long error = bpf_map_update_elem(counts, key, &first, BPF_NOEXIST);
-
-		if (error == 0)
-			return;
-		if (error == -EEXIST)
-			sum = bpf_map_lookup_elem(counts, key);
-		if (!sum) {
-			count_loss(error == -E2BIG ? APERTURE_LOSS_COUNTS_MAP_FULL : APERTURE_LOSS_COUNTS_MAP_BUSY);
-			return;
-		}
-	}
+	sum = find_counted(counts, key, &first, set, APERTURE_FILLED_COUNTS);
+	if (!sum)
+		return;
 	__sync_fetch_and_add(&sum->count, 1);
 	__sync_fetch_and_add(&sum->delay_ns, delay_ns);
 	/* Where two end on two CPUs in the same instant the longer one may lose: there is no maximum in one step. */
@@ -230,7 +205,7 @@ static __always_inline struct thread *current_thread(struct task_struct *task)
 
 	if (thread)
 		return thread;
-	struct thread fresh = { .pid = own_pid(task) };
+	struct thread fresh = { .pid = current_pid(task) };
 	fresh.wanted = is_wanted(fresh.pid);
 	long error = bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
 	if (error) {
@@ -262,21 +237,21 @@ int begin_call(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct pt_regs *regs = (void *)ctx->args[0];
-	bool compat = is_compat(task);
-	enum futex_call call = futex_call(regs, number, compat);
+	u32 abi = abi_of(task, number, false);
+	enum futex_call call = futex_call(regs, number, abi);
 	struct thread *thread = call == FUTEX_CALL_OTHER ? NULL : current_thread(task);
 	if (!thread)
 		return 0;
 	if (call == FUTEX_CALL_WAKE) {
 		thread->wakes = true;
 	} else if (call == FUTEX_CALL_WAIT) {
-		u64 address = first_argument(regs, compat);
+		u64 address = first_argument(regs, abi);
 
 		/* The same wait again is the one that a signal interrupted, called again by the kernel or by libc. */
 		if (thread->waited_ns && thread->address != address)
 			count_futex_wait(thread, active_set(), thread->stack, APERTURE_OUTCOME_INTERRUPTED);
 		thread->address = address;
-		thread->private_to = is_private(regs, number, compat) ? bpf_get_current_pid_tgid() >> 32 : 0;
+		thread->private_to = is_private(regs, number, abi) ? bpf_get_current_pid_tgid() >> 32 : 0;
 		begin_wait(thread);
 	} else if (thread->restarts) {
 		/* Else it goes on with another call, like nanosleep. */
@@ -300,7 +275,7 @@ static __always_inline void end_wait(void *ctx, struct thread *thread, long resu
 		stack = keep_user_stack(ctx, task, thread->pid, set, &scratch->stack);
 		give_scratch(scratch);
 	}
-	if (was_interrupted(result)) {
+	if (ended_by_signal(result)) {
 		thread->stack = stack;
 		thread->restarts = result == -ERESTART_RESTARTBLOCK;
 	} else if (result == -ETIMEDOUT) {
@@ -313,7 +288,7 @@ static __always_inline void end_wait(void *ctx, struct thread *thread, long resu
 SEC("raw_tp/sys_exit")
 int end_call(struct bpf_raw_tracepoint_args *ctx)
 {
-	if (!may_be_futex(call_number((void *)ctx->args[0])))
+	if (!may_be_futex(syscall_number((void *)ctx->args[0])))
 		return 0;
 	u32 tid = bpf_get_current_pid_tgid();
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
@@ -323,7 +298,7 @@ int end_call(struct bpf_raw_tracepoint_args *ctx)
 	if (!thread->begun_ns)
 		return 0;
 	long result = ctx->args[1];
-	if (result >= 0 || result == -ETIMEDOUT || was_interrupted(result)) {
+	if (result >= 0 || result == -ETIMEDOUT || ended_by_signal(result)) {
 		end_wait(ctx, thread, result);
 		return 0;
 	}
@@ -363,7 +338,7 @@ int wake_thread(struct bpf_raw_tracepoint_args *ctx)
 	if (!is_waker(task, waiter))
 		return 0;
 	struct scratch *scratch = take_scratch(SCRATCH_WAKE);
-	waiter->holder.pid = own_pid(task);
+	waiter->holder.pid = current_pid(task);
 	waiter->holder.stack = 0;
 	if (scratch) {
 		waiter->holder.stack =
@@ -481,7 +456,7 @@ int begin_contention(struct bpf_raw_tracepoint_args *ctx)
 	bool spins = only_spins(contention.flags);
 
 	contention.begun_ns = bpf_ktime_get_ns();
-	contention.pid = own_pid(task);
+	contention.pid = current_pid(task);
 	if (!is_wanted(contention.pid) || (!spins && sleeps_for(contention.lock)))
 		return 0;
 	/* Number 0 of the initial namespace is the idle task: an interrupt may wait for a lock there. */

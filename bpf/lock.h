@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* What the program of locks and the agent share; see aperture.h. */
 #ifndef __APERTURE_LOCK_H__
 #define __APERTURE_LOCK_H__

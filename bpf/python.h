@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The Python functions that a thread is in, from CPython's own structures. Where they lie differs between versions and
  * is told by the agent, which also makes names of what is read here.
@@ -39,7 +39,7 @@ static __always_inline u64 read_python_word(u64 address)
  */
 static __always_inline u64 find_python_thread(struct task_struct *task, const struct aperture_python *python)
 {
-	u64 self = thread_word(task);
+	u64 self = user_thread_id(task);
 	u64 thread = python->holder ? read_python_word(python->holder) : 0;
 	u64 interpreter = 0;
 
@@ -62,13 +62,13 @@ static __always_inline u64 find_python_thread(struct task_struct *task, const st
 	return 0;
 }
 
-static __always_inline void push_python_word(struct aperture_stack *stack, u64 word)
+static __always_inline void push_python_frame(struct aperture_stack *stack, u64 frame)
 {
 	u32 length = stack->length;
 
 	if (length >= APERTURE_STACK_DEPTH)
 		return;
-	stack->addresses[length] = word;
+	stack->frames[length] = frame;
 	stack->length = length + 1;
 }
 
@@ -77,13 +77,13 @@ static __always_inline void mark_python_entry(struct aperture_stack *stack)
 {
 	u32 last = stack->length - 1;
 
-	if (last < APERTURE_STACK_DEPTH && !(stack->addresses[last] & APERTURE_PYTHON_ENTRY))
-		stack->addresses[last] |= APERTURE_PYTHON_ENTRY;
+	if (last < APERTURE_STACK_DEPTH && !(stack->frames[last] & APERTURE_PYTHON_ENTRY))
+		stack->frames[last] |= APERTURE_PYTHON_ENTRY;
 	else
-		push_python_word(stack, APERTURE_PYTHON_ENTRY);
+		push_python_frame(stack, APERTURE_PYTHON_ENTRY);
 }
 
-static __always_inline u64 python_word(const struct aperture_python *python, u64 code, u64 instruction)
+static __always_inline u64 python_frame(const struct aperture_python *python, u64 code, u64 instruction)
 {
 	/* The instruction before the first stands for a frame that has not begun. */
 	u64 unit = (instruction + 2 - code - python->code_instructions) >> 1;
@@ -113,10 +113,10 @@ static __always_inline enum aperture_loss read_python_frames(const struct apertu
 		} else {
 			code = read_python_word(frame + python->frame_code);
 			instruction = read_python_word(frame + python->frame_instruction);
-			code = python_word(python, code, instruction);
+			code = python_frame(python, code, instruction);
 			if (!python->entry_owner && mark)
 				code |= APERTURE_PYTHON_ENTRY;
-			push_python_word(stack, code);
+			push_python_frame(stack, code);
 		}
 		frame = read_python_word(frame + python->frame_previous);
 	}

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Stacks by the kernel's helper, and their names. */
 #ifndef __APERTURE_STACK_H__
 #define __APERTURE_STACK_H__
@@ -7,13 +7,12 @@
 
 #include "aperture.h"
 
-/* Reads a stack with bpf_get_stack; false when it cannot be read, and the stack is then empty. */
-static __always_inline bool read_stack(void *ctx, struct aperture_stack *stack, u64 flags)
+/* Reads a stack with bpf_get_stack; it is empty when it cannot be read. */
+static __always_inline void read_stack(void *ctx, struct aperture_stack *stack, u64 flags)
 {
-	long size = bpf_get_stack(ctx, stack->addresses, sizeof(stack->addresses), flags);
+	long size = bpf_get_stack(ctx, stack->frames, sizeof(stack->frames), flags);
 
 	stack->length = size > 0 ? (u64)size / sizeof(u64) : 0;
-	return size > 0;
 }
 
 static __always_inline u64 rotate_left(u64 value, u32 bits)
@@ -34,7 +33,7 @@ static __always_inline u64 hash_stack(const struct aperture_stack *stack)
 	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {
 		if (i >= stack->length)
 			break;
-		hash ^= rotate_left(stack->addresses[i] * 0x87c37b91114253d5ULL, 31) * 0x4cf5ad432745937fULL;
+		hash ^= rotate_left(stack->frames[i] * 0x87c37b91114253d5ULL, 31) * 0x4cf5ad432745937fULL;
 		hash = rotate_left(hash, 27) * 5 + 0x52dce729;
 	}
 	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdULL;

@@ -1,12 +1,14 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Which system calls are made, by whom, how long they take and how they fail: counts all, with stacks of some. */
 #include "vmlinux.h"
 
 #include "aperture.h"
 #include "kernel.h"
+#include "process_filter.h"
+#include "read_source.h"
 #include "syscall.h"
 #include "syscall_abi.h"
-#include "watched.h"
+#include "tracepoint_stacks.h"
 #include "window.h"
 
 /* Calls that take as long keep their stack; 0 is none of them. */
@@ -156,7 +158,7 @@ static __noinline struct thread *begin_thread(void)
 
 	if (!thread)
 		return NULL;
-	u32 pid = own_pid(task);
+	u32 pid = current_pid(task);
 	thread->key.pid = pid;
 	if (sample_every)
 		thread->until_sample = first_interval();
@@ -280,20 +282,10 @@ static __always_inline void keep_sample(void *ctx, struct task_struct *task, str
 
 	if (stack && has_stack)
 		key.user_stack = keep_user_stack(ctx, task, thread->key.pid, set, stack);
-	struct aperture_syscall_sample *counted = bpf_map_lookup_elem(samples, &key);
-	if (!counted) {
-		long error = bpf_map_update_elem(samples, &key, &sample, BPF_NOEXIST);
-		if (error == 0) {
-			note_filled(set, APERTURE_FILLED_SAMPLES);
-			return;
-		}
-		if (error == -EEXIST)
-			counted = bpf_map_lookup_elem(samples, &key);
-		if (!counted) {
-			count_loss(error == -E2BIG ? APERTURE_LOSS_COUNTS_MAP_FULL : APERTURE_LOSS_COUNTS_MAP_BUSY);
-			return;
-		}
-	}
+	struct aperture_syscall_sample *counted =
+		find_counted(samples, &key, &sample, set, APERTURE_FILLED_SAMPLES);
+	if (!counted)
+		return;
 	__sync_fetch_and_add(&counted->latency_ns, sample.latency_ns);
 	__sync_fetch_and_add(&counted->count, sample.count);
 }
@@ -373,7 +365,7 @@ static __always_inline void exit_call(void *ctx, struct pt_regs *regs, long resu
 		/* The call ended before it began: seccomp refused it, as the kernel asks that before it tells us. */
 		if (thread->phase == PHASE_INTERRUPTED)
 			finish(ctx, task, thread, lasted(thread, thread->end_ns), 0, false);
-		thread->key.call = call_of(task, number_at_exit(regs), task_storage);
+		thread->key.call = call_of(task, syscall_number(regs), task_storage);
 		thread->start_ns = now;
 	}
 	u32 call = thread->key.call;

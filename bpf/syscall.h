@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* What the program of system calls and the agent share; see aperture.h. */
 #ifndef __APERTURE_SYSCALL_H__
 #define __APERTURE_SYSCALL_H__

@@ -1,21 +1,17 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* The unwinder's own maps, and what makes a process another one: exec and exit. */
 #include "vmlinux.h"
 
 #include "kernel.h"
+#include "pid_namespace.h"
 #include "unwind_maps.h"
-
-/* Inode of the agent's pid namespace; 0 is the initial one, whose numbers need no search. */
-const volatile u32 pid_namespace = 0;
 
 /* Forgets the current process; where it has samples again, it is read anew. */
 static __always_inline void forget_process(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	u32 pid = bpf_get_current_pid_tgid() >> 32;
+	u32 pid = current_pid(task);
 
-	if (pid_namespace)
-		pid = pid_in_namespace(task, pid_namespace);
 	if (pid)
 		bpf_map_delete_elem(&unwind_processes, &pid);
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * What the unwinder goes by, filled by the agent. These maps are one for all objects: bpf/unwind.bpf.c has them, and
  * the agent makes the others use its ones. They are written while programs read:

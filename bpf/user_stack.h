@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The user stack of the current thread, in programs of every type: by the unwinder, and by the kernel's helper, which
  * goes by frame pointers alone, where the unwinder is not loaded, or knows neither the process nor the file at its leaf.
@@ -22,12 +22,11 @@ struct {
 	__type(value, u64);
 } stack_ends SEC(".maps");
 
-/* Walks from the registers that `state->user` was filled with; false when not even the leaf is known. */
-static __always_inline bool walk_user_stack(void *ctx, struct unwind_state *state, u32 pid,
+/* Walks from the registers that `state->user` was filled with; the stack is empty when not even the leaf is known. */
+static __always_inline void walk_user_stack(void *ctx, struct unwind_state *state, u32 pid,
 					    struct aperture_stack *stack)
 {
 	u32 end = APERTURE_STACK_HELPER;
-	bool found = true;
 
 	stack->length = 0;
 	if (state && !in_64_bit_mode(&state->user)) {
@@ -38,13 +37,12 @@ static __always_inline bool walk_user_stack(void *ctx, struct unwind_state *stat
 		bpf_probe_read_kernel(stack, sizeof(*stack), &state->stack);
 	}
 	if (stack->length == 0)
-		found = read_stack(ctx, stack, BPF_F_USER_STACK);
+		read_stack(ctx, stack, BPF_F_USER_STACK);
 	if (state)
 		state->busy = false;
 	u64 *count = bpf_map_lookup_elem(&stack_ends, &end);
 	if (count)
 		(*count)++;
-	return found;
 }
 
 /* NULL where a walk is not to be: with no unwinder, or in an interrupt of another program of this object that walks. */
@@ -66,20 +64,20 @@ static __always_inline struct unwind_state *give_up(struct unwind_state *state)
 }
 
 /*
- * The stack with which the current thread of process `pid` (in the agent's namespace) came into the kernel; for
- * tracepoints. False when not even the leaf is known.
+ * Reads the stack with which the current thread of process `pid` (in the agent's namespace) came into the kernel; for
+ * tracepoints. It is empty when not even the leaf is known.
  */
-static __always_inline bool collect_user_stack(void *ctx, u32 pid, struct aperture_stack *stack)
+static __always_inline void collect_user_stack(void *ctx, u32 pid, struct aperture_stack *stack)
 {
 	struct unwind_state *state = begin_walk();
 
 	if (state && !read_user_registers(&state->user))
 		state = give_up(state);
-	return walk_user_stack(ctx, state, pid, stack);
+	walk_user_stack(ctx, state, pid, stack);
 }
 
-/* The same where a perf event interrupted the thread: in user code, or after it came into the kernel. */
-static __always_inline bool collect_interrupted_user_stack(struct bpf_perf_event_data *ctx, u32 pid,
+/* Reads the same where a perf event interrupted the thread: in user code, or after it came into the kernel. */
+static __always_inline void collect_interrupted_user_stack(struct bpf_perf_event_data *ctx, u32 pid,
 							   struct aperture_stack *stack)
 {
 	struct unwind_state *state = begin_walk();
@@ -88,7 +86,7 @@ static __always_inline bool collect_interrupted_user_stack(struct bpf_perf_event
 		copy_registers(&state->user, &ctx->regs);
 	else if (state && !read_user_registers(&state->user))
 		state = give_up(state);
-	return walk_user_stack(ctx, state, pid, stack);
+	walk_user_stack(ctx, state, pid, stack);
 }
 
 #endif

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What the programs use of the kernel's types: only the members that are read. Their offsets here mean nothing;
- * libbpf rewrites each access to the offset of the running kernel (CO-RE), so the build needs no kernel's BTF.
+ * What the programs use of the kernel's types on all architectures: only the members that are read; arch/ has the
+ * others. Their offsets here mean nothing: libbpf rewrites each access to the offset of the running kernel (CO-RE), so
+ * the build needs no kernel's BTF.
  */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
@@ -60,45 +61,12 @@ enum bpf_func_id___aperture {
 	BPF_FUNC_task_pt_regs___aperture = 175,
 };
 
-/*
- * Registers at the sample. Not relocated: the verifier itself maps the context of a perf_event program to this
- * layout, that of include/uapi/linux/bpf_perf_event.h.
- */
-#if defined(__TARGET_ARCH_x86)
-typedef struct {
-	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
-} bpf_user_pt_regs_t;
-#elif defined(__TARGET_ARCH_arm64)
-typedef struct {
-	u64 regs[31], sp, pc, pstate;
-} bpf_user_pt_regs_t;
-#else
-#error "no layout of the registers of this architecture"
-#endif
-
-/* Not relocated either: what a raw tracepoint hands on. */
+/* What a raw tracepoint hands on; this is not relocated. */
 struct bpf_raw_tracepoint_args {
 	u64 args[0];
 };
 
-struct bpf_perf_event_data {
-	bpf_user_pt_regs_t regs;
-	u64 sample_period;
-	u64 addr;
-};
-
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-/* The registers of user space when it called the kernel. */
-struct pt_regs {
-#if defined(__TARGET_ARCH_x86)
-	unsigned long bx, cx, si, di, orig_ax;
-#elif defined(__TARGET_ARCH_arm64)
-	u64 regs[31];
-	u64 orig_x0;
-	s32 syscallno;
-#endif
-};
 
 struct ns_common {
 	unsigned int inum;
@@ -116,12 +84,6 @@ struct upid {
 struct pid {
 	unsigned int level;
 	struct upid numbers[1];
-};
-
-struct thread_info {
-	unsigned long flags;
-	/* On x86 only. */
-	u32 status;
 };
 
 struct super_block {
@@ -208,11 +170,9 @@ struct maple_arange_64 {
 struct mm_struct {
 	/* Since 6.1. */
 	struct maple_tree mm_mt;
-#if defined(__TARGET_ARCH_x86)
 	struct {
 		void *vdso;
 	} context;
-#endif
 };
 
 struct mm_struct___5_10 {
@@ -227,11 +187,6 @@ struct fdtable {
 struct files_struct {
 	struct fdtable *fdt;
 };
-#if defined(__TARGET_ARCH_x86)
-struct thread_struct {
-	unsigned long fsbase;
-};
-#endif
 
 typedef struct {
 	int counter;
@@ -242,7 +197,6 @@ struct signal_struct {
 };
 
 struct task_struct {
-	struct thread_info thread_info;
 	void *stack;
 	unsigned int flags;
 	int pid;
@@ -252,9 +206,6 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct mm_struct *mm;
-#if defined(__TARGET_ARCH_x86)
-	struct thread_struct thread;
-#endif
 };
 
 struct sigaction {

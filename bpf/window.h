@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* What is counted in windows: two sets of maps, of which the agent drains one while the other is counted into. */
 #ifndef __APERTURE_WINDOW_H__
 #define __APERTURE_WINDOW_H__
@@ -68,13 +68,14 @@ static __always_inline void count_loss(enum aperture_loss loss)
 		(*count)++;
 }
 
-/* Read once an event, so that all that is counted of it is in the same set. */
-static __always_inline u32 active_set(void)
+/* Counts that `stack`, which was just read, has not all of its frames; it is empty where that failed. */
+static __always_inline void count_missing_frames(const struct aperture_stack *stack, enum aperture_loss failed,
+						 enum aperture_loss truncated)
 {
-	u32 zero = 0;
-	u32 *set = bpf_map_lookup_elem(&active, &zero);
-
-	return set ? *(volatile u32 *)set : 0;
+	if (stack->length == 0)
+		count_loss(failed);
+	else if (stack->length == APERTURE_STACK_DEPTH)
+		count_loss(truncated);
 }
 
 /* An entry was added. */
@@ -85,6 +86,39 @@ static __always_inline void note_filled(u32 set, enum aperture_filled map)
 
 	if (count)
 		__sync_fetch_and_add(count, 1);
+}
+
+/*
+ * The value of `key` in a map of counts of `set`, to add to; NULL where nothing is left to do, as `first` was put there, or there
+ * is no room and the loss is counted.
+ */
+static __always_inline void *find_counted(void *counts, const void *key, const void *first, u32 set,
+					  enum aperture_filled map)
+{
+	void *value = bpf_map_lookup_elem(counts, key);
+
+	if (value)
+		return value;
+	long error = bpf_map_update_elem(counts, key, first, BPF_NOEXIST);
+	if (error == 0) {
+		note_filled(set, map);
+		return NULL;
+	}
+	/* Another CPU may have been faster. */
+	if (error == -EEXIST)
+		value = bpf_map_lookup_elem(counts, key);
+	if (!value)
+		count_loss(error == -E2BIG ? APERTURE_LOSS_COUNTS_MAP_FULL : APERTURE_LOSS_COUNTS_MAP_BUSY);
+	return value;
+}
+
+/* Read once an event, so that all that is counted of it is in the same set. */
+static __always_inline u32 active_set(void)
+{
+	u32 zero = 0;
+	u32 *set = bpf_map_lookup_elem(&active, &zero);
+
+	return set ? *(volatile u32 *)set : 0;
 }
 
 /* Keeps `stack` under its hash, which is returned; 0 when it is empty or there is no room. */

@@ -33,30 +33,42 @@ export async function build(only?: string): Promise<void> {
   if (only === undefined || only === "ui") await make(uiOutput());
 }
 
-/** As libbpf's headers name it. */
-const BPF_ARCH = Deno.build.arch === "aarch64" ? "arm64" : "x86";
+/** The architectures that `bpf/arch/` has, as libbpf's headers name them. */
+export const BPF_ARCHES = ["x86", "arm64"] as const;
+export type BpfArch = (typeof BPF_ARCHES)[number];
 
-/** -g keeps BTF, which CO-RE needs; the machine's own headers are left out but for libbpf's. */
+/**
+ * Makes the command that compiles a BPF program, to be run from the root of the repository. -g keeps BTF, which CO-RE
+ * needs; the machine's own headers are left out but for libbpf's.
+ */
+export function bpfCommand(source: string, { object, arch = hostArch() }: {
+  /** The path of what is written. */
+  object: string;
+  /** @default the machine's own */
+  arch?: BpfArch;
+}): [string, ...string[]] {
+  const flags = ["-O2", "-g", "-Wall", "-Wextra", "-Werror", "-mcpu=v2", "-target", "bpf"];
+  return ["clang", ...flags, `-D__TARGET_ARCH_${arch}`, "-Ibpf", "-c", source, "-o", object];
+}
+
+function hostArch(): BpfArch {
+  return Deno.build.arch === "aarch64" ? "arm64" : "x86";
+}
+
+/** Lists the sources of BPF objects, as paths from the root. */
+export function bpfSources(): string[] {
+  return files("bpf").filter((path) => path.endsWith(".bpf.c"));
+}
+
 function bpfOutputs(): Output[] {
-  const headers = files("bpf").filter((path) => path.endsWith(".h"));
-  return files("bpf").filter((path) => path.endsWith(".bpf.c")).map((source) => {
+  const headers = [...files("bpf"), ...files("bpf/arch")].filter((path) => path.endsWith(".h"));
+  return bpfSources().map((source) => {
     const path = source.replace("bpf/", "bpf/build/").replace(/\.c$/, ".o");
-    const flags = [
-      "-O2",
-      "-g",
-      "-Wall",
-      "-Wextra",
-      "-Werror",
-      "-mcpu=v2",
-      "-target",
-      "bpf",
-      `-D__TARGET_ARCH_${BPF_ARCH}`,
-    ];
     return {
       name: source,
       path,
       sources: [source, ...headers],
-      command: ["clang", ...flags, "-Ibpf", "-c", source, "-o", path],
+      command: bpfCommand(source, { object: path }),
       remedy: "apt-get install clang libbpf-dev",
     };
   });

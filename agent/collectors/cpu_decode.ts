@@ -17,7 +17,7 @@ const MAX_UPPER = 0x1fffff;
 const KERNEL_UPPER = 0xffff;
 /** From here on an upper word is one of the kernel, below it one of user space, with five levels of page tables, too. */
 const KERNEL_UPPERS = 0x80000000;
-/** Of APERTURE_WORD_FILE, and what is above a word's file and address. */
+/** Of APERTURE_FRAME_FILE, and what is above a frame's file and address. */
 const FILE_UPPER = 0x40000000;
 const FILE_MASK = 0xffe00000;
 
@@ -25,7 +25,7 @@ const NO_STACK: readonly number[] = [];
 
 /** APERTURE_STACK_PYTHON. */
 const PYTHON_STACK = 1;
-/** A word of a Python stack: 1 bit, 19 bits, 44 bits; the second is all ones where it does not fit. */
+/** A frame of a Python stack: 1 bit, 19 bits, 44 bits; the second is all ones where it does not fit. */
 const UNIT_MASK = 0x7ffff;
 
 /** Adds the stacks of a batch to `addresses`, and those of Python to `python`, by their hash. */
@@ -42,12 +42,12 @@ export function decodeStacks(
     const at = i * STACK.size / 4;
     const length = words[at + STACK.length / 4]!;
     if (words[at + STACK.kind / 4] === PYTHON_STACK) {
-      const from = at + STACK.addresses / 4;
+      const from = at + STACK.frames / 4;
       python?.set(keys.getBigUint64(i * 8, true), decodePython(words.subarray(from, from + length * 2)));
       continue;
     }
     const stack = new Array<number>(length);
-    for (let frame = 0, word = at + STACK.addresses / 4; frame < length; frame++, word += 2) {
+    for (let frame = 0, word = at + STACK.frames / 4; frame < length; frame++, word += 2) {
       stack[frame] = decodeWord(words[word + 1]!, words[word]!);
     }
     addresses.set(keys.getBigUint64(i * 8, true), stack);

@@ -14,7 +14,7 @@ function stackEntries(stacks: readonly (readonly [hash: bigint, addresses: reado
     keys.setBigUint64(i * 8, hash, true);
     values.setUint32(i * STACK.size, addresses.length, true);
     addresses.forEach((address, frame) => {
-      values.setBigUint64(i * STACK.size + STACK.addresses + frame * 8, address, true);
+      values.setBigUint64(i * STACK.size + STACK.frames + frame * 8, address, true);
     });
   }
   return { count: stacks.length, keys, values };

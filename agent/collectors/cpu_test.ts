@@ -99,11 +99,11 @@ testWith(["bpf", "clang", "perf", "chrt"], "CpuCollector counts as perf record d
 const SLOW_PROGRAM = `
 #include "vmlinux.h"
 #include "user_stack.h"
-static __always_inline bool collect_slowly(struct bpf_perf_event_data *ctx, u32 pid, struct aperture_stack *stack)
+static __always_inline void collect_slowly(struct bpf_perf_event_data *ctx, u32 pid, struct aperture_stack *stack)
 {
 	for (u32 i = 0; i < 3000; i++)
 		bpf_ktime_get_ns();
-	return collect_interrupted_user_stack(ctx, pid, stack);
+	collect_interrupted_user_stack(ctx, pid, stack);
 }
 #define collect_interrupted_user_stack collect_slowly
 #include "cpu.bpf.c"

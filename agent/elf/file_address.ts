@@ -1,12 +1,12 @@
 /**
- * Addresses of native stacks that name a file and an address in it: APERTURE_WORD_FILE of `bpf/aperture.h`.
+ * Addresses of native stacks that name a file and an address in it: APERTURE_FRAME_FILE of `bpf/aperture.h`.
  *
  * As a number such a word is negative, which no address in a process is: -(file × 2³⁶ + address).
  *
  * @module
  */
 
-/** APERTURE_WORD_FILE_SHIFT. */
+/** APERTURE_FRAME_FILE_SHIFT. */
 const ADDRESSES = 2 ** 36;
 
 /** A place in a {@linkcode CodeFile}. */

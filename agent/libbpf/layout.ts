@@ -8,7 +8,7 @@
 import type { Btf } from "./btf.ts";
 
 /** Sizes and offsets in bytes. */
-export const STACK = { size: 1024, length: 0, kind: 4, addresses: 8 } as const;
+export const STACK = { size: 1024, length: 0, kind: 4, frames: 8 } as const;
 export const CPU_KEY = {
   size: 48,
   user_stack: 0,

@@ -8,9 +8,8 @@ import { openLibrary } from "./library.ts";
 const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).pathname;
 
 const HEAD = `
-#include "vmlinux.h"
+#include "kernel.h"
 #include "aperture.h"
-#include <bpf/bpf_helpers.h>
 char LICENSE[] SEC("license") = "GPL";
 `;
 
@@ -33,6 +32,7 @@ struct {
 SEC("perf_event")
 int count(struct bpf_perf_event_data *ctx)
 {
+	(void)ctx;
 	u32 zero = 0;
 	u32 *value = bpf_map_lookup_elem(&counts, &zero);
 
@@ -90,6 +90,7 @@ testWith(["bpf", "clang"], "BpfObject.load() throws the end of the verifier's lo
 SEC("perf_event")
 int bad(struct bpf_perf_event_data *ctx)
 {
+	(void)ctx;
 	return *(volatile int *)0x1234;
 }`);
   using opened = BpfObject.open(object.path);
@@ -168,6 +169,7 @@ const volatile u64 eight = 0;
 SEC("perf_event")
 int good(struct bpf_perf_event_data *ctx)
 {
+	(void)ctx;
 	return one + two + four + eight;
 }`);
   using opened = BpfObject.open(object.path);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* The stacks of the current thread at a tracepoint: they are read, what is missing of them counted, and kept. */
+#ifndef __APERTURE_TRACEPOINT_STACKS_H__
+#define __APERTURE_TRACEPOINT_STACKS_H__
+
+#include "user_stack.h"
+#include "window.h"
+
+/* Reads the user stack of `task`, the current one, of process `pid`, into `stack`, and returns its name. */
+static __always_inline u64 keep_user_stack(void *ctx, struct task_struct *task, u32 pid, u32 set,
+					   struct aperture_stack *stack)
+{
+	stack->length = 0;
+	if (!has_user_stack(task))
+		return 0;
+	collect_user_stack(ctx, pid, stack);
+	count_missing_frames(stack, APERTURE_LOSS_USER_STACK_FAILED, APERTURE_LOSS_USER_STACK_TRUNCATED);
+	return keep_stack(set, stack);
+}
+
+/* Its first frames are the program and the tracepoint; see agent/collectors/tracepoint_frames.ts. */
+static __always_inline u64 keep_kernel_stack(void *ctx, u32 set, struct aperture_stack *stack)
+{
+	read_stack(ctx, stack, 0);
+	count_missing_frames(stack, APERTURE_LOSS_KERNEL_STACK_FAILED, APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
+	return keep_stack(set, stack);
+}
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* A walk under way, and what it asks the agent for. */
+#ifndef __APERTURE_UNWIND_STATE_H__
+#define __APERTURE_UNWIND_STATE_H__
+
+#include "unwind_maps.h"
+#include "vma.h"
+
+/* A walk; one a CPU for each object. */
+struct unwind_state {
+	u64 pc;
+	/* By the number that a rule has for them, of this frame: see arch/arch.h. */
+	u64 registers[REGISTERS];
+	/* Which of them are known: a bit each. */
+	u32 known;
+	/* The pc is not a return address, which points behind the call. */
+	u32 exact;
+	u32 pid;
+	u32 process;
+	u32 window;
+	/* A walk is under way. */
+	u32 busy;
+	/* The caller's, while it is being found. */
+	u64 next_pc;
+	/* The file of this frame's code, 0 for none; less `bias`, its address is one of the file's program headers. */
+	u64 bias;
+	u32 file;
+	u32 tableless;
+	/* The last mapping that was looked for in the kernel's own tree, and what it is, where that is known. */
+	struct vma_search search;
+	u64 vma_bias;
+	u32 vma_file;
+	u32 vma_tableless;
+	u32 vma_known;
+	struct aperture_wanted_file wanted;
+	bpf_user_pt_regs_t user;
+	/* What was walked so far. */
+	struct aperture_stack stack;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct unwind_state);
+} unwind_state SEC(".maps");
+
+static __always_inline void note_want(void)
+{
+	u32 zero = 0;
+	struct aperture_unwind_control *control = bpf_map_lookup_elem(&unwind_control, &zero);
+
+	/* Two at once may add one: that it is another number is all that matters. */
+	if (control)
+		*(volatile u32 *)&control->wants = control->wants + 1;
+}
+
+static __always_inline void want_process(u32 pid, u64 pc)
+{
+	if (bpf_map_update_elem(&unwind_wanted_processes, &pid, &pc, BPF_NOEXIST) == 0)
+		note_want();
+}
+
+static __always_inline void want_page(const struct aperture_page_key *key)
+{
+	const u32 one = 1;
+
+	if (bpf_map_update_elem(&unwind_wanted_pages, key, &one, BPF_NOEXIST) == 0)
+		note_want();
+}
+
+/* Puts `file` on the list, with its path: its process may be gone when that is read. */
+static __always_inline void want_file(struct unwind_state *state, const struct aperture_file_key *key, u64 address)
+{
+	struct aperture_wanted_file *wanted = &state->wanted;
+	struct file *file = (void *)state->search.found.file;
+
+	if (bpf_map_lookup_elem(&unwind_wanted_files, key))
+		return;
+	wanted->address = address;
+	wanted->pid = state->pid;
+	read_path(wanted, file);
+	if (bpf_map_update_elem(&unwind_wanted_files, key, wanted, BPF_NOEXIST) == 0)
+		note_want();
+}
+
+static __always_inline bool read_word(u64 *word, u64 address)
+{
+	return bpf_probe_read_user(word, sizeof(*word), (void *)address) == 0;
+}
+
+static __always_inline bool known(const struct unwind_state *state, u32 reg)
+{
+	return state->known >> (reg & (REGISTERS - 1)) & 1;
+}
+
+static __always_inline u64 value_of(const struct unwind_state *state, u32 reg)
+{
+	return state->registers[reg & (REGISTERS - 1)];
+}
+
+#endif
