@@ -13,7 +13,7 @@ import { type Clock, MACHINE_CLOCK, type Stamps, WindowStamps } from "./clock.ts
 import type { Collector, Window } from "./collectors/collector.ts";
 import { type Drained, Drains } from "./drains.ts";
 import type { ProcessLabels } from "./metadata/labels.ts";
-import { Namer } from "./naming.ts";
+import { Namer, NAMING_LOSS } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import type { Unwinder } from "./unwind/unwinder.ts";
 import { addCounts } from "./window_sum.ts";
@@ -24,8 +24,6 @@ const logger = getLogger(["aperture", "agent"]);
 const MAX_SETTLE_MS = 1000;
 /** After so many windows in a row that could not be named there is no use in going on. */
 const MAX_FAILED_WINDOWS = 3;
-/** The reason under which the events of a window that could not be named are in its losses. */
-export const NAMING_LOSS = "naming_failed";
 
 /** What a window says of itself beside what it counted. */
 export interface Notes {

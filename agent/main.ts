@@ -5,7 +5,7 @@
  */
 
 import { setupLog } from "../common/log.ts";
-import { print, run, stopSignal, VERSION } from "../common/main.ts";
+import { print, run, stopSignal, userPath, VERSION } from "../common/main.ts";
 import { agentHelp, readAgentConfig } from "./config.ts";
 import { inClusterUrl } from "./metadata/kube/client.ts";
 import { runAgent } from "./run.ts";
@@ -30,7 +30,14 @@ async function main(): Promise<number> {
     home: Deno.env.get("HOME"),
     xdgCacheHome: Deno.env.get("XDG_CACHE_HOME"),
   });
-  return await runAgent(config, { signal: stopSignal(), hostname: Deno.hostname(), apiServer, debugFiles });
+  const cwd = userPath(".");
+  return await runAgent(config, {
+    signal: stopSignal(),
+    hostname: Deno.hostname(),
+    apiServer,
+    cwd,
+    debugFiles,
+  });
 }
 
 await run("agent", main);

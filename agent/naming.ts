@@ -14,6 +14,9 @@ import type { Symboliser } from "./symbols/symboliser.ts";
 import { Slices } from "./slices.ts";
 import { callCategory } from "./syscalls/category.ts";
 
+/** The reason under which the events of a window that could not be named are in its losses. */
+export const NAMING_LOSS = "naming_failed";
+
 export interface NamerOptions {
   readonly symboliser: Symboliser;
   /** @default nothing is known of containers, pods and services */

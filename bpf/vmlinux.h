@@ -201,6 +201,7 @@ struct task_struct {
 	unsigned int flags;
 	int pid;
 	struct signal_struct *signal;
+	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	char comm[16];

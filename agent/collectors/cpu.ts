@@ -35,6 +35,8 @@ export interface CpuCollectorOptions {
   windowMs?: number;
   /** The only process that is sampled, in the agent's pid namespace; all without it. */
   pid?: number;
+  /** Instead of one, all processes that descend from this one, but not itself. */
+  ancestor?: number;
   /** What all maps together may use. @default {64 MiB} */
   memoryBytes?: number;
   /** @default {bpf/build/cpu.bpf.o of this source tree} */
@@ -78,6 +80,7 @@ export class CpuCollector implements Collector {
     freq = 99,
     windowMs = 10_000,
     pid,
+    ancestor,
     memoryBytes = 64 * 2 ** 20,
     objectPath = CPU_OBJECT,
     unwinder,
@@ -92,7 +95,11 @@ export class CpuCollector implements Collector {
     const size = cpuMapSize({ cpus: cpus().length, freq, windowMs, memoryBytes });
     using stack = new DisposableStack();
     const object = stack.use(BpfObject.open(objectPath));
-    object.setConstants({ target_pid: pid ?? 0, pid_namespace: pidNamespace() });
+    object.setConstants({
+      target_pid: pid ?? 0,
+      target_ancestor: ancestor ?? 0,
+      pid_namespace: pidNamespace(),
+    });
     for (const set of ["a", "b"]) {
       object.map(`counts_${set}`).setMaxEntries(size.counts);
       object.map(`stacks_${set}`).setMaxEntries(size.stacks);

@@ -32,6 +32,8 @@ const ENOENT = 2;
 export interface LockCollectorOptions {
   /** The only process whose waits are counted, in the agent's pid namespace; all without it. */
   pid?: number;
+  /** Instead of one, all processes that descend from this one, but not itself. */
+  ancestor?: number;
   /** Whether the agent's own waits are counted. @default {false} */
   includeSelf?: boolean;
   /** What all maps together may use. @default {16 MiB} */
@@ -77,6 +79,7 @@ export class LockCollector implements Collector {
   static open(
     {
       pid,
+      ancestor,
       includeSelf = false,
       memoryBytes = 16 * 2 ** 20,
       objectPath = LOCK_OBJECT,
@@ -89,6 +92,7 @@ export class LockCollector implements Collector {
     const object = stack.use(BpfObject.open(objectPath));
     object.setConstants({
       target_pid: pid ?? 0,
+      target_ancestor: ancestor ?? 0,
       excluded_pid: includeSelf || pid === Deno.pid ? 0 : Deno.pid,
       pid_namespace: pidNamespace(),
     });

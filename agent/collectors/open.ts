@@ -25,6 +25,8 @@ export interface OpenCollectorsOptions {
   readonly freq: number;
   /** The only process that is watched; all without it. */
   readonly pid?: number | undefined;
+  /** Instead of one, all processes that descend from this one. */
+  readonly ancestor?: number | undefined;
   /** What all maps of all kinds together may use. */
   readonly memoryBytes: number;
   /** System calls that take as long keep their stack. */
@@ -57,9 +59,14 @@ export function shareMemory(kinds: readonly Kind[], memoryBytes: number): Partia
 
 function openCollector(
   kind: Kind,
-  { freq, pid, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
+  { freq, pid, ancestor, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
 ): Collector {
-  const common = { memoryBytes, ...(pid === undefined ? {} : { pid }), ...(unwinder && { unwinder }) };
+  const common = {
+    memoryBytes,
+    ...(pid === undefined ? {} : { pid }),
+    ...(ancestor === undefined ? {} : { ancestor }),
+    ...(unwinder && { unwinder }),
+  };
   switch (kind) {
     case "cpu":
       return CpuCollector.open({ freq, ...common });

@@ -33,6 +33,8 @@ export interface SyscallCollectorOptions {
   sampleEvery?: number;
   /** The only process that is watched, in the agent's pid namespace; all without it. */
   pid?: number;
+  /** Instead of one, all processes that descend from this one, but not itself. */
+  ancestor?: number;
   /** Whether calls of this process itself are counted. @default {false} */
   includeSelf?: boolean;
   /** What all maps together may use. @default {64 MiB} */
@@ -79,7 +81,7 @@ export class SyscallCollector implements Collector {
    * @throws {Error} when there is no such process, or the kernel refuses; see `preflight` for why it may
    */
   static open(options: SyscallCollectorOptions = {}): SyscallCollector {
-    const { slowNs = 1_000_000, sampleEvery = 1000, pid, includeSelf = false } = options;
+    const { slowNs = 1_000_000, sampleEvery = 1000, pid, ancestor, includeSelf = false } = options;
     const { memoryBytes = 64 * 2 ** 20, objectPath = SYSCALL_OBJECT } = options;
     check("slowNs", slowNs, Number.MAX_SAFE_INTEGER);
     check("sampleEvery", sampleEvery, 2 ** 30);
@@ -87,6 +89,7 @@ export class SyscallCollector implements Collector {
     const size = syscallMapSize({ cpus: onlineCpus().length, memoryBytes });
     const constants = {
       target_pid: pid ?? 0,
+      target_ancestor: ancestor ?? 0,
       excluded_pid: includeSelf || pid === Deno.pid ? 0 : Deno.pid,
       pid_namespace: pidNamespace(),
       slow_ns: slowNs,

@@ -261,6 +261,22 @@ export const LIBC_SYMBOLS = {
     ],
     result: "i32",
   },
+  prctl: {
+    parameters: [
+      "i32", // int option
+      "u64", // unsigned long arg2
+      "u64", // unsigned long arg3
+      "u64", // unsigned long arg4
+      "u64", // unsigned long arg5
+    ],
+    result: "i32",
+  },
+  malloc_trim: {
+    parameters: [
+      "usize", // size_t pad
+    ],
+    result: "i32",
+  },
   // syscall(2) as it is for perf_event_open, which libc has no function for.
   syscall: {
     parameters: [
