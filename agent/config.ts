@@ -142,6 +142,14 @@ export const AGENT_SETTINGS = defineSettings({
     default: "64MiB",
     schema: bytes(1 << 20),
   },
+  memory: {
+    flag: "memory",
+    env: "APERTURE_MEMORY",
+    placeholder: "SIZE",
+    help: "What the agent itself may use, beside its BPF maps; a container's limit counts where it is less",
+    default: "256MiB",
+    schema: bytes(160 << 20),
+  },
   symbolNames: {
     flag: "symbol-names",
     env: "APERTURE_SYMBOL_NAMES",

@@ -7,6 +7,9 @@
 import { setupLog } from "../common/log.ts";
 import { print, run, stopSignal, userPath, VERSION } from "../common/main.ts";
 import { agentHelp, readAgentConfig } from "./config.ts";
+import { becomeProgram } from "./libbpf/mod.ts";
+import { divideMemory, memoryLimit } from "./memory/budget.ts";
+import { boundArguments, ownArguments } from "./memory/relaunch.ts";
 import { inClusterUrl } from "./metadata/kube/client.ts";
 import { runAgent } from "./run.ts";
 import { defaultCacheFolder } from "./symbols/debug/debuginfod/cache_folder.ts";
@@ -22,6 +25,9 @@ async function main(): Promise<number> {
     return 0;
   }
   await setupLog(config.logLevel);
+  const budget = divideMemory(config.memory, memoryLimit());
+  const bound = boundArguments(ownArguments(), budget.heapBytes);
+  if (bound) becomeProgram(Deno.execPath(), bound);
   const apiServer = inClusterUrl(
     Deno.env.get("KUBERNETES_SERVICE_HOST"),
     Deno.env.get("KUBERNETES_SERVICE_PORT"),
@@ -36,6 +42,7 @@ async function main(): Promise<number> {
     hostname: Deno.hostname(),
     apiServer,
     cwd,
+    budget,
     debugFiles,
   });
 }

@@ -52,14 +52,14 @@ export class Namer {
     const slices = this.#slices;
     for (const sample of samples) {
       if (slices.due) await slices.rest();
-      if (sample.pid === this.#excludedPid) continue;
+      if (this.#isExcluded(sample.pid)) continue;
       const frames = this.#symboliser.stack(sample);
       const stack = this.#stack(sample.call === undefined ? frames : [callFrame(sample.call), ...frames]);
       this.builder.add(kind, this.#series(sample), stack, sample.value, sample.count);
     }
     for (const { waiter, holder, type, outcome, count, delayNs, maxNs } of locks) {
       if (slices.due) await slices.rest();
-      if (waiter.pid === this.#excludedPid) continue;
+      if (this.#isExcluded(waiter.pid)) continue;
       const frames = this.#symboliser.stack(waiter);
       this.builder.addLock({
         ...{ outcome, type, class: lockClass(frames, type) },
@@ -71,13 +71,18 @@ export class Namer {
     }
     for (const { call, count, totalNs, minNs, maxNs, ...syscall } of syscalls) {
       if (slices.due) await slices.rest();
-      if (syscall.pid === this.#excludedPid) continue;
+      if (this.#isExcluded(syscall.pid)) continue;
       this.builder.addSyscall({
         ...{ series: this.#series(syscall), call, category: callCategory(call) },
         ...{ count, total: totalNs, min: minNs, max: maxNs },
         ...{ errors: syscall.errors, histogram: syscall.histogram },
       });
     }
+  }
+
+  /** Where the agent leaves itself out, that holds for what it starts, too. */
+  #isExcluded(pid: number): boolean {
+    return this.#excludedPid !== undefined && (pid === this.#excludedPid || this.#symboliser.isReader(pid));
   }
 
   #series({ pid, comm }: Pick<RawPlace, "pid" | "comm">): number {

@@ -15,6 +15,8 @@ import { cpuPeriodNs } from "./collectors/cpu.ts";
 import { OBJECTS, openCollectors } from "./collectors/open.ts";
 import { Command } from "./command.ts";
 import type { AgentConfig } from "./config.ts";
+import type { Budget } from "./memory/budget.ts";
+import { MemoryKeeper, residentBytes } from "./memory/keeper.ts";
 import { emptyReason } from "./empty_reason.ts";
 import { sayDelivered } from "./delivery.ts";
 import { LossReport } from "./loss_report.ts";
@@ -22,7 +24,7 @@ import { processOf } from "./metadata/watched_process.ts";
 import { openPods } from "./metadata/kube/open.ts";
 import { ProcessLabels } from "./metadata/labels.ts";
 import type { MetricSources } from "./metrics/metrics.ts";
-import { adoptOrphans, BpfError } from "./libbpf/mod.ts";
+import { adoptOrphans, BpfError, giveBackMemory, limitAllocator } from "./libbpf/mod.ts";
 import { lockTable } from "./output/lock_table.ts";
 import { syscallTable } from "./output/syscall_table.ts";
 import { checkOutput, outputFiles, STDOUT, writeOutput } from "./output/write.ts";
@@ -53,6 +55,8 @@ export interface RunOptions {
   readonly hostname: string;
   /** The API server of the cluster that this is in. */
   readonly apiServer?: URL | undefined;
+  /** What the agent's parts may use. */
+  readonly budget: Budget;
   /** Where the user is: what is run there. */
   readonly cwd: string;
   /** The folder for downloaded debug files where the settings name none. */
@@ -84,11 +88,17 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   const windowMs = config.aggregator ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);
   const node = config.nodeName ?? hostname;
 
+  limitAllocator();
   await using parts = new AsyncDisposableStack();
   const unwinder = parts.use(openUnwinder(config));
   const debuginfod = await openDebuginfod(config, debugFiles);
   if (debuginfod) parts.use(debuginfod);
-  const symboliser = parts.use(Symboliser.open({ debuginfod, unwinder, names: config.symbolNames }));
+  const symboliser = parts.use(
+    Symboliser.open({
+      ...{ debuginfod, unwinder, names: config.symbolNames },
+      ...{ cacheBytes: options.budget.symbolBytes, debugBytes: options.budget.debugBytes },
+    }),
+  );
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });
@@ -97,7 +107,13 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   if (config.command) adoptOrphans();
   const command = config.command && parts.use(Command.prepare(config.command, options));
   const { collectors } = parts.use(open(kinds, config, { unwinder }));
-  const sources = { collectors, symboliser, debuginfod, labels, pods, unwinder, pusher, windowMs };
+  const keeper = new MemoryKeeper({
+    bytes: options.budget.bytes,
+    resident: () => residentBytes([Deno.pid, ...symboliser.readerPid ? [symboliser.readerPid] : []]),
+    giveBack: giveBackMemory,
+    shed: (what) => symboliser.shed(what),
+  });
+  const sources = { collectors, symboliser, debuginfod, labels, pods, unwinder, pusher, windowMs, keeper };
   const endpoint = await openEndpoint(config, sources);
   if (endpoint) parts.use(endpoint);
   const recorded = local ? new ProfileBuilder() : undefined;
@@ -152,6 +168,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       if (!local) losses.add(summary.events - before, recording.losses);
       recorded?.merge(recording.profile);
       pusher?.push(recording.profile, recording);
+      keeper.endWindow();
     }
   } catch (error) {
     // What is recorded already is not lost for what comes after it.

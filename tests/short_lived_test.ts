@@ -27,7 +27,7 @@ async function recordWhile(life: () => Promise<void>): Promise<Recording> {
   await build("bpf");
   await using unwinder = Unwinder.open();
   using collector = CpuCollector.open({ unwinder, freq: FREQ, windowMs: WINDOW_MS });
-  using symboliser = Symboliser.open({ unwinder });
+  await using symboliser = Symboliser.open({ unwinder });
   const signal = new AbortController().signal;
   const times = { windowMs: WINDOW_MS, durationMs: WINDOW_MS, signal };
   const labels = new ProcessLabels();

@@ -271,6 +271,20 @@ export const LIBC_SYMBOLS = {
     ],
     result: "i32",
   },
+  execv: {
+    parameters: [
+      "buffer", // const char *pathname
+      "buffer", // char *const argv[]
+    ],
+    result: "i32", // only where it failed
+  },
+  mallopt: {
+    parameters: [
+      "i32", // int param
+      "i32", // int value
+    ],
+    result: "i32",
+  },
   malloc_trim: {
     parameters: [
       "usize", // size_t pad

@@ -24,7 +24,7 @@ function open(options: Partial<EndpointOptions> = {}) {
     },
     async [Symbol.asyncDispose]() {
       await endpoint[Symbol.asyncDispose]();
-      sources[Symbol.dispose]();
+      await sources[Symbol.asyncDispose]();
     },
   };
 }
@@ -95,7 +95,7 @@ Deno.test("AgentEndpoint gives short windows time all the same", async () => {
 Deno.test("AgentEndpoint answers 500 when a part cannot be read, and goes on", async () => {
   await using logs = await collectLogs();
   let broken = true;
-  using real = testSources();
+  await using real = testSources();
   await using agent = open({
     symboliser: {
       get stats() {
@@ -133,7 +133,7 @@ Deno.test("AgentEndpoint answers what is no request, and ends at once whatever i
 
 Deno.test("AgentEndpoint says that a port is in use", async () => {
   await using agent = open();
-  using sources = testSources();
+  await using sources = testSources();
   const { address } = agent.endpoint;
   assertThrows(
     () => new AgentEndpoint({ listen: address, ...sources }),

@@ -18,6 +18,7 @@ import type { Pods } from "../metadata/kube/pods.ts";
 import type { ProcessLabels } from "../metadata/labels.ts";
 import type { Pusher } from "../push/pusher.ts";
 import type { Debuginfod } from "../symbols/debug/debuginfod/debuginfod.ts";
+import type { MemoryKeeper } from "../memory/keeper.ts";
 import type { Symboliser } from "../symbols/symboliser.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
 import { DEBUGINFOD, LABELS, PODS, PUSH, SYMBOLS, UNWIND } from "./readings.ts";
@@ -35,6 +36,7 @@ export interface MetricSources {
   /** What all BPF maps together may use. */
   readonly bpfMemory: number;
   readonly windowMs: number;
+  readonly keeper?: Pick<MemoryKeeper, "stats"> | undefined;
 }
 
 /** Counts windows, and reads the parts when it is asked. */
@@ -145,14 +147,37 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
       }),
       "part",
     ],
+    [
+      "aperture_agent_memory_bytes",
+      "What the agent itself holds, by part: V8's heap, buffers outside of it, and files that are mapped",
+      memoryParts,
+      "part",
+    ],
     ["aperture_agent_bpf_memory_limit_bytes", "What all BPF maps together may use", () => bpfMemory],
   ]);
+  const { keeper } = sources;
+  if (keeper) {
+    make.readings(() => keeper.stats, [[
+      "aperture_agent_memory_shed_total",
+      "Times that something was given up to be read again, as the agent held more than it may",
+      (counts) => ({ ...counts }),
+      "part",
+    ]]);
+  }
   make.readings(() => symboliser.stats, SYMBOLS);
   if (debuginfod) make.readings(() => debuginfod.stats, DEBUGINFOD);
   make.readings(() => labels.stats, LABELS);
   if (pods) make.readings(() => pods.stats, PODS);
   if (unwinder) make.readings(() => unwinder.stats, UNWIND);
   if (pusher) make.readings(() => pusher.stats(), PUSH);
+}
+
+/** What the C library's allocator holds is the rest of what is resident. */
+function memoryParts(): Record<string, number> {
+  const { heapTotal, external } = Deno.memoryUsage();
+  const status = Deno.readTextFileSync("/proc/self/status");
+  const program = 1024 * Number(/^RssFile:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+  return { heap: heapTotal, buffers: external, program };
 }
 
 function effectOf(loss: string): "lost" | "incomplete" {

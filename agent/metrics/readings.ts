@@ -182,6 +182,11 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
     ({ debug }) => ({ too_large: debug.tooLarge, unreadable: debug.unreadable }),
     "reason",
   ],
+  [
+    "aperture_agent_debug_info_deaths_total",
+    "Times that the process which reads debug information died, and was started again",
+    ({ debug }) => debug.deaths,
+  ],
   ["aperture_agent_python_processes", "Processes that run Python", ({ python }) => python.interpreters],
   ["aperture_agent_python_functions", "Python functions that are kept", ({ python }) => python.codes],
   [

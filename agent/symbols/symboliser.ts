@@ -24,6 +24,7 @@ import { Inlining } from "./debug/inlining.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { KsymbolEvents } from "../libbpf/mod.ts";
 import { onlineCpus } from "../collectors/cpus.ts";
+import type { Shed } from "../memory/keeper.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import type { CodeFile } from "../elf/code_file.ts";
 import { CodeFiles } from "../elf/code_files.ts";
@@ -38,7 +39,7 @@ import type { NameStyle } from "./names/name_style.ts";
 export interface SymboliserOptions {
   /** For named frames and symbol tables together. @default {64 MiB} */
   cacheBytes?: number;
-  /** For the debug information that is open, on its Worker. @default {128 MiB} */
+  /** For the debug information that is open, in its process. @default {128 MiB} */
   debugBytes?: number;
   /** Whose walks the stacks are from: it knows the files that negative addresses name. @default {none} */
   unwinder?: FileSource | undefined;
@@ -125,12 +126,12 @@ const UNMAPPED: Frame = {
  *
  * @example
  * ```ts
- * using symboliser = Symboliser.open();
+ * await using symboliser = Symboliser.open();
  * for (const sample of window.samples) builder.stack(symboliser.stack(sample).map((f) => builder.frame(f)));
  * symboliser.endWindow();
  * ```
  */
-export class Symboliser implements Disposable {
+export class Symboliser implements AsyncDisposable {
   readonly #libdw: Libdw;
   readonly #procRoot: string;
   readonly #kernel: KernelSymbols;
@@ -189,13 +190,30 @@ export class Symboliser implements Disposable {
     return new Symboliser(new Libdw(), options);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     if (this.#unwinder) this.#unwinder.onFile = undefined;
     this.#frames.clear();
     this.#kernel[Symbol.dispose]();
     this.#python[Symbol.dispose]();
-    this.#inlining[Symbol.dispose]();
+    await this.#inlining[Symbol.asyncDispose]();
     this.#libdw[Symbol.dispose]();
+  }
+
+  /** The agent's own process that reads debug information, while there is one. */
+  get readerPid(): number | undefined {
+    return this.#inlining.readerPid;
+  }
+
+  /** Gives up what can be read again. */
+  shed(what: Shed): void {
+    if (what === "debug_info") this.#inlining.shed();
+    else if (what === "symbol_tables") this.#tables.clear();
+    else this.#frames.clear();
+  }
+
+  /** Whether `pid` is a process of the agent's own that reads debug information. */
+  isReader(pid: number): boolean {
+    return this.#inlining.isReader(pid);
   }
 
   get stats(): SymboliserStats {

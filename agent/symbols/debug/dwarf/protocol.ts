@@ -1,5 +1,5 @@
 /**
- * What the agent asks the Worker that reads debug information, and what that answers.
+ * What the agent asks the process that reads debug information, and what that answers.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface DebugPlace extends DebugFile {
 
 export interface Request {
   readonly id: number;
-  /** Names the debug information, for as long as the Worker lives. */
+  /** Names the debug information, for as long as that process lives. */
   readonly key: string;
   readonly place: DebugPlace;
   readonly addresses: readonly number[];
@@ -37,16 +37,11 @@ export interface Answer {
   /** In the order of the addresses, each innermost first; none for an address that is not covered. */
   readonly frames: readonly (readonly SourceFrame[])[];
   readonly refused: Refusal | undefined;
-  readonly stats: WorkerStats;
+  readonly stats: ReaderStats;
 }
 
-/** What the Worker holds now. */
-export interface WorkerStats {
+/** What the process holds now. */
+export interface ReaderStats {
   readonly files: number;
-  readonly bytes: number;
-}
-
-export interface WorkerOptions {
-  /** For all files that are open together; a file that needs more is refused. */
   readonly bytes: number;
 }
