@@ -30,7 +30,7 @@ async function rowsOf(registry: Registry): Promise<string[]> {
 }
 
 Deno.test("docs/metrics.md lists the agent's metrics", async () => {
-  using sources = testSources();
+  await using sources = testSources();
   assertEquals(await tableBelow("Agent"), await rowsOf(new AgentMetrics(sources).registry));
 });
 

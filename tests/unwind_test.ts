@@ -32,7 +32,7 @@ async function watch(pid: number): Promise<Watched> {
   await build("bpf");
   await using unwinder = Unwinder.open();
   using collector = CpuCollector.open({ unwinder, freq: 997, pid });
-  using symboliser = Symboliser.open({ unwinder });
+  await using symboliser = Symboliser.open({ unwinder });
   // The first samples miss what is loaded then.
   await settled(collector, unwinder);
   const stacks = new Map<string, number>();
@@ -309,7 +309,7 @@ testWith(
     await using running = run("chrt", ["-f", "1", "perl", "-e", script]);
     await using unwinder = Unwinder.open();
     using collector = CpuCollector.open({ unwinder, freq: RIVAL_FREQ, pid: running.pid });
-    using symboliser = Symboliser.open({ unwinder });
+    await using symboliser = Symboliser.open({ unwinder });
     await settled(collector, unwinder);
     await collector.drain();
     const perf = await perfStacks(running.pid, { seconds: RIVAL_SECONDS });
