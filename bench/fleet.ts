@@ -14,7 +14,7 @@ import { EmbeddedClickHouse } from "../aggregator/embedded/supervisor.ts";
 import { StorageClient } from "../aggregator/storage/client.ts";
 import { createDatabase, migrate } from "../aggregator/storage/migrate.ts";
 import { toBlocks } from "../aggregator/storage/rows.ts";
-import { Seen } from "../aggregator/storage/seen.ts";
+import { WrittenHashes } from "../aggregator/storage/written_hashes.ts";
 import type { Batch } from "../profile/model.ts";
 import { readBatch } from "../profile/wire/read_batch.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
@@ -214,7 +214,7 @@ async function bareRate(dataDir: string, recorded: readonly Batch[]): Promise<nu
   await createDatabase({ url, username, password });
   const client = cleanup.use(new StorageClient({ url, username, password }));
   await migrate(client);
-  const seen = () => new Seen(1_000_000);
+  const seen = () => new WrittenHashes(1_000_000);
   const now = BigInt(Date.now()) * 1_000_000n;
   const batches = Array.from({ length: 20 }, (_, i) => ({
     ...readBatch(writeBatch(recorded[i % recorded.length]!)),

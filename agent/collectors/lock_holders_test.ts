@@ -66,7 +66,7 @@ for (const { lock, threads, language } of CASES) {
       await using program = await Contender.start(`${folder}/program`, [lock, String(threads)]);
       await using unwinder = Unwinder.open();
       using collector = LockCollector.open({ pid: program.pid, unwinder });
-      using symboliser = Symboliser.open({ unwinder });
+      await using symboliser = Symboliser.open({ unwinder });
       // The unwinder gets to know the program by its first waits.
       let before = await program.contend<Accounts>();
       await collector.drain();
