@@ -56,12 +56,11 @@ export class WindowSum {
     const key = `${pid} ${row.call} ${row.comm}`;
     const sum = this.#syscalls.get(key);
     if (sum === undefined) {
-      this.#syscalls.set(key, {
-        ...row,
-        pid,
-        errors: new Map(row.errors),
-        histogram: [...row.histogram],
-      });
+      // Not by spread, which makes objects of another shape, and there are tens of thousands.
+      const { comm, call, count, totalNs, minNs, maxNs } = row;
+      const errors = new Map(row.errors);
+      const histogram = row.histogram.slice();
+      this.#syscalls.set(key, { pid, comm, call, count, errors, totalNs, minNs, maxNs, histogram });
       return;
     }
     sum.count += row.count;
@@ -69,7 +68,11 @@ export class WindowSum {
     sum.minNs = Math.min(sum.minNs, row.minNs);
     sum.maxNs = Math.max(sum.maxNs, row.maxNs);
     addCounts(sum.errors, row.errors);
-    for (const [i, calls] of row.histogram.entries()) sum.histogram[i] = (sum.histogram[i] ?? 0) + calls;
+    const { histogram } = sum;
+    for (let i = 0; i < row.histogram.length; i++) {
+      if (i < histogram.length) histogram[i]! += row.histogram[i]!;
+      else histogram.push(row.histogram[i]!);
+    }
   }
 }
 
