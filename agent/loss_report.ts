@@ -35,7 +35,11 @@ export class LossReport {
     this.#events += events;
     addCounts(this.#lost, splitLosses(losses).lost);
     const now = this.#clock();
-    if (this.#lost.size === 0 || now - this.#said < EVERY_MS) return;
+    if (this.#lost.size === 0) {
+      if (now - this.#since >= EVERY_MS) [this.#since, this.#events] = [now, 0];
+      return;
+    }
+    if (now - this.#said < EVERY_MS) return;
     const lost = this.#lost.values().reduce((sum, count) => sum + count, 0);
     if (lost >= LEAST_SHARE * (this.#events + lost)) {
       this.#said = now;

@@ -5,6 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { setPriority } from "node:os";
 import { print, UserError, VERSION } from "../common/main.ts";
 import { counted, lasting } from "../common/words.ts";
 import { readPem } from "../common/pem.ts";
@@ -64,6 +65,8 @@ export interface RunOptions {
   readonly debugFiles: string;
 }
 
+/** Of the thread that drains and names. */
+const NICE = -10;
 /** Nothing was recorded. */
 const NO_DATA = 4;
 
@@ -108,6 +111,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   // What the command leaves behind is still watched.
   if (config.command) adoptOrphans();
   const command = config.command && parts.use(Command.prepare(config.command, options));
+  // After the command was made, which is to have the priority that the user has.
+  raisePriority();
   const { collectors } = parts.use(open(kinds, config, { unwinder }));
   const keeper = new MemoryKeeper({
     bytes: options.budget.bytes,
@@ -190,6 +195,15 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
     return status || NO_DATA;
   }
   return status;
+}
+
+/** Little work that must be done in time: on a busy machine, maps fill while the agent waits for its turn. */
+function raisePriority(): void {
+  try {
+    setPriority(NICE);
+  } catch (error) {
+    logger.debug("Cannot raise the priority: {error}", { error });
+  }
 }
 
 /** Returns the process that is meant by the number of one of its threads. */

@@ -81,12 +81,12 @@ export class WindowSum {
     const key = `${pid} ${row.call} ${row.comm}`;
     const sum = this.#syscalls.get(key);
     if (sum === undefined) {
-      this.#syscalls.set(key, {
-        ...row,
-        pid,
-        errors: new Map(row.errors),
-        histogram: [...row.histogram],
-      });
+      // Not by spread, which makes objects of another shape, and there are tens of thousands.
+      const { comm, call, count, totalNs, minNs, maxNs, open, oldestNs } = row;
+      const errors = new Map(row.errors);
+      const histogram = row.histogram.slice();
+      const sums = { count, totalNs, minNs, maxNs, open, oldestNs };
+      this.#syscalls.set(key, { pid, comm, call, errors, histogram, ...sums });
       return;
     }
     // The least of no calls is 0, which is less than that of any.
@@ -97,7 +97,11 @@ export class WindowSum {
     sum.open += row.open;
     sum.oldestNs = Math.max(sum.oldestNs, row.oldestNs);
     addCounts(sum.errors, row.errors);
-    for (const [i, calls] of row.histogram.entries()) sum.histogram[i] = (sum.histogram[i] ?? 0) + calls;
+    const { histogram } = sum;
+    for (let i = 0; i < row.histogram.length; i++) {
+      if (i < histogram.length) histogram[i]! += row.histogram[i]!;
+      else histogram.push(row.histogram[i]!);
+    }
   }
 }
 

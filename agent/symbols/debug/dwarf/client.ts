@@ -32,7 +32,7 @@ export interface DebugClientOptions {
   bytes?: number;
   /** Addresses that may wait for an answer; more are not asked for now. @default {65536} */
   maxWaiting?: number;
-  /** Windows without a question after which the process is ended. @default {3} */
+  /** Windows without a question after which the process is ended. @default {1} */
   idleWindows?: number;
   /** @default {new ReaderProcess} */
   start?: (options: ReaderOptions) => Reader;
@@ -97,7 +97,7 @@ export class DebugClient implements AsyncDisposable {
   #held = { files: 0, bytes: 0 };
   #settled: (() => void)[] = [];
 
-  constructor({ bytes = 128 << 20, maxWaiting = 65_536, idleWindows = 3, start }: DebugClientOptions = {}) {
+  constructor({ bytes = 128 << 20, maxWaiting = 65_536, idleWindows = 1, start }: DebugClientOptions = {}) {
     this.#start = start ?? ((options) => new ReaderProcess(options));
     this.#bytes = bytes;
     this.#maxWaiting = maxWaiting;

@@ -15,7 +15,7 @@ const logger = getLogger(["aperture", "symbols"]);
 /** Beside all other work: what it knows is wanted soon, not now. */
 const NICE = 10;
 /** libdw's memory is not V8's. */
-const HEAP_FLAGS = "--max-old-space-size=64,--max-semi-space-size=1,--optimize-for-size";
+const HEAP_FLAGS = "--max-old-space-size=64,--max-semi-space-size=1";
 /** How long a process whose input has ended may take to end. */
 const END_MS = 1000;
 
