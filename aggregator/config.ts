@@ -116,7 +116,8 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     flag: "clickhouse-cluster",
     env: "APERTURE_CLICKHOUSE_CLUSTER",
     placeholder: "NAME",
-    help: "Keep the tables on each server of this cluster, one shard of replicas; with --clickhouse-endpoint",
+    help:
+      "Keep the tables on this cluster, replicated, and over its shards where it has several; with --clickhouse-endpoint",
     schema: text(),
   },
   clickhouseUser: {

@@ -172,9 +172,9 @@ async function aggregate({ request, signal }: Context, options: HandlerOptions) 
 }
 
 async function diff({ request, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
-  const { base, compare, limit } = await readBody(request, diffBody(now()));
+  const { base, compare, by, order, limit } = await readBody(request, diffBody(now()));
   checkSelections(base, compare);
-  const answer = await queries.diff(base, compare, { limit, signal });
+  const answer = await queries.diff(base, compare, { by, order, limit, signal });
   return json(
     {
       base: { selection: selectionJson(base), total: answer.base },

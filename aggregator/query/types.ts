@@ -112,6 +112,13 @@ export interface AggregateAnswer extends Answer {
   readonly other: Total;
 }
 
+export interface DiffOptions extends CommonOptions {
+  /** How sides are compared: by each one's share of its total, in cores, or as they are. @default {"share"} */
+  readonly by?: "share" | "cores" | "value";
+  /** The largest changes first, or the largest growths. @default {"change"} */
+  readonly order?: "change" | "growth";
+}
+
 export interface DiffRow {
   readonly function: string;
   readonly module: string;
@@ -122,7 +129,7 @@ export interface DiffRow {
 }
 
 export interface DiffAnswer extends Answer {
-  /** By the size of the change in each row's share of its side's total. */
+  /** By the size of the change. */
   readonly rows: readonly DiffRow[];
   readonly base: Total;
   readonly compare: Total;
@@ -351,7 +358,7 @@ export interface Queries {
     selection: Selection,
     options?: CommonOptions & { groupBy?: readonly GroupBy[] },
   ): Promise<AggregateAnswer>;
-  diff(base: Selection, compare: Selection, options?: CommonOptions): Promise<DiffAnswer>;
+  diff(base: Selection, compare: Selection, options?: DiffOptions): Promise<DiffAnswer>;
   /** The values of `label` in the selection, the largest first. */
   labelValues(label: AnyLabel, selection: Selection, options?: CommonOptions): Promise<LabelValuesAnswer>;
   /** The code that waited longest for locks, and the code that held them. */
