@@ -63,6 +63,8 @@ export interface RecordOptions {
   /** Told of each window's end. */
   readonly unwinder?: Pick<Unwinder, "endWindow" | "onProcess"> | undefined;
   readonly windowMs: number;
+  /** Of how many beats of `windowMs` the next window is; a whole number. @default {() => 1} */
+  readonly beats?: (() => number) | undefined;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
   /** Stop after this long; without it, when `signal` aborts. */
@@ -84,7 +86,7 @@ export interface RecordOptions {
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
   const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
-  const { clock = MACHINE_CLOCK, processes = new BriefProcesses() } = options;
+  const { clock = MACHINE_CLOCK, processes = new BriefProcesses(), beats = () => 1 } = options;
   symboliser.findPython();
   watchPython(options);
   using _observing = observeProcesses(options);
@@ -92,8 +94,8 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   const stamps = new WindowStamps(clock);
   const begin = clock.monotonic();
   let failed = 0;
-  for (let window = 1;; window++) {
-    const due = begin + Math.min(window * windowMs, durationMs);
+  for (let beat = beats();; beat += beats()) {
+    const due = begin + Math.min(beat * windowMs, durationMs);
     await delay(Math.max(0, due - clock.monotonic()), { signal }).catch((error) => {
       if (!signal.aborted) throw error;
     });

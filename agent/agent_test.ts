@@ -121,6 +121,21 @@ Deno.test("record() keeps its beat when naming takes longer than a window", asyn
   assertLess(Number(recordings[0]!.startNs), Number(recordings[4]!.endNs));
 });
 
+Deno.test("record() makes a window of as many beats as it is told", async () => {
+  const asked = [1, 2, 2, 1];
+  await using symboliser = Symboliser.open();
+  const recordings = await Array.fromAsync(record({
+    collectors: [collectorOf([])],
+    symboliser,
+    windowMs: 40,
+    beats: () => asked.shift() ?? 1,
+    durationMs: 240,
+    signal: new AbortController().signal,
+  }));
+  // Of six beats.
+  assertEquals(recordings.length, 4);
+});
+
 Deno.test("Summary adds up recordings", async () => {
   const summary = new Summary();
   const windows = [windowOf(1, [["a", 1]]), windowOf(2, [["a", 2]])];

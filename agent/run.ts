@@ -157,6 +157,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       const recording of record({
         ...{ collectors, symboliser, labels, unwinder },
         ...{ windowMs, durationMs, signal, excludedPid },
+        beats: () => pusher?.beats ?? 1,
       })
     ) {
       first ??= recording;
@@ -333,7 +334,8 @@ async function show({ config, files, recorded, summary, ...rest }: Shown): Promi
   const terminal = to.isTerminal();
   const options = {
     limit: TOP_ROWS,
-    width: terminal ? Deno.consoleSize().columns : 100,
+    // What goes into a pipe is whole.
+    width: terminal ? Deno.consoleSize().columns : Infinity,
     colors: terminal && !Deno.noColor,
     idle,
   };

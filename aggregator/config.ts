@@ -12,12 +12,15 @@ import {
   duration,
   httpUrl,
   integer,
+  names,
   path,
   readSettings,
   text,
   UsageError,
   type Values,
 } from "../common/settings.ts";
+import * as v from "valibot";
+import type { StorageLimit } from "./storage/storage_limit.ts";
 import { COMMON_SETTINGS } from "../common/common_settings.ts";
 import { userPath } from "../common/main.ts";
 
@@ -45,11 +48,25 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     help: "Ask for this token; the variable does not show in the process list",
     schema: text(),
   },
+  authTokenFile: {
+    flag: "auth-token-file",
+    env: "APERTURE_AUTH_TOKEN_FILE",
+    placeholder: "FILE",
+    help: "Tokens with their scopes, a line each: NAME ingest,read,admin TOKEN; read again when it changes",
+    schema: path(userPath),
+  },
+  allowedHosts: {
+    flag: "allowed-hosts",
+    env: "APERTURE_ALLOWED_HOSTS",
+    placeholder: "NAMES",
+    help: "Names by which the page and REST answer without a token, beside addresses and local names",
+    schema: names(),
+  },
   tlsCert: {
     flag: "tls-cert",
     env: "APERTURE_TLS_CERT",
     placeholder: "FILE",
-    help: "PEM certificate chain: gRPC speaks TLS; with --tls-key",
+    help: "PEM certificate chain: both ports speak TLS; with --tls-key; read again when it changes",
     schema: path(userPath),
   },
   tlsKey: {
@@ -58,6 +75,27 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     placeholder: "FILE",
     help: "PEM key of that certificate",
     schema: path(userPath),
+  },
+  tlsClientCa: {
+    flag: "tls-client-ca",
+    env: "APERTURE_TLS_CLIENT_CA",
+    placeholder: "FILE",
+    help: "PEM certificates of authorities: who pushes must have a certificate of one; with --tls-cert",
+    schema: path(userPath),
+  },
+  maxConnections: {
+    flag: "max-connections",
+    env: "APERTURE_MAX_CONNECTIONS",
+    placeholder: "N",
+    help: "At most so many on each port; by default 4096, or half of what descriptors allow",
+    schema: integer(1, 1_000_000),
+  },
+  maxConnectionsPerAddress: {
+    flag: "max-connections-per-address",
+    env: "APERTURE_MAX_CONNECTIONS_PER_ADDRESS",
+    placeholder: "N",
+    help: "At most so many of one client's address; by default half of all",
+    schema: integer(1, 1_000_000),
   },
   clickhouseEndpoint: {
     flag: "clickhouse-endpoint",
@@ -116,7 +154,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     flag: "buffer-path",
     env: "APERTURE_BUFFER_PATH",
     placeholder: "FILE",
-    help: "A file keeps what is staged over a crash",
+    help: "A file keeps what is staged over a kill; in memory it is kept over an orderly stop alone",
     default: ":memory:",
     schema: path(userPath, { as: [":memory:"] }),
   },
@@ -127,6 +165,13 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     help: "Where the embedded engine keeps its tables",
     default: "./data",
     schema: path(userPath),
+  },
+  clickhouseMemory: {
+    flag: "clickhouse-memory",
+    env: "APERTURE_CLICKHOUSE_MEMORY",
+    placeholder: "SIZE",
+    help: "What the embedded engine may allocate; by default 40 % of the machine's memory, or its cgroup's",
+    schema: bytes(256 * 2 ** 20),
   },
   maxMessage: {
     flag: "max-message",
@@ -168,8 +213,28 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     default: "365d",
     schema: duration(86_400_000, 3650 * 86_400_000),
   },
+  storageLimit: {
+    flag: "storage-limit",
+    env: "APERTURE_STORAGE_LIMIT",
+    placeholder: "SIZE",
+    help:
+      "The oldest data go before storage takes more than this, or than this share of its disk: 50GiB, 80%",
+    schema: storageLimit(),
+  },
   ...COMMON_SETTINGS,
 });
+
+/** A number of bytes, or a share of the disk. */
+function storageLimit(): v.GenericSchema<string, StorageLimit> {
+  const message = "a size like 50GiB of at least 1048576 bytes, or a share like 80%";
+  const share = v.pipe(
+    v.string(),
+    v.regex(/^[1-9]\d?%$/, message),
+    v.transform((text): StorageLimit => ({ share: parseInt(text) / 100 })),
+  );
+  const size = v.pipe(bytes(1 << 20), v.transform((bytes): StorageLimit => ({ bytes })));
+  return v.union([share, size], message);
+}
 
 export type AggregatorConfig = Values<typeof AGGREGATOR_SETTINGS>;
 
@@ -186,6 +251,9 @@ export function readAggregatorConfig(
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     const [given, missing] = config.tlsKey === undefined ? ["cert", "key"] : ["key", "cert"];
     throw new UsageError(`Missing a value: '--tls-${missing} FILE', as '--tls-${given}' needs it`);
+  }
+  if (config.tlsClientCa !== undefined && config.tlsCert === undefined) {
+    throw new UsageError("Missing a value: '--tls-cert FILE', as '--tls-client-ca' needs it");
   }
   if (config.clickhouseCluster !== undefined && config.clickhouseEndpoint === undefined) {
     throw new UsageError("Missing a value: '--clickhouse-endpoint URL', as '--clickhouse-cluster' needs it");

@@ -4,15 +4,28 @@
  * @module
  */
 
-import { type Counter, type Histogram, Registry } from "prom-client";
+import { type Counter, type Gauge, type Histogram, Registry } from "prom-client";
+import type { Listener } from "../common/net/listener.ts";
 import { MetricFactory, type Reading } from "../common/metrics.ts";
 import { VERSION } from "../common/main.ts";
-import type { FlushMetrics } from "./buffer/flusher.ts";
+import { type Kind, kindOf, KINDS } from "../profile/model.ts";
+import type { Flusher, FlushMetrics, ReceivedBatch } from "./buffer/flusher.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
-import type { IngestMetrics } from "./ingest/push.ts";
+import type { Admission } from "./ingest/admission.ts";
+import { type IngestMetrics, type Refusal, REFUSALS } from "./ingest/push.ts";
 
 const BUFFER: readonly Reading<StagingBuffer>[] = [
   ["aperture_buffer_batches", "Batches in the buffer", ({ batches }) => batches],
+  [
+    "aperture_buffer_oldest_batch_seconds",
+    "How long ago the oldest batch was staged that is not yet in storage",
+    ({ oldestMs }) => oldestMs === undefined ? 0 : Math.max(0, Date.now() - oldestMs) / 1000,
+  ],
+  [
+    "aperture_buffer_quarantined_batches",
+    "Batches that were set aside, as storage refuses what is in them",
+    ({ quarantined }) => quarantined.length,
+  ],
   ["aperture_buffer_bytes", "Bytes of batches in the buffer", ({ bytes }) => bytes],
   ["aperture_buffer_capacity_batches", "Batches that the buffer takes", ({ capacity }) => capacity],
   ["aperture_buffer_capacity_bytes", "Bytes of batches that the buffer takes", (b) => b.capacityBytes],
@@ -23,6 +36,75 @@ const BUFFER: readonly Reading<StagingBuffer>[] = [
   ],
 ];
 
+/** What runs beside the buffer; each part from when it is there. */
+export interface WatchedParts {
+  readonly flusher?: Pick<Flusher, "failing">;
+  /** By what they speak: `grpc`, `http`. */
+  readonly listeners?: Readonly<Record<string, Listener>>;
+  /** Calls of gRPC, and questions by HTTP. */
+  readonly queues?: Readonly<Record<string, Pick<Admission, "running" | "waiting">>>;
+  readonly engine?: { readonly restarts: number } | undefined;
+}
+
+const PARTS: readonly Reading<WatchedParts>[] = [
+  [
+    "aperture_storage_failing_seconds",
+    "For how long storage has not taken what is staged; 0 while it does",
+    ({ flusher }) => flusher?.failing ? Math.max(0, Date.now() - flusher.failing.sinceMs) / 1000 : 0,
+  ],
+  [
+    "aperture_connections",
+    "Open connections by what they speak",
+    ({ listeners = {} }) => mapped(listeners, ({ connections }) => connections),
+    "protocol",
+  ],
+  [
+    "aperture_connections_limit",
+    "Connections that are taken at once",
+    ({ listeners = {} }) => mapped(listeners, ({ limits }) => limits.connections),
+    "protocol",
+  ],
+  [
+    "aperture_connections_refused_total",
+    "Connections that were not taken, as there were too many in all or of one address",
+    ({ listeners = {} }) => mapped(listeners, ({ refused }) => refused.full + refused.address),
+    "protocol",
+  ],
+  [
+    "aperture_connections_closed_total",
+    "Connections whose client said nothing, was idle or did not read for too long",
+    ({ listeners = {} }) => mapped(listeners, ({ closed }) => closed.silent + closed.idle + closed.unread),
+    "protocol",
+  ],
+  [
+    "aperture_accept_failures_total",
+    "Connections that could not be accepted, as for want of descriptors",
+    ({ listeners = {} }) => mapped(listeners, ({ acceptFailures }) => acceptFailures),
+    "protocol",
+  ],
+  [
+    "aperture_requests_running",
+    "Calls of gRPC and questions by HTTP that are being answered",
+    ({ queues = {} }) => mapped(queues, ({ running }) => running),
+    "queue",
+  ],
+  [
+    "aperture_requests_waiting",
+    "Calls of gRPC and questions by HTTP that wait for their turn",
+    ({ queues = {} }) => mapped(queues, ({ waiting }) => waiting),
+    "queue",
+  ],
+  [
+    "aperture_engine_restarts_total",
+    "Times that the embedded engine was started again",
+    ({ engine }) => engine?.restarts ?? 0,
+  ],
+];
+
+function mapped<T>(record: Readonly<Record<string, T>>, value: (of: T) => number): Record<string, number> {
+  return Object.fromEntries(Object.entries(record).map(([key, of]) => [key, value(of)]));
+}
+
 /** The counters of ingest and flush, and the state of `buffer` at the time of asking. */
 export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   /** For other parts to add theirs to. */
@@ -32,11 +114,17 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   readonly #push: Counter<"status">;
   readonly #pushEvents: Counter;
   readonly #pushDuplicates: Counter;
+  readonly #refused: Counter<"reason">;
   readonly #pushSeconds: Histogram;
   readonly #drops: Counter;
   readonly #flush: Counter<"status">;
   readonly #flushRows: Counter;
   readonly #flushSeconds: Histogram;
+  readonly #quarantined: Counter;
+  readonly #lag: Histogram;
+  readonly #lastStored: Gauge<"kind">;
+  #parts: WatchedParts = {};
+  readonly #partitionsDropped: Counter;
 
   constructor(buffer: StagingBuffer) {
     const make = new MetricFactory(this.registry);
@@ -52,7 +140,24 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     this.#pushSeconds = make.histogram("aperture_push_duration_seconds", "Time that pushes took");
     this.#drops = make.counter(
       "aperture_buffer_drops_total",
-      "Staged batches that could not be read any more",
+      "Staged batches that were lost: they could not be read any more, or too many were in quarantine",
+    );
+    this.#refused = make.counter("aperture_push_refused_total", "Pushes that were refused, by reason", [
+      "reason",
+    ]);
+    this.#quarantined = make.counter(
+      "aperture_buffer_quarantined_total",
+      "Batches that were set aside, as storage refused what is in them",
+    );
+    this.#lag = make.histogram(
+      "aperture_storage_lag_seconds",
+      "From the end of a batch's window to its being in storage",
+      LAG_SECONDS,
+    );
+    this.#lastStored = make.gauge(
+      "aperture_storage_last_flush_timestamp_seconds",
+      "When rows of a kind were last stored, in Unix time; 0 before the first",
+      ["kind"],
     );
     this.#flush = make.counter("aperture_clickhouse_flush_total", "Groups of batches by outcome", ["status"]);
     this.#flushRows = make.counter("aperture_clickhouse_flush_rows_total", "Rows written");
@@ -60,7 +165,12 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
       "aperture_clickhouse_flush_duration_seconds",
       "Time that groups took",
     );
+    this.#partitionsDropped = make.counter(
+      "aperture_storage_partitions_dropped_total",
+      "Partitions that went as storage would have taken more than its limit",
+    );
     make.readings(() => buffer, BUFFER);
+    make.readings(() => this.#parts, PARTS);
     make.process();
     make.buildInfo("aperture_aggregator_build_info", VERSION);
     // What has not happened is 0, not absent.
@@ -68,6 +178,9 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
       this.#push.inc({ status }, 0);
     }
     for (const status of ["ok", "error"]) this.#flush.inc({ status }, 0);
+    for (const reason of REFUSALS) this.#refused.inc({ reason }, 0);
+    for (const kind of KINDS) this.#lastStored.set({ kind }, 0);
+    buffer.onLost = (batches) => this.#drops.inc(batches);
   }
 
   /** How many pushes were acknowledged. */
@@ -85,6 +198,15 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     else this.#pushError++;
     this.#push.inc({ status });
     this.#pushSeconds.observe(seconds);
+  }
+
+  /** From now on, what `parts` are is told, too. */
+  watch(parts: WatchedParts): void {
+    this.#parts = { ...this.#parts, ...parts };
+  }
+
+  refused(reason: Refusal): void {
+    this.#refused.inc({ reason });
   }
 
   accepted(events: number): void {
@@ -106,7 +228,34 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     this.#flushSeconds.observe(seconds);
   }
 
+  partitionsDropped(partitions: number): void {
+    this.#partitionsDropped.inc(partitions);
+  }
+
   dropped(): void {
     this.#drops.inc();
   }
+
+  quarantined(): void {
+    this.#quarantined.inc();
+  }
+
+  stored(batches: readonly ReceivedBatch[]): void {
+    const now = Date.now();
+    for (const batch of batches) {
+      this.#lag.observe(Math.max(0, now - Number(batch.endNs / 1_000_000n)) / 1000);
+      for (const kind of kindsOf(batch)) this.#lastStored.set({ kind }, now / 1000);
+    }
+  }
+}
+
+/** An hour's outage is in the last but one. */
+const LAG_SECONDS = [1, 2, 5, 10, 15, 20, 30, 60, 300, 900, 3600, 14_400];
+
+function kindsOf({ samples, locks, syscalls }: ReceivedBatch): Set<Kind> {
+  const kinds = new Set<Kind>();
+  for (const kind of new Set(samples.kind)) kinds.add(kindOf(kind)!);
+  if (locks.outcome.length > 0) kinds.add("lock");
+  if (syscalls.call.length > 0) kinds.add("syscall");
+  return kinds;
 }

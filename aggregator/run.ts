@@ -5,19 +5,17 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { UserError, VERSION } from "../common/main.ts";
-import { readPem } from "../common/pem.ts";
-import { serveHttp } from "../common/serve_http.ts";
-import type { Address } from "../common/settings.ts";
-import { Flusher } from "./buffer/flusher.ts";
+import { UserError } from "../common/main.ts";
 import { StagingBuffer } from "./buffer/staging_buffer.ts";
+import { takeSpill, writeSpill } from "./buffer/spill.ts";
+import { Flusher } from "./buffer/flusher.ts";
 import type { AggregatorConfig } from "./config.ts";
 import { EmbeddedClickHouse } from "./embedded/supervisor.ts";
-import { createHandler, loadPage } from "./http/mod.ts";
-import { IngestServer } from "./ingest/server.ts";
+import { isCurable, StorageSink } from "./storage_sink.ts";
 import { AggregatorMetrics } from "./metrics.ts";
+import { openPorts } from "./ports.ts";
 import { createQueries } from "./query/queries.ts";
-import { healthOf, stagedBatches } from "./status.ts";
+import { healthOf } from "./status.ts";
 import { Storage } from "./storage/storage.ts";
 
 const logger = getLogger(["aperture", "aggregator"]);
@@ -25,6 +23,8 @@ const logger = getLogger(["aperture", "aggregator"]);
 /** How long pushes that are under way may take at the end, and then the last flush. */
 const CALLS_MS = 5000;
 const FLUSH_MS = 30_000;
+/** The engine is started again when so many writes failed in a row, for a reason that this cures. */
+const CURABLE_FAILURES = 3;
 
 /**
  * Runs the aggregator until the signal aborts.
@@ -33,107 +33,125 @@ const FLUSH_MS = 30_000;
  * @throws {UserError} when an address, a folder or the storage cannot be used
  */
 export async function runAggregator(config: AggregatorConfig, signal: AbortSignal): Promise<number> {
-  const page = await loadPage();
-  const tls = await orExplain(readTls(config));
   await using parts = new AsyncDisposableStack();
-  const buffer = parts.use(
-    await orExplain(StagingBuffer.open({
-      path: config.bufferPath,
-      capacity: config.bufferCapacity,
-      capacityBytes: config.bufferMemory,
+  const buffer = parts.use(await orExplain(openBuffer(config)));
+  const engine = config.clickhouseEndpoint ? undefined : parts.use(
+    await orExplain(EmbeddedClickHouse.start({
+      dataDir: config.dataDir,
+      ...(config.clickhouseMemory === undefined ? {} : { memoryBytes: config.clickhouseMemory }),
     })),
   );
-  const engine = config.clickhouseEndpoint
-    ? undefined
-    : parts.use(await orExplain(EmbeddedClickHouse.start({ dataDir: config.dataDir })));
-  const { url, username, password = "" } = engine ?? {
-    url: config.clickhouseEndpoint!,
-    username: config.clickhouseUser,
-    password: config.clickhousePassword,
-  };
-  const storage = parts.use(
-    await orExplain(Storage.open({
-      url,
-      username,
-      password,
-      database: config.clickhouseDatabase,
-      cluster: config.clickhouseCluster,
-      retention: { fine: config.retention, minutes: config.retention1m, hours: config.retention1h },
-    })),
-  );
-  const queries = createQueries(storage.client);
   const metrics = new AggregatorMetrics(buffer);
-  const mode = engine ? "embedded" : "server";
-  const token = config.authToken;
-
-  const handler = createHandler({
-    queries,
-    health: () => healthOf({ buffer, metrics, storage, mode }),
-    staged: ({ agentId, limit }) => stagedBatches(buffer, { agentId, limit }),
-    metrics: metrics.registry,
-    page,
-    version: VERSION,
-    ...(token === undefined ? {} : { token }),
+  const storage = parts.use(await orExplain(openStorage(config, { engine, metrics })));
+  const flusher = new Flusher({
+    buffer,
+    sink: new StorageSink(storage),
+    metrics,
+    intervalMs: config.flushInterval,
+    onFailure(error, { failures }) {
+      if (failures >= CURABLE_FAILURES && isCurable(error)) {
+        engine?.restart(`${failures} writes failed in a row: ${(error as Error).message}`);
+      }
+    },
   });
-  parts.use(await orExplain(() => serveHttp({ listen: config.adminListen, handler })));
-  const flusher = new Flusher({ buffer, sink: storage, metrics, intervalMs: config.flushInterval });
-  const ingest = parts.use(
-    await orExplain(IngestServer.start({
+  const mode = engine ? "embedded" : "server";
+  const ports = parts.use(
+    await orExplain(openPorts(config, {
       buffer,
-      queries,
       metrics,
-      listen: config.listen,
-      token,
-      tls,
-      maxMessageBytes: config.maxMessage,
+      queries: createQueries(storage.client),
+      health: () => healthOf({ buffer, metrics, storage, flusher, mode }),
     })),
   );
+  metrics.watch({ flusher, engine, ...ports.watched });
   flusher.start();
-  const { hostname, port } = ingest.address;
+  const { hostname, port } = ports.ingest.address;
   logger.info("Taking batches on {hostname}:{port}, storing in {server}", {
     hostname,
     port,
     server: engine ? `the embedded engine in ${config.dataDir}` : storage.client.server,
   });
-  if (token === undefined && ![config.listen, config.adminListen].every(isLoopback)) {
-    logger.warn("No APERTURE_AUTH_TOKEN is set: everyone who reaches this may push and read");
-  }
 
   if (!signal.aborted) {
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   }
   logger.info("Stopping: taking no more batches, writing those that are staged");
-  await ingest.stop({ deadlineMs: CALLS_MS });
+  await ports.ingest.stop({ deadlineMs: CALLS_MS });
   const { left } = await flusher.stop({ deadlineMs: FLUSH_MS });
-  if (left === 0) return 0;
-  const kept = config.bufferPath !== ":memory:";
-  logger.error("Stopped with {left} batches that are not in storage: {fate}", {
+  return left === 0 && buffer.quarantined.length === 0 ? 0 : await keep(buffer, config);
+}
+
+/** Says what becomes of batches that are not in storage; the exit status. */
+async function keep(buffer: StagingBuffer, config: AggregatorConfig): Promise<number> {
+  const left = buffer.staged + buffer.quarantined.length;
+  let path = config.bufferPath;
+  if (path === IN_MEMORY) {
+    path = spillPath(config);
+    try {
+      await writeSpill(buffer, path);
+    } catch (error) {
+      logger.error("Stopped with {left} batches that are not in storage, and are lost: {why}", {
+        left,
+        why: (error as Error).message,
+      });
+      return 1;
+    }
+  }
+  logger.warn("Stopped with {left} batches that are not in storage: they are in {path}, for the next start", {
     left,
-    fate: kept ? `they are in ${config.bufferPath}, and are written at the next start` : "they are lost",
+    path,
   });
-  return kept ? 0 : 1;
+  return 0;
 }
 
-function isLoopback({ hostname }: Address): boolean {
-  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
+const IN_MEMORY = ":memory:";
+
+function spillPath({ dataDir }: AggregatorConfig): string {
+  return `${dataDir}/spill.kv`;
 }
 
-/** The files of the gRPC server's certificate and key; `undefined` where none are named. */
-async function readTls(
-  { tlsCert, tlsKey }: AggregatorConfig,
-): Promise<{ cert: string; key: string } | undefined> {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  const [cert, key] = await Promise.all([
-    readPem(tlsCert, "the certificate"),
-    readPem(tlsKey, "the certificate's key"),
-  ]);
-  return { cert, key };
+async function openBuffer(config: AggregatorConfig): Promise<StagingBuffer> {
+  const buffer = await StagingBuffer.open({
+    path: config.bufferPath,
+    capacity: config.bufferCapacity,
+    capacityBytes: config.bufferMemory,
+  });
+  if (config.bufferPath !== IN_MEMORY) return buffer;
+  try {
+    const found = await takeSpill(buffer, spillPath(config));
+    if (found > 0) logger.info("Found {found} batches that the last run did not store", { found });
+  } catch (error) {
+    // What it holds is not lost: the file stays where it is.
+    logger.error("Cannot read what the last run left in {path}: {error}", { path: spillPath(config), error });
+  }
+  return buffer;
+}
+
+async function openStorage(
+  config: AggregatorConfig,
+  { engine, metrics }: { engine: EmbeddedClickHouse | undefined; metrics: AggregatorMetrics },
+): Promise<Storage> {
+  const { url, username, password = "" } = engine ?? {
+    url: config.clickhouseEndpoint!,
+    username: config.clickhouseUser,
+    password: config.clickhousePassword,
+  };
+  return await Storage.open({
+    url,
+    username,
+    password,
+    database: config.clickhouseDatabase,
+    cluster: config.clickhouseCluster,
+    limit: config.storageLimit,
+    onDropped: (partitions) => metrics.partitionsDropped(partitions),
+    retention: { fine: config.retention, minutes: config.retention1m, hours: config.retention1h },
+  });
 }
 
 /** What a part throws at the start is for the user: its message without a stack trace. */
-async function orExplain<T>(start: Promise<T> | (() => T)): Promise<T> {
+async function orExplain<T>(start: Promise<T>): Promise<T> {
   try {
-    return await (typeof start === "function" ? start() : start);
+    return await start;
   } catch (cause) {
     throw new UserError((cause as Error).message, { cause });
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Flusher } from "./buffer/flusher.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { Health, StagedBatches } from "./http/mod.ts";
 import type { AggregatorMetrics } from "./metrics.ts";
@@ -13,11 +14,19 @@ export interface StatusSources {
   readonly buffer: StagingBuffer;
   readonly metrics: AggregatorMetrics;
   readonly storage: Storage;
+  readonly flusher: Pick<Flusher, "failing">;
   readonly mode: "embedded" | "server";
 }
 
+/** Shorter failures are those of a restart. */
+const FAILING_MS = 60_000;
+
 /** The state of all parts; storage is asked whether it answers. */
-export async function healthOf({ buffer, metrics, storage, mode }: StatusSources): Promise<Health> {
+export async function healthOf(
+  { buffer, metrics, storage, flusher, mode }: StatusSources,
+  now = Date.now(),
+): Promise<Health> {
+  const { failing } = flusher;
   const problem = await storage.problem();
   const { failure } = buffer;
   return {
@@ -28,9 +37,15 @@ export async function healthOf({ buffer, metrics, storage, mode }: StatusSources
       bytes: buffer.bytes,
       capacityBatches: buffer.capacity,
       capacityBytes: buffer.capacityBytes,
+      quarantined: buffer.quarantined.length,
       ...(failure === undefined ? {} : { problem: `Cannot write to the buffer: ${messageOf(failure)}` }),
     },
-    storage: { mode, pendingRows: buffer.samples, ...(problem === undefined ? {} : { problem }) },
+    storage: {
+      mode,
+      pendingRows: buffer.samples,
+      ...(problem === undefined ? {} : { problem }),
+      ...(failing && now - failing.sinceMs > FAILING_MS ? { failing } : {}),
+    },
   };
 }
 

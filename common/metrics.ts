@@ -22,6 +22,36 @@ export type Reading<T> =
     label: string,
   ];
 
+const OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/**
+ * What `registry` has, in OpenMetrics where `accept` (a request's header) names it, else in Prometheus's text format.
+ *
+ * The library's own OpenMetrics is a state of the registry, which would be another request's as well.
+ */
+export async function metricsText(
+  registry: Registry,
+  accept: string | null,
+): Promise<{ readonly type: string; readonly body: string }> {
+  const body = await registry.metrics();
+  if (!/\bapplication\/openmetrics-text\b/.test(accept ?? "")) return { type: registry.contentType, body };
+  return { type: OPEN_METRICS, body: toOpenMetrics(body) };
+}
+
+/** Counters have their names without `_total` there, but for the samples; units are said, and so is the end. */
+function toOpenMetrics(text: string): string {
+  const lines = text.split("\n").filter((line) => line !== "");
+  const counters = new Set(lines.flatMap((line) => /^# TYPE (\S+)_total counter$/.exec(line)?.[1] ?? []));
+  const out = lines.flatMap((line) => {
+    const [, what, name, rest] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    if (what === undefined) return [line];
+    const family = counters.has(name!.replace(/_total$/, "")) ? name!.replace(/_total$/, "") : name!;
+    const [, unit] = /_(seconds|bytes)$/.exec(family) ?? [];
+    return [`# ${what} ${family} ${rest}`, ...what === "TYPE" && unit ? [`# UNIT ${family} ${unit}`] : []];
+  });
+  return `${out.join("\n")}\n# EOF\n`;
+}
+
 /** Makes metrics in `registry`. */
 export class MetricFactory {
   readonly #registers: [Registry];
@@ -34,9 +64,13 @@ export class MetricFactory {
     return new Counter({ name, help, labelNames, registers: this.#registers });
   }
 
-  /** Makes a histogram of seconds. */
-  histogram(name: string, help: string): Histogram {
-    return new Histogram({ name, help, buckets: SECONDS, registers: this.#registers });
+  /** Of seconds. */
+  histogram(name: string, help: string, buckets: readonly number[] = SECONDS): Histogram {
+    return new Histogram({ name, help, buckets: [...buckets], registers: this.#registers });
+  }
+
+  gauge<T extends string = never>(name: string, help: string, labelNames: readonly T[] = []): Gauge<T> {
+    return new Gauge({ name, help, labelNames, registers: this.#registers });
   }
 
   /** Tells which version runs, as a label; the value is 1. */

@@ -1,17 +1,43 @@
 /**
- * The listening socket of HTTP.
+ * HTTP on a port, with bounds on who connects, what is sent and how long that takes.
  *
  * @module
  */
 
 import { settledWithin } from "./timeout.ts";
 import { getLogger } from "@logtape/logtape";
+import {
+  type IncomingMessage,
+  Server as PlainServer,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+import { Server as SecureServer, type ServerOptions as SecureOptions } from "node:https";
+import { BadRequestError, sendResponse, toRequest } from "./net/exchange.ts";
+import { type ConnectionLimits, Listener } from "./net/listener.ts";
 import type { Address } from "./settings.ts";
+
+/** What is known of a request beside what it says. */
+export interface RequestInfo {
+  /** Of the client, or of the last proxy before this server. */
+  readonly remoteAddress: string;
+  /** Settles when the answer was sent, or its client has gone. */
+  readonly answered: Promise<void>;
+}
+
+/** A certificate and its key, in PEM. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
 
 export interface ServeHttpOptions {
   readonly listen: Address;
   /** Must not reject. */
-  readonly handler: (request: Request) => Promise<Response>;
+  readonly handler: (request: Request, info: RequestInfo) => Promise<Response>;
+  /** Speaks TLS; another one can be taken later, see {@linkcode HttpServer.renew}. */
+  readonly tls?: Certificate | undefined;
+  readonly limits?: Partial<HttpLimits> | undefined;
   /** Ends the server, as disposing of it does. */
   readonly signal?: AbortSignal;
   /**
@@ -23,49 +49,175 @@ export interface ServeHttpOptions {
   readonly graceMs?: number;
 }
 
+export interface HttpLimits extends ConnectionLimits {
+  /** From the begin of a request to the end of its head, in ms. @default {10000} */
+  readonly headMs: number;
+  /** From the begin of a request to its end, in ms. @default {30000} */
+  readonly requestMs: number;
+  /** What every client must take of an answer, on an average after the first `unreadMs`. @default {65536} */
+  readonly bytesPerSecond: number;
+}
+
 /** A server that listens. To dispose of it finishes what is under way and takes no more. */
 export interface HttpServer extends AsyncDisposable {
   /** Is where it listens; the port is the one that was taken when 0 was asked for. */
   readonly address: Address;
   /** Settles when the server has ended and its last client is gone. */
   readonly finished: Promise<void>;
+  /** For metrics. */
+  readonly listener: Listener;
+  /** Shows another certificate to the clients that come from now on. */
+  renew(certificate: Certificate): void;
 }
+
+/** How often requests are looked at that are under way. */
+const CHECK_MS = 1000;
+const MAX_HEAD_BYTES = 16 * 1024;
+const MAX_HEADERS = 100;
 
 /**
  * Listens on `listen` and answers by `handler`.
  *
- * @throws {Error} when the address cannot be listened on, saying why
+ * @throws {ListenError} when the address cannot be listened on, saying why
  */
-export function serveHttp({ listen, handler, signal, graceMs = 5000 }: ServeHttpOptions): HttpServer {
-  const server = listenOn(listen, handler);
-  const end = () => void server.shutdown();
+export function serveHttp(options: ServeHttpOptions): HttpServer {
+  const { listen, signal, limits, graceMs = 5000, tls } = options;
+  const exchanges = new Exchanges(options);
+  const server = serverOf(exchanges, options);
+  const listener = new Listener({
+    listen,
+    limits,
+    name: "HTTP",
+    onConnection: (connection) => server.emit("connection", connection),
+  });
+  const { hostname, port } = listener.address;
+  getLogger(["aperture", "http"]).info("Listening on {hostname}:{port}", { hostname, port });
+  const finished = Promise.withResolvers<void>();
+  let ending: Promise<void> | undefined;
+  const end = () =>
+    ending ??= (async () => {
+      signal?.removeEventListener("abort", end);
+      listener.stopAccepting();
+      await settledWithin(graceMs, exchanges.end());
+      await listener[Symbol.asyncDispose]();
+      server.close();
+      finished.resolve();
+    })();
   if (signal?.aborted) end();
   signal?.addEventListener("abort", end, { once: true });
-  const { hostname, port } = server.addr;
-  getLogger(["aperture", "http"]).info("Listening on {hostname}:{port}", { hostname, port });
-  const finished = server.finished.finally(() => signal?.removeEventListener("abort", end));
   return {
-    address: { hostname, port },
-    finished,
-    async [Symbol.asyncDispose]() {
-      end();
-      await settledWithin(graceMs, finished);
+    address: listener.address,
+    finished: finished.promise,
+    listener,
+    renew(certificate) {
+      if (tls) (server as SecureServer).setSecureContext({ ...certificate });
     },
+    [Symbol.asyncDispose]: () => end(),
   };
 }
 
-function listenOn(
-  { hostname, port }: Address,
-  handler: ServeHttpOptions["handler"],
-): Deno.HttpServer<Deno.NetAddr> {
-  try {
-    return Deno.serve({ hostname, port, onListen() {} }, handler);
-  } catch (cause) {
-    const where = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-    if (cause instanceof Deno.errors.AddrInUse) {
-      throw new Error(`Cannot listen on ${where}: the port is in use`, { cause });
+/** A server takes connections that another listens for; node's asks whether it listens itself before it keeps one. */
+function serverOf(exchanges: Exchanges, { tls, limits = {} }: ServeHttpOptions): PlainServer | SecureServer {
+  const { headMs = 10_000, requestMs = 30_000, idleMs = 120_000 } = limits;
+  const options: ServerOptions & SecureOptions = {
+    ...tls,
+    headersTimeout: headMs,
+    requestTimeout: requestMs,
+    keepAliveTimeout: idleMs,
+    connectionsCheckingInterval: CHECK_MS,
+    maxHeaderSize: MAX_HEAD_BYTES,
+  };
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    void exchanges.run(request, response);
+  };
+  const server = tls ? new SecureServer(options, listener) : new PlainServer(options, listener);
+  Object.defineProperty(server, "listening", { get: () => !exchanges.ending });
+  server.maxHeadersCount = MAX_HEADERS;
+  // Begins to watch the times of requests.
+  server.emit("listening");
+  server.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  return server;
+}
+
+/** The requests that are being answered. */
+class Exchanges {
+  readonly #handler: ServeHttpOptions["handler"];
+  readonly #scheme: "http" | "https";
+  readonly #graceMs: number;
+  readonly #bytesPerMs: number;
+  readonly #logger = getLogger(["aperture", "http"]);
+  #running = 0;
+  #ended: PromiseWithResolvers<void> | undefined;
+
+  constructor({ handler, tls, limits = {} }: ServeHttpOptions) {
+    this.#handler = handler;
+    this.#scheme = tls ? "https" : "http";
+    this.#graceMs = limits.unreadMs ?? 30_000;
+    this.#bytesPerMs = (limits.bytesPerSecond ?? 65_536) / 1000;
+  }
+
+  get ending(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Settles when none is left. */
+  end(): Promise<void> {
+    this.#ended ??= Promise.withResolvers();
+    if (this.#running === 0) this.#ended.resolve();
+    return this.#ended.promise;
+  }
+
+  async run(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    const answered = Promise.withResolvers<void>();
+    response.once("close", () => {
+      if (!response.writableFinished) gone.abort(new DOMException("The client has gone", "AbortError"));
+    });
+    // A reset is told as an error of the request.
+    request.on("error", () => {});
+    response.on("error", () => {});
+    if (this.ending) response.setHeader("connection", "close");
+    this.#running++;
+    try {
+      const answer = await this.#answer(request, { signal: gone.signal, answered: answered.promise });
+      await this.#send(response, answer);
+    } catch (error) {
+      this.#logger.debug("An answer was not read: {error}", { error });
+      response.destroy();
+    } finally {
+      answered.resolve();
+      if (--this.#running === 0) this.#ended?.resolve();
     }
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Cannot listen on ${where}: ${why}`, { cause });
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    { signal, answered }: { signal: AbortSignal; answered: Promise<void> },
+  ): Promise<Response> {
+    try {
+      const remoteAddress = request.socket.remoteAddress ?? "";
+      const asked = toRequest(request, { scheme: this.#scheme, signal });
+      return await this.#handler(asked, { remoteAddress, answered });
+    } catch (error) {
+      if (error instanceof BadRequestError) return new Response(`${error.message}\n`, { status: 400 });
+      this.#logger.error("Cannot answer a request: {error}", { error });
+      return new Response("Something went wrong here\n", { status: 500 });
+    }
+  }
+
+  /** Cuts a client that takes its answer too slowly; one of unknown length must only go on. */
+  async #send(response: ServerResponse, answer: Response): Promise<void> {
+    const size = answer.headers.get("content-length");
+    const timer = size === null
+      ? undefined
+      : setTimeout(() => response.destroy(), this.#graceMs + Number(size) / this.#bytesPerMs);
+    try {
+      await sendResponse(response, answer);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }

@@ -1,5 +1,9 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { serveHttp } from "./serve_http.ts";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { testWith } from "../tests/support/needs.ts";
+import { TempFolder } from "../tests/support/programs.ts";
+import { selfSigned } from "../tests/support/tls.ts";
+import { type RequestInfo, serveHttp } from "./serve_http.ts";
 
 const listen = { hostname: "127.0.0.1", port: 0 };
 
@@ -70,3 +74,102 @@ Deno.test("serveHttp() does not wait long for clients that send half a request, 
   clients.dispose();
   await server.finished;
 });
+
+/** What the server sends until it closes, to a client that sends `words` and no more. */
+async function answerTo(address: Deno.ConnectOptions, words: string): Promise<string> {
+  using client = await Deno.connect(address);
+  await client.write(new TextEncoder().encode(words));
+  return await new Response(client.readable).text().catch(() => "");
+}
+
+Deno.test("serveHttp() refuses what is no request for a path of its own", async () => {
+  await using server = serveText("secret");
+  const end = "connection: close\r\n\r\n";
+  for (
+    const head of [
+      "GET / HTTP/1.1\r\nhost: a b\r\n",
+      "GET / HTTP/1.1\r\nhost: a/../b\r\n",
+      "GET / HTTP/1.1\r\nhost: [::1\r\n",
+      "GET / HTTP/1.1\r\nhost: \r\n",
+      "GET / HTTP/1.1\r\nhost: a:99999\r\n",
+      "GET http://other/ HTTP/1.1\r\nhost: a\r\n",
+      "OPTIONS * HTTP/1.1\r\nhost: a\r\n",
+      "GET / HTTP/1.1\r\n",
+      "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n",
+      "GET / SMTP/1.1\r\nhost: a\r\n",
+      `GET / HTTP/1.1\r\nhost: a\r\nx: ${"y".repeat(20_000)}\r\n`,
+    ]
+  ) {
+    const answer = await answerTo(server.address, head + end);
+    assertMatch(answer, /^HTTP\/1\.1 4\d\d /, head);
+    assertEquals(/secret|\.ts|\bat /.test(answer), false, answer);
+  }
+  assertMatch(await answerTo(server.address, `GET / HTTP/1.1\r\nhost: a:80\r\n${end}`), /\r\nsecret\r\n/);
+});
+
+Deno.test("serveHttp() ends who is too slow: half a head, half a body, an answer that nobody takes", async () => {
+  const limits = { headMs: 100, requestMs: 200, unreadMs: 100 };
+  const handler = async (request: Request) => {
+    await request.arrayBuffer().catch(() => {});
+    return new Response(new Uint8Array(64 << 20));
+  };
+  await using server = serveHttp({ listen, handler, limits });
+  await answerTo(server.address, "GET / HTTP/1.1\r\nho");
+  await answerTo(server.address, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf");
+  using deaf = await Deno.connect(server.address);
+  await deaf.write(new TextEncoder().encode("GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
+  while (server.listener.connections > 0) await delay(5);
+  assertEquals(server.listener.closed.unread, 1);
+});
+
+Deno.test("serveHttp() ends who takes an answer a byte at a time", async () => {
+  const body = new Uint8Array(64 << 20);
+  const handler = () =>
+    Promise.resolve(new Response(body, { headers: { "content-length": `${body.length}` } }));
+  await using server = serveHttp({ listen, handler, limits: { unreadMs: 500, bytesPerSecond: 1 << 30 } });
+  using slow = await Deno.connect(server.address);
+  await slow.write(new TextEncoder().encode("GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
+  for (const page = new Uint8Array(65_536); server.listener.connections > 0; await delay(5)) {
+    await slow.read(page);
+  }
+  assertEquals(server.listener.closed.unread, 0);
+});
+
+Deno.test("serveHttp() tells its handler when the answer was sent, or its client has gone", async () => {
+  const infos: RequestInfo[] = [];
+  const handler = (_: Request, info: RequestInfo) => {
+    infos.push(info);
+    return Promise.resolve(new Response("x".repeat(64 << 20)));
+  };
+  await using server = serveHttp({ listen, handler });
+  const url = `http://127.0.0.1:${server.address.port}/`;
+  await (await fetch(url)).arrayBuffer();
+  await infos[0]!.answered;
+  const left = await fetch(url);
+  await left.body!.cancel();
+  await infos[1]!.answered;
+  assertEquals(infos[1]!.remoteAddress, "127.0.0.1");
+});
+
+testWith(
+  ["openssl"],
+  "serveHttp() speaks TLS, and shows a renewed certificate to who comes then",
+  async () => {
+    using folder = new TempFolder();
+    const [one, two] = ["one", "two"].map((name) => selfSigned(folder.path, "127.0.0.1", name)) as [Pem, Pem];
+    const handler = (request: Request) => Promise.resolve(new Response(request.url));
+    await using server = serveHttp({ listen, handler, tls: one });
+    const url = `https://127.0.0.1:${server.address.port}/path`;
+    const ask = async ({ ca }: Pem) => {
+      using client = Deno.createHttpClient({ caCerts: [ca] });
+      return await (await fetch(url, { client })).text();
+    };
+    assertEquals(await ask(one), url);
+    await assertRejects(() => ask(two), TypeError);
+    server.renew(two);
+    assertEquals(await ask(two), url);
+    await assertRejects(() => ask(one), TypeError);
+  },
+);
+
+type Pem = ReturnType<typeof selfSigned>;

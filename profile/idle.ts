@@ -29,8 +29,8 @@ export interface ViewOptions {
 }
 
 /**
- * Returns `profile` with a sample of kind lock for each (series, stack) that waited: how long, and how often, until it
- * was woken. Waits that timed out or were interrupted got no lock, and are left out.
+ * Returns `profile` with a sample of kind lock for each (series, stack) that waited: how long, and how often it was
+ * woken. Waits that timed out or were interrupted got no lock, and are left out.
  */
 export function withLockSamples(profile: Profile, { idle = false }: ViewOptions = {}): Profile {
   const builder = new ProfileBuilder();
@@ -38,8 +38,9 @@ export function withLockSamples(profile: Profile, { idle = false }: ViewOptions 
   const rows = builder.build();
   for (let row = 0; row < rows.locks.outcome.length; row++) {
     const { outcome, series, stack, delay, count, ...lock } = lockAt(rows, row);
-    if (outcome !== "woken" || (!idle && isIdleClass(lock.class))) continue;
-    builder.add("lock", series, stack, delay, count);
+    const woken = outcome === "woken";
+    if ((!woken && outcome !== "open") || (!idle && isIdleClass(lock.class))) continue;
+    builder.add("lock", series, stack, delay, woken ? count : 0);
   }
   return builder.build();
 }

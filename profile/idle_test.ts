@@ -5,14 +5,14 @@ import { isIdleClass, withLockSamples } from "./idle.ts";
 import { lockAt } from "./locks.ts";
 import { totalOf } from "./model.ts";
 
-Deno.test("withLockSamples() has the sums of the waits that were woken, idle ones where asked for", () => {
+Deno.test("withLockSamples() has the sums of the waits that were woken or are open, idle ones where asked for", () => {
   fc.assert(fc.property(anyRecording, fc.boolean(), (profile, idle) => {
     const expected = { value: 0, count: 0 };
     for (let row = 0; row < profile.locks.outcome.length; row++) {
       const lock = lockAt(profile, row);
-      if (lock.outcome !== "woken" || (!idle && isIdleClass(lock.class))) continue;
+      if (!["woken", "open"].includes(lock.outcome) || (!idle && isIdleClass(lock.class))) continue;
       expected.value += lock.delay;
-      expected.count += lock.count;
+      if (lock.outcome === "woken") expected.count += lock.count;
     }
     const made = withLockSamples(profile, { idle });
     assertEquals(totalOf(made, "lock"), expected);

@@ -77,7 +77,9 @@ export interface AggregatorOptions extends ProgramOptions {
   readonly args?: readonly string[];
   /** Preferred for HTTP when it is free. */
   readonly port?: number;
-  /** It may take this long until it is ready, in ms. @default {60000} */
+  /** PEM of the authority of its certificate, where it has one. */
+  readonly ca?: string;
+  /** How long it may take until it is ready, in ms. @default {60000} */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
@@ -88,6 +90,7 @@ export class RunningAggregator extends Program {
   readonly http: string;
   /** For the agent's `--aggregator`. */
   readonly grpc: string;
+  readonly #client: Deno.HttpClient | undefined;
 
   private constructor(grpcPort: number, httpPort: number, options: AggregatorOptions) {
     super("aggregator", [
@@ -95,8 +98,10 @@ export class RunningAggregator extends Program {
       `--admin-listen=127.0.0.1:${httpPort}`,
       ...options.args ?? [],
     ], options);
-    this.grpc = `http://127.0.0.1:${grpcPort}`;
-    this.http = `http://127.0.0.1:${httpPort}`;
+    const scheme = options.ca === undefined ? "http" : "https";
+    this.grpc = `${scheme}://127.0.0.1:${grpcPort}`;
+    this.http = `${scheme}://127.0.0.1:${httpPort}`;
+    this.#client = options.ca === undefined ? undefined : Deno.createHttpClient({ caCerts: [options.ca] });
   }
 
   /**
@@ -120,14 +125,24 @@ export class RunningAggregator extends Program {
 
   /** Returns what `/readyz` says now. */
   async isReady(): Promise<boolean> {
-    const response = await fetch(`${this.http}/readyz`).catch(() => undefined);
+    const response = await this.fetch("/readyz").catch(() => undefined);
     await response?.body?.cancel();
     return response?.ok ?? false;
   }
 
-  /** Returns the JSON that `path` answers; throws for any status but 200. */
+  /** Asks for `path`. */
+  fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.http + path, this.#client ? { ...init, client: this.#client } : init);
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    this.#client?.close();
+  }
+
+  /** The JSON that `path` answers; throws for any status but 200. */
   async json(path: string, init?: RequestInit): Promise<unknown> {
-    const response = await fetch(this.http + path, init);
+    const response = await this.fetch(path, init);
     const text = await response.text();
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
     return JSON.parse(text);

@@ -94,8 +94,17 @@ function checkLocks(
 function checkHolders({ measured, delays, open }: Seen["locks"]["holders"]): void {
   const text = Deno.inspect({ measured, delays });
   const whole = Object.values(delays).reduce((sum, delayNs) => sum + delayNs, 0);
-  assert(whole > measured.delayNs * 0.9 && whole <= measured.delayNs, text);
-  assert(delays.flusher! > whole * 0.8, text);
+  const near = (ours: number, theirs: number) => {
+    assert(Math.abs(ours - theirs) <= measured.delayNs * 0.05, text);
+  };
+  near(whole, measured.delayNs);
+  // What was open when the first window ended may be nobody's yet.
+  const { flusher = 0, adder = 0, nobody = 0 } = delays;
+  near(flusher + adder + nobody, measured.delayNs);
+  const { flush_orders: flush, add_order: add } = measured.holders;
+  assert(flusher <= flush!.delayNs + measured.delayNs * 0.05, text);
+  assert(flusher >= flush!.delayNs - nobody - measured.delayNs * 0.05, text);
+  assert(adder <= add!.delayNs + measured.delayNs * 0.05, text);
   assert(open > 0, text);
 }
 

@@ -1,42 +1,81 @@
 /**
- * `docs/metrics.md` beside the registries: it lists what both parts tell Prometheus, no more and no less.
+ * `docs/metrics.md` beside the registries: it lists what both parts tell Prometheus, no more and no less. And what they
+ * tell, as promtool and Prometheus's own parsers see it.
  */
 
 import { assertEquals } from "@std/assert";
-import { Registry } from "prom-client";
-import { AgentMetrics } from "../agent/metrics/metrics.ts";
-import { testSources } from "./support/agent_metrics.ts";
-import { StagingBuffer } from "../aggregator/buffer/staging_buffer.ts";
-import { createHandler } from "../aggregator/http/handler.ts";
-import { testOptions } from "./support/http_handler.ts";
-import { AggregatorMetrics } from "../aggregator/metrics.ts";
+import { metricsText } from "../common/metrics.ts";
+import { registries, rowsOf, tableBelow } from "../tasks/metrics_page.ts";
+import { runProgram } from "./support/child.ts";
+import { testWith } from "./support/needs.ts";
+import { run, TempFolder } from "./support/programs.ts";
 
-/** Returns the rows of the first table below `heading`, without the spaces that line it up. */
-async function tableBelow(heading: string): Promise<string[]> {
-  const page = await Deno.readTextFile(new URL("../docs/metrics.md", import.meta.url));
-  const from = page.slice(page.indexOf(`## ${heading}\n`));
-  return /\n\n((?:\|.*\n)+)/.exec(from)![1]!.trimEnd().split("\n").slice(2)
-    .map((row) => row.replaceAll(/ +/g, " ")).sort();
+for (const heading of ["Agent", "Aggregator"] as const) {
+  Deno.test(`docs/metrics.md lists the metrics of: ${heading} (deno task metrics-page writes it)`, async () => {
+    const page = await Deno.readTextFile(new URL("../docs/metrics.md", import.meta.url));
+    const { from, to } = tableBelow(page, heading);
+    const rows = page.slice(from, to).trimEnd().split("\n").map((row) => row.replaceAll(/ +/g, " "));
+    assertEquals(rows, await rowsOf((await registries())[heading]));
+  });
+
+  testWith(["promtool", "sh"], `promtool finds nothing to say about the metrics of: ${heading}`, async () => {
+    using folder = new TempFolder();
+    const { body } = await metricsText((await registries())[heading], null);
+    const path = folder.write("metrics", body);
+    const { code, stdout, stderr } = await runProgram("sh", ["-c", `promtool check metrics < ${path}`]);
+    assertEquals([code, stdout + stderr], [0, ""]);
+  });
+
+  testWith(
+    ["python3-prometheus-client"],
+    `Prometheus's library reads the OpenMetrics of: ${heading}`,
+    async () => {
+      using folder = new TempFolder();
+      const { body, type } = await metricsText(
+        (await registries())[heading],
+        "application/openmetrics-text;q=0.9",
+      );
+      assertEquals(type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+      const path = folder.write("metrics", body);
+      run("/usr/bin/python3", [
+        "-c",
+        "import sys; from prometheus_client.openmetrics.parser import text_string_to_metric_families as p; " +
+        "assert len(list(p(open(sys.argv[1]).read()))) > 20",
+        path,
+      ]);
+    },
+  );
 }
 
-async function rowsOf(registry: Registry): Promise<string[]> {
-  const metrics = await registry.getMetricsAsJSON();
-  return metrics.map(({ name, help, type }) => {
-    const { labelNames } = registry.getSingleMetric(name) as unknown as { labelNames: readonly string[] };
-    // The bounds of a histogram's buckets are a matter of its type.
-    const labels = labelNames.filter((label) => label !== "le").map((label) => ` \`${label}\``).join();
-    return `| \`${name}\` | ${type} |${labels} | ${help} |`;
-  }).sort();
-}
+const MONITORING = new URL("../deploy/monitoring/", import.meta.url).pathname;
 
-Deno.test("docs/metrics.md lists the agent's metrics", async () => {
-  await using sources = testSources();
-  assertEquals(await tableBelow("Agent"), await rowsOf(new AgentMetrics(sources).registry));
+testWith(["promtool"], "the alert rules are rules, and fire for what they are made for", () => {
+  run("promtool", ["check", "rules", `${MONITORING}alerts.yml`]);
+  run("promtool", ["test", "rules", `${MONITORING}alerts_test.yml`]);
 });
 
-Deno.test("docs/metrics.md lists the aggregator's metrics", async () => {
-  await using buffer = await StagingBuffer.open();
-  const { registry } = new AggregatorMetrics(buffer);
-  createHandler(testOptions({ metrics: registry }));
-  assertEquals(await tableBelow("Aggregator"), await rowsOf(registry));
+/** The names of metrics in an expression: what is no function, label or keyword. */
+function metricsIn(expression: string): string[] {
+  return [...expression.matchAll(/\b(?:aperture|process)_[a-z_]+/g)].map(([name]) => name);
+}
+
+Deno.test("alerts and the dashboard ask for metrics that there are", async () => {
+  const all = await registries();
+  const known = new Set<string>();
+  for (const registry of Object.values(all)) {
+    for (const { name, type } of await registry.getMetricsAsJSON()) {
+      known.add(name);
+      if (String(type) === "histogram") {
+        for (const end of ["bucket", "sum", "count"]) known.add(`${name}_${end}`);
+      }
+    }
+  }
+  const alerts = await Deno.readTextFile(`${MONITORING}alerts.yml`);
+  const dashboard = JSON.parse(await Deno.readTextFile(`${MONITORING}dashboard.json`)) as {
+    panels: { title: string; targets: { expr: string }[] }[];
+  };
+  const asked = [alerts, ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))]
+    .flatMap(metricsIn);
+  assertEquals(asked.length > 30, true);
+  assertEquals(new Set(asked).difference(known), new Set());
 });

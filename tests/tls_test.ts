@@ -5,8 +5,8 @@
 import { assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
 import { build } from "../tasks/build.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
-import { runProgram } from "./support/child.ts";
 import { testWith } from "./support/needs.ts";
+import { selfSigned } from "./support/tls.ts";
 
 testWith(
   ["bpf", "chdb", "openssl"],
@@ -16,16 +16,12 @@ testWith(
     const folder = await Deno.makeTempDir();
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => Deno.remove(folder, { recursive: true }));
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-    const made = await runProgram("openssl", [
-      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...subject],
-      ...["-keyout", `${folder}/tls.key`, "-out", `${folder}/tls.crt`],
-    ]);
-    assertEquals(made.code, 0, made.stderr);
+    const { ca } = selfSigned(folder, "127.0.0.1");
     const aggregator = cleanup.use(
       await RunningAggregator.start({
         args: [`--data-dir=${folder}/data`, "--log-level=error"],
-        env: { APERTURE_TLS_CERT: `${folder}/tls.crt`, APERTURE_TLS_KEY: `${folder}/tls.key` },
+        ca,
+        env: { APERTURE_TLS_CERT: `${folder}/server.crt`, APERTURE_TLS_KEY: `${folder}/server.key` },
       }),
     );
     const { port } = new URL(aggregator.grpc);
@@ -46,7 +42,7 @@ testWith(
     await t.step("with it, all is", async () => {
       const env = {
         APERTURE_AGGREGATOR: `https://localhost:${port}`,
-        APERTURE_CA_FILE: `${folder}/tls.crt`,
+        APERTURE_CA_FILE: `${folder}/server-ca.crt`,
       };
       const agent = new Program("agent", args, { env, stderr: "null" });
       assertEquals((await agent.child.status).code, 0);

@@ -32,6 +32,12 @@ const COMPILERS = {
   rust: { source: "lock_holders.rs", compiler: "rustc", flags: ["-O", "-g", "--crate-name=lock_holders"] },
 } as const;
 
+/**
+ * A thread that loses its CPU between its own look at the clock and its call has another account than the kernel, and
+ * on a busy machine that may be so in one run, or two.
+ */
+const MOST_TRIES = 3;
+
 const CASES: readonly { lock: string; threads: number; language: keyof typeof COMPILERS }[] = [
   { lock: "mutex", threads: 1, language: "c" },
   { lock: "mutex", threads: 3, language: "c" },
@@ -62,11 +68,19 @@ for (const { lock, threads, language } of CASES) {
       using collector = LockCollector.open({ pid: program.pid, unwinder });
       await using symboliser = Symboliser.open({ unwinder });
       // The unwinder gets to know the program by its first waits.
-      const before = await program.contend<Accounts>();
+      let before = await program.contend<Accounts>();
       await collector.drain();
-      const after = await program.contend<Accounts>();
-      const window = await collector.drain();
-      checkAccounts(accountsOf(window, symboliser), difference(after, before));
+      for (let tries = MOST_TRIES;; tries--) {
+        const after = await program.contend<Accounts>();
+        const accounts = accountsOf(await collector.drain(), symboliser);
+        try {
+          checkAccounts(accounts, difference(after, before));
+          break;
+        } catch (error) {
+          if (tries === 1) throw error;
+          before = after;
+        }
+      }
     },
   );
 }

@@ -7,6 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { Burst } from "../../common/log.ts";
+import { metricsText } from "../../common/metrics.ts";
 import { serveHttp } from "../../common/serve_http.ts";
 import type { Address } from "../../common/settings.ts";
 import type { Recording } from "../agent.ts";
@@ -70,11 +71,13 @@ export class AgentEndpoint implements AsyncDisposable {
     } catch (error) {
       const { message, stack = message } = error as Error;
       failures.warn("failed", `Request failed: ${stack}`);
-      return plain(`Something went wrong: ${message}\n`, { status: STATUS_CODE.InternalServerError });
+      return plain("Something went wrong here: the agent's log says what\n", {
+        status: STATUS_CODE.InternalServerError,
+      });
     }
   }
 
-  async #route({ method, url }: Request): Promise<Response> {
+  async #route({ method, url, headers }: Request): Promise<Response> {
     const { pathname } = new URL(url);
     if (!PATHS.includes(pathname)) {
       const message = `No such path: ${pathname} (there are ${PATHS.join(", ")})\n`;
@@ -86,8 +89,8 @@ export class AgentEndpoint implements AsyncDisposable {
     }
     if (pathname === "/healthz") return this.#probe(STALLED, "ok");
     if (pathname === "/readyz") return this.#probe(LATE, "ready");
-    const { registry } = this.#metrics;
-    return plain(await registry.metrics(), { headers: { "content-type": registry.contentType } });
+    const { type, body } = await metricsText(this.#metrics.registry, headers.get("accept"));
+    return plain(body, { headers: { "content-type": type } });
   }
 
   #probe({ windows, ms }: typeof LATE | typeof STALLED, good: string): Response {

@@ -5,7 +5,8 @@ import { ProfileBuilder } from "../../profile/builder.ts";
 import { totalOf } from "../../profile/model.ts";
 import { anyRecording, demoFrame } from "../../tests/support/profiles.ts";
 import { columnsOf } from "./fit.js";
-import { lockSites, lockTable } from "./lock_table.ts";
+import { lockSites } from "../../profile/lock_sites.ts";
+import { lockTable } from "./lock_table.ts";
 
 function contended() {
   const builder = new ProfileBuilder();
@@ -33,9 +34,11 @@ function contended() {
 
 Deno.test("lockTable() shows who waited and for whom, without idle waits", () => {
   assertEquals(
-    lockTable(contended()),
-    "    delay      waits    longest    gave up  class       who waited ← for whom\n" +
-      "   10.0 s         49     2.00 s          3  mutex       take       ← slow 90.0 %, quick 10.0 %\n",
+    lockTable(contended(), { width: 90 }),
+    " delay  waits  longest  open  class  process  who waited ← for whom\n" +
+      "10.0 s     49   2.00 s        mutex  [demo]   take       ← slow 90.0 %, quick 10.0 %\n" +
+      "10.0 s     49   2.00 s                        total\n" +
+      "idle hidden: 1.00 min of 1 waits\n",
   );
   assertEquals(lockTable(new ProfileBuilder().build()), "");
   assertEquals(lockTable(contended(), { idle: true }).includes("← not seen"), true);
@@ -43,7 +46,7 @@ Deno.test("lockTable() shows who waited and for whom, without idle waits", () =>
 
 Deno.test("lockSites() have the sums of the samples that are made of waits", () => {
   fc.assert(fc.property(anyRecording, fc.boolean(), (profile, idle) => {
-    const sites = lockSites(profile, { idle, limit: Infinity });
+    const sites = lockSites(profile).filter((site) => idle || !site.idle);
     const sum = (of: "delay" | "waits") => sites.reduce((all, site) => all + site[of], 0);
     const { value, count } = totalOf(withLockSamples(profile, { idle }), "lock");
     assertEquals([sum("delay"), sum("waits")], [value, count]);
@@ -59,4 +62,35 @@ Deno.test("lockTable() is as wide as it may be, whatever functions are called", 
       assertEquals(columnsOf(line) <= width, true, line);
     }
   }));
+});
+
+Deno.test("lockTable() tells wakers from holders, threads without a stack, and what is open", () => {
+  const builder = new ProfileBuilder();
+  const series = builder.series({ pid: 1, comm: "worker", exe: "/usr/bin/demo" });
+  const stack = (...names: string[]) => builder.stack(names.map((name) => builder.frame(demoFrame(name))));
+  const wait = { type: "futex", series, stack: stack("pthread_cond_wait", "take"), max: 4e9, histogram: [] };
+  const waker = { series, stack: stack("pthread_cond_signal", "put") };
+  const thread = { series, stack: stack() };
+  builder.addLock({ ...wait, class: "condvar", outcome: "woken", holder: waker, count: 1, delay: 1e9 });
+  builder.addLock({ ...wait, class: "mutex", outcome: "open", holder: thread, count: 2, delay: 3e9 });
+  const lines = lockTable(builder.build(), { idle: true, width: Infinity }).trimEnd().split("\n");
+  const names = lines.map((line) => line.replace(/^.*?(?=process|demo|total)/, "").replaceAll(/ +/g, " "));
+  assertEquals(names, [
+    "process who waited ← for whom",
+    "demo take ← thread worker",
+    "demo take ← woken by put",
+    "total",
+  ]);
+  assertEquals(lines[1]!.includes("3.00 s      0"), true, lines[1]);
+});
+
+Deno.test("lockTable() is whole in a pipe", () => {
+  const builder = new ProfileBuilder();
+  const series = builder.series({ pid: 1, comm: "demo" });
+  const name = "a_function_with_a_name_".repeat(20);
+  const stack = builder.stack([builder.frame(demoFrame(name))]);
+  const wait = { type: "futex", series, stack, class: "mutex", outcome: "woken" } as const;
+  builder.addLock({ ...wait, holder: { series, stack }, count: 1, delay: 5, max: 5, histogram: [0, 0, 1] });
+  const [, line] = lockTable(builder.build(), { width: Infinity }).split("\n");
+  assertEquals(line!.split(name).length, 3);
 });

@@ -5,6 +5,7 @@
  */
 
 import { type Batch, type Profile, rowCount } from "../../profile/model.ts";
+import { expandedSize } from "../../profile/expanded.ts";
 import { BATCH_LIMITS } from "../../profile/wire/validate_batch.ts";
 import { sliceProfile } from "../../profile/slice.ts";
 
@@ -39,6 +40,7 @@ export function makeBatch(
   { identity, window, sequence }: { identity: Identity; window: BatchWindow; sequence: number },
 ): Batch {
   const { strings, ...tables } = profile;
+  const labels = new Set(tables.series.labels);
   const { agentId, epoch, node, agentVersion } = identity;
   const { endNs, losses, stackEnds = new Map() } = window;
   const longest = BigInt(BATCH_LIMITS.windowMs) * 1_000_000n;
@@ -46,14 +48,26 @@ export function makeBatch(
   const startNs = lasts < 1n ? endNs - 1n : lasts > longest ? endNs - longest : window.startNs;
   return {
     ...{ agentId, epoch, sequence, startNs, endNs, node, agentVersion },
-    ...{ ...tables, strings: strings.map(fitting), losses },
+    ...{
+      ...tables,
+      strings: strings.map((text, i) => fitting(text, labels.has(i) ? LABELS_LENGTH : NAME_LENGTH)),
+      losses,
+    },
     ...stackEnds.size > 0 && { stackEnds },
   };
 }
 
-function fitting(text: string): string {
-  const { stringLength } = BATCH_LIMITS;
-  return text.length > stringLength ? text.slice(0, stringLength - 1).toWellFormed() + "…" : text;
+/** Names of functions, files and programs are cut at this many characters; labels of a pod have as many as are taken. */
+export const NAME_LENGTH = 4096;
+const LABELS_LENGTH = BATCH_LIMITS.stringLength;
+
+function fitting(text: string, length: number): string {
+  return text.length > length ? text.slice(0, length - 1).toWellFormed() + "…" : text;
+}
+
+/** Whether the aggregator would refuse `profile` for what it is when it is written out. */
+export function isTooLarge(profile: Profile): boolean {
+  return expandedSize(profile) > BATCH_LIMITS.expandedBytes;
 }
 
 /** A part of a window, which becomes a batch of its own. */

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { eventCount, totalOf } from "../../profile/model.ts";
+import { eventCount, type Profile, totalOf } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import { anyRecording, demoProfile } from "../../tests/support/profiles.ts";
-import { halves, type Identity, makeBatch } from "./batch.ts";
+import { halves, type Identity, isTooLarge, makeBatch } from "./batch.ts";
 
 const identity: Identity = {
   agentId: "n1",
@@ -45,4 +45,35 @@ Deno.test("halves() shares the samples out, and gives the losses to one", () => 
   assertEquals([first, second].map(({ profile }) => eventCount(profile)), [27, 6]);
   assertEquals([first.window.losses, second.window.losses], [window.losses, new Map()]);
   assertEquals(halves({ profile: halves(first)![0].profile, window }), undefined);
+});
+
+Deno.test("makeBatch() cuts names at a length at which one stack of them is taken", () => {
+  const demo = demoProfile();
+  const long = "f".repeat(16_384);
+  const depth = 1024;
+  // Each frame with names of its own, all as long as the agent may meet them.
+  const at = demo.strings.length;
+  const index = new Uint32Array(depth).fill(at);
+  const zeros = new Uint32Array(depth);
+  const profile = {
+    ...demo,
+    strings: [...demo.strings, long],
+    frames: {
+      ...{ function: index, module: index, file: index, line: zeros, buildId: index },
+      ...{ address: new Float64Array(depth), startLine: zeros, inlined: zeros, rank: zeros },
+    },
+    stacks: { offset: Uint32Array.of(0, depth), frame: Uint32Array.from({ length: depth }, (_, i) => i) },
+    series: Object.fromEntries(
+      Object.keys(demo.series).map((
+        name,
+      ) => [name, Uint32Array.of(name === "pid" || name === "labels" ? 0 : at)]),
+    ),
+    samples: {
+      ...{ kind: Uint8Array.of(demo.samples.kind[0]!), series: Uint32Array.of(0), stack: Uint32Array.of(0) },
+      ...{ value: Float64Array.of(1), count: Float64Array.of(1) },
+    },
+  } as unknown as Profile;
+  const batch = makeBatch(profile, { identity, window, sequence: 1 });
+  assert(!isTooLarge(batch));
+  assert(isTooLarge({ ...profile, strings: [...demo.strings, long.repeat(2)] }));
 });

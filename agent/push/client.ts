@@ -35,10 +35,17 @@ export class PushError extends Error {
   override name = "PushError";
   /** gRPC's status code. */
   readonly code: status;
+  /** After so long the aggregator wants to be asked again, in ms. */
+  readonly retryMs: number | undefined;
 
-  constructor(code: status, details: string, options?: ErrorOptions) {
+  constructor(
+    code: status,
+    details: string,
+    { retryMs, ...options }: ErrorOptions & { retryMs?: number } = {},
+  ) {
     super(details, options);
     this.code = code;
+    this.retryMs = retryMs;
   }
 }
 
@@ -105,7 +112,7 @@ export class PushClient implements Transport, Disposable {
       { deadline: Date.now() + this.#deadlineMs },
       (error: ServiceError | null, response?: PushResponse) => {
         signal.removeEventListener("abort", cancel);
-        if (error) reject(new PushError(error.code, error.details || error.message, { cause: error }));
+        if (error) reject(pushErrorOf(error));
         else resolve(response!);
       },
     );
@@ -117,6 +124,15 @@ export class PushClient implements Transport, Disposable {
   [Symbol.dispose](): void {
     this.#client.close();
   }
+}
+
+/** The trailer by which gRPC's own retries are told when to come back, in ms. */
+const RETRY_HINT = "grpc-retry-pushback-ms";
+
+function pushErrorOf(error: ServiceError): PushError {
+  const [hint] = error.metadata?.get(RETRY_HINT) ?? [];
+  const retryMs = typeof hint === "string" && /^\d{1,9}$/.test(hint) ? { retryMs: Number(hint) } : {};
+  return new PushError(error.code, error.details || error.message, { cause: error, ...retryMs });
 }
 
 /** `dns:` lets a name stand for several addresses, as that of a headless Service does. */

@@ -12,8 +12,8 @@ import { eventCount, type Profile } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import type { PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
-import { type BatchWindow, halves, type Identity, makeBatch, type Part } from "./batch.ts";
-import type { Transport } from "./client.ts";
+import { type BatchWindow, halves, type Identity, isTooLarge, makeBatch, type Part } from "./batch.ts";
+import { PushError, type Transport } from "./client.ts";
 import { explain, remedyFor } from "./failures.ts";
 import { type DropReason, Spool, type SpoolEntry, type SpoolOptions } from "./spool.ts";
 
@@ -27,6 +27,8 @@ export interface PusherOptions {
   readonly minPauseMs?: number;
   /** The longest, and the pause where trying again is of little use, in ms. @default {30000} */
   readonly maxPauseMs?: number;
+  /** About so long between two batches of those that waited while pushing failed, in ms. @default {100} */
+  readonly catchUpMs?: number;
   /** From 0 to 1, for jitter. @default {Math.random} */
   readonly random?: () => number;
   /** Rejects when the signal is aborted. @default {delay} */
@@ -55,6 +57,10 @@ export interface Undelivered {
   readonly kept: boolean;
 }
 
+/** A window is at most so many times as long while the aggregator asks for less. */
+const MAX_BEATS = 2;
+/** The longest pause that the aggregator may ask for, in ms. */
+const MAX_HINT_MS = 60_000;
 /** After so many failures that may be the batch's fault, others get their turn. */
 const PATIENCE = 5;
 /** The reason under which samples, waits and calls, and losses, of dropped batches are in the losses of the next. */
@@ -77,6 +83,7 @@ export class Pusher {
   readonly #maxMessageBytes: number;
   readonly #minPauseMs: number;
   readonly #maxPauseMs: number;
+  readonly #catchUpMs: number;
   readonly #random: () => number;
   readonly #sleep: (ms: number, options: { signal: AbortSignal }) => Promise<void>;
   readonly #logger = getLogger(["aperture", "push"]);
@@ -93,6 +100,8 @@ export class Pusher {
   /** In a row. */
   #failed = 0;
   #pressed = 0;
+  /** What waited while pushing failed is being sent. */
+  #catchingUp = false;
   #lostSamples = 0;
   #stats = { pushed: 0, pushedBytes: 0, duplicates: 0, failures: 0, droppedEvents: 0 };
   readonly #dropped = { spool_full: 0, spool_corrupt: 0, refused: 0, too_large: 0 };
@@ -104,6 +113,7 @@ export class Pusher {
     this.#maxMessageBytes = options.maxMessageBytes ?? 4 * 2 ** 20;
     this.#minPauseMs = options.minPauseMs ?? 500;
     this.#maxPauseMs = options.maxPauseMs ?? 30_000;
+    this.#catchUpMs = options.catchUpMs ?? 100;
     this.#random = options.random ?? Math.random;
     this.#sleep = options.sleep ?? delay;
     this.#kept = options.spool?.directory !== undefined;
@@ -125,6 +135,11 @@ export class Pusher {
       this.#spool.add(part.bytes, part);
     }
     this.#wake.resolve();
+  }
+
+  /** Of how many beats the next window should be: more than one while the aggregator asks for less. */
+  get beats(): number {
+    return Math.min(1 + this.#pressed, MAX_BEATS);
   }
 
   /** For metrics and logs. */
@@ -160,7 +175,7 @@ export class Pusher {
       if (held) {
         const pauseMs = await this.#attempt(held.entry, held.bytes);
         if (this.#stopping && pauseMs === Infinity) return;
-        await this.#pause(Math.min(pauseMs, this.#maxPauseMs));
+        await this.#pause(pauseMs === Infinity ? this.#maxPauseMs : pauseMs);
       } else {
         if (this.#stopping) return;
         await this.#wake.promise;
@@ -198,7 +213,9 @@ export class Pusher {
     this.#failed = 0;
     this.#burst.clear("failed");
     this.#pressed = backpressure ? this.#pressed + 1 : 0;
-    return this.#backoff(this.#pressed);
+    this.#catchingUp &&= this.#spool.length > 0;
+    const catchUpMs = this.#catchingUp && !this.#stopping ? this.#catchUpMs * (0.5 + this.#random()) : 0;
+    return Math.max(this.#backoff(this.#pressed), catchUpMs);
   }
 
   #onFailed(entry: SpoolEntry, bytes: Uint8Array, error: unknown): number {
@@ -213,11 +230,13 @@ export class Pusher {
       return 0;
     }
     this.#failed++;
+    this.#catchingUp = true;
     const waiting = `${this.#spool.length} ${this.#spool.length === 1 ? "batch waits" : "batches wait"}`;
     this.#burst.warn("failed", `Cannot push, will try again: ${explain(error)} (${waiting})`);
     if (remedy === "postpone" && this.#failed % PATIENCE === 0) this.#spool.postpone(entry);
     else this.#spool.release();
-    return remedy === "slow" ? Infinity : this.#backoff(this.#failed);
+    const hintMs = error instanceof PushError ? Math.min(error.retryMs ?? 0, MAX_HINT_MS) : 0;
+    return remedy === "slow" ? Infinity : Math.max(this.#backoff(this.#failed), hintMs);
   }
 
   #backoff(times: number): number {
@@ -250,8 +269,9 @@ export class Pusher {
   #encode(part: Part, max: number): { bytes: Uint8Array; samples: number }[] {
     const { profile, window } = part;
     const sequence = this.#sequence + 1;
-    const bytes = writeBatch(makeBatch(profile, { identity: this.#identity, window, sequence }));
-    const parts = bytes.length > max ? halves(part) : undefined;
+    const batch = makeBatch(profile, { identity: this.#identity, window, sequence });
+    const bytes = writeBatch(batch);
+    const parts = bytes.length > max || isTooLarge(batch) ? halves(part) : undefined;
     if (parts) return parts.flatMap((half) => this.#encode(half, max));
     this.#sequence = sequence;
     // What it says was lost is unknown, too, should it be dropped.

@@ -34,7 +34,7 @@ function profileOf(...counts: number[]): Profile {
   return builder.build();
 }
 
-type Answer = typeof TAKEN | status | { code: status; details: string };
+type Answer = typeof TAKEN | status | { code: status; details: string; retryMs?: number };
 
 /** An aggregator that answers as told, and takes everything once it has been told no more. */
 class ScriptedTransport {
@@ -52,7 +52,7 @@ class ScriptedTransport {
     this.atOnce--;
     const answer = this.answers.shift() ?? TAKEN;
     if (typeof answer === "number") throw new PushError(answer, "because");
-    if ("code" in answer) throw new PushError(answer.code, answer.details);
+    if ("code" in answer) throw new PushError(answer.code, answer.details, answer);
     this.taken.push(readBatch(request));
     return answer;
   }
@@ -263,4 +263,42 @@ Deno.test("Pusher delivers each sample once or counts it as lost, whatever goes 
     }),
     { numRuns: 50 },
   );
+});
+
+Deno.test("Pusher comes back when it is told to, within a minute", async () => {
+  const full = (retryMs: number) => ({ code: status.RESOURCE_EXHAUSTED, details: "full", retryMs });
+  const transport = new ScriptedTransport(full(10_000), full(10), full(600_000));
+  const { pusher, pauses } = pusherTo(transport);
+  pusher.push(profileOf(1), window);
+  await until(() => transport.taken.length === 1);
+  assertEquals(pauses, [10_000, 1000, 60_000]);
+  await pusher.stop({ deadlineMs: 5000 });
+});
+
+Deno.test("Pusher sends what waited while pushing failed with pauses between, and what comes then at once", async () => {
+  const transport = new ScriptedTransport(status.UNAVAILABLE);
+  const { pusher, pauses } = pusherTo(transport);
+  for (const count of [1, 2, 3]) pusher.push(profileOf(count), window);
+  await until(() => transport.taken.length === 3);
+  pusher.push(profileOf(4), window);
+  await until(() => transport.taken.length === 4);
+  // The one after the failure, one after each of the first two that waited.
+  assertEquals(pauses, [500, 150, 150]);
+  assertEquals(transport.counts, [1, 2, 3, 4]);
+  await pusher.stop({ deadlineMs: 5000 });
+});
+
+Deno.test("Pusher asks for longer windows while the aggregator is nearly full, up to a bound", async () => {
+  const pressed = { backpressure: true, duplicate: false };
+  const transport = new ScriptedTransport(pressed, pressed, pressed);
+  const { pusher } = pusherTo(transport);
+  const beats: number[] = [];
+  for (const count of [1, 2, 3, 4]) {
+    beats.push(pusher.beats);
+    pusher.push(profileOf(count), window);
+    await until(() => transport.taken.length === count);
+    await delay(0);
+  }
+  assertEquals([...beats, pusher.beats], [1, 2, 2, 2, 1]);
+  await pusher.stop({ deadlineMs: 5000 });
 });

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { crc32 } from "node:zlib";
+
 export const CHUNK_BYTES = 60 * 1024;
 /** 13 chunks and a head record stay below 800 KiB. */
 export const CHUNKS_PER_COMMIT = 13;
@@ -26,11 +28,11 @@ export function setChunks(
 }
 
 /**
- * The bytes of the batch `id`; empty, which no batch is, when they are not `size`: the file was damaged.
+ * The bytes of the batch `id`; empty, which no batch is, when they are not what was written: the file was damaged.
  */
 export async function readChunks(
   kv: Deno.Kv,
-  { id, size }: { id: number; size: number },
+  { id, size, checksum }: { id: number; size: number; checksum: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(size);
   let at = 0;
@@ -39,17 +41,30 @@ export async function readChunks(
     bytes.set(value, at);
     at += value.length;
   }
-  return at === size ? bytes : new Uint8Array();
+  return at === size && crc32(bytes) === checksum ? bytes : new Uint8Array();
 }
 
-/** Deletes `keys`, and at last `marker`: when that is gone, all are. */
-export async function deleteAll(kv: Deno.Kv, keys: readonly Deno.KvKey[], marker: Deno.KvKey): Promise<void> {
-  const all = [...keys, marker];
-  for (let at = 0; at < all.length; at += MUTATIONS_PER_COMMIT) {
+/**
+ * Deletes `keys`, and at last `marker`: when that is gone, all are.
+ *
+ * @param value what the marker is set to instead of being deleted
+ */
+export async function deleteAll(
+  kv: Deno.Kv,
+  keys: readonly Deno.KvKey[],
+  { marker, value }: { marker: Deno.KvKey; value?: unknown },
+): Promise<void> {
+  let left = keys;
+  do {
     const commit = kv.atomic();
-    for (const key of all.slice(at, at + MUTATIONS_PER_COMMIT)) commit.delete(key);
+    for (const key of left.slice(0, MUTATIONS_PER_COMMIT - 1)) commit.delete(key);
+    left = left.slice(MUTATIONS_PER_COMMIT - 1);
+    if (left.length === 0) {
+      if (value === undefined) commit.delete(marker);
+      else commit.set(marker, value);
+    }
     await commit.commit();
-  }
+  } while (left.length > 0);
 }
 
 /** The keys of the chunks of a batch. */

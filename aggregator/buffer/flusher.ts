@@ -10,7 +10,8 @@ import { settledWithin } from "../../common/timeout.ts";
 import { Burst } from "../../common/log.ts";
 import type { Batch } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
-import type { StagedBatch, StagingBuffer } from "./staging_buffer.ts";
+import type { StagedBatch, StagedGroup } from "./entry.ts";
+import type { StagingBuffer } from "./staging_buffer.ts";
 
 /** A batch with the time, in Unix ms, at which it was staged. */
 export type ReceivedBatch = Batch & { readonly receivedMs: number };
@@ -21,7 +22,42 @@ export interface Sink {
    * Writes all of `batches`. It may be called again with the same token and the same batches, when it is not
    * known whether the first call succeeded, and must not write a row twice then.
    */
-  write(group: { token: string; batches: readonly ReceivedBatch[] }): Promise<{ rows: number }>;
+  write(group: GroupToWrite): Promise<{ rows: number }>;
+}
+
+/** Batches that are written together. */
+export interface GroupToWrite {
+  readonly token: string;
+  readonly batches: readonly ReceivedBatch[];
+  /** Parts of storage that have these batches already, and are left out. */
+  readonly skip: readonly string[];
+}
+
+/** Storage answers, and does not take a group; what refused it has taken nothing of it. */
+export class RefusedError extends Error {
+  override name = "RefusedError";
+  /** Because of what is in it; else as storage lacks memory or time for it now. */
+  readonly content: boolean;
+  /** The parts of storage that have all of the group. */
+  readonly written: readonly string[];
+
+  constructor(
+    message: string,
+    { content, written, cause }: { content: boolean; written: readonly string[]; cause?: unknown },
+  ) {
+    super(message, { cause });
+    this.content = content;
+    this.written = written;
+  }
+}
+
+/** Since when storage does not take what is staged. */
+export interface Failing {
+  /** Unix ms of the first failure since the last success. */
+  readonly sinceMs: number;
+  /** What the last one said. */
+  readonly error: string;
+  readonly failures: number;
 }
 
 /** What the flusher counts. */
@@ -32,6 +68,10 @@ export interface FlushMetrics {
   flushFailed(seconds: number): void;
   /** A staged batch was dropped as it could not be read any more. */
   dropped(): void;
+  /** A batch was set aside, as storage refuses what is in it. */
+  quarantined(): void;
+  /** The batches of a group are in storage, each so many seconds after its window's end. */
+  stored(batches: readonly ReceivedBatch[]): void;
 }
 
 export interface FlusherOptions {
@@ -50,9 +90,15 @@ export interface FlusherOptions {
   maxRetryMs?: number;
   /** From 0 to 1. @default {Math.random} */
   random?: () => number;
+  /** Unix ms. @default {Date.now} */
+  clock?: () => number;
+  /** Called when a group was not written, with what is known since the last success. */
+  onFailure?: (error: unknown, failing: Failing) => void;
 }
 
 const FAILED = "failed";
+/** So often a batch that storage has no memory or time for is put off, while it takes others. */
+const MAX_TRIES = 3;
 /** After so many bytes others have their turn on the event loop: some 5 ms of decoding. */
 const YIELD_BYTES = 2 ** 21;
 
@@ -66,6 +112,7 @@ export class Flusher {
   readonly #logger = getLogger(["aperture", "flusher"]);
   readonly #burst = new Burst(this.#logger);
   readonly #stopping = new AbortController();
+  #failing: Failing | undefined;
   #loop: Promise<void> = Promise.resolve();
   /** One group at a time. */
   #last: Promise<void> = Promise.resolve();
@@ -79,8 +126,15 @@ export class Flusher {
       retryMs: 500,
       maxRetryMs: 30_000,
       random: Math.random,
+      clock: Date.now,
+      onFailure: () => {},
       ...options,
     };
+  }
+
+  /** Since when storage fails; `undefined` while it does not. */
+  get failing(): Failing | undefined {
+    return this.#failing;
   }
 
   /** Begins to flush. */
@@ -114,17 +168,12 @@ export class Flusher {
   }
 
   async #run(): Promise<void> {
-    let failures = 0;
     while (true) {
-      await this.#pause(failures);
+      await this.#pause(this.#failing?.failures ?? 0);
       if (this.#stopping.signal.aborted) return;
       try {
         await this.flushNow();
-        if (failures > 0) this.#logger.info("Storage takes batches again");
-        failures = 0;
-        this.#burst.clear(FAILED);
       } catch (error) {
-        failures++;
         this.#warn(error);
       }
     }
@@ -145,35 +194,86 @@ export class Flusher {
       buffer.onStaged = look;
       look();
     }
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const end = () => resolve();
+    signal.addEventListener("abort", end, { once: true });
     if (signal.aborted) resolve();
     await promise;
+    // The signal lives as long as the flusher: what listens to it must not add up.
+    signal.removeEventListener("abort", end);
     clearTimeout(timer);
     buffer.onStaged = () => {};
   }
 
   async #flushAll(): Promise<void> {
-    const { buffer, sink, maxBatches, maxBytes } = this.#options;
-    for (let group; (group = await buffer.takeGroup({ maxBatches, maxBytes }));) {
-      const batches = await this.#decode(group.batches);
-      if (batches.length > 0) await this.#write(sink, { token: group.token, batches });
-      await buffer.complete(group);
-      // Not before: a group may be tried many times.
-      for (let i = batches.length; i < group.batches.length; i++) this.#metrics?.dropped();
+    const { buffer, maxBatches, maxBytes } = this.#options;
+    try {
+      for (let group; (group = await buffer.takeGroup({ maxBatches, maxBytes }));) {
+        const batches = await this.#decode(group.batches);
+        if (!await this.#write(group, batches)) continue;
+        await buffer.complete(group);
+        this.#metrics?.stored(batches);
+        // Not before: a group may be tried many times.
+        for (let i = batches.length; i < group.batches.length; i++) this.#metrics?.dropped();
+        this.#succeeded();
+      }
+    } catch (error) {
+      this.#failed(error);
+      throw error;
     }
   }
 
-  async #write(sink: Sink, group: Parameters<Sink["write"]>[0]): Promise<void> {
+  /** Whether all of the group is in storage now; else it was halved, put off or set aside. */
+  async #write(group: StagedGroup, batches: readonly ReceivedBatch[]): Promise<boolean> {
+    if (batches.length === 0) return true;
+    const { token, skip } = group;
     const start = performance.now();
     const seconds = () => (performance.now() - start) / 1000;
     try {
-      const { rows } = await sink.write(group);
+      const { rows } = await this.#options.sink.write({ token, skip, batches });
       this.#metrics?.flushed(rows, seconds());
-      this.#logger.debug("Wrote {batches} batches, {rows} rows", { batches: group.batches.length, rows });
+      this.#logger.debug("Wrote {batches} batches, {rows} rows", { batches: batches.length, rows });
+      return true;
     } catch (error) {
       this.#metrics?.flushFailed(seconds());
+      if (!(error instanceof RefusedError)) throw error;
+      await this.#onRefused(group, error);
+      return false;
+    }
+  }
+
+  /** Keeps what is good in a group apart from what is not. */
+  async #onRefused(group: StagedGroup, error: RefusedError): Promise<void> {
+    const { buffer } = this.#options;
+    if (group.size > 1) {
+      this.#burst.warn("halved", `Storage refused ${group.size} batches, which are halved: ${error.message}`);
+      return await buffer.halve(group, { skip: error.written });
+    }
+    // While others are not taken either, it is not known to be the batch's fault.
+    if (!error.content && (this.#failing || group.tries < MAX_TRIES)) {
+      await buffer.postpone(group);
       throw error;
     }
+    const { agentId, sequence } = group.batches[0]!.head;
+    await buffer.quarantine(group, error.message);
+    this.#metrics?.quarantined();
+    this.#burst.warn(
+      "quarantined",
+      `Set batch ${sequence} of agent '${agentId}' aside, as storage refuses what is in it: ${error.message}`,
+    );
+  }
+
+  #succeeded(): void {
+    if (this.#failing) this.#logger.info("Storage takes batches again");
+    this.#failing = undefined;
+    this.#burst.clear(FAILED);
+  }
+
+  #failed(error: unknown): void {
+    const { clock, onFailure } = this.#options;
+    const { sinceMs = clock(), failures = 0 } = this.#failing ?? {};
+    const message = error instanceof Error ? error.message : String(error);
+    this.#failing = { sinceMs, failures: failures + 1, error: message };
+    onFailure(error, this.#failing);
   }
 
   async #decode(staged: readonly StagedBatch[]): Promise<ReceivedBatch[]> {
@@ -200,6 +300,7 @@ export class Flusher {
   #warn(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error);
     const { staged } = this.#options.buffer;
-    this.#burst.warn(FAILED, `Cannot write to storage, ${staged} batches wait in the buffer: ${why}`);
+    const since = this.#failing ? ` since ${new Date(this.#failing.sinceMs).toISOString()}` : "";
+    this.#burst.warn(FAILED, `Cannot write to storage${since}, ${staged} batches wait in the buffer: ${why}`);
   }
 }

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import { makeBatch } from "../../tests/support/batches.ts";
 import { batchMeta } from "../../tests/support/staged.ts";
-import { Flusher, type FlusherOptions, type ReceivedBatch, type Sink } from "./flusher.ts";
+import { Flusher, type FlusherOptions, type ReceivedBatch, RefusedError, type Sink } from "./flusher.ts";
 import { StagingBuffer } from "./staging_buffer.ts";
 
 /** A sink that keeps what it is given, and fails as often as it is told. */
@@ -45,6 +45,14 @@ class Counted {
   }
   dropped() {
     this.drops++;
+  }
+  setAside = 0;
+  quarantined() {
+    this.setAside++;
+  }
+  storedSequences: number[] = [];
+  stored(batches: readonly ReceivedBatch[]) {
+    this.storedSequences.push(...batches.map(({ sequence }) => sequence));
   }
 }
 
@@ -181,4 +189,101 @@ Deno.test("Flusher.flushNow() of many callers writes each batch once", async () 
   await at.stage(1, 2, 3, 4, 5);
   await Promise.all(Array.from({ length: 5 }, () => at.flusher.flushNow()));
   assertEquals(at.sink.sequences, [1, 2, 3, 4, 5]);
+});
+
+/** A sink that refuses groups with a batch of `poison`, having written them to its first part. */
+class Picky extends Tables {
+  readonly first: number[] = [];
+  away = false;
+
+  constructor(readonly poison: ReadonlySet<number>, readonly content: boolean) {
+    super();
+  }
+
+  override async write(group: Parameters<Sink["write"]>[0]) {
+    if (this.away) throw new RefusedError("no memory", { content: false, written: [] });
+    const sequences = group.batches.map(({ sequence }) => sequence);
+    if (!group.skip.includes("first")) this.first.push(...sequences);
+    if (sequences.some((sequence) => this.poison.has(sequence))) {
+      throw new RefusedError("Cannot parse it", { content: this.content, written: ["first"] });
+    }
+    return await super.write(group);
+  }
+}
+
+Deno.test("Flusher sets aside the batches that storage refuses, and writes all others once", async () => {
+  const sink = new Picky(new Set([3, 4, 11]), true);
+  await using at = await setUp({ sink });
+  await at.stage(...Array.from({ length: 12 }, (_, i) => i + 1));
+  await at.flusher.flushNow();
+  assertEquals(sink.sequences.sort((a, b) => a - b), [1, 2, 5, 6, 7, 8, 9, 10, 12]);
+  // The part that took the whole group was not given the halves.
+  assertEquals(sink.first.sort((a, b) => a - b), Array.from({ length: 12 }, (_, i) => i + 1));
+  assertEquals(at.buffer.quarantined.map(({ head, error }) => [head.sequence, error]), [
+    [3, "Cannot parse it"],
+    [4, "Cannot parse it"],
+    [11, "Cannot parse it"],
+  ]);
+  assertEquals([at.metrics.setAside, at.buffer.staged, at.flusher.failing], [3, 0, undefined]);
+});
+
+Deno.test("Flusher takes a lack of memory for a batch's fault only while storage takes others", async () => {
+  const sink = new Picky(new Set([2]), false);
+  await using at = await setUp({ sink });
+  await at.stage(1, 2, 3);
+  sink.away = true;
+  for (let i = 0; i < 20; i++) await assertRejects(() => at.flusher.flushNow(), RefusedError);
+  assertEquals([at.buffer.quarantined, at.buffer.staged], [[], 3]);
+  assertEquals(at.flusher.failing!.failures, 20);
+  sink.away = false;
+  let sequence = 4;
+  for (; at.buffer.quarantined.length === 0 && sequence < 20; sequence++) {
+    await at.stage(sequence);
+    await at.flusher.flushNow().catch(() => {});
+  }
+  assertEquals(at.buffer.quarantined.map(({ head }) => head.sequence), [2]);
+  assertEquals(sink.sequences.sort((a, b) => a - b), [
+    1,
+    3,
+    ...Array.from({ length: sequence - 4 }, (_, i) => i + 4),
+  ]);
+  assertEquals(at.buffer.staged, 0);
+});
+
+Deno.test("Flusher says since when storage fails, and does not while it does not", async () => {
+  let now = 1000;
+  const failures: number[] = [];
+  await using at = await setUp({
+    sink: new Tables(2),
+    clock: () => now++,
+    onFailure: (_, failing) => failures.push(failing.failures),
+  });
+  await at.stage(1);
+  for (let i = 0; i < 2; i++) await assertRejects(() => at.flusher.flushNow());
+  assertEquals(at.flusher.failing, { sinceMs: 1000, failures: 2, error: "connect ECONNREFUSED" });
+  await at.flusher.flushNow();
+  assertEquals([at.flusher.failing, failures, at.metrics.storedSequences], [undefined, [1, 2], [1]]);
+});
+
+Deno.test("Flusher listens to the end of its life no more than once, however often it pauses", async () => {
+  let listening = 0;
+  const { addEventListener, removeEventListener } = AbortSignal.prototype;
+  using _ = {
+    [Symbol.dispose]: () => Object.assign(AbortSignal.prototype, { addEventListener, removeEventListener }),
+  };
+  AbortSignal.prototype.addEventListener = function (...args: Parameters<typeof addEventListener>) {
+    listening++;
+    return addEventListener.apply(this, args);
+  };
+  AbortSignal.prototype.removeEventListener = function (...args: Parameters<typeof removeEventListener>) {
+    listening--;
+    return removeEventListener.apply(this, args);
+  };
+  await using at = await setUp({ intervalMs: 1 });
+  at.flusher.start();
+  for (let sequence = 1; sequence <= 20; sequence++) {
+    await at.stage(sequence);
+    await at.sink.called(sequence);
+  }
+  assertEquals(listening <= 1, true, `${listening} listeners`);
 });

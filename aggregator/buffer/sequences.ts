@@ -1,37 +1,34 @@
 /**
- * Which sequences of one run of an agent were acknowledged, as ranges.
+ * Which sequences of one run of an agent were acknowledged, exactly: in any order, with any gaps.
  *
- * An agent sends its batches in order, so this is one range; it is more where some were dropped, went to
- * another aggregator, or come late from a spool.
+ * A run's sequences are cut into blocks of 4,096, each a bitmap of 512 bytes that lives on its own and is forgotten
+ * some time after its last change. So what is remembered is bounded by time and by how much was pushed, not by the
+ * number of gaps.
  *
  * @module
  */
 
-/** Ascending: the first and the last of each range, in turn; ranges neither touch nor overlap. */
-export type Sequences = readonly number[];
+/** Sequences of a block. */
+export const BLOCK_SEQUENCES = 4096;
 
-/** When there are more, the gap between the oldest two is taken as seen. */
-export const MAX_RANGES = 64;
+/** A block's bitmap; `undefined` where none of it was seen. */
+export type SequenceBlock = Uint8Array | undefined;
 
-/** Whether `sequence` is in `ranges`. */
-export function hasSequence(ranges: Sequences, sequence: number): boolean {
-  for (let i = 0; i < ranges.length; i += 2) {
-    if (sequence >= ranges[i]! && sequence <= ranges[i + 1]!) return true;
-  }
-  return false;
+/** The number of the block that `sequence` is in. */
+export function blockOf(sequence: number): number {
+  return Math.floor(sequence / BLOCK_SEQUENCES);
 }
 
-/** `ranges` and `sequence`, which is not in them. */
-export function addSequence(ranges: Sequences, sequence: number): Sequences {
-  let at = 0;
-  while (at < ranges.length && ranges[at]! < sequence) at += 2;
-  const joinsBefore = at > 0 && ranges[at - 1] === sequence - 1;
-  const joinsAfter = ranges[at] === sequence + 1;
-  const added = ranges.toSpliced(
-    at - (joinsBefore ? 1 : 0),
-    (joinsBefore ? 1 : 0) + (joinsAfter ? 1 : 0),
-    ...(joinsBefore ? [] : [sequence]),
-    ...(joinsAfter ? [] : [sequence]),
-  );
-  return added.length > 2 * MAX_RANGES ? added.toSpliced(1, 2) : added;
+/** Whether `sequence`, which is of this block, is in it. */
+export function hasSequence(block: SequenceBlock, sequence: number): boolean {
+  const bit = sequence % BLOCK_SEQUENCES;
+  return block !== undefined && (block[bit >> 3]! & 1 << (bit & 7)) !== 0;
+}
+
+/** The block with `sequence`, which is of it; the one that is given stays as it is. */
+export function addSequence(block: SequenceBlock, sequence: number): Uint8Array {
+  const bit = sequence % BLOCK_SEQUENCES;
+  const added = block?.slice() ?? new Uint8Array(BLOCK_SEQUENCES / 8);
+  added[bit >> 3]! |= 1 << (bit & 7);
+  return added;
 }

@@ -152,7 +152,7 @@ Deno.test("StagingBuffer.open() goes on with what a crash broke off", async () =
   }
   const kv = await Deno.openKv(folder.path);
   // Two batches are in storage and half removed; a fifth was not acknowledged.
-  await kv.set(["group"], { token: "t", ids: [1, 2], chunks: [4, 4], done: true });
+  await kv.set(["groups"], [{ token: "t", skip: [], tries: 0, ids: [1, 2], chunks: [4, 4], done: true }]);
   await kv.delete(["head", 1]);
   await kv.delete(["chunk", 2, 0]);
   await kv.set(["part", 5], 30);
@@ -271,4 +271,52 @@ Deno.test("StagingBuffer keeps every batch that was acknowledged before a kill",
   );
   assertEquals(new Set(all).size, all.length);
   assertEquals(staged.difference(new Set(all)).size, 0);
+});
+
+Deno.test("StagingBuffer.stage() knows sequences with any number of gaps, in any order, over restarts", async () => {
+  await using folder = await tempFolder();
+  const odd = Array.from({ length: 300 }, (_, i) => 2 * i + 1).sort((a, b) => a * 7 % 31 - b * 7 % 31);
+  {
+    await using buffer = await StagingBuffer.open({ path: folder.path });
+    for (const sequence of odd) {
+      assertEquals(await buffer.stage(new Uint8Array(1), batchMeta({ sequence })), "staged");
+    }
+  }
+  await using buffer = await StagingBuffer.open({ path: folder.path });
+  for (const sequence of odd) {
+    assertEquals(await buffer.stage(new Uint8Array(1), batchMeta({ sequence })), "duplicate");
+    assertEquals(await buffer.stage(new Uint8Array(1), batchMeta({ sequence: sequence + 1 })), "staged");
+  }
+});
+
+Deno.test("StagingBuffer keeps what is in quarantine over restarts, tries it once in a new version, and has bounds", async () => {
+  await using folder = await tempFolder();
+  const open = (version: string) => StagingBuffer.open({ path: folder.path, version, maxQuarantined: 2 });
+  const setAside = async (buffer: StagingBuffer) => {
+    for (let group; (group = await buffer.takeGroup({ maxBatches: 1 }));) {
+      await buffer.quarantine(group, "bad");
+    }
+  };
+  {
+    await using buffer = await open("1");
+    for (const sequence of [1, 2]) await buffer.stage(batchBytes(7), batchMeta({ sequence }));
+    await setAside(buffer);
+  }
+  {
+    await using buffer = await open("1");
+    assertEquals([buffer.staged, buffer.quarantined.length], [0, 2]);
+  }
+  await using buffer = await open("2");
+  assertEquals([buffer.staged, buffer.quarantined.length], [2, 0]);
+  const group = (await buffer.takeGroup())!;
+  assertEquals(group.batches.map(({ bytes }) => bytes), [batchBytes(7), batchBytes(7)]);
+  await buffer.halve(group, { skip: ["series"] });
+  assertEquals((await buffer.takeGroup())!.skip, ["series"]);
+  let lost = 0;
+  buffer.onLost = (batches) => lost += batches;
+  await setAside(buffer);
+  await buffer.stage(batchBytes(3), batchMeta({ sequence: 3 }));
+  await setAside(buffer);
+  assertEquals(buffer.quarantined.map(({ head, version }) => [head.sequence, version]), [[2, "2"], [3, "2"]]);
+  assertEquals(lost, 1);
 });

@@ -9,6 +9,7 @@ import { delay } from "@std/async/delay";
 import { getLogger } from "@logtape/logtape";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { backoffMs } from "../../common/backoff.ts";
+import { engineMemory } from "./memory.ts";
 import { Burst } from "../../common/log.ts";
 import { libraryPath } from "./connection.ts";
 
@@ -20,10 +21,12 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 export interface EmbeddedOptions {
   /** Created where it is missing. */
   dataDir: string;
-  /** The engine may allocate this much in all, in bytes. @default {1 GiB} */
+  /** What the engine may allocate in all. @default {engineMemory()} */
   memoryBytes?: number;
   /** The wait before the first restart, in ms; it doubles up to 10 s. @default {250} */
   backoffMs?: number;
+  /** At least so long between two restarts that are asked for, in ms. @default {300000} */
+  restartPauseMs?: number;
 }
 
 /** Starts the engine's child process, and watches it. */
@@ -36,6 +39,7 @@ export class EmbeddedClickHouse implements AsyncDisposable {
   #child: Child;
   #watch: Promise<void> = Promise.resolve();
   #restarts = 0;
+  #restarted = -Infinity;
 
   private constructor(options: Required<EmbeddedOptions>, password: string, child: Child) {
     this.#options = options;
@@ -49,7 +53,7 @@ export class EmbeddedClickHouse implements AsyncDisposable {
    * @throws {Error} with the child's words: the directory cannot be written or is in use, no build of the engine
    */
   static async start(options: EmbeddedOptions): Promise<EmbeddedClickHouse> {
-    const all = { memoryBytes: 2 ** 30, backoffMs: 250, ...options };
+    const all = { memoryBytes: engineMemory(), backoffMs: 250, restartPauseMs: 300_000, ...options };
     const password = randomPassword();
     const burst = new Burst(logger);
     const child = await Child.start({ ...all, password, port: 0 }, (line) => burst.warn(keyOf(line), line));
@@ -71,6 +75,21 @@ export class EmbeddedClickHouse implements AsyncDisposable {
   /** Counts how often the child was started again. */
   get restarts(): number {
     return this.#restarts;
+  }
+
+  /**
+   * Ends the child, which finishes its queries first, and starts it again; for failures that this cures. Not more
+   * often than every `restartPauseMs`.
+   *
+   * @returns whether it does
+   */
+  restart(why: string): boolean {
+    const now = performance.now();
+    if (this.#closing.signal.aborted || now - this.#restarted < this.#options.restartPauseMs) return false;
+    this.#restarted = now;
+    logger.warn("Starting the engine again: {why}", { why });
+    void this.#child.stop();
+    return true;
   }
 
   async #keepAlive(): Promise<void> {

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { delay } from "@std/async/delay";
 import { testWith } from "../../tests/support/needs.ts";
 import { TextLineStream } from "@std/streams/text-line-stream";
+import { engineMemory } from "./memory.ts";
 import { EmbeddedClickHouse } from "./supervisor.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -193,6 +194,32 @@ testWith(
       const help = await spawn(["--help"]).output();
       assertEquals(help.code, 0);
       assertStringIncludes(new TextDecoder().decode(help.stdout), "--data-dir DIRECTORY");
+    });
+  },
+);
+
+testWith(
+  ["chdb"],
+  "EmbeddedClickHouse is started again when asked, not too often, and corrects its tracker",
+  async () => {
+    await withDirectory(async (dataDir) => {
+      await using engine = await EmbeddedClickHouse.start({ dataDir, backoffMs: 10, restartPauseMs: 60_000 });
+      await using client = clientOf(engine);
+      const setting = async (name: string) => {
+        const answer = await client.query({
+          query: "SELECT value FROM system.server_settings WHERE name = {name:String}",
+          query_params: { name },
+          format: "JSONEachRow",
+        });
+        return (await answer.json<{ value: string }>())[0]?.value;
+      };
+      assertEquals(await setting("memory_worker_correct_memory_tracker"), "1");
+      const { pid } = engine;
+      assertEquals(engine.restart("a test"), true);
+      assertEquals(engine.restart("a test"), false);
+      while (engine.restarts === 0) await delay(20);
+      assert(engine.pid !== pid);
+      assertEquals(await setting("max_server_memory_usage"), String(engineMemory()));
     });
   },
 );

@@ -10,6 +10,7 @@ import { STATUS_CODE, type StatusCode } from "@std/http/status";
 const CODES: Readonly<Partial<Record<StatusCode, string>>> = {
   [STATUS_CODE.BadRequest]: "bad_request",
   [STATUS_CODE.Unauthorized]: "unauthorized",
+  [STATUS_CODE.Forbidden]: "forbidden",
   [STATUS_CODE.NotFound]: "not_found",
   [STATUS_CODE.MethodNotAllowed]: "method_not_allowed",
   [STATUS_CODE.ContentTooLarge]: "content_too_large",
@@ -23,10 +24,16 @@ const CODES: Readonly<Partial<Record<StatusCode, string>>> = {
 export class HttpError extends Error {
   override name = "HttpError";
   readonly status: StatusCode;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: StatusCode, message: string, options?: ErrorOptions) {
+  constructor(
+    status: StatusCode,
+    message: string,
+    { headers = {}, ...options }: ErrorOptions & { headers?: Readonly<Record<string, string>> } = {},
+  ) {
     super(message, options);
     this.status = status;
+    this.headers = headers;
   }
 
   /** The machine's name of the error: `bad_request`. */

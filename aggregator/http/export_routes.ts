@@ -63,6 +63,7 @@ export function exportRoutes({ queries, now = Date.now }: HandlerOptions): Route
     method: "GET",
     path: `/api/export/${format.name}`,
     access: "token",
+    turn: "export",
     async handle({ url, signal }): Promise<Reply> {
       const { selection, params } = readSelection(url, { unit: unitParam, limit: EXPORT_LIMIT }, now());
       const { profile, other } = await queries.stacks(selection, { limit: params.limit, signal });

@@ -8,28 +8,32 @@ import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { Counter, Histogram, type Registry } from "prom-client";
 import { Burst } from "../../common/log.ts";
-import { TokenGate } from "./auth.ts";
+import type { RequestInfo } from "../../common/serve_http.ts";
 import { OverloadedError } from "../query/admission.ts";
 import { HttpError, isUnavailable } from "./errors.ts";
 import { exportRoutes } from "./export_routes.ts";
 import { loginForm, pageRoutes } from "./page_routes.ts";
+import { overviewRoutes } from "./overview_routes.ts";
 import { profileRoutes } from "./profile_routes.ts";
 import { errorReply, type Reply, respond } from "./reply.ts";
 import { findRoute, type Route } from "./route.ts";
+import { credentialsOf, isForged, isLocalName } from "./session.ts";
 import { statusRoutes } from "./status_routes.ts";
+import { Turns } from "./turns.ts";
 import { waitRoutes } from "./wait_routes.ts";
 import type { HandlerOptions } from "./types.ts";
 
 const failures = new Burst(getLogger(["aperture", "http"]));
 
 /** All routes of the aggregator. */
-export function routeTable(options: HandlerOptions, gate?: TokenGate): Route[] {
+export function routeTable(options: HandlerOptions): Route[] {
   return [
     ...statusRoutes(options),
     ...profileRoutes(options),
+    ...overviewRoutes(options),
     ...waitRoutes(options),
     ...exportRoutes(options),
-    ...pageRoutes(options.page, gate),
+    ...pageRoutes(options.page, options.access),
   ];
 }
 
@@ -39,15 +43,17 @@ export function routeTable(options: HandlerOptions, gate?: TokenGate): Route[] {
  * Metrics of its own (`aperture_http_requests_total`, `aperture_http_request_duration_seconds`) are added to
  * the registry.
  */
-export function createHandler(options: HandlerOptions): (request: Request) => Promise<Response> {
-  const gate = options.token === undefined ? undefined : new TokenGate(options.token);
-  const routes = routeTable(options, gate);
+export function createHandler(
+  options: HandlerOptions,
+): (request: Request, info?: RequestInfo) => Promise<Response> {
+  const routes = routeTable(options);
+  const turns = options.turns ?? defaultTurns();
   const measure = requestMetrics(options.metrics);
-  return async (request) => {
+  return async (request, info = UNKNOWN) => {
     const started = performance.now();
     const url = new URL(request.url);
     const found = findRoute(routes, { method: request.method, path: url.pathname });
-    const reply = await dispatch(request, { url, found, gate, options });
+    const reply = await dispatch(request, { url, found, options, turns, info });
     const response = await respond(request, reply).catch((error) => respond(request, failure(error)));
     measure(found && "route" in found ? found.route.path : "none", {
       method: request.method,
@@ -58,17 +64,28 @@ export function createHandler(options: HandlerOptions): (request: Request) => Pr
   };
 }
 
+/** Of a request that came by no connection. */
+const UNKNOWN: RequestInfo = { remoteAddress: "", answered: Promise.resolve() };
+
+/** Each holds its answer until it was read: so many of them fit into memory beside what is pushed. */
+export function defaultTurns(): Record<"question" | "export", Turns> {
+  return {
+    question: new Turns({ atOnce: 16, waiting: 64, waitMs: 10_000 }),
+    export: new Turns({ atOnce: 2, waiting: 16, waitMs: 10_000 }),
+  };
+}
+
 interface Dispatch {
   readonly url: URL;
   readonly found: ReturnType<typeof findRoute>;
-  readonly gate: TokenGate | undefined;
   readonly options: HandlerOptions;
+  readonly turns: Readonly<Record<"question" | "export", Turns>>;
+  readonly info: RequestInfo;
 }
 
-async function dispatch(request: Request, { url, found, gate, options }: Dispatch): Promise<Reply> {
-  if (gate && !(found && "route" in found && found.route.access === "open") && !gate.admits(request)) {
-    return challenge(url, options);
-  }
+async function dispatch(request: Request, { url, found, options, turns, info }: Dispatch): Promise<Reply> {
+  const refusal = await refuse(request, { url, found, options, info });
+  if (refusal) return refusal;
   if (!found) {
     return errorReply(STATUS_CODE.NotFound, { code: "not_found", message: `No such path: ${url.pathname}` });
   }
@@ -81,8 +98,11 @@ async function dispatch(request: Request, { url, found, gate, options }: Dispatc
     });
   }
   using time = requestTime(request, options.queryTimeout ?? 30_000);
+  const { route } = found;
+  let turn: Disposable | undefined;
   try {
-    return await found.route.handle({ request, url, signal: time.signal });
+    turn = route.turn && await turns[route.turn].take(time.signal);
+    return await route.handle({ request, url, signal: time.signal, address: info.remoteAddress });
   } catch (error) {
     if (time.isOver) {
       return failure(
@@ -96,7 +116,45 @@ async function dispatch(request: Request, { url, found, gate, options }: Dispatc
       );
     }
     return failure(error, { gone: request.signal.aborted });
+  } finally {
+    // Its answer is in memory until then.
+    void info.answered.finally(() => turn?.[Symbol.dispose]());
   }
+}
+
+/** Who may not ask, or not from there; `undefined` where all is well. */
+async function refuse(
+  request: Request,
+  { url, found, options, info }: Omit<Dispatch, "turns">,
+): Promise<Reply | undefined> {
+  const { access, allowedHosts = [] } = options;
+  if (isForged(request, url)) {
+    return errorReply(STATUS_CODE.Forbidden, {
+      code: "forbidden",
+      message: "Cannot do this for a page of another site",
+    });
+  }
+  const needs = found && "route" in found ? found.route.access : "token";
+  if (needs === "open") return undefined;
+  if (!access) {
+    if (isLocalName(url.hostname, allowedHosts)) return undefined;
+    return errorReply(STATUS_CODE.Forbidden, {
+      code: "forbidden",
+      message:
+        "Cannot answer by this name without a token: name it in APERTURE_ALLOWED_HOSTS, or set a token",
+    });
+  }
+  const decision = await access.decide(credentialsOf(request), {
+    scope: needs === "admin" ? "admin" : "read",
+    address: info.remoteAddress,
+    what: `${request.method} ${found && "route" in found ? found.route.path : "another path"}`,
+  });
+  if (decision.admitted) return undefined;
+  if (decision.reason === "unauthenticated") return challenge(url, options);
+  return errorReply(STATUS_CODE.Forbidden, {
+    code: "forbidden",
+    message: "The token has not the scope for this",
+  });
 }
 
 /** What who has no token gets: the form at the page's place, an error elsewhere. */
@@ -111,7 +169,7 @@ function challenge(url: URL, { page }: HandlerOptions): Reply {
 
 function failure(error: unknown, { gone = false }: { gone?: boolean } = {}): Reply {
   if (error instanceof HttpError) {
-    return errorReply(error.status, { code: error.code, message: error.message });
+    return errorReply(error.status, { code: error.code, message: error.message, headers: error.headers });
   }
   const message = error instanceof Error ? error.message : String(error);
   // Nobody reads this answer, and an aborted query is no failure.

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
 import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
 import { StorageError } from "../storage/client.ts";
-import { HEALTHY, testHandler } from "../../tests/support/http_handler.ts";
+import { HEALTHY, testAccess, testHandler } from "../../tests/support/http_handler.ts";
 
 /** A fleet whose questions fail, or never end. */
 function queriesThat(fail: (signal?: AbortSignal) => Promise<never>) {
@@ -29,6 +29,9 @@ Deno.test("GET /healthz answers ok, and /readyz with what stands in the way", as
     buffer: { ...HEALTHY.buffer, batches: 100 },
     storage: { ...HEALTHY.storage, problem: "Cannot reach storage" },
   };
+  // Batches are staged meanwhile.
+  const away = await testHandler({ health: () => ({ ...health, buffer: HEALTHY.buffer }) })("/readyz");
+  assertEquals([away.status, (await away.json()).status], [200, "ready"]);
   const not = await testHandler({ health: () => health })("/readyz");
   assertEquals([not.status, await not.json()], [503, {
     status: "not_ready",
@@ -49,8 +52,14 @@ Deno.test("GET /api/health counts pushes and tells versions and fill", async () 
     uptime_seconds: 61,
     push_total_ok: 12,
     push_total_error: 1,
-    buffer: { batches: 3, bytes: 4096, capacity_batches: 100, capacity_bytes: 1_000_000 },
-    storage: { mode: "embedded", pending_rows: 7 },
+    buffer: {
+      batches: 3,
+      bytes: 4096,
+      capacity_batches: 100,
+      capacity_bytes: 1_000_000,
+      quarantined_batches: 0,
+    },
+    storage: { mode: "embedded", pending_rows: 7, failing_since: null, failing_error: null },
     problems: [],
   });
 });
@@ -79,7 +88,7 @@ Deno.test("createHandler() answers 404 and 405 in JSON, with what the path takes
 });
 
 Deno.test("createHandler() with a token opens probes, metrics and health, and nothing else", async () => {
-  const ask = testHandler({ token: "s3cret" });
+  const ask = testHandler({ access: testAccess("s3cret") });
   for (const path of ["/healthz", "/readyz", "/metrics", "/api/health"]) {
     assertEquals((await ask(path)).status, 200, path);
   }
@@ -94,7 +103,7 @@ Deno.test("createHandler() with a token opens probes, metrics and health, and no
 });
 
 Deno.test("POST /login takes the token and returns to the page's own query", async () => {
-  const ask = testHandler({ token: "s3cret" });
+  const ask = testHandler({ access: testAccess("s3cret") });
   const form = (fields: Record<string, string>) => ({ method: "POST", body: new URLSearchParams(fields) });
   const asked = await ask("/?node=%22%3Ea");
   assertEquals(asked.status, 401);
@@ -166,7 +175,7 @@ Deno.test("POST /api/aggregate and /api/diff read selections from a body", async
   assertEquals(grouped.rows.map(({ group }: { group: string[] }) => group), [["nginx"]]);
   const sides = { base: { from: "-2h", to: "-1h" }, compare: { from: 1_769_860_800 } };
   const diff = await (await ask("/api/diff", post(sides))).json();
-  assertEquals(Object.keys(diff), ["base", "compare", "rows"]);
+  assertEquals(Object.keys(diff), ["base", "compare", "rows", "cost"]);
   assertEquals(diff.compare.selection.from, "2026-01-31T12:00:00.000Z");
 });
 

@@ -4,6 +4,6 @@
  * @module
  */
 
-export { createHandler } from "./handler.ts";
+export { createHandler, defaultTurns } from "./handler.ts";
 export { loadPage, type Page } from "./page.ts";
 export type { HandlerOptions, Health, StagedBatches } from "./types.ts";

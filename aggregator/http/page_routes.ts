@@ -5,18 +5,19 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { TokenGate } from "./auth.ts";
+import type { Access } from "../access/access.ts";
 import { readText } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import type { Page } from "./page.ts";
 import type { Reply } from "./reply.ts";
 import type { Context, Route } from "./route.ts";
+import { sessionCookie } from "./session.ts";
 
 /** A token and the query to return to. */
 const MAX_FORM_BYTES = 16 * 1024;
 
-/** The routes of `page`; with a `gate`, those of its session too. */
-export function pageRoutes(page: Page, gate?: TokenGate): Route[] {
+/** The routes of `page`; with `access`, those of its session too. */
+export function pageRoutes(page: Page, access?: Access): Route[] {
   const files = [...page.files].map(([path, { type, body }]): Route => ({
     method: "GET",
     path,
@@ -26,7 +27,7 @@ export function pageRoutes(page: Page, gate?: TokenGate): Route[] {
   }));
   return [
     ...files,
-    { method: "POST", path: "/login", access: "open", handle: (context) => login(context, page, gate) },
+    { method: "POST", path: "/login", access: "open", handle: (context) => login(context, page, access) },
   ];
 }
 
@@ -42,7 +43,7 @@ export function loginForm(page: Page, { search, error = "" }: { search: string; 
   };
 }
 
-async function login({ request, url }: Context, page: Page, gate?: TokenGate): Promise<Reply> {
+async function login({ request, url, address }: Context, page: Page, access?: Access): Promise<Reply> {
   const type = request.headers.get("content-type") ?? "";
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
     throw new HttpError(
@@ -54,11 +55,16 @@ async function login({ request, url }: Context, page: Page, gate?: TokenGate): P
   const next = form.get("next") ?? "";
   // Only the page's own query: a form cannot send a browser elsewhere.
   const search = next.startsWith("?") ? next : "";
-  if (gate && !gate.matches((form.get("token") ?? "").trim())) {
-    return loginForm(page, { search, error: "That is not the token" });
+  const token = (form.get("token") ?? "").trim();
+  if (access) {
+    const decision = await access.decide({ token }, { scope: "read", address, what: "the page" });
+    if (!decision.admitted) return loginForm(page, { search, error: "That is not the token" });
+    access.changed(decision.principal, { address, what: "signed in" });
   }
   const location = "/" + (search && "?" + new URLSearchParams(search));
-  const cookie = gate && { "set-cookie": gate.sessionCookie({ secure: isSecure(request, url) }) };
+  const session = access?.sessionOf(token);
+  const cookie = session !== undefined &&
+    { "set-cookie": sessionCookie(session, { secure: isSecure(request, url) }) };
   return { status: STATUS_CODE.SeeOther, headers: { location, ...cookie } };
 }
 

@@ -45,7 +45,11 @@ export function json(body: unknown, status: number = STATUS_CODE.OK): Reply {
 /** Answers an error in the one form that all errors have. */
 export function errorReply(
   status: number,
-  { code, message, headers = {} }: { code: string; message: string; headers?: Record<string, string> },
+  { code, message, headers = {} }: {
+    code: string;
+    message: string;
+    headers?: Readonly<Record<string, string>>;
+  },
 ): Reply {
   const reply = json({ error: { code, message } }, status);
   return { ...reply, headers: { ...reply.headers, ...headers } };

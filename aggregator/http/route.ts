@@ -5,6 +5,7 @@
  */
 
 import type { Reply } from "./reply.ts";
+import type { HandlerOptions } from "./types.ts";
 
 /** What a route is given. */
 export interface Context {
@@ -12,14 +13,37 @@ export interface Context {
   readonly url: URL;
   /** Aborts when the client has gone or the request's time is over. */
   readonly signal: AbortSignal;
+  /** Of the client, or of the last proxy before this server; "" where it is not known. */
+  readonly address: string;
 }
 
 export interface Route {
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** `token`: only with the token or the page's session, where a token is set. */
-  readonly access: "open" | "token";
+  /** `token`: only with a token that may read or the page's session, where tokens are set; `admin`: that may change. */
+  readonly access: "open" | "token" | "admin";
+  /** What it answers with takes time and memory: it waits for its turn, among all or among exports. */
+  readonly turn?: "question" | "export";
   readonly handle: (context: Context) => Reply | Promise<Reply>;
+}
+
+/** Answers a request with what the handler was made of. */
+export type Handler = (context: Context, options: HandlerOptions) => Reply | Promise<Reply>;
+
+/** Makes a route of GET that asks for the token. */
+export function getRoute(path: string, options: HandlerOptions, handle: Handler): Route {
+  return {
+    method: "GET",
+    path,
+    access: "token",
+    turn: "question",
+    handle: (context) => handle(context, options),
+  };
+}
+
+/** Makes a route of POST that asks for the token. */
+export function postRoute(path: string, options: HandlerOptions, handle: Handler): Route {
+  return { ...getRoute(path, options, handle), method: "POST" };
 }
 
 export type Found =

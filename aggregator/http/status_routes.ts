@@ -4,13 +4,14 @@
  * @module
  */
 
+import { metricsText } from "../../common/metrics.ts";
 import { STATUS_CODE } from "@std/http/status";
 import type { StoredBatch } from "../query/types.ts";
-import { limitParam, readParams, textParam } from "./params.ts";
+import { limitParam, readParams, stateParam, textParam } from "./params.ts";
 import { json, type Reply } from "./reply.ts";
 import type { Context, Route } from "./route.ts";
 import { formatTime } from "./time.ts";
-import type { HandlerOptions, Health, StagedBatches } from "./types.ts";
+import type { HandlerOptions, Health, QuarantinedBatch, StagedBatches } from "./types.ts";
 
 /** The routes that answer while storage is down. */
 export function statusRoutes(options: HandlerOptions): Route[] {
@@ -23,10 +24,10 @@ export function statusRoutes(options: HandlerOptions): Route[] {
       method: "GET",
       path: "/metrics",
       access: "open",
-      handle: async () => ({
-        headers: { "content-type": metrics.contentType },
-        body: await metrics.metrics(),
-      }),
+      handle: async ({ request }) => {
+        const { type, body } = await metricsText(metrics, request.headers.get("accept"));
+        return { headers: { "content-type": type, vary: "accept" }, body };
+      },
     },
     {
       method: "GET",
@@ -38,7 +39,7 @@ export function statusRoutes(options: HandlerOptions): Route[] {
   ];
 }
 
-/** Why the aggregator is not ready; empty when it is. */
+/** What is wrong. While storage is away batches are staged: only the buffer's problems make it not ready. */
 export function problemsOf({ buffer, storage }: Health): { part: "buffer" | "storage"; message: string }[] {
   const full = buffer.batches >= buffer.capacityBatches
     ? `Full: ${buffer.batches} of ${buffer.capacityBatches} batches`
@@ -48,13 +49,16 @@ export function problemsOf({ buffer, storage }: Health): { part: "buffer" | "sto
   const problems: { part: "buffer" | "storage"; message: string }[] = [];
   const message = buffer.problem ?? full;
   if (message !== undefined) problems.push({ part: "buffer", message });
-  if (storage.problem !== undefined) problems.push({ part: "storage", message: storage.problem });
+  const failing = storage.failing &&
+    `It takes no batches since ${formatTime(storage.failing.sinceMs)}: ${storage.failing.error}`;
+  const trouble = failing ?? storage.problem;
+  if (trouble !== undefined) problems.push({ part: "storage", message: trouble });
   return problems;
 }
 
 async function readiness({ health }: HandlerOptions): Promise<Reply> {
   const problems = problemsOf(await health());
-  if (problems.length === 0) return json({ status: "ready", problems });
+  if (problems.every(({ part }) => part !== "buffer")) return json({ status: "ready", problems });
   return json({ status: "not_ready", problems }, STATUS_CODE.ServiceUnavailable);
 }
 
@@ -71,14 +75,31 @@ function healthBody(health: Health, { version, uptime }: { version: string; upti
       bytes: buffer.bytes,
       capacity_batches: buffer.capacityBatches,
       capacity_bytes: buffer.capacityBytes,
+      quarantined_batches: buffer.quarantined,
     },
-    storage: { mode: storage.mode, pending_rows: storage.pendingRows },
+    storage: {
+      mode: storage.mode,
+      pending_rows: storage.pendingRows,
+      failing_since: storage.failing ? formatTime(storage.failing.sinceMs) : null,
+      failing_error: storage.failing?.error ?? null,
+    },
     problems: problemsOf(health),
   };
 }
 
-async function batches({ url, signal }: Context, { queries, staged }: HandlerOptions): Promise<Reply> {
-  const { agent_id, limit } = readParams(url, { agent_id: textParam, limit: limitParam(100, 1000) });
+async function batches(
+  { url, signal }: Context,
+  { queries, staged, quarantined = () => [] }: HandlerOptions,
+): Promise<Reply> {
+  const { agent_id, limit, state } = readParams(url, {
+    agent_id: textParam,
+    limit: limitParam(100, 1000),
+    state: stateParam,
+  });
+  if (state === "quarantined") {
+    const refused = quarantined().filter(({ head }) => agent_id === undefined || head.agentId === agent_id);
+    return json({ quarantined: refused.slice(-limit).toReversed().map(quarantinedBody) });
+  }
   const which = { limit, signal, ...(agent_id === undefined ? {} : { agentId: agent_id }) };
   const [waiting, stored] = await Promise.all([staged(which), queries.batches(which)]);
   return json({
@@ -86,6 +107,10 @@ async function batches({ url, signal }: Context, { queries, staged }: HandlerOpt
     staged: waiting.batches.map(stagedBody),
     stored: stored.map(storedBody),
   });
+}
+
+function quarantinedBody({ head, error, sinceMs, version }: QuarantinedBatch) {
+  return { ...stagedBody(head), error, since: formatTime(sinceMs), version };
 }
 
 function stagedBody(head: StagedBatches["batches"][number]) {

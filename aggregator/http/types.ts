@@ -5,11 +5,13 @@
  */
 
 import type { Registry } from "prom-client";
-import type { Head } from "../buffer/staging_buffer.ts";
+import type { Head, Quarantined } from "../buffer/entry.ts";
+import type { Access } from "../access/access.ts";
 import type { Queries } from "../query/types.ts";
 import type { Page } from "./page.ts";
+import type { Turns } from "./turns.ts";
 
-/** How the aggregator is. A `problem` makes it not ready and says why. */
+/** How the aggregator is. A `problem` of the buffer makes it not ready and says why. */
 export interface Health {
   readonly pushOk: number;
   readonly pushError: number;
@@ -18,6 +20,8 @@ export interface Health {
     readonly bytes: number;
     readonly capacityBatches: number;
     readonly capacityBytes: number;
+    /** Batches that storage refused for what is in them. */
+    readonly quarantined: number;
     readonly problem?: string;
   };
   readonly storage: {
@@ -25,16 +29,23 @@ export interface Health {
     /** Rows that are staged or on their way, and not yet in the tables. */
     readonly pendingRows: number;
     readonly problem?: string;
+    /** It does not take what is staged: since when, in Unix ms, and what it said last. */
+    readonly failing?: { readonly sinceMs: number; readonly error: string };
   };
 }
 
 /** Batches that are acknowledged and not yet in storage. */
 export interface StagedBatches {
   /** Newest first. */
-  readonly batches: readonly Omit<Head, "id">[];
+  readonly batches: readonly Omit<Head, "id" | "checksum" | "expanded">[];
   /** All that are staged, listed or not. */
   readonly staged: number;
 }
+
+/** What storage refused, as it is told. */
+export type QuarantinedBatch = Omit<Quarantined, "head"> & {
+  readonly head: Omit<Head, "id" | "checksum" | "expanded">;
+};
 
 export interface HandlerOptions {
   readonly queries: Queries;
@@ -42,10 +53,16 @@ export interface HandlerOptions {
   readonly staged: (
     options: { agentId?: string; limit: number; signal: AbortSignal },
   ) => StagedBatches | Promise<StagedBatches>;
+  /** @default {() => []} */
+  readonly quarantined?: () => readonly QuarantinedBatch[];
   readonly metrics: Registry;
   readonly page: Page;
-  /** Without it everything is open. */
-  readonly token?: string;
+  /** Without it everything is open, to whom asks by a local name. */
+  readonly access?: Access;
+  /** Names that this server has, beside local ones and addresses; asked for only where everything is open. @default {[]} */
+  readonly allowedHosts?: readonly string[];
+  /** @default {{ question: 4 at once, export: 2 at once }} */
+  readonly turns?: Readonly<Record<"question" | "export", Turns>>;
   readonly version: string;
   /** How long one request may keep storage busy, in ms. @default {30000} */
   readonly queryTimeout?: number;

@@ -4,17 +4,23 @@
  * @module
  */
 
-import { type handleUnaryCall, status } from "@grpc/grpc-js";
+import { type handleUnaryCall, type Metadata, status } from "@grpc/grpc-js";
 import { getLogger } from "@logtape/logtape";
 import { Burst } from "../../common/log.ts";
 import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
 import { WireError } from "../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../buffer/staging_buffer.ts";
 import { OverloadedError } from "../query/admission.ts";
+import { retryAfter } from "./admission.ts";
 
 /** A request that asks for what cannot be: INVALID_ARGUMENT. */
 export class InvalidArgumentError extends Error {
   override name = "InvalidArgumentError";
+}
+
+/** A request for what is not there: OUT_OF_RANGE. */
+export class OutOfRangeError extends Error {
+  override name = "OutOfRangeError";
 }
 
 /** What the request needs is down for now: UNAVAILABLE. */
@@ -35,7 +41,12 @@ const NETWORK = new Set([
   "ETIMEDOUT",
 ]);
 
+/** About how long agents wait while the buffer is full. */
+const FULL_MS = 10_000;
+
 export interface CallsOptions {
+  /** From 0 to 1. @default {Math.random} */
+  random?: () => number;
   /** Whether an error means that storage is down. @default {isNetworkError} */
   isUnavailable?: (error: unknown) => boolean;
 }
@@ -43,11 +54,13 @@ export interface CallsOptions {
 /** Makes handlers, and knows how many of them are at work. */
 export class Calls {
   readonly #isUnavailable: (error: unknown) => boolean;
+  readonly #random: () => number;
   readonly #burst = new Burst(getLogger(["aperture", "ingest"]));
   #inFlight = 0;
   #closing: PromiseWithResolvers<void> | undefined;
 
-  constructor({ isUnavailable = isNetworkError }: CallsOptions = {}) {
+  constructor({ isUnavailable = isNetworkError, random = Math.random }: CallsOptions = {}) {
+    this.#random = random;
     this.#isUnavailable = isUnavailable;
   }
 
@@ -86,7 +99,7 @@ export class Calls {
     if (this.#inFlight === 0) this.#closing?.resolve();
   }
 
-  #statusOf(error: unknown, path: string): { code: status; details: string } {
+  #statusOf(error: unknown, path: string): { code: status; details: string; metadata?: Metadata } {
     const details = error instanceof Error ? error.message : String(error);
     if (
       error instanceof MalformedBatchError || error instanceof WireError ||
@@ -95,9 +108,15 @@ export class Calls {
       this.#burst.warn(`invalid ${path}`, `Refused a call of ${path}: ${details}`);
       return { code: status.INVALID_ARGUMENT, details };
     }
+    if (error instanceof OutOfRangeError) {
+      this.#burst.warn("out of range", `Refused a batch: ${details}`);
+      return { code: status.OUT_OF_RANGE, details };
+    }
     if (error instanceof BufferFullError) {
       this.#burst.warn("full", `Refused a batch: ${details}`);
-      return { code: status.RESOURCE_EXHAUSTED, details };
+      // Not all at once, when there is room again.
+      const metadata = retryAfter(FULL_MS * (0.5 + this.#random()));
+      return { code: status.RESOURCE_EXHAUSTED, details, metadata };
     }
     if (error instanceof OverloadedError) {
       this.#burst.warn("overloaded", `Refused a question: ${details}`);

@@ -6,13 +6,19 @@
 
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { type Batch, eventCount, rowCount } from "../../profile/model.ts";
+import { expandedSize } from "../../profile/expanded.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorService, PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
-import { type BatchMeta, BufferFullError, type StagingBuffer } from "../buffer/staging_buffer.ts";
-import { UnavailableError } from "./calls.ts";
+import type { BatchMeta } from "../buffer/entry.ts";
+import { BufferFullError, type StagingBuffer } from "../buffer/staging_buffer.ts";
+import { OutOfRangeError, UnavailableError } from "./calls.ts";
 
 const PATH: (typeof AggregatorService)["push"]["path"] = "/aperture.v1.Aggregator/Push";
+
+/** Why a batch is not taken; sending it again helps for the last two alone. */
+export const REFUSALS = ["malformed", "expired", "future", "full", "unavailable"] as const;
+export type Refusal = (typeof REFUSALS)[number];
 
 /** What ingest counts. */
 export interface IngestMetrics {
@@ -27,37 +33,98 @@ export interface IngestMetrics {
   accepted(events: number): void;
   /** A batch was acknowledged that had been staged before. */
   duplicate(): void;
+  /** A batch was not taken. */
+  refused(reason: Refusal): void;
 }
+
+/** A batch of a time that is not stored; the message is for the agent. */
+export class OutOfTimeError extends OutOfRangeError {
+  override name = "OutOfTimeError";
+  readonly reason: "expired" | "future";
+
+  constructor(message: string, reason: "expired" | "future") {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** How far ahead of the aggregator's clock a window may begin. */
+const AHEAD_MS = 86_400_000;
 
 export interface PushOptions {
   buffer: StagingBuffer;
   metrics?: IngestMetrics | undefined;
   limits?: BatchLimits | undefined;
+  /** How long samples are kept, in ms: older ones are not taken. @default {Infinity} */
+  retentionMs?: number | undefined;
+  /** Unix ms. @default {Date.now} */
+  clock?: (() => number) | undefined;
 }
 
 /**
  * Reads and stages the `PushRequest` in `bytes`.
  *
  * @throws {WireError | MalformedBatchError} when it is not a sound batch
+ * @throws {OutOfTimeError} when its window is older than what is kept, or far ahead
  * @throws {BufferFullError}
  * @throws {UnavailableError} when the buffer cannot be written
  */
-export async function push(
-  bytes: Uint8Array,
-  { buffer, metrics, limits }: PushOptions,
-): Promise<PushResponse> {
-  const batch = readBatch(bytes, limits);
-  let result;
+export async function push(bytes: Uint8Array, options: PushOptions): Promise<PushResponse> {
+  const { buffer, metrics, limits } = options;
   try {
-    result = await buffer.stage(bytes, metaOf(batch));
+    const batch = readBatch(bytes, limits);
+    checkTime(batch, options);
+    const result = await stage(buffer, { bytes, batch });
+    if (result === "duplicate") metrics?.duplicate();
+    else metrics?.accepted(eventCount(batch));
+    return { backpressure: buffer.backpressure, duplicate: result === "duplicate" };
+  } catch (error) {
+    metrics?.refused(refusalOf(error));
+    throw error;
+  }
+}
+
+async function stage(
+  buffer: StagingBuffer,
+  { bytes, batch }: { bytes: Uint8Array; batch: Batch },
+): Promise<"staged" | "duplicate"> {
+  try {
+    return await buffer.stage(bytes, metaOf(batch));
   } catch (cause) {
     if (cause instanceof BufferFullError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new UnavailableError(`Cannot write the batch to the buffer: ${why}`, { cause });
   }
-  if (result === "duplicate") metrics?.duplicate();
-  else metrics?.accepted(eventCount(batch));
-  return { backpressure: buffer.backpressure, duplicate: result === "duplicate" };
+}
+
+function checkTime(
+  { startNs, endNs }: Batch,
+  { retentionMs = Infinity, clock = Date.now }: PushOptions,
+): void {
+  const now = clock();
+  const [start, end] = [startNs, endNs].map((ns) => Number(ns / 1_000_000n)) as [number, number];
+  if (end < now - retentionMs) {
+    throw new OutOfTimeError(
+      `Cannot keep the batch as it is older than what is kept: it ends at ${timeOf(end)}`,
+      "expired",
+    );
+  }
+  if (start > now + AHEAD_MS) {
+    throw new OutOfTimeError(
+      `Cannot keep the batch as it is of the future by the aggregator's clock: it begins at ${timeOf(start)}`,
+      "future",
+    );
+  }
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof OutOfTimeError) return error.reason;
+  if (error instanceof BufferFullError) return "full";
+  return error instanceof UnavailableError ? "unavailable" : "malformed";
 }
 
 /** Counts each Push once and takes its time, whoever ends it: place it before what may refuse a call. */
@@ -82,5 +149,6 @@ export function countPushes(metrics: IngestMetrics): ServerInterceptor {
 
 function metaOf(batch: Batch): BatchMeta {
   const { agentId, epoch, sequence, node, startNs, endNs } = batch;
-  return { agentId, epoch, sequence, node, startNs, endNs, samples: rowCount(batch) };
+  const [samples, expanded] = [rowCount(batch), expandedSize(batch)];
+  return { agentId, epoch, sequence, node, startNs, endNs, samples, expanded };
 }

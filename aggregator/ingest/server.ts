@@ -14,14 +14,18 @@ import {
 import { getLogger } from "@logtape/logtape";
 import { HealthImplementation } from "grpc-health-check";
 import { Buffer } from "node:buffer";
+import { type ConnectionLimits, Listener } from "../../common/net/listener.ts";
+import type { Certificate } from "../../common/serve_http.ts";
 import type { Address } from "../../common/settings.ts";
 import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorServer, AggregatorService } from "../../proto/gen/aperture/v1/aperture.ts";
+import type { Access } from "../access/access.ts";
 import type { StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Queries } from "../query/types.ts";
+import { Admission, type AdmissionLimits } from "./admission.ts";
 import { authenticate } from "./auth.ts";
 import { Calls, type CallsOptions } from "./calls.ts";
-import { countPushes, type IngestMetrics, push } from "./push.ts";
+import { countPushes, type IngestMetrics, push, type PushOptions } from "./push.ts";
 import {
   aggregateMessage,
   diffMessage,
@@ -39,18 +43,23 @@ export interface IngestOptions extends CallsOptions {
   /** Port 0 takes a free one. @default {{ hostname: "0.0.0.0", port: 50051 }} */
   listen?: Address;
   /** Without it, everyone may call. */
-  token?: string | undefined;
-  /** PEM; without it the server speaks plain text. */
-  tls?: { cert: string; key: string } | undefined;
+  access?: Access | undefined;
+  /** Without it the server speaks plain text. */
+  tls?: ServerTls | undefined;
+  connections?: Partial<ConnectionLimits> | undefined;
+  calls?: AdmissionLimits | undefined;
   /** Of one message, unpacked. @default {16777216} */
   maxMessageBytes?: number;
   limits?: BatchLimits | undefined;
+  retentionMs?: PushOptions["retentionMs"];
+  clock?: PushOptions["clock"];
   metrics?: IngestMetrics | undefined;
 }
 
-/** The server cannot listen; the message is for the user. */
-export class ListenError extends Error {
-  override name = "ListenError";
+/** A certificate, and whose clients are taken. */
+export interface ServerTls extends Certificate {
+  /** PEM of the authorities of clients' certificates; without it no client is asked for one. */
+  readonly clientCa?: string | undefined;
 }
 
 const SERVICE = "aperture.v1.Aggregator";
@@ -60,6 +69,10 @@ const HEALTH_MS = 1000;
 /** A server that listens, until {@linkcode IngestServer.stop}. */
 export class IngestServer implements AsyncDisposable {
   readonly address: Address;
+  /** For metrics. */
+  readonly listener: Listener;
+  readonly admission: Admission;
+  readonly #connections: Connections;
   readonly #server: Server;
   readonly #health: HealthImplementation;
   readonly #calls: Calls;
@@ -68,15 +81,19 @@ export class IngestServer implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   private constructor(
-    address: Address,
-    { server, health, calls, buffer }: {
+    { connections, admission, server, health, calls, buffer }: {
+      connections: Connections;
+      admission: Admission;
       server: Server;
       health: HealthImplementation;
       calls: Calls;
       buffer: StagingBuffer;
     },
   ) {
-    this.address = address;
+    this.listener = connections.listener;
+    this.address = this.listener.address;
+    this.admission = admission;
+    this.#connections = connections;
     this.#server = server;
     this.#health = health;
     this.#calls = calls;
@@ -89,14 +106,16 @@ export class IngestServer implements AsyncDisposable {
    *
    * @throws {ListenError}
    */
-  static async start(options: IngestOptions): Promise<IngestServer> {
+  static start(options: IngestOptions): IngestServer {
     logThroughLogtape();
-    const { listen = { hostname: "0.0.0.0", port: 50051 }, token, metrics, tls } = options;
+    const { access, metrics } = options;
+    const admission = new Admission(options.calls);
     const server = new Server({
       ...channelOptions(options.maxMessageBytes ?? 2 ** 24),
       interceptors: [
         ...(metrics ? [countPushes(metrics)] : []),
-        ...(token === undefined ? [] : [authenticate(token)]),
+        ...(access ? [authenticate(access)] : []),
+        admission.interceptor(),
       ],
     });
     const calls = new Calls(options);
@@ -104,10 +123,13 @@ export class IngestServer implements AsyncDisposable {
     const health = new HealthImplementation();
     health.addToServer(server);
     reflection().addToServer(server);
-    const credentials = tls ? secure(tls) : ServerCredentials.createInsecure();
-    const port = await bind(server, listen, credentials);
-    const address = { hostname: listen.hostname, port };
-    return new IngestServer(address, { server, health, calls, buffer: options.buffer });
+    const connections = new Connections(server, options);
+    return new IngestServer({ connections, admission, server, health, calls, buffer: options.buffer });
+  }
+
+  /** Shows another certificate to clients that come from now on; those that are there finish their calls. */
+  renew(tls: ServerTls): void {
+    this.#connections.renew(tls);
   }
 
   /**
@@ -129,13 +151,16 @@ export class IngestServer implements AsyncDisposable {
     this.#setServing(false);
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, deadlineMs);
+    this.listener.stopAccepting();
     try {
       await Promise.race([this.#calls.close(), late.promise]);
       const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-      await Promise.race([closed, late.promise]);
+      // Its sessions are closed before what they have to send is sent.
+      await Promise.race([closed.then(() => this.listener.drained()), late.promise]);
     } finally {
       clearTimeout(timer);
       this.#server.forceShutdown();
+      await this.listener[Symbol.asyncDispose]();
     }
   }
 
@@ -146,11 +171,44 @@ export class IngestServer implements AsyncDisposable {
   }
 }
 
-function secure({ cert, key }: { cert: string; key: string }): ServerCredentials {
+/** Connections that are accepted here, bounded, and handed to the server. */
+class Connections {
+  readonly listener: Listener;
+  readonly #server: Server;
+  #injector: ConnectionInjector;
+
+  constructor(server: Server, options: IngestOptions) {
+    const { listen = { hostname: "0.0.0.0", port: 50051 }, connections: limits, tls } = options;
+    this.#server = server;
+    this.#injector = server.createConnectionInjector(tls ? secure(tls) : ServerCredentials.createInsecure());
+    this.listener = new Listener({
+      listen,
+      limits,
+      name: "gRPC",
+      onConnection: (connection) => {
+        // A session notices no end before the client's first bytes.
+        connection.once("end", () => connection.end());
+        this.#injector.injectConnection(connection);
+      },
+    });
+  }
+
+  renew(tls: ServerTls): void {
+    const old = this.#injector;
+    this.#injector = this.#server.createConnectionInjector(secure(tls));
+    old.destroy();
+  }
+}
+
+type ConnectionInjector = ReturnType<Server["createConnectionInjector"]>;
+
+function secure({ cert, key, clientCa }: ServerTls): ServerCredentials {
   const chain = Buffer.from(cert);
-  // No client is asked for a certificate. The first argument is given because the machine's roots stand in for
-  // it otherwise, and the names of all of them are more than a handshake message may hold.
-  return ServerCredentials.createSsl(chain, [{ private_key: Buffer.from(key), cert_chain: chain }]);
+  // The first argument is given because the machine's roots stand in for it otherwise, and the names of all of
+  // them are more than a handshake message may hold.
+  const authorities = clientCa === undefined ? chain : Buffer.from(clientCa);
+  const pair = { private_key: Buffer.from(key), cert_chain: chain };
+  return ServerCredentials.createSsl(authorities, [pair], clientCa !== undefined);
 }
 
 /** What grpc-js would write to the console; what matters of it comes as an error, too. */
@@ -166,7 +224,7 @@ function channelOptions(maxMessageBytes: number): ChannelOptions {
     // A connection that is dead is found and closed, so that agents which come and go do not add up.
     "grpc.keepalive_time_ms": 60_000,
     "grpc.keepalive_timeout_ms": 20_000,
-    "grpc.max_concurrent_streams": 100,
+    "grpc.max_concurrent_streams": 16,
   };
 }
 
@@ -201,17 +259,4 @@ function handlers(options: IngestOptions, calls: Calls): RawHandlers {
     }),
   };
   return { ...byKind, push: calls.unary((bytes: Uint8Array) => push(bytes, options)) } as RawHandlers;
-}
-
-function bind(server: Server, { hostname, port }: Address, credentials: ServerCredentials): Promise<number> {
-  const target = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, credentials, (cause, bound) => {
-      if (!cause) return resolve(bound);
-      const why = /EADDRINUSE|address already in use/i.test(cause.message)
-        ? "the port is in use"
-        : cause.message;
-      reject(new ListenError(`Cannot listen on ${target}: ${why}`, { cause }));
-    });
-  });
 }

@@ -1,5 +1,5 @@
 import { Client, credentials, status } from "@grpc/grpc-js";
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import type { Batch } from "../../profile/model.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
@@ -16,9 +16,13 @@ import {
 import { makeBatch } from "../../tests/support/batches.ts";
 import { type CallOptions, pushOnce, RawClient } from "../../tests/support/grpc_client.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { Access } from "../access/access.ts";
+import { TokenSet } from "../access/tokens.ts";
 import { type BufferOptions, StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Queries, Selection } from "../query/types.ts";
-import { type IngestOptions, IngestServer, ListenError } from "./server.ts";
+import { ListenError } from "../../common/net/listener.ts";
+import type { Refusal } from "./push.ts";
+import { type IngestOptions, IngestServer } from "./server.ts";
 
 const TOKEN = "secret";
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
@@ -77,6 +81,10 @@ class CountedPushes {
   duplicate() {
     this.duplicates++;
   }
+  refusals: Refusal[] = [];
+  refused(reason: Refusal) {
+    this.refusals.push(reason);
+  }
 }
 
 async function start(
@@ -88,7 +96,14 @@ async function start(
   const buffer = stack.use(await StagingBuffer.open(bufferOptions));
   const metrics = new CountedPushes();
   const server = stack.use(
-    await IngestServer.start({ buffer, queries, listen: LOCAL, token: TOKEN, metrics, ...options }),
+    IngestServer.start({
+      buffer,
+      queries,
+      listen: LOCAL,
+      access: new Access({ tokens: TokenSet.single(TOKEN), sleep: () => Promise.resolve() }),
+      metrics,
+      ...options,
+    }),
   );
   const target = `127.0.0.1:${server.address.port}`;
   const client = stack.adopt(new RawClient(target), (client) => client[Symbol.dispose]());
@@ -388,7 +403,7 @@ Deno.test("IngestServer.start() says that a port is in use", async () => {
   await using at = await start();
   await using buffer = await StagingBuffer.open();
   const listen = { hostname: "127.0.0.1", port: at.server.address.port };
-  await assertRejects(
+  assertThrows(
     () => IngestServer.start({ buffer, queries: new FixedQueries(), listen }),
     ListenError,
     `Cannot listen on ${at.target}: the port is in use`,

@@ -26,8 +26,8 @@ SELECT
     toString(class) AS class_name,
     toString(type) AS type_name,
     sumIf(locks.waits_of, outcome = 'woken') AS waits,
-    sumIf(locks.delay, outcome = 'woken') AS delay_ns,
-    maxIf(locks.max, outcome = 'woken') AS max_ns,
+    sumIf(locks.delay, outcome IN ('woken', 'open')) AS delay_ns,
+    maxIf(locks.max, outcome IN ('woken', 'open')) AS max_ns,
     sumIf(locks.waits_of, outcome = 'timeout') AS timeouts,
     sumIf(locks.waits_of, outcome = 'interrupted') AS interrupted,
     sum(waits) OVER () AS all_waits,
@@ -44,10 +44,10 @@ SELECT
     toString(class) AS class_name,
     toString(type) AS type_name,
     holder_stack,
-    sum(locks.waits_of) AS waits,
+    sumIf(locks.waits_of, outcome = 'woken') AS waits,
     sum(locks.delay) AS delay_ns
 FROM (${locks}) AS locks
-WHERE ${busy} AND outcome = 'woken' AND stack IN {waiters:Array(UInt64)}
+WHERE ${busy} AND outcome IN ('woken', 'open') AND stack IN {waiters:Array(UInt64)}
 GROUP BY stack, class, type, holder_stack
 ORDER BY delay_ns DESC, waits DESC, stack, class, type, holder_stack
 LIMIT {pairs:UInt32}`;

@@ -115,11 +115,11 @@ WHERE ${kind}${awake} AND ${where}`;
 /** What stands where a range is empty: any table will do. */
 const NOTHING: CoverPart = { resolution: { suffix: "", step: 10 }, from: 0, to: 0 };
 
-/** Waits are samples once they were woken: who gave up got no lock. */
+/** Waits are samples: who gave up got no lock, and who still waits has no count yet. */
 function waits(rows: SelectionSql["rows"], busy: string): string {
-  return `SELECT time, node, series, stack, delay AS value, waits AS count
+  return `SELECT time, node, series, stack, delay AS value, if(outcome = 'woken', waits, 0) AS count
 FROM (${rows("locks", "time, node, series, stack, class, outcome, delay, locks.count AS waits")})
-WHERE outcome = 'woken' AND ${busy}`;
+WHERE outcome IN ('woken', 'open') AND ${busy}`;
 }
 
 /** There are no totals of 10 s: they are at the edges of a range alone. */
@@ -128,8 +128,8 @@ const fineTotals: Readonly<
 > = {
   cpu: (where, { kind }) => `SELECT time, node, series, value, count FROM samples WHERE ${kind} AND ${where}`,
   lock: (where, { busy }) =>
-    `SELECT time, node, series, delay AS value, locks.count AS count FROM locks
-WHERE outcome = 'woken' AND ${busy.locks} AND ${where}`,
+    `SELECT time, node, series, delay AS value, if(outcome = 'woken', locks.count, 0) AS count FROM locks
+WHERE outcome IN ('woken', 'open') AND ${busy.locks} AND ${where}`,
   syscall: (where, { busy }) =>
     `SELECT time, node, series, total AS value, syscalls.count AS count FROM syscalls
 WHERE ${busy.syscalls} AND ${where}`,

@@ -72,10 +72,11 @@ function sumsByKind({ samples, locks }: Batch): Record<"value" | "count", Map<st
   for (let i = 0; i < samples.kind.length; i++) {
     add(kindOf(samples.kind[i]!)!, { ns: samples.value[i]!, times: samples.count[i]! });
   }
-  // As in a graph of all waits: those that gave up got no lock.
+  // As in a graph of all waits: those that gave up got no lock, and those that are open did not end.
   for (let i = 0; i < locks.outcome.length; i++) {
-    if (locks.outcome[i] !== OUTCOME_NUMBER.woken) continue;
-    add("lock", { ns: locks.delay[i]!, times: locks.count[i]! });
+    const woken = locks.outcome[i] === OUTCOME_NUMBER.woken;
+    if (!woken && locks.outcome[i] !== OUTCOME_NUMBER.open) continue;
+    add("lock", { ns: locks.delay[i]!, times: woken ? locks.count[i]! : 0 });
   }
   return { value, count };
 }

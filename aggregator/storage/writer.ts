@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StorageClient } from "./client.ts";
+import { type StorageClient, StorageError } from "./client.ts";
 import { NAME_TABLES, type SeenTables } from "./name_blocks.ts";
 import type { ReceivedBatch } from "./part.ts";
 import { toBlocks } from "./rows.ts";
@@ -15,6 +15,21 @@ export interface Group {
   /** The same for the same batches, after a crash as well, and for no others. */
   readonly token: string;
   readonly batches: readonly ReceivedBatch[];
+  /** Tables that have these batches already, under another token. @default {[]} */
+  readonly skip?: readonly string[];
+}
+
+/** A group was not written whole; the cause is what its table said. */
+export class WriteError extends StorageError {
+  override name = "WriteError";
+  /** The tables with a token that have all of it. */
+  readonly written: readonly string[];
+
+  constructor(cause: unknown, { written }: { written: readonly string[] }) {
+    const code = cause instanceof StorageError ? cause.code : undefined;
+    super(cause instanceof Error ? cause.message : String(cause), { code, cause });
+    this.written = written;
+  }
 }
 
 export interface WriterOptions {
@@ -54,7 +69,7 @@ export class Writer {
    * out what those before it have written.
    *
    * @returns how many rows were sent to all tables
-   * @throws {StorageError} nothing, or a part, may have been written: write the same group again
+   * @throws {WriteError} nothing, or a part, may have been written: write the same group again
    */
   write(group: Group): Promise<{ rows: number }> {
     const written = this.#last.then(() => this.#write(group));
@@ -62,8 +77,9 @@ export class Writer {
     return written;
   }
 
-  async #write({ token, batches }: Group): Promise<{ rows: number }> {
+  async #write({ token, batches, skip = [] }: Group): Promise<{ rows: number }> {
     const seen = Object.values(this.#seen);
+    const written: string[] = [];
     let rows = 0;
     try {
       const blocks = toBlocks(batches, this.#seen);
@@ -73,13 +89,15 @@ export class Writer {
       }
       for (const each of seen) each.commit();
       for (const table of COUNTED_TABLES) {
+        if (skip.includes(table)) continue;
         await this.#client.insert(table, blocks[table], { token });
+        written.push(table);
         rows += blocks[table][0]!.rows;
       }
-    } catch (error) {
+    } catch (cause) {
       // The tables themselves may be others when the server is back.
       for (const each of seen) each.forget();
-      throw error;
+      throw new WriteError(cause, { written });
     }
     return { rows };
   }

@@ -83,7 +83,8 @@ async function checkRollups(client: StorageClient): Promise<void> {
       );
     }
   }
-  const woken = "delay AS value, locks.count AS count FROM locks WHERE outcome = 'woken'";
+  const woken =
+    "delay AS value, if(outcome = 'woken', locks.count, 0) AS count FROM locks WHERE outcome IN ('woken', 'open')";
   const all = `(
     SELECT kind, idle, time, node, series, value, count FROM samples WHERE kind = 'cpu'
     UNION ALL SELECT 'lock', class IN (${

@@ -7,7 +7,7 @@ import { build } from "../../tasks/build.ts";
 import { createHandler } from "../http/handler.ts";
 import { loadPage } from "../http/page.ts";
 import { type HttpServer, serveHttp } from "../../common/serve_http.ts";
-import { testOptions } from "../../tests/support/http_handler.ts";
+import { testAccess, testOptions } from "../../tests/support/http_handler.ts";
 import type { HandlerOptions } from "../http/types.ts";
 
 const FLAGS = [
@@ -212,7 +212,7 @@ testWith(
       await page.waitForSelector("#empty:not([hidden])");
       assertEquals(await text(page, "#empty-title"), "No samples in this time");
       assertEquals(await text(page, "#command"), "./dev agent --aggregator http://127.0.0.1:50051");
-      queries.stacks = filled.stacks.bind(filled);
+      queries.tree = filled.tree.bind(filled);
       await page.waitForSelector("#graph:not([hidden])");
       await settled(page);
       assertMatch(await text(page, "#summary"), /16\u2009800 samples$/);
@@ -232,12 +232,12 @@ testWith(["chromium"], "filters that nothing passes can be cleared", async () =>
 
 testWith(["chromium"], "an error is shown with a way to try again", async () => {
   const queries = new FleetQueries(fleet());
-  const stacks = queries.stacks.bind(queries);
-  queries.stacks = () => Promise.reject(Object.assign(new Error("no route"), { code: "ECONNREFUSED" }));
+  const tree = queries.tree.bind(queries);
+  queries.tree = () => Promise.reject(Object.assign(new Error("no route"), { code: "ECONNREFUSED" }));
   await visit({ options: { queries }, allow: /503/ }, async ({ page }) => {
     await page.waitForSelector("#error:not([hidden])");
     assertEquals(await text(page, "#error span"), "Storage does not answer now: no route");
-    queries.stacks = stacks;
+    queries.tree = tree;
     await page.click("#retry");
     await page.waitForSelector("#error", { state: "hidden" });
     await settled(page);
@@ -246,18 +246,21 @@ testWith(["chromium"], "an error is shown with a way to try again", async () => 
 });
 
 testWith(["chromium"], "with a token the page asks for it once, and comes back to the address", async () => {
-  await visit({ options: { token: "s3cret" }, query: "?comm=nginx", allow: /401/ }, async ({ page, url }) => {
-    await page.fill("#token", "guess");
-    await page.click("button");
-    assertEquals(await text(page, "#problem"), "That is not the token");
-    await page.fill("#token", "s3cret");
-    await page.click("button");
-    await settled(page);
-    assertEquals(page.url(), `${url}?comm=nginx`);
-    assert(await coloursOfRow(page, 9) >= 3);
-    const [cookie] = await page.context().cookies();
-    assertEquals([cookie!.httpOnly, cookie!.sameSite], [true, "Strict"]);
-  });
+  await visit(
+    { options: { access: testAccess("s3cret") }, query: "?comm=nginx", allow: /401/ },
+    async ({ page, url }) => {
+      await page.fill("#token", "guess");
+      await page.click("button");
+      assertEquals(await text(page, "#problem"), "That is not the token");
+      await page.fill("#token", "s3cret");
+      await page.click("button");
+      await settled(page);
+      assertEquals(page.url(), `${url}?comm=nginx`);
+      assert(await coloursOfRow(page, 9) >= 3);
+      const [cookie] = await page.context().cookies();
+      assertEquals([cookie!.httpOnly, cookie!.sameSite], [true, "Strict"]);
+    },
+  );
 });
 
 testWith(

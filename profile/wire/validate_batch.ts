@@ -15,6 +15,7 @@ import {
   type SyscallColumns,
 } from "../model.ts";
 import type { WireBatch } from "./wire_batch.ts";
+import { expandedSize } from "../expanded.ts";
 
 /** A batch that says what cannot be; sending it again is of no use. */
 export class MalformedBatchError extends Error {
@@ -49,6 +50,8 @@ export interface BatchLimits {
   errors?: number;
   /** Reasons of losses, and ends of stacks. @default {1024} */
   losses?: number;
+  /** Written out, see {@linkcode expandedSize}: what it costs to store. @default {67108864} */
+  expandedBytes?: number;
   /** From `startNs` to `endNs`, in ms. @default {86400000} */
   windowMs?: number;
 }
@@ -68,6 +71,7 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
   syscalls: 2 ** 20,
   errors: 4096,
   losses: 1024,
+  expandedBytes: 2 ** 26,
   windowMs: 86_400_000,
 };
 
@@ -124,14 +128,15 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   const locks = checkLocks(wire, max);
   const holds = checkHolds(wire, max);
   const syscalls = checkSyscalls(wire, max);
+  const tables = { ...rest, stacks: { offset, frame: stacks.frame }, locks, holds, syscalls };
+  const expanded = expandedSize(tables);
+  if (expanded > max.expandedBytes) {
+    throw malformed(`it is larger than ${max.expandedBytes} bytes when it is written out: ${expanded}`);
+  }
   return {
-    ...rest,
-    stacks: { offset, frame: stacks.frame },
+    ...tables,
     losses: countsByName(wire.strings, losses.reason, losses.count),
     ...stackEnds.end.length > 0 && { stackEnds: countsByName(wire.strings, stackEnds.end, stackEnds.count) },
-    locks,
-    holds,
-    syscalls,
   };
 }
 

@@ -166,3 +166,28 @@ Deno.test("readBatch() of changed bytes refuses, or gives a batch all of whose r
     { numRuns: 1000 },
   );
 });
+
+Deno.test("validateBatch() refuses what is small on the wire and large in tables", () => {
+  const rows = 65_536;
+  const batch = makeBatch();
+  const strings = [...batch.strings, "x".repeat(16_384)];
+  const large = new Uint32Array(rows).fill(batch.strings.length);
+  const zeros = new Uint32Array(rows);
+  const frames = {
+    ...{ function: large, module: large, file: large, buildId: large, line: zeros },
+    ...{ address: new Float64Array(rows), startLine: zeros, inlined: zeros, rank: zeros },
+  };
+  const names = { ...batch, strings, frames };
+  assertThrows(() => readBatch(writeBatch(names)), MalformedBatchError, "when it is written out: 4");
+  const none = {
+    pid: zeros,
+    comm: zeros,
+    exe: zeros,
+    container: zeros,
+    pod: zeros,
+    namespace: zeros,
+    service: zeros,
+  };
+  const labels = { ...batch, strings, series: { ...none, labels: large } };
+  assertThrows(() => readBatch(writeBatch(labels)), MalformedBatchError, "when it is written out: 1");
+});

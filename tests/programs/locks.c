@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -18,6 +17,10 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+/* linux/futex.h, which musl's compiler does not find. */
+#define FUTEX_WAIT_PRIVATE 128
+#define FUTEX_WAKE_PRIVATE 129
 
 /* Who waits for a mutex is woken by who had it before: alone it is always the holder. */
 #define MUTEX_THREADS 1

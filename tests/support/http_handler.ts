@@ -6,6 +6,8 @@
 
 import { Registry } from "prom-client";
 import { fleet, FleetQueries } from "./fleet.ts";
+import { Access } from "../../aggregator/access/access.ts";
+import { TokenSet } from "../../aggregator/access/tokens.ts";
 import { createHandler } from "../../aggregator/http/handler.ts";
 import type { Page } from "../../aggregator/http/page.ts";
 import type { HandlerOptions, Health } from "../../aggregator/http/types.ts";
@@ -23,7 +25,7 @@ export const BLANK_PAGE: Page = {
 export const HEALTHY: Health = {
   pushOk: 12,
   pushError: 1,
-  buffer: { batches: 3, bytes: 4096, capacityBatches: 100, capacityBytes: 1_000_000 },
+  buffer: { batches: 3, bytes: 4096, capacityBatches: 100, capacityBytes: 1_000_000, quarantined: 0 },
   storage: { mode: "embedded", pendingRows: 7 },
 };
 
@@ -38,6 +40,11 @@ export function testOptions(options: Partial<HandlerOptions> = {}): HandlerOptio
     version: "1.2.3",
     ...options,
   };
+}
+
+/** Lets in who has `token`, and slows nobody. */
+export function testAccess(token: string): Access {
+  return new Access({ tokens: TokenSet.single(token), sleep: () => Promise.resolve() });
 }
 
 /** Asks a handler: `ask("/healthz")`. */

@@ -56,10 +56,10 @@ export function checkSites(
     assertEquals(shown, all.slice(0, holders));
     assertEquals(site.otherHolders.value, site.total.value - shown.reduce((a, b) => a + b, 0));
   }
-  const whole = locks.filter(({ outcome }) => outcome === "woken");
+  const whole = locks.filter(({ outcome }) => outcome === "woken" || outcome === "open");
   assertEquals(answer.total, {
     value: whole.reduce((sum, { delay }) => sum + delay, 0),
-    count: whole.reduce((sum, { count }) => sum + count, 0),
+    count: whole.reduce((sum, { outcome, count }) => sum + (outcome === "woken" ? count : 0), 0),
   });
   const listed = answer.sites.reduce((sum, { total }) => sum + total.value, 0);
   assertEquals(answer.other.value, answer.total.value - listed);
@@ -76,7 +76,8 @@ function sitesOf(locks: readonly PlainLock[]): Map<string, Site> {
     if (lock.outcome === "timeout") site.timeouts += lock.count;
     else if (lock.outcome === "interrupted") site.interrupted += lock.count;
     else {
-      site.waits += lock.count;
+      const waits = lock.outcome === "woken" ? lock.count : 0;
+      site.waits += waits;
       site.delay += lock.delay;
       site.max = Math.max(site.max, lock.max);
       const held = lock.holder
@@ -84,7 +85,7 @@ function sitesOf(locks: readonly PlainLock[]): Map<string, Site> {
         : { function: "", module: "" };
       const holder = JSON.stringify([held.function, held.module]);
       const { value, count } = site.holders.get(holder) ?? { value: 0, count: 0 };
-      site.holders.set(holder, { value: value + lock.delay, count: count + lock.count });
+      site.holders.set(holder, { value: value + lock.delay, count: count + waits });
     }
   }
   return sites;

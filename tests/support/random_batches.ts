@@ -105,7 +105,7 @@ function nativeFrames(place: NativePlace, rank: Rank): Required<Frame>[] {
 const native = fc.record({
   module: fc.constantFrom("/bin/a", "/lib/b.so"),
   buildId: fc.constantFrom("abcd", "ef01"),
-  address: fc.constantFrom(0, 64, 65, Number.MAX_SAFE_INTEGER),
+  address: fc.oneof(fc.constantFrom(0, 64, 65, Number.MAX_SAFE_INTEGER), fc.nat(200)),
 });
 
 const frames = (maxLength: number) =>
@@ -249,21 +249,24 @@ export function plainSyscalls(batches: readonly ReceivedBatch[]): PlainSyscall[]
   );
 }
 
-/** The waits of `batches` that were woken, as samples. */
+/** The waits of `batches` that were woken or are open, as samples; those that are open have no count. */
 export function lockSamples(batches: readonly ReceivedBatch[]): PlainSample[] {
-  return plainLocks(batches).filter(({ outcome }) => outcome === "woken").map((lock) => {
-    const { node, startMs, series, frames, delay, count } = lock;
-    return {
-      kind: "lock",
-      node,
-      startMs,
-      series,
-      frames,
-      value: delay,
-      count,
-      idle: isIdleClass(lock.class),
-    };
-  });
+  return plainLocks(batches).filter(({ outcome }) => outcome === "woken" || outcome === "open").map(
+    (lock) => {
+      const { node, startMs, series, frames, delay } = lock;
+      const count = lock.outcome === "woken" ? lock.count : 0;
+      return {
+        kind: "lock",
+        node,
+        startMs,
+        series,
+        frames,
+        value: delay,
+        count,
+        idle: isIdleClass(lock.class),
+      };
+    },
+  );
 }
 
 /** Returns the samples of `batches`, one by one; without waits. */

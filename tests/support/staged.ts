@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BatchMeta } from "../../aggregator/buffer/staging_buffer.ts";
+import type { BatchMeta } from "../../aggregator/buffer/entry.ts";
 
 /** Returns what describes a batch of `agent-1`. */
 export function batchMeta(meta: Partial<BatchMeta> = {}): BatchMeta {
@@ -16,6 +16,7 @@ export function batchMeta(meta: Partial<BatchMeta> = {}): BatchMeta {
     startNs: 1_767_225_600_000_000_000n,
     endNs: 1_767_225_610_000_000_000n,
     samples: 10,
+    expanded: 1000,
     ...meta,
   };
 }

@@ -23,7 +23,7 @@ export function selfSigned(
   };
   const ca = request(`${name}-ca`, ["-addext", "keyUsage=keyCertSign"]);
   const { key, cert } = request(name, [
-    ...["-addext", "basicConstraints=critical,CA:FALSE", "-addext", `subjectAltName=IP:${ip}`],
+    ...["-addext", "basicConstraints=critical,CA:FALSE", "-addext", `subjectAltName=IP:${ip},DNS:localhost`],
     ...["-CA", ca.cert, "-CAkey", ca.key],
   ]);
   return {

@@ -1,5 +1,5 @@
 -- What each series took, without stacks: for labels, kinds and time lines, which need no more. Of locks the waits that
--- were woken, of system calls all that were counted. Idle are waits for what is to come, and calls that wait by purpose.
+-- were woken, and what was waited where that goes on; of system calls all that were counted. Idle are waits for what is to come, and calls that wait by purpose.
 CREATE TABLE IF NOT EXISTS totals_1m
 (
     kind Enum8('cpu' = 1, 'lock' = 2, 'syscall' = 3),
@@ -56,9 +56,9 @@ SELECT
     node,
     series,
     delay AS value,
-    locks.count AS count
+    if(outcome = 'woken', locks.count, 0) AS count
 FROM locks
-WHERE outcome = 'woken';
+WHERE outcome IN ('woken', 'open');
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_totals_1m TO totals_1m AS
 SELECT
@@ -94,9 +94,9 @@ SELECT
     node,
     series,
     delay AS value,
-    locks.count AS count
+    if(outcome = 'woken', locks.count, 0) AS count
 FROM locks
-WHERE outcome = 'woken';
+WHERE outcome IN ('woken', 'open');
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_totals_1h TO totals_1h AS
 SELECT

@@ -1,0 +1,85 @@
+/**
+ * What the staging buffer keeps, and under which keys.
+ *
+ * - `["aggregator"]`: this buffer's name, for ever;
+ * - `["chunk", id, i]`: 60 KiB of a batch's bytes;
+ * - `["head", id]`: a {@linkcode Head}; written last, it makes the batch visible;
+ * - `["part", id]`: how many chunks a batch has that is not yet visible and needs several commits;
+ * - `["seen", agentId, epoch, block]`: sequences that were acknowledged, written with the head;
+ * - `["groups"]`: the {@linkcode GroupRecord}s of the batches that are being written to storage, the next one first;
+ * - `["quarantine", id]`: a {@linkcode Quarantined} batch in place of its head.
+ *
+ * @module
+ */
+
+import { blockOf } from "./sequences.ts";
+
+/** What is known of a batch without decoding it. */
+export interface BatchMeta {
+  readonly agentId: string;
+  readonly epoch: bigint;
+  readonly sequence: number;
+  readonly node: string;
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly samples: number;
+  /** What it takes when it is written out, in bytes. */
+  readonly expanded: number;
+}
+
+/** A staged batch. */
+export interface Head extends BatchMeta {
+  readonly id: number;
+  readonly size: number;
+  /** CRC-32 of the bytes. */
+  readonly checksum: number;
+  /** Unix ms at which it was staged. */
+  readonly receivedMs: number;
+  /** It was in quarantine, and is tried again by this version. */
+  readonly retriedBy?: string;
+}
+
+/** A batch that storage refused for what is in it. */
+export interface Quarantined {
+  readonly head: Head;
+  readonly error: string;
+  /** Unix ms. */
+  readonly sinceMs: number;
+  /** Which version failed to write it. */
+  readonly version: string;
+}
+
+export interface StagedBatch {
+  readonly head: Head;
+  /** The `PushRequest`; empty when the buffer's file was damaged. */
+  readonly bytes: Uint8Array;
+}
+
+/** Batches to write to storage at once. */
+export interface StagedGroup {
+  /** Names the group for ever and everywhere: what was written under it is not to be written again. */
+  readonly token: string;
+  readonly batches: readonly StagedBatch[];
+  /** Parts of storage that have these batches already, under the token of a larger group. */
+  readonly skip: readonly string[];
+  /** How many batches it was made of; some may be lost since. */
+  readonly size: number;
+  /** How often it was put off. */
+  readonly tries: number;
+}
+
+/** A group as it is kept while it is being written. */
+export interface GroupRecord {
+  readonly token: string;
+  readonly skip: readonly string[];
+  readonly tries: number;
+  readonly ids: readonly number[];
+  readonly chunks: readonly number[];
+  /** It is in storage; what is left of it can go. */
+  readonly done: boolean;
+}
+
+/** The key of the sequences of an agent's run around `sequence`. */
+export function seenKey({ agentId, epoch, sequence }: BatchMeta): Deno.KvKey {
+  return ["seen", agentId, epoch, blockOf(sequence)];
+}

@@ -1,0 +1,85 @@
+/**
+ * Writes a batch into the staging buffer's Deno KV, in as many commits as it takes; the last one makes it visible.
+ *
+ * @module
+ */
+
+import { chunkCount, chunkKeys, CHUNKS_PER_COMMIT, deleteAll, setChunks } from "./chunks.ts";
+import { type BatchMeta, type Head, seenKey } from "./entry.ts";
+import { addSequence, hasSequence } from "./sequences.ts";
+
+export interface PutOptions {
+  /** How long its sequence is remembered, in ms. */
+  readonly rememberMs: number;
+  /** Called where chunks of a batch that was not kept could not be removed: there are so many. */
+  readonly onLeft: (chunks: number) => void;
+}
+
+/** Whether a batch of that agent, epoch and sequence was kept before. */
+export async function wasSeen(kv: Deno.Kv, meta: BatchMeta): Promise<boolean> {
+  const { value } = await kv.get<Uint8Array>(seenKey(meta));
+  return hasSequence(value ?? undefined, meta.sequence);
+}
+
+/**
+ * Keeps a batch with its sequence; when this resolves it is on disk, where there is one.
+ *
+ * @returns false when a batch of that sequence was kept by another call meanwhile; then, and when it throws, nothing
+ * is kept
+ */
+export async function putBatch(
+  kv: Deno.Kv,
+  { head, bytes }: { head: Head; bytes: Uint8Array },
+  { rememberMs, onLeft }: PutOptions,
+): Promise<boolean> {
+  const key = seenKey(head);
+  const parts = partsOf(bytes);
+  let kept = false;
+  try {
+    await writeParts(kv, { id: head.id, bytes, parts });
+    while (!kept) {
+      const seen = await kv.get<Uint8Array>(key);
+      const block = seen.value ?? undefined;
+      if (hasSequence(block, head.sequence)) return false;
+      const commit = kv.atomic().check(seen).set(["head", head.id], head)
+        .set(key, addSequence(block, head.sequence), { expireIn: rememberMs });
+      if (parts > 0) commit.delete(["part", head.id]);
+      setChunks(commit, { id: head.id, bytes, from: parts, to: chunkCount(bytes.length) });
+      // Else another batch of this agent came between.
+      kept = (await commit.commit()).ok;
+    }
+    return true;
+  } finally {
+    if (!kept && parts > 0) await removeParts(kv, { id: head.id, chunks: parts }, () => onLeft(parts));
+  }
+}
+
+/** Removes chunks of a batch that is not visible; `failed` is called where that is not possible, as on a full disk. */
+export async function removeParts(
+  kv: Deno.Kv,
+  { id, chunks }: { id: number; chunks: number },
+  failed: () => void,
+): Promise<void> {
+  try {
+    await deleteAll(kv, chunkKeys(id, chunks), { marker: ["part", id] });
+  } catch {
+    failed();
+  }
+}
+
+/** How many chunks, from the first on, do not fit into the commit of the head. */
+function partsOf({ length }: Uint8Array): number {
+  return Math.max(0, Math.ceil(chunkCount(length) / CHUNKS_PER_COMMIT) - 1) * CHUNKS_PER_COMMIT;
+}
+
+async function writeParts(
+  kv: Deno.Kv,
+  { id, bytes, parts }: { id: number; bytes: Uint8Array; parts: number },
+): Promise<void> {
+  for (let from = 0; from < parts; from += CHUNKS_PER_COMMIT) {
+    const commit = kv.atomic();
+    if (from === 0) commit.set(["part", id], chunkCount(bytes.length));
+    setChunks(commit, { id, bytes, from, to: from + CHUNKS_PER_COMMIT });
+    await commit.commit();
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * What a buffer in memory holds when the aggregator stops in order, in a file until the next start.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import type { StagingBuffer } from "./staging_buffer.ts";
+
+/**
+ * Writes all that `buffer` holds into a file at `path`, which must not be there.
+ *
+ * @throws {Error} when it cannot be written whole; then it is not there
+ */
+export async function writeSpill(buffer: StagingBuffer, path: string): Promise<void> {
+  const unfinished = `${path}.unfinished`;
+  removeFiles(unfinished);
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    {
+      using kv = await openKv(unfinished);
+      await buffer.copyTo(kv.kv);
+    }
+    await logMoved(unfinished);
+    await Deno.rename(unfinished, path);
+  } catch (error) {
+    removeFiles(unfinished);
+    throw error;
+  }
+}
+
+/**
+ * Takes what an earlier run left at `path` into `buffer`, which is empty, and removes the file.
+ *
+ * @returns how many batches that are
+ */
+export async function takeSpill(buffer: StagingBuffer, path: string): Promise<number> {
+  if (!await Deno.stat(path).then(() => true, () => false)) return 0;
+  {
+    using kv = await openKv(path);
+    await buffer.copyFrom(kv.kv);
+  }
+  removeFiles(path);
+  return buffer.staged;
+}
+
+async function openKv(path: string): Promise<{ kv: Deno.Kv } & Disposable> {
+  const kv = await Deno.openKv(path);
+  return { kv, [Symbol.dispose]: () => kv.close() };
+}
+
+/** Deno KV returns from closing before SQLite has moved its log into the file. */
+async function logMoved(path: string): Promise<void> {
+  const isThere = () => Deno.stat(`${path}-wal`).then(() => true, () => false);
+  while (await isThere()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+function removeFiles(path: string): void {
+  for (const end of ["", "-wal", "-shm"]) {
+    try {
+      Deno.removeSync(path + end);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * How many calls are read at once: the others wait, unread, which HTTP/2's flow control tells their clients.
+ *
+ * @module
+ */
+
+import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
+
+export interface AdmissionLimits {
+  /** Calls that are read and answered at once; each may hold a whole message. @default {32} */
+  readonly atOnce?: number;
+  /** Calls that may wait for that. @default {2000} */
+  readonly waiting?: number;
+  /** How long a call waits, and how long its message may take to arrive, in ms. @default {15000} */
+  readonly waitMs?: number;
+}
+
+/** The trailer by which gRPC's own retries are told when to come back, in ms. */
+export const RETRY_HINT = "grpc-retry-pushback-ms";
+
+/** Probes and descriptions are small, and answer while the others wait. */
+const FREE = /^\/grpc\.(health|reflection)\./;
+
+/** Trailers that ask to come back after `ms`. */
+export function retryAfter(ms: number): Metadata {
+  const metadata = new Metadata();
+  metadata.set(RETRY_HINT, String(Math.round(ms)));
+  return metadata;
+}
+
+/** Lets calls in, in the order in which they came. */
+export class Admission {
+  readonly #limits: Required<AdmissionLimits>;
+  readonly #random: () => number;
+  readonly #waiting = new Set<() => void>();
+  #running = 0;
+
+  constructor(limits: AdmissionLimits = {}, { random = Math.random }: { random?: () => number } = {}) {
+    this.#limits = { atOnce: 32, waiting: 2000, waitMs: 15_000, ...limits };
+    this.#random = random;
+  }
+
+  /** How many calls are read or answered. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** How many wait for that. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Place it behind what may refuse a call by its metadata alone. */
+  interceptor(): ServerInterceptor {
+    return ({ path }, call) => FREE.test(path) ? new ServerInterceptingCall(call) : this.#hold(call);
+  }
+
+  #hold(call: ConstructorParameters<typeof ServerInterceptingCall>[0]): ServerInterceptingCall {
+    const { waitMs } = this.#limits;
+    let state: "waiting" | "running" | "over" = "waiting";
+    let begin = () => {};
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const end = () => {
+      clearTimeout(timer);
+      this.#waiting.delete(begin);
+      if (state === "running") this.#release();
+      state = "over";
+    };
+    const refuse = (code: status, details: string) => {
+      end();
+      // Those who are refused together come back one by one.
+      call.sendStatus({ code, details, metadata: retryAfter(waitMs * (0.5 + this.#random())) });
+    };
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, nextMetadata) => {
+            begin = () => {
+              state = "running";
+              this.#running++;
+              clearTimeout(timer);
+              timer = setTimeout(
+                () => refuse(status.DEADLINE_EXCEEDED, "Cannot wait any longer for the call's message"),
+                waitMs,
+              );
+              nextMetadata(metadata);
+            };
+            if (this.#running < this.#limits.atOnce) return begin();
+            if (this.#waiting.size >= this.#limits.waiting) {
+              return refuse(
+                status.RESOURCE_EXHAUSTED,
+                "Cannot take the call as too many wait: try again later",
+              );
+            }
+            this.#waiting.add(begin);
+            timer = setTimeout(
+              () => refuse(status.RESOURCE_EXHAUSTED, "Cannot take the call now: others come first"),
+              waitMs,
+            );
+          },
+          onReceiveHalfClose: (nextHalfClose) => {
+            clearTimeout(timer);
+            nextHalfClose();
+          },
+          onCancel: end,
+        }),
+      sendStatus: (result, next) => {
+        end();
+        next(result);
+      },
+    });
+  }
+
+  #release(): void {
+    this.#running--;
+    const [next] = this.#waiting;
+    if (!next) return;
+    this.#waiting.delete(next);
+    next();
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The two ports: gRPC for agents, HTTP for people and probes; who may come in, and how many.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { VERSION } from "../common/main.ts";
+import { type HttpServer, serveHttp } from "../common/serve_http.ts";
+import type { Address } from "../common/settings.ts";
+import { WatchedFiles } from "../common/watched_files.ts";
+import { Access } from "./access/access.ts";
+import { TokenSet } from "./access/tokens.ts";
+import type { StagingBuffer } from "./buffer/staging_buffer.ts";
+import { readCertificates, watchCertificates } from "./certificates.ts";
+import type { AggregatorConfig } from "./config.ts";
+import { isUnavailable } from "./http/errors.ts";
+import { createHandler, defaultTurns, type Health, loadPage } from "./http/mod.ts";
+import { IngestServer, type ServerTls } from "./ingest/server.ts";
+import type { AggregatorMetrics, WatchedParts } from "./metrics.ts";
+import type { Queries } from "./query/types.ts";
+import { stagedBatches } from "./status.ts";
+
+export interface PortSources {
+  readonly buffer: StagingBuffer;
+  readonly metrics: AggregatorMetrics;
+  readonly queries: Queries;
+  readonly health: () => Promise<Health>;
+}
+
+/** Both ports, which listen until this is disposed of. */
+export interface Ports extends AsyncDisposable {
+  readonly ingest: IngestServer;
+  readonly http: HttpServer;
+  /** For metrics. */
+  readonly watched: WatchedParts;
+}
+
+/**
+ * Opens both ports.
+ *
+ * @throws {Error} when an address, a token file or a certificate cannot be used
+ */
+export async function openPorts(config: AggregatorConfig, sources: PortSources): Promise<Ports> {
+  const { buffer, metrics, queries, health } = sources;
+  await using parts = new AsyncDisposableStack();
+  const page = await loadPage();
+  const access = await openAccess(config, parts);
+  const certificates = certificateFiles(config);
+  const tls = certificates && await readCertificates(certificates);
+  const connections = limitsOf(config);
+  const turns = defaultTurns();
+  const handler = createHandler({
+    queries,
+    health,
+    staged: ({ agentId, limit }) => stagedBatches(buffer, { agentId, limit }),
+    quarantined: () => buffer.quarantined,
+    metrics: metrics.registry,
+    page,
+    turns,
+    version: VERSION,
+    allowedHosts: config.allowedHosts ?? [],
+    ...(access && { access }),
+  });
+  const http = parts.use(serveHttp({ listen: config.adminListen, handler, limits: connections, tls }));
+  const ingest = parts.use(IngestServer.start({
+    buffer,
+    queries,
+    metrics,
+    listen: config.listen,
+    access,
+    tls,
+    connections,
+    isUnavailable,
+    retentionMs: Math.max(config.retention, config.retention1m, config.retention1h),
+    maxMessageBytes: config.maxMessage,
+  }));
+  if (certificates) {
+    parts.use(watchCertificates(certificates, tls!, (renewed: ServerTls) => {
+      http.renew(renewed);
+      ingest.renew(renewed);
+    }));
+  }
+  if (!access && ![config.listen, config.adminListen].every(isLoopback)) {
+    getLogger(["aperture", "aggregator"]).warn(
+      "No APERTURE_AUTH_TOKEN is set: everyone who reaches this may push and read",
+    );
+  }
+  const owned = parts.move();
+  return {
+    ingest,
+    http,
+    watched: {
+      listeners: { grpc: ingest.listener, http: http.listener },
+      queues: { grpc: ingest.admission, question: turns.question, export: turns.export },
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** `undefined` where no token is set. */
+async function openAccess(
+  { authToken, authTokenFile }: AggregatorConfig,
+  parts: AsyncDisposableStack,
+): Promise<Access | undefined> {
+  const single = authToken === undefined ? undefined : TokenSet.single(authToken);
+  if (authTokenFile === undefined) return single && new Access({ tokens: single });
+  const parse = (text: string) => single ? TokenSet.parse(text).with(single) : TokenSet.parse(text);
+  const text = await readTokens(authTokenFile);
+  const access = new Access({ tokens: parse(text) });
+  parts.use(new WatchedFiles([authTokenFile], [text], ([text]) => access.replace(parse(text!))));
+  return access;
+}
+
+async function readTokens(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new Error(`Cannot read the tokens: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function certificateFiles({ tlsCert, tlsKey, tlsClientCa }: AggregatorConfig) {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  return { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa };
+}
+
+function limitsOf({ maxConnections, maxConnectionsPerAddress }: AggregatorConfig) {
+  const perAddress = maxConnectionsPerAddress ??
+    (maxConnections === undefined ? undefined : Math.ceil(maxConnections / 2));
+  return {
+    ...(maxConnections === undefined ? {} : { connections: maxConnections }),
+    ...(perAddress === undefined ? {} : { perAddress }),
+  };
+}
+
+function isLoopback({ hostname }: Address): boolean {
+  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
+}

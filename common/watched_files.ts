@@ -1,0 +1,65 @@
+/**
+ * Files that are read again when they change: tokens, certificates.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { Burst } from "./log.ts";
+
+export interface WatchOptions {
+  /** Between two looks, in ms. @default {2000} */
+  readonly intervalMs?: number;
+}
+
+/**
+ * Reads `paths` now and then, and calls `changed` with their texts when one of them is another. A file that cannot be
+ * read, or whose text `changed` throws for, is said in the log, and what was is kept.
+ *
+ * Files are looked at rather than watched: Kubernetes replaces a link above them, which tells no watcher of a file.
+ */
+export class WatchedFiles implements Disposable {
+  readonly #paths: readonly string[];
+  readonly #changed: (texts: string[]) => void;
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #logger = getLogger(["aperture", "files"]);
+  readonly #burst = new Burst(this.#logger);
+  #texts: readonly string[];
+  #looking: Promise<void> | undefined;
+
+  /** @param texts what was read of the paths at the start */
+  constructor(
+    paths: readonly string[],
+    texts: readonly string[],
+    changed: (texts: string[]) => void,
+    { intervalMs = 2000 }: WatchOptions = {},
+  ) {
+    this.#paths = paths;
+    this.#texts = texts;
+    this.#changed = changed;
+    this.#timer = setInterval(() => void this.look(), intervalMs);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  /** Looks now. */
+  look(): Promise<void> {
+    return this.#looking ??= this.#look().finally(() => this.#looking = undefined);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const texts = await Promise.all(this.#paths.map((path) => Deno.readTextFile(path)));
+      if (texts.every((text, i) => text === this.#texts[i])) return;
+      this.#changed(texts);
+      this.#texts = texts;
+      this.#logger.info("Took over what changed in {paths}", { paths: this.#paths.join(", ") });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#burst.warn("changed", `Cannot take over a changed file, and keep what was: ${why}`);
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * What a profile is once each row has its own strings, as tables have them.
+ *
+ * @module
+ */
+
+import type { Profile } from "./model.ts";
+
+/** Of a row, beside its strings. */
+const ROW_BYTES = 64;
+/** Of a frame in a stack. */
+const REFERENCE_BYTES = 8;
+
+/**
+ * How large `profile` is when it is written out, in about bytes: a string counts as often as it is referred to, a row of
+ * each table as 64 bytes. Encoded it may be a thousandth of that: one string of 16 KiB that 65,536 frames refer to.
+ */
+export function expandedSize({ strings, ...tables }: Profile): number {
+  const { frames, series, stacks, samples, locks, holds, syscalls } = tables;
+  const { line: _line, address: _address, startLine: _startLine, inlined: _inlined, rank: _rank, ...names } =
+    frames;
+  const { pid: _pid, ...labels } = series;
+  const { call, category } = syscalls;
+  const columns = [
+    ...Object.values(names),
+    ...Object.values(labels),
+    ...[locks.class, locks.type, holds.class, call, category],
+  ] as readonly Uint32Array[];
+  let size = 0;
+  for (const column of columns) {
+    for (let row = 0; row < column.length; row++) size += strings[column[row]!]!.length;
+  }
+  const rows = frames.line.length + series.pid.length + stacks.offset.length + samples.kind.length +
+    locks.outcome.length + holds.count.length + call.length;
+  return size + rows * ROW_BYTES + stacks.frame.length * REFERENCE_BYTES;
+}
