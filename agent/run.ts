@@ -21,6 +21,7 @@ import { lockTable } from "./output/lock_table.ts";
 import { syscallTable } from "./output/syscall_table.ts";
 import { checkOutput, outputFiles, STDOUT, writeOutput } from "./output/write.ts";
 import { Progress } from "./output/progress.ts";
+import { CutStacks } from "./output/cut_stacks.ts";
 import { stackEndsLine, summaryLine, topTable } from "./output/top_table.ts";
 import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
@@ -90,6 +91,7 @@ export async function runAgent(
   if (endpoint) parts.use(endpoint);
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
+  const cutStacks = new CutStacks();
   using progress = new Progress({ shown: local, durationMs: config.duration });
   logger.info("Watching {kinds} of {what} on {node}", {
     kinds: kinds.map((kind) => kind === "cpu" ? `cpu at ${config.freq} Hz` : kind).join(", "),
@@ -111,6 +113,7 @@ export async function runAgent(
     last = recording;
     summary.add(recording);
     endpoint?.window(recording);
+    cutStacks.add(recording.profile);
     progress.count(summary.events);
     recorded?.merge(recording.profile);
     pusher?.push(recording.profile, recording);
