@@ -30,6 +30,7 @@ import { lockTable } from "./output/lock_table.ts";
 import { syscallTable } from "./output/syscall_table.ts";
 import { checkOutput, outputFiles, STDOUT, writeOutput } from "./output/write.ts";
 import { Progress } from "./output/progress.ts";
+import { CutStacks } from "./output/cut_stacks.ts";
 import { stackEndsLine, summaryLine, topTable } from "./output/top_table.ts";
 import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
@@ -125,6 +126,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   if (endpoint) parts.use(endpoint);
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
+  const cutStacks = new CutStacks();
   using progress = new Progress({ shown: local && !command, durationMs: config.duration });
   logger.info("Watching {kinds} of {what} on {node}", {
     kinds: kinds.map((kind) => kind === "cpu" ? `cpu at ${config.freq} Hz` : kind).join(", "),
@@ -172,6 +174,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       const before = summary.events;
       summary.add(recording);
       endpoint?.window(recording);
+      cutStacks.add(recording.profile);
       progress.count(summary.events);
       if (!local) losses.add(summary.events - before, recording.losses);
       recorded?.merge(recording.profile);

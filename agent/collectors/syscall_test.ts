@@ -268,7 +268,7 @@ testWith(
     assertEquals(said.refused, 500);
     assertEquals([sumOf(rows, "getppid").count, sumOf(rows, "getppid").errors], [500, { [EPERM]: 500 }]);
     const invalid = await watch(["invalid", "50"]);
-    assertEquals(sumOf(invalid.rows, "syscall_invalid").errors, { [ENOSYS]: 50 });
+    assertEquals(sumOf(invalid.rows, "invalid").errors, { [ENOSYS]: 50 });
     assertEquals(sumOf(invalid.rows, "syscall_1000").errors, { [ENOSYS]: 1 });
   },
 );

@@ -110,6 +110,12 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
     "reason",
   ],
   [
+    "aperture_agent_java_maps_total",
+    "JVMs that were asked for the names of what they compiled: the map was written, or that failed",
+    ({ java: { written, failed } }) => ({ written, failed }),
+    "result",
+  ],
+  [
     "aperture_agent_symbols_undemangled_total",
     "Names of C++ or Rust that would be too long, or take too long: the symbol is shown",
     ({ undemangled }) => undemangled,

@@ -4,22 +4,22 @@
  * @module
  */
 
-import { executableMappings, type Mapping } from "../metadata/maps.ts";
+import { executableMappings } from "../metadata/maps.ts";
+import type { Process } from "../metadata/processes.ts";
 
-/** The pids of processes whose mappings are such that `mayRun` is true of them. */
+/** Returns the pids of the processes that `mayRun` is true of. */
 export function* processesWith(
-  mayRun: (mappings: readonly Mapping[]) => boolean,
+  mayRun: (process: Pick<Process, "mappings" | "folder">) => boolean,
   procRoot = "/proc",
 ): Generator<number> {
   for (const { name } of Deno.readDirSync(procRoot)) {
-    if (/^\d+$/.test(name) && mayRun(mappingsOf(`${procRoot}/${name}`))) yield Number(name);
-  }
-}
-
-function mappingsOf(folder: string): Mapping[] {
-  try {
-    return executableMappings(Deno.readFileSync(`${folder}/maps`));
-  } catch {
-    return []; // It is gone.
+    if (!/^\d+$/.test(name)) continue;
+    const folder = `${procRoot}/${name}`;
+    try {
+      const mappings = executableMappings(Deno.readFileSync(`${folder}/maps`));
+      if (mayRun({ mappings, folder })) yield Number(name);
+    } catch {
+      // It is gone.
+    }
   }
 }

@@ -7,7 +7,6 @@
 import { LRUCache } from "lru-cache";
 import { existsSync } from "node:fs";
 import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
-import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
 import { type Code, type CodeHeader, lineOf, readCode, readCodeHeader } from "./code.ts";
 import { findInterpreter, type Interpreter } from "./interpreter.ts";
@@ -117,9 +116,9 @@ export class PythonSymbols implements Disposable {
     });
   }
 
-  /** Tells whether a process with these mappings may run Python: that is known of each file once one was looked at. */
-  mayRun(mappings: readonly Mapping[]): boolean {
-    return this.#files.mayHave(mappings);
+  /** Tells whether a process of which nothing else is known has a file of CPython's mapped. */
+  mayRun(process: Pick<Process, "mappings" | "folder">): boolean {
+    return this.#files.mayHave(process.mappings) && findInterpreter(process, this.#files) !== undefined;
   }
 
   /** Whether there is an interpreter in the process. */

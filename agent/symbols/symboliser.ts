@@ -20,7 +20,7 @@ import type { DebugStats } from "./debug/dwarf/client.ts";
 import { NonElfCode } from "./non_elf_code.ts";
 import { ElfCode } from "./elf_code.ts";
 import { cutFrame, type FrameCache, frameCache } from "./frame_cache.ts";
-import type { JavaMaps } from "../java/java_maps.ts";
+import type { JavaMaps, JavaMapsStats } from "../java/java_maps.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { KsymbolEvents } from "../libbpf/mod.ts";
 import { onlineCpus } from "../collectors/cpus.ts";
@@ -93,6 +93,8 @@ export interface SymboliserStats {
   readonly symbolTables: SymbolTablesStats;
   readonly processes: ProcessStats;
   readonly python: PythonStats;
+  /** JVMs that were asked what they compiled. */
+  readonly java: JavaMapsStats;
   /** Stacks with frames of Python, and those of them where native stack and Python's did not fit together. */
   readonly pythonStacks: number;
   readonly pythonMismatches: number;
@@ -134,6 +136,7 @@ export class Symboliser implements AsyncDisposable {
   readonly #near = new Map<Process | undefined, Near>();
   readonly #files: CodeFiles;
   readonly #unwinder: FileSource | undefined;
+  readonly #java: JavaMaps | undefined;
   #hits = 0;
   #misses = 0;
   #unmapped = 0;
@@ -153,6 +156,7 @@ export class Symboliser implements AsyncDisposable {
     this.#processes = unwinder?.processes ?? new ProcessTable({ procRoot });
     this.#files = unwinder?.files ?? new CodeFiles();
     this.#unwinder = unwinder;
+    this.#java = options.java;
     if (unwinder) {
       unwinder.onFile = (file) => {
         if (file.path !== VDSO_MODULE) this.#elf.observe(file);
@@ -215,6 +219,7 @@ export class Symboliser implements AsyncDisposable {
       symbolTables,
       processes: this.#processes.stats,
       python: this.#python.stats,
+      java: this.#java?.stats ?? { written: 0, failed: 0 },
       pythonStacks: this.#pythonStacks,
       pythonMismatches: this.#pythonMismatches,
       debug,
@@ -269,7 +274,7 @@ export class Symboliser implements AsyncDisposable {
 
   /** Looks at all processes of the machine for those that run Python; without it, those with samples are looked at. */
   findPython(): void {
-    for (const pid of processesWith((mappings) => this.#python.mayRun(mappings), this.#procRoot)) {
+    for (const pid of processesWith((process) => this.#python.mayRun(process), this.#procRoot)) {
       this.#process(pid);
     }
   }

@@ -19,21 +19,21 @@ const X32_OWN = 512;
 /**
  * Returns the name of what the kernel counted as `call` (`struct aperture_syscall_key`).
  *
- * As in the kernel's table: `read`, or `syscall_500` where that has none, `syscall_invalid` for a number that no table
- * has. Another calling convention goes before it (`ia32:read`, `x32:`, `aarch32:`), and behind it what a long read
+ * As in the kernel's table: `read`, or `syscall_500` where that has none, `invalid` for a number that no table has. Another calling convention goes before it (`ia32:read`, `x32:`, `aarch32:`), and behind it what a long read
  * waited for (`read(pipe)`: pipe, terminal, socket, event).
  */
 export function callName(call: number, arch: Arch = Deno.build.arch): string {
   const number = call & CALL.invalid;
   const abi = ABIS[call >>> CALL.abiShift & 0xff];
   const source = SOURCES[call >>> CALL.sourceShift];
-  const prefix = abi === "native" ? "" : `${abi}:`;
+  // A number that is none, as -1, has the bit that tells x32 by chance.
+  const prefix = abi === "native" || (abi === "x32" && number === CALL.invalid) ? "" : `${abi}:`;
   const suffix = source === "file" ? "" : `(${source})`;
   return `${prefix}${plainName(number, { abi, arch })}${suffix}`;
 }
 
 function plainName(number: number, { abi, arch }: { abi: (typeof ABIS)[number] | undefined; arch: Arch }) {
-  if (number === CALL.invalid) return "syscall_invalid";
+  if (number === CALL.invalid) return "invalid";
   return tableOf(abi, { number, arch })[number] ?? NEWER_CALLS[number] ?? `syscall_${number}`;
 }
 
