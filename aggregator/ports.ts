@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { VERSION } from "../common/main.ts";
+import { defaultLimits } from "../common/net/listener.ts";
 import { type HttpServer, serveHttp } from "../common/serve_http.ts";
 import type { Address } from "../common/settings.ts";
 import { WatchedFiles } from "../common/watched_files.ts";
@@ -24,6 +25,8 @@ import { stagedBatches } from "./status.ts";
 export interface PortSources {
   readonly buffer: StagingBuffer;
   readonly metrics: AggregatorMetrics;
+  /** The process may have so many descriptors. */
+  readonly descriptors: number;
   readonly queries: Queries;
   readonly health: () => Promise<Health>;
 }
@@ -42,13 +45,13 @@ export interface Ports extends AsyncDisposable {
  * @throws {Error} when an address, a token file or a certificate cannot be used
  */
 export async function openPorts(config: AggregatorConfig, sources: PortSources): Promise<Ports> {
-  const { buffer, metrics, queries, health } = sources;
+  const { buffer, metrics, descriptors, queries, health } = sources;
   await using parts = new AsyncDisposableStack();
   const page = await loadPage();
   const access = await openAccess(config, parts);
   const certificates = certificateFiles(config);
   const tls = certificates && await readCertificates(certificates);
-  const connections = limitsOf(config);
+  const connections = limitsOf(config, descriptors);
   const turns = defaultTurns();
   const handler = createHandler({
     queries,
@@ -125,13 +128,10 @@ function certificateFiles({ tlsCert, tlsKey, tlsClientCa }: AggregatorConfig) {
   return { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa };
 }
 
-function limitsOf({ maxConnections, maxConnectionsPerAddress }: AggregatorConfig) {
-  const perAddress = maxConnectionsPerAddress ??
-    (maxConnections === undefined ? undefined : Math.ceil(maxConnections / 2));
-  return {
-    ...(maxConnections === undefined ? {} : { connections: maxConnections }),
-    ...(perAddress === undefined ? {} : { perAddress }),
-  };
+/** Returns how many connections a port takes where the process may have so many descriptors. */
+function limitsOf({ maxConnections, maxConnectionsPerAddress }: AggregatorConfig, descriptors: number) {
+  const connections = maxConnections ?? defaultLimits(descriptors).connections;
+  return { connections, perAddress: maxConnectionsPerAddress ?? Math.ceil(connections / 2) };
 }
 
 function isLoopback({ hostname }: Address): boolean {

@@ -10,6 +10,8 @@ import { StagingBuffer } from "./buffer/staging_buffer.ts";
 import { takeSpill, writeSpill } from "./buffer/spill.ts";
 import { Flusher } from "./buffer/flusher.ts";
 import type { AggregatorConfig } from "./config.ts";
+import { engineMemory } from "./embedded/memory.ts";
+import { machineLimits } from "./machine_limits.ts";
 import { EmbeddedClickHouse } from "./embedded/supervisor.ts";
 import { isCurable, StorageSink } from "./storage_sink.ts";
 import { AggregatorMetrics } from "./metrics.ts";
@@ -34,11 +36,12 @@ const CURABLE_FAILURES = 3;
  */
 export async function runAggregator(config: AggregatorConfig, signal: AbortSignal): Promise<number> {
   await using parts = new AsyncDisposableStack();
+  const machine = await machineLimits();
   const buffer = parts.use(await orExplain(openBuffer(config)));
   const engine = config.clickhouseEndpoint ? undefined : parts.use(
     await orExplain(EmbeddedClickHouse.start({
       dataDir: config.dataDir,
-      ...(config.clickhouseMemory === undefined ? {} : { memoryBytes: config.clickhouseMemory }),
+      memoryBytes: config.clickhouseMemory ?? engineMemory(machine.memoryBytes),
     })),
   );
   const metrics = new AggregatorMetrics(buffer);
@@ -59,6 +62,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
     await orExplain(openPorts(config, {
       buffer,
       metrics,
+      descriptors: machine.descriptors,
       queries: createQueries(storage.client),
       health: () => healthOf({ buffer, metrics, storage, flusher, mode }),
     })),

@@ -9,7 +9,6 @@ import { delay } from "@std/async/delay";
 import { getLogger } from "@logtape/logtape";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { backoffMs } from "../../common/backoff.ts";
-import { engineMemory } from "./memory.ts";
 import { Burst } from "../../common/log.ts";
 import { libraryPath } from "./connection.ts";
 
@@ -21,7 +20,7 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 export interface EmbeddedOptions {
   /** Created where it is missing. */
   dataDir: string;
-  /** What the engine may allocate in all. @default {engineMemory()} */
+  /** What the engine may allocate in all, in bytes. @default {1 GiB} */
   memoryBytes?: number;
   /** The wait before the first restart, in ms; it doubles up to 10 s. @default {250} */
   backoffMs?: number;
@@ -53,7 +52,7 @@ export class EmbeddedClickHouse implements AsyncDisposable {
    * @throws {Error} with the child's words: the directory cannot be written or is in use, no build of the engine
    */
   static async start(options: EmbeddedOptions): Promise<EmbeddedClickHouse> {
-    const all = { memoryBytes: engineMemory(), backoffMs: 250, restartPauseMs: 300_000, ...options };
+    const all = { memoryBytes: 2 ** 30, backoffMs: 250, restartPauseMs: 300_000, ...options };
     const password = randomPassword();
     const burst = new Burst(logger);
     const child = await Child.start({ ...all, password, port: 0 }, (line) => burst.warn(keyOf(line), line));

@@ -38,6 +38,8 @@ const SWEEP_MS = 1000;
 /** How long accepting rests after it failed; it doubles up to a second. */
 const ACCEPT_PAUSE_MS = 50;
 
+/** What most machines let a process have open. */
+const USUAL_DESCRIPTORS = 1024;
 /** Descriptors that are for files and for what is connected to. */
 const SPARE_DESCRIPTORS = 256;
 
@@ -46,7 +48,7 @@ const SPARE_DESCRIPTORS = 256;
  * have beyond the spare ones, as there are two ports; one address may have half of them, so that none keeps out
  * the others.
  */
-export function defaultLimits(descriptors: number = descriptorLimit()): ConnectionLimits {
+export function defaultLimits(descriptors: number = USUAL_DESCRIPTORS): ConnectionLimits {
   const connections = Math.max(16, Math.min(4096, Math.floor((descriptors - SPARE_DESCRIPTORS) / 2)));
   return {
     connections,
@@ -55,13 +57,6 @@ export function defaultLimits(descriptors: number = descriptorLimit()): Connecti
     idleMs: 120_000,
     unreadMs: 30_000,
   };
-}
-
-/** How many descriptors this process may have open. */
-function descriptorLimit(): number {
-  const [, soft] = /^Max open files\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits")) ?? [];
-  // "unlimited" is no number.
-  return soft === undefined ? 2 ** 20 : Number(soft);
 }
 
 /** Accepts until it is disposed of. */
