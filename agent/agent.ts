@@ -4,16 +4,26 @@
  * @module
  */
 
+import { getLogger } from "@logtape/logtape";
 import { delay } from "@std/async/delay";
+import { ProfileBuilder } from "../profile/builder.ts";
+import { eventCount, type Kind, type Profile } from "../profile/model.ts";
+import { BriefProcesses } from "./brief_processes.ts";
+import { type Clock, MACHINE_CLOCK, type Stamps, WindowStamps } from "./clock.ts";
 import type { Collector, Window } from "./collectors/collector.ts";
+import { type Drained, Drains } from "./drains.ts";
 import type { ProcessLabels } from "./metadata/labels.ts";
-import { Namer } from "./naming.ts";
+import { Namer, NAMING_LOSS } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import type { Unwinder } from "./unwind/unwinder.ts";
-import { eventCount, type Kind, type Profile } from "../profile/model.ts";
+import { addCounts } from "./window_sum.ts";
+
+const logger = getLogger(["aperture", "agent"]);
 
 /** A window waits at most so many ms for inlined functions and lines that were not known before. */
 const MAX_SETTLE_MS = 1000;
+/** After so many windows in a row that could not be named there is no use in going on. */
+const MAX_FAILED_WINDOWS = 3;
 
 /** A window says this of itself beside what it counted. */
 export interface Notes {
@@ -41,6 +51,8 @@ export interface Recording extends Notes {
   /** The losses and stack ends of each kind, which are summed above. */
   readonly kinds: ReadonlyMap<Kind, Notes>;
   readonly times: WindowTimes;
+  /** How often maps were emptied before the window's end, as they filled. */
+  readonly early: number;
 }
 
 export interface RecordOptions {
@@ -58,61 +70,111 @@ export interface RecordOptions {
   /** Stop after this long; without it, when `signal` aborts. */
   readonly durationMs?: number | undefined;
   readonly signal: AbortSignal;
-  /** Unix milliseconds with a fraction. @default {performance.timeOrigin + performance.now()} */
-  readonly clock?: () => number;
+  /** @default {MACHINE_CLOCK} */
+  readonly clock?: Clock;
+  /** Which processes there are. @default {those of /proc} */
+  readonly processes?: BriefProcesses;
 }
 
 /**
  * Yields one recording a window until the time is over or the signal aborts, the last one shorter.
  *
- * Windows begin on a fixed beat: what naming and handing on take does not move the next one.
+ * Windows begin on a fixed beat: what naming and handing on take does not move the next one. A window that cannot be
+ * named is yielded without rows, its events among its losses.
+ *
+ * @throws {Error} when window after window fails
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
-  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal, beats = () => 1 } =
-    options;
-  const clock = options.clock ?? (() => performance.timeOrigin + performance.now());
+  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
+  const { clock = MACHINE_CLOCK, processes = new BriefProcesses(), beats = () => 1 } = options;
   symboliser.findPython();
   watchPython(options);
   using _observing = observeProcesses(options);
-  // What is counted meanwhile is counted for the next window.
-  const settleMs = Math.min(MAX_SETTLE_MS, windowMs / 2);
-  const begin = clock();
-  let start = begin;
+  using drains = new Drains({ collectors, processes, group: (pid) => groupOf(pid, options) });
+  const stamps = new WindowStamps(clock);
+  const begin = clock.monotonic();
+  let failed = 0;
   for (let beat = beats();; beat += beats()) {
     const due = begin + Math.min(beat * windowMs, durationMs);
-    await delay(Math.max(0, due - clock()), { signal }).catch((error) => {
+    await delay(Math.max(0, due - clock.monotonic()), { signal }).catch((error) => {
       if (!signal.aborted) throw error;
     });
     // Who stops the agent while it names this window wants what was counted meanwhile, too: that is one window more.
     const stopped = signal.aborted;
-    const drainedAt = clock();
-    // At once, so that they wait for the kernel together.
-    const drained = await Promise.all(collectors.map(async (collector) => {
-      return { kind: collector.kind, ...await collector.drain() };
-    }));
-    const end = Math.max(clock(), start + 0.001);
-    const name = () => {
-      const namer = new Namer({ symboliser, labels, excludedPid: options.excludedPid });
-      for (const { kind, ...window } of drained) namer.add(kind, window);
-      return namer.builder;
-    };
-    let builder = name();
-    const settlingAt = clock();
-    const improved = await symboliser.settle(settleMs);
-    const settle = clock() - settlingAt;
-    if (improved) builder = name();
-    const notes = notesOf(drained);
+    const drainedAt = clock.monotonic();
+    const drained = await drains.take();
+    const end = clock.monotonic();
+    const stamped = stamps.end();
+    sayStep(stamped);
+    const named = await nameWindow(drained, options).then((named) => {
+      failed = 0;
+      return named;
+    }, (error) => {
+      if (++failed >= MAX_FAILED_WINDOWS) throw error;
+      logger.error("Cannot name a window, whose events are lost: {error}", { error });
+      return loseWindow(drained);
+    });
     symboliser.endWindow();
     labels?.endWindow();
     watchPython(options);
     options.unwinder?.endWindow();
-    const profile = builder.build();
-    const late = Math.max(0, drainedAt - due);
-    const times = { late, drain: end - drainedAt, name: clock() - end, settle };
-    yield { profile, startNs: nanoseconds(start), endNs: nanoseconds(end), ...notes, times };
+    const times = {
+      ...{ late: Math.max(0, drainedAt - due), drain: end - drainedAt },
+      ...{ name: clock.monotonic() - end, settle: named.settle },
+    };
+    yield {
+      ...{ profile: named.profile, startNs: nanoseconds(stamped.start), endNs: nanoseconds(stamped.end) },
+      ...{ ...notesOf(drained.windows), times, early: drained.early },
+    };
     if (stopped || due - begin >= durationMs) return;
-    start = end;
   }
+}
+
+interface NamedWindow {
+  readonly profile: Profile;
+  /** See {@linkcode WindowTimes}. */
+  readonly settle: number;
+}
+
+async function nameWindow({ windows, brief }: Drained, options: RecordOptions): Promise<NamedWindow> {
+  const { symboliser, labels, excludedPid, windowMs, clock = MACHINE_CLOCK } = options;
+  const name = async () => {
+    const namer = new Namer({ symboliser, labels, excludedPid, brief });
+    for (const { kind, ...window } of windows) await namer.add(kind, window);
+    return namer.builder;
+  };
+  let builder = await name();
+  const settlingAt = clock.monotonic();
+  // What is counted meanwhile is counted for the next window.
+  const improved = await symboliser.settle(Math.min(MAX_SETTLE_MS, windowMs / 2));
+  const settle = clock.monotonic() - settlingAt;
+  if (improved) builder = await name();
+  return { profile: builder.build(), settle };
+}
+
+/** Returns a window without rows: what it counted is among its losses. */
+function loseWindow({ windows }: Drained): NamedWindow {
+  for (const { samples, locks, syscalls, losses } of windows) {
+    const waits = locks.filter(({ outcome }) => outcome !== "open");
+    const all = [syscalls.length > 0 ? syscalls : samples, waits].flat();
+    const events = all.reduce((sum, { count }) => sum + count, 0);
+    addCounts(losses, new Map([[NAMING_LOSS, events]]));
+  }
+  return { profile: new ProfileBuilder().build(), settle: 0 };
+}
+
+function sayStep({ stepMs }: Stamps): void {
+  if (stepMs === undefined) return;
+  logger.warn("This machine's clock was set {direction} by {seconds} s: times follow it from here on", {
+    direction: stepMs > 0 ? "forward" : "back",
+    seconds: Math.round(Math.abs(stepMs) / 1000),
+  });
+}
+
+/** Returns what the series of a process is told by, but for its id and the thread's name. */
+function groupOf(pid: number, { symboliser, labels }: RecordOptions): string {
+  const process = symboliser.process(pid);
+  return process ? JSON.stringify([process.exe, labels?.of(process)]) : "";
 }
 
 /** Takes in what of processes is only there while they run, until the result is disposed of. */
@@ -183,10 +245,6 @@ export class Summary {
       addCounts(sums.stackEnds, stackEnds);
     }
   }
-}
-
-function addCounts(to: Map<string, number>, counts: ReadonlyMap<string, number>): void {
-  for (const [name, count] of counts) to.set(name, (to.get(name) ?? 0) + count);
 }
 
 function nanoseconds(ms: number): bigint {

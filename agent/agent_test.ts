@@ -12,6 +12,7 @@ function collectorOf(windows: Window[]): Collector & { drains: number } {
   return {
     kind: "cpu",
     memoryBytes: 0,
+    fill: 0,
     drains: 0,
     drain() {
       this.drains++;
@@ -30,7 +31,7 @@ async function collect(
   collector: Collector,
   options: { windowMs: number; durationMs?: number; signal?: AbortSignal },
 ): Promise<Recording[]> {
-  using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open();
   const { signal = new AbortController().signal } = options;
   return await Array.fromAsync(record({ collectors: [collector], symboliser, ...options, signal }));
 }
@@ -58,7 +59,7 @@ Deno.test("record() drains once more when it is stopped, so that nothing is left
 Deno.test("record() drains once more when it is stopped while a window is handed on", async () => {
   const stop = new AbortController();
   const collector = collectorOf([windowOf(1), windowOf(2)]);
-  using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open();
   const counts: number[] = [];
   const options = { collectors: [collector], symboliser, windowMs: 10, signal: stop.signal };
   for await (const { profile } of record(options)) {
@@ -69,7 +70,7 @@ Deno.test("record() drains once more when it is stopped while a window is handed
 });
 
 Deno.test("record() names processes and sums the losses of all collectors", async () => {
-  using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open();
   const windows = [
     windowOf(1, [["counts_map_full", 2]]),
     windowOf(1, [["counts_map_full", 3], ["other", 1]]),
@@ -106,14 +107,14 @@ Deno.test("record() keeps its beat when naming takes longer than a window", asyn
     now += 25;
     return drain.call(this);
   };
-  using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open();
   const recordings = await Array.fromAsync(record({
     collectors: [busy],
     symboliser,
     windowMs: 10,
     durationMs: 50,
     signal: new AbortController().signal,
-    clock: () => now,
+    clock: { monotonic: () => now, wall: () => now },
   }));
   // Windows that are due already are not waited for, and none is made up.
   assertEquals(recordings.length, 5);
@@ -122,7 +123,7 @@ Deno.test("record() keeps its beat when naming takes longer than a window", asyn
 
 Deno.test("record() makes a window of as many beats as it is told", async () => {
   const asked = [1, 2, 2, 1];
-  using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open();
   const recordings = await Array.fromAsync(record({
     collectors: [collectorOf([])],
     symboliser,
@@ -169,7 +170,7 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
     syscalls: [syscall, { ...syscall, pid: Deno.pid }],
     losses: new Map(),
   };
-  using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open();
   const [recording] = await Array.fromAsync(record({
     collectors: [{ ...collectorOf([window]), kind: "syscall" }],
     symboliser,
@@ -201,7 +202,7 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
 });
 
 Deno.test("record() observes processes as they are seen, and nobody's when it is done", async () => {
-  using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open();
   const unwinder: NonNullable<RecordOptions["unwinder"]> = { endWindow() {}, onProcess: undefined };
   const { signal } = new AbortController();
   const options = {

@@ -17,15 +17,17 @@ import {
   oneOf,
   path,
   readSettings,
+  someOf,
   text,
   toggle,
+  UsageError,
   type Values,
 } from "../common/settings.ts";
 import { COMMON_SETTINGS } from "../common/common_settings.ts";
 import { userPath } from "../common/main.ts";
 import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
 import { NAME_STYLES } from "./symbols/names/name_style.ts";
-import { type Kind, KINDS } from "../profile/model.ts";
+import { KINDS } from "../profile/model.ts";
 
 export const AGENT_SETTINGS = defineSettings({
   mode: {
@@ -33,9 +35,9 @@ export const AGENT_SETTINGS = defineSettings({
     alias: "m",
     env: "APERTURE_MODE",
     placeholder: "MODE",
-    help: "What to watch: cpu, lock, syscall or all",
+    help: "What to watch: some of cpu, lock and syscall with commas between them, or all",
     default: "cpu",
-    schema: oneOf([...KINDS, "all"]),
+    schema: someOf(KINDS),
   },
   freq: {
     flag: "freq",
@@ -73,7 +75,7 @@ export const AGENT_SETTINGS = defineSettings({
     alias: "p",
     env: "APERTURE_PID",
     placeholder: "PID",
-    help: "Only this process",
+    help: "Only this process, or that of this thread",
     schema: integer(1, 4_194_304),
   },
   duration: {
@@ -81,8 +83,8 @@ export const AGENT_SETTINGS = defineSettings({
     alias: "d",
     env: "APERTURE_DURATION",
     placeholder: "TIME",
-    help: "Stop after this long, such as 30s; without it, at Ctrl-C",
-    schema: duration(100),
+    help: "Stop after this long, such as 30s or 30; without it, at Ctrl-C, or when COMMAND ends",
+    schema: duration(100, undefined, { seconds: true }),
   },
   output: {
     flag: "output",
@@ -116,6 +118,20 @@ export const AGENT_SETTINGS = defineSettings({
       "PEM of the authorities that may have signed an https aggregator's certificate, in place of the usual ones, or a debuginfod server's, beside them",
     schema: path(userPath),
   },
+  clientCert: {
+    flag: "client-cert",
+    env: "APERTURE_CLIENT_CERT",
+    placeholder: "FILE",
+    help: "PEM certificate that an https aggregator is shown; with --client-key",
+    schema: path(userPath),
+  },
+  clientKey: {
+    flag: "client-key",
+    env: "APERTURE_CLIENT_KEY",
+    placeholder: "FILE",
+    help: "PEM key of that certificate",
+    schema: path(userPath),
+  },
   nodeName: {
     flag: "node-name",
     alias: "n",
@@ -139,6 +155,14 @@ export const AGENT_SETTINGS = defineSettings({
     help: "At most so much memory for all BPF maps",
     default: "64MiB",
     schema: bytes(1 << 20),
+  },
+  memory: {
+    flag: "memory",
+    env: "APERTURE_MEMORY",
+    placeholder: "SIZE",
+    help: "What the agent itself may use, beside its BPF maps; a container's limit counts where it is less",
+    default: "256MiB",
+    schema: bytes(160 << 20),
   },
   symbolNames: {
     flag: "symbol-names",
@@ -258,7 +282,10 @@ export const AGENT_SETTINGS = defineSettings({
   ...COMMON_SETTINGS,
 });
 
-export type AgentConfig = Values<typeof AGENT_SETTINGS>;
+export type AgentConfig = Values<typeof AGENT_SETTINGS> & {
+  /** What is run and watched, with all that it starts: what stood behind `--`. */
+  readonly command?: readonly string[];
+};
 
 /**
  * Reads the agent's settings.
@@ -269,12 +296,19 @@ export function readAgentConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): AgentConfig {
-  return readSettings(AGENT_SETTINGS, args, env);
-}
-
-/** Returns the kinds that `mode` stands for. */
-export function kindsOf(mode: AgentConfig["mode"]): readonly Kind[] {
-  return mode === "all" ? KINDS : [mode];
+  const dashes = args.indexOf("--");
+  const config = readSettings(AGENT_SETTINGS, dashes < 0 ? args : args.slice(0, dashes), env);
+  if ((config.clientCert === undefined) !== (config.clientKey === undefined)) {
+    const [given, missing] = config.clientKey === undefined ? ["cert", "key"] : ["key", "cert"];
+    throw new UsageError(`Missing a value: '--client-${missing} FILE', as '--client-${given}' needs it`);
+  }
+  if (dashes < 0) return config;
+  const command = args.slice(dashes + 1);
+  if (command.length === 0) throw new UsageError("Missing a command behind '--'");
+  if (config.pid !== undefined) {
+    throw new UsageError("Cannot watch both a command and '--pid': leave one of them out");
+  }
+  return { ...config, command };
 }
 
 /** Returns the text of `--help`. */
@@ -285,11 +319,12 @@ for locks, in system calls.
 Usage:
   deno task agent --duration 10s --output flame.svg     profile this machine into a file
   deno task agent --mode syscall --duration 10s         count system calls, as strace -c does
+  deno task agent --output flame.svg -- make -j8        run a command and profile all that it starts
   deno task agent --aggregator http://host:50051        push to an aggregator until stopped
 
 Flags, and the environment variables that set them (a flag wins):
 ${describeSettings(AGENT_SETTINGS)}
 
-Exit status: 0 done, 1 failed, 2 wrong usage.
+Exit status: 0 done, 1 failed, 2 wrong usage, 4 nothing was recorded; behind --, that of the command.
 `;
 }

@@ -1,22 +1,45 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../common/settings.ts";
-import { AGENT_SETTINGS, agentHelp, kindsOf, readAgentConfig } from "./config.ts";
+import { KINDS } from "../profile/model.ts";
+import { AGENT_SETTINGS, agentHelp, readAgentConfig } from "./config.ts";
 
 Deno.test("readAgentConfig() has the documented defaults", () => {
   const config = readAgentConfig([], {});
   assertEquals([config.mode, config.freq, config.pushInterval, config.aggregator], [
-    "cpu",
+    ["cpu"],
     99,
     10_000,
     undefined,
   ]);
 });
 
-Deno.test("kindsOf() gives a mode's kinds", () => {
-  for (const mode of ["cpu", "lock", "syscall"] as const) {
-    assertEquals(kindsOf(readAgentConfig([], { APERTURE_MODE: mode }).mode), [mode]);
+Deno.test("readAgentConfig() takes one kind, some, and all", () => {
+  const mode = (text: string) => readAgentConfig([], { APERTURE_MODE: text }).mode;
+  for (const kind of KINDS) assertEquals(mode(kind), [kind]);
+  assertEquals(mode("lock,cpu"), ["cpu", "lock"]);
+  assertEquals(mode("syscall,syscall"), ["syscall"]);
+  assertEquals(mode("all"), ["cpu", "lock", "syscall"]);
+  for (const wrong of ["cpu,", "memory", "all,cpu"]) {
+    assertThrows(() => mode(wrong), UsageError, `or all: current value is "${wrong}"`);
   }
-  assertEquals(kindsOf(readAgentConfig(["--mode", "all"], {}).mode), ["cpu", "lock", "syscall"]);
+});
+
+Deno.test("readAgentConfig() takes a number alone for a duration in seconds", () => {
+  const duration = (text: string) => readAgentConfig(["--duration", text], {}).duration;
+  assertEquals(["5", "0.5", "5s", "1m30s"].map(duration), [5000, 500, 5000, 90_000]);
+  for (const wrong of ["0", "5 s", "s", "1m30"]) {
+    assertThrows(() => duration(wrong), UsageError, "--duration");
+  }
+  // A window of 10 could be meant as milliseconds.
+  assertThrows(() => readAgentConfig(["--push-interval", "10"], {}), UsageError, "--push-interval");
+});
+
+Deno.test("readAgentConfig() takes what stands behind -- for a command", () => {
+  const config = readAgentConfig(["-F", "49", "--", "sh", "-c", "--freq", "--", "x"], {});
+  assertEquals([config.freq, config.command], [49, ["sh", "-c", "--freq", "--", "x"]]);
+  assertEquals(readAgentConfig([], {}).command, undefined);
+  assertThrows(() => readAgentConfig(["--"], {}), UsageError, "Missing a command behind '--'");
+  assertThrows(() => readAgentConfig(["--pid", "1", "--", "ls"], {}), UsageError, "leave one of them out");
 });
 
 Deno.test("readAgentConfig() takes a threshold for slow calls below a millisecond", () => {

@@ -5,9 +5,12 @@
  */
 
 import { setupLog } from "../common/log.ts";
-import { print, run, stopSignal, VERSION } from "../common/main.ts";
+import { print, run, stopSignal, userPath, VERSION } from "../common/main.ts";
 import { checkPermissions, needsEverything } from "../common/permissions.ts";
 import { agentHelp, readAgentConfig } from "./config.ts";
+import { becomeProgram } from "./libbpf/mod.ts";
+import { divideMemory, memoryLimit } from "./memory/budget.ts";
+import { boundArguments, ownArguments } from "./memory/relaunch.ts";
 import { inClusterUrl } from "./metadata/kube/client.ts";
 import { defaultCacheFolder } from "./symbols/debug/debuginfod/cache_folder.ts";
 
@@ -24,6 +27,9 @@ async function main(): Promise<number> {
     return 0;
   }
   await setupLog(config.logLevel);
+  const budget = divideMemory(config.memory, memoryLimit());
+  const bound = boundArguments(ownArguments(), budget.heapBytes);
+  if (bound) becomeProgram(Deno.execPath(), bound);
   const apiServer = inClusterUrl(
     Deno.env.get("KUBERNETES_SERVICE_HOST"),
     Deno.env.get("KUBERNETES_SERVICE_PORT"),
@@ -34,7 +40,15 @@ async function main(): Promise<number> {
   });
   // Packages read files and the environment as they load, which is to be after the check.
   const { runAgent } = await import("./run.ts");
-  return await runAgent(config, { signal: stopSignal(), hostname: Deno.hostname(), apiServer, debugFiles });
+  const cwd = userPath(".");
+  return await runAgent(config, {
+    signal: stopSignal(),
+    hostname: Deno.hostname(),
+    apiServer,
+    cwd,
+    budget,
+    debugFiles,
+  });
 }
 
 await run("agent", main);

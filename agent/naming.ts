@@ -6,6 +6,7 @@
 
 import { ProfileBuilder } from "../profile/builder.ts";
 import { type Frame, type Kind, SYSCALL_MODULE, UNKNOWN_MODULE } from "../profile/model.ts";
+import type { Brief } from "./brief_processes.ts";
 import {
   EARLIER_HOLDERS,
   type RawHold,
@@ -19,7 +20,11 @@ import { classByHints } from "./locks/hints.ts";
 import type { LockClass } from "./locks/lock_class.ts";
 import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
+import { Slices } from "./slices.ts";
 import { callCategory } from "./syscalls/category.ts";
+
+/** The reason under which the events of a window that could not be named are in its losses. */
+export const NAMING_LOSS = "naming_failed";
 
 export interface NamerOptions {
   readonly symboliser: Symboliser;
@@ -27,6 +32,10 @@ export interface NamerOptions {
   readonly labels?: ProcessLabels | undefined;
   /** A process that is left out. */
   readonly excludedPid?: number | undefined;
+  /** Those of one program are one series, with no id of a process. @default none */
+  readonly brief?: Brief | undefined;
+  /** @default those of a new one */
+  readonly slices?: Slices | undefined;
 }
 
 /** Stands for all who held a lock before those who are still known. */
@@ -46,24 +55,34 @@ export class Namer {
   readonly #labels: ProcessLabels | undefined;
   readonly #excludedPid: number | undefined;
   readonly #rowOf = new Map<Frame, number>();
+  readonly #brief: Brief | undefined;
+  readonly #slices: Slices;
 
-  constructor({ symboliser, labels, excludedPid }: NamerOptions) {
+  constructor({ symboliser, labels, excludedPid, brief, slices = new Slices() }: NamerOptions) {
+    this.#brief = brief;
+    this.#slices = slices;
     this.#symboliser = symboliser;
     this.#labels = labels;
     this.#excludedPid = excludedPid;
   }
 
-  /** Adds what a collector of `kind` counted. */
-  add(kind: Kind, { samples, locks = [], holds = [], syscalls = [] }: Omit<Window, "losses">): void {
+  /** Adds what a collector of `kind` counted, in slices. */
+  async add(
+    kind: Kind,
+    { samples, locks = [], holds = [], syscalls = [] }: Omit<Window, "losses">,
+  ): Promise<void> {
+    const slices = this.#slices;
     for (const sample of samples) {
-      if (sample.pid === this.#excludedPid) continue;
+      if (slices.due) await slices.rest();
+      if (this.#isExcluded(sample.pid)) continue;
       const frames = this.#symboliser.stack(sample);
       const stack = this.#stack(sample.call === undefined ? frames : [callFrame(sample.call), ...frames]);
       this.builder.add(kind, this.#series(sample), stack, sample.value, sample.count);
     }
-    this.#addLocks(locks, holds);
+    await this.#addLocks(locks, holds);
     for (const { call, count, totalNs, minNs, maxNs, open, oldestNs, ...syscall } of syscalls) {
-      if (syscall.pid === this.#excludedPid) continue;
+      if (slices.due) await slices.rest();
+      if (this.#isExcluded(syscall.pid)) continue;
       this.builder.addSyscall({
         ...{ series: this.#series(syscall), call, category: callCategory(call) },
         ...{ count, total: totalNs, min: minNs, max: maxNs },
@@ -72,12 +91,19 @@ export class Namer {
     }
   }
 
+  /** Tells whether a process is left out. Where the agent leaves itself out, that holds for what it starts, too. */
+  #isExcluded(pid: number): boolean {
+    return this.#excludedPid !== undefined && (pid === this.#excludedPid || this.#symboliser.isReader(pid));
+  }
+
   /** A hold is of the class of those who waited for it. */
-  #addLocks(locks: readonly RawLock[], holds: readonly RawHold[]): void {
+  async #addLocks(locks: readonly RawLock[], holds: readonly RawHold[]): Promise<void> {
+    const slices = this.#slices;
     const held = new Map<RawStack, LockClass>();
     for (const lock of locks) {
       const { waiter, holder, type, outcome, count, delayNs, maxNs, histogram } = lock;
-      if (waiter.pid === this.#excludedPid) continue;
+      if (slices.due) await slices.rest();
+      if (this.#isExcluded(waiter.pid)) continue;
       const frames = this.#symboliser.stack(waiter);
       const series = this.#series(waiter);
       const className = lockClass(frames, type, lock);
@@ -90,9 +116,10 @@ export class Namer {
       });
     }
     for (const { holder, hints, count, totalNs, maxNs, histogram } of holds) {
+      if (slices.due) await slices.rest();
       const className = held.get(holder) ?? classByHints({ hints, value: 0 });
       // Nobody holds what is to come.
-      if (holder.pid === this.#excludedPid || isIdleClass(className)) continue;
+      if (this.#isExcluded(holder.pid) || isIdleClass(className)) continue;
       this.builder.addHold({
         ...{ series: this.#series(holder), stack: this.#stack(this.#symboliser.stack(holder)) },
         ...{ class: className, count, total: totalNs, max: maxNs, histogram },
@@ -109,7 +136,12 @@ export class Namer {
   #series({ pid, comm }: Pick<RawStack, "pid" | "comm">): number {
     const process = this.#symboliser.process(pid);
     const labels = process && this.#labels?.of(process) || NO_LABELS;
-    return this.builder.series({ ...labels, pid, comm, exe: process?.exe ?? "" });
+    return this.builder.series({
+      ...labels,
+      pid: this.#brief?.has(pid) ? 0 : pid,
+      comm,
+      exe: process?.exe ?? "",
+    });
   }
 
   #stack(frames: readonly Frame[]): number {

@@ -5,18 +5,27 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { setPriority } from "node:os";
 import { print, UserError, VERSION } from "../common/main.ts";
+import { counted, lasting } from "../common/words.ts";
 import { readPem } from "../common/pem.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind, Profile } from "../profile/model.ts";
 import { record, type Recording, Summary } from "./agent.ts";
 import { cpuPeriodNs } from "./collectors/cpu.ts";
 import { OBJECTS, openCollectors } from "./collectors/open.ts";
-import { type AgentConfig, kindsOf } from "./config.ts";
+import { Command } from "./command.ts";
+import type { AgentConfig } from "./config.ts";
+import type { Budget } from "./memory/budget.ts";
+import { MemoryKeeper, residentBytes } from "./memory/keeper.ts";
+import { emptyReason } from "./empty_reason.ts";
+import { sayDelivered } from "./delivery.ts";
+import { LossReport } from "./loss_report.ts";
+import { processOf } from "./metadata/watched_process.ts";
 import { openPods } from "./metadata/kube/open.ts";
 import { ProcessLabels } from "./metadata/labels.ts";
 import type { MetricSources } from "./metrics/metrics.ts";
-import { BpfError } from "./libbpf/mod.ts";
+import { adoptOrphans, BpfError, giveBackMemory, limitAllocator } from "./libbpf/mod.ts";
 import { lockTable } from "./output/lock_table.ts";
 import { syscallTable } from "./output/syscall_table.ts";
 import { checkOutput, outputFiles, STDOUT, writeOutput } from "./output/write.ts";
@@ -30,6 +39,7 @@ import { Debuginfod } from "./symbols/debug/debuginfod/debuginfod.ts";
 import { JavaMaps } from "./java/java_maps.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
 import { UNWIND_OBJECT, Unwinder } from "./unwind/unwinder.ts";
+import { warmUp } from "./warm_up.ts";
 
 const logger = getLogger(["aperture", "agent"]);
 
@@ -48,23 +58,31 @@ export interface RunOptions {
   readonly hostname: string;
   /** The API server of the cluster that this is in. */
   readonly apiServer?: URL | undefined;
+  /** What the agent's parts may use. */
+  readonly budget: Budget;
+  /** Where the user is: what is run there. */
+  readonly cwd: string;
   /** The folder for downloaded debug files where the settings name none. */
   readonly debugFiles: string;
 }
 
+/** Of the thread that drains and names. */
+const NICE = -10;
+/** Nothing was recorded. */
+const NO_DATA = 4;
+
 /**
- * Runs the agent until its duration is over or the signal aborts.
+ * Runs the agent until its duration is over, its command ends or the signal aborts.
  *
- * @returns the exit status
+ * @returns the exit status, that of the command where there is one
  * @throws {UserError} saying what this machine lacks
  * @throws {UsageError} when the output cannot be written
  */
-export async function runAgent(
-  config: AgentConfig,
-  { signal, hostname, apiServer, debugFiles }: RunOptions,
-): Promise<number> {
+export async function runAgent(given: AgentConfig, options: RunOptions): Promise<number> {
+  const { hostname, apiServer, debugFiles } = options;
+  const config = { ...given, ...given.pid !== undefined && { pid: watchedProcess(given.pid) } };
   const path = config.output;
-  const kinds = kindsOf(config.mode);
+  const kinds = config.mode;
   const files = path === undefined ? [] : outputFiles(path, kinds);
   for (const file of files) await checkOutput(file.path);
   const facts = gatherFacts([UNWIND_OBJECT, ...kinds.map((kind) => OBJECTS[kind])]);
@@ -75,56 +93,135 @@ export async function runAgent(
   const windowMs = config.aggregator ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);
   const node = config.nodeName ?? hostname;
 
+  limitAllocator();
   await using parts = new AsyncDisposableStack();
   const unwinder = parts.use(openUnwinder(config));
   const debuginfod = await openDebuginfod(config, debugFiles);
   if (debuginfod) parts.use(debuginfod);
   const java = config.javaMaps === "on" ? parts.use(new JavaMaps()) : undefined;
-  const symboliser = parts.use(Symboliser.open({ debuginfod, unwinder, java, names: config.symbolNames }));
+  const symboliser = parts.use(
+    Symboliser.open({
+      ...{ debuginfod, unwinder, java, names: config.symbolNames },
+      ...{ cacheBytes: options.budget.symbolBytes, debugBytes: options.budget.debugBytes },
+    }),
+  );
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });
   const pusher = config.aggregator && await openPusher(config, { node, parts });
-  const { collectors } = parts.use(open(kinds, config, { windowMs, unwinder }));
-  const sources = { collectors, symboliser, debuginfod, labels, pods, unwinder, pusher, windowMs };
+  // What the command leaves behind is still watched.
+  if (config.command) adoptOrphans();
+  const command = config.command && parts.use(Command.prepare(config.command, options));
+  // After the command was made, which is to have the priority that the user has.
+  raisePriority();
+  const { collectors } = parts.use(open(kinds, config, { unwinder }));
+  const keeper = new MemoryKeeper({
+    bytes: options.budget.bytes,
+    resident: () => residentBytes([Deno.pid, ...symboliser.readerPid ? [symboliser.readerPid] : []]),
+    giveBack: giveBackMemory,
+    shed: (what) => symboliser.shed(what),
+  });
+  const sources = { collectors, symboliser, debuginfod, labels, pods, unwinder, pusher, windowMs, keeper };
   const endpoint = await openEndpoint(config, sources);
   if (endpoint) parts.use(endpoint);
   const recorded = local ? new ProfileBuilder() : undefined;
   const summary = new Summary();
   const cutStacks = new CutStacks();
-  using progress = new Progress({ shown: local, durationMs: config.duration });
+  using progress = new Progress({ shown: local && !command, durationMs: config.duration });
   logger.info("Watching {kinds} of {what} on {node}", {
     kinds: kinds.map((kind) => kind === "cpu" ? `cpu at ${config.freq} Hz` : kind).join(", "),
-    what: config.pid === undefined ? "all processes" : `process ${config.pid}`,
+    what: command
+      ? "what this command starts"
+      : config.pid === undefined
+      ? "all processes"
+      : `process ${config.pid}`,
     node,
   });
+  let signal = options.signal;
+  if (command) {
+    signal = AbortSignal.any([signal, endOf(command)]);
+    options.signal.addEventListener("abort", () => command.stop(), { once: true });
+    // The C library's tables, and those of the shell that becomes the command.
+    unwinder?.warm(command.pid);
+    await unwinder?.settle();
+    await command.begin();
+  } else if (local && unwinder) {
+    progress.reading(() => unwinder.stats.files.files);
+    const { ms } = await warmUp({ collectors, unwinder, pid: config.pid, signal });
+    logger.info("Read {files} in {time}", {
+      files: counted(unwinder.stats.files.files, "file", "files"),
+      time: lasting(ms),
+    });
+  }
+  progress.begin();
+  const delivered = pusher && parts.use(sayDelivered(pusher, config.aggregator!));
+  const losses = new LossReport();
   let first: Recording | undefined;
   let last: Recording | undefined;
   const { duration: durationMs } = config;
   const excludedPid = config.includeSelf ? undefined : Deno.pid;
-  for await (
-    const recording of record({
-      ...{ collectors, symboliser, labels, unwinder },
-      ...{ windowMs, durationMs, signal, excludedPid },
-      beats: () => pusher?.beats ?? 1,
-    })
-  ) {
-    first ??= recording;
-    last = recording;
-    summary.add(recording);
-    endpoint?.window(recording);
-    cutStacks.add(recording.profile);
-    progress.count(summary.events);
-    recorded?.merge(recording.profile);
-    pusher?.push(recording.profile, recording);
+  const flush = async () => pusher ? await flushOnExit(pusher) : 0;
+  try {
+    for await (
+      const recording of record({
+        ...{ collectors, symboliser, labels, unwinder },
+        ...{ windowMs, durationMs, signal, excludedPid },
+        beats: () => pusher?.beats ?? 1,
+      })
+    ) {
+      first ??= recording;
+      last = recording;
+      const before = summary.events;
+      summary.add(recording);
+      endpoint?.window(recording);
+      cutStacks.add(recording.profile);
+      progress.count(summary.events);
+      if (!local) losses.add(summary.events - before, recording.losses);
+      recorded?.merge(recording.profile);
+      pusher?.push(recording.profile, recording);
+      keeper.endWindow();
+    }
+  } catch (error) {
+    // What is recorded already is not lost for what comes after it.
+    await flush();
+    throw error;
   }
   progress[Symbol.dispose]();
   const startNs = first?.startNs ?? 0n;
   const durationNs = Number((last?.endNs ?? 0n) - startNs);
-  if (recorded) {
-    await show({ config, files, node, recorded, summary, startNs, durationNs });
+  if (recorded) await show({ config, files, node, recorded, summary, startNs, durationNs });
+  delivered?.[Symbol.dispose]();
+  const status = await flush();
+  if (command) return await command.status || status;
+  if (local && summary.events === 0) {
+    logger.error("{reason}", { reason: emptyReason({ kinds, pid: config.pid }) });
+    return status || NO_DATA;
   }
-  return pusher ? await flushOnExit(pusher) : 0;
+  return status;
+}
+
+/** Little work that must be done in time: on a busy machine, maps fill while the agent waits for its turn. */
+function raisePriority(): void {
+  try {
+    setPriority(NICE);
+  } catch (error) {
+    logger.debug("Cannot raise the priority: {error}", { error });
+  }
+}
+
+/** Returns the process that is meant by the number of one of its threads. */
+function watchedProcess(pid: number): number {
+  const process = processOf(pid);
+  if (process === undefined) throw new UserError(`Cannot profile process ${pid}: there is no such process`);
+  if (process !== pid) logger.info("{thread} is a thread of process {process}", { thread: pid, process });
+  return process;
+}
+
+/** Aborts when the command has ended. */
+function endOf(command: Command): AbortSignal {
+  const end = new AbortController();
+  command.status.then(() => end.abort());
+  return end.signal;
 }
 
 /**
@@ -134,7 +231,7 @@ export async function runAgent(
 async function openDebuginfod(config: AgentConfig, folder: string): Promise<Debuginfod | undefined> {
   const { debuginfodUrls: urls = [], debuginfodSize: cacheBytes, debuginfodMaxSize } = config;
   if (urls.length === 0) return undefined;
-  const ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile);
+  const ca = await readFile(config.caFile, "the authorities' certificates");
   try {
     return await Debuginfod.open({
       ...{ urls, ca, cacheBytes, folder: config.debuginfodCache ?? folder },
@@ -174,12 +271,12 @@ function openUnwinder({ bpfMemory }: AgentConfig): Unwinder | undefined {
 function open(
   kinds: readonly Kind[],
   config: AgentConfig,
-  { windowMs, unwinder }: { windowMs: number; unwinder: Unwinder | undefined },
+  { unwinder }: { unwinder: Unwinder | undefined },
 ) {
   const options = {
     freq: config.freq,
-    windowMs,
     pid: config.pid,
+    ancestor: config.command && Deno.pid,
     memoryBytes: unwinder ? Math.ceil(config.bpfMemory * (1 - UNWINDER_SHARE)) : config.bpfMemory,
     slowNs: Math.round(config.syscallSlow * 1e6),
     includeSelf: config.includeSelf ?? false,
@@ -214,9 +311,14 @@ async function openPusher(
   config: AgentConfig,
   { node, parts }: { node: string; parts: AsyncDisposableStack },
 ): Promise<Pusher> {
-  const ca = config.caFile === undefined ? undefined : await readAuthorities(config.caFile);
-  const epoch = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
-  const client = parts.use(new PushClient({ url: config.aggregator!, token: config.authToken, ca }));
+  const ca = await readFile(config.caFile, "the authorities' certificates");
+  const cert = await readFile(config.clientCert, "the agent's certificate");
+  const key = await readFile(config.clientKey, "the key of the agent's certificate");
+  const certificate = cert === undefined || key === undefined ? undefined : { cert, key };
+  const epoch = BigInt(Date.now()) * 1_000_000n + BigInt(Math.floor(Math.random() * 1e6));
+  const client = parts.use(
+    new PushClient({ url: config.aggregator!, token: config.authToken, ca, certificate }),
+  );
   return new Pusher({
     identity: { agentId: node, epoch, node, agentVersion: VERSION },
     transport: client,
@@ -224,9 +326,11 @@ async function openPusher(
   });
 }
 
-async function readAuthorities(path: string): Promise<string> {
+/** The text of a PEM file; `undefined` where none is named. */
+async function readFile(path: string | undefined, what: string): Promise<string | undefined> {
+  if (path === undefined) return undefined;
   try {
-    return await readPem(path, "the authorities' certificates");
+    return await readPem(path, what);
   } catch (cause) {
     throw new UserError((cause as Error).message, { cause });
   }
@@ -250,7 +354,8 @@ async function show({ config, files, recorded, summary, ...rest }: Shown): Promi
     const { losses } = summary.notes(file.kind);
     await writeOutput(profile, { ...file, ...rest, idle, losses, periodNs: cpuPeriodNs(config.freq) });
   }
-  const isPiped = files.some(({ path }) => path === STDOUT);
+  // A command has standard output for itself.
+  const isPiped = files.some(({ path }) => path === STDOUT) || config.command !== undefined;
   const to = isPiped ? Deno.stderr : Deno.stdout;
   const terminal = to.isTerminal();
   const options = {
@@ -260,10 +365,10 @@ async function show({ config, files, recorded, summary, ...rest }: Shown): Promi
     colors: terminal && !Deno.noColor,
     idle,
   };
-  for (const [i, kind] of kindsOf(config.mode).entries()) {
+  for (const [i, kind] of config.mode.entries()) {
     if (i > 0) await print(to, "\n");
     // What went to standard output need not be said again.
-    if (kind !== "syscall" || !isPiped) await print(to, tableOf(profile, kind, options));
+    if (kind !== "syscall" || config.output !== STDOUT) await print(to, tableOf(profile, kind, options));
     const { losses, stackEnds } = summary.notes(kind);
     await print(to, `${summaryLine(profile, { kind, durationNs: rest.durationNs, losses, idle })}\n`);
     const stacks = stackEndsLine(stackEnds);
@@ -287,12 +392,13 @@ async function flushOnExit(pusher: Pusher): Promise<number> {
   const { batches, kept } = await pusher.stop({ deadlineMs: FLUSH_MS });
   const { pushed } = pusher.stats();
   if (batches === 0) {
-    logger.info("Stopped: all {pushed} batches are delivered", { pushed });
+    logger.info("Stopped: {pushed} delivered, none is left", { pushed: counted(pushed, "batch", "batches") });
     return 0;
   }
-  logger.error("Stopped with {batches} batches that are not delivered: {fate}", {
-    batches,
-    fate: kept ? "they are in the spool's folder and are sent at the next start" : "they are lost",
+  logger.error("Stopped with {batches} that {are} not delivered: {fate}", {
+    batches: counted(batches, "batch", "batches"),
+    are: batches === 1 ? "is" : "are",
+    fate: kept ? "the spool's folder keeps what is left for the next start" : "what is left is lost",
   });
   return kept ? 0 : 1;
 }

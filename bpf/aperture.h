@@ -57,6 +57,17 @@ enum aperture_loss {
 	APERTURE_LOSS_MAX,
 };
 
+/* The maps of a set, for the counts of their entries: the index in the map `filled`, with those of set b after set a's. */
+enum aperture_filled {
+	APERTURE_FILLED_COUNTS,
+	APERTURE_FILLED_STACKS,
+	APERTURE_FILLED_ERRORS,
+	APERTURE_FILLED_SAMPLES,
+	APERTURE_FILLED_PLACES,
+	APERTURE_FILLED_HOLDS,
+	APERTURE_FILLED_MAX,
+};
+
 /* What the frames of a stack are. */
 enum aperture_stack_kind {
 	APERTURE_STACK_NATIVE,

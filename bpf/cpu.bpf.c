@@ -97,7 +97,7 @@ static __always_inline void count_sample(struct sample *sample)
 	sample->key.user_stack = keep_stack(sample->set, &sample->user);
 	sample->key.kernel_stack = keep_stack(sample->set, &sample->kernel);
 	sample->key.python_stack = keep_stack(sample->set, &sample->python);
-	u64 *count = find_counted(counts, &sample->key, &one);
+	u64 *count = find_counted(counts, &sample->key, &one, sample->set, APERTURE_FILLED_COUNTS);
 	if (count)
 		__sync_fetch_and_add(count, 1);
 }

@@ -36,7 +36,10 @@ enum aperture_hint {
 	APERTURE_HINT_ON_STACK = 1 << 2,
 	/* Several processes may share it. */
 	APERTURE_HINT_SHARED = 1 << 3,
-	/* A thread that waited here wakes others here, as one does that had the lock. */
+	/*
+	 * A thread that waited here wakes others here, as one does that had the lock; not of what is waited for while it is
+	 * 0, as semaphores and condition variables are, whose waiters may wake as well.
+	 */
 	APERTURE_HINT_WAITER_WAKES = 1 << 4,
 	/* The end of a thread wakes here. */
 	APERTURE_HINT_THREAD_END = 1 << 5,

@@ -26,6 +26,8 @@ static __always_inline u64 keep_place(u32 set, const struct aperture_lock_place 
 	if (bpf_map_lookup_elem(places, &hash))
 		return hash;
 	long error = bpf_map_update_elem(places, &hash, place, BPF_NOEXIST);
+	if (error == 0)
+		note_filled(set, APERTURE_FILLED_PLACES);
 	/* Another CPU may have been faster. */
 	if (error == 0 || error == -EEXIST)
 		return hash;
@@ -73,8 +75,10 @@ __attribute__((noinline)) int add_wait(u32 user)
 		add->histogram[bucket] = add->count;
 		long error = bpf_map_update_elem(counts, &scratch->key, add, BPF_NOEXIST);
 		add->histogram[bucket] = 0;
-		if (error == 0)
+		if (error == 0) {
+			note_filled(scratch->set, APERTURE_FILLED_COUNTS);
 			return 0;
+		}
 		/* Another CPU may have been faster. */
 		if (error == -EEXIST)
 			sum = bpf_map_lookup_elem(counts, &scratch->key);
@@ -116,6 +120,8 @@ static __always_inline void count_hold(u32 set, u64 place, u64 ns, u32 hints)
 	if (!sum) {
 		static const struct aperture_hold_sum none;
 		long error = bpf_map_update_elem(holds, &place, &none, BPF_NOEXIST);
+		if (!error)
+			note_filled(set, APERTURE_FILLED_HOLDS);
 		if (!error || error == -EEXIST)
 			sum = bpf_map_lookup_elem(holds, &place);
 		if (!sum) {

@@ -303,7 +303,7 @@ static __always_inline void wake(void *ctx, struct scratch *scratch, u32 user, s
 			count_tail(scratch, user, thread);
 			scratch->futex = futex;
 		}
-		if (!(state->hints & APERTURE_HINT_WAITER_WAKES))
+		if (thread->value && !(state->hints & APERTURE_HINT_WAITER_WAKES))
 			state->hints |= APERTURE_HINT_WAITER_WAKES;
 	}
 	u64 place = user_place(ctx, scratch, task, current_pid(task));

@@ -67,9 +67,13 @@ struct {
 	__type(value, struct thread);
 } threads_by_task SEC(".maps");
 
-/* The agent sets max_entries of these seven. */
+/*
+ * The agent sets max_entries of these seven. What is not used of those in sets takes no memory: these programs run where
+ * calls begin and end, where memory can be had.
+ */
 struct calls {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct aperture_syscall_key);
 	__type(value, struct aperture_syscall_value);
@@ -77,6 +81,7 @@ struct calls {
 
 struct errors {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct aperture_syscall_key);
 	__type(value, u64);
@@ -84,6 +89,7 @@ struct errors {
 
 struct samples {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct aperture_syscall_sample_key);
 	__type(value, struct aperture_syscall_sample);
@@ -186,6 +192,8 @@ static __noinline int begin_value(struct aperture_syscall_key *key, u32 set)
 		      bpf_map_update_elem(&calls_a, key, &value, BPF_NOEXIST);
 	if (error)
 		count_loss(error == -E2BIG ? APERTURE_LOSS_SYSCALLS_MAP_FULL : APERTURE_LOSS_SYSCALLS_MAP_BUSY);
+	else
+		note_filled(set, APERTURE_FILLED_COUNTS);
 	return error;
 }
 
@@ -223,10 +231,13 @@ static __noinline int count_error(struct aperture_syscall_key *key, u32 error_nu
 	key->error = error_number;
 	u64 *count = bpf_map_lookup_elem(errors, key);
 	long error = 0;
-	if (count)
+	if (count) {
 		(*count)++;
-	else
+	} else {
 		error = bpf_map_update_elem(errors, key, &one, BPF_NOEXIST);
+		if (!error)
+			note_filled(set, APERTURE_FILLED_ERRORS);
+	}
 	key->error = 0;
 	if (error)
 		count_loss(error == -E2BIG ? APERTURE_LOSS_SYSCALL_ERRORS_MAP_FULL :
@@ -271,7 +282,8 @@ static __always_inline void keep_sample(void *ctx, struct task_struct *task, str
 
 	if (stack && has_stack)
 		key.user_stack = keep_user_stack(ctx, task, thread->key.pid, set, stack);
-	struct aperture_syscall_sample *counted = find_counted(samples, &key, &sample);
+	struct aperture_syscall_sample *counted =
+		find_counted(samples, &key, &sample, set, APERTURE_FILLED_SAMPLES);
 	if (!counted)
 		return;
 	__sync_fetch_and_add(&counted->latency_ns, sample.latency_ns);

@@ -8,8 +8,9 @@
 #include "aperture.h"
 #include "stack.h"
 
-/* Puts the enum into the object's BTF, where the agent compares its names. */
+/* Puts the enums into the object's BTF, where the agent compares their names. */
 const volatile enum aperture_loss loss_count = APERTURE_LOSS_MAX;
+const volatile enum aperture_filled filled_count = APERTURE_FILLED_MAX;
 
 /* The set that is counted into: 0 is a. The other belongs to the agent. */
 struct active {
@@ -54,6 +55,18 @@ struct {
 	__type(value, u64);
 } losses SEC(".maps");
 
+/*
+ * How many entries each map of a set got since it was emptied. The agent has it mapped, empties a set early when one of
+ * its maps fills, and sets the counts of a set that nobody counts into back to 0.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2 * APERTURE_FILLED_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} filled SEC(".maps");
+
 /* The agent sets max_entries. Preallocated, as the kernel wants it of programs at perf events before 6.1. */
 struct stacks {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -82,19 +95,32 @@ static __always_inline void count_missing_frames(const struct aperture_stack *st
 		count_loss(truncated);
 }
 
+/* An entry was added. */
+static __always_inline void note_filled(u32 set, enum aperture_filled map)
+{
+	u32 index = (set ? APERTURE_FILLED_MAX : 0) + map;
+	u64 *count = bpf_map_lookup_elem(&filled, &index);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
 /*
- * The value of `key` in a map of counts, to add to; NULL where nothing is left to do, as `first` was put there, or there
- * is no room and the loss is counted.
+ * The value of `key` in a map of counts of `set`, to add to; NULL where nothing is left to do, as `first` was put there,
+ * or there is no room and the loss is counted.
  */
-static __always_inline void *find_counted(void *counts, const void *key, const void *first)
+static __always_inline void *find_counted(void *counts, const void *key, const void *first, u32 set,
+					  enum aperture_filled map)
 {
 	void *value = bpf_map_lookup_elem(counts, key);
 
 	if (value)
 		return value;
 	long error = bpf_map_update_elem(counts, key, first, BPF_NOEXIST);
-	if (error == 0)
+	if (error == 0) {
+		note_filled(set, map);
 		return NULL;
+	}
 	/* Another CPU may have been faster. */
 	if (error == -EEXIST)
 		value = bpf_map_lookup_elem(counts, key);
@@ -129,6 +155,8 @@ static __always_inline u64 keep_stack(u32 set, const struct aperture_stack *stac
 	if (hash == 0 || bpf_map_lookup_elem(stacks, &hash))
 		return hash;
 	long error = bpf_map_update_elem(stacks, &hash, stack, BPF_NOEXIST);
+	if (error == 0)
+		note_filled(set, APERTURE_FILLED_STACKS);
 	/* Another CPU may have been faster. */
 	if (error == 0 || error == -EEXIST)
 		return hash;

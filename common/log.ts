@@ -5,7 +5,7 @@
  */
 
 import { configure, getConsoleSink, getTextFormatter, type Logger, type LogLevel } from "@logtape/logtape";
-import { format as formatDuration } from "@std/fmt/duration";
+import { lasting } from "./words.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const satisfies readonly LogLevel[];
 
@@ -75,9 +75,7 @@ export class Burst {
       if (this.#verbose) this.#logger.debug("{message}", { message });
       return;
     }
-    const more = last?.hidden
-      ? ` (and ${last.hidden} more in the ${formatDuration(now - last.at, { ignoreZero: true })} before)`
-      : "";
+    const more = last?.hidden ? ` (and ${last.hidden} more in the ${lasting(now - last.at)} before)` : "";
     this.#last.set(key, { at: now, hidden: 0 });
     this.#logger.warn("{message}", { message: message + more });
   }

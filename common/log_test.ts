@@ -17,7 +17,7 @@ Deno.test("Burst warns once a burst, with how many were hidden in the last one",
   const warnings = logs.lines.filter((line) => line.startsWith("warn"));
   assertEquals(warnings.map((line) => line.replace(/^\S+ /, "")), [
     "At 0",
-    "At 601 (and 2 more in the 10m 1s before)",
+    "At 601 (and 2 more in the 10 min before)",
     "Another",
     "Again",
   ]);

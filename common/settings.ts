@@ -6,6 +6,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import * as v from "valibot";
+import { closestWord } from "./closest.ts";
 
 /** One setting: how it is named, read and explained. */
 export interface Setting<T> {
@@ -62,7 +63,9 @@ export function readSettings<S extends Settings>(
     unknown(arg) {
       const isFlag = arg.startsWith("-");
       const shown = isFlag ? arg.split("=", 1)[0] : withoutUser(arg);
-      throw new UsageError(`Unknown ${isFlag ? "flag" : "argument"} '${shown}': see --help`);
+      const meant = isFlag && closestFlag(shown!, all);
+      const hint = meant ? `did you mean '${meant}'? See --help` : "see --help";
+      throw new UsageError(`Unknown ${isFlag ? "flag" : "argument"} '${shown}': ${hint}`);
     },
   });
   const values: Record<string, unknown> = {};
@@ -86,6 +89,14 @@ export function readSettings<S extends Settings>(
     values[key] = parsed.output;
   }
   return values as Values<S>;
+}
+
+/** Returns the flag that someone may have meant by `text`. */
+function closestFlag(text: string, settings: readonly Setting<unknown>[]): string | undefined {
+  const name = text.replace(/^-+/, "");
+  const flags = settings.map(({ flag }) => flag);
+  const meant = closestWord(name, flags) ?? flags.find((flag) => name.length > 2 && flag.startsWith(name));
+  return meant === undefined ? undefined : `--${meant}`;
 }
 
 /**
@@ -153,15 +164,24 @@ export function integer(min: number, max: number): v.GenericSchema<string, numbe
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Takes a duration like `500ms`, `10s`, `1m30s`, `7d`, in milliseconds. */
-export function duration(minMs: number, maxMs = 365 * UNIT_MS["d"]!): v.GenericSchema<string, number> {
+/**
+ * Takes a duration like `500ms`, `10s`, `1m30s`, `7d`, in milliseconds.
+ *
+ * @param options.seconds whether a number alone is one of seconds, as for sleep(1)
+ */
+export function duration(
+  minMs: number,
+  maxMs = 365 * UNIT_MS["d"]!,
+  { seconds = false }: { seconds?: boolean } = {},
+): v.GenericSchema<string, number> {
   const message = `a duration like 500ms, 10s or 1m30s, at least ${minMs} ms`;
+  const format = seconds ? /^(\d+(\.\d+)?|(\d+(\.\d+)?(ms|s|m|h|d))+)$/ : /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
   return v.pipe(
     v.string(),
-    v.regex(/^(\d+(\.\d+)?(ms|s|m|h|d))+$/, message),
+    v.regex(format, message),
     v.transform((text) => {
-      return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)]
-        .reduce((sum, [, amount, unit]) => sum + Number(amount) * UNIT_MS[unit!]!, 0);
+      return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|$)/g)]
+        .reduce((sum, [, amount, unit]) => sum + Number(amount) * UNIT_MS[unit || "s"]!, 0);
     }),
     v.minValue(minMs, message),
     v.maxValue(maxMs, `a duration of at most ${maxMs} ms`),
@@ -261,6 +281,18 @@ export function path(
 /** Takes one of `names`. */
 export function oneOf<const T extends string>(names: readonly T[]): v.GenericSchema<string, T> {
   return v.picklist(names, `one of ${names.join(", ")}`) as unknown as v.GenericSchema<string, T>;
+}
+
+/** Takes some of `names` with commas between them, in their order, or `all`. */
+export function someOf<const T extends string>(names: readonly T[]): v.GenericSchema<string, readonly T[]> {
+  const message = `some of ${names.join(", ")} with commas between them, or all`;
+  const isName = (text: string): text is T => (names as readonly string[]).includes(text);
+  return v.pipe(
+    v.string(),
+    v.transform((text) => text === "all" ? names : text.split(",")),
+    v.check((words) => words.every(isName), message),
+    v.transform((words) => names.filter((name) => (words as readonly string[]).includes(name))),
+  );
 }
 
 /** Is for flags without a value, and variables that are `true`, `1`, `false` or `0`. */

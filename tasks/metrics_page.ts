@@ -16,7 +16,7 @@ const PAGE = new URL("../docs/metrics.md", import.meta.url);
 
 /** The registries by the heading that their table is below. */
 export async function registries(): Promise<Readonly<Record<"Agent" | "Aggregator", Registry>>> {
-  using sources = testSources();
+  await using sources = testSources();
   await using buffer = await StagingBuffer.open();
   const { registry } = new AggregatorMetrics(buffer);
   createHandler(testOptions({ metrics: registry }));

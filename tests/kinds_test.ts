@@ -4,7 +4,7 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { Total } from "../profile/model.ts";
+import { OUTCOME_NUMBER, type Total } from "../profile/model.ts";
 import type { ProfileJson } from "../profile/formats/json.ts";
 import { build } from "../tasks/build.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
@@ -87,8 +87,9 @@ testWith(
         (await get<{ graph: { total: number } }>(`/api/flamegraph?kind=lock${query}`)).graph.total;
       assertEquals(await graph(""), busy.total.value);
       assertEquals(await graph("&idle=true"), all.total.value);
-      const woken = local.locks.delay.filter((_, i) => local.locks.outcome[i] === 1);
-      assertEquals(all.total.value, sum(woken));
+      const { woken, open } = OUTCOME_NUMBER;
+      const waited = local.locks.delay.filter((_, i) => [woken, open].includes(local.locks.outcome[i]!));
+      assertEquals(all.total.value, sum(waited));
     });
 
     await t.step("calls are counted exactly, with their errors", async () => {

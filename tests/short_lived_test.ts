@@ -27,7 +27,7 @@ async function recordWhile(life: () => Promise<void>): Promise<Recording> {
   await build("bpf");
   await using unwinder = Unwinder.open();
   using collector = CpuCollector.open({ unwinder, freq: FREQ, windowMs: WINDOW_MS });
-  using symboliser = Symboliser.open({ unwinder });
+  await using symboliser = Symboliser.open({ unwinder });
   const signal = new AbortController().signal;
   const times = { windowMs: WINDOW_MS, durationMs: WINDOW_MS, signal };
   const labels = new ProcessLabels();
@@ -39,12 +39,16 @@ async function recordWhile(life: () => Promise<void>): Promise<Recording> {
   return recording!;
 }
 
-/** Returns the stacks of process `pid`, thread entry first, `;` between functions, with how many samples had each. */
-function stacksOf({ profile }: Recording, pid: number): Map<string, number> {
+/**
+ * Returns the stacks of processes that were brief and are called `comm`, thread entry first, `;` between functions, with
+ * how many samples had each.
+ */
+function stacksOf({ profile }: Recording, comm: string): Map<string, number> {
   const found = new Map<string, number>();
   const { samples, stacks } = profile;
   for (const [i, count] of samples.count.entries()) {
-    if (seriesAt(profile, samples.series[i]!).pid !== pid) continue;
+    const series = seriesAt(profile, samples.series[i]!);
+    if (series.pid !== 0 || series.comm !== comm) continue;
     const rows = stacks.frame.subarray(
       stacks.offset[samples.stack[i]!],
       stacks.offset[samples.stack[i]! + 1],
@@ -84,16 +88,16 @@ for (
     `a process that ends before its window does is named, with its file deleted: ${where}`,
     async () => {
       const program = await compileUnwind("chain.c");
-      let [pid, exe] = [0, ""];
+      let [comm, exe] = ["", ""];
       const recording = await recordWhile(async () => {
         using _ = program;
         const [name, ...args] = command(program.path);
         await using running = await RunningProgram.start(name!, args);
-        pid = running.pid;
-        exe = Deno.readLinkSync(`/proc/${pid}/exe`);
+        comm = Deno.readTextFileSync(`/proc/${running.pid}/comm`).trimEnd();
+        exe = Deno.readLinkSync(`/proc/${running.pid}/exe`);
         await delay(LIFE_MS);
       });
-      const stacks = stacksOf(recording, pid);
+      const stacks = stacksOf(recording, comm);
       const most = Deno.inspect([...stacks].sort(([, a], [, b]) => b - a).slice(0, 5), {
         strAbbreviateSize: 1000,
       });
@@ -102,7 +106,7 @@ for (
       assertEquals(shareOf(stacks, /level_0|\[kernel\]/) > 0.95, true, most);
       const { profile } = recording;
       const own = Array.from({ length: profile.series.pid.length }, (_, row) => seriesAt(profile, row))
-        .filter((series) => series.pid === pid);
+        .filter((series) => series.pid === 0 && series.comm === comm);
       assertEquals(new Set(own.map((series) => series.exe)), new Set([exe]));
     },
   );

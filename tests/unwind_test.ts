@@ -223,7 +223,7 @@ testWith(
     await using running = run("chrt", ["-f", "1", "perl", "-e", script]);
     await using unwinder = Unwinder.open();
     using collector = CpuCollector.open({ unwinder, freq: RIVAL_FREQ, pid: running.pid });
-    using symboliser = Symboliser.open({ unwinder });
+    await using symboliser = Symboliser.open({ unwinder });
     await settled(collector, unwinder);
     await collector.drain();
     const perf = await perfStacks(running.pid, { seconds: RIVAL_SECONDS });

@@ -123,6 +123,8 @@ export interface Collector extends Disposable {
   readonly kind: Kind;
   /** Its maps use so many bytes of the kernel's memory. */
   readonly memoryBytes: number;
+  /** How full the fullest of the maps is that are counted into, from 0 to 1; to ask costs next to nothing. */
+  readonly fill: number;
   /**
    * Takes what was counted until now since the last call; nothing is counted twice or lost between two calls. Waits for
    * the programs that run, some milliseconds; calls meanwhile take their turn.

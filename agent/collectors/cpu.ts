@@ -31,10 +31,12 @@ export const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).
 export interface CpuCollectorOptions {
   /** Samples a second and CPU. @default {99} */
   freq?: number;
-  /** `drain` will be called every so many ms; the size of the maps follows from it. @default {10000} */
+  /** `drain` may be away for so many ms; the size of the maps follows from it. @default {10000} */
   windowMs?: number;
   /** The only process that is sampled, in the agent's pid namespace; all without it. */
   pid?: number;
+  /** All processes that descend from this one are watched instead of one, but not itself. */
+  ancestor?: number;
   /** All maps together may use so many bytes. @default {64 MiB} */
   memoryBytes?: number;
   /** @default {bpf/build/cpu.bpf.o of this source tree} */
@@ -78,6 +80,7 @@ export class CpuCollector implements Collector {
     freq = 99,
     windowMs = 10_000,
     pid,
+    ancestor,
     memoryBytes = 64 * 2 ** 20,
     objectPath = CPU_OBJECT,
     unwinder,
@@ -92,7 +95,11 @@ export class CpuCollector implements Collector {
     const size = cpuMapSize({ cpus: cpus().length, freq, windowMs, memoryBytes });
     using stack = new DisposableStack();
     const object = stack.use(BpfObject.open(objectPath));
-    object.setConstants({ target_pid: pid ?? 0, pid_namespace: pidNamespace() });
+    object.setConstants({
+      target_pid: pid ?? 0,
+      target_ancestor: ancestor ?? 0,
+      pid_namespace: pidNamespace(),
+    });
     for (const set of ["a", "b"]) {
       object.map(`counts_${set}`).setMaxEntries(size.counts);
       object.map(`stacks_${set}`).setMaxEntries(size.stacks);
@@ -127,6 +134,10 @@ export class CpuCollector implements Collector {
     return this.#object.map("taken").sum(0);
   }
 
+  get fill(): number {
+    return this.#sets.fill;
+  }
+
   async drain(): Promise<Window> {
     if (!this.#stopped) this.#follow();
     return await this.#sets.drain((set) => this.#empty(set));
@@ -157,6 +168,7 @@ export class CpuCollector implements Collector {
 
   [Symbol.dispose](): void {
     this.stop();
+    this.#sets[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
 

@@ -15,6 +15,8 @@ const CPU_BYTES = 8192 + SETS * (COUNT_BYTES + STACK_BYTES);
 /** Room for a drain that comes late. */
 const MARGIN = 1.25;
 const MIN_ENTRIES = 256;
+/** Of the kernel, native and of Python a sample may have three, but most have stacks that others had before. */
+const STACKS_PER_SAMPLE = 1.5;
 /** Counts without stacks say little: below one stack for so many counts, both become fewer. */
 const COUNTS_PER_STACK = 8;
 
@@ -22,6 +24,7 @@ export interface CpuMapSizeOptions {
   readonly cpus: number;
   /** Samples a second and CPU. */
   readonly freq: number;
+  /** How long a drain may be away. */
   readonly windowMs: number;
   /** All maps together may use so many bytes. */
   readonly memoryBytes: number;
@@ -40,10 +43,9 @@ export function cpuMapBytes({ counts, stacks }: CpuMapSize, cpus: number): numbe
 }
 
 /**
- * Returns the size at which nothing is lost, as a window has no more keys than samples and no more than three stacks a
- * sample (of the kernel, native and of Python);
- * where that is more than `memoryBytes`, less. Then the stacks become fewer first: most samples have one that was seen
- * before, and a sample without it is still counted.
+ * Returns the size at which no count is lost, as a window has no more keys than samples; a set whose maps fill is
+ * drained early. Where that is more than `memoryBytes`, less. Then the stacks become fewer first: most samples have one
+ * that was seen before, and a sample without it is still counted.
  *
  * @throws {RangeError} when `memoryBytes` is too little for any profile
  */
@@ -59,5 +61,11 @@ export function cpuMapSize({ cpus, freq, windowMs, memoryBytes }: CpuMapSizeOpti
     Math.floor(most),
     Math.floor((room - MIN_ENTRIES * STACK_BYTES) / COUNT_BYTES),
   );
-  return { counts, stacks: Math.min(samples * 3, Math.floor((room - counts * COUNT_BYTES) / STACK_BYTES)) };
+  return {
+    counts,
+    stacks: Math.min(
+      Math.ceil(samples * STACKS_PER_SAMPLE),
+      Math.floor((room - counts * COUNT_BYTES) / STACK_BYTES),
+    ),
+  };
 }

@@ -35,6 +35,8 @@ type SetName = (typeof SETS)[number];
 export interface LockCollectorOptions {
   /** The only process whose waits are counted, in the agent's pid namespace; all without it. */
   pid?: number;
+  /** All processes that descend from this one are watched instead of one, but not itself. */
+  ancestor?: number;
   /** The agent's own waits are counted, too. @default {false} */
   includeSelf?: boolean;
   /** All maps together may use so many bytes. @default {16 MiB} */
@@ -76,6 +78,7 @@ export class LockCollector implements Collector {
   static open(
     {
       pid,
+      ancestor,
       includeSelf = false,
       memoryBytes = 16 * 2 ** 20,
       objectPath = LOCK_OBJECT,
@@ -88,6 +91,7 @@ export class LockCollector implements Collector {
     const object = stack.use(BpfObject.open(objectPath));
     object.setConstants({
       target_pid: pid ?? 0,
+      target_ancestor: ancestor ?? 0,
       excluded_pid: includeSelf || pid === Deno.pid ? 0 : Deno.pid,
       pid_namespace: pidNamespace(),
     });
@@ -131,6 +135,10 @@ export class LockCollector implements Collector {
     return this.#object.map("taken").sum(0);
   }
 
+  get fill(): number {
+    return this.#sets.fill;
+  }
+
   drain(): Promise<Window> {
     return this.#sets.drain((set, window) => this.#empty(set, window));
   }
@@ -165,6 +173,7 @@ export class LockCollector implements Collector {
 
   [Symbol.dispose](): void {
     this.stop();
+    this.#sets[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
 

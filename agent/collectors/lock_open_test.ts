@@ -45,7 +45,7 @@ testWith(
     });
     await using program = await Contender.start(`${folder}/program`);
     using collector = LockCollector.open({ pid: program.pid });
-    using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open();
     const begun = performance.now();
     await program.contend();
     let before = 0;

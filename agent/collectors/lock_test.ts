@@ -93,7 +93,7 @@ async function watch(
   let measured = await program.contend();
   await untilAlone(program.pid);
   stack[Symbol.dispose]();
-  using symboliser = Symboliser.open({ unwinder });
+  await using symboliser = Symboliser.open({ unwinder });
   const frames = (place: RawStack) => symboliser.stack(place);
   const look = async (): Promise<Watched> => {
     drains.push(collector.drain());
@@ -466,7 +466,7 @@ testWith(
     using program = await compileC(await Deno.readTextFile(`${PROGRAMS}kernel_locks.c`));
     await using running = run(program.path);
     using collector = LockCollector.open({ pid: running.pid });
-    using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open();
     if (!collector.watchesKernel) return;
     await delay(1500);
     const { locks } = await collector.drain();

@@ -4,7 +4,15 @@
  * @module
  */
 
-import { type BpfMap, type BpfObject, LOSSES, monotonicNs, WINDOW } from "../libbpf/mod.ts";
+import {
+  type BpfMap,
+  type BpfObject,
+  FILLED,
+  LOSSES,
+  type MappedMemory,
+  monotonicNs,
+  WINDOW,
+} from "../libbpf/mod.ts";
 import { Counters } from "./counters.ts";
 
 /** What a set was counted into, on the clock of the programs. */
@@ -13,17 +21,31 @@ export interface SetWindow {
   readonly endNs: bigint;
 }
 
+/** The names of maps in `enum aperture_filled`; calls are what is counted of system calls. */
+const FILLED_INDEX: ReadonlyMap<string, number> = new Map<string, number>([
+  ...FILLED.map((name, index) => [name, index] as const),
+  ["calls", FILLED.indexOf("counts")],
+]);
+/** 32-bit words of an entry of the map `filled`. */
+const FILLED_WORDS = 2;
+
 /** Two sets of maps by name: into one the kernel counts, the other is the agent's. */
-export class MapSets<Name extends string> {
+export class MapSets<Name extends string> implements Disposable {
   readonly #object: BpfObject;
   readonly #sets: readonly Readonly<Record<Name, BpfMap>>[];
+  /** What the kernel writes of how many entries there are. */
+  readonly #filledMemory: MappedMemory;
+  readonly #filled: Uint32Array<ArrayBuffer>;
+  /** By name: where a map's count is in a set's part of `#filled`, and how many entries it holds. */
+  readonly #limits: readonly { readonly word: number; readonly entries: number }[];
   #active = 0;
+  #disposed = false;
   /** Settles with the last drain so far. */
   #turn: Promise<unknown> = Promise.resolve();
   readonly #losses: Counters;
   #startNs = monotonicNs();
 
-  /** @param names of maps that the object has as `NAME_a` and `NAME_b` */
+  /** @param names of maps that the object, which is loaded, has as `NAME_a` and `NAME_b` */
   constructor(object: BpfObject, names: readonly Name[]) {
     this.#object = object;
     this.#losses = new Counters(object.map("losses"), LOSSES);
@@ -33,7 +55,28 @@ export class MapSets<Name extends string> {
         BpfMap
       >;
     });
+    this.#limits = names.map((name) => ({
+      word: FILLED_INDEX.get(name)! * FILLED_WORDS,
+      entries: object.map(`${name}_a`).maxEntries,
+    }));
+    this.#filledMemory = object.map("filled").mapMemory();
+    this.#filled = this.#filledMemory.words();
     this.#begin({ looks: false });
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#filledMemory[Symbol.dispose]();
+  }
+
+  /** How full the fullest map is that is counted into, from 0 to 1. Costs no call into the kernel. */
+  get fill(): number {
+    if (this.#disposed) return 0;
+    const set = this.#active * FILLED.length * FILLED_WORDS;
+    return this.#limits.reduce(
+      (most, { word, entries }) => Math.max(most, this.#filled[set + word]! / entries),
+      0,
+    );
   }
 
   /**
@@ -47,18 +90,21 @@ export class MapSets<Name extends string> {
     empty: (set: Readonly<Record<Name, BpfMap>>, window: SetWindow) => Drained,
   ): Promise<Drained> {
     const drained = this.#turn.then(() => this.#swap()).then(({ set, window }) => {
-      const drained = empty(set, window);
+      if (this.#disposed) throw new Error("Cannot drain: the collector is closed");
+      const result = empty(this.#sets[set]!, window);
+      const words = FILLED.length * FILLED_WORDS;
+      this.#filled.fill(0, set * words, (set + 1) * words);
       this.#begin({ looks: false });
-      return drained;
+      return result;
     });
     this.#turn = drained.catch(() => {});
     return drained;
   }
 
-  async #swap(): Promise<{ set: Readonly<Record<Name, BpfMap>>; window: SetWindow }> {
-    const set = this.#sets[this.#active]!;
+  async #swap(): Promise<{ set: number; window: SetWindow }> {
+    const set = this.#active;
     const active = this.#object.map("active");
-    this.#active = 1 - this.#active;
+    this.#active = 1 - set;
     const window = { startNs: this.#startNs, endNs: monotonicNs() };
     this.#startNs = window.endNs;
     this.#begin({ looks: true });
@@ -82,7 +128,7 @@ export class MapSets<Name extends string> {
 
   /** Returns what all maps use of the kernel's memory, in bytes; `others` are those that are in no set. */
   memoryBytes(others: readonly string[]): number {
-    const single = ["active", "barrier", "losses", "windows", ...others].map((name) =>
+    const single = ["active", "barrier", "filled", "losses", "windows", ...others].map((name) =>
       this.#object.map(name)
     );
     const maps: BpfMap[] = [...single, ...this.#sets.flatMap((set) => Object.values<BpfMap>(set))];

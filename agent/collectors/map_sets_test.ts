@@ -1,15 +1,15 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { build } from "../../tasks/build.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { BpfObject } from "../libbpf/mod.ts";
-import { CPU_OBJECT } from "./cpu.ts";
+import { CPU_OBJECT, CpuCollector } from "./cpu.ts";
 import { MapSets } from "./map_sets.ts";
 
 testWith(["bpf", "clang"], "MapSets.drain() empties only a set that is not counted into", async () => {
   await build("bpf");
   using object = BpfObject.open(CPU_OBJECT);
   object.load();
-  const sets = new MapSets(object, ["counts"]);
+  using sets = new MapSets(object, ["counts"]);
   const active = () => new Uint32Array(object.map("active").lookup(Uint32Array.of(0))!.buffer)[0]!;
   const drain = () => sets.drain(({ counts }) => ({ emptied: counts.name, active: active() }));
   const drained = await Promise.all([drain(), drain(), drain()]);
@@ -24,7 +24,7 @@ testWith(["bpf", "clang"], "MapSets.drain() goes on after one that failed", asyn
   await build("bpf");
   using object = BpfObject.open(CPU_OBJECT);
   object.load();
-  const sets = new MapSets(object, ["counts"]);
+  using sets = new MapSets(object, ["counts"]);
   const failing = sets.drain(() => {
     throw new Error("full");
   });
@@ -32,3 +32,24 @@ testWith(["bpf", "clang"], "MapSets.drain() goes on after one that failed", asyn
   await assertRejects(() => failing, Error, "full");
   assertEquals(await next, "counts_b");
 });
+
+testWith(
+  ["bpf", "clang"],
+  "MapSets.fill says how full the set is that is counted into, and drain() begins anew",
+  async () => {
+    await build("bpf");
+    using collector = CpuCollector.open({ freq: 999, memoryBytes: 2 ** 21 });
+    // What samples of this very loop fill.
+    const until = Date.now() + 20_000;
+    while (collector.fill === 0 && Date.now() < until);
+    assert(collector.fill > 0 && collector.fill < 1, `${collector.fill}`);
+    const filled = collector.fill;
+    collector.stop();
+    const { samples } = await collector.drain();
+    assert(samples.length > 0);
+    assertEquals(collector.fill, 0);
+    // The set that was drained is the next but one.
+    await collector.drain();
+    assertEquals(collector.fill, 0, `${filled}`);
+  },
+);

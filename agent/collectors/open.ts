@@ -18,14 +18,15 @@ export const OBJECTS: Readonly<Record<Kind, string>> = {
   syscall: SYSCALL_OBJECT,
 };
 
-/** Parts of the memory: samples of a CPU have the most different stacks. */
-const SHARES: Readonly<Record<Kind, number>> = { cpu: 2, lock: 1, syscall: 1 };
+/** Parts of the memory: calls of processes that come and go fill maps the fastest. */
+const SHARES: Readonly<Record<Kind, number>> = { cpu: 2, lock: 1, syscall: 3 };
 
 export interface OpenCollectorsOptions {
   readonly freq: number;
-  readonly windowMs: number;
   /** The only process that is watched; all without it. */
   readonly pid?: number | undefined;
+  /** All processes that descend from this one are watched instead of one. */
+  readonly ancestor?: number | undefined;
   /** All maps of all kinds together may use so many bytes. */
   readonly memoryBytes: number;
   /** System calls that take as long keep their stack. */
@@ -58,12 +59,17 @@ export function shareMemory(kinds: readonly Kind[], memoryBytes: number): Partia
 
 function openCollector(
   kind: Kind,
-  { freq, windowMs, pid, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
+  { freq, pid, ancestor, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
 ): Collector {
-  const common = { memoryBytes, ...(pid === undefined ? {} : { pid }), ...(unwinder && { unwinder }) };
+  const common = {
+    memoryBytes,
+    ...(pid === undefined ? {} : { pid }),
+    ...(ancestor === undefined ? {} : { ancestor }),
+    ...(unwinder && { unwinder }),
+  };
   switch (kind) {
     case "cpu":
-      return CpuCollector.open({ freq, windowMs, ...common });
+      return CpuCollector.open({ freq, ...common });
     case "lock":
       return LockCollector.open({ includeSelf, ...common });
     case "syscall":

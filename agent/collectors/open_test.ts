@@ -6,8 +6,8 @@ import { openCollectors, shareMemory } from "./open.ts";
 
 Deno.test("shareMemory() gives one kind all, and three no more than all", () => {
   assertEquals(shareMemory(["lock"], 1000), { lock: 1000 });
-  const shared = shareMemory(KINDS, 64 * 2 ** 20);
-  assertEquals(shared, { cpu: 32 * 2 ** 20, lock: 16 * 2 ** 20, syscall: 16 * 2 ** 20 });
+  const shared = shareMemory(KINDS, 48 * 2 ** 20);
+  assertEquals(shared, { cpu: 16 * 2 ** 20, lock: 8 * 2 ** 20, syscall: 24 * 2 ** 20 });
 });
 
 testWith(["bpf"], "openCollectors() opens three kinds within one budget", async () => {
@@ -15,7 +15,6 @@ testWith(["bpf"], "openCollectors() opens three kinds within one budget", async 
   const memoryBytes = 24 * 2 ** 20;
   using opened = openCollectors(KINDS, {
     freq: 99,
-    windowMs: 1000,
     memoryBytes,
     slowNs: 1e6,
     includeSelf: false,

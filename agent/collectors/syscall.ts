@@ -42,6 +42,8 @@ export interface SyscallCollectorOptions {
   sampleEvery?: number;
   /** The only process that is watched, in the agent's pid namespace; all without it. */
   pid?: number;
+  /** All processes that descend from this one are watched instead of one, but not itself. */
+  ancestor?: number;
   /** Calls of this process itself are counted, too. @default {false} */
   includeSelf?: boolean;
   /** All maps together may use so many bytes. @default {64 MiB} */
@@ -91,7 +93,7 @@ export class SyscallCollector implements Collector {
    * @throws {Error} when there is no such process, or the kernel refuses; see `preflight` for why it may
    */
   static open(options: SyscallCollectorOptions = {}): SyscallCollector {
-    const { slowNs = 1_000_000, sampleEvery = 1000, pid, includeSelf = false } = options;
+    const { slowNs = 1_000_000, sampleEvery = 1000, pid, ancestor, includeSelf = false } = options;
     const { memoryBytes = 64 * 2 ** 20, objectPath = SYSCALL_OBJECT } = options;
     check("slowNs", slowNs, Number.MAX_SAFE_INTEGER);
     check("sampleEvery", sampleEvery, 2 ** 30);
@@ -99,6 +101,7 @@ export class SyscallCollector implements Collector {
     const size = syscallMapSize({ cpus: onlineCpus().length, memoryBytes });
     const constants = {
       target_pid: pid ?? 0,
+      target_ancestor: ancestor ?? 0,
       excluded_pid: includeSelf || pid === Deno.pid ? 0 : Deno.pid,
       pid_namespace: pidNamespace(),
       slow_ns: slowNs,
@@ -137,7 +140,8 @@ export class SyscallCollector implements Collector {
     this.#object = object;
     this.#slowNs = slowNs;
     this.taskStorage = taskStorage;
-    this.#sets = new MapSets(object, MAPS);
+    using undo = new DisposableStack();
+    this.#sets = undo.use(new MapSets(object, MAPS));
     this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     using open = new DisposableStack();
     this.#open = open.use(object.program("tell_open").attachIterator());
@@ -145,6 +149,7 @@ export class SyscallCollector implements Collector {
     for (const name of PROGRAMS) links.use<BpfLink>(object.program(name).attach());
     this.#links = links.move();
     open.move();
+    undo.move();
   }
 
   /** The maps use so many bytes of the kernel's memory; what threads hold themselves (100 bytes each) not counted. */
@@ -152,6 +157,10 @@ export class SyscallCollector implements Collector {
     return this.#sets.memoryBytes(
       ["ended", "scratch", "stack_ends", "unwind_state", ...this.taskStorage ? [] : ["threads_by_task"]],
     );
+  }
+
+  get fill(): number {
+    return this.#sets.fill;
   }
 
   drain(): Promise<Window> {
@@ -187,6 +196,7 @@ export class SyscallCollector implements Collector {
   [Symbol.dispose](): void {
     this.stop();
     this.#open[Symbol.dispose]();
+    this.#sets[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
 }

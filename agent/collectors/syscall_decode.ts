@@ -29,27 +29,46 @@ interface Sums {
   totalNs: number;
   minNs: number;
   maxNs: number;
+  /** No longer than it must be. */
   readonly histogram: number[];
   open: number;
   oldestNs: number;
 }
 
-/** Adds entries up to rows, one for each (process, thread name, call). */
+/** In 16-bit words. */
+const KEY_HALVES = SYSCALL_KEY.size / 2;
+/** In 32-bit words. */
+const VALUE_WORDS = SYSCALL_VALUE.size / 4;
+
+/**
+ * Adds entries up to rows, one for each (process, thread name, call).
+ *
+ * A build fills a map with tens of thousands of entries, so nothing is made for an entry but what its row keeps: a row is
+ * found by its name and the 16-bit words of the rest of its key, as characters.
+ */
 export class SyscallRows {
   readonly #rows = new Map<string, Sums>();
   readonly #names = new Map<number, string>();
+  /** By their bytes. */
+  readonly #comms = new Map<string, string>();
 
   /** Adds a batch of the maps of calls. */
   addCalls({ count, keys, values }: Entries): void {
+    const halves = new Uint16Array(keys.buffer, keys.byteOffset, count * KEY_HALVES);
+    const words = new Uint32Array(values.buffer, values.byteOffset, count * VALUE_WORDS);
     for (let i = 0; i < count; i++) {
-      const row = this.#row(keys, i * SYSCALL_KEY.size);
+      const row = this.#row(keys, halves, i);
       const at = i * SYSCALL_VALUE.size;
       row.totalNs += u64(values, at + SYSCALL_VALUE.total_ns);
       row.minNs = Math.min(row.minNs, u64(values, at + SYSCALL_VALUE.min_ns));
       row.maxNs = Math.max(row.maxNs, u64(values, at + SYSCALL_VALUE.max_ns));
+      const { histogram } = row;
+      const from = i * VALUE_WORDS + SYSCALL_VALUE.histogram / 4;
       for (let bucket = 0; bucket < SYSCALL_BUCKETS; bucket++) {
-        const calls = values.getUint32(at + SYSCALL_VALUE.histogram + bucket * 4, true);
-        row.histogram[bucket]! += calls;
+        const calls = words[from + bucket]!;
+        if (calls === 0) continue;
+        while (histogram.length <= bucket) histogram.push(0);
+        histogram[bucket]! += calls;
         row.count += calls;
       }
     }
@@ -57,10 +76,10 @@ export class SyscallRows {
 
   /** Adds a batch of the maps of errors; after those of calls, as a call that failed is in both. */
   addErrors({ count, keys, values }: Entries): void {
+    const halves = new Uint16Array(keys.buffer, keys.byteOffset, count * KEY_HALVES);
     for (let i = 0; i < count; i++) {
-      const at = i * SYSCALL_KEY.size;
-      const { errors } = this.#row(keys, at);
-      const error = keys.getUint32(at + SYSCALL_KEY.error, true);
+      const { errors } = this.#row(keys, halves, i);
+      const error = keys.getUint32(i * SYSCALL_KEY.size + SYSCALL_KEY.error, true);
       errors.set(error, (errors.get(error) ?? 0) + u64(values, i * 8));
     }
   }
@@ -78,37 +97,53 @@ export class SyscallRows {
   /** Returns all rows with a call. One whose calls were lost, but not their errors, has none. */
   rows(): RawSyscall[] {
     return this.#rows.values().filter(({ count, open }) => count + open > 0)
-      .map(({ histogram, minNs, ...row }) => {
-        return { ...row, minNs: row.count > 0 ? minNs : 0, histogram: trimmed(histogram) };
-      }).toArray();
+      .map((row) => ({ ...row, minNs: row.count > 0 ? row.minNs : 0 })).toArray();
   }
 
-  #row(keys: DataView<ArrayBuffer>, at: number): Sums {
-    const pid = keys.getUint32(at + SYSCALL_KEY.pid, true);
-    const comm = decodeComm(keys, at + SYSCALL_KEY.comm);
-    return this.#rowOf({ pid, comm, call: keys.getUint32(at + SYSCALL_KEY.call, true) });
+  #row(keys: DataView<ArrayBuffer>, halves: Uint16Array, i: number): Sums {
+    const at = i * KEY_HALVES;
+    const half = (offset: number) => halves[at + offset]!;
+    const [a, b, c, d] = [half(0), half(1), half(2), half(3)];
+    const bytes = String.fromCharCode(a, b, c, d, half(4), half(5), half(6), half(7));
+    const from = i * SYSCALL_KEY.size;
+    const comm = this.#comm(bytes, keys, from + SYSCALL_KEY.comm);
+    // Process and call follow the name.
+    const key = comm + String.fromCharCode(0, half(8), half(9), half(10), half(11));
+    return this.#rows.get(key) ?? this.#add(key, {
+      pid: keys.getUint32(from + SYSCALL_KEY.pid, true),
+      comm,
+      call: keys.getUint32(from + SYSCALL_KEY.call, true),
+    });
   }
 
-  #rowOf({ pid, comm, call }: { pid: number; comm: string; call: number }): Sums {
-    const key = `${pid} ${call} ${comm}`;
-    let row = this.#rows.get(key);
-    if (!row) {
-      row = {
-        pid,
-        comm,
-        call: this.#name(call),
-        count: 0,
-        errors: new Map(),
-        totalNs: 0,
-        minNs: Infinity,
-        maxNs: 0,
-        histogram: new Array<number>(SYSCALL_BUCKETS).fill(0),
-        open: 0,
-        oldestNs: 0,
-      };
-      this.#rows.set(key, row);
-    }
+  #rowOf(of: { pid: number; comm: string; call: number }): Sums {
+    const { pid, comm, call } = of;
+    const key = comm + String.fromCharCode(0, pid & 0xffff, pid >>> 16, call & 0xffff, call >>> 16);
+    return this.#rows.get(key) ?? this.#add(key, of);
+  }
+
+  #add(key: string, { pid, comm, call }: { pid: number; comm: string; call: number }): Sums {
+    const row: Sums = {
+      pid,
+      comm,
+      call: this.#name(call),
+      count: 0,
+      errors: new Map(),
+      totalNs: 0,
+      minNs: Infinity,
+      maxNs: 0,
+      histogram: [],
+      open: 0,
+      oldestNs: 0,
+    };
+    this.#rows.set(key, row);
     return row;
+  }
+
+  #comm(bytes: string, keys: DataView<ArrayBuffer>, at: number): string {
+    let comm = this.#comms.get(bytes);
+    if (comm === undefined) this.#comms.set(bytes, comm = decodeComm(keys, at));
+    return comm;
   }
 
   #name(call: number): string {
@@ -136,9 +171,4 @@ export function decodeSyscallSamples(
       call: callName(keys.getUint32(key + SYSCALL_SAMPLE_KEY.call, true)),
     };
   });
-}
-
-/** Returns a histogram without the zeros at its end. */
-function trimmed(histogram: readonly number[]): number[] {
-  return histogram.slice(0, histogram.findLastIndex((calls) => calls > 0) + 1);
 }

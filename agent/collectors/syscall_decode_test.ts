@@ -102,8 +102,8 @@ Deno.test("SyscallRows adds what calls that did not end have of the window", () 
 
 Deno.test("SyscallRows tells processes, names and calls apart, and has no row without a call", () => {
   const rows = new SyscallRows();
-  for (const  of of[{}, { pid: 8 }, { comm: "other" }, { call: 501 }]) {
-    rows.addCalls(one(key(of), value({ histogram: { 0: 1 } })));
+  for (const part of [{}, { pid: 8 }, { comm: "other" }, { call: 501 }]) {
+    rows.addCalls(one(key(part), value({ histogram: { 0: 1 } })));
   }
   rows.addErrors(one(key({ call: 502, error: 1 }), view([0, u64(1)])(8)));
   assertEquals(rows.rows().map(({ pid, comm, call }) => `${pid} ${comm} ${call}`), [

@@ -29,11 +29,12 @@ const BYTES: SyscallMapSize = {
 };
 
 /**
- * These are enough for 200 busy processes of 20 different calls, and there are more for each CPU that they move
- * between.
+ * These are enough for 1,000 processes of 30 different calls that begin and end within a second, and there are more for
+ * each CPU that they move between: a set whose maps fill is drained early, but that takes a moment. But for stacks, only
+ * what is used takes memory.
  */
-const ENOUGH: SyscallMapSize = { calls: 8192, errors: 2048, samples: 8192, stacks: 8192 };
-const CALLS_PER_CPU = 512;
+const ENOUGH: SyscallMapSize = { calls: 32_768, errors: 4096, samples: 4096, stacks: 4096 };
+const CALLS_PER_CPU = 1024;
 const MIN_ENTRIES = 128;
 
 /** Returns what maps of that size use at most, in bytes. */

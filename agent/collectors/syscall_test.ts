@@ -347,7 +347,8 @@ testWith(["bpf", "clang"], "SyscallCollector says what its maps use, within what
   await build("bpf");
   for (const memoryBytes of [4 * 2 ** 20, 64 * 2 ** 20]) {
     using collector = SyscallCollector.open({ memoryBytes });
-    assert(collector.memoryBytes > 3 * 2 ** 20, `only ${collector.memoryBytes} bytes`);
+    // What is not used of the maps of calls takes nothing.
+    assert(collector.memoryBytes > 2 ** 20, `only ${collector.memoryBytes} bytes`);
     assert(collector.memoryBytes <= memoryBytes, `${collector.memoryBytes} bytes`);
   }
 });
@@ -378,7 +379,7 @@ Deno.test("syscallMapSize() keeps to the memory that it is given, and to what is
     for (const memoryBytes of [16, 32, 64, 256].map((mib) => mib * 2 ** 20)) {
       const size = syscallMapSize({ cpus, memoryBytes });
       assert(syscallMapBytes(size, cpus) <= memoryBytes);
-      assert(size.stacks <= 8192 && size.calls <= 8192 + 512 * cpus);
+      assert(size.stacks <= 4096 && size.calls <= 32_768 + 1024 * cpus);
     }
   }
 });

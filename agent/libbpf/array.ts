@@ -42,7 +42,10 @@ export class BpfArray implements Disposable {
         `create the map '${name}' of ${bytes} bytes`,
       );
       try {
-        return new BpfArray(library, { fd, memory: MappedMemory.ofMap(library, { fd, bytes, name }) });
+        return new BpfArray(library, {
+          fd,
+          memory: MappedMemory.of(library, { fd, bytes, what: `the map '${name}'` }),
+        });
       } catch (error) {
         library.libc.close(fd);
         throw error;

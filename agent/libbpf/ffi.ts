@@ -288,6 +288,36 @@ export const LIBC_SYMBOLS = {
     ],
     result: "i32",
   },
+  prctl: {
+    parameters: [
+      "i32", // int option
+      "u64", // unsigned long arg2
+      "u64", // unsigned long arg3
+      "u64", // unsigned long arg4
+      "u64", // unsigned long arg5
+    ],
+    result: "i32",
+  },
+  execv: {
+    parameters: [
+      "buffer", // const char *pathname
+      "buffer", // char *const argv[]
+    ],
+    result: "i32", // only where it failed
+  },
+  mallopt: {
+    parameters: [
+      "i32", // int param
+      "i32", // int value
+    ],
+    result: "i32",
+  },
+  malloc_trim: {
+    parameters: [
+      "usize", // size_t pad
+    ],
+    result: "i32",
+  },
   // syscall(2) as it is for perf_event_open, which libc has no function for.
   syscall: {
     parameters: [

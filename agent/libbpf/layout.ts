@@ -254,8 +254,12 @@ export const SAMPLE_LOSSES: ReadonlySet<Loss> = new Set([
   "open_map_full",
 ]);
 
+/** `enum aperture_filled`, in its order: maps of a set. */
+export const FILLED = ["counts", "stacks", "errors", "samples", "places", "holds"] as const;
+
 const ENUMS: readonly { type: string; what: string; prefix: string; names: readonly string[] }[] = [
   { type: "aperture_loss", what: "loss", prefix: "APERTURE_LOSS", names: [...LOSSES, "max"] },
+  { type: "aperture_filled", what: "map", prefix: "APERTURE_FILLED", names: [...FILLED, "max"] },
   {
     type: "aperture_stack_end",
     what: "stack end",

@@ -166,7 +166,7 @@ export class BpfMap {
   /** Returns the values of an array that was made to be mapped (BPF_F_MMAPABLE). */
   mapMemory(): MappedMemory {
     const bytes = this.maxEntries * this.#perCpuBytes;
-    return MappedMemory.ofMap(this.#library, { fd: this.fd, bytes, name: this.name });
+    return MappedMemory.of(this.#library, { fd: this.fd, bytes, what: `the map '${this.name}'` });
   }
 
   /**

@@ -16,6 +16,7 @@ export {
   CPU_KEY,
   EARLIER_PLACE,
   FILE_KEY,
+  FILLED,
   FUTEX,
   FUTEX_STATE,
   HINT,
@@ -50,10 +51,12 @@ export {
   WINDOW,
 } from "./layout.ts";
 export { BpfIterator } from "./iterator.ts";
+export { type KsymbolChange, type KsymbolChanges, KsymbolEvents } from "./ksymbol_events.ts";
 export { libbpfVersion } from "./library.ts";
 export { BpfLink } from "./link.ts";
 export { BpfMap, type Entries } from "./map.ts";
 export { MappedMemory } from "./mapped_memory.ts";
 export { BpfObject } from "./object.ts";
+export { adoptOrphans, becomeProgram, giveBackMemory, limitAllocator } from "./own_process.ts";
 export { PerfEvent } from "./perf_event.ts";
 export { BpfProgram } from "./program.ts";

@@ -4,14 +4,10 @@
  * @module
  */
 
-import { bpfError, lastErrno, withLibrary } from "./errors.ts";
+import { bpfError, withLibrary } from "./errors.ts";
 import type { Library } from "./library.ts";
+import { openSoftwareEvent } from "./perf_event_open.ts";
 
-const SYS_PERF_EVENT_OPEN = Deno.build.arch === "aarch64" ? 241n : 298n;
-const PERF_FLAG_FD_CLOEXEC = 8n;
-/** struct perf_event_attr as of Linux 4.1, which all later ones take. */
-const ATTR_BYTES = 112;
-const PERF_TYPE_SOFTWARE = 1;
 const PERF_COUNT_SW_CPU_CLOCK = 0;
 const EXCLUDE_IDLE = 1 << 7;
 
@@ -29,25 +25,13 @@ export class PerfEvent implements Disposable {
    */
   static cpuClock(cpu: number, periodNs: number): PerfEvent {
     return withLibrary((library) => {
-      const attr = new DataView(new ArrayBuffer(ATTR_BYTES));
-      attr.setUint32(0, PERF_TYPE_SOFTWARE, true);
-      attr.setUint32(4, ATTR_BYTES, true);
-      attr.setBigUint64(8, BigInt(PERF_COUNT_SW_CPU_CLOCK), true);
-      attr.setBigUint64(16, BigInt(periodNs), true);
-      attr.setUint32(40, EXCLUDE_IDLE, true);
-      const everyProcess = -1;
-      const noGroup = -1;
-      const fd = Number(library.libc.syscall(
-        SYS_PERF_EVENT_OPEN,
-        new Uint8Array(attr.buffer),
-        everyProcess,
+      const fd = openSoftwareEvent(library, {
         cpu,
-        noGroup,
-        PERF_FLAG_FD_CLOEXEC,
-      ));
-      if (fd < 0) {
-        throw bpfError(library, { doing: `open the clock of CPU ${cpu}`, errno: lastErrno(library) });
-      }
+        config: PERF_COUNT_SW_CPU_CLOCK,
+        period: periodNs,
+        flags: EXCLUDE_IDLE,
+      });
+      if (fd < 0) throw bpfError(library, { doing: `open the clock of CPU ${cpu}`, errno: -fd });
       return new PerfEvent(library, { cpu, fd });
     });
   }

@@ -20,6 +20,8 @@ Deno.test("classByHints() tells what is to come by who wakes, and where it is", 
     "mutex",
   );
   assertEquals(classByHints({ hints: HINT.realtime, value: 0 }), "semaphore");
+  // The threads of a pool that hand on work to each other.
+  assertEquals(classByHints({ hints: HINT.realtime | HINT.severalWaiters, value: 0 }), "semaphore");
   // A thread of Rust that parks.
   assertEquals(classByHints({ hints: 0, value: 0xffffffff }), "semaphore");
   assertEquals(classByHints({ hints: 0, value: 3 }), "condvar");

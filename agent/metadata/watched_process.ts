@@ -12,3 +12,13 @@ export function checkProcess(pid: number): void {
     throw new Error(`Cannot profile process ${pid}: there is no such process`, { cause: error });
   }
 }
+
+/** The process that `pid`, which may be one of its threads, is of; `undefined` when there is neither. */
+export function processOf(pid: number): number | undefined {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return Number(/^Tgid:\s*(\d+)$/m.exec(status)?.[1] ?? pid);
+  } catch {
+    return undefined;
+  }
+}

@@ -10,6 +10,7 @@ const RECORDING: Recording = {
   profile: new ProfileBuilder().build(),
   ...{ startNs: 0n, endNs: 1n, losses: new Map(), stackEnds: new Map(), kinds: new Map() },
   times: { late: 0, drain: 0, name: 0, settle: 0 },
+  early: 0,
 };
 
 function open(options: Partial<EndpointOptions> = {}) {
@@ -23,7 +24,7 @@ function open(options: Partial<EndpointOptions> = {}) {
     },
     async [Symbol.asyncDispose]() {
       await endpoint[Symbol.asyncDispose]();
-      sources[Symbol.dispose]();
+      await sources[Symbol.asyncDispose]();
     },
   };
 }
@@ -94,7 +95,7 @@ Deno.test("AgentEndpoint gives short windows time all the same", async () => {
 Deno.test("AgentEndpoint answers 500 when a part cannot be read, and goes on", async () => {
   await using logs = await collectLogs();
   let broken = true;
-  using real = testSources();
+  await using real = testSources();
   await using agent = open({
     symboliser: {
       get stats() {
@@ -132,7 +133,7 @@ Deno.test("AgentEndpoint answers what is no request, and ends at once whatever i
 
 Deno.test("AgentEndpoint says that a port is in use", async () => {
   await using agent = open();
-  using sources = testSources();
+  await using sources = testSources();
   const { address } = agent.endpoint;
   assertThrows(
     () => new AgentEndpoint({ listen: address, ...sources }),

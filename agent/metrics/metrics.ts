@@ -11,12 +11,14 @@ import { VERSION } from "../../common/main.ts";
 import { MetricFactory } from "../../common/metrics.ts";
 import { type Kind, type Profile, type Total, totalOf } from "../../profile/model.ts";
 import type { Recording } from "../agent.ts";
+import { NAMING_LOSS } from "../naming.ts";
 import type { Collector } from "../collectors/collector.ts";
 import { LOSSES, SAMPLE_LOSSES, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Pods } from "../metadata/kube/pods.ts";
 import type { ProcessLabels } from "../metadata/labels.ts";
 import type { Pusher } from "../push/pusher.ts";
 import type { Debuginfod } from "../symbols/debug/debuginfod/debuginfod.ts";
+import type { MemoryKeeper } from "../memory/keeper.ts";
 import type { Symboliser } from "../symbols/symboliser.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
 import { DEBUGINFOD, LABELS, PODS, PUSH, SYMBOLS, UNWIND } from "./readings.ts";
@@ -34,6 +36,7 @@ export interface MetricSources {
   /** All BPF maps together may use so many bytes. */
   readonly bpfMemory: number;
   readonly windowMs: number;
+  readonly keeper?: Pick<MemoryKeeper, "stats"> | undefined;
 }
 
 /** Counts windows, and reads the parts when it is asked. */
@@ -44,6 +47,7 @@ export class AgentMetrics {
   readonly #eventSeconds: Counter<"kind">;
   readonly #losses: Counter<"kind" | "loss" | "effect">;
   readonly #stacks: Counter<"kind" | "end">;
+  readonly #early: Counter;
   readonly #seconds: Readonly<Record<keyof Recording["times"], Histogram>>;
   #lastEnd = 0;
 
@@ -70,6 +74,10 @@ export class AgentMetrics {
       "Walks along user stacks by how they ended; complete is a whole stack",
       ["kind", "end"],
     );
+    this.#early = make.counter(
+      "aperture_agent_early_drains_total",
+      "Drains before the end of a window, as a map of a kind had filled to a part",
+    );
     this.#seconds = stepHistograms(make);
     make.readings(() => this.#lastEnd, [[
       "aperture_agent_last_window_timestamp_seconds",
@@ -85,8 +93,9 @@ export class AgentMetrics {
   }
 
   /** Counts a window. */
-  window({ profile, endNs, kinds, times }: Recording): void {
+  window({ profile, endNs, kinds, times, early }: Recording): void {
     this.#windows.inc();
+    this.#early.inc(early);
     this.#lastEnd = Number(endNs / 1_000_000n) / 1000;
     for (const [kind, { losses, stackEnds }] of kinds) {
       const { value, count } = eventsOf(profile, kind);
@@ -103,7 +112,7 @@ export class AgentMetrics {
   #begin(kind: Kind): void {
     this.#events.inc({ kind }, 0);
     this.#eventSeconds.inc({ kind }, 0);
-    for (const loss of LOSSES) this.#losses.inc({ kind, loss, effect: effectOf(loss) }, 0);
+    for (const loss of [...LOSSES, NAMING_LOSS]) this.#losses.inc({ kind, loss, effect: effectOf(loss) }, 0);
     for (const end of STACK_ENDS) this.#stacks.inc({ kind, end }, 0);
   }
 }
@@ -139,8 +148,23 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
       }),
       "part",
     ],
+    [
+      "aperture_agent_memory_bytes",
+      "What the agent itself holds, by part: V8's heap, buffers outside of it, and files that are mapped",
+      memoryParts,
+      "part",
+    ],
     ["aperture_agent_bpf_memory_limit_bytes", "What all BPF maps together may use", () => bpfMemory],
   ]);
+  const { keeper } = sources;
+  if (keeper) {
+    make.readings(() => keeper.stats, [[
+      "aperture_agent_memory_shed_total",
+      "Times that something was given up to be read again, as the agent held more than it may",
+      (counts) => ({ ...counts }),
+      "part",
+    ]]);
+  }
   make.readings(() => symboliser.stats, SYMBOLS);
   if (debuginfod) make.readings(() => debuginfod.stats, DEBUGINFOD);
   make.readings(() => labels.stats, LABELS);
@@ -149,8 +173,16 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
   if (pusher) make.readings(() => pusher.stats(), PUSH);
 }
 
+/** What the C library's allocator holds is the rest of what is resident. */
+function memoryParts(): Record<string, number> {
+  const { heapTotal, external } = Deno.memoryUsage();
+  const status = Deno.readTextFileSync("/proc/self/status");
+  const program = 1024 * Number(/^RssFile:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+  return { heap: heapTotal, buffers: external, program };
+}
+
 function effectOf(loss: string): "lost" | "incomplete" {
-  return (SAMPLE_LOSSES as ReadonlySet<string>).has(loss) ? "lost" : "incomplete";
+  return loss === NAMING_LOSS || (SAMPLE_LOSSES as ReadonlySet<string>).has(loss) ? "lost" : "incomplete";
 }
 
 /** Returns all events of a kind, idle ones too, and what they took in ns. */

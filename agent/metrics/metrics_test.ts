@@ -22,7 +22,7 @@ async function valuesOf({ registry }: AgentMetrics, name: string): Promise<Map<s
 }
 
 Deno.test("AgentMetrics has every stack end and every loss of the kernel side, at 0, for the kinds that are watched", async () => {
-  using sources = testSources({ kinds: ["cpu", "syscall"] });
+  await using sources = testSources({ kinds: ["cpu", "syscall"] });
   const metrics = new AgentMetrics(sources);
   const ends = await namesOf("aperture_stack_end", "APERTURE_STACK_");
   const losses = await namesOf("aperture_loss", "APERTURE_LOSS_");
@@ -36,7 +36,9 @@ Deno.test("AgentMetrics has every stack end and every loss of the kernel side, a
   );
   assertEquals(
     new Set(lost.keys().map((labels) => labels.replace(/,(lost|incomplete)$/, ""))),
-    new Set(["cpu", "syscall"].flatMap((kind) => losses.map((loss) => `${kind},${loss}`))),
+    new Set(
+      ["cpu", "syscall"].flatMap((kind) => [...losses, "naming_failed"].map((loss) => `${kind},${loss}`)),
+    ),
   );
   assertEquals(new Set([...stacks.values(), ...lost.values()]), new Set([0]));
 });
@@ -66,11 +68,12 @@ function recordingOf(count: number): Recording {
     profile: builder.build(),
     ...{ startNs: 0n, endNs: 1_764_000_010_500_000_000n, losses, stackEnds: new Map(), kinds },
     times: { late: 20, drain: 3, name: 700, settle: 300 },
+    early: 1,
   };
 }
 
 Deno.test("AgentMetrics counts events, losses and stack ends by kind, and the time that windows took", async () => {
-  using sources = testSources({ kinds: ["cpu", "syscall"] });
+  await using sources = testSources({ kinds: ["cpu", "syscall"] });
   const metrics = new AgentMetrics(sources);
   // A second one has its own numbers.
   new AgentMetrics(sources).window(recordingOf(1));
@@ -79,6 +82,7 @@ Deno.test("AgentMetrics counts events, losses and stack ends by kind, and the ti
   for (
     const line of [
       "aperture_agent_windows_total 2",
+      "aperture_agent_early_drains_total 2",
       'aperture_agent_events_total{kind="cpu"} 12',
       'aperture_agent_events_total{kind="syscall"} 12',
       'aperture_agent_event_seconds_total{kind="cpu"} 12',
@@ -113,7 +117,7 @@ function numbered(stats: object, numbers: Map<string, number>, path: string): ob
 }
 
 Deno.test("AgentMetrics shows everything that its parts count, each in one metric", async () => {
-  using real = testSources();
+  await using real = testSources();
   const numbers = new Map<string, number>();
   const part = <S>(stats: S, path: string) => ({ stats: numbered(stats as object, numbers, path) as S });
   const pusher = part(real.pusher!.stats(), "pusher");
@@ -147,7 +151,7 @@ testWith(["bpf"], "NO_UNWINDING is what an unwinder counts", async () => {
 });
 
 Deno.test("AgentMetrics keeps to the conventions for names, and has labels of few values alone", async () => {
-  using sources = testSources();
+  await using sources = testSources();
   const { registry } = new AgentMetrics(sources);
   const metrics = await registry.getMetricsAsJSON();
   assert(metrics.length > 60);
@@ -171,9 +175,9 @@ Deno.test("AgentMetrics has no metrics of parts that there are not", async () =>
   const textOf = async (sources: MetricSources) => {
     return (await new AgentMetrics(sources).registry.metrics()).replaceAll(/^#.*/gm, "");
   };
-  using all = testSources();
+  await using all = testSources();
   assertMatch(await textOf(all), parts);
-  using sources = testSources({
+  await using sources = testSources({
     ...{ pods: undefined, unwinder: undefined, pusher: undefined, debuginfod: undefined },
   });
   const text = await textOf(sources);

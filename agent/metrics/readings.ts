@@ -128,6 +128,11 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
   ],
   ["aperture_agent_symbol_kernel_bytes", "What the kernel's symbols take", ({ kernelBytes }) => kernelBytes],
   [
+    "aperture_agent_symbol_kernel_readings_total",
+    "Times that the kernel's symbols were read: once, and when modules came or went",
+    ({ kernelReadings }) => kernelReadings,
+  ],
+  [
     "aperture_agent_symbol_perf_map_bytes",
     "What perf maps of JIT code take",
     ({ perfMapBytes }) => perfMapBytes,
@@ -186,6 +191,11 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
     "Files of debug information that were not used: larger than the budget, or unreadable",
     ({ debug }) => ({ too_large: debug.tooLarge, unreadable: debug.unreadable }),
     "reason",
+  ],
+  [
+    "aperture_agent_debug_info_deaths_total",
+    "Times that the process which reads debug information died, and was started again",
+    ({ debug }) => debug.deaths,
   ],
   ["aperture_agent_python_processes", "Processes that run Python", ({ python }) => python.interpreters],
   ["aperture_agent_python_functions", "Python functions that are kept", ({ python }) => python.codes],

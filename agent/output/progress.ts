@@ -5,7 +5,7 @@
  */
 
 import { print } from "../../common/main.ts";
-import { formatCount } from "./amount.ts";
+import { counted, lasting } from "../../common/words.ts";
 
 export interface ProgressOptions {
   /** Nothing is shown otherwise, nor where standard error is no terminal. */
@@ -19,19 +19,37 @@ export function progressText(elapsedMs: number, samples: number, durationMs?: nu
   const seconds = Math.floor(elapsedMs / 1000);
   const of = durationMs === undefined ? "" : ` of ${Math.ceil(durationMs / 1000)}`;
   const hint = durationMs === undefined ? "; Ctrl-C stops and writes" : "";
-  return `profiling: ${seconds}${of} s, ${formatCount(samples)} samples${hint}`;
+  return `profiling: ${seconds}${of} s, ${counted(samples, "sample", "samples")}${hint}`;
+}
+
+/** Before the clock starts: what is read so that stacks are whole. */
+export function readingText(elapsedMs: number, files: number): string {
+  return `reading ${counted(files, "file", "files")}… ${lasting(elapsedMs)}`;
 }
 
 /** Shows the line until it is disposed of. */
 export class Progress implements Disposable {
   readonly #durationMs: number | undefined;
-  readonly #start = performance.now();
+  #start = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
   #samples = 0;
+  #files: (() => number) | undefined;
 
   constructor({ shown, durationMs }: ProgressOptions) {
     this.#durationMs = durationMs;
     if (shown && Deno.stderr.isTerminal()) this.#timer = setInterval(() => this.#draw(), 250);
+  }
+
+  /** Files are read until `begin`; `files` returns how many there are by now. */
+  reading(files: () => number): void {
+    this.#files = files;
+    this.#start = performance.now();
+  }
+
+  /** The clock starts now. */
+  begin(): void {
+    this.#files = undefined;
+    this.#start = performance.now();
   }
 
   /** Shows how many samples there are by now. */
@@ -47,7 +65,13 @@ export class Progress implements Disposable {
   }
 
   #draw(): void {
-    const text = progressText(performance.now() - this.#start, this.#samples, this.#durationMs);
+    const elapsedMs = performance.now() - this.#start;
+    const over = this.#durationMs !== undefined && elapsedMs > this.#durationMs;
+    const text = this.#files
+      ? readingText(elapsedMs, this.#files())
+      : over
+      ? "naming what was counted…"
+      : progressText(elapsedMs, this.#samples, this.#durationMs);
     void print(Deno.stderr, `\r${text}\x1b[K`);
   }
 }

@@ -56,6 +56,8 @@ export interface PushClientOptions {
   readonly token?: string | undefined;
   /** PEM of the authorities to trust in place of the usual ones; for `https:` alone. */
   readonly ca?: string | undefined;
+  /** PEM that the aggregator is shown; for `https:` alone. */
+  readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
   /** One call may take this long, in ms. @default {20000} */
   readonly deadlineMs?: number;
   /** Compress with gzip. @default {true} */
@@ -75,8 +77,8 @@ export class PushClient implements Transport, Disposable {
   readonly #token: string | undefined;
   readonly #deadlineMs: number;
 
-  constructor({ url, token, ca, deadlineMs = 20_000, gzip = true }: PushClientOptions) {
-    this.#client = new AggregatorClient(targetOf(url), credentialsOf(url, ca), {
+  constructor({ url, token, ca, certificate, deadlineMs = 20_000, gzip = true }: PushClientOptions) {
+    this.#client = new AggregatorClient(targetOf(url), credentialsOf(url, { ca, certificate }), {
       "grpc.default_compression_algorithm": gzip
         ? compressionAlgorithms.gzip
         : compressionAlgorithms.identity,
@@ -141,7 +143,11 @@ function targetOf(url: URL): string {
   return `dns:${url.hostname}:${port}`;
 }
 
-function credentialsOf(url: URL, ca: string | undefined): ChannelCredentials {
+function credentialsOf(
+  url: URL,
+  { ca, certificate }: Pick<PushClientOptions, "ca" | "certificate">,
+): ChannelCredentials {
   if (url.protocol !== "https:") return credentials.createInsecure();
-  return ca === undefined ? credentials.createSsl() : credentials.createSsl(Buffer.from(ca));
+  const buffer = (pem: string | undefined) => pem === undefined ? null : Buffer.from(pem);
+  return credentials.createSsl(buffer(ca), buffer(certificate?.key), buffer(certificate?.cert));
 }

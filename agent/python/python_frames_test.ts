@@ -32,7 +32,7 @@ async function sample(
   await build("bpf");
   await using program = await RunningProgram.start(path, [...flags, `${PROGRAMS}/${script}`, ...args]);
   await using unwinder = Unwinder.open();
-  using symboliser = Symboliser.open({ coldMs: 10_000, unwinder });
+  await using symboliser = Symboliser.open({ coldMs: 10_000, unwinder });
   using collector = CpuCollector.open({ freq: 997, pid: program.pid, unwinder });
   symboliser.findPython();
   collector.watchPython(symboliser.pythonInterpreters());

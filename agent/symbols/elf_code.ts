@@ -53,7 +53,7 @@ export interface ElfCodeStats {
 }
 
 /** Finds the frames of addresses in files. */
-export class ElfCode implements Disposable {
+export class ElfCode implements AsyncDisposable {
   readonly #files: CodeFiles;
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
@@ -80,8 +80,24 @@ export class ElfCode implements Disposable {
     this.#inlining = new Inlining({ locator, frames, demangler, bytes: debugBytes });
   }
 
-  [Symbol.dispose](): void {
-    this.#inlining[Symbol.dispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#inlining[Symbol.asyncDispose]();
+  }
+
+  /** Returns the process that reads debug information, while there is one. */
+  get readerPid(): number | undefined {
+    return this.#inlining.readerPid;
+  }
+
+  /** Tells whether `pid` is a process of the agent's own that reads debug information. */
+  isReader(pid: number): boolean {
+    return this.#inlining.isReader(pid);
+  }
+
+  /** Gives up what can be read again. */
+  shed(what: "debug_info" | "symbol_tables"): void {
+    if (what === "debug_info") this.#inlining.shed();
+    else this.#tables.clear();
   }
 
   get stats(): ElfCodeStats {

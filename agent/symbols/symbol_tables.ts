@@ -19,7 +19,7 @@ const MAX_PARTIAL = 16_384;
 /** Windows without a question after which a table above the budget is forgotten. */
 const IDLE_WINDOWS = 6;
 /** Tables above the budget may have so many times of it, together. */
-const LARGE_SHARE = 4;
+const LARGE_SHARE = 2;
 
 /** A table that is kept while it is asked for. */
 interface Large {
@@ -76,6 +76,12 @@ export class SymbolTables {
     this.#downloads = downloads;
     this.#tableBytes = tableBytes;
     this.#tables = new LRUCache({ maxSize: tableBytes, sizeCalculation: (table) => table.bytes + 256 });
+  }
+
+  /** Forgets all tables, which are read again as they are asked for. */
+  clear(): void {
+    this.#tables.clear();
+    this.#large.clear();
   }
 
   get stats(): SymbolTablesStats {

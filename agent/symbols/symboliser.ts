@@ -22,6 +22,9 @@ import { ElfCode } from "./elf_code.ts";
 import { cutFrame, type FrameCache, frameCache } from "./frame_cache.ts";
 import type { JavaMaps, JavaMapsStats } from "../java/java_maps.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
+import { KsymbolEvents } from "../libbpf/mod.ts";
+import { onlineCpus } from "../collectors/cpus.ts";
+import type { Shed } from "../memory/keeper.ts";
 import { Libdw } from "./libdw/libdw.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import { fileAddress } from "../elf/mapped_file.ts";
@@ -33,7 +36,7 @@ import type { NameStyle } from "./names/name_style.ts";
 export interface SymboliserOptions {
   /** For named frames and symbol tables together. @default {64 MiB} */
   cacheBytes?: number;
-  /** For the debug information that is open, on its Worker. @default {128 MiB} */
+  /** For the debug information that is open, in its process. @default {128 MiB} */
   debugBytes?: number;
   /** Whose walks the stacks are from: it knows the files that negative addresses name. @default {none} */
   unwinder?: FileSource | undefined;
@@ -85,6 +88,8 @@ export interface SymboliserStats {
   readonly undemangled: number;
   readonly perfMapBytes: number;
   readonly kernelBytes: number;
+  /** The kernel's symbols were read so often. */
+  readonly kernelReadings: number;
   readonly symbolTables: SymbolTablesStats;
   readonly processes: ProcessStats;
   readonly python: PythonStats;
@@ -110,12 +115,12 @@ const UNMAPPED: Frame = {
  *
  * @example
  * ```ts
- * using symboliser = Symboliser.open();
+ * await using symboliser = Symboliser.open();
  * for (const sample of window.samples) builder.stack(symboliser.stack(sample).map((f) => builder.frame(f)));
  * symboliser.endWindow();
  * ```
  */
-export class Symboliser implements Disposable {
+export class Symboliser implements AsyncDisposable {
   readonly #libdw: Libdw;
   readonly #procRoot: string;
   readonly #kernel: KernelSymbols;
@@ -143,7 +148,11 @@ export class Symboliser implements Disposable {
     const { debuginfod, unwinder, procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
     this.#procRoot = procRoot;
-    this.#kernel = new KernelSymbols({ procRoot });
+    this.#kernel = new KernelSymbols({
+      procRoot,
+      // Of another machine's /proc, this kernel tells nothing.
+      openChanges: procRoot === "/proc" ? () => KsymbolEvents.open(onlineCpus()) : undefined,
+    });
     this.#processes = unwinder?.processes ?? new ProcessTable({ procRoot });
     this.#files = unwinder?.files ?? new CodeFiles();
     this.#unwinder = unwinder;
@@ -168,12 +177,29 @@ export class Symboliser implements Disposable {
     return new Symboliser(new Libdw(), options);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     if (this.#unwinder) this.#unwinder.onFile = undefined;
     this.#frames.clear();
+    this.#kernel[Symbol.dispose]();
     this.#python[Symbol.dispose]();
-    this.#elf[Symbol.dispose]();
+    await this.#elf[Symbol.asyncDispose]();
     this.#libdw[Symbol.dispose]();
+  }
+
+  /** Returns the agent's own process that reads debug information, while there is one. */
+  get readerPid(): number | undefined {
+    return this.#elf.readerPid;
+  }
+
+  /** Gives up what can be read again. */
+  shed(what: Shed): void {
+    if (what === "frames") this.#frames.clear();
+    else this.#elf.shed(what);
+  }
+
+  /** Tells whether `pid` is a process of the agent's own that reads debug information. */
+  isReader(pid: number): boolean {
+    return this.#elf.isReader(pid);
   }
 
   get stats(): SymboliserStats {
@@ -189,6 +215,7 @@ export class Symboliser implements Disposable {
       undemangled: this.#demangler.refused,
       perfMapBytes: this.#nonElf.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
+      kernelReadings: this.#kernel.readings,
       symbolTables,
       processes: this.#processes.stats,
       python: this.#python.stats,

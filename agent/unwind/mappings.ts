@@ -139,6 +139,17 @@ export class ProcessMappings {
     return [];
   }
 
+  /** Takes in a process that no sample asked for, with all files of code that it has mapped. */
+  observe(
+    pid: number,
+    window: number,
+  ): { readonly files: ReadonlySet<CodeFile>; readonly likely: readonly Likely[] } {
+    const likely = this.want(pid, { address: 0, window }) ?? [];
+    const mappings = this.#processes.get(pid)?.mappings.values() ?? [];
+    const files = new Set([...mappings].flatMap(({ file }) => file ? [file] : []));
+    return { files, likely };
+  }
+
   /** Tells the kernel, where a file is mapped, that it was found to have no table. */
   withoutTable(file: CodeFile): void {
     for (const entry of this.#processes.values()) {

@@ -176,9 +176,24 @@ export class Unwinder implements AsyncDisposable {
     this.#control.words()[0] = this.#window;
   }
 
+  /**
+   * Reads what a process has mapped, and begins to load the tables of its files, before it has samples: of large files
+   * those pages alone that samples miss.
+   *
+   * @returns how many files these are; 0 where the process is gone
+   */
+  warm(pid: number): number {
+    const { files, likely } = this.#mappings.observe(pid, this.#window);
+    for (const file of files) if (!this.#tables.isWhole(file)) this.#enqueue(file);
+    for (const one of likely) this.#expect(one);
+    this.onProcess?.(pid);
+    return files.size;
+  }
+
   /** Resolves when all that was missed so far is loaded. */
   async settle(): Promise<void> {
     this.#poll();
+    if (!this.#serving && this.#queue.size > 0) this.#startServing();
     await this.#serving;
   }
 
@@ -207,12 +222,16 @@ export class Unwinder implements AsyncDisposable {
 
   #poll(): void {
     if (this.#serving || this.#control.words()[1] === this.#wantsSeen) return;
+    this.#startServing();
+  }
+
+  #startServing(): void {
     this.#serving = this.#serve().catch((error) => {
       if (!this.#stop.signal.aborted) logger.error("Cannot load what samples miss: {error}", { error });
     }).finally(() => this.#serving = undefined);
   }
 
-  /** Loads what is on the lists, until there is nothing more on them: a file at a time, the smallest first. */
+  /** Loads what is on the lists, until there is nothing more on them: a file at a time, that of which samples miss most first. */
   async #serve(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const wants = this.#control.words()[1]!;
@@ -223,9 +242,9 @@ export class Unwinder implements AsyncDisposable {
         this.#readFiles();
         this.#readPages();
       }
-      const [next] = [...this.#queue.keys()].sort((a, b) => codeBytes(a) - codeBytes(b));
-      if (!next) return;
-      const pages = this.#queue.get(next)!;
+      const [first] = [...this.#queue].sort(byDemand);
+      if (!first) return;
+      const [next, pages] = first;
       this.#queue.delete(next);
       this.#loading = next;
       await this.#load(next, pages).finally(() => this.#loading = undefined);
@@ -321,6 +340,14 @@ function entryOf(
 ): DataView<ArrayBuffer> {
   const from = byteOffset + i * bytes;
   return new DataView(buffer.slice(from, from + bytes));
+}
+
+/** Orders files by how many of their pages samples missed, then those that are only likely to be wanted, small ones first. */
+function byDemand(
+  [a, missedOfA]: readonly [CodeFile, ReadonlySet<number>],
+  [b, missedOfB]: readonly [CodeFile, ReadonlySet<number>],
+): number {
+  return missedOfB.size - missedOfA.size || codeBytes(a) - codeBytes(b);
 }
 
 /** Returns how much there is to compile, about, in bytes. */

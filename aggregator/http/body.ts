@@ -71,7 +71,14 @@ function toSelection(
 /** The body of POST /api/diff. */
 export function diffBody(now: number) {
   const selection = v.pipe(v.strictObject(selectionEntries(now)), v.transform(toSelection));
-  return v.strictObject({ base: selection, compare: selection, limit: limit(100, 10_000) });
+  const [by, order] = [["share", "cores", "value"], ["change", "growth"]] as const;
+  return v.strictObject({
+    base: selection,
+    compare: selection,
+    by: v.optional(v.picklist(by, `one of ${by.join(", ")}`), "share"),
+    order: v.optional(v.picklist(order, `one of ${order.join(", ")}`), "change"),
+    limit: limit(100, 10_000),
+  });
 }
 
 /**

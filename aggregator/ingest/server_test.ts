@@ -462,3 +462,19 @@ function reflect(target: string, request: number[]): Promise<Uint8Array> {
     call.end();
   }).finally(() => client.close());
 }
+
+Deno.test("Push of a time that is not kept is OUT_OF_RANGE, and counted", async () => {
+  const now = 1_767_225_600_000;
+  await using at = await start({ retentionMs: 86_400_000, clock: () => now });
+  const push = async (hours: number, sequence: number) => {
+    const endNs = BigInt(now + hours * 3_600_000) * 1_000_000n;
+    const batch = { ...makeBatch({ sequence }), startNs: endNs - 1_000_000_000n, endNs };
+    return (await at.push(writeBatch(batch))).code;
+  };
+  assertEquals(await push(-23, 1), status.OK);
+  assertEquals(await push(-25, 2), status.OUT_OF_RANGE);
+  assertEquals(await push(23, 3), status.OK);
+  assertEquals(await push(25, 4), status.OUT_OF_RANGE);
+  assertEquals((await at.push(new TextEncoder().encode("junk"))).code, status.INVALID_ARGUMENT);
+  assertEquals(at.metrics.refusals, ["expired", "future", "malformed"]);
+});

@@ -33,7 +33,7 @@ import {
   OPERATORS,
   type PodLabel,
 } from "./matchers.ts";
-import type { CodeGroup, GroupBy, Queries, Selection } from "./types.ts";
+import type { CodeGroup, DiffOptions, GroupBy, Queries, Selection } from "./types.ts";
 
 const BUCKET_MS = 10_000;
 const NONE: Total = { value: 0, count: 0 };
@@ -98,7 +98,7 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
     "diff() gives both sides by the size of the change",
     () =>
       check(
-        fc.asyncProperty(selection, selection, limit, (a, b, n) =>
+        fc.asyncProperty(selection, selection, diffOptions, (a, b, n) =>
           checkDiff(queries, { selection: a, chosen: select(samples, a) }, {
             selection: b,
             chosen: select(samples, b),
@@ -214,6 +214,11 @@ const selection: fc.Arbitrary<Selection> = fc.record({
   idle: fc.boolean(),
 });
 const limit = fc.constantFrom(1, 3, 20, 10_000);
+const diffOptions = fc.record({
+  limit,
+  by: fc.constantFrom("share", "cores", "value"),
+  order: fc.constantFrom("change", "growth"),
+});
 const callFilter = fc.record({
   groupBy: fc.uniqueArray(fc.constantFrom(...LABELS), { maxLength: 2 }),
   calls: fc.array(fc.constantFrom<string>("read", "it's; a 'call'", "none"), { maxLength: 2 }),
@@ -402,7 +407,7 @@ async function checkDiff(
   queries: Queries,
   a: Side,
   b: Side,
-  limit: number,
+  { limit, by, order }: Required<Omit<DiffOptions, "signal">>,
 ): Promise<void> {
   const side = ({ chosen }: Side) => {
     const keys = (
@@ -416,11 +421,20 @@ async function checkDiff(
   };
   const base = side(a);
   const compare = side(b);
-  const share = (part: Total | undefined, whole: Total) =>
-    whole.value === 0 ? 0 : (part?.value ?? 0) / whole.value;
-  const change = (key: string) =>
-    Math.abs(share(compare.self.get(key), compare.all) - share(base.self.get(key), base.all));
-  const answer = await queries.diff(a.selection, b.selection, { limit });
+  const scale = ({ selection: { from, to } }: Side, whole: Total) => {
+    if (by === "share") return whole.value === 0 ? 0 : 1 / whole.value;
+    return by === "cores" ? 1 / ((to - from) * 1e6) : 1;
+  };
+  if (by === "cores" && [a, b].some(({ selection: { from, to } }) => !(to - from > 0 && to < Infinity))) {
+    await assertRejects(() => queries.diff(a.selection, b.selection, { limit, by }), RangeError, "no length");
+    return;
+  }
+  const [scaleA, scaleB] = [scale(a, base.all), scale(b, compare.all)];
+  const change = (key: string) => {
+    const grown = (compare.self.get(key)?.value ?? 0) * scaleB - (base.self.get(key)?.value ?? 0) * scaleA;
+    return order === "growth" ? grown : Math.abs(grown);
+  };
+  const answer = await queries.diff(a.selection, b.selection, { limit, by, order });
   assertEquals([answer.base, answer.compare], [base.all, compare.all]);
   const keys = answer.rows.map((row) => JSON.stringify([row.function, row.module]));
   answer.rows.forEach((row, i) => {
@@ -434,7 +448,12 @@ async function checkDiff(
   assertEquals(keys.length, Math.min(limit, expected.size));
   assertEquals(new Set(keys).size, keys.length);
   const changes = [...expected].map(change).sort((x, y) => y - x).slice(0, limit);
-  keys.forEach((key, i) => assert(Math.abs(change(key) - changes[i]!) < 1e-12, `row ${i} is ${key}`));
+  keys.forEach((key, i) =>
+    assert(
+      Math.abs(change(key) - changes[i]!) <= 1e-12 * Math.max(1, Math.abs(changes[i]!)),
+      `row ${i} is ${key}`,
+    )
+  );
 }
 
 /** The samples of `selection`. */

@@ -21,8 +21,6 @@ export interface StorageOptions {
   readonly database?: string;
   /** The cluster that is to have the tables; without it, the one server. */
   readonly cluster?: string | undefined;
-  /** The cluster has several shards, each with a part of the data. @default {false} */
-  readonly sharded?: boolean;
   /** @default {"default"} */
   readonly username?: string;
   /** @default {""} */
@@ -105,7 +103,8 @@ const INSERT_SETTINGS: ClickHouseSettings = {
 export class StorageClient implements AsyncDisposable {
   readonly database: string;
   readonly cluster: string | undefined;
-  readonly sharded: boolean;
+  /** The cluster has several shards, each with a part of the data: set once that is known. */
+  sharded = false;
   /** The server's address, without credentials: for messages. */
   readonly server: string;
   readonly #client: ClickHouseClient;
@@ -115,7 +114,6 @@ export class StorageClient implements AsyncDisposable {
     const url = new URL(options.url);
     this.database = database;
     this.cluster = options.cluster;
-    this.sharded = options.cluster !== undefined && (options.sharded ?? false);
     this.server = url.origin;
     this.#client = createClient({
       url: url.origin,

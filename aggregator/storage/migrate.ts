@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { createHash } from "node:crypto";
 import { StorageClient, type StorageOptions } from "./client.ts";
-import { createReplicatedDatabase, replicated } from "./replicated.ts";
+import { createReplicatedDatabase, replicated, sharded } from "./replicated.ts";
 import { splitStatements } from "./split_statements.ts";
 
 const logger = getLogger(["aperture", "storage"]);
@@ -65,12 +65,14 @@ export async function migrate(
   client: StorageClient,
   migrations: readonly Migration[] = readMigrations(),
 ): Promise<string[]> {
-  const form = client.cluster === undefined ? (sql: string) => sql : replicated;
-  await client.command(form(RECORD));
+  await findShards(client);
+  for (const statement of formOf(client, RECORD)) await client.command(statement);
   const applied = await client.rows<Applied>("SELECT number, name, checksum FROM migrations ORDER BY number");
   const pending = pendingMigrations(client.database, migrations, applied);
   for (const { number, name, sql } of pending) {
-    for (const statement of splitStatements(form(sql))) await client.command(statement);
+    for (const statement of splitStatements(sql).flatMap((each) => formOf(client, each))) {
+      await client.command(statement);
+    }
     // As a query, so that the row is there when it returns whatever the server's default for inserts is.
     await client.command(
       "INSERT INTO migrations (number, name, checksum) SELECT {number:UInt32}, {name:String}, {checksum:String}",
@@ -79,6 +81,22 @@ export async function migrate(
     logger.info("applied migration {name} to database {database}", { name, database: client.database });
   }
   return pending.map(({ name }) => name);
+}
+
+/** Asks whether the cluster has several shards. */
+async function findShards(client: StorageClient): Promise<void> {
+  if (client.cluster === undefined) return;
+  const [row] = await client.rows<{ shards: string }>(
+    "SELECT uniqExact(shard_num) AS shards FROM system.clusters WHERE cluster = {cluster:String}",
+    { params: { cluster: client.cluster } },
+  );
+  client.sharded = Number(row?.shards ?? 0) > 1;
+}
+
+/** The statements that stand for one on this client's server or cluster. */
+function formOf({ cluster, sharded: several }: StorageClient, statement: string): string[] {
+  if (cluster === undefined) return [statement];
+  return several ? sharded(statement, cluster) : [replicated(statement)];
 }
 
 /**

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
 import { readMigrations } from "./migrate.ts";
-import { createReplicatedDatabase, replicated } from "./replicated.ts";
+import { createReplicatedDatabase, replicated, sharded } from "./replicated.ts";
 import { splitStatements } from "./split_statements.ts";
 
 Deno.test("replicated() gives every table a replicated engine and deduplication window", () => {
@@ -22,6 +22,31 @@ Deno.test("replicated() gives every table a replicated engine and deduplication 
   );
 });
 
+Deno.test("sharded() makes each table one of its server and one over all, and views fill those of their server", () => {
+  const statements = readMigrations().flatMap(({ sql }) => splitStatements(sql));
+  const all = statements.map((statement) => sharded(statement, "main"));
+  const keys = new Map<string, string>();
+  for (const [local, distributed] of all.filter(({ length }) => length === 2)) {
+    const [, name] = /CREATE TABLE IF NOT EXISTS (\w+)_local\b/.exec(local!)!;
+    const engine =
+      /^CREATE TABLE IF NOT EXISTS (\w+) AS (\w+)_local\nENGINE = Distributed\('main', currentDatabase\(\), '(\w+)_local', (.*)\)$/;
+    const [, ...names] = engine.exec(distributed!)!;
+    assertEquals(names.slice(0, 3), [name, name, name]);
+    keys.set(name!, names[3]!);
+  }
+  assertEquals(keys.size, 17);
+  for (const table of ["samples", "samples_1m", "locks_1h", "syscalls", "totals_1m", "batches", "series"]) {
+    assertEquals(keys.get(table), "cityHash64(node)", table);
+  }
+  assertEquals([keys.get("stacks"), keys.get("symbols"), keys.get("functions")], ["hash", "location", "key"]);
+  const views = all.filter(({ length }) => length === 1).map(([view]) => view!);
+  assertEquals(views.length, 12);
+  for (const view of views) {
+    const [, target, source] = /TO (\w+) AS[^]*\bFROM (\w+)_local AS \w+/.exec(view)!;
+    assertEquals(target!.endsWith("_local") && !source!.endsWith("_local"), true, view);
+  }
+});
+
 Deno.test("createReplicatedDatabase() quotes names", () => {
   const sql = createReplicatedDatabase("a'b\\c", "d'e");
   assertStringIncludes(sql, "ON CLUSTER 'd\\'e' ENGINE = Replicated('/aperture/databases/a\\'b\\\\c', ");
@@ -36,6 +61,9 @@ testWith(["chdb"], "ClickHouse parses the statements for replicas", async () => 
   assertEquals((await parse(create, { database: "a'b" })).length > 0, true);
   for (const { sql } of readMigrations()) {
     for (const statement of splitStatements(replicated(sql))) {
+      assertEquals((await parse(statement)).length > 0, true);
+    }
+    for (const statement of splitStatements(sql).flatMap((each) => sharded(each, "c'd"))) {
       assertEquals((await parse(statement)).length > 0, true);
     }
   }

@@ -16,7 +16,7 @@ export interface NamedModule {
 export async function nameModule(name: string): Promise<NamedModule> {
   const { success, stderr } = await new Deno.Command("insmod", { args: [`/bin/${name}.ko`] }).output();
   if (!success) throw new Error(`Cannot load ${name}: ${new TextDecoder().decode(stderr)}`);
-  const kernel = new KernelSymbols();
+  using kernel = new KernelSymbols();
   const lines = (await Deno.readTextFile("/proc/kallsyms")).split("\n").map((line) => line.split(/\s/));
   const functions = lines.filter(([, type, , module]) => /^t$/i.test(type!) && module === `[${name}]`);
   const names = Map.groupBy(functions, ([address]) => parseInt(address!.slice(4), 16));

@@ -47,9 +47,14 @@ interface Accounts {
 /** What the program says of its waits, and how much of them is whose by the collector, in ns by the thread's name. */
 async function watchHolders(collector: LockCollector) {
   await using program = await Contender.start("/bin/lock_holders", ["mutex", "3"]);
-  const contended = program.contend<Accounts>();
-  await delay(100);
-  const windows = [await collector.drain()];
+  let done = false;
+  const contended = program.contend<Accounts>().finally(() => done = true);
+  const windows = [];
+  // Many windows, so that waits are open at the end of some.
+  while (!done) {
+    await delay(150);
+    windows.push(await collector.drain());
+  }
   const measured = await contended;
   windows.push(await collector.drain());
   const rows = rowsOf(windows.flatMap(({ locks }) => locks!), program.pid)

@@ -4,7 +4,8 @@
  *
  *     {"delayNs": N, "holders": {"flush_orders": {"delayNs": N, "holds": N, "heldNs": N}, …}}
  *
- * of all until now: how long its threads waited for each function, how often each held the lock and how long. A moment in
+ * of all until now: how long its threads waited for each function, and how often and how long each held the lock from the
+ * moment on in which somebody waited for it. A moment in
  * which nobody ran with it belongs to who had it last, but where that one hands it over, to who gets it. It is C and C++,
  * where the lock is a std::mutex.
  */
@@ -312,6 +313,18 @@ static long hold_at(long at)
 	return low;
 }
 
+/* From when on somebody waited for hold `h`; its end when nobody did. */
+static long contended_from(long h)
+{
+	long first = holds[h].until;
+
+	for (long i = 0; i < wait_count; i++) {
+		if (waits[i].until > holds[h].from && waits[i].from < first)
+			first = waits[i].from;
+	}
+	return first > holds[h].from ? first : holds[h].from;
+}
+
 static void report(void)
 {
 	long delays[FUNCTIONS] = { 0 }, counts[FUNCTIONS] = { 0 }, held[FUNCTIONS] = { 0 }, delay = 0;
@@ -330,8 +343,11 @@ static void report(void)
 		}
 	}
 	for (long h = 0; h < hold_count; h++) {
+		long from = contended_from(h);
+		if (from == holds[h].until)
+			continue;
 		counts[holds[h].function]++;
-		held[holds[h].function] += holds[h].until - holds[h].from;
+		held[holds[h].function] += holds[h].until - from;
 	}
 	printf("{\"delayNs\": %ld, \"holders\": {", delay);
 	for (int f = 0; f < FUNCTIONS; f++)

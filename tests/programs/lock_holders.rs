@@ -88,8 +88,13 @@ fn report(waits: &[Interval]) -> String {
         }
     }
     for hold in holds.iter() {
-        counts[hold.function] += 1;
-        held[hold.function] += hold.until - hold.from;
+        // From when on somebody waited for it.
+        let waiting = waits.iter().filter(|wait| wait.until > hold.from).map(|wait| wait.from).min();
+        let from = hold.from.max(waiting.unwrap_or(hold.until));
+        if from < hold.until {
+            counts[hold.function] += 1;
+            held[hold.function] += hold.until - from;
+        }
     }
     let delay: u64 = waits.iter().map(|wait| wait.until - wait.from).sum();
     let holder = |name: &str, i: usize| {

@@ -33,7 +33,7 @@ const NO_PODS: PodsStats = { pods: 0, lists: 0, watches: 0, failures: 0 };
 /** Returns every source that there is, `sources` before the idle ones. */
 export function testSources(
   sources: Partial<MetricSources> & { kinds?: readonly Kind[] } = {},
-): MetricSources & Disposable {
+): MetricSources & AsyncDisposable {
   const { kinds = ["cpu", "lock", "syscall"], ...others } = sources;
   const symboliser = Symboliser.open();
   const identity = { agentId: "n1", epoch: 1n, node: "n1", agentVersion: "0.1.0" };
@@ -48,7 +48,8 @@ export function testSources(
     pusher: new Pusher({ identity, transport }),
     bpfMemory: 64 << 20,
     windowMs: 10_000,
+    keeper: { stats: { debug_info: 0, symbol_tables: 0, frames: 0 } },
     ...others,
-    [Symbol.dispose]: () => symboliser[Symbol.dispose](),
+    [Symbol.asyncDispose]: () => symboliser[Symbol.asyncDispose](),
   };
 }

@@ -36,7 +36,7 @@ export async function sampleProgram(
   await build("bpf");
   await using program = await RunningProgram.start(command, args);
   await using unwinder = Unwinder.open();
-  using symboliser = Symboliser.open({ coldMs: 60_000, unwinder });
+  await using symboliser = Symboliser.open({ coldMs: 60_000, unwinder });
   using collector = CpuCollector.open({ freq: 499, pid: program.pid, unwinder });
   const stacks: SampledStack[] = [];
   for (let window = 0, count = 0; count < samples; window++) {

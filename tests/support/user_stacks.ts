@@ -35,7 +35,7 @@ export async function watch(
   await build("bpf");
   await using unwinder = Unwinder.open();
   using collector = CpuCollector.open({ unwinder, freq: 997, pid });
-  using symboliser = Symboliser.open({ unwinder });
+  await using symboliser = Symboliser.open({ unwinder });
   if (python) {
     symboliser.observe(pid);
     collector.watchPython(symboliser.pythonInterpreters());

@@ -31,7 +31,7 @@ interface Wanted {
 const MAX_WANTED = 65_536;
 
 /** Puts inlined functions and lines into the frames that the symbol tables gave. */
-export class Inlining implements Disposable {
+export class Inlining implements AsyncDisposable {
   readonly #locator: InliningOptions["locator"];
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
@@ -50,8 +50,23 @@ export class Inlining implements Disposable {
     this.#debug = new DebugClient({ bytes });
   }
 
-  [Symbol.dispose](): void {
-    this.#debug[Symbol.dispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#debug[Symbol.asyncDispose]();
+  }
+
+  /** Whether `pid` is a process of the agent's own that reads debug information. */
+  isReader(pid: number): boolean {
+    return this.#debug.isReader(pid);
+  }
+
+  /** The process that reads debug information, while there is one. */
+  get readerPid(): number | undefined {
+    return this.#debug.pid;
+  }
+
+  /** Gives up the debug information that is open, unless it is being read. */
+  shed(): void {
+    this.#debug.rest();
   }
 
   get stats(): DebugStats {

@@ -13,8 +13,18 @@ const decoder = new TextDecoder();
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const TAB = 0x09;
+const UNDERSCORE = 0x5f;
 
-/** The functions of one reading of kallsyms, in flat arrays. */
+/** A piece of code that the kernel made while it runs: a BPF program, a trampoline, a page for probes. */
+export interface DynamicSymbol {
+  /** The low 48 bits. */
+  readonly address: number;
+  readonly name: string;
+  /** Such as `bpf`. */
+  readonly module: string;
+}
+
+/** The functions of the kernel proper and its modules, in flat arrays. */
 export interface KallsymsTable {
   readonly size: number;
   readonly bytes: number;
@@ -25,39 +35,143 @@ export interface KallsymsTable {
   find(address: number): { address: number; name: string; module: string } | undefined;
 }
 
+/** One reading of kallsyms: what stays as long as no module comes or goes, and the rest. */
+export interface Kallsyms {
+  readonly table: KallsymsTable;
+  readonly dynamic: readonly DynamicSymbol[];
+}
+
+/** Entries at first; a kernel has 50,000 to 150,000 functions. */
+const FIRST_ENTRIES = 65_536;
+const FIRST_NAME_BYTES = 2 << 20;
+
 /**
- * Parses `address type name[\t[module]]` lines. Data is left out; of several names of one address the first
- * is kept, but for those that only mark a place (`_stext`, `__entry_text_start`). All addresses 0 means
- * that the kernel hides them, and gives an empty table.
+ * Takes the text of `/proc/kallsyms` piece by piece, so that its megabytes are never in memory as a whole.
+ *
+ * Lines are `address type name[\t[module]]`. Data is left out; of several names of one address the first is kept,
+ * but for those that only mark a place (`_stext`, `__entry_text_start`). All addresses 0 means that the kernel hides
+ * them, and gives an empty table.
  */
-export function parseKallsyms(text: Uint8Array): KallsymsTable {
-  const lines = countLines(text);
-  const address = new Float64Array(lines);
-  const name = new Uint32Array(lines);
-  const module = new Uint16Array(lines);
-  const modules: string[] = [""];
-  const bounds = { _text: 0, _end: 0 };
-  const names = new Uint8Array(text.length);
-  let namesLength = 0;
-  let size = 0;
-  for (let at = 0; at < text.length;) {
-    let end = text.indexOf(NEWLINE, at);
-    if (end < 0) end = text.length;
-    const line = parseLine(text, at, end);
-    at = end + 1;
-    if (line === undefined || line.address === 0) continue;
-    const symbol = text.subarray(line.name, line.nameEnd);
-    if (line.nameEnd === end) noteBounds(bounds, symbol, line.address);
-    if (!isCode(line.type) || isMarker(symbol)) continue;
-    address[size] = line.address;
-    module[size] = line.nameEnd === end
-      ? 0
-      : moduleIndex(modules, decoder.decode(text.subarray(line.nameEnd + 2, end - 1)));
-    name[size++] = namesLength;
-    names.set(symbol, namesLength);
-    namesLength += symbol.length + 1;
+export class KallsymsParser {
+  #address = new Float64Array(FIRST_ENTRIES);
+  #name = new Uint32Array(FIRST_ENTRIES);
+  #module = new Uint16Array(FIRST_ENTRIES);
+  #names = new Uint8Array(FIRST_NAME_BYTES);
+  #namesLength = 0;
+  #size = 0;
+  readonly #modules: string[] = [""];
+  readonly #dynamic: DynamicSymbol[] = [];
+  readonly #bounds = { _text: 0, _end: 0 };
+
+  /** Takes the whole lines of `text`, and its last line, too, where `last`. Returns how many bytes were taken. */
+  add(text: Uint8Array, { last }: { last: boolean }): number {
+    for (let at = 0;;) {
+      let end = text.indexOf(NEWLINE, at);
+      if (end < 0) {
+        if (!last || at >= text.length) return at;
+        end = text.length;
+      }
+      this.#addLine(text, at, end);
+      at = end + 1;
+    }
   }
-  return sortedTable({ address, name, module, size, names: names.slice(0, namesLength), modules, bounds });
+
+  /** What was read. Not to be used after that. */
+  finish(): Kallsyms {
+    const table = sortedTable({
+      address: this.#address,
+      name: this.#name,
+      module: this.#module,
+      size: this.#size,
+      names: this.#names.slice(0, this.#namesLength),
+      modules: this.#modules,
+      bounds: this.#bounds,
+    });
+    return { table, dynamic: this.#dynamic };
+  }
+
+  #addLine(text: Uint8Array, at: number, end: number): void {
+    const line = parseLine(text, at, end);
+    if (line === undefined || line.address === 0) return;
+    const { name, nameEnd, address } = line;
+    const inKernel = nameEnd === end;
+    if (inKernel) noteBounds(this.#bounds, text, line);
+    if (!isCode(line.type)) return;
+    if (!inKernel && (text[nameEnd + 2] === UNDERSCORE || isBpf(text, nameEnd + 2))) {
+      const module = decoder.decode(text.subarray(nameEnd + 2, end - 1));
+      // No module can be called so.
+      if (module === "bpf" || module.startsWith("__builtin__")) {
+        this.#dynamic.push({ address, name: decoder.decode(text.subarray(name, nameEnd)), module });
+        return;
+      }
+    }
+    if (text[name] === UNDERSCORE && isMarker(text.subarray(name, nameEnd))) return;
+    const length = nameEnd - name;
+    this.#reserve(length + 1);
+    const i = this.#size++;
+    this.#address[i] = address;
+    this.#module[i] = inKernel ? 0 : this.#moduleIndex(decoder.decode(text.subarray(nameEnd + 2, end - 1)));
+    this.#name[i] = this.#namesLength;
+    for (let c = 0; c < length; c++) this.#names[this.#namesLength++] = text[name + c]!;
+    this.#names[this.#namesLength++] = 0;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#namesLength + bytes > this.#names.length) {
+      this.#names = grown(this.#names, new Uint8Array(this.#names.length * 2 + bytes));
+    }
+    if (this.#size < this.#address.length) return;
+    const entries = this.#size * 2;
+    this.#address = grown(this.#address, new Float64Array(entries));
+    this.#name = grown(this.#name, new Uint32Array(entries));
+    this.#module = grown(this.#module, new Uint16Array(entries));
+  }
+
+  #moduleIndex(name: string): number {
+    const last = this.#modules.length - 1; // A module's symbols stand together.
+    if (this.#modules[last] === name) return last;
+    const known = this.#modules.indexOf(name);
+    return known >= 0 ? known : this.#modules.push(name) - 1;
+  }
+}
+
+function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** The whole text at once. */
+export function parseKallsyms(text: Uint8Array): Kallsyms {
+  const parser = new KallsymsParser();
+  parser.add(text, { last: true });
+  return parser.finish();
+}
+
+const CHUNK_BYTES = 64 << 10;
+
+/** Reads the file at `path`; what cannot be read is an empty one. */
+export function readKallsyms(path: string): Kallsyms {
+  const parser = new KallsymsParser();
+  try {
+    using file = Deno.openSync(path);
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    let held = 0;
+    for (;;) {
+      const read = file.readSync(buffer.subarray(held));
+      const text = buffer.subarray(0, held + (read ?? 0));
+      // A line that fills the buffer is none of kallsyms: it ends the reading.
+      if (read === null || read === 0) {
+        parser.add(text, { last: true });
+        break;
+      }
+      const taken = parser.add(text, { last: false });
+      buffer.copyWithin(0, taken, text.length);
+      held = text.length - taken;
+    }
+  } catch {
+    // Without /proc there is nothing to know.
+  }
+  return parser.finish();
 }
 
 interface Parsed {
@@ -72,9 +186,13 @@ interface Parsed {
 
 function sortedTable({ address, name, module, size, names, modules, bounds }: Parsed): KallsymsTable {
   const order = ascending(address.subarray(0, size));
-  const starts = Float64Array.from(order, (i) => address[i]!);
-  const nameOf = Uint32Array.from(order, (i) => name[i]!);
-  const moduleOf = Uint16Array.from(order, (i) => module[i]!);
+  const [starts, nameOf, moduleOf] = [new Float64Array(size), new Uint32Array(size), new Uint16Array(size)];
+  for (let to = 0; to < size; to++) {
+    const from = order[to]!;
+    starts[to] = address[from]!;
+    nameOf[to] = name[from]!;
+    moduleOf[to] = module[from]!;
+  }
   // A kernel that lists no data has no _end: then its last code is the end.
   let last = 0;
   for (let i = 0; i < size; i++) if (moduleOf[i] === 0) last = starts[i]!;
@@ -134,23 +252,20 @@ function isCode(type: number): boolean {
 
 /** Names that mark where a part of the kernel begins and share the address of its first function. */
 function isMarker(symbol: Uint8Array): boolean {
-  if (symbol[0] !== 0x5f) return false;
   return /^_(text|stext|etext|end|sinittext|einittext)$|^__pi__text$|_text_(start|end)$/.test(
     decoder.decode(symbol),
   );
 }
 
-function noteBounds(bounds: { _text: number; _end: number }, symbol: Uint8Array, address: number): void {
-  if (symbol[0] !== 0x5f || symbol.length > 5) return;
-  const name = decoder.decode(symbol);
-  if (name === "_text" || name === "_end") bounds[name] = address;
+function noteBounds(bounds: { _text: number; _end: number }, text: Uint8Array, line: Line): void {
+  if (text[line.name] !== UNDERSCORE || line.nameEnd - line.name > 5) return;
+  const name = decoder.decode(text.subarray(line.name, line.nameEnd));
+  if (name === "_text" || name === "_end") bounds[name] = line.address;
 }
 
-function moduleIndex(modules: string[], name: string): number {
-  const last = modules.length - 1; // A module's symbols stand together.
-  if (modules[last] === name) return last;
-  const known = modules.indexOf(name);
-  return known >= 0 ? known : modules.push(name) - 1;
+/** Whether `bpf]` stands at `at`. */
+function isBpf(text: Uint8Array, at: number): boolean {
+  return text[at] === 0x62 && text[at + 1] === 0x70 && text[at + 2] === 0x66 && text[at + 3] === 0x5d;
 }
 
 /** A module's code lies here, by the low 48 bits of its addresses. */
@@ -168,10 +283,4 @@ export function parseModules(text: string): Map<string, ModuleExtent> {
     if (name && start > 0) modules.set(name, { start, end: start + (Number(size) || 0) });
   }
   return modules;
-}
-
-function countLines(text: Uint8Array): number {
-  let lines = 1;
-  for (let at = text.indexOf(NEWLINE); at >= 0; at = text.indexOf(NEWLINE, at + 1)) lines++;
-  return lines;
 }

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseKallsyms, parseModules } from "./kallsyms.ts";
+import { KallsymsParser, parseKallsyms, parseModules } from "./kallsyms.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -23,7 +23,7 @@ Deno.test("parseKallsyms() finds what a plain reading finds", () => {
       `ffffffff${s.address.toString(16).padStart(8, "0")} ${s.type} ${s.name}${
         s.module && `\t[${s.module}]`
       }\n`;
-    const table = parseKallsyms(encode(symbols.map(line).join("")));
+    const { table } = parseKallsyms(encode(symbols.map(line).join("")));
     const code = symbols.filter((s) => /[tTw]/.test(s.type));
     for (let address = 0; address < 210; address++) {
       const best = Math.max(-1, ...code.map((s) => s.address).filter((a) => a <= address));
@@ -37,14 +37,45 @@ Deno.test("parseKallsyms() finds what a plain reading finds", () => {
 
 Deno.test("parseKallsyms() takes junk and cut lines", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (junk) => {
-    parseKallsyms(junk).find(0xffff81000000);
+    parseKallsyms(junk).table.find(0xffff81000000);
   }));
   fc.assert(fc.property(fc.nat(KALLSYMS.length), (cut) => {
-    parseKallsyms(encode(KALLSYMS.slice(0, cut))).find(0xffff81000000);
+    parseKallsyms(encode(KALLSYMS.slice(0, cut))).table.find(0xffff81000000);
   }));
 });
 
 Deno.test("parseModules() leaves out modules whose address is hidden", () => {
   const modules = parseModules(`${MODULES}hidden 1 0 - Live 0x0000000000000000\nshort\n`);
   assertEquals([...modules], [["ext4", { start: 0xffffc0400000, end: 0xffffc0402000 }]]);
+});
+
+Deno.test("KallsymsParser.add() takes the text in pieces of any size", () => {
+  const text = encode(
+    `${KALLSYMS}ffffffffc0600000 t bpf_prog_1_demo\t[bpf]\nffffffffc0700000 t last\t[last]`,
+  );
+  fc.assert(fc.property(fc.array(fc.nat(text.length)), (cuts) => {
+    const parser = new KallsymsParser();
+    const ends = [...cuts.sort((a, b) => a - b), text.length];
+    let from = 0;
+    for (const [i, end] of ends.entries()) {
+      from += parser.add(text.subarray(from, end), { last: i === ends.length - 1 });
+    }
+    const { table, dynamic } = parser.finish();
+    assertEquals(dynamic, [{ address: 0xffffc0600000, name: "bpf_prog_1_demo", module: "bpf" }]);
+    assertEquals(table.size, 3);
+    assertEquals(table.find(0xffffc0700001), { address: 0xffffc0700000, name: "last", module: "last" });
+  }));
+});
+
+Deno.test("parseKallsyms() holds more functions than it made room for", () => {
+  const count = 150_000;
+  const lines = Array.from(
+    { length: count },
+    (_, i) => `${(0xffff80000000 + i * 16).toString(16)} t f${i}_of_many_names\n`,
+  );
+  const { table } = parseKallsyms(encode(lines.join("")));
+  assertEquals(table.size, count);
+  for (const i of [0, 65_536, count - 1]) {
+    assertEquals(table.find(0xffff80000008 + i * 16)?.name, `f${i}_of_many_names`);
+  }
 });

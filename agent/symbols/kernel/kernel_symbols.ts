@@ -9,45 +9,89 @@
 import { getLogger } from "@logtape/logtape";
 import { type Frame, KERNEL_MODULE } from "../../../profile/model.ts";
 import { buildIdOfNotes } from "../../elf/elf.ts";
-import { type KallsymsTable, type ModuleExtent, parseKallsyms, parseModules } from "./kallsyms.ts";
+import type { KsymbolChanges } from "../../libbpf/mod.ts";
+import { onlineCpus } from "../../collectors/cpus.ts";
+import { DynamicCode } from "./dynamic_code.ts";
+import {
+  type KallsymsTable,
+  type ModuleExtent,
+  parseKallsyms,
+  parseModules,
+  readKallsyms,
+} from "./kallsyms.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 const decoder = new TextDecoder();
 
 /** A symbol has no size in kallsyms; what is farther from it than this belongs to something unnamed. */
 const MAX_FUNCTION_BYTES = 4 << 20;
-/** Addresses of BPF programs that are remembered between two readings. */
+/** Addresses that have no name are remembered between two readings, so many. */
 const MAX_SEEN = 65_536;
+/** Without notes of the kernel: so many windows pass at most from one reading to the next. */
+const MAX_PAUSE_WINDOWS = 64;
+
+/** What tells of code that the kernel makes while it runs; `KsymbolEvents` is it. */
+export interface KsymbolSource extends Disposable {
+  take(): KsymbolChanges;
+  /** Whether it tells of all CPUs that there are now. */
+  covers(cpus: readonly number[]): boolean;
+}
 
 export interface KernelSymbolsOptions {
   /** @default {"/proc"} */
-  procRoot?: string;
+  readonly procRoot?: string;
   /** @default {"/sys"} */
-  sysRoot?: string;
+  readonly sysRoot?: string;
+  /** Opens what tells of changes. @default none: then the table is read again, seldom */
+  readonly openChanges?: (() => KsymbolSource) | undefined;
+  /** @default {those that are online} */
+  readonly cpus?: () => readonly number[];
 }
 
-/** Finds the function of a kernel address. */
-export class KernelSymbols {
+/**
+ * Finds the function of a kernel address.
+ *
+ * The table is read once. It is read again when a module came or went; of BPF programs and the like the kernel's own
+ * notes tell what changed.
+ */
+export class KernelSymbols implements Disposable {
   readonly #procRoot: string;
   readonly #sysRoot: string;
+  readonly #openChanges: (() => KsymbolSource) | undefined;
+  readonly #cpus: () => readonly number[];
   readonly #buildIds = new Map<string, string>();
+  readonly #dynamic = new DynamicCode();
+  #changes: KsymbolSource | undefined;
   #table: KallsymsTable;
   /** Maps a module's name to where its code lies. */
   #modules: ReadonlyMap<string, ModuleExtent> = new Map();
-  #modulesText = "";
-  /** Addresses outside of the kernel and its modules that were asked for since the table was read. */
+  #modulesText: string;
+  /** Addresses without a name that were asked for since the table was read. */
   readonly #seen = new Set<number>();
   #toldHidden = false;
-  /** Tells what of the changing part may be looked at again in this window. */
+  #readings = 0;
+  /** Tells what may be looked at again in this window. */
   #mayCheckModules = false;
   #mayReload = false;
+  /** Without notes: windows until the table may be read again, which double while there was no reason to. */
+  #pause = 1;
+  #paused = 0;
 
-  constructor({ procRoot = "/proc", sysRoot = "/sys" }: KernelSymbolsOptions = {}) {
+  constructor(options: KernelSymbolsOptions = {}) {
+    const { procRoot = "/proc", sysRoot = "/sys", openChanges, cpus = onlineCpus } = options;
     this.#procRoot = procRoot;
     this.#sysRoot = sysRoot;
-    this.#table = parseKallsyms(new Uint8Array());
-    this.#modulesText = decoder.decode(read(`${procRoot}/modules`));
+    this.#openChanges = openChanges;
+    this.#cpus = cpus;
+    this.#table = parseKallsyms(new Uint8Array()).table;
+    this.#modulesText = this.#readModules();
+    this.#listen();
     this.#load();
+  }
+
+  [Symbol.dispose](): void {
+    this.#changes?.[Symbol.dispose]();
+    this.#changes = undefined;
   }
 
   /** Returns the number of functions that are known. */
@@ -60,10 +104,20 @@ export class KernelSymbols {
     return this.#table.bytes;
   }
 
-  /** Modules and BPF programs that came or went are looked for again from now on, where they are needed. */
+  /** Returns how often the table was read. */
+  get readings(): number {
+    return this.#readings;
+  }
+
+  /**
+   * Takes in what came and went, and forgets what went before this window. Modules are looked for again from now on,
+   * where they are needed.
+   */
   endWindow(): void {
+    this.#dynamic.endWindow();
     this.#mayCheckModules = true;
-    this.#mayReload = true;
+    if (this.#changes) this.#takeChanges();
+    else if (++this.#paused >= this.#pause) this.#mayReload = true;
   }
 
   /** Tells whether `address` is in the kernel proper, whose functions stay where they are until the next boot. */
@@ -77,8 +131,7 @@ export class KernelSymbols {
    */
   frame(address: number): Frame {
     if (this.#table.size === 0) return this.#frame(KERNEL_MODULE, KERNEL_MODULE, 0);
-    if (!this.isStatic(address)) this.#refresh(address);
-    const symbol = this.#table.find(address);
+    const symbol = this.isStatic(address) ? this.#table.find(address) : this.#findMoving(address);
     if (symbol === undefined || address - symbol.address > MAX_FUNCTION_BYTES) {
       const offset = this.isStatic(address) ? address - this.#table.text : 0;
       const name = offset > 0 ? `${KERNEL_MODULE}+0x${offset.toString(16)}` : KERNEL_MODULE;
@@ -95,30 +148,72 @@ export class KernelSymbols {
     return { function: name, module, file: "", line: 0, buildId: this.#buildIdOf(module), address };
   }
 
-  /**
-   * Reads the table again when modules changed, or when `address` is that of a BPF program or trampoline
-   * that was not asked for before. To read 200,000 lines takes some 100 ms, so it is not done in every
-   * window: a program whose address another one had, and was asked for, keeps that name for a while.
-   */
-  #refresh(address: number): void {
-    if (this.#mayCheckModules) {
-      this.#mayCheckModules = false;
-      const text = decoder.decode(read(`${this.#procRoot}/modules`));
-      if (text !== this.#modulesText) {
-        this.#modulesText = text;
-        return this.#load();
-      }
+  /** In a module, or in code that the kernel made while it runs. */
+  #findMoving(address: number): { address: number; name: string; module: string } | undefined {
+    if (this.#mayCheckModules) this.#checkModules();
+    if (this.#isInModule(address)) return this.#table.find(address);
+    const known = this.#dynamic.find(address);
+    if (known || this.#seen.has(address)) return known;
+    if (this.#changes) this.#takeChanges();
+    else if (this.#mayReload) this.#reload();
+    const found = this.#dynamic.find(address);
+    if (!found && this.#seen.size < MAX_SEEN) this.#seen.add(address);
+    // Where modules hide where they lie, the nearest function is that of one.
+    return found ?? (this.#modules.size === 0 ? this.#table.find(address) : undefined);
+  }
+
+  #isInModule(address: number): boolean {
+    for (const { start, end } of this.#modules.values()) if (address >= start && address < end) return true;
+    return false;
+  }
+
+  #checkModules(): void {
+    this.#mayCheckModules = false;
+    const text = this.#readModules();
+    if (text === this.#modulesText) return;
+    this.#modulesText = text;
+    this.#load();
+  }
+
+  #takeChanges(): void {
+    if (!this.#changes!.covers(this.#cpus())) {
+      this.#listen();
+      return this.#load();
     }
-    for (const { start, end } of this.#modules.values()) if (address >= start && address < end) return;
-    if (this.#seen.has(address)) return;
-    if (this.#mayReload) this.#load();
-    if (this.#seen.size < MAX_SEEN) this.#seen.add(address);
+    const { changes, lost } = this.#changes!.take();
+    if (lost) return this.#load();
+    for (const change of changes) this.#dynamic.apply(change);
+    if (changes.length > 0) this.#seen.clear();
+  }
+
+  /** From before the table is read on, so that nothing is missed between. */
+  #listen(): void {
+    this.#changes?.[Symbol.dispose]();
+    this.#changes = undefined;
+    try {
+      this.#changes = this.#openChanges?.();
+    } catch (error) {
+      logger.info("BPF programs that come are named late, as the kernel does not tell of them: {reason}", {
+        reason: (error as Error).message,
+      });
+    }
+  }
+
+  /** Without notes. A program whose address another one had, and was asked for, keeps that name for a while. */
+  #reload(): void {
+    const before = this.#dynamic.size;
+    this.#load();
+    this.#pause = this.#dynamic.size === before ? Math.min(this.#pause * 2, MAX_PAUSE_WINDOWS) : 1;
   }
 
   #load(): void {
     this.#mayReload = false;
+    this.#paused = 0;
+    this.#readings++;
     this.#seen.clear();
-    this.#table = parseKallsyms(read(`${this.#procRoot}/kallsyms`));
+    const { table, dynamic } = readKallsyms(`${this.#procRoot}/kallsyms`);
+    this.#table = table;
+    this.#dynamic.replace(dynamic);
     this.#modules = parseModules(this.#modulesText);
     if (this.#table.size === 0 && !this.#toldHidden) {
       this.#toldHidden = true;
@@ -126,6 +221,10 @@ export class KernelSymbols {
         "Cannot name kernel functions as the kernel hides their addresses: see /proc/sys/kernel/kptr_restrict",
       );
     }
+  }
+
+  #readModules(): string {
+    return decoder.decode(read(`${this.#procRoot}/modules`));
   }
 
   #buildIdOf(module: string): string {

@@ -1,6 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../../../tests/support/needs.ts";
 import { TempFolder } from "../../../tests/support/programs.ts";
+import { CPU_OBJECT } from "../../collectors/cpu.ts";
+import { onlineCpus } from "../../collectors/cpus.ts";
+import { BpfObject, KsymbolEvents } from "../../libbpf/mod.ts";
 import { KernelSymbols } from "./kernel_symbols.ts";
 
 const KALLSYMS = `\
@@ -31,7 +34,7 @@ function kernelFolder(folder: TempFolder, kallsyms = KALLSYMS, modules = MODULES
 
 Deno.test("KernelSymbols.frame() names functions of the kernel, of modules and BPF programs", () => {
   using folder = new TempFolder();
-  const kernel = kernelFolder(folder);
+  using kernel = kernelFolder(folder);
   const at = (address: number) => {
     const { function: name, module, buildId, address: offset } = kernel.frame(address);
     return [name, module, buildId, offset];
@@ -47,11 +50,11 @@ Deno.test("KernelSymbols.frame() names functions of the kernel, of modules and B
 
 Deno.test("KernelSymbols.frame() sees modules and BPF programs that came since the last window", () => {
   using folder = new TempFolder();
-  const kernel = kernelFolder(folder);
+  using kernel = kernelFolder(folder);
   assertEquals(kernel.frame(0xffffc0600008).function, "bpf_prog_1234_demo");
   folder.write("proc/kallsyms", KALLSYMS + "ffffffffc0700000 t xfs_read\t[xfs]\n");
   folder.write("proc/modules", MODULES + "xfs 8192 1 - Live 0xffffffffc0700000\n");
-  assertEquals(kernel.frame(0xffffc0700010).function, "bpf_prog_1234_demo");
+  assertEquals(kernel.frame(0xffffc0700010).function, "[kernel]");
   kernel.endWindow();
   assertEquals(kernel.frame(0xffffc0700010).function, "xfs_read");
   folder.write("proc/kallsyms", KALLSYMS + "ffffffffc0900000 t bpf_prog_5_new\t[bpf]\n");
@@ -61,7 +64,7 @@ Deno.test("KernelSymbols.frame() sees modules and BPF programs that came since t
 
 Deno.test("KernelSymbols.frame() discloses no address where the kernel hides them", () => {
   using folder = new TempFolder();
-  const kernel = kernelFolder(folder, KALLSYMS.replaceAll(/^[0-9a-f]{16}/gm, "0".repeat(16)), "");
+  using kernel = kernelFolder(folder, KALLSYMS.replaceAll(/^[0-9a-f]{16}/gm, "0".repeat(16)), "");
   assertEquals(kernel.size, 0);
   const frame = kernel.frame(0xffff81000010);
   assertEquals([frame.function, frame.module, frame.address], ["[kernel]", "[kernel]", 0]);
@@ -71,7 +74,7 @@ testWith(
   ["root"],
   "KernelSymbols.frame() gives every function of this machine's kallsyms its own name",
   () => {
-    const kernel = new KernelSymbols();
+    using kernel = new KernelSymbols();
     const lines = Deno.readTextFileSync("/proc/kallsyms").trimEnd().split("\n").map((line) =>
       line.split(/\s/)
     );
@@ -94,3 +97,67 @@ testWith(
     assertEquals(differ, 0);
   },
 );
+
+testWith(
+  ["bpf"],
+  "KernelSymbols.frame() names BPF programs that came, and those that just went, without reading again",
+  () => {
+    using kernel = new KernelSymbols({ openChanges: () => KsymbolEvents.open(onlineCpus()) });
+    const nameOf = (address: number) => kernel.frame(address).function;
+    let address = 0;
+    {
+      using object = BpfObject.open(CPU_OBJECT);
+      object.load();
+      kernel.endWindow();
+      const line = Deno.readTextFileSync("/proc/kallsyms").split("\n").findLast((line) =>
+        line.includes("_sample_cpu\t[bpf]")
+      );
+      address = parseInt(line!.slice(4, 16), 16);
+      assertMatch(nameOf(address + 4), /^bpf_prog_[0-9a-f]+_sample_cpu$/);
+    }
+    kernel.endWindow();
+    assertMatch(nameOf(address + 4), /_sample_cpu$/);
+    assertEquals(kernel.readings, 1);
+  },
+);
+
+Deno.test("KernelSymbols.frame() reads the table again where changes were lost, or CPUs came", () => {
+  using folder = new TempFolder();
+  folder.write("proc/kallsyms", KALLSYMS);
+  let lost = false;
+  let cpus = [0];
+  let opened = 0;
+  const openChanges = () => {
+    opened++;
+    const mine = cpus;
+    return {
+      take: () => ({ changes: [], lost }),
+      covers: (now: readonly number[]) => now === mine,
+      [Symbol.dispose]() {},
+    };
+  };
+  using kernel = new KernelSymbols({ procRoot: `${folder.path}/proc`, openChanges, cpus: () => cpus });
+  for (let window = 0; window < 5; window++) {
+    kernel.frame(0xffffc0900000 + window);
+    kernel.endWindow();
+  }
+  assertEquals([kernel.readings, opened], [1, 1]);
+  lost = true;
+  kernel.endWindow();
+  lost = false;
+  assertEquals([kernel.readings, opened], [2, 1]);
+  cpus = [0, 1];
+  kernel.endWindow();
+  kernel.endWindow();
+  assertEquals([kernel.readings, opened], [3, 2]);
+});
+
+Deno.test("KernelSymbols.frame() reads the table ever more seldom for nothing where the kernel tells of no changes", () => {
+  using folder = new TempFolder();
+  using kernel = kernelFolder(folder);
+  for (let window = 0; window < 128; window++) {
+    kernel.endWindow();
+    kernel.frame(0xffffc0900000 + 2 ** 21 * window);
+  }
+  assertEquals(kernel.readings, 1 + 7);
+});

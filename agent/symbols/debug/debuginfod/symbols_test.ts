@@ -65,7 +65,7 @@ testWith(NEEDS, "a stripped program gets what debuginfod has of it, and eu-addr2
   await using server = await RealDebuginfod.start([`${folder.path}/shop/debug`], [stripped.buildId]);
   await using debuginfod = await Debuginfod.open({ urls: [server.url], folder: `${folder.path}/cache` });
   await using program = await RunningProgram.start(stripped.path, ["wait"]);
-  using symboliser = Symboliser.open({ debuginfod });
+  await using symboliser = Symboliser.open({ debuginfod });
   for (const [frame] of spinFrames(symboliser, program, stripped)) {
     assertEquals(frame!.function, `program+0x${frame!.address.toString(16)}`);
   }
@@ -96,7 +96,7 @@ testWith([...NEEDS, "dwz"], "a debug file that dwz shrank gets its common file, 
   await using server = await RealDebuginfod.start([served], ids);
   await using debuginfod = await Debuginfod.open({ urls: [server.url], folder: `${folder.path}/cache` });
   await using program = await RunningProgram.start(shop!.path, ["wait"]);
-  using symboliser = Symboliser.open({ debuginfod });
+  await using symboliser = Symboliser.open({ debuginfod });
   const found = await windows(symboliser, program, shop!, () => debuginfod.stats.found > 1);
   assertEquals(found.map(described), before);
 });
@@ -111,12 +111,12 @@ testWith(NEEDS, "without a server nothing is asked, and a file that gdb left is 
   const asked = await server.answers(200);
   await using program = await RunningProgram.start(stripped.path, ["wait"]);
   {
-    using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open();
     const [frame] = spinFrames(symboliser, program, stripped)[0]!;
     assertEquals(frame!.function, `program+0x${frame!.address.toString(16)}`);
   }
   await using debuginfod = await Debuginfod.open({ urls: [server.url], folder: cache });
-  using symboliser = Symboliser.open({ debuginfod });
+  await using symboliser = Symboliser.open({ debuginfod });
   const found = await windows(symboliser, program, stripped, () => true);
   assertEquals(found.map(described), sourceLines(stripped));
   assertEquals([debuginfod.stats.asked, await server.answers(200)], [0, asked]);

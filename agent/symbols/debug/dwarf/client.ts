@@ -1,8 +1,8 @@
 /**
  * Asks for functions and lines of addresses, and never waits: answers are handed over when they come.
  *
- * The Worker is started at the first question, and ended when nothing was asked for a while, which gives back
- * its memory.
+ * The process that reads is started at the first question, and ended when nothing was asked for a while, which gives
+ * back its memory. Where it dies it is started again, and the file that it died of twice is not asked for any more.
  *
  * @module
  */
@@ -10,21 +10,36 @@
 import { settledWithin } from "../../../../common/timeout.ts";
 import { getLogger } from "@logtape/logtape";
 import type { SourceFrame } from "../../libdw/dwarf.ts";
-import type { Answer, DebugInfoPlace, Request, WorkerOptions } from "./protocol.ts";
+import type { Answer, DebugInfoPlace, Request } from "./protocol.ts";
+import { type ReaderOptions, ReaderProcess } from "./reader_process.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
 /** Addresses of one question: an answer comes before the next is read, and a file is closed no sooner. */
 const MAX_ADDRESSES = 512;
 
+/** So often may it die of a file: the first time may have been chance, or the file before. */
+const MAX_DEATHS = 2;
+/** So often in a row may it die before it begins to read. */
+const MAX_STARTS = 5;
+const MIN_PAUSE_MS = 200;
+const MAX_PAUSE_MS = 60_000;
+/** Ids of processes that read, some of them gone, whose own samples are not of interest. */
+const MAX_PIDS = 16;
+
 export interface DebugClientOptions {
   /** For the files that are open together. @default {128 MiB} */
   bytes?: number;
   /** Addresses that may wait for an answer; more are not asked for now. @default {65536} */
   maxWaiting?: number;
-  /** Windows without a question after which the Worker is ended. @default {6} */
+  /** Windows without a question after which the process is ended. @default {1} */
   idleWindows?: number;
+  /** @default {new ReaderProcess} */
+  start?: (options: ReaderOptions) => Reader;
 }
+
+/** What is used of a {@linkcode ReaderProcess}. */
+export type Reader = Pick<ReaderProcess, "pid" | "post" | "close">;
 
 /** Counted since the start, but for what is held now (`waiting`, `files`, `bytes`). */
 export interface DebugStats {
@@ -38,9 +53,12 @@ export interface DebugStats {
   /** Files whose debug information takes more than the budget. */
   readonly tooLarge: number;
   readonly unreadable: number;
+  /** How often the process that reads died. */
+  readonly deaths: number;
 }
 
 interface Question {
+  readonly request: Request;
   readonly count: number;
   readonly done: (answer: Answer | undefined) => void;
 }
@@ -49,14 +67,25 @@ interface Question {
 export type NoFrames = "later" | "never";
 export type OnFrames = (address: number, frames: readonly SourceFrame[] | NoFrames) => void;
 
-/** One Worker, its questions, and what it holds. */
-export class DebugClient implements Disposable {
+/** One process that reads, its questions, and what it holds. */
+export class DebugClient implements AsyncDisposable {
   readonly #bytes: number;
   readonly #maxWaiting: number;
   readonly #idleWindows: number;
   readonly #questions = new Map<number, Question>();
-  #worker: Worker | undefined;
+  readonly #start: (options: ReaderOptions) => Reader;
+  readonly #pids: number[] = [];
+  /** By key: how often the process died while it read that. */
+  readonly #deathsOf = new Map<string, number>();
+  #reader: Reader | undefined;
+  #restart: ReturnType<typeof setTimeout> | undefined;
+  /** Of processes that are not waited for. */
+  #closing: Promise<unknown> = Promise.resolve();
   #failed = false;
+  #disposed = false;
+  #deaths = 0;
+  /** In a row, without an answer. */
+  #failures = 0;
   #idle = 0;
   #next = 1;
   #waiting = 0;
@@ -68,14 +97,32 @@ export class DebugClient implements Disposable {
   #held = { files: 0, bytes: 0 };
   #settled: (() => void)[] = [];
 
-  constructor({ bytes = 128 << 20, maxWaiting = 65_536, idleWindows = 6 }: DebugClientOptions = {}) {
+  constructor({ bytes = 128 << 20, maxWaiting = 65_536, idleWindows = 1, start }: DebugClientOptions = {}) {
+    this.#start = start ?? ((options) => new ReaderProcess(options));
     this.#bytes = bytes;
     this.#maxWaiting = maxWaiting;
     this.#idleWindows = idleWindows;
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
     this.#end();
+    await this.#closing;
+  }
+
+  /** The process that reads now. */
+  get pid(): number | undefined {
+    return this.#reader?.pid;
+  }
+
+  /** Ends the process that reads, if it has nothing to do. */
+  rest(): void {
+    if (this.#reader && this.#waiting === 0) this.#end();
+  }
+
+  /** Whether `pid` is, or was a while ago, a process that reads. */
+  isReader(pid: number): boolean {
+    return this.#pids.includes(pid);
   }
 
   get stats(): DebugStats {
@@ -87,6 +134,7 @@ export class DebugClient implements Disposable {
       ...this.#held,
       tooLarge: this.#tooLarge,
       unreadable: this.#unreadable,
+      deaths: this.#deaths,
     };
   }
 
@@ -94,15 +142,18 @@ export class DebugClient implements Disposable {
   ask(key: string, place: DebugInfoPlace, addresses: readonly number[], onFrames: OnFrames): void {
     for (let at = 0; at < addresses.length; at += MAX_ADDRESSES) {
       const part = addresses.slice(at, at + MAX_ADDRESSES);
-      if (this.#failed || this.#waiting + part.length > this.#maxWaiting) {
+      const never = this.#failed || this.#isDeadly(key);
+      if (never || this.#waiting + part.length > this.#maxWaiting) {
         this.#dropped += part.length;
-        for (const address of part) onFrames(address, this.#failed ? "never" : "later");
+        for (const address of part) onFrames(address, never ? "never" : "later");
         continue;
       }
       this.#post({ key, place, addresses: part }, (answer) => {
         if (answer?.refused === "too large") this.#tooLarge++;
         if (answer?.refused === "unreadable") this.#unreadable++;
-        const none = answer?.refused === "too large" || this.#failed ? "never" : "later";
+        const none = answer?.refused === "too large" || this.#failed || this.#isDeadly(key)
+          ? "never"
+          : "later";
         const frames = answer?.refused ? undefined : answer?.frames;
         part.forEach((address, i) => onFrames(address, frames?.[i] ?? none));
       });
@@ -117,9 +168,9 @@ export class DebugClient implements Disposable {
     await settledWithin(ms, promise);
   }
 
-  /** Ends a Worker that has nothing to do for a while. */
+  /** Ends a process that has nothing to do for a while. */
   endWindow(): void {
-    if (this.#worker && this.#waiting === 0 && ++this.#idle >= this.#idleWindows) this.#end();
+    if (this.#waiting === 0 && ++this.#idle >= this.#idleWindows) this.rest();
   }
 
   #post(question: Omit<Request, "id">, done: Question["done"]): void {
@@ -128,33 +179,72 @@ export class DebugClient implements Disposable {
     this.#idle = 0;
     this.#asked += count;
     this.#waiting += count;
-    this.#questions.set(id, { count, done });
     const request: Request = { id, ...question };
-    this.#start().postMessage(request);
+    this.#questions.set(id, { request, count, done });
+    if (this.#reader) this.#reader.post(request);
+    else if (this.#restart === undefined) this.#begin();
   }
 
-  #start(): Worker {
-    if (this.#worker) return this.#worker;
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      type: "module",
-      name: "debug info",
-    });
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#take(data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      logger.warn("Cannot read debug information: {reason}", { reason: event.message });
+  /** Starts a process, and asks it all that is not answered. */
+  #begin(): void {
+    this.#restart = undefined;
+    try {
+      this.#reader = this.#start({
+        bytes: this.#bytes,
+        onAnswer: (answer) => this.#take(answer),
+        onDeath: (ready) => this.#onDeath(ready),
+      });
+    } catch (error) {
+      logger.warn("Cannot start what reads debug information: {reason}", {
+        reason: (error as Error).message,
+      });
+      return this.#onDeath(false);
+    }
+    this.#pids.push(this.#reader.pid);
+    if (this.#pids.length > MAX_PIDS) this.#pids.shift();
+    for (const { request } of this.#questions.values()) this.#reader.post(request);
+  }
+
+  /** It reads one file after another, so that it died of the first that is not answered. */
+  #onDeath(ready: boolean): void {
+    this.#reader = undefined;
+    this.#held = { files: 0, bytes: 0 };
+    this.#deaths++;
+    this.#failures++;
+    const [first] = this.#questions.values();
+    if (ready && first) this.#blame(first.request);
+    if (!ready && this.#failures >= MAX_STARTS) {
+      logger.warn("Cannot read debug information: what reads it ends before it begins");
       this.#failed = true;
-      this.#end();
-    };
-    const options: WorkerOptions = { bytes: this.#bytes };
-    worker.postMessage(options);
-    return this.#worker = worker;
+      return this.#end();
+    }
+    if (this.#questions.size === 0 || this.#disposed) return;
+    const pauseMs = Math.min(MIN_PAUSE_MS * 2 ** (this.#failures - 1), MAX_PAUSE_MS);
+    this.#restart = setTimeout(() => this.#begin(), pauseMs);
+  }
+
+  #blame({ key, place }: Request): void {
+    this.#deathsOf.set(key, (this.#deathsOf.get(key) ?? 0) + 1);
+    if (!this.#isDeadly(key)) return;
+    logger.warn("Debug information of {path} is not read, as what read it died of it", { path: place.path });
+    for (const [id, { request, count, done }] of this.#questions) {
+      if (request.key !== key) continue;
+      this.#questions.delete(id);
+      this.#waiting -= count;
+      done(undefined);
+    }
+    if (this.#waiting === 0) this.#settle();
+  }
+
+  #isDeadly(key: string): boolean {
+    return (this.#deathsOf.get(key) ?? 0) >= MAX_DEATHS;
   }
 
   #take(answer: Answer): void {
     const question = this.#questions.get(answer.id);
     if (question === undefined) return;
     this.#questions.delete(answer.id);
+    this.#failures = 0;
     this.#waiting -= question.count;
     this.#answered += question.count;
     this.#held = answer.stats;
@@ -163,9 +253,10 @@ export class DebugClient implements Disposable {
   }
 
   #end(): void {
-    // To end it from here would leave behind what libdw holds.
-    this.#worker?.postMessage("close");
-    this.#worker = undefined;
+    clearTimeout(this.#restart);
+    this.#restart = undefined;
+    if (this.#reader) this.#closing = Promise.all([this.#closing, this.#reader.close()]);
+    this.#reader = undefined;
     this.#held = { files: 0, bytes: 0 };
     this.#idle = 0;
     const questions = [...this.#questions.values()];

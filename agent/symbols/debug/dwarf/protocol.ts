@@ -1,5 +1,5 @@
 /**
- * The questions to the Worker that reads debug information, and its answers.
+ * The questions to the process that reads debug information, and its answers.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface DebugInfoPlace extends DebugFile {
 
 export interface Request {
   readonly id: number;
-  /** Names the debug information, for as long as the Worker lives. */
+  /** Names the debug information, for as long as that process lives. */
   readonly key: string;
   readonly place: DebugInfoPlace;
   readonly addresses: readonly number[];
@@ -37,16 +37,11 @@ export interface Answer {
   /** They are in the order of the addresses, each innermost first; none for an address that is not covered. */
   readonly frames: readonly (readonly SourceFrame[])[];
   readonly refused: Refusal | undefined;
-  readonly stats: WorkerStats;
+  readonly stats: ReaderStats;
 }
 
-/** The Worker holds this now. */
-export interface WorkerStats {
+/** The process holds this now. */
+export interface ReaderStats {
   readonly files: number;
-  readonly bytes: number;
-}
-
-export interface WorkerOptions {
-  /** All files that are open together may take so many bytes; a file that needs more is refused. */
   readonly bytes: number;
 }

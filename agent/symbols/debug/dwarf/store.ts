@@ -7,7 +7,7 @@
 import { DebugInfo, type Dwarf, type SourceFrame } from "../../libdw/dwarf.ts";
 import { RegularFile } from "../../../elf/regular_file.ts";
 import { packDebugInfo, type Packed } from "./pack.ts";
-import type { DebugFile, DebugInfoPlace, Refusal, WorkerStats } from "./protocol.ts";
+import type { DebugFile, DebugInfoPlace, ReaderStats, Refusal } from "./protocol.ts";
 
 interface Entry {
   /** The files that it is of. */
@@ -34,7 +34,7 @@ export class DebugStore implements Disposable {
     this.#open.clear();
   }
 
-  get stats(): WorkerStats {
+  get stats(): ReaderStats {
     let bytes = 0;
     for (const entry of this.#open.values()) bytes += bytesOf(entry);
     return { files: this.#open.size, bytes };

@@ -1,0 +1,134 @@
+/**
+ * Takes what the kernel counted out of its maps: at the end of a window, and before, where maps fill.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { Burst } from "../common/log.ts";
+import type { Kind } from "../profile/model.ts";
+import type { Brief, BriefProcesses } from "./brief_processes.ts";
+import type { Collector } from "./collectors/collector.ts";
+import { type SummedWindow, WindowSum } from "./window_sum.ts";
+
+/** A set is emptied when a map of it is so full. What it then has room for must last until the other one is empty. */
+const WATERMARK = 0.4;
+/** How often it is looked; more often where a map is so full already. */
+const POLL_MS = 50;
+const HASTE = 0.1;
+const HASTE_MS = 10;
+/** After so many failures of one collector in a row, there is no use in going on. */
+const MAX_FAILURES = 3;
+
+export interface DrainsOptions {
+  readonly collectors: readonly Collector[];
+  readonly processes: BriefProcesses;
+  /** What two processes agree in that are told as one where both were brief, such as their program. */
+  readonly group: (pid: number) => string;
+}
+
+/** What was counted in a window. */
+export interface Drained {
+  /** In the order of the collectors. */
+  readonly windows: readonly (SummedWindow & { readonly kind: Kind })[];
+  readonly brief: Brief;
+  /** How often maps were emptied before the window's end, as they filled. */
+  readonly early: number;
+}
+
+/** Drains until it is disposed of. */
+export class Drains implements Disposable {
+  readonly #options: DrainsOptions;
+  readonly #burst = new Burst(getLogger(["aperture", "agent"]));
+  readonly #early = new Map<Collector, Promise<void>>();
+  readonly #failures = new Map<Collector, number>();
+  #sums: Map<Collector, WindowSum>;
+  /** By group: the brief process that stands for all others of it. */
+  #representatives = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #disposed = false;
+
+  constructor(options: DrainsOptions) {
+    this.#options = options;
+    this.#sums = this.#newSums();
+    this.#pollIn(POLL_MS);
+  }
+
+  /**
+   * What was counted since the last call. A drain that fails is said, and what it would have taken is still in the
+   * kernel for the next one.
+   *
+   * @throws {Error} when a collector failed again and again
+   */
+  async take(): Promise<Drained> {
+    const { collectors, processes } = this.#options;
+    await Promise.all(this.#early.values());
+    // At once, so that they wait for the kernel together.
+    await Promise.all(collectors.map((collector) => this.#drain(collector)));
+    const sums = this.#sums;
+    this.#sums = this.#newSums();
+    this.#representatives = new Map();
+    const windows = collectors.map((collector) => ({
+      kind: collector.kind,
+      ...sums.get(collector)!.build(),
+    }));
+    const drains = sums.values().reduce((sum, { drains }) => sum + drains, 0);
+    return { windows, brief: processes.endWindow(), early: Math.max(0, drains - collectors.length) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #newSums(): Map<Collector, WindowSum> {
+    return new Map(this.#options.collectors.map((collector) => [collector, new WindowSum()]));
+  }
+
+  #pollIn(ms: number): void {
+    this.#timer = setTimeout(() => {
+      let most = 0;
+      for (const collector of this.#options.collectors) {
+        const { fill } = collector;
+        most = Math.max(most, fill);
+        if (fill >= WATERMARK) this.#drainEarly(collector);
+      }
+      if (!this.#disposed) this.#pollIn(most >= HASTE ? HASTE_MS : POLL_MS);
+    }, ms);
+  }
+
+  #drainEarly(collector: Collector): void {
+    if (this.#early.has(collector)) return;
+    const drain = this.#drain(collector).catch(() => {}).finally(() => this.#early.delete(collector));
+    this.#early.set(collector, drain);
+  }
+
+  async #drain(collector: Collector): Promise<void> {
+    try {
+      const window = await collector.drain();
+      const brief = this.#options.processes.look();
+      this.#sums.get(collector)!.add(window, (pid) => this.#represent(pid, brief));
+      this.#failures.delete(collector);
+    } catch (error) {
+      if (this.#disposed) return;
+      const failures = (this.#failures.get(collector) ?? 0) + 1;
+      this.#failures.set(collector, failures);
+      if (failures >= MAX_FAILURES) throw error;
+      const { kind } = collector;
+      this.#burst.warn(
+        kind,
+        `Cannot take what was counted of ${kind}, will try again: ${(error as Error).message}`,
+      );
+    }
+  }
+
+  /** One brief process of each group stands for all, so that a window's rows are as many as its programs. */
+  #represent(pid: number, brief: Brief): number {
+    if (!brief.has(pid)) return pid;
+    const group = this.#options.group(pid);
+    const known = this.#representatives.get(group);
+    if (known !== undefined) return known;
+    this.#representatives.set(group, pid);
+    return pid;
+  }
+}

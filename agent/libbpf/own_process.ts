@@ -1,0 +1,60 @@
+/**
+ * What this process asks of the kernel and the C library for itself.
+ *
+ * @module
+ */
+
+import { bpfError, cString, lastErrno } from "./errors.ts";
+import { openLibrary } from "./library.ts";
+
+const PR_SET_CHILD_SUBREAPER = 36;
+
+/**
+ * From now on, a process whose parent ended becomes a child of this one, if it descends from it.
+ *
+ * @throws {BpfError} when the kernel refuses
+ */
+export function adoptOrphans(): void {
+  using library = openLibrary();
+  if (library.libc.prctl(PR_SET_CHILD_SUBREAPER, 1n, 0n, 0n, 0n) === 0) return;
+  throw bpfError(library, { doing: "adopt processes whose parent ended", errno: lastErrno(library) });
+}
+
+/** <malloc.h>: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX. */
+const [TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX] = [-1, -3, -8];
+const ARENAS = 2;
+/** What is as large is a mapping of its own, which is gone when it is freed. */
+const LARGE_BYTES = 64 << 10;
+
+/**
+ * Has the C library's allocator keep little: without it each thread has an arena of its own, and what was large once
+ * stays. What it holds already is not touched.
+ */
+export function limitAllocator(): void {
+  using library = openLibrary();
+  library.libc.mallopt(ARENA_MAX, ARENAS);
+  library.libc.mallopt(MMAP_THRESHOLD, LARGE_BYTES);
+  library.libc.mallopt(TRIM_THRESHOLD, 2 * LARGE_BYTES);
+}
+
+/**
+ * Becomes the program at `path`, under the same number, with the same files and environment.
+ *
+ * @throws {BpfError} when the kernel refuses; it does not return otherwise
+ */
+export function becomeProgram(path: string, args: readonly string[]): never {
+  using library = openLibrary();
+  const texts = args.map(cString);
+  const pointers = BigUint64Array.from([
+    ...texts.map((text) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(text))),
+    0n,
+  ]);
+  library.libc.execv(cString(path), new Uint8Array(pointers.buffer));
+  throw bpfError(library, { doing: `run ${path}`, errno: lastErrno(library) });
+}
+
+/** Gives the system back what the C library's allocator holds and does not use; takes some milliseconds. */
+export function giveBackMemory(): void {
+  using library = openLibrary();
+  library.libc.malloc_trim(0n);
+}

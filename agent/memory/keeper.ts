@@ -1,0 +1,75 @@
+/**
+ * Keeps the agent within its budget: after each window it gives back what is free, and where that is not enough, what
+ * costs least to do without.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { Burst } from "../../common/log.ts";
+
+/** What can be done without, in the order in which it is. */
+export const SHEDDING = ["debug_info", "symbol_tables", "frames"] as const;
+export type Shed = typeof SHEDDING[number];
+
+export interface KeeperOptions {
+  readonly bytes: number;
+  /** What the agent and the processes that it started have in RAM, in bytes. */
+  readonly resident: () => number;
+  /** Gives the system what is free. */
+  readonly giveBack: () => void;
+  /** Gives up what can be had again. */
+  readonly shed: (what: Shed) => void;
+}
+
+/** Looks once a window. */
+export class MemoryKeeper {
+  readonly #options: KeeperOptions;
+  readonly #burst = new Burst(getLogger(["aperture", "agent"]));
+  readonly #counts: Record<Shed, number> = { debug_info: 0, symbol_tables: 0, frames: 0 };
+  /** How much of {@linkcode SHEDDING} goes where the last window was over the budget, too. */
+  #step = 0;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  /** How often what was given up. */
+  get stats(): Readonly<Record<Shed, number>> {
+    return { ...this.#counts };
+  }
+
+  /** Call when a window is handed on. */
+  endWindow(): void {
+    const { bytes, resident, giveBack, shed } = this.#options;
+    giveBack();
+    const held = resident();
+    if (held <= bytes) {
+      this.#step = 0;
+      return;
+    }
+    const what = SHEDDING[this.#step]!;
+    this.#step = (this.#step + 1) % SHEDDING.length;
+    this.#counts[what]++;
+    shed(what);
+    const [now, most] = [held, bytes].map((bytes) => `${Math.round(bytes / 2 ** 20)} MiB`);
+    this.#burst.warn(
+      "over",
+      `The agent holds ${now} of ${most}, and gives up what it can read again: raise --memory (APERTURE_MEMORY)`,
+    );
+  }
+}
+
+/** What processes have in RAM, in bytes; those that are gone have nothing. */
+export function residentBytes(pids: readonly number[], procRoot = "/proc"): number {
+  let bytes = 0;
+  for (const pid of pids) {
+    try {
+      const status = Deno.readTextFileSync(`${procRoot}/${pid}/status`);
+      bytes += 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+    } catch {
+      // It has ended.
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,31 @@
+/**
+ * Long work in slices, between which timers and what was read get their turn.
+ *
+ * @module
+ */
+
+/** So much later than it is due a drain may begin because of work that is under way. */
+const SLICE_MS = 10;
+
+/** @example `for (const row of rows) { if (slices.due) await slices.rest(); … }` */
+export class Slices {
+  readonly #clock: () => number;
+  #begin: number;
+
+  /** @param clock in ms */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+    this.#begin = clock();
+  }
+
+  /** Whether the slice is over. */
+  get due(): boolean {
+    return this.#clock() - this.#begin >= SLICE_MS;
+  }
+
+  /** Lets others go first, then begins another slice. */
+  async rest(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#begin = this.#clock();
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * How fast questions are answered of a fleet's day, and how small it is: through REST, beside bare SQL of the same rows.
+ *
+ * @module
+ */
+
+import { createHandler } from "../aggregator/http/handler.ts";
+import { EmbeddedClickHouse } from "../aggregator/embedded/supervisor.ts";
+import { createQueries } from "../aggregator/query/queries.ts";
+import { StorageClient } from "../aggregator/storage/client.ts";
+import { createDatabase, migrate } from "../aggregator/storage/migrate.ts";
+import { Writer } from "../aggregator/storage/writer.ts";
+import { print } from "../common/main.ts";
+import { makeBatch } from "../tests/support/batches.ts";
+import { testOptions } from "../tests/support/http_handler.ts";
+import { formatTable, median, type Row } from "./row.ts";
+import { fillMonth, fillStore, mergeStore, recordStacks } from "./store_fill.ts";
+
+const DEFAULT_ROWS = 100_000_000;
+const RECORD_S = 30;
+/** 2026-06-15: all of the month before is in two partitions of a month. */
+const DAY = Date.UTC(2026, 5, 15) / 1000;
+/** An hour that begins and ends within hours, minutes and buckets. */
+const HOUR = DAY + 10 * 3600 + 17 * 60 + 20;
+const INGEST_MS = 10_000;
+const CLIENTS = 4;
+
+/** The rows of `deno task bench store`, or `store=ROWS`. */
+export async function rows(option?: string): Promise<Row[]> {
+  const wanted = option === undefined ? DEFAULT_ROWS : Number(option);
+  const folder = await Deno.makeTempDir();
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => Deno.remove(folder, { recursive: true }));
+  const recorded = await recordStacks(folder, RECORD_S);
+  const memoryBytes = 6 * 2 ** 30;
+  const engine = cleanup.use(await EmbeddedClickHouse.start({ dataDir: `${folder}/data`, memoryBytes }));
+  const options = { url: engine.url, username: engine.username, password: engine.password, timeout: 600_000 };
+  await createDatabase(options);
+  const client = cleanup.use(new StorageClient(options));
+  await migrate(client);
+  await note("filling");
+  await fillStore(client, recorded, { rows: wanted, day: DAY });
+  await note("merging");
+  await mergeStore(client);
+  const size = await sizes(client);
+  await note(`${size.rows} rows, ${recorded.stacks.offset.length - 1} recorded stacks; measuring`);
+  const results = [...await questions(client), ...await bytes(client, size), await ingest(client)];
+  // What comes next takes longest: who stops it has these.
+  await note(`so far\n${formatTable(results)}`);
+  await fillMonth(client, DAY);
+  return [...results, await month(client)];
+}
+
+const note = (text: string) => print(Deno.stderr, `store: ${text}\n`);
+
+function asker(client: StorageClient) {
+  const handler = createHandler(testOptions({ queries: createQueries(client) }));
+  return async (path: string) => {
+    const response = await handler(new Request(`http://bench.test${path}`));
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`${path}: ${text}`);
+    return text;
+  };
+}
+
+const bareSql = (from: number, to: number) =>
+  `SELECT count(), sum(value) FROM (SELECT stack, sum(samples.value) AS value FROM samples
+  WHERE kind = 'cpu' AND period >= toStartOfHour(toDateTime(${from}, 'UTC')) AND period < toDateTime(${to}, 'UTC')
+    AND time >= toDateTime(${from}, 'UTC') AND time < toDateTime(${to}, 'UTC') GROUP BY stack)`;
+
+async function questions(client: StorageClient): Promise<Row[]> {
+  const ask = asker(client);
+  const hour = `from=${HOUR}&to=${HOUR + 3600}`;
+  const day = `from=${DAY}&to=${DAY + 86_400}`;
+  const bareHour = await median(() => client.rows(bareSql(HOUR, HOUR + 3600)));
+  const bareDay = await median(() => client.rows(bareSql(DAY, DAY + 86_400)), { runs: 3 });
+  const hourRival = { name: "bare GROUP BY stack of buckets of 10 s", value: bareHour };
+  const dayRival = { name: hourRival.name, value: bareDay };
+  const row = async (what: string, run: () => Promise<unknown>, rival?: Row["rival"]): Promise<Row> => {
+    return { what, ours: await median(run, { runs: 5 }), unit: "ms", less: true, ...(rival && { rival }) };
+  };
+  const service = encodeURIComponent('{service="service-3"}');
+  const times: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const started = performance.now();
+    await ask(`/api/flamegraph?${hour}&match=${service}`);
+    times.push(performance.now() - started);
+  }
+  const halves = {
+    base: { from: DAY, to: DAY + 43_200 },
+    compare: { from: DAY + 43_200, to: DAY + 86_400 },
+  };
+  const handler = createHandler(testOptions({ queries: createQueries(client) }));
+  const diff = async () => {
+    const response = await handler(
+      new Request("http://bench.test/api/diff", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(halves),
+      }),
+    );
+    if (response.status !== 200) throw new Error(await response.text());
+    await response.text();
+  };
+  return [
+    await row("flame graph, fleet × 1 h, by thread", () => ask(`/api/flamegraph?${hour}`), hourRival),
+    await row(
+      "flame graph, fleet × 1 h, functions alone",
+      () => ask(`/api/flamegraph?${hour}&first_level=none`),
+      hourRival,
+    ),
+    {
+      what: "flame graph, one service × 1 h, p95 of 20",
+      ours: times.sort((a, b) => a - b)[18]!,
+      unit: "ms",
+      less: true,
+    },
+    await row("flame graph, fleet × 24 h", () => ask(`/api/flamegraph?${day}`), dayRival),
+    await row("diff of two halves, fleet × 24 h", diff, dayRival),
+    await row("top functions, fleet × 24 h", () => ask(`/api/top?${day}`), dayRival),
+    await row("first load: kinds, two labels, time line, fleet × 1 h", () =>
+      Promise.all([
+        ask(`/api/kinds?${hour}`),
+        ask(`/api/labels?label=node&${hour}`),
+        ask(`/api/labels?label=comm&${hour}`),
+        ask(`/api/timeline?by=service&${hour}`),
+      ])),
+  ];
+}
+
+interface Sizes {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly own: number;
+}
+
+async function sizes(client: StorageClient): Promise<Sizes> {
+  const [row] = await client.rows<{ samples: string; all: string; own: string }>(
+    `SELECT sumIf(rows, table = 'samples') AS samples, sum(bytes_on_disk) AS all, sumIf(bytes_on_disk, table = 'samples') AS own
+    FROM system.parts WHERE active AND database = currentDatabase() AND table NOT LIKE 'bench%'`,
+  );
+  return { rows: Number(row!.samples), bytes: Number(row!.all), own: Number(row!.own) };
+}
+
+/** The rival: a row with its labels and its whole stack as text, of some rows of one hour. */
+async function bytes(client: StorageClient, { rows, bytes, own }: Sizes): Promise<Row[]> {
+  const text = `SELECT stack, arrayStringConcat(groupArray(concat(module, '!', name)), ';') AS text
+    FROM (SELECT hash AS stack, location FROM stacks ARRAY JOIN locations AS location) AS places
+    LEFT ANY JOIN (SELECT location, argMax(functions, rank)[-1] AS key FROM symbols GROUP BY location) AS names USING location
+    LEFT ANY JOIN functions USING key
+    GROUP BY stack`;
+  await client.command(
+    `CREATE TABLE bench_text (kind LowCardinality(String), time DateTime, node LowCardinality(String), service LowCardinality(String),
+      comm LowCardinality(String), pid UInt32, stack String CODEC(ZSTD(1)), value UInt64, count UInt64)
+    ENGINE = MergeTree ORDER BY (kind, node, time)`,
+  );
+  await client.command(
+    `INSERT INTO bench_text SELECT toString(kind), time, node, service, comm, pid, text, value, count
+    FROM (SELECT kind, time, node, series, stack, value, count FROM samples WHERE period = toDateTime(${
+      DAY + 36_000
+    }, 'UTC') AND node IN ('node-1', 'node-2', 'node-3')) AS own
+    LEFT ANY JOIN (SELECT hash AS series, service, comm, pid FROM series) AS labels USING series
+    LEFT ANY JOIN (${text}) AS stacks USING stack`,
+  );
+  await client.command("OPTIMIZE TABLE bench_text FINAL");
+  const [row] = await client.rows<{ bytes: number }>(
+    "SELECT sum(bytes_on_disk) / sum(rows) AS bytes FROM system.parts WHERE active AND table = 'bench_text'",
+  );
+  const rival = { name: "whole stack as text in each row", value: row!.bytes };
+  return [
+    {
+      what: "a sample row on disk, with sums of minutes and hours and all names",
+      ours: bytes / rows,
+      unit: "bytes",
+      less: true,
+      rival,
+    },
+    {
+      what: "a sample row on disk, buckets of 10 s alone",
+      ours: own / rows,
+      unit: "bytes",
+      less: true,
+      rival,
+    },
+  ];
+}
+
+async function month(client: StorageClient): Promise<Row> {
+  const ask = asker(client);
+  const range = `from=${DAY - 29 * 86_400}&to=${DAY + 86_400}`;
+  return {
+    what: "top functions, fleet × 30 d",
+    ours: await median(() => ask(`/api/top?${range}`), { runs: 3 }),
+    unit: "ms",
+    less: true,
+  };
+}
+
+/** Rows a second by the writer, while clients ask for flame graphs, beside the same without them. */
+async function ingest(client: StorageClient): Promise<Row> {
+  const writer = new Writer(client);
+  let sequence = 0;
+  const batch = makeBatch({ samples: 20_000, depth: 30, functions: 4000 });
+  const write = async () => {
+    const started = performance.now();
+    let rows = 0;
+    while (performance.now() - started < INGEST_MS) {
+      const startNs = BigInt(DAY + 86_400 + 10 * sequence) * 1_000_000_000n;
+      const window = { startNs, endNs: startNs + 1n, receivedMs: 0, sequence: ++sequence };
+      rows += (await writer.write({ token: `ingest ${sequence}`, batches: [{ ...batch, ...window }] })).rows;
+    }
+    return rows / ((performance.now() - started) / 1000);
+  };
+  await write();
+  const alone = await write();
+  const stop = new AbortController();
+  const ask = asker(client);
+  const clients = Array.from({ length: CLIENTS }, async (_, i) => {
+    while (!stop.signal.aborted) {
+      await ask(`/api/flamegraph?from=${HOUR + i * 60}&to=${HOUR + 3600 + i * 60}`);
+    }
+  });
+  const beside = await write();
+  stop.abort();
+  await Promise.all(clients);
+  return {
+    what: `ingest while ${CLIENTS} clients ask for flame graphs`,
+    ours: beside,
+    unit: "rows/s",
+    rival: { name: "ingest alone", value: alone },
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * Fills an engine with a day of a fleet, from stacks that the agent records on this machine.
+ *
+ * @module
+ */
+
+import type { StorageClient } from "../aggregator/storage/client.ts";
+import { Writer } from "../aggregator/storage/writer.ts";
+import { ProfileBuilder } from "../profile/builder.ts";
+import type { ProfileJson } from "../profile/formats/json.ts";
+import type { Frame, Profile, Rank } from "../profile/model.ts";
+import { Program } from "../tasks/programs.ts";
+
+const NODES = 100;
+const HOURS = 24;
+/** Series of each node. */
+const SERIES = 40;
+/** (series, stack) pairs of the fleet, and of one node in one hour. */
+const PAIRS = 25_000;
+const NODE_PAIRS = 2500;
+/** The recorded stacks are there so many times, with a quarter of their addresses changed. */
+const VARIANTS = 3;
+
+export interface FillOptions {
+  readonly rows: number;
+  /** Unix seconds at which the day begins. */
+  readonly day: number;
+}
+
+/** Records what this machine does for `seconds`, by the agent; needs its rights. */
+export async function recordStacks(folder: string, seconds: number): Promise<ProfileJson> {
+  const output = `${folder}/recorded.json`;
+  const agent = new Program("agent", [`--duration=${seconds}s`, `--output=${output}`, "--log-level=error"]);
+  const { code } = await agent.child.status;
+  if (code !== 0) throw new Error(`Cannot record stacks as the agent ended with status ${code}`);
+  return JSON.parse(await Deno.readTextFile(output));
+}
+
+/**
+ * Writes names by the writer, and rows by statements: each node has its own 2,500 pairs of an hour, some of which are
+ * in nearly every bucket and most in few.
+ */
+export async function fillStore(
+  client: StorageClient,
+  recorded: ProfileJson,
+  { rows, day }: FillOptions,
+): Promise<void> {
+  await writeNames(client, recorded, day);
+  await client.command(
+    "CREATE TABLE bench_pairs (i UInt32, hash UInt64) ENGINE = MergeTree ORDER BY i AS SELECT toUInt32(rowNumberInAllBlocks()) AS i, hash FROM (SELECT hash FROM stacks ORDER BY hash)",
+  );
+  const [{ pairs }] = await client.rows<{ pairs: string }>("SELECT count() AS pairs FROM bench_pairs") as [
+    { pairs: string },
+  ];
+  await client.command(
+    `CREATE TABLE bench_series (n UInt32, k UInt32, hash UInt64) ENGINE = MergeTree ORDER BY (n, k) AS
+    SELECT toUInt32(substring(toString(node), 6)) AS n, toUInt32(row_number() OVER (PARTITION BY node ORDER BY hash) - 1) AS k, hash FROM series`,
+  );
+  const each = Math.max(1, Math.round(rows / (NODES * HOURS * 360)));
+  for (let hour = 0; hour < HOURS; hour++) {
+    await client.command(
+      `INSERT INTO samples (kind, idle, period, node, series, stack, bucket, value, count)
+      SELECT 'cpu', false, toDateTime(${
+        day + hour * 3600
+      }, 'UTC'), concat('node-', toString(x.n)), of_series.hash, of_pairs.hash, x.b, x.k * 10101010, x.k
+      FROM
+      (
+        SELECT n, b, toUInt32((cityHash64(n) + toUInt32(${NODE_PAIRS} * pow(r, 3))) % ${
+        Math.min(PAIRS, Number(pairs))
+      }) AS i, toUInt32(i % ${SERIES}) AS s, count() AS k
+        FROM (SELECT toUInt32(intDiv(number, ${
+        360 * each
+      })) AS n, toUInt16(intDiv(number, ${each}) % 360) AS b, rand(number + ${hour}) / 4294967296. AS r FROM numbers(${
+        NODES * 360 * each
+      }))
+        GROUP BY n, b, i, s
+      ) AS x
+      INNER JOIN bench_pairs AS of_pairs ON of_pairs.i = x.i
+      INNER JOIN bench_series AS of_series ON of_series.n = x.n AND of_series.k = x.s`,
+      { settings: { max_insert_threads: "1", max_execution_time: 600 } },
+    );
+  }
+}
+
+async function writeNames(client: StorageClient, recorded: ProfileJson, day: number): Promise<void> {
+  const writer = new Writer(client);
+  const window = {
+    epoch: BigInt(day),
+    startNs: BigInt(day) * 1_000_000_000n,
+    endNs: BigInt(day + 10) * 1_000_000_000n,
+  };
+  const common = {
+    ...window,
+    agentVersion: "bench",
+    losses: new Map<string, number>(),
+    receivedMs: day * 1000,
+  };
+  for (let node = 0; node < NODES; node++) {
+    const name = `node-${node}`;
+    const profile = node === 0 ? variedStacks(recorded) : someSeries(new ProfileBuilder()).build();
+    const batch = { ...common, ...profile, agentId: name, node: name, sequence: 1 };
+    await writer.write({ token: name, batches: [batch] });
+  }
+}
+
+/** Each recorded stack in its variants: a quarter of their frames are at other addresses, as of other builds. */
+function variedStacks({ strings, frames, stacks }: ProfileJson): Profile {
+  const builder = someSeries(new ProfileBuilder());
+  for (let variant = 0; variant < VARIANTS; variant++) {
+    const rows = frames.line.map((line, i) => {
+      const frame: Frame = {
+        function: strings[frames.function[i]!]! + (i % 16 === 0 && variant > 0 ? `.${variant}` : ""),
+        module: strings[frames.module[i]!]!,
+        file: strings[frames.file[i]!]!,
+        line,
+        buildId: strings[frames.buildId[i]!]!,
+        address: frames.address[i]! + (i % 4 === 0 ? variant * 16 : 0),
+        inlined: frames.inlined[i] === 1,
+        rank: frames.rank[i] as Rank,
+      };
+      return builder.frame(frame);
+    });
+    for (let i = 0; i + 1 < stacks.offset.length; i++) {
+      builder.stack(stacks.frame.slice(stacks.offset[i], stacks.offset[i + 1]).map((row) => rows[row]!));
+    }
+  }
+  return builder.build();
+}
+
+function someSeries(builder: ProfileBuilder): ProfileBuilder {
+  for (let i = 0; i < SERIES; i++) {
+    builder.series({
+      pid: 1000 + i,
+      comm: `worker-${i % 12}`,
+      exe: `/usr/bin/app-${i % 8}`,
+      service: `service-${i % 10}`,
+    });
+  }
+  return builder;
+}
+
+/** Adds the days before, as sums of hours, up to a month. */
+export async function fillMonth(client: StorageClient, day: number): Promise<void> {
+  for (let before = 1; before < 30; before++) {
+    const time = `toDateTime(toUnixTimestamp(time) - ${before * 86_400}, 'UTC')`;
+    await client.command(
+      `INSERT INTO samples_1h (kind, idle, period, node, series, stack, bucket, value, count)
+      SELECT kind, idle, toDateTime(toStartOfMonth(${time}), 'UTC') AS month, node, series, stack,
+        toUInt16(intDiv(toUnixTimestamp(${time}) - toUnixTimestamp(month), 3600)), value, count
+      FROM samples_1h AS samples_1h WHERE time >= toDateTime(${day}, 'UTC')`,
+      { settings: { max_insert_threads: "1", max_execution_time: 600 } },
+    );
+  }
+}
+
+/** Merges what a day of merging in the background would have merged. */
+export async function mergeStore(client: StorageClient): Promise<void> {
+  const tables = [
+    "samples",
+    "samples_1m",
+    "samples_1h",
+    "totals_1m",
+    "totals_1h",
+    "stacks",
+    "symbols",
+    "locations",
+    "functions",
+  ];
+  for (const table of tables) {
+    await client.command(`OPTIMIZE TABLE ${table} FINAL`, { settings: { max_execution_time: 600 } });
+  }
+}

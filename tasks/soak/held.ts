@@ -1,0 +1,75 @@
+/**
+ * What an agent holds at one moment, and whether that grows.
+ *
+ * @module
+ */
+
+/** Of a process, from /proc and from its metrics. */
+export interface Held {
+  readonly rssBytes: number;
+  /** V8's heap, with what of it is free. */
+  readonly heapBytes: number;
+  readonly mapBytes: number;
+  readonly descriptors: number;
+  readonly threads: number;
+  /** Since the start. */
+  readonly cpuSeconds: number;
+  readonly events: number;
+  readonly lost: number;
+  readonly lateMs: number;
+}
+
+/** @param options.ticks of /proc/PID/stat a second */
+export async function readHeld(
+  pid: number,
+  { metrics, ticks }: { metrics: string; ticks: number },
+): Promise<Held> {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const times = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const text = await (await fetch(metrics)).text();
+  return {
+    rssBytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) * 1024,
+    heapBytes: sumOf(text, 'aperture_agent_memory_bytes{part="heap"}'),
+    mapBytes: sumOf(text, "aperture_agent_bpf_memory_bytes"),
+    descriptors: [...Deno.readDirSync(`/proc/${pid}/fd`)].length,
+    threads: Number(/^Threads:\s+(\d+)/m.exec(status)![1]),
+    cpuSeconds: (Number(times[11]) + Number(times[12])) / ticks,
+    events: sumOf(text, "aperture_agent_events_total"),
+    lost: sumOf(text, "aperture_agent_losses_total", 'effect="lost"'),
+    lateMs: 1000 * sumOf(text, "aperture_agent_drain_delay_seconds_sum"),
+  };
+}
+
+/** The sum of all series of a metric whose labels have `label` in them. */
+export function sumOf(text: string, metric: string, label = ""): number {
+  let sum = 0;
+  for (const line of text.split("\n")) {
+    if (!line.startsWith(metric) || !line.includes(label)) continue;
+    const end = line[metric.length];
+    if (end === "{" || end === " ") sum += Number(line.slice(line.lastIndexOf(" ") + 1));
+  }
+  return sum;
+}
+
+/** By how much of what it was something may be larger at the end: caches fill up to their bounds, and load changes. */
+const GROWTH: readonly [keyof Held, string, number, number][] = [
+  ["rssBytes", "bytes of memory", 1.25, 16 << 20],
+  ["mapBytes", "bytes of maps", 1.25, 4 << 20],
+  ["descriptors", "descriptors", 1.1, 8],
+  ["threads", "threads", 1, 4],
+];
+
+/** What the last quarter has more of than the second, in sentences; the first is the start. */
+export function tooLarge(rounds: readonly Held[]): string[] {
+  const quarter = Math.floor(rounds.length / 4);
+  if (quarter === 0) return [];
+  const most = (key: keyof Held, from: number) =>
+    Math.max(...rounds.slice(from, from + quarter).map((held) => held[key]));
+  const grown = GROWTH.flatMap(([key, what, factor, more]) => {
+    const [early, late] = [most(key, quarter), most(key, rounds.length - quarter)];
+    return late <= early * factor + more ? [] : [`There are ${late} ${what}, and were ${early}`];
+  });
+  const lost = rounds.at(-1)!.lost;
+  return lost === 0 ? grown : [...grown, `${lost} events were lost`];
+}
