@@ -82,10 +82,10 @@ static __always_inline bool find_in_process(struct unwind_state *state, u64 addr
 	if (state->process == 0)
 		return false;
 	if (address < mapping->start || address >= mapping->end) {
-		struct aperture_mapping_key key = {
-			.prefix_bits = 96, .process = state->process, .address = bpf_cpu_to_be64(address)
-		};
-		struct aperture_mapping *found = bpf_map_lookup_elem(&unwind_mappings, &key);
+		state->mapping_key.prefix_bits = 96;
+		state->mapping_key.process = state->process;
+		state->mapping_key.address = bpf_cpu_to_be64(address);
+		struct aperture_mapping *found = bpf_map_lookup_elem(&unwind_mappings, &state->mapping_key);
 		if (!found)
 			return false;
 		*mapping = *found;
@@ -109,7 +109,7 @@ static __always_inline bool find_in_process(struct unwind_state *state, u64 addr
 static __always_inline void identify_vma(struct unwind_state *state, u64 address)
 {
 	struct vma *vma = &state->search.found;
-	struct aperture_file_key key = {};
+	struct aperture_file_key *key = &state->file_key;
 
 	state->vma_identified = true;
 	state->vma_known = true;
@@ -124,11 +124,11 @@ static __always_inline void identify_vma(struct unwind_state *state, u64 address
 			state->vma_file = control->vdso;
 		return;
 	}
-	read_file_key(&key, (struct file *)vma->file);
-	struct aperture_file *file = bpf_map_lookup_elem(&unwind_files, &key);
+	read_file_key(key, (struct file *)vma->file);
+	struct aperture_file *file = bpf_map_lookup_elem(&unwind_files, key);
 	if (!file) {
 		state->vma_known = false;
-		want_file(state, &key, address);
+		want_file(state, key, address);
 		return;
 	}
 	for (u32 i = 0; i < APERTURE_SEGMENTS; i++) {

@@ -31,14 +31,15 @@ enum {
 #define SEARCH_STEPS 16
 
 /* The rule that holds at `address` of a file; negative when its page is not there. */
-static __always_inline s32 find_rule(const struct unwind_state *state, u32 file, u64 address)
+static __always_inline s32 find_rule(struct unwind_state *state, u32 file, u64 address)
 {
-	struct aperture_page_key key = { .file = file, .page = address >> 16 };
-	struct aperture_page *page = bpf_map_lookup_elem(&unwind_pages, &key);
 	u32 zero = 0;
 
+	state->page_key.file = file;
+	state->page_key.page = address >> 16;
+	struct aperture_page *page = bpf_map_lookup_elem(&unwind_pages, &state->page_key);
 	if (!page) {
-		want_page(&key);
+		want_page(&state->page_key);
 		return -1;
 	}
 	if (page->window != state->window)
@@ -115,13 +116,17 @@ static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact
 static __always_inline bool find_go_stack(struct unwind_state *state, const struct aperture_rule *rule, u64 *cfa, int *end)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	u64 running = 0, machine = 0, goroutine = 0, stack = 0;
+	/* Not of the stack, which is short. */
+	u64 *word = &state->next_pc;
+	u64 running, goroutine;
 
 	*end = APERTURE_STACK_READ_FAULT;
-	if (!read_word(&running, user_thread_id(task) + (s64)rule->cfa_offset) ||
-	    !read_word(&machine, running + GO_MACHINE) ||
-	    !read_word(&goroutine, machine + rule->frame_pointer_offset))
+	if (!read_word(word, user_thread_id(task) + (s64)rule->cfa_offset))
 		return false;
+	running = *word;
+	if (!read_word(word, running + GO_MACHINE) || !read_word(word, *word + rule->frame_pointer_offset))
+		return false;
+	goroutine = *word;
 	if (running == goroutine) {
 		*cfa = state->registers[STACK_POINTER] + 8 * ((u64)(rule->cfa >> 4) + 1);
 		return true;
@@ -131,11 +136,11 @@ static __always_inline bool find_go_stack(struct unwind_state *state, const stru
 		*end = APERTURE_STACK_COMPLETE;
 		return false;
 	}
-	if (!read_word(&stack, goroutine + GO_SAVED_STACK) || !stack)
+	if (!read_word(word, goroutine + GO_SAVED_STACK) || !*word)
 		return false;
 	/* Whatever its address is, it is a caller's frame: the two stacks are anywhere. */
 	state->registers[STACK_POINTER] = 0;
-	*cfa = stack + (s64)rule->cfa_add;
+	*cfa = *word + (s64)rule->cfa_add;
 	return true;
 }
 

@@ -46,6 +46,10 @@ struct unwind_state {
 	u32 vma_file;
 	u32 vma_tableless;
 	u32 vma_known;
+	/* Keys of maps, which are here as all functions of a walk together may have 512 bytes of stack. */
+	struct aperture_mapping_key mapping_key;
+	struct aperture_page_key page_key;
+	struct aperture_file_key file_key;
 	struct aperture_wanted_file wanted;
 	bpf_user_pt_regs_t user;
 	/* What was walked so far. */

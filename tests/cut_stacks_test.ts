@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { existsSync } from "node:fs";
 import { run, RunningProgram, TempFolder } from "./support/programs.ts";
 import { testWith } from "./support/needs.ts";
@@ -83,8 +83,8 @@ testWith(
     }
     const deep = watched.ends.get("depth_reached") ?? 0;
     const all = watched.ends.values().reduce((sum, n) => sum + n, 0);
-    assert(deep > all * 0.9, Deno.inspect(watched.ends));
-    assertEquals(shareOf(watched, /^\[cut: /), deep / all);
+    assert(deep > all * 0.8, Deno.inspect(watched.ends));
+    assertAlmostEquals(shareOf(watched, /^\[cut: depth_reached/), deep / all, 0.05);
   },
 );
 
