@@ -19,6 +19,8 @@ import {
   UsageError,
   type Values,
 } from "../common/settings.ts";
+import * as v from "valibot";
+import type { StorageLimit } from "./storage/storage_limit.ts";
 import { COMMON_SETTINGS } from "../common/common_settings.ts";
 import { userPath } from "../common/main.ts";
 
@@ -211,8 +213,28 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     default: "365d",
     schema: duration(86_400_000, 3650 * 86_400_000),
   },
+  storageLimit: {
+    flag: "storage-limit",
+    env: "APERTURE_STORAGE_LIMIT",
+    placeholder: "SIZE",
+    help:
+      "The oldest data go before storage takes more than this, or than this share of its disk: 50GiB, 80%",
+    schema: storageLimit(),
+  },
   ...COMMON_SETTINGS,
 });
+
+/** A number of bytes, or a share of the disk. */
+function storageLimit(): v.GenericSchema<string, StorageLimit> {
+  const message = "a size like 50GiB of at least 1048576 bytes, or a share like 80%";
+  const share = v.pipe(
+    v.string(),
+    v.regex(/^[1-9]\d?%$/, message),
+    v.transform((text): StorageLimit => ({ share: parseInt(text) / 100 })),
+  );
+  const size = v.pipe(bytes(1 << 20), v.transform((bytes): StorageLimit => ({ bytes })));
+  return v.union([share, size], message);
+}
 
 export type AggregatorConfig = Values<typeof AGGREGATOR_SETTINGS>;
 

@@ -124,6 +124,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   readonly #lag: Histogram;
   readonly #lastStored: Gauge<"kind">;
   #parts: WatchedParts = {};
+  readonly #partitionsDropped: Counter;
 
   constructor(buffer: StagingBuffer) {
     const make = new MetricFactory(this.registry);
@@ -163,6 +164,10 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     this.#flushSeconds = make.histogram(
       "aperture_clickhouse_flush_duration_seconds",
       "Time that groups took",
+    );
+    this.#partitionsDropped = make.counter(
+      "aperture_storage_partitions_dropped_total",
+      "Partitions that went as storage would have taken more than its limit",
     );
     make.readings(() => buffer, BUFFER);
     make.readings(() => this.#parts, PARTS);
@@ -221,6 +226,10 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   flushFailed(seconds: number): void {
     this.#flush.inc({ status: "error" });
     this.#flushSeconds.observe(seconds);
+  }
+
+  partitionsDropped(partitions: number): void {
+    this.#partitionsDropped.inc(partitions);
   }
 
   dropped(): void {

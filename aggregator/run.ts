@@ -41,8 +41,8 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       ...(config.clickhouseMemory === undefined ? {} : { memoryBytes: config.clickhouseMemory }),
     })),
   );
-  const storage = parts.use(await orExplain(openStorage(config, engine)));
   const metrics = new AggregatorMetrics(buffer);
+  const storage = parts.use(await orExplain(openStorage(config, { engine, metrics })));
   const flusher = new Flusher({
     buffer,
     sink: new StorageSink(storage),
@@ -129,7 +129,7 @@ async function openBuffer(config: AggregatorConfig): Promise<StagingBuffer> {
 
 async function openStorage(
   config: AggregatorConfig,
-  engine: EmbeddedClickHouse | undefined,
+  { engine, metrics }: { engine: EmbeddedClickHouse | undefined; metrics: AggregatorMetrics },
 ): Promise<Storage> {
   const { url, username, password = "" } = engine ?? {
     url: config.clickhouseEndpoint!,
@@ -142,6 +142,8 @@ async function openStorage(
     password,
     database: config.clickhouseDatabase,
     cluster: config.clickhouseCluster,
+    limit: config.storageLimit,
+    onDropped: (partitions) => metrics.partitionsDropped(partitions),
     retention: { fine: config.retention, minutes: config.retention1m, hours: config.retention1h },
   });
 }

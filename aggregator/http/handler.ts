@@ -13,6 +13,7 @@ import { OverloadedError } from "../query/admission.ts";
 import { HttpError, isUnavailable } from "./errors.ts";
 import { exportRoutes } from "./export_routes.ts";
 import { loginForm, pageRoutes } from "./page_routes.ts";
+import { overviewRoutes } from "./overview_routes.ts";
 import { profileRoutes } from "./profile_routes.ts";
 import { errorReply, type Reply, respond } from "./reply.ts";
 import { findRoute, type Route } from "./route.ts";
@@ -29,6 +30,7 @@ export function routeTable(options: HandlerOptions): Route[] {
   return [
     ...statusRoutes(options),
     ...profileRoutes(options),
+    ...overviewRoutes(options),
     ...waitRoutes(options),
     ...exportRoutes(options),
     ...pageRoutes(options.page, options.access),

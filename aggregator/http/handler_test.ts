@@ -175,7 +175,7 @@ Deno.test("POST /api/aggregate and /api/diff read selections from a body", async
   assertEquals(grouped.rows.map(({ group }: { group: string[] }) => group), [["nginx"]]);
   const sides = { base: { from: "-2h", to: "-1h" }, compare: { from: 1_769_860_800 } };
   const diff = await (await ask("/api/diff", post(sides))).json();
-  assertEquals(Object.keys(diff), ["base", "compare", "rows"]);
+  assertEquals(Object.keys(diff), ["base", "compare", "rows", "cost"]);
   assertEquals(diff.compare.selection.from, "2026-01-31T12:00:00.000Z");
 });
 

@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
 import { type Kind, KINDS } from "../../profile/model.ts";
 import { type AnyLabel, isLabel, LABELS, MatcherError, parseMatchers } from "../query/matchers.ts";
-import { CODE_GROUPS, type Group, type Selection } from "../query/types.ts";
+import { CODE_GROUPS, type Group, type Selection, type TimeRange } from "../query/types.ts";
 import { HttpError } from "./errors.ts";
 import { parseTime, TIME_FORMS } from "./time.ts";
 
@@ -42,6 +42,11 @@ export const unitParam = { schema: oneOf(["nanoseconds", "count"]), default: "na
 export const stateParam = { schema: oneOf(["all", "quarantined"]), default: "all" } as const;
 /** Text, not empty. */
 export const textParam = { schema: v.pipe(v.string(), v.minLength(1, "a text")) } as const;
+
+/** Names with commas between them. */
+export const listParam = {
+  schema: v.pipe(v.string(), v.minLength(1, "a list of names"), v.transform((text) => text.split(","))),
+} as const satisfies Param<string[]>;
 
 /** What groups can be called, for messages. */
 export const GROUPS = `${[...CODE_GROUPS, ...LABELS].join(", ")}, label_NAME`;
@@ -92,6 +97,31 @@ export function readSelectionOf<const P extends Params>(
   return readRest(url, params, { kind, now, known: {} });
 }
 
+/**
+ * Reads a range of time (`from`, `to`) and `params`.
+ *
+ * @param now Unix milliseconds
+ * @throws {HttpError} 400, naming the parameter
+ */
+export function readRange<const P extends Params>(
+  url: URL,
+  params: P,
+  now: number,
+): { range: TimeRange; params: Values<P> } {
+  const own = timeParams(now);
+  refuseUnknown(url, (name) => [own, params].some((list) => Object.hasOwn(list, name)));
+  const { from, to } = readKnown(url, own);
+  if (from >= to) throw bad("Cannot select as 'from' is not before 'to'");
+  return { range: { from, to }, params: readKnown(url, params) };
+}
+
+function timeParams(now: number) {
+  return {
+    from: { schema: time(now), default: "-15m" },
+    to: { schema: time(now), default: "now" },
+  } as const satisfies Params;
+}
+
 const KIND = { kind: { schema: oneOf(KINDS), default: "cpu" } } as const satisfies Params;
 
 function readRest<const P extends Params>(
@@ -101,8 +131,7 @@ function readRest<const P extends Params>(
 ): { selection: Selection; params: Values<P> } {
   const own = {
     idle: { schema: toggle(), default: "false" },
-    from: { schema: time(now), default: "-15m" },
-    to: { schema: time(now), default: "now" },
+    ...timeParams(now),
     match: { schema: v.string(), default: "" },
   } as const satisfies Params;
   refuseUnknown(

@@ -4,25 +4,39 @@
  * @module
  */
 
-import { formatMatchers, LABELS } from "../query/matchers.ts";
-import type { AggregateRow, DiffRow, Selection } from "../query/types.ts";
+import * as v from "valibot";
+import { integer, oneOf, toggle } from "../../common/settings.ts";
+import { LABELS } from "../query/matchers.ts";
+import type { AggregateRow, DiffRow, TreeOptions } from "../query/types.ts";
+import type {
+  AggregateJson,
+  DiffJson,
+  FlameJson,
+  LabelNamesJson,
+  LabelValuesJson,
+  SeriesJson,
+  TopJson,
+} from "./answers.ts";
 import { aggregateBody, checkSelections, diffBody, readBody } from "./body.ts";
-import { labelParam, limitParam, readParams, readSelection, unitParam } from "./params.ts";
-import { json, type Reply } from "./reply.ts";
-import type { Context, Route } from "./route.ts";
-import { formatTime } from "./time.ts";
+import {
+  labelName,
+  labelParam,
+  limitParam,
+  listParam,
+  readParams,
+  readSelection,
+  textParam,
+  unitParam,
+} from "./params.ts";
+import { json } from "./reply.ts";
+import { type Context, getRoute, type Handler, postRoute, type Route } from "./route.ts";
+import { costJson, selectionJson, withQuality } from "./selected.ts";
 import type { HandlerOptions } from "./types.ts";
 
-/** The routes that ask storage for profiles. */
+/** Makes the routes that ask storage for profiles. */
 export function profileRoutes(options: HandlerOptions): Route[] {
-  const get = (path: string, handle: Handler): Route => ({
-    method: "GET",
-    path,
-    access: "token",
-    turn: "question",
-    handle: (context) => handle(context, options),
-  });
-  const post = (path: string, handle: Handler): Route => ({ ...get(path, handle), method: "POST" });
+  const get = (path: string, handle: Handler) => getRoute(path, options, handle);
+  const post = (path: string, handle: Handler) => postRoute(path, options, handle);
   return [
     get("/api/flamegraph", flamegraph),
     get("/api/top", top),
@@ -33,51 +47,78 @@ export function profileRoutes(options: HandlerOptions): Route[] {
   ];
 }
 
-type Handler = (context: Context, options: HandlerOptions) => Promise<Reply>;
+/** In per mille of the whole. */
+const shareParam = { schema: v.pipe(integer(0, 1000), v.transform((n) => n / 1000)), default: "0" } as const;
 
-/** A selection as answers repeat it, its times resolved. */
-export function selectionBody({ kind, from, to, matchers, idle = false }: Selection) {
-  return { kind, from: formatTime(from), to: formatTime(to), match: formatMatchers(matchers), idle };
-}
+const FLAME_PARAMS = {
+  unit: unitParam,
+  max_nodes: limitParam(20_000, 500_000),
+  min_per_mille: shareParam,
+  first_level: { schema: v.union([v.literal("none", "none"), labelName()]), default: "comm" },
+  last_level: { schema: oneOf(["none", "line", "address"]), default: "none" },
+  inlined: { schema: toggle(), default: "true" },
+  inverted: { schema: toggle(), default: "false" },
+  focus: textParam,
+  callers: textParam,
+  callees: textParam,
+  hide: listParam,
+  collapse_recursion: { schema: toggle(), default: "false" },
+  collapse_modules: listParam,
+} as const;
 
-async function flamegraph({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
-  const { selection, params } = readSelection(
-    url,
-    { unit: unitParam, max_nodes: limitParam(20_000, 500_000) },
-    now(),
-  );
-  const { graph, total, hidden, cut } = await queries.tree(selection, {
+async function flamegraph({ url, signal }: Context, options: HandlerOptions) {
+  const { queries, now = Date.now } = options;
+  const { selection, params } = readSelection(url, FLAME_PARAMS, now());
+  const { callers, callees, focus, hide, collapse_modules } = params;
+  const around: TreeOptions["around"] = callers !== undefined
+    ? { function: callers, side: "callers" }
+    : callees !== undefined
+    ? { function: callees, side: "callees" }
+    : undefined;
+  const asked = queries.tree(selection, {
     value: params.unit === "count" ? "count" : "value",
     maxNodes: params.max_nodes,
+    minShare: params.min_per_mille,
+    firstLevel: params.first_level,
+    lastLevel: params.last_level,
+    inlined: params.inlined,
+    inverted: params.inverted,
+    collapseRecursion: params.collapse_recursion,
+    ...(focus !== undefined && { focus }),
+    ...(around && { around }),
+    ...(hide && { hide }),
+    ...(collapse_modules && { collapseModules: collapse_modules }),
     signal,
   });
-  return json({ selection: selectionBody(selection), total, hidden, cut, graph });
+  const { answer, common } = await withQuality(options, selection, { answer: asked, signal });
+  const { total, hidden, cut, graph } = answer;
+  return json({ ...common, total, hidden, cut, graph } satisfies FlameJson);
 }
 
-async function top({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
+async function top({ url, signal }: Context, options: HandlerOptions) {
+  const { queries, now = Date.now } = options;
   const { selection, params } = readSelection(url, { limit: limitParam(50, 10_000) }, now());
-  const { rows, total, other } = await queries.aggregate(selection, {
-    groupBy: ["function"],
-    limit: params.limit,
-    signal,
-  });
-  return json({
-    selection: selectionBody(selection),
-    rows: rows.map((row) => ({
-      function: row.group[0]!,
-      module: row.module,
-      self: row.self,
-      total: row.total,
-    })),
-    total,
-    other,
-  });
+  const asked = queries.aggregate(selection, { groupBy: ["function"], limit: params.limit, signal });
+  const { answer, common } = await withQuality(options, selection, { answer: asked, signal });
+  return json(
+    {
+      ...common,
+      rows: answer.rows.map((row) => ({
+        function: row.group[0]!,
+        module: row.module,
+        self: row.self,
+        total: row.total,
+      })),
+      total: answer.total,
+      other: answer.other,
+    } satisfies TopJson,
+  );
 }
 
 async function labels({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
   if (!url.searchParams.has("label")) {
     readParams(url, {});
-    return json({ labels: LABELS });
+    return json({ labels: LABELS } satisfies LabelNamesJson);
   }
   const { selection, params } = readSelection(
     url,
@@ -85,55 +126,68 @@ async function labels({ url, signal }: Context, { queries, now = Date.now }: Han
     now(),
   );
   const label = params.label!;
-  const { values } = await queries.labelValues(label, selection, { limit: params.limit, signal });
-  return json({ selection: selectionBody(selection), label, values });
+  const { values, cost } = await queries.labelValues(label, selection, { limit: params.limit, signal });
+  const answer = { selection: selectionJson(selection), label, values, cost: costJson(cost) };
+  return json(answer satisfies LabelValuesJson);
 }
 
-async function series({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
+async function series({ url, signal }: Context, options: HandlerOptions) {
+  const { queries, now = Date.now } = options;
   const { selection, params } = readSelection(url, { limit: limitParam(100, 10_000) }, now());
-  const { rows, total, other } = await queries.aggregate(selection, {
-    groupBy: LABELS,
-    limit: params.limit,
-    signal,
-  });
-  return json({
-    selection: selectionBody(selection),
-    series: rows.map((row) => ({
-      labels: Object.fromEntries(LABELS.map((label, i) => [label, row.group[i] ?? ""])),
-      total: row.self,
-    })),
-    total,
-    other,
-  });
+  const asked = queries.aggregate(selection, { groupBy: LABELS, limit: params.limit, signal });
+  const { answer, common } = await withQuality(options, selection, { answer: asked, signal });
+  return json(
+    {
+      ...common,
+      series: answer.rows.map((row) => ({
+        labels: Object.fromEntries(LABELS.map((label, i) => [label, row.group[i] ?? ""])),
+        total: row.self,
+      })),
+      total: answer.total,
+      other: answer.other,
+    } satisfies SeriesJson,
+  );
 }
 
-async function aggregate({ request, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
+async function aggregate({ request, signal }: Context, options: HandlerOptions) {
+  const { queries, now = Date.now } = options;
   const { selection, groupBy, limit } = await readBody(request, aggregateBody(now()));
   checkSelections(selection);
-  const { rows, total, other } = await queries.aggregate(selection, { groupBy, limit, signal });
-  return json({
-    selection: selectionBody(selection),
-    group_by: groupBy,
-    rows: rows.map(({ group, module, self, total }: AggregateRow) => ({ group, module, self, total })),
-    total,
-    other,
-  });
+  const asked = queries.aggregate(selection, { groupBy, limit, signal });
+  const { answer, common } = await withQuality(options, selection, { answer: asked, signal });
+  return json(
+    {
+      ...common,
+      group_by: groupBy,
+      rows: answer.rows.map(({ group, module, self, total }: AggregateRow) => ({
+        group,
+        module,
+        self,
+        total,
+      })),
+      total: answer.total,
+      other: answer.other,
+    } satisfies AggregateJson,
+  );
 }
 
 async function diff({ request, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
   const { base, compare, limit } = await readBody(request, diffBody(now()));
   checkSelections(base, compare);
   const answer = await queries.diff(base, compare, { limit, signal });
-  return json({
-    base: { selection: selectionBody(base), total: answer.base },
-    compare: { selection: selectionBody(compare), total: answer.compare },
-    rows: answer.rows.map((row: DiffRow) => ({
-      function: row.function,
-      module: row.module,
-      base_self: row.baseSelf,
-      base_total: row.baseTotal,
-      compare_self: row.compareSelf,
-      compare_total: row.compareTotal,
-    })),
-  });
+  return json(
+    {
+      base: { selection: selectionJson(base), total: answer.base },
+      compare: { selection: selectionJson(compare), total: answer.compare },
+      rows: answer.rows.map((row: DiffRow) => ({
+        function: row.function,
+        module: row.module,
+        base_self: row.baseSelf,
+        base_total: row.baseTotal,
+        compare_self: row.compareSelf,
+        compare_total: row.compareTotal,
+      })),
+      cost: costJson(answer.cost),
+    } satisfies DiffJson,
+  );
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Reply } from "./reply.ts";
+import type { HandlerOptions } from "./types.ts";
 
 /** What a route is given. */
 export interface Context {
@@ -24,6 +25,19 @@ export interface Route {
   /** What it answers with takes time and memory: it waits for its turn, among all or among exports. */
   readonly turn?: "question" | "export";
   readonly handle: (context: Context) => Reply | Promise<Reply>;
+}
+
+/** Answers a request with what the handler was made of. */
+export type Handler = (context: Context, options: HandlerOptions) => Reply | Promise<Reply>;
+
+/** Makes a route of GET that asks for the token. */
+export function getRoute(path: string, options: HandlerOptions, handle: Handler): Route {
+  return { method: "GET", path, access: "token", handle: (context) => handle(context, options) };
+}
+
+/** Makes a route of POST that asks for the token. */
+export function postRoute(path: string, options: HandlerOptions, handle: Handler): Route {
+  return { ...getRoute(path, options, handle), method: "POST" };
 }
 
 export type Found =

@@ -8,38 +8,28 @@ import * as v from "valibot";
 import { errnoName } from "../../profile/errno.ts";
 import { type AnyLabel, isLabel, LABELS } from "../query/matchers.ts";
 import type { LockSite, SyscallRow } from "../query/types.ts";
-import { limitParam, type Param, readSelectionOf } from "./params.ts";
-import { selectionBody } from "./profile_routes.ts";
+import type { HeatmapJson, LocksJson, SyscallsJson } from "./answers.ts";
+import { stepParam } from "./overview_routes.ts";
+import { limitParam, listParam, type Param, readSelectionOf } from "./params.ts";
 import { json } from "./reply.ts";
-import type { Context, Route } from "./route.ts";
+import { type Context, getRoute, type Handler, type Route } from "./route.ts";
+import { withQuality } from "./selected.ts";
+import { formatTime } from "./time.ts";
 import type { HandlerOptions } from "./types.ts";
 
-/** The routes of locks and system calls. */
+/** Makes the routes of locks and system calls. */
 export function waitRoutes(options: HandlerOptions): Route[] {
+  const get = (path: string, handle: Handler) => getRoute(path, options, handle);
   return [
-    {
-      method: "GET",
-      path: "/api/locks",
-      access: "token",
-      turn: "question",
-      handle: (context) => locks(context, options),
-    },
-    {
-      method: "GET",
-      path: "/api/syscalls",
-      access: "token",
-      turn: "question",
-      handle: (context) => syscalls(context, options),
-    },
+    get("/api/locks", locks),
+    get("/api/syscalls", syscalls),
+    get("/api/syscalls/heatmap", heatmap),
   ];
 }
 
-/** Names with commas between them. */
-const list = v.pipe(v.string(), v.minLength(1, "a list of names"), v.transform((text) => text.split(",")));
-const namesParam = { schema: list } as const satisfies Param<string[]>;
 const labelsParam = {
   schema: v.pipe(
-    list,
+    listParam.schema,
     v.check(
       (names) => new Set(names).size === names.length && names.every((name) => isLabel(name)),
       `a list of different labels out of ${LABELS.join(", ")}, label_NAME`,
@@ -48,47 +38,74 @@ const labelsParam = {
   ),
 } as const satisfies Param<AnyLabel[]>;
 
-async function locks({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
+async function locks({ url, signal }: Context, options: HandlerOptions) {
+  const { queries, now = Date.now } = options;
   const { selection, params } = readSelectionOf(
     "lock",
     url,
     { limit: limitParam(50, 1000), holders: limitParam(5, 100) },
     now(),
   );
-  const { sites, total, other } = await queries.lockSites(selection, { ...params, signal });
-  return json({ selection: selectionBody(selection), sites: sites.map(siteBody), total, other });
+  const asked = queries.lockSites(selection, { ...params, signal });
+  const { answer: { sites, total, other }, common } = await withQuality(options, selection, {
+    answer: asked,
+    signal,
+  });
+  return json({ ...common, sites: sites.map(siteJson), total, other } satisfies LocksJson);
 }
 
-function siteBody({ otherHolders, ...site }: LockSite) {
+function siteJson({ otherHolders, ...site }: LockSite): LocksJson["sites"][number] {
   return { ...site, other_holders: otherHolders };
 }
 
-async function syscalls({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
+async function syscalls({ url, signal }: Context, options: HandlerOptions) {
+  const { queries, now = Date.now } = options;
   const { selection, params } = readSelectionOf(
     "syscall",
     url,
-    { limit: limitParam(100, 10_000), group_by: labelsParam, call: namesParam, category: namesParam },
+    { limit: limitParam(100, 10_000), group_by: labelsParam, call: listParam, category: listParam },
     now(),
   );
-  const { rows, total, other } = await queries.syscalls(selection, {
+  const asked = queries.syscalls(selection, {
     groupBy: params.group_by ?? [],
     ...(params.call && { calls: params.call }),
     ...(params.category && { categories: params.category }),
     limit: params.limit,
     signal,
   });
+  const { answer, common } = await withQuality(options, selection, { answer: asked, signal });
   const seconds = (selection.to - selection.from) / 1000;
-  return json({
-    selection: selectionBody(selection),
-    group_by: params.group_by ?? [],
-    rows: rows.map((row) => rowBody(row, seconds)),
-    total,
-    other,
-  });
+  return json(
+    {
+      ...common,
+      group_by: params.group_by ?? [],
+      rows: answer.rows.map((row) => rowJson(row, seconds)),
+      total: answer.total,
+      other: answer.other,
+    } satisfies SyscallsJson,
+  );
 }
 
-/** Errors by their names, the most frequent first; `rate` is calls a second of the selection's whole time. */
-function rowBody({ errors, ...row }: SyscallRow, seconds: number) {
+function rowJson({ errors, ...row }: SyscallRow, seconds: number): SyscallsJson["rows"][number] {
   const named = [...errors].sort((a, b) => b[1] - a[1]).map(([errno, failed]) => [errnoName(errno), failed]);
   return { ...row, rate: row.total.count / seconds, errors: Object.fromEntries(named) };
+}
+
+async function heatmap({ url, signal }: Context, options: HandlerOptions) {
+  const { queries, now = Date.now } = options;
+  const { selection, params } = readSelectionOf("syscall", url, { step: stepParam, call: listParam }, now());
+  const asked = queries.callHeatmap(selection, {
+    step: params.step,
+    ...(params.call && { calls: params.call }),
+    signal,
+  });
+  const { answer, common } = await withQuality(options, selection, { answer: asked, signal });
+  return json(
+    {
+      ...common,
+      from: formatTime(answer.from),
+      step: answer.step,
+      columns: answer.columns,
+    } satisfies HeatmapJson,
+  );
 }

@@ -110,6 +110,7 @@ export async function aggregate(
         total: toTotal(row.total_value, row.total_count),
       };
     }),
+    ...(by === "function" && { keys: shown.map(({ key }) => key) }),
     total: first ? toTotal(first.all_value, first.all_count) : NO_TOTAL,
     other: first
       ? rest(

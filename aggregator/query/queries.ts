@@ -8,13 +8,19 @@ import type { StorageClient } from "../storage/client.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import { aggregate } from "./aggregate.ts";
 import { batches } from "./batches.ts";
+import { callHeatmap } from "./call_heatmap.ts";
+import { coverage } from "./coverage.ts";
 import { diff } from "./diff.ts";
+import { fleet, losses } from "./fleet.ts";
+import { kinds } from "./kinds.ts";
 import { labelValues } from "./label_values.ts";
 import { lockSites } from "./lock_sites.ts";
 import { Oldest } from "./oldest.ts";
 import { type QueryLimits, Question } from "./question.ts";
 import { stacks } from "./stacks.ts";
+import { storeFigures } from "./store_figures.ts";
 import { syscalls } from "./syscalls.ts";
+import { timeline } from "./timeline.ts";
 import { tree } from "./tree.ts";
 import type { Queries } from "./types.ts";
 
@@ -60,6 +66,16 @@ export function createQueries(client: StorageClient, options: QueriesOptions = {
       ask("lock sites", [selection], options, (q, o) => lockSites(q, selection, o)),
     syscalls: (selection, options) =>
       ask("syscalls", [selection], options, (q, o) => syscalls(q, selection, o)),
+    callHeatmap: (selection, options) =>
+      ask("call heatmap", [selection], options, (q, o) => callHeatmap(q, selection, o)),
+    timeline: (selection, options) =>
+      ask("timeline", [selection], options, (q, o) => timeline(q, selection, o)),
+    kinds: (selection, options) => ask("kinds", [selection], options, (q) => kinds(q, selection)),
+    fleet: (range, options) => ask("fleet", [range], options, (q, o) => fleet(q, range, o)),
+    losses: (range, options) => ask("losses", [range], options, (q) => losses(q, range)),
+    coverage: (selection, options) =>
+      ask("coverage", [selection], options, (q, o) => coverage(q, selection, o)),
+    store: (options) => ask("store", [], options, (q) => storeFigures(q)),
     batches: (options) => ask("batches", [], options, (q, o) => batches(q, o)),
   };
 }

@@ -50,11 +50,7 @@ export function coverTime(from: number, to: number, options: CoverOptions = {}):
   const start = toSecond("from", from);
   const end = toSecond("to", to);
   const parts = cover(start, end, RESOLUTIONS.filter((each) => step === Infinity || step % each.step === 0));
-  return parts.flatMap(({ resolution, ...range }) => {
-    if (resolution.step === 10) return coarser({ resolution, ...range }, oldest.fine, RESOLUTIONS[1]);
-    if (resolution.step === 60) return coarser({ resolution, ...range }, oldest.minutes, RESOLUTIONS[0]);
-    return [{ resolution, ...range }];
-  }).filter((part) => part.from < part.to);
+  return parts.flatMap((part) => reach(part, oldest)).filter((part) => part.from < part.to);
 }
 
 function cover(from: number, to: number, resolutions: readonly Resolution[]): CoverPart[] {
@@ -66,15 +62,16 @@ function cover(from: number, to: number, resolutions: readonly Resolution[]): Co
   return [...cover(from, first, finer), { resolution, from: first, to: last }, ...cover(last, to, finer)];
 }
 
-/** Reads what is older than `oldest` from the next table: those of its buckets that begin within. */
-function coarser(part: CoverPart, oldest: number, next: Resolution): CoverPart[] {
-  if (part.from >= oldest) return [part];
-  const first = ceil(part.from / next.step) * next.step;
-  const last = min(ceil(oldest / next.step) * next.step, ceil(part.to / next.step) * next.step);
-  return [
-    { resolution: next, from: first, to: max(first, last) },
-    { ...part, from: max(part.from, min(last, part.to)) },
-  ];
+/** Reads what a part's tables do not have any more from the next ones: those of their buckets that begin within. */
+function reach(part: CoverPart, oldest: NonNullable<CoverOptions["oldest"]>): CoverPart[] {
+  const { resolution } = part;
+  const next = RESOLUTIONS[RESOLUTIONS.findIndex(({ step }) => step === resolution.step) - 1];
+  const first = resolution.step === 10 ? oldest.fine : oldest.minutes;
+  if (next === undefined || part.from >= first) return [part];
+  const up = (second: number) => ceil(second / next.step) * next.step;
+  const end = min(up(first), up(part.to));
+  const older = { resolution: next, from: up(part.from), to: max(up(part.from), end) };
+  return [...reach(older, oldest), { ...part, from: max(part.from, min(end, part.to)) }];
 }
 
 /** A bucket that begins at or after `ms` begins at or after the ten seconds that follow. */

@@ -104,6 +104,8 @@ export interface AggregateRow {
 }
 
 export interface AggregateAnswer extends Answer {
+  /** Of the rows, where they are functions: what statements group by. */
+  readonly keys?: readonly string[];
   readonly rows: readonly AggregateRow[];
   readonly total: Total;
   /** The self values of the rows that were cut. */
@@ -223,6 +225,122 @@ export interface StoredBatch {
   readonly stackEnds: Readonly<Record<string, number>>;
 }
 
+/** From `from` up to before `to`, Unix milliseconds. */
+export interface TimeRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface TimelineOptions extends CommonOptions {
+  /** What lanes are told apart by. @default {"node"} */
+  readonly by?: AnyLabel | "function";
+  /** Seconds of a step, tens of them. @default {60} */
+  readonly step?: number;
+}
+
+/** One value of a label or one function over time. */
+export interface TimelineLane {
+  readonly name: string;
+  readonly module: string;
+  /** All that have no lane of their own. */
+  readonly rest: boolean;
+  /** For each step. */
+  readonly value: readonly number[];
+  readonly count: readonly number[];
+}
+
+export interface TimelineAnswer extends Answer {
+  /** Unix milliseconds at which the first step begins. */
+  readonly from: number;
+  /** Seconds. */
+  readonly step: number;
+  readonly steps: number;
+  /** The largest first, the rest last. */
+  readonly lanes: readonly TimelineLane[];
+}
+
+export interface KindsAnswer extends Answer {
+  readonly kinds: readonly { readonly kind: Kind; readonly total: Total }[];
+}
+
+/** An agent on one machine. */
+export interface FleetAgent {
+  readonly node: string;
+  readonly agentId: string;
+  readonly version: string;
+  /** Unix milliseconds: the end of its last window, and when it was started last. */
+  readonly lastEnd: number;
+  readonly started: number;
+  /** How often it was started. */
+  readonly runs: number;
+  readonly batches: number;
+  /** Nanoseconds by kind. */
+  readonly values: Readonly<Record<string, number>>;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly stackEnds: Readonly<Record<string, number>>;
+}
+
+export interface FleetAnswer extends Answer {
+  readonly agents: readonly FleetAgent[];
+}
+
+export interface LossesAnswer extends Answer {
+  readonly losses: Readonly<Record<string, number>>;
+  readonly stackEnds: Readonly<Record<string, number>>;
+  readonly batches: number;
+  readonly agents: number;
+}
+
+/** A file, and what of the selection goes through it. */
+export interface CoverageFile {
+  readonly module: string;
+  readonly buildId: string;
+  /** A debug file of that build id would name it. */
+  readonly nameable: boolean;
+  readonly total: Total;
+  /** Of stacks that have code of it without a name. */
+  readonly unnamed: Total;
+  /** Of stacks that have code of it without debug information. */
+  readonly withoutLines: Total;
+}
+
+export interface CoverageAnswer extends Answer {
+  /** Those that hide most come first. */
+  readonly files: readonly CoverageFile[];
+}
+
+export interface StoreTable {
+  readonly name: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly parts: number;
+  readonly partitions: number;
+  /** Unix milliseconds; `undefined` for what has no time. */
+  readonly oldest: number | undefined;
+  readonly newest: number | undefined;
+}
+
+export interface StoreAnswer extends Answer {
+  readonly tables: readonly StoreTable[];
+  /** Bytes of the server's disks. */
+  readonly disk: { readonly free: number; readonly total: number };
+}
+
+export interface HeatmapOptions extends CommonOptions {
+  /** Only calls of these names. @default {all} */
+  readonly calls?: readonly string[];
+  /** Seconds of a step, tens of them. @default {60} */
+  readonly step?: number;
+}
+
+export interface HeatmapAnswer extends Answer {
+  /** Unix milliseconds at which the first step begins. */
+  readonly from: number;
+  readonly step: number;
+  /** For each step how many calls took from 2^i up to 2^(i+1) ns, at index i. */
+  readonly columns: readonly (readonly number[])[];
+}
+
 /** The queries that REST, gRPC and the page stand on; each is one function beside its SQL. */
 export interface Queries {
   /** The selection's stacks merged to a tree. */
@@ -243,6 +361,20 @@ export interface Queries {
   ): Promise<LocksAnswer>;
   /** The calls that took longest. */
   syscalls(selection: Selection, options?: SyscallsOptions): Promise<SyscallsAnswer>;
+  /** How long calls took, over time. */
+  callHeatmap(selection: Selection, options?: HeatmapOptions): Promise<HeatmapAnswer>;
+  /** The selection over time. */
+  timeline(selection: Selection, options?: TimelineOptions): Promise<TimelineAnswer>;
+  /** The kinds that have data. */
+  kinds(selection: Omit<Selection, "kind">, options?: { signal?: AbortSignal }): Promise<KindsAnswer>;
+  /** The agents that sent batches. */
+  fleet(range: TimeRange, options?: CommonOptions): Promise<FleetAnswer>;
+  /** What agents lost. */
+  losses(range: TimeRange, options?: { signal?: AbortSignal }): Promise<LossesAnswer>;
+  /** The files that hide most time. */
+  coverage(selection: Selection, options?: CommonOptions): Promise<CoverageAnswer>;
+  /** What storage holds. */
+  store(options?: { signal?: AbortSignal }): Promise<StoreAnswer>;
   /** The newest batches in storage. */
   batches(options?: CommonOptions & { agentId?: string }): Promise<readonly StoredBatch[]>;
 }

@@ -11,14 +11,22 @@ import { Burst } from "../../common/log.ts";
 import { StorageClient, StorageError, type StorageOptions } from "./client.ts";
 import { createDatabase, migrate } from "./migrate.ts";
 import { DEFAULT_RETENTION, type Retention, setRetention } from "./retention.ts";
+import { enforceLimit, type StorageLimit } from "./storage_limit.ts";
 import { type Group, Writer } from "./writer.ts";
 
 export interface OpenStorageOptions extends StorageOptions {
   /** @default {DEFAULT_RETENTION} */
   readonly retention?: Retention;
+  /** What storage may take; without it, all that there is. */
+  readonly limit?: StorageLimit | undefined;
+  /** Called with how many partitions went, as storage would have taken more than its limit. */
+  readonly onDropped?: (partitions: number) => void;
   /** The pause between two tries to reach a server that is away, in ms. @default {2000} */
   readonly retryMs?: number;
 }
+
+/** Between two looks at what storage takes, in ms. */
+const LIMIT_MS = 30_000;
 
 /** How long the answer to "does it answer?" may take, in ms. */
 const PING_MS = 2000;
@@ -35,6 +43,7 @@ export class Storage implements AsyncDisposable {
   readonly #writer: Writer;
   readonly #closing = new AbortController();
   readonly #burst = new Burst(getLogger(["aperture", "storage"]));
+  #nextLook = 0;
   #prepared = false;
   /** The server has answered, and is at work on the tables. */
   #making = false;
@@ -74,7 +83,27 @@ export class Storage implements AsyncDisposable {
    */
   async write(group: Group): Promise<{ rows: number }> {
     await this.#prepare();
-    return await this.#writer.write(group);
+    if (performance.now() >= this.#nextLook) await this.#keepWithin();
+    try {
+      return await this.#writer.write(group);
+    } catch (error) {
+      // The disk may be full: the group is written again, and finds room.
+      await this.#keepWithin();
+      throw error;
+    }
+  }
+
+  /** Drops what is too much. That it cannot is no reason not to write. */
+  async #keepWithin(): Promise<void> {
+    const { limit, onDropped } = this.#options;
+    if (limit === undefined) return;
+    this.#nextLook = performance.now() + LIMIT_MS;
+    try {
+      const dropped = await enforceLimit(this.client, limit);
+      if (dropped.length > 0) onDropped?.(dropped.length);
+    } catch (error) {
+      this.#burst.warn("limit", (error as Error).message);
+    }
   }
 
   /** Why it cannot be used now; `undefined` when it can. */

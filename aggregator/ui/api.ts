@@ -5,60 +5,9 @@
  * @module
  */
 
-import type { FlameGraph } from "../../profile/flame.ts";
-import { type Kind, KINDS, type Total } from "../../profile/model.ts";
+import type { Kind } from "../../profile/model.ts";
+import type { FlameJson, KindsJson, LabelValuesJson, LocksJson, SyscallsJson } from "../http/answers.ts";
 import { selectionQuery, type State, waitsQuery } from "./url_state.ts";
-
-export interface FlameAnswer {
-  readonly selection: { readonly from: string; readonly to: string };
-  readonly total: Total;
-  readonly graph: FlameGraph;
-}
-
-export interface LabelValue {
-  readonly value: string;
-  readonly total: Total;
-}
-
-/** The code that waited longest for locks, and who held them. */
-export interface LocksAnswer {
-  readonly sites: readonly {
-    readonly function: string;
-    readonly module: string;
-    readonly class: string;
-    readonly type: string;
-    /** Leaf first. */
-    readonly stack: readonly string[];
-    readonly total: Total;
-    readonly max: number;
-    readonly timeouts: number;
-    readonly interrupted: number;
-    readonly holders: readonly {
-      readonly function: string;
-      readonly module: string;
-      readonly total: Total;
-    }[];
-  }[];
-  readonly total: Total;
-}
-
-/** System calls; times in ns. */
-export interface SyscallsAnswer {
-  readonly rows: readonly {
-    readonly call: string;
-    readonly category: string;
-    readonly total: Total;
-    readonly p50: number;
-    readonly p90: number;
-    readonly p99: number;
-    readonly max: number;
-    readonly failed: number;
-    readonly errors: Readonly<Record<string, number>>;
-    /** Calls a second. */
-    readonly rate: number;
-  }[];
-  readonly total: Total;
-}
 
 /** The token is missing or was changed: the page must be loaded again to ask for it. */
 export class UnauthorizedError extends Error {
@@ -66,17 +15,17 @@ export class UnauthorizedError extends Error {
 }
 
 /** The selection's flame graph. */
-export function fetchFlame(state: State, signal: AbortSignal): Promise<FlameAnswer> {
+export function fetchFlame(state: State, signal: AbortSignal): Promise<FlameJson> {
   return get(`/api/flamegraph?${selectionQuery(state)}`, signal);
 }
 
 /** The selection's waits for locks. */
-export function fetchLocks(state: State, signal: AbortSignal): Promise<LocksAnswer> {
+export function fetchLocks(state: State, signal: AbortSignal): Promise<LocksJson> {
   return get(`/api/locks?${waitsQuery(state)}`, signal);
 }
 
 /** The selection's system calls. */
-export function fetchSyscalls(state: State, signal: AbortSignal): Promise<SyscallsAnswer> {
+export function fetchSyscalls(state: State, signal: AbortSignal): Promise<SyscallsJson> {
   return get(`/api/syscalls?${waitsQuery(state)}`, signal);
 }
 
@@ -85,23 +34,16 @@ export async function fetchValues(
   label: "node" | "comm",
   state: State,
   signal: AbortSignal,
-): Promise<readonly LabelValue[]> {
+): Promise<LabelValuesJson["values"]> {
   const query = selectionQuery(state, label);
-  const { values } = await get<{ values: LabelValue[] }>(
-    `/api/labels?label=${label}&limit=500&${query}`,
-    signal,
-  );
+  const { values } = await get<LabelValuesJson>(`/api/labels?label=${label}&limit=500&${query}`, signal);
   return values;
 }
 
 /** The kinds that have data in the selection's time. */
-export async function fetchKinds(state: State, signal: AbortSignal): Promise<Kind[]> {
-  const found = await Promise.all(KINDS.map(async (kind) => {
-    const query = selectionQuery({ ...state, kind, idle: true }, "node", "comm");
-    const { values } = await get<{ values: LabelValue[] }>(`/api/labels?label=node&limit=1&${query}`, signal);
-    return values.length > 0 ? [kind] : [];
-  }));
-  return found.flat();
+export async function fetchKinds({ from, to }: State, signal: AbortSignal): Promise<Kind[]> {
+  const { kinds } = await get<KindsJson>(`/api/kinds?${new URLSearchParams({ from, to })}`, signal);
+  return kinds.map(({ kind }) => kind);
 }
 
 async function get<T>(path: string, signal: AbortSignal): Promise<T> {

@@ -6,7 +6,7 @@
  */
 
 import type { Kind } from "../../profile/model.ts";
-import type { LabelValue } from "./api.ts";
+import type { LabelValuesJson } from "../http/answers.ts";
 import { element } from "./dom.ts";
 import { formatShare } from "./format.ts";
 import { selectionQuery, type State } from "./url_state.ts";
@@ -82,7 +82,7 @@ export function showControls(state: State): void {
 }
 
 /** Fills a label's select with what can be chosen, the largest first, with shares. */
-export function showValues(label: "node" | "comm", values: readonly LabelValue[], chosen: string): void {
+export function showValues(label: "node" | "comm", values: LabelValuesJson["values"], chosen: string): void {
   const select = element(label, HTMLSelectElement);
   const whole = values.reduce((sum, { total }) => sum + total.value, 0);
   const options = values.filter(({ value }) => value !== "")

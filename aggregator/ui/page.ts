@@ -5,17 +5,8 @@
  * @module
  */
 
-import {
-  fetchFlame,
-  fetchKinds,
-  fetchLocks,
-  fetchSyscalls,
-  fetchValues,
-  type FlameAnswer,
-  type LocksAnswer,
-  type SyscallsAnswer,
-  UnauthorizedError,
-} from "./api.ts";
+import type { FlameJson, LocksJson, SyscallsJson } from "../http/answers.ts";
+import { fetchFlame, fetchKinds, fetchLocks, fetchSyscalls, fetchValues, UnauthorizedError } from "./api.ts";
 import { listenToControls, showControls, showKinds, showValues } from "./controls.ts";
 import { element, hostOf } from "./dom.ts";
 import { FlameView } from "./flame_view.ts";
@@ -170,7 +161,7 @@ export class Page {
     this.#schedule();
   }
 
-  #take({ graph, total, selection }: FlameAnswer, waits: Waits): void {
+  #take({ graph, total, selection }: FlameJson, waits: Waits): void {
     this.#model = flameModel(graph);
     const noGraph = graph.total === 0;
     // Calls are counted that no stack is kept of.
@@ -277,7 +268,7 @@ export class Page {
   }
 }
 
-type Waits = LocksAnswer | SyscallsAnswer | undefined;
+type Waits = LocksJson | SyscallsJson | undefined;
 
 /** The table that goes with the kind's graph. */
 function fetchWaits(state: State, signal: AbortSignal): Promise<Waits> {

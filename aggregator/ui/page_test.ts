@@ -208,7 +208,7 @@ testWith(
       await page.waitForSelector("#empty:not([hidden])");
       assertEquals(await text(page, "#empty-title"), "No samples in this time");
       assertEquals(await text(page, "#command"), "./dev agent --aggregator http://127.0.0.1:50051");
-      queries.stacks = filled.stacks.bind(filled);
+      queries.tree = filled.tree.bind(filled);
       await page.waitForSelector("#graph:not([hidden])");
       await settled(page);
       assertMatch(await text(page, "#summary"), /16\u2009800 samples$/);
@@ -228,12 +228,12 @@ testWith(["chromium"], "filters that nothing passes can be cleared", async () =>
 
 testWith(["chromium"], "an error is shown with a way to try again", async () => {
   const queries = new FleetQueries(fleet());
-  const stacks = queries.stacks.bind(queries);
-  queries.stacks = () => Promise.reject(Object.assign(new Error("no route"), { code: "ECONNREFUSED" }));
+  const tree = queries.tree.bind(queries);
+  queries.tree = () => Promise.reject(Object.assign(new Error("no route"), { code: "ECONNREFUSED" }));
   await visit({ options: { queries }, allow: /503/ }, async ({ page }) => {
     await page.waitForSelector("#error:not([hidden])");
     assertEquals(await text(page, "#error span"), "Storage does not answer now: no route");
-    queries.stacks = stacks;
+    queries.tree = tree;
     await page.click("#retry");
     await page.waitForSelector("#error", { state: "hidden" });
     await settled(page);

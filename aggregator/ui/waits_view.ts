@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { LocksAnswer, SyscallsAnswer } from "./api.ts";
+import type { LocksJson, SyscallsJson } from "../http/answers.ts";
 import { formatCount, formatNs, formatShare, shortModule } from "./format.ts";
 
 const MAX_ROWS = 50;
@@ -32,7 +32,7 @@ export class WaitsView {
   }
 
   /** Who waited for locks, and for whom. */
-  showLocks({ sites, total }: LocksAnswer): void {
+  showLocks({ sites, total }: LocksJson): void {
     const largest = Math.max(...sites.map((site) => site.total.value));
     this.#show("Locks: who waited, and for whom", {
       head: ["Delay", "Waits", "Longest", "Class", "Waited in", "Held by", "Gave up"],
@@ -55,7 +55,7 @@ export class WaitsView {
   }
 
   /** Calls and how long they took. */
-  showSyscalls({ rows, total }: SyscallsAnswer): void {
+  showSyscalls({ rows, total }: SyscallsJson): void {
     const largest = Math.max(...rows.map((row) => row.total.value));
     this.#show("System calls", {
       head: ["Time", "Calls", "Per second", "Call", "p50", "p90", "p99", "Longest", "Errors"],
@@ -96,7 +96,7 @@ export class WaitsView {
     return cell;
   }
 
-  #holdersCell({ holders, total }: LocksAnswer["sites"][number]): HTMLTableCellElement {
+  #holdersCell({ holders, total }: LocksJson["sites"][number]): HTMLTableCellElement {
     const text = (holder: (typeof holders)[number]) => {
       const module = holder.module === "" ? "" : ` in ${shortModule(holder.module)}`;
       return `${holder.function || "not seen"}${module}: ${formatNs(holder.total.value)}`;

@@ -9,6 +9,7 @@ import { viewOf } from "../../profile/idle.ts";
 import {
   KERNEL_MODULE,
   KIND_NUMBER,
+  KINDS,
   NO_LOCKS,
   type Profile,
   SYSCALL_MODULE,
@@ -26,6 +27,7 @@ import type {
   Selection,
   StoredBatch,
   SyscallsOptions,
+  TimelineOptions,
   TreeOptions,
 } from "../../aggregator/query/types.ts";
 
@@ -361,6 +363,62 @@ export class FleetQueries implements Queries {
     const rows = SYSCALL_ROWS.filter((row) => idle || row.category !== "wait").slice(0, limit)
       .map((row) => ({ ...row, group: groupBy.map((label) => label === "comm" ? "postgres" : "") }));
     return Promise.resolve({ rows, total: sum(rows), other: { value: 0, count: 0 }, cost: NO_COST });
+  }
+
+  callHeatmap(selection: Selection) {
+    return Promise.resolve({ from: selection.from, step: 60, columns: [[0, 3, 1]], cost: NO_COST });
+  }
+
+  timeline(selection: Selection, { step = 60 }: TimelineOptions = {}) {
+    const { value, count } = totalOf(this.#select(selection));
+    const lane = { name: "db-1", module: "", rest: false, value: [value], count: [count] };
+    return Promise.resolve({ from: selection.from, step, steps: 1, lanes: [lane], cost: NO_COST });
+  }
+
+  kinds(selection: Omit<Selection, "kind">) {
+    const kinds = KINDS.map((kind) => ({
+      kind,
+      total: totalOf(this.#select({ ...selection, kind, idle: true })),
+    }));
+    return Promise.resolve({ kinds: kinds.filter(({ total }) => total.count > 0), cost: NO_COST });
+  }
+
+  fleet() {
+    const agents = this.#fleet.map(({ node }) => ({
+      ...{ node, agentId: node, version: "0.1.0", lastEnd: 1_764_000_010_000, started: 1_764_000_000_000 },
+      ...{ runs: 1, batches: 1, values: { cpu: 1 }, losses: {}, stackEnds: { complete: 1 } },
+    }));
+    return Promise.resolve({ agents, cost: NO_COST });
+  }
+
+  losses() {
+    return Promise.resolve({ losses: {}, stackEnds: {}, batches: 1, agents: 1, cost: NO_COST });
+  }
+
+  coverage(selection: Selection) {
+    const total = totalOf(this.#select(selection));
+    const file = {
+      module: "/bin/demo",
+      buildId: "abcd",
+      nameable: true,
+      total,
+      unnamed: total,
+      withoutLines: total,
+    };
+    return Promise.resolve({ files: [file], cost: NO_COST });
+  }
+
+  store() {
+    const table = {
+      name: "samples",
+      rows: 1,
+      bytes: 1,
+      parts: 1,
+      partitions: 1,
+      oldest: 0,
+      newest: undefined,
+    };
+    return Promise.resolve({ tables: [table], disk: { free: 1, total: 2 }, cost: NO_COST });
   }
 
   batches(): Promise<StoredBatch[]> {

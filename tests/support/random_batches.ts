@@ -105,7 +105,7 @@ function nativeFrames(place: NativePlace, rank: Rank): Required<Frame>[] {
 const native = fc.record({
   module: fc.constantFrom("/bin/a", "/lib/b.so"),
   buildId: fc.constantFrom("abcd", "ef01"),
-  address: fc.constantFrom(0, 64, 65, Number.MAX_SAFE_INTEGER),
+  address: fc.oneof(fc.constantFrom(0, 64, 65, Number.MAX_SAFE_INTEGER), fc.nat(200)),
 });
 
 const frames = (maxLength: number) =>

@@ -1,0 +1,211 @@
+/**
+ * What REST answers, as JSON: one type for each answer, which the routes write and the page reads.
+ *
+ * @module
+ */
+
+import type { FlameGraph } from "../../profile/flame.ts";
+import type { Kind, Total } from "../../profile/model.ts";
+import type { LockHolder } from "../query/types.ts";
+
+/** What was asked for, its times resolved (RFC 3339). */
+export interface SelectionJson {
+  readonly kind: Kind;
+  readonly from: string;
+  readonly to: string;
+  readonly match: string;
+  readonly idle: boolean;
+}
+
+export interface CostJson {
+  readonly elapsed_ms: number;
+  readonly rows_read: number;
+  readonly bytes_read: number;
+}
+
+/** How far an answer can be trusted. */
+export interface QualityJson {
+  /** What agents could not count in the selection's time, by reason. */
+  readonly losses: Readonly<Record<string, number>>;
+  /** Batches that were taken and are not in storage yet: the last seconds are missing while there are any. */
+  readonly staged: number;
+}
+
+/** What each answer about a selection has. */
+export interface AnswerJson {
+  readonly selection: SelectionJson;
+  readonly cost: CostJson;
+  readonly quality: QualityJson;
+}
+
+export interface FlameJson extends AnswerJson {
+  readonly total: Total;
+  readonly hidden: Total;
+  readonly cut: { readonly nodes: number; readonly total: number };
+  readonly graph: FlameGraph;
+}
+
+export interface TopJson extends AnswerJson {
+  readonly rows: readonly {
+    readonly function: string;
+    readonly module: string;
+    readonly self: Total;
+    readonly total: Total;
+  }[];
+  readonly total: Total;
+  readonly other: Total;
+}
+
+export interface LabelNamesJson {
+  readonly labels: readonly string[];
+}
+
+export interface LabelValuesJson {
+  readonly selection: SelectionJson;
+  readonly label: string;
+  readonly values: readonly { readonly value: string; readonly total: Total }[];
+  readonly cost: CostJson;
+}
+
+export interface SeriesJson extends AnswerJson {
+  readonly series: readonly { readonly labels: Readonly<Record<string, string>>; readonly total: Total }[];
+  readonly total: Total;
+  readonly other: Total;
+}
+
+export interface AggregateJson extends AnswerJson {
+  readonly group_by: readonly string[];
+  readonly rows: readonly {
+    readonly group: readonly string[];
+    readonly module: string;
+    readonly self: Total;
+    readonly total: Total;
+  }[];
+  readonly total: Total;
+  readonly other: Total;
+}
+
+export interface DiffJson {
+  readonly base: { readonly selection: SelectionJson; readonly total: Total };
+  readonly compare: { readonly selection: SelectionJson; readonly total: Total };
+  readonly rows: readonly {
+    readonly function: string;
+    readonly module: string;
+    readonly base_self: Total;
+    readonly base_total: Total;
+    readonly compare_self: Total;
+    readonly compare_total: Total;
+  }[];
+  readonly cost: CostJson;
+}
+
+export interface LocksJson extends AnswerJson {
+  readonly sites: readonly {
+    readonly function: string;
+    readonly module: string;
+    readonly class: string;
+    readonly type: string;
+    /** Leaf first. */
+    readonly stack: readonly string[];
+    readonly total: Total;
+    readonly max: number;
+    readonly timeouts: number;
+    readonly interrupted: number;
+    readonly holders: readonly LockHolder[];
+    readonly other_holders: Total;
+  }[];
+  readonly total: Total;
+  readonly other: Total;
+}
+
+/** System calls; times in ns. */
+export interface SyscallsJson extends AnswerJson {
+  readonly group_by: readonly string[];
+  readonly rows: readonly {
+    readonly group: readonly string[];
+    readonly call: string;
+    readonly category: string;
+    readonly total: Total;
+    readonly min: number;
+    readonly max: number;
+    readonly p50: number;
+    readonly p90: number;
+    readonly p99: number;
+    readonly failed: number;
+    /** By the errors' names, the most frequent first. */
+    readonly errors: Readonly<Record<string, number>>;
+    readonly histogram: readonly number[];
+    /** Calls a second of the selection's whole time. */
+    readonly rate: number;
+  }[];
+  readonly total: Total;
+  readonly other: Total;
+}
+
+export interface HeatmapJson extends AnswerJson {
+  /** When the first step begins, and seconds of each. */
+  readonly from: string;
+  readonly step: number;
+  /** For each step how many calls took from 2^i up to 2^(i+1) ns, at index i. */
+  readonly columns: readonly (readonly number[])[];
+}
+
+export interface TimelineJson extends AnswerJson {
+  readonly by: string;
+  readonly from: string;
+  readonly step: number;
+  /** The largest first; the one of all others is last, and `rest`. */
+  readonly lanes: readonly {
+    readonly name: string;
+    readonly module: string;
+    readonly rest: boolean;
+    readonly value: readonly number[];
+    readonly count: readonly number[];
+  }[];
+}
+
+export interface KindsJson {
+  readonly kinds: readonly { readonly kind: Kind; readonly total: Total }[];
+  readonly cost: CostJson;
+}
+
+export interface FleetJson {
+  readonly agents: readonly {
+    readonly node: string;
+    readonly agent_id: string;
+    readonly version: string;
+    readonly started: string;
+    readonly last_end: string;
+    readonly runs: number;
+    readonly batches: number;
+    readonly values: Readonly<Record<string, number>>;
+    readonly losses: Readonly<Record<string, number>>;
+    readonly stack_ends: Readonly<Record<string, number>>;
+  }[];
+  readonly cost: CostJson;
+}
+
+export interface CoverageJson extends AnswerJson {
+  readonly files: readonly {
+    readonly module: string;
+    readonly build_id: string;
+    readonly nameable: boolean;
+    readonly total: Total;
+    readonly unnamed: Total;
+    readonly without_lines: Total;
+  }[];
+}
+
+export interface StoreJson {
+  readonly tables: readonly {
+    readonly name: string;
+    readonly rows: number;
+    readonly bytes: number;
+    readonly parts: number;
+    readonly partitions: number;
+    readonly oldest: string | null;
+    readonly newest: string | null;
+  }[];
+  readonly disk: { readonly free: number; readonly total: number };
+  readonly cost: CostJson;
+}

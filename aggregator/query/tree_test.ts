@@ -1,0 +1,137 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type FlameGraph, flameGraph } from "../../profile/flame.ts";
+import { ProfileBuilder } from "../../profile/builder.ts";
+import type { Frame, Kind, Total } from "../../profile/model.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import type { PlainSample } from "../../tests/support/random_batches.ts";
+import { everything, storeBatches } from "../../tests/support/stored_batches.ts";
+import type { TreeOptions } from "./types.ts";
+
+/** What an option makes of a stack, leaf first; `undefined` where the stack is left out. */
+type Change = (frames: readonly Frame[], sample: PlainSample) => readonly Frame[] | undefined;
+
+const through = (name: string) => (frames: readonly Frame[]) =>
+  frames.some((frame) => frame.function === name);
+/** Index of the one nearest to the root. */
+const outermost = (frames: readonly Frame[], name: string) =>
+  frames.findLastIndex((frame) => frame.function === name);
+const compact = (frames: readonly Frame[]) =>
+  frames.filter((frame, i) => {
+    const next = frames[i + 1];
+    return frame.function !== next?.function || frame.module !== next.module;
+  });
+const detail = (name: string, module = ""): Frame => {
+  return { function: name, module, file: "", line: 0, buildId: "", address: 0 };
+};
+
+const CHANGES: Readonly<Record<string, readonly [TreeOptions, Change]>> = {
+  "first level: a label": [{ firstLevel: "label_app" }, (frames) => frames],
+  "first level: node": [{ firstLevel: "node" }, (frames) => frames],
+  "first level: none": [{ firstLevel: "none" }, (frames) => frames],
+  "inlined: off": [{ inlined: false }, (frames) => frames.filter((frame) => !frame.inlined)],
+  "inverted": [{ inverted: true }, (frames) => frames.toReversed()],
+  "focus": [{ focus: "loop" }, (frames) => through("loop")(frames) ? frames : undefined],
+  "hide": [
+    { hide: ["inner", "main"] },
+    (frames) => through("inner")(frames) || through("main")(frames) ? undefined : frames,
+  ],
+  "callees": [{ around: { function: "f1(int)", side: "callees" } }, (frames) => {
+    const at = outermost(frames, "f1(int)");
+    return at < 0 ? undefined : frames.slice(0, at + 1);
+  }],
+  "callers": [{ around: { function: "f1(int)", side: "callers" } }, (frames) => {
+    const at = outermost(frames, "f1(int)");
+    return at < 0 ? undefined : frames.slice(at).toReversed();
+  }],
+  "collapse recursion": [{ collapseRecursion: true }, compact],
+  "collapse modules": [{ collapseModules: ["/bin/a", "it's; a \\module"] }, (frames) => {
+    const named = frames.map((frame) =>
+      ["/bin/a", "it's; a \\module"].includes(frame.module) ? detail(frame.module, frame.module) : frame
+    );
+    return named.filter((frame, i) => frame === frames[i] || compact(named.slice(i, i + 2))[0] === frame);
+  }],
+  "last level: line": [{ lastLevel: "line" }, (frames) => {
+    const [leaf] = frames;
+    const name = leaf === undefined || leaf.file === "" ? "" : `${leaf.file}:${leaf.line}`;
+    return [detail(name), ...frames];
+  }],
+};
+
+testWith(
+  ["chdb"],
+  "tree() changes stacks as its options say, and what they leave out is hidden",
+  async (t) => {
+    await using stored = await storeBatches({ count: 30, seed: 11 });
+    for (const [name, [options, change]] of Object.entries(CHANGES)) {
+      for (const kind of ["cpu", "lock"] as const) {
+        await t.step(`${name}, ${kind}`, async () => {
+          const samples = stored.samples.filter((sample) => sample.kind === kind);
+          const { graph, total, hidden } = await stored.queries.tree(everything(kind), {
+            ...options,
+            maxNodes: 1_000_000,
+          });
+          const changed = samples.map((sample) => ({ ...sample, frames: change(sample.frames, sample) }));
+          const shown = changed.filter((sample) => sample.frames !== undefined) as PlainSample[];
+          assert(shown.length > 0, "no stack is left to look at");
+          assertEquals(total, sum(samples));
+          assertEquals(hidden, sum(changed.filter(({ frames }) => frames === undefined)));
+          const expected = expectedGraph(shown, kind, options.firstLevel ?? "comm");
+          assertEquals(pathsOf(graph, options), pathsOf(expected, options));
+        });
+      }
+    }
+    await t.step("refuses what makes no sense", async () => {
+      const { queries } = stored;
+      await assertRejects(() => queries.tree(everything("cpu"), { minShare: 2 }), RangeError, "2");
+      await assertRejects(() => queries.tree(everything("cpu"), { maxNodes: 0 }), RangeError, "0");
+      const collapseModules = Array.from({ length: 17 }, String);
+      await assertRejects(() => queries.tree(everything("cpu"), { collapseModules }), RangeError, "17");
+    });
+  },
+);
+
+function sum(samples: readonly Total[]): Total {
+  const of = (part: "value" | "count") => samples.reduce((all, sample) => all + sample[part], 0);
+  return { value: of("value"), count: of("count") };
+}
+
+function expectedGraph(
+  samples: readonly PlainSample[],
+  kind: Kind,
+  level: NonNullable<TreeOptions["firstLevel"]>,
+) {
+  const builder = new ProfileBuilder();
+  const labels = new Map([["", ""], ["app=web", "web"], ["app=db,team=x%2Cy", "db"]]);
+  for (const { node, series, frames, value, count } of samples) {
+    const comm = level === "node"
+      ? node
+      : level === "comm"
+      ? series.comm
+      : level === "none"
+      ? "x"
+      : labels.get(series.labels)!;
+    const stack = builder.stack(frames.map((frame) => builder.frame(frame)));
+    builder.add(kind, builder.series({ comm }), stack, value, count);
+  }
+  return flameGraph(builder.build(), { kind });
+}
+
+/** Widths by the names from the root; without a first level, that of `expectedGraph` is left out. */
+function pathsOf(
+  { levels, names, modules, total }: FlameGraph,
+  { firstLevel }: TreeOptions,
+): Map<string, number> {
+  const paths = new Map<string, number>();
+  let before: { path: string; start: number; end: number }[] = [];
+  levels.forEach(({ start, width, name }, depth) => {
+    before = start.map((from, i) => {
+      const parent = before.find((box) => box.start <= from && from < box.end);
+      const own = `${names[name[i]!]} ${modules[name[i]!]}`;
+      const skipped = depth === 0 || firstLevel === "none" && own === "x ";
+      const path = skipped ? parent?.path ?? "" : `${parent!.path}\u0001${own}`;
+      paths.set(path, width[i]!);
+      return { path, start: from, end: from + width[i]! };
+    });
+  });
+  return paths.set("", total);
+}
