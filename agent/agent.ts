@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The agent's loop: once a window, what the kernel counted is drained, named and handed on.
  *

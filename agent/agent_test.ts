@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { record, type Recording, type RecordOptions, Summary } from "./agent.ts";
 import type { Collector, Window } from "./collectors/collector.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Processes that begin and end within one window: a build has hundreds a second, and nobody asks for one of them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The two clocks of a machine: one that only goes on, for intervals, and the one that people set, for stamps.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { type Clock, MACHINE_CLOCK, WindowStamps } from "./clock.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A command that the agent runs and watches, with all that it starts.
  *

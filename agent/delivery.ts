@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Says that the aggregator takes what is pushed, or what answers in its place.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Takes what the kernel counted out of its maps: at the end of a window, and before, where maps fill.
  *

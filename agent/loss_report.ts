@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Says what was lost: at once when it begins, then once a minute, in words and with what helps.
  *

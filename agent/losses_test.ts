@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import { LOSSES, SAMPLE_LOSSES } from "./libbpf/mod.ts";
 import { lossesText, splitLosses } from "../profile/losses.ts";

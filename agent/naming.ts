@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Makes the rows of a profile of what collectors counted: addresses get names, waits their class.
  *

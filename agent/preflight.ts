@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Tells whether this machine lets the agent watch it, and if not, what to do.
  *

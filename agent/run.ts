@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One run of the agent: the parts that the settings ask for, put together and taken apart in order.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Long work in slices, between which timers and what was read get their turn.
  *

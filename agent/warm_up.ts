@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a local run does before its clock starts: the tables are loaded by which stacks are walked.
  *

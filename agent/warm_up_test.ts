@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import type { Collector, Window } from "./collectors/collector.ts";
 import { warmUp } from "./warm_up.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One window of a collector, which may have been drained in several goes.
  *

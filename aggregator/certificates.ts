@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The certificates of both ports, from files that may be renewed.
  *

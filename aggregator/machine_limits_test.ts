@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import { TempFolder } from "../tests/support/programs.ts";
 import { LEAST_LIMITS, machineLimits, readLimits } from "./machine_limits.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the aggregator tells Prometheus, in a registry of its own.
  *

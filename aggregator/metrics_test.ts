@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertMatch } from "@std/assert";
 import { VERSION } from "../common/main.ts";
 import { batchMeta } from "../tests/support/staged.ts";

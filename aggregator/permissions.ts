@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The permissions of Deno that the aggregator needs, by what it was told to do.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The two ports: gRPC for agents, HTTP for people and probes; who may come in, and how many.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One run of the aggregator: its parts put together, and taken apart in the order that loses nothing.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How the aggregator is, as its HTTP side tells it.
  *

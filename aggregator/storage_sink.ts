@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Storage as the flusher writes to it: a refusal is told from an outage.
  *

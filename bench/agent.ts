@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Measures what watching costs in steady state: the agent, pushing, beside `perf record -g` and bcc's `profile`, all at
  * 99 Hz over the same seconds of fifty busy programs, none of which has frame pointers. What is pushed is acknowledged

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Rows a second into the engine: the writer's Native blocks beside JSONEachRow by the same client.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A fleet's batches over real gRPC into an aggregator with its embedded engine: sample rows a second, how long pushes
  * take, what it costs; beside the same rows sent straight to the engine by a bare loop, in the same run.

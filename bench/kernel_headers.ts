@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Headers of a kernel, for bcc, which compiles its programs where they run.
  *

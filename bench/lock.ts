@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Measures what it costs to watch locks: two threads that hand a futex to and fro, and a loop of cheap system calls
  * that have nothing to do with locks, each alone, with the collector and with `perf trace -s -e futex`.

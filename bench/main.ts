@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `deno task bench`: what Aperture costs, beside rivals that run in the same minute on the same machine.
  *

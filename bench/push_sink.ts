@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A server that takes what an agent pushes, and keeps nothing.
  *

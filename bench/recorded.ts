@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Batches as the real agent pushes them, recorded on this machine and made as large as a busy node's.
  *

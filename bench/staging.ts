@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The staging buffer: how fast batches go in, and out again.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How fast questions are answered of a fleet's day, and how small it is: through REST, beside bare SQL of the same rows.
  *

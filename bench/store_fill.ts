@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Fills an engine with a day of a fleet, from stacks that the agent records on this machine.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Measures what counting system calls costs their callers: a loop of the cheapest call, watched by us and by rivals in
  * turn.

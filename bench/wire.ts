@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reading a large `PushRequest`: the hand-written reader beside the generated one and protobufjs.
  *

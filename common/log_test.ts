@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { getLogger } from "@logtape/logtape";
 import { assertEquals } from "@std/assert";
 import { collectLogs } from "../tests/support/log.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Does what every main does: usage errors are one line and exit status 2, failures one line and 1.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { print, VERSION } from "./main.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
 import { MetricFactory } from "./metrics.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Asks for the permissions of Deno that a run needs before it begins, so that what is missing is one sentence
  * at the start and not a failure in the middle.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * HTTP on a port, with bounds on who connects, what is sent and how long that takes.
  *

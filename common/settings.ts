@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Settings that are environment variables and flags: a flag wins, a wrong value is one line.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `./dev demo`: a small workload, the aggregator and the agent on this machine, and what they found.
  *

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //
 // Each thread repeats rounds of fixed lengths of CPU time: `render` 40 ms mandelbrot and 20 ms checksum, `files` 20 ms
 // sieve and 20 ms of small reads, which are the kernel's work. It stops when its standard input closes.

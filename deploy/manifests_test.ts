@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The manifests by themselves: each is valid, and what they name of each other is there.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The manifests, images and guide beside the programs: variables, ports, paths and messages are those of the code.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Builds a {@linkcode Profile} row by row; equal rows are kept once.
  *

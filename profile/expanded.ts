@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a profile is once each row has its own strings, as tables have them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The flame graph of a profile, as columns: what the SVG and the page draw.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The colours of flame graphs: where code is from gives the hue, which function it is the shade.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Knows what a thread does that has nothing to do: views of waits and calls leave it out, unless it is asked for.
  *

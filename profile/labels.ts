@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Labels of pods as one text, so that a series has one column of them.
  *

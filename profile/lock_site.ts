@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds the frame that stands for a stack: the function that took a lock, or gave it back, not how that is done.
  *

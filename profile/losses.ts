@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Lists what an agent could not count, and what it counted without the whole of its stack.
  *

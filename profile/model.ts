@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The model that agent and aggregator share: a profile as columns.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Lays a tree out as a flame graph whose small boxes were cut already: what is missing below a box is its `other`.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A part of a profile's rows, with what they refer to and no more.
  *

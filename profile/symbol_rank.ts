@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How good the name of a frame is, where whoever made the frame does not say.
  *

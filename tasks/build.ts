@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Builds what is compiled, the BPF programs and the page's script, where it is out of date.
  *

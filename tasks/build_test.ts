@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { testWith } from "../tests/support/needs.ts";
 import { build } from "./build.ts";

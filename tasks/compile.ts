@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Compiles the programs that tests, the demo and the benchmarks profile.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import { runProgram } from "../tests/support/child.ts";
 import { TempFolder } from "../tests/support/programs.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Builds both images from their Dockerfiles and runs them as the manifests say, on this machine and offline: the
  * agent's profiles it, the aggregator's takes what is pushed and answers. Prints sizes and times.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `deno task metrics-page`: writes the tables of `docs/metrics.md` from the registries of both parts.
  *

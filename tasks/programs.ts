@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Starts the agent and the aggregator as processes, for the demo, the tests and the benchmarks.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `deno task soak-agent [MINUTES]`: the agent with all kinds on this machine, and processes that come and go beside what
  * else runs, for so long; 5 minutes without a number. Prints what it holds every half minute, and ends with 1 when its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads from deno.json which flags of Deno a task runs with, so that what starts a program elsewhere (a test, the
  * demo) gives it the same permissions.

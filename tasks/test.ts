@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Runs the tests in two lanes, and ends with the slowest of them and one line of their counts: `12 passed, 0 failed`,
  * and `, 3 skipped` where some were.

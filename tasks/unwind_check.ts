@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Holds the unwind tables of all ELF files below the given folders to what readelf says of them.
  *

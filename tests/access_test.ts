@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Who gets in: an aggregator with tokens of several scopes in a file, TLS on both ports and certificates of clients, seen
  * by gRPC's C core and by curl, while the files change.

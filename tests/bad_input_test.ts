@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Makes the mistakes that users make, on machines that lack something: there is one clear message, the right exit
  * status, and no hang.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The agent with the capabilities of agent-unprivileged.yml alone, as a user that owns nothing it watches.
  */

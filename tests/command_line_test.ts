@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The agent as a command: what it runs, whom it watches, and how it ends.
  *

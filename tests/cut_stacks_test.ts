@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Stacks in the places where walks go wrong: code that is replaced, that nobody called, that has no rule, or that is too
  * deep. What cannot be told is said by the last frame, and never guessed.

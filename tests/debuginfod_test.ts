@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A stripped program that runs, an agent that is told of a debuginfod server, and the file that it writes.
  */

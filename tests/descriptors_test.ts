@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A process that has no descriptors left takes connections again when it has some.
  */

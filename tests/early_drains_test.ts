@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Maps that are emptied in the middle of a window split the time of what goes on there, and of that no nanosecond is
  * lost or counted twice.

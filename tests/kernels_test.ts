@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The programs, and the agent, on other kernels than that of the machine which runs the tests: one boot of each, see
  * `tests/guests/main.ts`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * CPU, locks and system calls at once, over the whole path: kernel → agent → gRPC → Deno KV → ClickHouse → REST.
  */

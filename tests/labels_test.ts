@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A process in a pod's cgroup, from the kernel to the labels of its samples.
  */

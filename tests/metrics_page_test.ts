@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `docs/metrics.md` beside the registries: it lists what both parts tell Prometheus, no more and no less. And what they
  * tell, as promtool and Prometheus's own parsers see it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Compares what the agent tells Prometheus, read by Prometheus's own library, with what it says of the same windows
  * elsewhere: in the batches that it pushes, and at its end.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Starts the programs and tasks with the permissions that deno.json and the images give them, and with fewer.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What an aggregator with its buffer in memory holds when it is stopped in order while storage is away.
  */

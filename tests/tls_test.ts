@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Agent to aggregator by TLS, with the variables of deploy/overlays/tls.
  */

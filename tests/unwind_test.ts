@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Whole stacks, by programs whose chain of calls is known: compiled as distributions do, without frame pointers.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Counters that programs keep in a per-CPU array, one for each name of an enum.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Collects where CPU time goes: samples of every CPU, counted in the kernel by `bpf/cpu.bpf.c`.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Collects who waits for which lock, and who held it, counted in the kernel by `bpf/lock.bpf.c`.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads what the kernel counted of waits for locks from the bytes of the maps.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Waits that were open at the end of a window: what of it they have, and of whom.
  *

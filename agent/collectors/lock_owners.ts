@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Who holds a lock that somebody waits for, by what the lock itself says in its process's memory.
  *

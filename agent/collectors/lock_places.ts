@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Where threads waited for locks and gave them back, by the names that the kernel has for such places.
  *

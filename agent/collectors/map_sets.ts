@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The maps of an object that counts in windows (`bpf/window.h`).
  *

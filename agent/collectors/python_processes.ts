@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Tells the kernel side in which processes to read Python's frames, and how.
  *

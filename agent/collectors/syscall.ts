@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Collects which system calls are made, how long they take and how they fail, counted in the kernel by
  * `bpf/syscall.bpf.c`.

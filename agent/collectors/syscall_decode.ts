@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * System calls as the kernel counted them, from the bytes of the maps.
  *

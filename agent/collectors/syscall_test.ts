@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { quantile } from "../../profile/histogram.ts";

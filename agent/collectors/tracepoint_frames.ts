@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The frames by which a tracepoint runs a BPF program, which are at the leaf end of a kernel stack that the program
  * reads. How many there are depends on the kernel's version and compiler, so they are known by their functions.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { testWith } from "../../tests/support/needs.ts";
 import { tracepointRanges, withoutTracepoint } from "./tracepoint_frames.ts";

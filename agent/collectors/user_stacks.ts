@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Gives a program what it needs so that `bpf/user_stack.h` walks user stacks in it.
  *

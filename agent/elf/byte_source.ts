@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Bytes that are read in pieces: of a file, or of memory.
  *

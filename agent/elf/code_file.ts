@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A file that code is mapped from, as the whole agent knows it.
  *

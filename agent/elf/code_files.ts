@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The files that processes have mapped to run: each is opened, identified and given a number once, for unwinding and
  * for naming alike.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { elfImage } from "../../tests/support/elf_image.ts";
 import { TempFolder } from "../../tests/support/programs.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads of an ELF file what its mappings and its identity need: program headers and build id.
  * The layout is that of elf(5); symbols are read elsewhere.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The addresses of frames in native stacks. Where the kernel side knows the file of the code, it is the file's id and
  * the address in the file (APERTURE_FRAME_FILE of `bpf/aperture.h`), which means the same in every process and when

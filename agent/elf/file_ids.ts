@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The numbers by which the kernel and frame addresses name files. There are 2¹⁷ - 1, and machines that build software
  * have new files all the time: a number is given to another file once nothing refers to it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The way from a mapping of a process to the file that is mapped.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Opens files in places where others may put what they like: in containers, in /tmp.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The section table of an ELF file, with names (elf(5)); section contents are read where they are asked for.
  *

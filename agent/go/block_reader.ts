@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Small reads of a large file: blocks that were read are kept for the next read beside them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Go's line table: which function is at an address, with the functions that were inlined there, files and lines, and
  * how far the stack pointer is from the caller's.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds Go's own tables in a program: the line table (`.gopclntab`), and the structure of the runtime that says where
  * the code and the data of functions are (`runtime.firstmoduledata`). Both are in stripped programs, too.

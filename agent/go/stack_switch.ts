@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Where Go's runtime changes stacks: a goroutine that needs more than its own small stack goes on on the thread's, and
  * the function that changed over has its caller on the goroutine's. Which that is the runtime keeps in the goroutine

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Asks a JVM to carry out a command, as `jcmd` does: by a socket that the JVM opens when it is asked to by a file and
  * SIGQUIT.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Has JVMs write down what their compiled code is called, where samples are in code that has no name.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertRejects } from "@std/assert";
 import { testWith } from "../../tests/support/needs.ts";
 import { existsSync } from "node:fs";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * An array map of no object: one that is put into an array of maps while programs run.
  *

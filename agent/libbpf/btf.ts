@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The types of a BPF object, as its BTF tells them (Documentation/bpf/btf.rst of the kernel).
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Errors of C functions, with libbpf's own words where it has some.
  *

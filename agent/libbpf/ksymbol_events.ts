@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the kernel tells of code that it makes while it runs: BPF programs, their trampolines and the like.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The agent's view of `bpf/aperture.h`. It is compared with the types of every object that is opened, so that an
  * object of another version is refused rather than misread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * libbpf and libc, opened when first needed and closed with the last that uses them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { compileBpf } from "../../tests/support/bpf.ts";
 import { testWith } from "../../tests/support/needs.ts";

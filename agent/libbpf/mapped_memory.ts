@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The values of a map, or what the kernel writes for a perf event, as memory of this process (mmap(2)).
  *

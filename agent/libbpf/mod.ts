@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * libbpf by FFI: the only folder that knows pointers and the offsets of C structs.
  *

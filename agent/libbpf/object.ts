@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A BPF object: opened from a file, configured, loaded into the kernel.
  *

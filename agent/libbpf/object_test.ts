@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { build } from "../../tasks/build.ts";
 import { compileBpf } from "../../tests/support/bpf.ts";

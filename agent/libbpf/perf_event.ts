@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Perf events that a program can be attached to (perf_event_open(2)).
  *

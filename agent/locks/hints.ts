@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a wait is for, by what is known of its futex without any name: what the waiters expect there, and who wakes.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { isIdleClass } from "../../profile/idle.ts";

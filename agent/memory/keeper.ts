@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Keeps the agent within its budget: after each window it gives back what is free, and where that is not enough, what
  * costs least to do without.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * V8's bounds, which are set when a process begins.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads out of `/proc/PID/cgroup` (cgroups(7)) which container, pod or systemd unit a process belongs to.
  *

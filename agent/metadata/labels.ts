@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Tells what runs a process: its container, pod and workload, or its systemd unit.
  *

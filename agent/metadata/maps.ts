@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads the executable mappings out of `/proc/PID/maps` (proc(5)).
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Tells where file systems are mounted: `/proc/PID/mountinfo` (proc(5)).
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The pid namespace of the agent, in whose numbers it shows processes.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Holds what the agent knows of each process: its program, its name, and what code is mapped where.
  *

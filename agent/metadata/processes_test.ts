@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { innermostPid, parseStat, ProcessTable, RENEW_MS } from "./processes.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads what container runtimes write down about their containers: names that need no Kubernetes, and that of a pod
  * at once, before any server tells of it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { collectLogs } from "../../tests/support/log.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Tells Prometheus of the agent and of what it records, in a registry of its own.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { testWith } from "../../tests/support/needs.ts";

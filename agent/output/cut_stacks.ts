@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Says which program most stacks are of that could not be walked to their root, so that somebody can do something.
  *

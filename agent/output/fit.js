@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Text in columns of a fixed-width font. Plain JavaScript, as the SVG carries this file to the browser.
 
 /**

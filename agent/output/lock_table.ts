@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Who waited for locks, and for whom, as a table for the terminal.
  *

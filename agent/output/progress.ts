@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Shows how far a run is, on one line of standard error, where someone looks at it.
  *

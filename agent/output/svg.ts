@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A flame graph as one SVG file that needs nothing else: it shows without scripts, and zooms and searches
  * where they run.

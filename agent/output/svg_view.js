@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the SVG does in a browser: zoom, search, a tooltip, the window's width. Plain JavaScript without imports:
 // svg.ts puts it into the file, after fit.js, with their `export` words taken away. Without it the drawing stands.
 

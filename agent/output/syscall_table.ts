@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * System calls as a table for the terminal, as `strace -c` has it, with latencies.
  *

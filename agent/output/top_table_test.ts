@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { ProfileBuilder } from "../../profile/builder.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A profile into a file, in the format that its name's end says.
  *

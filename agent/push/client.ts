@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The gRPC client of Push, which sends batches that are encoded already.
  *

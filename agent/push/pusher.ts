@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Delivers batches to the aggregator, one at a time and in order, and keeps them until they are acknowledged.
  *

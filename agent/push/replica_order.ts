@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A gRPC load balancing policy for a name that stands for several replicas: each client has its own order of the
  * addresses, and uses the first that answers.

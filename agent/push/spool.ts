@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Keeps what was not yet acknowledged: in memory, then in files, within bounds.
  *

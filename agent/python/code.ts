@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads code objects: what a Python function is called, and where it stands.
  *

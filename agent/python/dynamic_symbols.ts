@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds symbols of a library in the memory of a process that has it loaded, in the way of the dynamic loader: through
  * the hash table that PT_DYNAMIC leads to. So nothing depends on where the file is, or whether it still is.

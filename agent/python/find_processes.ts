@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds the processes that may run Python, at a cost that a machine with thousands of processes bears.
  *

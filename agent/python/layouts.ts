@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Knows where the fields of CPython's structures are, by version. All offsets are in bytes, of 64-bit builds.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads Python's strings and bytes out of a process. What is there may be anything: the object may have been freed
  * since.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Which files hold CPython: those that define its runtime state, however they are called and wherever they are.
  *

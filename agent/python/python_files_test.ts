@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertGreater } from "@std/assert";
 import { RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { testWith } from "../../tests/support/needs.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { RunningProgram } from "../../tests/support/programs.ts";
 import { pythons } from "../../tests/support/pythons.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, TempFolder } from "../../tests/support/programs.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Names code of ELF files: by their symbol tables, and later by their debug information.
  *

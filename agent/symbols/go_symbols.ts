@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Functions, inlined functions and lines of Go code, by the line tables that Go programs carry.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What code is called that a runtime compiled and nobody has a name for: by its kind, not by its address, as each address
  * would be a function of its own that says nothing.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Code that no ELF file holds: what the kernel maps into every process, and what runtimes compile.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The stubs through which a file calls functions of others: the procedure linkage table, whose entries have no symbols.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds which of many address ranges holds an address: flat arrays and a binary search.
  *

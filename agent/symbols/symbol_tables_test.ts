@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, TempFolder } from "../../tests/support/programs.ts";

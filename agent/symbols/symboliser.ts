@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds the functions of addresses, of the kernel and of every process, on the node where the files are.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The code that the kernel maps into every process: its functions are read from the agent's own copy.
  *

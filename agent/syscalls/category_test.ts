@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { AARCH64 } from "./aarch64.ts";
 import { callCategory } from "./category.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * System calls of 32-bit x86, by number. Made by `tasks/syscall_tables.ts`.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { readUnistd, UNISTD } from "../../tasks/syscall_headers.ts";
 import { testWith } from "../../tests/support/needs.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * System calls that the headers of the tables' machine did not have yet. Since Linux 5.1 a new call has the same
  * number on all architectures.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * System calls of x86-64, by number. Made by `tasks/syscall_tables.ts`.
  *

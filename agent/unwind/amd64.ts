@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The part of unwinding that is of amd64: the registers' DWARF numbers (System V ABI, AMD64 supplement, figure 3.36)
  * and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Call frame instructions by number: DWARF 5, 7.24, and GNU's two.
  *

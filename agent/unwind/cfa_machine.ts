@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Runs call frame instructions, and turns the state at each address into a rule.
  *

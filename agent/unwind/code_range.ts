@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Ranges of code in an ELF file, and reads within the bounds of what such files hold.
  *

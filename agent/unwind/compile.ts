@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Compiles the unwind information of an ELF file to an {@linkcode UnwindTable}.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Holds the tables to what binutils and LLVM say of the same files, and of builds of every kind.
  *

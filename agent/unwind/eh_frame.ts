@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads call frame information: the entries of `.eh_frame` and `.debug_frame`.
  *

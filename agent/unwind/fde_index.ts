@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Keeps where the functions of a file are, in columns: a large library has hundreds of thousands.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The files that the kernel knows by themselves, so that the walk knows its way in a process that nobody has read: it
  * finds there which file is mapped, and here what that is.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds what unwinding reads in an ELF file: `.eh_frame` and `.debug_frame`, unpacked, the code that they are for, and
  * the table by which functions are found in `.eh_frame`.

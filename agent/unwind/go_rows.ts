@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Rows of Go's code, by the line table that its runtime unwinds by: it is exact at every instruction, also where a
  * program was stripped of all else.

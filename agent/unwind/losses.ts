@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The reasons why a part of a file's unwind information is not in its table.
  *

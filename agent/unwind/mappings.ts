@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Keeps what the kernel knows of the processes that have samples: which file is mapped where in each.
  *

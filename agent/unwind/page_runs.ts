@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds the pages of a file's code, and those of them that lie next to each other.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The pages of unwind tables that the kernel has: put there when a sample misses them, and given up, those first
  * that were not used for longest, when the memory for them is used up.

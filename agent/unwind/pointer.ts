@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads pointers as exception frames encode them (Linux Standard Base Core 5.0, "DWARF Exception Header
  * Encoding").

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Ranges of addresses as the prefixes that a trie of addresses has for keys.
  *

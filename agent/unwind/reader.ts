@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads little-endian numbers from bytes, with every access checked.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { MalformedError, Reader } from "./reader.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Unwind rules: how to get from one frame to its caller, in 16 bytes that the kernel reads as they are.
  *

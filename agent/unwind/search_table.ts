@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The binary search table of `.eh_frame_hdr`, by which the functions of some addresses are found without reading the
  * entries of all others: the largest libraries have more than half a million.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A file's unwind table: rows of {address, rule} in 64 KiB pages, in the form that the kernel searches.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The unwind tables of files: each is compiled when it is wanted, as a whole or by pages.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
 import { TempFolder } from "../../tests/support/programs.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The user space half of the unwinder: fills the maps that the walk in `bpf/unwind.h` goes by.
  *

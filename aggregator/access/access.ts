@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Lets in who has a token, slows those who guess, and says so in the log.
  *

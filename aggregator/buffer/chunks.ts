@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A batch's bytes as values of Deno KV, which takes at most 64 KiB a value, and 1,000 mutations and 800 KiB a
  * commit.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { batchBytes, batchMeta } from "../../tests/support/staged.ts";

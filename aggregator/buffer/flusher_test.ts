@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertRejects } from "@std/assert";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import { makeBatch } from "../../tests/support/batches.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Writes a batch into the staging buffer's Deno KV, in as many commits as it takes; the last one makes it visible.
  *

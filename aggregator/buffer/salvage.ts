@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Takes what can be read out of a damaged file of Deno KV, which is a database of SQLite.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Which sequences of one run of an agent were acknowledged, exactly: in any order, with any gaps.
  *

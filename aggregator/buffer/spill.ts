@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a buffer in memory holds when the aggregator stops in order, in a file until the next start.
  *

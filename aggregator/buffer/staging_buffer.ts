@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Batches that were acknowledged and are not yet in storage, in Deno KV.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { batchBytes, batchMeta } from "../../tests/support/staged.ts";
 import { BufferFullError, StagingBuffer } from "./staging_buffer.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The file of the staging buffer: for one process only, with room kept for emptying it, and replaced when it is
  * damaged.

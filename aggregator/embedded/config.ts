@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The engine's configuration: what it keeps in memory, and what SQL may reach.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * libchdb by FFI: one class for each handle of its C interface. Pointers stay in this file.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * ClickHouse's engine on a data directory of its own.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * ClickHouse's errors: a code, a name and the HTTP status its server would answer with.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Knows which of ClickHouse's output formats can be sent block by block, and their media types.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * ClickHouse's HTTP interface before the embedded engine.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The embedded engine as a program: `deno task clickhouse`, and the child of the aggregator.
  *

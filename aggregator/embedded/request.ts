@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads what one HTTP request asks of the engine, as ClickHouse's server reads it.
  *

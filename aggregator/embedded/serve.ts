@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The engine and its HTTP front in this process, until a signal or the parent's end.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * As much of ClickHouse's grammar as HTTP needs: where an INSERT's data begin, which format a query names, and
  * whether there is more than one statement. The engine parses the rest.

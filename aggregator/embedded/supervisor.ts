@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The embedded engine in a child process: a crash or an exhausted memory of the engine must not take the
  * aggregator with it.

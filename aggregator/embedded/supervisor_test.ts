@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";

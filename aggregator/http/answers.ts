@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What REST answers, as JSON: one type for each answer, which the routes write and the page reads.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The aggregator's HTTP side as one function from request to response.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
 import { fleet, FleetQueries } from "../../tests/support/fleet.ts";

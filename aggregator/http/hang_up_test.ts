@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { serveHttp } from "../../common/serve_http.ts";
 import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
 import { createHandler } from "./handler.ts";

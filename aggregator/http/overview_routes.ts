@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What there is: kinds, time lines, agents, names that are missing, and storage itself.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertThrows } from "@std/assert";
 import { HttpError } from "./errors.ts";
 import { labelParam, limitParam, readParams, readSelection, readSelectionOf } from "./params.ts";

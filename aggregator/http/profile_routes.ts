@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What was profiled: flame graphs, tables, labels and differences.
  *

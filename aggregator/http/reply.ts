@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * From what a route answers to the response that the client gets: entity tag, compression, HEAD, headers.
  *

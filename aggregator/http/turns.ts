@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How many questions are answered at once: the others wait for their turn, for a while.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertRejects } from "@std/assert";
 import { HttpError } from "./errors.ts";
 import { Turns } from "./turns.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the HTTP side is told by the rest of the aggregator.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertMatch } from "@std/assert";
 import { testHandler } from "../../tests/support/http_handler.ts";
 

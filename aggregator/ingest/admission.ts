@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How many calls are read at once: the others wait, unread, which HTTP/2's flow control tells their clients.
  *

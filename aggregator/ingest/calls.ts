@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * From functions that return or throw to unary gRPC handlers that answer or fail with a status.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Between the messages of the query methods and the types of `aggregator/query`; what a client may not ask for
  * is refused here.

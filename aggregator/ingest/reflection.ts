@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * gRPC server reflection of the committed descriptors, so that grpcurl and the like need no .proto file.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The gRPC server: `aperture.v1.Aggregator`, health and reflection.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";

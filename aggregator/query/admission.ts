@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Bounds how many questions storage works on at once, and lets identical ones share one run.
  *

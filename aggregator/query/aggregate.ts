@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A selection's values summed by function, module, file or line, by labels, or by both.
  *

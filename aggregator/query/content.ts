@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Stacks with all of their frames, by their hashes, which are decimal text: JSON numbers cannot hold them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The code that waited longest for locks, and the code that held them.
  *

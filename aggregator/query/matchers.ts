@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads the field's form of choosing series by their labels: `{namespace="shop", pod=~"cart-.*", comm!="kworker"}`.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { KINDS, RANK, type Total } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One question to storage: its statements, what bounds them, and what they took.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Turns a selection into conditions in SQL. Text from outside is in parameters only; what is put together here are
  * fixed fragments.

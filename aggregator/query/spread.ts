@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Values of stacks spread to the functions, modules, files or lines that are in them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Gives stacks what they are merged by: the keys of their functions, modules, files or lines, by the best names that
  * are known now.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Chooses the tables that a range of time is read from: hours where they are whole, minutes at their edges, and buckets
  * of 10 s at the edges of these. So a day is some thousand times fewer rows, and no sum is another.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a selection took over time, by the values of a label or by functions.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The stacks of a selection merged to a tree, in SQL and from all of them; what is small is cut in the merged tree.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The one way to ClickHouse, a server's or the embedded engine's: its HTTP interface.
  *

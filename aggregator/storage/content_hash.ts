@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Names locations, functions, stacks and series by the hash of their content, so that any aggregator gives the same
  * thing the same name without asking.

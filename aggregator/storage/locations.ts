@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Groups the frames of stacks to locations: a frame with those that are inlined in it is one.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Turns the waits for locks of batches into rows of `locks`.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Turns what samples refer to into rows: functions, symbols, locations, stacks and series.
  *

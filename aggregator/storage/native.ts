@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * ClickHouse's Native format, as far as the writer needs it: blocks of columns, each as its type and its bytes.
  * https://clickhouse.com/docs/interfaces/formats/Native

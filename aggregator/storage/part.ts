@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What blocks are made of: batches as they came, their hashes, and the bucket of time that they are counted in.
  *

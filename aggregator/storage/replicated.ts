@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The form that the schema takes on a cluster: tables of replicas, and over them, where the cluster has several shards,
  * tables that read from and write to all of these.

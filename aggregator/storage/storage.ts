@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Storage as the rest of the aggregator sees it: it may be away, and is prepared when it comes.
  *

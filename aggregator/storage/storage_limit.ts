@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Keeps storage within a bound of bytes: the oldest partitions go before the disk is full.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { makeBatch } from "../../tests/support/batches.ts";
 import { testWith } from "../../tests/support/needs.ts";

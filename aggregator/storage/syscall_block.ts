@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Turns the system calls of batches into rows of `syscalls`.
  *

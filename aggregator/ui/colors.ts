@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A colour for each module, so that a graph shows at a glance whose code runs.
  *

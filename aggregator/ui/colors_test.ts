@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { colorsOf, hueOf } from "./colors.ts";
 

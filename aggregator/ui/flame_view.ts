@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// <reference lib="dom" />
 /**
  * Draws a flame graph on a canvas: only what can be seen of it, at the screen's own resolution.

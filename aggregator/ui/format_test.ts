@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import { formatCount, formatNs, formatShare, formatValue, shortModule } from "./format.ts";
 

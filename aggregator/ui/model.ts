@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Holds a flame graph for the page: boxes with parents, numbered level by level.
  *

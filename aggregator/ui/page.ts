@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// <reference lib="dom" />
 /**
  * The page's state and what becomes of it on the screen.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertThrows } from "@std/assert";
 import { flameModel } from "./model.ts";
 import { graphOf } from "../../tests/support/graphs.ts";

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// <reference lib="dom" />
 /**
  * The table of the hottest functions.

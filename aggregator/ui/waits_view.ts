@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// <reference lib="dom" />
 /**
  * The tables of what was waited for: locks with who held them, and system calls with their latencies.

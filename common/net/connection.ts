@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * An accepted TCP connection as the stream that node's servers take.
  *

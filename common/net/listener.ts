@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A listening TCP socket whose connections are bounded, and which outlives a lack of descriptors.
  *

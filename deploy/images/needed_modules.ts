@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Cuts deno.json and deno.lock down to the packages that one program needs: Deno fetches all that a lock names, and
  * the embedded engine alone is over 500 MB.

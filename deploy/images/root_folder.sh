@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+
 # root_folder.sh FOLDER PROGRAM-OR-LIBRARY…: fills FOLDER with these, all libraries that they load, and what else a
 # process finds on any system. An image of that folder has no shell, no package manager and nothing to patch
 # but what it runs; which Debian packages that is, stays readable to scanners in /var/lib/dpkg/status.d.

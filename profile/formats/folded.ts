@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Folded stacks: one line a stack, as `flamegraph.pl`, speedscope and inferno read it.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * pprof's profile.proto, gzipped: what `go tool pprof`, Parca, Pyroscope and speedscope read.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads `aperture.v1.PushRequest` into columns, without an object per row.
  *

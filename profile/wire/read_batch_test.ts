@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Checks what a batch must be before it is kept: whoever reads a {@linkcode Batch} need not check an index again.
  *

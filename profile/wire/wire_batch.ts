@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The batch as it stands on the wire, which the reader makes and the checks turn into a `Batch`.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The protobuf wire format, as far as columns of integers and strings need it.
  * https://protobuf.dev/programming-guides/encoding/

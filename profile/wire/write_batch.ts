@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Writes a batch as `aperture.v1.PushRequest`, columns packed.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Holds files to the walls between the parts: what may import what, and where pointers, the environment and
  * SQL may stand.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import { crossings, HOMES, strays, WALLS } from "./boundaries.ts";
 import { readImports } from "./imports.ts";

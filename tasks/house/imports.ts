@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads which file imports which, types and dynamic imports included, and finds the circles among them.
  *

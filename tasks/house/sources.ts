@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Lists the files of the tree that people or generators write, without what is built or downloaded.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `deno task spdx`: gives every source file that has none a first line that says its licence.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Builds images with buildah where no registry can be reached: Debian's base is made by debootstrap and Deno's from the
  * program that runs this, under the names that the Dockerfiles ask for.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Runs an image that lies in a folder as a kubelet's runtime would: in its own mounts and network, with a read-only
  * root, as the user and with the capabilities of a securityContext. What this leaves out is cgroups and seccomp.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads what a manifest asks of the runtime, for running its image without a cluster.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a lane of tests came to, from the JUnit report that `deno test` writes.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Which files of tests a run takes, by the arguments of `./dev test`.
  *

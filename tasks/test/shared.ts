@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What tests of one run share, whichever process they are in: one engine, and boots of other kernels.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Part of a guest: the agent itself, until it has seen a process.
  *

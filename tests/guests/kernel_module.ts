@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Part of a guest: loads a module of its kernel, and names its functions.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Part of a guest: watches waits for locks of user space, in `/bin/locks` and `/bin/lock_holders`, and of the kernel, in
  * `/bin/kernel_locks`.

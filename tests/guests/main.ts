@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Runs in a guest (`tests/support/kernels.ts`): each of the parts in turn, and writes what they saw as one line of
  * JSON.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Bounds what the maps of each part may use: an emulated machine takes seconds to make larger ones.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Part of a guest: processes that end before anybody could have read them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Part of a guest: walks the stacks of a process, which stands still before and after.
  *

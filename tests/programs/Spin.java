@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Spins in compiled methods that a method calls which is interpreted for ever, as it runs once. */
 public class Spin {
   static volatile long sink;

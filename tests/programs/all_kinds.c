@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Works, waits for a lock and makes system calls in a known way. It says "ready", does so for each line of its input,
  * prints {"delayNs": N} then, how long it was in pthread_mutex_lock until now, and ends with its input.

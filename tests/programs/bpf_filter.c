@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Runs a BPF program of its own (a socket filter that counts down) in the kernel until it is killed.
 #include <linux/bpf.h>
 #include <stdint.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls one hot function in every way that Python has, over and over. The test knows each chain and its lines."""
 
 import functools

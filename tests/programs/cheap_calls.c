@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A loop of the cheapest system call. Prints how many a second it made in each of as many turns as lines come in, and
 // ends with its input.
 #include <stdio.h>

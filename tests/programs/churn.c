@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: Apache-2.0
 /*
  * churn PROCESSES CALLS [PER_SECOND]: so many processes, one after another, each of which makes the first CALLS of the
  * calls below once and ends. Without PER_SECOND as fast as the machine can. The processes are called "churned".

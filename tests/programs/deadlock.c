@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Two threads that wait for each other's mutex for ever: it says "ready", and does so when a line comes in. */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Two threads that wake each other in turn, by calls of the kernel. Prints how many round trips a second they made in each
 // of as many turns as lines come in, and ends with its input.
 #include <linux/futex.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Threads that map and unmap memory: they wait for the lock of their map. */
 #include <pthread.h>
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Waits for one lock that functions of several kinds hold, and measures by itself whom it waited for. `lock_holders KIND
  * THREADS` says "ready", does so for each line of its input, and prints then

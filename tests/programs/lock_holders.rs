@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Waits for a std::sync::Mutex that two functions hold, and measures by itself whom it waited for, as
 //! `lock_holders.c` does: `lock_holders std THREADS`.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Contends for a std::mutex, as locks.c does for one of C.
 #include <atomic>
 #include <chrono>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Contends for a std::sync::Mutex, as locks.c does for one of C.
 use std::hint::black_box;
 use std::io::Read;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Contends for a sync.Mutex, as locks.c does for one of C. The goroutine that waits has a thread for itself: the
 // others wait without the kernel, which sees only threads.
 package main

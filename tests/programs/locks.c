@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Waits for locks in a known way, and measures that itself. `locks KIND` says "ready", does so for each line of its
  * input, prints {"delayNs": N, …} then, how long its threads were in the calls that wait until now, together, and ends

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Has 200 threads that wait, among them 4 that compress without the GIL, until it is killed."""
 
 import threading

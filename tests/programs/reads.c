@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Spends nearly all its time in the kernel: it reads zeros until it is killed.
 #include <fcntl.h>
 #include <stdio.h>

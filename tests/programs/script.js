@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Spends its time in a loop of JavaScript and in the kernel, called from functions that the test knows.
 const fs = require("node:fs");
 const zero = fs.openSync("/dev/zero", "r");

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Spends 2/3 of its CPU time in two_thirds() and 1/3 in one_third(), by its own thread clock, until it is killed or for the
 // milliseconds of CPU time that its argument says.
 #include <stdint.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Makes system calls in known numbers, and prints as JSON what it measured and saw of them. The first argument says
 // which, the second how many; see main().
 #define _GNU_SOURCE

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * ClickHouse as it may be: away, slow, failing, or answering with an error after it did what it was asked.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `deno task soak`: faults at random on the path into storage, for minutes.
  *

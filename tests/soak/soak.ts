@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What may go wrong on the path into storage, at random by a seed, while agents push; at the end all is well again, and
  * the tables hold what the agents counted, exactly.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A TCP connection between agents and the aggregator that can be cut.
  *

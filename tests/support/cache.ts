@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Files that are made once for many runs of the tests: below `.tools`, by the hash of what they are made from.
  *

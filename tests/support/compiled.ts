@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Programs that tests compile: each once, as long as its source, its flags and its compiler are the same.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Programs that wait for locks in a known way, like `tests/programs/locks.c`.
  *

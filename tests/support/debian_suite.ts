@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Packages of another suite of Debian than this machine's: from the same place, held to the same keys, with lists of
  * their own, so that nothing of this machine's apt changes.

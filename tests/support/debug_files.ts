@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Programs whose debug information is elsewhere, and a debuginfod server that has it.
  *

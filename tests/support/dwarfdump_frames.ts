@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Unwind rows as LLVM's llvm-dwarfdump tells them: a second opinion, with expressions in full.
  *

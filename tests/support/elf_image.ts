@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Makes small ELF images with unwind information in any form, also in those that no compiler at hand writes.
  *

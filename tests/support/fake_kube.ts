@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * An API server and a kubelet as far as the agent knows them: pods of one node over real HTTP or HTTPS.
  *

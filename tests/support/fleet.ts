@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A fleet that never was: profiles of a few machines with a few hundred functions, the same for a seed.
  *

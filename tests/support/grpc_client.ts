@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * gRPC calls with raw bytes, for tests.
  *

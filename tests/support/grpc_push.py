@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls an aggregator through gRPC's C core, which is what most clients that are not ours use.
 
 Usage: grpc_push.py HOST:PORT TOKEN FILE, where FILE holds a PushRequest. Prints one line a call.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pushes through gRPC's C core with TLS, a client certificate where one is given, and one token.
 
 Usage: grpc_secure.py HOST:PORT CA TOKEN FILE [CERT KEY], where FILE holds a PushRequest. Prints the status.

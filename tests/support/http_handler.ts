@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A handler on a fleet in memory, for tests of HTTP and of the page.
  *

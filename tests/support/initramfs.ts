@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * File systems in memory for kernels to boot with, which run a script of TypeScript.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The kernels on which tests look at the agent and its programs, each booted in qemu with a file system of its own in
  * memory.

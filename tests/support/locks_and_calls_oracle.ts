@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reckons from plain rows what the queries of waits and calls must answer.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The manifests as objects, for the tests that hold them to the programs.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Tests that need something of the machine: they skip and say why where it is missing, and fail there
  * instead when `APERTURE_TEST_REQUIRE=all`. What is optional skips even then.

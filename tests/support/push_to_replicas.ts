@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Serves Push on two loopback addresses, lets many clients push to a name that stands for both, and prints which
  * addresses took what of each client: run where /etc/hosts has that name.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Random batches, and the same samples as plain objects for tests to reckon with.
  *

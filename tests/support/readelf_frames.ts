@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Unwind rows as binutils' readelf tells them, to hold our tables to.
  *

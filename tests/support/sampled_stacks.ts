@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Named stacks of a program that runs, as the agent samples them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * An HTTP server that answers as a test wants it to, which is not always well.
  *

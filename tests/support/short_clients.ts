@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Pushes a batch each through as many connections, one after another, as the second argument says, to the
  * address that is the first, with the token that is the third; prints how many were acknowledged.

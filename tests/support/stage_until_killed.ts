@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Stages batches of all sizes into the buffer at the path that is the first argument, and writes a line with
  * the sequence of each that was acknowledged; every tenth it takes a group, and completes it. For a test that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Random batches on an engine of their own, and the same as plain samples.
  *

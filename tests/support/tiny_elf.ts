@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The smallest ELF file that has a build id, for tests of what passes files on without reading them.
  *

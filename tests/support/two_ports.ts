@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Both ports of an aggregator without its storage, with bounds so wide that descriptors run out first; prints their
  * numbers as JSON and ends with its input.

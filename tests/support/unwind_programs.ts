@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The programs of `tests/programs/unwind`, compiled as distributions compile theirs.
  *

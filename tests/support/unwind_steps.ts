@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Unwind rows as text, for comparing what different programs say of one file.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The user stacks of a program that runs, as the agent names them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The part of `@std/assert` that Aperture's tests use. */
 // deno-lint-ignore-file no-explicit-any
 

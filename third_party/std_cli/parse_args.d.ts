@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The part of `@std/cli/parse-args` that Aperture uses. */
 export interface ParseOptions {
   /** Names that take no value. */

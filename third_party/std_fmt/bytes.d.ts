@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 export interface FormatOptions {
   /** KiB in place of kB. @default {false} */
   binary?: boolean;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 export function setColorEnabled(value: boolean): void;
 export function getColorEnabled(): boolean;
 export function bold(str: string): string;

@@ -1,2 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // @ts-types="./duration.d.ts"
 export * from "npm:deno-std@1.4.0/fmt/duration.js";

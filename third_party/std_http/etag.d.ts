@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The part of `@std/http/etag` that Aperture uses. */
 export function eTag(
   entity: string | Uint8Array,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The part of `@std/http/negotiation` that Aperture uses. */
 interface WithHeaders {
   readonly headers: Headers;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The part of `@std/http/status` that Aperture uses. */
 export const STATUS_CODE: {
   readonly OK: 200;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads the bodies of answers so that a signal ends it at once.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The one way in which the agent speaks to Kubernetes: GET with the service account's token, answers in JSON.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Chooses who names the pods of this node, as the settings and the surroundings have it.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { UserError } from "../../../common/main.ts";
 import { FakeKube, until } from "../../../tests/support/fake_kube.ts";

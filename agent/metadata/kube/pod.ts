@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads what is kept of a pod's object (core/v1 Pod, as the API server and the kubelet both write it).
  *

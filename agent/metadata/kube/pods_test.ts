@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { FakeKube, podObject, type PodSpec, status, until } from "../../../tests/support/fake_kube.ts";

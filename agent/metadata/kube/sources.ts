@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Asks for the pods of a node: the API server, listed once and then watched, or the node's kubelet, which
  * has no watch and is asked again and again.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds the symbols of a stripped file, in the search order of gdb and elfutils
  * (https://sourceware.org/gdb/current/onlinedocs/gdb.html/Separate-Debug-Files.html), in the mount namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds where the debug information of files can be read: in themselves, in separate debug files, and in what a
  * debuginfod server gave.

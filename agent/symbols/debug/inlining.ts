@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Asks for the inlined functions and the lines of addresses, which come from debug information, later.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import type { CodeFile } from "../../elf/code_file.ts";
 import type { Frame } from "../../../profile/model.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Code that the kernel makes while it runs, by address: BPF programs, trampolines, pages for probes.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads `/proc/kallsyms` and `/proc/modules` (proc(5)): functions by address, and where modules lie.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The kernel's functions by address: of the kernel proper, its modules and BPF programs.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Functions, files and lines of addresses, from DWARF, by libdw.
  *

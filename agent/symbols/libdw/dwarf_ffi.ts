@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The functions of libdw that read DWARF (elfutils/libdw.h), and nothing else.
  *

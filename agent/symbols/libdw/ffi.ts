@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The functions of libdw, libelf and libc that are called, and nothing else.
  *

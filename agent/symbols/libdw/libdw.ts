@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * ELF files through elfutils: which symbol tables a file has, in itself, in a separate debug file or in its
  * compressed mini debug info.

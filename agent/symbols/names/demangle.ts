@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Names as their source has them: C++ and both of Rust's schemes, in full or short.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The WebAssembly module of gecko-profiler-demangle, with a bound on its memory.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads the names that HotSpot gives Java methods in a perf map (`jcmd PID Compiler.perfmap`,
  * `-XX:+DumpPerfMapAtExit`).

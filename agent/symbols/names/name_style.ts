@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The setting of how C++ and Rust functions are called, without what it takes to do it.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads the names that CPython gives its functions in a perf map (`-X perf`, PYTHONPERFSUPPORT, from 3.12 on).
  *

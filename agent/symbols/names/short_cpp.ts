@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * C++ names without what tells overloads and instances apart.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads the names that V8 gives JavaScript functions in a perf map (`--perf-basic-prof` of Node and Deno).
  *

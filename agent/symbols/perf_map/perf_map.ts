@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Names of code that a runtime compiled, from `/tmp/perf-PID.map`: lines of `START SIZE name` in hex
  * (the kernel's tools/perf/Documentation/jit-interface.txt). Node and Deno write it with --perf-basic-prof,

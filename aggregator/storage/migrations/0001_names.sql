@@ -1,3 +1,5 @@
+-- SPDX-License-Identifier: Apache-2.0
+
 -- Statements are safe to run twice: a crash between a migration and its record runs it again.
 -- Time to live is no part of the tables; it is a setting (retention.ts).
 --

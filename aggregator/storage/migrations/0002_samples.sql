@@ -1,3 +1,5 @@
+-- SPDX-License-Identifier: Apache-2.0
+
 -- One row for each (kind, idle, series, stack) and bucket of time: equal rows are summed by merges, so queries sum, too.
 --
 -- `bucket` counts the table's steps from the start of `period`: 10 s of an hour in `samples`, minutes of a day in

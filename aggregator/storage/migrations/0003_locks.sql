@@ -1,3 +1,5 @@
+-- SPDX-License-Identifier: Apache-2.0
+
 -- Waits for locks, summed as samples are. Those of kind lock are made of them by queries, so that a graph and a table
 -- of the same waits cannot disagree; the holder costs rows only where one lock is held at several places.
 --

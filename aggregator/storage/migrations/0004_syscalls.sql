@@ -1,3 +1,5 @@
+-- SPDX-License-Identifier: Apache-2.0
+
 -- System calls: one row for each (series, call, category) and bucket of time.
 CREATE TABLE IF NOT EXISTS syscalls
 (

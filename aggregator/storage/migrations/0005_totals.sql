@@ -1,3 +1,5 @@
+-- SPDX-License-Identifier: Apache-2.0
+
 -- What each series took, without stacks: for labels, kinds and time lines, which need no more. Of locks the waits that
 -- were woken, and what was waited where that goes on; of system calls all that were counted. Idle are waits for what is to come, and calls that wait by purpose.
 CREATE TABLE IF NOT EXISTS totals_1m

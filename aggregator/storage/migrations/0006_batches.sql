@@ -1,3 +1,5 @@
+-- SPDX-License-Identifier: Apache-2.0
+
 -- One row for each batch, written after its samples. The newest are asked for most, with or without an agent.
 CREATE TABLE IF NOT EXISTS batches
 (

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Calls assembly that has no unwind information: directly, and through a pointer. */
 #include <stdio.h>
 

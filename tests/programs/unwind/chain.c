@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Forty calls deep, some of them with frames whose size only the running program knows, and a tail call on the way. */
 #include <stdio.h>
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A goroutine some calls deep.
 package main
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A thread some calls deep, through a closure and a trait object.
 use std::hint::black_box;
 

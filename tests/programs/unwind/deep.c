@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Deeper than a stack can be told. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* A fiber on a stack of its own: makecontext() has its function return to where nobody called from. */
 #include <stdio.h>
 #include <ucontext.h>

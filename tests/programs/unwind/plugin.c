@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* A plug-in whose functions are called by the letter that it is compiled with. */
 static volatile unsigned long sum;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* A function that a uretprobe has return to somewhere else. */
 #include <stdio.h>
 

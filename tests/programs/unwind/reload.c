@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Loads two plug-ins in turn, which the dynamic loader puts at the same address. */
 #include <dlfcn.h>
 #include <stdio.h>

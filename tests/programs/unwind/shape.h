@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 struct Shape {
 	virtual ~Shape() {}
 	virtual void draw(unsigned long depth) = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Spins in a signal handler that runs on a stack of its own, which lies above or below the other one. With OWN_WAY_BACK
  * it returns through code without unwind information, as handlers of musl and Go do.

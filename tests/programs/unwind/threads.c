@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Two threads that spin, and a child that runs another program. */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Virtual calls through a shared library, and work in a catch block, below which the runtime itself has unwound. */
 #include "shape.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The folder of downloaded debug files, which gdb, elfutils and all other debuginfod clients of the user share
  * (debuginfod-client-config(7)):

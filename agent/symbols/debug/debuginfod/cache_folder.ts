@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Finds the folder where debuginfod clients keep their files (debuginfod-client-config(7)).
  *

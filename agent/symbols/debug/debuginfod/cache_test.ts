@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TempFolder } from "../../../../tests/support/programs.ts";
 import { tinyElf } from "../../../../tests/support/tiny_elf.ts";

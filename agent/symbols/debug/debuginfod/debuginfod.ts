@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Debug files of modules that have none here, from debuginfod servers, in the background: who wants one asks
  * and goes on, and looks later whether it has come.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One file from one debuginfod server, `GET URL/buildid/BUILDID/debuginfo` (debuginfod(8), WEBAPI).
  *

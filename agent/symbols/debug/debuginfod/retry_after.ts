@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Decides how long a file that no server had, and the reader of the log, are left alone.
  *

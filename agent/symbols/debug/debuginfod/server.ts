@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A debuginfod server that is asked less often while it does not answer.
  *

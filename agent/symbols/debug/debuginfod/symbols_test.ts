@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Names, inlined functions and lines out of files that elfutils' own server gave.
  */

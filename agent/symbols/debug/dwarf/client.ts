@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Asks for functions and lines of addresses, and never waits: answers are handed over when they come.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Takes out of an ELF file what its lines and inlined functions are read from, as a small ELF file in memory.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The process that reads debug information: what that takes is nothing that a drain could wait for, a file that makes
  * no sense must not end the agent, and its memory goes back to the system with it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The debug information that is open: files within a budget of bytes, the one that was asked longest ago goes first.
  *
