@@ -6,7 +6,7 @@
  */
 
 /**
- * `parallel`: files run beside each other, in processes with a low priority; `serial`: one file after the other,
+ * `parallel`: files run beside each other, with a low priority; `serial`: one file after the other,
  * beside the parallel lane.
  */
 export type Lane = "parallel" | "serial";
@@ -17,7 +17,14 @@ export type Lane = "parallel" | "serial";
  */
 export const SERIAL_NEEDS: readonly string[] = ["bpf", "qemu-system-x86_64"];
 
-/** Gives the lane of a file by its text: a file that names one of `SERIAL_NEEDS` as a string is in the serial one. */
+/** Files that run beside each other are one process: who counts what it has open would count for all of them. */
+const OWN_PROCESS = "/proc/self/fd";
+
+/**
+ * Gives the lane of a file by its text: a file that names one of `SERIAL_NEEDS` as a string, or counts what the process
+ * has open, is in the serial one.
+ */
 export function laneOf(source: string): Lane {
-  return SERIAL_NEEDS.some((need) => source.includes(`"${need}"`)) ? "serial" : "parallel";
+  const isSerial = SERIAL_NEEDS.some((need) => source.includes(`"${need}"`)) || source.includes(OWN_PROCESS);
+  return isSerial ? "serial" : "parallel";
 }

@@ -6,4 +6,5 @@ Deno.test("laneOf() puts a file into the serial lane that names what tests canno
   assertEquals(laneOf(`testWith(["bpf", "clang"], "reads", () => {});`), "serial");
   assertEquals(laneOf(`const NEEDS = ["bpf"];`), "serial");
   assertEquals(laneOf(`testWith(["gcc"], "reads what bpf wrote", () => {});`), "parallel");
+  assertEquals(laneOf(`Deno.readDirSync("/proc/self/fd")`), "serial");
 });
