@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The certificates of both ports, from files that may be renewed.
+ * Reads the certificates of both ports, from files that may be renewed.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { ServerTls } from "./ingest/server.ts";
 export interface CertificateFiles {
   readonly cert: string;
   readonly key: string;
-  /** Of the authorities of clients. */
+  /** Is the file of the authorities of clients. */
   readonly clientCa?: string | undefined;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The aggregator's settings.
+ * Declares the aggregator's settings.
  *
  * @module
  */
@@ -226,7 +226,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
   ...COMMON_SETTINGS,
 });
 
-/** A number of bytes, or a share of the disk. */
+/** Makes the schema of a number of bytes, or a share of the disk. */
 function storageLimit(): v.GenericSchema<string, StorageLimit> {
   const message = "a size like 50GiB of at least 1048576 bytes, or a share like 80%";
   const share = v.pipe(
@@ -263,7 +263,7 @@ export function readAggregatorConfig(
   return config;
 }
 
-/** The text of `--help`. */
+/** Returns the text of `--help`. */
 export function aggregatorHelp(): string {
   return `Aperture's aggregator: collects from agents, stores in ClickHouse, answers by gRPC, REST and a page.
 

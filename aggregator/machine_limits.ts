@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What this machine lets the process have.
+ * Finds out what this machine lets the process have.
  *
  * Deno keeps `/proc` and `/sys` from programs that may not do everything, as the aggregator may not. So a process of its
  * own reads them, at the start: this file, as a program.
@@ -10,9 +10,9 @@
 
 /** Holds what the kernel allows. */
 export interface MachineLimits {
-  /** Files, sockets and the like that the process may have open. */
+  /** Counts files, sockets and the like that the process may have open. */
   readonly descriptors: number;
-  /** Memory of the machine, or less where a cgroup above the process has a limit, in bytes. */
+  /** Is the memory of the machine, or less where a cgroup above the process has a limit, in bytes. */
   readonly memoryBytes: number;
 }
 

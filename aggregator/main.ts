@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * `deno task aggregator`
+ * Runs the aggregator: `deno task aggregator`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the aggregator tells Prometheus, in a registry of its own.
+ * Holds what the aggregator tells Prometheus, in a registry of its own.
  *
  * @module
  */
@@ -37,12 +37,12 @@ const BUFFER: readonly Reading<StagingBuffer>[] = [
   ],
 ];
 
-/** What runs beside the buffer; each part from when it is there. */
+/** Holds what runs beside the buffer; each part from when it is there. */
 export interface WatchedParts {
   readonly flusher?: Pick<Flusher, "failing">;
-  /** By what they speak: `grpc`, `http`. */
+  /** Holds the listeners by what they speak: `grpc`, `http`. */
   readonly listeners?: Readonly<Record<string, Listener>>;
-  /** Calls of gRPC, and questions by HTTP. */
+  /** Holds the queues: calls of gRPC, and questions by HTTP. */
   readonly queues?: Readonly<Record<string, Pick<Admission, "running" | "waiting">>>;
   readonly engine?: { readonly restarts: number } | undefined;
 }
@@ -106,9 +106,9 @@ function mapped<T>(record: Readonly<Record<string, T>>, value: (of: T) => number
   return Object.fromEntries(Object.entries(record).map(([key, of]) => [key, value(of)]));
 }
 
-/** The counters of ingest and flush, and the state of `buffer` at the time of asking. */
+/** Holds the counters of ingest and flush, and the state of `buffer` at the time of asking. */
 export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
-  /** For other parts to add theirs to. */
+  /** Is the registry, for other parts to add theirs to. */
   readonly registry = new Registry();
   #pushOk = 0;
   #pushError = 0;
@@ -184,12 +184,12 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     buffer.onLost = (batches) => this.#drops.inc(batches);
   }
 
-  /** How many pushes were acknowledged. */
+  /** Counts the pushes that were acknowledged. */
   get pushTotalOk(): number {
     return this.#pushOk;
   }
 
-  /** How many were not, for whatever reason. */
+  /** Counts the pushes that were not, for whatever reason. */
   get pushTotalError(): number {
     return this.#pushError;
   }
@@ -201,7 +201,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     this.#pushSeconds.observe(seconds);
   }
 
-  /** From now on, what `parts` are is told, too. */
+  /** Tells from now on what `parts` are, too. */
   watch(parts: WatchedParts): void {
     this.#parts = { ...this.#parts, ...parts };
   }

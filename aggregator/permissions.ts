@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The permissions of Deno that the aggregator needs, by what it was told to do.
+ * Lists the permissions of Deno that the aggregator needs, by what it was told to do.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The two ports: gRPC for agents, HTTP for people and probes; who may come in, and how many.
+ * Opens the two ports: gRPC for agents, HTTP for people and probes; who may come in, and how many.
  *
  * @module
  */
@@ -32,11 +32,11 @@ export interface PortSources {
   readonly health: () => Promise<Health>;
 }
 
-/** Both ports, which listen until this is disposed of. */
+/** Holds both ports, which listen until this is disposed of. */
 export interface Ports extends AsyncDisposable {
   readonly ingest: IngestServer;
   readonly http: HttpServer;
-  /** For metrics. */
+  /** Holds the parts to watch, for metrics. */
   readonly watched: WatchedParts;
 }
 
@@ -102,7 +102,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
   };
 }
 
-/** `undefined` where no token is set. */
+/** Opens the access by tokens; `undefined` where no token is set. */
 async function openAccess(
   { authToken, authTokenFile }: AggregatorConfig,
   parts: AsyncDisposableStack,

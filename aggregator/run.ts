@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One run of the aggregator: its parts put together, and taken apart in the order that loses nothing.
+ * Runs the aggregator: its parts are put together, and taken apart in the order that loses nothing.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { Storage } from "./storage/storage.ts";
 
 const logger = getLogger(["aperture", "aggregator"]);
 
-/** How long pushes that are under way may take at the end, and then the last flush. */
+/** Pushes that are under way may take so long at the end, and then the last flush. */
 const CALLS_MS = 5000;
 const FLUSH_MS = 30_000;
 /** The engine is started again when so many writes failed in a row, for a reason that this cures. */
@@ -86,7 +86,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
   return left === 0 && buffer.quarantined.length === 0 ? 0 : await keep(buffer, config);
 }
 
-/** Says what becomes of batches that are not in storage; the exit status. */
+/** Says what becomes of batches that are not in storage, and returns the exit status. */
 async function keep(buffer: StagingBuffer, config: AggregatorConfig): Promise<number> {
   const left = buffer.staged + buffer.quarantined.length;
   let path = config.bufferPath;
@@ -153,7 +153,7 @@ async function openStorage(
   });
 }
 
-/** What a part throws at the start is for the user: its message without a stack trace. */
+/** Explains what a part throws at the start, which is for the user: its message without a stack trace. */
 async function orExplain<T>(start: Promise<T>): Promise<T> {
   try {
     return await start;

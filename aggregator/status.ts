@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How the aggregator is, as its HTTP side tells it.
+ * Finds out how the aggregator is, as its HTTP side tells it.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface StatusSources {
 /** Shorter failures are those of a restart. */
 const FAILING_MS = 60_000;
 
-/** The state of all parts; storage is asked whether it answers. */
+/** Returns the state of all parts; storage is asked whether it answers. */
 export async function healthOf(
   { buffer, metrics, storage, flusher, mode }: StatusSources,
   now = Date.now(),
@@ -50,7 +50,7 @@ export async function healthOf(
   };
 }
 
-/** What is staged, the newest first. */
+/** Returns what is staged, the newest first. */
 export function stagedBatches(
   buffer: StagingBuffer,
   { agentId, limit }: { agentId?: string | undefined; limit: number },

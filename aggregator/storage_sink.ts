@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Storage as the flusher writes to it: a refusal is told from an outage.
+ * Is storage as the flusher writes to it: a refusal is told from an outage.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { StorageError } from "./storage/client.ts";
 import type { Storage } from "./storage/storage.ts";
 import { WriteError } from "./storage/writer.ts";
 
-/** ClickHouse's MEMORY_LIMIT_EXCEEDED. */
+/** Is ClickHouse's MEMORY_LIMIT_EXCEEDED. */
 const MEMORY_LIMIT = 241;
 
-/** Whether starting the engine again may cure what a write failed with. */
+/** Returns whether starting the engine again may cure what a write failed with. */
 export function isCurable(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (at instanceof StorageError) return at.code === MEMORY_LIMIT || at.code === undefined;
@@ -50,7 +50,7 @@ export class StorageSink implements Sink {
 }
 
 /**
- * What ClickHouse says of data that it cannot take: ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA,
+ * These are what ClickHouse says of data that it cannot take: ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA,
  * CANNOT_PARSE_TEXT and its like, INCORRECT_DATA, TOO_LARGE_STRING_SIZE, TYPE_MISMATCH, ARGUMENT_OUT_OF_BOUND,
  * UNKNOWN_ELEMENT_OF_ENUM, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, TOO_LARGE_ARRAY_SIZE, CANNOT_CONVERT_TYPE. A table that
  * is missing or has too many parts is no batch's fault.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Names of errors of system calls.
+ * Gives the names of errors of system calls.
  *
  * @module
  */

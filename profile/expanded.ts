@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a profile is once each row has its own strings, as tables have them.
+ * Says what a profile is once each row has its own strings, as tables have them.
  *
  * @module
  */
 
 import type { Profile } from "./model.ts";
 
-/** Of a row, beside its strings. */
+/** A row takes so many bytes, beside its strings. */
 const ROW_BYTES = 64;
-/** Of a frame in a stack. */
+/** A frame in a stack takes so many bytes. */
 const REFERENCE_BYTES = 8;
 
 /**
- * How large `profile` is when it is written out, in about bytes: a string counts as often as it is referred to, a row of
- * each table as 64 bytes. Encoded it may be a thousandth of that: one string of 16 KiB that 65,536 frames refer to.
+ * Returns how large `profile` is when it is written out, in about bytes: a string counts as often as it is referred to,
+ * a row of each table as 64 bytes. Encoded it may be a thousandth of that: one string of 16 KiB that 65,536 frames
+ * refer to.
  */
 export function expandedSize({ strings, ...tables }: Profile): number {
   const { frames, series, stacks, samples, locks, holds, syscalls } = tables;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The flame graph of a profile, as columns: what the SVG and the page draw.
+ * Makes the flame graph of a profile, as columns: what the SVG and the page draw.
  *
  * @module
  */
@@ -8,14 +8,14 @@
 import { type Kind, KIND_NUMBER, type Profile, type Total, UNKNOWN_MODULE } from "./model.ts";
 
 /**
- * One level of boxes, from left to right. Box `i` begins at `start[i]` and is `width[i]` wide, both in the
- * graph's unit; `self[i]` of it is not covered by boxes of the next level.
+ * Is one level of boxes, from left to right. Box `i` begins at `start[i]` and is `width[i]` wide, both in the graph's
+ * unit; `self[i]` of it is not covered by boxes of the next level.
  */
 export interface FlameLevel {
   readonly start: number[];
   readonly width: number[];
   readonly self: number[];
-  /** Rows of `names`. */
+  /** Holds rows of `names`. */
   readonly name: number[];
 }
 
@@ -23,15 +23,15 @@ export interface FlameLevel {
 export interface FlameGraph {
   readonly unit: "nanoseconds" | "count";
   readonly total: number;
-  /** `function` or thread name, and the module ("" for threads' names, the whole, and `other`). */
+  /** Holds `function` or thread name, and the module ("" for threads' names, the whole, and `other`). */
   readonly names: readonly string[];
   readonly modules: readonly string[];
   readonly levels: readonly FlameLevel[];
 }
 
-/** The name of the box that holds the whole. */
+/** Is the name of the box that holds the whole. */
 export const ALL = "all";
-/** The name of the box that holds what is too small, or was cut, to be shown. */
+/** Is the name of the box that holds what is too small, or was cut, to be shown. */
 export const OTHER = "other";
 
 export interface FlameGraphOptions {
@@ -76,10 +76,10 @@ export function flameGraph(
 }
 
 interface NameTable {
-  /** In order, and without equal pairs of name and module. */
+  /** The names are in order, and without equal pairs of name and module. */
   readonly names: string[];
   readonly modules: string[];
-  /** The name of each row of the frame table, and of each series' thread. */
+  /** Holds the name of each row of the frame table, and of each series' thread. */
   readonly ofFrame: Uint32Array;
   readonly ofSeries: Uint32Array;
 }
@@ -132,7 +132,7 @@ function sortedSamples({ stacks, samples }: Profile, { ofFrame, ofSeries }: Name
   );
 }
 
-/** Nodes in the order of a walk that visits a node before its children and siblings from left to right. */
+/** Holds nodes in the order of a walk that visits a node before its children and siblings from left to right. */
 interface Tree {
   readonly parent: number[];
   readonly depth: number[];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The colours of flame graphs: where code is from gives the hue, which function it is the shade.
+ * Chooses the colours of flame graphs: where code is from gives the hue, which function it is the shade.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { JIT_MODULE, PYTHON_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "./model.
 export const CODE_ORIGINS = ["program", "library", "jit", "kernel", "unknown", "thread"] as const;
 export type CodeOrigin = (typeof CODE_ORIGINS)[number];
 
-/** Hue in degrees, saturation and lightness in percent, and how far a function's own may be from them. */
+/** Holds the hue in degrees, saturation and lightness in percent, and how far a function's own may be from them. */
 const HUES: Readonly<Record<CodeOrigin, readonly [h: number, s: number, l: number, spread: number]>> = {
   program: [14, 84, 66, 12],
   library: [40, 84, 66, 10],
@@ -21,7 +21,7 @@ const HUES: Readonly<Record<CodeOrigin, readonly [h: number, s: number, l: numbe
   thread: [220, 12, 84, 4],
 };
 
-/** From the module's name alone; "" is what stands for no code: threads, the whole, and `other`. */
+/** Returns the origin from the module's name alone; "" is what stands for no code: threads, the whole, and `other`. */
 export function codeOrigin(module: string): CodeOrigin {
   if (module === "") return "thread";
   if (module === JIT_MODULE) return "jit";
@@ -51,7 +51,7 @@ function hueOf(module: string): number {
   return module.startsWith("[") ? 0 : (hashOf(module) % 13) - 6;
 }
 
-/** FNV-1a over UTF-16 units. */
+/** Returns FNV-1a over UTF-16 units. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Log2 histograms of latencies.
+ * Works on log2 histograms of latencies.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export function addHistogram(histogram: number[], more: readonly number[]): void
   }
 }
 
-/** The histogram of row `row` of a table. */
+/** Returns the histogram of row `row` of a table. */
 export function histogramAt(
   { histogramOffset, histogram }: {
     readonly histogramOffset: Uint32Array;
@@ -39,14 +39,14 @@ export function histogramAt(
   return Array.from(histogram.subarray(histogramOffset[row], histogramOffset[row + 1]));
 }
 
-/** Where each of the parts, put one after the other, begins, and where the last ends. */
+/** Returns where each of the parts, put one after the other, begins, and where the last ends. */
 export function offsets(lengths: ArrayLike<number>): Uint32Array {
   const offset = new Uint32Array(lengths.length + 1);
   for (let i = 0; i < lengths.length; i++) offset[i + 1] = offset[i]! + lengths[i]!;
   return offset;
 }
 
-/** The columns of histograms, one for each row. */
+/** Makes the columns of histograms, one for each row. */
 export function histogramColumns(
   rows: readonly (readonly number[])[],
 ): { histogramOffset: Uint32Array; histogram: Float64Array } {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How long locks were held, row by row.
+ * Holds how long locks were held, row by row.
  *
  * @module
  */
@@ -8,21 +8,21 @@
 import { addHistogram, histogramAt, histogramColumns } from "./histogram.ts";
 import type { HoldColumns, Profile } from "./model.ts";
 
-/** One row of holds; `series` and `stack` are rows of those tables, of the thread that gave the lock back. */
+/** Is one row of holds; `series` and `stack` are rows of those tables, of the thread that gave the lock back. */
 export interface HoldRow {
   readonly series: number;
   readonly stack: number;
-  /** What the lock is for, as of a wait. */
+  /** Says what the lock is for, as of a wait. */
   readonly class: string;
   readonly count: number;
-  /** Nanoseconds. */
+  /** The time is in nanoseconds. */
   readonly total: number;
   readonly max: number;
-  /** How many took from 2^i up to 2^(i+1) ns, at index i. */
+  /** Says how many took from 2^i up to 2^(i+1) ns, at index i. */
   readonly histogram: readonly number[];
 }
 
-/** Row `row` of the table of holds. */
+/** Returns row `row` of the table of holds. */
 export function holdAt({ holds, strings }: Pick<Profile, "holds" | "strings">, row: number): HoldRow {
   return {
     series: holds.series[row]!,
@@ -35,7 +35,7 @@ export function holdAt({ holds, strings }: Pick<Profile, "holds" | "strings">, r
   };
 }
 
-/** What holds sum to. */
+/** Sums holds. */
 export class HoldSums {
   count = 0;
   total = 0;
@@ -50,7 +50,7 @@ export class HoldSums {
   }
 }
 
-/** The columns of holds while they grow: rows that agree in series, stack and class are summed. */
+/** Holds the columns of holds while they grow: rows that agree in series, stack and class are summed. */
 export class HoldTable {
   readonly #rowOf = new Map<string, number>();
   readonly #series: number[] = [];

@@ -9,9 +9,9 @@ import { ProfileBuilder } from "./builder.ts";
 import { lockAt } from "./locks.ts";
 import { type Kind, KIND_NUMBER, type Profile, SYSCALL_MODULE, type Total, totalOf } from "./model.ts";
 
-/** The classes of locks that stand for something that is to come, not for something that is held. */
+/** Lists the classes of locks that stand for something that is to come, not for something that is held. */
 export const IDLE_CLASSES: readonly string[] = ["condvar", "semaphore", "join"];
-/** The categories of system calls that wait by purpose. */
+/** Lists the categories of system calls that wait by purpose. */
 export const IDLE_CATEGORIES: readonly string[] = ["wait"];
 
 /** Returns whether waits of that class are idle. */
@@ -25,7 +25,7 @@ export function isIdleCategory(name: string): boolean {
 }
 
 export interface ViewOptions {
-  /** With what threads do that have nothing to do. @default {false} */
+  /** Includes what threads do that have nothing to do. @default {false} */
   readonly idle?: boolean;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Labels of pods as one text, so that a series has one column of them.
+ * Writes labels of pods as one text, so that a series has one column of them.
  *
  * @module
  */

@@ -7,10 +7,10 @@
 
 import { type Frame, KERNEL_MODULE, VDSO_MODULE } from "./model.ts";
 
-/** C libraries, by the file's name. Their functions without a name are inner ones of those that have one. */
+/** Matches C libraries, by the file's name. Their functions without a name are inner ones of those that have one. */
 const C_LIBRARY = /(^|\/)(libc[.-]|libpthread[.-]|ld-musl-|libstdc\+\+\.|libc\+\+\.)/;
 
-/** Functions that wait and wake for others; all are of user space. */
+/** Matches functions that wait and wake for others; all are of user space. */
 const MACHINERY: readonly RegExp[] = [
   // glibc and musl; versions and aliases begin with any number of underscores.
   /^_*(GI_+)?(lll_|pthread_|futex|sem_(wait|timedwait|clockwait|post)|psynch_|timedwait|wait$|wake$|syscall)/,
@@ -29,7 +29,7 @@ const MACHINERY: readonly RegExp[] = [
   /^(os::|Monitor::|Mutex::|ObjectMonitor::|Parker::|PlatformMonitor::|PlatformMutex::|Unsafe_(Unp|P)ark)/,
 ];
 
-/** Functions of the kernel that only lock. */
+/** Matches functions of the kernel that only lock. */
 const KERNEL_MACHINERY = new RegExp(
   "^(_*(traceiter|bpf|perf)_|trace_|_*raw_|native_queued_|pv_|queued_|_*(mutex|rt_mutex|ww_mutex|rwsem|rwbase)_|" +
     "(_*down|up)(_|$)|_*percpu_|rt_(spin|read|write)_|lock_sock|_*osq_|do_raw_|_*(spin|read|write)_(un)?lock)",

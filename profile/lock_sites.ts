@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Waits for locks by the code that waited.
+ * Sums waits for locks by the code that waited.
  *
  * @module
  */
@@ -12,46 +12,46 @@ import { lockAt, type LockRow } from "./locks.ts";
 import { frameAt, type Profile, seriesAt, UNKNOWN_MODULE } from "./model.ts";
 import { processName } from "./process_name.ts";
 
-/** A function that somebody was waited for in. */
+/** Is a function that somebody was waited for in. */
 export interface SiteHolder {
-  /** "" where nobody was seen, or only the thread is known. */
+  /** The function is "" where nobody was seen, or only the thread is known. */
   readonly function: string;
   readonly module: string;
-  /** The thread's name, where no more is known of it; else "". */
+  /** Is the thread's name, where no more is known of it; else "". */
   readonly thread: string;
-  /** Nanoseconds that it was waited for. */
+  /** Counts nanoseconds that it was waited for. */
   delay: number;
 }
 
-/** Waits of one function of one process's program for locks of one class and type. */
+/** Holds waits of one function of one process's program for locks of one class and type. */
 export interface LockSite {
   readonly function: string;
   readonly module: string;
   readonly process: string;
   readonly class: string;
   readonly type: string;
-  /** Whether nobody holds what is waited for: it is to come. */
+  /** Is true when nobody holds what is waited for: it is to come. */
   readonly idle: boolean;
-  /** Whether somebody holds it; else somebody wakes those who wait. */
+  /** Is true when somebody holds it; else somebody wakes those who wait. */
   readonly isHeld: boolean;
-  /** Waits that were woken, and those that are open. */
+  /** Counts waits that were woken, and those that are open. */
   waits: number;
   open: number;
-  /** Nanoseconds of both in the windows, and of the longest as a whole. */
+  /** Counts nanoseconds of both in the windows, and of the longest as a whole. */
   delay: number;
   max: number;
-  /** Waits that timed out or were interrupted. */
+  /** Counts waits that timed out or were interrupted. */
   gaveUp: number;
-  /** How many of `waits` took from 2^i up to 2^(i+1) ns, at index i. */
+  /** Says how many of `waits` took from 2^i up to 2^(i+1) ns, at index i. */
   readonly histogram: number[];
-  /** Who was waited for, the longest first. */
+  /** Says who was waited for, the longest first. */
   readonly holders: SiteHolder[];
 }
 
-/** Classes of what threads hold; who ends another wait is no more than a waker. */
+/** Matches classes of what threads hold; who ends another wait is no more than a waker. */
 const HELD = /^(mutex|rwlock|spin|rwsem|percpu|rt|sem)$/;
 
-/** The functions that waited, those with the longest delay first; see {@linkcode siteFrame}. */
+/** Returns the functions that waited, those with the longest delay first; see {@linkcode siteFrame}. */
 export function lockSites(profile: Profile): LockSite[] {
   const sites = new Map<string, LockSite>();
   for (let row = 0; row < profile.locks.outcome.length; row++) {
@@ -118,7 +118,7 @@ function addHolder({ holders }: LockSite, holder: Omit<SiteHolder, "delay">, del
   else holders.push({ ...holder, delay });
 }
 
-/** All of `sites` as one, without a name. */
+/** Returns all of `sites` as one, without a name. */
 export function sumOfSites(sites: readonly LockSite[]): LockSite {
   const whole: LockSite = {
     ...{ function: "", module: "", process: "", class: "", type: "", idle: false, isHeld: true },

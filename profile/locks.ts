@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Waits for locks, row by row.
+ * Holds waits for locks, row by row.
  *
  * @module
  */
@@ -8,22 +8,22 @@
 import { addHistogram, histogramAt, histogramColumns } from "./histogram.ts";
 import { type LockColumns, type Outcome, OUTCOME_NUMBER, outcomeOf, type Profile } from "./model.ts";
 
-/** One row of locks; rows of other tables are numbers, and `holder` is `undefined` where nobody was seen. */
+/** Is one row of locks; rows of other tables are numbers, and `holder` is `undefined` where nobody was seen. */
 export interface LockRow {
   readonly outcome: Outcome;
   readonly series: number;
   readonly stack: number;
   /** Says what the lock is for: `mutex`, `rwlock`, `condvar`, `semaphore`, `join`, `other`; the type in the kernel. */
   readonly class: string;
-  /** `futex`, or the kernel's kind of lock: `spin`, `mutex`, `rwsem`, `rt`, …. */
+  /** Is `futex`, or the kernel's kind of lock: `spin`, `mutex`, `rwsem`, `rt`, …. */
   readonly type: string;
   readonly holder: { readonly series: number; readonly stack: number } | undefined;
-  /** Waits that the holder ended, or that are open. */
+  /** Counts waits that the holder ended, or that are open. */
   readonly count: number;
-  /** Nanoseconds: of the window that all waits had of the holder, and of the longest of `count`, as a whole. */
+  /** Counts nanoseconds: of the window that all waits had of the holder, and of the longest of `count`, as a whole. */
   readonly delay: number;
   readonly max: number;
-  /** How many of `count` took from 2^i up to 2^(i+1) ns as a whole, at index i; none where they are open. */
+  /** Says how many of `count` took from 2^i up to 2^(i+1) ns as a whole, at index i; none where they are open. */
   readonly histogram: readonly number[];
 }
 
@@ -44,7 +44,7 @@ export function lockAt({ locks, strings }: Pick<Profile, "locks" | "strings">, r
   };
 }
 
-/** The columns of locks while they grow: rows that differ in nothing but their amounts are summed. */
+/** Holds the columns of locks while they grow: rows that differ in nothing but their amounts are summed. */
 export class LockTable {
   readonly #rowOf = new Map<string, number>();
   readonly #outcome: number[] = [];

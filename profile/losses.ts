@@ -5,11 +5,14 @@
  * @module
  */
 
-/** Losses by reason, told apart. */
+/** Holds losses by reason, told apart. */
 export interface SplitLosses {
-  /** In no count. */
+  /** These are in no count. */
   readonly lost: ReadonlyMap<string, number>;
-  /** Counted, but not with all that belongs to it: a stack, a part of one, the errno of a call, who held a lock. */
+  /**
+   * These are counted, but not with all that belongs to it: a stack, a part of one, the errno of a call, who held a
+   * lock.
+   */
   readonly incomplete: ReadonlyMap<string, number>;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The model that agent and aggregator share: a profile as columns.
+ * Declares the model that agent and aggregator share: a profile as columns.
  *
  * A column holds one field of all rows of a table; rows of different tables refer to each other by index,
  * and text stands in one string table whose entry 0 is "". The wire has the same shape
@@ -13,7 +13,7 @@
 export const KINDS = ["cpu", "lock", "syscall"] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** The wire's number of each kind (`aperture.v1.Kind`). */
+/** Holds the wire's number of each kind (`aperture.v1.Kind`). */
 export const KIND_NUMBER: Readonly<Record<Kind, number>> = { cpu: 1, lock: 2, syscall: 3 };
 
 /** Returns the name of the wire's kind `number`; `undefined` when there is no such kind. */
@@ -22,13 +22,13 @@ export function kindOf(number: number): Kind | undefined {
 }
 
 /**
- * How a wait for a lock ended: its holder passed it on, or the waiter gave up; `open` is what of a window was waited
- * where the wait went on at its end.
+ * Says how a wait for a lock ended: its holder passed it on, or the waiter gave up; `open` is what of a window was
+ * waited where the wait went on at its end.
  */
 export const OUTCOMES = ["woken", "timeout", "interrupted", "open"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** The wire's number of each outcome (`aperture.v1.WaitOutcome`). */
+/** Holds the wire's number of each outcome (`aperture.v1.WaitOutcome`). */
 export const OUTCOME_NUMBER: Readonly<Record<Outcome, number>> = {
   woken: 1,
   timeout: 2,
@@ -41,12 +41,12 @@ export function outcomeOf(number: number): Outcome | undefined {
   return OUTCOMES[number - 1];
 }
 
-/** Modules that are not files. */
+/** These modules are not files. */
 export const KERNEL_MODULE = "[kernel]";
 export const VDSO_MODULE = "[vdso]";
-/** Executable memory that belongs to no file. */
+/** Stands for executable memory that belongs to no file. */
 export const JIT_MODULE = "[jit]";
-/** Python functions that could not be named: the process or the function was gone. */
+/** Stands for Python functions that could not be named: the process or the function was gone. */
 export const PYTHON_MODULE = "[python]";
 /** The process or its mapping was gone before it could be read. */
 export const UNKNOWN_MODULE = "[unknown]";
@@ -54,47 +54,47 @@ export const UNKNOWN_MODULE = "[unknown]";
 export const SYSCALL_MODULE = "[syscall]";
 
 /**
- * How much whoever named a location knew: nothing (0), the symbols that other files may use (1), the whole symbol
+ * Says how much whoever named a location knew: nothing (0), the symbols that other files may use (1), the whole symbol
  * table (2), debug information (3). Of two names of one location the one of the higher rank counts.
  */
 export const RANK = { none: 0, dynamic: 1, symbols: 2, debug: 3 } as const;
 export type Rank = (typeof RANK)[keyof typeof RANK];
 
-/** One function at one place. */
+/** Is one function at one place. */
 export interface Frame {
-  /** Demangled; `module+0xoffset` when it is not known. */
+  /** The name is demangled; `module+0xoffset` when it is not known. */
   readonly function: string;
-  /** The file's path, or one of the bracketed names above; a kernel module is `[name]`. */
+  /** Is the file's path, or one of the bracketed names above; a kernel module is `[name]`. */
   readonly module: string;
-  /** Source file, "" when not known. */
+  /** Is the source file, "" when not known. */
   readonly file: string;
-  /** Line in `file`, 0 when not known. */
+  /** Is the line in `file`, 0 when not known. */
   readonly line: number;
-  /** Lower-case hex, "" when the module has none. */
+  /** Is lower-case hex, "" when the module has none. */
   readonly buildId: string;
-  /** In the module, as its symbol table counts; in the kernel, from `_text`. */
+  /** The address is in the module, as its symbol table counts; in the kernel, from `_text`. */
   readonly address: number;
-  /** The line of `file` at which the function begins. @default {0}, not known */
+  /** Is the line of `file` at which the function begins. @default {0}, not known */
   readonly startLine?: number;
   /** The frame is inlined in the one that follows it in a stack: both are the same location. @default {false} */
   readonly inlined?: boolean;
-  /** Where the name is from. @default what `symbolRank()` makes of it */
+  /** Says where the name is from. @default what `symbolRank()` makes of it */
   readonly rank?: Rank;
 }
 
-/** The labels of what a sample belongs to, beside its node. "" is not known. */
+/** Holds the labels of what a sample belongs to, beside its node. "" is not known. */
 export interface Series {
-  /** In the agent's pid namespace; 0 when the process is outside of it. */
+  /** The pid is in the agent's pid namespace; 0 when the process is outside of it. */
   readonly pid: number;
-  /** The thread's name. */
+  /** Is the thread's name. */
   readonly comm: string;
-  /** The path of the program. */
+  /** Is the path of the program. */
   readonly exe: string;
   readonly container: string;
   readonly pod: string;
   readonly namespace: string;
   readonly service: string;
-  /** The labels of the pod that were asked for, as `encodeLabels()` writes them. */
+  /** Holds the labels of the pod that were asked for, as `encodeLabels()` writes them. */
   readonly labels: string;
 }
 
@@ -107,16 +107,16 @@ export interface FrameColumns {
   readonly buildId: Uint32Array;
   readonly address: Float64Array;
   readonly startLine: Uint32Array;
-  /** 1 where the frame is inlined in the one that follows it in a stack, else 0. */
+  /** Is 1 where the frame is inlined in the one that follows it in a stack, else 0. */
   readonly inlined: Uint32Array;
-  /** A {@linkcode Rank}. */
+  /** Is a {@linkcode Rank}. */
   readonly rank: Uint32Array;
 }
 
 /** Stack `i` is `frame[offset[i]]` (the leaf) to `frame[offset[i + 1] - 1]` (the root). */
 export interface StackColumns {
   readonly offset: Uint32Array;
-  /** Rows of the frame table. */
+  /** Holds rows of the frame table. */
   readonly frame: Uint32Array;
 }
 
@@ -133,70 +133,70 @@ export interface SeriesColumns {
 }
 
 export interface SampleColumns {
-  /** The wire's number of the kind. */
+  /** Is the wire's number of the kind. */
   readonly kind: Uint8Array;
-  /** Row of the series table. */
+  /** Is the row of the series table. */
   readonly series: Uint32Array;
-  /** Row of the stack table. */
+  /** Is the row of the stack table. */
   readonly stack: Uint32Array;
-  /** Nanoseconds; an integer, at most 2^53 - 1. */
+  /** The value is in nanoseconds; an integer, at most 2^53 - 1. */
   readonly value: Float64Array;
   readonly count: Float64Array;
 }
 
-/** Waits for locks; rows differ in all but `count`, `delay`, `max` and their histogram. */
+/** Holds waits for locks; rows differ in all but `count`, `delay`, `max` and their histogram. */
 export interface LockColumns {
-  /** The wire's number of the outcome. */
+  /** Is the wire's number of the outcome. */
   readonly outcome: Uint8Array;
   /** Names the thread that waited: a row of the series table, and one of the stack table. */
   readonly series: Uint32Array;
   readonly stack: Uint32Array;
   /** Says what the lock is for, `mutex`, `condvar`, …, as a row of the string table. */
   readonly class: Uint32Array;
-  /** `futex`, or the kernel's kind of lock; row of the string table. */
+  /** Is `futex`, or the kernel's kind of lock; row of the string table. */
   readonly type: Uint32Array;
   /**
-   * Of who held it meanwhile, where that is a lock, else of who ended the wait: 0 when nobody was seen to, else the row
-   * and 1. Both are 0, or neither.
+   * Is the series of who held it meanwhile, where that is a lock, else of who ended the wait: 0 when nobody was seen
+   * to, else the row and 1. Both are 0, or neither.
    */
   readonly holderSeries: Uint32Array;
   readonly holderStack: Uint32Array;
-  /** Waits that this holder ended; of outcome `open`, those that wait at the window's end. */
+  /** Counts waits that this holder ended; of outcome `open`, those that wait at the window's end. */
   readonly count: Float64Array;
-  /** Nanoseconds of this window that all waits had of this holder, and of the longest of `count`, as a whole. */
+  /** Counts nanoseconds of this window that all waits had of this holder, and of the longest of `count`, as a whole. */
   readonly delay: Float64Array;
   readonly max: Float64Array;
-  /** How long `count` waits were as a whole, as {@linkcode SyscallColumns} has it; none where they are open. */
+  /** Says how long `count` waits were as a whole, as {@linkcode SyscallColumns} has it; none where they are open. */
   readonly histogramOffset: Uint32Array;
   readonly histogram: Float64Array;
 }
 
-/** How long locks were held for which others waited; rows differ in series, stack and class. */
+/** Says how long locks were held for which others waited; rows differ in series, stack and class. */
 export interface HoldColumns {
-  /** Of the thread that gave it back, and where: row of the series table, and of the stack table. */
+  /** Says which thread gave it back, and where: row of the series table, and of the stack table. */
   readonly series: Uint32Array;
   readonly stack: Uint32Array;
-  /** As of {@linkcode LockColumns}. */
+  /** Is as of {@linkcode LockColumns}. */
   readonly class: Uint32Array;
   readonly count: Float64Array;
-  /** Nanoseconds of all, and of the longest. */
+  /** Counts nanoseconds of all, and of the longest. */
   readonly total: Float64Array;
   readonly max: Float64Array;
-  /** As {@linkcode SyscallColumns} has it. */
+  /** Is as {@linkcode SyscallColumns} has it. */
   readonly histogramOffset: Uint32Array;
   readonly histogram: Float64Array;
 }
 
-/** System calls; rows differ in series, call and category. */
+/** Holds system calls; rows differ in series, call and category. */
 export interface SyscallColumns {
-  /** Row of the series table. */
+  /** Is the row of the series table. */
   readonly series: Uint32Array;
-  /** The call's name, and what it is for; rows of the string table. */
+  /** Is the call's name, and what it is for; rows of the string table. */
   readonly call: Uint32Array;
   readonly category: Uint32Array;
-  /** Calls that ended. */
+  /** Counts calls that ended. */
   readonly count: Float64Array;
-  /** Nanoseconds of this window that all calls had, and as a whole the shortest and the longest that ended. */
+  /** Counts nanoseconds of this window that all calls had, and as a whole the shortest and the longest that ended. */
   readonly total: Float64Array;
   readonly min: Float64Array;
   readonly max: Float64Array;
@@ -211,7 +211,7 @@ export interface SyscallColumns {
    */
   readonly histogramOffset: Uint32Array;
   readonly histogram: Float64Array;
-  /** Calls that did not end, and nanoseconds since the oldest of them began. */
+  /** Counts calls that did not end, and nanoseconds since the oldest of them began. */
   readonly open: Float64Array;
   readonly oldest: Float64Array;
 }
@@ -233,19 +233,19 @@ export interface Profile {
   readonly syscalls: SyscallColumns;
 }
 
-/** One window of one agent. (agentId, epoch, sequence) names it for ever. */
+/** Is one window of one agent. (agentId, epoch, sequence) names it for ever. */
 export interface Batch extends Profile {
   readonly agentId: string;
-  /** Unix nanoseconds at which this run of the agent began. */
+  /** Says, in Unix nanoseconds, when this run of the agent began. */
   readonly epoch: bigint;
-  /** 1 for the first window of the epoch. */
+  /** The number is 1 for the first window of the epoch. */
   readonly sequence: number;
-  /** Unix nanoseconds. */
+  /** The time is in Unix nanoseconds. */
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly node: string;
   readonly agentVersion: string;
-  /** Samples that could not be counted, by reason. */
+  /** Says how many samples could not be counted, by reason. */
   readonly losses: ReadonlyMap<string, number>;
   /**
    * Counts how walks along user stacks ended: `complete` at the thread's entry, others before it. Left out for none.
@@ -253,7 +253,7 @@ export interface Batch extends Profile {
   readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
-/** A value in nanoseconds and how many samples it was summed from. */
+/** Holds a value in nanoseconds and how many samples it was summed from. */
 export interface Total {
   readonly value: number;
   readonly count: number;
@@ -296,14 +296,14 @@ export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings"
   };
 }
 
-/** How many rows of samples, locks, holds and system calls there are. */
+/** Returns how many rows of samples, locks, holds and system calls there are. */
 export function rowCount(
   { samples, locks, holds, syscalls }: Pick<Profile, "samples" | "locks" | "holds" | "syscalls">,
 ): number {
   return samples.kind.length + locks.outcome.length + holds.class.length + syscalls.call.length;
 }
 
-/** How many events were counted: samples, waits and calls that ended. Samples of calls are among the calls. */
+/** Returns how many events were counted: samples, waits and calls that ended. Samples of calls are among the calls. */
 export function eventCount(profile: Pick<Profile, "samples" | "locks" | "syscalls">): number {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
   const { samples, locks, syscalls } = profile;
@@ -325,7 +325,7 @@ export function totalOf({ samples }: Pick<Profile, "samples">, kind?: Kind): Tot
   return { value, count };
 }
 
-/** No waits. */
+/** Holds no waits. */
 export const NO_LOCKS: LockColumns = {
   outcome: new Uint8Array(),
   series: new Uint32Array(),
@@ -341,7 +341,7 @@ export const NO_LOCKS: LockColumns = {
   histogram: new Float64Array(),
 };
 
-/** No holds. */
+/** Has no holds. */
 export const NO_HOLDS: HoldColumns = {
   series: new Uint32Array(),
   stack: new Uint32Array(),
@@ -353,7 +353,7 @@ export const NO_HOLDS: HoldColumns = {
   histogram: new Float64Array(),
 };
 
-/** No calls. */
+/** Holds no calls. */
 export const NO_SYSCALLS: SyscallColumns = {
   series: new Uint32Array(),
   call: new Uint32Array(),

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a process is called.
+ * Says what a process is called.
  *
  * @module
  */
 
 import type { Series } from "./model.ts";
 
-/** The base name of the program; of a process whose program is not known its thread's name, in brackets. */
+/** Returns the base name of the program; of a process whose program is not known its thread's name, in brackets. */
 export function processName({ exe, comm }: Pick<Series, "exe" | "comm">): string {
   const name = exe.replace(/ \(deleted\)$/, "").split("/").at(-1)!;
   if (name !== "") return name;

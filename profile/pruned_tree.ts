@@ -7,21 +7,23 @@
 
 import { ALL, type FlameGraph, type FlameLevel, OTHER } from "./flame.ts";
 
-/** A box that was kept. */
+/** Is a box that was kept. */
 export interface TreeNode {
-  /** Row of `nodes`; the root has none. A parent that is not there is not possible: it is as wide as its child. */
+  /**
+   * Is the row of `nodes`; the root has none. A parent that is not there is not possible: it is as wide as its child.
+   */
   readonly parent: number | undefined;
   readonly name: string;
-  /** "" for what is no function. */
+  /** The module is "" for what is no function. */
   readonly module: string;
   readonly width: number;
-  /** What ends here: no box stands on it. */
+  /** Is what ends here: no box stands on it. */
   readonly self: number;
 }
 
 export interface PrunedGraph {
   readonly graph: FlameGraph;
-  /** What is in boxes `other`. */
+  /** Is what is in boxes `other`. */
   readonly cut: number;
 }
 

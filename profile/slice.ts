@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A part of a profile's rows, with what they refer to and no more.
+ * Takes a part of a profile's rows, with what they refer to and no more.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { offsets } from "./histogram.ts";
 import type { HoldColumns, LockColumns, Profile, SyscallColumns } from "./model.ts";
 
 /**
- * Rows `from` to `to - 1` of `profile`, in tables of their own. Rows are counted through: the samples, the locks
- * after them, then the holds and the system calls; `rowCount` is how many there are.
+ * Returns rows `from` to `to - 1` of `profile`, in tables of their own. Rows are counted through: the samples, the
+ * locks after them, then the holds and the system calls; `rowCount` is how many there are.
  */
 export function sliceProfile(profile: Profile, from: number, to: number): Profile {
   const { samples, series, stacks, frames, locks, holds, syscalls } = profile;
@@ -151,7 +151,7 @@ function sliceSyscalls(syscalls: SyscallColumns, range: Range, { strings, series
   };
 }
 
-/** Rows of a table that are taken over, numbered anew in the order in which they are. */
+/** Holds rows of a table that are taken over, numbered anew in the order in which they are. */
 class Rows {
   readonly taken: number[] = [];
   readonly #number = new Map<number, number>();

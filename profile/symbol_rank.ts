@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How good the name of a frame is, where whoever made the frame does not say.
+ * Says how good the name of a frame is, where whoever made the frame does not say.
  *
  * @module
  */

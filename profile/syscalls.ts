@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * System calls, row by row.
+ * Holds system calls, row by row.
  *
  * @module
  */
@@ -8,14 +8,14 @@
 import { addHistogram, histogramAt, histogramColumns, offsets } from "./histogram.ts";
 import type { Profile, SyscallColumns } from "./model.ts";
 
-/** One row of system calls; `series` is a row of that table. */
+/** Is one row of system calls; `series` is a row of that table. */
 export interface SyscallRow {
   readonly series: number;
   readonly call: string;
   readonly category: string;
-  /** Calls that ended. */
+  /** Counts calls that ended. */
   readonly count: number;
-  /** Nanoseconds: of the window that all calls had, and of the shortest and longest that ended, as a whole. */
+  /** Counts nanoseconds: of the window that all calls had, and of the shortest and longest that ended, as a whole. */
   readonly total: number;
   readonly min: number;
   readonly max: number;
@@ -23,7 +23,7 @@ export interface SyscallRow {
   readonly errors: ReadonlyMap<number, number>;
   /** Counts those that took from 2^i up to 2^(i+1) ns, at index i; those of less than 2 ns are at 0. */
   readonly histogram: readonly number[];
-  /** Calls that did not end, and nanoseconds since the oldest of them began. */
+  /** Counts calls that did not end, and nanoseconds since the oldest of them began. */
   readonly open: number;
   readonly oldest: number;
 }
@@ -77,7 +77,7 @@ export class CallSums {
   }
 }
 
-/** The columns of system calls while they grow: rows that agree in series, call and category are summed. */
+/** Holds the columns of system calls while they grow: rows that agree in series, call and category are summed. */
 export class SyscallTable {
   readonly #rowOf = new Map<string, number>();
   readonly #series: number[] = [];

@@ -11,7 +11,7 @@ import { LRUCache } from "lru-cache";
 import { Burst } from "../../common/log.ts";
 import { allows, type Principal, type Scope, TokenSet } from "./tokens.ts";
 
-/** Of an `Authorization` header: the token of Bearer, or the password of Basic with any user. */
+/** Returns the token that an `Authorization` header has: that of Bearer, or the password of Basic with any user. */
 export function tokenOf(authorization: string): string | undefined {
   const [, scheme, rest] = /^(bearer|basic) +(\S+) *$/i.exec(authorization) ?? [];
   if (scheme === undefined) return undefined;
@@ -25,7 +25,7 @@ export function tokenOf(authorization: string): string | undefined {
   }
 }
 
-/** What is decided of a request. */
+/** Says what is decided of a request. */
 export type Decision =
   | { readonly admitted: true; readonly principal: Principal }
   | { readonly admitted: false; readonly reason: "unauthenticated" | "forbidden" };
@@ -57,17 +57,17 @@ export class Access {
     this.#sleep = sleep;
   }
 
-  /** How many requests were refused. */
+  /** Counts the requests that were refused. */
   get refused(): number {
     return this.#refused;
   }
 
-  /** From now on these are good, and no others. */
+  /** Makes these good from now on, and no others. */
   replace(tokens: TokenSet): void {
     this.#tokens = tokens;
   }
 
-  /** A session for `token`, see {@linkcode TokenSet.sessionOf}. */
+  /** Returns a session for `token`, see {@linkcode TokenSet.sessionOf}. */
   sessionOf(token: string): string | undefined {
     return this.#tokens.sessionOf(token);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Who may do what: tokens with names and scopes.
+ * Says who may do what: tokens with names and scopes.
  *
  * @module
  */
@@ -8,6 +8,8 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 /**
+ * Lists what a token may be for:
+ *
  * - `ingest`: push batches;
  * - `read`: ask what was profiled, by REST, gRPC and the page;
  * - `admin`: both, and change what others see.
@@ -15,19 +17,19 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 export const SCOPES = ["ingest", "read", "admin"] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** Whose token it is. */
+/** Says whose token it is. */
 export interface Principal {
-  /** For the log; no secret. */
+  /** Names the principal in the log; it is no secret. */
   readonly name: string;
   readonly scopes: ReadonlySet<Scope>;
 }
 
-/** Whether `principal` may do what asks for `scope`. */
+/** Returns whether `principal` may do what asks for `scope`. */
 export function allows({ scopes }: Principal, scope: Scope): boolean {
   return scopes.has(scope) || scopes.has("admin");
 }
 
-/** A file of tokens that cannot be used; the message is for the user, without any token. */
+/** Is thrown for a file of tokens that cannot be used; the message is for the user, without any token. */
 export class TokenFileError extends Error {
   override name = "TokenFileError";
 }
@@ -35,13 +37,13 @@ export class TokenFileError extends Error {
 interface Entry {
   readonly principal: Principal;
   readonly digest: Uint8Array;
-  /** What a browser has in place of the token: it does not give it away, and ends with it. */
+  /** Is what a browser has in place of the token: it does not give it away, and ends with it. */
   readonly session: string;
 }
 
 const MIN_TOKEN = 8;
 
-/** Tokens that are good at the same time. All comparisons take the same time whatever is compared. */
+/** Holds tokens that are good at the same time. All comparisons take the same time whatever is compared. */
 export class TokenSet {
   readonly #entries: readonly Entry[];
 
@@ -49,14 +51,14 @@ export class TokenSet {
     this.#entries = entries;
   }
 
-  /** The one token that may do all. */
+  /** Returns the set of one token, which may do all. */
   static single(token: string): TokenSet {
     return new TokenSet([entryOf(token, { name: "token", scopes: new Set(SCOPES) })]);
   }
 
   /**
-   * The tokens of a file: a line for each, with a name, scopes with commas between them, and the token, separated by
-   * spaces. What follows a `#` at the begin of a line is a comment.
+   * Returns the tokens of a file: a line for each, with a name, scopes with commas between them, and the token,
+   * separated by spaces. What follows a `#` at the begin of a line is a comment.
    *
    * @throws {TokenFileError} naming the line
    */
@@ -88,28 +90,28 @@ export class TokenSet {
     return new TokenSet(entries);
   }
 
-  /** Those of both. */
+  /** Returns the tokens of both. */
   with(other: TokenSet): TokenSet {
     return new TokenSet([...this.#entries, ...other.#entries]);
   }
 
-  /** Whose `token` is. */
+  /** Returns whose `token` is. */
   find(token: string): Principal | undefined {
     return this.#match(sha256(token), ({ digest }) => digest);
   }
 
-  /** Whose session {@linkcode sessionOf} gave. */
+  /** Returns whose session it is that {@linkcode sessionOf} gave. */
   findSession(session: string): Principal | undefined {
     return this.#match(sha256(session), (entry) => sha256(entry.session));
   }
 
-  /** What a browser is given for `token`; `undefined` where it is nobody's. */
+  /** Returns what a browser is given for `token`; `undefined` where it is nobody's. */
   sessionOf(token: string): string | undefined {
     const principal = this.find(token);
     return this.#entries.find((entry) => entry.principal === principal)?.session;
   }
 
-  /** All are compared, so that the time does not tell which it was. */
+  /** Compares all, so that the time does not tell which it was. */
   #match(digest: Uint8Array, digestOf: (entry: Entry) => Uint8Array): Principal | undefined {
     let found: Principal | undefined;
     for (const entry of this.#entries) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A batch's bytes as values of Deno KV, which takes at most 64 KiB a value, and 1,000 mutations and 800 KiB a
+ * Keeps a batch's bytes as values of Deno KV, which takes at most 64 KiB a value, and 1,000 mutations and 800 KiB a
  * commit.
  *
  * @module
@@ -13,7 +13,7 @@ export const CHUNK_BYTES = 60 * 1024;
 export const CHUNKS_PER_COMMIT = 13;
 export const MUTATIONS_PER_COMMIT = 1000;
 
-/** How many chunks `size` bytes take. */
+/** Returns how many chunks `size` bytes take. */
 export function chunkCount(size: number): number {
   return Math.ceil(size / CHUNK_BYTES);
 }
@@ -29,7 +29,8 @@ export function setChunks(
 }
 
 /**
- * The bytes of the batch `id`; empty, which no batch is, when they are not what was written: the file was damaged.
+ * Returns the bytes of the batch `id`; empty, which no batch is, when they are not what was written: the file was
+ * damaged.
  */
 export async function readChunks(
   kv: Deno.Kv,
@@ -68,7 +69,7 @@ export async function deleteAll(
   } while (left.length > 0);
 }
 
-/** The keys of the chunks of a batch. */
+/** Returns the keys of the chunks of a batch. */
 export function chunkKeys(id: number, chunks: number): Deno.KvKey[] {
   return Array.from({ length: chunks }, (_, i) => ["chunk", id, i]);
 }

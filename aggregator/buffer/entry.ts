@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the staging buffer keeps, and under which keys.
+ * Says what the staging buffer keeps, and under which keys.
  *
  * - `["aggregator"]`: this buffer's name, for ever;
  * - `["chunk", id, i]`: 60 KiB of a batch's bytes;
@@ -15,7 +15,7 @@
 
 import { blockOf } from "./sequences.ts";
 
-/** What is known of a batch without decoding it. */
+/** Holds what is known of a batch without decoding it. */
 export interface BatchMeta {
   readonly agentId: string;
   readonly epoch: bigint;
@@ -24,52 +24,52 @@ export interface BatchMeta {
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly samples: number;
-  /** What it takes when it is written out, in bytes. */
+  /** Says what it takes when it is written out, in bytes. */
   readonly expanded: number;
 }
 
-/** A staged batch. */
+/** Describes a staged batch. */
 export interface Head extends BatchMeta {
   readonly id: number;
   readonly size: number;
-  /** CRC-32 of the bytes. */
+  /** Is the CRC-32 of the bytes. */
   readonly checksum: number;
-  /** Unix ms at which it was staged. */
+  /** Says, in Unix ms, when it was staged. */
   readonly receivedMs: number;
   /** It was in quarantine, and is tried again by this version. */
   readonly retriedBy?: string;
 }
 
-/** A batch that storage refused for what is in it. */
+/** Holds a batch that storage refused for what is in it. */
 export interface Quarantined {
   readonly head: Head;
   readonly error: string;
-  /** Unix ms. */
+  /** Says since when, in Unix ms. */
   readonly sinceMs: number;
-  /** Which version failed to write it. */
+  /** Says which version failed to write it. */
   readonly version: string;
 }
 
 export interface StagedBatch {
   readonly head: Head;
-  /** The `PushRequest`; empty when the buffer's file was damaged. */
+  /** Holds the `PushRequest`; empty when the buffer's file was damaged. */
   readonly bytes: Uint8Array;
 }
 
-/** Batches to write to storage at once. */
+/** Holds batches to write to storage at once. */
 export interface StagedGroup {
   /** Names the group for ever and everywhere: what was written under it is not to be written again. */
   readonly token: string;
   readonly batches: readonly StagedBatch[];
-  /** Parts of storage that have these batches already, under the token of a larger group. */
+  /** Names parts of storage that have these batches already, under the token of a larger group. */
   readonly skip: readonly string[];
-  /** How many batches it was made of; some may be lost since. */
+  /** Says how many batches it was made of; some may be lost since. */
   readonly size: number;
-  /** How often it was put off. */
+  /** Counts how often it was put off. */
   readonly tries: number;
 }
 
-/** A group as it is kept while it is being written. */
+/** Is a group as it is kept while it is being written. */
 export interface GroupRecord {
   readonly token: string;
   readonly skip: readonly string[];
@@ -80,7 +80,7 @@ export interface GroupRecord {
   readonly done: boolean;
 }
 
-/** The key of the sequences of an agent's run around `sequence`. */
+/** Returns the key of the sequences of an agent's run around `sequence`. */
 export function seenKey({ agentId, epoch, sequence }: BatchMeta): Deno.KvKey {
   return ["seen", agentId, epoch, blockOf(sequence)];
 }

@@ -14,10 +14,10 @@ import { readBatch } from "../../profile/wire/read_batch.ts";
 import type { StagedBatch, StagedGroup } from "./entry.ts";
 import type { StagingBuffer } from "./staging_buffer.ts";
 
-/** A batch with the time, in Unix ms, at which it was staged. */
+/** Is a batch with the time, in Unix ms, at which it was staged. */
 export type ReceivedBatch = Batch & { readonly receivedMs: number };
 
-/** Where groups go. */
+/** Takes groups. */
 export interface Sink {
   /**
    * Writes all of `batches`. It may be called again with the same token and the same batches, when it is not
@@ -26,20 +26,20 @@ export interface Sink {
   write(group: GroupToWrite): Promise<{ rows: number }>;
 }
 
-/** Batches that are written together. */
+/** Holds batches that are written together. */
 export interface GroupToWrite {
   readonly token: string;
   readonly batches: readonly ReceivedBatch[];
-  /** Parts of storage that have these batches already, and are left out. */
+  /** Names parts of storage that have these batches already, and are left out. */
   readonly skip: readonly string[];
 }
 
 /** Storage answers, and does not take a group; what refused it has taken nothing of it. */
 export class RefusedError extends Error {
   override name = "RefusedError";
-  /** Because of what is in it; else as storage lacks memory or time for it now. */
+  /** Is true when it is because of what is in it; else storage lacks memory or time for it now. */
   readonly content: boolean;
-  /** The parts of storage that have all of the group. */
+  /** Names the parts of storage that have all of the group. */
   readonly written: readonly string[];
 
   constructor(
@@ -52,26 +52,26 @@ export class RefusedError extends Error {
   }
 }
 
-/** Since when storage does not take what is staged. */
+/** Says since when storage does not take what is staged. */
 export interface Failing {
-  /** Unix ms of the first failure since the last success. */
+  /** Is the time, in Unix ms, of the first failure since the last success. */
   readonly sinceMs: number;
-  /** What the last one said. */
+  /** Is what the last failure said. */
   readonly error: string;
   readonly failures: number;
 }
 
-/** What the flusher counts. */
+/** Takes what the flusher counts. */
 export interface FlushMetrics {
-  /** A group was written. */
+  /** Is told that a group was written. */
   flushed(rows: number, seconds: number): void;
-  /** A group was not written; it will be tried again. */
+  /** Is told that a group was not written; it will be tried again. */
   flushFailed(seconds: number): void;
-  /** A staged batch was dropped as it could not be read any more. */
+  /** Is told that a staged batch was dropped as it could not be read any more. */
   dropped(): void;
-  /** A batch was set aside, as storage refuses what is in it. */
+  /** Is told that a batch was set aside, as storage refuses what is in it. */
   quarantined(): void;
-  /** The batches of a group are in storage, each so many seconds after its window's end. */
+  /** Is told that the batches of a group are in storage, each so many seconds after its window's end. */
   stored(batches: readonly ReceivedBatch[]): void;
 }
 
@@ -79,21 +79,21 @@ export interface FlusherOptions {
   buffer: StagingBuffer;
   sink: Sink;
   metrics?: FlushMetrics | undefined;
-  /** Between two looks into the buffer. @default {1000} */
+  /** Two looks into the buffer are so far apart. @default {1000} */
   intervalMs?: number;
-  /** In one group; so many in the buffer are flushed at once. @default {500} */
+  /** A group has at most so many; so many in the buffer are flushed at once. @default {500} */
   maxBatches?: number;
-  /** In one group; so many in the buffer are flushed at once. @default {33554432} */
+  /** A group has at most so many; so many in the buffer are flushed at once. @default {33554432} */
   maxBytes?: number;
-  /** After the first failure; it doubles with each that follows. @default {500} */
+  /** The pause is so long after the first failure; it doubles with each that follows. @default {500} */
   retryMs?: number;
   /** @default {30000} */
   maxRetryMs?: number;
-  /** From 0 to 1. @default {Math.random} */
+  /** Gives a number from 0 to 1. @default {Math.random} */
   random?: () => number;
-  /** Unix ms. @default {Date.now} */
+  /** Tells the time in Unix ms. @default {Date.now} */
   clock?: () => number;
-  /** Called when a group was not written, with what is known since the last success. */
+  /** Is called when a group was not written, with what is known since the last success. */
   onFailure?: (error: unknown, failing: Failing) => void;
 }
 
@@ -115,7 +115,7 @@ export class Flusher {
   readonly #stopping = new AbortController();
   #failing: Failing | undefined;
   #loop: Promise<void> = Promise.resolve();
-  /** One group at a time. */
+  /** Writes go one group at a time. */
   #last: Promise<void> = Promise.resolve();
 
   constructor({ metrics, ...options }: FlusherOptions) {
@@ -133,7 +133,7 @@ export class Flusher {
     };
   }
 
-  /** Since when storage fails; `undefined` while it does not. */
+  /** Says since when storage fails; `undefined` while it does not. */
   get failing(): Failing | undefined {
     return this.#failing;
   }
@@ -180,7 +180,7 @@ export class Flusher {
     }
   }
 
-  /** Until it is time, the buffer holds a group's worth (which means nothing after a failure), or the end. */
+  /** Waits until it is time, the buffer holds a group's worth (which means nothing after a failure), or the end. */
   async #pause(failures: number): Promise<void> {
     const { buffer, intervalMs, maxBatches, maxBytes, retryMs, maxRetryMs, random } = this.#options;
     const { signal } = this.#stopping;
@@ -223,7 +223,7 @@ export class Flusher {
     }
   }
 
-  /** Whether all of the group is in storage now; else it was halved, put off or set aside. */
+  /** Returns whether all of the group is in storage now; else it was halved, put off or set aside. */
   async #write(group: StagedGroup, batches: readonly ReceivedBatch[]): Promise<boolean> {
     if (batches.length === 0) return true;
     const { token, skip } = group;

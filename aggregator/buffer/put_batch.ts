@@ -10,13 +10,13 @@ import { type BatchMeta, type Head, seenKey } from "./entry.ts";
 import { addSequence, hasSequence } from "./sequences.ts";
 
 export interface PutOptions {
-  /** How long its sequence is remembered, in ms. */
+  /** Says how long its sequence is remembered, in ms. */
   readonly rememberMs: number;
-  /** Called where chunks of a batch that was not kept could not be removed: there are so many. */
+  /** Is called where chunks of a batch that was not kept could not be removed: there are so many. */
   readonly onLeft: (chunks: number) => void;
 }
 
-/** Whether a batch of that agent, epoch and sequence was kept before. */
+/** Returns whether a batch of that agent, epoch and sequence was kept before. */
 export async function wasSeen(kv: Deno.Kv, meta: BatchMeta): Promise<boolean> {
   const { value } = await kv.get<Uint8Array>(seenKey(meta));
   return hasSequence(value ?? undefined, meta.sequence);
@@ -68,7 +68,7 @@ export async function removeParts(
   }
 }
 
-/** How many chunks, from the first on, do not fit into the commit of the head. */
+/** Returns how many chunks, from the first on, do not fit into the commit of the head. */
 function partsOf({ length }: Uint8Array): number {
   return Math.max(0, Math.ceil(chunkCount(length) / CHUNKS_PER_COMMIT) - 1) * CHUNKS_PER_COMMIT;
 }

@@ -42,12 +42,12 @@ export function salvage(damaged: string, fresh: string): number {
 
 const PAGE_BYTES = 4096;
 const MAGIC = "SQLite format 3\0";
-/** Where a head has the number of pages, as 32 bits with the highest first. */
+/** A head has the number of pages there, as 32 bits with the highest first. */
 const PAGES_AT = 28;
 
 /**
- * Without a sound first page, or with fewer pages than that says, SQLite reads nothing of a file: the page is taken
- * from `fresh`, which has the same tables, and missing pages are zeros.
+ * Mends the head: without a sound first page, or with fewer pages than that says, SQLite reads nothing of a file: the
+ * page is taken from `fresh`, which has the same tables, and missing pages are zeros.
  */
 function mendHead(damaged: string, fresh: string): void {
   using file = Deno.openSync(damaged, { read: true, write: true });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a buffer in memory holds when the aggregator stops in order, in a file until the next start.
+ * Keeps what a buffer in memory holds when the aggregator stops in order, in a file until the next start.
  *
  * @module
  */
@@ -50,7 +50,7 @@ async function openKv(path: string): Promise<{ kv: Deno.Kv } & Disposable> {
   return { kv, [Symbol.dispose]: () => kv.close() };
 }
 
-/** Deno KV returns from closing before SQLite has moved its log into the file. */
+/** Waits until SQLite has moved its log into the file: Deno KV returns from closing before. */
 async function logMoved(path: string): Promise<void> {
   const isThere = () => Deno.stat(`${path}-wal`).then(() => true, () => false);
   while (await isThere()) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Batches that were acknowledged and are not yet in storage, in Deno KV.
+ * Holds batches that were acknowledged and are not yet in storage, in Deno KV.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import { putBatch, removeParts, wasSeen } from "./put_batch.ts";
 import { isDamaged, isFull, Store } from "./store.ts";
 
 export interface BufferOptions {
-  /** A file, which is made if need be, or ":memory:". @default {":memory:"} */
+  /** Names a file, which is made if need be, or ":memory:". @default {":memory:"} */
   path?: string;
-  /** In batches. @default {10000} */
+  /** The capacity is in batches. @default {10000} */
   capacity?: number;
   /** @default {268435456} */
   capacityBytes?: number;
-  /** How long acknowledged sequences are remembered, in ms. @default {604800000} */
+  /** Acknowledged sequences are remembered so long, in ms. @default {604800000} */
   rememberMs?: number;
   /** At most so many batches are in quarantine; they have a tenth of the bytes, too. @default {100} */
   maxQuarantined?: number;
   /** Names the version that writes to storage; what another one could not write is tried again. @default {VERSION} */
   version?: string;
-  /** Unix ms. @default {Date.now} */
+  /** Tells the time in Unix ms. @default {Date.now} */
   clock?: () => number;
 }
 
@@ -37,20 +37,20 @@ export class BufferFullError extends Error {
 
 /** From this share of its capacity on the buffer asks agents to send less. */
 const BACKPRESSURE = 0.8;
-/** Of the capacity in bytes, what may be in quarantine. */
+/** This share of the capacity in bytes may be in quarantine. */
 const QUARANTINE_SHARE = 0.1;
 
 /**
- * The aggregator's staging buffer. What {@linkcode StagingBuffer.stage} returned for is kept, whatever happens
- * to the process, as long as the file is; and each batch is in one group only, for ever.
+ * Is the aggregator's staging buffer. What {@linkcode StagingBuffer.stage} returned for is kept, whatever happens to
+ * the process, as long as the file is; and each batch is in one group only, for ever.
  *
  * Without room on its disk it takes no more, and is emptied with the help of a reserve. A damaged file is set
  * aside, and a new one begun with what of it can be read.
  */
 export class StagingBuffer implements AsyncDisposable {
-  /** Called after each batch that was staged. */
+  /** Is called after each batch that was staged. */
   onStaged: () => void = () => {};
-  /** Called with how many staged batches are lost, and why: damage, or too many in quarantine. */
+  /** Is called with how many staged batches are lost, and why: damage, or too many in quarantine. */
   onLost: (batches: number) => void = () => {};
   readonly capacity: number;
   readonly capacityBytes: number;
@@ -62,11 +62,11 @@ export class StagingBuffer implements AsyncDisposable {
   #aggregator = "";
   #groups: GroupRecord[] = [];
   #nextId = 1;
-  /** Of heads. */
+  /** Sums the bytes of heads. */
   #bytes = 0;
-  /** What is being staged, so that the capacity holds for concurrent pushes. */
+  /** Counts what is being staged, so that the capacity holds for concurrent pushes. */
   #arriving = { batches: 0, bytes: 0 };
-  /** Chunks that could not be removed. */
+  /** Lists chunks that could not be removed. */
   #leftovers: { id: number; chunks: number }[] = [];
   #failure: unknown;
   #mending: Promise<void> | undefined;
@@ -115,42 +115,42 @@ export class StagingBuffer implements AsyncDisposable {
     return this.#aggregator;
   }
 
-  /** How many batches are held, with those being staged. */
+  /** Counts the batches that are held, with those being staged. */
   get batches(): number {
     return this.#heads.size + this.#arriving.batches;
   }
 
-  /** How many batches are held and acknowledged, but for those in quarantine. */
+  /** Counts the batches that are held and acknowledged, but for those in quarantine. */
   get staged(): number {
     return this.#heads.size;
   }
 
-  /** Of all that is held, with what is being staged. */
+  /** Sums the bytes of all that is held, with what is being staged. */
   get bytes(): number {
     return this.#bytes + this.#arriving.bytes;
   }
 
-  /** Samples in batches that are not yet in storage. */
+  /** Counts the samples in batches that are not yet in storage. */
   get samples(): number {
     return this.#heads.values().reduce((sum, { samples }) => sum + samples, 0);
   }
 
-  /** Unix ms at which the oldest batch was staged that is not yet in storage; `undefined` where there is none. */
+  /** Says, in Unix ms, when the oldest batch was staged that is not yet in storage; `undefined` where there is none. */
   get oldestMs(): number | undefined {
     return this.#heads.values().next().value?.receivedMs;
   }
 
-  /** Whether the buffer is nearly full. */
+  /** Is true when the buffer is nearly full. */
   get backpressure(): boolean {
     return this.batches >= BACKPRESSURE * this.capacity || this.bytes >= BACKPRESSURE * this.capacityBytes;
   }
 
-  /** Why the last write failed; `undefined` when it did not. */
+  /** Says why the last write failed; `undefined` when it did not. */
   get failure(): unknown {
     return this.#failure;
   }
 
-  /** What storage refused for what is in it, the oldest first. */
+  /** Returns what storage refused for what is in it, the oldest first. */
   get quarantined(): Quarantined[] {
     return [...this.#quarantine.values()];
   }
@@ -178,14 +178,14 @@ export class StagingBuffer implements AsyncDisposable {
     }
   }
 
-  /** The staged batches, oldest first. */
+  /** Returns the staged batches, oldest first. */
   list({ agentId = "", limit = Infinity }: { agentId?: string; limit?: number } = {}): Head[] {
     return this.#heads.values().filter((head) => agentId === "" || head.agentId === agentId).take(limit)
       .toArray();
   }
 
   /**
-   * The batches to write to storage next: the same ones, under the same token, until {@linkcode complete}, even
+   * Returns the batches to write to storage next: the same ones, under the same token, until {@linkcode complete}, even
    * if the process ends in between. `undefined` when there are none.
    *
    * @param maxBatches @default {500}
@@ -310,7 +310,7 @@ export class StagingBuffer implements AsyncDisposable {
     }
   }
 
-  /** For what empties the buffer. */
+  /** Runs what empties the buffer, with the reserve's room where the disk is full. */
   async #withReserve(write: () => Promise<unknown>): Promise<void> {
     try {
       await write();
@@ -365,7 +365,7 @@ export class StagingBuffer implements AsyncDisposable {
     }
   }
 
-  /** What another version could not write is tried once by this one. */
+  /** Lets this version try once what another could not write. */
   async #admitQuarantined(quarantined: Quarantined): Promise<void> {
     const { version } = this.#options;
     const { id } = quarantined.head;
@@ -473,7 +473,9 @@ export class StagingBuffer implements AsyncDisposable {
     }
   }
 
-  /** In one commit where that is possible; else it is marked first, so that a crash does not bring it back. */
+  /**
+   * Removes it in one commit where that is possible; else it is marked first, so that a crash does not bring it back.
+   */
   async #remove(group: GroupRecord, rest: readonly GroupRecord[]): Promise<void> {
     const { kv } = this.#store;
     const keys = group.ids.flatMap((id, i) => [["head", id], ...chunkKeys(id, group.chunks[i]!)]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The file of the staging buffer: for one process only, with room kept for emptying it, and replaced when it is
+ * Keeps the file of the staging buffer: for one process only, with room kept for emptying it, and replaced when it is
  * damaged.
  *
  * @module
@@ -20,29 +20,29 @@ export class BufferOpenError extends Error {
  */
 const RESERVE_BYTES = 16 * 2 ** 20;
 
-/** Between two tries to keep that room, in ms: on a full disk each fills what is left of it. */
+/** Two tries to keep that room are so far apart, in ms: on a full disk each fills what is left of it. */
 const RESERVE_PAUSE_MS = 1000;
 
-/** Whether an access failed because there is no room on the disk. */
+/** Returns whether an access failed because there is no room on the disk. */
 export function isFull(error: unknown): boolean {
   return messageOf(error).includes("database or disk is full") || error instanceof Error &&
       "code" in error && error.code === "ENOSPC";
 }
 
 /**
- * Whether an access failed because the file is not what was written; an I/O error is how one shows that became
+ * Returns whether an access failed because the file is not what was written; an I/O error is how one shows that became
  * shorter.
  */
 export function isDamaged(error: unknown): boolean {
   return /disk image is malformed|file is not a database|disk I\/O error/.test(messageOf(error));
 }
 
-/** An open Deno KV, and the lock that keeps others from it. */
+/** Holds an open Deno KV, and the lock that keeps others from it. */
 export class Store implements AsyncDisposable {
   #kv: Deno.Kv;
   readonly path: string;
   readonly #lock: Deno.FsFile | undefined;
-  /** Whether there was a buffer in its place before, which a damaged file may then be. */
+  /** Says whether there was a buffer in its place before, which a damaged file may then be. */
   readonly known: boolean;
   #closed = false;
   #reserved: boolean;
@@ -87,7 +87,7 @@ export class Store implements AsyncDisposable {
     return this.#kv;
   }
 
-  /** Whether there is room kept for emptying the file. */
+  /** Is true when room is kept for emptying the file. */
   get reserved(): boolean {
     return this.#reserved;
   }
@@ -160,7 +160,7 @@ export class Store implements AsyncDisposable {
   }
 }
 
-/** Without room on the disk not even that is possible: then the reserve goes first. */
+/** Opens the file. Without room on the disk not even that is possible: then the reserve goes first. */
 async function openFile(path: string, known: boolean): Promise<Deno.Kv> {
   const open = async () => {
     try {
@@ -192,7 +192,7 @@ async function replaceFile(path: string): Promise<number> {
   return rows;
 }
 
-/** SQLite's files. */
+/** SQLite's files end in these. */
 const ENDS = ["", "-wal", "-shm"];
 
 function removeFiles(path: string): void {
@@ -221,7 +221,7 @@ function statSize(path: string): number | undefined {
   }
 }
 
-/** What a file system that compresses cannot make smaller. */
+/** Writes what a file system that compresses cannot make smaller. */
 function writeWhole(path: string, size: number): void {
   using file = Deno.openSync(path, { create: true, write: true, truncate: true, mode: 0o600 });
   const page = new Uint8Array(65_536);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The engine's configuration: what it keeps in memory, and what SQL may reach.
+ * Writes the engine's configuration: what it keeps in memory, and what SQL may reach.
  *
  * @module
  */
 
-/** Tables whose data are in the data directory or in memory; others read files, URLs and other servers. */
+/** Lists tables whose data are in the data directory or in memory; others read files, URLs and other servers. */
 const TABLE_ENGINES = [
   "MergeTree",
   "SummingMergeTree",
@@ -26,7 +26,7 @@ const TABLE_ENGINES = [
 ] as const;
 
 /**
- * All that concerns data. Left out: reading files and URLs, other servers, dictionaries (one may run a
+ * Grants all that concerns data. Left out are reading files and URLs, other servers, dictionaries (one may run a
  * command), functions, users, backups and the shutdown.
  */
 const PRIVILEGES = [
@@ -70,7 +70,7 @@ export function writeConfig(directory: string, { memoryBytes }: { memoryBytes: n
   return config;
 }
 
-/** Sizes of what the engine keeps in memory: its own defaults are for servers with tens of GiB. */
+/** Returns the sizes of what the engine keeps in memory: its own defaults are for servers with tens of GiB. */
 function serverSettings(memoryBytes: number): Record<string, string> {
   const share = (part: number) => String(Math.round(memoryBytes * part));
   return {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * libchdb by FFI: one class for each handle of its C interface. Pointers stay in this file.
+ * Calls libchdb by FFI: one class for each handle of its C interface. Pointers stay in this file.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export type Params = Readonly<Record<string, string>>;
 /** Counts what one result, or one block of a stream, took and gave. */
 export interface Stats {
   readonly elapsedNs: number;
-  /** Read from tables. */
+  /** Counts rows read from tables. */
   readonly readRows: number;
   readonly readBytes: number;
   readonly writtenRows: number;
@@ -31,7 +31,7 @@ const encoder = new TextEncoder();
 
 type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/** The engine's library, loaded once in a process and never unloaded. */
+/** Is the engine's library, loaded once in a process and never unloaded. */
 export class Library {
   readonly symbols: Symbols;
 
@@ -52,7 +52,7 @@ export class Library {
   }
 }
 
-/** Never called: an import that Deno sees makes it fetch the package along with this program. */
+/** Is never called: an import that Deno sees makes it fetch the package along with this program. */
 export const fetchedWithProgram = (): Promise<unknown> => import("@chdb/lib-linux-x64-gnu");
 
 /**
@@ -80,7 +80,10 @@ export function libraryPath(): string {
   return path;
 }
 
-/** An image may be built without the package, and its deno.json then does not name it. */
+/**
+ * Returns the library's path in the package `name`. An image may be built without the package, and its deno.json then
+ * does not name it.
+ */
 function libraryPathOf(name: string, elsewhere: string): string {
   try {
     return new URL("libchdb.so", import.meta.resolve(name)).pathname;
@@ -89,7 +92,7 @@ function libraryPathOf(name: string, elsewhere: string): string {
   }
 }
 
-/** Bytes that C code reads while a call runs on another thread: they must not be collected before it ends. */
+/** Holds bytes that C code reads while a call runs on another thread: they must not be collected before it ends. */
 class Pinned implements Disposable {
   #kept: unknown[] = [];
 
@@ -137,7 +140,7 @@ class Pinned implements Disposable {
   }
 }
 
-/** One session of the engine; it runs one statement at a time. */
+/** Is one session of the engine; it runs one statement at a time. */
 export class Connection implements AsyncDisposable {
   readonly #c: Symbols;
   #handle: Deno.PointerObject | undefined;
@@ -206,7 +209,7 @@ export class Connection implements AsyncDisposable {
   }
 }
 
-/** The blocks of a SELECT. */
+/** Gives the blocks of a SELECT. */
 export class ResultStream implements AsyncDisposable {
   readonly #c: Symbols;
   readonly #connection: Deno.PointerValue;
@@ -240,7 +243,7 @@ export class ResultStream implements AsyncDisposable {
   }
 }
 
-/** The data of an INSERT on their way; disposing of it before `finish` gives it up. */
+/** Takes the data of an INSERT on their way; disposing of it before `finish` gives it up. */
 export class InsertStream implements AsyncDisposable {
   readonly #c: Symbols;
   #handle: Deno.PointerValue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The engine's data directory: one process at a time may use it.
+ * Claims the engine's data directory: one process at a time may use it.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { resolve } from "node:path";
 
 export interface Claim extends Disposable {
-  /** Absolute. */
+  /** The path is absolute. */
   readonly path: string;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * ClickHouse's engine on a data directory of its own.
+ * Runs ClickHouse's engine on a data directory of its own.
  *
  * Each query runs on a connection that is opened for it (0.5 ms) and closed behind it: its settings and its
  * database cannot leak into another, queries run in parallel, and the engine frees what it kept for the
@@ -31,7 +31,7 @@ export interface EngineOptions {
 export interface QueryOptions {
   /** Is the format of a query that names none. @default {"TabSeparated"} */
   format?: string;
-  /** Values of `{name:Type}`, as ClickHouse's HTTP interface takes them in `param_name`. @default {{}} */
+  /** Holds values of `{name:Type}`, as ClickHouse's HTTP interface takes them in `param_name`. @default {{}} */
   params?: Params;
   settings?: Readonly<Record<string, string>>;
   database?: string;
@@ -58,12 +58,12 @@ const SESSION = [
 ];
 
 /**
- * The rows of a block that is streamed: with the engine's own 65,409 the blocks on their way take 250 MiB, with
+ * A block that is streamed has so many rows: with the engine's own 65,409 the blocks on their way take 250 MiB, with
  * these 130 MiB, at the same speed.
  */
 const STREAMED_ROWS = "16384";
 
-/** The engine of a data directory. */
+/** Is the engine of a data directory. */
 export class Engine implements AsyncDisposable {
   readonly #library: Library;
   readonly #args: readonly string[];
@@ -193,7 +193,7 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-/** A query's own connection. */
+/** Is a query's own connection. */
 class Session implements AsyncDisposable {
   readonly connection: Connection;
   readonly #kill: () => Promise<void>;
@@ -231,7 +231,7 @@ class Session implements AsyncDisposable {
   }
 }
 
-/** Room for a number of queries, given in the order of asking. */
+/** Holds room for a number of queries, given in the order of asking. */
 class Slots {
   readonly #most: number;
   readonly #queue: number;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * ClickHouse's errors: a code, a name and the HTTP status its server would answer with.
+ * Declares ClickHouse's errors: a code, a name and the HTTP status its server would answer with.
  *
  * @module
  */
 
-/** The codes of the errors that do not come from the engine. */
+/** Lists the codes of the errors that do not come from the engine. */
 export const CODE = {
   NOT_IMPLEMENTED: 48,
   SYNTAX_ERROR: 62,
@@ -23,7 +23,7 @@ const NAMES = new Map<number, string>(Object.entries(CODE).map(([name, code]) =>
 /** A query failed; `message` is ClickHouse's text with its code and name, as its HTTP interface gives it. */
 export class EngineError extends Error {
   override name = "EngineError";
-  /** ClickHouse's error code; 1001 (a foreign exception) where its text has none. */
+  /** Is ClickHouse's error code; 1001 (a foreign exception) where its text has none. */
   readonly code: number;
 
   constructor(message: string, code = codeOf(message)) {
@@ -42,7 +42,7 @@ export function codeOf(message: string): number {
   return Number(/^(?:Code: |.*?\bCode: )(\d+)\./s.exec(message)?.[1] ?? 1001);
 }
 
-/** ClickHouse's src/Server/HTTP/exceptionCodeToHTTPStatus.cpp, by number. */
+/** Follows ClickHouse's src/Server/HTTP/exceptionCodeToHTTPStatus.cpp, by number. */
 const STATUSES: ReadonlyMap<number, number> = new Map([
   [401, [194]],
   [403, [192, 193, 497, 512, 516]],

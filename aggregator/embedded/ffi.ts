@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The C functions of libchdb that the engine uses.
+ * Declares the C functions of libchdb that the engine uses.
  *
  * The names and their order are of chdb.h 26.7 (github.com/chdb-io/chdb-core, programs/local/chdb.h).
  *
@@ -11,7 +11,7 @@
 const TEXT = "buffer";
 
 export const SYMBOLS = {
-  /** Before the first connection; 0 leaves SIGSEGV and SIGTERM to the host. */
+  /** Is called before the first connection; 0 leaves SIGSEGV and SIGTERM to the host. */
   chdb_set_signal_handlers_enabled: {
     parameters: ["i32" /* enabled */],
     result: "void",
@@ -130,5 +130,5 @@ export const LOADER = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** Resolve all symbols at once, and keep the library for as long as the process lives. */
+/** Resolves all symbols at once, and keeps the library for as long as the process lives. */
 export const RTLD_NOW_NODELETE = 0x2 | 0x1000;

@@ -8,7 +8,7 @@
  * @module
  */
 
-/** The length of the header that begins each block: it is sent once. */
+/** Returns the length of the header that begins each block: it is sent once. */
 type HeaderLength = (block: Uint8Array) => number;
 
 const none: HeaderLength = () => 0;
@@ -44,7 +44,7 @@ export function headerLength(format: string): HeaderLength | undefined {
   return STREAMED.get(format.toLowerCase());
 }
 
-/** In these formats a line end inside of a name is escaped. */
+/** Returns how to measure a header of `count` lines: in these formats a line end inside of a name is escaped. */
 function lines(count: number): HeaderLength {
   return (block) => {
     let end = 0;

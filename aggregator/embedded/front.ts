@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * ClickHouse's HTTP interface before the embedded engine.
+ * Serves ClickHouse's HTTP interface before the embedded engine.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { authenticate, type Credentials, type QueryRequest, readRequest } from "
 const logger = getLogger(["aperture", "engine"]);
 
 export interface FrontOptions extends Credentials {
-  /** The longest statement, in bytes; the rows of an INSERT are not counted. @default {16 MiB} */
+  /** The longest statement has so many bytes; the rows of an INSERT are not counted. @default {16 MiB} */
   maxQueryBytes?: number;
 }
 
@@ -95,8 +95,8 @@ function answerWhole(query: QueryRequest, { bytes, stats }: Answer): Response {
 }
 
 /**
- * Two blocks are computed before the answer begins: what fits in one has its statistics in the header, and what
- * fails at once has its status.
+ * Answers block by block. Two blocks are computed before the answer begins: what fits in one has its statistics in the
+ * header, and what fails at once has its status.
  */
 async function answerStream(query: QueryRequest, blocks: AsyncGenerator<Answer, void>): Promise<Response> {
   const first = await blocks.next();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The embedded engine as a program: `deno task clickhouse`, and the child of the aggregator.
+ * Runs the embedded engine as a program: `deno task clickhouse`, and the child of the aggregator.
  *
  * @module
  */

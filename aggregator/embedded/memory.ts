@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How much memory the engine may take of what there is.
+ * Says how much memory the engine may take of what there is.
  *
  * @module
  */
 
-/** The engine's part; the rest is the aggregator's, the page cache's and what the limit does not count. */
+/** The engine has this part; the rest is the aggregator's, the page cache's and what the limit does not count. */
 const SHARE = 0.4;
 const LEAST_BYTES = 512 * 2 ** 20;
 const MOST_BYTES = 16 * 2 ** 30;

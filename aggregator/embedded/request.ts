@@ -29,7 +29,7 @@ export interface QueryRequest {
   readonly wait: boolean;
 }
 
-/** Parameters of the interface itself; what is none of these is a setting. */
+/** Lists parameters of the interface itself; what is none of these is a setting. */
 const OWN = new Set([
   "query",
   "query_id",
@@ -182,7 +182,7 @@ async function* inflate(
 
 async function* none(): AsyncGenerator<Uint8Array<ArrayBuffer>> {}
 
-/** The statement is the URL's `query` and then the body; an INSERT's data begin in either. */
+/** Reads the statement: it is the URL's `query` and then the body; an INSERT's data begin in either. */
 async function readSql(
   query: string,
   body: AsyncIterable<Uint8Array<ArrayBuffer>>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The engine and its HTTP front in this process, until a signal or the parent's end.
+ * Runs the engine and its HTTP front in this process, until a signal or the parent's end.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { createFront } from "./front.ts";
 
 const logger = getLogger(["aperture", "engine"]);
 
-/** The longest that running queries are waited for. */
+/** Running queries are waited for so long at most. */
 const GRACE_MS = 20_000;
 
 export interface ServeOptions {

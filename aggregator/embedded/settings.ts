@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The flags of `deno task clickhouse`.
+ * Declares the flags of `deno task clickhouse`.
  *
  * @module
  */

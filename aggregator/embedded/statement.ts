@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * As much of ClickHouse's grammar as HTTP needs: where an INSERT's data begin, which format a query names, and
+ * Knows as much of ClickHouse's grammar as HTTP needs: where an INSERT's data begin, which format a query names, and
  * whether there is more than one statement. The engine parses the rest.
  *
  * @module
  */
 
 export interface Statement {
-  /** The first word, in capitals; "" when there is none. */
+  /** Is the first word, in capitals; "" when there is none. */
   readonly verb: string;
-  /** The format that the text names, where it does. */
+  /** Is the format that the text names, where it does. */
   readonly format?: string;
-  /** An INSERT whose rows are not of a SELECT: they are streamed to the engine. */
+  /** Is set for an INSERT whose rows are not of a SELECT: they are streamed to the engine. */
   readonly insert?: {
     /** Is where FORMAT or VALUES begins: what stands before is the statement. */
     readonly headEnd: number;
-    /** The data's format. */
+    /** Is the data's format. */
     readonly format: string;
     /** Is where the data begin. */
     readonly dataAt: number;
@@ -26,13 +26,13 @@ export interface Statement {
 
 interface Token {
   readonly kind: "word" | "quoted" | "symbol";
-  /** A word or symbol as it stands, "" for what is quoted. */
+  /** Is a word or symbol as it stands, "" for what is quoted. */
   readonly text: string;
   readonly at: number;
   readonly end: number;
 }
 
-/** By hand, for a text may have 16 MiB, and a regular expression's stack has not. */
+/** Reads tokens by hand, for a text may have 16 MiB, and a regular expression's stack has not. */
 function* tokens(sql: string, at: number): Generator<Token> {
   while (at < sql.length) {
     const start = at, char = sql[at]!;
@@ -158,7 +158,10 @@ function hasMore(sql: string, at: number): boolean {
   return false;
 }
 
-/** As ClickHouse's parser: blanks and one line end stand between the format and its data. */
+/**
+ * Returns where the data begin, as ClickHouse's parser does: blanks and one line end stand between the format and its
+ * data.
+ */
 function dataAfter(sql: string, at: number): number {
   return at + (/^[ \t\f\v]*;?(?:\r?\n)?/.exec(sql.slice(at, at + 256))?.[0].length ?? 0);
 }

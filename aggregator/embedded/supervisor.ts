@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The embedded engine in a child process: a crash or an exhausted memory of the engine must not take the
+ * Runs the embedded engine in a child process: a crash or an exhausted memory of the engine must not take the
  * aggregator with it.
  *
  * @module
@@ -19,13 +19,13 @@ const MAIN = import.meta.resolve("./main.ts");
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
 export interface EmbeddedOptions {
-  /** Created where it is missing. */
+  /** The directory is created where it is missing. */
   dataDir: string;
-  /** What the engine may allocate in all, in bytes. @default {1 GiB} */
+  /** The engine may allocate so much in all, in bytes. @default {1 GiB} */
   memoryBytes?: number;
-  /** The wait before the first restart, in ms; it doubles up to 10 s. @default {250} */
+  /** Waits so long before the first restart, in ms; it doubles up to 10 s. @default {250} */
   backoffMs?: number;
-  /** At least so long between two restarts that are asked for, in ms. @default {300000} */
+  /** Two restarts that are asked for are at least so long apart, in ms. @default {300000} */
   restartPauseMs?: number;
 }
 
@@ -62,7 +62,7 @@ export class EmbeddedClickHouse implements AsyncDisposable {
     return engine;
   }
 
-  /** For @clickhouse/client; it stays the same over restarts. */
+  /** Is the address for @clickhouse/client; it stays the same over restarts. */
   get url(): string {
     return `http://127.0.0.1:${this.#child.port}`;
   }
@@ -145,11 +145,11 @@ interface ChildOptions {
   readonly dataDir: string;
   readonly memoryBytes: number;
   readonly password: string;
-  /** 0 for a free one. */
+  /** The port is 0 for a free one. */
   readonly port: number;
 }
 
-/** One run of the child. */
+/** Is one run of the child. */
 class Child {
   readonly pid: number;
   readonly port: number;
@@ -253,7 +253,7 @@ async function forEachLine(
   }
 }
 
-/** Lines that differ only in numbers are one event. */
+/** Returns the key of a line: lines that differ only in numbers are one event. */
 function keyOf(line: string): string {
   return line.replaceAll(/\d+/g, "#").slice(0, 120);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What REST answers, as JSON: one type for each answer, which the routes write and the page reads.
+ * Declares what REST answers, as JSON: one type for each answer, which the routes write and the page reads.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { FlameGraph } from "../../profile/flame.ts";
 import type { Kind, Total } from "../../profile/model.ts";
 import type { LockHolder } from "../query/types.ts";
 
-/** What was asked for, its times resolved (RFC 3339). */
+/** Says what was asked for, its times resolved (RFC 3339). */
 export interface SelectionJson {
   readonly kind: Kind;
   readonly from: string;
@@ -24,15 +24,15 @@ export interface CostJson {
   readonly bytes_read: number;
 }
 
-/** How far an answer can be trusted. */
+/** Says how far an answer can be trusted. */
 export interface QualityJson {
-  /** What agents could not count in the selection's time, by reason. */
+  /** Holds what agents could not count in the selection's time, by reason. */
   readonly losses: Readonly<Record<string, number>>;
-  /** Batches that were taken and are not in storage yet: the last seconds are missing while there are any. */
+  /** Counts batches that were taken and are not in storage yet: the last seconds are missing while there are any. */
   readonly staged: number;
 }
 
-/** What each answer about a selection has. */
+/** Has what each answer about a selection has. */
 export interface AnswerJson {
   readonly selection: SelectionJson;
   readonly cost: CostJson;
@@ -106,7 +106,7 @@ export interface LocksJson extends AnswerJson {
     readonly module: string;
     readonly class: string;
     readonly type: string;
-    /** Leaf first. */
+    /** The stack is leaf first. */
     readonly stack: readonly string[];
     readonly total: Total;
     readonly max: number;
@@ -119,7 +119,7 @@ export interface LocksJson extends AnswerJson {
   readonly other: Total;
 }
 
-/** System calls; times in ns. */
+/** Holds system calls; times in ns. */
 export interface SyscallsJson extends AnswerJson {
   readonly group_by: readonly string[];
   readonly rows: readonly {
@@ -133,10 +133,10 @@ export interface SyscallsJson extends AnswerJson {
     readonly p90: number;
     readonly p99: number;
     readonly failed: number;
-    /** By the errors' names, the most frequent first. */
+    /** Counts failures by the errors' names, the most frequent first. */
     readonly errors: Readonly<Record<string, number>>;
     readonly histogram: readonly number[];
-    /** Calls a second of the selection's whole time. */
+    /** Is the number of calls a second of the selection's whole time. */
     readonly rate: number;
   }[];
   readonly total: Total;
@@ -144,10 +144,10 @@ export interface SyscallsJson extends AnswerJson {
 }
 
 export interface HeatmapJson extends AnswerJson {
-  /** When the first step begins, and seconds of each. */
+  /** Says when the first step begins, and how many seconds each has. */
   readonly from: string;
   readonly step: number;
-  /** For each step how many calls took from 2^i up to 2^(i+1) ns, at index i. */
+  /** Says for each step how many calls took from 2^i up to 2^(i+1) ns, at index i. */
   readonly columns: readonly (readonly number[])[];
 }
 
@@ -155,7 +155,7 @@ export interface TimelineJson extends AnswerJson {
   readonly by: string;
   readonly from: string;
   readonly step: number;
-  /** The largest first; the one of all others is last, and `rest`. */
+  /** Holds the lanes, the largest first; the one of all others is last, and `rest`. */
   readonly lanes: readonly {
     readonly name: string;
     readonly module: string;

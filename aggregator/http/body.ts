@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * JSON bodies of requests.
+ * Reads JSON bodies of requests.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { GroupBy, Selection } from "../query/types.ts";
 import { HttpError } from "./errors.ts";
 import { checkSelection, GROUPS, isGroup, matchersOf, time } from "./params.ts";
 
-/** Far more than any selection needs. */
+/** This is far more than any selection needs. */
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** The schema of a selection; times are relative to `now`, Unix milliseconds. */
+/** Makes the schema of a selection; times are relative to `now`, Unix milliseconds. */
 function selectionEntries(now: number) {
   const moment = v.pipe(v.union([v.string(), v.pipe(v.number(), v.transform(String))]), time(now));
   return {
@@ -38,7 +38,7 @@ function limit(byDefault: number, max: number) {
   return v.optional(number, byDefault);
 }
 
-/** The body of POST /api/aggregate. */
+/** Makes the schema of the body of POST /api/aggregate. */
 export function aggregateBody(now: number) {
   return v.pipe(
     v.strictObject({
@@ -69,7 +69,7 @@ function toSelection(
   return { ...selection, matchers: matchersOf("match", match) };
 }
 
-/** The body of POST /api/diff. */
+/** Makes the schema of the body of POST /api/diff. */
 export function diffBody(now: number) {
   const selection = v.pipe(v.strictObject(selectionEntries(now)), v.transform(toSelection));
   const [by, order] = [["share", "cores", "value"], ["change", "growth"]] as const;
@@ -112,7 +112,7 @@ export async function readBody<T>(request: Request, schema: v.GenericSchema<unkn
 }
 
 /**
- * The body as text.
+ * Returns the body as text.
  *
  * @throws {HttpError} 413 when it is too large, without reading it to its end
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Errors that a client is told about.
+ * Declares errors that a client is told about.
  *
  * @module
  */
@@ -37,13 +37,13 @@ export class HttpError extends Error {
     this.headers = headers;
   }
 
-  /** The machine's name of the error: `bad_request`. */
+  /** Is the machine's name of the error: `bad_request`. */
   get code(): string {
     return CODES[this.status] ?? "internal";
   }
 }
 
-/** What says that storage, and not the query, is at fault: no connection, or the engine's own limits. */
+/** These say that storage, and not the query, is at fault: no connection, or the engine's own limits. */
 const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -64,7 +64,7 @@ const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
   "279",
 ]);
 
-/** Whether `error`, or what caused it, says that storage cannot answer now. */
+/** Returns whether `error`, or what caused it, says that storage cannot answer now. */
 export function isUnavailable(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
     if ("code" in at && UNAVAILABLE_CODES.has(String(at.code))) return true;

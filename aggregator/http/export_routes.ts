@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Profiles as files, for other tools.
+ * Gives profiles as files, for other tools.
  *
  * @module
  */
@@ -53,12 +53,12 @@ const FORMATS: readonly Format[] = [
   },
 ];
 
-/** A selection's time in the units of the formats. */
+/** Returns a selection's time in the units of the formats. */
 function span({ from, to }: { from: number; to: number }) {
   return { startNs: BigInt(from) * 1_000_000n, durationNs: (to - from) * 1e6 };
 }
 
-/** One route for each format. */
+/** Makes one route for each format. */
 export function exportRoutes({ queries, now = Date.now }: HandlerOptions): Route[] {
   return FORMATS.map((format) => ({
     method: "GET",
@@ -79,7 +79,7 @@ export function exportRoutes({ queries, now = Date.now }: HandlerOptions): Route
   }));
 }
 
-/** `profile` with what was cut from it as a stack of one frame. */
+/** Returns `profile` with what was cut from it as a stack of one frame. */
 function withOther(profile: Profile, other: Total, kind: Kind): Profile {
   if (other.value === 0 && other.count === 0) return profile;
   const builder = new ProfileBuilder();

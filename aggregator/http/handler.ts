@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The aggregator's HTTP side as one function from request to response.
+ * Makes the aggregator's HTTP side as one function from request to response.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import type { HandlerOptions } from "./types.ts";
 
 const failures = new Burst(getLogger(["aperture", "http"]));
 
-/** All routes of the aggregator. */
+/** Returns all routes of the aggregator. */
 export function routeTable(options: HandlerOptions): Route[] {
   return [
     ...statusRoutes(options),
@@ -65,10 +65,10 @@ export function createHandler(
   };
 }
 
-/** Of a request that came by no connection. */
+/** Stands for a request that came by no connection. */
 const UNKNOWN: RequestInfo = { remoteAddress: "", answered: Promise.resolve() };
 
-/** Each holds its answer until it was read: so many of them fit into memory beside what is pushed. */
+/** Makes the turns. Each holds its answer until it was read: so many of them fit into memory beside what is pushed. */
 export function defaultTurns(): Record<"question" | "export", Turns> {
   return {
     question: new Turns({ atOnce: 16, waiting: 64, waitMs: 10_000 }),
@@ -123,7 +123,7 @@ async function dispatch(request: Request, { url, found, options, turns, info }: 
   }
 }
 
-/** Who may not ask, or not from there; `undefined` where all is well. */
+/** Refuses who may not ask, or not from there; `undefined` where all is well. */
 async function refuse(
   request: Request,
   { url, found, options, info }: Omit<Dispatch, "turns">,
@@ -158,7 +158,7 @@ async function refuse(
   });
 }
 
-/** What who has no token gets: the form at the page's place, an error elsewhere. */
+/** Returns what who has no token gets: the form at the page's place, an error elsewhere. */
 function challenge(url: URL, { page }: HandlerOptions): Reply {
   if (url.pathname === "/") return loginForm(page, { search: url.search });
   return errorReply(STATUS_CODE.Unauthorized, {
@@ -200,7 +200,7 @@ function failure(error: unknown, { gone = false }: { gone?: boolean } = {}): Rep
   });
 }
 
-/** A signal that aborts when the client goes or `timeout` ms are over. */
+/** Returns a signal that aborts when the client goes or `timeout` ms are over. */
 function requestTime(request: Request, timeout: number) {
   const controller = new AbortController();
   let isOver = false;

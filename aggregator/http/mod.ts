@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * REST, the page, probes and metrics.
+ * Exports REST, the page, probes and metrics.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What there is: kinds, time lines, agents, names that are missing, and storage itself.
+ * Tells what there is: kinds, time lines, agents, names that are missing, and storage itself.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { costJson, withQuality } from "./selected.ts";
 import { formatTime } from "./time.ts";
 import type { HandlerOptions } from "./types.ts";
 
-/** Seconds; tens of them, as storage has no finer buckets. */
+/** The step is in seconds; tens of them, as storage has no finer buckets. */
 export const stepParam = {
   schema: v.pipe(integer(10, 86_400), v.check((step) => step % 10 === 0, "a number of tens of seconds")),
   default: "60",

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The page's files, read once.
+ * Holds the page's files, read once.
  *
  * @module
  */
 
-/** One file as it is served. */
+/** Is one file as it is served. */
 export interface PageFile {
   readonly type: string;
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
 export interface Page {
-  /** By path: `/`, `/app.js`, `/app.css`, `/favicon.svg`. */
+  /** Holds the files by path: `/`, `/app.js`, `/app.css`, `/favicon.svg`. */
   readonly files: ReadonlyMap<string, PageFile>;
-  /** The form that asks for the token, with `__NEXT__` and `__ERROR__` to fill in. */
+  /** Is the form that asks for the token, with `__NEXT__` and `__ERROR__` to fill in. */
   readonly login: string;
 }
 

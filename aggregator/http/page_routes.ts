@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The page, its files and its session.
+ * Serves the page, its files and its session.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import type { Reply } from "./reply.ts";
 import type { Context, Route } from "./route.ts";
 import { sessionCookie } from "./session.ts";
 
-/** A token and the query to return to. */
+/** The form has a token and the query to return to. */
 const MAX_FORM_BYTES = 16 * 1024;
 
-/** The routes of `page`; with `access`, those of its session too. */
+/** Makes the routes of `page`; with `access`, those of its session too. */
 export function pageRoutes(page: Page, access?: Access): Route[] {
   const files = [...page.files].map(([path, { type, body }]): Route => ({
     method: "GET",
@@ -32,7 +32,7 @@ export function pageRoutes(page: Page, access?: Access): Route[] {
   ];
 }
 
-/** The form that asks for the token; `search` is the page's query to return to. */
+/** Returns the form that asks for the token; `search` is the page's query to return to. */
 export function loginForm(page: Page, { search, error = "" }: { search: string; error?: string }): Reply {
   return {
     status: STATUS_CODE.Unauthorized,
@@ -69,7 +69,7 @@ async function login({ request, url, address }: Context, page: Page, access?: Ac
   return { status: STATUS_CODE.SeeOther, headers: { location, ...cookie } };
 }
 
-/** Whether the browser came by https, to this server or to the proxy before it. */
+/** Returns whether the browser came by https, to this server or to the proxy before it. */
 function isSecure(request: Request, url: URL): boolean {
   return url.protocol === "https:" || request.headers.get("x-forwarded-proto") === "https";
 }

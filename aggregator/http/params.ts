@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Query parameters: what to select, and how much of it.
+ * Reads query parameters: what to select, and how much of it.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { CODE_GROUPS, type GroupBy, type Selection, type TimeRange } from "../qu
 import { HttpError } from "./errors.ts";
 import { parseTime, TIME_FORMS } from "./time.ts";
 
-/** A parameter: text to value; its issue's message completes "as it is not …". */
+/** Turns the text of a parameter into a value; its issue's message completes "as it is not …". */
 export interface Param<T> {
   readonly schema: v.GenericSchema<string, T>;
-  /** As text; without it the parameter may be absent. */
+  /** Is the default as text; without it the parameter may be absent. */
   readonly default?: string;
 }
 
@@ -30,26 +30,26 @@ type Value<P> = P extends { readonly default: string; readonly schema: v.Generic
 
 type Values<P extends Params> = { readonly [K in keyof P]: Value<P[K]> };
 
-/** At most so many rows; `byDefault` when it is not said. */
+/** Makes the parameter of at most so many rows; `byDefault` when it is not said. */
 export function limitParam(byDefault: number, max: number): Param<number> & { default: string } {
   return { schema: integer(1, max), default: String(byDefault) };
 }
 
-/** A label's name. */
+/** Is a label's name. */
 export const labelParam = { schema: labelName() } as const satisfies Param<AnyLabel>;
-/** What boxes and weights measure. */
+/** Says what boxes and weights measure. */
 export const unitParam = { schema: oneOf(["nanoseconds", "count"]), default: "nanoseconds" } as const;
-/** Which batches: those that are staged or stored, or those that storage refused. */
+/** Says which batches: those that are staged or stored, or those that storage refused. */
 export const stateParam = { schema: oneOf(["all", "quarantined"]), default: "all" } as const;
-/** Text, not empty. */
+/** Is text, not empty. */
 export const textParam = { schema: v.pipe(v.string(), v.minLength(1, "a text")) } as const;
 
-/** Names with commas between them. */
+/** Lists names with commas between them. */
 export const listParam = {
   schema: v.pipe(v.string(), v.minLength(1, "a list of names"), v.transform((text) => text.split(","))),
 } as const satisfies Param<string[]>;
 
-/** What groups can be called, for messages. */
+/** Lists what groups can be called, for messages. */
 export const GROUPS = `${[...CODE_GROUPS, ...LABELS].join(", ")}, label_NAME`;
 
 /** Tells whether values can be grouped by `name`. */
@@ -156,7 +156,7 @@ export function checkSelection(selection: Selection): Selection {
   return selection;
 }
 
-/** The name of a label by which series can be chosen. */
+/** Makes the schema of the name of a label by which series can be chosen. */
 export function labelName(): v.GenericSchema<string, AnyLabel> {
   const message = `one of ${LABELS.join(", ")}, label_NAME`;
   return v.pipe(v.string(message), v.check(isLabel, message), v.transform((name) => name as AnyLabel));
@@ -177,7 +177,7 @@ export function matchersOf(name: string, text: string): ReturnType<typeof parseM
   }
 }
 
-/** A time at `now` or relative to it, in Unix milliseconds. */
+/** Makes the schema of a time at `now` or relative to it, in Unix milliseconds. */
 export function time(now: number): v.GenericSchema<string, number> {
   return v.pipe(
     v.string(TIME_FORMS),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What was profiled: flame graphs, tables, labels and differences.
+ * Tells what was profiled: flame graphs, tables, labels and differences.
  *
  * @module
  */
@@ -48,7 +48,7 @@ export function profileRoutes(options: HandlerOptions): Route[] {
   ];
 }
 
-/** In per mille of the whole. */
+/** The share is in per mille of the whole. */
 const shareParam = { schema: v.pipe(integer(0, 1000), v.transform((n) => n / 1000)), default: "0" } as const;
 
 const FLAME_PARAMS = {

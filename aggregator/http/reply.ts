@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * From what a route answers to the response that the client gets: entity tag, compression, HEAD, headers.
+ * Turns what a route answers into the response that the client gets: entity tag, compression, HEAD, headers.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const compress = promisify(gzip);
 const COMPRESS_FROM_BYTES = 1024;
 const COMPRESSIBLE = /^(text\/|application\/json|image\/svg)/;
 
-/** What a route answers. */
+/** Holds what a route answers. */
 export interface Reply {
   /** @default {200} */
   readonly status?: number;
@@ -56,7 +56,7 @@ export function errorReply(
   return { ...reply, headers: { ...reply.headers, ...headers } };
 }
 
-/** The response to `request`. */
+/** Returns the response to `request`. */
 export async function respond(request: Request, reply: Reply): Promise<Response> {
   const headers = new Headers({ ...SECURITY_HEADERS, "cache-control": "no-store", ...reply.headers });
   const status = reply.status ?? STATUS_CODE.OK;
@@ -82,7 +82,9 @@ export async function respond(request: Request, reply: Reply): Promise<Response>
   return new Response(request.method === "HEAD" ? null : body ?? null, { status, headers });
 }
 
-/** Who does not say so (curl as it is called) may not know what to do with it. */
+/**
+ * Returns whether the client takes gzip: who does not say so (curl as it is called) may not know what to do with it.
+ */
 function takesGzip(request: Request): boolean {
   return request.headers.has("accept-encoding") && acceptsEncodings(request, "gzip", "identity") === "gzip";
 }

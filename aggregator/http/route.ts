@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The route table's entries and how a request finds its own.
+ * Declares the route table's entries and how a request finds its own.
  *
  * @module
  */
@@ -8,22 +8,25 @@
 import type { Reply } from "./reply.ts";
 import type { HandlerOptions } from "./types.ts";
 
-/** What a route is given. */
+/** Holds what a route is given. */
 export interface Context {
   readonly request: Request;
   readonly url: URL;
   /** Aborts when the client has gone or the request's time is over. */
   readonly signal: AbortSignal;
-  /** Of the client, or of the last proxy before this server; "" where it is not known. */
+  /** Is the address of the client, or of the last proxy before this server; "" where it is not known. */
   readonly address: string;
 }
 
 export interface Route {
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** `token`: only with a token that may read or the page's session, where tokens are set; `admin`: that may change. */
+  /**
+   * Says who may ask. `token`: only with a token that may read or the page's session, where tokens are set; `admin`:
+   * that may change.
+   */
   readonly access: "open" | "token" | "admin";
-  /** What it answers with takes time and memory: it waits for its turn, among all or among exports. */
+  /** Is set where what it answers with takes time and memory: it waits for its turn, among all or among exports. */
   readonly turn?: "question" | "export";
   readonly handle: (context: Context) => Reply | Promise<Reply>;
 }
@@ -53,7 +56,7 @@ export type Found =
   | { readonly allow: readonly string[] }
   | undefined;
 
-/** The route of `method` and `path`; HEAD is answered by GET's. */
+/** Returns the route of `method` and `path`; HEAD is answered by GET's. */
 export function findRoute(
   routes: readonly Route[],
   { method, path }: { method: string; path: string },

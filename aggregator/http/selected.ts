@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What answers about a selection have in common.
+ * Has what answers about a selection have in common.
  *
  * @module
  */

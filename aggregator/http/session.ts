@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a request carries to be let in, and where it may come from.
+ * Says what a request carries to be let in, and where it may come from.
  *
  * @module
  */
@@ -12,7 +12,7 @@ const COOKIE = "aperture_session";
 /** The token ends a session, not time: 30 days only keep a browser from forgetting earlier. */
 const COOKIE_AGE_SECONDS = 30 * 24 * 3600;
 
-/** The token or the session that `request` carries; of both the token counts. */
+/** Returns the token or the session that `request` carries; of both the token counts. */
 export function credentialsOf(request: Request): { token?: string; session?: string } {
   const token = tokenOf(request.headers.get("authorization") ?? "");
   if (token !== undefined) return { token };
@@ -20,15 +20,15 @@ export function credentialsOf(request: Request): { token?: string; session?: str
   return session === undefined ? {} : { session };
 }
 
-/** The `Set-Cookie` value that lets a browser in. */
+/** Returns the `Set-Cookie` value that lets a browser in. */
 export function sessionCookie(session: string, { secure }: { secure: boolean }): string {
   return `${COOKIE}=${session}; Path=/; Max-Age=${COOKIE_AGE_SECONDS}; HttpOnly; SameSite=Strict` +
     (secure ? "; Secure" : "");
 }
 
 /**
- * Whether a browser sent `request` for another site's page: its user did not mean it. A browser says which site it is;
- * one that does not, and has a cookie, is not believed.
+ * Returns whether a browser sent `request` for another site's page: its user did not mean it. A browser says which site
+ * it is; one that does not, and has a cookie, is not believed.
  */
 export function isForged(request: Request, url: URL): boolean {
   if (request.method === "GET" || request.method === "HEAD") return false;
@@ -44,12 +44,12 @@ export function isForged(request: Request, url: URL): boolean {
   return request.headers.has("cookie") && !request.headers.has("authorization");
 }
 
-/** Top-level domains that nobody can register: what ends in them is of a local network, or of a cluster. */
+/** Matches top-level domains that nobody can register: what ends in them is of a local network, or of a cluster. */
 const LOCAL = /\.(local|localhost|internal|test|example|home\.arpa|svc|lan)$/;
 
 /**
- * Whether `hostname` is one that a page from elsewhere cannot point at this machine (DNS rebinding): an address, a name
- * without a dot, or one of a local network; or one of `allowed`.
+ * Returns whether `hostname` is one that a page from elsewhere cannot point at this machine (DNS rebinding): an
+ * address, a name without a dot, or one of a local network; or one of `allowed`.
  */
 export function isLocalName(hostname: string, allowed: readonly string[] = []): boolean {
   const name = hostname.toLowerCase().replace(/\.$/, "");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Probes, metrics and the state of what was pushed.
+ * Answers probes, metrics and the state of what was pushed.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Context, Route } from "./route.ts";
 import { formatTime } from "./time.ts";
 import type { HandlerOptions, Health, QuarantinedBatch, StagedBatches } from "./types.ts";
 
-/** The routes that answer while storage is down. */
+/** Makes the routes that answer while storage is down. */
 export function statusRoutes(options: HandlerOptions): Route[] {
   const { metrics, now = Date.now } = options;
   const started = now();
@@ -40,7 +40,7 @@ export function statusRoutes(options: HandlerOptions): Route[] {
   ];
 }
 
-/** What is wrong. While storage is away batches are staged: only the buffer's problems make it not ready. */
+/** Returns what is wrong. While storage is away batches are staged: only the buffer's problems make it not ready. */
 export function problemsOf({ buffer, storage }: Health): { part: "buffer" | "storage"; message: string }[] {
   const full = buffer.batches >= buffer.capacityBatches
     ? `Full: ${buffer.batches} of ${buffer.capacityBatches} batches`

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Times as a client writes them.
+ * Reads times as a client writes them.
  *
  * @module
  */
@@ -12,7 +12,7 @@ const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/i;
 const UNIX_SECONDS = /^\d{1,11}(\.\d+)?$/;
 const age = duration(0, 100 * 365 * 24 * 3600 * 1000);
 
-/** What {@linkcode parseTime} reads, for messages. */
+/** Says what {@linkcode parseTime} reads, for messages. */
 export const TIME_FORMS = "a time like now, -15m, 2026-01-31T12:00:00Z or Unix seconds";
 
 /**
@@ -33,7 +33,7 @@ export function parseTime(text: string, now: number): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** Unix milliseconds as RFC 3339 in UTC. */
+/** Returns Unix milliseconds as RFC 3339 in UTC. */
 export function formatTime(ms: number): string {
   return new Date(ms).toISOString();
 }

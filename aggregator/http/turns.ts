@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How many questions are answered at once: the others wait for their turn, for a while.
+ * Bounds how many questions are answered at once: the others wait for their turn, for a while.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { STATUS_CODE } from "@std/http/status";
 import { HttpError } from "./errors.ts";
 
 export interface TurnLimits {
-  /** Answered at once, until the answer was read. */
+  /** So many are answered at once, until the answer was read. */
   readonly atOnce: number;
   /** So many more wait. */
   readonly waiting: number;
-  /** So long at most, in ms. */
+  /** They wait so long at most, in ms. */
   readonly waitMs: number;
 }
 
@@ -27,12 +27,12 @@ export class Turns {
     this.#limits = limits;
   }
 
-  /** How many are answered. */
+  /** Counts those that are answered. */
   get running(): number {
     return this.#running;
   }
 
-  /** How many wait. */
+  /** Counts those that wait. */
   get waiting(): number {
     return this.#waiting.size;
   }

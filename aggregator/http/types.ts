@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the HTTP side is told by the rest of the aggregator.
+ * Declares what the HTTP side is told by the rest of the aggregator.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Queries } from "../query/types.ts";
 import type { Page } from "./page.ts";
 import type { Turns } from "./turns.ts";
 
-/** How the aggregator is. A `problem` of the buffer makes it not ready and says why. */
+/** Says how the aggregator is. A `problem` of the buffer makes it not ready and says why. */
 export interface Health {
   readonly pushOk: number;
   readonly pushError: number;
@@ -21,13 +21,13 @@ export interface Health {
     readonly bytes: number;
     readonly capacityBatches: number;
     readonly capacityBytes: number;
-    /** Batches that storage refused for what is in them. */
+    /** Counts batches that storage refused for what is in them. */
     readonly quarantined: number;
     readonly problem?: string;
   };
   readonly storage: {
     readonly mode: "embedded" | "server";
-    /** Rows that are staged or on their way, and not yet in the tables. */
+    /** Counts rows that are staged or on their way, and not yet in the tables. */
     readonly pendingRows: number;
     readonly problem?: string;
     /** It does not take what is staged: since when, in Unix ms, and what it said last. */
@@ -35,15 +35,15 @@ export interface Health {
   };
 }
 
-/** Batches that are acknowledged and not yet in storage. */
+/** Holds batches that are acknowledged and not yet in storage. */
 export interface StagedBatches {
-  /** Newest first. */
+  /** The batches are newest first. */
   readonly batches: readonly Omit<Head, "id" | "checksum" | "expanded">[];
-  /** All that are staged, listed or not. */
+  /** Counts all that are staged, listed or not. */
   readonly staged: number;
 }
 
-/** What storage refused, as it is told. */
+/** Is what storage refused, as it is told. */
 export type QuarantinedBatch = Omit<Quarantined, "head"> & {
   readonly head: Omit<Head, "id" | "checksum" | "expanded">;
 };
@@ -54,19 +54,22 @@ export interface HandlerOptions {
   readonly staged: (
     options: { agentId?: string; limit: number; signal: AbortSignal },
   ) => StagedBatches | Promise<StagedBatches>;
-  /** @default {() => []} */
+  /** Lists the batches in quarantine. @default {() => []} */
   readonly quarantined?: () => readonly QuarantinedBatch[];
   readonly metrics: Registry;
   readonly page: Page;
-  /** Without it everything is open, to whom asks by a local name. */
+  /** Says who may ask what; without it everything is open, to whom asks by a local name. */
   readonly access?: Access;
-  /** Names that this server has, beside local ones and addresses; asked for only where everything is open. @default {[]} */
+  /**
+   * Lists names that this server has, beside local ones and addresses; asked for only where everything is open.
+   * @default {[]}
+   */
   readonly allowedHosts?: readonly string[];
   /** @default {{ question: 4 at once, export: 2 at once }} */
   readonly turns?: Readonly<Record<"question" | "export", Turns>>;
   readonly version: string;
-  /** How long one request may keep storage busy, in ms. @default {30000} */
+  /** One request may keep storage busy so long, in ms. @default {30000} */
   readonly queryTimeout?: number;
-  /** Unix milliseconds. @default {Date.now} */
+  /** Tells the time in Unix milliseconds. @default {Date.now} */
   readonly now?: () => number;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What was waited for: locks and system calls.
+ * Tells what was waited for: locks and system calls.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How many calls are read at once: the others wait, unread, which HTTP/2's flow control tells their clients.
+ * Bounds how many calls are read at once: the others wait, unread, which HTTP/2's flow control tells their clients.
  *
  * @module
  */
@@ -8,21 +8,21 @@
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 
 export interface AdmissionLimits {
-  /** Calls that are read and answered at once; each may hold a whole message. @default {32} */
+  /** So many calls are read and answered at once; each may hold a whole message. @default {32} */
   readonly atOnce?: number;
-  /** Calls that may wait for that. @default {2000} */
+  /** So many calls may wait for that. @default {2000} */
   readonly waiting?: number;
-  /** How long a call waits, and how long its message may take to arrive, in ms. @default {15000} */
+  /** A call waits so long, and its message may take so long to arrive, in ms. @default {15000} */
   readonly waitMs?: number;
 }
 
-/** The trailer by which gRPC's own retries are told when to come back, in ms. */
+/** Is the trailer by which gRPC's own retries are told when to come back, in ms. */
 export const RETRY_HINT = "grpc-retry-pushback-ms";
 
 /** Probes and descriptions are small, and answer while the others wait. */
 const FREE = /^\/grpc\.(health|reflection)\./;
 
-/** Trailers that ask to come back after `ms`. */
+/** Makes trailers that ask to come back after `ms`. */
 export function retryAfter(ms: number): Metadata {
   const metadata = new Metadata();
   metadata.set(RETRY_HINT, String(Math.round(ms)));
@@ -41,17 +41,17 @@ export class Admission {
     this.#random = random;
   }
 
-  /** How many calls are read or answered. */
+  /** Counts the calls that are read or answered. */
   get running(): number {
     return this.#running;
   }
 
-  /** How many wait for that. */
+  /** Counts the calls that wait for that. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Place it behind what may refuse a call by its metadata alone. */
+  /** Returns the interceptor: place it behind what may refuse a call by its metadata alone. */
   interceptor(): ServerInterceptor {
     return ({ path }, call) => FREE.test(path) ? new ServerInterceptingCall(call) : this.#hold(call);
   }

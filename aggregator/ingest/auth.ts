@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Who may call: the token of gRPC calls.
+ * Decides who may call, by the token of gRPC calls.
  *
  * Health and reflection are open: probes of a cluster have no token, and the schema is public. All else,
  * methods that are not there included, asks for it.
@@ -42,7 +42,7 @@ export function authenticate(access: Access): ServerInterceptor {
     });
 }
 
-/** `undefined` where there is none, or more than one. */
+/** Returns the call's token; `undefined` where there is none, or more than one. */
 function tokenIn(metadata: Metadata): string | undefined {
   const values = metadata.get("authorization");
   return values.length === 1 ? tokenOf(String(values[0])) : undefined;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * From functions that return or throw to unary gRPC handlers that answer or fail with a status.
+ * Turns functions that return or throw into unary gRPC handlers that answer or fail with a status.
  *
  * @module
  */
@@ -14,12 +14,12 @@ import { BufferFullError } from "../buffer/staging_buffer.ts";
 import { OverloadedError } from "../query/admission.ts";
 import { retryAfter } from "./admission.ts";
 
-/** A request that asks for what cannot be: INVALID_ARGUMENT. */
+/** Is thrown for a request that asks for what cannot be: INVALID_ARGUMENT. */
 export class InvalidArgumentError extends Error {
   override name = "InvalidArgumentError";
 }
 
-/** A request for what is not there: OUT_OF_RANGE. */
+/** Is thrown for a request for what is not there: OUT_OF_RANGE. */
 export class OutOfRangeError extends Error {
   override name = "OutOfRangeError";
 }
@@ -29,7 +29,7 @@ export class UnavailableError extends Error {
   override name = "UnavailableError";
 }
 
-/** Codes of node's network errors. */
+/** Lists codes of node's network errors. */
 const NETWORK = new Set([
   "EAI_AGAIN",
   "ECONNABORTED",
@@ -42,13 +42,13 @@ const NETWORK = new Set([
   "ETIMEDOUT",
 ]);
 
-/** About how long agents wait while the buffer is full. */
+/** Agents wait about so long while the buffer is full. */
 const FULL_MS = 10_000;
 
 export interface CallsOptions {
-  /** From 0 to 1. @default {Math.random} */
+  /** Gives a number from 0 to 1. @default {Math.random} */
   random?: () => number;
-  /** Whether an error means that storage is down. @default {isNetworkError} */
+  /** Returns whether an error means that storage is down. @default {isNetworkError} */
   isUnavailable?: (error: unknown) => boolean;
 }
 
@@ -65,9 +65,7 @@ export class Calls {
     this.#isUnavailable = isUnavailable;
   }
 
-  /**
-   * The handler that answers with what `answer` gives; its signal is aborted when the client goes away.
-   */
+  /** Returns the handler that answers with what `answer` gives; its signal is aborted when the client goes away. */
   unary<Request, Response>(
     answer: (request: Request, signal: AbortSignal) => Promise<Response>,
   ): handleUnaryCall<Request, Response> {
@@ -133,7 +131,7 @@ export class Calls {
   }
 }
 
-/** Whether `error`, or what caused it, is of the network. */
+/** Returns whether `error`, or what caused it, is of the network. */
 export function isNetworkError(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     if ("code" in at && NETWORK.has(String(at.code))) return true;

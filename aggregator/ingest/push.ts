@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What Push does with a message: read, check, stage.
+ * Does what Push does with a message: read, check, stage.
  *
  * @module
  */
@@ -17,28 +17,28 @@ import { OutOfRangeError, UnavailableError } from "./calls.ts";
 
 const PATH: (typeof AggregatorService)["push"]["path"] = "/aperture.v1.Aggregator/Push";
 
-/** Why a batch is not taken; sending it again helps for the last two alone. */
+/** These say why a batch is not taken; sending it again helps for the last two alone. */
 export const REFUSALS = ["malformed", "expired", "future", "full", "unavailable"] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
-/** What ingest counts. */
+/** Takes what ingest counts. */
 export interface IngestMetrics {
   /**
-   * A Push ended.
+   * Is told that a Push ended.
    *
    * @param status gRPC's status in lower case; `aborted` where there was none to send or the server's own: the
    * client went away, or its message was too large
    */
   pushed(status: string, seconds: number): void;
-  /** A batch of `events` samples was staged. */
+  /** Is told that a batch of `events` samples was staged. */
   accepted(events: number): void;
-  /** A batch was acknowledged that had been staged before. */
+  /** Is told that a batch was acknowledged that had been staged before. */
   duplicate(): void;
-  /** A batch was not taken. */
+  /** Is told that a batch was not taken. */
   refused(reason: Refusal): void;
 }
 
-/** A batch of a time that is not stored; the message is for the agent. */
+/** Is thrown for a batch of a time that is not stored; the message is for the agent. */
 export class OutOfTimeError extends OutOfRangeError {
   override name = "OutOfTimeError";
   readonly reason: "expired" | "future";
@@ -49,16 +49,16 @@ export class OutOfTimeError extends OutOfRangeError {
   }
 }
 
-/** How far ahead of the aggregator's clock a window may begin. */
+/** A window may begin so far ahead of the aggregator's clock. */
 const AHEAD_MS = 86_400_000;
 
 export interface PushOptions {
   buffer: StagingBuffer;
   metrics?: IngestMetrics | undefined;
   limits?: BatchLimits | undefined;
-  /** How long samples are kept, in ms: older ones are not taken. @default {Infinity} */
+  /** Samples are kept so long, in ms: older ones are not taken. @default {Infinity} */
   retentionMs?: number | undefined;
-  /** Unix ms. @default {Date.now} */
+  /** Tells the time in Unix ms. @default {Date.now} */
   clock?: (() => number) | undefined;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Between the messages of the query methods and the types of `aggregator/query`; what a client may not ask for
+ * Converts between the messages of the query methods and the types of `aggregator/query`; what a client may not ask for
  * is refused here.
  *
  * @module
@@ -21,7 +21,7 @@ import {
 import { InvalidArgumentError } from "./calls.ts";
 
 /**
- * The selection that `message` asks for; times are widened to whole milliseconds.
+ * Returns the selection that `message` asks for; times are widened to whole milliseconds.
  *
  * @param field its name in the request, for the error
  * @throws {InvalidArgumentError}
@@ -52,7 +52,7 @@ function matchersOf(match: string, field: string): Matcher[] {
 }
 
 /**
- * What to group by; functions when nothing is given.
+ * Returns what to group by; functions when nothing is given.
  *
  * @throws {InvalidArgumentError}
  */
@@ -69,7 +69,7 @@ export function groupsOf(names: readonly string[]): readonly GroupBy[] {
 }
 
 /**
- * `limit`, or `whenZero` for 0.
+ * Returns `limit`, or `whenZero` for 0.
  *
  * @throws {InvalidArgumentError} above `max`
  */
@@ -78,7 +78,7 @@ export function limitOf(limit: number, { whenZero, max }: { whenZero: number; ma
   return limit === 0 ? whenZero : limit;
 }
 
-/** The message for a staged batch. */
+/** Makes the message for a staged batch. */
 export function stagedBatchMessage(head: Head): wire.StagedBatch {
   return {
     agentId: head.agentId,
@@ -93,7 +93,7 @@ export function stagedBatchMessage(head: Head): wire.StagedBatch {
   };
 }
 
-/** The message for stacks: the samples of a stack, one for each thread's name, are summed. */
+/** Makes the message for stacks: the samples of a stack, one for each thread's name, are summed. */
 export function stacksMessage({ profile, total, other }: StacksAnswer): wire.QueryStorageResponse {
   const { samples, frames, stacks } = profile;
   const value = new Float64Array(stackCount(profile));
@@ -128,7 +128,7 @@ function depths(profile: Profile): number[] {
   return Array.from({ length: stackCount(profile) }, (_, i) => offset[i + 1]! - offset[i]!);
 }
 
-/** The message for values by group. */
+/** Makes the message for values by group. */
 export function aggregateMessage({ rows, total, other }: AggregateAnswer): wire.AggregateResponse {
   return {
     rows: rows.map((row) => ({
@@ -141,7 +141,7 @@ export function aggregateMessage({ rows, total, other }: AggregateAnswer): wire.
   };
 }
 
-/** The message for two selections side by side. */
+/** Makes the message for two selections side by side. */
 export function diffMessage({ rows, base, compare }: DiffAnswer): wire.DiffResponse {
   return {
     rows: rows.map((row) => ({

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * gRPC server reflection of the committed descriptors, so that grpcurl and the like need no .proto file.
+ * Offers gRPC server reflection of the committed descriptors, so that grpcurl and the like need no .proto file.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { Buffer } from "node:buffer";
 
 const DESCRIPTORS = new URL("../../proto/gen/aperture.binpb", import.meta.url);
 
-/** Reflection of `aperture.v1`, in its versions v1 and v1alpha. */
+/** Returns the reflection of `aperture.v1`, in its versions v1 and v1alpha. */
 export function reflection(): ReflectionService {
   const files = filesOf(Deno.readFileSync(DESCRIPTORS));
   // Of a package definition only the files are read.
@@ -21,7 +21,7 @@ export function reflection(): ReflectionService {
 
 type Definition = ConstructorParameters<typeof ReflectionService>[0][string];
 
-/** The files of a `google.protobuf.FileDescriptorSet`, which is its only field. */
+/** Returns the files of a `google.protobuf.FileDescriptorSet`, which is its only field. */
 function filesOf(set: Uint8Array): Buffer[] {
   const reader = new BinaryReader(set);
   const files: Buffer[] = [];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The gRPC server: `aperture.v1.Aggregator`, health and reflection.
+ * Runs the gRPC server: `aperture.v1.Aggregator`, health and reflection.
  *
  * @module
  */
@@ -43,13 +43,13 @@ export interface IngestOptions extends CallsOptions {
   queries: Pick<Queries, "stacks" | "aggregate" | "diff">;
   /** Port 0 takes a free one. @default {{ hostname: "0.0.0.0", port: 50051 }} */
   listen?: Address;
-  /** Without it, everyone may call. */
+  /** Says who may call; without it, everyone may call. */
   access?: Access | undefined;
-  /** Without it the server speaks plain text. */
+  /** Is the certificate; without it the server speaks plain text. */
   tls?: ServerTls | undefined;
   connections?: Partial<ConnectionLimits> | undefined;
   calls?: AdmissionLimits | undefined;
-  /** Of one message, unpacked. @default {16777216} */
+  /** One message, unpacked, may have so many bytes. @default {16777216} */
   maxMessageBytes?: number;
   limits?: BatchLimits | undefined;
   retentionMs?: PushOptions["retentionMs"];
@@ -57,20 +57,20 @@ export interface IngestOptions extends CallsOptions {
   metrics?: IngestMetrics | undefined;
 }
 
-/** A certificate, and whose clients are taken. */
+/** Holds a certificate, and whose clients are taken. */
 export interface ServerTls extends Certificate {
-  /** PEM of the authorities of clients' certificates; without it no client is asked for one. */
+  /** Is the PEM of the authorities of clients' certificates; without it no client is asked for one. */
   readonly clientCa?: string | undefined;
 }
 
 const SERVICE = "aperture.v1.Aggregator";
-/** How often health follows the state of the buffer. */
+/** Health follows the state of the buffer so often. */
 const HEALTH_MS = 1000;
 
-/** A server that listens, until {@linkcode IngestServer.stop}. */
+/** Is a server that listens, until {@linkcode IngestServer.stop}. */
 export class IngestServer implements AsyncDisposable {
   readonly address: Address;
-  /** For metrics. */
+  /** Is the listener, for metrics. */
   readonly listener: Listener;
   readonly admission: Admission;
   readonly #connections: Connections;
@@ -172,7 +172,7 @@ export class IngestServer implements AsyncDisposable {
   }
 }
 
-/** Connections that are accepted here, bounded, and handed to the server. */
+/** Holds connections that are accepted here, bounded, and handed to the server. */
 class Connections {
   readonly listener: Listener;
   readonly #server: Server;
@@ -212,7 +212,7 @@ function secure({ cert, key, clientCa }: ServerTls): ServerCredentials {
   return ServerCredentials.createSsl(authorities, [pair], clientCa !== undefined);
 }
 
-/** What grpc-js would write to the console; what matters of it comes as an error, too. */
+/** Sends to the log what grpc-js would write to the console; what matters of it comes as an error, too. */
 function logThroughLogtape(): void {
   const logger = getLogger(["aperture", "ingest", "grpc"]);
   const debug = (...parts: unknown[]) => logger.debug("{message}", { message: parts.join(" ") });
@@ -231,7 +231,7 @@ function channelOptions(maxMessageBytes: number): ChannelOptions {
 
 type RawHandlers = Omit<AggregatorServer, "push"> & { push: ReturnType<typeof Calls.prototype.unary> };
 
-/** The service whose Push gives its handler the bytes. */
+/** Returns the service whose Push gives its handler the bytes. */
 function rawPush(service: AggregatorService): ServiceDefinition<RawHandlers> {
   const raw = { ...service, push: { ...service.push, requestDeserialize: (bytes: Buffer) => bytes } };
   return raw as unknown as ServiceDefinition<RawHandlers>;

@@ -6,18 +6,18 @@
  */
 
 export interface AdmissionOptions {
-  /** Questions that run at once. @default {4} */
+  /** So many questions run at once. @default {4} */
   readonly concurrent?: number;
-  /** Questions that wait for their turn; more are refused. @default {64} */
+  /** So many questions wait for their turn; more are refused. @default {64} */
   readonly waiting?: number;
 }
 
-/** Too many questions wait already: ask again later. */
+/** Is thrown when too many questions wait already: ask again later. */
 export class OverloadedError extends Error {
   override name = "OverloadedError";
 }
 
-/** A run, and who waits for it. */
+/** Is a run, and who waits for it. */
 interface Run {
   readonly result: Promise<unknown>;
   readonly controller: AbortController;
@@ -37,7 +37,7 @@ export class Admission {
     this.#waiting = waiting;
   }
 
-  /** Questions that run, and that wait. */
+  /** Counts the questions that run, and that wait. */
   get stats(): { readonly running: number; readonly waiting: number } {
     return { running: this.#running, waiting: this.#queue.length };
   }

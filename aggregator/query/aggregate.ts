@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A selection's values summed by function, module, file or line, by labels, or by both.
+ * Answers a selection's values summed by function, module, file or line, by labels, or by both.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import {
 } from "./types.ts";
 import type { AnyLabel } from "./matchers.ts";
 
-/** A row of either statement; 64-bit numbers are decimal text. */
+/** Is a row of either statement; 64-bit numbers are decimal text. */
 type Row = Readonly<Record<string, string>> & {
   readonly key: string;
   readonly self_value: string;
@@ -33,7 +33,7 @@ type Row = Readonly<Record<string, string>> & {
   readonly all_count: string;
 };
 
-/** By labels alone: no stack is looked at, and self is total. */
+/** Makes the statement by labels alone: no stack is looked at, and self is total. */
 const labelsSql = (weights: string, labels: readonly string[]) => `
 SELECT
     ${labels.join(", ")},
@@ -48,7 +48,7 @@ GROUP BY ${labels.join(", ")}
 ORDER BY self_value DESC, self_count DESC, ${labels.join(", ")}
 LIMIT {limit:UInt32}`;
 
-/** Up to the limit of rows of each sort: those of functions, and those with the sums of all. */
+/** Makes the statement of up to the limit of rows of each sort: those of functions, and those with the sums of all. */
 const codeSql = (spread: string, labels: readonly string[]) => `
 SELECT
     *,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The batches that are in storage.
+ * Answers the batches that are in storage.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { checkLimit } from "./selection.ts";
 import { toTotal } from "./totals.ts";
 import type { CommonOptions, StoredBatch } from "./types.ts";
 
-/** In the table's order from its end, so that reading stops at the limit. */
+/** Makes the statement, which reads in the table's order from its end, so that reading stops at the limit. */
 const sql = (condition: string) => `
 SELECT
     toString(agent_id) AS agentId,

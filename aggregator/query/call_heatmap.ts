@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How long system calls took, over time.
+ * Tells how long system calls took, over time.
  *
  * @module
  */

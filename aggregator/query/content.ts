@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Stacks with all of their frames, by their hashes, which are decimal text: JSON numbers cannot hold them.
+ * Fetches stacks with all of their frames, by their hashes, which are decimal text: JSON numbers cannot hold them.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const STACKS = `
 SELECT hash, any(stacks.locations) AS locations
 FROM stacks WHERE hash IN {keys:Array(UInt64)} GROUP BY hash`;
 
-/** Each location with the best of its names; stacks are several times fewer than what they are made of. */
+/** Selects each location with the best of its names; stacks are several times fewer than what they are made of. */
 const LOCATIONS = `
 SELECT hash, module, build_id, address, rank, functions, files, lines, start_lines
 FROM
@@ -48,7 +48,7 @@ interface LocationRow {
   readonly start_lines: readonly number[];
 }
 
-/** What stands for a frame that storage does not have. */
+/** Stands for a frame that storage does not have. */
 export const MISSING_FRAME: Frame = {
   function: MISSING.name,
   module: MISSING.module,
@@ -58,11 +58,11 @@ export const MISSING_FRAME: Frame = {
   address: 0,
 };
 
-/** What hashes of stacks stand for. */
+/** Holds what hashes of stacks stand for. */
 export interface Content {
-  /** Hashes of locations, leaf first, by the stack's hash. */
+  /** Holds hashes of locations, leaf first, by the stack's hash. */
   readonly stacks: ReadonlyMap<string, readonly string[]>;
-  /** The frames of a location, the innermost first. */
+  /** Holds the frames of a location, the innermost first. */
   readonly locations: ReadonlyMap<string, readonly Frame[]>;
 }
 
@@ -86,7 +86,7 @@ export async function fetchContent(question: Question, hashes: Iterable<string>)
   return { stacks: new Map(stacks.map(({ hash, locations }) => [hash, locations])), locations };
 }
 
-/** The frames of a stack, leaf first. */
+/** Returns the frames of a stack, leaf first. */
 export function framesOf({ stacks, locations }: Content, stack: string): readonly Frame[] {
   return (stacks.get(stack) ?? []).flatMap((location) => locations.get(location) ?? [MISSING_FRAME]);
 }

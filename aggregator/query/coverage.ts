@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which executables hide most time, as their functions have no names.
+ * Tells which executables hide most time, as their functions have no names.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { checkLimit, selectionSql } from "./selection.ts";
 import { toTotal } from "./totals.ts";
 import type { CommonOptions, CoverageAnswer, Selection } from "./types.ts";
 
-/** A stack counts once for each file that it goes through, by the worst name that it has there. */
+/** Makes the statement. A stack counts once for each file that it goes through, by the worst name that it has there. */
 const sql = (samples: string) => `
 SELECT module_name, build, is_native, sum(v) AS value, sum(n) AS count,
     sumIf(v, worst = ${RANK.none}) AS unnamed_value, sumIf(n, worst = ${RANK.none}) AS unnamed_count,

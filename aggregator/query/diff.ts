@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Two selections side by side.
+ * Compares two selections side by side.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { DiffAnswer, DiffOptions, DiffRow, Selection } from "./types.ts";
 
 const SUMS = ["base_value", "base_count", "compare_value", "compare_count"] as const;
 
-/** A sample that is in both selections counts on both sides. */
+/** Makes the query of both. A sample that is in both selections counts on both sides. */
 export const bothSql = (base: string, compare: string) => `
 SELECT
     stack,
@@ -30,14 +30,14 @@ FROM
 )
 GROUP BY stack`;
 
-/** What a nanosecond of each side counts. */
+/** Says what a nanosecond of each side counts. */
 const SCALES: Readonly<Record<NonNullable<DiffOptions["by"]>, (side: "base" | "compare") => string>> = {
   share: (side) => `if(all_${side} = 0, 0, 1 / all_${side})`,
   cores: (side) => `{${side}_scale:Float64}`,
   value: () => "1",
 };
 
-/** The row with the sums of all has no change of its own, and comes first. */
+/** Makes the statement. The row with the sums of all has no change of its own, and comes first. */
 const sql = (spread: string, { by, order }: Required<Pick<DiffOptions, "by" | "order">>) => {
   const change = (of: "self" | "total") => {
     const scaled = (side: "base" | "compare") => `${of}_${side}_value * ${SCALES[by](side)}`;
@@ -110,7 +110,7 @@ export async function diff(
   };
 }
 
-/** A nanosecond of a selection as a part of its time: sums of these are cores. @throws {RangeError} */
+/** Returns a nanosecond of a selection as a part of its time: sums of these are cores. @throws {RangeError} */
 function coresOf({ from, to }: Selection): number {
   const ms = to - from;
   if (!(ms > 0 && ms < Infinity)) {

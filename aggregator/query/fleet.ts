@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The agents that sent batches, and what they lost.
+ * Answers the agents that sent batches, and what they lost.
  *
  * @module
  */

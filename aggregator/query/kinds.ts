@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which kinds have data.
+ * Tells which kinds have data.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The values of a label.
+ * Answers the values of a label.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { checkLimit, labelSql, selectionSql } from "./selection.ts";
 import { toTotal } from "./totals.ts";
 import type { CommonOptions, LabelValuesAnswer, Selection } from "./types.ts";
 
-/** From the sums of series, which are some hundred times fewer than samples. */
+/** Makes the statement. It reads the sums of series, which are some hundred times fewer than samples. */
 const sql = (label: string, { totals, series }: { totals: string; series: string }) => `
 SELECT label, sum(series_value) AS value, sum(series_count) AS count
 FROM

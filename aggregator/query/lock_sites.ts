@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The code that waited longest for locks, and the code that held them.
+ * Answers the code that waited longest for locks, and the code that held them.
  *
  * @module
  */
@@ -74,7 +74,7 @@ interface HolderRow extends Key {
   readonly delay_ns: string;
 }
 
-/** Stacks of one site, the one that waited longest first. */
+/** Holds stacks of one site, the one that waited longest first. */
 interface SiteStacks {
   readonly frame: Frame;
   readonly stack: readonly Frame[];
@@ -141,7 +141,7 @@ async function framesOfStacks(question: Question, hashes: readonly string[]): Pr
   return new Map(content.stacks.keys().map((hash) => [hash, framesOf(content, hash)]));
 }
 
-/** The hash of a holder that was not seen. */
+/** Is the hash of a holder that was not seen. */
 const NOBODY = "0";
 
 /** Groups by what waited; the groups that waited longest come first, as rows do. */
@@ -174,7 +174,7 @@ function holdersOf(pairs: readonly HolderRow[], content: Stacks): LockHolder[] {
   return [...holders.values()].sort((a, b) => b.total.value - a.total.value || b.total.count - a.total.count);
 }
 
-/** Who ended a wait was not seen. */
+/** Stands where it was not seen who ended a wait. */
 const NO_HOLDER = { function: "", module: "" };
 
 function siteOf({ frame, stack, rows }: SiteStacks, holders: readonly LockHolder[], limit: number): LockSite {

@@ -5,26 +5,26 @@
  * @module
  */
 
-/** What series can be chosen and grouped by. */
+/** Series can be chosen and grouped by these. */
 export const LABELS = ["node", "namespace", "pod", "container", "service", "exe", "comm", "pid"] as const;
 export type Label = (typeof LABELS)[number];
 
-/** A label of pods, as series of some agents have it: `label_app`. */
+/** Is a label of pods, as series of some agents have it: `label_app`. */
 export type PodLabel = `label_${string}`;
 export type AnyLabel = Label | PodLabel;
 
 export const OPERATORS = ["=", "!=", "=~", "!~"] as const;
 export type Operator = (typeof OPERATORS)[number];
 
-/** A condition on one label; a label that a series does not have is "". */
+/** Is a condition on one label; a label that a series does not have is "". */
 export interface Matcher {
   readonly label: AnyLabel;
   readonly operator: Operator;
-  /** Text, or for `=~` and `!~` an RE2 pattern that must match all of the label. */
+  /** Is text, or for `=~` and `!~` an RE2 pattern that must match all of the label. */
   readonly value: string;
 }
 
-/** A selector that cannot be read; the message says where and why. */
+/** Is thrown for a selector that cannot be read; the message says where and why. */
 export class MatcherError extends Error {
   override name = "MatcherError";
 }
@@ -113,7 +113,10 @@ export function checkMatcher({ label, operator, value }: Matcher): Matcher {
   return { label, operator, value };
 }
 
-/** What must match is put into a group: a bracket that closes it would match anywhere. */
+/**
+ * Returns whether brackets are closed in order. What must match is put into a group: a bracket that closes it would
+ * match anywhere.
+ */
 function isBalanced(pattern: string): boolean {
   // Escaped characters, quoted text (\Q…\E) and classes, in which brackets mean themselves.
   const bare = pattern.replaceAll(/\\Q[^]*?(?:\\E|$)|\\[^]|\[\^?\]?(?:\\[^]|\[:\^?\w+:\]|[^\]\\])*\]/g, "");
@@ -134,7 +137,7 @@ function quote(value: string): string {
   return `"${escaped}"`;
 }
 
-/** A cursor over a selector; white space before what is read is skipped. */
+/** Is a cursor over a selector; white space before what is read is skipped. */
 class Reader {
   readonly #text: string;
   #at = 0;
@@ -151,7 +154,7 @@ class Reader {
     );
   }
 
-  /** Whether `character` is next; `undefined` stands for the end. */
+  /** Returns whether `character` is next; `undefined` stands for the end. */
   isAt(character: string | undefined): boolean {
     return this.#text[this.#at] === character;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What keys and hashes stand for.
+ * Finds what keys and hashes stand for.
  *
  * @module
  */
@@ -8,13 +8,13 @@
 import { UNKNOWN_MODULE } from "../../profile/model.ts";
 import type { Question } from "./question.ts";
 
-/** A function, or what stands in its place. */
+/** Is a function, or what stands in its place. */
 export interface Name {
   readonly name: string;
   readonly module: string;
 }
 
-/** What stands for a function that storage does not have; a writer leaves none, whatever interrupts it. */
+/** Stands for a function that storage does not have; a writer leaves none, whatever interrupts it. */
 export const MISSING: Name = { name: "unknown", module: UNKNOWN_MODULE };
 
 /** Makes the expression of a line's hash; lines of a file that is not known are one. */
@@ -22,7 +22,7 @@ export function lineKey(file: string, line: string): string {
   return `cityHash64(toString(${file}), if(${file} = '', 0, ${line}))`;
 }
 
-/** 21 bytes for each hash in a request that both sides hold as text. */
+/** There are 21 bytes for each hash in a request that both sides hold as text. */
 const CHUNK = 50_000;
 
 const FUNCTIONS = `
@@ -50,7 +50,7 @@ const ADDRESSES = `
 SELECT hash AS key, any(locations.module) AS module, any(locations.address) AS address
 FROM locations WHERE hash IN {keys:Array(UInt64)} GROUP BY hash`;
 
-/** Names of functions by their keys, which are decimal text: JSON numbers cannot hold them. */
+/** Returns the names of functions by their keys, which are decimal text: JSON numbers cannot hold them. */
 export async function functionNames(
   question: Question,
   keys: Iterable<string>,
@@ -59,19 +59,19 @@ export async function functionNames(
   return new Map(rows.map(({ key, name, module }) => [key, { name, module }]));
 }
 
-/** Names of modules by the hash that statements group by. */
+/** Returns the names of modules by the hash that statements group by. */
 export async function moduleNames(question: Question, keys: Iterable<string>): Promise<Map<string, Name>> {
   const rows = await byKey<{ key: string; name: string }>(question, MODULES, keys);
   return new Map(rows.map(({ key, name }) => [key, { name, module: name }]));
 }
 
-/** Names of source files by the hash that statements group by; "" is one that is not known. */
+/** Returns the names of source files by the hash that statements group by; "" is one that is not known. */
 export async function fileNames(question: Question, keys: Iterable<string>): Promise<Map<string, Name>> {
   const rows = await byKey<{ key: string; name: string }>(question, FILES, keys);
   return new Map(rows.map(({ key, name }) => [key, { name, module: "" }]));
 }
 
-/** Lines as `file:line` by the hash that statements group by; "" is one that is not known. */
+/** Returns lines as `file:line` by the hash that statements group by; "" is one that is not known. */
 export async function lineNames(question: Question, keys: Iterable<string>): Promise<Map<string, Name>> {
   const rows = await byKey<{ key: string; file: string; line: number }>(question, LINES, keys);
   return new Map(
@@ -79,7 +79,7 @@ export async function lineNames(question: Question, keys: Iterable<string>): Pro
   );
 }
 
-/** Addresses as `module+0xaddress` by the hash of the location. */
+/** Returns addresses as `module+0xaddress` by the hash of the location. */
 export async function addressNames(question: Question, keys: Iterable<string>): Promise<Map<string, Name>> {
   const rows = await byKey<{ key: string; module: string; address: string }>(question, ADDRESSES, keys);
   return new Map(rows.map(({ key, module, address }) => {
@@ -88,7 +88,7 @@ export async function addressNames(question: Question, keys: Iterable<string>): 
   }));
 }
 
-/** Rows of `sql` for the distinct `keys`. */
+/** Returns the rows of `sql` for the distinct `keys`. */
 export async function byKey<Row>(question: Question, sql: string, keys: Iterable<string>): Promise<Row[]> {
   const all = [...new Set(keys)];
   const rows: Row[] = [];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How far back the tables of each resolution reach.
+ * Tells how far back the tables of each resolution reach.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * All queries of one database.
+ * Makes all queries of one database.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { tree } from "./tree.ts";
 import type { Queries } from "./types.ts";
 
 export interface QueriesOptions extends AdmissionOptions {
-  /** What each statement may take. */
+  /** Says what each statement may take. */
   readonly limits?: QueryLimits;
 }
 
@@ -81,7 +81,7 @@ export function createQueries(client: StorageClient, options: QueriesOptions = {
   };
 }
 
-/** JSON has no infinity, and `null` for what is not a number. */
+/** Makes text of a number that is not finite: JSON has no infinity, and `null` for what is not a number. */
 function unbounded(_: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One question to storage: its statements, what bounds them, and what they took.
+ * Is one question to storage: its statements, what bounds them, and what they took.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import { rowsOf, type Selected, type StorageClient } from "../storage/client.ts"
 import type { CoverOptions } from "./time_cover.ts";
 import type { QueryCost } from "./types.ts";
 
-/** What a statement may take; ClickHouse ends it beyond. */
+/** Says what a statement may take; ClickHouse ends it beyond. */
 export interface QueryLimits {
-  /** In ms. @default {30000} */
+  /** The time is in ms. @default {30000} */
   readonly timeoutMs?: number;
-  /** In bytes. @default {1 GiB} */
+  /** The memory is in bytes. @default {1 GiB} */
   readonly memoryBytes?: number;
   /** @default {5e9} */
   readonly rowsRead?: number;
 }
 
 export interface QuestionOptions {
-  /** What is asked, as `system.query_log` has it in `log_comment`. */
+  /** Says what is asked, as `system.query_log` has it in `log_comment`. */
   readonly name: string;
-  /** How far back the finer tables reach. */
+  /** Says how far back the finer tables reach. */
   readonly oldest: NonNullable<CoverOptions["oldest"]>;
   readonly limits?: QueryLimits;
   readonly signal?: AbortSignal | undefined;
@@ -52,7 +52,7 @@ export class Question {
     };
   }
 
-  /** What was taken so far. */
+  /** Returns what was taken so far. */
   get cost(): QueryCost {
     return {
       elapsedMs: performance.now() - this.#started,

@@ -11,26 +11,29 @@ import { type AnyLabel, isLabel, isPodLabel, LABELS, type Matcher } from "./matc
 import { type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
 import type { Selection } from "./types.ts";
 
-/** Tables that come in all resolutions. */
+/** These tables come in all resolutions. */
 type Table = "samples" | "locks" | "syscalls";
 
-/** A selection in SQL, and what its parameters stand for. */
+/** Holds a selection in SQL, and what its parameters stand for. */
 export interface SelectionSql {
-  /** A query of its samples: `time`, `node`, `series`, `stack`, `value` and `count`, rows of equal keys not yet summed. */
+  /**
+   * Is a query of its samples: `time`, `node`, `series`, `stack`, `value` and `count`, rows of equal keys not yet
+   * summed.
+   */
   readonly samples: string;
-  /** A query of what its series took: `time`, `node`, `series`, `value` and `count`, without stacks. */
+  /** Is a query of what its series took: `time`, `node`, `series`, `value` and `count`, without stacks. */
   readonly totals: string;
-  /** A query of `columns` of what of `table` is in its time and its series; idle or not. */
+  /** Makes a query of `columns` of what of `table` is in its time and its series; idle or not. */
   rows(table: Table, columns: string): string;
-  /** A condition on `series`; every series of the selection passes, and some others may. */
+  /** Is a condition on `series`; every series of the selection passes, and some others may. */
   readonly series: string;
-  /** Conditions on `locks` or `syscalls`: what is not idle, or what is, too. */
+  /** Holds conditions on `locks` or `syscalls`: what is not idle, or what is, too. */
   readonly busy: { readonly locks: string; readonly syscalls: string };
   readonly params: Readonly<Record<string, unknown>>;
 }
 
 export interface SelectionOptions extends CoverOptions {
-  /** Of the parameters' names, where a statement has two selections. @default {""} */
+  /** Begins the parameters' names, where a statement has two selections. @default {""} */
   readonly prefix?: string;
 }
 
@@ -113,7 +116,7 @@ WHERE ${kind}${awake} AND ${where}`;
   };
 }
 
-/** What stands where a range is empty: any table will do. */
+/** Stands where a range is empty: any table will do. */
 const NOTHING: CoverPart = { resolution: { suffix: "", step: 10 }, from: 0, to: 0 };
 
 /** Waits are samples: who gave up got no lock, and who still waits has no count yet. */
@@ -136,7 +139,7 @@ WHERE outcome IN ('woken', 'open') AND ${busy.locks} AND ${where}`,
 WHERE ${busy.syscalls} AND ${where}`,
 };
 
-/** The period comes first in the tables' keys, and partitions are made of it. */
+/** Makes the condition on time. The period comes first in the tables' keys, and partitions are made of it. */
 function timeSql({ resolution: { step } }: CoverPart, from: string, to: string): string {
   const begin = step === 10 ? "toStartOfHour" : step === 60 ? "toStartOfDay" : "toStartOfMonth";
   const [first, last] = [from, to].map((name) => `toDateTime({${name}:UInt32}, 'UTC')`);

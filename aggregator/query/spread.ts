@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Values of stacks spread to the functions, modules, files or lines that are in them.
+ * Has the values of stacks spread to the functions, modules, files or lines that are in them.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { stackKeysSql } from "./stack_keys.ts";
 import type { CodeGroup } from "./types.ts";
 
 export interface SpreadOptions {
-  /** A query with a column `stack`, one row for each stack, and for each of `lists` an array. */
+  /** Is a query with a column `stack`, one row for each stack, and for each of `lists` an array. */
   readonly weights: string;
-  /** The columns of `weights` that are arrays of equal length: labels, and what the stack is worth with each. */
+  /** Names the columns of `weights` that are arrays of equal length: labels, and what the stack is worth with each. */
   readonly labels: readonly string[];
   readonly sums: readonly string[];
   readonly by: CodeGroup;

@@ -10,26 +10,26 @@ import { lineKey } from "./names.ts";
 import type { CodeGroup } from "./types.ts";
 
 export interface StackKeysOptions {
-  /** A query with a column `stack`, one row for each stack, and the columns `carry`. */
+  /** Is a query with a column `stack`, one row for each stack, and the columns `carry`. */
   readonly weights: string;
   readonly carry: readonly string[];
   /** @default {"function"} */
   readonly by?: CodeGroup;
-  /** With functions that are inlined in others. @default {true} */
+  /** Functions that are inlined in others count, too. @default {true} */
   readonly inlined?: boolean;
   /** The query has a column `detail`: the hash of the leaf's line, or of its location. @default none */
   readonly detail?: "line" | "address";
 }
 
-/** The key of what is not in the tables, which a writer never leaves out. */
+/** Is the key of what is not in the tables, which a writer never leaves out. */
 export const UNKNOWN_KEY = "toUInt64(0)";
 
-/** Of each location the name of the highest rank; of two of the same rank, the newer one. */
+/** Selects for each location the name of the highest rank; of two of the same rank, the newer one. */
 const bestSymbols = (columns: readonly string[]) =>
   `SELECT location, ${columns.map((column) => `argMax(${column}, (rank, day)) AS ${column}`).join(", ")}
 FROM symbols GROUP BY location`;
 
-/** How a location's keys are made, innermost function first. */
+/** Says how a location's keys are made, innermost function first. */
 const KEYS: Readonly<Record<CodeGroup, { readonly columns: readonly string[]; readonly keys: string }>> = {
   function: { columns: ["functions"], keys: "functions" },
   file: { columns: ["files"], keys: "arrayMap(f -> cityHash64(toString(f)), files)" },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The largest stacks of a selection.
+ * Answers the largest stacks of a selection.
  *
  * @module
  */

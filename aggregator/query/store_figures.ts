@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What storage holds, and what it takes.
+ * Tells what storage holds, and what it takes.
  *
  * @module
  */

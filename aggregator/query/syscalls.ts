@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * System calls: how many, how long, how many failed and why.
+ * Answers system calls: how many, how long, how many failed and why.
  *
  * @module
  */

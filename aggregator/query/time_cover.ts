@@ -6,22 +6,22 @@
  * @module
  */
 
-/** A resolution of time in storage. */
+/** Is a resolution of time in storage. */
 export interface Resolution {
-  /** What its tables' names end in. */
+  /** Is what its tables' names end in. */
   readonly suffix: "" | "_1m" | "_1h";
-  /** Seconds of a bucket. */
+  /** A bucket has so many seconds. */
   readonly step: number;
 }
 
-/** From the coarsest on. */
+/** Lists the resolutions from the coarsest on. */
 export const RESOLUTIONS = [
   { suffix: "_1h", step: 3600 },
   { suffix: "_1m", step: 60 },
   { suffix: "", step: 10 },
 ] as const satisfies readonly Resolution[];
 
-/** A part of a range: the buckets of one resolution that begin from `from` up to before `to`, in Unix seconds. */
+/** Is a part of a range: the buckets of one resolution that begin from `from` up to before `to`, in Unix seconds. */
 export interface CoverPart {
   readonly resolution: Resolution;
   readonly from: number;
@@ -29,13 +29,13 @@ export interface CoverPart {
 }
 
 export interface CoverOptions {
-  /** Seconds of which the answer has a sum each: only tables that divide it can be used. @default {Infinity} */
+  /** The answer has a sum every so many seconds: only tables that divide it can be used. @default {Infinity} */
   readonly step?: number;
-  /** The first second of which there still are buckets of 10 s, and of minutes. @default {0} for both */
+  /** Is the first second of which there still are buckets of 10 s, and of minutes. @default {0} for both */
   readonly oldest?: { readonly fine: number; readonly minutes: number };
 }
 
-/** DateTime is 32 bits of seconds; the last whole hour of it. */
+/** DateTime is 32 bits of seconds; this is the last whole hour of it. */
 const END = Math.floor(2 ** 32 / 3600) * 3600;
 const { ceil, floor, max, min } = Math;
 
@@ -75,7 +75,9 @@ function reach(part: CoverPart, oldest: NonNullable<CoverOptions["oldest"]>): Co
   return [...reach(older, oldest), { ...part, from: max(part.from, min(end, part.to)) }];
 }
 
-/** A bucket that begins at or after `ms` begins at or after the ten seconds that follow. */
+/**
+ * Returns the second of a time. A bucket that begins at or after `ms` begins at or after the ten seconds that follow.
+ */
 function toSecond(name: "from" | "to", ms: number): number {
   if (Number.isNaN(ms)) throw new RangeError(`Cannot select a time that is not a number: '${name}' is ${ms}`);
   return min(max(ceil(ms / 10_000) * 10, 0), END);

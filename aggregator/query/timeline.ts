@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a selection took over time, by the values of a label or by functions.
+ * Tells what a selection took over time, by the values of a label or by functions.
  *
  * @module
  */
@@ -19,7 +19,10 @@ const MAX_STEPS = 2000;
 
 const slotSql = "toUInt32(intDiv(toUnixTimestamp(time), {step:UInt32}) * {step:UInt32})";
 
-/** From the sums of series; values of the label that are no lane of their own are one. */
+/**
+ * Makes the statement of a label's lanes from the sums of series; values of the label that are no lane of their own are
+ * one.
+ */
 const labelLanesSql = (label: string, { totals, series }: SelectionSql) => `
 SELECT slot, if(has({lanes:Array(String)}, label), label, '') AS lane, NOT has({lanes:Array(String)}, label) AS rest,
     sum(own_value) AS value, sum(own_count) AS count
@@ -33,7 +36,7 @@ LEFT ANY JOIN (SELECT hash AS series, ${label} AS label FROM series WHERE ${seri
 GROUP BY slot, lane, rest
 ORDER BY slot`;
 
-/** The self values of functions; the rest is what the sums of all stacks have beyond them. */
+/** Makes the statement of the self values of functions; the rest is what the sums of all stacks have beyond them. */
 const functionLanesSql = ({ samples }: SelectionSql) => `
 SELECT slot, key, is_all, self_value, self_count, total_value, total_count
 FROM (${

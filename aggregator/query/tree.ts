@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The stacks of a selection merged to a tree, in SQL and from all of them; what is small is cut in the merged tree.
+ * Answers the stacks of a selection merged to a tree, in SQL and from all of them; what is small is cut in the merged
+ * tree.
  *
  * @module
  */
@@ -97,19 +98,19 @@ export async function tree(
   };
 }
 
-/** The answer's columns; 64-bit numbers are decimal text. */
+/** Holds the answer's columns; 64-bit numbers are decimal text. */
 interface NodeColumns {
   readonly path: readonly string[];
   readonly parent: readonly string[];
   readonly key: readonly string[];
-  /** 1 for the root. */
+  /** The place is 1 for the root. */
   readonly place: readonly number[];
   readonly ends: readonly number[];
   readonly label: readonly string[];
   readonly width: readonly string[];
   readonly self: readonly string[];
   readonly nodes: readonly string[];
-  /** Of all stacks, where the row is the root. */
+  /** Is the sum of all stacks, where the row is the root. */
   readonly value: readonly string[];
   readonly count: readonly string[];
   readonly hidden_value: readonly string[];

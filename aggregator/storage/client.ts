@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The one way to ClickHouse, a server's or the embedded engine's: its HTTP interface.
+ * Is the one way to ClickHouse, a server's or the embedded engine's: its HTTP interface.
  *
  * @module
  */
@@ -16,25 +16,25 @@ import { Readable } from "node:stream";
 import { type Column, encodeBlock } from "./native.ts";
 
 export interface StorageOptions {
-  /** Where the HTTP interface is: `http://host:8123`. */
+  /** Says where the HTTP interface is: `http://host:8123`. */
   readonly url: URL | string;
   /** @default {"aperture"} */
   readonly database?: string;
-  /** The cluster that is to have the tables; without it, the one server. */
+  /** Names the cluster that is to have the tables; without it, the one server. */
   readonly cluster?: string | undefined;
   /** @default {"default"} */
   readonly username?: string;
   /** @default {""} */
   readonly password?: string;
-  /** How long a request may take, in ms. @default {30000} */
+  /** A request may take so long, in ms. @default {30000} */
   readonly timeout?: number;
 }
 
 export interface QueryOptions {
-  /** What stands for `{name:Type}` in the statement. */
+  /** Holds what stands for `{name:Type}` in the statement. */
   readonly params?: Readonly<Record<string, unknown>>;
   readonly signal?: AbortSignal | undefined;
-  /** ClickHouse's own settings of this query: its bounds, and who asked. */
+  /** Holds ClickHouse's own settings of this query: its bounds, and who asked. */
   readonly settings?: ClickHouseSettings;
 }
 
@@ -43,16 +43,16 @@ export interface InsertOptions {
   readonly token?: string;
 }
 
-/** What a SELECT answers, column by column, and what it took. */
+/** Holds what a SELECT answers, column by column, and what it took. */
 export interface Selected {
   /** 64-bit integers are text. */
   readonly columns: Readonly<Record<string, readonly unknown[]>>;
-  /** Rows of the answer. */
+  /** Counts the rows of the answer. */
   readonly rows: number;
   readonly statistics: QueryStatistics;
 }
 
-/** What a query took, as ClickHouse counts. */
+/** Says what a query took, as ClickHouse counts. */
 export interface QueryStatistics {
   readonly elapsedMs: number;
   readonly rowsRead: number;
@@ -62,7 +62,7 @@ export interface QueryStatistics {
 /** ClickHouse could not be asked, or refused; the message says which server and what it was asked for. */
 export class StorageError extends Error {
   override name = "StorageError";
-  /** ClickHouse's number of the error; `undefined` when there was no answer. */
+  /** Is ClickHouse's number of the error; `undefined` when there was no answer. */
   readonly code: number | undefined;
 
   constructor(message: string, { code, cause }: { code: number | undefined; cause: unknown }) {
@@ -100,13 +100,13 @@ const INSERT_SETTINGS: ClickHouseSettings = {
   deduplicate_blocks_in_dependent_materialized_views: 1,
 };
 
-/** A connection pool to one database of one server. Opens nothing before the first request. */
+/** Is a connection pool to one database of one server. Opens nothing before the first request. */
 export class StorageClient implements AsyncDisposable {
   readonly database: string;
   readonly cluster: string | undefined;
   /** The cluster has several shards, each with a part of the data: set once that is known. */
   sharded = false;
-  /** The server's address, without credentials: for messages. */
+  /** Is the server's address, without credentials: for messages. */
   readonly server: string;
   readonly #client: ClickHouseClient;
 
@@ -240,7 +240,7 @@ export class StorageClient implements AsyncDisposable {
   }
 }
 
-/** The format JSONColumnsWithMetadata, as far as it is read. */
+/** Is the format JSONColumnsWithMetadata, as far as it is read. */
 interface ColumnsAnswer {
   readonly data: Readonly<Record<string, readonly unknown[]>>;
   readonly rows: number;

@@ -18,14 +18,14 @@ const { h64, h64Raw } = await xxhash();
 // What is hashed differs in kind, so that equal bytes of different kinds get different names.
 const SEED = { content: 1n, stack: 2n, series: 3n, native: 4n, function: 5n, symbol: 6n } as const;
 
-/** The hashes of a profile's tables, row by row. */
+/** Holds the hashes of a profile's tables, row by row. */
 export interface ContentHashes {
-  /** Of (function, module), by row of the frame table. */
+  /** Holds the hashes of (function, module), by row of the frame table. */
   readonly functions: BigUint64Array;
-  /** What frames and stacks are grouped to; rows of `locations` and `symbols` are its. */
+  /** Holds what frames and stacks are grouped to; rows of `locations` and `symbols` are its. */
   readonly grouped: Locations;
   readonly locations: BigUint64Array;
-  /** Of all that is known of each location: another name of it is another symbol. */
+  /** Holds the hashes of all that is known of each location: another name of it is another symbol. */
   readonly symbols: BigUint64Array;
   readonly stacks: BigUint64Array;
   readonly series: BigUint64Array;
@@ -47,12 +47,12 @@ export function hashContent(profile: Profile, node: string): ContentHashes {
   };
 }
 
-/** The hash of a function as people see it, by which stacks are merged. */
+/** Returns the hash of a function as people see it, by which stacks are merged. */
 export function functionKey(name: string, module: string): bigint {
   return hashPair(h64(name), h64(module), SEED.function);
 }
 
-/** `hashes[row]` for each of `rows`. Halves are copied: a bigint for each hash takes ten times as long. */
+/** Returns `hashes[row]` for each of `rows`. Halves are copied: a bigint for each hash takes ten times as long. */
 export function gather(hashes: BigUint64Array, rows: Uint32Array): BigUint64Array {
   const from = new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length * 2);
   const to = new Uint32Array(rows.length * 2);
@@ -107,7 +107,7 @@ function hashChains(
   });
 }
 
-/** Native code is hashed by where it is, whatever it is called now; all else by its content. */
+/** Hashes locations: native code by where it is, whatever it is called now; all else by its content. */
 function hashLocations(
   { frames }: Profile,
   strings: BigUint64Array,

@@ -7,14 +7,14 @@
 
 import { type Profile, stackCount } from "../../profile/model.ts";
 
-/** The locations of a profile, each once, and its stacks in terms of them. */
+/** Holds the locations of a profile, each once, and its stacks in terms of them. */
 export interface Locations {
   /** The frames of location `i` are `frame[offset[i]]` (the innermost) to `frame[offset[i + 1] - 1]`. */
   readonly offset: Uint32Array;
   readonly frame: Uint32Array;
-  /** 1 for code of a file with a build id, which the address in it tells; 0 for what only its content tells. */
+  /** Is 1 for code of a file with a build id, which the address in it tells; 0 for what only its content tells. */
   readonly native: Uint8Array;
-  /** The lowest rank of its frames. */
+  /** Is the lowest rank of its frames. */
   readonly rank: Uint8Array;
   /** Stack `i` is `location[offset[i]]` (the leaf) to `location[offset[i + 1] - 1]` (the root). */
   readonly stacks: { readonly offset: Uint32Array; readonly location: Uint32Array };
@@ -52,7 +52,7 @@ function isInlinedIn(frames: Profile["frames"], inner: number, outer: number): b
 /** Numbers chains of frames. */
 class Grouping {
   readonly #profile: Profile;
-  /** Of chains of one frame, by that: the location and 1. */
+  /** Holds, for chains of one frame, by that, the location and 1. */
   readonly #single: Uint32Array;
   readonly #several = new Map<string, number>();
   readonly #offset = [0];

@@ -57,7 +57,7 @@ export function lockBlock(parts: readonly Part[]): Column[] {
   ];
 }
 
-/** `hashes` with 0 before them, as holders are one more than their row. */
+/** Returns `hashes` with 0 before them, as holders are one more than their row. */
 function withNobody(hashes: BigUint64Array): BigUint64Array {
   const shifted = new BigUint64Array(hashes.length + 1);
   shifted.set(hashes, 1);

@@ -13,10 +13,10 @@ import { splitStatements } from "./split_statements.ts";
 
 const logger = getLogger(["aperture", "storage"]);
 
-/** One numbered file of statements; each must be safe to run twice. */
+/** Is one numbered file of statements; each must be safe to run twice. */
 export interface Migration {
   readonly number: number;
-  /** `0001_schema` */
+  /** Is a name like `0001_schema`. */
   readonly name: string;
   readonly sql: string;
 }
@@ -94,14 +94,14 @@ async function findShards(client: StorageClient): Promise<void> {
   client.sharded = Number(row?.shards ?? 0) > 1;
 }
 
-/** The statements that stand for one on this client's server or cluster. */
+/** Returns the statements that stand for one on this client's server or cluster. */
 function formOf({ cluster, sharded: several }: StorageClient, statement: string): string[] {
   if (cluster === undefined) return [statement];
   return several ? sharded(statement, cluster) : [replicated(statement)];
 }
 
 /**
- * Those of `migrations` that are not in `applied`, which may name one twice: two aggregators started together.
+ * Returns those of `migrations` that are not in `applied`, which may name one twice: two aggregators started together.
  *
  * @throws {MigrationError}
  */
@@ -132,7 +132,7 @@ export function pendingMigrations(
   return migrations.filter(({ number }) => !done.has(number));
 }
 
-/** The migrations of this program, in their order. */
+/** Returns the migrations of this program, in their order. */
 export function readMigrations(folder = FOLDER): Migration[] {
   const files = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".sql"));
   return files.sort().map((file, index) => {

@@ -19,11 +19,11 @@ import {
 import { type Part, StringDictionary } from "./part.ts";
 import type { WrittenHashes } from "./written_hashes.ts";
 
-/** The tables that a row is sent to once a day, in the order in which they refer to each other. */
+/** Lists the tables that a row is sent to once a day, in the order in which they refer to each other. */
 export const NAME_TABLES = ["functions", "symbols", "locations", "stacks", "series"] as const;
 export type NameTable = (typeof NAME_TABLES)[number];
 
-/** What is remembered of each table that rows are sent to once. */
+/** Holds what is remembered of each table that rows are sent to once. */
 export type SeenTables = Readonly<Record<NameTable, WrittenHashes>>;
 export type NameBlocks = Readonly<Record<NameTable, readonly Column[]>>;
 
@@ -38,7 +38,7 @@ export function nameBlocks(parts: readonly Part[], seen: SeenTables): NameBlocks
   };
 }
 
-/** A row that must be written: of which batch, and which row of it. */
+/** Is a row that must be written: of which batch, and which row of it. */
 interface Row extends Part {
   readonly hash: bigint;
   readonly row: number;

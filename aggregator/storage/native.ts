@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * ClickHouse's Native format, as far as the writer needs it: blocks of columns, each as its type and its bytes.
+ * Writes ClickHouse's Native format, as far as the writer needs it: blocks of columns, each as its type and its bytes.
  * https://clickhouse.com/docs/interfaces/formats/Native
  *
  * Numbers are little-endian, as are those of every machine that this runs on.
@@ -10,10 +10,10 @@
 
 const encoder = new TextEncoder();
 
-/** One column of a block. */
+/** Is one column of a block. */
 export interface Column {
   readonly name: string;
-  /** As ClickHouse writes it. Where the table's type differs, the server casts. */
+  /** Is the type as ClickHouse writes it. Where the table's type differs, the server casts. */
   readonly type: string;
   readonly rows: number;
   readonly bytes: Uint8Array;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What blocks are made of: batches as they came, their hashes, and the bucket of time that they are counted in.
+ * Makes what blocks are made of: batches as they came, their hashes, and the bucket of time that they are counted in.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import type { Batch } from "../../profile/model.ts";
 import { type ContentHashes, hashContent } from "./content_hash.ts";
 
-/** The finest resolution of time in storage, in seconds. */
+/** Is the finest resolution of time in storage, in seconds. */
 export const BUCKET_S = 10;
 
 const HOUR_S = 3600;
@@ -16,20 +16,20 @@ const DAY_S = 86_400;
 /** DateTime is 32 bits of seconds; times beyond are held at the last one. */
 const MAX_SECOND = 2 ** 32 - 1;
 
-/** A batch as it came, and when. */
+/** Is a batch as it came, and when. */
 export type ReceivedBatch = Batch & {
-  /** Unix milliseconds. */
+  /** The time is in Unix milliseconds. */
   readonly receivedMs: number;
 };
 
-/** A batch and what it becomes part of. */
+/** Holds a batch and what it becomes part of. */
 export interface Part {
   readonly batch: Batch;
   readonly hashes: ContentHashes;
-  /** The second in which the hour begins, and steps of {@linkcode BUCKET_S} since then. */
+  /** Is the second in which the hour begins, and steps of {@linkcode BUCKET_S} since then. */
   readonly period: number;
   readonly bucket: number;
-  /** Days since 1970. */
+  /** The day is in days since 1970. */
   readonly day: number;
 }
 

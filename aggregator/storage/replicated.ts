@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The form that the schema takes on a cluster: tables of replicas, and over them, where the cluster has several shards,
- * tables that read from and write to all of these.
+ * Gives the form that the schema takes on a cluster: tables of replicas, and over them, where the cluster has several
+ * shards, tables that read from and write to all of these.
  *
  * The database has the engine Replicated, which carries statements that make and change tables to all servers; the
  * tables have the Replicated… engines, which carry rows, and know a repeated insert whichever replica it reaches.
@@ -16,7 +16,7 @@ export function replicated(sql: string): string {
     .replaceAll("non_replicated_deduplication_window", "replicated_deduplication_window");
 }
 
-/** What of a table's rows decides on their shard: what belongs together stays together. */
+/** Says what of a table's rows decides on their shard: what belongs together stays together. */
 const SHARD_KEYS: readonly (readonly [column: string, key: string])[] = [
   ["node LowCardinality(String)", "cityHash64(node)"],
   ["hash UInt64", "hash"],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How long what is stored is kept.
+ * Sets how long what is stored is kept.
  *
  * @module
  */
@@ -13,22 +13,22 @@ const logger = getLogger(["aperture", "storage"]);
 const HOUR_MS = 3_600_000;
 const MAX_HOURS = 100 * 365 * 24;
 
-/** How long each resolution of time is kept, in ms. */
+/** Says how long each resolution of time is kept, in ms. */
 export interface Retention {
-  /** Buckets of 10 s. */
+  /** Is for buckets of 10 s. */
   readonly fine: number;
-  /** Minutes, and the batches. */
+  /** Is for minutes, and the batches. */
   readonly minutes: number;
-  /** Hours, and what samples refer to. */
+  /** Is for hours, and what samples refer to. */
   readonly hours: number;
 }
 
 const DAY_MS = 24 * HOUR_MS;
 
-/** A week of 10 s, a month of minutes, a year of hours. */
+/** Keeps a week of 10 s, a month of minutes, a year of hours. */
 export const DEFAULT_RETENTION: Retention = { fine: 7 * DAY_MS, minutes: 30 * DAY_MS, hours: 365 * DAY_MS };
 
-/** From what a row's age counts, and how many hours later than its beginning a partition's last row may be. */
+/** Says from what a row's age counts, and how many hours later than its beginning a partition's last row may be. */
 const TABLES: readonly { table: string; time: string; of: keyof Retention; extra: number }[] = [
   ...["samples", "locks", "syscalls"].map((table) => ({
     table,

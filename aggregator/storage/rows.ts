@@ -16,7 +16,7 @@ import { syscallBlock } from "./syscall_block.ts";
 /** DateTime64(9) is 63 bits of nanoseconds; times beyond are held at the last one. */
 const MAX_NS = 2n ** 63n - 1n;
 
-/** The blocks of one group of batches. */
+/** Holds the blocks of one group of batches. */
 export interface Blocks extends NameBlocks {
   readonly samples: readonly Column[];
   readonly locks: readonly Column[];

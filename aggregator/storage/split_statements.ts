@@ -10,7 +10,7 @@
 const TOKEN =
   /'(?:[^'\\]|\\[^]|'')*'?|"(?:[^"\\]|\\[^]|"")*"?|`(?:[^`\\]|\\[^]|``)*`?|--[^\n]*|\/\*[^]*?(?:\*\/|$)|(\$\w*\$)[^]*?(?:\1|$)|;|[^]/g;
 
-/** The statements of `sql` in their order, without their semicolons; comments stay, empty statements go. */
+/** Returns the statements of `sql` in their order, without their semicolons; comments stay, empty statements go. */
 export function splitStatements(sql: string): string[] {
   const statements: string[] = [];
   let text = "";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Storage as the rest of the aggregator sees it: it may be away, and is prepared when it comes.
+ * Is storage as the rest of the aggregator sees it: it may be away, and is prepared when it comes.
  *
  * @module
  */
@@ -18,22 +18,22 @@ import { type Group, Writer } from "./writer.ts";
 export interface OpenStorageOptions extends StorageOptions {
   /** @default {DEFAULT_RETENTION} */
   readonly retention?: Retention;
-  /** What storage may take; without it, all that there is. */
+  /** Says what storage may take; without it, all that there is. */
   readonly limit?: StorageLimit | undefined;
-  /** Called with how many partitions went, as storage would have taken more than its limit. */
+  /** Is called with how many partitions went, as storage would have taken more than its limit. */
   readonly onDropped?: (partitions: number) => void;
-  /** The pause between two tries to reach a server that is away, in ms. @default {2000} */
+  /** The pause between two tries to reach a server that is away is so long, in ms. @default {2000} */
   readonly retryMs?: number;
 }
 
-/** Between two looks at what storage takes, in ms. */
+/** Two looks at what storage takes are so far apart, in ms. */
 const LIMIT_MS = 30_000;
 
-/** How long the answer to "does it answer?" may take, in ms. */
+/** The answer to "does it answer?" may take so long, in ms. */
 const PING_MS = 2000;
 
 /**
- * A database, its tables made and brought up to date at the first occasion.
+ * Is a database, its tables made and brought up to date at the first occasion.
  *
  * The server need not be there at the start: until it is, {@linkcode Storage.write} fails, and what would be
  * written waits in the staging buffer.
@@ -107,7 +107,7 @@ export class Storage implements AsyncDisposable {
     }
   }
 
-  /** Why it cannot be used now; `undefined` when it can. */
+  /** Says why it cannot be used now; `undefined` when it can. */
   async problem(): Promise<string | undefined> {
     try {
       // A database that is not there yet would be the ping's error, not the reason.
@@ -129,7 +129,7 @@ export class Storage implements AsyncDisposable {
     await this.client[Symbol.asyncDispose]();
   }
 
-  /** Once for all who ask at the same time; a failure is asked for again. */
+  /** Prepares storage once for all who ask at the same time; a failure is asked for again. */
   #prepare(): Promise<void> {
     if (this.#prepared) return Promise.resolve();
     return this.#preparing ??= this.#bringUp().finally(() => this.#preparing = undefined);

@@ -10,15 +10,15 @@ import type { StorageClient } from "./client.ts";
 
 const logger = getLogger(["aperture", "storage"]);
 
-/** What storage may take. */
+/** Says what storage may take. */
 export type StorageLimit = { readonly bytes: number } | { readonly share: number };
 
-/** A partition as `system.parts` has it. */
+/** Is a partition as `system.parts` has it. */
 export interface Partition {
   readonly table: string;
   readonly id: string;
   readonly bytes: number;
-  /** Unix seconds. */
+  /** The time is in Unix seconds. */
   readonly newest: number;
 }
 
@@ -59,7 +59,7 @@ export function partitionsToDrop(partitions: readonly Partition[], limit: number
   return dropped;
 }
 
-/** Tables of one period end at different seconds of it. */
+/** Returns whether a partition is of the period that ends last: tables of one period end at different seconds of it. */
 function isOfTheSamePeriod(
   { id }: Partition,
   partitions: readonly Partition[],

@@ -82,7 +82,7 @@ class Entries {
     this.#values.push(value);
   }
 
-  /** The row is whole. */
+  /** Ends the row, which is whole. */
   end(): void {
     this.#ends[this.#rows++] = BigInt(this.keys.length);
   }

@@ -11,19 +11,19 @@ import type { ReceivedBatch } from "./part.ts";
 import { toBlocks } from "./rows.ts";
 import { WrittenHashes } from "./written_hashes.ts";
 
-/** Batches that are written together. */
+/** Holds batches that are written together. */
 export interface Group {
-  /** The same for the same batches, after a crash as well, and for no others. */
+  /** Is the same for the same batches, after a crash as well, and for no others. */
   readonly token: string;
   readonly batches: readonly ReceivedBatch[];
-  /** Tables that have these batches already, under another token. @default {[]} */
+  /** Names tables that have these batches already, under another token. @default {[]} */
   readonly skip?: readonly string[];
 }
 
 /** A group was not written whole; the cause is what its table said. */
 export class WriteError extends StorageError {
   override name = "WriteError";
-  /** The tables with a token that have all of it. */
+  /** Names the tables with a token that have all of it. */
   readonly written: readonly string[];
 
   constructor(cause: unknown, { written }: { written: readonly string[] }) {
@@ -34,15 +34,15 @@ export class WriteError extends StorageError {
 }
 
 export interface WriterOptions {
-  /** How many rows of each table that samples refer to are known to be stored. @default {200000} */
+  /** Says how many rows of each table that samples refer to are known to be stored. @default {200000} */
   remember?: number;
 }
 
-/** Written last, in this order, each with the group's token. */
+/** They are written last, in this order, each with the group's token. */
 const COUNTED_TABLES = ["samples", "locks", "syscalls", "batches"] as const;
 
 /**
- * The writer of one database.
+ * Is the writer of one database.
  *
  * A group may be written any number of times, by this process or one after a crash, and counts once: what samples
  * refer to is the same rows whoever writes them and whenever; the others carry the group's token, by which their

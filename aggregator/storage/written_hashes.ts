@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which hashes need not be written again.
+ * Knows which hashes need not be written again.
  *
  * @module
  */
@@ -21,7 +21,8 @@ export class WrittenHashes {
   }
 
   /**
-   * Whether `hash` must be written with `day`: neither storage nor this write has it with that day or a later one.
+   * Returns whether `hash` must be written with `day`: neither storage nor this write has it with that day or a later
+   * one.
    *
    * @param day days since 1970
    */
@@ -31,13 +32,13 @@ export class WrittenHashes {
     return true;
   }
 
-  /** What was put forward is in storage. */
+  /** Remembers what was put forward: it is in storage. */
   commit(): void {
     for (const [hash, day] of this.#pending) this.#written.set(hash, day);
     this.#pending.clear();
   }
 
-  /** A write failed, and what storage has is not sure any more. */
+  /** Forgets all: a write failed, and what storage has is not sure any more. */
   forget(): void {
     this.#pending.clear();
     this.#written.clear();

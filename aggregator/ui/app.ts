@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 /**
- * The page: asks for what its address says, draws it, and listens.
+ * Starts the page, which asks for what its address says, draws it, and listens.
  *
  * @module
  */

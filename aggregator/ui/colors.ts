@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A colour for each module, so that a graph shows at a glance whose code runs.
+ * Chooses a colour for each module, so that a graph shows at a glance whose code runs.
  *
  * @module
  */
@@ -14,12 +14,12 @@ export interface BoxColors {
   readonly text: string;
 }
 
-/** Degrees. The kernel's hue, and a gap at both sides of it, belong to no other module. */
+/** The hue is in degrees. The kernel's hue, and a gap at both sides of it, belong to no other module. */
 const KERNEL_HUE = 242;
 const JIT_HUE = 150;
 const HUE_GAP = 40;
 
-/** Lightness, chroma and text of each theme, in oklch: equal lightness looks equally light in all hues. */
+/** Holds lightness, chroma and text of each theme, in oklch: equal lightness looks equally light in all hues. */
 const THEMES = {
   light: { lightness: 0.84, chroma: 0.085, grey: 0.9, text: "#1c1b1a" },
   dark: { lightness: 0.47, chroma: 0.085, grey: 0.33, text: "#f4f2ee" },
@@ -59,7 +59,7 @@ function hashOf(text: string): number {
   return (hash ^ hash >>> 15) >>> 0;
 }
 
-/** 0 to 1, by steps far enough apart to be told from each other. */
+/** Returns a number from 0 to 1, by steps far enough apart to be told from each other. */
 function spread(hash: number): number {
   return (hash % 16) / 15;
 }

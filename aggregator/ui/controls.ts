@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 /**
- * The header's fields.
+ * Reads and shows the header's fields.
  *
  * @module
  */

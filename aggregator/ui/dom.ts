@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 /**
- * Elements by what the page's HTML calls them.
+ * Finds elements by what the page's HTML calls them.
  *
  * @module
  */

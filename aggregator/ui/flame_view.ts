@@ -11,7 +11,7 @@ import { colorsOf, type Theme } from "./colors.ts";
 import { boxAt, depthOf, layOut, type Rect } from "./layout.ts";
 import { descendantsAt, type FlameModel, pathOf } from "./model.ts";
 
-/** CSS pixels. */
+/** A row has so many CSS pixels. */
 export const ROW_HEIGHT = 20;
 const GAP = 1;
 const PADDING = 5;
@@ -33,19 +33,19 @@ export interface FlameViewElements {
   readonly canvas: HTMLCanvasElement;
   /** Scrolls; the canvas covers what can be seen of it. */
   readonly scroll: HTMLElement;
-  /** As high as the whole graph. */
+  /** Is as high as the whole graph. */
   readonly spacer: HTMLElement;
 }
 
 export interface FlameViewEvents {
   readonly onZoom: (box: number) => void;
-  /** The box under the pointer, or `undefined` when there is none. */
+  /** Is told the box under the pointer, or `undefined` when there is none. */
   readonly onHover: (box: number | undefined, point: { x: number; y: number }) => void;
   /** Is told which box has the keyboard focus now. */
   readonly onKeyboardFocus: (box: number) => void;
 }
 
-/** A canvas that shows one model. */
+/** Is a canvas that shows one model. */
 export class FlameView {
   readonly #elements: FlameViewElements;
   readonly #events: FlameViewEvents;

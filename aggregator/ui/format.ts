@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Numbers as people read them.
+ * Writes numbers as people read them.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const TIME_UNITS = [
   ["µs", 1e3],
 ] as const;
 
-/** Nanoseconds with three digits that count: `1.37 s`, `42.0 ms`, `3.10 h`. */
+/** Returns nanoseconds with three digits that count: `1.37 s`, `42.0 ms`, `3.10 h`. */
 export function formatNs(ns: number): string {
   const [unit, size] = TIME_UNITS.find(([, size]) => ns >= size) ?? ["ns", 1];
   if (unit === "ns") return `${Math.round(ns)} ns`;

@@ -12,11 +12,11 @@ export const MIN_WIDTH = 0.5;
 /** A run that is wider says too little of where in it something is. */
 const MAX_RUN = 2;
 
-/** One rectangle in the graph's plane: `level` rows down, `x` and `width` in CSS pixels. */
+/** Is one rectangle in the graph's plane: `level` rows down, `x` and `width` in CSS pixels. */
 export interface Rect {
-  /** The box, or the one that stands for the run. */
+  /** Is the box, or the one that stands for the run. */
   readonly box: number;
-  /** Neighbours that are too narrow to stand alone. */
+  /** Is true for neighbours that are too narrow to stand alone. */
   readonly run: boolean;
   readonly level: number;
   readonly x: number;
@@ -24,11 +24,11 @@ export interface Rect {
 }
 
 export interface View {
-  /** The box that is as wide as the view. */
+  /** Is the box that is as wide as the view. */
   readonly focus: number;
-  /** CSS pixels. */
+  /** The width is in CSS pixels. */
   readonly width: number;
-  /** Levels that can be seen, `to` not included. @default all */
+  /** Is the range of levels that can be seen, `to` not included. @default all */
   readonly from?: number;
   readonly to?: number;
   /** Returns true for boxes that stand for a run before others. @default none */

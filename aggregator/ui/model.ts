@@ -7,7 +7,7 @@
 
 import { type FlameGraph, OTHER } from "../../profile/flame.ts";
 
-/** Columns of boxes; box 0 is the whole. Boxes of level `l` are `levelStart[l]` to `levelStart[l + 1] - 1`. */
+/** Holds columns of boxes; box 0 is the whole. Boxes of level `l` are `levelStart[l]` to `levelStart[l + 1] - 1`. */
 export interface FlameModel {
   readonly unit: FlameGraph["unit"];
   readonly total: number;
@@ -94,16 +94,16 @@ export function boxOfHash(model: FlameModel, hash: string): number {
   return 0;
 }
 
-/** Sums of one function's boxes. */
+/** Holds sums of one function's boxes. */
 export interface Hot {
-  /** Row of the names. */
+  /** Is the row of the names. */
   readonly name: number;
   self: number;
   /** Sums the stacks where it is anywhere, each once. */
   total: number;
 }
 
-/** Functions within `focus`, threads' names and the whole left out. */
+/** Returns the functions within `focus`, threads' names and the whole left out. */
 export function hotFunctions(model: FlameModel, focus = 0): Hot[] {
   const rows = new Map<number, Hot>();
   for (let level = Math.max(2, model.level[focus]!); level + 1 < model.levelStart.length; level++) {
@@ -150,7 +150,7 @@ export function firstFrom(
   return from;
 }
 
-/** FNV-1a over a box's name and module. */
+/** Returns FNV-1a over a box's name and module. */
 function addName(hash: number, model: FlameModel, box: number): number {
   const name = model.name[box]!;
   for (const text of [model.names[name]!, "\0", model.modules[name]!, "\0"]) {

@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 /**
- * The page's state and what becomes of it on the screen.
+ * Holds the page's state and what becomes of it on the screen.
  *
  * @module
  */

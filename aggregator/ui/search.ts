@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Search by function and module.
+ * Searches by function and module.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { descendantsAt, type FlameModel } from "./model.ts";
 
 export interface SearchResult {
-  /** For each row of the names, 1 where it matches. */
+  /** Holds for each row of the names 1 where it matches. */
   readonly names: Uint8Array;
   /** Is what the matching boxes cover together: one in another counts once. */
   readonly width: number;

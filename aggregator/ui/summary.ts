@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 /**
- * A selection in a few numbers.
+ * Shows a selection in a few numbers.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const VALUE_NAMES: Readonly<Record<Kind, string>> = {
 };
 const COUNT_NAMES: Readonly<Record<Kind, string>> = { cpu: "samples", lock: "waits", syscall: "calls" };
 
-/** Elements with `total` of `kind`, from and to RFC 3339 times. */
+/** Makes elements with `total` of `kind`, from and to RFC 3339 times. */
 export function summaryOf(
   kind: Kind,
   { total, from, to }: { total: Total; from: string; to: string },

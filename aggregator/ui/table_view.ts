@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 /**
- * The table of the hottest functions.
+ * Shows the table of the hottest functions.
  *
  * @module
  */
@@ -15,11 +15,11 @@ const MAX_ROWS = 50;
 
 export interface TableViewOptions {
   readonly table: HTMLTableElement;
-  /** A function was chosen. */
+  /** Is told that a function was chosen. */
   readonly onPick: (name: string) => void;
 }
 
-/** Rows of {@linkcode Hot}, to be sorted by either column. */
+/** Shows rows of {@linkcode Hot}, to be sorted by either column. */
 export class TableView {
   readonly #options: TableViewOptions;
   #sort: "self" | "total" = "self";

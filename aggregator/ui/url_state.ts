@@ -9,7 +9,7 @@ import { type Kind, KINDS } from "../../profile/model.ts";
 
 export interface State {
   readonly kind: Kind;
-  /** As the API takes it: `-15m`, or a time in RFC 3339. */
+  /** Is as the API takes it: `-15m`, or a time in RFC 3339. */
   readonly from: string;
   readonly to: string;
   /** "" is all. */
@@ -18,11 +18,11 @@ export interface State {
   readonly search: string;
   /** Is true where `search` is a regular expression. */
   readonly regex: boolean;
-  /** The path hash of the box that is zoomed to, "" for the whole. */
+  /** Is the path hash of the box that is zoomed to, "" for the whole. */
   readonly zoom: string;
-  /** With what threads wait for that have nothing to do. */
+  /** Includes what threads wait for that have nothing to do. */
   readonly idle: boolean;
-  /** Ask again every few seconds. */
+  /** Asks again every few seconds. */
   readonly live: boolean;
 }
 
@@ -74,7 +74,7 @@ export function selectionQuery(state: State, ...without: ("node" | "comm")[]): s
   return labelsQuery(new URLSearchParams({ kind: state.kind }), state, without);
 }
 
-/** As {@linkcode selectionQuery}, for what has one kind alone. */
+/** Returns the query string as {@linkcode selectionQuery} does, for what has one kind alone. */
 export function waitsQuery(state: State): string {
   return labelsQuery(new URLSearchParams(), state, []);
 }

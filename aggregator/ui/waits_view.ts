@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 /**
- * The tables of what was waited for: locks with who held them, and system calls with their latencies.
+ * Shows the tables of what was waited for: locks with who held them, and system calls with their latencies.
  *
  * @module
  */
@@ -16,11 +16,11 @@ const MAX_NAMED = 3;
 
 export interface WaitsViewOptions {
   readonly section: HTMLElement;
-  /** A function or a call was chosen. */
+  /** Is told that a function or a call was chosen. */
   readonly onPick: (name: string) => void;
 }
 
-/** One table of either sort, or none. */
+/** Shows one table of either sort, or none. */
 export class WaitsView {
   readonly #options: WaitsViewOptions;
 
@@ -56,7 +56,7 @@ export class WaitsView {
     });
   }
 
-  /** Calls and how long they took. */
+  /** Shows calls and how long they took. */
   showSyscalls({ rows, total }: SyscallsJson): void {
     const largest = Math.max(...rows.map((row) => row.total.value));
     this.#show("System calls", {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Folded stacks: one line a stack, as `flamegraph.pl`, speedscope and inferno read it.
+ * Writes folded stacks: one line a stack, as `flamegraph.pl`, speedscope and inferno read it.
  *
  * @module
  */

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A profile as JSON: its columns, as they are.
+ * Writes a profile as JSON: its columns, as they are.
  *
  * @module
  */
 
 import type { Profile } from "../model.ts";
 
-/** Raised when a reader of the form before would go wrong. */
+/** Is raised when a reader of the form before would go wrong. */
 export const JSON_VERSION = 1;
 
 export interface ProfileJsonOptions {
   /** @default {""} */
   readonly node?: string;
-  /** Unix nanoseconds. @default {0n} */
+  /** The time is in Unix nanoseconds. @default {0n} */
   readonly startNs?: bigint;
   /** @default {0} */
   readonly durationNs?: number;
@@ -22,7 +22,7 @@ export interface ProfileJsonOptions {
 type Numbers<T> = { readonly [K in keyof T]: number[] };
 
 /**
- * The document. Columns of one table are equally long, and refer to rows of other tables by index:
+ * Is the document. Columns of one table are equally long, and refer to rows of other tables by index:
  *
  * - `strings[0]` is "". `frames` (but `line` and `address`) and `series` (but `pid`) are rows of `strings`.
  * - Stack `i` is rows `stacks.frame[stacks.offset[i]]` (the leaf) to `stacks.frame[stacks.offset[i + 1] - 1]`
@@ -38,7 +38,7 @@ type Numbers<T> = { readonly [K in keyof T]: number[] };
 export interface ProfileJson {
   readonly version: typeof JSON_VERSION;
   readonly node: string;
-  /** Unix nanoseconds, as text: a JSON number cannot hold them. */
+  /** The time is in Unix nanoseconds, as text: a JSON number cannot hold them. */
   readonly startNs: string;
   readonly durationNs: number;
   readonly strings: readonly string[];
@@ -71,7 +71,7 @@ export function profileJson(
   return JSON.stringify(document);
 }
 
-/** Typed arrays would become objects. */
+/** Makes plain arrays: typed arrays would become objects. */
 function plain<T extends object>(table: T): Numbers<T> {
   return Object.fromEntries(
     Object.entries(table).map(([name, column]) => [name, Array.from(column as ArrayLike<number>)]),

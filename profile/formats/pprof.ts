@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * pprof's profile.proto, gzipped: what `go tool pprof`, Parca, Pyroscope and speedscope read.
+ * Writes pprof's profile.proto, gzipped: what `go tool pprof`, Parca, Pyroscope and speedscope read.
  *
  * The format: https://github.com/google/pprof/blob/main/proto/profile.proto
  *
@@ -32,17 +32,17 @@ import {
 
 export interface PprofOptions {
   readonly kind: Kind;
-  /** A label of all samples. @default {""} */
+  /** Is a label of all samples. @default {""} */
   readonly node?: string;
-  /** Unix nanoseconds. @default {0n} */
+  /** The time is in Unix nanoseconds. @default {0n} */
   readonly startNs?: bigint;
   /** @default {0} */
   readonly durationNs?: number;
-  /** Between two samples of one CPU; for `cpu` alone. @default {0} */
+  /** Is the time between two samples of one CPU; for `cpu` alone. @default {0} */
   readonly periodNs?: number;
 }
 
-/** Type and unit of a sample's count and value; the value is the one shown first. */
+/** Holds type and unit of a sample's count and value; the value is the one shown first. */
 const SAMPLE_TYPES = {
   cpu: [["samples", "count"], ["cpu", "nanoseconds"]],
   lock: [["contentions", "count"], ["delay", "nanoseconds"]],
@@ -112,7 +112,7 @@ function labelsOf({ pid, comm, ...series }: Series, node: string, strings: Strin
   });
 }
 
-/** Locations, functions and mappings of the frames that samples of the kind use; ids count from 1. */
+/** Collects locations, functions and mappings of the frames that samples of the kind use; ids count from 1. */
 class Places {
   readonly locations: Location[] = [];
   readonly functions: PprofFunction[] = [];

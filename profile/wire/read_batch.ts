@@ -76,7 +76,7 @@ function columns<T>(count: number, make: () => T, { without }: { without: readon
 type Column32 = Column<Uint32Array>;
 type Column64 = Column<Float64Array>;
 
-/** Columns of uint32, by field number less one; then of uint64, then one of enums at the place `enums`. */
+/** Has columns of uint32, by field number less one; then of uint64, then one of enums at the place `enums`. */
 interface TableShape {
   readonly uint32: readonly (Column32 | undefined)[];
   readonly uint64?: readonly (Column64 | undefined)[];
@@ -105,7 +105,7 @@ function table(reader: WireReader, shape: TableShape): true {
   });
 }
 
-/** A column that came after the first version: who does not know it leaves it out, and all of it is 0. */
+/** Returns a column that came after the first version: who does not know it leaves it out, and all of it is 0. */
 function orEmpty(column: Uint32Array, rows: number): Uint32Array {
   return column.length === 0 ? new Uint32Array(rows) : column;
 }
@@ -123,7 +123,7 @@ class BatchReader {
   #node = "";
   #agentVersion = "";
   readonly #strings: string[] = [];
-  /** By field number less one, as in `TableShape`; field 6 is the address. */
+  /** Holds the columns by field number less one, as in `TableShape`; field 6 is the address. */
   readonly #frames = columns(9, uint32Column, { without: [5] });
   readonly #address = float64Column();
   readonly #stacks = Array.from({ length: 2 }, uint32Column);
@@ -135,7 +135,7 @@ class BatchReader {
   readonly #reason = uint32Column();
   readonly #lost = float64Column();
   readonly #outcome = uint8Column();
-  /** By field number less one, as in `TableShape`. */
+  /** Holds the columns by field number less one, as in `TableShape`. */
   readonly #lockRows = columns(11, uint32Column, { without: [0, 7, 8, 9] });
   readonly #lockAmounts = columns(12, float64Column, { without: [0, 1, 2, 3, 4, 5, 6, 10] });
   readonly #holdRows = columns(7, uint32Column, { without: [3, 4, 5] });

@@ -18,12 +18,12 @@ import {
 import type { WireBatch } from "./wire_batch.ts";
 import { expandedSize } from "../expanded.ts";
 
-/** A batch that says what cannot be; sending it again is of no use. */
+/** Is thrown for a batch that says what cannot be; sending it again is of no use. */
 export class MalformedBatchError extends Error {
   override name = "MalformedBatchError";
 }
 
-/** Far above what an agent sends; they keep one message from taking the aggregator's memory or time. */
+/** These are far above what an agent sends; they keep one message from taking the aggregator's memory or time. */
 export interface BatchLimits {
   /** Bounds `agentId`, `node` and `agentVersion`, in UTF-16 units. @default {256} */
   nameLength?: number;
@@ -35,7 +35,7 @@ export interface BatchLimits {
   frames?: number;
   /** @default {1048576} */
   stacks?: number;
-  /** Frames of one stack. @default {1024} */
+  /** Bounds the frames of one stack. @default {1024} */
   depth?: number;
   /** @default {1048576} */
   series?: number;
@@ -47,17 +47,17 @@ export interface BatchLimits {
   holds?: number;
   /** @default {1048576} */
   syscalls?: number;
-  /** Different errors of one row of system calls. @default {4096} */
+  /** Bounds the different errors of one row of system calls. @default {4096} */
   errors?: number;
-  /** Reasons of losses, and ends of stacks. @default {1024} */
+  /** Bounds the reasons of losses, and ends of stacks. @default {1024} */
   losses?: number;
-  /** Written out, see {@linkcode expandedSize}: what it costs to store. @default {67108864} */
+  /** Bounds the batch written out, see {@linkcode expandedSize}: what it costs to store. @default {67108864} */
   expandedBytes?: number;
-  /** From `startNs` to `endNs`, in ms. @default {86400000} */
+  /** The window, from `startNs` to `endNs`, is at most so long, in ms. @default {86400000} */
   windowMs?: number;
 }
 
-/** The limits where none are given. */
+/** Holds the limits where none are given. */
 export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
   nameLength: 256,
   stringLength: 16_384,
@@ -76,14 +76,14 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
   windowMs: 86_400_000,
 };
 
-/** 2000-01-01: an earlier time is seconds or milliseconds where nanoseconds should be, or a dead clock. */
+/** Is 2000-01-01: an earlier time is seconds or milliseconds where nanoseconds should be, or a dead clock. */
 const EARLIEST_NS = 946_684_800_000_000_000n;
-/** Powers of two that a number of nanoseconds may lie between. */
+/** A number of nanoseconds may lie between so many powers of two. */
 const BUCKETS = 64;
 /** The kernel keeps up to this for errors among the values that a call returns. */
 const MAX_ERRNO = 4095;
 
-/** 2200-01-01, in what ClickHouse's DateTime64(9) can hold. */
+/** Is 2200-01-01, in what ClickHouse's DateTime64(9) can hold. */
 const LATEST_NS = 7_258_118_400_000_000_000n;
 
 /**
@@ -313,7 +313,7 @@ function checkIntegers(name: string, column: Float64Array): void {
   }
 }
 
-/** The sum, too, must be exact: totals are. */
+/** Checks that the sum, too, is exact, as totals are. */
 function checkSum(name: string, column: Float64Array): void {
   checkIntegers(name, column);
   let sum = 0;

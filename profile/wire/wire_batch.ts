@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The batch as it stands on the wire, which the reader makes and the checks turn into a `Batch`.
+ * Declares the batch as it stands on the wire, which the reader makes and the checks turn into a `Batch`.
  *
  * @module
  */
@@ -14,11 +14,11 @@ import type {
   SyscallColumns,
 } from "../model.ts";
 
-/** A batch as it stands on the wire: nothing is checked. */
+/** Is a batch as it stands on the wire: nothing is checked. */
 export interface WireBatch {
   readonly agentId: string;
   readonly epoch: bigint;
-  /** Rounded above 2^53, as are all that are uint64 on the wire. */
+  /** The number is rounded above 2^53, as are all that are uint64 on the wire. */
   readonly sequence: number;
   readonly startNs: bigint;
   readonly endNs: bigint;
@@ -38,10 +38,10 @@ export interface WireBatch {
   readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
 }
 
-/** Histograms as they stand on the wire: how many buckets each row has, not where they begin. */
+/** Holds histograms as they stand on the wire: how many buckets each row has, not where they begin. */
 export type WireHistograms<Columns> = Omit<Columns, "histogramOffset"> & { readonly buckets: Uint32Array };
 
-/** System calls as they stand on the wire, with how many errors each row has. */
+/** Holds system calls as they stand on the wire, with how many errors each row has. */
 export type WireSyscalls = Omit<WireHistograms<SyscallColumns>, "errorOffset"> & {
   readonly errors: Uint32Array;
 };

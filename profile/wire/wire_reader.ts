@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The protobuf wire format, as far as columns of integers and strings need it.
+ * Reads the protobuf wire format, as far as columns of integers and strings need it.
  * https://protobuf.dev/programming-guides/encoding/
  *
  * What is accepted is what the generated decoder's runtime accepts, down to integers that are longer than
@@ -14,17 +14,17 @@ const GROUP_DEPTH = 100;
 /** Up to this length a loop beats the decoder's call. */
 const SHORT_STRING = 16;
 
-/** Much the faster of the two; what it could not read, and what says so itself, is read again by the other. */
+/** This is much the faster of the two; what it could not read, and what says so itself, is read again by the other. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const REPLACEMENT = "\ufffd";
 
-/** Bytes that are not a protobuf message of the expected type. */
+/** Is thrown for bytes that are not a protobuf message of the expected type. */
 export class WireError extends Error {
   override name = "WireError";
 }
 
-/** A column that grows: by what a packed field holds at once, else by doubling. */
+/** Is a column that grows: by what a packed field holds at once, else by doubling. */
 export class Column<T extends Uint8Array | Uint32Array | Float64Array> {
   data: T;
   length = 0;
@@ -48,7 +48,7 @@ export class Column<T extends Uint8Array | Uint32Array | Float64Array> {
   }
 }
 
-/** A cursor over a message. All methods throw {@linkcode WireError} where the bytes end too early. */
+/** Is a cursor over a message. All methods throw {@linkcode WireError} where the bytes end too early. */
 export class WireReader {
   readonly bytes: Uint8Array;
   pos = 0;
