@@ -52,7 +52,7 @@ export interface Recording extends Notes {
   /** The losses and stack ends of each kind, which are summed above. */
   readonly kinds: ReadonlyMap<Kind, Notes>;
   readonly times: WindowTimes;
-  /** How often maps were emptied before the window's end, as they filled. */
+  /** Counts how often maps were emptied before the window's end, as they filled. */
   readonly early: number;
 }
 
@@ -61,19 +61,19 @@ export interface RecordOptions {
   readonly symboliser: Symboliser;
   /** @default nothing is known of containers, pods and services */
   readonly labels?: ProcessLabels | undefined;
-  /** Told of each window's end. */
+  /** It is told of each window's end. */
   readonly unwinder?: Pick<Unwinder, "endWindow" | "onProcess"> | undefined;
   readonly windowMs: number;
-  /** Of how many beats of `windowMs` the next window is; a whole number. @default {() => 1} */
+  /** Returns the beats of `windowMs` that the next window has; a whole number. @default {() => 1} */
   readonly beats?: (() => number) | undefined;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
-  /** Stop after this long; without it, when `signal` aborts. */
+  /** It stops after this long; without it, when `signal` aborts. */
   readonly durationMs?: number | undefined;
   readonly signal: AbortSignal;
   /** @default {MACHINE_CLOCK} */
   readonly clock?: Clock;
-  /** Which processes there are. @default {those of /proc} */
+  /** Knows which processes there are. @default {those of /proc} */
   readonly processes?: BriefProcesses;
 }
 
@@ -222,7 +222,7 @@ export class Summary {
   #events = 0;
   #windows = 0;
 
-  /** Samples, waits and calls. */
+  /** Returns how many samples, waits and calls there were. */
   get events(): number {
     return this.#events;
   }

@@ -5,16 +5,16 @@
  * @module
  */
 
-/** Those of one window, as far as was known when it was looked. */
+/** Knows those of one window, as far as was known when it was looked. */
 export interface Brief {
-  /** Whether `pid` began in the window and had ended by then. */
+  /** Returns whether `pid` began in the window and had ended by then. */
   has(pid: number): boolean;
 }
 
 /** Tells them by looking at which processes there are. */
 export class BriefProcesses {
   readonly #list: () => ReadonlySet<number>;
-  /** Those that there were when this window began. */
+  /** These were there when this window began. */
   #before: ReadonlySet<number>;
 
   /** @param list the ids of all processes that there are */
@@ -23,14 +23,14 @@ export class BriefProcesses {
     this.#before = list();
   }
 
-  /** Those of this window until now. */
+  /** Returns those of this window until now. */
   look(): Brief {
     const before = this.#before;
     const now = this.#list();
     return { has: (pid) => !now.has(pid) && !before.has(pid) };
   }
 
-  /** Those of this window, which ends now. */
+  /** Returns those of this window, which ends now. */
   endWindow(): Brief {
     const before = this.#before;
     const now = this.#before = this.#list();
@@ -38,7 +38,7 @@ export class BriefProcesses {
   }
 }
 
-/** The ids of the processes that `/proc` lists, zombies among them. */
+/** Returns the ids of the processes that `/proc` lists, zombies among them. */
 export function listProcesses(procRoot = "/proc"): Set<number> {
   const pids = new Set<number>();
   for (const { name } of Deno.readDirSync(procRoot)) {

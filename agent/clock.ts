@@ -5,11 +5,11 @@
  * @module
  */
 
-/** Both in milliseconds, with a fraction. */
+/** Gives both times in milliseconds, with a fraction. */
 export interface Clock {
-  /** From any point; it is never set. */
+  /** Returns the time in ms from any point; it is never set. */
   monotonic(): number;
-  /** Unix time. NTP or a resumed machine may set it. */
+  /** Returns Unix time. NTP or a resumed machine may set it. */
   wall(): number;
 }
 
@@ -22,11 +22,11 @@ export const MACHINE_CLOCK: Clock = {
 /** What slewing a clock does between two windows, or a reading of both that was interrupted, is no step. */
 const LEAST_STEP_MS = 1000;
 
-/** Between which times a window lies, in Unix milliseconds. */
+/** Says between which times a window lies, in Unix milliseconds. */
 export interface Stamps {
   readonly start: number;
   readonly end: number;
-  /** By how many ms the wall clock was set meanwhile; negative where it was set back. */
+  /** The wall clock was set by so many ms meanwhile; negative where it was set back. */
   readonly stepMs?: number;
 }
 

@@ -66,7 +66,7 @@ export class Command implements AsyncDisposable {
   }
 }
 
-/** The state of a process in `/proc/PID/stat`, such as T for one that is stopped; "" when it is gone. */
+/** Returns the state of a process in `/proc/PID/stat`, such as T for one that is stopped; "" when it is gone. */
 function stateOf(pid: number): string {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);

@@ -284,7 +284,7 @@ export const AGENT_SETTINGS = defineSettings({
 });
 
 export type AgentConfig = Values<typeof AGENT_SETTINGS> & {
-  /** What is run and watched, with all that it starts: what stood behind `--`. */
+  /** This is run and watched, with all that it starts: it stood behind `--`. */
   readonly command?: readonly string[];
 };
 

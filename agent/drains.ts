@@ -14,7 +14,7 @@ import { type SummedWindow, WindowSum } from "./window_sum.ts";
 
 /** A set is emptied when a map of it is so full. What it then has room for must last until the other one is empty. */
 const WATERMARK = 0.4;
-/** How often it is looked; more often where a map is so full already. */
+/** The maps are looked at this often; more often where one is so full already. */
 const POLL_MS = 50;
 const HASTE = 0.1;
 const HASTE_MS = 10;
@@ -24,16 +24,16 @@ const MAX_FAILURES = 3;
 export interface DrainsOptions {
   readonly collectors: readonly Collector[];
   readonly processes: BriefProcesses;
-  /** What two processes agree in that are told as one where both were brief, such as their program. */
+  /** Returns what two processes agree in that are told as one where both were brief, such as their program. */
   readonly group: (pid: number) => string;
 }
 
-/** What was counted in a window. */
+/** Holds what was counted in a window. */
 export interface Drained {
-  /** In the order of the collectors. */
+  /** They are in the order of the collectors. */
   readonly windows: readonly (SummedWindow & { readonly kind: Kind })[];
   readonly brief: Brief;
-  /** How often maps were emptied before the window's end, as they filled. */
+  /** Counts how often maps were emptied before the window's end, as they filled. */
   readonly early: number;
 }
 
@@ -44,7 +44,7 @@ export class Drains implements Disposable {
   readonly #early = new Map<Collector, Promise<void>>();
   readonly #failures = new Map<Collector, number>();
   #sums: Map<Collector, WindowSum>;
-  /** By group: the brief process that stands for all others of it. */
+  /** Holds, by group, the brief process that stands for all others of it. */
   #representatives = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #disposed = false;
@@ -56,8 +56,8 @@ export class Drains implements Disposable {
   }
 
   /**
-   * What was counted since the last call. A drain that fails is said, and what it would have taken is still in the
-   * kernel for the next one.
+   * Returns what was counted since the last call. A drain that fails is said, and what it would have taken is still in
+   * the kernel for the next one.
    *
    * @throws {Error} when a collector failed again and again
    */

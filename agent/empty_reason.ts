@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Why a run has recorded nothing, and what to try.
+ * Says why a run has recorded nothing, and what to try.
  *
  * @module
  */
@@ -13,11 +13,11 @@ export interface EmptyRun {
   /** The only process that was watched. */
   readonly pid?: number | undefined;
   readonly command?: boolean | undefined;
-  /** Whether the process still runs. @default {by /proc} */
+  /** Returns whether the process still runs. @default {by /proc} */
   readonly runs?: (pid: number) => boolean;
 }
 
-/** A sentence with the likely reason, and one with what to try. */
+/** Returns a sentence with the likely reason, and one with what to try. */
 export function emptyReason({ kinds, pid, command = false, runs = isRunning }: EmptyRun): string {
   const others = KINDS.filter((kind) => !kinds.includes(kind)).join(",");
   if (pid !== undefined && !runs(pid)) {

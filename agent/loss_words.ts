@@ -10,9 +10,9 @@ import type { Loss } from "./libbpf/mod.ts";
 import { NAMING_LOSS } from "./naming.ts";
 
 interface Words {
-  /** What was lost, or is not whole: one and several. */
+  /** Says what was lost, or is not whole: one and several. */
   readonly what: readonly [string, string];
-  /** Why, and what to do. */
+  /** Says why, and what to do. */
   readonly why: string;
 }
 
@@ -75,7 +75,7 @@ const WORDS: Readonly<Record<Loss | typeof NAMING_LOSS, Words>> = {
   naming_failed: { what: ["event", "events"], why: "as a window could not be named: see the errors before" },
 };
 
-/** How many there were, of what, why, and what helps: `1,204 system calls, as the kernel's maps were full: …`. */
+/** Says how many there were, of what, why, and what helps: `1,204 system calls, as the kernel's maps were full: …`. */
 export function lossWords(loss: string, count: number): string {
   const words = WORDS[loss as keyof typeof WORDS];
   return words

@@ -128,7 +128,9 @@ export class Namer {
     }
   }
 
-  /** The rows of a holder; of those before them no more is known than that the waiter's process waited for them. */
+  /**
+   * Returns the rows of a holder; of those before them no more is known than that the waiter's process waited for them.
+   */
   #holder(holder: RawStack, waiter: number): { series: number; stack: number } {
     if (holder === EARLIER_HOLDERS) return { series: waiter, stack: this.#stack([EARLIER_FRAME]) };
     return { series: this.#series(holder), stack: this.#stack(this.#symboliser.stack(holder)) };

@@ -11,13 +11,13 @@ import { libbpfVersion } from "./libbpf/mod.ts";
 
 /** The checks look at these facts. */
 export interface Facts {
-  /** Like `6.1.0-18-amd64`. */
+  /** It is like `6.1.0-18-amd64`. */
   readonly kernelRelease: string;
   /** The kernel tells its types: it has /sys/kernel/btf/vmlinux. */
   readonly hasBtf: boolean;
   /** CapEff of /proc/self/status. */
   readonly capabilities: bigint;
-  /** False in a user namespace, where capabilities are none over the kernel. */
+  /** It is false in a user namespace, where capabilities are none over the kernel. */
   readonly inInitialUserNamespace: boolean;
   /** `none`, `integrity` or `confidentiality`. */
   readonly lockdown: string;

@@ -19,7 +19,7 @@ const GOOD: Facts = {
 
 const ALL: PreflightOptions = { kinds: ["cpu", "lock", "syscall"], memoryBytes: 64 * 2 ** 20 };
 
-/** The one sentence that tells of `facts`. */
+/** Returns the one sentence that tells of `facts`. */
 function problem(facts: Partial<Facts>, options: Partial<PreflightOptions> = {}): string {
   const problems = preflight({ ...GOOD, ...facts }, { ...ALL, ...options });
   assertEquals(problems.length, 1, Deno.inspect(problems));

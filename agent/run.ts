@@ -59,15 +59,15 @@ export interface RunOptions {
   readonly hostname: string;
   /** The API server of the cluster that this is in. */
   readonly apiServer?: URL | undefined;
-  /** What the agent's parts may use. */
+  /** The agent's parts may use this. */
   readonly budget: Budget;
-  /** Where the user is: what is run there. */
+  /** The user is here, and what is run begins here. */
   readonly cwd: string;
   /** The folder for downloaded debug files where the settings name none. */
   readonly debugFiles: string;
 }
 
-/** Of the thread that drains and names. */
+/** The thread that drains and names has this priority. */
 const NICE = -10;
 /** Nothing was recorded. */
 const NO_DATA = 4;
@@ -201,7 +201,10 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   return status;
 }
 
-/** Little work that must be done in time: on a busy machine, maps fill while the agent waits for its turn. */
+/**
+ * Raises the priority of little work that must be done in time: on a busy machine, maps fill while the agent waits for
+ * its turn.
+ */
 function raisePriority(): void {
   try {
     setPriority(NICE);
@@ -327,7 +330,7 @@ async function openPusher(
   });
 }
 
-/** The text of a PEM file; `undefined` where none is named. */
+/** Returns the text of a PEM file; `undefined` where none is named. */
 async function readFile(path: string | undefined, what: string): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {

@@ -19,7 +19,7 @@ export class Slices {
     this.#begin = clock();
   }
 
-  /** Whether the slice is over. */
+  /** Is true when the slice is over. */
   get due(): boolean {
     return this.#clock() - this.#begin >= SLICE_MS;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a local run does before its clock starts: the tables are loaded by which stacks are walked.
+ * Does what a local run needs before its clock starts: the tables are loaded by which stacks are walked.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { Unwinder } from "./unwind/unwinder.ts";
 
 /** Ways for a walk to end that a table or a mapping would have mended, of `enum aperture_stack_end`. */
 const COLD_ENDS = ["no_process", "no_page", "no_mapping"];
-/** Of the stacks of one round. */
+/** No more than this part of the stacks of one round may be cold. */
 const COLD_SHARE = 0.01;
-/** What runs seldom is met later, whatever is waited for. */
+/** What runs seldom is seen later, whatever is waited for. */
 const MAX_MS = 8000;
 const ROUND_MS = 250;
-/** So many rounds without a cold stack in a row, as one round has few of them. */
+/** It takes so many rounds without a cold stack in a row, as one round has few of them. */
 const WARM_ROUNDS = 2;
 
 export interface WarmUpOptions {
@@ -26,14 +26,14 @@ export interface WarmUpOptions {
   readonly signal: AbortSignal;
   /** @default {8000} */
   readonly maxMs?: number;
-  /** In ms. @default {performance.now} */
+  /** Returns the time in ms. @default {performance.now} */
   readonly clock?: () => number;
 }
 
-/** What it took. */
+/** Says what it took. */
 export interface WarmUp {
   readonly ms: number;
-  /** Whether walks end as they should by now. */
+  /** Is true when walks end as they should by now. */
   readonly warm: boolean;
 }
 

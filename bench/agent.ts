@@ -20,7 +20,7 @@ import type { Row } from "./row.ts";
 const SECONDS = 60;
 /** Files and mappings are read once, and V8 compiles what runs often: the start is not what it costs to watch. */
 const START_SECONDS = 60;
-/** Different ones, by their build id. */
+/** They are different ones, by their build id. */
 const PROGRAMS = 50;
 /** Ticks of /proc/PID/stat a second: USER_HZ is 100 on every Linux that we know. */
 const TICKS = 100;
@@ -132,7 +132,7 @@ function usage(pid: number) {
   };
 }
 
-/** "" for one that was closed meanwhile. */
+/** Returns "" for one that was closed meanwhile. */
 function descriptor(path: string): string {
   try {
     return Deno.readTextFileSync(path);

@@ -24,16 +24,16 @@ import { recordBatches } from "./recorded.ts";
 import type { Row } from "./row.ts";
 
 const SECONDS = 60;
-/** Push as fast as they are acknowledged. */
+/** They push as fast as they are acknowledged. */
 const BUSY_AGENTS = 20;
-/** Push once in ten seconds. */
+/** They push once in ten seconds. */
 const CALM_AGENTS = 1000;
 const CALM_SECONDS = 30;
 const BARE_SECONDS = 15;
 /** Rows of a batch: those of a busy node. */
 const ROWS = 5000;
 
-/** The rows of `deno task bench fleet`. */
+/** Returns the rows of `deno task bench fleet`. */
 export async function rows(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
@@ -101,7 +101,7 @@ class SimulatedFleet {
     return this.#pushed;
   }
 
-  /** How many of them are in the tables, once none is staged. */
+  /** Returns how many of them are in the tables, once none is staged. */
   async stored(): Promise<number> {
     while (!await this.#isEmpty()) await delay(100);
     const body = { kind: "cpu", from: "-2h", to: "now", group_by: ["module"], limit: 1 };
@@ -165,7 +165,10 @@ class SimulatedFleet {
     };
   }
 
-  /** Of a message that is given twice, the last value of a field counts: so a body is encoded once for all nodes. */
+  /**
+   * Returns the message of a push. Where a field is given twice, its last value counts: so a body is encoded once for
+   * all nodes.
+   */
   #request(at: number, { index, sequence }: { index: number; sequence: number }): Uint8Array {
     const endNs = BigInt(Date.now()) * 1_000_000n;
     const node = `bench-${this.#run}-${index}`;
@@ -191,7 +194,7 @@ class SimulatedFleet {
   }
 }
 
-/** Identity and times alone. */
+/** Returns identity and times alone. */
 function emptyBatch(batch: Batch): Batch {
   const empty = <T extends object>(columns: T): T =>
     Object.fromEntries(
@@ -238,14 +241,14 @@ async function bareRate(dataDir: string, recorded: readonly Batch[]): Promise<nu
   return rows / ((performance.now() - start) / 1000);
 }
 
-/** CPU time so far. */
+/** Returns the CPU time so far. */
 function cpuMs(pid: number): number {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
   return (user! + system!) * 10;
 }
 
-/** The child in which the engine runs. */
+/** Returns the child in which the engine runs. */
 function engineOf(pid: number): number {
   const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
   if (children !== "") return Number(children.split(" ")[0]);

@@ -12,7 +12,7 @@ import { build } from "../tasks/build.ts";
 import { compile, FRAME_POINTERS } from "../tasks/compile.ts";
 import type { Row } from "./row.ts";
 
-/** Turns of a second with each watcher, in rotation, so that all meet the same neighbours. */
+/** Each watcher has so many turns of a second, in rotation, so that all have the same neighbours. */
 const TURNS = 5;
 const RIVAL = "perf trace -s -e futex";
 

@@ -10,7 +10,7 @@ import { AggregatorService, type PushRequest, PushResponse } from "../proto/gen/
 
 export class PushSink implements Disposable {
   readonly #server: Server;
-  /** For `--aggregator`. */
+  /** It is for `--aggregator`. */
   readonly url: string;
 
   private constructor(server: Server, port: number) {

@@ -14,19 +14,19 @@ import { Program } from "../tasks/programs.ts";
 import { AggregatorService } from "../proto/gen/aperture/v1/aperture.ts";
 import { runBusy } from "../tests/support/watched.ts";
 
-/** How many different batches are made. */
+/** So many different batches are made. */
 const VARIANTS = 8;
 
 /**
- * Eight batches of `rows` samples: the agent's own stacks, each variant with another part of its functions renamed and
- * other threads, by a seed.
+ * Returns eight batches of `rows` samples: the agent's own stacks, each variant with another part of its functions
+ * renamed and other threads, by a seed.
  */
 export async function recordBatches(rows: number): Promise<Batch[]> {
   const recorded = await record();
   return Array.from({ length: VARIANTS }, (_, seed) => grow(recorded, { rows, seed }));
 }
 
-/** What the agent pushes in five seconds of a busy machine. */
+/** Returns what the agent pushes in five seconds of a busy machine. */
 async function record(): Promise<Batch[]> {
   const batches: Batch[] = [];
   const server = new Server();

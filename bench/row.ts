@@ -9,7 +9,7 @@
 export interface Row {
   /** Says what was done. */
   readonly what: string;
-  /** In `unit`. */
+  /** It is in `unit`. */
   readonly ours: number;
   readonly unit: string;
   /** The other way to do it, measured in the same run. */
@@ -39,7 +39,7 @@ export function formatTable(rows: readonly Row[]): string {
     .join("\n") + "\n";
 }
 
-/** Three digits that count. */
+/** Rounds to three digits that count. */
 function round(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString("en");
   return String(Number(value.toPrecision(3)));

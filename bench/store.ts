@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How fast questions are answered of a fleet's day, and how small it is: through REST, beside bare SQL of the same rows.
+ * Measures how fast questions are answered of a fleet's day, and how small it is: through REST, beside bare SQL of the
+ * same rows.
  *
  * @module
  */
@@ -26,7 +27,7 @@ const HOUR = DAY + 10 * 3600 + 17 * 60 + 20;
 const INGEST_MS = 10_000;
 const CLIENTS = 4;
 
-/** The rows of `deno task bench store`, or `store=ROWS`. */
+/** Returns the rows of `deno task bench store`, or `store=ROWS`. */
 export async function rows(option?: string): Promise<Row[]> {
   const wanted = option === undefined ? DEFAULT_ROWS : Number(option);
   const folder = await Deno.makeTempDir();
@@ -143,7 +144,7 @@ async function sizes(client: StorageClient): Promise<Sizes> {
   return { rows: Number(row!.samples), bytes: Number(row!.all), own: Number(row!.own) };
 }
 
-/** The rival: a row with its labels and its whole stack as text, of some rows of one hour. */
+/** Returns the bytes of the rival: a row with its labels and its whole stack as text, of some rows of one hour. */
 async function bytes(client: StorageClient, { rows, bytes, own }: Sizes): Promise<Row[]> {
   const text = `SELECT stack, arrayStringConcat(groupArray(concat(module, '!', name)), ';') AS text
     FROM (SELECT hash AS stack, location FROM stacks ARRAY JOIN locations AS location) AS places

@@ -104,7 +104,9 @@ async function writeNames(client: StorageClient, recorded: ProfileJson, day: num
   }
 }
 
-/** Each recorded stack in its variants: a quarter of their frames are at other addresses, as of other builds. */
+/**
+ * Returns each recorded stack in its variants: a quarter of their frames are at other addresses, as of other builds.
+ */
 function variedStacks({ strings, frames, stacks }: ProfileJson): Profile {
   const builder = someSeries(new ProfileBuilder());
   for (let variant = 0; variant < VARIANTS; variant++) {

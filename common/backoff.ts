@@ -6,11 +6,11 @@
  */
 
 export interface BackoffOptions {
-  /** After the first failure, in ms; twice as long after each further one. */
+  /** It waits so long after the first failure, in ms; twice as long after each further one. */
   readonly firstMs: number;
-  /** At most, in ms. */
+  /** It waits no longer, in ms. */
   readonly maxMs: number;
-  /** From 0 to 1. @default {Math.random} */
+  /** Returns a number from 0 to 1. @default {Math.random} */
   readonly random?: () => number;
 }
 

@@ -6,8 +6,8 @@
  */
 
 /**
- * The one of `words` that is least different from `text`, if no more than a third of it differs: letters that are
- * missing, added, replaced or swapped with their neighbour.
+ * Returns the one of `words` that is least different from `text`, if no more than a third of it differs: letters that
+ * are missing, added, replaced or swapped with their neighbour.
  */
 export function closestWord(text: string, words: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -19,7 +19,7 @@ export function closestWord(text: string, words: Iterable<string>): string | und
   return best;
 }
 
-/** How many letters must be put in, taken out, replaced or swapped with their neighbour to make `b` of `a`. */
+/** Returns how many letters must be put in, taken out, replaced or swapped with their neighbour to make `b` of `a`. */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -41,7 +41,7 @@ export interface BurstOptions {
   window?: number;
   /** Logs those at level debug that follow in a burst. @default {false} */
   verbose?: boolean;
-  /** In ms. @default {performance.now} */
+  /** Returns the time in ms. @default {performance.now} */
   clock?: () => number;
 }
 

@@ -26,7 +26,8 @@ export type Reading<T> =
 const OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /**
- * What `registry` has, in OpenMetrics where `accept` (a request's header) names it, else in Prometheus's text format.
+ * Returns what `registry` has, in OpenMetrics where `accept` (a request's header) names it, else in Prometheus's text
+ * format.
  *
  * The library's own OpenMetrics is a state of the registry, which would be another request's as well.
  */
@@ -65,7 +66,7 @@ export class MetricFactory {
     return new Counter({ name, help, labelNames, registers: this.#registers });
   }
 
-  /** Of seconds. */
+  /** Makes a histogram of seconds. */
   histogram(name: string, help: string, buckets: readonly number[] = SECONDS): Histogram {
     return new Histogram({ name, help, buckets: [...buckets], registers: this.#registers });
   }

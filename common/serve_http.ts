@@ -18,9 +18,9 @@ import { BadRequestError, sendResponse, toRequest } from "./net/exchange.ts";
 import { type ConnectionLimits, Listener } from "./net/listener.ts";
 import type { Address } from "./settings.ts";
 
-/** What is known of a request beside what it says. */
+/** Holds what is known of a request beside what it says. */
 export interface RequestInfo {
-  /** Of the client, or of the last proxy before this server. */
+  /** It is the address of the client, or of the last proxy before this server. */
   readonly remoteAddress: string;
   /** Settles when the answer was sent, or its client has gone. */
   readonly answered: Promise<void>;
@@ -34,7 +34,7 @@ export interface Certificate {
 
 export interface ServeHttpOptions {
   readonly listen: Address;
-  /** Must not reject. */
+  /** It must not reject. */
   readonly handler: (request: Request, info: RequestInfo) => Promise<Response>;
   /** Speaks TLS; another one can be taken later, see {@linkcode HttpServer.renew}. */
   readonly tls?: Certificate | undefined;
@@ -51,11 +51,11 @@ export interface ServeHttpOptions {
 }
 
 export interface HttpLimits extends ConnectionLimits {
-  /** From the begin of a request to the end of its head, in ms. @default {10000} */
+  /** It may take so long from the begin of a request to the end of its head, in ms. @default {10000} */
   readonly headMs: number;
-  /** From the begin of a request to its end, in ms. @default {30000} */
+  /** It may take so long from the begin of a request to its end, in ms. @default {30000} */
   readonly requestMs: number;
-  /** What every client must take of an answer, on an average after the first `unreadMs`. @default {65536} */
+  /** Every client must take so much of an answer, on an average after the first `unreadMs`. @default {65536} */
   readonly bytesPerSecond: number;
 }
 
@@ -65,13 +65,13 @@ export interface HttpServer extends AsyncDisposable {
   readonly address: Address;
   /** Settles when the server has ended and its last client is gone. */
   readonly finished: Promise<void>;
-  /** For metrics. */
+  /** Metrics are read from it. */
   readonly listener: Listener;
   /** Shows another certificate to the clients that come from now on. */
   renew(certificate: Certificate): void;
 }
 
-/** How often requests are looked at that are under way. */
+/** Requests that are under way are looked at this often. */
 const CHECK_MS = 1000;
 const MAX_HEAD_BYTES = 16 * 1024;
 const MAX_HEADERS = 100;

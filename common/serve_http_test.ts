@@ -76,7 +76,7 @@ Deno.test("serveHttp() does not wait long for clients that send half a request, 
   await server.finished;
 });
 
-/** What the server sends until it closes, to a client that sends `words` and no more. */
+/** Returns what the server sends until it closes, to a client that sends `words` and no more. */
 async function answerTo(address: Deno.ConnectOptions, words: string): Promise<string> {
   using client = await Deno.connect(address);
   await client.write(new TextEncoder().encode(words));

@@ -11,7 +11,7 @@ import { closestWord } from "./closest.ts";
 
 /** One setting: how it is named, read and explained. */
 export interface Setting<T> {
-  /** Without dashes: `push-interval`. */
+  /** It is without dashes: `push-interval`. */
   readonly flag: string;
   /** The environment variable, where there is one. */
   readonly env?: string;
@@ -20,7 +20,7 @@ export interface Setting<T> {
   /** Stands for the value in the help; "" when the flag takes none. */
   readonly placeholder: string;
   readonly help: string;
-  /** As text, so that the help shows what is parsed; without it the setting may be absent. */
+  /** It is text, so that the help shows what is parsed; without it the setting may be absent. */
   readonly default?: string;
   /** Text to value; its issue's message completes "as it is not …". */
   readonly schema: v.GenericSchema<string, T>;

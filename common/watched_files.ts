@@ -9,7 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { Burst } from "./log.ts";
 
 export interface WatchOptions {
-  /** Between two looks, in ms. @default {2000} */
+  /** So long lies between two looks, in ms. @default {2000} */
   readonly intervalMs?: number;
 }
 

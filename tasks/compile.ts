@@ -5,7 +5,7 @@
  * @module
  */
 
-/** With frame pointers, so that the kernel's own stack walk sees the whole chain. */
+/** They ask for frame pointers, so that the kernel's own stack walk sees the whole chain. */
 export const FRAME_POINTERS = [
   "-O2",
   "-g",

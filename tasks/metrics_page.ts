@@ -15,7 +15,7 @@ import { testOptions } from "../tests/support/http_handler.ts";
 
 const PAGE = new URL("../docs/metrics.md", import.meta.url);
 
-/** The registries by the heading that their table is below. */
+/** Returns the registries by the heading that their table is below. */
 export async function registries(): Promise<Readonly<Record<"Agent" | "Aggregator", Registry>>> {
   await using sources = testSources();
   await using buffer = await StagingBuffer.open();
@@ -24,7 +24,7 @@ export async function registries(): Promise<Readonly<Record<"Agent" | "Aggregato
   return { Agent: new AgentMetrics(sources).registry, Aggregator: registry };
 }
 
-/** The rows of a table of what `registry` has, in its order. */
+/** Returns the rows of a table of what `registry` has, in its order. */
 export async function rowsOf(registry: Registry): Promise<string[]> {
   const metrics = await registry.getMetricsAsJSON();
   return metrics.map(({ name, help, type }) => {
@@ -35,7 +35,7 @@ export async function rowsOf(registry: Registry): Promise<string[]> {
   });
 }
 
-/** Where the rows of the first table below `heading` are in `page`. */
+/** Returns where the rows of the first table below `heading` are in `page`. */
 export function tableBelow(page: string, heading: string): { readonly from: number; readonly to: number } {
   const at = page.indexOf(`## ${heading}\n`);
   const table = /\n\n(?:\|.*\n){2}((?:\|.*\n)+)/.exec(page.slice(at))!;

@@ -11,7 +11,7 @@ import { taskFlags } from "./task_flags.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 
 export interface ProgramOptions {
-  /** Added to the environment without the variables of settings, so that a run is the same anywhere. */
+  /** They are added to the environment without the variables of settings, so that a run is the same anywhere. */
   readonly env?: Readonly<Record<string, string>>;
   /** Flags of Deno. @default {those of the part's task} */
   readonly flags?: readonly string[];
@@ -76,11 +76,11 @@ export class Program implements AsyncDisposable {
 
 export interface AggregatorOptions extends ProgramOptions {
   readonly args?: readonly string[];
-  /** Preferred for HTTP when it is free. */
+  /** It is preferred for HTTP when it is free. */
   readonly port?: number;
   /** PEM of the authority of its certificate, where it has one. */
   readonly ca?: string;
-  /** How long it may take until it is ready, in ms. @default {60000} */
+  /** It may take so long until it is ready, in ms. @default {60000} */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
@@ -89,7 +89,7 @@ export interface AggregatorOptions extends ProgramOptions {
 export class RunningAggregator extends Program {
   /** The page and REST: `http://127.0.0.1:9090`. */
   readonly http: string;
-  /** For the agent's `--aggregator`. */
+  /** It is for the agent's `--aggregator`. */
   readonly grpc: string;
   readonly #client: Deno.HttpClient | undefined;
 
@@ -141,7 +141,7 @@ export class RunningAggregator extends Program {
     this.#client?.close();
   }
 
-  /** The JSON that `path` answers; throws for any status but 200. */
+  /** Returns the JSON that `path` answers; throws for any status but 200. */
   async json(path: string, init?: RequestInit): Promise<unknown> {
     const response = await this.fetch(path, init);
     const text = await response.text();

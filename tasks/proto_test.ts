@@ -19,7 +19,7 @@ Deno.test("proto/gen is what protoc makes of proto/", async () => {
   }
 });
 
-/** Without the line that names protoc's version: any that makes the same code will do. */
+/** Returns the text without the line that names protoc's version: any that makes the same code will do. */
 async function source(path: string): Promise<string> {
   return (await Deno.readTextFile(path)).replace(/^\/\/\s+protoc\s.*$/m, "");
 }

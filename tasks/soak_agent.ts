@@ -19,7 +19,7 @@ const PORT = 9391;
 const EVERY_MS = 30_000;
 /** Processes a second, each with so many different calls. */
 const CHURN = ["20", "250"];
-/** Of /proc/PID/stat a second: USER_HZ is 100 on every Linux that we know. */
+/** /proc/PID/stat has so many a second: USER_HZ is 100 on every Linux that we know. */
 const TICKS = 100;
 
 async function main(minutes: number): Promise<number> {

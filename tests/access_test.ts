@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Who gets in: an aggregator with tokens of several scopes in a file, TLS on both ports and certificates of clients, seen
- * by gRPC's C core and by curl, while the files change.
+ * Tests who gets in: an aggregator with tokens of several scopes in a file, TLS on both ports and certificates of
+ * clients, seen by gRPC's C core and by curl, while the files change.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";

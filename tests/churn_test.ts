@@ -34,7 +34,7 @@ async function recordChurn(args: readonly number[], windowMs: number): Promise<R
   return await recordings;
 }
 
-/** By call, how many the processes made together; and in how many series they are. */
+/** Returns, by call, how many the processes made together; and in how many series they are. */
 function callsOf(recordings: readonly Recording[]): { calls: Map<string, number>; series: number } {
   const calls = new Map<string, number>();
   let series = 0;

@@ -12,7 +12,7 @@ import { pushOnce } from "./support/grpc_client.ts";
 const PROGRAM = new URL("support/two_ports.ts", import.meta.url).pathname;
 const DESCRIPTORS = 120;
 
-/** The status line of an answer on a connection of its own. */
+/** Returns the status line of an answer on a connection of its own. */
 async function askOnce(port: number): Promise<string | undefined> {
   using client = await Deno.connect({ hostname: "127.0.0.1", port });
   await client.write(new TextEncoder().encode("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"));

@@ -19,7 +19,7 @@ import { Contender } from "./support/contender.ts";
 import { testWith } from "./support/needs.ts";
 import { TempFolder } from "./support/programs.ts";
 
-/** A collector whose maps are as full as `fill` says. */
+/** Returns a collector whose maps are as full as `fill` says. */
 function filled(collector: Collector, fill: () => number): Collector {
   return {
     kind: collector.kind,
@@ -33,14 +33,14 @@ function filled(collector: Collector, fill: () => number): Collector {
 }
 
 interface Open {
-  /** How many wait or are in the call at the end. */
+  /** So many wait or are in the call at the end. */
   readonly count: number;
   /** The time that they have of the window, and of the oldest since it began, in ns. */
   readonly ns: number;
   readonly ageNs: number;
 }
 
-/** What goes on in the threads called `comm`: waits for futexes, and calls of futex(2). */
+/** Returns what goes on in the threads called `comm`: waits for futexes, and calls of futex(2). */
 function openOf({ windows: [locks, syscalls] }: Drained, comm: string): readonly Open[] {
   const waits = locks!.locks.filter(({ waiter, type, outcome }) => {
     return waiter.comm === comm && type === "futex" && outcome === "open";

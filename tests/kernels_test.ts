@@ -13,7 +13,7 @@ import { compileChain, KERNELS } from "./support/kernels.ts";
 import { testWith } from "./support/needs.ts";
 import { run } from "./support/programs.ts";
 
-/** From the leaf on. */
+/** It begins at the leaf on. */
 const CHAIN = [
   "level_0",
   ...Array.from({ length: 39 }, (_, i) => `level_${i + 1}`),
@@ -91,7 +91,7 @@ function checkLocks(
   assertEquals(kernel > 0, tellsLocks, `${kernel} waits for locks of the kernel`);
 }
 
-/** Who held the lock has the delay of the others, also where a window ended in the middle. */
+/** Checks that who held the lock has the delay of the others, also where a window ended in the middle. */
 function checkHolders({ measured, delays, open }: Seen["locks"]["holders"]): void {
   const text = Deno.inspect({ measured, delays });
   const whole = Object.values(delays).reduce((sum, delayNs) => sum + delayNs, 0);

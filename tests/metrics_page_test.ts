@@ -55,7 +55,7 @@ testWith(["promtool"], "the alert rules are rules, and fire for what they are ma
   run("promtool", ["test", "rules", `${MONITORING}alerts_test.yml`]);
 });
 
-/** The names of metrics in an expression: what is no function, label or keyword. */
+/** Returns the names of metrics in an expression: what is no function, label or keyword. */
 function metricsIn(expression: string): string[] {
   return [...expression.matchAll(/\b(?:aperture|process)_[a-z_]+/g)].map(([name]) => name);
 }

@@ -91,7 +91,7 @@ testWith(
   },
 );
 
-/** CPU time that the process has used, in seconds, as the kernel counts it: in ticks of 10 ms. */
+/** Returns the CPU time that the process has used, in seconds, as the kernel counts it: in ticks of 10 ms. */
 async function cpuSeconds(pid: number): Promise<number> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
   const [utime, stime] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);

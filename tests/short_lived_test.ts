@@ -19,7 +19,7 @@ import { RunningProgram } from "./support/programs.ts";
 import { compileUnwind } from "./support/unwind_programs.ts";
 
 const WINDOW_MS = 3500;
-/** Long enough for tens of samples on a busy machine, far shorter than a window. */
+/** It is long enough for tens of samples on a busy machine, far shorter than a window. */
 const LIFE_MS = 1500;
 const FREQ = 499;
 
@@ -113,7 +113,7 @@ for (
   );
 }
 
-/** As container engines name layers. */
+/** Container engines name layers so. */
 const LAYER = "0123456789abcdef".repeat(4);
 
 testWith(

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * What an aggregator with its buffer in memory holds when it is stopped in order while storage is away.
- */
+/** Tests what an aggregator with its buffer in memory holds when it is stopped in order while storage is away. */
 
 import { assertEquals } from "@std/assert";
 import { writeBatch } from "../profile/wire/write_batch.ts";

@@ -154,7 +154,7 @@ for (
   });
 }
 
-/** Often enough that two points are more than chance makes of the samples of some seconds. */
+/** It is often enough that two points are more than chance makes of the samples of some seconds. */
 const RIVAL_FREQ = 997;
 const RIVAL_SECONDS = 15;
 /** So many samples of a CPU make the chance of a difference of two points one in thousands, whatever the share. */

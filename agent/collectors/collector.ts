@@ -35,12 +35,12 @@ export interface RawSample extends RawStack {
   readonly call?: string;
 }
 
-/** What is known of what was waited for without names: bits of `enum aperture_hint` in `bpf/lock.h`. */
+/** Holds what is known of what was waited for without names: bits of `enum aperture_hint` in `bpf/lock.h`. */
 export interface FutexHints {
   readonly hints: number;
-  /** What the word at the futex was expected to be, by the last of the waits. */
+  /** The last of the waits expected this word at the futex. */
   readonly value: number;
-  /** Where the waiter's process has the futex, or the kernel its lock; 0n when the waits were at several places. */
+  /** The waiter's process has the futex here, or the kernel its lock; 0n when the waits were at several places. */
   readonly address: bigint;
 }
 
@@ -48,7 +48,7 @@ export interface FutexHints {
 export interface RawLock extends FutexHints {
   readonly waiter: RawStack;
   /**
-   * Who held what was waited for, and where it was given back; `undefined` where nobody was seen to, and
+   * Tells who held what was waited for, and where it was given back; `undefined` where nobody was seen to, and
    * {@linkcode EARLIER_HOLDERS} for all that held it before those who are still known.
    */
   readonly holder: RawStack | undefined;
@@ -57,24 +57,27 @@ export interface RawLock extends FutexHints {
   readonly outcome: Outcome;
   /** Waits that this holder ended; where they are open, those that wait for this one now. */
   readonly count: number;
-  /** What of this window all waits had of this holder, in ns. */
+  /** All waits had so much of this window of this holder, in ns. */
   readonly delayNs: number;
   /** The longest of `count`, from its begin on, in ns. */
   readonly maxNs: number;
-  /** How many of `count` took from 2^i up to 2^(i+1) ns from their begin to their end, at index i; none where open. */
+  /**
+   * Counts how many of `count` took from 2^i up to 2^(i+1) ns from their begin to their end, at index i; none where
+   * open.
+   */
   readonly histogram: readonly number[];
 }
 
-/** How long futexes that others waited for were held. */
+/** Says how long futexes that others waited for were held. */
 export interface RawHold {
-  /** Where they were given back. */
+  /** They were given back here. */
   readonly holder: RawStack;
   readonly hints: number;
   readonly count: number;
-  /** Of all together, and of the longest, in ns. */
+  /** Holds the time of all together, and of the longest, in ns. */
   readonly totalNs: number;
   readonly maxNs: number;
-  /** How many took from 2^i up to 2^(i+1) ns, at index i. */
+  /** Counts how many took from 2^i up to 2^(i+1) ns, at index i. */
   readonly histogram: readonly number[];
 }
 
@@ -90,9 +93,9 @@ export interface RawSyscall {
   readonly count: number;
   /** The number that failed, by errno. */
   readonly errors: ReadonlyMap<number, number>;
-  /** What of this window all calls had, also those that did not end. */
+  /** All calls had so much of this window, also those that did not end. */
   readonly totalNs: number;
-  /** Of the calls that ended, each from its begin on; 0 of none. */
+  /** The calls that ended took at least this, each from its begin on; 0 of none. */
   readonly minNs: number;
   readonly maxNs: number;
   /** The number that took from 2^i up to 2^(i+1) ns, at index i; less than 2 ns counts at 0. */
@@ -124,7 +127,7 @@ export interface Collector extends Disposable {
   readonly kind: Kind;
   /** Its maps use so many bytes of the kernel's memory. */
   readonly memoryBytes: number;
-  /** How full the fullest of the maps is that are counted into, from 0 to 1; to ask costs next to nothing. */
+  /** Tells how full the fullest of the maps is that are counted into, from 0 to 1; to ask costs next to nothing. */
   readonly fill: number;
   /**
    * Takes what was counted until now since the last call; nothing is counted twice or lost between two calls. Waits for

@@ -21,7 +21,7 @@ import { PythonProcesses } from "./python_processes.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
 
 const SECOND_NS = 1e9;
-/** The time between two samples of a CPU, in ns. */
+/** Returns the time between two samples of a CPU, in ns. */
 export function cpuPeriodNs(freq: number): number {
   return Math.floor(SECOND_NS / freq);
 }

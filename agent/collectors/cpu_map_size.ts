@@ -25,7 +25,7 @@ export interface CpuMapSizeOptions {
   readonly cpus: number;
   /** Samples a second and CPU. */
   readonly freq: number;
-  /** How long a drain may be away. */
+  /** A drain may be away for so long. */
   readonly windowMs: number;
   /** All maps together may use so many bytes. */
   readonly memoryBytes: number;

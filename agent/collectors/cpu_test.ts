@@ -11,7 +11,7 @@ import { CpuCollector } from "./cpu.ts";
 import { onlineCpus } from "./cpus.ts";
 import { cpuMapBytes } from "./cpu_map_size.ts";
 
-/** How often samples were taken. */
+/** Returns how often samples were taken. */
 function countOf(samples: readonly RawSample[]): number {
   return samples.reduce((sum, { count }) => sum + count, 0);
 }
@@ -371,7 +371,7 @@ testWith(["bpf", "clang"], "CpuCollector.open() refuses what it cannot sample", 
   assertStringIncludes(message, "Cannot open the BPF object /nowhere.o");
 });
 
-/** The begin of the kernel's code, as far as a number holds it. */
+/** Returns the begin of the kernel's code, as far as a number holds it. */
 function kernelText(): { start: number } {
   const line = /^([0-9a-f]{16}) T _text$/m.exec(Deno.readTextFileSync("/proc/kallsyms"));
   return { start: parseInt((line?.[1] ?? "ffff800000000000").slice(4), 16) };

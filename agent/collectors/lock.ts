@@ -24,9 +24,9 @@ import { setStackSource, type StackSource } from "./user_stacks.ts";
 /** The program's object file. */
 export const LOCK_OBJECT = new URL("../../bpf/build/lock.bpf.o", import.meta.url).pathname;
 
-/** At calls; those that note how a wait ends come before that of its begin. */
+/** These are at calls; those that note how a wait ends come before that of its begin. */
 const FUTEX_PROGRAMS = ["end_thread", "end_call", "begin_call"];
-/** At tracepoints that Linux has since 5.19. */
+/** These are at tracepoints that Linux has since 5.19. */
 const KERNEL_PROGRAMS = ["end_contention", "begin_contention"];
 
 const ENOENT = 2;

@@ -70,13 +70,13 @@ export function decodeHolds({ count, keys, values }: Entries, find: FindPlace, h
   }
 }
 
-/** What a row says of a holder by its name. */
+/** Returns what a row says of a holder by its name. */
 export function holderOf(hash: bigint, find: FindPlace): RawStack | undefined {
   if (hash === NO_PLACE) return undefined;
   return hash === EARLIER_PLACE ? EARLIER_HOLDERS : find(hash);
 }
 
-/** Without the zeros at the end. */
+/** Returns the histogram without the zeros at the end. */
 function histogramAt(view: DataView<ArrayBuffer>, at: number): number[] {
   const histogram = Array.from({ length: LOCK_BUCKETS }, (_, i) => view.getUint32(at + i * 4, true));
   return histogram.slice(0, histogram.findLastIndex((waits) => waits > 0) + 1);

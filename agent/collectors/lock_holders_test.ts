@@ -11,14 +11,14 @@ import { LockCollector } from "./lock.ts";
 
 const PROGRAMS = new URL("../../tests/programs/", import.meta.url).pathname;
 
-/** What a function did with the lock. */
+/** Says what a function did with the lock. */
 interface Account {
   readonly delayNs: number;
   readonly holds: number;
   readonly heldNs: number;
 }
 
-/** What a program, or the collector, says of its waits. */
+/** Holds what a program, or the collector, says of its waits. */
 interface Accounts {
   readonly delayNs: number;
   readonly holders: Readonly<Record<string, Account>>;
@@ -136,7 +136,7 @@ function accountsOf({ locks = [], holds = [], losses }: Window, symboliser: Symb
   return { delayNs: waits.reduce((sum, { delayNs }) => sum + delayNs, 0), holders };
 }
 
-/** What rows say of their waits agrees. */
+/** Checks that what rows say of their waits agrees. */
 function checkRows(waits: readonly RawLock[], holds: readonly RawHold[]): void {
   for (const { outcome, count, maxNs, histogram } of waits) {
     if (outcome === "open") continue;
@@ -149,14 +149,17 @@ function checkRows(waits: readonly RawLock[], holds: readonly RawHold[]): void {
   }
 }
 
-/** What threads do whose stacks do not tell: musl has no unwind tables, and who ended with the lock has left the function. */
+/**
+ * Says what threads do whose stacks do not tell: musl has no unwind tables, and who ended with the lock has left the
+ * function.
+ */
 const BY_THREAD: Readonly<Record<string, string>> = {
   flusher: "flush_orders",
   adder: "add_order",
   leaver: "leave_with_lock",
 };
 
-/** The function of the program that a place is in. */
+/** Returns the function of the program that a place is in. */
 function nameOf(place: RawStack | undefined, symboliser: Symboliser): string {
   if (!place) return "nobody";
   if (place === EARLIER_HOLDERS) return "earlier";

@@ -25,18 +25,18 @@ import type { SetWindow } from "./map_sets.ts";
 
 /** A wait that was open when the window ended. */
 export interface OpenWait {
-  /** In the kernel's numbers; 0 of what ended since. */
+  /** It is in the kernel's numbers; 0 of what ended since. */
   readonly tid: number;
   /** The thread's number in its own pid namespace; 0 where that is not known. */
   readonly ownTid: number;
-  /** On the clock of the programs. */
+  /** It is on the clock of the programs. */
   readonly beganNs: bigint;
   /** The key of its futex; `undefined` of a lock of the kernel. */
   readonly futex: Uint8Array<ArrayBuffer> | undefined;
-  /** Where the process has the futex, or the kernel its lock. */
+  /** The process has the futex here, or the kernel its lock. */
   readonly address: bigint;
   readonly place: bigint;
-  /** Who had it at the begin, where the lock told. */
+  /** Names who had it at the begin, where the lock told. */
   readonly holder: bigint;
   readonly type: string;
   readonly value: number;
@@ -49,24 +49,24 @@ export interface Wake {
   readonly place: bigint;
 }
 
-/** What is known of a futex: the newest wake is the last. */
+/** Holds what is known of a futex: the newest wake is the last. */
 export interface FutexState {
   readonly hints: number;
   readonly wakes: readonly Wake[];
-  /** Whether there were more wakes than those. */
+  /** Is true when there were more wakes than those. */
   readonly more: boolean;
 }
 
-/** Who holds what a wait is for, by its own word; `undefined` where that says nothing. */
+/** Tells who holds what a wait is for, by its own word; `undefined` where that says nothing. */
 export type FindOwner = (wait: OpenWait) => RawStack | undefined;
 
 /** Hints of what somebody holds; others have only wakers. */
 const LOCK_HINTS = HINT.pi | HINT.contended | HINT.waiterWakes;
 
 /**
- * The waits that were open at the end of `window`: those that still are, by the state of threads and of waits for the
- * kernel's locks, and those that have ended since, of which the programs kept a note. To be read in this order, as what
- * ends meanwhile is then seen at least once.
+ * Returns the waits that were open at the end of `window`: those that still are, by the state of threads and of waits
+ * for the kernel's locks, and those that have ended since, of which the programs kept a note. Read them in this order,
+ * as what ends meanwhile is then seen at least once.
  */
 export function readOpenWaits(
   maps: { readonly threads: BpfMap; readonly contentions: BpfMap; readonly ended: BpfMap },
@@ -145,7 +145,7 @@ function addEnded({ count, keys, values }: Entries, endNs: bigint, open: Map<str
   }
 }
 
-/** As `lock_of` of bpf/lock_kernel.h tells locks that sleep apart. */
+/** Tells locks that sleep apart as `lock_of` of bpf/lock_kernel.h does. */
 function kernelType(flags: number): string {
   const [SPIN, READ, WRITE, RT, PERCPU, MUTEX] = [1, 2, 4, 8, 16, 32] as const;
   if (flags & MUTEX) return "mutex";
@@ -155,7 +155,7 @@ function kernelType(flags: number): string {
   return flags & (READ | WRITE) ? "rwsem" : "sem";
 }
 
-/** A futex's state from the bytes of its entry; `undefined` without one. */
+/** Returns a futex's state from the bytes of its entry; `undefined` without one. */
 export function decodeFutexState(bytes: Uint8Array<ArrayBuffer> | undefined): FutexState | undefined {
   if (!bytes) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -182,8 +182,8 @@ export interface Share {
 }
 
 /**
- * The time from `fromNs` to `untilNs` by those whose wakes ended its parts; what is after the last wake is nobody's yet.
- * The shares sum to the time.
+ * Returns the time from `fromNs` to `untilNs` by those whose wakes ended its parts; what is after the last wake is
+ * nobody's yet. The shares sum to the time.
  */
 export function shareOut(
   { fromNs, untilNs }: { readonly fromNs: bigint; readonly untilNs: bigint },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Who holds a lock that somebody waits for, by what the lock itself says in its process's memory.
+ * Tells who holds a lock that somebody waits for, by what the lock itself says in its process's memory.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const MAX_READS = 1000;
  */
 export class LockOwners implements Disposable {
   readonly #find: FindPlace;
-  /** By process and number in its own pid namespace. */
+  /** They are found by process and number in its own pid namespace. */
   readonly #waiting = new Map<string, bigint>();
   readonly #files = new Map<number, Deno.FsFile | undefined>();
   #reads = 0;
@@ -36,7 +36,7 @@ export class LockOwners implements Disposable {
     }
   }
 
-  /** The owner's place, its stack empty when it does not wait; `undefined` when the lock does not tell. */
+  /** Returns the owner's place, its stack empty when it does not wait; `undefined` when the lock does not tell. */
   find({ place, futex, address, hints, ownTid }: OpenWait): RawStack | undefined {
     const pid = this.#find(place)?.pid;
     if (!pid || !futex || !(hints & (HINT.pi | HINT.contended)) || this.#reads >= MAX_READS) return undefined;
@@ -80,7 +80,9 @@ function openMemory(pid: number): Deno.FsFile | undefined {
   }
 }
 
-/** The name of a thread whose process has no pid namespace of its own; `undefined` when there is no such thread. */
+/**
+ * Returns the name of a thread whose process has no pid namespace of its own; `undefined` when there is no such thread.
+ */
 function commOf(pid: number, tid: number): string | undefined {
   try {
     return Deno.readTextFileSync(`/proc/${pid}/task/${tid}/comm`).trimEnd();

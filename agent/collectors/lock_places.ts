@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Where threads waited for locks and gave them back, by the names that the kernel has for such places.
+ * Tells where threads waited for locks and gave them back, by the names that the kernel has for such places.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export class LockPlaces {
   readonly #places: LRUCache<bigint, PlaceEntry>;
   readonly #stacks: LRUCache<bigint, readonly number[]>;
   readonly #raw = new Map<bigint, RawStack>();
-  /** What to leave out at the leaf end of kernel stacks. */
+  /** These are left out at the leaf end of kernel stacks. */
   tracepoint: readonly AddressRange[] = [];
   #forgotten = 0;
 
@@ -59,7 +59,7 @@ export class LockPlaces {
     }
   }
 
-  /** The place of that name; `undefined`, and counted, when it was too long ago. */
+  /** Returns the place of that name; `undefined`, and counted, when it was too long ago. */
   find(hash: bigint): RawStack | undefined {
     const known = this.#raw.get(hash);
     if (known) return known;
@@ -79,7 +79,7 @@ export class LockPlaces {
     return raw;
   }
 
-  /** How many times a place was asked for in vain in the window, which is over. */
+  /** Returns how many times a place was asked for in vain in the window, which is over. */
   endWindow(): number {
     const forgotten = this.#forgotten;
     this.#forgotten = 0;

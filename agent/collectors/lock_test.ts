@@ -24,7 +24,7 @@ function tempFolder(): { path: string } & Disposable {
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-/** The rows of futexes, or of one outcome of them. */
+/** Returns the rows of futexes, or of one outcome of them. */
 function futexes(locks: readonly RawLock[], outcome?: Outcome): RawLock[] {
   return locks.filter((lock) => lock.type === "futex" && (!outcome || lock.outcome === outcome));
 }
@@ -34,7 +34,7 @@ function ended(locks: readonly RawLock[]): RawLock[] {
   return locks.filter(({ outcome }) => outcome !== "open");
 }
 
-/** How many ended. */
+/** Returns how many ended. */
 function countOf(locks: readonly RawLock[]): number {
   return ended(locks).reduce((sum, { count }) => sum + count, 0);
 }
@@ -74,11 +74,11 @@ async function watch(
   [command, ...args]: readonly [string, ...string[]],
   check: (watched: Watched) => void,
   { drainMs, unwinder, enough = () => true, ...options }: Omit<LockCollectorOptions, "unwinder"> & {
-    /** How often to drain meanwhile; once at the end without it. */
+    /** It is drained this often meanwhile; once at the end without it. */
     drainMs?: number;
     /** @default none: stacks are those of the kernel's helper */
     unwinder?: Unwinder;
-    /** Else it contends again. */
+    /** When it is false, the program contends again. */
     enough?: (watched: Watched) => boolean;
   } = {},
 ): Promise<void> {
@@ -120,12 +120,12 @@ function assertNear(actual: number, expected: number, share: number): void {
   assert(Math.abs(actual - expected) <= expected * share, `${actual} is not within ${share} of ${expected}`);
 }
 
-/** The rows of the waits that the program measured: not that of its main thread for the others. */
+/** Returns the rows of the waits that the program measured: not that of its main thread for the others. */
 function measuredRows({ locks, functions }: Watched, want: RegExp): RawLock[] {
   return futexes(locks, "woken").filter(({ waiter }) => functions(waiter).some((name) => want.test(name)));
 }
 
-/** The part of the delay of `rows` whose holder is in a function that matches. */
+/** Returns the part of the delay of `rows` whose holder is in a function that matches. */
 function delayByHolder({ functions }: Watched, rows: readonly RawLock[], hold: RegExp): number {
   return delayOf(rows.filter(({ holder }) => holder && functions(holder).some((name) => hold.test(name))));
 }

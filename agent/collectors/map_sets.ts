@@ -16,7 +16,7 @@ import {
 } from "../libbpf/mod.ts";
 import { Counters } from "./counters.ts";
 
-/** What a set was counted into, on the clock of the programs. */
+/** A set was counted into this window, on the clock of the programs. */
 export interface SetWindow {
   readonly startNs: bigint;
   readonly endNs: bigint;
@@ -34,10 +34,10 @@ const FILLED_WORDS = 2;
 export class MapSets<Name extends string> implements Disposable {
   readonly #object: BpfObject;
   readonly #sets: readonly Readonly<Record<Name, BpfMap>>[];
-  /** What the kernel writes of how many entries there are. */
+  /** The kernel writes here how many entries there are. */
   readonly #filledMemory: MappedMemory;
   readonly #filled: Uint32Array<ArrayBuffer>;
-  /** By name: where a map's count is in a set's part of `#filled`, and how many entries it holds. */
+  /** Tells by name where a map's count is in a set's part of `#filled`, and how many entries it holds. */
   readonly #limits: readonly { readonly word: number; readonly entries: number }[];
   #active = 0;
   #disposed = false;
@@ -70,7 +70,7 @@ export class MapSets<Name extends string> implements Disposable {
     this.#filledMemory[Symbol.dispose]();
   }
 
-  /** How full the fullest map is that is counted into, from 0 to 1. Costs no call into the kernel. */
+  /** Returns how full the fullest map is that is counted into, from 0 to 1. Costs no call into the kernel. */
   get fill(): number {
     if (this.#disposed) return 0;
     const set = this.#active * FILLED.length * FILLED_WORDS;

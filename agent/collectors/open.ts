@@ -52,7 +52,7 @@ export function openCollectors(
   return { collectors, [Symbol.dispose]: () => owned.dispose() };
 }
 
-/** `memoryBytes` shared out among `kinds`. */
+/** Returns `memoryBytes` shared out among `kinds`. */
 export function shareMemory(kinds: readonly Kind[], memoryBytes: number): Partial<Record<Kind, number>> {
   const whole = kinds.reduce((sum, kind) => sum + SHARES[kind], 0);
   return Object.fromEntries(kinds.map((kind) => [kind, Math.floor(memoryBytes * SHARES[kind] / whole)]));

@@ -84,7 +84,7 @@ export class SyscallCollector implements Collector {
   readonly #links: DisposableStack;
   readonly #open: BpfIterator;
   readonly #slowNs: number;
-  /** Whether threads hold their state themselves. */
+  /** Is true when threads hold their state themselves. */
   readonly taskStorage: boolean;
 
   /**

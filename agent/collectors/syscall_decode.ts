@@ -30,15 +30,15 @@ interface Sums {
   totalNs: number;
   minNs: number;
   maxNs: number;
-  /** No longer than it must be. */
+  /** It is no longer than it must be. */
   readonly histogram: number[];
   open: number;
   oldestNs: number;
 }
 
-/** In 16-bit words. */
+/** The key's size is in 16-bit words. */
 const KEY_HALVES = SYSCALL_KEY.size / 2;
-/** In 32-bit words. */
+/** The value's size is in 32-bit words. */
 const VALUE_WORDS = SYSCALL_VALUE.size / 4;
 
 /**
@@ -50,7 +50,7 @@ const VALUE_WORDS = SYSCALL_VALUE.size / 4;
 export class SyscallRows {
   readonly #rows = new Map<string, Sums>();
   readonly #names = new Map<number, string>();
-  /** By their bytes. */
+  /** They are found by their bytes. */
   readonly #comms = new Map<string, string>();
 
   /** Adds a batch of the maps of calls. */

@@ -15,11 +15,11 @@ import type { SetWindow } from "./map_sets.ts";
 export interface OpenCall {
   readonly pid: number;
   readonly comm: string;
-  /** As in the keys of the maps. */
+  /** It is as in the keys of the maps. */
   readonly call: number;
-  /** On the clock of the programs. */
+  /** It is on the clock of the programs. */
   readonly beganNs: bigint;
-  /** When a signal interrupted it, where that is open; else 0n. */
+  /** A signal interrupted it then, where that is open; else 0n. */
   readonly interruptedNs: bigint;
 }
 
@@ -70,7 +70,7 @@ export class OpenCalls {
   }
 }
 
-/** How many ns of the window an open call has. */
+/** Returns how many ns of the window an open call has. */
 export function openNs({ beganNs, interruptedNs }: OpenCall, { startNs, endNs }: SetWindow): number {
   const from = beganNs > startNs ? beganNs : startNs;
   const until = interruptedNs !== 0n && interruptedNs < endNs ? interruptedNs : endNs;

@@ -67,7 +67,7 @@ for (const taskStorage of [true, false]) {
   );
 }
 
-/** When the last of the windows was drained, in ms. */
+/** Returns when the last of the windows was drained, in ms. */
 function windowEnd(windows: readonly { readonly ms: number }[]): number {
   return windows.at(-1)!.ms;
 }

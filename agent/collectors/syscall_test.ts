@@ -19,7 +19,7 @@ const EINTR = 4;
 const EBADF = 9;
 const ENOSYS = 38;
 
-/** What the program of tests/programs/syscalls.c printed, and what was counted of it. */
+/** Holds what the program of tests/programs/syscalls.c printed, and what was counted of it. */
 interface Seen {
   // deno-lint-ignore no-explicit-any
   readonly said: any;
@@ -43,7 +43,7 @@ async function watch(args: readonly string[], options: SyscallCollectorOptions =
   return { said, pid: said.pid, rows, samples: window.samples.filter(({ pid }) => pid === said.pid), window };
 }
 
-/** The rows of `call` summed, whatever its reads waited for. */
+/** Returns the rows of `call` summed, whatever its reads waited for. */
 function sumOf(rows: readonly RawSyscall[], call: string, comm?: string) {
   const errors = new Map<number, number>();
   const histogram: number[] = [];

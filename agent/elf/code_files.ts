@@ -31,9 +31,9 @@ export interface CodeFilesOptions {
 export interface CodeFilesStats {
   /** Files that are known now. */
   readonly files: number;
-  /** Since the start: mappings whose file could not be reached, and files that made no sense. */
+  /** Counts, since the start, mappings whose file could not be reached, and files that made no sense. */
   readonly unreadable: number;
-  /** Since the start: files that no number was free for. */
+  /** Counts, since the start, files that no number was free for. */
   readonly refused: number;
 }
 

@@ -11,13 +11,13 @@ import type { MappedFile } from "./mapped_file.ts";
 const MAPPING = { start: 0x1000, end: 0x2000, offset: 0, device: "fe:00", inode: 5, deleted: false };
 const IMAGE = await elfImage({ ehFrame: new Uint8Array(8) });
 
-/** A process that has a file of these bytes mapped. */
+/** Returns a process that has a file of these bytes mapped. */
 function mapped(folder: TempFolder, path: string, image: Uint8Array = IMAGE): MappedFile {
   const inode = Deno.statSync(folder.write(`root${path}`, image)).ino!;
   return { process: { folder: folder.path }, mapping: { ...MAPPING, inode, path } };
 }
 
-/** A file without a build id, which is equal to no other. */
+/** Returns a file without a build id, which is equal to no other. */
 function newFile(files: CodeFiles, name: string): CodeFile {
   const opened = { ...memorySource(IMAGE), identity: name };
   return files.identify(opened, { process: { folder: "/nowhere" }, mapping: { ...MAPPING, path: name } })!;
@@ -81,10 +81,10 @@ Deno.test("CodeFiles gives ids again, of more files than there are ids, but none
   const [perWindow, windows, holding] = [5000, 30, 50];
   assert(perWindow * windows > MAX_FILE_ID);
   const files = new CodeFiles();
-  /** As maps of the kernel have them. */
+  /** Maps of the kernel have these. */
   const held: CodeFile[] = [];
   using _ = files.addHolder(() => held.map(({ id }) => id));
-  /** What stacks name that were counted in a window, and in the one before. */
+  /** Stacks name these that were counted in a window, and in the one before. */
   let counted: CodeFile[] = [];
   let largest = 0;
   for (let window = 0; window < windows; window++) {

@@ -46,7 +46,7 @@ export interface ElfInfo {
   readonly segments: readonly Segment[];
   /** PT_GNU_EH_FRAME: `.eh_frame_hdr`, also where there are no section headers. */
   readonly ehFrameHeader: Segment | undefined;
-  /** Lower-case hex, "" when the file has none. */
+  /** It is lower-case hex, "" when the file has none. */
   readonly buildId: string;
   /** Some section lies beyond the end of the file, which is therefore not worth to be given to a library. */
   readonly truncated: boolean;

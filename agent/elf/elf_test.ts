@@ -10,7 +10,7 @@ import { readSections } from "./sections.ts";
 const PROGRAM = "/bin/true";
 const program = () => Deno.readFileSync(PROGRAM);
 
-/** What a reader of junk may do: say that it is junk. */
+/** Checks that a reader of junk does no more than say that it is junk. */
 function readsOrRefuses(bytes: Uint8Array<ArrayBuffer>): void {
   try {
     readElf(memorySource(bytes));

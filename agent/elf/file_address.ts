@@ -16,7 +16,7 @@ const ADDRESSES = 2 ** 36;
 export interface FileAddress {
   /** The file's id, from 1 to 2¹⁷ - 1. */
   readonly file: number;
-  /** Below 2³⁶, as the file's program headers count. */
+  /** It is below 2³⁶, as the file's program headers count. */
   readonly address: number;
 }
 
@@ -32,7 +32,10 @@ export function toFileAddress(frameAddress: number): FileAddress | undefined {
   return { file, address: -frameAddress - file * ADDRESSES };
 }
 
-/** The number of the reason, of `enum aperture_stack_end`, that a stack's last word gives for its end; `undefined` for a frame. */
+/**
+ * Returns the number of the reason, of `enum aperture_stack_end`, that a stack's last word gives for its end;
+ * `undefined` for a frame.
+ */
 export function cutReasonOf(word: number): number | undefined {
   return word < 0 && word > -ADDRESSES ? -word : undefined;
 }

@@ -20,7 +20,7 @@ export class FileIds<T> {
   readonly #owners = new Map<number, T>();
   /** Maps a retired number to the ends of windows since then. */
   readonly #retired = new Map<number, number>();
-  /** Those to be given again, the one that is free for longest first. */
+  /** They are to be given again, the one that is free for longest first. */
   readonly #free = new Set<number>();
   #next = 1;
 

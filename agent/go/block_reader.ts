@@ -25,28 +25,28 @@ export class BlockReader {
     this.size = Math.max(0, Math.min(size, source.size - offset));
   }
 
-  /** The byte at `at`; 0 where the part has ended. */
+  /** Returns the byte at `at`; 0 where the part has ended. */
   u8(at: number): number {
     if (!(at >= 0 && at < this.size)) return 0;
     return this.#block(Math.floor(at / BLOCK))[at % BLOCK] ?? 0;
   }
 
-  /** The little-endian number at `at`, unsigned. */
+  /** Returns the little-endian number at `at`, unsigned. */
   u32(at: number): number {
     return (this.u8(at) | this.u8(at + 1) << 8 | this.u8(at + 2) << 16 | this.u8(at + 3) << 24) >>> 0;
   }
 
-  /** The little-endian number at `at`, signed. */
+  /** Returns the little-endian number at `at`, signed. */
   i32(at: number): number {
     return this.u32(at) | 0;
   }
 
-  /** The little-endian number at `at`, exact below 2⁵³. */
+  /** Returns the little-endian number at `at`, exact below 2⁵³. */
   u64(at: number): number {
     return this.u32(at + 4) * 2 ** 32 + this.u32(at);
   }
 
-  /** The bytes from `at` up to a zero byte, but not more than `max`. */
+  /** Returns the bytes from `at` up to a zero byte, but not more than `max`. */
   text(at: number, max: number): Uint8Array {
     const bytes: number[] = [];
     for (let byte; bytes.length < max && (byte = this.u8(at + bytes.length)) !== 0;) bytes.push(byte);

@@ -18,11 +18,11 @@ import { findGoTables, GO_1_16, GO_1_20, type GoTables } from "./module_data.ts"
 /** One function at one line of the source. */
 export interface GoFrame {
   readonly function: string;
-  /** "" where the program does not say. */
+  /** It is "" where the program does not say. */
   readonly file: string;
-  /** 0 where the program does not say. */
+  /** It is 0 where the program does not say. */
   readonly line: number;
-  /** Where the function begins in its file; 0 before Go 1.20. */
+  /** The function begins at this line of its file; 0 before Go 1.20. */
   readonly startLine: number;
 }
 
@@ -31,7 +31,9 @@ export interface GoFunction {
   readonly address: number;
   readonly end: number;
   readonly name: string;
-  /** For each run of addresses that begins at `address`: the bytes from the stack pointer to the return address. */
+  /**
+   * Holds, for each run of addresses that begins at `address`, the bytes from the stack pointer to the return address.
+   */
   readonly depths: readonly { readonly address: number; readonly bytes: number }[];
   /** Nobody called it: what looks like its return address is none. */
   readonly outermost: boolean;
@@ -50,7 +52,7 @@ const NONE = 0xffffffff;
 /** `FuncFlagTopFrame`, since Go 1.17; before, these are known by their names. */
 const TOP_FRAME = 1;
 const TOP_FRAMES = ["runtime.goexit", "runtime.mstart", "runtime.rt0_go"];
-/** Called by the kernel, which leaves a way back to what the signal interrupted. */
+/** They are called by the kernel, which leaves a way back to what the signal interrupted. */
 const SIGNAL_HANDLERS = ["runtime.sigtramp", "runtime.cgoSigtramp"];
 const decoder = new TextDecoder();
 
@@ -63,7 +65,7 @@ interface Header {
   readonly functions: number;
 }
 
-/** What of a function's entry is needed, by the offset of its field. */
+/** Holds the offset of each field of a function's entry that is needed. */
 interface Layout {
   readonly name: number;
   readonly depths: number;
@@ -71,7 +73,7 @@ interface Layout {
   readonly line: number;
   readonly tables: number;
   readonly unit: number;
-  /** Where the function begins; `undefined` where it is not told. */
+  /** The line where the function begins is here; `undefined` where it is not told. */
   readonly startLine: number | undefined;
   readonly flags: number;
   readonly dataCount: number;
@@ -93,9 +95,9 @@ export class GoLineTable {
   readonly #tables: GoTables;
   readonly #header: Header;
   readonly #layout: Layout;
-  /** From the start of the code. */
+  /** It counts from the start of the code. */
   readonly #begin: Float64Array;
-  /** Of each function's entry, from the start of the entries. */
+  /** Each function's entry is here, from the start of the entries. */
   readonly #entry: Uint32Array;
   readonly #quantum: number;
 
@@ -159,19 +161,19 @@ export class GoLineTable {
     return new GoLineTable(tables, { header, begin, entry, quantum: Math.max(1, table.u8(6)) });
   }
 
-  /** What it holds in memory. */
+  /** Returns the bytes that it holds in memory. */
   get bytes(): number {
     return this.#begin.byteLength + this.#entry.byteLength;
   }
 
-  /** How many functions there are. */
+  /** Returns how many functions there are. */
   get size(): number {
     return this.#entry.length;
   }
 
   /**
-   * The functions at `address`, as the program headers count: the innermost inlined one first. None where no function
-   * is.
+   * Returns the functions at `address`, as the program headers count: the innermost inlined one first. None where no
+   * function is.
    *
    * @param source the same file
    */
@@ -195,7 +197,7 @@ export class GoLineTable {
     return frames;
   }
 
-  /** The function at `address`, without those that are inlined in it. */
+  /** Returns the function at `address`, without those that are inlined in it. */
   functionAt(source: ByteSource, address: number): GoFunction | undefined {
     const index = this.#find(address);
     return index < 0 ? undefined : this.#function(source, index);
@@ -213,7 +215,7 @@ export class GoLineTable {
     }
   }
 
-  /** The code that Go's compiler and assembler made, as the program headers count. */
+  /** Returns the code that Go's compiler and assembler made, as the program headers count. */
   get code(): { readonly address: number; readonly size: number } {
     return {
       address: this.#tables.text + this.#begin[0]!,
@@ -221,7 +223,7 @@ export class GoLineTable {
     };
   }
 
-  /** The file's bytes of `fn`, at most `max`. */
+  /** Returns the file's bytes of `fn`, at most `max`. */
   codeOf(source: ByteSource, { address, end }: GoFunction, max: number): Uint8Array<ArrayBuffer> {
     const offset = this.#tables.offsetOf(address);
     return offset === undefined ? new Uint8Array(0) : source.read(offset, Math.min(max, end - address));
@@ -241,7 +243,7 @@ export class GoLineTable {
     return { address, end, name, depths, outermost: top && !SIGNAL_HANDLERS.includes(name) };
   }
 
-  /** The index of the function at `address`; -1 for none. */
+  /** Returns the index of the function at `address`; -1 for none. */
   #find(address: number): number {
     const pc = address - this.#tables.text;
     let [low, high] = [0, this.size];
@@ -267,7 +269,9 @@ export class GoLineTable {
     };
   }
 
-  /** The function that was inlined at `pc` bytes into its caller's code, and where in that code it is called. */
+  /**
+   * Returns the function that was inlined at `pc` bytes into its caller's code, and where in that code it is called.
+   */
   #inlinedAt(entry: Entry, pc: number): { name: number; startLine: number; caller: number } | undefined {
     const index = this.#valueAt(entry, this.#tableOf(entry, INLINE_INDEX), pc);
     const tree = this.#dataOf(entry, INLINE_TREE);
@@ -293,12 +297,12 @@ export class GoLineTable {
     return decoder.decode(table.text(this.#header.names + at, MAX_NAME_BYTES));
   }
 
-  /** The offset of a function's table of values; 0 where it has none. */
+  /** Returns the offset of a function's table of values; 0 where it has none. */
   #tableOf({ table, at }: Entry, index: number): number {
     return index < table.u32(at + this.#layout.tables) ? table.u32(at + this.#layout.end + 4 * index) : 0;
   }
 
-  /** The file offset of a function's data; `undefined` where it has none. */
+  /** Returns the file offset of a function's data; `undefined` where it has none. */
   #dataOf({ table, at }: Entry, index: number): number | undefined {
     if (index >= table.u8(at + this.#layout.dataCount)) return undefined;
     const from = at + this.#layout.end + 4 * Math.min(table.u32(at + this.#layout.tables), 1 << 16);
@@ -312,7 +316,7 @@ export class GoLineTable {
     return offset === NONE || functionData === undefined ? undefined : functionData + offset;
   }
 
-  /** The value at `pc` bytes into the function; `undefined` where there is none. */
+  /** Returns the value at `pc` bytes into the function; `undefined` where there is none. */
   #valueAt(entry: Entry, values: number, pc: number): number | undefined {
     let found: number | undefined;
     this.#eachValue(entry, values, (from, to, value) => {
@@ -357,7 +361,7 @@ export class GoLineTable {
 interface Entry {
   readonly source: ByteSource;
   readonly table: BlockReader;
-  /** Of the function's entry in the line table. */
+  /** The function's entry is here in the line table. */
   readonly at: number;
   readonly address: number;
   readonly end: number;

@@ -15,7 +15,7 @@ import { type GoFrame, GoLineTable } from "./line_table.ts";
 /** Every so many bytes of code an address is looked at. */
 const STEP = 1021;
 
-/** What LLVM reads in the debug information of `path`: the functions at each address, the innermost first. */
+/** Returns what LLVM reads in the debug information of `path`: the functions at each address, the innermost first. */
 async function symbolized(path: string, addresses: readonly number[]): Promise<string[][]> {
   const { stdout } = await runProgram("llvm-symbolizer", [
     ...["--inlines", "--output-style=GNU", "--functions=linkage", "--addresses", `--obj=${path}`],
@@ -34,7 +34,7 @@ function text({ function: name, file, line }: GoFrame): string {
   return `${name} ${file}:${line}`;
 }
 
-/** As the line table has it: without the calling convention, type arguments left out. */
+/** Returns `line` as the line table has it: without the calling convention, type arguments left out. */
 function asInLineTable(line: string): string {
   return line.replace(/\.abi(0|internal) /, " ").replace(/\[.*\]/, "[...]").replace(" ./<auto", " <auto");
 }

@@ -24,31 +24,31 @@ const SHT_RELA = 4;
 const RELA_BYTES = 24;
 /** R_X86_64_RELATIVE and R_AARCH64_RELATIVE. */
 const RELATIVE = [8, 1027];
-/** What is searched of one segment, and of one section of relocations. */
+/** No more than this is searched of one segment, and of one section of relocations. */
 const MAX_BYTES = 64 << 20;
 /** Offsets in `moduledata`. */
 const TEXT = 176;
 const FUNCTION_DATA: Readonly<Record<number, number>> = { [GO_1_18]: 304, [GO_1_20]: 320 };
-/** Of the table's header. */
+/** The table's header has so many bytes. */
 const HEADER_BYTES = 72;
 
-/** Where Go's tables are in a file. */
+/** Tells where Go's tables are in a file. */
 export interface GoTables {
   /** One of {@linkcode GO_1_16}, {@linkcode GO_1_18} and {@linkcode GO_1_20}. */
   readonly form: number;
-  /** Of the line table: as the program headers count, and in the file, in bytes. */
+  /** The line table is here: as the program headers count, and in the file, in bytes. */
   readonly address: number;
   readonly offset: number;
   readonly size: number;
-  /** By which addresses of functions count, as the program headers do. */
+  /** Addresses of functions count from here, as the program headers do. */
   readonly text: number;
   /** The file offset of the data of functions (`go:func.*`); `undefined` where it was not found, or is not used. */
   readonly functionData: number | undefined;
-  /** What the loader of a position-independent program puts at `address`. */
+  /** Returns what the loader of a position-independent program puts at `address`. */
   relocatedAt(address: number): number | undefined;
-  /** The address that a pointer at `address` has once the program is loaded. */
+  /** Returns the address that a pointer at `address` has once the program is loaded. */
   pointerAt(address: number): number | undefined;
-  /** Where in the file is what the program has at `address`. */
+  /** Returns where in the file is what the program has at `address`. */
   offsetOf(address: number): number | undefined;
 }
 
@@ -91,7 +91,7 @@ function textSection(sections: readonly Section[]): number {
   return sections.find(({ name }) => name === ".text")?.address ?? 0;
 }
 
-/** What the program's data are once it is loaded, at the addresses of its program headers. */
+/** Gives the program's data as they are once it is loaded, at the addresses of its program headers. */
 class Image {
   readonly #source: ByteSource;
   readonly #segments: readonly Segment[];
@@ -104,7 +104,7 @@ class Image {
     this.#sections = sections;
   }
 
-  /** The address of the first place that has these pointers, one after the other. */
+  /** Returns the address of the first place that has these pointers, one after the other. */
   find(pointers: readonly [number, number]): number | undefined {
     return this.#inFile(pointers) ?? this.#relocated(pointers);
   }
@@ -163,7 +163,7 @@ class Image {
   }
 }
 
-/** Where the 16 bytes of `wanted` begin in `bytes`, at a multiple of 8; -1 for nowhere. */
+/** Returns where the 16 bytes of `wanted` begin in `bytes`, at a multiple of 8; -1 for nowhere. */
 function indexOf(bytes: Uint8Array, wanted: Uint8Array): number {
   const words = new BigUint64Array(wanted.buffer, wanted.byteOffset, 2);
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();

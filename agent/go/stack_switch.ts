@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Where Go's runtime changes stacks: a goroutine that needs more than its own small stack goes on on the thread's, and
- * the function that changed over has its caller on the goroutine's. Which that is the runtime keeps in the goroutine
- * (`g.sched.sp`), and which goroutine in the thread (`m.curg`), at offsets that change from version to version; the code
- * of `runtime.systemstack` itself has them.
+ * Tells where Go's runtime changes stacks: a goroutine that needs more than its own small stack goes on on the
+ * thread's, and the function that changed over has its caller on the goroutine's. Which that is the runtime keeps in
+ * the goroutine (`g.sched.sp`), and which goroutine in the thread (`m.curg`), at offsets that change from version to
+ * version; the code of `runtime.systemstack` itself has them.
  *
  * @module
  */
@@ -11,11 +11,11 @@
 import type { ByteSource } from "../elf/byte_source.ts";
 import type { GoFunction, GoLineTable } from "./line_table.ts";
 
-/** Where the runtime keeps what it left the goroutine's stack with, in bytes. */
+/** Tells where the runtime keeps what it left the goroutine's stack with, in bytes. */
 export interface StackSwitch {
-  /** Of the running goroutine's address, from the thread pointer (`%fs`). */
+  /** The running goroutine's address is here, from the thread pointer (`%fs`). */
   readonly threadLocal: number;
-  /** Of `m.curg`. */
+  /** `m.curg` is here. */
   readonly current: number;
 }
 
@@ -56,7 +56,7 @@ export function findStackSwitch(table: GoLineTable, source: ByteSource): StackSw
 }
 
 /**
- * How a function that changes stacks left the goroutine's: `undefined` for a function that does not.
+ * Tells how a function that changes stacks left the goroutine's: `undefined` for a function that does not.
  *
  * @returns whether the saved stack pointer is its caller's
  */

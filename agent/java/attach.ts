@@ -13,7 +13,7 @@
 import { delay } from "@std/async/delay";
 import type { Process } from "../metadata/processes.ts";
 
-/** How long a JVM may take to open its socket, and to answer, in ms. */
+/** A JVM may take so long to open its socket, and to answer, in ms. */
 const READY_MS = 5000;
 const ANSWER_MS = 10_000;
 const POLL_MS = 50;
@@ -24,7 +24,7 @@ const SIGQUIT_MASK = 1n << 2n;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What is used of a process. */
+/** Has what is used of a process. */
 export type JavaProcess = Pick<Process, "pid" | "ownPid" | "folder">;
 
 /**

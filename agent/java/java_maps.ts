@@ -20,12 +20,12 @@ const COMMAND = "Compiler.perfmap";
 export interface JavaMapsOptions {
   /** @default {jcmd of attach.ts} */
   readonly ask?: (process: Process, command: string, signal: AbortSignal) => Promise<string>;
-  /** In ms. @default {performance.now} */
+  /** Returns the time in ms. @default {performance.now} */
   readonly clock?: () => number;
 }
 
 export interface JavaMapsStats {
-  /** Since the start: maps that were written, and JVMs that refused or did not answer. */
+  /** Counts, since the start, maps that were written, and JVMs that refused or did not answer. */
   readonly written: number;
   readonly failed: number;
 }

@@ -36,16 +36,16 @@ const TAIL: Readonly<Record<number, readonly [fixed: number, each: number]>> = {
 };
 
 export interface BtfStruct {
-  /** In bytes. */
+  /** It is in bytes. */
   readonly size: number;
   /** Offsets in bytes. */
   readonly members: ReadonlyMap<string, number>;
 }
 
 export interface BtfVariable {
-  /** In its section, in bytes. */
+  /** It is in its section, in bytes. */
   readonly offset: number;
-  /** In bytes. */
+  /** It is in bytes. */
   readonly size: number;
 }
 
@@ -53,7 +53,7 @@ export interface BtfVariable {
 export interface Btf {
   readonly structs: ReadonlyMap<string, BtfStruct>;
   readonly enums: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** By section, like `.rodata`. */
+  /** They are found by section, like `.rodata`. */
   readonly variables: ReadonlyMap<string, ReadonlyMap<string, BtfVariable>>;
 }
 

@@ -9,7 +9,7 @@ import { openLibrary } from "./library.ts";
 
 const CLOCK_MONOTONIC = 1;
 
-/** What `bpf_ktime_get_ns` gives: nanoseconds since the machine was started, without those that it slept. */
+/** Returns what `bpf_ktime_get_ns` gives: nanoseconds since the machine was started, without those that it slept. */
 export function monotonicNs(): bigint {
   using library = openLibrary();
   const time = new BigInt64Array(2);

@@ -16,7 +16,7 @@ const MAX_LOG_LINES = 40;
 /** Tells which error a C function failed with. */
 export class BpfError extends Error {
   override name = "BpfError";
-  /** Positive. */
+  /** It is positive. */
   readonly errno: number;
 
   constructor(message: string, errno: number, options?: ErrorOptions) {
@@ -44,7 +44,7 @@ export function bpfError(
   return new BpfError(`Cannot ${doing}: ${reason} (errno ${errno})${said}`, errno);
 }
 
-/** errno of the C function that was called last on this thread. */
+/** Returns errno of the C function that was called last on this thread. */
 export function lastErrno({ libc }: Library): number {
   return new Deno.UnsafePointerView(libc.__errno_location()!).getInt32();
 }

@@ -27,7 +27,7 @@ export class BpfIterator implements Disposable {
   }
 
   /**
-   * What the program writes of all that there is now.
+   * Returns what the program writes of all that there is now.
    *
    * @throws {BpfError} when the kernel refuses
    */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the kernel tells of code that it makes while it runs: BPF programs, their trampolines and the like.
+ * Reads what the kernel tells of code that it makes while it runs: BPF programs, their trampolines and the like.
  *
  * Since 5.1 it writes a record (PERF_RECORD_KSYMBOL) to the ring of every perf event that asks for it, on the CPU
  * where the code came or went.
@@ -32,7 +32,7 @@ const DATA_PAGES = 4;
 /** struct perf_event_mmap_page: `data_head` and `data_tail`, in 64-bit words. */
 const HEAD = 1024 / 8;
 const TAIL = 1032 / 8;
-/** Before the name: header, addr, len, ksym_type, flags; and after it the time. */
+/** Before the name are header, addr, len, ksym_type and flags; after it is the time. */
 const NAME_AT = 24;
 const TIME_BYTES = 8;
 
@@ -42,15 +42,15 @@ export interface KsymbolChange {
   readonly address: number;
   readonly bytes: number;
   readonly name: string;
-  /** As kallsyms has it in brackets. */
+  /** It is as kallsyms has it in brackets. */
   readonly module: string;
   readonly came: boolean;
 }
 
 export interface KsymbolChanges {
-  /** In the order in which they happened. */
+  /** They are in the order in which they happened. */
   readonly changes: readonly KsymbolChange[];
-  /** Whether some were not noted, so that everything must be read anew. */
+  /** Is true when some were not noted, so that everything must be read anew. */
   readonly lost: boolean;
 }
 
@@ -88,12 +88,12 @@ export class KsymbolEvents implements Disposable {
     this.#cpus = cpus;
   }
 
-  /** Whether these are the CPUs that are listened to: of others, changes are not seen. */
+  /** Returns whether these are the CPUs that are listened to: of others, changes are not seen. */
   covers(cpus: readonly number[]): boolean {
     return cpus.length === this.#cpus.length && cpus.every((cpu, i) => cpu === this.#cpus[i]);
   }
 
-  /** What changed since the last call. */
+  /** Returns what changed since the last call. */
   take(): KsymbolChanges {
     const timed: TimedChange[] = [];
     let lost = false;
@@ -145,7 +145,7 @@ export class KsymbolEvents implements Disposable {
   }
 }
 
-/** The bytes from `tail` to `head` of a ring, in one piece. */
+/** Returns the bytes from `tail` to `head` of a ring, in one piece. */
 function linear(ring: Uint8Array, tail: number, head: number): DataView {
   const bytes = new Uint8Array(Math.min(head - tail, ring.length));
   const from = tail % ring.length;
@@ -196,7 +196,7 @@ function readChange(record: DataView): TimedChange {
   };
 }
 
-/** In include/linux/kprobes.h and ftrace.h: the names of pages for probes, and of trampolines of tracers. */
+/** Knows the names in include/linux/kprobes.h and ftrace.h: of pages for probes, and of trampolines of tracers. */
 function moduleOf(name: string): string {
   return name.startsWith("ftrace") ? "__builtin__ftrace" : "__builtin__kprobes";
 }

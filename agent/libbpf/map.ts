@@ -54,7 +54,7 @@ export class BpfMap {
     return this.#library.bpf.bpf_map__max_entries(this.#pointer);
   }
 
-  /** Before the object is loaded. */
+  /** Call before the object is loaded. */
   setMaxEntries(entries: number): void {
     check(
       this.#library,
@@ -155,7 +155,7 @@ export class BpfMap {
     }
   }
 
-  /** Before the object is loaded: uses a map that is there already, of the same type and sizes. */
+  /** Call before the object is loaded: uses a map that is there already, of the same type and sizes. */
   share(other: { readonly fd: number }): void {
     check(
       this.#library,

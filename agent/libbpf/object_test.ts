@@ -14,7 +14,7 @@ const HEAD = `
 char LICENSE[] SEC("license") = "GPL";
 `;
 
-/** For the verifier the work of a moment, that of the agent's programs takes a tenth of a second. */
+/** It is the work of a moment for the verifier; that of the agent's programs takes a tenth of a second. */
 const SMALL = `${HEAD}
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

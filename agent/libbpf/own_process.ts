@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What this process asks of the kernel and the C library for itself.
+ * Asks what this process needs of the kernel and the C library for itself.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { openLibrary } from "./library.ts";
 const PR_SET_CHILD_SUBREAPER = 36;
 
 /**
- * From now on, a process whose parent ended becomes a child of this one, if it descends from it.
+ * Makes a process whose parent ended a child of this one from now on, if it descends from it.
  *
  * @throws {BpfError} when the kernel refuses
  */

@@ -27,7 +27,7 @@ export interface SoftwareEvent {
   readonly flags: number;
 }
 
-/** The descriptor, or the negative errno. */
+/** Returns the descriptor, or the negative errno. */
 export function openSoftwareEvent(library: Library, event: SoftwareEvent): number {
   const attr = new DataView(new ArrayBuffer(ATTR_BYTES));
   attr.setUint32(0, PERF_TYPE_SOFTWARE, true);

@@ -122,7 +122,10 @@ const known = new Map<string, string>();
 /** So many names are remembered: runtimes have few functions that wait, programs have many that call them. */
 const MAX_KNOWN = 4096;
 
-/** Without the underscores of a library's inner names, a symbol's version and what compilers append to copies. */
+/**
+ * Returns the name without the underscores of a library's inner names, a symbol's version and what compilers append to
+ * copies.
+ */
 function plainName(name: string): string {
   let plain = known.get(name);
   if (plain === undefined) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a wait is for, by what is known of its futex without any name: what the waiters expect there, and who wakes.
+ * Tells what a wait is for, by what is known of its futex without any name: what the waiters expect there, and who
+ * wakes.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import type { LockClass } from "./lock_class.ts";
 const GLIBC_RWLOCK_VALUE = 3;
 
 /**
- * The class of a wait at a futex; `other` when nothing tells.
+ * Returns the class of a wait at a futex; `other` when nothing tells.
  *
  * A contended mutex of glibc, Rust or Go is 2 and one of musl has the highest bit set; their owners wait there, too. What
  * a thread has on its own stack nobody else waits at. All else is something that is to come: who wakes never waits there,

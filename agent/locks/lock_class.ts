@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What waits can be for.
+ * Names what waits can be for.
  *
  * @module
  */
 
-/** What user space waits for. */
+/** Names what user space waits for. */
 export const FUTEX_CLASSES = ["mutex", "rwlock", "condvar", "semaphore", "join", "other"] as const;
 /** The kernel's own locks: the type is the class. */
 export const KERNEL_CLASSES = ["spin", "rwlock", "mutex", "rwsem", "percpu", "rt", "sem"] as const;

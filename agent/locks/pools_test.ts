@@ -12,7 +12,9 @@ import { classByHints } from "./hints.ts";
 
 const PROGRAMS = new URL("../../tests/programs/", import.meta.url).pathname;
 
-/** The waits of `threads` of a program, by what is known of their futexes alone: as of one without any names. */
+/**
+ * Returns the waits of `threads` of a program, by what is known of their futexes alone: as of one without any names.
+ */
 function byHints(locks: readonly RawLock[], pid: number, threads?: string) {
   const rows = locks.filter(({ type, waiter }) => {
     return type === "futex" && waiter.pid === pid && (threads === undefined || waiter.comm === threads);

@@ -5,17 +5,17 @@
  * @module
  */
 
-/** What Deno takes before it has run anything: its own text, and what threads and V8 begin with. */
+/** Deno takes this before it has run anything: its own text, and what threads and V8 begin with. */
 const BASE_BYTES = 96 << 20;
-/** Of what is left. */
+/** These are parts of what is left. */
 const SHARES = { symbols: 0.2, debug: 0.2 } as const;
 /** V8 ends a program whose heap is full, which is worse than one that is large: this is the last bound, not the aim. */
 const LEAST_HEAP_BYTES = 256 << 20;
-/** Of a container's limit, what its maps and the kernel's own use leave. */
+/** A container's maps and the kernel's own use leave this part of its limit. */
 const LIMIT_SHARE = 0.85;
 
 export interface Budget {
-  /** For all together. */
+  /** All together may take so many bytes. */
   readonly bytes: number;
   /** The bound of V8's old space, where it ends the program: far above what it should hold. */
   readonly heapBytes: number;
@@ -38,7 +38,7 @@ export function divideMemory(bytes: number, limitBytes = Infinity): Budget {
 }
 
 /**
- * The least limit of the control groups that this process is in; Infinity where there is none.
+ * Returns the least limit of the control groups that this process is in; Infinity where there is none.
  *
  * @param options.cgroupRoot where the unified hierarchy is mounted. @default {"/sys/fs/cgroup"}
  */

@@ -9,13 +9,13 @@
 import { getLogger } from "@logtape/logtape";
 import { Burst } from "../../common/log.ts";
 
-/** What can be done without, in the order in which it is. */
+/** Names what can be done without, in the order in which it is. */
 export const SHEDDING = ["debug_info", "symbol_tables", "frames"] as const;
 export type Shed = typeof SHEDDING[number];
 
 export interface KeeperOptions {
   readonly bytes: number;
-  /** What the agent and the processes that it started have in RAM, in bytes. */
+  /** Returns what the agent and the processes that it started have in RAM, in bytes. */
   readonly resident: () => number;
   /** Gives the system what is free. */
   readonly giveBack: () => void;
@@ -28,14 +28,14 @@ export class MemoryKeeper {
   readonly #options: KeeperOptions;
   readonly #burst = new Burst(getLogger(["aperture", "agent"]));
   readonly #counts: Record<Shed, number> = { debug_info: 0, symbol_tables: 0, frames: 0 };
-  /** How much of {@linkcode SHEDDING} goes where the last window was over the budget, too. */
+  /** Says how much of {@linkcode SHEDDING} goes where the last window was over the budget, too. */
   #step = 0;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
   }
 
-  /** How often what was given up. */
+  /** Returns how often what was given up. */
   get stats(): Readonly<Record<Shed, number>> {
     return { ...this.#counts };
   }
@@ -61,7 +61,7 @@ export class MemoryKeeper {
   }
 }
 
-/** What processes have in RAM, in bytes; those that are gone have nothing. */
+/** Returns what processes have in RAM, in bytes; those that are gone have nothing. */
 export function residentBytes(pids: readonly number[], procRoot = "/proc"): number {
   let bytes = 0;
   for (const pid of pids) {

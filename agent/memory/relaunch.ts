@@ -8,8 +8,8 @@
 const HEAP_FLAG = "--max-old-space-size";
 
 /**
- * The arguments of this program with V8 bound to `heapBytes`; `undefined` where it is bound already, or this is not
- * `deno run`.
+ * Returns the arguments of this program with V8 bound to `heapBytes`; `undefined` where it is bound already, or this is
+ * not `deno run`.
  *
  * @param args of the process, its name first, as `/proc/self/cmdline` has them
  */
@@ -28,7 +28,7 @@ export function boundArguments(args: readonly string[], heapBytes: number): stri
   return ["deno", ...args.slice(1).map((arg, i) => i + 1 === given ? `${arg},${flags}` : arg)];
 }
 
-/** What `/proc/self/cmdline` says. */
+/** Returns what `/proc/self/cmdline` says. */
 export function ownArguments(): string[] {
   return Deno.readTextFileSync("/proc/self/cmdline").split("\0").slice(0, -1);
 }

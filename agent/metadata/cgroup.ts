@@ -29,9 +29,9 @@ export interface Placement {
    * not say.
    */
   readonly runtime: string;
-  /** Lower case, with dashes where it is a UUID; that of a static pod is 32 hex digits. "" outside of pods. */
+  /** It is in lower case, with dashes where it is a UUID; that of a static pod is 32 hex digits. "" outside of pods. */
   readonly podUid: string;
-  /** "" outside of pods, and where the path does not say. */
+  /** It is "" outside of pods, and where the path does not say. */
   readonly qos: Qos | "";
   /** The systemd unit, unescaped: `nginx.service`, `session-3.scope`, else the slice. "" when there is none. */
   readonly unit: string;

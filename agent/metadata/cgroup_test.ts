@@ -15,7 +15,7 @@ interface Case {
   readonly expect: Partial<Placement>;
 }
 
-/** As each runtime and driver really names them. */
+/** Each runtime and driver really names them so. */
 const PATHS: Readonly<Record<string, Case>> = {
   "containerd, cgroupfs, burstable": {
     path: `/kubepods/burstable/pod${UID}/${ID}`,

@@ -22,7 +22,7 @@ export type Labels = Pick<Series, "container" | "pod" | "namespace" | "service" 
 /** Knows the pods of this node. */
 export interface PodFinder {
   find(podUid: string, containers: readonly string[]): Found | undefined;
-  /** A container was met that no pod lists. */
+  /** Call when a container was seen that no pod lists. */
   nudge(): void;
 }
 
@@ -34,7 +34,7 @@ export interface LabelledProcess {
 }
 
 export interface ProcessLabelsOptions {
-  /** Without it, only what this machine itself knows. */
+  /** Without it, only what this machine itself knows is told. */
   pods?: PodFinder | undefined;
   /** @default {"/proc"} */
   procRoot?: string;
@@ -61,7 +61,7 @@ interface Entry {
 
 export const NO_LABELS: Labels = { container: "", pod: "", namespace: "", service: "", labels: "" };
 
-/** As Docker and crictl show an id. */
+/** Docker and crictl show so many characters of an id. */
 const SHORT_ID = 12;
 const decoder = new TextDecoder();
 
@@ -75,7 +75,7 @@ export class ProcessLabels {
   readonly #procRoot: string;
   readonly #own: OwnContainer | undefined;
   readonly #entries: LRUCache<number, Entry>;
-  /** By the text of `/proc/PID/cgroup`, which all processes of a container share. */
+  /** They are found by the text of `/proc/PID/cgroup`, which all processes of a container share. */
   readonly #placements: LRUCache<string, Placement>;
   readonly #unknown: LRUCache<string, true>;
   /** Holds the labels of this window, by the text of the cgroup. */

@@ -14,9 +14,9 @@ export interface Mapping {
   readonly end: number;
   /** Is where `start` is in the file, in bytes. */
   readonly offset: number;
-  /** As the kernel writes it, so that equal text is the same device: `fe:00`. */
+  /** It is as the kernel writes it, so that equal text is the same device: `fe:00`. */
   readonly device: string;
-  /** 0 when no file is behind it. */
+  /** It is 0 when no file is behind it. */
   readonly inode: number;
   /** The file's path in its own mount namespace; or `[vdso]`, `[anon:name]` and the like; "" for none. */
   readonly path: string;
@@ -92,7 +92,7 @@ export function isSameMapping(a: Mapping, b: Mapping): boolean {
     a.device === b.device && a.path === b.path && a.deleted === b.deleted && a.copied === b.copied;
 }
 
-/** `start-end perms offset device inode path`: the path is all that follows, spaces and all. */
+/** Reads `start-end perms offset device inode path`: the path is all that follows, spaces and all. */
 function parseLine(maps: Uint8Array, from: number, to: number): Mapping | undefined {
   const dash = maps.indexOf(DASH, from);
   const fields: number[] = [];

@@ -7,9 +7,9 @@
 
 /** A file by its file system. */
 export interface DevicePath {
-  /** As the kernel has it within: the major number, then 20 bits of the minor one. */
+  /** It is as the kernel has it within: the major number, then 20 bits of the minor one. */
   readonly device: number;
-  /** From the root of the file system. */
+  /** It begins at the root of the file system. */
   readonly path: string;
 }
 

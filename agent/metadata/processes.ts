@@ -20,7 +20,7 @@ export interface Process {
   readonly comm: string;
   /** The path of the program in its own mount namespace; "" for a kernel thread. */
   readonly exe: string;
-  /** Executable ones, ascending. */
+  /** They are executable ones, ascending. */
   readonly mappings: readonly Mapping[];
   /** `/proc/PID`, below the root that was given; `/proc/PID/task/TID` where only other threads are left. */
   readonly folder: string;
@@ -33,7 +33,7 @@ export interface ProcessTableOptions {
   capacity?: number;
   /** Windows without a question after which a process is forgotten. @default {6} */
   idleWindows?: number;
-  /** In ms. @default {performance.now} */
+  /** Returns the time in ms. @default {performance.now} */
   clock?: () => number;
 }
 

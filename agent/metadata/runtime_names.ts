@@ -13,7 +13,7 @@ import { LRUCache } from "lru-cache";
 
 /** Holds what a runtime knows of a container; "" is not known. */
 export interface ContainerNames {
-  /** In its pod, or as Docker and Podman list it. */
+  /** It is the name in its pod, or as Docker and Podman list it. */
   readonly container: string;
   readonly pod: string;
   readonly namespace: string;
@@ -24,7 +24,7 @@ export interface ContainerNames {
 export interface RuntimeNamesOptions {
   /** @default {"/proc"} */
   procRoot?: string;
-  /** In ms. @default {performance.now} */
+  /** Returns the time in ms. @default {performance.now} */
   clock?: () => number;
   /** Containers that are kept. @default {4096} */
   capacity?: number;

@@ -14,7 +14,7 @@ export function checkProcess(pid: number): void {
   }
 }
 
-/** The process that `pid`, which may be one of its threads, is of; `undefined` when there is neither. */
+/** Returns the process that `pid`, which may be one of its threads, is of; `undefined` when there is neither. */
 export function processOf(pid: number): number | undefined {
   try {
     const status = Deno.readTextFileSync(`/proc/${pid}/status`);

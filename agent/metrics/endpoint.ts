@@ -16,7 +16,7 @@ import { AgentMetrics, type MetricSources } from "./metrics.ts";
 
 const failures = new Burst(getLogger(["aperture", "http"]));
 
-/** So many windows, and at least so many ms, without a new one: not ready, and not alive. */
+/** After so many windows, and at least so many ms, without a new one, it is not ready, and not alive. */
 const LATE = { windows: 3, ms: 30_000 } as const;
 const STALLED = { windows: 6, ms: 120_000 } as const;
 /** These are answered, to everybody. */
@@ -25,7 +25,7 @@ const TEXT = "text/plain; charset=utf-8";
 
 export interface EndpointOptions extends MetricSources {
   readonly listen: Address;
-  /** In ms; does not jump. @default {performance.now} */
+  /** Returns the time in ms; it does not jump. @default {performance.now} */
   readonly clock?: () => number;
 }
 

@@ -174,7 +174,7 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
   if (pusher) make.readings(() => pusher.stats(), PUSH);
 }
 
-/** What the C library's allocator holds is the rest of what is resident. */
+/** Returns the parts of what is resident; what the C library's allocator holds is the rest. */
 function memoryParts(): Record<string, number> {
   const { heapTotal, external } = Deno.memoryUsage();
   const status = Deno.readTextFileSync("/proc/self/status");

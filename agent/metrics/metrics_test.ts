@@ -7,7 +7,7 @@ import { Unwinder } from "../unwind/unwinder.ts";
 import { AgentMetrics, type MetricSources } from "./metrics.ts";
 import { NO_UNWINDING, testSources } from "../../tests/support/agent_metrics.ts";
 
-/** Lower-case names of an enum of `bpf/aperture.h`, without its prefix and its end. */
+/** Returns the lower-case names of an enum of `bpf/aperture.h`, without its prefix and its end. */
 async function namesOf(type: string, prefix: string): Promise<string[]> {
   const header = await Deno.readTextFile(new URL("../../bpf/aperture.h", import.meta.url));
   const body = new RegExp(`enum ${type} \\{([^}]*)\\}`).exec(header)![1]!;
@@ -16,7 +16,7 @@ async function namesOf(type: string, prefix: string): Promise<string[]> {
   return names.slice(0, -1).map((name) => name.replace(prefix, "").toLowerCase());
 }
 
-/** The values of one metric by their labels' values. */
+/** Returns the values of one metric by their labels' values. */
 async function valuesOf({ registry }: AgentMetrics, name: string): Promise<Map<string, number>> {
   const { values } = await registry.getSingleMetric(name)!.get();
   return new Map(values.map(({ labels, value }) => [Object.values(labels).join(), value]));
@@ -105,7 +105,7 @@ Deno.test("AgentMetrics counts events, losses and stack ends by kind, and the ti
   ) assert(text.split("\n").includes(line), `${line}\n${text}`);
 });
 
-/** `stats` with another number, a multiple of 1000, in each place; and those numbers by place. */
+/** Returns `stats` with another number, a multiple of 1000, in each place; and those numbers by place. */
 function numbered(stats: object, numbers: Map<string, number>, path: string): object {
   return Object.fromEntries(
     Object.entries(stats).map(([key, value]) => {

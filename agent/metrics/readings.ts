@@ -218,7 +218,7 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
   ],
 ];
 
-/** Only where debuginfod servers are asked. */
+/** They are read only where debuginfod servers are asked. */
 export const DEBUGINFOD: readonly Reading<DebuginfodStats>[] = [
   [
     "aperture_agent_debuginfod_asked_total",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Who waited for locks, and for whom, as a table for the terminal.
+ * Shows who waited for locks, and for whom, as a table for the terminal.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { columnsOf, cutMiddle } from "./fit.js";
 import { printable } from "./top_table.ts";
 
 export interface LockTableOptions {
-  /** With waits of threads that have nothing to do. @default {false} */
+  /** Includes waits of threads that have nothing to do. @default {false} */
   readonly idle?: boolean;
-  /** How many sites have a row; the others are summed in one. @default {10} */
+  /** So many sites have a row; the others are summed in one. @default {10} */
   readonly limit?: number;
   /** Columns of the terminal. @default {100} */
   readonly width?: number;
@@ -34,7 +34,7 @@ const NAMES_WIDTH = 40;
 interface Column {
   readonly head: string;
   readonly cell: (site: LockSite) => string;
-  /** Left aligned. */
+  /** Is true when it is left aligned. */
   readonly text?: boolean;
   /** The larger the earlier it goes; those without one stay. */
   readonly spare?: number;
@@ -53,8 +53,8 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /**
- * A row for each function that waited, outside of the C library and the runtime, the longest delay first; then their
- * total, and what of idle threads is left out. "" where nobody waited. Lines are at most `width` columns wide.
+ * Returns a row for each function that waited, outside of the C library and the runtime, the longest delay first; then
+ * their total, and what of idle threads is left out. "" where nobody waited. Lines are at most `width` columns wide.
  */
 export function lockTable(profile: Profile, options: LockTableOptions = {}): string {
   const { idle = false, limit = 10, width = 100, colors = false } = options;
@@ -101,7 +101,7 @@ export function lockTable(profile: Profile, options: LockTableOptions = {}): str
   return [colors ? bold(head) : head, ...lines].join("\n") + `\n${note}`;
 }
 
-/** The columns that there is room for beside the names, and how wide they are. */
+/** Returns the columns that there is room for beside the names, and how wide they are. */
 function fit(sites: readonly LockSite[], width: number): { columns: readonly Column[]; widths: number[] } {
   let columns = COLUMNS;
   for (;;) {

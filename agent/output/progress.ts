@@ -23,7 +23,7 @@ export function progressText(elapsedMs: number, samples: number, durationMs?: nu
   return `profiling: ${seconds}${of} s, ${counted(samples, "sample", "samples")}${hint}`;
 }
 
-/** Before the clock starts: what is read so that stacks are whole. */
+/** Says, before the clock starts, what is read so that stacks are whole. */
 export function readingText(elapsedMs: number, files: number): string {
   return `reading ${counted(files, "file", "files")}… ${lasting(elapsedMs)}`;
 }

@@ -15,7 +15,7 @@ export interface FlameSvgOptions {
   readonly title: string;
   /** @default {""} */
   readonly subtitle?: string;
-  /** Without a script that adapts it; in pixels. @default {1200} */
+  /** It is so wide without a script that adapts it; in pixels. @default {1200} */
   readonly width?: number;
 }
 
@@ -163,7 +163,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** For text and for attributes in quotes; what XML 1.0 has no character for becomes U+FFFD. */
+/** Escapes text and attributes in quotes; what XML 1.0 has no character for becomes U+FFFD. */
 function escapeXml(text: string): string {
   return text.toWellFormed()
     // deno-lint-ignore no-control-regex -- control characters are what it is about

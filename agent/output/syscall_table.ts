@@ -20,7 +20,7 @@ export interface SyscallTableOptions {
   readonly width?: number;
   /** @default {false} */
   readonly colors?: boolean;
-  /** With calls that wait by purpose. @default {false} */
+  /** Includes calls that wait by purpose. @default {false} */
   readonly idle?: boolean;
 }
 

@@ -117,7 +117,7 @@ export interface SummaryOptions {
   readonly durationNs: number;
   /** Counts what could not be counted, by reason. @default {none} */
   readonly losses?: ReadonlyMap<string, number>;
-  /** With what threads do that have nothing to do. @default {false} */
+  /** Includes what threads do that have nothing to do. @default {false} */
   readonly idle?: boolean;
 }
 

@@ -94,13 +94,13 @@ export interface WriteOutputOptions {
   readonly path: string;
   /** This kind is written; JSON holds every kind. */
   readonly kind: Kind;
-  /** With what threads do that have nothing to do; JSON holds it always. @default {false} */
+  /** Includes what threads do that have nothing to do; JSON holds it always. @default {false} */
   readonly idle?: boolean;
   readonly node: string;
   /** Unix nanoseconds. */
   readonly startNs: bigint;
   readonly durationNs: number;
-  /** Between two samples of one CPU; for `cpu` alone. @default {0} */
+  /** So long lies between two samples of one CPU; for `cpu` alone. @default {0} */
   readonly periodNs?: number;
   /** Counts what could not be counted, by reason. @default {none} */
   readonly losses?: ReadonlyMap<string, number>;
@@ -175,7 +175,7 @@ async function writeAll(to: NonNullable<WriteOutputOptions["stdout"]>, bytes: Ui
   }
 }
 
-/** In the same folder, as a rename does not leave its file system. */
+/** Returns a name in the same folder, as a rename does not leave its file system. */
 function temporaryName(path: string): string {
   return `${path}.${crypto.randomUUID()}.tmp`;
 }

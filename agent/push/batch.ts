@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * From a profile to the batches that carry it.
+ * Makes of a profile the batches that carry it.
  *
  * @module
  */
@@ -66,7 +66,7 @@ function fitting(text: string, length: number): string {
   return text.length > length ? text.slice(0, length - 1).toWellFormed() + "…" : text;
 }
 
-/** Whether the aggregator would refuse `profile` for what it is when it is written out. */
+/** Returns whether the aggregator would refuse `profile` for what it is when it is written out. */
 export function isTooLarge(profile: Profile): boolean {
   return expandedSize(profile) > BATCH_LIMITS.expandedBytes;
 }

@@ -52,7 +52,7 @@ Deno.test("makeBatch() cuts names at a length at which one stack of them is take
   const demo = demoProfile();
   const long = "f".repeat(16_384);
   const depth = 1024;
-  // Each frame with names of its own, all as long as the agent may meet them.
+  // Each frame with names of its own, all as long as the agent may see them.
   const at = demo.strings.length;
   const index = new Uint32Array(depth).fill(at);
   const zeros = new Uint32Array(depth);

@@ -36,7 +36,7 @@ export class PushError extends Error {
   override name = "PushError";
   /** gRPC's status code. */
   readonly code: status;
-  /** After so long the aggregator wants to be asked again, in ms. */
+  /** The aggregator wants to be asked again after so long, in ms. */
   readonly retryMs: number | undefined;
 
   constructor(

@@ -47,7 +47,7 @@ export function remedyFor(error: unknown): Remedy {
   }
 }
 
-/** For the log: what happened, and what to do where that is known. */
+/** Says for the log what happened, and what to do where that is known. */
 export function explain(error: unknown): string {
   if (!(error instanceof PushError)) return error instanceof Error ? error.message : String(error);
   const name = status[error.code];

@@ -28,15 +28,15 @@ export interface PusherOptions {
   readonly minPauseMs?: number;
   /** The longest, and the pause where trying again is of little use, in ms. @default {30000} */
   readonly maxPauseMs?: number;
-  /** About so long between two batches of those that waited while pushing failed, in ms. @default {100} */
+  /** About so long lies between two batches of those that waited while pushing failed, in ms. @default {100} */
   readonly catchUpMs?: number;
-  /** From 0 to 1, for jitter. @default {Math.random} */
+  /** Returns a number from 0 to 1, for jitter. @default {Math.random} */
   readonly random?: () => number;
   /** Rejects when the signal is aborted. @default {delay} */
   readonly sleep?: (ms: number, options: { signal: AbortSignal }) => Promise<void>;
 }
 
-/** Since the start; batches unless it says otherwise. */
+/** Counts since the start; batches unless it says otherwise. */
 export interface PushStats {
   readonly pushed: number;
   readonly pushedBytes: number;
@@ -98,7 +98,7 @@ export class Pusher {
   #stopping = false;
   #stopped: Promise<Undelivered> | undefined;
   #sequence = 0;
-  /** In a row. */
+  /** So many failed in a row. */
   #failed = 0;
   #pressed = 0;
   /** What waited while pushing failed is being sent. */
@@ -138,12 +138,12 @@ export class Pusher {
     this.#wake.resolve();
   }
 
-  /** Of how many beats the next window should be: more than one while the aggregator asks for less. */
+  /** Returns how many beats the next window should have: more than one while the aggregator asks for less. */
   get beats(): number {
     return Math.min(1 + this.#pressed, MAX_BEATS);
   }
 
-  /** For metrics and logs. */
+  /** Returns numbers for metrics and logs. */
   stats(): PushStats {
     const { length: pending, memoryBytes, diskBytes } = this.#spool;
     const dropped = { ...this.#dropped };
@@ -254,7 +254,7 @@ export class Pusher {
     }
   }
 
-  /** In place of a batch that the aggregator, or a proxy before it, found too large. */
+  /** Puts smaller ones in place of a batch that the aggregator, or a proxy before it, found too large. */
   #split(entry: SpoolEntry, bytes: Uint8Array, error: unknown): void {
     const parts = halvesOf(bytes);
     const consequence = parts ? "will send its halves" : "dropped it, as it cannot be halved";

@@ -11,7 +11,7 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 
-/** Why a batch was dropped: no room, its file was damaged, the aggregator refused it, or it was too large. */
+/** Says why a batch was dropped: no room, its file was damaged, the aggregator refused it, or it was too large. */
 export type DropReason = "spool_full" | "spool_corrupt" | "refused" | "too_large";
 
 export interface SpoolOptions {
@@ -21,13 +21,13 @@ export interface SpoolOptions {
   readonly directory?: string | undefined;
   /** @default {1073741824} */
   readonly maxDiskBytes?: number;
-  /** Called for every batch that is dropped; `samples` is 0 where they are not known. */
+  /** It is called for every batch that is dropped; `samples` is 0 where they are not known. */
   readonly onDrop?: (reason: DropReason, samples: number, cause?: unknown) => void;
 }
 
 /** One batch that waits. */
 export interface SpoolEntry {
-  /** Encoded, in bytes. */
+  /** It is the size of the encoded batch, in bytes. */
   readonly size: number;
   /** This many samples would be lost with it. */
   readonly samples: number;
@@ -52,7 +52,7 @@ export class Spool {
   readonly #directory: string | undefined;
   readonly #onDrop: NonNullable<SpoolOptions["onDrop"]>;
   readonly #entries: Entry[] = [];
-  /** Being sent: neither dropped nor moved. */
+  /** It is being sent: neither dropped nor moved. */
   #held: Entry | undefined;
   #memoryBytes = 0;
   #diskBytes = 0;
@@ -170,7 +170,7 @@ export class Spool {
     }
   }
 
-  /** False when there is no folder, or no room in it even without all that is older. */
+  /** Returns false when there is no folder, or no room in it even without all that is older. */
   #toDisk(entry: Entry): boolean {
     if (this.#directory === undefined || entry.size > this.#maxDiskBytes) return false;
     const path = join(this.#directory, `${String(this.#nextFile++).padStart(12, "0")}${FILE_END}`);
@@ -252,7 +252,9 @@ function readSpoolFile(path: string): Uint8Array {
   return file.subarray(HEADER_BYTES);
 }
 
-/** Size and samples by the header alone: there may be many files; the checksum has its time when one is sent. */
+/**
+ * Returns size and samples by the header alone: there may be many files; the checksum has its time when one is sent.
+ */
 function examineSpoolFile(path: string): { size: number; samples: number } {
   using file = Deno.openSync(path);
   const header = new Uint8Array(HEADER_BYTES);

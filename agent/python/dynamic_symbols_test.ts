@@ -42,7 +42,7 @@ testWith(["root", "nm"], "DynamicSymbols finds what nm lists, in each library of
 
 const counted = new Map<string, Map<string, number>>();
 
-/** In how many versions each name is defined. */
+/** Returns in how many versions each name is defined. */
 function versions(path: string): Map<string, number> {
   let counts = counted.get(path);
   if (counts) return counts;

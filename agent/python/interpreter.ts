@@ -25,7 +25,7 @@ const MAX_KEYS = 1024;
 /** glibc's structure of a thread is some 2 KiB. */
 const MAX_THREAD_BYTES = 1 << 16;
 
-/** How a thread finds its own `PyThreadState`: where the C library has its values, and by which key. */
+/** Tells how a thread finds its own `PyThreadState`: where the C library has its values, and by which key. */
 export interface OwnThread {
   readonly values: number;
   readonly key: number;
@@ -39,7 +39,7 @@ export interface Interpreter {
   readonly interpreters: number;
   readonly frames: FrameLayout;
   readonly objects: Omit<ObjectReader, "memory">;
-  /** Missing where the C library does not say, as musl: then threads are looked for in the interpreter's list. */
+  /** It is missing where the C library does not say, as musl: then threads are looked for in the interpreter's list. */
   readonly own?: OwnThread;
 }
 

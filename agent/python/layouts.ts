@@ -30,7 +30,7 @@ export interface FrameLayout {
   readonly frameInstruction: number;
   /** Up to 3.10 the instruction is a number, whose units are so many bytes; 0: a pointer. */
   readonly instructionBytes: number;
-  /** Of the byte that marks an entry of the interpreter's loop. */
+  /** This is the offset of the byte that marks an entry of the interpreter's loop. */
   readonly frameMark: number;
   /**
    * That byte has this value in a frame that stands for the entry; 0: it is a flag of the frame that was entered with.
@@ -59,7 +59,10 @@ export interface ObjectLayout {
   };
 }
 
-/** Of tables of lines: pairs of bytes up to 3.9 (`co_lnotab`), other ones in 3.10, and `Objects/locations.md` since. */
+/**
+ * Names the formats of tables of lines: pairs of bytes up to 3.9 (`co_lnotab`), other ones in 3.10, and
+ * `Objects/locations.md` since.
+ */
 export type LineFormat = "lnotab" | "ranges" | "locations";
 
 /** A version's layout. */
@@ -70,7 +73,7 @@ export interface Layout {
   readonly holder: { readonly in: "runtime" | "interpreter"; readonly offset: number };
   /** Is the offset of the pointer to the main interpreter in `_PyRuntime`, which follows that to the first. */
   readonly mainInterpreter: number;
-  /** Of the `Py_tss_t` in `_PyRuntime` by which each thread finds its own `PyThreadState`. */
+  /** This is the offset of the `Py_tss_t` in `_PyRuntime` by which each thread finds its own `PyThreadState`. */
   readonly threadKey: number;
   readonly frames: FrameLayout;
   readonly objects: ObjectLayout;
@@ -182,7 +185,7 @@ const PYTHON_3_12: Layout = {
   },
 };
 
-/** By `major << 8 | minor`. */
+/** They are found by `major << 8 | minor`. */
 const TABLES: ReadonlyMap<number, Layout> = new Map([
   [0x308, PYTHON_3_8],
   [0x309, PYTHON_3_9],

@@ -10,16 +10,16 @@
 
 import type { LineFormat } from "./layouts.ts";
 
-/** Of an instruction. */
+/** An instruction has so many bytes. */
 const UNIT_BYTES = 2;
-/** In ranges: the bytes belong to no line. */
+/** In ranges, it says that the bytes belong to no line. */
 const NO_LINE = -128;
 
 /** Code unit → line. */
 export class LineTable {
-  /** Where each range ends, in code units, ascending; ranges follow each other from 0 on. */
+  /** Each range ends here, in code units, ascending; ranges follow each other from 0 on. */
   readonly #ends: Float64Array;
-  /** 0 for instructions that belong to no line. */
+  /** It is 0 for instructions that belong to no line. */
   readonly #lines: Uint32Array;
 
   private constructor(ends: Float64Array, lines: Uint32Array) {
@@ -105,7 +105,7 @@ function lineDelta(table: Uint8Array, at: number, code: number): number {
   return code === NO_COLUMNS || code === LONG ? signedVarint(table, at + 1) : 0;
 }
 
-/** Six bits a byte, the lowest first; the lowest bit of all is the sign. */
+/** Reads six bits a byte, the lowest first; the lowest bit of all is the sign. */
 function signedVarint(table: Uint8Array, from: number): number {
   let value = 0;
   for (let at = from, scale = 1; at < table.length && scale <= 2 ** 30; at++, scale *= 64) {

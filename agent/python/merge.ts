@@ -17,7 +17,7 @@ import { isTrampoline } from "../symbols/names/python_names.ts";
 export type Run = readonly Frame[];
 
 export interface PythonStack {
-  /** Leaf first. */
+  /** They are leaf first. */
   readonly runs: readonly Run[];
   /** Is true where the last run ends at the entry of its loop. */
   readonly whole: boolean;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which files hold CPython: those that define its runtime state, however they are called and wherever they are.
+ * Finds which files hold CPython: those that define its runtime state, however they are called and wherever they are.
  *
  * @module
  */
@@ -48,7 +48,10 @@ export class PythonFiles {
   }
 }
 
-/** The symbols of the C library of a process, which knows where threads have their own values; `undefined` if not found. */
+/**
+ * Returns the symbols of the C library of a process, which knows where threads have their own values; `undefined` if
+ * not found.
+ */
 export function findThreadLibrary(
   memory: Memory,
   { maps, mappings }: { maps: string; mappings: readonly Mapping[] },
@@ -67,7 +70,7 @@ function keyOf({ device, inode, path }: Mapping): string {
   return `${device} ${inode} ${path}`;
 }
 
-/** One mapping of each file. */
+/** Returns one mapping of each file. */
 function distinct(mappings: readonly Mapping[]): Mapping[] {
   return [
     ...new Map(
@@ -77,7 +80,7 @@ function distinct(mappings: readonly Mapping[]): Mapping[] {
   ].toReversed();
 }
 
-/** Where the first byte of each file is, by device and inode. */
+/** Returns where the first byte of each file is, by device and inode. */
 function firstBytes(maps: string): Map<string, number> {
   const starts = new Map<string, number>();
   for (const line of maps.split("\n")) {

@@ -51,7 +51,7 @@ interface Known {
   readonly header: CodeHeader;
   readonly code: Code;
   readonly frames: Map<number, Frame>;
-  /** In which it was last seen to be there still. */
+  /** It was last seen in this window to be there still. */
   window: number;
 }
 
@@ -73,7 +73,7 @@ export class PythonSymbols implements Disposable {
   #unnamed = 0;
 
   constructor({ cacheBytes = 16 << 20 }: {
-    /** For the functions that are held. @default {16 MiB} */
+    /** The functions that are held may take so many bytes. @default {16 MiB} */
     cacheBytes?: number;
   } = {}) {
     this.#codes = new LRUCache({
@@ -122,12 +122,12 @@ export class PythonSymbols implements Disposable {
     return this.#files.mayHave(process.mappings) && findInterpreter(process, this.#files) !== undefined;
   }
 
-  /** Whether there is an interpreter in the process. */
+  /** Returns whether there is an interpreter in the process. */
   has(pid: number): boolean {
     return this.#entries.get(pid)?.interpreter !== undefined;
   }
 
-  /** By process, for the kernel side. */
+  /** Returns them by process, for the kernel side. */
   interpreters(): Map<number, Interpreter> {
     const found = new Map<number, Interpreter>();
     for (const [pid, { interpreter }] of this.#entries) if (interpreter) found.set(pid, interpreter);

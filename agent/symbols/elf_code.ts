@@ -37,11 +37,11 @@ export interface ElfCodeOptions {
   readonly downloads?: Downloads | undefined;
   /** Files may be read for so long in one window, in ms; the file that passes it is read to its end. */
   readonly coldMs: number;
-  /** In ms. */
+  /** Returns the time in ms. */
   readonly clock: () => number;
 }
 
-/** Counted since the start, but for `symbolTables` and `debug`, which tell what they hold now as well. */
+/** Is counted since the start, but for `symbolTables` and `debug`, which tell what they hold now as well. */
 export interface ElfCodeStats {
   readonly hits: number;
   readonly misses: number;

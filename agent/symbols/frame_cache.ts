@@ -54,7 +54,7 @@ const CUT_FRAMES: readonly Frame[] = STACK_ENDS.map((end) => ({
   address: 0,
 }));
 
-/** The outermost frame of a stack that is not whole, by the number of the reason. */
+/** Returns the outermost frame of a stack that is not whole, by the number of the reason. */
 export function cutFrame(reason: number): Frame {
   return CUT_FRAMES[reason] ?? CUT_FRAMES[STACK_ENDS.indexOf("no_mapping")]!;
 }
@@ -64,7 +64,7 @@ export function isCut(frame: Frame): boolean {
   return frame.module === UNKNOWN_MODULE && frame.function.startsWith("[cut: ");
 }
 
-/** Whether a frame only has an {@linkcode offsetName}. */
+/** Returns whether a frame only has an {@linkcode offsetName}. */
 export function isOffset({ function: name, address }: Frame): boolean {
   return name.endsWith(`+0x${address.toString(16)}`);
 }

@@ -10,7 +10,10 @@ import { type CodeFile, openCopies } from "../elf/code_file.ts";
 import { ElfError } from "../elf/elf.ts";
 import { type GoFrame, GoLineTable } from "../go/line_table.ts";
 
-/** Where functions begin, of all programs that are kept: the largest known have 1.5 MiB. */
+/**
+ * The tables of where functions begin may take so many bytes for all programs that are kept: the largest known take
+ * 1.5 MiB.
+ */
 const MAX_BYTES = 16 << 20;
 const MAX_FILES = 16_384;
 const NO_TABLE = "no table";
@@ -22,7 +25,7 @@ export interface GoSymbolsStats {
 
 /** Reads the line tables of Go programs, as far as their files can be reached. */
 export class GoSymbols {
-  /** By {@linkcode CodeFile.serial}. */
+  /** They are found by {@linkcode CodeFile.serial}. */
   readonly #tables = new LRUCache<number, GoLineTable | typeof NO_TABLE>({
     max: MAX_FILES,
     maxSize: MAX_BYTES,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What code is called that a runtime compiled and nobody has a name for: by its kind, not by its address, as each address
- * would be a function of its own that says nothing.
+ * Tells what code is called that a runtime compiled and nobody has a name for: by its kind, not by its address, as each
+ * address would be a function of its own that says nothing.
  *
  * @module
  */

@@ -12,7 +12,7 @@ import { SymbolTable } from "./symbol_table.ts";
 const SECTIONS = [".plt", ".plt.got", ".plt.sec", ".plt.bnd"];
 const FILES = 60;
 
-/** `address name`, as objdump labels them. */
+/** Returns `address name`, as objdump labels them. */
 function labelled(path: string): string[] {
   const only = SECTIONS.flatMap((section) => ["-j", section]);
   const out = run("sh", ["-c", 'objdump -dw "$@" 2>/dev/null || true', "sh", ...only, path]);

@@ -122,7 +122,7 @@ class Active {
 
 /** Ranges as they are written, neighbours of one item merged. */
 class Disjoint {
-  /** Up to where everything is written. */
+  /** Everything is written up to here. */
   at = -Infinity;
   #length = 0;
   #start: Float64Array;

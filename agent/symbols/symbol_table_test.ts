@@ -16,7 +16,7 @@ const SECTIONS = [
   { address: 0x1000, size: 0x1000, executable: true },
 ];
 
-/** A section of Elf64_Sym as a linker writes it. */
+/** Returns a section of Elf64_Sym as a linker writes it. */
 function symbolsOf(made: readonly Made[], bias = 0): RawSymbols {
   const symbols = new Uint8Array(24 * (made.length + 1));
   const view = new DataView(symbols.buffer);

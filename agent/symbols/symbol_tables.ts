@@ -32,7 +32,7 @@ export interface SymbolTablesOptions {
   readonly libdw: Libdw;
   /** The symbol tables that are kept may take so much. */
   readonly tableBytes: number;
-  /** Told of files whose debug information may be found now. */
+  /** It is told of files whose debug information may be found now. */
   readonly locator: DebugInfoLocator;
   /** @default what is not here is not asked for elsewhere */
   readonly downloads?: Downloads | undefined;

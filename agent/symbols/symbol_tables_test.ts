@@ -19,7 +19,7 @@ class Scene implements Disposable {
     locator: new DebugInfoLocator({ downloads: undefined, max: 10 }),
   });
 
-  /** The place of a copy of `program` in a process of its own. */
+  /** Returns the place of a copy of `program` in a process of its own. */
   place(process: string, program: string): MappedFile {
     const path = this.folder.write(`${process}/root/program`, Deno.readFileSync(program));
     const inode = Deno.statSync(path).ino!;

@@ -35,15 +35,15 @@ import { byteBefore, cutReasonOf, type FileAddress, toFileAddress } from "../elf
 import type { NameStyle } from "./names/name_style.ts";
 
 export interface SymboliserOptions {
-  /** For named frames and symbol tables together. @default {64 MiB} */
+  /** Named frames and symbol tables together may take so many bytes. @default {64 MiB} */
   cacheBytes?: number;
-  /** For the debug information that is open, in its process. @default {128 MiB} */
+  /** The debug information that is open, in its process, may take so many bytes. @default {128 MiB} */
   debugBytes?: number;
-  /** Whose walks the stacks are from: it knows the files that negative addresses name. @default {none} */
+  /** The stacks are from its walks: it knows the files that negative addresses name. @default {none} */
   unwinder?: FileSource | undefined;
   /** C++ and Rust functions are called by such names. @default {"full"} */
   names?: NameStyle;
-  /** For debug information that is not here. @default none */
+  /** It is asked for debug information that is not here. @default none */
   debuginfod?: Debuginfod | undefined;
   /** Asks JVMs what they compiled. @default none */
   java?: JavaMaps | undefined;
@@ -51,7 +51,7 @@ export interface SymboliserOptions {
   coldMs?: number;
   /** @default {"/proc"} */
   procRoot?: string;
-  /** In ms. @default {performance.now} */
+  /** Returns the time in ms. @default {performance.now} */
   clock?: () => number;
 }
 
@@ -73,7 +73,7 @@ export interface ObservedProcess {
   readonly python: boolean;
 }
 
-/** Counted since the start, but for what is held now (`frames`, `…Bytes`, `tables`, `processes`). */
+/** Is counted since the start, but for what is held now (`frames`, `…Bytes`, `tables`, `processes`). */
 export interface SymboliserStats {
   readonly frames: number;
   readonly frameBytes: number;

@@ -519,7 +519,7 @@ testWith(
   },
 );
 
-/** What \`nm\` lists; nothing for a file that is not there or has no symbols. */
+/** Returns what \`nm\` lists; nothing for a file that is not there or has no symbols. */
 function nm(args: readonly string[]): { name: string; address: string }[] {
   const { stdout } = new Deno.Command("nm", { args: ["--defined-only", ...args], stderr: "null" })
     .outputSync();
@@ -529,7 +529,7 @@ function nm(args: readonly string[]): { name: string; address: string }[] {
   });
 }
 
-/** The first child of a process, once it has one. */
+/** Returns the first child of a process, once it has one. */
 function childOf(pid: number): number {
   return Number(Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).split(" ")[0]);
 }

@@ -11,7 +11,7 @@ import { PAGE_BYTES, type UnwindTable } from "./table.ts";
 const REAL = await Deno.readFile("/bin/true");
 
 /**
- * Compiles, whole and the pages at the start of the code; damage may only show as {@linkcode ElfError} or in a table
+ * Compiles it, whole and the pages at the start of the code; damage may only show as {@linkcode ElfError} or in a table
  * that is in order and in proportion.
  */
 async function survives(image: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -109,7 +109,7 @@ Deno.test("compileUnwindTable() survives damaged entries of a real program", asy
   await fc.assert(fc.asyncProperty(hit, (hits) => survives(damaged(stripped, hits))), { numRuns: 300 });
 });
 
-/** The file offset of `.eh_frame_hdr`, behind which `.eh_frame` starts. */
+/** Returns the file offset of `.eh_frame_hdr`, behind which `.eh_frame` starts. */
 function ehFrameOf(image: Uint8Array): number {
   const view = new DataView(image.buffer);
   const headers = Array.from({ length: view.getUint16(56, true) }, (_, i) => 64 + 56 * i);

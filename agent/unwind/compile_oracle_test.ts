@@ -18,7 +18,7 @@ import { readElf } from "../elf/elf.ts";
 import { RegularFile } from "../elf/regular_file.ts";
 import { CFA_REGISTER, ruleOf } from "./rules.ts";
 
-/** Where each is on some Debian; what a machine lacks is left out. */
+/** Lists where each is on some Debian; what a machine lacks is left out. */
 const NAMED = [
   "/lib/x86_64-linux-gnu/libc.so.6",
   "/lib/x86_64-linux-gnu/libm.so.6",
@@ -35,7 +35,7 @@ const NAMED = [
   Deno.execPath(),
 ];
 const FILES = 250;
-/** Of each well-known file, so many that are compiled alone. */
+/** So many of each well-known file are compiled alone. */
 const PAGES = 20;
 /** Larger files are left to `deno task unwind-check`. */
 const MAX_BYTES = 3_000_000;

@@ -19,13 +19,13 @@ async function compiled(options: ImageOptions): Promise<Compiled> {
   return await compileUnwindTable(memorySource(await elfImage(options)));
 }
 
-/** The CFA's offset at an address of the code, `undefined` where there is no rule. */
+/** Returns the CFA's offset at an address of the code, `undefined` where there is no rule. */
 function offsetAt({ table }: Compiled, at: number): number | undefined {
   const index = ruleAt(table, CODE_ADDRESS + at);
   return index === RULE_NONE ? undefined : ruleOf(table.rules, index).cfaOffset;
 }
 
-/** A function with one rule: CFA = rsp + `offset`. */
+/** Returns a function with one rule: CFA = rsp + `offset`. */
 function plain(at: number, length: number, offset: number): FdeOptions {
   return { start: CODE_ADDRESS + at, length, code: [0x0e, offset] };
 }

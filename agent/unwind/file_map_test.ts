@@ -78,7 +78,7 @@ class Scene implements Disposable {
     return { key, pid: PID, address: START + 0x123, path };
   }
 
-  /** What the kernel finds by the key: the file's number and so on. */
+  /** Returns what the kernel finds by the key: the file's number and so on. */
   valueOf(key: DataView<ArrayBuffer>) {
     const bytes = this.map.lookup(key);
     if (bytes === undefined) return undefined;
@@ -106,7 +106,7 @@ function testKnown(name: string, fn: (scene: Scene) => void | Promise<void>): vo
   });
 }
 
-/** As readelf has it: offset, size and address. */
+/** Returns offset, size and address as readelf has them. */
 function executableSegment(path: string): number[] {
   const line = run("readelf", ["-lW", path]).split("\n").find((line) => /LOAD.*R E/.test(line))!;
   const [, offset, address, , size] = line.trim().split(/ +/);

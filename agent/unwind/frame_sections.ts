@@ -30,7 +30,7 @@ export interface FrameFile {
   readonly code: readonly CodeRange[];
   /** `undefined` where there is none, or where it cannot lead to all functions. */
   readonly search: SearchTable | undefined;
-  /** Whether there is anything to be read by {@linkcode sections}. */
+  /** Is true when there is anything to be read by {@linkcode sections}. */
   readonly hasFrames: boolean;
   /** Go's own code, which has rows by its own table; `undefined` where there is none. */
   readonly go: GoRows | undefined;

@@ -40,7 +40,7 @@ export class GoRows {
     this.code = table.code;
   }
 
-  /** How many functions there are. */
+  /** Returns how many functions there are. */
   get size(): number {
     return this.#table.size;
   }

@@ -38,7 +38,7 @@ export interface MappingStats {
   readonly processes: number;
   /** Prefixes in the trie. */
   readonly prefixes: number;
-  /** Since the start: how often a process's mappings were compared with those that the kernel has. */
+  /** Counts, since the start, how often a process's mappings were compared with those that the kernel has. */
   readonly reads: number;
   /** Mappings that found no room in the trie. */
   readonly refused: number;
@@ -71,7 +71,7 @@ export interface ProcessMappingsOptions {
   readonly files: CodeFiles;
   readonly tables: Pick<TableCompiler, "isTableless">;
   readonly processes: ProcessTable;
-  /** In ms. @default {performance.now} */
+  /** Returns the time in ms. @default {performance.now} */
   readonly clock?: () => number;
 }
 

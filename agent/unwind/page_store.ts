@@ -31,7 +31,7 @@ export interface PageStats {
   /** Rows of pages that are loaded, in bytes. */
   readonly rowBytes: number;
   readonly rules: number;
-  /** Since the start. */
+  /** Counts since the start. */
   readonly loaded: number;
   readonly evicted: number;
   /** Pages that found no room, as all others are in use. */

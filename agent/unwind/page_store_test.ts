@@ -8,7 +8,7 @@ import { CFA_REGISTER, RuleSet } from "./rules.ts";
 import { TableBuilder, type UnwindTable } from "./table.ts";
 import { UNWIND_OBJECT } from "./unwinder.ts";
 
-/** A table of `pages` pages of `rows` rows each, every one with its own mix of the same few rules. */
+/** Returns a table of `pages` pages of `rows` rows each, every one with its own mix of the same few rules. */
 function makeTable(pages: number, rows: number): UnwindTable {
   const rules = new RuleSet();
   const few = Array.from({ length: 7 }, (_, i) => rules.intern(CFA_REGISTER | 7 << 4, 8 * (i + 1), 0, 0));

@@ -45,7 +45,7 @@ export const SAVED_SAME = 0;
 export const SAVED_AT_CFA = 1;
 /** *(register + offset), with this frame's registers */
 export const SAVED_AT_REGISTER = 2;
-/** Cannot be recovered; a return address that is undefined is the end of the stack. */
+/** It cannot be recovered; a return address that is undefined is the end of the stack. */
 export const SAVED_UNDEFINED = 3;
 /** register + offset, with this frame's registers */
 export const SAVED_IN_REGISTER = 4;

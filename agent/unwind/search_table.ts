@@ -150,7 +150,7 @@ export class SearchTable {
     return base + new Reader(readExactly(this.#source, tableOffset + index * ENTRY_BYTES, 4)).i32();
   }
 
-  /** How many functions start below `address`. */
+  /** Returns how many functions start below `address`. */
   #lowerBound(address: number): number {
     const { tableOffset, base, count } = this.#layout;
     let [low, high] = [0, count];

@@ -11,7 +11,7 @@ async function open(ehFrame: Uint8Array, searchTable: readonly SearchEntry[]): P
   return SearchTable.open(source, readElf(source))!;
 }
 
-/** The functions that `table` reads, as offsets in the code. */
+/** Returns the functions that `table` reads, as offsets in the code. */
 function functions(table: SearchTable, question: { start: number; end: number; lead: number }): number[] {
   const { start, end, lead } = question;
   const starts: number[] = [];

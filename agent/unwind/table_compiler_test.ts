@@ -8,17 +8,17 @@ import type { MappedFile } from "../elf/mapped_file.ts";
 import { PAGE_BYTES } from "./table.ts";
 import { TableCompiler } from "./table_compiler.ts";
 
-/** Where the program header of the code is in an image of elfImage(). */
+/** The program header of the code is here in an image of elfImage(). */
 const CODE_HEADER = 120;
 
-/** A library with one function. */
+/** Returns a library with one function. */
 async function library(): Promise<Uint8Array<ArrayBuffer>> {
   const frames = new Frames();
   frames.fde(frames.cie(), { start: CODE_ADDRESS, length: 16, code: [] });
   return await elfImage({ ehFrame: frames.bytes });
 }
 
-/** A process that has a file of these bytes mapped. */
+/** Returns a process that has a file of these bytes mapped. */
 function mapped(folder: TempFolder, image: Uint8Array, path = "/library"): MappedFile {
   const inode = Deno.statSync(folder.write(`root${path}`, image)).ino!;
   const mapping = { start: 0x1000, end: 0x2000, offset: 0, device: "fe:00", inode, path };

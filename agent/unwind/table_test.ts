@@ -19,7 +19,7 @@ const address = fc.oneof(
   fc.nat(10).map((n) => n * PAGE_BYTES + PAGE_BYTES - 1),
   fc.nat(300_000).map((n) => 2 ** 47 - 300_001 + n),
 );
-/** Ascending; the gap to the far addresses is without a rule, or each of its pages would be in the table. */
+/** They are ascending; the gap to the far addresses is without a rule, or each of its pages would be in the table. */
 const steps = fc.uniqueArray(fc.tuple(address, fc.nat(4)), { selector: ([at]) => at, maxLength: 60 }).map(
   (all) => {
     const sorted = all.sort(([a], [b]) => a - b);

@@ -41,8 +41,8 @@ export const SHARED_MAPS: readonly string[] = [
 /** The lists are looked at every so many ms. */
 const POLL_MS = 50;
 /**
- * Soon after something was on them, for the next frame up may miss a page; not for ever, for what finds no room is
- * missed again.
+ * They are looked at soon after something was on them, for the next frame up may miss a page; not for ever, for what
+ * finds no room is missed again.
  */
 const SOON_MS = 5;
 const MAX_SOON = 100;
@@ -85,9 +85,9 @@ export class Unwinder implements AsyncDisposable {
   readonly files = new CodeFiles();
   /** The processes that had samples. */
   readonly processes = new ProcessTable();
-  /** Called when a process had its first sample, and again when code of it was hit that was not mapped before. */
+  /** It is called when a process had its first sample, and again when code of it was hit that was not mapped before. */
   onProcess: ((pid: number) => void) | undefined;
-  /** Called when something of a file is wanted: there is a process that has it mapped. */
+  /** It is called when something of a file is wanted: there is a process that has it mapped. */
   onFile: ((file: CodeFile) => void) | undefined;
   readonly #object: BpfObject;
   readonly #control: MappedMemory;

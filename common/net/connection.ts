@@ -12,15 +12,15 @@ import type { Address } from "../settings.ts";
 /** So much is read at once. */
 const READ_BYTES = 65_536;
 
-/** Why a connection was closed from here. */
+/** Says why a connection was closed from here. */
 export type CloseReason = "silent" | "idle" | "unread";
 
 export interface ConnectionTimes {
-  /** From the connection's begin to its first byte, in ms. */
+  /** It may take so long from the connection's begin to its first byte, in ms. */
   readonly firstByteMs: number;
-  /** Without a byte in either direction, in ms. */
+  /** It may be so long without a byte in either direction, in ms. */
   readonly idleMs: number;
-  /** Without the peer taking a byte of what is being sent to it, in ms. */
+  /** It may be so long without the peer taking a byte of what is being sent to it, in ms. */
   readonly unreadMs: number;
 }
 
@@ -39,7 +39,7 @@ export class Connection extends Duplex {
   readonly #begun = performance.now();
   #reading = false;
   #moved = this.#begun;
-  /** When the peer last took something, while there is something for it to take. */
+  /** The peer took something last at this time, while there is something for it to take. */
   #offered: number | undefined;
   #bytesRead = 0;
 
@@ -52,12 +52,12 @@ export class Connection extends Duplex {
     conn.setNoDelay(true);
   }
 
-  /** What came from the peer so far. */
+  /** Returns how many bytes came from the peer so far. */
   get bytesRead(): number {
     return this.#bytesRead;
   }
 
-  /** Why it should be closed at `now`, by `performance.now()`; `undefined` where it should not. */
+  /** Returns why it should be closed at `now`, by `performance.now()`; `undefined` where it should not. */
   overdue(now: number, { firstByteMs, idleMs, unreadMs }: ConnectionTimes): CloseReason | undefined {
     if (this.#offered !== undefined && now - this.#offered > unreadMs) return "unread";
     if (this.#bytesRead === 0 && now - this.#begun > firstByteMs) return "silent";
@@ -140,13 +140,13 @@ export class Connection extends Duplex {
     done(error);
   }
 
-  /** For messages. */
+  /** Returns the peer's address for messages. */
   get peer(): Address {
     return { hostname: this.remoteAddress, port: this.remotePort };
   }
 }
 
-/** An error with the code by which node's servers know that a peer has gone. */
+/** Returns an error with the code by which node's servers know that a peer has gone. */
 function asNodeError(error: unknown): Error {
   const gone = error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.BadResource ||

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Between node's requests and responses, and those of the web.
+ * Converts between node's requests and responses, and those of the web.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export class BadRequestError extends Error {
 const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(:\d{1,5})?$/i;
 
 /**
- * The web's form of `request`; its signal is aborted with `signal`.
+ * Returns the web's form of `request`; its signal is aborted with `signal`.
  *
  * @throws {BadRequestError} when its Host or its path is none
  */

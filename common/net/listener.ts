@@ -12,13 +12,13 @@ import type { Address } from "../settings.ts";
 import { type CloseReason, Connection, type ConnectionTimes } from "./connection.ts";
 
 export interface ConnectionLimits extends ConnectionTimes {
-  /** Open at once. */
+  /** So many may be open at once. */
   readonly connections: number;
-  /** Of those, from one address. */
+  /** So many of those may come from one address. */
   readonly perAddress: number;
 }
 
-/** Why a connection was not taken: too many in all, too many of its address. */
+/** Says why a connection was not taken: too many in all, too many of its address. */
 export type RefusalReason = "full" | "address";
 
 export interface ListenerOptions {
@@ -34,20 +34,20 @@ export class ListenError extends Error {
   override name = "ListenError";
 }
 
-/** How often connections are looked at, or more often where their times are shorter. */
+/** Connections are looked at this often, or more often where their times are shorter. */
 const SWEEP_MS = 1000;
-/** How long accepting rests after it failed; it doubles up to a second. */
+/** Accepting rests so long after it failed; it doubles up to a second. */
 const ACCEPT_PAUSE_MS = 50;
 
-/** What most machines let a process have open. */
+/** Most machines let a process have so many open. */
 const USUAL_DESCRIPTORS = 1024;
 /** Descriptors that are for files and for what is connected to. */
 const SPARE_DESCRIPTORS = 256;
 
 /**
- * The limits where none are given. Connections are at most 4,096, and half of the descriptors that the process may
- * have beyond the spare ones, as there are two ports; one address may have half of them, so that none keeps out
- * the others.
+ * Returns the limits where none are given. Connections are at most 4,096, and half of the descriptors that the process
+ * may have beyond the spare ones, as there are two ports; one address may have half of them, so that none keeps out the
+ * others.
  */
 export function defaultLimits(descriptors: number = USUAL_DESCRIPTORS): ConnectionLimits {
   const connections = Math.max(16, Math.min(4096, Math.floor((descriptors - SPARE_DESCRIPTORS) / 2)));
@@ -90,22 +90,22 @@ export class Listener implements AsyncDisposable {
     this.#accepting = this.#accept();
   }
 
-  /** How many connections are open. */
+  /** Returns how many connections are open. */
   get connections(): number {
     return this.#open.size;
   }
 
-  /** How many were not taken, since the start. */
+  /** Returns how many were not taken, since the start. */
   get refused(): Readonly<Record<RefusalReason, number>> {
     return this.#refused;
   }
 
-  /** How many were closed from here, since the start. */
+  /** Returns how many were closed from here, since the start. */
   get closed(): Readonly<Record<CloseReason, number>> {
     return this.#closed;
   }
 
-  /** How often accepting failed, as when there are no descriptors. */
+  /** Returns how often accepting failed, as when there are no descriptors. */
   get acceptFailures(): number {
     return this.#acceptFailures;
   }

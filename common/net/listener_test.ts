@@ -6,7 +6,7 @@ import { type ConnectionLimits, defaultLimits, Listener } from "./listener.ts";
 
 const LISTEN = { hostname: "127.0.0.1", port: 0 };
 
-/** A listener that sends back what it is sent, and clients of it that are closed with it. */
+/** Returns a listener that sends back what it is sent, and clients of it that are closed with it. */
 function echo(
   limits: Partial<ConnectionLimits>,
   serve = (connection: Connection) => void connection.pipe(connection),
@@ -23,7 +23,7 @@ function echo(
   };
 }
 
-/** What comes back for one byte; `null` where the connection is closed. */
+/** Returns what comes back for one byte; `null` where the connection is closed. */
 async function ask(client: Deno.TcpConn): Promise<number | null> {
   try {
     await client.write(Uint8Array.of(7));

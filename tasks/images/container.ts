@@ -12,7 +12,7 @@ import type { ImageConfig } from "./builder.ts";
 /** A network namespace with a loopback device and no way out: what runs there works offline, on any port. */
 export class Network implements AsyncDisposable {
   readonly #holder: Deno.ChildProcess;
-  /** For nsenter. */
+  /** It is for nsenter. */
   readonly path: string;
 
   private constructor(holder: Deno.ChildProcess) {
@@ -43,7 +43,7 @@ export interface ContainerOptions {
   readonly root: string;
   readonly config: ImageConfig;
   readonly network: Network;
-  /** Added to the image's own. */
+  /** They are added to the image's own. */
   readonly env: Readonly<Record<string, string>>;
   /** `all` is `privileged: true`; else those of `capabilities.add` after `drop: [ALL]`, like `BPF`. */
   readonly capabilities: "all" | readonly string[];

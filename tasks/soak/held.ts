@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What an agent holds at one moment, and whether that grows.
+ * Reads what an agent holds at one moment, and whether that grows.
  *
  * @module
  */
 
-/** Of a process, from /proc and from its metrics. */
+/** Holds the numbers of a process, from /proc and from its metrics. */
 export interface Held {
   readonly rssBytes: number;
   /** V8's heap, with what of it is free. */
@@ -13,7 +13,7 @@ export interface Held {
   readonly mapBytes: number;
   readonly descriptors: number;
   readonly threads: number;
-  /** Since the start. */
+  /** It counts since the start. */
   readonly cpuSeconds: number;
   readonly events: number;
   readonly lost: number;
@@ -42,7 +42,7 @@ export async function readHeld(
   };
 }
 
-/** The sum of all series of a metric whose labels have `label` in them. */
+/** Returns the sum of all series of a metric whose labels have `label` in them. */
 export function sumOf(text: string, metric: string, label = ""): number {
   let sum = 0;
   for (const line of text.split("\n")) {
@@ -53,7 +53,9 @@ export function sumOf(text: string, metric: string, label = ""): number {
   return sum;
 }
 
-/** By how much of what it was something may be larger at the end: caches fill up to their bounds, and load changes. */
+/**
+ * Says by how much of what it was something may be larger at the end: caches fill up to their bounds, and load changes.
+ */
 const GROWTH: readonly [keyof Held, string, number, number][] = [
   ["rssBytes", "bytes of memory", 1.25, 16 << 20],
   ["mapBytes", "bytes of maps", 1.25, 4 << 20],
@@ -61,7 +63,7 @@ const GROWTH: readonly [keyof Held, string, number, number][] = [
   ["threads", "threads", 1, 4],
 ];
 
-/** What the last quarter has more of than the second, in sentences; the first is the start. */
+/** Returns what the last quarter has more of than the second, in sentences; the first is the start. */
 export function tooLarge(rounds: readonly Held[]): string[] {
   const quarter = Math.floor(rounds.length / 4);
   if (quarter === 0) return [];

@@ -8,31 +8,31 @@
 import type { Lane } from "./lanes.ts";
 import { filesWithout, readReport, type Report } from "./report.ts";
 
-/** How many files of the parallel lane run at a time. */
+/** So many files of the parallel lane run at a time. */
 const JOBS = "2";
 
 export interface LaneOptions {
   /** The repository, from which paths are relative. */
   readonly root: string;
-  /** Where the report and the output go, as `LANE.xml` and `LANE.log`. */
+  /** The report and the output go here, as `LANE.xml` and `LANE.log`. */
   readonly folder: string;
   readonly filter: string | undefined;
   /** More flags for `deno test`. */
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /**
-   * Whether it runs beside a lane that matters more: with a low priority, so that it takes what the other leaves of
-   * the CPUs, and with its output held back.
+   * Is true when it runs beside a lane that matters more: with a low priority, so that it takes what the other leaves
+   * of the CPUs, and with its output held back.
    */
   readonly isBackground: boolean;
 }
 
-/** What a lane came to. */
+/** Says what a lane came to. */
 export interface Ended {
   readonly report: Report;
-  /** What failed and is in no report: files that did not load, a lane that crashed. */
+  /** Names what failed and is in no report: files that did not load, a lane that crashed. */
   readonly faults: readonly string[];
-  /** What it wrote, where that was held back. */
+  /** Holds what it wrote, where that was held back. */
   readonly output: string;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which tests run at the same time as others.
+ * Says which tests run at the same time as others.
  *
  * @module
  */

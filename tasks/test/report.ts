@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a lane of tests came to, from the JUnit report that `deno test` writes.
+ * Reads what a lane of tests came to, from the JUnit report that `deno test` writes.
  *
  * @module
  */
 
-/** How many tests there were, of each outcome; a step counts as one. */
+/** Counts the tests of each outcome; a step counts as one. */
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -15,7 +15,7 @@ export interface Counts {
 /** One test, or one step of a test. */
 export interface TestCase {
   readonly name: string;
-  /** Where it is registered: the path from the repository's root. */
+  /** It is registered here: the path from the repository's root. */
   readonly file: string;
   readonly line: number;
   readonly seconds: number;

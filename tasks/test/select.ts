@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which files of tests a run takes, by the arguments of `./dev test`.
+ * Says which files of tests a run takes, by the arguments of `./dev test`.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 /** Folders that hold no tests of ours. */
 const SKIPPED = /^(\..*|node_modules|build|data)$/;
 
-/** What the arguments ask for. */
+/** Says what the arguments ask for. */
 export interface Arguments {
   /** Files and folders, as given; without any, the whole repository. */
   readonly paths: readonly string[];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What tests of one run share, whichever process they are in: one engine, and boots of other kernels.
+ * Gives what tests of one run share, whichever process they are in: one engine, and boots of other kernels.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export class SharedServer implements AsyncDisposable {
     return new SharedServer(env);
   }
 
-  /** What tests find in `APERTURE_TEST_SHARED`. */
+  /** Returns what tests find in `APERTURE_TEST_SHARED`. */
   get url(): string {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }

@@ -10,7 +10,7 @@ import { delay } from "@std/async/delay";
 const OUTPUT = "/tmp/out.folded";
 /** The process's program. */
 const COMPILED = "Compiled /bin/chain";
-/** From when the agent knows the way up its stack, in ms. */
+/** The agent knows the way up its stack from then on, in ms. */
 const WATCH_MS = 2000;
 
 /** Returns how it ended, what it said, and the folded stacks that it wrote while `child` ran. */

@@ -39,13 +39,16 @@ export async function watchLocks(unwinder: Unwinder) {
   return { ...mutex, holders, watchesKernel, kernel };
 }
 
-/** What `lock_holders` says of its waits. */
+/** Holds what `lock_holders` says of its waits. */
 interface Accounts {
   readonly delayNs: number;
   readonly holders: Readonly<Record<string, { readonly delayNs: number }>>;
 }
 
-/** What the program says of its waits, and how much of them is whose by the collector, in ns by the thread's name. */
+/**
+ * Returns what the program says of its waits, and how much of them is whose by the collector, in ns by the thread's
+ * name.
+ */
 async function watchHolders(collector: LockCollector) {
   await using program = await Contender.start("/bin/lock_holders", ["mutex", "3"]);
   let done = false;

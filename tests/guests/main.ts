@@ -22,9 +22,9 @@ export interface Seen {
   readonly newProcesses: Awaited<ReturnType<typeof watchNewProcesses>>;
   readonly module: NamedModule;
   readonly locks: Awaited<ReturnType<typeof watchLocks>>;
-  /** With the state of threads where it is kept by default, and where every kernel can keep it. */
+  /** They are counted with the state of threads where it is kept by default, and where every kernel can keep it. */
   readonly calls: readonly [Awaited<ReturnType<typeof countCalls>>, Awaited<ReturnType<typeof countCalls>>];
-  /** With `--agent`. */
+  /** It is there with `--agent`. */
   readonly agent: Awaited<ReturnType<typeof runAgent>> | undefined;
 }
 

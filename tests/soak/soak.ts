@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What may go wrong on the path into storage, at random by a seed, while agents push; at the end all is well again, and
- * the tables hold what the agents counted, exactly.
+ * Does what may go wrong on the path into storage, at random by a seed, while agents push; at the end all is well
+ * again, and the tables hold what the agents counted, exactly.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface SoakOptions {
   readonly seconds: number;
   readonly seed: number;
   readonly agents: number;
-  /** Told what is done, a line each. */
+  /** It is told what is done, a line each. */
   readonly say: (line: string) => void;
 }
 
@@ -39,20 +39,20 @@ export interface SoakResult {
   readonly pushed: Sums;
   readonly stored: Sums;
   readonly batches: number;
-  /** By what was done. */
+  /** Counts the steps by what was done. */
   readonly steps: ReadonlyMap<string, number>;
-  /** Of the aggregator at the end, in bytes. */
+  /** The aggregator has so much at the end, in bytes. */
   readonly residentBytes: number;
-  /** How many batches agents gave up, by reason, or could not deliver. */
+  /** Counts the batches that agents gave up, by reason, or could not deliver. */
   readonly dropped: Readonly<Record<string, number>>;
 }
 
-/** Of the aggregator: fewer than what a flood takes. */
+/** The aggregator has so many: fewer than what a flood takes. */
 const DESCRIPTORS = 400;
 const DISK = "96m";
 const WINDOW_MS = 250;
 
-/** How long agents may take at the end to deliver what waits. */
+/** Agents may take so long at the end to deliver what waits. */
 const DELIVERY_MS = 300_000;
 
 /** Runs for `seconds` and then until all is stored; needs root, for a small disk. */
@@ -138,7 +138,7 @@ function stepsOf(
   };
 }
 
-/** What is malformed, of another time, or a thousand times as large when it is written out. */
+/** Returns what is malformed, of another time, or a thousand times as large when it is written out. */
 function poison(): Uint8Array[] {
   const batch = makeBatch({ agentId: "poison" });
   const rows = 65_536;
@@ -228,7 +228,7 @@ class System implements AsyncDisposable {
     await this.wire[Symbol.asyncDispose]();
   }
 
-  /** `undefined` where there is no answer, as while it has no descriptors. */
+  /** Returns `undefined` where there is no answer, as while it has no descriptors. */
   async #ask(path: string): Promise<string | undefined> {
     try {
       const response = await fetch(`http://127.0.0.1:${this.httpPort}${path}`, {

@@ -14,7 +14,7 @@ import { Symboliser } from "../../agent/symbols/symboliser.ts";
 import type { UnwinderStats } from "../../agent/unwind/unwinder.ts";
 import type { MetricSources } from "../../agent/metrics/metrics.ts";
 
-/** As an unwinder has them that was just opened. */
+/** An unwinder that was just opened has these. */
 export const NO_UNWINDING: UnwinderStats = {
   pages: { pages: 0, rowBytes: 0, rules: 0, loaded: 0, evicted: 0, refused: 0, rulesRefused: 0 },
   files: { files: 0, refused: 0 },
@@ -23,7 +23,7 @@ export const NO_UNWINDING: UnwinderStats = {
   memoryBytes: 0,
 };
 
-/** As a client of debuginfod servers has them that has asked none. */
+/** A client of debuginfod servers that has asked none has these. */
 const NO_DEBUGINFOD: DebuginfodStats = {
   ...{ asked: 0, found: 0, notFound: 0, tooLarge: 0, rejected: 0, failed: 0, dropped: 0, requests: 0 },
   ...{ bytes: 0, pending: 0, cacheBytes: 0, evicted: 0 },

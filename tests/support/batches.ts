@@ -112,7 +112,7 @@ function addWaitsAndCalls(
   }
 }
 
-/** Any sound batch. */
+/** Gives any sound batch. */
 export function arbitraryBatch(): fc.Arbitrary<Batch> {
   const text = fc.string({ unit: "binary", maxLength: 40 });
   const row = fc.record({

@@ -6,7 +6,7 @@
  */
 
 const ROOT = new URL("../../.tools/", import.meta.url).pathname;
-/** How long a file that no run asked for stays, in ms. */
+/** A file that no run asked for stays so long, in ms. */
 const KEEP = 3 * 24 * 3600_000;
 
 /**

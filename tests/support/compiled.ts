@@ -17,9 +17,9 @@ export interface CompiledOptions {
   readonly args: (path: string) => readonly string[];
   /** Paths of all files that it reads, but for the system's headers and libraries. */
   readonly sources: readonly string[];
-  /** From where `args` are relative. @default {that of the tests} */
+  /** `args` are relative to this folder. @default {that of the tests} */
   readonly cwd?: string;
-  /** Added to the environment. @default {{}} */
+  /** They are added to the environment. @default {{}} */
   readonly env?: Readonly<Record<string, string>>;
 }
 

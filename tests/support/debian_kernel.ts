@@ -12,7 +12,7 @@ import { isFile } from "./programs.ts";
 const CACHE = new URL("../../.tools/kernels", import.meta.url).pathname;
 /** Stands for the newest kernel of a suite. */
 const META = "linux-image-amd64";
-/** Small, and needs no other. */
+/** It is small, and needs no other. */
 const MODULE = "kernel/drivers/net/dummy.ko";
 
 /** A kernel of Debian's. */

@@ -17,14 +17,14 @@ const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 export const SUITES = ["bullseye", "bookworm", "trixie"] as const;
 export type Suite = typeof SUITES[number];
 
-/** The suite of Debian that this machine has; `undefined` where it is no Debian. */
+/** Returns the suite of Debian that this machine has; `undefined` where it is no Debian. */
 export function ownSuite(): string | undefined {
   return /^VERSION_CODENAME=(\w+)$/m.exec(Deno.readTextFileSync("/etc/os-release"))?.[1];
 }
 
 /**
- * What apt's programs are told so that they know `suite` alone; nothing where that is this machine's. Its lists are
- * fetched once, 8 MB.
+ * Returns what apt's programs are told so that they know `suite` alone; nothing where that is this machine's. Its lists
+ * are fetched once, 8 MB.
  *
  * @throws {Error} when this machine has no packages of Debian, or `suite` is not where they come from
  */
@@ -55,7 +55,7 @@ export function suiteOptions(suite: string): string[] {
   return options;
 }
 
-/** Why packages of `suite` cannot be had; `undefined` when they can. */
+/** Returns why packages of `suite` cannot be had; `undefined` when they can. */
 export function whyNoSuite(suite: string): string | undefined {
   try {
     suiteOptions(suite);

@@ -11,7 +11,7 @@ const EH_FRAME_ADDRESS = 0x1000;
 export const CODE_ADDRESS = 0x40_0000;
 
 export interface ImageOptions {
-  /** In bytes. @default {0x1000} */
+  /** It is in bytes. @default {0x1000} */
   codeBytes?: number;
   /** Entries made with {@linkcode Frames}. */
   ehFrame?: Uint8Array;
@@ -67,7 +67,7 @@ export async function elfImage(options: ImageOptions): Promise<Uint8Array<ArrayB
   return image;
 }
 
-/** ET_DYN, EM_X86_64, three program headers, four section headers. */
+/** Returns a header of ET_DYN, EM_X86_64, three program headers, four section headers. */
 function fileHeader(sectionsAt: number): number[] {
   const kind: [number, number][] = [[4, 0x464c457f], [4, 0x00010102], [8, 0], [2, 3], [2, 62], [4, 1]];
   const counts: [number, number][] = [[2, 64], [2, 56], [2, 3], [2, 64]];
@@ -75,7 +75,10 @@ function fileHeader(sectionsAt: number): number[] {
   return fields(...kind, [8, 0], [8, 64], [8, sectionsAt], [4, 0], ...counts, ...sections);
 }
 
-/** Version 1, `.eh_frame` as absolute address (udata4), the count as udata4 or omitted, the table from its start. */
+/**
+ * Returns a header of version 1, `.eh_frame` as absolute address (udata4), the count as udata4 or omitted, the table
+ * from its start.
+ */
 function ehFrameHeader({ functions, searchTable }: ImageOptions): Uint8Array {
   const count = searchTable?.length ?? functions;
   if (count === undefined) return new Uint8Array();
@@ -147,7 +150,7 @@ export class Frames {
     return new Uint8Array(this.#bytes);
   }
 
-  /** In the order of their addresses, as a linker lists them. */
+  /** Returns them in the order of their addresses, as a linker lists them. */
   get functions(): readonly SearchEntry[] {
     return this.#functions.toSorted(([a], [b]) => a - b);
   }

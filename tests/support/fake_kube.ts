@@ -93,9 +93,9 @@ export function podObject(spec: PodSpec, resourceVersion = "1"): Record<string, 
 }
 
 export interface FakeKubeOptions {
-  /** With it, HTTPS. */
+  /** With it, it serves HTTPS. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Whom it lets in. @default anybody */
+  /** It lets in who has this. @default anybody */
   readonly token?: string;
   readonly port?: number;
 }
@@ -110,7 +110,7 @@ export class FakeKube implements AsyncDisposable {
   /** Counts the requests that had another token. */
   refused = 0;
   token: string | undefined;
-  /** Taken off the front, one for each request. */
+  /** They are taken off the front, one for each request. */
   readonly misbehave: Misbehaviour[] = [];
   readonly #pods = new Map<string, { spec: PodSpec; version: number }>();
   readonly #watchers = new Set<ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>>();

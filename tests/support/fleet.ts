@@ -42,7 +42,7 @@ interface Code {
   readonly roots: readonly string[];
   /** Layers of functions between the roots and the leaves. */
   readonly layers: readonly (readonly string[])[];
-  /** So often, in percent, a stack ends in the kernel. */
+  /** A stack ends in the kernel so often, in percent. */
   readonly kernel: number;
 }
 
@@ -169,7 +169,7 @@ export interface FleetNode {
   readonly profile: Profile;
 }
 
-/** Three machines of different size. */
+/** Returns three machines of different size. */
 export function fleet(seed = 7): FleetNode[] {
   return ["db-1", "web-1", "web-2"].map((node, i) => {
     return { node, profile: machine(seed + i, { samples: [9000, 5200, 2600][i]!, bias: i === 0 ? 0 : 1 }) };
@@ -270,7 +270,7 @@ function hashOf(text: string): number {
   return hash;
 }
 
-/** Mulberry32. */
+/** Returns random numbers by Mulberry32. */
 function randomOf(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

@@ -29,7 +29,7 @@ function holder(name: string, value: number, count: number) {
   return { function: name, module: POSTGRES, total: { value, count } };
 }
 
-/** By how long they waited. */
+/** They are in the order of how long they waited. */
 export const LOCK_SITES: readonly LockSite[] = [
   site("WaitEventSetWait", {
     class: "condvar",
@@ -74,7 +74,7 @@ function call(
   };
 }
 
-/** By how long they took. */
+/** They are in the order of how long they took. */
 export const SYSCALL_ROWS: readonly SyscallRow[] = [
   call("epoll_wait", "wait", { total: { value: 540e9, count: 88_000 }, errors: new Map([[4, 31]]) }),
   call("fdatasync", "file", { total: { value: 11.2e9, count: 2_140 } }),

@@ -10,7 +10,7 @@ import { Buffer } from "node:buffer";
 
 export interface Answer {
   readonly code: status;
-  /** "" when it is OK. */
+  /** It is "" when it is OK. */
   readonly details: string;
   readonly bytes: Uint8Array;
 }

@@ -11,14 +11,14 @@ import { cached } from "./cache.ts";
 import { run, TempFolder } from "./programs.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-/** What the guest has beside the agent, with all that these need in their turn. */
+/** The guest has these beside the agent, with all that these need in their turn. */
 const LIBRARIES = ["libbpf.so.1", "libdw.so.1"];
 const LOADER = "/lib64/ld-linux-x86-64.so.2";
 /** Stands before each line of the script's. */
 export const MARK = "=== guest: ";
 
 export interface GuestOptions {
-  /** Of TypeScript, bundled with all that it imports; its output goes to the console, each line behind `MARK`. */
+  /** It is of TypeScript, bundled with all that it imports; its output goes to the console, each line behind `MARK`. */
   readonly script: string;
   /** Other scripts, which are bundled and lie beside it, by name. */
   readonly scripts: Readonly<Record<string, string>>;

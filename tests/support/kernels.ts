@@ -23,10 +23,10 @@ export interface KernelVersion {
   readonly version: string;
   /** The suite of Debian that has it. */
   readonly suite: Suite;
-  /** Whether it tells of its own locks (5.19), and keeps what programs note of a thread with the thread (5.12). */
+  /** Is true when it tells of its own locks (5.19), and keeps what programs note of a thread with the thread (5.12). */
   readonly tellsLocks: boolean;
   readonly taskStorage: boolean;
-  /** Whether it runs the whole agent, too, whose start takes an emulated machine half a minute. */
+  /** Is true when it runs the whole agent, too, whose start takes an emulated machine half a minute. */
   readonly runsAgent: boolean;
 }
 

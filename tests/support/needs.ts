@@ -32,7 +32,7 @@ export type Need =
 const OPTIONAL: readonly Need[] = ["jdk"];
 
 /**
- * Registers a test that runs only where all `needs` are met.
+ * Registers a test that runs only where all `needs` are there.
  *
  * @example
  * ```ts

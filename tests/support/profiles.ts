@@ -23,7 +23,7 @@ export function demoFrame(name: string, more: Partial<Frame> = {}): Frame {
   };
 }
 
-/** main → hot twice as long as main → cold, and a system call; 30 samples of cpu and 3 waits. */
+/** Returns main → hot twice as long as main → cold, and a system call; 30 samples of cpu and 3 waits. */
 export function demoProfile(): Profile {
   const builder = new ProfileBuilder();
   const main = builder.frame(demoFrame("main", { address: 16 }));

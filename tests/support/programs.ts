@@ -23,7 +23,7 @@ export class TempFolder implements Disposable {
   }
 }
 
-/** Whether there is a regular file at `path`. */
+/** Returns whether there is a regular file at `path`. */
 export function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
@@ -45,7 +45,7 @@ export class RunningProgram implements AsyncDisposable {
   readonly pid: number;
   readonly firstLine: string;
   readonly #child: Deno.ChildProcess;
-  /** Open as long as the program runs: what else it writes must not end it. */
+  /** It is open as long as the program runs: what else it writes must not end it. */
   readonly #words: ReadableStreamDefaultReader<string>;
 
   private constructor(

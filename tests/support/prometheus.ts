@@ -20,7 +20,7 @@ with open(sys.argv[1]) as file:
 `;
 
 interface Family {
-  /** Without the `_total` of counters. */
+  /** It is without the `_total` of counters. */
   readonly name: string;
   readonly type: string;
   readonly help: string;

@@ -9,9 +9,9 @@ import { run } from "./programs.ts";
 
 export interface Python {
   readonly path: string;
-  /** Such as `3.11.2`. */
+  /** It is such as `3.11.2`. */
   readonly version: string;
-  /** Such as `3.11`. */
+  /** It is such as `3.11`. */
   readonly minor: string;
 }
 

@@ -27,7 +27,7 @@ import { anyCall, anyWait } from "./waits_and_calls.ts";
 /** Says who it was, and where. */
 export interface PlainPlace {
   readonly series: Series;
-  /** Leaf first. */
+  /** They are leaf first. */
   readonly frames: readonly Frame[];
 }
 
@@ -54,7 +54,7 @@ export interface PlainSample extends Origin, PlainPlace {
   readonly kind: Kind;
   readonly value: number;
   readonly count: number;
-  /** Of a thread that has nothing to do. */
+  /** Is true of a thread that has nothing to do. */
   readonly idle: boolean;
 }
 
@@ -78,7 +78,7 @@ export const FIRST_MS = Date.UTC(2026, 10, 20, 23, 59, 0);
 
 const text = fc.oneof(fc.constantFrom("main", "loop", "read", "write"), fc.constantFrom(...HOSTILE));
 
-/** What only its content tells. */
+/** Holds what only its content tells of a frame. */
 const contentFrame: fc.Arbitrary<Required<Frame>> = fc.record({
   function: text,
   module: fc.constantFrom("/bin/a", "[kernel]", "[syscall]", "it's; a \\module"),
@@ -120,7 +120,7 @@ const frames = (maxLength: number) =>
 
 const placeKey = ({ module, buildId, address }: NativePlace) => `${module} ${buildId} ${address}`;
 
-/** The frames of stacks with the best names that any of `batches` has for them. */
+/** Returns the frames of stacks with the best names that any of `batches` has for them. */
 export function healing(batches: readonly ReceivedBatch[]): (frames: readonly Frame[]) => Frame[] {
   const best = new Map<string, Rank>();
   for (const batch of batches) {
@@ -250,7 +250,7 @@ export function plainSyscalls(batches: readonly ReceivedBatch[]): PlainSyscall[]
   );
 }
 
-/** The waits of `batches` that were woken or are open, as samples; those that are open have no count. */
+/** Returns the waits of `batches` that were woken or are open, as samples; those that are open have no count. */
 export function lockSamples(batches: readonly ReceivedBatch[]): PlainSample[] {
   return plainLocks(batches).filter(({ outcome }) => outcome === "woken" || outcome === "open").map(
     (lock) => {
@@ -292,7 +292,7 @@ export function plainSamples(batches: readonly ReceivedBatch[]): PlainSample[] {
   });
 }
 
-/** What series took, as samples without stacks: all calls, not only those with a sample. */
+/** Returns what series took, as samples without stacks: all calls, not only those with a sample. */
 export function plainTotals(batches: readonly ReceivedBatch[]): PlainSample[] {
   const calls = plainSyscalls(batches).map(({ node, startMs, series, total, count, category }) => {
     const of = { node, startMs, series, frames: [] };

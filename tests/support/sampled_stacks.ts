@@ -14,7 +14,7 @@ import { build } from "../../tasks/build.ts";
 import { RunningProgram } from "./programs.ts";
 
 export interface SampledStack {
-  /** Leaf first. */
+  /** They are leaf first. */
   readonly frames: readonly Frame[];
   readonly count: number;
 }
@@ -28,7 +28,7 @@ export async function sampleProgram(
   command: string,
   args: readonly string[],
   { samples = SAMPLES, warm = () => Promise.resolve() }: {
-    /** At least so many. @default {800} */
+    /** At least so many are taken. @default {800} */
     samples?: number;
     /** Is done with the program before samples are kept. */
     warm?: (program: RunningProgram) => Promise<void>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What tests of one run share, whichever process they are in. `deno task test` gives it by a server on loopback;
+ * Gives what tests of one run share, whichever process they are in. `deno task test` has it by a server on loopback;
  * without that, under plain `deno test`, the test that asks gets its own.
  *
  * @module

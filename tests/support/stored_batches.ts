@@ -25,7 +25,7 @@ export interface StoredBatches extends AsyncDisposable {
   readonly client: StorageClient;
   readonly queries: Queries;
   readonly batches: readonly ReceivedBatch[];
-  /** Of all kinds, with the best names that any batch has. */
+  /** They are of all kinds, with the best names that any batch has. */
   readonly samples: readonly PlainSample[];
 }
 
@@ -53,7 +53,7 @@ export async function storeBatches({ count, seed }: { count: number; seed: numbe
   };
 }
 
-/** All of one kind, in the time of the batches. */
+/** Selects all of one kind, in the time of the batches. */
 export function everything(kind: Selection["kind"]): Selection {
   return { kind, from: FIRST_MS - 60_000, to: FIRST_MS + 180_000, matchers: [], idle: true };
 }

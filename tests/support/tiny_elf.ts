@@ -9,7 +9,7 @@ const NOTE_AT = 120;
 const SECTIONS_AT = 256;
 const DATA_AT = 384;
 
-/** 64 bits, one PT_NOTE segment with the build id, and one section of `dataBytes` at the end. */
+/** Returns an image of 64 bits, one PT_NOTE segment with the build id, and one section of `dataBytes` at the end. */
 export function tinyElf(buildId: string, dataBytes = 100): Uint8Array<ArrayBuffer> {
   const image = new Uint8Array(DATA_AT + dataBytes);
   const view = new DataView(image.buffer);

@@ -71,7 +71,7 @@ function push({ address, text }: Steps, at: number, what: string): void {
   text.push(what);
 }
 
-/** Our table, in the words that `ruleText` has for each rule. */
+/** Returns our table, in the words that `ruleText` has for each rule. */
 export function tableSteps(
   { rows, pages, first, rules }: UnwindTable,
   ruleText: (rules: Int32Array, index: number) => string,

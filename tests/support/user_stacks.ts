@@ -16,20 +16,20 @@ import { build } from "../../tasks/build.ts";
 export const SAMPLES = 200;
 
 export interface Watched {
-  /** Thread entry first, `;` between functions, with how many samples had it. */
+  /** The thread's entry is first, `;` between functions, with how many samples had it. */
   readonly stacks: ReadonlyMap<string, number>;
   readonly count: number;
   /** Counts how walks ended. */
   readonly ends: ReadonlyMap<string, number>;
 }
 
-/** The stacks of a program once all of it is known: user functions, with their arguments' types left out. */
+/** Returns the stacks of a program once all of it is known: user functions, with their arguments' types left out. */
 export async function watch(
   pid: number,
   { atLeastMs = 0, python = false }: {
     /** Goes on so long, however many samples there are, in ms. @default {0} */
     atLeastMs?: number;
-    /** With the functions that Python runs. @default {false} */
+    /** Includes the functions that Python runs. @default {false} */
     python?: boolean;
   } = {},
 ): Promise<Watched> {
@@ -78,7 +78,7 @@ export async function settled(collector: CpuCollector, unwinder: Unwinder): Prom
   }
 }
 
-/** Without the types of arguments, and what else compilers add to a name. */
+/** Returns the name without the types of arguments, and what else compilers add to a name. */
 export function plainName(name: string): string {
   return name.replace(/@@?GLIBC.*$/, "").replace(/\(.*\)( const)?$/, "").replace(
     /\.(constprop|isra|part|cold)\.\d+$/,

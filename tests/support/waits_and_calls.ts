@@ -8,12 +8,12 @@
 import fc from "fast-check";
 import { OUTCOMES } from "../../profile/model.ts";
 
-/** How many took how long. */
+/** Says how many took how long. */
 const anyHistogram = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2 ** 33 })), {
   maxLength: 64,
 });
 
-/** Which lock, how it ended, and for how long; not where. */
+/** Says which lock, how it ended, and for how long; not where. */
 export const anyWait = fc.record({
   outcome: fc.constantFrom(...OUTCOMES),
   class: fc.constantFrom("mutex", "rwlock", "condvar", "semaphore", "join", "other", "spin"),
@@ -24,7 +24,7 @@ export const anyWait = fc.record({
   histogram: anyHistogram,
 });
 
-/** How long which lock was held. */
+/** Says how long which lock was held. */
 export const anyHold = fc.record({
   class: fc.constantFrom("mutex", "rwlock", "other"),
   count: fc.integer({ min: 1, max: 1000 }),

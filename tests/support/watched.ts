@@ -40,7 +40,7 @@ export function runBusy(): Running {
 export async function compileC(
   source: string,
   { flags = [] }: {
-    /** For the compiler. @default {[]} */
+    /** They are for the compiler. @default {[]} */
     flags?: readonly string[];
   } = {},
 ): Promise<{ path: string } & Disposable> {

@@ -13,9 +13,9 @@ export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 export interface KubeClientOptions {
   /** `https://10.96.0.1:443` */
   readonly url: URL;
-  /** Read anew for each request, as the kubelet replaces it before it runs out. */
+  /** It is read anew for each request, as the kubelet replaces it before it runs out. */
   readonly tokenFile?: string | undefined;
-  /** PEM; read anew for each request, too. */
+  /** It is PEM; it is read anew for each request, too. */
   readonly caFile?: string | undefined;
 }
 

@@ -9,7 +9,9 @@ import { encodeLabels } from "../../../profile/labels.ts";
 
 /** A pod of this node. */
 export interface Pod {
-  /** As the pod's cgroup has it: for a static pod its hash, not the uid of the mirror that the API server shows. */
+  /**
+   * It is as the pod's cgroup has it: for a static pod its hash, not the uid of the mirror that the API server shows.
+   */
   readonly uid: string;
   readonly name: string;
   readonly namespace: string;

@@ -20,24 +20,24 @@ const logger = getLogger(["aperture", "pods"]);
 export interface PodsOptions {
   readonly from: "api" | "kubelet";
   readonly client: KubeClientOptions;
-  /** As `spec.nodeName` has it. */
+  /** It is as `spec.nodeName` has it. */
   readonly node: string;
   /** @default {NOTHING_SELECTED} */
   readonly selected?: Selected;
   readonly timing?: Timing;
 }
 
-/** In ms where the name does not say. */
+/** Times are in ms where the name does not say. */
 export interface Timing {
   /** @default {30000} */
   readonly list?: number;
   /** One watch is this long, in s. @default {300} */
   readonly watchSeconds?: number;
-  /** Between two watches. @default {200} */
+  /** It rests so long between two watches. @default {200} */
   readonly rest?: number;
-  /** Between two questions to the kubelet. @default {15000} */
+  /** So long lies between two questions to the kubelet. @default {15000} */
   readonly poll?: number;
-  /** At least between two questions to the kubelet, when an unknown container is met. @default {2000} */
+  /** At least so long lies between two questions to the kubelet, when an unknown container is seen. @default {2000} */
   readonly minPoll?: number;
   /** @default {1000} */
   readonly backoff?: number;
@@ -111,7 +111,7 @@ export class Pods implements AsyncDisposable {
     return this.#index.find(podUid, containers);
   }
 
-  /** A container was met that no pod lists: a watch tells of it by itself, a kubelet must be asked. */
+  /** Call when a container was seen that no pod lists: a watch tells of it by itself, a kubelet must be asked. */
   nudge(): void {
     if (this.#poll && performance.now() - this.#asked >= this.#poll.min) this.#follower.nudge();
   }

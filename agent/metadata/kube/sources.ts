@@ -18,7 +18,7 @@ export interface SourceOptions {
   readonly selected: Selected;
   /** A list may take this long, in ms. */
   readonly listMs: number;
-  /** After each list, and when a watch begins. */
+  /** It is called after each list, and when a watch begins. */
   readonly onAnswer: () => void;
 }
 
@@ -28,16 +28,16 @@ export interface SourceStats {
   readonly watches: number;
 }
 
-/** Asked in rounds by a Follower. */
+/** Is asked in rounds by a Follower. */
 export interface Source {
   readonly stats: SourceStats;
   round(context: { signal: AbortSignal; progress: () => void }): Promise<void>;
-  /** So many rounds in a row have failed. */
+  /** Call when so many rounds in a row have failed. */
   failed(error: Error, failures: number): void;
 }
 
 export interface ApiSourceOptions extends SourceOptions {
-  /** As `spec.nodeName` has it. */
+  /** It is as `spec.nodeName` has it. */
   readonly node: string;
   /** One watch is this long, in s. */
   readonly watchSeconds: number;

@@ -54,7 +54,7 @@ export function debugFileCandidates(
 
 /** The section `.gnu_debugaltlink` names the file into which dwz put what several debug files have in common. */
 export interface CommonLink {
-  /** Absolute, or from the folder of the file that has the link. */
+  /** It is absolute, or from the folder of the file that has the link. */
   readonly path: string;
   readonly buildId: string;
 }

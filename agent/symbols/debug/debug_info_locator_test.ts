@@ -14,7 +14,7 @@ import { RegularFile } from "../../elf/regular_file.ts";
 
 const NEEDS = ["gcc", "objcopy", "strip", "readelf", "nm", "eu-addr2line", "dwz"];
 
-/** The file at `path`, mapped by a process whose root folder is `root`. */
+/** Returns the file at `path`, mapped by a process whose root folder is `root`. */
 function fileOf(path: string, root: string): CodeFile {
   using opened = RegularFile.open(path)!;
   const mapping = { start: 0, end: 0, offset: 0, device: "", inode: opened.inode, path, deleted: false };
@@ -23,7 +23,7 @@ function fileOf(path: string, root: string): CodeFile {
   return new CodeFiles().identify(opened, { process: { folder: `${root}/proc` }, mapping })!;
 }
 
-/** What is asked for. */
+/** Returns downloads that note what is asked for. */
 function asked(pathOf: Downloads["pathOf"] = () => undefined): Downloads & { readonly wanted: string[] } {
   const wanted: string[] = [];
   return { wanted, want: (buildId) => wanted.push(buildId), pathOf, takeFound: () => [] };
@@ -37,7 +37,7 @@ function linesAt(place: DebugInfoPlace, { address, size }: Stripped): string[][]
   return frames.map((found) => found.map(({ function: name, file, line }) => `${name} ${file}:${line}`));
 }
 
-/** Two programs whose debug files share `common`, which they name `link`; and what was known before. */
+/** Returns two programs whose debug files share `common`, which they name `link`; and what was known before. */
 function shrunk(folder: TempFolder, { link, flags }: { link?: string; flags?: readonly string[] } = {}) {
   const programs = ["shop", "bank"].map((name) => strippedSpin(folder, name, flags));
   const shop = programs[0]!;

@@ -55,12 +55,12 @@ export class Inlining implements AsyncDisposable {
     await this.#debug[Symbol.asyncDispose]();
   }
 
-  /** Whether `pid` is a process of the agent's own that reads debug information. */
+  /** Returns whether `pid` is a process of the agent's own that reads debug information. */
   isReader(pid: number): boolean {
     return this.#debug.isReader(pid);
   }
 
-  /** The process that reads debug information, while there is one. */
+  /** Returns the process that reads debug information, while there is one. */
   get readerPid(): number | undefined {
     return this.#debug.pid;
   }

@@ -8,7 +8,7 @@
 import type { KsymbolChange } from "../../libbpf/mod.ts";
 import type { DynamicSymbol } from "./kallsyms.ts";
 
-/** How long a piece can be where nobody said: kallsyms tells where one begins, not where it ends. */
+/** A piece can be this long where nobody said: kallsyms tells where one begins, not where it ends. */
 const MAX_BYTES = 1 << 20;
 
 interface Piece extends DynamicSymbol {
@@ -17,9 +17,9 @@ interface Piece extends DynamicSymbol {
   goneIn?: number;
 }
 
-/** What is there now, and what went a moment ago. */
+/** Knows what is there now, and what went a moment ago. */
 export class DynamicCode {
-  /** In ascending order of address. */
+  /** They are in ascending order of address. */
   #pieces: Piece[] = [];
   #window = 0;
 
@@ -46,13 +46,13 @@ export class DynamicCode {
     this.#window++;
   }
 
-  /** The piece that has `address`. */
+  /** Returns the piece that has `address`. */
   find(address: number): DynamicSymbol | undefined {
     const piece = this.#pieces[this.#after(address) - 1];
     return piece && address < piece.end ? piece : undefined;
   }
 
-  /** In place of what went and began there, which would hide a part of it. */
+  /** Puts it in place of what went and began there, which would hide a part of it. */
   #put(piece: Piece): void {
     const after = this.#after(piece.address);
     const from = this.#pieces[after - 1]?.address === piece.address ? after - 1 : after;
@@ -64,7 +64,7 @@ export class DynamicCode {
     this.#pieces.splice(from, to - from, piece);
   }
 
-  /** How many begin at or before `address`. */
+  /** Returns how many begin at or before `address`. */
   #after(address: number): number {
     let low = 0;
     let high = this.#pieces.length;

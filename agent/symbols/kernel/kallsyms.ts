@@ -21,7 +21,7 @@ export interface DynamicSymbol {
   /** The low 48 bits. */
   readonly address: number;
   readonly name: string;
-  /** Such as `bpf`. */
+  /** It is such as `bpf`. */
   readonly module: string;
 }
 
@@ -77,7 +77,7 @@ export class KallsymsParser {
     }
   }
 
-  /** What was read. Not to be used after that. */
+  /** Returns what was read. The parser is not to be used after that. */
   finish(): Kallsyms {
     const table = sortedTable({
       address: this.#address,
@@ -141,7 +141,7 @@ function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(
   return to;
 }
 
-/** The whole text at once. */
+/** Parses the whole text at once. */
 export function parseKallsyms(text: Uint8Array): Kallsyms {
   const parser = new KallsymsParser();
   parser.add(text, { last: true });
@@ -264,7 +264,7 @@ function noteBounds(bounds: { _text: number; _end: number }, text: Uint8Array, l
   if (name === "_text" || name === "_end") bounds[name] = line.address;
 }
 
-/** Whether `bpf]` stands at `at`. */
+/** Returns whether `bpf]` stands at `at`. */
 function isBpf(text: Uint8Array, at: number): boolean {
   return text[at] === 0x62 && text[at + 1] === 0x70 && text[at + 2] === 0x66 && text[at + 3] === 0x5d;
 }

@@ -31,10 +31,10 @@ const MAX_SEEN = 65_536;
 /** Without notes of the kernel: so many windows pass at most from one reading to the next. */
 const MAX_PAUSE_WINDOWS = 64;
 
-/** What tells of code that the kernel makes while it runs; `KsymbolEvents` is it. */
+/** Tells of code that the kernel makes while it runs; `KsymbolEvents` is it. */
 export interface KsymbolSource extends Disposable {
   take(): KsymbolChanges;
-  /** Whether it tells of all CPUs that there are now. */
+  /** Returns whether it tells of all CPUs that there are now. */
   covers(cpus: readonly number[]): boolean;
 }
 
@@ -149,7 +149,7 @@ export class KernelSymbols implements Disposable {
     return { function: name, module, file: "", line: 0, buildId: this.#buildIdOf(module), address };
   }
 
-  /** In a module, or in code that the kernel made while it runs. */
+  /** Finds a symbol in a module, or in code that the kernel made while it runs. */
   #findMoving(address: number): { address: number; name: string; module: string } | undefined {
     if (this.#mayCheckModules) this.#checkModules();
     if (this.#isInModule(address)) return this.#table.find(address);
@@ -187,7 +187,7 @@ export class KernelSymbols implements Disposable {
     if (changes.length > 0) this.#seen.clear();
   }
 
-  /** From before the table is read on, so that nothing is missed between. */
+  /** Listens from before the table is read on, so that nothing is missed between. */
   #listen(): void {
     this.#changes?.[Symbol.dispose]();
     this.#changes = undefined;
@@ -200,7 +200,10 @@ export class KernelSymbols implements Disposable {
     }
   }
 
-  /** Without notes. A program whose address another one had, and was asked for, keeps that name for a while. */
+  /**
+   * Reads the table without notes. A program whose address another one had, and was asked for, keeps that name for a
+   * while.
+   */
   #reload(): void {
     const before = this.#dynamic.size;
     this.#load();

@@ -35,16 +35,16 @@ const DW_AT_GNU_dwo_name = 0x2130;
 const MAX_DEPTH = 256;
 /** One unit has no more; others are not looked at. */
 const MAX_DIES = 2_000_000;
-/** About what libdw keeps for one row of a line table. */
+/** Libdw keeps about this for one row of a line table. */
 const LINE_BYTES = 40;
 
 /** One function at an address, as the debug information has it. */
 export interface SourceFrame {
-  /** Mangled where it is known so; "" when the information has no name. */
+  /** It is mangled where it is known so; "" when the information has no name. */
   readonly function: string;
-  /** "" when not known. */
+  /** It is "" when not known. */
   readonly file: string;
-  /** 0 when not known. */
+  /** It is 0 when not known. */
   readonly line: number;
 }
 

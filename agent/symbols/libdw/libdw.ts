@@ -34,7 +34,7 @@ export interface FileSymbolsOptions {
   /** The file's name in messages and to look beside for debug files. @default {path} */
   name?: string;
   /**
-   * Asked when the file itself has no full symbol table: the path of its separate debug file.
+   * It is asked when the file itself has no full symbol table: the path of its separate debug file.
    *
    * @param link what `.gnu_debuglink` says, if there is one
    */

@@ -9,7 +9,7 @@ import { Libdw, LibdwError } from "./libdw.ts";
 const LIBC = "/lib/x86_64-linux-gnu/libc.so.6";
 const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
 
-/** The functions that `nm` lists: address → names. */
+/** Returns the functions that `nm` lists: address → names. */
 function functionsOf(path: string, ...flags: string[]): Map<number, string[]> {
   const found = new Map<number, string[]>();
   for (const line of run("nm", ["--defined-only", ...flags, path]).split("\n")) {

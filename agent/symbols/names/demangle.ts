@@ -121,8 +121,8 @@ const SUFFIXES: Readonly<Record<string, string>> = {
 };
 
 /**
- * As binutils (c++filt, gdb, perf) writes it: thunks without their offsets, `8u` for `(unsigned int)8`, no empty
- * packs, and tags of the ABI before the parameters.
+ * Returns the name as binutils (c++filt, gdb, perf) writes it: thunks without their offsets, `8u` for `(unsigned
+ * int)8`, no empty packs, and tags of the ABI before the parameters.
  */
 function asBinutils(name: string): string {
   const text = name.replace(

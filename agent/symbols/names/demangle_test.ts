@@ -175,7 +175,7 @@ fn main() {
 }
 `;
 
-/** `f(P<A, A>, P<P<A, A>, P<A, A>>, …)`: each level doubles the name. */
+/** Returns `f(P<A, A>, P<P<A, A>, P<A, A>>, …)`: each level doubles the name. */
 function bomb(levels: number): string {
   const reference = (k: number) => `S${(k - 1).toString(36).toUpperCase()}_`;
   const level = (i: number) => `S0_I${reference(i + 2)}${reference(i + 2)}E`;
@@ -199,14 +199,14 @@ function cppFilt(symbols: readonly string[], flags: readonly string[] = []): str
   return names;
 }
 
-/** Without what two demanglers write differently: spaces and the short forms of the standard. */
+/** Returns the name without what two demanglers write differently: spaces and the short forms of the standard. */
 function plain(name: string): string {
   return name.replaceAll(/\s/g, "")
     .replaceAll(/std::basic_string<char,std::char_traits<char>,std::allocator<char>>/g, "std::string")
     .replaceAll(/std::basic_(\wstream|iostream)<char,std::char_traits<char>>/g, "std::$1");
 }
 
-/** The same for short names. */
+/** Does the same for short names. */
 function abbreviated(name: string): string {
   return name.replaceAll(/(std::|::~?)basic_(string|\wstream|iostream)(?!\w)/g, "$1$2");
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** After `operator`; what is none of them is a conversion to a type. */
+/** These come after `operator`; what is none of them is a conversion to a type. */
 const OPERATOR =
   /operator(?:\(\)|\[\]|<=>|<<=|>>=|->\*|->|<<|>>|[-+*/%^&|=!<>]=|&&|\|\||\+\+|--|[-+*/%^&|~!=<>,]| (?:new|delete)(?:\[\])?(?!\w)| co_await(?!\w)| ?"" ?\w+)/y;
 const ANONYMOUS = "(anonymous namespace)";

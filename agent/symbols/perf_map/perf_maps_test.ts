@@ -6,7 +6,7 @@ import { TempFolder } from "../../../tests/support/programs.ts";
 import type { Process } from "../../metadata/processes.ts";
 import { PerfMaps, type PerfMapsOptions } from "./perf_maps.ts";
 
-/** A process in a folder that is laid out as /proc/PID. */
+/** Returns a process in a folder that is laid out as /proc/PID. */
 function processIn(folder: TempFolder, overrides: Partial<Process> = {}): Process {
   const base = { pid: 40, ownPid: 3, startTime: 1, comm: "jit", exe: "", mappings: [], folder: folder.path };
   return { ...base, ...overrides };

@@ -19,7 +19,7 @@ function names(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 }
 
-/** As if the file had been read last so many days ago. */
+/** Sets the file's times as if it had been read last so many days ago. */
 function read(path: string, days: number): void {
   Deno.utimeSync(path, new Date(Date.now() - days * DAY), new Date());
 }

@@ -26,7 +26,7 @@ const MAX_WAITING = 1024;
 const MAX_RESTING = 8192;
 /** A file that came, was refused, or was something else, is asked for again after so many ms. */
 const REST_MS = 3_600_000;
-/** Between requests for one file that a server fails at. */
+/** It rests so between requests for one file that a server fails at. */
 const RETRY = { firstMs: 2000, maxMs: REST_MS };
 const CLEAN_EACH_MS = 60_000;
 /** Build ids have the form that elfutils' own clients take: hex of up to 64 bytes. */
@@ -35,21 +35,21 @@ const BUILD_ID = /^([0-9a-f]{2}){2,64}$/;
 export interface DebuginfodOptions {
   /** The servers are asked in this order. */
   readonly urls: readonly URL[];
-  /** Shared with other debuginfod clients. */
+  /** It is shared with other debuginfod clients. */
   readonly folder: string;
-  /** For the files that the agent puts there. @default {2 GiB} */
+  /** The files that the agent puts there may take so many bytes. @default {2 GiB} */
   readonly cacheBytes?: number;
-  /** For one file. @default {512 MiB} */
+  /** One file may have so many bytes. @default {512 MiB} */
   readonly maxBytes?: number;
   /** At least 100 KiB must come each so many ms; 0 waits for ever. @default {90000} */
   readonly stallMs?: number;
   /** PEM of authorities that are trusted besides the usual ones. */
   readonly ca?: string | undefined;
-  /** Between requests for one file that a server fails at. @default {2 s, doubled up to an hour} */
+  /** It rests so between requests for one file that a server fails at. @default {2 s, doubled up to an hour} */
   readonly retry?: { readonly firstMs: number; readonly maxMs: number };
 }
 
-/** Counted since the start, but for what is there now (`pending`, `cacheBytes`). */
+/** Is counted since the start, but for what is there now (`pending`, `cacheBytes`). */
 export interface DebuginfodStats {
   /** Build ids. */
   readonly asked: number;
@@ -65,7 +65,7 @@ export interface DebuginfodStats {
   /** Build ids that went unasked, as too many were waiting. */
   readonly dropped: number;
   readonly requests: number;
-  /** Downloaded, of files that were found. */
+  /** So many bytes were downloaded, of files that were found. */
   readonly bytes: number;
   /** Build ids that wait, or are asked for now. */
   readonly pending: number;

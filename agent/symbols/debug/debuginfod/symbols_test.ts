@@ -20,7 +20,7 @@ import { Debuginfod } from "./debuginfod.ts";
 
 const NEEDS = ["gcc", "objcopy", "strip", "readelf", "nm", "eu-addr2line", "debuginfod"];
 
-/** The frames of all addresses of `spin_leaf`, each innermost first. */
+/** Returns the frames of all addresses of `spin_leaf`, each innermost first. */
 function spinFrames(
   symboliser: Symboliser,
   { pid, firstLine }: RunningProgram,
@@ -54,7 +54,7 @@ function described(frames: readonly Frame[]): string[] {
   return frames.map(({ function: name, file, line }) => `${name} ${file}:${line}`);
 }
 
-/** The function of which only the symbol table knows. */
+/** Returns the function of which only the symbol table knows. */
 function plainFunction(symboliser: Symboliser, { pid, firstLine }: RunningProgram, at: Stripped): string {
   const address = parseInt(firstLine, 16) - at.address + at.plain + 3;
   return symboliser.stack({ pid, user: [address], kernel: [] })[0]!.function;

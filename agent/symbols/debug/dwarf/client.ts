@@ -29,7 +29,7 @@ const MAX_PAUSE_MS = 60_000;
 const MAX_PIDS = 16;
 
 export interface DebugClientOptions {
-  /** For the files that are open together. @default {128 MiB} */
+  /** The files that are open together may take so many bytes. @default {128 MiB} */
   bytes?: number;
   /** Addresses that may wait for an answer; more are not asked for now. @default {65536} */
   maxWaiting?: number;
@@ -39,10 +39,10 @@ export interface DebugClientOptions {
   start?: (options: ReaderOptions) => Reader;
 }
 
-/** What is used of a {@linkcode ReaderProcess}. */
+/** Has what is used of a {@linkcode ReaderProcess}. */
 export type Reader = Pick<ReaderProcess, "pid" | "post" | "close">;
 
-/** Counted since the start, but for what is held now (`waiting`, `files`, `bytes`). */
+/** Is counted since the start, but for what is held now (`waiting`, `files`, `bytes`). */
 export interface DebugStats {
   readonly asked: number;
   readonly answered: number;
@@ -54,7 +54,7 @@ export interface DebugStats {
   /** Files whose debug information takes more than the budget. */
   readonly tooLarge: number;
   readonly unreadable: number;
-  /** How often the process that reads died. */
+  /** Counts how often the process that reads died. */
   readonly deaths: number;
 }
 
@@ -64,7 +64,7 @@ interface Question {
   readonly done: (answer: Answer | undefined) => void;
 }
 
-/** Instead of an answer: `later` may be asked again, `never` need not. */
+/** Is given instead of an answer: `later` may be asked again, `never` need not. */
 export type NoFrames = "later" | "never";
 export type OnFrames = (address: number, frames: readonly SourceFrame[] | NoFrames) => void;
 
@@ -76,16 +76,16 @@ export class DebugClient implements AsyncDisposable {
   readonly #questions = new Map<number, Question>();
   readonly #start: (options: ReaderOptions) => Reader;
   readonly #pids: number[] = [];
-  /** By key: how often the process died while it read that. */
+  /** Counts, by key, how often the process died while it read that. */
   readonly #deathsOf = new Map<string, number>();
   #reader: Reader | undefined;
   #restart: ReturnType<typeof setTimeout> | undefined;
-  /** Of processes that are not waited for. */
+  /** It settles when the processes that are not waited for have ended. */
   #closing: Promise<unknown> = Promise.resolve();
   #failed = false;
   #disposed = false;
   #deaths = 0;
-  /** In a row, without an answer. */
+  /** So many came in a row, without an answer. */
   #failures = 0;
   #idle = 0;
   #next = 1;
@@ -111,7 +111,7 @@ export class DebugClient implements AsyncDisposable {
     await this.#closing;
   }
 
-  /** The process that reads now. */
+  /** Returns the process that reads now. */
   get pid(): number | undefined {
     return this.#reader?.pid;
   }
@@ -121,7 +121,7 @@ export class DebugClient implements AsyncDisposable {
     if (this.#reader && this.#waiting === 0) this.#end();
   }
 
-  /** Whether `pid` is, or was a while ago, a process that reads. */
+  /** Returns whether `pid` is, or was a while ago, a process that reads. */
   isReader(pid: number): boolean {
     return this.#pids.includes(pid);
   }

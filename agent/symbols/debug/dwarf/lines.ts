@@ -5,7 +5,7 @@
  * @module
  */
 
-/** The whole lines of `bytes`, without their ends; a last one without an end is left out. */
+/** Returns the whole lines of `bytes`, without their ends; a last one without an end is left out. */
 export async function* lines(bytes: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
   let parts: string[] = [];
   for await (const text of bytes.pipeThrough(new TextDecoderStream())) {

@@ -30,7 +30,7 @@ export interface Request {
   readonly addresses: readonly number[];
 }
 
-/** Why a file's debug information is not used, which stays so. */
+/** Says why a file's debug information is not used, which stays so. */
 export type Refusal = "unreadable" | "too large";
 
 export interface Answer {

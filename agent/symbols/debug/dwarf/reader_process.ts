@@ -13,22 +13,22 @@ import type { Answer, Request } from "./protocol.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
-/** Beside all other work: what it knows is wanted soon, not now. */
+/** It runs beside all other work: what it knows is wanted soon, not now. */
 const NICE = 10;
 /** libdw's memory is not V8's. */
 const HEAP_FLAGS = "--max-old-space-size=64,--max-semi-space-size=1";
-/** How long a process whose input has ended may take to end. */
+/** A process whose input has ended may take so long to end. */
 const END_MS = 1000;
 
 export interface ReaderOptions {
-  /** For all debug information that is open. */
+  /** All debug information that is open may take so many bytes. */
   readonly bytes: number;
   readonly onAnswer: (answer: Answer) => void;
-  /** Called once, when it ended by itself; `ready` says whether it had begun to read. */
+  /** It is called once, when it ended by itself; `ready` says whether it had begun to read. */
   readonly onDeath: (ready: boolean) => void;
 }
 
-/** Told what to read until it is closed, or dies. */
+/** Is told what to read until it is closed, or dies. */
 export class ReaderProcess {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;

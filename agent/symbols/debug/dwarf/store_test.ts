@@ -71,7 +71,7 @@ function addressesOf(path: string, count: number): number[] {
   return Array.from({ length: count }, (_, i) => start! + Math.floor((i + 0.31) * size! / count));
 }
 
-/** What `program` says of each address, function and place; "??" where it does not know. */
+/** Returns what `program` says of each address, function and place; "??" where it does not know. */
 function oracle(program: string, path: string, addresses: readonly number[]): string[][] {
   const hex = addresses.map((address) => `0x${address.toString(16)}`);
   return run(program, ["-a", "-i", "-f", "-e", path, ...hex]).split(/^0x\w+\n/m).slice(
@@ -80,7 +80,7 @@ function oracle(program: string, path: string, addresses: readonly number[]): st
     .map((block) => block.trimEnd().split("\n"));
 }
 
-/** `function`, then `file:line`, for each frame; without the column, and the folder where it is doubled. */
+/** Returns `function`, then `file:line`, for each frame; without the column, and the folder where it is doubled. */
 function described(frames: readonly SourceFrame[]): string[] {
   return frames.flatMap(({ function: name, file, line }) => [name, `${file}:${line}`]);
 }
@@ -92,7 +92,7 @@ function undoubled(place: string): string {
   );
 }
 
-/** How many addresses have frames, how many have inlined ones; all that the oracle names must agree. */
+/** Counts how many addresses have frames, how many have inlined ones; all that the oracle names must agree. */
 function compare(
   path: string,
   place: DebugInfoPlace,
@@ -141,7 +141,10 @@ function samePlace(ours: string, theirs: string): boolean {
   return tail(ours) === tail(theirs);
 }
 
-/** In assembly the oracle takes the name from the symbol table, where a function has several. */
+/**
+ * Is true when the names agree: in assembly the oracle takes the name from the symbol table, where a function has
+ * several.
+ */
 function sameName(place: string, theirs: string): boolean {
   return theirs === "??" || /\.S:\d+$/.test(place);
 }
