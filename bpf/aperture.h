@@ -279,7 +279,7 @@ _Static_assert(sizeof(struct aperture_file) == 56, "the agent writes this layout
 #define APERTURE_PATH_DEPTH 20
 #define APERTURE_NAME_BYTES 80
 
-/* Where a file that is not known was met. */
+/* Where a file that is not known was seen. */
 struct aperture_wanted_file {
 	u64 address;
 	u32 pid;

@@ -65,7 +65,7 @@ struct {
 	__type(value, struct aperture_process);
 } unwind_processes SEC(".maps");
 
-/* The files that were met, so that a process is walked in that nobody knows yet. */
+/* The files that were seen, so that a process is walked in that nobody knows yet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);

@@ -157,7 +157,7 @@ export class ProcessLabels {
     // In Kubernetes the container that a pod lists, not what it may run inside of itself.
     const inPod = named.findLast((names) => names?.pod);
     const names = inPod ?? named.at(-1);
-    if (!found?.container && !names && id !== "") this.#meetUnknown(id);
+    if (!found?.container && !names && id !== "") this.#observeUnknown(id);
     const container = found?.container || names?.container || ownContainer || id.slice(0, SHORT_ID);
     const pod = found?.pod.name || inPod?.pod || podUid;
     const service = found?.pod.workload || unit || names?.service;
@@ -186,7 +186,7 @@ export class ProcessLabels {
   }
 
   /** Counts a container that nobody has named, once. */
-  #meetUnknown(id: string): void {
+  #observeUnknown(id: string): void {
     if (this.#unknown.has(id)) return;
     this.#unknown.set(id, true);
     this.#unknownContainers++;
