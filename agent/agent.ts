@@ -96,7 +96,8 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   const begin = clock.monotonic();
   let failed = 0;
   for (let beat = beats();; beat += beats()) {
-    const due = begin + Math.min(beat * windowMs, durationMs);
+    const elapsed = Math.min(beat * windowMs, durationMs);
+    const due = begin + elapsed;
     await delay(Math.max(0, due - clock.monotonic()), { signal }).catch((error) => {
       if (!signal.aborted) throw error;
     });
@@ -127,7 +128,8 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
       ...{ profile: named.profile, startNs: nanoseconds(stamped.start), endNs: nanoseconds(stamped.end) },
       ...{ ...notesOf(drained.windows), times, early: drained.early },
     };
-    if (stopped || due - begin >= durationMs) return;
+    // Not by `due`: the sum of two fractions, less one of them, may be less than the other.
+    if (stopped || elapsed >= durationMs) return;
   }
 }
 

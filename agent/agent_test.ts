@@ -202,6 +202,25 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
   });
 });
 
+Deno.test("record() ends with its duration, at whatever fraction of a ms it began", async () => {
+  await using symboliser = Symboliser.open();
+  // 328.96524178228634 + 200 - 328.96524178228634 is less than 200.
+  let now = 328.96524178228634;
+  const clock = { monotonic: () => now, wall: () => now };
+  const { signal } = new AbortController();
+  const windows = Array.from({ length: 9 }, () => ({ samples: [], losses: new Map<string, number>() }));
+  let count = 0;
+  for await (
+    const _ of record({
+      ...{ collectors: [collectorOf(windows)], symboliser, windowMs: 200, durationMs: 200, signal, clock },
+    })
+  ) {
+    now += 200;
+    if (++count > 3) break;
+  }
+  assertEquals(count, 1);
+});
+
 Deno.test("record() observes processes as they are seen, and nobody's when it is done", async () => {
   await using symboliser = Symboliser.open();
   const unwinder: NonNullable<RecordOptions["unwinder"]> = { endWindow() {}, onProcess: undefined };

@@ -399,10 +399,12 @@ async function flushOnExit(pusher: Pusher): Promise<number> {
     logger.info("Stopped: {pushed} delivered, none is left", { pushed: counted(pushed, "batch", "batches") });
     return 0;
   }
+  const they = batches === 1 ? "it is" : "they are";
+  const are = batches === 1 ? "is" : "are";
   logger.error("Stopped with {batches} that {are} not delivered: {fate}", {
     batches: counted(batches, "batch", "batches"),
-    are: batches === 1 ? "is" : "are",
-    fate: kept ? "the spool's folder keeps what is left for the next start" : "what is left is lost",
+    are,
+    fate: kept ? `${they} in the spool's folder and ${are} sent at the next start` : `${they} lost`,
   });
   return kept ? 0 : 1;
 }

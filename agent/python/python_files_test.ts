@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { delay } from "@std/async/delay";
 import { assertEquals, assertGreater } from "@std/assert";
 import { RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { testWith } from "../../tests/support/needs.ts";
@@ -27,6 +28,8 @@ testWith(
 testWith(["root", "python3"], "PythonFiles looks at a file once", async () => {
   const files = new PythonFiles();
   await using sleep = await RunningProgram.start("sh", ["-c", "echo 1; exec sleep 600"]);
+  // The shell has said its line, and is about to become another program.
+  while (Deno.readTextFileSync(`/proc/${sleep.pid}/comm`) !== "sleep\n") await delay(5);
   const process = new ProcessTable().get(sleep.pid)!;
   assertEquals(files.mayHave(process.mappings), true);
   assertEquals(findInterpreter(process, files), undefined);
