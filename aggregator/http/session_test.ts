@@ -40,6 +40,9 @@ Deno.test("isForged() tells what a page of another site made a browser send", ()
   assert(forged({ cookie, origin: "http://evil.test" }));
   assert(forged({ cookie, origin: "http://aggregator.test:81" }));
   assert(forged({ cookie, origin: "null" }));
+  assert(forged({ cookie, origin: "null", "sec-fetch-site": "cross-site" }));
+  // What a page without a referrer sends to its own site.
+  assert(!forged({ cookie, origin: "null", "sec-fetch-site": "same-origin" }));
   assert(forged({ authorization: "Basic YTpi", origin: "http://evil.test" }));
   assert(forged({ cookie, "sec-fetch-site": "cross-site" }));
   assert(forged({ cookie, "sec-fetch-site": "same-site" }));
