@@ -41,10 +41,13 @@ static __always_inline bool read_user_registers(bpf_user_pt_regs_t *registers)
 	return bpf_probe_read_kernel(registers, sizeof(*registers), saved) == 0;
 }
 
-/* Whether `task` has a user stack: threads of the kernel do not, nor those that it runs for io_uring in a process. */
+/*
+ * Whether `task` has a user stack: threads of the kernel do not, nor those that it runs for io_uring in a process, nor one
+ * that ends and has given up its memory.
+ */
 static __always_inline bool has_user_stack(struct task_struct *task)
 {
-	return !(BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER));
+	return !(BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER)) && BPF_CORE_READ(task, mm);
 }
 
 #endif

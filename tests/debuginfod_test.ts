@@ -57,7 +57,8 @@ testWith(["bpf"], "an agent that cannot keep what debuginfod gives says so, and 
   const args = [
     "--debuginfod-urls=http://127.0.0.1:9",
     "--debuginfod-cache=/dev/null/cache",
-    "--duration=100ms",
+    // A machine where nothing runs has no samples, which is another exit status.
+    ...["--freq=997", "--", "sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"],
   ];
   const { child } = new Program("agent", args, { stderr: "piped" });
   const { code, stderr } = await child.output();
