@@ -58,7 +58,7 @@ function operatorAt(name: string, at: number): number {
 /** Shortens `{lambda(int)#1}` to `{lambda()#1}`; others (`{unnamed type#1}`) are short. */
 function shortLambda(text: string): string {
   if (!/^\{lambda\W/.test(text)) return text;
-  const number = text.lastIndexOf("#");
+  const number = text.search(/#\d+\}$/);
   return `{lambda()${number < 0 ? "}" : text.slice(number)}`;
 }
 
