@@ -71,7 +71,7 @@ testWith(
       await assertRejects(() => buffer.stage(batchBytes(sequence), batchMeta({ sequence })), Error);
       // What it needs no more is given back, for the reserve.
       await Deno.remove(`${disk.path}/log`);
-      for (let tries = 0; tries < 100 && buffer.failure; tries++) {
+      for (let tries = 0; tries < 1200 && buffer.failure; tries++) {
         await buffer.stage(batchBytes(sequence), batchMeta({ sequence })).catch(() => delay(50));
       }
       assertEquals(await buffer.stage(batchBytes(sequence), batchMeta({ sequence })), "duplicate");
