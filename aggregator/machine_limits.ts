@@ -8,6 +8,8 @@
  * @module
  */
 
+import { memoryLimit } from "../common/memory_limit.ts";
+
 /** Holds what the kernel allows. */
 export interface MachineLimits {
   /** Counts files, sockets and the like that the process may have open. */
@@ -23,16 +25,10 @@ export const LEAST_LIMITS: MachineLimits = { descriptors: 1024, memoryBytes: 2 *
 export function readLimits(root = ""): MachineLimits {
   const [, soft] = /^Max open files\s+(\w+)/m.exec(readText(`${root}/proc/self/limits`)) ?? [];
   const [, total] = /^MemTotal:\s+(\d+) kB/m.exec(readText(`${root}/proc/meminfo`)) ?? [];
-  let memoryBytes = total === undefined ? LEAST_LIMITS.memoryBytes : Number(total) * 1024;
-  // Version 2 alone; in a container its root is the container's own.
-  const [, path] = /^0::(\/.*)$/m.exec(readText(`${root}/proc/self/cgroup`)) ?? [];
-  for (let at = path; at !== undefined; at = at === "" ? undefined : at.slice(0, at.lastIndexOf("/"))) {
-    if (at === "/") at = "";
-    const limit = readText(`${root}/sys/fs/cgroup${at}/memory.max`).trim();
-    if (/^\d+$/.test(limit)) memoryBytes = Math.min(memoryBytes, Number(limit));
-  }
+  const machineBytes = total === undefined ? LEAST_LIMITS.memoryBytes : Number(total) * 1024;
+  const limit = memoryLimit({ procRoot: `${root}/proc`, cgroupRoot: `${root}/sys/fs/cgroup` });
   const descriptors = soft === "unlimited" ? 2 ** 20 : Number(soft ?? LEAST_LIMITS.descriptors);
-  return { descriptors, memoryBytes };
+  return { descriptors, memoryBytes: Math.min(machineBytes, limit) };
 }
 
 /** Asks a process of its own for the limits; {@linkcode LEAST_LIMITS} where none may be started. */

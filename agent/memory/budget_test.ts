@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { TempFolder } from "../../tests/support/programs.ts";
-import { divideMemory, memoryLimit } from "./budget.ts";
+import { memoryLimit } from "../../common/memory_limit.ts";
+import { divideMemory } from "./budget.ts";
 
 Deno.test("divideMemory() gives no more than there is, but a heap that an agent can live with", () => {
   fc.assert(
