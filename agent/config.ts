@@ -27,7 +27,7 @@ import {
 import { COMMON_SETTINGS } from "../common/common_settings.ts";
 import { userPath } from "../common/main.ts";
 import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
-import { NAME_STYLES } from "./symbols/names/name_style.ts";
+import { NAME_STYLES } from "../symbols/names/name_style.ts";
 import { KINDS } from "../profile/model.ts";
 
 export const AGENT_SETTINGS = defineSettings({

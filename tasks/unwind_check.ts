@@ -7,8 +7,8 @@
  * @module
  */
 
-import { ElfError } from "../agent/elf/elf.ts";
-import { RegularFile } from "../agent/elf/regular_file.ts";
+import { ElfError } from "../symbols/elf/elf.ts";
+import { RegularFile } from "../symbols/elf/regular_file.ts";
 import { compileUnwindTable } from "../agent/unwind/compile.ts";
 import { RuleSet } from "../agent/unwind/rules.ts";
 import { tableBytes } from "../agent/unwind/table.ts";

@@ -6,9 +6,9 @@
  */
 
 import type { Mapping } from "../metadata/maps.ts";
-import { addressOf, type ElfInfo } from "./elf.ts";
+import { addressOf, type ElfInfo } from "../../symbols/elf/elf.ts";
 import { type MappedFile, pathsTo } from "./mapped_file.ts";
-import { RegularFile } from "./regular_file.ts";
+import { RegularFile } from "../../symbols/elf/regular_file.ts";
 
 /** A mapping of a file, with the {@linkcode RegularFile.identity} that the file had when it was identified. */
 export interface FilePlace extends MappedFile {

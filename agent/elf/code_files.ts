@@ -8,12 +8,12 @@
 
 import { LRUCache } from "lru-cache";
 import type { Mapping } from "../metadata/maps.ts";
-import { type ByteSource, memorySource } from "./byte_source.ts";
+import { type ByteSource, memorySource } from "../../symbols/elf/byte_source.ts";
 import { type CodeFile, fileKey, type FilePlace } from "./code_file.ts";
-import { ElfError, type ElfInfo, readElf } from "./elf.ts";
+import { ElfError, type ElfInfo, readElf } from "../../symbols/elf/elf.ts";
 import { FileIds } from "./file_ids.ts";
 import { type MappedFile, openMapped } from "./mapped_file.ts";
-import type { RegularFile } from "./regular_file.ts";
+import type { RegularFile } from "../../symbols/elf/regular_file.ts";
 import { readVdsoImage, VDSO } from "./vdso_image.ts";
 
 const NOT_ELF = "not ELF";

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { elfImage } from "../../tests/support/elf_image.ts";
 import { TempFolder } from "../../tests/support/programs.ts";
-import { memorySource } from "./byte_source.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
 import type { CodeFile } from "./code_file.ts";
 import { CodeFiles } from "./code_files.ts";
 import { MAX_FILE_ID } from "./file_ids.ts";

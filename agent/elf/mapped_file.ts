@@ -7,8 +7,8 @@
 
 import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
-import { addressOf, type ElfInfo } from "./elf.ts";
-import { RegularFile } from "./regular_file.ts";
+import { addressOf, type ElfInfo } from "../../symbols/elf/elf.ts";
+import { RegularFile } from "../../symbols/elf/regular_file.ts";
 
 /** A mapping of the process whose `/proc/PID` is `folder`. */
 export interface MappedFile {

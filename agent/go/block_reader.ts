@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/byte_source.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 
 const BLOCK = 4096;
 /** Blocks that are kept: 256 KiB. */

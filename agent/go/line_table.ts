@@ -9,8 +9,8 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/byte_source.ts";
-import { type ElfInfo, readElf } from "../elf/elf.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
+import { type ElfInfo, readElf } from "../../symbols/elf/elf.ts";
 import { u64 } from "../../common/u64.ts";
 import { BlockReader } from "./block_reader.ts";
 import { findGoTables, GO_1_16, GO_1_20, type GoTables } from "./module_data.ts";

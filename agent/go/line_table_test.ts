@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { memorySource } from "../elf/byte_source.ts";
-import { ElfError } from "../elf/elf.ts";
-import { RegularFile } from "../elf/regular_file.ts";
-import { readSections } from "../elf/sections.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
+import { ElfError } from "../../symbols/elf/elf.ts";
+import { RegularFile } from "../../symbols/elf/regular_file.ts";
+import { readSections } from "../../symbols/elf/sections.ts";
 import { runProgram } from "../../tests/support/child.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { readelfSteps } from "../../tests/support/readelf_frames.ts";

@@ -8,10 +8,10 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/byte_source.ts";
-import type { ElfInfo, Segment } from "../elf/elf.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
+import type { ElfInfo, Segment } from "../../symbols/elf/elf.ts";
 import { u64 } from "../../common/u64.ts";
-import { readSections, type Section, sectionBytes, viewOf } from "../elf/sections.ts";
+import { readSections, type Section, sectionBytes, viewOf } from "../../symbols/elf/sections.ts";
 
 /** The forms of the line table, by the first four bytes. */
 export const GO_1_16 = 0xfffffffa;

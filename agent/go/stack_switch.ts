@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/byte_source.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import type { GoFunction, GoLineTable } from "./line_table.ts";
 
 /** Tells where the runtime keeps what it left the goroutine's stack with, in bytes. */

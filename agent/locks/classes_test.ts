@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
-import { Demangler } from "../symbols/names/demangle.ts";
+import { Demangler } from "../../symbols/names/demangle.ts";
 import { isIdle, lockClass } from "./classes.ts";
 import { FUTEX_CLASSES, KERNEL_CLASSES, type LockClass } from "./lock_class.ts";
 

@@ -16,9 +16,9 @@ import { DebugInfoLocator, type Downloads } from "./debug/debug_info_locator.ts"
 import { Inlining } from "./debug/inlining.ts";
 import { forgetFrames, type FrameCache, frameKey, offsetName } from "./frame_cache.ts";
 import { GoSymbols } from "./go_symbols.ts";
-import type { Libdw } from "./libdw/libdw.ts";
-import type { Demangler } from "./names/demangle.ts";
-import type { SymbolTable } from "./symbol_table.ts";
+import type { Libdw } from "../../symbols/libdw/libdw.ts";
+import type { Demangler } from "../../symbols/names/demangle.ts";
+import type { SymbolTable } from "../../symbols/symbol_table.ts";
 import { SymbolTables, type SymbolTablesStats } from "./symbol_tables.ts";
 
 /** Files whose debug information is remembered; some hundred bytes each. */

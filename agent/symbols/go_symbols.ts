@@ -7,7 +7,7 @@
 
 import { LRUCache } from "lru-cache";
 import { type CodeFile, openCopies } from "../elf/code_file.ts";
-import { ElfError } from "../elf/elf.ts";
+import { ElfError } from "../../symbols/elf/elf.ts";
 import { type GoFrame, GoLineTable } from "../go/line_table.ts";
 
 /**

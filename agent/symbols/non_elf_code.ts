@@ -8,10 +8,10 @@
 import { type Frame, JIT_MODULE, VDSO_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
-import type { Demangler } from "./names/demangle.ts";
+import type { Demangler } from "../../symbols/names/demangle.ts";
 import { offsetName } from "./frame_cache.ts";
 import { javaName } from "./names/java_names.ts";
-import type { Libdw } from "./libdw/libdw.ts";
+import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import { PerfMaps } from "./perf_map/perf_maps.ts";
 import { parsePythonName } from "./names/python_names.ts";
 import { parseV8Name } from "./names/v8_names.ts";

@@ -10,10 +10,10 @@ import { type CodeFile, openCopies } from "../elf/code_file.ts";
 import { rootsOf } from "../elf/mapped_file.ts";
 import { findDebugFile } from "./debug/debug_files.ts";
 import type { DebugInfoLocator, Downloads } from "./debug/debug_info_locator.ts";
-import type { Libdw } from "./libdw/libdw.ts";
-import { readPlt } from "./plt.ts";
+import type { Libdw } from "../../symbols/libdw/libdw.ts";
+import { readPlt } from "../../symbols/plt.ts";
 import { SearchTable } from "../unwind/search_table.ts";
-import { SymbolTable } from "./symbol_table.ts";
+import { SymbolTable } from "../../symbols/symbol_table.ts";
 
 /** Copies of files that are known to lack symbols; some hundred bytes each. */
 const MAX_PARTIAL = 16_384;

@@ -5,7 +5,7 @@ import { run, TempFolder } from "../../tests/support/programs.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import type { MappedFile } from "../elf/mapped_file.ts";
 import { DebugInfoLocator } from "./debug/debug_info_locator.ts";
-import { Libdw } from "./libdw/libdw.ts";
+import { Libdw } from "../../symbols/libdw/libdw.ts";
 import { SymbolTables } from "./symbol_tables.ts";
 
 /** Processes made by hand, each with one file mapped at the same place. */

@@ -16,7 +16,7 @@ import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
 import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
-import { Demangler } from "./names/demangle.ts";
+import { Demangler } from "../../symbols/names/demangle.ts";
 import type { DebugStats } from "./debug/dwarf/client.ts";
 import { NonElfCode } from "./non_elf_code.ts";
 import { ElfCode } from "./elf_code.ts";
@@ -26,13 +26,13 @@ import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { KsymbolEvents } from "../libbpf/mod.ts";
 import { onlineCpus } from "../collectors/cpus.ts";
 import type { Shed } from "../memory/keeper.ts";
-import { Libdw } from "./libdw/libdw.ts";
+import { Libdw } from "../../symbols/libdw/libdw.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import { fileAddress } from "../elf/mapped_file.ts";
 import type { SymbolTablesStats } from "./symbol_tables.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
 import { byteBefore, cutReasonOf, type FileAddress, toFileAddress } from "../elf/file_address.ts";
-import type { NameStyle } from "./names/name_style.ts";
+import type { NameStyle } from "../../symbols/names/name_style.ts";
 
 export interface SymboliserOptions {
   /** Named frames and symbol tables together may take so many bytes. @default {64 MiB} */

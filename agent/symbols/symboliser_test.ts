@@ -8,8 +8,8 @@ import { executableMappings } from "../metadata/maps.ts";
 import { ProcessTable } from "../metadata/processes.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import { toFrameAddress } from "../elf/file_address.ts";
-import { memorySource } from "../elf/byte_source.ts";
-import { readElf } from "../elf/elf.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
+import { readElf } from "../../symbols/elf/elf.ts";
 import { Symboliser } from "./symboliser.ts";
 
 /** Prints the address of `spin_leaf`, then waits to be killed. */

@@ -6,10 +6,10 @@
  */
 
 import { readVdsoImage } from "../elf/vdso_image.ts";
-import { memorySource } from "../elf/byte_source.ts";
-import { readElf } from "../elf/elf.ts";
-import type { Libdw } from "./libdw/libdw.ts";
-import { SymbolTable } from "./symbol_table.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
+import { readElf } from "../../symbols/elf/elf.ts";
+import type { Libdw } from "../../symbols/libdw/libdw.ts";
+import { SymbolTable } from "../../symbols/symbol_table.ts";
 
 /** The vDSO of 64-bit processes. Its image is mapped whole, so that an offset in it is an address. */
 export interface Vdso {

@@ -4,7 +4,7 @@ import { type CieOptions, CODE_ADDRESS, elfImage, Frames } from "../../tests/sup
 import { readelfRule } from "../../tests/support/readelf_frames.ts";
 import { tableSteps } from "../../tests/support/unwind_steps.ts";
 import { compileUnwindTable } from "./compile.ts";
-import { memorySource } from "../elf/byte_source.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
 import type { UnwindLoss } from "./losses.ts";
 import { ruleOf } from "./rules.ts";
 import { ruleAt } from "./table.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/byte_source.ts";
-import { ElfError, type Segment } from "../elf/elf.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
+import { ElfError, type Segment } from "../../symbols/elf/elf.ts";
 
 /** The most that one section may hold, unpacked, in bytes; the largest known has 60 MiB. */
 export const MAX_SECTION_BYTES = 256 * 1024 * 1024;

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/byte_source.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import { CfaMachine } from "./cfa_machine.ts";
 import { type CodeRange, contains } from "./code_range.ts";
 import { type Fde, FrameReader, type FrameSection } from "./eh_frame.ts";

@@ -3,8 +3,8 @@ import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
 import { compileUnwindTable, UnwindInfo } from "./compile.ts";
-import { memorySource } from "../elf/byte_source.ts";
-import { ElfError } from "../elf/elf.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
+import { ElfError } from "../../symbols/elf/elf.ts";
 import { PAGE_BYTES, type UnwindTable } from "./table.ts";
 
 /** A program that every Debian has; small, so that damage hits what matters. */

@@ -13,9 +13,9 @@ import { isFile } from "../../tests/support/programs.ts";
 import { readelfRule, readelfSteps } from "../../tests/support/readelf_frames.ts";
 import { compareSteps, type Comparison, pageRows, tableSteps } from "../../tests/support/unwind_steps.ts";
 import { type Compiled, compileUnwindTable, UnwindInfo } from "./compile.ts";
-import { memorySource } from "../elf/byte_source.ts";
-import { readElf } from "../elf/elf.ts";
-import { RegularFile } from "../elf/regular_file.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
+import { readElf } from "../../symbols/elf/elf.ts";
+import { RegularFile } from "../../symbols/elf/regular_file.ts";
 import { CFA_REGISTER, ruleOf } from "./rules.ts";
 
 /** Lists where each is on some Debian; what a machine lacks is left out. */

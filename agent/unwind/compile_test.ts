@@ -10,8 +10,8 @@ import {
 } from "../../tests/support/elf_image.ts";
 import { pageRows } from "../../tests/support/unwind_steps.ts";
 import { type Compiled, compileUnwindTable, UnwindInfo } from "./compile.ts";
-import { memorySource } from "../elf/byte_source.ts";
-import { ElfError } from "../elf/elf.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
+import { ElfError } from "../../symbols/elf/elf.ts";
 import { RULE_NONE, ruleOf } from "./rules.ts";
 import { PAGE_BYTES, ruleAt } from "./table.ts";
 

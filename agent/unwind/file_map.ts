@@ -10,7 +10,7 @@ import { type BpfMap, FILE_KEY, KNOWN_FILE, NAME_BYTES, WANTED_FILE } from "../l
 import { biasOf, type CodeFile } from "../elf/code_file.ts";
 import type { CodeFiles } from "../elf/code_files.ts";
 import { type MappedFile, openMapped } from "../elf/mapped_file.ts";
-import type { RegularFile } from "../elf/regular_file.ts";
+import type { RegularFile } from "../../symbols/elf/regular_file.ts";
 import { mappingAt } from "../metadata/maps.ts";
 import { mountedAt } from "../metadata/mounts.ts";
 import { type Process, type ProcessTable, RENEW_MS } from "../metadata/processes.ts";

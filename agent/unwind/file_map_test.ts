@@ -8,7 +8,7 @@ import { build } from "../../tasks/build.ts";
 import { BpfObject, FILE_KEY, KNOWN_FILE, NAME_BYTES, WANTED_FILE } from "../libbpf/mod.ts";
 import type { CodeFile } from "../elf/code_file.ts";
 import { CodeFiles } from "../elf/code_files.ts";
-import { RegularFile } from "../elf/regular_file.ts";
+import { RegularFile } from "../../symbols/elf/regular_file.ts";
 import { ProcessTable } from "../metadata/processes.ts";
 import { FileMap, type ObservedFile, readObservedFile } from "./file_map.ts";
 import { UNWIND_OBJECT } from "./unwinder.ts";

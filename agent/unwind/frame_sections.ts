@@ -6,9 +6,9 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/byte_source.ts";
-import { ElfError, type ElfInfo, readElf } from "../elf/elf.ts";
-import { readSections, type Section, SHF_COMPRESSED, SHT_NOBITS } from "../elf/sections.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
+import { ElfError, type ElfInfo, readElf } from "../../symbols/elf/elf.ts";
+import { readSections, type Section, SHF_COMPRESSED, SHT_NOBITS } from "../../symbols/elf/sections.ts";
 import { type CodeRange, contains, MAX_SECTION_BYTES, rangeOf, readExactly } from "./code_range.ts";
 import { type FrameSection, MAX_ADDRESS, readEhFrameHeader } from "./eh_frame.ts";
 import { GoLineTable } from "../go/line_table.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/byte_source.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import type { GoFunction, GoLineTable } from "../go/line_table.ts";
 import { findStackSwitch, savesCallers, type StackSwitch } from "../go/stack_switch.ts";
 import { STACK_POINTER } from "./amd64.ts";

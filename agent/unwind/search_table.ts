@@ -8,8 +8,8 @@
  * @module
  */
 
-import type { ByteSource } from "../elf/byte_source.ts";
-import { ElfError, type ElfInfo } from "../elf/elf.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
+import { ElfError, type ElfInfo } from "../../symbols/elf/elf.ts";
 import { type CodeRange, contains, rangeOf, readExactly } from "./code_range.ts";
 import { type Cie, type EhFrameHeader, FrameReader, readEhFrameHeader } from "./eh_frame.ts";
 import { MalformedError, Reader } from "./reader.ts";

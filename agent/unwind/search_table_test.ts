@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { CODE_ADDRESS, elfImage, fields, Frames, type SearchEntry } from "../../tests/support/elf_image.ts";
-import { memorySource } from "../elf/byte_source.ts";
-import { ElfError, readElf } from "../elf/elf.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
+import { ElfError, readElf } from "../../symbols/elf/elf.ts";
 import { SearchTable } from "./search_table.ts";
 
 async function open(ehFrame: Uint8Array, searchTable: readonly SearchEntry[]): Promise<SearchTable> {

@@ -7,9 +7,9 @@
 
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
-import { type ByteSource, memorySource } from "../elf/byte_source.ts";
+import { type ByteSource, memorySource } from "../../symbols/elf/byte_source.ts";
 import { type CodeFile, openCopies } from "../elf/code_file.ts";
-import { ElfError } from "../elf/elf.ts";
+import { ElfError } from "../../symbols/elf/elf.ts";
 import { readVdsoImage, VDSO } from "../elf/vdso_image.ts";
 import { type Compiled, UnwindInfo } from "./compile.ts";
 import { EM_X86_64 } from "./frame_sections.ts";

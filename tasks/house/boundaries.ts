@@ -28,7 +28,8 @@ const below = (...folders: string[]) => (path: string) =>
 
 const isTest = (path: string) => path.endsWith("_test.ts");
 const onlyTests = below("tests", "tasks", "bench", "demo", "deploy");
-const ships = (path: string) => below("agent", "aggregator", "common", "profile")(path) && !isTest(path);
+const ships = (path: string) =>
+  below("agent", "aggregator", "common", "profile", "symbols")(path) && !isTest(path);
 
 /** The walls of the tree. */
 export const WALLS: readonly Wall[] = [
@@ -36,13 +37,14 @@ export const WALLS: readonly Wall[] = [
   { name: "the aggregator imports the agent", from: below("aggregator"), to: below("agent") },
   {
     name: "what both programs share imports one of them",
-    from: below("common", "profile"),
+    from: below("common", "profile", "symbols"),
     to: below("agent", "aggregator"),
   },
   {
     name: "files of code know of names or of unwinding",
-    from: below("agent/elf"),
-    to: below("agent/symbols", "agent/unwind"),
+    from: below("agent/elf", "symbols/elf"),
+    to: (path) =>
+      below("agent/symbols", "agent/unwind")(path) || below("symbols")(path) && !below("symbols/elf")(path),
   },
   {
     name: "the wrapper of libbpf knows who uses it",
@@ -66,7 +68,7 @@ export const HOMES: readonly Home[] = [
   {
     name: "a pointer or a library",
     pattern: /\bDeno\.(dlopen|UnsafePointer|UnsafePointerView|UnsafeCallback|UnsafeFnPointer)\b/,
-    allowed: below("agent/libbpf", "agent/symbols/libdw", "aggregator/embedded"),
+    allowed: below("agent/libbpf", "symbols/libdw", "aggregator/embedded"),
   },
   {
     name: "the environment",

@@ -21,7 +21,7 @@ export async function installAgent(folder: string): Promise<void> {
   const agent = `${folder}/aperture`;
   await Deno.mkdir(`${agent}/proto`, { recursive: true });
   await Deno.mkdir(`${agent}/bpf`);
-  for (const part of ["agent", "common", "profile", "proto/gen", "bpf/build", "third_party"]) {
+  for (const part of ["agent", "common", "profile", "symbols", "proto/gen", "bpf/build", "third_party"]) {
     await copy(ROOT + part, `${agent}/${part}`);
   }
   const [config, lock] = await Promise.all(["deno.json", "deno.lock"].map(async (file) => {

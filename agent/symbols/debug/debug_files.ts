@@ -8,9 +8,10 @@
  */
 
 import { crc32 } from "node:zlib";
-import type { ByteSource } from "../../elf/byte_source.ts";
-import { ElfError, readElf } from "../../elf/elf.ts";
-import { RegularFile } from "../../elf/regular_file.ts";
+import type { ByteSource } from "../../../symbols/elf/byte_source.ts";
+import { ElfError, readElf } from "../../../symbols/elf/elf.ts";
+import type { CommonLink } from "../../../symbols/pack.ts";
+import { RegularFile } from "../../../symbols/elf/regular_file.ts";
 
 const DEBUG_FOLDER = "/usr/lib/debug";
 const CHUNK_BYTES = 1 << 20;
@@ -50,13 +51,6 @@ export function debugFileCandidates(
     ]),
   ]);
   return downloaded === undefined ? installed : [...installed, downloaded];
-}
-
-/** The section `.gnu_debugaltlink` names the file into which dwz put what several debug files have in common. */
-export interface CommonLink {
-  /** It is absolute, or from the folder of the file that has the link. */
-  readonly path: string;
-  readonly buildId: string;
 }
 
 /**

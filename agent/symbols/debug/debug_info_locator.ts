@@ -9,12 +9,12 @@
 import { LRUCache } from "lru-cache";
 import { findCommonFile, findDebugFile } from "./debug_files.ts";
 import type { Debuginfod } from "./debuginfod/debuginfod.ts";
-import { commonLink, debugLink, hasDebugInfo } from "./dwarf/pack.ts";
+import { commonLink, debugLink, hasDebugInfo } from "../../../symbols/pack.ts";
 import type { DebugFile, DebugInfoPlace } from "./dwarf/protocol.ts";
 import { type CodeFile, openCopies } from "../../elf/code_file.ts";
-import { type ElfInfo, readElf } from "../../elf/elf.ts";
+import { type ElfInfo, readElf } from "../../../symbols/elf/elf.ts";
 import { rootsOf } from "../../elf/mapped_file.ts";
-import { RegularFile } from "../../elf/regular_file.ts";
+import { RegularFile } from "../../../symbols/elf/regular_file.ts";
 
 /** A client that downloads debug files, and knows where they are. */
 export type Downloads = Pick<Debuginfod, "want" | "pathOf" | "takeFound">;

@@ -9,8 +9,8 @@ import type { DebugInfoPlace } from "./dwarf/protocol.ts";
 import { DebugStore } from "./dwarf/store.ts";
 import type { CodeFile } from "../../elf/code_file.ts";
 import { CodeFiles } from "../../elf/code_files.ts";
-import { Dwarf } from "../libdw/dwarf.ts";
-import { RegularFile } from "../../elf/regular_file.ts";
+import { Dwarf } from "../../../symbols/libdw/dwarf.ts";
+import { RegularFile } from "../../../symbols/elf/regular_file.ts";
 
 const NEEDS = ["gcc", "objcopy", "strip", "readelf", "nm", "eu-addr2line", "dwz"];
 

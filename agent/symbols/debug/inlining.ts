@@ -7,10 +7,10 @@
 
 import type { CodeFile } from "../../elf/code_file.ts";
 import { type Frame, RANK } from "../../../profile/model.ts";
-import type { Demangler } from "../names/demangle.ts";
+import type { Demangler } from "../../../symbols/names/demangle.ts";
 import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
 import { type FrameCache, frameKey, isOffset } from "../frame_cache.ts";
-import type { SourceFrame } from "../libdw/dwarf.ts";
+import type { SourceFrame } from "../../../symbols/libdw/dwarf.ts";
 import type { DebugInfoLocator } from "./debug_info_locator.ts";
 
 export interface InliningOptions {

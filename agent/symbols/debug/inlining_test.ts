@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { CodeFile } from "../../elf/code_file.ts";
 import type { Frame } from "../../../profile/model.ts";
-import { Demangler } from "../names/demangle.ts";
+import { Demangler } from "../../../symbols/names/demangle.ts";
 import { frameCache, frameKey } from "../frame_cache.ts";
 import { Inlining } from "./inlining.ts";
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ascending } from "../ranges.ts";
+import { ascending } from "../../../symbols/ranges.ts";
 
 const decoder = new TextDecoder();
 

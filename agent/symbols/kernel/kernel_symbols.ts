@@ -9,7 +9,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Frame, KERNEL_MODULE } from "../../../profile/model.ts";
-import { buildIdOfNotes } from "../../elf/elf.ts";
+import { buildIdOfNotes } from "../../../symbols/elf/elf.ts";
 import type { KsymbolChanges } from "../../libbpf/mod.ts";
 import { onlineCpus } from "../../collectors/cpus.ts";
 import { DynamicCode } from "./dynamic_code.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { NameStyle } from "./name_style.ts";
+import type { NameStyle } from "../../../symbols/names/name_style.ts";
 
 /** Return type, class and method, parameters, as `Method::external_name` writes them. */
 const NAME = /^[^\s()]+ ([^\s()]+\.[^\s().]+)(\([^()]*\))$/;

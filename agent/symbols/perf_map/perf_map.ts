@@ -7,7 +7,7 @@
  * @module
  */
 
-import { RangeTable } from "../ranges.ts";
+import { RangeTable } from "../../../symbols/ranges.ts";
 
 const NEWLINE = 0x0a;
 const SPACE = 0x20;

@@ -8,7 +8,7 @@
 import { crc32 } from "node:zlib";
 import type { Process } from "../../metadata/processes.ts";
 import { PerfMap } from "./perf_map.ts";
-import { RegularFile } from "../../elf/regular_file.ts";
+import { RegularFile } from "../../../symbols/elf/regular_file.ts";
 
 const CHUNK_BYTES = 1 << 20;
 /** Windows without a question after which a map is forgotten. */

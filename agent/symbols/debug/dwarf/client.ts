@@ -10,7 +10,7 @@
 
 import { settledWithin } from "../../../../common/timeout.ts";
 import { getLogger } from "@logtape/logtape";
-import type { SourceFrame } from "../../libdw/dwarf.ts";
+import type { SourceFrame } from "../../../../symbols/libdw/dwarf.ts";
 import type { Answer, DebugInfoPlace, Request } from "./protocol.ts";
 import { type ReaderOptions, ReaderProcess } from "./reader_process.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { SourceFrame } from "../../libdw/dwarf.ts";
+import type { SourceFrame } from "../../../../symbols/libdw/dwarf.ts";
 
 /** A file to be read. */
 export interface DebugFile {

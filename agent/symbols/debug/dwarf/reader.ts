@@ -11,7 +11,7 @@
 
 import { print } from "../../../../common/main.ts";
 import { lines } from "./lines.ts";
-import { Dwarf } from "../../libdw/dwarf.ts";
+import { Dwarf } from "../../../../symbols/libdw/dwarf.ts";
 import type { Answer, Request } from "./protocol.ts";
 import { DebugStore } from "./store.ts";
 

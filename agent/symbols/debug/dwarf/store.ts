@@ -5,9 +5,9 @@
  * @module
  */
 
-import { DebugInfo, type Dwarf, type SourceFrame } from "../../libdw/dwarf.ts";
-import { RegularFile } from "../../../elf/regular_file.ts";
-import { packDebugInfo, type Packed } from "./pack.ts";
+import { DebugInfo, type Dwarf, type SourceFrame } from "../../../../symbols/libdw/dwarf.ts";
+import { RegularFile } from "../../../../symbols/elf/regular_file.ts";
+import { packDebugInfo, type Packed } from "../../../../symbols/pack.ts";
 import type { DebugFile, DebugInfoPlace, ReaderStats, Refusal } from "./protocol.ts";
 
 interface Entry {

@@ -3,10 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { testWith } from "../../../../tests/support/needs.ts";
 import { run, TempFolder } from "../../../../tests/support/programs.ts";
-import { readElf } from "../../../elf/elf.ts";
-import { Dwarf, type SourceFrame } from "../../libdw/dwarf.ts";
-import { RegularFile } from "../../../elf/regular_file.ts";
-import { packDebugInfo } from "./pack.ts";
+import { readElf } from "../../../../symbols/elf/elf.ts";
+import { Dwarf, type SourceFrame } from "../../../../symbols/libdw/dwarf.ts";
+import { RegularFile } from "../../../../symbols/elf/regular_file.ts";
+import { packDebugInfo } from "../../../../symbols/pack.ts";
 import type { DebugInfoPlace } from "./protocol.ts";
 import { DebugStore } from "./store.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { testWith } from "../../../tests/support/needs.ts";
-import { run, TempFolder } from "../../../tests/support/programs.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { run, TempFolder } from "../../tests/support/programs.ts";
 import { Demangler } from "./demangle.ts";
 
 const demangle = (symbol: string) => new Demangler().name(symbol);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { elfFiles } from "../../tests/support/elf_files.ts";
-import { testWith } from "../../tests/support/needs.ts";
-import { run, TempFolder } from "../../tests/support/programs.ts";
-import { memorySource } from "../elf/byte_source.ts";
+import { elfFiles } from "../tests/support/elf_files.ts";
+import { testWith } from "../tests/support/needs.ts";
+import { run, TempFolder } from "../tests/support/programs.ts";
+import { memorySource } from "./elf/byte_source.ts";
 import { readPlt } from "./plt.ts";
-import { RegularFile } from "../elf/regular_file.ts";
+import { RegularFile } from "./elf/regular_file.ts";
 import { SymbolTable } from "./symbol_table.ts";
 
 const SECTIONS = [".plt", ".plt.got", ".plt.sec", ".plt.bnd"];

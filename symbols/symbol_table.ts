@@ -8,7 +8,7 @@
  * @module
  */
 
-import { u64 } from "../../common/u64.ts";
+import { u64 } from "../common/u64.ts";
 import type { Stub } from "./plt.ts";
 import { ascending, RangeTable } from "./ranges.ts";
 

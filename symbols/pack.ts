@@ -8,17 +8,9 @@
  * @module
  */
 
-import { u64 } from "../../../../common/u64.ts";
-import type { CommonLink } from "../debug_files.ts";
-import type { ByteSource } from "../../../elf/byte_source.ts";
-import {
-  readSections,
-  type Section,
-  sectionBytes,
-  SHF_COMPRESSED,
-  textAt,
-  viewOf,
-} from "../../../elf/sections.ts";
+import { u64 } from "../common/u64.ts";
+import type { ByteSource } from "./elf/byte_source.ts";
+import { readSections, type Section, sectionBytes, SHF_COMPRESSED, textAt, viewOf } from "./elf/sections.ts";
 
 /** Libdw reads these for functions, call sites and lines; locations of variables and indexes are left out. */
 const WANTED = /^\.z?debug_(info|abbrev|line|str|line_str|ranges|rnglists|addr|str_offsets|types)$/;
@@ -27,6 +19,13 @@ const HEADER_BYTES = 64;
 const SECTION_BYTES = 64;
 const SHT_PROGBITS = 1;
 const SHT_STRTAB = 3;
+
+/** The section `.gnu_debugaltlink` names the file into which dwz put what several debug files have in common. */
+export interface CommonLink {
+  /** It is absolute, or from the folder of the file that has the link. */
+  readonly path: string;
+  readonly buildId: string;
+}
 
 /** A file's debug information. */
 export interface Packed {

@@ -9,9 +9,9 @@
  * @module
  */
 
-import { u64 } from "../../common/u64.ts";
-import type { ByteSource } from "../elf/byte_source.ts";
-import { readSections, type Section, sectionBytes, SHT_NOBITS, textAt, viewOf } from "../elf/sections.ts";
+import { u64 } from "../common/u64.ts";
+import type { ByteSource } from "./elf/byte_source.ts";
+import { readSections, type Section, sectionBytes, SHT_NOBITS, textAt, viewOf } from "./elf/sections.ts";
 
 export interface Stub {
   /** The address is the file's own. */
