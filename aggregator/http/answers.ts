@@ -7,6 +7,7 @@
 
 import type { FlameGraph } from "../../profile/flame.ts";
 import type { Kind, Total } from "../../profile/model.ts";
+import type { Label } from "../query/matchers.ts";
 import type { LockHolder } from "../query/types.ts";
 
 /** Says what was asked for, its times resolved (RFC 3339). */
@@ -58,7 +59,7 @@ export interface TopJson extends AnswerJson {
 }
 
 export interface LabelNamesJson {
-  readonly labels: readonly string[];
+  readonly labels: readonly Label[];
 }
 
 export interface LabelValuesJson {
@@ -209,4 +210,96 @@ export interface StoreJson {
   }[];
   readonly disk: { readonly free: number; readonly total: number };
   readonly cost: CostJson;
+}
+
+export interface ProblemJson {
+  readonly part: "buffer" | "storage";
+  readonly message: string;
+}
+
+export interface ReadinessJson {
+  readonly status: "ready" | "not_ready";
+  readonly problems: readonly ProblemJson[];
+}
+
+export interface HealthJson {
+  readonly status: "ok" | "degraded";
+  readonly version: string;
+  readonly uptime_seconds: number;
+  readonly push_total_ok: number;
+  readonly push_total_error: number;
+  readonly buffer: {
+    readonly batches: number;
+    readonly bytes: number;
+    readonly capacity_batches: number;
+    readonly capacity_bytes: number;
+    readonly quarantined_batches: number;
+  };
+  readonly storage: {
+    readonly mode: "embedded" | "server";
+    readonly pending_rows: number;
+    readonly failing_since: string | null;
+    readonly failing_error: string | null;
+  };
+  readonly problems: readonly ProblemJson[];
+}
+
+/** Describes a batch that waits for storage; times in RFC 3339. */
+export interface StagedBatchJson {
+  readonly agent_id: string;
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly node: string;
+  readonly start: string;
+  readonly end: string;
+  readonly received: string;
+  readonly samples: number;
+  readonly size_bytes: number;
+}
+
+export interface StoredBatchJson {
+  readonly agent_id: string;
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly node: string;
+  readonly start: string;
+  readonly end: string;
+  readonly samples: Total;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly stack_ends: Readonly<Record<string, number>>;
+}
+
+export interface BatchesJson {
+  readonly staged_total: number;
+  readonly staged: readonly StagedBatchJson[];
+  readonly stored: readonly StoredBatchJson[];
+}
+
+export interface QuarantineJson {
+  readonly quarantined: readonly (StagedBatchJson & {
+    readonly error: string;
+    readonly since: string;
+    readonly version: string;
+  })[];
+}
+
+/** Gives each route the answer it has; docs/openapi.json describes the same. */
+export interface Answers {
+  "GET /readyz": ReadinessJson;
+  "GET /api/health": HealthJson;
+  "GET /api/batches": BatchesJson | QuarantineJson;
+  "GET /api/flamegraph": FlameJson;
+  "GET /api/top": TopJson;
+  "GET /api/labels": LabelNamesJson | LabelValuesJson;
+  "GET /api/series": SeriesJson;
+  "POST /api/aggregate": AggregateJson;
+  "POST /api/diff": DiffJson;
+  "GET /api/locks": LocksJson;
+  "GET /api/syscalls": SyscallsJson;
+  "GET /api/syscalls/heatmap": HeatmapJson;
+  "GET /api/timeline": TimelineJson;
+  "GET /api/kinds": KindsJson;
+  "GET /api/fleet": FleetJson;
+  "GET /api/coverage": CoverageJson;
+  "GET /api/store": StoreJson;
 }

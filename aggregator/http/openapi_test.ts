@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { FleetQueries } from "../../tests/support/fleet.ts";
 import { build } from "../../tasks/build.ts";
 import { routeTable } from "./handler.ts";
 import { loadPage } from "./page.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
 import { testHandler, testOptions } from "../../tests/support/http_handler.ts";
 
 interface Parameter {
@@ -74,28 +75,96 @@ Deno.test("openapi.json refers to nothing that is not there", () => {
 
 Deno.test("openapi.json names the fields of answers", async () => {
   const ask = testHandler();
-  for (const { path, method, operation } of operations()) {
-    if (method !== "GET" || !path.startsWith("/api/") || path.startsWith("/api/export/")) continue;
-    const response = resolve<{ content: Record<string, { schema: Schema }> }>(
-      operation.responses["200"] as never,
-    );
-    const schema = response.content["application/json"]!.schema;
-    const body = await (await ask(path)).json();
+  for (const { path, method, schema } of answers()) {
+    if (method !== "GET" || path === "/readyz") continue;
     const [first = schema] = schema.oneOf ?? [];
-    check(body, resolve<Schema>(first), path);
+    check(await (await ask(path)).json(), resolve<Schema>(first), path);
   }
 });
 
+Deno.test("openapi.json describes the types that routes and page use, and no others", async () => {
+  using folder = new TempFolder();
+  const file = `${folder.path}/answers.ts`;
+  // What is written may be changed by nobody, what is read may be held to be changeable: both are taken.
+  const described = (name: string, array: string) =>
+    `export interface ${name} {\n${
+      answers().map(({ path, method, schema }) => `  "${method} ${path}": ${typeOf(schema, array)};\n`).join(
+        "",
+      )
+    }}`;
+  await Deno.writeTextFile(
+    file,
+    [
+      `import type { Answers } from "${new URL("answers.ts", import.meta.url)}";`,
+      described("Read", "readonly "),
+      described("Written", ""),
+      // Each way: a field that one of them lacks, or has of another type, is an error that names it.
+      "export const ofRoutes = (answers: Answers): Read => answers;",
+      "export const ofDocument = (described: Written): Answers => described;",
+    ].join("\n"),
+  );
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "check",
+      "--quiet",
+      "--frozen",
+      "--config",
+      new URL("../../deno.json", import.meta.url).pathname,
+      file,
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+});
+
 interface Schema {
-  readonly type?: string;
+  readonly $ref?: string;
+  readonly type?: string | string[];
+  readonly enum?: string[];
   readonly oneOf?: Schema[];
   readonly properties?: Record<string, Schema>;
+  readonly required?: string[];
+  readonly additionalProperties?: Schema;
   readonly items?: Schema;
+}
+
+/** Gives the routes that answer JSON of a known shape, with its schema. */
+function answers(): { path: string; method: string; schema: Schema }[] {
+  return operations().flatMap(({ path, method, operation }) => {
+    const { content } = resolve(operation.responses["200"] ?? {}) as {
+      content?: Record<string, { schema: Schema }>;
+    };
+    const schema = content?.["application/json"]?.schema;
+    return schema && !path.startsWith("/api/export/") ? [{ path, method, schema }] : [];
+  });
+}
+
+/** Writes a schema as a type of TypeScript; arrays have `modifier`. */
+function typeOf(given: Schema, modifier: string): string {
+  const schema = resolve<Schema>(given as Schema & { $ref: string });
+  if (schema.oneOf) return schema.oneOf.map((one) => typeOf(one, modifier)).join(" | ");
+  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
+  if (Array.isArray(schema.type)) {
+    return schema.type.map((type) => typeOf({ ...schema, type }, modifier)).join(" | ");
+  }
+  if (schema.items) return `${modifier}(${typeOf(schema.items, modifier)})[]`;
+  if (schema.properties) {
+    const fields = Object.entries(schema.properties).map(([name, inner]) => {
+      return `readonly ${name}${schema.required?.includes(name) ? "" : "?"}: ${typeOf(inner, modifier)};`;
+    });
+    return `{ ${fields.join(" ")} }`;
+  }
+  if (schema.additionalProperties) return `Record<string, ${typeOf(schema.additionalProperties, modifier)}>`;
+  assert(
+    schema.type === "integer" || ["string", "number", "boolean", "null"].includes(`${schema.type}`),
+    `a schema without a shape: ${JSON.stringify(schema)}`,
+  );
+  return schema.type === "integer" ? "number" : `${schema.type}`;
 }
 
 /** Fields are the same, and so deeper down. */
 function check(value: unknown, given: Schema, where: string): void {
-  const schema = resolve<Schema>(given);
+  const schema = resolve<Schema>(given as Schema & { $ref: string });
   if (schema.items) {
     return (value as unknown[]).slice(0, 1).forEach((item) => check(item, schema.items!, `${where}[]`));
   }

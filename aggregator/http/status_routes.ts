@@ -8,6 +8,15 @@
 import { metricsText } from "../../common/metrics.ts";
 import { STATUS_CODE } from "@std/http/status";
 import type { StoredBatch } from "../query/types.ts";
+import type {
+  BatchesJson,
+  HealthJson,
+  ProblemJson,
+  QuarantineJson,
+  ReadinessJson,
+  StagedBatchJson,
+  StoredBatchJson,
+} from "./answers.ts";
 import { limitParam, readParams, stateParam, textParam } from "./params.ts";
 import { json, type Reply } from "./reply.ts";
 import type { Context, Route } from "./route.ts";
@@ -41,13 +50,13 @@ export function statusRoutes(options: HandlerOptions): Route[] {
 }
 
 /** Returns what is wrong. While storage is away batches are staged: only the buffer's problems make it not ready. */
-export function problemsOf({ buffer, storage }: Health): { part: "buffer" | "storage"; message: string }[] {
+export function problemsOf({ buffer, storage }: Health): ProblemJson[] {
   const full = buffer.batches >= buffer.capacityBatches
     ? `Full: ${buffer.batches} of ${buffer.capacityBatches} batches`
     : buffer.bytes >= buffer.capacityBytes
     ? `Full: ${buffer.bytes} of ${buffer.capacityBytes} bytes`
     : undefined;
-  const problems: { part: "buffer" | "storage"; message: string }[] = [];
+  const problems: ProblemJson[] = [];
   const message = buffer.problem ?? full;
   if (message !== undefined) problems.push({ part: "buffer", message });
   const failing = storage.failing &&
@@ -59,11 +68,12 @@ export function problemsOf({ buffer, storage }: Health): { part: "buffer" | "sto
 
 async function readiness({ health }: HandlerOptions): Promise<Reply> {
   const problems = problemsOf(await health());
-  if (problems.every(({ part }) => part !== "buffer")) return json({ status: "ready", problems });
-  return json({ status: "not_ready", problems }, STATUS_CODE.ServiceUnavailable);
+  const ready = problems.every(({ part }) => part !== "buffer");
+  const body: ReadinessJson = { status: ready ? "ready" : "not_ready", problems };
+  return json(body, ready ? STATUS_CODE.OK : STATUS_CODE.ServiceUnavailable);
 }
 
-function healthBody(health: Health, { version, uptime }: { version: string; uptime: number }) {
+function healthBody(health: Health, { version, uptime }: { version: string; uptime: number }): HealthJson {
   const { buffer, storage } = health;
   return {
     status: problemsOf(health).length === 0 ? "ok" : "degraded",
@@ -99,22 +109,27 @@ async function batches(
   });
   if (state === "quarantined") {
     const refused = quarantined().filter(({ head }) => agent_id === undefined || head.agentId === agent_id);
-    return json({ quarantined: refused.slice(-limit).toReversed().map(quarantinedBody) });
+    const newest = refused.slice(-limit).toReversed();
+    return json({ quarantined: newest.map(quarantinedBody) } satisfies QuarantineJson);
   }
   const which = { limit, signal, ...(agent_id === undefined ? {} : { agentId: agent_id }) };
   const [waiting, stored] = await Promise.all([staged(which), queries.batches(which)]);
-  return json({
-    staged_total: waiting.staged,
-    staged: waiting.batches.map(stagedBody),
-    stored: stored.map(storedBody),
-  });
+  return json(
+    {
+      staged_total: waiting.staged,
+      staged: waiting.batches.map(stagedBody),
+      stored: stored.map(storedBody),
+    } satisfies BatchesJson,
+  );
 }
 
-function quarantinedBody({ head, error, sinceMs, version }: QuarantinedBatch) {
+function quarantinedBody(
+  { head, error, sinceMs, version }: QuarantinedBatch,
+): QuarantineJson["quarantined"][number] {
   return { ...stagedBody(head), error, since: formatTime(sinceMs), version };
 }
 
-function stagedBody(head: StagedBatches["batches"][number]) {
+function stagedBody(head: StagedBatches["batches"][number]): StagedBatchJson {
   return {
     agent_id: head.agentId,
     epoch: String(head.epoch),
@@ -128,7 +143,7 @@ function stagedBody(head: StagedBatches["batches"][number]) {
   };
 }
 
-function storedBody(batch: StoredBatch) {
+function storedBody(batch: StoredBatch): StoredBatchJson {
   return {
     agent_id: batch.agentId,
     epoch: batch.epoch,
