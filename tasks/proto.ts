@@ -12,7 +12,18 @@ import { spdxLine, withLine } from "./house/spdx.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 const SOURCE = "aperture/v1/aperture.proto";
 
-/** Lists options of the generator, which are explained at https://github.com/stephenh/ts-proto#supported-options */
+/** Lists what others have set: messages whose JSON is read, too, which needs their schemas at run time. */
+const FOREIGN = ["google", "push", "querier", "settings", "types"].map((name) =>
+  `${name}/v1/${name === "google" ? "profile" : name}.proto`
+);
+
+/** Lists the files that are written, below their folder. */
+export const GENERATED: readonly string[] = [
+  SOURCE.replace(/\.proto$/, ".ts"),
+  ...FOREIGN.map((path) => path.replace(/\.proto$/, "_pb.ts")),
+];
+
+/** Lists options of the generator of our own messages, which are explained at https://github.com/stephenh/ts-proto#supported-options */
 const OPTIONS = [
   "env=node",
   "esModuleInterop=true",
@@ -33,10 +44,8 @@ const OPTIONS = [
 export async function generate(folder: string): Promise<void> {
   const scratch = await Deno.makeTempDir();
   try {
-    const plugin = `${scratch}/protoc-gen-ts_proto`;
-    const deno = `'${Deno.execPath()}' run --quiet --allow-all --config '${ROOT}deno.json'`;
-    await Deno.writeTextFile(plugin, `#!/bin/sh\nexec ${deno} npm:ts-proto@2.18.0/protoc-gen-ts_proto\n`);
-    await Deno.chmod(plugin, 0o755);
+    const plugin = await writePlugin(`${scratch}/protoc-gen-ts_proto`, "ts-proto@2.18.0/protoc-gen-ts_proto");
+    const es = await writePlugin(`${scratch}/protoc-gen-es`, "@bufbuild/protoc-gen-es@2.17.0");
     await Deno.mkdir(folder, { recursive: true });
     await protoc([
       `--proto_path=${ROOT}proto`,
@@ -47,12 +56,29 @@ export async function generate(folder: string): Promise<void> {
       "--include_imports",
       SOURCE,
     ]);
-    const generated = `${folder}/${SOURCE.replace(/\.proto$/, ".ts")}`;
-    const line = spdxLine(generated)!;
-    await Deno.writeTextFile(generated, withLine(await Deno.readTextFile(generated), line));
+    await protoc([
+      `--proto_path=${ROOT}proto`,
+      `--plugin=${es}`,
+      `--es_out=${folder}`,
+      "--es_opt=target=ts,import_extension=ts",
+      ...FOREIGN,
+    ]);
+    for (const path of GENERATED) {
+      const generated = `${folder}/${path}`;
+      const line = spdxLine(generated)!;
+      await Deno.writeTextFile(generated, withLine(await Deno.readTextFile(generated), line));
+    }
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }
+}
+
+/** Writes a program that runs the generator `name` of the npm registry, and returns its path. */
+async function writePlugin(path: string, name: string): Promise<string> {
+  const deno = `'${Deno.execPath()}' run --quiet --allow-all --config '${ROOT}deno.json'`;
+  await Deno.writeTextFile(path, `#!/bin/sh\nexec ${deno} npm:${name}\n`);
+  await Deno.chmod(path, 0o755);
+  return path;
 }
 
 async function protoc(args: string[]): Promise<void> {

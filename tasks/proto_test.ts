@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
-import { generate } from "./proto.ts";
+import { generate, GENERATED } from "./proto.ts";
 
 const COMMITTED = new URL("../proto/gen", import.meta.url).pathname;
 
@@ -8,8 +8,9 @@ Deno.test("proto/gen is what protoc makes of proto/", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await generate(folder);
-    const path = "aperture/v1/aperture.ts";
-    assertEquals(await source(`${folder}/${path}`), await source(`${COMMITTED}/${path}`));
+    for (const path of GENERATED) {
+      assertEquals(await source(`${folder}/${path}`), await source(`${COMMITTED}/${path}`), path);
+    }
     assertEquals(
       await Deno.readFile(`${folder}/aperture.binpb`),
       await Deno.readFile(`${COMMITTED}/aperture.binpb`),

@@ -5,16 +5,16 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { Counter, Histogram, type Registry } from "prom-client";
-import { Burst } from "../../common/log.ts";
 import type { RequestInfo } from "../../common/serve_http.ts";
-import { OverloadedError } from "../query/admission.ts";
-import { HttpError, isUnavailable } from "./errors.ts";
+import { tokenOf } from "../access/access.ts";
+import { foreignRoutes } from "../interop/routes.ts";
+import { HttpError } from "./errors.ts";
 import { exportRoutes } from "./export_routes.ts";
 import { loginForm, pageRoutes } from "./page_routes.ts";
 import { overviewRoutes } from "./overview_routes.ts";
+import { type Problem, problemOf } from "./problem.ts";
 import { profileRoutes } from "./profile_routes.ts";
 import { errorReply, type Reply, respond } from "./reply.ts";
 import { findRoute, type Route } from "./route.ts";
@@ -24,8 +24,6 @@ import { Turns } from "./turns.ts";
 import { waitRoutes } from "./wait_routes.ts";
 import type { HandlerOptions } from "./types.ts";
 
-const failures = new Burst(getLogger(["aperture", "http"]));
-
 /** Returns all routes of the aggregator. */
 export function routeTable(options: HandlerOptions): Route[] {
   return [
@@ -34,6 +32,7 @@ export function routeTable(options: HandlerOptions): Route[] {
     ...overviewRoutes(options),
     ...waitRoutes(options),
     ...exportRoutes(options),
+    ...foreignRoutes(options),
     ...pageRoutes(options.page, options.access),
   ];
 }
@@ -55,7 +54,7 @@ export function createHandler(
     const url = new URL(request.url);
     const found = findRoute(routes, { method: request.method, path: url.pathname });
     const reply = await dispatch(request, { url, found, options, turns, info });
-    const response = await respond(request, reply).catch((error) => respond(request, failure(error)));
+    const response = await respond(request, reply).catch((error) => respond(request, tell(problemOf(error))));
     measure(found && "route" in found ? found.route.path : "none", {
       method: request.method,
       status: response.status,
@@ -85,119 +84,87 @@ interface Dispatch {
 }
 
 async function dispatch(request: Request, { url, found, options, turns, info }: Dispatch): Promise<Reply> {
+  const answer = (found && "route" in found && found.route.foreign?.tell) || tell;
   const refusal = await refuse(request, { url, found, options, info });
-  if (refusal) return refusal;
+  if (refusal) return "page" in refusal ? refusal.page : answer(refusal);
   if (!found) {
-    return errorReply(STATUS_CODE.NotFound, { code: "not_found", message: `No such path: ${url.pathname}` });
+    return tell({
+      status: STATUS_CODE.NotFound,
+      code: "not_found",
+      message: `No such path: ${url.pathname}`,
+    });
   }
   if ("allow" in found) {
     const allow = found.allow.join(", ");
-    return errorReply(STATUS_CODE.MethodNotAllowed, {
+    return tell({
+      status: STATUS_CODE.MethodNotAllowed,
       code: "method_not_allowed",
       message: `Cannot ${request.method} ${url.pathname}: it takes ${allow}`,
       headers: { allow },
     });
   }
-  using time = requestTime(request, options.queryTimeout ?? 30_000);
   const { route } = found;
+  using time = requestTime(request, route.foreign?.timeoutMs ?? options.queryTimeout ?? 30_000);
   let turn: Disposable | undefined;
   try {
     turn = route.turn && await turns[route.turn].take(time.signal);
     return await route.handle({ request, url, signal: time.signal, address: info.remoteAddress });
   } catch (error) {
-    if (time.isOver) {
-      return failure(
-        new HttpError(
-          STATUS_CODE.GatewayTimeout,
-          "The query took too long: ask for less time or fewer series",
-          {
-            cause: error,
-          },
-        ),
-      );
-    }
-    return failure(error, { gone: request.signal.aborted });
+    if (!time.isOver) return answer(problemOf(error, { gone: request.signal.aborted }));
+    const message = "The query took too long: ask for less time or fewer series";
+    return answer(problemOf(new HttpError(STATUS_CODE.GatewayTimeout, message, { cause: error })));
   } finally {
     // Its answer is in memory until then.
     void info.answered.finally(() => turn?.[Symbol.dispose]());
   }
 }
 
+/** Answers a problem in the one form that all errors of ours have. */
+function tell({ status, ...problem }: Problem): Reply {
+  return errorReply(status, problem);
+}
+
 /** Refuses who may not ask, or not from there; `undefined` where all is well. */
 async function refuse(
   request: Request,
   { url, found, options, info }: Omit<Dispatch, "turns">,
-): Promise<Reply | undefined> {
+): Promise<Problem | { readonly page: Reply } | undefined> {
   const { access, allowedHosts = [] } = options;
-  if (isForged(request, url)) {
-    return errorReply(STATUS_CODE.Forbidden, {
-      code: "forbidden",
-      message: "Cannot do this for a page of another site",
-    });
-  }
-  const needs = found && "route" in found ? found.route.access : "token";
+  const forbidden = (message: string) => ({ status: STATUS_CODE.Forbidden, code: "forbidden", message });
+  const route = found && "route" in found ? found.route : undefined;
+  // What a proxy passes on of its own users, cookies among it, is nothing to what others have set the form of.
+  const cookies = !route?.foreign;
+  if (isForged(request, url, { cookies })) return forbidden("Cannot do this for a page of another site");
+  const needs = route?.access ?? "token";
   if (needs === "open") return undefined;
   if (!access) {
     if (isLocalName(url.hostname, allowedHosts)) return undefined;
-    return errorReply(STATUS_CODE.Forbidden, {
-      code: "forbidden",
-      message:
-        "Cannot answer by this name without a token: name it in APERTURE_ALLOWED_HOSTS, or set a token",
-    });
+    return forbidden(
+      "Cannot answer by this name without a token: name it in APERTURE_ALLOWED_HOSTS, or set a token",
+    );
   }
-  const decision = await access.decide(credentialsOf(request), {
-    scope: needs === "admin" ? "admin" : "read",
+  const credentials = cookies
+    ? credentialsOf(request)
+    : { token: tokenOf(request.headers.get("authorization") ?? "") };
+  const decision = await access.decide(credentials, {
+    scope: needs === "token" ? "read" : needs,
     address: info.remoteAddress,
-    what: `${request.method} ${found && "route" in found ? found.route.path : "another path"}`,
+    what: `${request.method} ${route?.path ?? "another path"}`,
   });
   if (decision.admitted) return undefined;
   if (decision.reason === "unauthenticated") return challenge(url, options);
-  return errorReply(STATUS_CODE.Forbidden, {
-    code: "forbidden",
-    message: "The token has not the scope for this",
-  });
+  return forbidden("The token has not the scope for this");
 }
 
 /** Returns what who has no token gets: the form at the page's place, an error elsewhere. */
-function challenge(url: URL, { page }: HandlerOptions): Reply {
-  if (url.pathname === "/") return loginForm(page, { search: url.search });
-  return errorReply(STATUS_CODE.Unauthorized, {
+function challenge(url: URL, { page }: HandlerOptions): Problem | { readonly page: Reply } {
+  if (url.pathname === "/") return { page: loginForm(page, { search: url.search }) };
+  return {
+    status: STATUS_CODE.Unauthorized,
     code: "unauthorized",
     message: "Missing or wrong token: send it as 'Authorization: Bearer TOKEN'",
     headers: { "www-authenticate": 'Bearer realm="aperture"' },
-  });
-}
-
-function failure(error: unknown, { gone = false }: { gone?: boolean } = {}): Reply {
-  if (error instanceof HttpError) {
-    return errorReply(error.status, { code: error.code, message: error.message, headers: error.headers });
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  // Nobody reads this answer, and an aborted query is no failure.
-  if (gone) {
-    return errorReply(STATUS_CODE.ServiceUnavailable, { code: "cancelled", message: "Client has gone" });
-  }
-  if (error instanceof OverloadedError) {
-    failures.warn("overloaded", `Refused a request: ${message}`);
-    return errorReply(STATUS_CODE.TooManyRequests, {
-      code: "overloaded",
-      message: `${message}: ask again in a moment`,
-      headers: { "retry-after": "2" },
-    });
-  }
-  if (isUnavailable(error)) {
-    failures.warn("unavailable", `Storage does not answer: ${message}`);
-    return errorReply(STATUS_CODE.ServiceUnavailable, {
-      code: "unavailable",
-      message: `Storage does not answer now: ${message || "no connection"}`,
-      headers: { "retry-after": "5" },
-    });
-  }
-  failures.warn("internal", `Request failed: ${error instanceof Error ? error.stack ?? message : message}`);
-  return errorReply(STATUS_CODE.InternalServerError, {
-    code: "internal",
-    message: "Something went wrong here: the aggregator's log says what",
-  });
+  };
 }
 
 /** Returns a signal that aborts when the client goes or `timeout` ms are over. */

@@ -15,7 +15,7 @@ const compress = promisify(gzip);
 
 /** Shorter bodies do not get smaller by enough to be worth the work. */
 const COMPRESS_FROM_BYTES = 1024;
-const COMPRESSIBLE = /^(text\/|application\/json|image\/svg)/;
+const COMPRESSIBLE = /^(text\/|application\/(json|proto)|image\/svg)/;
 
 /** Holds what a route answers. */
 export interface Reply {

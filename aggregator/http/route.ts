@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Problem } from "./problem.ts";
 import type { Reply } from "./reply.ts";
 import type { HandlerOptions } from "./types.ts";
 
@@ -18,14 +19,29 @@ export interface Context {
   readonly address: string;
 }
 
+/** Says what differs for a route whose form others have set. */
+export interface Foreign {
+  /** Its body has so many bytes at most, before and after it was unpacked. */
+  readonly maxBytes: number;
+  /** It is answered within so many ms. */
+  readonly timeoutMs: number;
+  /** Answers what went wrong as its clients read it. */
+  readonly tell: (problem: Problem) => Reply;
+}
+
 export interface Route {
   readonly method: "GET" | "POST";
+  /** Is what a request's path is, or names what {@linkcode paths} matches. */
   readonly path: string;
+  /** Matches paths that no route has as its own. */
+  readonly paths?: RegExp;
   /**
-   * Says who may ask. `token`: only with a token that may read or the page's session, where tokens are set; `admin`:
-   * that may change.
+   * Says who may ask. `token`: only with a token that may read or the page's session, where tokens are set; `ingest`:
+   * with one that may push; `admin`: that may change.
    */
-  readonly access: "open" | "token" | "admin";
+  readonly access: "open" | "token" | "ingest" | "admin";
+  /** Is set where others have set the form: no session counts, as no page asks. */
+  readonly foreign?: Foreign;
   /** Is set where what it answers with takes time and memory: it waits for its turn, among all or among exports. */
   readonly turn?: "question" | "export";
   readonly handle: (context: Context) => Reply | Promise<Reply>;
@@ -61,7 +77,8 @@ export function findRoute(
   routes: readonly Route[],
   { method, path }: { method: string; path: string },
 ): Found {
-  const atPath = routes.filter((route) => route.path === path);
+  const own = routes.filter((route) => !route.paths && route.path === path);
+  const atPath = own.length > 0 ? own : routes.filter((route) => route.paths?.test(path));
   if (atPath.length === 0) return undefined;
   const wanted = method === "HEAD" ? "GET" : method;
   const route = atPath.find((route) => route.method === wanted);

@@ -28,9 +28,13 @@ export function sessionCookie(session: string, { secure }: { secure: boolean }):
 
 /**
  * Returns whether a browser sent `request` for another site's page: its user did not mean it. A browser says which site
- * it is; one that does not, and has a cookie, is not believed.
+ * it is; one that does not, and has a cookie, is not believed, unless cookies do not count.
  */
-export function isForged(request: Request, url: URL): boolean {
+export function isForged(
+  request: Request,
+  url: URL,
+  { cookies = true }: { readonly cookies?: boolean } = {},
+): boolean {
   if (request.method === "GET" || request.method === "HEAD") return false;
   const origin = request.headers.get("origin");
   // A page that tells nobody where it is sends "null", as one does that is boxed in on another site.
@@ -43,7 +47,7 @@ export function isForged(request: Request, url: URL): boolean {
   const site = request.headers.get("sec-fetch-site");
   if (site !== null) return site !== "same-origin" && site !== "none";
   if (origin === "null") return true;
-  return request.headers.has("cookie") && !request.headers.has("authorization");
+  return cookies && request.headers.has("cookie") && !request.headers.has("authorization");
 }
 
 /** Matches top-level domains that nobody can register: what ends in them is of a local network, or of a cluster. */
