@@ -25,6 +25,7 @@ import {
   type Values,
 } from "../common/settings.ts";
 import { COMMON_SETTINGS } from "../common/common_settings.ts";
+import { RELABEL_SETTINGS } from "../common/relabel_setting.ts";
 import { userPath } from "../common/main.ts";
 import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
 import { NAME_STYLES } from "../symbols/names/name_style.ts";
@@ -280,6 +281,7 @@ export const AGENT_SETTINGS = defineSettings({
       "Answer /metrics, /healthz and /readyz here by HTTP, such as 127.0.0.1:9091; without it, no port is open",
     schema: address(),
   },
+  ...RELABEL_SETTINGS,
   ...COMMON_SETTINGS,
 });
 

@@ -12,6 +12,7 @@ import { counted, lasting } from "../common/words.ts";
 import { readPem } from "../common/pem.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind, Profile } from "../profile/model.ts";
+import { Relabeller } from "../profile/relabel/relabeller.ts";
 import { record, type Recording, Summary } from "./agent.ts";
 import { cpuPeriodNs } from "./collectors/cpu.ts";
 import { OBJECTS, openCollectors } from "./collectors/open.ts";
@@ -106,6 +107,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       ...{ cacheBytes: options.budget.symbolBytes, debugBytes: options.budget.debugBytes },
     }),
   );
+  const relabeller = await openRelabeller(config);
+  if (relabeller) parts.use(relabeller);
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });
@@ -122,7 +125,18 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
     giveBack: giveBackMemory,
     shed: (what) => symboliser.shed(what),
   });
-  const sources = { collectors, symboliser, debuginfod, labels, pods, unwinder, pusher, windowMs, keeper };
+  const sources = {
+    collectors,
+    symboliser,
+    debuginfod,
+    labels,
+    pods,
+    unwinder,
+    pusher,
+    windowMs,
+    keeper,
+    relabeller,
+  };
   const endpoint = await openEndpoint(config, sources);
   if (endpoint) parts.use(endpoint);
   const recorded = local ? new ProfileBuilder() : undefined;
@@ -164,12 +178,13 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   const flush = async () => pusher ? await flushOnExit(pusher) : 0;
   try {
     for await (
-      const recording of record({
+      const named of record({
         ...{ collectors, symboliser, labels, unwinder },
         ...{ windowMs, durationMs, signal, excludedPid },
         beats: () => pusher?.beats ?? 1,
       })
     ) {
+      const recording = relabeller ? { ...named, profile: relabeller.apply(named.profile, node) } : named;
       first ??= recording;
       last = recording;
       const before = summary.events;
@@ -219,6 +234,16 @@ function watchedProcess(pid: number): number {
   if (process === undefined) throw new UserError(`Cannot profile process ${pid}: there is no such process`);
   if (process !== pid) logger.info("{thread} is a thread of process {process}", { thread: pid, process });
   return process;
+}
+
+/** Opens the relabel rules; `undefined` where there are none. @throws {UserError} when they cannot be used */
+async function openRelabeller({ relabelConfig }: AgentConfig): Promise<Relabeller | undefined> {
+  if (relabelConfig === undefined) return undefined;
+  try {
+    return await Relabeller.open(relabelConfig);
+  } catch (cause) {
+    throw new UserError((cause as Error).message, { cause });
+  }
 }
 
 /** Aborts when the command has ended. */

@@ -23,6 +23,7 @@ import {
 import * as v from "valibot";
 import type { StorageLimit } from "./storage/storage_limit.ts";
 import { COMMON_SETTINGS } from "../common/common_settings.ts";
+import { RELABEL_SETTINGS } from "../common/relabel_setting.ts";
 import { userPath } from "../common/main.ts";
 
 export const AGGREGATOR_SETTINGS = defineSettings({
@@ -223,6 +224,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
       "The oldest data go before storage takes more than this, or than this share of its disk: 50GiB, 80%",
     schema: storageLimit(),
   },
+  ...RELABEL_SETTINGS,
   ...COMMON_SETTINGS,
 });
 

@@ -45,6 +45,7 @@ export interface WatchedParts {
   /** Holds the queues: calls of gRPC, and questions by HTTP. */
   readonly queues?: Readonly<Record<string, Pick<Admission, "running" | "waiting">>>;
   readonly engine?: { readonly restarts: number } | undefined;
+  readonly relabeller?: { readonly dropped: number } | undefined;
 }
 
 const PARTS: readonly Reading<WatchedParts>[] = [
@@ -99,6 +100,11 @@ const PARTS: readonly Reading<WatchedParts>[] = [
     "aperture_engine_restarts_total",
     "Times that the embedded engine was started again",
     ({ engine }) => engine?.restarts ?? 0,
+  ],
+  [
+    "aperture_relabel_dropped_rows_total",
+    "Rows of samples, waits, holds and calls that relabel rules dropped",
+    ({ relabeller }) => relabeller?.dropped ?? 0,
   ],
 ];
 

@@ -20,6 +20,7 @@ import { isUnavailable } from "./http/errors.ts";
 import { createHandler, defaultTurns, type Health, loadPage } from "./http/mod.ts";
 import { IngestServer, type ServerTls } from "./ingest/server.ts";
 import type { AggregatorMetrics, WatchedParts } from "./metrics.ts";
+import type { Relabeller } from "../profile/relabel/relabeller.ts";
 import type { Queries } from "./query/types.ts";
 import { stagedBatches } from "./status.ts";
 
@@ -29,6 +30,7 @@ export interface PortSources {
   /** The process may have so many descriptors. */
   readonly descriptors: number;
   readonly queries: Queries;
+  readonly relabeller?: Relabeller | undefined;
   readonly health: () => Promise<Health>;
 }
 
@@ -71,6 +73,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     buffer,
     queries,
     metrics,
+    relabeller: sources.relabeller,
     listen: config.listen,
     access,
     tls,

@@ -17,6 +17,7 @@ import { EmbeddedClickHouse } from "./embedded/supervisor.ts";
 import { isCurable, StorageSink } from "./storage_sink.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { openPorts } from "./ports.ts";
+import { Relabeller } from "../profile/relabel/relabeller.ts";
 import { createQueries } from "./query/queries.ts";
 import { healthOf } from "./status.ts";
 import { Storage } from "./storage/storage.ts";
@@ -58,17 +59,21 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       }
     },
   });
+  const relabeller = config.relabelConfig === undefined
+    ? undefined
+    : parts.use(await orExplain(Relabeller.open(config.relabelConfig)));
   const mode = engine ? "embedded" : "server";
   const ports = parts.use(
     await orExplain(openPorts(config, {
       buffer,
       metrics,
+      relabeller,
       descriptors: machine.descriptors,
       queries: createQueries(storage.client),
       health: () => healthOf({ buffer, metrics, storage, flusher, mode }),
     })),
   );
-  metrics.watch({ flusher, engine, ...ports.watched });
+  metrics.watch({ flusher, engine, relabeller, ...ports.watched });
   flusher.start();
   const { hostname, port } = ports.ingest.address;
   logger.info("Taking batches on {hostname}:{port}, storing in {server}", {

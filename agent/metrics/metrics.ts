@@ -11,6 +11,7 @@ import { type Counter, type Histogram, Registry } from "prom-client";
 import { VERSION } from "../../common/main.ts";
 import { MetricFactory } from "../../common/metrics.ts";
 import { type Kind, type Profile, type Total, totalOf } from "../../profile/model.ts";
+import type { Relabeller } from "../../profile/relabel/relabeller.ts";
 import type { Recording } from "../agent.ts";
 import { NAMING_LOSS } from "../naming.ts";
 import type { Collector } from "../collectors/collector.ts";
@@ -38,6 +39,7 @@ export interface MetricSources {
   readonly bpfMemory: number;
   readonly windowMs: number;
   readonly keeper?: Pick<MemoryKeeper, "stats"> | undefined;
+  readonly relabeller?: Pick<Relabeller, "dropped"> | undefined;
 }
 
 /** Counts windows, and reads the parts when it is asked. */
@@ -166,6 +168,11 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
       "part",
     ]]);
   }
+  make.readings(() => sources.relabeller, [[
+    "aperture_agent_relabel_dropped_rows_total",
+    "Rows of samples, waits, holds and calls that relabel rules dropped",
+    (relabeller) => relabeller?.dropped ?? 0,
+  ]]);
   make.readings(() => symboliser.stats, SYMBOLS);
   if (debuginfod) make.readings(() => debuginfod.stats, DEBUGINFOD);
   make.readings(() => labels.stats, LABELS);

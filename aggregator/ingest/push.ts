@@ -9,6 +9,8 @@ import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/gr
 import { type Batch, eventCount, rowCount } from "../../profile/model.ts";
 import { expandedSize } from "../../profile/expanded.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
+import { writeBatch } from "../../profile/wire/write_batch.ts";
+import type { Relabeller } from "../../profile/relabel/relabeller.ts";
 import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorService, PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
 import type { BatchMeta } from "../buffer/entry.ts";
@@ -56,6 +58,8 @@ export interface PushOptions {
   buffer: StagingBuffer;
   metrics?: IngestMetrics | undefined;
   limits?: BatchLimits | undefined;
+  /** Changes what is staged. */
+  relabeller?: Pick<Relabeller, "apply" | "rules"> | undefined;
   /** Samples are kept so long, in ms: older ones are not taken. @default {Infinity} */
   retentionMs?: number | undefined;
   /** Tells the time in Unix ms. @default {Date.now} */
@@ -73,9 +77,10 @@ export interface PushOptions {
 export async function push(bytes: Uint8Array, options: PushOptions): Promise<PushResponse> {
   const { buffer, metrics, limits } = options;
   try {
-    const batch = readBatch(bytes, limits);
-    checkTime(batch, options);
-    const result = await stage(buffer, { bytes, batch });
+    const given = readBatch(bytes, limits);
+    checkTime(given, options);
+    const batch = relabelled(given, options);
+    const result = await stage(buffer, { bytes: batch === given ? bytes : writeBatch(batch), batch });
     if (result === "duplicate") metrics?.duplicate();
     else metrics?.accepted(eventCount(batch));
     return { backpressure: buffer.backpressure, duplicate: result === "duplicate" };
@@ -83,6 +88,12 @@ export async function push(bytes: Uint8Array, options: PushOptions): Promise<Pus
     metrics?.refused(refusalOf(error));
     throw error;
   }
+}
+
+/** Applies the relabel rules; the batch itself where there are none. */
+function relabelled(batch: Batch, { relabeller }: PushOptions): Batch {
+  if (!relabeller || relabeller.rules.length === 0) return batch;
+  return { ...batch, ...relabeller.apply(batch, batch.node) };
 }
 
 async function stage(

@@ -52,6 +52,7 @@ export interface IngestOptions extends CallsOptions {
   /** One message, unpacked, may have so many bytes. @default {16777216} */
   maxMessageBytes?: number;
   limits?: BatchLimits | undefined;
+  relabeller?: PushOptions["relabeller"];
   retentionMs?: PushOptions["retentionMs"];
   clock?: PushOptions["clock"];
   metrics?: IngestMetrics | undefined;
