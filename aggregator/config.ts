@@ -216,6 +216,13 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     default: "365d",
     schema: duration(86_400_000, 3650 * 86_400_000),
   },
+  sourceUrl: {
+    flag: "source-url",
+    env: "APERTURE_SOURCE_URL",
+    placeholder: "URL",
+    help: "The page links lines of source code there: {file}, {line} and {build_id} are filled in",
+    schema: sourceTemplate(),
+  },
   storageLimit: {
     flag: "storage-limit",
     env: "APERTURE_STORAGE_LIMIT",
@@ -227,6 +234,15 @@ export const AGGREGATOR_SETTINGS = defineSettings({
   ...RELABEL_SETTINGS,
   ...COMMON_SETTINGS,
 });
+
+/** Makes the schema of an address with places for a file and a line. */
+function sourceTemplate(): v.GenericSchema<string, string> {
+  const message = "an http or https address with {file} in it";
+  return v.pipe(
+    v.string(),
+    v.check((text) => /^https?:\/\//.test(text) && text.includes("{file}") && URL.canParse(text), message),
+  );
+}
 
 /** Makes the schema of a number of bytes, or a share of the disk. */
 function storageLimit(): v.GenericSchema<string, StorageLimit> {

@@ -65,6 +65,8 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     page,
     turns,
     version: VERSION,
+    ingestPort: config.listen.port,
+    ...(config.sourceUrl !== undefined && { sourceUrl: config.sourceUrl }),
     allowedHosts: config.allowedHosts ?? [],
     ...(access && { access }),
   });

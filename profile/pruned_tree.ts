@@ -25,6 +25,8 @@ export interface PrunedGraph {
   readonly graph: FlameGraph;
   /** Is what is in boxes `other`. */
   readonly cut: number;
+  /** Lists the rows of the nodes that have a box `other`, in the order of these boxes: level by level. */
+  readonly cutBelow: readonly number[];
 }
 
 /**
@@ -34,6 +36,7 @@ export interface PrunedGraph {
 export function prunedGraph(nodes: readonly TreeNode[], unit: FlameGraph["unit"]): PrunedGraph {
   const names = new Names();
   const levels: FlameLevel[] = [];
+  const below: number[][] = [];
   const children: number[][] = nodes.map(() => []);
   nodes.forEach(({ parent }, i) => {
     if (parent !== undefined) children[parent]!.push(i);
@@ -58,12 +61,13 @@ export function prunedGraph(nodes: readonly TreeNode[], unit: FlameGraph["unit"]
     const rest = start + width - self - at;
     if (rest <= 0) return;
     cut += rest;
+    (below[depth + 1] ??= []).push(row);
     put(depth + 1, { start: at, width: rest, self: rest, name: names.of(OTHER, "") });
   };
   if (nodes.length > 0) place(0, 0, 0);
   else put(0, { start: 0, width: 0, self: 0, name: names.of(ALL, "") });
   const total = nodes[0]?.width ?? 0;
-  return { graph: { unit, total, names: names.names, modules: names.modules, levels }, cut };
+  return { graph: { unit, total, names: names.names, modules: names.modules, levels }, cut, cutBelow: below.flat() };
 }
 
 function compare(a: TreeNode, b: TreeNode): number {

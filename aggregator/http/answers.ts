@@ -43,7 +43,11 @@ export interface AnswerJson {
 export interface FlameJson extends AnswerJson {
   readonly total: Total;
   readonly hidden: Total;
-  readonly cut: { readonly nodes: number; readonly total: number };
+  /**
+   * Counts boxes that were cut. `below` has a name for each box `other`, level by level: as `under` it asks for what
+   * was cut there.
+   */
+  readonly cut: { readonly nodes: number; readonly total: number; readonly below: readonly string[] };
   readonly graph: FlameGraph;
 }
 
@@ -185,6 +189,35 @@ export interface FleetJson {
     readonly stack_ends: Readonly<Record<string, number>>;
   }[];
   readonly cost: CostJson;
+}
+
+export interface WindowsJson {
+  readonly from: string;
+  readonly step: number;
+  /** Has for each step the agents that sent windows, and the events that they counted and lost. */
+  readonly agents: readonly number[];
+  readonly counted: readonly number[];
+  readonly lost: readonly number[];
+  readonly cost: CostJson;
+}
+
+export interface BuildsJson {
+  readonly builds: readonly {
+    readonly module: string;
+    readonly build_id: string;
+    readonly first: string;
+    readonly last: string;
+  }[];
+  readonly cost: CostJson;
+}
+
+/** Says what the page must know of its aggregator. */
+export interface AboutJson {
+  readonly version: string;
+  /** Is where a line of source code can be read, with `{file}`, `{line}` and `{build_id}` to fill in; `null` for none. */
+  readonly source_url: string | null;
+  /** Is the port that agents push to. */
+  readonly ingest_port: number;
 }
 
 export interface CoverageJson extends AnswerJson {

@@ -7,7 +7,16 @@
 
 import * as v from "valibot";
 import { integer } from "../../common/settings.ts";
-import type { CoverageJson, FleetJson, KindsJson, StoreJson, TimelineJson } from "./answers.ts";
+import type {
+  AboutJson,
+  BuildsJson,
+  CoverageJson,
+  FleetJson,
+  KindsJson,
+  StoreJson,
+  TimelineJson,
+  WindowsJson,
+} from "./answers.ts";
 import { labelName, limitParam, readParams, readRange, readSelection, readSelectionOf } from "./params.ts";
 import { json } from "./reply.ts";
 import { type Context, getRoute, type Handler, type Route } from "./route.ts";
@@ -21,6 +30,9 @@ export const stepParam = {
   default: "60",
 } as const;
 
+/** Is where agents push when nothing else is said. */
+const DEFAULT_PORT = 50051;
+
 /** Makes the routes that say what there is. */
 export function overviewRoutes(options: HandlerOptions): Route[] {
   const get = (path: string, handle: Handler) => getRoute(path, options, handle);
@@ -28,9 +40,43 @@ export function overviewRoutes(options: HandlerOptions): Route[] {
     get("/api/timeline", timeline),
     get("/api/kinds", kinds),
     get("/api/fleet", fleet),
+    get("/api/windows", windows),
+    get("/api/builds", builds),
     get("/api/coverage", coverage),
     get("/api/store", store),
+    { method: "GET", path: "/api/about", access: "token", handle: ({ url }) => about(url, options) },
   ];
+}
+
+function about(url: URL, { version, sourceUrl, ingestPort = DEFAULT_PORT }: HandlerOptions) {
+  readParams(url, {});
+  return json(
+    { version, source_url: sourceUrl ?? null, ingest_port: ingestPort } satisfies AboutJson,
+  );
+}
+
+async function windows({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
+  const { range, params } = readRange(url, { step: stepParam }, now());
+  const { from, step, agents, counted, lost, cost } = await queries.windows(range, { ...params, signal });
+  return json(
+    { from: formatTime(from), step, agents, counted, lost, cost: costJson(cost) } satisfies WindowsJson,
+  );
+}
+
+async function builds({ url, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
+  const { selection, params } = readSelection(url, { limit: limitParam(100, 1000) }, now());
+  const { builds, cost } = await queries.builds(selection, { ...params, signal });
+  return json(
+    {
+      builds: builds.map(({ module, buildId, first, last }) => ({
+        module,
+        build_id: buildId,
+        first: formatTime(first),
+        last: formatTime(last),
+      })),
+      cost: costJson(cost),
+    } satisfies BuildsJson,
+  );
 }
 
 async function timeline({ url, signal }: Context, options: HandlerOptions) {

@@ -44,10 +44,22 @@ export const stateParam = { schema: oneOf(["all", "quarantined"]), default: "all
 /** Is text, not empty. */
 export const textParam = { schema: v.pipe(v.string(), v.minLength(1, "a text")) } as const;
 
-/** Lists names with commas between them. */
+/** Lists names with commas between them, or as a JSON array where a name has a comma. */
 export const listParam = {
-  schema: v.pipe(v.string(), v.minLength(1, "a list of names"), v.transform((text) => text.split(","))),
+  schema: v.pipe(v.string(), v.minLength(1, "a list of names"), v.transform(listOf)),
 } as const satisfies Param<string[]>;
+
+function listOf(text: string): string[] {
+  if (text.startsWith("[")) {
+    try {
+      const list: unknown = JSON.parse(text);
+      if (Array.isArray(list) && list.every((name) => typeof name === "string")) return list;
+    } catch {
+      // Names like `[kernel]` are no JSON.
+    }
+  }
+  return text.split(",");
+}
 
 /** Lists what groups can be called, for messages. */
 export const GROUPS = `${[...CODE_GROUPS, ...LABELS].join(", ")}, label_NAME`;

@@ -7,7 +7,7 @@
 
 import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
-import { LABELS } from "../query/matchers.ts";
+import { type AnyLabel, isLabel, LABELS } from "../query/matchers.ts";
 import type { AggregateRow, DiffRow, TreeOptions } from "../query/types.ts";
 import type {
   AggregateJson,
@@ -20,10 +20,10 @@ import type {
 } from "./answers.ts";
 import { aggregateBody, checkSelections, diffBody, readBody } from "./body.ts";
 import {
-  labelName,
   labelParam,
   limitParam,
   listParam,
+  type Param,
   readParams,
   readSelection,
   textParam,
@@ -51,17 +51,36 @@ export function profileRoutes(options: HandlerOptions): Route[] {
 /** The share is in per mille of the whole. */
 const shareParam = { schema: v.pipe(integer(0, 1000), v.transform((n) => n / 1000)), default: "0" } as const;
 
+/** Lists at most so many labels: each makes the tree deeper. */
+const MAX_LEVELS = 4;
+
+const levelsParam = {
+  schema: v.union([
+    v.pipe(v.literal("none", "none"), v.transform((): AnyLabel[] => [])),
+    v.pipe(
+      listParam.schema,
+      v.check(
+        (names) => names.length <= MAX_LEVELS && new Set(names).size === names.length && names.every(isLabel),
+        `a list of at most ${MAX_LEVELS} different labels out of ${LABELS.join(", ")}, label_NAME`,
+      ),
+      v.transform((names) => names as AnyLabel[]),
+    ),
+  ]),
+  default: "comm",
+} as const satisfies Param<AnyLabel[]>;
+
 const FLAME_PARAMS = {
   unit: unitParam,
   max_nodes: limitParam(20_000, 500_000),
   min_per_mille: shareParam,
-  first_level: { schema: v.union([v.literal("none", "none"), labelName()]), default: "comm" },
+  first_level: levelsParam,
   last_level: { schema: oneOf(["none", "line", "address"]), default: "none" },
   inlined: { schema: toggle(), default: "true" },
   inverted: { schema: toggle(), default: "false" },
   focus: textParam,
   callers: textParam,
   callees: textParam,
+  under: { schema: v.pipe(v.string(), v.regex(/^\d{1,20}$/, "a name that an answer gave")) },
   hide: listParam,
   collapse_recursion: { schema: toggle(), default: "false" },
   collapse_modules: listParam,
@@ -80,7 +99,8 @@ async function flamegraph({ url, signal }: Context, options: HandlerOptions) {
     value: params.unit === "count" ? "count" : "value",
     maxNodes: params.max_nodes,
     minShare: params.min_per_mille,
-    firstLevel: params.first_level,
+    firstLevels: params.first_level,
+    ...(params.under !== undefined && { under: params.under }),
     lastLevel: params.last_level,
     inlined: params.inlined,
     inverted: params.inverted,

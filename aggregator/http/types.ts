@@ -68,6 +68,10 @@ export interface HandlerOptions {
   /** @default {{ question: 4 at once, export: 2 at once }} */
   readonly turns?: Readonly<Record<"question" | "export", Turns>>;
   readonly version: string;
+  /** Is where source code can be read, with `{file}`, `{line}` and `{build_id}` to fill in. @default none */
+  readonly sourceUrl?: string;
+  /** Is where agents push. @default {50051} */
+  readonly ingestPort?: number;
   /** One request may keep storage busy so long, in ms. @default {30000} */
   readonly queryTimeout?: number;
   /** Tells the time in Unix milliseconds. @default {Date.now} */

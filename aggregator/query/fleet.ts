@@ -43,7 +43,8 @@ type Counts = Readonly<Record<string, string>>;
 /** DateTime64 of nanoseconds ends in 2262. */
 const MAX_MS = 9_223_372_036_854;
 
-function rangeParams({ from, to }: TimeRange): Record<string, number> {
+/** Returns the parameters of a range, in Unix ms as the engine can take them. @throws {RangeError} for NaN */
+export function rangeParams({ from, to }: TimeRange): Record<string, number> {
   const whole = (ms: number) => Math.min(Math.max(Math.floor(ms), 0), MAX_MS);
   if (Number.isNaN(from + to)) {
     throw new RangeError(`Cannot select a time that is not a number: ${from} to ${to}`);

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { KINDS, RANK, type Total } from "../../profile/model.ts";
+import { splitLosses } from "../../profile/losses.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { FIRST_MS, plainSyscalls, plainTotals } from "../../tests/support/random_batches.ts";
 import { everything, storeBatches } from "../../tests/support/stored_batches.ts";
+
+function sumCounts(counts: Iterable<number>): number {
+  return [...counts].reduce((a, b) => a + b, 0);
+}
 
 function sum(samples: readonly Total[]): Total {
   const of = (part: "value" | "count") => samples.reduce((all, sample) => all + sample[part], 0);
@@ -55,6 +60,34 @@ testWith(["chdb"], "questions without stacks answer what the written batches hol
       );
     }
   }
+  await t.step("windows() counts agents, events and losses of each step", async () => {
+    const { from, agents, counted, lost } = await queries.windows(range, { step: 60 });
+    assertEquals([from, agents.length], [range.from, 4]);
+    assert(sumCounts(counted) > 0 && agents.every((n, i) => n > 0 || counted[i] === 0), String(agents));
+    const known = await queries.losses(range);
+    const gone = splitLosses(new Map(Object.entries(known.losses))).lost;
+    assertEquals(sumCounts(lost), sumCounts(gone.values()));
+    assert(sumCounts(lost) > 0);
+    const once = await queries.windows(range, { step: 240 });
+    assertEquals([sumCounts(once.counted), sumCounts(once.lost)], [sumCounts(counted), sumCounts(lost)]);
+    await assertRejects(() => queries.windows(range, { step: 1 }), RangeError, "1");
+  });
+  await t.step(
+    "builds() lists files with several build ids, each with its first and last sample",
+    async () => {
+      const { builds } = await queries.builds(everything("cpu"), {});
+      const seen = new Map<string, Set<string>>();
+      for (const { kind, frames } of samples) {
+        for (const { module, buildId } of kind === "cpu" ? frames : []) {
+          if (buildId !== "") seen.set(module, (seen.get(module) ?? new Set()).add(buildId));
+        }
+      }
+      const several = [...seen].filter(([, ids]) => ids.size > 1)
+        .flatMap(([module, ids]) => [...ids].map((id) => `${module} ${id}`));
+      assertEquals(builds.map(({ module, buildId }) => `${module} ${buildId}`).sort(), several.sort());
+      assert(builds.every(({ first, last }) => range.from <= first && first <= last && last < range.to));
+    },
+  );
   await t.step("timeline() by function has each function's own time, and the rest", async () => {
     const { lanes, steps } = await queries.timeline(everything("cpu"), {
       by: "function",

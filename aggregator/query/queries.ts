@@ -7,8 +7,10 @@
 
 import type { StorageClient } from "../storage/client.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
+import { agentWindows } from "./agent_windows.ts";
 import { aggregate } from "./aggregate.ts";
 import { batches } from "./batches.ts";
+import { builds } from "./builds.ts";
 import { callHeatmap } from "./call_heatmap.ts";
 import { coverage } from "./coverage.ts";
 import { diff } from "./diff.ts";
@@ -74,6 +76,8 @@ export function createQueries(client: StorageClient, options: QueriesOptions = {
     kinds: (selection, options) => ask("kinds", [selection], options, (q) => kinds(q, selection)),
     fleet: (range, options) => ask("fleet", [range], options, (q, o) => fleet(q, range, o)),
     losses: (range, options) => ask("losses", [range], options, (q) => losses(q, range)),
+    windows: (range, options) => ask("windows", [range], options, (q, o) => agentWindows(q, range, o)),
+    builds: (selection, options) => ask("builds", [selection], options, (q, o) => builds(q, selection, o)),
     coverage: (selection, options) =>
       ask("coverage", [selection], options, (q, o) => coverage(q, selection, o)),
     store: (options) => ask("store", [], options, (q) => storeFigures(q)),

@@ -254,7 +254,7 @@ async function checkTree(
   value: "value" | "count",
 ): Promise<void> {
   const { graph, total, hidden, cut } = await queries.tree(s, { value, maxNodes: 1_000_000 });
-  assertEquals([total, hidden, cut], [sum(chosen), NONE, { nodes: 0, total: 0 }]);
+  assertEquals([total, hidden, cut], [sum(chosen), NONE, { nodes: 0, total: 0, below: [] }]);
   assertEquals(named(graph), named(flameGraph(profileOf(chosen), { kind: s.kind, value })));
 }
 
@@ -300,7 +300,7 @@ async function checkCut(
     count++;
     assertEquals([box.width, box.self], [whole.get(path)!.width, whole.get(path)!.self], path);
   }
-  assertEquals(cut, { nodes: whole.size - count, total: others });
+  assertEquals([cut.nodes, cut.total], [whole.size - count, others]);
   assert(count <= maxNodes + 1);
   // What was cut is not larger than what was kept, or than the share.
   const widths = [...kept].filter(([path, box]) => path !== "" && box.name !== `${OTHER} `).map((

@@ -18,6 +18,7 @@ import type { Selection, TreeAnswer, TreeOptions } from "./types.ts";
 
 /** Each is a part of a statement: more would be a statement of any length. */
 const MAX_MODULES = 16;
+const DEFAULT_LEVELS = ["comm"] as const;
 
 /**
  * Asks for the tree of `selection`.
@@ -49,6 +50,7 @@ export async function tree(
     share: minShare,
     focus: options.focus ?? "",
     around: options.around?.function ?? "",
+    under: options.under ?? "0",
     hide: options.hide ?? [],
     modules,
     ...Object.fromEntries(modules.map((module, i) => [`module_${i}`, String(functionKey(module, module))])),
@@ -56,10 +58,16 @@ export async function tree(
   const unit = value === "value" ? "nanoseconds" : "count";
   if (rows === 0) {
     const { graph } = prunedGraph([], unit);
-    return { graph, total: NO_TOTAL, hidden: NO_TOTAL, cut: { nodes: 0, total: 0 }, cost: question.cost };
+    return {
+      graph,
+      total: NO_TOTAL,
+      hidden: NO_TOTAL,
+      cut: { nodes: 0, total: 0, below: [] },
+      cost: question.cost,
+    };
   }
   const columns = answer.columns as unknown as NodeColumns;
-  const firstFunction = (options.firstLevel ?? "comm") === "none" ? 2 : 3;
+  const firstFunction = 2 + (options.firstLevels ?? DEFAULT_LEVELS).length;
   const isDetail = (row: number) => lastLevel !== "none" && columns.ends[row] === 1;
   const rowsAll = columns.key.keys().toArray();
   const functions = rowsAll.filter((row) => columns.place[row]! >= firstFunction && !isDetail(row));
@@ -88,12 +96,16 @@ export async function tree(
       self: Number(columns.self[row]),
     };
   });
-  const { graph, cut } = prunedGraph(nodes, unit);
+  const { graph, cut, cutBelow } = prunedGraph(nodes, unit);
   return {
     graph,
     total: toTotal(columns.value[0]!, columns.count[0]!),
     hidden: toTotal(columns.hidden_value[0]!, columns.hidden_count[0]!),
-    cut: { nodes: Number(columns.nodes[0]) - rows, total: cut },
+    cut: {
+      nodes: Number(columns.nodes[0]) - rows,
+      total: cut,
+      below: cutBelow.map((row) => columns.path[row]!),
+    },
     cost: question.cost,
   };
 }
@@ -134,16 +146,16 @@ type SqlOptions = TreeOptions & Required<Pick<TreeOptions, "value" | "collapseMo
  * cut before it. The root comes before all.
  */
 function treeSql(selected: SelectionSql, options: SqlOptions): string {
-  const { firstLevel = "comm", lastLevel = "none", inlined = true } = options;
+  const { firstLevels = DEFAULT_LEVELS, lastLevel = "none", inlined = true } = options;
   const stacks = stackKeysSql({
-    weights: weightsSql(selected, firstLevel),
+    weights: weightsSql(selected, firstLevels),
     carry: ["labels", "values", "counts"],
     inlined,
     ...(lastLevel !== "none" && { detail: lastLevel }),
   });
   const { collapsed, dropped, shown } = transformSql(options);
   const full = [
-    ...(firstLevel === "none" ? [] : ["[cityHash64(label)]"]),
+    ...(firstLevels.length === 0 ? [] : ["arrayMap(value -> cityHash64(value), levels)"]),
     "shown",
     ...(lastLevel === "none" ? [] : ["[detail]"]),
   ].join(", ");
@@ -152,34 +164,37 @@ function treeSql(selected: SelectionSql, options: SqlOptions): string {
 SELECT *
 FROM
 (
-    SELECT path, any(parent) AS parent, any(key) AS key, any(place) AS place, any(label) AS label,
+    SELECT path, any(parent) AS parent, any(key) AS key, any(place) AS place,
+        any(own_label) AS label,
         max(is_last) AS ends, sum(v) AS value, sum(n) AS count,
         sumIf(v, dropped) AS hidden_value, sumIf(n, dropped) AS hidden_count,
         sumIf(${weight}, NOT dropped) AS width, sumIf(${weight}, is_last AND NOT dropped) AS self,
         max(if(place = 1, width, 0)) OVER () AS whole, countIf(place = 1 OR width > 0) OVER () AS nodes
     FROM
     (
-        SELECT label, v, n, dropped, keys,
+        SELECT levels, v, n, dropped, keys,
             arrayPushFront(
                 arrayCumSum(arrayMap((k, i) -> cityHash64(k, i), keys, arrayEnumerate(keys))), toUInt64(0)
             ) AS paths
         FROM
         (
-            SELECT label, v, n, dropped, if(dropped, [], arrayConcat(${full})) AS keys
+            SELECT levels, v, n, dropped, if(dropped, [], arrayConcat(${full})) AS keys
             FROM
             (
                 SELECT *, ${shown} AS shown
                 FROM (SELECT *, ${dropped} AS dropped FROM (SELECT * EXCEPT keys, ${collapsed} AS keys FROM (${stacks})))
             )
-            ARRAY JOIN labels AS label, values AS v, counts AS n
+            ARRAY JOIN labels AS levels, values AS v, counts AS n
         )
+        WHERE {under:UInt64} = 0 OR has(paths, {under:UInt64})
     )
     ARRAY JOIN
         paths AS path,
         arrayPopBack(arrayPushFront(paths, toUInt64(0))) AS parent,
         arrayPushFront(keys, toUInt64(0)) AS key,
         arrayEnumerate(paths) AS place,
-        arrayMap(i -> i = length(paths), arrayEnumerate(paths)) AS is_last
+        arrayMap(i -> i = length(paths), arrayEnumerate(paths)) AS is_last,
+        arrayMap(i -> if(i > 1 AND i <= length(levels) + 1, levels[i - 1], ''), arrayEnumerate(paths)) AS own_label
     GROUP BY path
 )
 WHERE place = 1 OR (width > 0 AND width >= whole * {share:Float64})
@@ -187,25 +202,26 @@ ORDER BY place = 1 DESC, width DESC, place, path
 LIMIT {nodes:UInt32}`;
 }
 
-/** Makes a query of stacks, each once, with the values of the first level and what each is worth. */
+/** Makes a query of stacks, each once, with the values of the first levels and what each combination is worth. */
 function weightsSql(
   { samples, series }: SelectionSql,
-  firstLevel: NonNullable<TreeOptions["firstLevel"]>,
+  firstLevels: NonNullable<TreeOptions["firstLevels"]>,
 ): string {
-  if (firstLevel === "none") {
-    return `SELECT stack, [''] AS labels, [sum(samples.value)] AS values, [sum(samples.count)] AS counts
+  if (firstLevels.length === 0) {
+    return `SELECT stack, [emptyArrayString()] AS labels, [sum(samples.value)] AS values, [sum(samples.count)] AS counts
 FROM (${samples}) AS samples GROUP BY stack`;
   }
-  const own = firstLevel === "node" ? "node" : "series";
+  const isNode = firstLevels.length === 1 && firstLevels[0] === "node";
+  const own = isNode ? "node" : "series";
   const sums = `SELECT ${own}, stack, sum(samples.value) AS own_value, sum(samples.count) AS own_count
 FROM (${samples}) AS samples GROUP BY ${own}, stack`;
-  const labelled = firstLevel === "node"
-    ? `SELECT stack, toString(node) AS label, own_value AS v, own_count AS n FROM (${sums})`
+  const labelled = isNode
+    ? `SELECT stack, [toString(node)] AS label, own_value AS v, own_count AS n FROM (${sums})`
     : `SELECT stack, label, sum(own_value) AS v, sum(own_count) AS n
 FROM (${sums}) AS sums
-LEFT ANY JOIN (SELECT hash AS series, ${
-      labelSql(firstLevel)
-    } AS label FROM series WHERE ${series}) AS labels USING series
+LEFT ANY JOIN (SELECT hash AS series, ${`[${
+      firstLevels.map(labelSql).join(", ")
+    }]`} AS label FROM series WHERE ${series}) AS labels USING series
 GROUP BY stack, label`;
   return `SELECT stack, groupArray(label) AS labels, groupArray(v) AS values, groupArray(n) AS counts
 FROM (${labelled}) GROUP BY stack`;

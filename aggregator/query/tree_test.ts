@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type FlameGraph, flameGraph } from "../../profile/flame.ts";
+import { type FlameGraph, flameGraph, OTHER } from "../../profile/flame.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
-import type { Frame, Kind, Total } from "../../profile/model.ts";
+import { type Frame, type Kind, type Total, UNKNOWN_MODULE } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import type { PlainSample } from "../../tests/support/random_batches.ts";
 import { everything, storeBatches } from "../../tests/support/stored_batches.ts";
@@ -26,9 +26,12 @@ const detail = (name: string, module = ""): Frame => {
 };
 
 const CHANGES: Readonly<Record<string, readonly [TreeOptions, Change]>> = {
-  "first level: a label": [{ firstLevel: "label_app" }, (frames) => frames],
-  "first level: node": [{ firstLevel: "node" }, (frames) => frames],
-  "first level: none": [{ firstLevel: "none" }, (frames) => frames],
+  "first level: a label": [{ firstLevels: ["label_app"] }, (frames) => frames],
+  "first level: node": [{ firstLevels: ["node"] }, (frames) => frames],
+  "first levels: two labels": [{ firstLevels: ["label_app", "comm"] }, (frames, { series }) => {
+    return [...frames, detail(series.comm || UNKNOWN_MODULE)];
+  }],
+  "first level: none": [{ firstLevels: [] }, (frames) => frames],
   "inlined: off": [{ inlined: false }, (frames) => frames.filter((frame) => !frame.inlined)],
   "inverted": [{ inverted: true }, (frames) => frames.toReversed()],
   "focus": [{ focus: "loop" }, (frames) => through("loop")(frames) ? frames : undefined],
@@ -76,11 +79,35 @@ testWith(
           assert(shown.length > 0, "no stack is left to look at");
           assertEquals(total, sum(samples));
           assertEquals(hidden, sum(changed.filter(({ frames }) => frames === undefined)));
-          const expected = expectedGraph(shown, kind, options.firstLevel ?? "comm");
+          const expected = expectedGraph(
+            shown,
+            kind,
+            options.firstLevels?.[0] ?? (options.firstLevels ? "none" : "comm"),
+          );
           assertEquals(pathsOf(graph, options), pathsOf(expected, options));
         });
       }
     }
+    await t.step("under: what was cut below a node comes whole, and nothing else", async () => {
+      const { graph, cut } = await stored.queries.tree(everything("cpu"), { maxNodes: 12 });
+      const rests = graph.levels.flatMap((level, depth) =>
+        level.name.flatMap((name, i) =>
+          graph.names[name] === OTHER ? [{ depth, start: level.start[i]! }] : []
+        )
+      );
+      assertEquals(cut.below.length, rests.length);
+      assert(rests.length > 2);
+      for (const [i, under] of cut.below.entries()) {
+        const { depth, start } = rests[i]!;
+        const above = graph.levels[depth - 1]!;
+        const parent = above.start.findLastIndex((from) => from <= start);
+        const below = await stored.queries.tree(everything("cpu"), { under, maxNodes: 1_000_000 });
+        const names = below.graph.levels.slice(0, depth).map(({ name }) => below.graph.names[name[0]!]);
+        assertEquals([below.graph.total, below.cut.nodes], [above.width[parent], 0]);
+        assertEquals(names.at(-1), graph.names[above.name[parent]!]);
+        assert(below.graph.levels.length > depth);
+      }
+    });
     await t.step("refuses what makes no sense", async () => {
       const { queries } = stored;
       await assertRejects(() => queries.tree(everything("cpu"), { minShare: 2 }), RangeError, "2");
@@ -99,7 +126,7 @@ function sum(samples: readonly Total[]): Total {
 function expectedGraph(
   samples: readonly PlainSample[],
   kind: Kind,
-  level: NonNullable<TreeOptions["firstLevel"]>,
+  level: string,
 ) {
   const builder = new ProfileBuilder();
   const labels = new Map([["", ""], ["app=web", "web"], ["app=db,team=x%2Cy", "db"]]);
@@ -120,7 +147,7 @@ function expectedGraph(
 /** Widths by the names from the root; without a first level, that of `expectedGraph` is left out. */
 function pathsOf(
   { levels, names, modules, total }: FlameGraph,
-  { firstLevel }: TreeOptions,
+  { firstLevels }: TreeOptions,
 ): Map<string, number> {
   const paths = new Map<string, number>();
   let before: { path: string; start: number; end: number }[] = [];
@@ -128,7 +155,7 @@ function pathsOf(
     before = start.map((from, i) => {
       const parent = before.find((box) => box.start <= from && from < box.end);
       const own = `${names[name[i]!]} ${modules[name[i]!]}`;
-      const skipped = depth === 0 || firstLevel === "none" && own === "x ";
+      const skipped = depth === 0 || firstLevels?.length === 0 && own === "x ";
       const path = skipped ? parent?.path ?? "" : `${parent!.path}\u0001${own}`;
       paths.set(path, width[i]!);
       return { path, start: from, end: from + width[i]! };

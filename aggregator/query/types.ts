@@ -58,8 +58,10 @@ export interface TreeOptions {
   readonly maxNodes?: number;
   /** Boxes of a smaller share of the whole are cut in the same way. @default {0} */
   readonly minShare?: number;
-  /** Is the label whose values are the first level; none for functions at once. @default {"comm"} */
-  readonly firstLevel?: AnyLabel | "none";
+  /** Lists the labels whose values are the first levels, in this order; none for functions at once. @default {["comm"]} */
+  readonly firstLevels?: readonly AnyLabel[];
+  /** Keeps only what is below the node of this name, as `cut.below` of an answer to the same options has it. */
+  readonly under?: string;
   /** Adds a level behind the leaf: the line in the source, or the address in the module. @default {"none"} */
   readonly lastLevel?: "none" | "line" | "address";
   /** Functions that are inlined in others count, too. @default {true} */
@@ -85,8 +87,11 @@ export interface TreeAnswer extends Answer {
   readonly total: Total;
   /** Is the sum of what `hide`, `focus` and `around` left out. */
   readonly hidden: Total;
-  /** Counts boxes that were cut, and what they are worth together. */
-  readonly cut: { readonly nodes: number; readonly total: number };
+  /**
+   * Counts boxes that were cut, and what they are worth together. `below` names the nodes that have a box `other`, in
+   * the order of these boxes: level by level, from left to right.
+   */
+  readonly cut: { readonly nodes: number; readonly total: number; readonly below: readonly string[] };
 }
 
 /** Functions are told apart by these, or by a label of series. */
@@ -312,6 +317,30 @@ export interface CoverageFile {
   readonly withoutLines: Total;
 }
 
+/** Says of each step how many agents sent windows that began in it, what they counted, and what they lost. */
+export interface WindowsAnswer extends Answer {
+  /** Says, in Unix milliseconds, when the first step begins. */
+  readonly from: number;
+  /** The step is in seconds. */
+  readonly step: number;
+  readonly agents: readonly number[];
+  readonly counted: readonly number[];
+  readonly lost: readonly number[];
+}
+
+/** Is one of several builds of a file. */
+export interface Build {
+  readonly module: string;
+  readonly buildId: string;
+  /** The times of its first and its last sample are in Unix milliseconds. */
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface BuildsAnswer extends Answer {
+  readonly builds: readonly Build[];
+}
+
 export interface CoverageAnswer extends Answer {
   /** Those that hide most come first. */
   readonly files: readonly CoverageFile[];
@@ -379,6 +408,13 @@ export interface Queries {
   fleet(range: TimeRange, options?: CommonOptions): Promise<FleetAnswer>;
   /** Answers what agents lost. */
   losses(range: TimeRange, options?: { signal?: AbortSignal }): Promise<LossesAnswer>;
+  /** Answers over time which agents sent windows, and what they lost. */
+  windows(
+    range: TimeRange,
+    options?: { readonly step?: number; readonly signal?: AbortSignal },
+  ): Promise<WindowsAnswer>;
+  /** Answers the builds of files that were replaced meanwhile. */
+  builds(selection: Selection, options?: CommonOptions): Promise<BuildsAnswer>;
   /** Answers the files that hide most time. */
   coverage(selection: Selection, options?: CommonOptions): Promise<CoverageAnswer>;
   /** Answers what storage holds. */

@@ -29,6 +29,7 @@ import type {
   StoredBatch,
   SyscallsOptions,
   TimelineOptions,
+  TimeRange,
   TreeOptions,
 } from "../../aggregator/query/types.ts";
 
@@ -295,7 +296,7 @@ export class FleetQueries implements Queries {
       graph,
       total: totalOf(profile),
       hidden: { value: 0, count: 0 },
-      cut: { nodes: 0, total: 0 },
+      cut: { nodes: 0, total: 0, below: [] },
       cost: NO_COST,
     });
   }
@@ -395,6 +396,14 @@ export class FleetQueries implements Queries {
 
   losses() {
     return Promise.resolve({ losses: {}, stackEnds: {}, batches: 1, agents: 1, cost: NO_COST });
+  }
+
+  windows({ from }: TimeRange, { step = 60 }: { step?: number } = {}) {
+    return Promise.resolve({ from, step, agents: [3], counted: [16_800], lost: [0], cost: NO_COST });
+  }
+
+  builds() {
+    return Promise.resolve({ builds: [], cost: NO_COST });
   }
 
   coverage(selection: Selection) {
