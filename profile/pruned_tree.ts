@@ -67,7 +67,11 @@ export function prunedGraph(nodes: readonly TreeNode[], unit: FlameGraph["unit"]
   if (nodes.length > 0) place(0, 0, 0);
   else put(0, { start: 0, width: 0, self: 0, name: names.of(ALL, "") });
   const total = nodes[0]?.width ?? 0;
-  return { graph: { unit, total, names: names.names, modules: names.modules, levels }, cut, cutBelow: below.flat() };
+  return {
+    graph: { unit, total, names: names.names, modules: names.modules, levels },
+    cut,
+    cutBelow: below.flat(),
+  };
 }
 
 function compare(a: TreeNode, b: TreeNode): number {
