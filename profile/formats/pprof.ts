@@ -20,18 +20,12 @@ import {
   StringTable,
   ValueType,
 } from "pprof-format";
-import {
-  frameAt,
-  type Kind,
-  KIND_NUMBER,
-  type Profile,
-  type Series,
-  seriesAt,
-  UNKNOWN_MODULE,
-} from "../model.ts";
+import { frameAt, type Kind, type Profile, type Series, seriesAt, UNKNOWN_MODULE } from "../model.ts";
+import { type AnyKind, isProfileType, profileTypeParts } from "../profile_type.ts";
+import { samplesOf } from "../samples_of.ts";
 
 export interface PprofOptions {
-  readonly kind: Kind;
+  readonly kind: AnyKind;
   /** Is a label of all samples. @default {""} */
   readonly node?: string;
   /** The time is in Unix nanoseconds. @default {0n} */
@@ -59,11 +53,14 @@ const SAMPLE_TYPES = {
 export async function pprofBytes(profile: Profile, options: PprofOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { kind, startNs = 0n, durationNs = 0, periodNs = 0 } = options;
   const strings = new StringTable();
-  const types = SAMPLE_TYPES[kind].map(([type, unit]) => {
-    return new ValueType({ type: strings.dedup(type), unit: strings.dedup(unit) });
-  });
+  const typeOf = (type: string, unit: string) =>
+    new ValueType({ type: strings.dedup(type), unit: strings.dedup(unit) });
+  const foreign = isProfileType(kind) ? profileTypeParts(kind) : undefined;
+  const types = isProfileType(kind)
+    ? [typeOf(foreign!.type, foreign!.unit)]
+    : SAMPLE_TYPES[kind].map(([type, unit]) => typeOf(type, unit));
   const places = new Places(profile, strings);
-  const sample = samplesOf(profile, options, { strings, places });
+  const sample = pprofSamples(profile, options, { strings, places });
   const encoded = new PprofProfile({
     sampleType: types,
     sample,
@@ -74,21 +71,22 @@ export async function pprofBytes(profile: Profile, options: PprofOptions): Promi
     timeNanos: startNs,
     durationNanos: durationNs,
     ...(kind === "cpu" && periodNs > 0 ? { periodType: types[1]!, period: periodNs } : {}),
-    defaultSampleType: types[1]!.type,
+    ...(foreign ? { periodType: typeOf(foreign.periodType, foreign.periodUnit) } : {}),
+    defaultSampleType: types.at(-1)!.type,
   }).encode();
   return await promisify(gzip)(encoded) as Uint8Array<ArrayBuffer>;
 }
 
-function samplesOf(
+function pprofSamples(
   profile: Profile,
   { kind, node = "" }: PprofOptions,
   { strings, places }: { strings: StringTable; places: Places },
 ): Sample[] {
-  const { stacks: { offset, frame }, samples } = profile;
+  const { stacks: { offset, frame } } = profile;
+  const samples = samplesOf(profile, kind);
   const labels: (Label[] | undefined)[] = [];
   const rows: Sample[] = [];
-  for (let i = 0; i < samples.kind.length; i++) {
-    if (samples.kind[i] !== KIND_NUMBER[kind]) continue;
+  for (let i = 0; i < samples.series.length; i++) {
     const series = samples.series[i]!;
     const stack = samples.stack[i]!;
     rows.push(
@@ -97,7 +95,7 @@ function samplesOf(
           frame.subarray(offset[stack], offset[stack + 1]),
           (row) => places.location(row),
         ),
-        value: [samples.count[i]!, samples.value[i]!],
+        value: isProfileType(kind) ? [samples.value[i]!] : [samples.count[i]!, samples.value[i]!],
         label: labels[series] ??= labelsOf(seriesAt(profile, series), node, strings),
       }),
     );
