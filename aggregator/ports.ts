@@ -32,6 +32,8 @@ export interface PortSources {
   readonly queries: Queries;
   readonly relabeller?: Relabeller | undefined;
   readonly health: () => Promise<Health>;
+  /** Writes what is staged, as far as storage takes it now. */
+  readonly settle: () => Promise<void>;
 }
 
 /** Holds both ports, which listen until this is disposed of. */
@@ -48,7 +50,7 @@ export interface Ports extends AsyncDisposable {
  * @throws {Error} when an address, a token file or a certificate cannot be used
  */
 export async function openPorts(config: AggregatorConfig, sources: PortSources): Promise<Ports> {
-  const { buffer, metrics, descriptors, queries, health } = sources;
+  const { buffer, metrics, descriptors, queries, health, settle } = sources;
   await using parts = new AsyncDisposableStack();
   const page = await loadPage();
   const access = await openAccess(config, parts);
@@ -59,6 +61,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
   const handler = createHandler({
     queries,
     health,
+    settle,
     staged: ({ agentId, limit }) => stagedBatches(buffer, { agentId, limit }),
     quarantined: () => buffer.quarantined,
     metrics: metrics.registry,

@@ -19,6 +19,7 @@ import { AggregatorMetrics } from "./metrics.ts";
 import { openPorts } from "./ports.ts";
 import { Relabeller } from "../profile/relabel/relabeller.ts";
 import { createQueries } from "./query/queries.ts";
+import { settling } from "./settling.ts";
 import { healthOf } from "./status.ts";
 import { Storage } from "./storage/storage.ts";
 
@@ -71,6 +72,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       descriptors: machine.descriptors,
       queries: createQueries(storage.client),
       health: () => healthOf({ buffer, metrics, storage, flusher, mode }),
+      settle: settling({ buffer, flusher }),
     })),
   );
   metrics.watch({ flusher, engine, relabeller, ...ports.watched });

@@ -54,6 +54,8 @@ export interface HandlerOptions {
   readonly staged: (
     options: { agentId?: string; limit: number; signal: AbortSignal },
   ) => StagedBatches | Promise<StagedBatches>;
+  /** Writes what is staged, as far as storage takes it now. @default nothing is waited for */
+  readonly settle?: () => Promise<void>;
   /** Lists the batches in quarantine. @default {() => []} */
   readonly quarantined?: () => readonly QuarantinedBatch[];
   readonly metrics: Registry;

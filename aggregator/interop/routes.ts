@@ -10,11 +10,15 @@ import type { Route } from "../http/route.ts";
 import type { HandlerOptions } from "../http/types.ts";
 import { unimplementedRoute } from "./connect/unary.ts";
 import { type ForeignRoute, toRoute } from "./foreign.ts";
+import { querierRoutes } from "./querier/service.ts";
+import { createSource } from "./querier/source.ts";
 import { settingsRoutes } from "./settings.ts";
 
 /** Returns the table. */
-export function foreignTable(_options: HandlerOptions): ForeignRoute[] {
+export function foreignTable(options: HandlerOptions): ForeignRoute[] {
+  const source = createSource(options);
   return [
+    ...querierRoutes(source),
     ...settingsRoutes(),
     unimplementedRoute({ scope: "read", maxBytes: 0, timeoutMs: 10_000 }),
   ];

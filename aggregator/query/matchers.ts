@@ -11,7 +11,16 @@ export type Label = (typeof LABELS)[number];
 
 /** Is a label of pods, as series of some agents have it: `label_app`. */
 export type PodLabel = `label_${string}`;
-export type AnyLabel = Label | PodLabel;
+/** Is any label of series by its own name, whatever characters it has: `own:app.kubernetes.io/name`. */
+export type OwnLabel = `own:${string}`;
+
+/**
+ * Names what the field calls a series by: the first that it has of its service, its container, the file name of its
+ * program and its thread's name, else `unknown_service`. So each series has it.
+ */
+export const SERVICE_NAME = "service_name";
+
+export type AnyLabel = Label | PodLabel | OwnLabel | typeof SERVICE_NAME;
 
 export const OPERATORS = ["=", "!=", "=~", "!~"] as const;
 export type Operator = (typeof OPERATORS)[number];
@@ -55,9 +64,14 @@ export function isPodLabel(name: string): name is PodLabel {
   return POD_LABEL.test(name);
 }
 
-/** Tells whether series can be chosen by `name`. */
-export function isLabel(name: string): name is AnyLabel {
-  return (LABELS as readonly string[]).includes(name) || isPodLabel(name);
+/** Tells whether `name` is of a label by its own name. */
+export function isOwnLabel(name: string): name is OwnLabel {
+  return name.startsWith("own:");
+}
+
+/** Tells whether people can choose series by `name`. */
+export function isLabel(name: string): name is Exclude<AnyLabel, OwnLabel> {
+  return (LABELS as readonly string[]).includes(name) || name === SERVICE_NAME || isPodLabel(name);
 }
 
 /**
@@ -97,7 +111,7 @@ export function formatMatchers(matchers: readonly Matcher[]): string {
  * @throws {MatcherError}
  */
 export function checkMatcher({ label, operator, value }: Matcher): Matcher {
-  if (!isLabel(label)) {
+  if (!isLabel(label) && !isOwnLabel(label)) {
     throw new MatcherError(
       `Cannot choose by '${label}' as it is not one of ${LABELS.join(", ")}, label_NAME`,
     );

@@ -19,10 +19,13 @@ import { kinds } from "./kinds.ts";
 import { labelValues } from "./label_values.ts";
 import { lockSites } from "./lock_sites.ts";
 import { Oldest } from "./oldest.ts";
+import { points } from "./points.ts";
 import { type QueryLimits, Question } from "./question.ts";
+import { seriesLabels } from "./series_labels.ts";
 import { stacks } from "./stacks.ts";
 import { storeFigures } from "./store_figures.ts";
 import { syscalls } from "./syscalls.ts";
+import { taggedStacks } from "./tagged_stacks.ts";
 import { timeline } from "./timeline.ts";
 import { tree } from "./tree.ts";
 import type { Queries } from "./types.ts";
@@ -80,6 +83,11 @@ export function createQueries(client: StorageClient, options: QueriesOptions = {
     builds: (selection, options) => ask("builds", [selection], options, (q, o) => builds(q, selection, o)),
     coverage: (selection, options) =>
       ask("coverage", [selection], options, (q, o) => coverage(q, selection, o)),
+    seriesLabels: (selections, options) =>
+      ask("series labels", [selections], options, (q, o) => seriesLabels(q, selections, o)),
+    points: (selection, options) => ask("points", [selection], options, (q, o) => points(q, selection, o)),
+    taggedStacks: (selection, options) =>
+      ask("tagged stacks", [selection], options, (q, o) => taggedStacks(q, selection, o)),
     store: (options) => ask("store", [], options, (q) => storeFigures(q)),
     batches: (options) => ask("batches", [], options, (q, o) => batches(q, o)),
   };

@@ -5,15 +5,7 @@ import { isIdleCategory, isIdleClass } from "../../profile/idle.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { type FlameGraph, flameGraph, OTHER } from "../../profile/flame.ts";
 import { decodeLabels } from "../../profile/labels.ts";
-import {
-  type Frame,
-  frameAt,
-  type Kind,
-  KINDS,
-  type Profile,
-  seriesAt,
-  type Total,
-} from "../../profile/model.ts";
+import { type Frame, frameAt, KINDS, type Profile, seriesAt, type Total } from "../../profile/model.ts";
 import {
   batchArbitrary,
   FIRST_MS,
@@ -263,7 +255,7 @@ async function checkTree(
 ): Promise<void> {
   const { graph, total, hidden, cut } = await queries.tree(s, { value, maxNodes: 1_000_000 });
   assertEquals([total, hidden, cut], [sum(chosen), NONE, { nodes: 0, total: 0, below: [] }]);
-  assertEquals(named(graph), named(flameGraph(profileOf(chosen), { kind: s.kind as Kind, value })));
+  assertEquals(named(graph), named(flameGraph(profileOf(chosen), { kind: s.kind, value })));
 }
 
 /** A graph's boxes with their names instead of rows of names. */
@@ -290,7 +282,7 @@ async function checkCut(
   },
 ): Promise<void> {
   const { graph, cut } = await queries.tree(selection, { value, maxNodes, minShare });
-  const whole = boxesOf(flameGraph(profileOf(chosen), { kind: selection.kind as Kind, value }));
+  const whole = boxesOf(flameGraph(profileOf(chosen), { kind: selection.kind, value }));
   const kept = boxesOf(graph);
   assertEquals(graph.total, sum(chosen)[value]);
   let others = 0;
@@ -488,7 +480,7 @@ const passes: Readonly<Record<Operator, (text: string, value: string) => boolean
 
 function labelOf({ node, series }: Origin, label: AnyLabel): string {
   if (isPodLabel(label)) return decodeLabels(series.labels).get(label.slice("label_".length)) ?? "";
-  return label === "node" ? node : String(series[label]);
+  return label === "node" ? node : String(series[label as Exclude<Label, "node">]);
 }
 
 function sum(totals: Iterable<Total>): Total {

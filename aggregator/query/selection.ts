@@ -7,14 +7,20 @@
  */
 
 import { IDLE_CATEGORIES, IDLE_CLASSES } from "../../profile/idle.ts";
-import { type AnyLabel, isLabel, isPodLabel, LABELS, type Matcher } from "./matchers.ts";
-import type { Kind } from "../../profile/model.ts";
-import { isProfileType } from "../../profile/profile_type.ts";
+import {
+  type AnyLabel,
+  isLabel,
+  isOwnLabel,
+  isPodLabel,
+  LABELS,
+  type Matcher,
+  SERVICE_NAME,
+} from "./matchers.ts";
 import { type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
 import type { Selection } from "./types.ts";
 
 /** These tables come in all resolutions. */
-type Table = "samples" | "locks" | "syscalls" | "profiles";
+type Table = "samples" | "locks" | "syscalls";
 
 /** Holds a selection in SQL, and what its parameters stand for. */
 export interface SelectionSql {
@@ -92,18 +98,10 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
       ({ resolution }, where) =>
         `SELECT ${columns} FROM ${table}${resolution.suffix} AS ${table} WHERE ${where}`,
     );
-  // Of what others measured there are no sums without stacks.
-  const profiles = union(
-    cover,
-    ({ resolution }, where) =>
-      `SELECT time, node, series, stack, value, count FROM profiles${resolution.suffix}
-WHERE type = {${name("kind")}:String} AND ${where}`,
-  );
   return {
     rows,
     get samples() {
-      if (isProfileType(selection.kind)) return profiles;
-      if (selection.kind === "lock") return waits(rows, busy.locks);
+      if (selection.kind === "lock") return waits(rows, busy.locks, selection.holders);
       return union(
         cover,
         ({ resolution }, where) =>
@@ -112,14 +110,14 @@ WHERE ${kind}${awake} AND ${where}`,
       );
     },
     get totals() {
-      if (isProfileType(selection.kind)) return profiles;
-      const { kind: own } = selection;
+      // Totals do not know whether a holder was seen.
+      if (selection.kind === "lock" && selection.holders) return waits(rows, busy.locks, true);
       return union(cover, ({ resolution }, where) => {
         if (resolution.suffix !== "") {
           return `SELECT time, node, series, value, count FROM totals${resolution.suffix}
 WHERE ${kind}${awake} AND ${where}`;
         }
-        return fineTotals[own](`${where}`, { kind, busy });
+        return fineTotals[selection.kind](`${where}`, { kind, busy });
       });
     },
     series: series.join(" AND "),
@@ -132,15 +130,17 @@ WHERE ${kind}${awake} AND ${where}`;
 const NOTHING: CoverPart = { resolution: { suffix: "", step: 10 }, from: 0, to: 0 };
 
 /** Waits are samples: who gave up got no lock, and who still waits has no count yet. */
-function waits(rows: SelectionSql["rows"], busy: string): string {
+function waits(rows: SelectionSql["rows"], busy: string, holders = false): string {
+  const stack = holders ? "holder_stack AS stack" : "stack";
+  const seen = holders ? " AND stack != 0" : "";
   return `SELECT time, node, series, stack, delay AS value, if(outcome = 'woken', waits, 0) AS count
-FROM (${rows("locks", "time, node, series, stack, class, outcome, delay, locks.count AS waits")})
-WHERE outcome IN ('woken', 'open') AND ${busy}`;
+FROM (${rows("locks", `time, node, series, ${stack}, class, outcome, delay, locks.count AS waits`)})
+WHERE outcome IN ('woken', 'open') AND ${busy}${seen}`;
 }
 
 /** There are no totals of 10 s: they are at the edges of a range alone. */
 const fineTotals: Readonly<
-  Record<Kind, (where: string, of: { kind: string; busy: SelectionSql["busy"] }) => string>
+  Record<Selection["kind"], (where: string, of: { kind: string; busy: SelectionSql["busy"] }) => string>
 > = {
   cpu: (where, { kind }) => `SELECT time, node, series, value, count FROM samples WHERE ${kind} AND ${where}`,
   lock: (where, { busy }) =>
@@ -160,6 +160,7 @@ function timeSql({ resolution: { step } }: CoverPart, from: string, to: string):
 
 /** Returns the expression of `label` in `series`, as text. @throws {RangeError} when it is none */
 export function labelSql(label: AnyLabel): string {
+  if (isOwnLabel(label)) return `toString(labels[${textSql(label.slice("own:".length))}])`;
   if (!isLabel(label)) {
     throw new RangeError(`Cannot choose by '${label}' as it is not one of ${LABELS.join(", ")}, label_NAME`);
   }
@@ -168,7 +169,17 @@ export function labelSql(label: AnyLabel): string {
     const key = `replaceRegexpAll(key, '[^a-zA-Z0-9_]', '_') = '${label.slice("label_".length)}'`;
     return `toString(labels[arrayFirst(key -> ${key}, mapKeys(labels))])`;
   }
+  if (label === SERVICE_NAME) return SERVICE_NAME_SQL;
   return label === "pid" ? "toString(pid)" : `toString(${label})`;
+}
+
+const SERVICE_NAME_SQL = `multiIf(service != '', toString(service), container != '', toString(container),
+    exe != '', arrayElement(splitByChar('/', toString(exe)), -1), comm != '', toString(comm), 'unknown_service')`;
+
+/** Writes text of any characters as an expression: no quote of it can end anything. */
+function textSql(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  return `unhex('${bytes.toHex()}')`;
 }
 
 /** @throws {RangeError} when `limit` is not a whole number above 0 */
@@ -184,7 +195,7 @@ export function checkLimit(limit: number): number {
 function matcherSql({ label, operator }: Matcher, param: string): string {
   const text = labelSql(label);
   // Bare columns let the index and the dictionaries of low cardinality work; a pid is compared as text.
-  const column = label === "pid" || isPodLabel(label) ? text : label;
+  const column = (LABELS as readonly string[]).includes(label) && label !== "pid" ? label : text;
   const value = `{${param}:String}`;
   if (operator === "=" || operator === "!=") return `${column} ${operator} ${value}`;
   return `${operator === "!~" ? "NOT " : ""}match(${column}, ${value})`;

@@ -8,11 +8,11 @@
 
 import { prunedGraph, type TreeNode } from "../../profile/pruned_tree.ts";
 import { UNKNOWN_MODULE } from "../../profile/model.ts";
-import { unitOf } from "../../profile/profile_type.ts";
 import { functionKey } from "../storage/content_hash.ts";
 import { addressNames, functionNames, lineNames, MISSING, type Name } from "./names.ts";
 import type { Question } from "./question.ts";
 import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
+import { stackChoice } from "./stack_choice.ts";
 import { stackKeysSql } from "./stack_keys.ts";
 import { NO_TOTAL, toTotal } from "./totals.ts";
 import type { Selection, TreeAnswer, TreeOptions } from "./types.ts";
@@ -43,7 +43,8 @@ export async function tree(
     );
   }
   const selected = selectionSql(selection, { oldest: question.oldest });
-  const sql = treeSql(selected, { ...options, value, collapseModules: modules });
+  const chosen = await stackChoice(question, options.choice);
+  const sql = treeSql(selected, { ...options, value, collapseModules: modules, chosen: chosen.sql });
   const { rows, ...answer } = await question.select(sql, {
     ...selected.params,
     // The root comes along.
@@ -54,9 +55,10 @@ export async function tree(
     under: options.under ?? "0",
     hide: options.hide ?? [],
     modules,
+    ...chosen.params,
     ...Object.fromEntries(modules.map((module, i) => [`module_${i}`, String(functionKey(module, module))])),
   });
-  const unit = value === "value" ? unitOf(selection.kind) : "count";
+  const unit = value === "value" ? "nanoseconds" : "count";
   if (rows === 0) {
     const { graph } = prunedGraph([], unit);
     return {
@@ -139,7 +141,10 @@ function detailNames(
   return lastLevel === "line" ? lineNames(question, keys) : addressNames(question, keys);
 }
 
-type SqlOptions = TreeOptions & Required<Pick<TreeOptions, "value" | "collapseModules">>;
+type SqlOptions = TreeOptions & Required<Pick<TreeOptions, "value" | "collapseModules">> & {
+  /** Is a condition on `keys`. */
+  readonly chosen: string;
+};
 
 /**
  * Makes the statement. A node is named by the sum of the hashes of (key, place) of its path, so that one running sum
@@ -230,7 +235,7 @@ FROM (${labelled}) GROUP BY stack`;
 
 /** Makes the expressions that change the keys of a stack, which are from the root to the leaf. */
 function transformSql(options: SqlOptions): { collapsed: string; dropped: string; shown: string } {
-  const { collapseModules, collapseRecursion, focus, around, hide, inverted } = options;
+  const { collapseModules, collapseRecursion, focus, around, hide, inverted, chosen } = options;
   const named = (condition: string) =>
     `(SELECT groupArray(key) FROM functions WHERE functions.name ${condition})`;
   let collapsed = "keys";
@@ -247,6 +252,7 @@ function transformSql(options: SqlOptions): { collapsed: string; dropped: string
     ...(hide && hide.length > 0 ? [`hasAny(keys, ${named("IN {hide:Array(String)}")})`] : []),
     ...(focus !== undefined ? [`NOT hasAny(keys, ${named("= {focus:String}")})`] : []),
     ...(around ? [`${place} = 0`] : []),
+    ...(chosen !== "true" ? [`NOT (${chosen})`] : []),
   ];
   const cut = around === undefined
     ? "keys"

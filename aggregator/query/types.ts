@@ -6,13 +6,12 @@
  */
 
 import type { FlameGraph } from "../../profile/flame.ts";
-import type { Profile, Total } from "../../profile/model.ts";
-import type { AnyKind } from "../../profile/profile_type.ts";
+import type { Frame, Kind, Profile, Total } from "../../profile/model.ts";
 import type { AnyLabel, Matcher } from "./matchers.ts";
 
-/** Selects samples of one kind, or type of profile, whose bucket begins in [from, to) and whose series pass all matchers. */
+/** Selects samples of one kind whose bucket begins in [from, to) and whose series pass all matchers. */
 export interface Selection {
-  readonly kind: AnyKind;
+  readonly kind: Kind;
   /** The times are in Unix milliseconds. */
   readonly from: number;
   readonly to: number;
@@ -22,6 +21,26 @@ export interface Selection {
    * categories. @default {false}
    */
   readonly idle?: boolean;
+  /**
+   * Takes of kind lock the stacks of those who held locks, in place of those who waited; what nobody was seen to hold is
+   * left out. @default {false}
+   */
+  readonly holders?: boolean;
+}
+
+/** Chooses stacks by the functions that are in them. */
+export interface StackChoice {
+  /** Names the functions that stacks begin with, from the root on. @default {[]} */
+  readonly path?: readonly string[];
+  /** Keeps stacks that have one of these, and leaves out those that have one of those. */
+  readonly include?: FunctionNames;
+  readonly exclude?: FunctionNames;
+}
+
+/** Lists names of functions, and RE2 patterns that must match all of a name. */
+export interface FunctionNames {
+  readonly names: readonly string[];
+  readonly patterns: readonly string[];
 }
 
 /** Says what an answer took. */
@@ -79,6 +98,8 @@ export interface TreeOptions {
   readonly collapseRecursion?: boolean;
   /** Frames of these modules that follow each other are one box, named as the module. */
   readonly collapseModules?: readonly string[];
+  /** Leaves out all other stacks; their sum is in `hidden`. @default {all} */
+  readonly choice?: StackChoice;
   readonly signal?: AbortSignal;
 }
 
@@ -274,7 +295,7 @@ export interface TimelineAnswer extends Answer {
 }
 
 export interface KindsAnswer extends Answer {
-  readonly kinds: readonly { readonly kind: AnyKind; readonly total: Total }[];
+  readonly kinds: readonly { readonly kind: Kind; readonly total: Total }[];
 }
 
 /** Is an agent on one machine. */
@@ -379,8 +400,76 @@ export interface HeatmapAnswer extends Answer {
   readonly columns: readonly (readonly number[])[];
 }
 
+export interface SeriesLabelsOptions {
+  /** Names what tuples are made of; of none all labels are. */
+  readonly names?: readonly AnyLabel[];
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Holds the distinct labels of the series that have samples. */
+export interface SeriesLabelsAnswer extends Answer {
+  /** Says for each tuple of which selections it is, by their places, and its labels; those that are not set are not there. */
+  readonly rows: readonly { readonly of: number; readonly labels: Readonly<Record<string, string>> }[];
+}
+
+export interface PointsOptions {
+  readonly groupBy: readonly AnyLabel[];
+  /** Is the time from a point to the next, in ms: each has what ended in the step before it. */
+  readonly stepMs: number;
+  readonly value: "value" | "count";
+  /** Divides by the number of profiles of a step: one for each series and bucket. @default {false} */
+  readonly average?: boolean;
+  /** Keeps so many series, those of the largest sums. @default {1000} */
+  readonly limit?: number;
+  readonly choice?: StackChoice;
+  readonly signal?: AbortSignal;
+}
+
+export interface PointsAnswer extends Answer {
+  readonly series: readonly {
+    readonly labels: readonly string[];
+    /** Has points that are not 0, in their order in time, which is in Unix ms. */
+    readonly points: readonly { readonly time: number; readonly value: number }[];
+  }[];
+  /** Counts the series that were cut. */
+  readonly cut: number;
+}
+
+export interface TaggedStacksOptions {
+  readonly limit?: number;
+  readonly choice?: StackChoice;
+  /** Names labels that samples keep. @default {[]} */
+  readonly labels?: readonly AnyLabel[];
+  readonly signal?: AbortSignal;
+}
+
+/** Is a stack, and what it is worth with these labels. */
+export interface TaggedStack {
+  /** Is leaf first. */
+  readonly frames: readonly Frame[];
+  readonly tags: Readonly<Record<string, string>>;
+  readonly total: Total;
+}
+
+export interface TaggedStacksAnswer extends Answer {
+  readonly stacks: readonly TaggedStack[];
+  readonly total: Total;
+  readonly other: Total;
+}
+
+/** Holds the queries that the field's protocols stand on, beside those of our own. */
+export interface FieldQueries {
+  /** Answers the labels of the series that any of the selections has. */
+  seriesLabels(selections: readonly Selection[], options?: SeriesLabelsOptions): Promise<SeriesLabelsAnswer>;
+  /** Answers sums over time, by labels. */
+  points(selection: Selection, options: PointsOptions): Promise<PointsAnswer>;
+  /** Answers the largest stacks, with labels of what was waited for or called. */
+  taggedStacks(selection: Selection, options?: TaggedStacksOptions): Promise<TaggedStacksAnswer>;
+}
+
 /** Holds the queries that REST, gRPC and the page stand on; each is one function beside its SQL. */
-export interface Queries {
+export interface Queries extends FieldQueries {
   /** Answers the selection's stacks merged to a tree. */
   tree(selection: Selection, options?: TreeOptions): Promise<TreeAnswer>;
   /** Answers the largest stacks, for export. */

@@ -20,12 +20,19 @@ import {
   StringTable,
   ValueType,
 } from "pprof-format";
-import { frameAt, type Kind, type Profile, type Series, seriesAt, UNKNOWN_MODULE } from "../model.ts";
-import { type AnyKind, isProfileType, profileTypeParts } from "../profile_type.ts";
-import { samplesOf } from "../samples_of.ts";
+import { decodeLabels } from "../labels.ts";
+import {
+  frameAt,
+  type Kind,
+  KIND_NUMBER,
+  type Profile,
+  type Series,
+  seriesAt,
+  UNKNOWN_MODULE,
+} from "../model.ts";
 
 export interface PprofOptions {
-  readonly kind: AnyKind;
+  readonly kind: Kind;
   /** Is a label of all samples. @default {""} */
   readonly node?: string;
   /** The time is in Unix nanoseconds. @default {0n} */
@@ -34,6 +41,13 @@ export interface PprofOptions {
   readonly durationNs?: number;
   /** Is the time between two samples of one CPU; for `cpu` alone. @default {0} */
   readonly periodNs?: number;
+  /** Says which values samples have, in this order. @default {["count", "value"]} */
+  readonly values?: readonly ("count" | "value")[];
+  /**
+   * Makes one location of the functions that are inlined in each other, as compilers read them; else each is one, which
+   * more viewers show. @default {false}
+   */
+  readonly inlinedInLocation?: boolean;
 }
 
 /** Holds type and unit of a sample's count and value; the value is the one shown first. */
@@ -51,16 +65,21 @@ const SAMPLE_TYPES = {
  * agent has, on another machine's files. What belongs to a series is in string labels, the thread's name in `thread`.
  */
 export async function pprofBytes(profile: Profile, options: PprofOptions): Promise<Uint8Array<ArrayBuffer>> {
-  const { kind, startNs = 0n, durationNs = 0, periodNs = 0 } = options;
+  return await promisify(gzip)(encodePprof(profile, options)) as Uint8Array<ArrayBuffer>;
+}
+
+/** Returns the same not gzipped. */
+export function encodePprof(profile: Profile, options: PprofOptions): Uint8Array<ArrayBuffer> {
+  const { kind, startNs = 0n, durationNs = 0, periodNs = 0, values = ["count", "value"] } = options;
   const strings = new StringTable();
-  const typeOf = (type: string, unit: string) =>
-    new ValueType({ type: strings.dedup(type), unit: strings.dedup(unit) });
-  const foreign = isProfileType(kind) ? profileTypeParts(kind) : undefined;
-  const types = isProfileType(kind)
-    ? [typeOf(foreign!.type, foreign!.unit)]
-    : SAMPLE_TYPES[kind].map(([type, unit]) => typeOf(type, unit));
-  const places = new Places(profile, strings);
-  const sample = pprofSamples(profile, options, { strings, places });
+  const [counts, amounts] = SAMPLE_TYPES[kind].map(([type, unit]) => {
+    return new ValueType({ type: strings.dedup(type), unit: strings.dedup(unit) });
+  }) as [ValueType, ValueType];
+  const types = values.map((value) => value === "count" ? counts : amounts);
+  const places = new Places(profile, strings, options);
+  const sample = samplesOf(profile, options, { strings, places });
+  // Of a lock or a call each one is counted; of a CPU's time a sample stands for a period.
+  const periodType = kind !== "cpu" ? counts : periodNs > 0 ? amounts : undefined;
   const encoded = new PprofProfile({
     sampleType: types,
     sample,
@@ -70,32 +89,28 @@ export async function pprofBytes(profile: Profile, options: PprofOptions): Promi
     stringTable: strings,
     timeNanos: startNs,
     durationNanos: durationNs,
-    ...(kind === "cpu" && periodNs > 0 ? { periodType: types[1]!, period: periodNs } : {}),
-    ...(foreign ? { periodType: typeOf(foreign.periodType, foreign.periodUnit) } : {}),
+    ...(periodType && { periodType, period: kind === "cpu" ? periodNs : 1 }),
     defaultSampleType: types.at(-1)!.type,
   }).encode();
-  return await promisify(gzip)(encoded) as Uint8Array<ArrayBuffer>;
+  return encoded as Uint8Array<ArrayBuffer>;
 }
 
-function pprofSamples(
+function samplesOf(
   profile: Profile,
-  { kind, node = "" }: PprofOptions,
+  { kind, node = "", values = ["count", "value"] }: PprofOptions,
   { strings, places }: { strings: StringTable; places: Places },
 ): Sample[] {
-  const { stacks: { offset, frame } } = profile;
-  const samples = samplesOf(profile, kind);
+  const { stacks: { offset, frame }, samples } = profile;
   const labels: (Label[] | undefined)[] = [];
   const rows: Sample[] = [];
-  for (let i = 0; i < samples.series.length; i++) {
+  for (let i = 0; i < samples.kind.length; i++) {
+    if (samples.kind[i] !== KIND_NUMBER[kind]) continue;
     const series = samples.series[i]!;
     const stack = samples.stack[i]!;
     rows.push(
       new Sample({
-        locationId: Array.from(
-          frame.subarray(offset[stack], offset[stack + 1]),
-          (row) => places.location(row),
-        ),
-        value: isProfileType(kind) ? [samples.value[i]!] : [samples.count[i]!, samples.value[i]!],
+        locationId: places.stack(frame.subarray(offset[stack], offset[stack + 1])),
+        value: values.map((value) => samples[value][i]!),
         label: labels[series] ??= labelsOf(seriesAt(profile, series), node, strings),
       }),
     );
@@ -103,8 +118,15 @@ function pprofSamples(
   return rows;
 }
 
-function labelsOf({ pid, comm, ...series }: Series, node: string, strings: StringTable): Label[] {
-  const labels = { node, ...series, thread: comm, pid: pid === 0 ? "" : String(pid) };
+function labelsOf(
+  { pid, comm, labels: own, ...series }: Series,
+  node: string,
+  strings: StringTable,
+): Label[] {
+  const labels = {
+    ...Object.fromEntries(decodeLabels(own)),
+    ...{ node, ...series, thread: comm, pid: pid === 0 ? "" : String(pid) },
+  };
   return Object.entries(labels).filter(([, text]) => text !== "").map(([key, text]) => {
     return new Label({ key: strings.dedup(key), str: strings.dedup(text) });
   });
@@ -116,40 +138,61 @@ class Places {
   readonly functions: PprofFunction[] = [];
   readonly #profile: Profile;
   readonly #strings: StringTable;
-  readonly #locationOf: number[] = [];
+  readonly #locationOf = new Map<string, number>();
   readonly #functionOf = new Map<string, number>();
   readonly #mappingOf = new Map<string, { id: number; filename: number; buildId: number; top: number }>();
 
-  constructor(profile: Profile, strings: StringTable) {
+  readonly #inlinedInLocation: boolean;
+
+  constructor(
+    profile: Profile,
+    strings: StringTable,
+    { inlinedInLocation = false }: Pick<PprofOptions, "inlinedInLocation">,
+  ) {
     this.#profile = profile;
     this.#strings = strings;
+    this.#inlinedInLocation = inlinedInLocation;
   }
 
-  /** Returns the location's id of row `row` of the frame table. */
-  location(row: number): number {
-    return this.#locationOf[row] ??= this.#add(row);
+  /** Returns the ids of the locations of a stack, whose frames are rows of the frame table. */
+  stack(frames: Uint32Array): number[] {
+    if (!this.#inlinedInLocation) return Array.from(frames, (row) => this.#location([row]));
+    const ids: number[] = [];
+    let rows: number[] = [];
+    for (const row of frames) {
+      rows.push(row);
+      if (this.#profile.frames.inlined[row] === 1) continue;
+      ids.push(this.#location(rows));
+      rows = [];
+    }
+    return rows.length > 0 ? [...ids, this.#location(rows)] : ids;
+  }
+
+  /** Returns the location of frames that are inlined in each other, the innermost first. */
+  #location(rows: readonly number[]): number {
+    const key = rows.join();
+    let id = this.#locationOf.get(key);
+    if (id === undefined) this.#locationOf.set(key, id = this.#add(rows));
+    return id;
   }
 
   /** Makes up where each begins and ends: the profile's addresses are the module's own. */
   mappings(): Mapping[] {
-    const flags = { hasFunctions: true, hasFilenames: true, hasLineNumbers: true };
+    const flags = {
+      ...{ hasFunctions: true, hasFilenames: true, hasLineNumbers: true },
+      hasInlineFrames: this.#inlinedInLocation,
+    };
     return this.#mappingOf.values().map(({ top, ...mapping }) => {
       // The next page's beginning; by division, as addresses are wider than 32 bits.
       return new Mapping({ ...mapping, memoryLimit: (Math.floor(top / 4096) + 1) * 4096, ...flags });
     }).toArray();
   }
 
-  #add(row: number): number {
-    const { function: name, module, file, line, buildId, address } = frameAt(this.#profile, row);
+  #add(rows: readonly number[]): number {
+    const line = rows.map((row) => this.#line(row));
+    // Frames that are inlined in each other are of one module and address.
+    const { module, buildId, address } = frameAt(this.#profile, rows.at(-1)!);
     const text = (t: string) => this.#strings.dedup(t);
-    const functionKey = `${name}\0${module}\0${file}`;
-    let functionId = this.#functionOf.get(functionKey);
-    if (functionId === undefined) {
-      functionId = this.functions.length + 1;
-      const known = { name: text(name), systemName: text(name), filename: text(file) };
-      this.functions.push(new PprofFunction({ id: functionId, ...known }));
-      this.#functionOf.set(functionKey, functionId);
-    }
     const mappingKey = `${module}\0${buildId}`;
     let mapping = this.#mappingOf.get(mappingKey);
     if (mapping === undefined) {
@@ -159,8 +202,21 @@ class Places {
     }
     mapping.top = Math.max(mapping.top, address);
     const id = this.locations.length + 1;
-    const lines = [new Line({ functionId, line })];
-    this.locations.push(new Location({ id, mappingId: mapping.id, address, line: lines }));
+    this.locations.push(new Location({ id, mappingId: mapping.id, address, line }));
     return id;
+  }
+
+  #line(row: number): Line {
+    const { function: name, module, file, line, startLine } = frameAt(this.#profile, row);
+    const text = (t: string) => this.#strings.dedup(t);
+    const key = `${name}\0${module}\0${file}\0${startLine}`;
+    let functionId = this.#functionOf.get(key);
+    if (functionId === undefined) {
+      functionId = this.functions.length + 1;
+      const known = { name: text(name), systemName: text(name), filename: text(file), startLine };
+      this.functions.push(new PprofFunction({ id: functionId, ...known }));
+      this.#functionOf.set(key, functionId);
+    }
+    return new Line({ functionId, line });
   }
 }

@@ -6,7 +6,6 @@
  */
 
 import type {
-  ForeignColumns,
   FrameColumns,
   HoldColumns,
   LockColumns,
@@ -36,7 +35,6 @@ export interface WireBatch {
   readonly locks: WireHistograms<LockColumns>;
   readonly holds: WireHistograms<HoldColumns>;
   readonly syscalls: WireSyscalls;
-  readonly foreign: ForeignColumns;
   readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
 }
 

@@ -9,7 +9,6 @@ import { ProfileBuilder } from "../../profile/builder.ts";
 import { viewOf } from "../../profile/idle.ts";
 import {
   KERNEL_MODULE,
-  type Kind,
   KIND_NUMBER,
   KINDS,
   NO_LOCKS,
@@ -282,6 +281,10 @@ function randomOf(seed: number): () => number {
   };
 }
 
+function notHere(): Promise<never> {
+  return Promise.reject(new Error("Cannot answer this out of memory"));
+}
+
 /** Queries on a fleet in memory, for what stands before storage; the tests of storage have the real one. */
 export class FleetQueries implements Queries {
   readonly #fleet: readonly FleetNode[];
@@ -290,9 +293,14 @@ export class FleetQueries implements Queries {
     this.#fleet = nodes;
   }
 
+  /** What the field's protocols ask is asked of an engine, in their own tests. */
+  seriesLabels = notHere;
+  points = notHere;
+  taggedStacks = notHere;
+
   tree(selection: Selection, { value = "value", maxNodes = 20_000 }: TreeOptions = {}) {
     const profile = this.#select(selection);
-    const graph = flameGraph(profile, { kind: selection.kind as Kind, value, maxNodes });
+    const graph = flameGraph(profile, { kind: selection.kind, value, maxNodes });
     return Promise.resolve({
       graph,
       total: totalOf(profile),
@@ -451,7 +459,7 @@ export class FleetQueries implements Queries {
     const builder = new ProfileBuilder();
     for (const { node, profile } of this.#fleet) {
       if (!passes(selection, "node", node)) continue;
-      const whole = viewOf(profile, selection.kind as Kind, selection);
+      const whole = viewOf(profile, selection.kind, selection);
       builder.merge({ ...filtered(whole, selection), locks: NO_LOCKS });
     }
     return builder.build();
@@ -469,7 +477,7 @@ function filtered(profile: Profile, selection: Selection): Profile {
   const { samples, series, strings } = profile;
   const keep = samples.kind.map((kind, i) => {
     const comm = strings[series.comm[samples.series[i]!]!]!;
-    return kind === KIND_NUMBER[selection.kind as Kind] && passes(selection, "comm", comm) ? 1 : 0;
+    return kind === KIND_NUMBER[selection.kind] && passes(selection, "comm", comm) ? 1 : 0;
   });
   const kept = (_: number, i: number) => keep[i] === 1;
   return {
