@@ -45,8 +45,14 @@ export function defineSettings<const S extends Settings>(settings: S): S {
   return settings;
 }
 
+/** Holds settings, and the arguments that are no flags, in their order. */
+export interface Arguments<S extends Settings> {
+  readonly values: Values<S>;
+  readonly rest: readonly string[];
+}
+
 /**
- * Reads `settings` from flags and environment.
+ * Reads `settings` from flags and environment; arguments that are no flags are refused.
  *
  * @throws {UsageError} naming the flag or variable, what it must be, and what it is
  */
@@ -55,18 +61,33 @@ export function readSettings<S extends Settings>(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Values<S> {
+  const { values, rest } = readArguments(settings, args, env);
+  if (rest.length > 0) throw new UsageError(`Unknown argument '${withoutUser(rest[0]!)}': see --help`);
+  return values;
+}
+
+/**
+ * Reads `settings` from flags and environment, and returns the other arguments.
+ *
+ * @throws {UsageError} naming the flag or variable, what it must be, and what it is
+ */
+export function readArguments<S extends Settings>(
+  settings: S,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Arguments<S> {
   const all = Object.values(settings);
   const switches = all.filter((s) => s.placeholder === "").map((s) => s.flag);
   const flags = parseArgs(joinDashes(args, all), {
     boolean: switches,
-    string: all.filter((s) => s.placeholder !== "").map((s) => s.flag),
+    string: [...all.filter((s) => s.placeholder !== "").map((s) => s.flag), "_"],
     alias: Object.fromEntries(all.flatMap((s) => s.alias ? [[s.flag, s.alias]] : [])),
     unknown(arg) {
-      const isFlag = arg.startsWith("-");
-      const shown = isFlag ? arg.split("=", 1)[0] : withoutUser(arg);
-      const meant = isFlag && closestFlag(shown!, all);
+      if (!arg.startsWith("-") || arg === "-") return true;
+      const shown = arg.split("=", 1)[0]!;
+      const meant = closestFlag(shown, all);
       const hint = meant ? `did you mean '${meant}'? See --help` : "see --help";
-      throw new UsageError(`Unknown ${isFlag ? "flag" : "argument"} '${shown}': ${hint}`);
+      throw new UsageError(`Unknown flag '${shown}': ${hint}`);
     },
   });
   const values: Record<string, unknown> = {};
@@ -89,7 +110,7 @@ export function readSettings<S extends Settings>(
     }
     values[key] = parsed.output;
   }
-  return values as Values<S>;
+  return { values: values as Values<S>, rest: flags._.map(String) };
 }
 
 /** Returns the flag that someone may have meant by `text`. */
@@ -107,7 +128,10 @@ function withoutUser(text: string): string {
   return text.replaceAll(/(?<=^|\s)([a-z][a-z0-9+.-]*:\/\/)?\S*@/gi, "$1***@");
 }
 
-/** Writes `--flag -` as `--flag=-`: to parseArgs a lone dash is a flag, to users of a tool it is standard output. */
+/**
+ * Writes `--flag -` as `--flag=-`, and `--flag -15m` as `--flag=-15m`: to parseArgs both are flags, to users of a tool
+ * standard output, and a number.
+ */
 function joinDashes(args: readonly string[], settings: readonly Setting<unknown>[]): string[] {
   const valued = new Set(
     settings.filter((s) => s.placeholder !== "").flatMap((
@@ -117,8 +141,9 @@ function joinDashes(args: readonly string[], settings: readonly Setting<unknown>
   const joined: string[] = [];
   for (const arg of args) {
     const last = joined.at(-1);
-    if (arg === "-" && last !== undefined && valued.has(last)) joined[joined.length - 1] = `${last}=-`;
-    else joined.push(arg);
+    if ((arg === "-" || /^-\d/.test(arg)) && last !== undefined && valued.has(last)) {
+      joined[joined.length - 1] = `${last}=${arg}`;
+    } else joined.push(arg);
   }
   return joined;
 }

@@ -29,16 +29,23 @@ const below = (...folders: string[]) => (path: string) =>
 const isTest = (path: string) => path.endsWith("_test.ts");
 const onlyTests = below("tests", "tasks", "bench", "demo", "deploy");
 const ships = (path: string) =>
-  below("agent", "aggregator", "common", "profile", "symbols")(path) && !isTest(path);
+  below("agent", "aggregator", "cli", "common", "profile", "symbols")(path) && !isTest(path);
 
 /** The walls of the tree. */
 export const WALLS: readonly Wall[] = [
   { name: "the agent imports the aggregator", from: below("agent"), to: below("aggregator") },
   { name: "the aggregator imports the agent", from: below("aggregator"), to: below("agent") },
   {
-    name: "what both programs share imports one of them",
+    name: "what all programs share imports one of them",
     from: below("common", "profile", "symbols"),
-    to: below("agent", "aggregator"),
+    to: below("agent", "aggregator", "cli"),
+  },
+  { name: "a program imports the command line", from: below("agent", "aggregator"), to: below("cli") },
+  {
+    name: "the command line imports more than tables of the agent and answers of the aggregator",
+    from: (path) => below("cli")(path) && !isTest(path),
+    to: (path) =>
+      below("agent", "aggregator")(path) && !below("agent/output", "aggregator/http/answers.ts")(path),
   },
   {
     name: "files of code know of names or of unwinding",

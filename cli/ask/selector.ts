@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Reads selectors: the field's form, `{service="shop", node!="db-1"}`, and the short one, `service=shop node!=db-1`.
+ *
+ * @module
+ */
+
+import { closestWord } from "../../common/closest.ts";
+import { UsageError } from "../../common/settings.ts";
+
+/** Series can be chosen by these; and by labels of pods, `label_NAME`. */
+export const LABELS = ["node", "namespace", "pod", "container", "service", "exe", "comm", "pid"] as const;
+
+/** Are other words for them: a process is its program's base name, a thread its name. */
+export const WORDS = ["process", "thread"] as const;
+
+const CONDITION = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|==|=)\s*/;
+const QUOTED = /^"((?:[^"\\]|\\.)*)"|^'((?:[^'\\]|\\.)*)'/;
+
+/**
+ * Returns the selector that arguments stand for, in the form that REST takes; "" of none.
+ *
+ * In the short form a condition is `label=value`, with `!=`, `=~` and `!~`; several stand in one argument with commas
+ * between them, or in several. A value that has a comma, or is "", is in quotes.
+ *
+ * @throws {UsageError} naming the condition
+ */
+export function selectorOf(args: readonly string[]): string {
+  const conditions = args.flatMap((arg) => {
+    const text = arg.trim();
+    return text.startsWith("{") ? bracedConditions(text) : shortConditions(text);
+  });
+  return conditions.length === 0 ? "" : `{${conditions.join(", ")}}`;
+}
+
+/** The aggregator reads what is between the braces: it says what is wrong there, and where. */
+function bracedConditions(text: string): string[] {
+  if (!text.endsWith("}")) {
+    throw new UsageError(`Cannot read a selector without its closing brace: "${text}"`);
+  }
+  const inner = text.slice(1, -1).trim().replace(/,$/, "");
+  return inner === "" ? [] : [inner];
+}
+
+function shortConditions(text: string): string[] {
+  const conditions: string[] = [];
+  for (let rest = text; rest !== "";) {
+    const head = CONDITION.exec(rest);
+    if (!head) {
+      throw new UsageError(
+        `Cannot read a selector as it is not like service=shop or {service="shop"}: "${rest}"`,
+      );
+    }
+    rest = rest.slice(head[0].length);
+    const quoted = QUOTED.exec(rest);
+    const value = quoted ? unescape(quoted[1] ?? quoted[2]!) : /^[^,\s]*/.exec(rest)![0];
+    const taken = quoted ? quoted[0].length : value.length;
+    if (!quoted && value === "") {
+      throw new UsageError(`Missing a value behind '${head[1]}${head[2]}': write "" for none`);
+    }
+    rest = rest.slice(taken).replace(/^\s*,?\s*/, "");
+    conditions.push(condition(head[1]!, head[2] === "==" ? "=" : head[2]!, value));
+  }
+  return conditions;
+}
+
+function condition(label: string, operator: string, value: string): string {
+  if (label === "thread") return `comm${operator}${quote(value)}`;
+  if (label === "process") {
+    const pattern = operator.endsWith("~") ? `(?:${value})` : value.replaceAll(/[\\^$.|?*+()[\]{}]/g, "\\$&");
+    return `exe${operator.startsWith("!") ? "!~" : "=~"}${quote(`(.*/)?${pattern}( \\(deleted\\))?`)}`;
+  }
+  checkLabel(label);
+  return `${label}${operator}${quote(value)}`;
+}
+
+/** Returns the label that a word stands for. @throws {UsageError} when there is no such label */
+export function labelOf(word: string): string {
+  if (word === "thread") return "comm";
+  if (word === "process") return "exe";
+  checkLabel(word);
+  return word;
+}
+
+function checkLabel(name: string): void {
+  if ((LABELS as readonly string[]).includes(name) || name.startsWith("label_")) return;
+  const known = [...LABELS, ...WORDS];
+  const meant = closestWord(name, known);
+  const hint = meant ? `did you mean '${meant}'?` : `it is not one of ${known.join(", ")}, label_NAME`;
+  throw new UsageError(`Unknown label '${name}': ${hint}`);
+}
+
+/** Writes text as the aggregator's reader takes it. */
+function quote(value: string): string {
+  const escapes: Readonly<Record<string, string>> = { "\n": "n", "\r": "r", "\t": "t" };
+  return `"${value.replaceAll(/[\\"\n\r\t]/g, (plain) => `\\${escapes[plain] ?? plain}`)}"`;
+}
+
+function unescape(text: string): string {
+  return text.replaceAll(/\\(.)/g, "$1");
+}

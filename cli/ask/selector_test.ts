@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { formatMatchers, parseMatchers } from "../../aggregator/query/matchers.ts";
+import { UsageError } from "../../common/settings.ts";
+import { selectorOf } from "./selector.ts";
+
+Deno.test("selectorOf() reads the short form and the field's form, mixed", () => {
+  assertEquals(selectorOf([]), "");
+  assertEquals(selectorOf(["service=shop", "node!=db-1"]), '{service="shop", node!="db-1"}');
+  assertEquals(
+    selectorOf(["service=shop,node!=db-1 pod=~cart-.*"]),
+    '{service="shop", node!="db-1", pod=~"cart-.*"}',
+  );
+  assertEquals(selectorOf(['{service="shop",}', "node==a"]), '{service="shop", node="a"}');
+  assertEquals(selectorOf(["{}", 'pod=""']), '{pod=""}');
+  assertEquals(selectorOf(["comm='a, b'"]), '{comm="a, b"}');
+  assertEquals(selectorOf(["label_app=web"]), '{label_app="web"}');
+});
+
+Deno.test("selectorOf() knows processes by their base names and threads by theirs", () => {
+  assertEquals(selectorOf(["thread=worker"]), '{comm="worker"}');
+  assertEquals(selectorOf(["process=c++"]), '{exe=~"(.*/)?c\\\\+\\\\+( \\\\(deleted\\\\))?"}');
+  assertEquals(selectorOf(["process!~a|b"]), '{exe!~"(.*/)?(?:a|b)( \\\\(deleted\\\\))?"}');
+});
+
+for (const text of ["service", "service~shop", "=shop", "service=", "{service=", "servce=shop", "a b=c"]) {
+  Deno.test(`selectorOf() refuses ${text}`, () => {
+    assertThrows(() => selectorOf([text]), UsageError);
+  });
+}
+
+Deno.test("selectorOf() writes what the aggregator reads as the same conditions", () => {
+  const condition = fc.record({
+    label: fc.constantFrom("node", "pod", "label_app"),
+    operator: fc.constantFrom("=", "!="),
+    value: fc.string({ maxLength: 20 }),
+  });
+  fc.assert(fc.property(fc.array(condition, { maxLength: 5 }), (conditions) => {
+    const args = conditions.map(({ label, operator, value }) => {
+      return `${label}${operator}"${value.replaceAll(/[\\"]/g, "\\$&")}"`;
+    });
+    const read = parseMatchers(selectorOf(args));
+    assertEquals(read, conditions as typeof read);
+    assertEquals(parseMatchers(selectorOf([formatMatchers(read)])), read);
+  }));
+});

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Lists the commands.
+ *
+ * @module
+ */
+
+import type { Command } from "./command.ts";
+import { diff } from "./questions/diff.ts";
+import { open } from "./questions/open.ts";
+import { query } from "./questions/query.ts";
+import { labels, series } from "./questions/series.ts";
+import { status } from "./questions/status.ts";
+import { locks, syscalls } from "./questions/waits.ts";
+
+export const COMMANDS: readonly Command[] = [
+  query,
+  diff,
+  locks,
+  syscalls,
+  series,
+  labels,
+  status,
+  open,
+];
