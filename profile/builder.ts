@@ -8,7 +8,6 @@
 import {
   type Frame,
   frameAt,
-  type Kind,
   KIND_NUMBER,
   kindOf,
   type Profile,
@@ -18,6 +17,7 @@ import {
 } from "./model.ts";
 import { holdAt, type HoldRow, HoldTable } from "./holds.ts";
 import { lockAt, type LockRow, LockTable } from "./locks.ts";
+import { type AnyKind, isProfileType, type ProfileType } from "./profile_type.ts";
 import { symbolRank } from "./symbol_rank.ts";
 import { syscallAt, type SyscallRow, SyscallTable } from "./syscalls.ts";
 
@@ -74,6 +74,14 @@ export class ProfileBuilder {
   readonly #locks = new LockTable();
   readonly #holds = new HoldTable();
   readonly #syscalls = new SyscallTable();
+  readonly #foreignRow = new Map<string, number>();
+  readonly #foreign = {
+    type: [] as number[],
+    series: [] as number[],
+    stack: [] as number[],
+    value: [] as number[],
+    count: [] as number[],
+  };
 
   /** Counts the samples, equal ones once. */
   get sampleCount(): number {
@@ -144,9 +152,10 @@ export class ProfileBuilder {
   /**
    * Adds to the sample of (kind, series, stack).
    *
-   * @param value nanoseconds, an integer
+   * @param value in nanoseconds, or in the unit of a type of profile; an integer
    */
-  add(kind: Kind, series: number, stack: number, value: number, count: number): void {
+  add(kind: AnyKind, series: number, stack: number, value: number, count: number): void {
+    if (isProfileType(kind)) return this.#addForeign(kind, series, stack, value, count);
     const samples = this.#samples;
     const row = intern(this.#sampleRow, `${kind},${series},${stack}`, () => {
       samples.kind.push(KIND_NUMBER[kind]);
@@ -172,6 +181,20 @@ export class ProfileBuilder {
   /** Adds to the calls of (series, call, category). */
   addSyscall(syscall: SyscallRow): void {
     this.#syscalls.add(syscall, (text) => this.string(text));
+  }
+
+  #addForeign(type: ProfileType, series: number, stack: number, value: number, count: number): void {
+    const rows = this.#foreign;
+    const name = this.string(type);
+    const row = intern(this.#foreignRow, `${name},${series},${stack}`, () => {
+      rows.type.push(name);
+      rows.series.push(series);
+      rows.stack.push(stack);
+      rows.value.push(0);
+      return rows.count.push(0) - 1;
+    });
+    rows.value[row]! += value;
+    rows.count[row]! += count;
   }
 
   /** Adds all samples, waits, holds and calls of `profile`. */
@@ -210,6 +233,16 @@ export class ProfileBuilder {
       const syscall = syscallAt(profile, i);
       this.addSyscall({ ...syscall, series: series[syscall.series]! });
     }
+    const { foreign } = profile;
+    for (let i = 0; foreign && i < foreign.type.length; i++) {
+      this.#addForeign(
+        profile.strings[foreign.type[i]!]! as ProfileType,
+        series[foreign.series[i]!]!,
+        stacks[foreign.stack[i]!]!,
+        foreign.value[i]!,
+        foreign.count[i]!,
+      );
+    }
   }
 
   /** Returns what was added so far. The builder may be used on. */
@@ -217,6 +250,7 @@ export class ProfileBuilder {
     const frames = this.#frames;
     const series = this.#series;
     const samples = this.#samples;
+    const foreign = this.#foreign;
     return {
       strings: [...this.#strings],
       frames: {
@@ -251,6 +285,15 @@ export class ProfileBuilder {
       locks: this.#locks.build(),
       holds: this.#holds.build(),
       syscalls: this.#syscalls.build(),
+      ...foreign.type.length > 0 && {
+        foreign: {
+          type: Uint32Array.from(foreign.type),
+          series: Uint32Array.from(foreign.series),
+          stack: Uint32Array.from(foreign.stack),
+          value: Float64Array.from(foreign.value),
+          count: Float64Array.from(foreign.count),
+        },
+      },
     };
   }
 }

@@ -21,7 +21,8 @@ export interface FlameLevel {
 
 /** Level 0 is one box, the whole; then the threads' names, then frames from the root to the leaf. */
 export interface FlameGraph {
-  readonly unit: "nanoseconds" | "count";
+  /** Is `nanoseconds`, `count`, or the unit of what others measured. */
+  readonly unit: string;
   readonly total: number;
   /** Holds `function` or thread name, and the module ("" for threads' names, the whole, and `other`). */
   readonly names: readonly string[];

@@ -217,6 +217,21 @@ export interface SyscallColumns {
 }
 
 /**
+ * Holds samples of profiles that others made; rows differ in type, series and stack. The agent makes none.
+ */
+export interface ForeignColumns {
+  /** Names the type of the profile, see `profile_type.ts`; row of the string table. */
+  readonly type: Uint32Array;
+  /** Is the row of the series table, and of the stack table. */
+  readonly series: Uint32Array;
+  readonly stack: Uint32Array;
+  /** The value is in the unit of the type; an integer, at most 2^53 - 1. */
+  readonly value: Float64Array;
+  /** Counts the samples that the value was summed from. */
+  readonly count: Float64Array;
+}
+
+/**
  * Holds what was counted, and what that refers to.
  *
  * Waits for locks are in `locks` alone: samples of kind lock are made of them where a graph is wanted
@@ -231,6 +246,8 @@ export interface Profile {
   readonly locks: LockColumns;
   readonly holds: HoldColumns;
   readonly syscalls: SyscallColumns;
+  /** Left out for none. */
+  readonly foreign?: ForeignColumns;
 }
 
 /** Is one window of one agent. (agentId, epoch, sequence) names it for ever. */
@@ -296,20 +313,27 @@ export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings"
   };
 }
 
-/** Returns how many rows of samples, locks, holds and system calls there are. */
+/** Returns how many rows of samples, locks, holds, system calls and samples of others there are. */
 export function rowCount(
-  { samples, locks, holds, syscalls }: Pick<Profile, "samples" | "locks" | "holds" | "syscalls">,
+  { samples, locks, holds, syscalls, foreign }: Pick<
+    Profile,
+    "samples" | "locks" | "holds" | "syscalls" | "foreign"
+  >,
 ): number {
-  return samples.kind.length + locks.outcome.length + holds.class.length + syscalls.call.length;
+  return samples.kind.length + locks.outcome.length + holds.class.length + syscalls.call.length +
+    (foreign?.type.length ?? 0);
 }
 
-/** Returns how many events were counted: samples, waits and calls that ended. Samples of calls are among the calls. */
-export function eventCount(profile: Pick<Profile, "samples" | "locks" | "syscalls">): number {
+/**
+ * Returns how many events were counted: samples, waits, calls that ended, and samples of others. Samples of calls are
+ * among the calls.
+ */
+export function eventCount(profile: Pick<Profile, "samples" | "locks" | "syscalls" | "foreign">): number {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
-  const { samples, locks, syscalls } = profile;
+  const { samples, locks, syscalls, foreign = NO_FOREIGN } = profile;
   const calls = syscalls.call.length > 0 ? totalOf({ samples }, "syscall").count : 0;
   const waits = locks.count.filter((_, row) => locks.outcome[row] !== OUTCOME_NUMBER.open);
-  return sum(samples.count) - calls + sum(waits) + sum(syscalls.count);
+  return sum(samples.count) - calls + sum(waits) + sum(syscalls.count) + sum(foreign.count);
 }
 
 /** Returns the sum of all samples, or of those of one kind. */
@@ -351,6 +375,15 @@ export const NO_HOLDS: HoldColumns = {
   max: new Float64Array(),
   histogramOffset: new Uint32Array(1),
   histogram: new Float64Array(),
+};
+
+/** Holds no samples of others. */
+export const NO_FOREIGN: ForeignColumns = {
+  type: new Uint32Array(),
+  series: new Uint32Array(),
+  stack: new Uint32Array(),
+  value: new Float64Array(),
+  count: new Float64Array(),
 };
 
 /** Holds no calls. */

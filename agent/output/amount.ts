@@ -8,7 +8,7 @@
 const STEPS = [["h", 3600e9], ["min", 60e9], ["s", 1e9], ["ms", 1e6], ["µs", 1e3]] as const;
 
 /** Returns `1.85 s`, `12.0 ms`, `1,980 samples`. */
-export function formatAmount(amount: number, unit: "nanoseconds" | "count"): string {
+export function formatAmount(amount: number, unit: string): string {
   if (unit === "count") return `${formatCount(amount)} ${amount === 1 ? "sample" : "samples"}`;
   for (const [name, size] of STEPS) {
     if (amount < size) continue;

@@ -6,13 +6,14 @@
  */
 
 import type { FlameGraph } from "../../profile/flame.ts";
-import type { Kind, Total } from "../../profile/model.ts";
+import type { Total } from "../../profile/model.ts";
 import type { Label } from "../query/matchers.ts";
 import type { LockHolder } from "../query/types.ts";
 
 /** Says what was asked for, its times resolved (RFC 3339). */
 export interface SelectionJson {
-  readonly kind: Kind;
+  /** Is a kind of the agent, or a type of profile, see `profile/profile_type.ts`. */
+  readonly kind: string;
   readonly from: string;
   readonly to: string;
   readonly match: string;
@@ -171,7 +172,7 @@ export interface TimelineJson extends AnswerJson {
 }
 
 export interface KindsJson {
-  readonly kinds: readonly { readonly kind: Kind; readonly total: Total }[];
+  readonly kinds: readonly { readonly kind: string; readonly total: Total }[];
   readonly cost: CostJson;
 }
 

@@ -7,10 +7,10 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
-import { type Kind, KINDS } from "../../profile/model.ts";
+import type { AnyKind } from "../../profile/profile_type.ts";
 import type { GroupBy, Selection } from "../query/types.ts";
 import { HttpError } from "./errors.ts";
-import { checkSelection, GROUPS, isGroup, matchersOf, time } from "./params.ts";
+import { anyKind, checkSelection, GROUPS, isGroup, matchersOf, time } from "./params.ts";
 
 /** This is far more than any selection needs. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -19,7 +19,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 function selectionEntries(now: number) {
   const moment = v.pipe(v.union([v.string(), v.pipe(v.number(), v.transform(String))]), time(now));
   return {
-    kind: v.optional(v.picklist(KINDS, `one of ${KINDS.join(", ")}`), "cpu"),
+    kind: v.optional(anyKind(), "cpu"),
     from: v.optional(moment, "-15m"),
     to: v.optional(moment, "now"),
     match: v.optional(v.string(), ""),
@@ -64,7 +64,7 @@ export function aggregateBody(now: number) {
 }
 
 function toSelection(
-  { match, ...selection }: { kind: Kind; from: number; to: number; idle: boolean; match: string },
+  { match, ...selection }: { kind: AnyKind; from: number; to: number; idle: boolean; match: string },
 ): Selection {
   return { ...selection, matchers: matchersOf("match", match) };
 }

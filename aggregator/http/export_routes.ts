@@ -10,7 +10,8 @@ import { foldedStacks } from "../../profile/formats/folded.ts";
 import { profileJson } from "../../profile/formats/json.ts";
 import { pprofBytes } from "../../profile/formats/pprof.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
-import type { Kind, Profile, Total } from "../../profile/model.ts";
+import type { Profile, Total } from "../../profile/model.ts";
+import type { AnyKind } from "../../profile/profile_type.ts";
 import type { Selection } from "../query/types.ts";
 import { limitParam, readSelection, unitParam } from "./params.ts";
 import type { Reply } from "./reply.ts";
@@ -70,7 +71,7 @@ export function exportRoutes({ queries, now = Date.now }: HandlerOptions): Route
       const { profile, other } = await queries.stacks(selection, { limit: params.limit, signal });
       const unit = params.unit === "count" ? "count" : "value";
       const moment = formatTime(selection.to).replace(/\.\d+|[:-]/g, "");
-      const name = `aperture-${selection.kind}-${moment}.${format.extension}`;
+      const name = `aperture-${selection.kind.replaceAll(":", "_")}-${moment}.${format.extension}`;
       return {
         headers: { "content-type": format.type, "content-disposition": `attachment; filename="${name}"` },
         body: await format.write(withOther(profile, other, selection.kind), selection, unit),
@@ -80,7 +81,7 @@ export function exportRoutes({ queries, now = Date.now }: HandlerOptions): Route
 }
 
 /** Returns `profile` with what was cut from it as a stack of one frame. */
-function withOther(profile: Profile, other: Total, kind: Kind): Profile {
+function withOther(profile: Profile, other: Total, kind: AnyKind): Profile {
   if (other.value === 0 && other.count === 0) return profile;
   const builder = new ProfileBuilder();
   builder.merge(profile);

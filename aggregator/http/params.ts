@@ -8,7 +8,8 @@
 import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
-import { type Kind, KINDS } from "../../profile/model.ts";
+import { KINDS } from "../../profile/model.ts";
+import { type AnyKind, isAnyKind } from "../../profile/profile_type.ts";
 import { type AnyLabel, isLabel, LABELS, MatcherError, parseMatchers } from "../query/matchers.ts";
 import { CODE_GROUPS, type GroupBy, type Selection, type TimeRange } from "../query/types.ts";
 import { HttpError } from "./errors.ts";
@@ -102,7 +103,7 @@ export function readSelection<const P extends Params>(
  * @throws {HttpError} 400, naming the parameter
  */
 export function readSelectionOf<const P extends Params>(
-  kind: Kind,
+  kind: AnyKind,
   url: URL,
   params: P,
   now: number,
@@ -135,12 +136,20 @@ function timeParams(now: number) {
   } as const satisfies Params;
 }
 
-const KIND = { kind: { schema: oneOf(KINDS), default: "cpu" } } as const satisfies Params;
+/** Makes the schema of a kind, or of a type of profile that others made. */
+export function anyKind(): v.GenericSchema<string, AnyKind> {
+  const message = `one of ${
+    KINDS.join(", ")
+  }, or a type of profile like memory:inuse_space:bytes:space:bytes`;
+  return v.pipe(v.string(message), v.check(isAnyKind, message), v.transform((kind) => kind as AnyKind));
+}
+
+const KIND = { kind: { schema: anyKind(), default: "cpu" } } as const satisfies Params;
 
 function readRest<const P extends Params>(
   url: URL,
   params: P,
-  { kind, now, known }: { kind: Kind; now: number; known: Params },
+  { kind, now, known }: { kind: AnyKind; now: number; known: Params },
 ): { selection: Selection; params: Values<P> } {
   const own = {
     idle: { schema: toggle(), default: "false" },

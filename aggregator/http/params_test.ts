@@ -37,7 +37,7 @@ Deno.test("readSelection() takes idle, and readSelectionOf() no kind", () => {
 Deno.test("readSelection() names the parameter that it cannot take", () => {
   const cases = {
     "kind=gpu":
-      `Cannot parse parameter 'kind' as it is not one of cpu, lock, syscall: current value is "gpu"`,
+      `Cannot parse parameter 'kind' as it is not one of cpu, lock, syscall, or a type of profile like memory:inuse_space:bytes:space:bytes: current value is "gpu"`,
     "from=soon":
       `Cannot parse parameter 'from' as it is not a time like now, -15m, 2026-01-31T12:00:00Z or Unix seconds: current value is "soon"`,
     "from=now&to=-1h": "Cannot select as 'from' is not before 'to'",

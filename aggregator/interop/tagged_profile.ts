@@ -8,13 +8,14 @@
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { OTHER } from "../../profile/flame.ts";
 import { encodeLabels } from "../../profile/labels.ts";
-import type { Frame, Kind, Profile } from "../../profile/model.ts";
+import type { Frame, Profile } from "../../profile/model.ts";
+import type { AnyKind } from "../../profile/profile_type.ts";
 import type { TaggedStacksAnswer } from "../query/types.ts";
 
 /** Returns the profile of `answer`, with what was cut from it as a stack of one frame; tags are labels of series. */
 export function taggedProfile(
   { stacks, other }: Pick<TaggedStacksAnswer, "stacks" | "other">,
-  kind: Kind,
+  kind: AnyKind,
   { shape = (frames) => frames }: { shape?: (frames: readonly Frame[]) => readonly Frame[] } = {},
 ): Profile {
   const builder = new ProfileBuilder();

@@ -18,7 +18,7 @@ SELECT
     toUnixTimestamp(minIf(min_time, NOT endsWith(name, '_1m'))) AS fine,
     toUnixTimestamp(minIf(min_time, endsWith(name, '_1m'))) AS minutes
 FROM (SELECT replaceOne(table, '_local', '') AS name, min_time FROM system.parts WHERE active AND database = currentDatabase() AND rows > 0)
-WHERE name IN ('samples', 'locks', 'syscalls', 'samples_1m', 'locks_1m', 'syscalls_1m')`;
+WHERE name IN ('samples', 'locks', 'syscalls', 'profiles', 'samples_1m', 'locks_1m', 'syscalls_1m', 'profiles_1m')`;
 
 /** Asks now and then what the oldest buckets are. */
 export class Oldest {

@@ -5,7 +5,15 @@ import { isIdleCategory, isIdleClass } from "../../profile/idle.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { type FlameGraph, flameGraph, OTHER } from "../../profile/flame.ts";
 import { decodeLabels } from "../../profile/labels.ts";
-import { type Frame, frameAt, KINDS, type Profile, seriesAt, type Total } from "../../profile/model.ts";
+import {
+  type Frame,
+  frameAt,
+  type Kind,
+  KINDS,
+  type Profile,
+  seriesAt,
+  type Total,
+} from "../../profile/model.ts";
 import {
   batchArbitrary,
   FIRST_MS,
@@ -255,7 +263,7 @@ async function checkTree(
 ): Promise<void> {
   const { graph, total, hidden, cut } = await queries.tree(s, { value, maxNodes: 1_000_000 });
   assertEquals([total, hidden, cut], [sum(chosen), NONE, { nodes: 0, total: 0, below: [] }]);
-  assertEquals(named(graph), named(flameGraph(profileOf(chosen), { kind: s.kind, value })));
+  assertEquals(named(graph), named(flameGraph(profileOf(chosen), { kind: s.kind as Kind, value })));
 }
 
 /** A graph's boxes with their names instead of rows of names. */
@@ -282,7 +290,7 @@ async function checkCut(
   },
 ): Promise<void> {
   const { graph, cut } = await queries.tree(selection, { value, maxNodes, minShare });
-  const whole = boxesOf(flameGraph(profileOf(chosen), { kind: selection.kind, value }));
+  const whole = boxesOf(flameGraph(profileOf(chosen), { kind: selection.kind as Kind, value }));
   const kept = boxesOf(graph);
   assertEquals(graph.total, sum(chosen)[value]);
   let others = 0;

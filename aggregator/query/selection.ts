@@ -7,6 +7,8 @@
  */
 
 import { IDLE_CATEGORIES, IDLE_CLASSES } from "../../profile/idle.ts";
+import type { Kind } from "../../profile/model.ts";
+import { isProfileType } from "../../profile/profile_type.ts";
 import {
   type AnyLabel,
   isLabel,
@@ -20,7 +22,7 @@ import { type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
 import type { Selection } from "./types.ts";
 
 /** These tables come in all resolutions. */
-type Table = "samples" | "locks" | "syscalls";
+type Table = "samples" | "locks" | "syscalls" | "profiles";
 
 /** Holds a selection in SQL, and what its parameters stand for. */
 export interface SelectionSql {
@@ -98,9 +100,17 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
       ({ resolution }, where) =>
         `SELECT ${columns} FROM ${table}${resolution.suffix} AS ${table} WHERE ${where}`,
     );
+  // Of what others measured there are no sums without stacks.
+  const profiles = union(
+    cover,
+    ({ resolution }, where) =>
+      `SELECT time, node, series, stack, value, count FROM profiles${resolution.suffix}
+WHERE type = {${name("kind")}:String} AND ${where}`,
+  );
   return {
     rows,
     get samples() {
+      if (isProfileType(selection.kind)) return profiles;
       if (selection.kind === "lock") return waits(rows, busy.locks, selection.holders);
       return union(
         cover,
@@ -110,14 +120,16 @@ WHERE ${kind}${awake} AND ${where}`,
       );
     },
     get totals() {
+      if (isProfileType(selection.kind)) return profiles;
       // Totals do not know whether a holder was seen.
       if (selection.kind === "lock" && selection.holders) return waits(rows, busy.locks, true);
+      const { kind: own } = selection;
       return union(cover, ({ resolution }, where) => {
         if (resolution.suffix !== "") {
           return `SELECT time, node, series, value, count FROM totals${resolution.suffix}
 WHERE ${kind}${awake} AND ${where}`;
         }
-        return fineTotals[selection.kind](`${where}`, { kind, busy });
+        return fineTotals[own](`${where}`, { kind, busy });
       });
     },
     series: series.join(" AND "),
@@ -140,7 +152,7 @@ WHERE outcome IN ('woken', 'open') AND ${busy}${seen}`;
 
 /** There are no totals of 10 s: they are at the edges of a range alone. */
 const fineTotals: Readonly<
-  Record<Selection["kind"], (where: string, of: { kind: string; busy: SelectionSql["busy"] }) => string>
+  Record<Kind, (where: string, of: { kind: string; busy: SelectionSql["busy"] }) => string>
 > = {
   cpu: (where, { kind }) => `SELECT time, node, series, value, count FROM samples WHERE ${kind} AND ${where}`,
   lock: (where, { busy }) =>

@@ -8,6 +8,7 @@
 
 import { prunedGraph, type TreeNode } from "../../profile/pruned_tree.ts";
 import { UNKNOWN_MODULE } from "../../profile/model.ts";
+import { unitOf } from "../../profile/profile_type.ts";
 import { functionKey } from "../storage/content_hash.ts";
 import { addressNames, functionNames, lineNames, MISSING, type Name } from "./names.ts";
 import type { Question } from "./question.ts";
@@ -58,7 +59,7 @@ export async function tree(
     ...chosen.params,
     ...Object.fromEntries(modules.map((module, i) => [`module_${i}`, String(functionKey(module, module))])),
   });
-  const unit = value === "value" ? "nanoseconds" : "count";
+  const unit = value === "value" ? unitOf(selection.kind) : "count";
   if (rows === 0) {
     const { graph } = prunedGraph([], unit);
     return {

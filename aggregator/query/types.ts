@@ -6,12 +6,13 @@
  */
 
 import type { FlameGraph } from "../../profile/flame.ts";
-import type { Frame, Kind, Profile, Total } from "../../profile/model.ts";
+import type { Frame, Profile, Total } from "../../profile/model.ts";
+import type { AnyKind } from "../../profile/profile_type.ts";
 import type { AnyLabel, Matcher } from "./matchers.ts";
 
-/** Selects samples of one kind whose bucket begins in [from, to) and whose series pass all matchers. */
+/** Selects samples of one kind, or type of profile, whose bucket begins in [from, to) and whose series pass all matchers. */
 export interface Selection {
-  readonly kind: Kind;
+  readonly kind: AnyKind;
   /** The times are in Unix milliseconds. */
   readonly from: number;
   readonly to: number;
@@ -295,7 +296,7 @@ export interface TimelineAnswer extends Answer {
 }
 
 export interface KindsAnswer extends Answer {
-  readonly kinds: readonly { readonly kind: Kind; readonly total: Total }[];
+  readonly kinds: readonly { readonly kind: AnyKind; readonly total: Total }[];
 }
 
 /** Is an agent on one machine. */

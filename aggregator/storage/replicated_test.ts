@@ -35,13 +35,24 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
     assertEquals(names.slice(0, 3), [name, name, name]);
     keys.set(name!, names[3]!);
   }
-  assertEquals(keys.size, 17);
-  for (const table of ["samples", "samples_1m", "locks_1h", "syscalls", "totals_1m", "batches", "series"]) {
+  assertEquals(keys.size, 20);
+  for (
+    const table of [
+      "samples",
+      "samples_1m",
+      "locks_1h",
+      "syscalls",
+      "profiles_1h",
+      "totals_1m",
+      "batches",
+      "series",
+    ]
+  ) {
     assertEquals(keys.get(table), "cityHash64(node)", table);
   }
   assertEquals([keys.get("stacks"), keys.get("symbols"), keys.get("functions")], ["hash", "location", "key"]);
   const views = all.filter(({ length }) => length === 1).map(([view]) => view!);
-  assertEquals(views.length, 12);
+  assertEquals(views.length, 14);
   for (const view of views) {
     const [, target, source] = /TO (\w+) AS[^]*\bFROM (\w+)_local AS \w+/.exec(view)!;
     assertEquals(target!.endsWith("_local") && !source!.endsWith("_local"), true, view);

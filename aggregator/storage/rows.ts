@@ -5,12 +5,13 @@
  * @module
  */
 
-import { type Batch, type Kind, kindOf, OUTCOME_NUMBER } from "../../profile/model.ts";
+import { type Batch, kindOf, OUTCOME_NUMBER } from "../../profile/model.ts";
 import { lockBlock } from "./lock_block.ts";
 import { type NameBlocks, nameBlocks, type SeenTables } from "./name_blocks.ts";
 import { type Column, maps, numbers, strings, toUint64 } from "./native.ts";
 import { partOf, type ReceivedBatch } from "./part.ts";
 import { sampleBlock } from "./sample_block.ts";
+import { foreignBlock } from "./foreign_block.ts";
 import { syscallBlock } from "./syscall_block.ts";
 
 /** DateTime64(9) is 63 bits of nanoseconds; times beyond are held at the last one. */
@@ -21,12 +22,13 @@ export interface Blocks extends NameBlocks {
   readonly samples: readonly Column[];
   readonly locks: readonly Column[];
   readonly syscalls: readonly Column[];
+  readonly profiles: readonly Column[];
   readonly batches: readonly Column[];
 }
 
 /**
  * Turns `batches` into blocks: all samples, waits and calls, and of what they refer to that which `seen` does not
- * have. The blocks of samples, locks, system calls and batches depend on nothing but the batches.
+ * have. The blocks of samples, locks, system calls, profiles of others and batches depend on nothing but the batches.
  */
 export function toBlocks(batches: readonly ReceivedBatch[], seen: SeenTables): Blocks {
   const parts = batches.map(partOf);
@@ -35,6 +37,7 @@ export function toBlocks(batches: readonly ReceivedBatch[], seen: SeenTables): B
     samples: sampleBlock(parts),
     locks: lockBlock(parts),
     syscalls: syscallBlock(parts),
+    profiles: foreignBlock(parts),
     batches: batchBlock(batches),
   };
 }
@@ -63,10 +66,12 @@ function batchBlock(batches: readonly ReceivedBatch[]): Column[] {
 }
 
 /** Sums by kind in bigints: 2^53 ns is 104 days, which a batch may not hold but a wrong one may claim. */
-function sumsByKind({ samples, locks }: Batch): Record<"value" | "count", Map<string, bigint>> {
+function sumsByKind(
+  { samples, locks, foreign, strings }: Batch,
+): Record<"value" | "count", Map<string, bigint>> {
   const value = new Map<string, bigint>();
   const count = new Map<string, bigint>();
-  const add = (kind: Kind, { ns, times }: { ns: number; times: number }) => {
+  const add = (kind: string, { ns, times }: { ns: number; times: number }) => {
     value.set(kind, (value.get(kind) ?? 0n) + BigInt(ns));
     count.set(kind, (count.get(kind) ?? 0n) + BigInt(times));
   };
@@ -78,6 +83,9 @@ function sumsByKind({ samples, locks }: Batch): Record<"value" | "count", Map<st
     const woken = locks.outcome[i] === OUTCOME_NUMBER.woken;
     if (!woken && locks.outcome[i] !== OUTCOME_NUMBER.open) continue;
     add("lock", { ns: locks.delay[i]!, times: woken ? locks.count[i]! : 0 });
+  }
+  for (let i = 0; foreign && i < foreign.type.length; i++) {
+    add(strings[foreign.type[i]!]!, { ns: foreign.value[i]!, times: foreign.count[i]! });
   }
   return { value, count };
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Kind } from "../../profile/model.ts";
+import { type Kind, KINDS } from "../../profile/model.ts";
 import type { FlameJson, KindsJson, LabelValuesJson, LocksJson, SyscallsJson } from "../http/answers.ts";
 import { selectionQuery, type State, waitsQuery } from "./url_state.ts";
 
@@ -45,7 +45,10 @@ export async function fetchValues(
 /** Returns the kinds that have data in the selection's time. */
 export async function fetchKinds({ from, to }: State, signal: AbortSignal): Promise<Kind[]> {
   const { kinds } = await get<KindsJson>(`/api/kinds?${new URLSearchParams({ from, to })}`, signal);
-  return kinds.map(({ kind }) => kind);
+  // What others measured has no place on the page yet: it is in REST.
+  return kinds.map(({ kind }) => kind).filter((kind): kind is Kind =>
+    (KINDS as readonly string[]).includes(kind)
+  );
 }
 
 async function get<T>(path: string, signal: AbortSignal): Promise<T> {

@@ -27,7 +27,7 @@ export function formatCount(count: number): string {
 }
 
 /** Returns `value` in the unit of a graph. */
-export function formatValue(value: number, unit: "nanoseconds" | "count"): string {
+export function formatValue(value: number, unit: string): string {
   return unit === "nanoseconds" ? formatNs(value) : formatCount(value);
 }
 

@@ -5,10 +5,12 @@
  * @module
  */
 
-import { type Kind, KIND_NUMBER, type Profile, UNKNOWN_MODULE } from "../model.ts";
+import { type Profile, UNKNOWN_MODULE } from "../model.ts";
+import type { AnyKind } from "../profile_type.ts";
+import { samplesOf } from "../samples_of.ts";
 
 export interface FoldedOptions {
-  readonly kind: Kind;
+  readonly kind: AnyKind;
   /** The number at the end of a line is this amount. @default {"value"} */
   readonly value?: "value" | "count";
 }
@@ -19,12 +21,13 @@ export interface FoldedOptions {
  * The format has no escapes: a `;` in a name becomes `:`, a control character or line separator a space.
  */
 export function foldedStacks(profile: Profile, { kind, value = "value" }: FoldedOptions): string {
-  const { strings, frames, stacks: { offset, frame }, series, samples } = profile;
+  const { strings, frames, stacks: { offset, frame }, series } = profile;
+  const samples = samplesOf(profile, kind);
   const clean = strings.map(escapeName);
   const sums = new Map<string, number>();
-  for (let i = 0; i < samples.kind.length; i++) {
+  for (let i = 0; i < samples.series.length; i++) {
     const weight = samples[value][i]!;
-    if (samples.kind[i] !== KIND_NUMBER[kind] || weight === 0) continue;
+    if (weight === 0) continue;
     let line = clean[series.comm[samples.series[i]!]!] || UNKNOWN_MODULE;
     const stack = samples.stack[i]!;
     for (let f = offset[stack + 1]! - 1; f >= offset[stack]!; f--) {

@@ -21,18 +21,12 @@ import {
   ValueType,
 } from "pprof-format";
 import { decodeLabels } from "../labels.ts";
-import {
-  frameAt,
-  type Kind,
-  KIND_NUMBER,
-  type Profile,
-  type Series,
-  seriesAt,
-  UNKNOWN_MODULE,
-} from "../model.ts";
+import { frameAt, type Kind, type Profile, type Series, seriesAt, UNKNOWN_MODULE } from "../model.ts";
+import { type AnyKind, isProfileType, profileTypeParts } from "../profile_type.ts";
+import { samplesOf } from "../samples_of.ts";
 
 export interface PprofOptions {
-  readonly kind: Kind;
+  readonly kind: AnyKind;
   /** Is a label of all samples. @default {""} */
   readonly node?: string;
   /** The time is in Unix nanoseconds. @default {0n} */
@@ -70,14 +64,18 @@ export async function pprofBytes(profile: Profile, options: PprofOptions): Promi
 
 /** Returns the same not gzipped. */
 export function encodePprof(profile: Profile, options: PprofOptions): Uint8Array<ArrayBuffer> {
-  const { kind, startNs = 0n, durationNs = 0, periodNs = 0, values = ["count", "value"] } = options;
+  const { kind, startNs = 0n, durationNs = 0, periodNs = 0 } = options;
   const strings = new StringTable();
-  const [counts, amounts] = SAMPLE_TYPES[kind].map(([type, unit]) => {
-    return new ValueType({ type: strings.dedup(type), unit: strings.dedup(unit) });
-  }) as [ValueType, ValueType];
-  const types = values.map((value) => value === "count" ? counts : amounts);
+  const typeOf = (type: string, unit: string) =>
+    new ValueType({ type: strings.dedup(type), unit: strings.dedup(unit) });
+  const foreign = isProfileType(kind) ? profileTypeParts(kind) : undefined;
+  const [counts, amounts] = foreign
+    ? [typeOf(foreign.periodType, foreign.periodUnit), typeOf(foreign.type, foreign.unit)] as const
+    : SAMPLE_TYPES[kind as Kind].map(([type, unit]) => typeOf(type, unit)) as [ValueType, ValueType];
+  const shown = valuesOf(options);
+  const types = shown.map((value) => value === "count" ? counts : amounts);
   const places = new Places(profile, strings, options);
-  const sample = samplesOf(profile, options, { strings, places });
+  const sample = pprofSamples(profile, options, { strings, places });
   // Of a lock or a call each one is counted; of a CPU's time a sample stands for a period.
   const periodType = kind !== "cpu" ? counts : periodNs > 0 ? amounts : undefined;
   const encoded = new PprofProfile({
@@ -89,28 +87,35 @@ export function encodePprof(profile: Profile, options: PprofOptions): Uint8Array
     stringTable: strings,
     timeNanos: startNs,
     durationNanos: durationNs,
-    ...(periodType && { periodType, period: kind === "cpu" ? periodNs : 1 }),
+    ...(periodType && { periodType, period: foreign ? 0 : kind === "cpu" ? periodNs : 1 }),
     defaultSampleType: types.at(-1)!.type,
   }).encode();
   return encoded as Uint8Array<ArrayBuffer>;
 }
 
-function samplesOf(
+/** Profiles that others made have one value; ours have two. */
+function valuesOf({ kind, values }: PprofOptions): readonly ("count" | "value")[] {
+  return isProfileType(kind) ? ["value"] : values ?? ["count", "value"];
+}
+
+function pprofSamples(
   profile: Profile,
-  { kind, node = "", values = ["count", "value"] }: PprofOptions,
+  options: PprofOptions,
   { strings, places }: { strings: StringTable; places: Places },
 ): Sample[] {
-  const { stacks: { offset, frame }, samples } = profile;
+  const { kind, node = "" } = options;
+  const { stacks: { offset, frame } } = profile;
+  const shown = valuesOf(options);
+  const samples = samplesOf(profile, kind);
   const labels: (Label[] | undefined)[] = [];
   const rows: Sample[] = [];
-  for (let i = 0; i < samples.kind.length; i++) {
-    if (samples.kind[i] !== KIND_NUMBER[kind]) continue;
+  for (let i = 0; i < samples.series.length; i++) {
     const series = samples.series[i]!;
     const stack = samples.stack[i]!;
     rows.push(
       new Sample({
         locationId: places.stack(frame.subarray(offset[stack], offset[stack + 1])),
-        value: values.map((value) => samples[value][i]!),
+        value: shown.map((value) => samples[value][i]!),
         label: labels[series] ??= labelsOf(seriesAt(profile, series), node, strings),
       }),
     );

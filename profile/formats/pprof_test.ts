@@ -90,3 +90,19 @@ Deno.test("pprofBytes() refers only to what it holds, and keeps totals", async (
     assertEquals(sum, [total.count, total.value]);
   }));
 });
+
+testWith(["go"], "pprofBytes() of a type of others has one value, of that type", async () => {
+  const kind = "memory:inuse_space:bytes:space:bytes";
+  const builder = new ProfileBuilder();
+  builder.add(
+    kind,
+    builder.series({ comm: "cart" }),
+    builder.stack([builder.frame(demoFrame("alloc"))]),
+    4096,
+    1,
+  );
+  const text = await goToolPprof(builder.build(), { kind }, ["-raw"]);
+  assertMatch(text, /PeriodType: space bytes/);
+  assertMatch(text, /inuse_space\/bytes/);
+  assertMatch(text, /^\s+4096:/m);
+});

@@ -9,6 +9,7 @@ import { ProfileBuilder } from "../builder.ts";
 import { holdAt } from "../holds.ts";
 import { lockAt } from "../locks.ts";
 import { frameAt, kindOf, type Profile, seriesAt } from "../model.ts";
+import type { ProfileType } from "../profile_type.ts";
 import { syscallAt } from "../syscalls.ts";
 import { hashFrame } from "./hash_names.ts";
 import { relabel } from "./relabel.ts";
@@ -71,6 +72,13 @@ export function relabelProfile(profile: Profile, node: string, rules: readonly R
     const target = targets[syscall.series];
     if (target) to.addSyscall({ ...syscall, series: target.series });
     else dropped++;
+  }
+  const { foreign } = profile;
+  for (let i = 0; foreign && i < foreign.type.length; i++) {
+    copy({ series: foreign.series[i]!, stack: foreign.stack[i]! }, ({ series, stack }) => {
+      const type = profile.strings[foreign.type[i]!]! as ProfileType;
+      to.add(type, series, stack, foreign.value[i]!, foreign.count[i]!);
+    });
   }
   return { profile: to.build(), dropped };
 }

@@ -144,6 +144,8 @@ class BatchReader {
   readonly #callAmounts = columns(14, float64Column, { without: [0, 1, 2, 7, 8, 10] });
   readonly #stackEnd = uint32Column();
   readonly #ended = float64Column();
+  readonly #foreignRows = columns(3, uint32Column, { without: [] });
+  readonly #foreignAmounts = columns(5, float64Column, { without: [0, 1, 2] });
 
   /** Reads one occurrence of the message, its length first. */
   read(reader: WireReader): void {
@@ -206,6 +208,8 @@ class BatchReader {
         return table(reader, { uint32: [this.#stackEnd], uint64: [undefined, this.#ended] });
       case tagOf(21, 2):
         return table(reader, { uint32: this.#holdRows, uint64: this.#holdAmounts });
+      case tagOf(22, 2):
+        return table(reader, { uint32: this.#foreignRows, uint64: this.#foreignAmounts });
       default:
         return false;
     }
@@ -257,6 +261,13 @@ class BatchReader {
       locks: this.#finishLocks(),
       holds: this.#finishHolds(),
       syscalls: this.#finishSyscalls(),
+      foreign: {
+        type: this.#foreignRows[0]!.finish(),
+        series: this.#foreignRows[1]!.finish(),
+        stack: this.#foreignRows[2]!.finish(),
+        value: this.#foreignAmounts[3]!.finish(),
+        count: this.#foreignAmounts[4]!.finish(),
+      },
     };
   }
 

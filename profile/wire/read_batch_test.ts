@@ -4,7 +4,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
   Batch as BatchMessage,
+  ForeignTable,
   FrameTable,
+  HoldTable,
   LockTable,
   LossTable,
   type MessageFns,
@@ -35,6 +37,8 @@ function decodeGenerated(bytes: Uint8Array): { batch: WireBatch | undefined; rep
   appending(LockTable, spies);
   appending(SyscallTable, spies);
   appending(StackEndTable, spies);
+  appending(HoldTable, spies);
+  appending(ForeignTable, spies);
   let batches = 0;
   const { decode } = BatchMessage;
   BatchMessage.decode = (input, length) => {
@@ -65,7 +69,7 @@ function columnsOf(batch: BatchMessage): WireBatch {
   const u8 = (values: number[] = []) => {
     return Uint8Array.from(values, (value) => value < 0 || value > 255 ? 255 : value);
   };
-  const { frames, stacks, series, samples, losses, stackEnds, locks, holds, syscalls } = batch;
+  const { frames, stacks, series, samples, losses, stackEnds, locks, holds, syscalls, foreign } = batch;
   return {
     agentId: batch.agentId,
     epoch: batch.epoch,
@@ -144,6 +148,13 @@ function columnsOf(batch: BatchMessage): WireBatch {
       histogram: f64(syscalls?.histogram),
       open: orZeros(f64(syscalls?.open), u32(syscalls?.series)),
       oldest: orZeros(f64(syscalls?.oldest), u32(syscalls?.series)),
+    },
+    foreign: {
+      type: u32(foreign?.type),
+      series: u32(foreign?.series),
+      stack: u32(foreign?.stack),
+      value: f64(foreign?.value),
+      count: f64(foreign?.count),
     },
     stackEnds: { end: u32(stackEnds?.end), count: f64(stackEnds?.count) },
   };

@@ -17,6 +17,7 @@ import {
 } from "../model.ts";
 import type { WireBatch } from "./wire_batch.ts";
 import { expandedSize } from "../expanded.ts";
+import { isProfileType } from "../profile_type.ts";
 
 /** Is thrown for a batch that says what cannot be; sending it again is of no use. */
 export class MalformedBatchError extends Error {
@@ -47,6 +48,8 @@ export interface BatchLimits {
   holds?: number;
   /** @default {1048576} */
   syscalls?: number;
+  /** Bounds the samples of others. @default {1048576} */
+  foreign?: number;
   /** Bounds the different errors of one row of system calls. @default {4096} */
   errors?: number;
   /** Bounds the reasons of losses, and ends of stacks. @default {1024} */
@@ -70,6 +73,7 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
   locks: 2 ** 20,
   holds: 2 ** 20,
   syscalls: 2 ** 20,
+  foreign: 2 ** 20,
   errors: 4096,
   losses: 1024,
   expandedBytes: 2 ** 26,
@@ -96,7 +100,7 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   const max = { ...BATCH_LIMITS, ...limits };
   checkIdentity(wire, max);
   checkStrings(wire.strings, max);
-  const { stackEnds, ...rest } = wire;
+  const { stackEnds, foreign, ...rest } = wire;
   const { frames, stacks, series, samples, losses } = rest;
   checkLengths("frames", frames, max.frames);
   checkLengths("series", series, max.series);
@@ -129,7 +133,12 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   const locks = checkLocks(wire, max);
   const holds = checkHolds(wire, max);
   const syscalls = checkSyscalls(wire, max);
-  const tables = { ...rest, stacks: { offset, frame: stacks.frame }, locks, holds, syscalls };
+  checkForeign(wire, max);
+  const tables = {
+    ...rest,
+    ...{ stacks: { offset, frame: stacks.frame }, locks, holds, syscalls },
+    ...foreign.type.length > 0 && { foreign },
+  };
   const expanded = expandedSize(tables);
   if (expanded > max.expandedBytes) {
     throw malformed(`it is larger than ${max.expandedBytes} bytes when it is written out: ${expanded}`);
@@ -176,6 +185,21 @@ function checkHolds(wire: WireBatch, max: Required<BatchLimits>): HoldColumns {
   checkSum("holds.total", holds.total);
   checkIntegers("holds.max", holds.max);
   return { ...holds, ...checkHistograms("holds", buckets, histogram) };
+}
+
+function checkForeign({ foreign, strings, series, stacks }: WireBatch, max: Required<BatchLimits>): void {
+  checkLengths("foreign", foreign, max.foreign);
+  checkIndexes("foreign", { type: foreign.type }, strings.length, "string");
+  checkIndexes("foreign", { series: foreign.series }, series.pid.length, "series");
+  checkIndexes("foreign", { stack: foreign.stack }, stacks.depth.length, "stack");
+  for (const row of new Set(foreign.type)) {
+    if (!isProfileType(strings[row]!)) {
+      throw malformed(`foreign.type has what names no type of profile: "${strings[row]!.slice(0, 100)}"`);
+    }
+  }
+  // Bytes of heaps add up to more than nanoseconds do: each value is exact, and storage sums in 64 bits.
+  checkIntegers("foreign.value", foreign.value);
+  checkSum("foreign.count", foreign.count);
 }
 
 function checkHistograms(table: string, buckets: Uint32Array, histogram: Float64Array) {

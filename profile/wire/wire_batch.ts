@@ -6,6 +6,7 @@
  */
 
 import type {
+  ForeignColumns,
   FrameColumns,
   HoldColumns,
   LockColumns,
@@ -35,6 +36,7 @@ export interface WireBatch {
   readonly locks: WireHistograms<LockColumns>;
   readonly holds: WireHistograms<HoldColumns>;
   readonly syscalls: WireSyscalls;
+  readonly foreign: ForeignColumns;
   readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
 }
 

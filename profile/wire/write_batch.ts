@@ -100,6 +100,8 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
       holds.histogram,
     ]);
   }
+  const { foreign } = batch;
+  if (foreign) table(writer, 22, [foreign.type, foreign.series, foreign.stack, foreign.value, foreign.count]);
   return writer.join().finish() as Uint8Array<ArrayBuffer>;
 }
 

@@ -9,6 +9,7 @@ import { ProfileBuilder } from "../../profile/builder.ts";
 import { viewOf } from "../../profile/idle.ts";
 import {
   KERNEL_MODULE,
+  type Kind,
   KIND_NUMBER,
   KINDS,
   NO_LOCKS,
@@ -300,7 +301,7 @@ export class FleetQueries implements Queries {
 
   tree(selection: Selection, { value = "value", maxNodes = 20_000 }: TreeOptions = {}) {
     const profile = this.#select(selection);
-    const graph = flameGraph(profile, { kind: selection.kind, value, maxNodes });
+    const graph = flameGraph(profile, { kind: selection.kind as Kind, value, maxNodes });
     return Promise.resolve({
       graph,
       total: totalOf(profile),
@@ -459,7 +460,7 @@ export class FleetQueries implements Queries {
     const builder = new ProfileBuilder();
     for (const { node, profile } of this.#fleet) {
       if (!passes(selection, "node", node)) continue;
-      const whole = viewOf(profile, selection.kind, selection);
+      const whole = viewOf(profile, selection.kind as Kind, selection);
       builder.merge({ ...filtered(whole, selection), locks: NO_LOCKS });
     }
     return builder.build();
@@ -477,7 +478,7 @@ function filtered(profile: Profile, selection: Selection): Profile {
   const { samples, series, strings } = profile;
   const keep = samples.kind.map((kind, i) => {
     const comm = strings[series.comm[samples.series[i]!]!]!;
-    return kind === KIND_NUMBER[selection.kind] && passes(selection, "comm", comm) ? 1 : 0;
+    return kind === KIND_NUMBER[selection.kind as Kind] && passes(selection, "comm", comm) ? 1 : 0;
   });
   const kept = (_: number, i: number) => keep[i] === 1;
   return {

@@ -75,6 +75,7 @@ export interface Batch {
   syscalls: SyscallTable | undefined;
   stackEnds: StackEndTable | undefined;
   holds: HoldTable | undefined;
+  foreign: ForeignTable | undefined;
 }
 
 /** One function at one place. */
@@ -216,6 +217,20 @@ export interface SyscallTable {
   /** Calls that did not end in this window, and ns since the oldest of them began. The columns may be left out. */
   open: bigint[];
   oldest: bigint[];
+}
+
+/** Samples of profiles that others made, such as of heaps; rows differ in type, series and stack. Agents send none. */
+export interface ForeignTable {
+  /** string: the profile's type, "memory:inuse_space:bytes:space:bytes" */
+  type: number[];
+  /** row of SeriesTable */
+  series: number[];
+  /** row of StackTable */
+  stack: number[];
+  /** in the unit of the type */
+  value: bigint[];
+  /** samples that the value was summed from */
+  count: bigint[];
 }
 
 /** What the agent could not count in this window, by reason. */
@@ -382,6 +397,7 @@ function createBaseBatch(): Batch {
     syscalls: undefined,
     stackEnds: undefined,
     holds: undefined,
+    foreign: undefined,
   };
 }
 
@@ -449,6 +465,9 @@ export const Batch: MessageFns<Batch> = {
     }
     if (message.holds !== undefined) {
       HoldTable.encode(message.holds, writer.uint32(170).fork()).join();
+    }
+    if (message.foreign !== undefined) {
+      ForeignTable.encode(message.foreign, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -602,6 +621,14 @@ export const Batch: MessageFns<Batch> = {
             message.holds = HoldTable.decode(reader, reader.uint32());
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.foreign = ForeignTable.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -653,6 +680,9 @@ export const Batch: MessageFns<Batch> = {
       : undefined;
     message.holds = (object.holds !== undefined && object.holds !== null)
       ? HoldTable.fromPartial(object.holds)
+      : undefined;
+    message.foreign = (object.foreign !== undefined && object.foreign !== null)
+      ? ForeignTable.fromPartial(object.foreign)
       : undefined;
     return message;
   },
@@ -2558,6 +2588,185 @@ export const SyscallTable: MessageFns<SyscallTable> = {
     message.histogram = object.histogram?.map((e) => BigInt(e)) || [];
     message.open = object.open?.map((e) => BigInt(e)) || [];
     message.oldest = object.oldest?.map((e) => BigInt(e)) || [];
+    return message;
+  },
+};
+
+function createBaseForeignTable(): ForeignTable {
+  return { type: [], series: [], stack: [], value: [], count: [] };
+}
+
+export const ForeignTable: MessageFns<ForeignTable> = {
+  encode(message: ForeignTable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.type) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.series.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.series) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.stack.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.stack) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.value.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.value) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field value of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.count.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.count) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field count of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForeignTable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForeignTable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.type.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.type.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.series.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.series.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.stack.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.stack.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.value.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.value.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.count.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.count.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ForeignTable>, I>>(base?: I): ForeignTable {
+    return ForeignTable.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForeignTable>, I>>(object: I): ForeignTable {
+    const message = createBaseForeignTable();
+    message.type = object.type?.map((e) => e) || [];
+    message.series = object.series?.map((e) => e) || [];
+    message.stack = object.stack?.map((e) => e) || [];
+    message.value = object.value?.map((e) => BigInt(e)) || [];
+    message.count = object.count?.map((e) => BigInt(e)) || [];
     return message;
   },
 };
