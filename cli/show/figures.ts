@@ -6,7 +6,8 @@
  */
 
 import { formatAmount, formatPercent } from "../../agent/output/amount.ts";
-import type { Kind, Total } from "../../profile/model.ts";
+import type { Total } from "../../profile/model.ts";
+import { isProfileType, unitOf } from "../../profile/profile_type.ts";
 
 export { formatCount, formatPercent } from "../../agent/output/amount.ts";
 
@@ -27,11 +28,12 @@ export function cores(ns: number, ms: number): string {
   return amount < 0.0005 ? "<0.001" : amount.toFixed(amount >= 1 ? 1 : amount >= 0.1 ? 2 : 3);
 }
 
-/** Returns `4.2 cores`, `6.76 s waited 631 times`, `1.9 min in 35,012 calls`. */
-export function amountOf(kind: Kind, { value, count }: Total, ms: number): string {
+/** Returns `4.2 cores`, `6.76 s waited 631 times`, `1.9 min in 35,012 calls`, or of a type of profile `4,096 bytes`. */
+export function amountOf(kind: string, { value, count }: Total, ms: number): string {
   const number = count.toLocaleString("en-US");
   if (kind === "cpu") return `${cores(value, ms)} cores`;
   if (kind === "lock") return `${time(value)} waited ${number} times`;
+  if (isProfileType(kind)) return `${value.toLocaleString("en-US")} ${unitOf(kind)}`;
   return `${time(value)} in ${number} calls`;
 }
 

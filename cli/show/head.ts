@@ -86,7 +86,7 @@ export function lostOf(
     const owners = REASONS.find(([pattern]) => pattern.test(reason))?.[1] ?? KINDS;
     if (!owners.includes(kind)) continue;
     sum += count;
-    atMost ||= kinds.some((other) => other.kind !== kind && owners.includes(other.kind));
+    atMost ||= owners.some((owner) => owner !== kind && kinds.some((other) => other.kind === owner));
   }
   const counted = kinds.find((counted) => counted.kind === kind)?.total.count ?? 0;
   return { share: sum / (sum + counted), atMost };
