@@ -166,6 +166,21 @@ export const AGENT_SETTINGS = defineSettings({
     default: "256MiB",
     schema: bytes(160 << 20),
   },
+  symbolCache: {
+    flag: "symbol-cache",
+    env: "APERTURE_SYMBOL_CACHE",
+    placeholder: "FOLDER",
+    help: "Where symbol tables are kept; ~/.cache/aperture/symbols by default",
+    schema: path(userPath),
+  },
+  symbolCacheSize: {
+    flag: "symbol-cache-size",
+    env: "APERTURE_SYMBOL_CACHE_SIZE",
+    placeholder: "SIZE",
+    help: "At most so much of the disk for symbol tables; 0 keeps them in memory",
+    default: "512MiB",
+    schema: bytes(0),
+  },
   symbolNames: {
     flag: "symbol-names",
     env: "APERTURE_SYMBOL_NAMES",

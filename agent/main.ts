@@ -14,7 +14,7 @@ import { memoryLimit } from "../common/memory_limit.ts";
 import { divideMemory } from "./memory/budget.ts";
 import { boundArguments, ownArguments } from "./memory/relaunch.ts";
 import { inClusterUrl } from "./metadata/kube/client.ts";
-import { defaultCacheFolder } from "./symbols/debug/debuginfod/cache_folder.ts";
+import { cacheFolder, defaultCacheFolder } from "./symbols/debug/debuginfod/cache_folder.ts";
 
 async function main(): Promise<number> {
   // Deno keeps /proc and /sys for programs that may do everything.
@@ -36,10 +36,9 @@ async function main(): Promise<number> {
     Deno.env.get("KUBERNETES_SERVICE_HOST"),
     Deno.env.get("KUBERNETES_SERVICE_PORT"),
   );
-  const debugFiles = defaultCacheFolder({
-    home: Deno.env.get("HOME"),
-    xdgCacheHome: Deno.env.get("XDG_CACHE_HOME"),
-  });
+  const folders = { home: Deno.env.get("HOME"), xdgCacheHome: Deno.env.get("XDG_CACHE_HOME") };
+  const debugFiles = defaultCacheFolder(folders);
+  const symbolFiles = `${cacheFolder(folders)}/aperture/symbols`;
   // Packages read files and the environment as they load, which is to be after the check.
   const { runAgent } = await import("./run.ts");
   const cwd = userPath(".");
@@ -50,6 +49,7 @@ async function main(): Promise<number> {
     cwd,
     budget,
     debugFiles,
+    symbolFiles,
   });
 }
 

@@ -39,6 +39,7 @@ import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
 import { Debuginfod } from "./symbols/debug/debuginfod/debuginfod.ts";
 import { JavaMaps } from "./java/java_maps.ts";
+import { SymbolFiles } from "./symbols/symbol_files.ts";
 import { Symboliser } from "./symbols/symboliser.ts";
 import { UNWIND_OBJECT, Unwinder } from "./unwind/unwinder.ts";
 import { warmUp } from "./warm_up.ts";
@@ -66,6 +67,8 @@ export interface RunOptions {
   readonly cwd: string;
   /** The folder for downloaded debug files where the settings name none. */
   readonly debugFiles: string;
+  /** The folder for symbol tables where the settings name none. */
+  readonly symbolFiles: string;
 }
 
 /** The thread that drains and names has this priority. */
@@ -104,6 +107,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   const symboliser = parts.use(
     Symboliser.open({
       ...{ debuginfod, unwinder, java, names: config.symbolNames },
+      symbolFiles: openSymbolFiles(config, options.symbolFiles),
       ...{ cacheBytes: options.budget.symbolBytes, debugBytes: options.budget.debugBytes },
     }),
   );
@@ -269,6 +273,17 @@ async function openDebuginfod(config: AgentConfig, folder: string): Promise<Debu
     });
   } catch (error) {
     logger.warning("debuginfod is not asked: {reason}", { reason: (error as Error).message });
+    return undefined;
+  }
+}
+
+/** Opens the folder of symbol tables; without it they are in memory, which is no reason not to start. */
+function openSymbolFiles({ symbolCache, symbolCacheSize }: AgentConfig, folder: string) {
+  if (symbolCacheSize === 0) return undefined;
+  try {
+    return new SymbolFiles({ folder: symbolCache ?? folder, maxBytes: symbolCacheSize });
+  } catch (error) {
+    logger.info("Symbol tables are kept in memory: {reason}", { reason: (error as Error).message });
     return undefined;
   }
 }

@@ -96,7 +96,10 @@ testWith(["objdump"], `readPlt() agrees with objdump on all stubs of ${FILES} fi
 });
 
 Deno.test("SymbolTable.build() takes stubs for functions, of their own bytes only", () => {
-  const table = SymbolTable.build([], [{ address: 0x1030, size: 16, name: "puts@plt" }]);
+  const table = SymbolTable.build({
+    tables: [],
+    stubs: [{ address: 0x1030, size: 16, name: "puts@plt" }],
+  });
   assertEquals([0x102f, 0x1030, 0x103f, 0x1040].map((address) => table.find(address)), [
     undefined,
     "puts@plt",

@@ -14,30 +14,41 @@ export interface RawRanges {
 }
 
 /** Disjoint ranges in ascending order, each with the index of the raw range that it came from. */
+export interface DisjointRanges {
+  readonly start: Float64Array<ArrayBuffer>;
+  readonly end: Float64Array<ArrayBuffer>;
+  readonly item: Uint32Array<ArrayBuffer>;
+}
+
+/** Makes ranges disjoint in O(n log n), with no object per range. Ranges with `end <= start` are left out. */
+export function disjoint(raw: RawRanges): DisjointRanges {
+  const order = ascending(raw.start);
+  const out = new Disjoint(raw.start.length);
+  const active = new Active(raw.rank, raw.end);
+  for (const item of order) {
+    const start = raw.start[item]!;
+    if (!(raw.end[item]! > start)) continue;
+    advance(active, out, start, raw.end);
+    active.push(item);
+  }
+  advance(active, out, Infinity, raw.end);
+  return out.finish();
+}
+
+/** Finds the {@linkcode disjoint} range of an address. */
 export class RangeTable {
   readonly #start: Float64Array;
   readonly #end: Float64Array;
   readonly #item: Uint32Array;
 
-  private constructor(start: Float64Array, end: Float64Array, item: Uint32Array) {
+  private constructor({ start, end, item }: DisjointRanges) {
     this.#start = start;
     this.#end = end;
     this.#item = item;
   }
 
-  /** Builds the table in O(n log n), with no object per range. Ranges with `end <= start` are left out. */
   static build(raw: RawRanges): RangeTable {
-    const order = ascending(raw.start);
-    const out = new Disjoint(raw.start.length);
-    const active = new Active(raw.rank, raw.end);
-    for (const item of order) {
-      const start = raw.start[item]!;
-      if (!(raw.end[item]! > start)) continue;
-      advance(active, out, start, raw.end);
-      active.push(item);
-    }
-    advance(active, out, Infinity, raw.end);
-    return new RangeTable(...out.finish());
+    return new RangeTable(disjoint(raw));
   }
 
   get size(): number {
@@ -125,9 +136,9 @@ class Disjoint {
   /** Everything is written up to here. */
   at = -Infinity;
   #length = 0;
-  #start: Float64Array;
-  #end: Float64Array;
-  #item: Uint32Array;
+  #start: Float64Array<ArrayBuffer>;
+  #end: Float64Array<ArrayBuffer>;
+  #item: Uint32Array<ArrayBuffer>;
 
   constructor(expected: number) {
     this.#start = new Float64Array(expected);
@@ -148,9 +159,9 @@ class Disjoint {
     this.at = end;
   }
 
-  finish(): [Float64Array, Float64Array, Uint32Array] {
+  finish(): DisjointRanges {
     if (this.#length !== this.#start.length) this.#resize(this.#length);
-    return [this.#start, this.#end, this.#item];
+    return { start: this.#start, end: this.#end, item: this.#item };
   }
 
   #resize(length: number): void {
@@ -169,7 +180,7 @@ class Disjoint {
  * Returns the indexes of `values` in ascending order of value, equal ones in ascending order of index. The values
  * are sorted without a comparator, which the engine does natively, and each index is then put in its place.
  */
-export function ascending(values: ArrayLike<number>): Uint32Array {
+export function ascending(values: ArrayLike<number>): Uint32Array<ArrayBuffer> {
   const sorted = Float64Array.from(values).sort();
   const taken = new Uint32Array(sorted.length);
   const order = new Uint32Array(sorted.length);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type RawSymbols, SymbolTable } from "./symbol_table.ts";
+import type { RawSymbols } from "./build_symbol_image.ts";
+import { SymbolTable } from "./symbol_table.ts";
 
 interface Made {
   readonly name: string;
@@ -15,6 +16,8 @@ const SECTIONS = [
   { address: 0, size: 0, executable: false },
   { address: 0x1000, size: 0x1000, executable: true },
 ];
+
+const build = (tables: readonly RawSymbols[]) => SymbolTable.build({ tables });
 
 /** Returns a section of Elf64_Sym as a linker writes it. */
 function symbolsOf(made: readonly Made[], bias = 0): RawSymbols {
@@ -41,7 +44,7 @@ function symbolsOf(made: readonly Made[], bias = 0): RawSymbols {
 }
 
 Deno.test("SymbolTable.find() prefers sized, inner, global names with few underscores", () => {
-  const table = SymbolTable.build([symbolsOf([
+  const table = build([symbolsOf([
     { name: "outer", address: 0x1000, size: 0x100 },
     { name: "inner", address: 0x1040, size: 0x10 },
     { name: "label", address: 0x1010, size: 0, binding: 0, type: 0 },
@@ -67,20 +70,20 @@ Deno.test("SymbolTable.find() prefers sized, inner, global names with few unders
 Deno.test("SymbolTable.build() joins tables that count from different addresses", () => {
   const first = symbolsOf([{ name: "one", address: 0x1000, size: 16 }]);
   const second = symbolsOf([{ name: "two", address: 0x1000, size: 16 }], 0x500);
-  const table = SymbolTable.build([first, second]);
+  const table = build([first, second]);
   assertEquals([table.find(0x1008), table.find(0x1508)], ["one", "two"]);
 });
 
 Deno.test("SymbolTable.build() takes junk", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 30 }), (a, b) => {
     const raw = { symbols: new Uint8Array(a), strings: new Uint8Array(b), sections: SECTIONS, bias: 0 };
-    SymbolTable.build([{ bits: 64, full: true, ...raw }, { bits: 32, full: false, ...raw }]).find(0x1000);
+    build([{ bits: 64, full: true, ...raw }, { bits: 32, full: false, ...raw }]).find(0x1000);
   }));
 });
 
 Deno.test("SymbolTable.build() does not copy one long name for each of many symbols without end", () => {
   const many = symbolsOf(Array.from({ length: 20_000 }, () => ({ name: "", address: 0x1000, size: 1 })));
   const strings = new Uint8Array(64_000).fill(0x41);
-  const table = SymbolTable.build([{ ...many, strings }]);
+  const table = build([{ ...many, strings }]);
   assert(table.bytes < 200 << 20, `${table.bytes}`);
 });

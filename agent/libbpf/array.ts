@@ -17,7 +17,8 @@ const OPTIONS_BYTES = 48;
 /** One value of any size, and its memory. */
 export class BpfArray implements Disposable {
   readonly #library: Library;
-  readonly #memory: MappedMemory;
+  readonly #bytes: number;
+  #memory: MappedMemory | undefined;
   #fd: number;
 
   /**
@@ -42,22 +43,14 @@ export class BpfArray implements Disposable {
         ),
         `create the map '${name}' of ${bytes} bytes`,
       );
-      try {
-        return new BpfArray(library, {
-          fd,
-          memory: MappedMemory.of(library, { fd, bytes, what: `the map '${name}'` }),
-        });
-      } catch (error) {
-        library.libc.close(fd);
-        throw error;
-      }
+      return new BpfArray(library, { fd, bytes });
     });
   }
 
-  private constructor(library: Library, { fd, memory }: { fd: number; memory: MappedMemory }) {
+  private constructor(library: Library, { fd, bytes }: { fd: number; bytes: number }) {
     this.#library = library;
     this.#fd = fd;
-    this.#memory = memory;
+    this.#bytes = bytes;
   }
 
   get fd(): number {
@@ -65,14 +58,26 @@ export class BpfArray implements Disposable {
     return this.#fd;
   }
 
-  /** Returns the value. Not to be used after this is disposed of. */
+  /**
+   * Returns the value. Not to be used after {@linkcode unmap}, or after this is disposed of.
+   *
+   * @throws {BpfError} when the kernel refuses to map it
+   */
   words(): Uint32Array<ArrayBuffer> {
+    const { fd } = this;
+    this.#memory ??= MappedMemory.of(this.#library, { fd, bytes: this.#bytes, what: "the memory of a map" });
     return this.#memory.words();
+  }
+
+  /** Lets go of the value, which is the kernel's alone until it is asked for again. */
+  unmap(): void {
+    this.#memory?.[Symbol.dispose]();
+    this.#memory = undefined;
   }
 
   [Symbol.dispose](): void {
     if (this.#fd < 0) return;
-    this.#memory[Symbol.dispose]();
+    this.unmap();
     this.#library.libc.close(this.#fd);
     this.#fd = -1;
     this.#library[Symbol.dispose]();

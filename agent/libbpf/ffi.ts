@@ -289,6 +289,14 @@ export const LIBC_SYMBOLS = {
     ],
     result: "i32",
   },
+  madvise: {
+    parameters: [
+      "usize", // void *addr
+      "usize", // size_t length
+      "i32", // int advice
+    ],
+    result: "i32",
+  },
   prctl: {
     parameters: [
       "i32", // int option

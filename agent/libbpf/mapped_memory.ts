@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The values of a map, or what the kernel writes for a perf event, as memory of this process (mmap(2)).
+ * The values of a map, what the kernel writes for a perf event, or a file, as memory of this process (mmap(2)).
  *
  * @module
  */
 
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { bpfError, lastErrno } from "./errors.ts";
 import { type Library, openLibrary } from "./library.ts";
 
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
 const MAP_FAILED = 2n ** 64n - 1n;
 
 /** Gives memory that this process and the kernel read as soon as the other has written it, without a call. */
@@ -28,9 +30,40 @@ export class MappedMemory implements Disposable {
     library: Library,
     { fd, bytes, what }: { fd: number; bytes: number; what: string },
   ): MappedMemory {
-    const pointer = library.libc.mmap(null, BigInt(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0n);
+    return MappedMemory.#map(library, { fd, bytes, what, how: [PROT_READ | PROT_WRITE, MAP_SHARED] });
+  }
+
+  /**
+   * Maps a regular file, which is not to be written to, and which nobody may make shorter meanwhile: who reads what is
+   * no more there is killed.
+   *
+   * @throws {Error} when there is none, or the kernel refuses
+   */
+  static ofFile(path: string): MappedMemory {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    using library = openLibrary();
+    try {
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) throw new Error(`Cannot map ${path}: it is no file`);
+      const how = [PROT_READ, MAP_PRIVATE] as const;
+      return MappedMemory.#map(library, { fd, bytes: stat.size, what: path, how });
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  static #map(
+    library: Library,
+    { fd, bytes, what, how: [access, sharing] }: {
+      fd: number;
+      bytes: number;
+      what: string;
+      how: readonly [number, number];
+    },
+  ): MappedMemory {
+    const pointer = library.libc.mmap(null, BigInt(bytes), access, sharing, fd, 0n);
     if (pointer === null || Deno.UnsafePointer.value(pointer) === MAP_FAILED) {
-      throw bpfError(library, { doing: `map the memory of ${what}`, errno: lastErrno(library) });
+      throw bpfError(library, { doing: `map ${what}`, errno: lastErrno(library) });
     }
     return new MappedMemory(pointer, bytes);
   }

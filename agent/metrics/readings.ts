@@ -124,8 +124,23 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
   ["aperture_agent_symbol_tables", "Symbol tables that are kept", ({ symbolTables }) => symbolTables.tables],
   [
     "aperture_agent_symbol_table_bytes",
-    "What symbol tables take",
+    "What symbol tables take in memory; those in files take none but what is looked at",
     ({ symbolTables }) => symbolTables.tableBytes,
+  ],
+  [
+    "aperture_agent_symbol_cache_bytes",
+    "What symbol tables take in files of the agent's own",
+    ({ symbolTables: { cache } }) => cache?.bytes ?? 0,
+  ],
+  [
+    "aperture_agent_symbol_cache_total",
+    "Symbol tables that were found in the agent's files (hit), put there (written), given up for others (evicted), " +
+    "kept in memory as they could not be written (failed), or made anew as their file was damaged (damaged)",
+    ({ symbolTables: { cache } }) => {
+      const { hits: hit = 0, written = 0, evicted = 0, failed = 0, damaged = 0 } = cache ?? {};
+      return { hit, written, evicted, failed, damaged };
+    },
+    "result",
   ],
   ["aperture_agent_symbol_kernel_bytes", "What the kernel's symbols take", ({ kernelBytes }) => kernelBytes],
   [

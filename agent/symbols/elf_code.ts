@@ -19,6 +19,7 @@ import { GoSymbols } from "./go_symbols.ts";
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import type { Demangler } from "../../symbols/names/demangle.ts";
 import type { SymbolTable } from "../../symbols/symbol_table.ts";
+import type { SymbolFiles } from "./symbol_files.ts";
 import { SymbolTables, type SymbolTablesStats } from "./symbol_tables.ts";
 
 /** Files whose debug information is remembered; some hundred bytes each. */
@@ -30,11 +31,13 @@ export interface ElfCodeOptions {
   /** The cache of the frames that are named. */
   readonly frames: FrameCache;
   readonly demangler: Demangler;
-  /** The symbol tables that are kept may take so much. */
+  /** The symbol tables that are kept in memory may take so much. */
   readonly tableBytes: number;
   /** The debug information that is open may take so much. */
   readonly debugBytes: number;
   readonly downloads?: Downloads | undefined;
+  /** Keeps symbol tables in files. @default they are in memory */
+  readonly symbolFiles?: SymbolFiles | undefined;
   /** Files may be read for so long in one window, in ms; the file that passes it is read to its end. */
   readonly coldMs: number;
   /** Returns the time in ms. */
@@ -71,17 +74,19 @@ export class ElfCode implements AsyncDisposable {
 
   constructor(options: ElfCodeOptions) {
     const { libdw, files, frames, demangler, tableBytes, debugBytes, downloads, coldMs, clock } = options;
+    const { symbolFiles: cache } = options;
     this.#files = files;
     this.#frames = frames;
     this.#demangler = demangler;
     this.#clock = clock;
     this.#coldMs = this.#coldLeft = coldMs;
     const locator = new DebugInfoLocator({ downloads, max: MAX_LOCATED });
-    this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads });
+    this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads, cache });
     this.#inlining = new Inlining({ locator, frames, demangler, bytes: debugBytes });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#tables[Symbol.dispose]();
     await this.#inlining[Symbol.asyncDispose]();
   }
 

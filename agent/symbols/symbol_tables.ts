@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The functions of files, kept within a budget.
+ * The functions of files: in files of the agent's own that are mapped, or in memory within a budget.
  *
  * @module
  */
@@ -13,7 +13,9 @@ import type { DebugInfoLocator, Downloads } from "./debug/debug_info_locator.ts"
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import { readPlt } from "../../symbols/plt.ts";
 import { SearchTable } from "../unwind/search_table.ts";
+import { buildSymbolImage, free } from "../../symbols/build_symbol_image.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
+import type { SymbolFiles, SymbolFilesStats } from "./symbol_files.ts";
 
 /** Copies of files that are known to lack symbols; some hundred bytes each. */
 const MAX_PARTIAL = 16_384;
@@ -21,6 +23,9 @@ const MAX_PARTIAL = 16_384;
 const IDLE_WINDOWS = 6;
 /** Tables above the budget may have so many times of it, together. */
 const LARGE_SHARE = 2;
+
+/** A table that is mapped takes so much: its pages come and go as they are looked at. */
+const MAPPED_BYTES = 8192;
 
 /** A table that is kept while it is asked for. */
 interface Large {
@@ -34,6 +39,8 @@ export interface SymbolTablesOptions {
   readonly tableBytes: number;
   /** It is told of files whose debug information may be found now. */
   readonly locator: DebugInfoLocator;
+  /** Keeps tables in files. @default they are in memory */
+  readonly cache?: SymbolFiles | undefined;
   /** @default what is not here is not asked for elsewhere */
   readonly downloads?: Downloads | undefined;
 }
@@ -49,6 +56,8 @@ export interface SymbolTablesStats {
   readonly skippedTables: number;
   /** Functions that were left out as a file's names are too long. */
   readonly droppedFunctions: number;
+  /** What is kept in files. */
+  readonly cache: SymbolFilesStats | undefined;
 }
 
 /** Reads the symbol tables of files and keeps them, by {@linkcode CodeFile.key}. */
@@ -56,6 +65,7 @@ export class SymbolTables {
   readonly #libdw: Libdw;
   readonly #locator: DebugInfoLocator;
   readonly #downloads: Downloads | undefined;
+  readonly #cache: SymbolFiles | undefined;
   readonly #tables: LRUCache<string, SymbolTable>;
   readonly #tableBytes: number;
   /** Tables above the budget: kept while they are asked for, for to read them in each window is worse. */
@@ -71,18 +81,27 @@ export class SymbolTables {
   #skippedStubs = 0;
   #window = 0;
 
-  constructor({ libdw, tableBytes, locator, downloads }: SymbolTablesOptions) {
+  constructor({ libdw, tableBytes, locator, downloads, cache }: SymbolTablesOptions) {
     this.#libdw = libdw;
+    this.#cache = cache;
     this.#locator = locator;
     this.#downloads = downloads;
     this.#tableBytes = tableBytes;
-    this.#tables = new LRUCache({ maxSize: tableBytes, sizeCalculation: (table) => table.bytes + 256 });
+    this.#tables = new LRUCache({
+      maxSize: tableBytes,
+      sizeCalculation: (table) => table.bytes || MAPPED_BYTES,
+      dispose: (table) => table[Symbol.dispose](),
+    });
   }
 
   /** Forgets all tables, which are read again as they are asked for. */
   clear(): void {
     this.#tables.clear();
-    this.#large.clear();
+    for (const key of this.#large.keys()) this.#forgetLarge(key);
+  }
+
+  [Symbol.dispose](): void {
+    this.clear();
   }
 
   get stats(): SymbolTablesStats {
@@ -94,6 +113,7 @@ export class SymbolTables {
       unreadable: this.#unreadable,
       skippedTables: this.#libdw.skippedTables + this.#skippedStubs,
       droppedFunctions: this.#dropped,
+      cache: this.#cache?.stats,
     };
   }
 
@@ -104,7 +124,7 @@ export class SymbolTables {
     for (const [key, { table, window }] of [...this.#large].reverse()) {
       bytes += table.bytes;
       const idle = this.#window - window > IDLE_WINDOWS;
-      if (idle || bytes > LARGE_SHARE * this.#tableBytes) this.#large.delete(key);
+      if (idle || bytes > LARGE_SHARE * this.#tableBytes) this.#forgetLarge(key);
     }
     this.#takeDownloads(files);
   }
@@ -130,20 +150,46 @@ export class SymbolTables {
   of(file: CodeFile): SymbolTable | undefined {
     const known = this.#known(file.key);
     if (known && !this.hasBetterCopy(file)) return known;
-    const read = this.#read(file);
+    const cached = known ? undefined : this.#cached(file);
+    if (cached) return cached;
+    const table = this.#read(file);
     // Of a better copy that is gone by now, nothing more is to be had.
-    if (read === undefined) return known;
-    const { table, whole } = read;
+    if (table === undefined) return known;
     this.#dropped += table.dropped;
-    this.#keep(file.key, table);
-    const { buildId, truncated } = file.elf;
-    if (whole) {
-      if (this.#partial.delete(file.key)) this.#improve(file);
-    } else {
-      this.#partial.set(file.key, true);
-      if (!truncated) this.#downloads?.want(buildId);
-    }
+    this.#take(file, table);
     return table;
+  }
+
+  /** Returns the table that an earlier run made of an equal file, unless there is more to be had by now. */
+  #cached(file: CodeFile): SymbolTable | undefined {
+    if (!isCacheable(file)) return undefined;
+    const table = this.#cache?.get(file.key);
+    if (table === undefined) return undefined;
+    if (!table.whole && this.#hasDebugFile(file)) {
+      table[Symbol.dispose]();
+      return undefined;
+    }
+    this.#take(file, table);
+    if (!table.whole) { for (const { identity } of file.places) this.#stripped.set(identity, true); }
+    return table;
+  }
+
+  /** Tells whether a stripped file's separate debug file is here, by its build id. */
+  #hasDebugFile({ path, places, elf: { buildId } }: CodeFile): boolean {
+    const downloaded = this.#downloads?.pathOf(buildId);
+    return places.some((place) =>
+      findDebugFile({ path, buildId, roots: rootsOf(place), downloaded }) !== undefined
+    );
+  }
+
+  #take(file: CodeFile, table: SymbolTable): void {
+    this.#keep(file.key, table);
+    if (table.whole) {
+      if (this.#partial.delete(file.key)) this.#improve(file);
+      return;
+    }
+    this.#partial.set(file.key, true);
+    if (!file.elf.truncated) this.#downloads?.want(file.elf.buildId);
   }
 
   #improve(file: CodeFile): void {
@@ -158,9 +204,15 @@ export class SymbolTables {
     for (const file of files) {
       if (!found.has(file.elf.buildId) && !found.has(this.#locator.missingOf(file))) continue;
       this.#tables.delete(file.key);
-      this.#large.delete(file.key);
+      this.#forgetLarge(file.key);
+      if (isCacheable(file)) this.#cache?.delete(file.key);
       this.#improve(file);
     }
+  }
+
+  #forgetLarge(key: string): void {
+    this.#large.get(key)?.table[Symbol.dispose]();
+    this.#large.delete(key);
   }
 
   #known(key: string): SymbolTable | undefined {
@@ -173,15 +225,15 @@ export class SymbolTables {
 
   #keep(key: string, table: SymbolTable): void {
     this.#tables.delete(key);
-    this.#large.delete(key);
+    this.#forgetLarge(key);
     if (table.bytes > this.#tableBytes / 2) this.#large.set(key, { table, window: this.#window });
     else this.#tables.set(key, table);
   }
 
   /** Reads the copy that was mapped last, of those that may have more symbols than is known where there are such. */
-  #read(file: CodeFile): { table: SymbolTable; whole: boolean } | undefined {
+  #read(file: CodeFile): SymbolTable | undefined {
     const { path: name, elf: { buildId, truncated } } = file;
-    if (truncated) return { table: SymbolTable.build([]), whole: false };
+    if (truncated) return SymbolTable.build({ tables: [] });
     const better = this.hasBetterCopy(file);
     for (const { file: copy, path, place } of openCopies(file)) {
       if (better && this.#stripped.has(place.identity)) continue;
@@ -196,12 +248,14 @@ export class SymbolTables {
           findDebugFile: (link) => findDebugFile({ path: name, buildId, roots, downloaded }, link),
         });
         this.#skippedStubs += plt.skipped;
-        const whole = tables.some(({ full }) => full);
-        if (!whole) this.#stripped.set(place.identity, true);
-        return {
-          table: SymbolTable.build(tables, plt.stubs, (address) => frames?.startAfter(address) ?? Infinity),
-          whole,
-        };
+        const image = buildSymbolImage({
+          ...{ tables, stubs: plt.stubs },
+          startAfter: (address) => frames?.startAfter(address) ?? Infinity,
+        });
+        for (const { symbols, strings } of tables) free(symbols, strings);
+        const table = this.#store(file, image);
+        if (!table.whole) this.#stripped.set(place.identity, true);
+        return table;
       } catch {
         this.#unreadable++;
       }
@@ -210,4 +264,17 @@ export class SymbolTables {
     for (const { identity } of better ? file.places : []) this.#stripped.set(identity, true);
     return undefined;
   }
+
+  /** Puts an image into a file, else keeps it in memory. */
+  #store(file: CodeFile, image: Uint8Array<ArrayBuffer>): SymbolTable {
+    const stored = isCacheable(file) ? this.#cache?.put(file.key, image) : this.#cache?.putUnnamed(image);
+    if (stored === undefined) return SymbolTable.inMemory(image)!;
+    free(image);
+    return stored;
+  }
+}
+
+/** Tells whether a file's key names what is in it for ever: one without a build id is told by where it is. */
+function isCacheable({ elf: { buildId, truncated } }: CodeFile): boolean {
+  return buildId !== "" && !truncated;
 }

@@ -29,13 +29,14 @@ import type { Shed } from "../memory/keeper.ts";
 import { Libdw } from "../../symbols/libdw/libdw.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import { fileAddress } from "../elf/mapped_file.ts";
+import type { SymbolFiles } from "./symbol_files.ts";
 import type { SymbolTablesStats } from "./symbol_tables.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
 import { byteBefore, cutReasonOf, type FileAddress, toFileAddress } from "../elf/file_address.ts";
 import type { NameStyle } from "../../symbols/names/name_style.ts";
 
 export interface SymboliserOptions {
-  /** Named frames and symbol tables together may take so many bytes. @default {64 MiB} */
+  /** Named frames and the symbol tables in memory together may take so many bytes. @default {64 MiB} */
   cacheBytes?: number;
   /** The debug information that is open, in its process, may take so many bytes. @default {128 MiB} */
   debugBytes?: number;
@@ -45,6 +46,8 @@ export interface SymboliserOptions {
   names?: NameStyle;
   /** It is asked for debug information that is not here. @default none */
   debuginfod?: Debuginfod | undefined;
+  /** Keeps symbol tables in files. @default they are in memory */
+  symbolFiles?: SymbolFiles | undefined;
   /** Asks JVMs what they compiled. @default none */
   java?: JavaMaps | undefined;
   /** Files may be read for so long in one window, in ms; the file that passes it is read to its end. @default {1000} */
@@ -170,6 +173,7 @@ export class Symboliser implements AsyncDisposable {
     this.#elf = new ElfCode({
       ...{ libdw, files: this.#files, frames, demangler, downloads: debuginfod, debugBytes, coldMs, clock },
       tableBytes: Math.ceil(cacheBytes / 2),
+      symbolFiles: options.symbolFiles,
     });
   }
 

@@ -24,7 +24,7 @@ export function readVdso(libdw: Libdw): Vdso | undefined {
     if (image === undefined) return undefined;
     return {
       buildId: readElf(memorySource(image)).buildId,
-      symbols: SymbolTable.build(libdw.imageSymbols(image)),
+      symbols: SymbolTable.build({ tables: libdw.imageSymbols(image) }),
     };
   } catch {
     return undefined;

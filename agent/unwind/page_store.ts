@@ -97,6 +97,11 @@ export class PageStore implements Disposable {
     return this.#chunks.length * CHUNK_BYTES;
   }
 
+  /** Lets go of the memory of chunks, which is the kernel's own between two loads. */
+  rest(): void {
+    for (const chunk of this.#chunks) chunk.unmap();
+  }
+
   /** Returns the ids of the files that the kernel has pages of, one for each page. */
   *fileIds(): Generator<number> {
     for (const { file } of this.#loaded.values()) yield file;

@@ -229,7 +229,10 @@ export class Unwinder implements AsyncDisposable {
   #startServing(): void {
     this.#serving = this.#serve().catch((error) => {
       if (!this.#stop.signal.aborted) logger.error("Cannot load what samples miss: {error}", { error });
-    }).finally(() => this.#serving = undefined);
+    }).finally(() => {
+      this.#pages.rest();
+      this.#serving = undefined;
+    });
   }
 
   /** Loads what is on the lists, until there is nothing more on them: a file at a time, that of which samples miss most first. */

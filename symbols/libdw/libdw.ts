@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { RawSection, RawSymbols } from "../symbol_table.ts";
+import type { RawSection, RawSymbols } from "../build_symbol_image.ts";
 import { LIBC, LIBDW, LIBELF } from "./ffi.ts";
 
 const O_NONBLOCK = 0o4000; // Else to open a named pipe waits for its other end.

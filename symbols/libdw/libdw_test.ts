@@ -29,7 +29,7 @@ testWith(
     for (
       const [path, ...flags] of [[LIBC, "-D"], ["/usr/lib/x86_64-linux-gnu/libstdc++.so.6", "-D"]] as const
     ) {
-      const table = SymbolTable.build(libdw.fileSymbols(path));
+      const table = SymbolTable.build({ tables: libdw.fileSymbols(path) });
       const expected = functionsOf(path, ...flags);
       assert(expected.size > 1000);
       for (const [address, names] of expected) {
@@ -60,10 +60,10 @@ testWith(["gcc", "nm", "objcopy", "strip", "xz"], "Libdw.fileSymbols() reads .gn
   using libdw = new Libdw();
   const hidden = [...expected].find(([, names]) => names.includes("hidden_helper"))![0];
   const shown = [...expected].find(([, names]) => names.includes("exported"))![0];
-  const stripped = SymbolTable.build(libdw.fileSymbols(at("mini.so")));
+  const stripped = SymbolTable.build({ tables: libdw.fileSymbols(at("mini.so")) });
   assertEquals([stripped.find(hidden), stripped.find(shown)], [undefined, "exported"]);
   run("objcopy", ["--add-section", `.gnu_debugdata=${at("mini_debug.xz")}`, at("mini.so")]);
-  const table = SymbolTable.build(libdw.fileSymbols(at("mini.so")));
+  const table = SymbolTable.build({ tables: libdw.fileSymbols(at("mini.so")) });
   assertEquals([table.find(hidden), table.find(shown)], ["hidden_helper", "exported"]);
 });
 
@@ -99,7 +99,7 @@ Deno.test("Libdw.fileSymbols() takes truncated and changed files", () => {
   const reads = (bytes: Uint8Array) => {
     const path = folder.write("file", bytes);
     try {
-      SymbolTable.build(libdw.fileSymbols(path)).find(0x1000);
+      SymbolTable.build({ tables: libdw.fileSymbols(path) }).find(0x1000);
     } catch (error) {
       assert(error instanceof LibdwError, `${error}`);
     }
@@ -120,7 +120,7 @@ Deno.test("Libdw.fileSymbols() survives what its search throws", () => {
       throw new Error("search");
     },
   });
-  assert(SymbolTable.build(tables).size > 0);
+  assert(SymbolTable.build({ tables }).size > 0);
 });
 
 testWith(["mkfifo"], "Libdw.fileSymbols() does not wait for a named pipe", () => {

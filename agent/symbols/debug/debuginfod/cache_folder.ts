@@ -16,7 +16,12 @@ export interface UserFolders {
 export function defaultCacheFolder({ home, xdgCacheHome }: UserFolders): string {
   const old = `${home || ""}/.debuginfod_client_cache`;
   if (isFolder(old)) return old;
-  return `${xdgCacheHome || `${home || ""}/.cache`}/debuginfod_client`;
+  return `${cacheFolder({ home, xdgCacheHome })}/debuginfod_client`;
+}
+
+/** Returns the folder for what a user's programs can make again. */
+export function cacheFolder({ home, xdgCacheHome }: UserFolders): string {
+  return xdgCacheHome || `${home || ""}/.cache`;
 }
 
 function isFolder(path: string): boolean {

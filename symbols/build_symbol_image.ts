@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Makes the image of a file's functions of the symbol tables that it has.
+ *
+ * A large file has some hundred thousand symbols, so that nothing is made for one of them: they are in arrays of which
+ * the memory is given back as soon as the image is done.
+ *
+ * @module
+ */
+
+import { u64 } from "../common/u64.ts";
+import type { Stub } from "./plt.ts";
+import { ascending, disjoint } from "./ranges.ts";
+import { type ImageFlags, SymbolImage } from "./symbol_image.ts";
+
+/** A symbol table section with its strings, as in the file (Elf32_Sym or Elf64_Sym, host byte order). */
+export interface RawSymbols {
+  readonly bits: 32 | 64;
+  readonly symbols: Uint8Array<ArrayBuffer>;
+  readonly strings: Uint8Array<ArrayBuffer>;
+  /** A section's index leads to where it lies, and whether it is code. */
+  readonly sections: readonly RawSection[];
+  /** An address, and this added, is one of the main file: a separate debug file may count from elsewhere. */
+  readonly bias: number;
+  /** It has all functions, not only those that other files may call. */
+  readonly full: boolean;
+}
+
+export interface RawSection {
+  readonly address: number;
+  readonly size: number;
+  readonly executable: boolean;
+}
+
+const STT_NOTYPE = 0;
+const STT_FUNC = 2;
+const STT_GNU_IFUNC = 10;
+const STB_GLOBAL = 1;
+const STB_WEAK = 2;
+/** Longer names are cut. */
+const MAX_NAME_BYTES = 16_384;
+/**
+ * All names of a file may have so many bytes: a made-up file must not fill the memory with one long name, over and
+ * over.
+ */
+const MAX_NAMES_BYTES = 128 << 20;
+const encoder = new TextEncoder();
+
+export interface ImageSources {
+  /** They are joined: a stripped file's dynamic one, and its mini debug info. */
+  readonly tables: readonly RawSymbols[];
+  /** The tables do not have these. @default none */
+  readonly stubs?: readonly Stub[];
+  /**
+   * Finds the first function behind an address that other tables of the file know: a symbol without a size reaches no
+   * further. @default {there is none}
+   */
+  readonly startAfter?: (address: number) => number;
+}
+
+/** Returns the image of all functions, see {@linkcode SymbolImage}. */
+export function buildSymbolImage(
+  { tables, stubs = [], startAfter = () => Infinity }: ImageSources,
+): Uint8Array<ArrayBuffer> {
+  const found = new Collected(tables, stubs);
+  const { address, size, sectionEnd, preference } = found;
+  const order = ascending(address);
+  const end = Float64Array.from(address, (address, i) => address + size[i]!);
+  const rank = new Float64Array(order.length);
+  for (let from = 0; from < order.length;) {
+    const start = address[order[from]!]!;
+    let to = from + 1;
+    while (to < order.length && address[order[to]!] === start) to++;
+    const next = to < order.length ? address[order[to]!]! : Infinity;
+    for (const item of order.subarray(from, to)) {
+      const sized = size[item]! > 0;
+      if (!sized) end[item] = Math.min(next, sectionEnd[item]!, startAfter(start));
+      // A symbol with a size goes before one without, an inner one before an outer one, then by preference.
+      rank[item] = (sized ? 2 ** 48 : 0) + from * 256 + preference[item]!;
+    }
+    from = to;
+  }
+  const ranges = disjoint({ start: address, end, rank });
+  const flags: ImageFlags = { whole: tables.some(({ full }) => full), dropped: found.dropped };
+  const image = SymbolImage.encode(ranges, (item) => found.name(item), flags);
+  found.free();
+  free(order, end, rank, ranges.start, ranges.end, ranges.item);
+  return image;
+}
+
+/** Gives memory back now, not when the engine finds that nobody has it any more. */
+export function free(...arrays: readonly { readonly buffer: ArrayBuffer }[]): void {
+  for (const { buffer } of arrays) buffer.transfer(0);
+}
+
+/** The functions of all tables, one after another. */
+class Collected {
+  readonly address: Float64Array<ArrayBuffer>;
+  readonly size: Float64Array<ArrayBuffer>;
+  readonly sectionEnd: Float64Array<ArrayBuffer>;
+  readonly preference: Uint8Array<ArrayBuffer>;
+  /** Functions that were left out, as all names together are too long. */
+  dropped = 0;
+  /** The name of a function: the table that it is of, and where that has it. Those of stubs come last. */
+  readonly #table: Uint8Array<ArrayBuffer>;
+  readonly #at: Uint32Array<ArrayBuffer>;
+  readonly #strings: readonly Strings[];
+  readonly #all: readonly { readonly buffer: ArrayBuffer }[];
+  #length = 0;
+  #nameBytes = 0;
+
+  constructor(tables: readonly RawSymbols[], stubs: readonly Stub[]) {
+    const most = tables.reduce((sum, { symbols, bits }) => sum + symbols.length / entryBytes(bits), 0);
+    const entries = Math.floor(most) + stubs.length;
+    const [address, size, sectionEnd] = [0, 1, 2].map(() => new Float64Array(entries)) as [
+      Float64Array<ArrayBuffer>,
+      Float64Array<ArrayBuffer>,
+      Float64Array<ArrayBuffer>,
+    ];
+    const [preference, table, at] = [
+      new Uint8Array(entries),
+      new Uint8Array(entries),
+      new Uint32Array(entries),
+    ];
+    this.#all = [address, size, sectionEnd, preference, table, at];
+    [this.address, this.size, this.sectionEnd] = [address, size, sectionEnd];
+    [this.preference, this.#table, this.#at] = [preference, table, at];
+    const own = stubNames(stubs);
+    this.#strings = [...tables.map(({ strings }) => ({ bytes: strings, end: VERSION })), own];
+    tables.forEach((table, number) => this.#addTable(table, number));
+    stubs.forEach(({ address, size }, i) => {
+      const row = this.#addRow(tables.length, own.at[i]!);
+      if (row < 0) return;
+      this.address[row] = address;
+      this.size[row] = size;
+      this.sectionEnd[row] = address + size;
+    });
+    const length = this.#length;
+    this.address = address.subarray(0, length);
+    this.size = size.subarray(0, length);
+    this.sectionEnd = sectionEnd.subarray(0, length);
+    this.preference = preference.subarray(0, length);
+  }
+
+  /** Returns the name of a function, in the bytes that the table has. */
+  name(row: number): Uint8Array {
+    return nameAt(this.#strings[this.#table[row]!]!, this.#at[row]!);
+  }
+
+  free(): void {
+    free(...this.#all);
+  }
+
+  #addTable(table: RawSymbols, number: number): void {
+    eachFunction(table, (symbol, section) => {
+      const row = this.#addRow(number, symbol.name);
+      if (row < 0) return;
+      this.address[row] = symbol.address + table.bias;
+      this.size[row] = symbol.size;
+      this.sectionEnd[row] = section.address + section.size + table.bias;
+      this.preference[row] = preference(symbol, this.name(row));
+    });
+  }
+
+  /** Returns -1 for a function without a name, or one that is left out. */
+  #addRow(table: number, at: number): number {
+    const { length } = nameAt(this.#strings[table]!, at);
+    if (length === 0) return -1;
+    if (this.#nameBytes + length > MAX_NAMES_BYTES) {
+      this.dropped++;
+      return -1;
+    }
+    this.#nameBytes += length;
+    this.#table[this.#length] = table;
+    this.#at[this.#length] = at;
+    return this.#length++;
+  }
+}
+
+/** The strings of a table; a name in them ends with a 0, or with `end`. */
+interface Strings {
+  readonly bytes: Uint8Array;
+  readonly end: number;
+}
+
+/** In a table of symbols a version follows the name. */
+const VERSION = 0x40;
+
+/** Returns the names of stubs as a table of symbols has them, and where each is; that ends with `@plt`, which is kept. */
+function stubNames(stubs: readonly Stub[]): Strings & { readonly at: readonly number[] } {
+  const at: number[] = [];
+  const parts: string[] = [];
+  let bytes = 0;
+  for (const { name } of stubs) {
+    at.push(bytes);
+    parts.push(`${name}\0`);
+    bytes += encoder.encode(name).length + 1;
+  }
+  return { bytes: encoder.encode(parts.join("")), end: 0, at };
+}
+
+function entryBytes(bits: RawSymbols["bits"]): number {
+  return bits === 64 ? 24 : 16;
+}
+
+interface Symbol {
+  readonly name: number;
+  readonly type: number;
+  readonly binding: number;
+  readonly address: number;
+  readonly size: number;
+}
+
+function eachFunction(table: RawSymbols, visit: (symbol: Symbol, section: RawSection) => unknown): void {
+  const { symbols, bits, sections } = table;
+  const view = new DataView(symbols.buffer, symbols.byteOffset, symbols.byteLength);
+  const entry = entryBytes(bits);
+  for (let at = entry; at + entry <= symbols.length; at += entry) {
+    const info = symbols[at + (bits === 64 ? 4 : 12)]!;
+    const type = info & 15;
+    if (type !== STT_FUNC && type !== STT_NOTYPE && type !== STT_GNU_IFUNC) continue;
+    const section = sections[view.getUint16(at + (bits === 64 ? 6 : 14), true)];
+    if (!section?.executable) continue; // Also those that are undefined or absolute.
+    const word = (wide: number, narrow: number) =>
+      bits === 64 ? u64(view, at + wide) : view.getUint32(at + narrow, true);
+    const address = word(8, 4);
+    if (address >= 2 ** 48) continue;
+    visit({ name: view.getUint32(at, true), type, binding: info >> 4, address, size: word(16, 8) }, section);
+  }
+}
+
+/** Returns the bytes of a name up to its end. */
+function nameAt({ bytes, end: other }: Strings, from: number): Uint8Array {
+  const limit = Math.min(bytes.length, from + MAX_NAME_BYTES);
+  let end = from;
+  while (end < limit && bytes[end] !== 0 && bytes[end] !== other) end++;
+  return bytes.subarray(from, end);
+}
+
+/**
+ * Ranks the names of one function, of which the first is shown: as in libdw a global one before a weak one before a
+ * local
+ * one; then one of a function, and the one with the fewest leading underscores. 0–255.
+ */
+function preference({ binding, type }: Symbol, name: Uint8Array): number {
+  const reach = binding === STB_GLOBAL ? 2 : binding === STB_WEAK ? 1 : 0;
+  let underscores = 0;
+  while (underscores < 15 && name[underscores] === 0x5f) underscores++;
+  return reach * 64 + (type === STT_NOTYPE ? 0 : 32) + 15 - underscores;
+}
