@@ -108,7 +108,10 @@ export class Drains implements Disposable {
     try {
       const window = await collector.drain();
       const brief = this.#options.processes.look();
-      this.#sums.get(collector)!.add(window, (pid) => this.#represent(pid, brief));
+      // Each row asks, and what is known of a process is not looked up for each.
+      const known = new Map<number, number>();
+      const represent = (pid: number) => known.getOrInsertComputed(pid, () => this.#represent(pid, brief));
+      this.#sums.get(collector)!.add(window, represent);
       this.#failures.delete(collector);
     } catch (error) {
       if (this.#disposed) return;

@@ -49,6 +49,13 @@ const EARLIER_FRAME: Frame = {
   address: 0,
 };
 
+/** A place where locks were waited for or given back, with its rows. */
+interface Place {
+  readonly series: number;
+  readonly stack: number;
+  readonly frames: readonly Frame[];
+}
+
 /** Names the rows of one window, of all kinds, into one profile. */
 export class Namer {
   readonly builder = new ProfileBuilder();
@@ -56,6 +63,7 @@ export class Namer {
   readonly #labels: ProcessLabels | undefined;
   readonly #excludedPid: number | undefined;
   readonly #rowOf = new Map<Frame, number>();
+  readonly #places = new Map<RawStack, Place>();
   readonly #brief: Brief | undefined;
   readonly #slices: Slices;
 
@@ -105,13 +113,12 @@ export class Namer {
       const { waiter, holder, type, outcome, count, delayNs, maxNs, histogram } = lock;
       if (slices.due) await slices.rest();
       if (this.#isExcluded(waiter.pid)) continue;
-      const frames = this.#symboliser.stack(waiter);
-      const series = this.#series(waiter);
+      const { series, stack, frames } = this.#place(waiter);
       const className = lockClass(frames, type, lock);
       if (holder && type === "futex") held.set(holder, className);
       this.builder.addLock({
         ...{ outcome, type, class: className },
-        ...{ series, stack: this.#stack(frames) },
+        ...{ series, stack },
         holder: holder && this.#holder(holder, series),
         ...{ count, delay: delayNs, max: maxNs, histogram },
       });
@@ -122,7 +129,7 @@ export class Namer {
       // Nobody holds what is to come.
       if (this.#isExcluded(holder.pid) || isIdleClass(className)) continue;
       this.builder.addHold({
-        ...{ series: this.#series(holder), stack: this.#stack(this.#symboliser.stack(holder)) },
+        ...this.#rowsOf(holder),
         ...{ class: className, count, total: totalNs, max: maxNs, histogram },
       });
     }
@@ -133,7 +140,22 @@ export class Namer {
    */
   #holder(holder: RawStack, waiter: number): { series: number; stack: number } {
     if (holder === EARLIER_HOLDERS) return { series: waiter, stack: this.#stack([EARLIER_FRAME]) };
-    return { series: this.#series(holder), stack: this.#stack(this.#symboliser.stack(holder)) };
+    return this.#rowsOf(holder);
+  }
+
+  #rowsOf(raw: RawStack): { series: number; stack: number } {
+    const { series, stack } = this.#place(raw);
+    return { series, stack };
+  }
+
+  /** Names a place of locks, which many rows have. */
+  #place(raw: RawStack): Place {
+    let place = this.#places.get(raw);
+    if (place === undefined) {
+      const frames = this.#symboliser.stack(raw);
+      this.#places.set(raw, place = { series: this.#series(raw), stack: this.#stack(frames), frames });
+    }
+    return place;
   }
 
   #series({ pid, comm }: Pick<RawStack, "pid" | "comm">): number {

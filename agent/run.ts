@@ -6,6 +6,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { existsSync } from "node:fs";
 import { setPriority } from "node:os";
 import { print, UserError, VERSION } from "../common/main.ts";
 import { counted, lasting } from "../common/words.ts";
@@ -121,7 +122,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   if (config.command) adoptOrphans();
   const command = config.command && parts.use(Command.prepare(config.command, options));
   // After the command was made, which is to have the priority that the user has.
-  raisePriority();
+  raisePriority({ session: command === undefined });
   const { collectors } = parts.use(open(kinds, config, { unwinder }));
   const keeper = new MemoryKeeper({
     bytes: options.budget.bytes,
@@ -222,14 +223,26 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
 
 /**
  * Raises the priority of little work that must be done in time: on a busy machine, maps fill while the agent waits for
- * its turn.
+&
  */
-function raisePriority(): void {
+function raisePriority({ session }: { session: boolean }): void {
   try {
     setPriority(NICE);
+    // Where the kernel shares CPUs out among sessions first, that of a service is to have its turn, too; a terminal's
+    // has the user's own work in it.
+    const group = "/proc/self/autogroup";
+    if (session && !hasTerminal() && existsSync(group)) {
+      Deno.writeTextFileSync(group, String(NICE), { create: false });
+    }
   } catch (error) {
     logger.debug("Cannot raise the priority: {error}", { error });
   }
+}
+
+/** Tells whether somebody sits before the terminal that this process belongs to: field 7 of `/proc/PID/stat`. */
+function hasTerminal(): boolean {
+  const stat = Deno.readTextFileSync("/proc/self/stat");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[4] !== "0";
 }
 
 /** Returns the process that is meant by the number of one of its threads. */

@@ -5,13 +5,15 @@
  * @module
  */
 
-import type { RawHold, RawLock, RawSample, RawSyscall, Window } from "./collectors/collector.ts";
+import type { RawHold, RawLock, RawSample, RawStack, RawSyscall, Window } from "./collectors/collector.ts";
+import { HINT } from "./libbpf/mod.ts";
+import { WindowPlaces } from "./window_places.ts";
 
-/** A row of calls while others are added to it. */
-type SyscallSum = { -readonly [Key in keyof RawSyscall]: RawSyscall[Key] } & {
-  errors: Map<number, number>;
-  histogram: number[];
-};
+/** A row while others are added to it. */
+type Sum<Row> = { -readonly [Key in keyof Row]: Row[Key] };
+type SyscallSum = Sum<RawSyscall> & { errors: Map<number, number>; histogram: number[] };
+type LockSum = Sum<RawLock> & { histogram: number[] };
+type HoldSum = Sum<RawHold> & { histogram: number[] };
 
 /** All drains of a window together gave this. */
 export interface SummedWindow extends Required<Window> {
@@ -19,17 +21,18 @@ export interface SummedWindow extends Required<Window> {
 }
 
 /**
- * Adds up what drains gave. Calls of equal (process, thread name, call) become one row.
+ * Adds up what drains gave. Rows that agree in all but amounts become one.
  *
  * The time that waits and calls took is split at each drain, so its parts are summed. How many are open is true of the
  * last drain alone: what was open at an earlier one has ended since, or is open still and is told of again.
  */
 export class WindowSum {
-  readonly #samples: RawSample[] = [];
-  readonly #locks: RawLock[] = [];
-  /** What the last drain found open, from this index of `#locks` on, is told of with its count. */
-  #lastLocks = 0;
-  readonly #holds: RawHold[] = [];
+  readonly #places = new WindowPlaces();
+  /** Numbers of places, for the keys of rows. */
+  readonly #numbers = new Map<RawStack, number>();
+  readonly #samples = new Map<string, Sum<RawSample>>();
+  readonly #locks = new Map<string, LockSum>();
+  readonly #holds = new Map<string, HoldSum>();
   readonly #syscalls = new Map<string, SyscallSum>();
   readonly #losses = new Map<string, number>();
   readonly #stackEnds = new Map<string, number>();
@@ -43,15 +46,14 @@ export class WindowSum {
   /**
    * Adds what a drain gave, after those of all drains before it.
    *
-   * @param represent returns the process that stands for the one with this id: the calls of both are summed
+   * @param represent returns the process that stands for the one with this id: what both did is summed
    */
   add(window: Window, represent: (pid: number) => number): void {
     this.#drains++;
     this.#closeOpen();
-    // Not by spread, as there may be more than a call takes arguments.
-    for (const sample of window.samples) this.#samples.push(sample);
-    for (const lock of window.locks ?? []) this.#locks.push(lock);
-    for (const hold of window.holds ?? []) this.#holds.push(hold);
+    for (const sample of window.samples) this.#addSample(sample, represent);
+    for (const lock of window.locks ?? []) this.#addLock(lock, represent);
+    for (const hold of window.holds ?? []) this.#addHold(hold, represent);
     for (const call of window.syscalls ?? []) this.#addCalls(call, represent(call.pid));
     addCounts(this.#losses, window.losses);
     addCounts(this.#stackEnds, window.stackEnds ?? new Map());
@@ -59,9 +61,9 @@ export class WindowSum {
 
   build(): SummedWindow {
     return {
-      samples: this.#samples,
-      locks: this.#locks,
-      holds: this.#holds,
+      samples: [...this.#samples.values()],
+      locks: [...this.#locks.values()],
+      holds: [...this.#holds.values()],
       syscalls: [...this.#syscalls.values()],
       losses: this.#losses,
       stackEnds: this.#stackEnds,
@@ -70,12 +72,67 @@ export class WindowSum {
 
   /** Leaves of what was open at the last drain only the time that it had. */
   #closeOpen(): void {
-    for (let i = this.#lastLocks; i < this.#locks.length; i++) {
-      const lock = this.#locks[i]!;
-      if (lock.outcome === "open") this.#locks[i] = { ...lock, count: 0, maxNs: 0 };
-    }
-    this.#lastLocks = this.#locks.length;
+    for (const sum of this.#locks.values()) if (sum.outcome === "open") sum.count = sum.maxNs = 0;
     for (const sum of this.#syscalls.values()) sum.open = sum.oldestNs = 0;
+  }
+
+  #numberOf(place: RawStack | undefined): number {
+    if (place === undefined) return -1;
+    let number = this.#numbers.get(place);
+    if (number === undefined) this.#numbers.set(place, number = this.#numbers.size);
+    return number;
+  }
+
+  #addSample({ value, count, call, ...raw }: RawSample, represent: (pid: number) => number): void {
+    const place = this.#places.of(raw, represent);
+    const key = `${this.#numberOf(place)} ${call ?? ""}`;
+    const sum = this.#samples.get(key);
+    if (sum === undefined) {
+      this.#samples.set(key, { ...place, value, count, ...call !== undefined && { call } });
+      return;
+    }
+    sum.value += value;
+    sum.count += count;
+  }
+
+  #addLock(row: RawLock, represent: (pid: number) => number): void {
+    const waiter = this.#places.of(row.waiter, represent);
+    const holder = row.holder && this.#places.of(row.holder, represent);
+    const { type, outcome, count, delayNs, maxNs, hints, value, address } = row;
+    const key = `${this.#numberOf(waiter)} ${this.#numberOf(holder)} ${type} ${outcome}`;
+    const sum = this.#locks.get(key);
+    if (sum === undefined) {
+      const histogram = row.histogram.slice();
+      const amounts = { count, delayNs, maxNs, histogram };
+      this.#locks.set(key, { waiter, holder, type, outcome, hints, value, address, ...amounts });
+      return;
+    }
+    sum.count += count;
+    sum.delayNs += delayNs;
+    sum.maxNs = Math.max(sum.maxNs, maxNs);
+    sum.hints |= hints;
+    sum.value = value;
+    if (sum.address !== address) {
+      sum.address = 0n;
+      sum.hints |= HINT.severalAddresses;
+    }
+    addHistogram(sum.histogram, row.histogram);
+  }
+
+  #addHold(row: RawHold, represent: (pid: number) => number): void {
+    const holder = this.#places.of(row.holder, represent);
+    const { hints, count, totalNs, maxNs } = row;
+    const key = `${this.#numberOf(holder)} ${hints}`;
+    const sum = this.#holds.get(key);
+    if (sum === undefined) {
+      const histogram = row.histogram.slice();
+      this.#holds.set(key, { holder, hints, count, totalNs, maxNs, histogram });
+      return;
+    }
+    sum.count += count;
+    sum.totalNs += totalNs;
+    sum.maxNs = Math.max(sum.maxNs, maxNs);
+    addHistogram(sum.histogram, row.histogram);
   }
 
   #addCalls(row: RawSyscall, pid: number): void {
@@ -98,11 +155,14 @@ export class WindowSum {
     sum.open += row.open;
     sum.oldestNs = Math.max(sum.oldestNs, row.oldestNs);
     addCounts(sum.errors, row.errors);
-    const { histogram } = sum;
-    for (let i = 0; i < row.histogram.length; i++) {
-      if (i < histogram.length) histogram[i]! += row.histogram[i]!;
-      else histogram.push(row.histogram[i]!);
-    }
+    addHistogram(sum.histogram, row.histogram);
+  }
+}
+
+function addHistogram(to: number[], histogram: readonly number[]): void {
+  for (let i = 0; i < histogram.length; i++) {
+    if (i < to.length) to[i]! += histogram[i]!;
+    else to.push(histogram[i]!);
   }
 }
 

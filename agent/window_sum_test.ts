@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
-import type { RawLock, RawSyscall } from "./collectors/collector.ts";
+import { EARLIER_HOLDERS, type RawLock, type RawStack, type RawSyscall } from "./collectors/collector.ts";
+import { HINT } from "./libbpf/mod.ts";
 import { WindowSum } from "./window_sum.ts";
 
 const call: fc.Arbitrary<RawSyscall> = fc.record({
@@ -85,15 +86,18 @@ Deno.test("WindowSum.build() has all time of waits, all that ended, and as open 
     const sum = new WindowSum();
     for (const locks of drains) sum.add({ samples: [], locks, losses: new Map() }, identity);
     const { locks } = sum.build();
-    const total = (rows: readonly RawLock[], outcome: string, of: "count" | "delayNs" | "maxNs") =>
+    const total = (rows: readonly RawLock[], outcome: string, of: "count" | "delayNs") =>
       rows.reduce((total, row) => row.outcome === outcome ? total + row[of] : total, 0);
     for (const outcome of ["woken", "open"]) {
       assertEquals(total(locks, outcome, "delayNs"), total(drains.flat(), outcome, "delayNs"));
     }
-    for (const amount of ["count", "maxNs"] as const) {
-      assertEquals(total(locks, "woken", amount), total(drains.flat(), "woken", amount));
-      assertEquals(total(locks, "open", amount), total(drains.at(-1)!, "open", amount));
-    }
+    const longest = (rows: readonly RawLock[], outcome: string) =>
+      Math.max(0, ...rows.filter((row) => row.outcome === outcome).map(({ maxNs }) => maxNs));
+    assertEquals(total(locks, "woken", "count"), total(drains.flat(), "woken", "count"));
+    assertEquals(total(locks, "open", "count"), total(drains.at(-1)!, "open", "count"));
+    assertEquals(longest(locks, "woken"), longest(drains.flat(), "woken"));
+    assertEquals(longest(locks, "open"), longest(drains.at(-1)!, "open"));
+    assertEquals(locks.length, new Set(drains.flat().map(({ outcome }) => outcome)).size);
   }));
 });
 
@@ -104,7 +108,8 @@ Deno.test("WindowSum.build() has the holds and the ends of stacks of all drains"
   for (let i = 0; i < 2; i++) {
     sum.add({ samples: [], holds: [hold], losses: new Map(), stackEnds }, identity);
   }
-  assertEquals([sum.build().holds, sum.build().stackEnds.get("complete")], [[hold, hold], 4]);
+  const twice = { ...hold, count: 2, totalNs: 10, histogram: [0, 0, 2] };
+  assertEquals([sum.build().holds, sum.build().stackEnds.get("complete")], [[twice], 4]);
 });
 
 Deno.test("WindowSum.add() changes nothing of what it is given", () => {
@@ -134,4 +139,67 @@ Deno.test("WindowSum.add() changes nothing of what it is given", () => {
   assertEquals(syscalls, [{ ...row, errors: new Map([[2, 1]]), histogram: [0, 0, 1] }]);
   assertEquals(locks[0]!.count, 1);
   assertEquals(sum.build().syscalls[0]!.histogram, [0, 0, 2]);
+});
+
+const stack: fc.Arbitrary<RawStack> = fc.record({
+  pid: fc.integer({ min: 1, max: 4 }),
+  comm: fc.constantFrom("a", "b"),
+  user: fc.array(fc.constantFrom(-(2 ** 40), -(2 ** 40) - 1, 2 ** 46, 5), { maxLength: 3 }),
+  kernel: fc.array(fc.constantFrom(2 ** 47, 2 ** 47 + 2 ** 33), { maxLength: 2 }),
+});
+
+Deno.test("WindowSum.build() has one row for each stack, and tells processes apart where their code is not of files", () => {
+  fc.assert(fc.property(fc.array(fc.array(stack)), (drains) => {
+    const represent = (pid: number) => Math.min(pid, 3);
+    const sum = new WindowSum();
+    for (const stacks of drains) {
+      const samples = stacks.map((stack) => ({ ...stack, value: 10, count: 1 }));
+      sum.add({ samples, losses: new Map() }, represent);
+    }
+    const seen = (stack: RawStack) => {
+      const pid = stack.user.every((address) => address < 0) ? represent(stack.pid) : stack.pid;
+      return JSON.stringify([pid, stack.comm, stack.user, stack.kernel]);
+    };
+    const expected = Map.groupBy(drains.flat(), seen);
+    const { samples } = sum.build();
+    assertEquals(
+      new Map(samples.map((sample) => [seen(sample), [sample.count, sample.value]])),
+      new Map([...expected].map(([key, rows]) => [key, [rows.length, 10 * rows.length]])),
+    );
+    assertEquals(samples.length, expected.size);
+  }));
+});
+
+Deno.test("WindowSum.build() has one holder for its waits and its holds, of all drains", () => {
+  const sum = new WindowSum();
+  for (let drain = 0; drain < 2; drain++) {
+    const holder = { pid: 1, comm: "a", user: [-1], kernel: [2 ** 47] };
+    const amounts = { maxNs: 5, histogram: [0, 0, 1], hints: 1 << drain };
+    const wait = {
+      type: "futex",
+      outcome: "woken" as const,
+      count: 1,
+      delayNs: 5,
+      value: 2,
+      address: BigInt(drain),
+    };
+    const locks = [{ ...amounts, ...wait, waiter: { ...holder, pid: 2 }, holder }] as const;
+    sum.add(
+      { samples: [], locks: [...locks, { ...locks[0], holder: EARLIER_HOLDERS }], losses: new Map() },
+      identity,
+    );
+    sum.add({
+      samples: [],
+      holds: [{ ...amounts, hints: 0, holder, count: 1, totalNs: 5 }],
+      losses: new Map(),
+    }, identity);
+  }
+  const { locks, holds } = sum.build();
+  assertEquals([locks.length, holds.length], [2, 1]);
+  assertStrictEquals(locks[0]!.holder, holds[0]!.holder);
+  assertStrictEquals(locks[1]!.holder, EARLIER_HOLDERS);
+  assertStrictEquals(locks[0]!.waiter, locks[1]!.waiter);
+  const { count, delayNs, hints, address, histogram } = locks[0]!;
+  assertEquals([count, delayNs, address, histogram], [2, 10, 0n, [0, 0, 2]]);
+  assertEquals(hints, 3 | HINT.severalAddresses);
 });
