@@ -13,6 +13,7 @@ import { type Kind, kindOf, KINDS } from "../profile/model.ts";
 import type { Flusher, FlushMetrics, ReceivedBatch } from "./buffer/flusher.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { Admission } from "./ingest/admission.ts";
+import { type Protocol, PROTOCOLS, type Result, RESULTS } from "./interop/intake/intake.ts";
 import { type IngestMetrics, type Refusal, REFUSALS } from "./ingest/push.ts";
 
 const BUFFER: readonly Reading<StagingBuffer>[] = [
@@ -114,6 +115,10 @@ function mapped<T>(record: Readonly<Record<string, T>>, value: (of: T) => number
 
 /** Holds the counters of ingest and flush, and the state of `buffer` at the time of asking. */
 export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
+  /** Is told what became of profiles that others pushed. */
+  readonly foreign = (protocol: Protocol, result: Result, profiles: number): void => {
+    this.#foreign.inc({ protocol, result }, profiles);
+  };
   /** Is the registry, for other parts to add theirs to. */
   readonly registry = new Registry();
   #pushOk = 0;
@@ -127,6 +132,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   readonly #flush: Counter<"status">;
   readonly #flushRows: Counter;
   readonly #flushSeconds: Histogram;
+  readonly #foreign: Counter<"protocol" | "result">;
   readonly #quarantined: Counter;
   readonly #lag: Histogram;
   readonly #lastStored: Gauge<"kind">;
@@ -136,6 +142,14 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   constructor(buffer: StagingBuffer) {
     const make = new MetricFactory(this.registry);
     this.#push = make.counter("aperture_push_total", "Pushes by gRPC status", ["status"]);
+    this.#foreign = make.counter(
+      "aperture_foreign_profiles_total",
+      "Profiles that others pushed, by protocol and by what became of them",
+      ["protocol", "result"],
+    );
+    for (const protocol of PROTOCOLS) {
+      for (const result of RESULTS) this.#foreign.inc({ protocol, result }, 0);
+    }
     this.#pushEvents = make.counter(
       "aperture_push_events_total",
       "Samples, waits and calls in batches that were staged",

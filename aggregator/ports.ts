@@ -18,6 +18,7 @@ import { readCertificates, watchCertificates } from "./certificates.ts";
 import type { AggregatorConfig } from "./config.ts";
 import { isUnavailable } from "./http/errors.ts";
 import { createHandler, defaultTurns, type Health, loadPage } from "./http/mod.ts";
+import { Intake } from "./interop/intake/intake.ts";
 import { IngestServer, type ServerTls } from "./ingest/server.ts";
 import type { AggregatorMetrics, WatchedParts } from "./metrics.ts";
 import type { Relabeller } from "../profile/relabel/relabeller.ts";
@@ -58,7 +59,13 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
   const tls = certificates && await readCertificates(certificates);
   const connections = limitsOf(config, descriptors);
   const turns = defaultTurns();
+  const retentionMs = Math.max(config.retention, config.retention1m, config.retention1h);
+  const intake = new Intake({
+    ...{ buffer, metrics, retentionMs, relabeller: sources.relabeller },
+    count: metrics.foreign,
+  });
   const handler = createHandler({
+    intake,
     queries,
     health,
     settle,
@@ -84,7 +91,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     tls,
     connections,
     isUnavailable,
-    retentionMs: Math.max(config.retention, config.retention1m, config.retention1h),
+    retentionMs,
     maxMessageBytes: config.maxMessage,
   }));
   if (certificates) {
@@ -104,7 +111,12 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     http,
     watched: {
       listeners: { grpc: ingest.listener, http: http.listener },
-      queues: { grpc: ingest.admission, question: turns.question, export: turns.export },
+      queues: {
+        grpc: ingest.admission,
+        question: turns.question,
+        export: turns.export,
+        foreign: turns.ingest,
+      },
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -7,6 +7,7 @@
  * - `["head", id]`: a {@linkcode Head}; written last, it makes the batch visible;
  * - `["part", id]`: how many chunks a batch has that is not yet visible and needs several commits;
  * - `["seen", agentId, epoch, block]`: sequences that were acknowledged, written with the head;
+ * - `["seen", agentId, content]`: content that was acknowledged, written with the head;
  * - `["groups"]`: the {@linkcode GroupRecord}s of the batches that are being written to storage, the next one first;
  * - `["quarantine", id]`: a {@linkcode Quarantined} batch in place of its head.
  *
@@ -21,6 +22,11 @@ export interface BatchMeta {
   readonly epoch: bigint;
   readonly sequence: number;
   readonly node: string;
+  /**
+   * Names what was pushed by those who number nothing: a hash of it. It is known for {@linkcode CONTENT_MS}, and the
+   * sequence counts for nothing.
+   */
+  readonly content?: string;
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly samples: number;
@@ -80,7 +86,11 @@ export interface GroupRecord {
   readonly done: boolean;
 }
 
-/** Returns the key of the sequences of an agent's run around `sequence`. */
-export function seenKey({ agentId, epoch, sequence }: BatchMeta): Deno.KvKey {
+/** Clients send again what got no answer for minutes; the time is in ms. */
+export const CONTENT_MS = 3_600_000;
+
+/** Returns the key of the sequences of an agent's run around `sequence`, or of the content. */
+export function seenKey({ agentId, epoch, sequence, content }: BatchMeta): Deno.KvKey {
+  if (content !== undefined) return ["seen", agentId, content];
   return ["seen", agentId, epoch, blockOf(sequence)];
 }

@@ -6,7 +6,7 @@
  */
 
 import { chunkCount, chunkKeys, CHUNKS_PER_COMMIT, deleteAll, setChunks } from "./chunks.ts";
-import { type BatchMeta, type Head, seenKey } from "./entry.ts";
+import { type BatchMeta, CONTENT_MS, type Head, seenKey } from "./entry.ts";
 import { addSequence, hasSequence } from "./sequences.ts";
 
 export interface PutOptions {
@@ -19,7 +19,7 @@ export interface PutOptions {
 /** Returns whether a batch of that agent, epoch and sequence was kept before. */
 export async function wasSeen(kv: Deno.Kv, meta: BatchMeta): Promise<boolean> {
   const { value } = await kv.get<Uint8Array>(seenKey(meta));
-  return hasSequence(value ?? undefined, meta.sequence);
+  return isSeen(value, meta);
 }
 
 /**
@@ -40,10 +40,11 @@ export async function putBatch(
     await writeParts(kv, { id: head.id, bytes, parts });
     while (!kept) {
       const seen = await kv.get<Uint8Array>(key);
-      const block = seen.value ?? undefined;
-      if (hasSequence(block, head.sequence)) return false;
-      const commit = kv.atomic().check(seen).set(["head", head.id], head)
-        .set(key, addSequence(block, head.sequence), { expireIn: rememberMs });
+      if (isSeen(seen.value, head)) return false;
+      const [mark, expireIn] = head.content === undefined
+        ? [addSequence(seen.value ?? undefined, head.sequence), rememberMs]
+        : [CONTENT, CONTENT_MS];
+      const commit = kv.atomic().check(seen).set(["head", head.id], head).set(key, mark, { expireIn });
       if (parts > 0) commit.delete(["part", head.id]);
       setChunks(commit, { id: head.id, bytes, from: parts, to: chunkCount(bytes.length) });
       // Else another batch of this agent came between.
@@ -53,6 +54,13 @@ export async function putBatch(
   } finally {
     if (!kept && parts > 0) await removeParts(kv, { id: head.id, chunks: parts }, () => onLeft(parts));
   }
+}
+
+/** Says of content that it was seen. */
+const CONTENT = Uint8Array.of(1);
+
+function isSeen(value: Uint8Array | null, { content, sequence }: BatchMeta): boolean {
+  return content === undefined ? hasSequence(value ?? undefined, sequence) : value !== null;
 }
 
 /** Removes chunks of a batch that is not visible; `failed` is called where that is not possible, as on a full disk. */

@@ -68,10 +68,12 @@ export function createHandler(
 const UNKNOWN: RequestInfo = { remoteAddress: "", answered: Promise.resolve() };
 
 /** Makes the turns. Each holds its answer until it was read: so many of them fit into memory beside what is pushed. */
-export function defaultTurns(): Record<"question" | "export", Turns> {
+export function defaultTurns(): Record<"question" | "export" | "ingest", Turns> {
   return {
     question: new Turns({ atOnce: 16, waiting: 64, waitMs: 10_000 }),
     export: new Turns({ atOnce: 2, waiting: 16, waitMs: 10_000 }),
+    // Each may hold a whole body, unpacked.
+    ingest: new Turns({ atOnce: 4, waiting: 256, waitMs: 10_000 }),
   };
 }
 
@@ -79,7 +81,7 @@ interface Dispatch {
   readonly url: URL;
   readonly found: ReturnType<typeof findRoute>;
   readonly options: HandlerOptions;
-  readonly turns: Readonly<Record<"question" | "export", Turns>>;
+  readonly turns: Readonly<Record<"question" | "export" | "ingest", Turns>>;
   readonly info: RequestInfo;
 }
 

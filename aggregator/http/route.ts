@@ -42,8 +42,10 @@ export interface Route {
   readonly access: "open" | "token" | "ingest" | "admin";
   /** Is set where others have set the form: no session counts, as no page asks. */
   readonly foreign?: Foreign;
-  /** Is set where what it answers with takes time and memory: it waits for its turn, among all or among exports. */
-  readonly turn?: "question" | "export";
+  /**
+   * Is set where what it answers with takes time and memory: it waits for its turn, among all, among exports, or
+   * among what others push. */
+  readonly turn?: "question" | "export" | "ingest";
   readonly handle: (context: Context) => Reply | Promise<Reply>;
 }
 

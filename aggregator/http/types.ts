@@ -8,6 +8,7 @@
 import type { Registry } from "prom-client";
 import type { Head, Quarantined } from "../buffer/entry.ts";
 import type { Access } from "../access/access.ts";
+import type { Intake } from "../interop/intake/intake.ts";
 import type { Queries } from "../query/types.ts";
 import type { Page } from "./page.ts";
 import type { Turns } from "./turns.ts";
@@ -58,6 +59,8 @@ export interface HandlerOptions {
   readonly settle?: () => Promise<void>;
   /** Lists the batches in quarantine. @default {() => []} */
   readonly quarantined?: () => readonly QuarantinedBatch[];
+  /** Takes what others push; without it nothing is taken. */
+  readonly intake?: Intake;
   readonly metrics: Registry;
   readonly page: Page;
   /** Says who may ask what; without it everything is open, to whom asks by a local name. */
@@ -67,8 +70,8 @@ export interface HandlerOptions {
    * @default {[]}
    */
   readonly allowedHosts?: readonly string[];
-  /** @default {{ question: 4 at once, export: 2 at once }} */
-  readonly turns?: Readonly<Record<"question" | "export", Turns>>;
+  /** @default what `defaultTurns()` makes */
+  readonly turns?: Readonly<Record<"question" | "export" | "ingest", Turns>>;
   readonly version: string;
   /** Is where source code can be read, with `{file}`, `{line}` and `{build_id}` to fill in. @default none */
   readonly sourceUrl?: string;

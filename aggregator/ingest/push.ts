@@ -60,6 +60,8 @@ export interface PushOptions {
   limits?: BatchLimits | undefined;
   /** Changes what is staged. */
   relabeller?: Pick<Relabeller, "apply" | "rules"> | undefined;
+  /** Names the batch by a hash of what it was made of, where nobody numbers it. */
+  content?: string | undefined;
   /** Samples are kept so long, in ms: older ones are not taken. @default {Infinity} */
   retentionMs?: number | undefined;
   /** Tells the time in Unix ms. @default {Date.now} */
@@ -80,7 +82,11 @@ export async function push(bytes: Uint8Array, options: PushOptions): Promise<Pus
     const given = readBatch(bytes, limits);
     checkTime(given, options);
     const batch = relabelled(given, options);
-    const result = await stage(buffer, { bytes: batch === given ? bytes : writeBatch(batch), batch });
+    const result = await stage(buffer, {
+      bytes: batch === given ? bytes : writeBatch(batch),
+      batch,
+      content: options.content,
+    });
     if (result === "duplicate") metrics?.duplicate();
     else metrics?.accepted(eventCount(batch));
     return { backpressure: buffer.backpressure, duplicate: result === "duplicate" };
@@ -98,10 +104,10 @@ function relabelled(batch: Batch, { relabeller }: PushOptions): Batch {
 
 async function stage(
   buffer: StagingBuffer,
-  { bytes, batch }: { bytes: Uint8Array; batch: Batch },
+  { bytes, batch, content }: { bytes: Uint8Array; batch: Batch; content: string | undefined },
 ): Promise<"staged" | "duplicate"> {
   try {
-    return await buffer.stage(bytes, metaOf(batch));
+    return await buffer.stage(bytes, { ...metaOf(batch), ...content !== undefined && { content } });
   } catch (cause) {
     if (cause instanceof BufferFullError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);

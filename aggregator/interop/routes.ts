@@ -12,13 +12,17 @@ import { unimplementedRoute } from "./connect/unary.ts";
 import { type ForeignRoute, toRoute } from "./foreign.ts";
 import { querierRoutes } from "./querier/service.ts";
 import { createSource } from "./querier/source.ts";
+import { ingestRoutes } from "./sdk/ingest.ts";
+import { pushRoutes } from "./sdk/push.ts";
 import { settingsRoutes } from "./settings.ts";
 
 /** Returns the table. */
 export function foreignTable(options: HandlerOptions): ForeignRoute[] {
   const source = createSource(options);
+  const { intake } = options;
   return [
     ...querierRoutes(source),
+    ...(intake ? [...pushRoutes(intake), ...ingestRoutes(intake)] : []),
     ...settingsRoutes(),
     unimplementedRoute({ scope: "read", maxBytes: 0, timeoutMs: 10_000 }),
   ];

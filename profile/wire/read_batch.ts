@@ -8,6 +8,7 @@
 import type { Batch, HoldColumns, LockColumns } from "../model.ts";
 import { type BatchLimits, validateBatch } from "./validate_batch.ts";
 import type { WireBatch, WireHistograms, WireSyscalls } from "./wire_batch.ts";
+import { fields, message, tagOf } from "./fields.ts";
 import { Column, WireReader } from "./wire_reader.ts";
 
 /**
@@ -38,30 +39,6 @@ export function readPushRequest(bytes: Uint8Array): WireBatch | undefined {
     return true;
   });
   return batch?.finish();
-}
-
-/**
- * Calls `field` with each tag up to `end`; a field that it does not take is skipped. As in the generated
- * decoder, the tag 0 and the end of a group that was not begun end the message.
- */
-function fields(reader: WireReader, end: number, field: (tag: number) => boolean): void {
-  while (reader.pos < end) {
-    const tag = reader.uint32();
-    if (field(tag)) continue;
-    if (tag === 0 || (tag & 7) === 4) return;
-    reader.skip(tag & 7);
-  }
-}
-
-/** Returns what begins field `number` of wire type `type`: 0 varint, 1 eight bytes, 2 length and bytes. */
-function tagOf(number: number, type: 0 | 1 | 2): number {
-  return (number << 3) | type;
-}
-
-function message(reader: WireReader, field: (tag: number) => boolean): true {
-  const length = reader.uint32();
-  fields(reader, reader.pos + length, field);
-  return true;
 }
 
 const uint32Column = () => new Column((length) => new Uint32Array(length));

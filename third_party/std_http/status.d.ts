@@ -14,6 +14,7 @@ export const STATUS_CODE: {
   readonly NotAcceptable: 406;
   readonly ContentTooLarge: 413;
   readonly UnsupportedMediaType: 415;
+  readonly UnprocessableEntity: 422;
   readonly TooManyRequests: 429;
   readonly InternalServerError: 500;
   readonly BadGateway: 502;

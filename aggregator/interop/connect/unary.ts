@@ -16,6 +16,8 @@ import { ConnectError, connectReply, tellConnect } from "./error.ts";
 export interface CallContext {
   /** Is the request that it came by, whose body was read. */
   readonly request: Request;
+  /** Is the address of the client, or ""; as {@linkcode ForeignContext} has it. */
+  readonly address: string;
   /** Aborts when the client has gone, or its time or ours is over. */
   readonly signal: AbortSignal;
 }
@@ -45,7 +47,7 @@ export function unaryRoute<I extends DescMessage, O extends DescMessage>(
     handle: (context) =>
       answered(context, async (codec, { signal }) => {
         const message = readMessage(method.input, codec, await context.body());
-        const answer = await handle(message, { request: context.request, signal });
+        const answer = await handle(message, { request: context.request, address: context.address, signal });
         return writeMessage(method.output, codec, answer);
       }),
   };

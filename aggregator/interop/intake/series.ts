@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Makes series of the labels that others give to their profiles.
+ *
+ * @module
+ */
+
+import { encodeLabels } from "../../../profile/labels.ts";
+import type { Series } from "../../../profile/model.ts";
+
+/** Says which labels a column of a series is taken from: the first that is there. */
+const SOURCES = {
+  node: ["node", "k8s.node.name", "host.name", "hostname"],
+  service: ["service_name", "service.name"],
+  namespace: ["namespace", "k8s.namespace.name"],
+  pod: ["pod", "k8s.pod.name"],
+  container: ["container", "k8s.container.name", "container.id"],
+  exe: ["process.executable.path", "exe"],
+  comm: ["thread.name", "thread_name", "comm", "process.executable.name"],
+  pid: ["process.pid", "pid"],
+} as const satisfies Record<string, readonly string[]>;
+
+/** A node is at most so long. */
+const NODE_LENGTH = 256;
+const MAX_PID = 2 ** 32 - 1;
+
+/** Is what a profile belongs to. */
+export interface Origin {
+  readonly node: string;
+  readonly series: Series;
+}
+
+/**
+ * Returns what a profile with `labels` belongs to. What is no column of a series is a label of its own; names that begin
+ * with `__` are for those who send them. Where no thread is named, its service stands for it.
+ *
+ * @param address stands for the node where no label names one; "" where it is not known
+ */
+export function originOf(labels: ReadonlyMap<string, string>, address: string): Origin {
+  const rest = new Map([...labels].filter(([name, value]) => value !== "" && !name.startsWith("__")));
+  const take = (names: readonly string[]) => {
+    const found = names.find((name) => rest.has(name));
+    if (found === undefined) return "";
+    const value = rest.get(found)!;
+    rest.delete(found);
+    return value;
+  };
+  const node = take(SOURCES.node) || address || "unknown";
+  const service = take(SOURCES.service);
+  const pid = take(SOURCES.pid);
+  const series = {
+    namespace: take(SOURCES.namespace),
+    pod: take(SOURCES.pod),
+    container: take(SOURCES.container),
+    exe: take(SOURCES.exe),
+    comm: take(SOURCES.comm) || service,
+    pid: /^\d{1,10}$/.test(pid) && Number(pid) <= MAX_PID ? Number(pid) : 0,
+    service,
+  };
+  return { node: node.slice(0, NODE_LENGTH), series: { ...series, labels: encodeLabels(rest) } };
+}
