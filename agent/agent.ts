@@ -177,7 +177,7 @@ function sayStep({ stepMs }: Stamps): void {
 /** Returns what the series of a process is told by, but for its id and the thread's name. */
 function groupOf(pid: number, { symboliser, labels }: RecordOptions): string {
   const process = symboliser.process(pid);
-  return process ? JSON.stringify([process.exe, labels?.of(process)]) : "";
+  return process ? JSON.stringify([process.exe, process.script, labels?.of(process)]) : "";
 }
 
 /** Takes in what of processes is only there while they run, until the result is disposed of. */

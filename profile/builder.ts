@@ -16,9 +16,10 @@ import {
   stackCount,
 } from "./model.ts";
 import { holdAt, type HoldRow, HoldTable } from "./holds.ts";
-import { lockAt, type LockRow, LockTable } from "./locks.ts";
+import { lockAt, LockTable, type NewLock } from "./locks.ts";
 import { type AnyKind, isProfileType, type ProfileType } from "./profile_type.ts";
 import { symbolRank } from "./symbol_rank.ts";
+import { slowCallAt, type SlowCallRow, SlowCallTable } from "./slow_calls.ts";
 import { syscallAt, type SyscallRow, SyscallTable } from "./syscalls.ts";
 
 /**
@@ -61,6 +62,7 @@ export class ProfileBuilder {
     namespace: [] as number[],
     service: [] as number[],
     labels: [] as number[],
+    process: [] as number[],
   };
   readonly #sampleRow = new Map<string, number>();
   readonly #samples = {
@@ -82,6 +84,7 @@ export class ProfileBuilder {
     value: [] as number[],
     count: [] as number[],
   };
+  readonly #slowCalls = new SlowCallTable();
 
   /** Counts the samples, equal ones once. */
   get sampleCount(): number {
@@ -135,6 +138,7 @@ export class ProfileBuilder {
       this.string(series.namespace ?? ""),
       this.string(series.service ?? ""),
       this.string(series.labels ?? ""),
+      this.string(series.process ?? ""),
     ] as const;
     return intern(this.#seriesRow, `${pid},${labels.join()}`, () => {
       const to = this.#series;
@@ -145,6 +149,7 @@ export class ProfileBuilder {
       to.namespace.push(labels[4]);
       to.service.push(labels[5]);
       to.labels.push(labels[6]);
+      to.process.push(labels[7]);
       return to.pid.push(pid) - 1;
     });
   }
@@ -169,7 +174,7 @@ export class ProfileBuilder {
   }
 
   /** Adds to the waits that agree with `lock` in all but amounts; the longest is the longest of all. */
-  addLock(lock: LockRow): void {
+  addLock(lock: NewLock): void {
     this.#locks.add(lock, (text) => this.string(text));
   }
 
@@ -181,6 +186,11 @@ export class ProfileBuilder {
   /** Adds to the calls of (series, call, category). */
   addSyscall(syscall: SyscallRow): void {
     this.#syscalls.add(syscall, (text) => this.string(text));
+  }
+
+  /** Adds to the slow calls of (series, call, category, object). */
+  addSlowCall(slow: SlowCallRow): void {
+    this.#slowCalls.add(slow, (text) => this.string(text));
   }
 
   #addForeign(type: ProfileType, series: number, stack: number, value: number, count: number): void {
@@ -233,6 +243,10 @@ export class ProfileBuilder {
       const syscall = syscallAt(profile, i);
       this.addSyscall({ ...syscall, series: series[syscall.series]! });
     }
+    for (let i = 0; i < profile.slowCalls.call.length; i++) {
+      const slow = slowCallAt(profile, i);
+      this.addSlowCall({ ...slow, series: series[slow.series]! });
+    }
     const { foreign } = profile;
     for (let i = 0; foreign && i < foreign.type.length; i++) {
       this.#addForeign(
@@ -274,6 +288,7 @@ export class ProfileBuilder {
         namespace: Uint32Array.from(series.namespace),
         service: Uint32Array.from(series.service),
         labels: Uint32Array.from(series.labels),
+        process: Uint32Array.from(series.process),
       },
       samples: {
         kind: Uint8Array.from(samples.kind),
@@ -294,6 +309,7 @@ export class ProfileBuilder {
           count: Float64Array.from(foreign.count),
         },
       },
+      slowCalls: this.#slowCalls.build(),
     };
   }
 }

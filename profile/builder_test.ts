@@ -96,8 +96,8 @@ Deno.test("ProfileBuilder.merge() sums waits and calls, and keeps the shortest a
   other.addSyscall({ ...call, ...amounts, series: more, histogram: [1, 1, 0, 0, 1, 0], oldest: 70 });
   const profile = other.build();
   assertEquals([0, 1].map((row) => lockAt(profile, row)), [
-    { ...same, count: 3, delay: 70, max: 40, histogram: [0, 1, 0, 1] },
-    { ...same, holder: undefined, count: 1, delay: 5, max: 5 },
+    { ...same, address: "", count: 3, delay: 70, max: 40, histogram: [0, 1, 0, 1] },
+    { ...same, address: "", holder: undefined, count: 1, delay: 5, max: 5 },
   ]);
   assertEquals(profile.syscalls.call.length, 1);
   assertEquals(syscallAt(profile, 0), {

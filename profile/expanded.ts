@@ -18,7 +18,7 @@ const REFERENCE_BYTES = 8;
  * refer to.
  */
 export function expandedSize({ strings, ...tables }: Profile): number {
-  const { frames, series, stacks, samples, locks, holds, syscalls, foreign = NO_FOREIGN } = tables;
+  const { frames, series, stacks, samples, locks, holds, syscalls, slowCalls, foreign = NO_FOREIGN } = tables;
   const { line: _line, address: _address, startLine: _startLine, inlined: _inlined, rank: _rank, ...names } =
     frames;
   const { pid: _pid, ...labels } = series;
@@ -26,13 +26,14 @@ export function expandedSize({ strings, ...tables }: Profile): number {
   const columns = [
     ...Object.values(names),
     ...Object.values(labels),
-    ...[locks.class, locks.type, holds.class, call, category, foreign.type],
+    ...[locks.class, locks.type, locks.address, holds.class, call, category, foreign.type],
+    ...[slowCalls.call, slowCalls.category, slowCalls.object],
   ] as readonly Uint32Array[];
   let size = 0;
   for (const column of columns) {
     for (let row = 0; row < column.length; row++) size += strings[column[row]!]!.length;
   }
   const rows = frames.line.length + series.pid.length + stacks.offset.length + samples.kind.length +
-    locks.outcome.length + holds.count.length + call.length + foreign.type.length;
+    locks.outcome.length + holds.count.length + call.length + slowCalls.count.length + foreign.type.length;
   return size + rows * ROW_BYTES + stacks.frame.length * REFERENCE_BYTES;
 }

@@ -7,6 +7,14 @@
 
 import { type Frame, KERNEL_MODULE, VDSO_MODULE } from "./model.ts";
 
+/** Matches classes of what threads hold; who ends another wait is no more than a waker. */
+const HELD = /^(mutex|rwlock|spin|rwsem|percpu|rt|sem)$/;
+
+/** Returns whether somebody holds what is waited for at locks of that class and type, else it is to come. */
+export function isHeldClass(name: string, type: string): boolean {
+  return type !== "futex" || HELD.test(name);
+}
+
 /** Matches C libraries, by the file's name. Their functions without a name are inner ones of those that have one. */
 const C_LIBRARY = /(^|\/)(libc[.-]|libpthread[.-]|ld-musl-|libstdc\+\+\.|libc\+\+\.)/;
 

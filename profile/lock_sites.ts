@@ -7,7 +7,7 @@
 
 import { addHistogram } from "./histogram.ts";
 import { isIdleClass } from "./idle.ts";
-import { siteFrame } from "./lock_site.ts";
+import { isHeldClass, siteFrame } from "./lock_site.ts";
 import { lockAt, type LockRow } from "./locks.ts";
 import { frameAt, type Profile, seriesAt, UNKNOWN_MODULE } from "./model.ts";
 import { processName } from "./process_name.ts";
@@ -48,9 +48,6 @@ export interface LockSite {
   readonly holders: SiteHolder[];
 }
 
-/** Matches classes of what threads hold; who ends another wait is no more than a waker. */
-const HELD = /^(mutex|rwlock|spin|rwsem|percpu|rt|sem)$/;
-
 /** Returns the functions that waited, those with the longest delay first; see {@linkcode siteFrame}. */
 export function lockSites(profile: Profile): LockSite[] {
   const sites = new Map<string, LockSite>();
@@ -82,7 +79,7 @@ function siteOf(sites: Map<string, LockSite>, profile: Profile, lock: LockRow): 
   let site = sites.get(key);
   if (!site) {
     const idle = isIdleClass(lock.class);
-    const isHeld = lock.type !== "futex" || HELD.test(lock.class);
+    const isHeld = isHeldClass(lock.class, lock.type);
     sites.set(
       key,
       site = { ...code, process, class: lock.class, type: lock.type, idle, isHeld, ...noSums() },

@@ -17,6 +17,8 @@ export interface LockRow {
   readonly class: string;
   /** Is `futex`, or the kernel's kind of lock: `spin`, `mutex`, `rwsem`, `rt`, …. */
   readonly type: string;
+  /** Says where the lock is, as {@linkcode LockColumns} has it. */
+  readonly address: string;
   readonly holder: { readonly series: number; readonly stack: number } | undefined;
   /** Counts waits that the holder ended, or that are open. */
   readonly count: number;
@@ -27,6 +29,9 @@ export interface LockRow {
   readonly histogram: readonly number[];
 }
 
+/** Is a row to add; where the lock is may be left out. */
+export type NewLock = Omit<LockRow, "address"> & Partial<Pick<LockRow, "address">>;
+
 /** Returns row `row` of the table of locks. */
 export function lockAt({ locks, strings }: Pick<Profile, "locks" | "strings">, row: number): LockRow {
   const holderSeries = locks.holderSeries[row]!;
@@ -36,6 +41,7 @@ export function lockAt({ locks, strings }: Pick<Profile, "locks" | "strings">, r
     stack: locks.stack[row]!,
     class: strings[locks.class[row]!]!,
     type: strings[locks.type[row]!]!,
+    address: strings[locks.address[row]!]!,
     holder: holderSeries === 0 ? undefined : { series: holderSeries - 1, stack: locks.holderStack[row]! - 1 },
     count: locks.count[row]!,
     delay: locks.delay[row]!,
@@ -52,6 +58,7 @@ export class LockTable {
   readonly #stack: number[] = [];
   readonly #class: number[] = [];
   readonly #type: number[] = [];
+  readonly #address: number[] = [];
   readonly #holderSeries: number[] = [];
   readonly #holderStack: number[] = [];
   readonly #count: number[] = [];
@@ -60,13 +67,14 @@ export class LockTable {
   readonly #histogram: number[][] = [];
 
   /** @param string gives the row of a text in the string table */
-  add(lock: LockRow, string: (text: string) => number): void {
+  add(lock: NewLock, string: (text: string) => number): void {
     const outcome = OUTCOME_NUMBER[lock.outcome];
     const name = string(lock.class);
     const type = string(lock.type);
+    const address = string(lock.address ?? "");
     const holderSeries = lock.holder ? lock.holder.series + 1 : 0;
     const holderStack = lock.holder ? lock.holder.stack + 1 : 0;
-    const key = [outcome, lock.series, lock.stack, name, type, holderSeries, holderStack].join();
+    const key = [outcome, lock.series, lock.stack, name, type, address, holderSeries, holderStack].join();
     let row = this.#rowOf.get(key);
     if (row === undefined) {
       this.#rowOf.set(key, row = this.#outcome.push(outcome) - 1);
@@ -74,6 +82,7 @@ export class LockTable {
       this.#stack.push(lock.stack);
       this.#class.push(name);
       this.#type.push(type);
+      this.#address.push(address);
       this.#holderSeries.push(holderSeries);
       this.#holderStack.push(holderStack);
       for (const column of [this.#count, this.#delay, this.#max]) column.push(0);
@@ -92,6 +101,7 @@ export class LockTable {
       stack: Uint32Array.from(this.#stack),
       class: Uint32Array.from(this.#class),
       type: Uint32Array.from(this.#type),
+      address: Uint32Array.from(this.#address),
       holderSeries: Uint32Array.from(this.#holderSeries),
       holderStack: Uint32Array.from(this.#holderStack),
       count: Float64Array.from(this.#count),

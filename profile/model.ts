@@ -90,6 +90,8 @@ export interface Series {
   readonly comm: string;
   /** Is the path of the program. */
   readonly exe: string;
+  /** Is the script or the like that people call the process by; "" where that is the base name of `exe`. */
+  readonly process: string;
   readonly container: string;
   readonly pod: string;
   readonly namespace: string;
@@ -130,6 +132,7 @@ export interface SeriesColumns {
   readonly namespace: Uint32Array;
   readonly service: Uint32Array;
   readonly labels: Uint32Array;
+  readonly process: Uint32Array;
 }
 
 export interface SampleColumns {
@@ -155,6 +158,11 @@ export interface LockColumns {
   readonly class: Uint32Array;
   /** Is `futex`, or the kernel's kind of lock; row of the string table. */
   readonly type: Uint32Array;
+  /**
+   * Says where the lock is, as a row of the string table: `SYMBOL in MODULE` for one with a place in a file, `heap`,
+   * `stack`, `shared memory`, or "" where the row is of several locks, or that is not known.
+   */
+  readonly address: Uint32Array;
   /**
    * Is the series of who held it meanwhile, where that is a lock, else of who ended the wait: 0 when nobody was seen
    * to, else the row and 1. Both are 0, or neither.
@@ -216,6 +224,23 @@ export interface SyscallColumns {
   readonly oldest: Float64Array;
 }
 
+/** Holds the calls that took long and ended, as a whole from begin to end; rows differ in series, call and object. */
+export interface SlowCallColumns {
+  /** Is the row of the series table. */
+  readonly series: Uint32Array;
+  /** Is the call's name, what it is for, and what it was made on; rows of the string table. */
+  readonly call: Uint32Array;
+  readonly category: Uint32Array;
+  /** Is the path of a file, the peer of a socket, or the kind of descriptor; "" where it has none, or is not known. */
+  readonly object: Uint32Array;
+  readonly count: Float64Array;
+  /** Counts nanoseconds of all, of these on a CPU, of these waiting for a lock of the kernel, and of the longest. */
+  readonly total: Float64Array;
+  readonly onCpu: Float64Array;
+  readonly inLock: Float64Array;
+  readonly max: Float64Array;
+}
+
 /**
  * Holds samples of profiles that others made; rows differ in type, series and stack. The agent makes none.
  */
@@ -246,6 +271,7 @@ export interface Profile {
   readonly locks: LockColumns;
   readonly holds: HoldColumns;
   readonly syscalls: SyscallColumns;
+  readonly slowCalls: SlowCallColumns;
   /** Left out for none. */
   readonly foreign?: ForeignColumns;
 }
@@ -310,18 +336,19 @@ export function seriesAt({ series, strings }: Pick<Profile, "series" | "strings"
     namespace: strings[series.namespace[row]!]!,
     service: strings[series.service[row]!]!,
     labels: strings[series.labels[row]!]!,
+    process: strings[series.process[row]!]!,
   };
 }
 
-/** Returns how many rows of samples, locks, holds, system calls and samples of others there are. */
+/** Returns how many rows of samples, locks, holds, system calls, slow ones and samples of others there are. */
 export function rowCount(
-  { samples, locks, holds, syscalls, foreign }: Pick<
+  { samples, locks, holds, syscalls, slowCalls, foreign }: Pick<
     Profile,
-    "samples" | "locks" | "holds" | "syscalls" | "foreign"
+    "samples" | "locks" | "holds" | "syscalls" | "slowCalls" | "foreign"
   >,
 ): number {
   return samples.kind.length + locks.outcome.length + holds.class.length + syscalls.call.length +
-    (foreign?.type.length ?? 0);
+    slowCalls.call.length + (foreign?.type.length ?? 0);
 }
 
 /**
@@ -356,6 +383,7 @@ export const NO_LOCKS: LockColumns = {
   stack: new Uint32Array(),
   class: new Uint32Array(),
   type: new Uint32Array(),
+  address: new Uint32Array(),
   holderSeries: new Uint32Array(),
   holderStack: new Uint32Array(),
   count: new Float64Array(),
@@ -402,4 +430,17 @@ export const NO_SYSCALLS: SyscallColumns = {
   histogram: new Float64Array(),
   open: new Float64Array(),
   oldest: new Float64Array(),
+};
+
+/** Holds no slow calls. */
+export const NO_SLOW_CALLS: SlowCallColumns = {
+  series: new Uint32Array(),
+  call: new Uint32Array(),
+  category: new Uint32Array(),
+  object: new Uint32Array(),
+  count: new Float64Array(),
+  total: new Float64Array(),
+  onCpu: new Float64Array(),
+  inLock: new Float64Array(),
+  max: new Float64Array(),
 };

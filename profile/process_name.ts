@@ -7,8 +7,12 @@
 
 import type { Series } from "./model.ts";
 
-/** Returns the base name of the program; of a process whose program is not known its thread's name, in brackets. */
-export function processName({ exe, comm }: Pick<Series, "exe" | "comm">): string {
+/**
+ * Returns what people call the process of a series: the script that it runs, else the base name of its program; of one
+ * of which neither is known its thread's name, in brackets.
+ */
+export function processName({ process, exe, comm }: Pick<Series, "process" | "exe" | "comm">): string {
+  if (process !== "") return process;
   const name = exe.replace(/ \(deleted\)$/, "").split("/").at(-1)!;
   if (name !== "") return name;
   return comm === "" ? "" : `[${comm}]`;

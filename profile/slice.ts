@@ -6,14 +6,14 @@
  */
 
 import { offsets } from "./histogram.ts";
-import type { HoldColumns, LockColumns, Profile, SyscallColumns } from "./model.ts";
+import type { HoldColumns, LockColumns, Profile, SlowCallColumns, SyscallColumns } from "./model.ts";
 
 /**
  * Returns rows `from` to `to - 1` of `profile`, in tables of their own. Rows are counted through: the samples, the
- * locks after them, then the holds and the system calls; `rowCount` is how many there are.
+ * locks after them, then the holds, the system calls and the slow ones; `rowCount` is how many there are.
  */
 export function sliceProfile(profile: Profile, from: number, to: number): Profile {
-  const { samples, series, stacks, frames, locks, holds, syscalls } = profile;
+  const { samples, series, stacks, frames, locks, holds, syscalls, slowCalls } = profile;
   const taken: Taken = { strings: new Rows(), series: new Rows(), stacks: new Rows() };
   const frameRows = new Rows();
   // Row 0 of the string table is "", used or not.
@@ -22,12 +22,14 @@ export function sliceProfile(profile: Profile, from: number, to: number): Profil
   const lockStart = samples.kind.length;
   const holdStart = lockStart + locks.outcome.length;
   const callStart = holdStart + holds.class.length;
+  const slowStart = callStart + syscalls.call.length;
   const range = (start: number) => [Math.max(0, from - start), Math.max(0, to - start)] as const;
   const seriesOf = samples.series.slice(...range(0)).map((row) => taken.series.take(row));
   const stackOf = samples.stack.slice(...range(0)).map((row) => taken.stacks.take(row));
   const lockPart = sliceLocks(locks, range(lockStart), taken);
   const holdPart = sliceHolds(holds, range(holdStart), taken);
   const syscallPart = sliceSyscalls(syscalls, range(callStart), taken);
+  const slowPart = sliceSlowCalls(slowCalls, range(slowStart), taken);
   const frameOf: number[] = [];
   const offset = [0];
   for (const stack of taken.stacks.taken) {
@@ -62,6 +64,7 @@ export function sliceProfile(profile: Profile, from: number, to: number): Profil
       namespace: texts(series.namespace, taken.series),
       service: texts(series.service, taken.series),
       labels: texts(series.labels, taken.series),
+      process: texts(series.process, taken.series),
     },
     samples: {
       kind: samples.kind.slice(...range(0)),
@@ -73,6 +76,7 @@ export function sliceProfile(profile: Profile, from: number, to: number): Profil
     locks: lockPart,
     holds: holdPart,
     syscalls: syscallPart,
+    slowCalls: slowPart,
   };
   return { strings: taken.strings.taken.map((row) => profile.strings[row]!), ...part };
 }
@@ -94,6 +98,7 @@ function sliceLocks(locks: LockColumns, range: Range, { strings, series, stacks 
     stack: locks.stack.slice(...range).map((row) => stacks.take(row)),
     class: locks.class.slice(...range).map((row) => strings.take(row)),
     type: locks.type.slice(...range).map((row) => strings.take(row)),
+    address: locks.address.slice(...range).map((row) => strings.take(row)),
     holderSeries: locks.holderSeries.slice(...range).map(holder(series)),
     holderStack: locks.holderStack.slice(...range).map(holder(stacks)),
     count: locks.count.slice(...range),
@@ -148,6 +153,21 @@ function sliceSyscalls(syscalls: SyscallColumns, range: Range, { strings, series
     ...sliceHistograms(syscalls, range),
     open: syscalls.open.slice(...range),
     oldest: syscalls.oldest.slice(...range),
+  };
+}
+
+function sliceSlowCalls(slow: SlowCallColumns, range: Range, { strings, series }: Taken): SlowCallColumns {
+  const texts = (column: Uint32Array) => column.slice(...range).map((row) => strings.take(row));
+  return {
+    series: slow.series.slice(...range).map((row) => series.take(row)),
+    call: texts(slow.call),
+    category: texts(slow.category),
+    object: texts(slow.object),
+    count: slow.count.slice(...range),
+    total: slow.total.slice(...range),
+    onCpu: slow.onCpu.slice(...range),
+    inLock: slow.inLock.slice(...range),
+    max: slow.max.slice(...range),
   };
 }
 

@@ -41,6 +41,7 @@ const PROCESS: Process = {
   startTime: 1,
   comm: "java",
   exe: "/usr/bin/java",
+  script: "",
   mappings: [],
   folder: "/proc/7",
 };

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { isInterpreter, readArguments, scriptName } from "./script_name.ts";
 import { executableMappings, isSameMapping, type Mapping } from "./maps.ts";
 
 /** A process as it was when it was read in this window. */
@@ -20,6 +21,8 @@ export interface Process {
   readonly comm: string;
   /** The path of the program in its own mount namespace; "" for a kernel thread. */
   readonly exe: string;
+  /** The script that it runs, where the program is an interpreter; else "". */
+  readonly script: string;
   /** They are executable ones, ascending. */
   readonly mappings: readonly Mapping[];
   /** `/proc/PID`, below the root that was given; `/proc/PID/task/TID` where only other threads are left. */
@@ -192,12 +195,14 @@ export class ProcessTable {
       }
       const maps = Deno.readFileSync(`${folder}/maps`);
       const same = before?.startTime === stat.startTime ? before : undefined;
+      const exe = readExe(folder);
       return {
         pid,
         ownPid: same?.ownPid ?? innermostPid(Deno.readTextFileSync(`${folder}/status`)) ?? pid,
         startTime: stat.startTime,
         comm: stat.comm,
-        exe: readExe(folder),
+        exe,
+        script: isInterpreter(exe) ? scriptName(exe, readArguments(folder)) : "",
         mappings: reuse(same?.mappings, executableMappings(maps)),
         folder,
       };

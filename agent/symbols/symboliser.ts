@@ -68,7 +68,7 @@ const OBSERVED_MS = 1000;
 type Near = Map<number, readonly Frame[]>;
 
 /** The part of a process that others ask for. */
-export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "comm">;
+export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "script" | "comm">;
 
 /** A process that was observed while it runs. */
 export interface ObservedProcess {

@@ -8,7 +8,7 @@
 import type { FlameGraph } from "../../profile/flame.ts";
 import type { Total } from "../../profile/model.ts";
 import type { Label } from "../query/matchers.ts";
-import type { LockHolder } from "../query/types.ts";
+import type { HolderSite, LockSite, SlowCalls, SyscallRow } from "../query/types.ts";
 
 /** Says what was asked for, its times resolved (RFC 3339). */
 export interface SelectionJson {
@@ -106,47 +106,34 @@ export interface DiffJson {
   readonly cost: CostJson;
 }
 
+/** Holds waits for locks; times in ns. */
 export interface LocksJson extends AnswerJson {
-  readonly sites: readonly {
-    readonly function: string;
-    readonly module: string;
-    readonly class: string;
-    readonly type: string;
-    /** The stack is leaf first. */
-    readonly stack: readonly string[];
-    readonly total: Total;
-    readonly max: number;
-    readonly timeouts: number;
-    readonly interrupted: number;
-    readonly holders: readonly LockHolder[];
-    readonly other_holders: Total;
-  }[];
+  readonly sites: readonly (Omit<LockSite, "otherHolders"> & { readonly other_holders: Total })[];
+  readonly holders: readonly HolderSite[];
   readonly total: Total;
   readonly other: Total;
+  /** Is the sum of what is left out as it is idle. */
+  readonly hidden: Total;
 }
 
 /** Holds system calls; times in ns. */
 export interface SyscallsJson extends AnswerJson {
   readonly group_by: readonly string[];
-  readonly rows: readonly {
-    readonly group: readonly string[];
-    readonly call: string;
-    readonly category: string;
-    readonly total: Total;
-    readonly min: number;
-    readonly max: number;
-    readonly p50: number;
-    readonly p90: number;
-    readonly p99: number;
-    readonly failed: number;
+  readonly rows: readonly (Omit<SyscallRow, "errors" | "slow"> & {
     /** Counts failures by the errors' names, the most frequent first. */
     readonly errors: Readonly<Record<string, number>>;
-    readonly histogram: readonly number[];
+    readonly slow: Omit<SlowCalls, "onCpu" | "inLock" | "otherObjects"> & {
+      readonly on_cpu: number;
+      readonly in_lock: number;
+      readonly other_objects: Total;
+    };
     /** Is the number of calls a second of the selection's whole time. */
     readonly rate: number;
-  }[];
+  })[];
   readonly total: Total;
   readonly other: Total;
+  /** Is the sum of what is left out as it is idle. */
+  readonly hidden: Total;
 }
 
 export interface HeatmapJson extends AnswerJson {

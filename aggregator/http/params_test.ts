@@ -46,7 +46,7 @@ Deno.test("readSelection() names the parameter that it cannot take", () => {
     "limit=1&limit=2": "Cannot take parameter 'limit' more than once",
     "nod=a": "Unknown parameter 'nod'",
     'match={job="a"}':
-      `Cannot take 'match': Cannot read the selector at character 5: 'job' is not one of node, namespace, pod, container, service, exe, comm, pid, label_NAME: current text is "="a"}"`,
+      `Cannot take 'match': Cannot read the selector at character 5: 'job' is not one of node, namespace, pod, container, service, process, exe, comm, pid, label_NAME: current text is "="a"}"`,
   };
   for (const [query, message] of Object.entries(cases)) {
     assertEquals(assertThrows(() => selection(query), HttpError).message, message);

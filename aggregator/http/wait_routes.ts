@@ -48,11 +48,13 @@ async function locks({ url, signal }: Context, options: HandlerOptions) {
     now(),
   );
   const asked = queries.lockSites(selection, { ...params, signal });
-  const { answer: { sites, total, other }, common } = await withQuality(options, selection, {
+  const { answer: { sites, holders, total, other, hidden }, common } = await withQuality(options, selection, {
     answer: asked,
     signal,
   });
-  return json({ ...common, sites: sites.map(siteJson), total, other } satisfies LocksJson);
+  return json(
+    { ...common, sites: sites.map(siteJson), holders, total, other, hidden } satisfies LocksJson,
+  );
 }
 
 function siteJson({ otherHolders, ...site }: LockSite): LocksJson["sites"][number] {
@@ -64,7 +66,13 @@ async function syscalls({ url, signal }: Context, options: HandlerOptions) {
   const { selection, params } = readSelectionOf(
     "syscall",
     url,
-    { limit: limitParam(100, 10_000), group_by: labelsParam, call: listParam, category: listParam },
+    {
+      limit: limitParam(100, 10_000),
+      objects: limitParam(5, 100),
+      group_by: labelsParam,
+      call: listParam,
+      category: listParam,
+    },
     now(),
   );
   const asked = queries.syscalls(selection, {
@@ -72,6 +80,7 @@ async function syscalls({ url, signal }: Context, options: HandlerOptions) {
     ...(params.call && { calls: params.call }),
     ...(params.category && { categories: params.category }),
     limit: params.limit,
+    objects: params.objects,
     signal,
   });
   const { answer, common } = await withQuality(options, selection, { answer: asked, signal });
@@ -83,13 +92,20 @@ async function syscalls({ url, signal }: Context, options: HandlerOptions) {
       rows: answer.rows.map((row) => rowJson(row, seconds)),
       total: answer.total,
       other: answer.other,
+      hidden: answer.hidden,
     } satisfies SyscallsJson,
   );
 }
 
-function rowJson({ errors, ...row }: SyscallRow, seconds: number): SyscallsJson["rows"][number] {
+function rowJson({ errors, slow, ...row }: SyscallRow, seconds: number): SyscallsJson["rows"][number] {
+  const { onCpu, inLock, otherObjects, ...calls } = slow;
   const named = [...errors].sort((a, b) => b[1] - a[1]).map(([errno, failed]) => [errnoName(errno), failed]);
-  return { ...row, rate: row.total.count / seconds, errors: Object.fromEntries(named) };
+  return {
+    ...row,
+    slow: { ...calls, on_cpu: onCpu, in_lock: inLock, other_objects: otherObjects },
+    rate: row.total.count / seconds,
+    errors: Object.fromEntries(named),
+  };
 }
 
 async function heatmap({ url, signal }: Context, options: HandlerOptions) {

@@ -6,7 +6,17 @@
  */
 
 /** Series can be chosen and grouped by these. */
-export const LABELS = ["node", "namespace", "pod", "container", "service", "exe", "comm", "pid"] as const;
+export const LABELS = [
+  "node",
+  "namespace",
+  "pod",
+  "container",
+  "service",
+  "process",
+  "exe",
+  "comm",
+  "pid",
+] as const;
 export type Label = (typeof LABELS)[number];
 
 /** Is a label of pods, as series of some agents have it: `label_app`. */

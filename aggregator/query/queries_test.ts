@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { isIdleCategory, isIdleClass } from "../../profile/idle.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { type FlameGraph, flameGraph, OTHER } from "../../profile/flame.ts";
+import { processName } from "../../profile/process_name.ts";
 import { decodeLabels } from "../../profile/labels.ts";
 import {
   type Frame,
@@ -21,16 +22,26 @@ import {
   HOSTILE,
   lockSamples,
   type Origin,
+  plainHolds,
   plainLocks,
   type PlainSample,
   plainSamples,
+  type PlainSlowCall,
+  plainSlowCalls,
+  type PlainSyscall,
   plainSyscalls,
   plainTotals,
 } from "../../tests/support/random_batches.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
 import { Writer } from "../storage/writer.ts";
-import { checkCalls, checkSites } from "../../tests/support/locks_and_calls_oracle.ts";
+import {
+  atEndOf,
+  checkCalls,
+  checkHolders,
+  checkSites,
+  totalOf,
+} from "../../tests/support/locks_and_calls_oracle.ts";
 import { createQueries } from "./queries.ts";
 import {
   type AnyLabel,
@@ -64,6 +75,8 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
   }));
   const totals = plainTotals(batches);
   const calls = plainSyscalls(batches);
+  const slow = plainSlowCalls(batches);
+  const holds = plainHolds(batches).map((hold) => ({ ...hold, frames: heal(hold.frames) }));
   assert(samples.length > 500);
 
   await t.step(
@@ -182,7 +195,14 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
           frames: heal(lock.frames),
           holder: lock.holder && { ...lock.holder, frames: heal(lock.holder.frames) },
         }));
-        checkSites(await queries.lockSites(s, { limit: n, holders: m }), locks, { limit: n, holders: m });
+        const answer = await queries.lockSites(s, { limit: n, holders: m });
+        checkSites(answer, locks, { limit: n, holders: m, atEnd: atEndOf(s, batches) });
+        const held = holds.filter((hold) => isIn(hold, s) && (s.idle || !isIdleClass(hold.class)));
+        checkHolders(answer, { locks, holds: held, limit: n });
+        const idle = plainLocks(batches).filter((lock) => {
+          return !s.idle && isIn(lock, s) && isIdleClass(lock.class);
+        });
+        assertEquals(answer.hidden, totalOf(idle));
       })),
   );
   await t.step(
@@ -190,11 +210,19 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
     () =>
       check(fc.asyncProperty(selection, callFilter, limit, async (s, filter, n) => {
         const named = filter.calls ?? filter.categories;
-        const chosen = calls.filter((call) =>
+        const isChosen = (call: PlainSyscall | PlainSlowCall) =>
           isIn(call, s) && (named || s.idle || !isIdleCategory(call.category)) &&
-          (filter.calls?.includes(call.call) ?? true) && (filter.categories?.includes(call.category) ?? true)
+          (filter.calls?.includes(call.call) ?? true) && (filter.categories?.includes(call.category) ?? true);
+        const answer = await queries.syscalls(s, { ...filter, limit: n });
+        const chosen = { calls: calls.filter(isChosen), slow: slow.filter(isChosen) };
+        checkCalls(answer, chosen, { ...filter, limit: n, atEnd: atEndOf(s, batches) });
+        const left = calls.filter((call) =>
+          !named && !s.idle && isIn(call, s) && isIdleCategory(call.category)
         );
-        checkCalls(await queries.syscalls(s, { ...filter, limit: n }), chosen, { ...filter, limit: n });
+        assertEquals(answer.hidden, {
+          value: left.reduce((sum, { total }) => sum + total, 0),
+          count: left.reduce((sum, { count }) => sum + count, 0),
+        });
       })),
   );
 });
@@ -488,6 +516,7 @@ const passes: Readonly<Record<Operator, (text: string, value: string) => boolean
 
 function labelOf({ node, series }: Origin, label: AnyLabel): string {
   if (isPodLabel(label)) return decodeLabels(series.labels).get(label.slice("label_".length)) ?? "";
+  if (label === "process") return processName(series);
   return label === "node" ? node : String(series[label as Exclude<Label, "node">]);
 }
 

@@ -22,7 +22,7 @@ import { type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
 import type { Selection } from "./types.ts";
 
 /** These tables come in all resolutions. */
-type Table = "samples" | "locks" | "syscalls" | "profiles";
+type Table = "samples" | "locks" | "holds" | "syscalls" | "slow_calls" | "profiles";
 
 /** Holds a selection in SQL, and what its parameters stand for. */
 export interface SelectionSql {
@@ -35,9 +35,16 @@ export interface SelectionSql {
   readonly totals: string;
   /** Makes a query of `columns` of what of `table` is in its time and its series; idle or not. */
   rows(table: Table, columns: string): string;
+  /**
+   * Is a condition on rows that have `node`, `time`, and `step`, the seconds of their bucket: what was open at the end of
+   * one was so at the end of the time, or of the last window before that of which its node has told.
+   */
+  readonly atEnd: string;
   /** Is a condition on `series`; every series of the selection passes, and some others may. */
   readonly series: string;
-  /** Holds conditions on `locks` or `syscalls`: what is not idle, or what is, too. */
+  /** Is a condition on `series` that all of its time pass, and others may; of the selection or not. */
+  readonly anySeries: string;
+  /** Holds conditions on `locks` and `holds`, or `syscalls` and `slow_calls`: what is not idle, or what is, too. */
   readonly busy: { readonly locks: string; readonly syscalls: string };
   readonly params: Readonly<Record<string, unknown>>;
 }
@@ -61,6 +68,7 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
   const params: Record<string, unknown> = {
     [name("kind")]: selection.kind,
     [name("from")]: cover[0]?.from ?? 0,
+    [name("end")]: cover.at(-1)?.to ?? 0,
     [name("idle_classes")]: IDLE_CLASSES,
     [name("idle_categories")]: IDLE_CATEGORIES,
   };
@@ -98,7 +106,7 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
     union(
       cover,
       ({ resolution }, where) =>
-        `SELECT ${columns} FROM ${table}${resolution.suffix} AS ${table} WHERE ${where}`,
+        `SELECT ${columns}, ${resolution.step} AS step FROM ${table}${resolution.suffix} AS ${table} WHERE ${where}`,
     );
   // Of what others measured there are no sums without stacks.
   const profiles = union(
@@ -132,7 +140,9 @@ WHERE ${kind}${awake} AND ${where}`;
         return fineTotals[own](`${where}`, { kind, busy });
       });
     },
+    atEnd: atEndSql(name("from"), name("end")),
     series: series.join(" AND "),
+    anySeries: series[0]!,
     busy,
     params,
   };
@@ -140,6 +150,14 @@ WHERE ${kind}${awake} AND ${where}`;
 
 /** Stands where a range is empty: any table will do. */
 const NOTHING: CoverPart = { resolution: { suffix: "", step: 10 }, from: 0, to: 0 };
+
+/** Windows are told of within an hour, or their node is away, and nothing is known to be open there. */
+function atEndSql(from: string, end: string): string {
+  const first = `greatest({${from}:UInt32}, least({${end}:UInt32}, toUInt32(now())) - 3600)`;
+  const newest = `(SELECT maxMap(map(toString(node), toUnixTimestamp(start))) FROM batches
+WHERE start >= toDateTime(${first}, 'UTC') AND start < toDateTime({${end}:UInt32}, 'UTC'))[toString(node)]`;
+  return `toUnixTimestamp(time) + step > ${newest} AND ${newest} > 0`;
+}
 
 /** Waits are samples: who gave up got no lock, and who still waits has no count yet. */
 function waits(rows: SelectionSql["rows"], busy: string, holders = false): string {

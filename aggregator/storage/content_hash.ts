@@ -136,7 +136,7 @@ function hashStacks(profile: Profile, { stacks }: Locations, locations: BigUint6
 }
 
 function hashSeries({ series }: Profile, strings: BigUint64Array, node: bigint): BigUint64Array {
-  const row = new BigUint64Array(9);
+  const row = new BigUint64Array(10);
   const bytes = new Uint8Array(row.buffer);
   row[0] = node;
   return BigUint64Array.from(series.pid, (pid, i) => {
@@ -148,6 +148,7 @@ function hashSeries({ series }: Profile, strings: BigUint64Array, node: bigint):
     row[6] = strings[series.comm[i]!]!;
     row[7] = BigInt(pid);
     row[8] = strings[series.labels[i]!]!;
+    row[9] = strings[series.process[i]!]!;
     return h64Raw(bytes, SEED.series);
   });
 }

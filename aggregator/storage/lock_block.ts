@@ -8,6 +8,7 @@
 import { OUTCOME_NUMBER, OUTCOMES } from "../../profile/model.ts";
 import { type Column, lowCardinality, numbers, toUint64 } from "./native.ts";
 import { gather } from "./content_hash.ts";
+import { histogramColumn } from "./number_maps.ts";
 import { type Part, StringDictionary } from "./part.ts";
 
 const OUTCOME_TYPE = `Enum8(${OUTCOMES.map((name) => `'${name}' = ${OUTCOME_NUMBER[name]}`).join(", ")})`;
@@ -19,7 +20,12 @@ export function lockBlock(parts: readonly Part[]): Column[] {
   const outcome = new Uint8Array(total);
   const period = new Uint32Array(total);
   const bucket = new Uint16Array(total);
-  const texts = { node: new Uint32Array(total), class: new Uint32Array(total), type: new Uint32Array(total) };
+  const texts = {
+    node: new Uint32Array(total),
+    class: new Uint32Array(total),
+    type: new Uint32Array(total),
+    address: new Uint32Array(total),
+  };
   const hashes = {
     series: new BigUint64Array(total),
     stack: new BigUint64Array(total),
@@ -28,6 +34,7 @@ export function lockBlock(parts: readonly Part[]): Column[] {
   };
   const amounts = {
     count: new BigUint64Array(total),
+    open: new BigUint64Array(total),
     delay: new BigUint64Array(total),
     max: new BigUint64Array(total),
   };
@@ -39,13 +46,16 @@ export function lockBlock(parts: readonly Part[]): Column[] {
     period.fill(time.period, at, end);
     bucket.fill(time.bucket, at, end);
     texts.node.fill(dictionary.of(node), at, end);
-    texts.class.set(locks.class.map(text), at);
-    texts.type.set(locks.type.map(text), at);
+    for (const name of ["class", "type", "address"] as const) texts[name].set(locks[name].map(text), at);
     hashes.series.set(gather(of.series, locks.series), at);
     hashes.stack.set(gather(of.stacks, locks.stack), at);
     hashes.holder_series.set(gather(withNobody(of.series), locks.holderSeries), at);
     hashes.holder_stack.set(gather(withNobody(of.stacks), locks.holderStack), at);
-    for (const name of ["count", "delay", "max"] as const) amounts[name].set(toUint64(locks[name]), at);
+    // What is open is a state, which has no sum over time.
+    const isOpen = locks.outcome.map((number) => number === OUTCOME_NUMBER.open ? 1 : 0);
+    amounts.count.set(toUint64(locks.count.map((count, row) => isOpen[row] ? 0 : count)), at);
+    amounts.open.set(toUint64(locks.count.map((count, row) => isOpen[row] ? count : 0)), at);
+    for (const name of ["delay", "max"] as const) amounts[name].set(toUint64(locks[name]), at);
     at = end;
   }
   return [
@@ -54,6 +64,7 @@ export function lockBlock(parts: readonly Part[]): Column[] {
     numbers("outcome", OUTCOME_TYPE, outcome),
     ...Object.entries(texts).map(([name, rows]) => lowCardinality(name, dictionary.all, rows)),
     ...Object.entries({ ...hashes, ...amounts }).map(([name, values]) => numbers(name, "UInt64", values)),
+    histogramColumn(parts.map(({ batch }) => batch.locks), total),
   ];
 }
 

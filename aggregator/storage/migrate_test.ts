@@ -68,7 +68,7 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
   const tables = () =>
     client.rows("SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()");
   const before = await tables();
-  assertEquals(before.length, 35);
+  assertEquals(before.length, 45);
   const number = readMigrations().length + 1;
   const more = {
     number,
@@ -76,7 +76,7 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
     sql: "SELECT 1; CREATE TABLE more (a UInt8) ENGINE = Memory;",
   };
   assertEquals(await migrate(client, [...readMigrations(), more]), [more.name]);
-  assertEquals((await tables()).length, 36);
+  assertEquals((await tables()).length, 46);
   await assertRejects(() => migrate(client), MigrationError, "newer version");
 });
 
@@ -112,6 +112,8 @@ testWith(["chdb"], "setRetention() lets each resolution go in its time, and name
       totals_1m: minutes,
     },
     ...{ samples_1h: hours, locks_1h: hours, syscalls_1h: hours, profiles_1h: hours, totals_1h: hours },
+    ...{ holds: fine, holds_1m: minutes, holds_1h: hours },
+    ...{ slow_calls: fine, slow_calls_1m: minutes, slow_calls_1h: hours },
     ...{
       functions: hours + 48,
       locations: hours + 48,
@@ -124,7 +126,7 @@ testWith(["chdb"], "setRetention() lets each resolution go in its time, and name
   assertEquals(await ttl(), all(7 * 24 + 1, 31 * 24, (365 + 31) * 24));
   assertEquals(await setRetention(client, DEFAULT_RETENTION), []);
   const short = { fine: 90 * 60_000, minutes: 2 * DAY_MS, hours: 3 * DAY_MS };
-  assertEquals((await setRetention(client, short)).length, 20);
+  assertEquals((await setRetention(client, short)).length, 26);
   assertEquals(await ttl(), all(3, 72, 34 * 24));
   for (const fine of [0, NaN, 1000 * 365 * DAY_MS]) {
     await assertRejects(() => setRetention(client, { ...short, fine }), RangeError, String(fine));

@@ -6,6 +6,7 @@
  */
 
 import { decodeLabels } from "../../profile/labels.ts";
+import { processName } from "../../profile/process_name.ts";
 import { type ContentHashes, gather } from "./content_hash.ts";
 import {
   arrays,
@@ -137,6 +138,13 @@ function seriesBlock(rows: readonly Row[]): Column[] {
     strings("node", rows.map(({ batch }) => batch.node)),
     ...labels.map((label) =>
       strings(label, rows.map(({ batch, row }) => batch.strings[batch.series[label][row]!]!))
+    ),
+    strings(
+      "process",
+      rows.map(({ batch, row }) => {
+        const text = (label: "process" | "exe" | "comm") => batch.strings[batch.series[label][row]!]!;
+        return processName({ process: text("process"), exe: text("exe"), comm: text("comm") });
+      }),
     ),
     numbers("pid", "UInt32", Uint32Array.from(rows, ({ batch, row }) => batch.series.pid[row]!)),
     stringMaps(

@@ -35,13 +35,15 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
     assertEquals(names.slice(0, 3), [name, name, name]);
     keys.set(name!, names[3]!);
   }
-  assertEquals(keys.size, 20);
+  assertEquals(keys.size, 26);
   for (
     const table of [
       "samples",
       "samples_1m",
       "locks_1h",
+      "holds",
       "syscalls",
+      "slow_calls_1m",
       "profiles_1h",
       "totals_1m",
       "batches",
@@ -52,7 +54,7 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
   }
   assertEquals([keys.get("stacks"), keys.get("symbols"), keys.get("functions")], ["hash", "location", "key"]);
   const views = all.filter(({ length }) => length === 1).map(([view]) => view!);
-  assertEquals(views.length, 14);
+  assertEquals(views.length, 18);
   for (const view of views) {
     const [, target, source] = /TO (\w+) AS[^]*\bFROM (\w+)_local AS \w+/.exec(view)!;
     assertEquals(target!.endsWith("_local") && !source!.endsWith("_local"), true, view);

@@ -30,18 +30,22 @@ export const DEFAULT_RETENTION: Retention = { fine: 7 * DAY_MS, minutes: 30 * DA
 
 /** Says from what a row's age counts, and how many hours later than its beginning a partition's last row may be. */
 const TABLES: readonly { table: string; time: string; of: keyof Retention; extra: number }[] = [
-  ...["samples", "locks", "syscalls", "profiles"].map((table) => ({
+  ...["samples", "locks", "holds", "syscalls", "slow_calls", "profiles"].map((table) => ({
     table,
     time: "period",
     of: "fine" as const,
     extra: 1,
   })),
-  ...["samples_1m", "locks_1m", "syscalls_1m", "profiles_1m", "totals_1m"].map((table) => {
-    return { table, time: "period", of: "minutes" as const, extra: 24 };
-  }),
-  ...["samples_1h", "locks_1h", "syscalls_1h", "profiles_1h", "totals_1h"].map((table) => {
-    return { table, time: "period", of: "hours" as const, extra: 31 * 24 };
-  }),
+  ...["samples_1m", "locks_1m", "holds_1m", "syscalls_1m", "slow_calls_1m", "profiles_1m", "totals_1m"].map(
+    (table) => {
+      return { table, time: "period", of: "minutes" as const, extra: 24 };
+    },
+  ),
+  ...["samples_1h", "locks_1h", "holds_1h", "syscalls_1h", "slow_calls_1h", "profiles_1h", "totals_1h"].map(
+    (table) => {
+      return { table, time: "period", of: "hours" as const, extra: 31 * 24 };
+    },
+  ),
   { table: "batches", time: "toDateTime(start)", of: "minutes", extra: 0 },
   // `day` is the midnight before the last sample that refers to the row, and that may be in a month's partition.
   ...["functions", "locations", "symbols", "stacks", "series"].map((table) => {

@@ -6,12 +6,14 @@
  */
 
 import { type Batch, kindOf, OUTCOME_NUMBER } from "../../profile/model.ts";
+import { holdBlock } from "./hold_block.ts";
 import { lockBlock } from "./lock_block.ts";
 import { type NameBlocks, nameBlocks, type SeenTables } from "./name_blocks.ts";
 import { type Column, maps, numbers, strings, toUint64 } from "./native.ts";
 import { partOf, type ReceivedBatch } from "./part.ts";
 import { sampleBlock } from "./sample_block.ts";
 import { foreignBlock } from "./foreign_block.ts";
+import { slowCallBlock } from "./slow_call_block.ts";
 import { syscallBlock } from "./syscall_block.ts";
 
 /** DateTime64(9) is 63 bits of nanoseconds; times beyond are held at the last one. */
@@ -21,14 +23,16 @@ const MAX_NS = 2n ** 63n - 1n;
 export interface Blocks extends NameBlocks {
   readonly samples: readonly Column[];
   readonly locks: readonly Column[];
+  readonly holds: readonly Column[];
   readonly syscalls: readonly Column[];
   readonly profiles: readonly Column[];
+  readonly slow_calls: readonly Column[];
   readonly batches: readonly Column[];
 }
 
 /**
  * Turns `batches` into blocks: all samples, waits and calls, and of what they refer to that which `seen` does not
- * have. The blocks of samples, locks, system calls, profiles of others and batches depend on nothing but the batches.
+ * have. The blocks of what was counted and of batches depend on nothing but the batches.
  */
 export function toBlocks(batches: readonly ReceivedBatch[], seen: SeenTables): Blocks {
   const parts = batches.map(partOf);
@@ -36,8 +40,10 @@ export function toBlocks(batches: readonly ReceivedBatch[], seen: SeenTables): B
     ...nameBlocks(parts, seen),
     samples: sampleBlock(parts),
     locks: lockBlock(parts),
+    holds: holdBlock(parts),
     syscalls: syscallBlock(parts),
     profiles: foreignBlock(parts),
+    slow_calls: slowCallBlock(parts),
     batches: batchBlock(batches),
   };
 }

@@ -16,7 +16,7 @@ testWith(["chdb"], "every query of docs/schema.md is answered, and most with row
   const now = BigInt(Date.now()) * 1_000_000n;
   const [batch, earlier] = [1, 2].map((i) => ({
     ...makeBatch({ waits: 6, sequence: i }),
-    startNs: now - BigInt(i) * 120_000_000_000n,
+    startNs: now - BigInt(i * 120 - 100) * 1_000_000_000n,
     endNs: now,
     receivedMs: Date.now(),
   }));

@@ -24,9 +24,18 @@ export interface Partition {
 
 /** Hours go first, as minutes have their sums; then minutes, whose sums are in hours. */
 const ORDER: readonly (readonly string[])[] = [
-  ["samples", "locks", "syscalls", "profiles"],
-  ["samples_1m", "locks_1m", "syscalls_1m", "profiles_1m", "totals_1m", "batches"],
-  ["samples_1h", "locks_1h", "syscalls_1h", "profiles_1h", "totals_1h"],
+  ["samples", "locks", "holds", "syscalls", "slow_calls", "profiles"],
+  [
+    "samples_1m",
+    "locks_1m",
+    "holds_1m",
+    "syscalls_1m",
+    "slow_calls_1m",
+    "profiles_1m",
+    "totals_1m",
+    "batches",
+  ],
+  ["samples_1h", "locks_1h", "holds_1h", "syscalls_1h", "slow_calls_1h", "profiles_1h", "totals_1h"],
 ];
 
 const PARTITIONS = `

@@ -6,8 +6,12 @@
  */
 
 import { gather } from "./content_hash.ts";
-import { type Column, lowCardinality, numberMaps, numbers, toUint64 } from "./native.ts";
+import { histogramColumn, NumberMaps } from "./number_maps.ts";
+import { type Column, lowCardinality, numbers, toUint64 } from "./native.ts";
 import { type Part, StringDictionary } from "./part.ts";
+
+/** Is more than any call takes. */
+const NO_MIN = 2n ** 64n - 1n;
 
 /** Makes the block of all calls of `parts`. */
 export function syscallBlock(parts: readonly Part[]): Column[] {
@@ -26,9 +30,10 @@ export function syscallBlock(parts: readonly Part[]): Column[] {
     total: new BigUint64Array(total),
     min: new BigUint64Array(total),
     max: new BigUint64Array(total),
+    open: new BigUint64Array(total),
+    oldest: new BigUint64Array(total),
   };
-  const errors = new Entries(total);
-  const histogram = new Entries(total);
+  const errors = new NumberMaps(total);
   let at = 0;
   for (const { batch: { syscalls, strings, node }, hashes, ...time } of parts) {
     const rows = syscalls.call.length;
@@ -39,18 +44,15 @@ export function syscallBlock(parts: readonly Part[]): Column[] {
     texts.node.fill(dictionary.of(node), at, at + rows);
     texts.call.set(syscalls.call.map(text), at);
     texts.category.set(syscalls.category.map(text), at);
-    for (const name of ["count", "total", "min", "max"] as const) {
+    for (const name of ["count", "total", "min", "max", "open", "oldest"] as const) {
       amounts[name].set(toUint64(syscalls[name]), at);
     }
+    // Where no call ended, none was the shortest.
+    for (let row = 0; row < rows; row++) if (syscalls.count[row] === 0) amounts.min[at + row] = NO_MIN;
+    const { errorOffset, errno, errorCount } = syscalls;
     for (let row = 0; row < rows; row++) {
-      const { errorOffset, errno, errorCount, histogramOffset } = syscalls;
-      const first = histogramOffset[row]!;
       for (let i = errorOffset[row]!; i < errorOffset[row + 1]!; i++) errors.add(errno[i]!, errorCount[i]!);
       errors.end();
-      for (let i = first; i < histogramOffset[row + 1]!; i++) {
-        histogram.add(i - first, syscalls.histogram[i]!);
-      }
-      histogram.end();
     }
     at += rows;
   }
@@ -60,34 +62,7 @@ export function syscallBlock(parts: readonly Part[]): Column[] {
     numbers("series", "UInt64", series),
     ...Object.entries(texts).map(([name, rows]) => lowCardinality(name, dictionary.all, rows)),
     ...Object.entries(amounts).map(([name, values]) => numbers(name, "UInt64", values)),
-    numberMaps("errors", "UInt16", { ...errors.columns(), keys: Uint16Array.from(errors.keys) }),
-    numberMaps("histogram", "UInt8", { ...histogram.columns(), keys: Uint8Array.from(histogram.keys) }),
+    errors.column("errors", "UInt16"),
+    histogramColumn(parts.map(({ batch }) => batch.syscalls), total),
   ];
-}
-
-/** Builds maps of numbers, one for each row; what is 0 is left out, as sums of maps leave it out. */
-class Entries {
-  readonly keys: number[] = [];
-  readonly #values: number[] = [];
-  readonly #ends: BigUint64Array;
-  #rows = 0;
-
-  constructor(rows: number) {
-    this.#ends = new BigUint64Array(rows);
-  }
-
-  add(key: number, value: number): void {
-    if (value === 0) return;
-    this.keys.push(key);
-    this.#values.push(value);
-  }
-
-  /** Ends the row, which is whole. */
-  end(): void {
-    this.#ends[this.#rows++] = BigInt(this.keys.length);
-  }
-
-  columns() {
-    return { ends: this.#ends, values: toUint64(this.#values) };
-  }
 }

@@ -39,7 +39,15 @@ export interface WriterOptions {
 }
 
 /** They are written last, in this order, each with the group's token. */
-const COUNTED_TABLES = ["samples", "locks", "syscalls", "profiles", "batches"] as const;
+const COUNTED_TABLES = [
+  "samples",
+  "locks",
+  "holds",
+  "syscalls",
+  "slow_calls",
+  "profiles",
+  "batches",
+] as const;
 
 /**
  * Is the writer of one database.

@@ -3,15 +3,18 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import fc from "fast-check";
 import {
   batchArbitrary,
+  healing,
+  plainHolds,
   plainLocks,
   plainSamples,
+  plainSlowCalls,
   plainSyscalls,
 } from "../../tests/support/random_batches.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { IDLE_CATEGORIES, IDLE_CLASSES } from "../../profile/idle.ts";
 import { lockAt } from "../../profile/locks.ts";
 import { syscallAt } from "../../profile/syscalls.ts";
-import { rowCount } from "../../profile/model.ts";
+import { type LockColumns, OUTCOME_NUMBER, rowCount } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
 import { StorageClient, StorageError } from "./client.ts";
@@ -42,7 +45,9 @@ async function contents(client: StorageClient) {
     `SELECT sum(syscalls.count) AS calls, sum(arraySum(mapValues(errors))) AS failed,
       sum(arraySum(mapValues(histogram))) AS measured FROM syscalls`,
   );
-  return { ...samples!, ...locks!, ...syscalls!, batches: batches!.rows };
+  const [holds] = await client.rows<{ held: string }>("SELECT sum(holds.total) AS held FROM holds");
+  const [slow] = await client.rows<{ slow: string }>("SELECT sum(slow_calls.total) AS slow FROM slow_calls");
+  return { ...samples!, ...locks!, ...syscalls!, ...holds!, ...slow!, batches: batches!.rows };
 }
 
 /** Holds the sums of minutes and hours equal to those of 10 s, bucket by bucket. */
@@ -50,10 +55,17 @@ async function checkRollups(client: StorageClient): Promise<void> {
   const amounts = {
     samples: ["kind, idle, node, series, stack", "sum(value)", "sum(count)"],
     locks: [
-      "node, series, stack, class, type, outcome, holder_series, holder_stack",
+      "node, series, stack, class, type, outcome, address, holder_series, holder_stack",
       "sum(count)",
+      "max(open)",
       "sum(delay)",
       "max(max)",
+      "sumMap(histogram)",
+    ],
+    holds: ["node, series, stack, class", "sum(count)", "sum(total)", "max(max)", "sumMap(histogram)"],
+    slow_calls: [
+      "node, series, call, category, object",
+      ...["sum(count)", "sum(total)", "sum(on_cpu)", "sum(in_lock)", "max(max)"],
     ],
     syscalls: [
       "node, series, call, category",
@@ -63,6 +75,8 @@ async function checkRollups(client: StorageClient): Promise<void> {
       "max(max)",
       "sumMap(errors)",
       "sumMap(histogram)",
+      "max(open)",
+      "max(oldest)",
     ],
   };
   const digest = async (sql: string, step: number, [keys, ...sums]: readonly string[]) => {
@@ -122,11 +136,13 @@ function expected(...groups: ReceivedBatch[][]) {
     value: sum("value"),
     count: sum("count"),
     days: String(days.size),
-    waits: exact(locks.map(({ count }) => count)),
+    waits: exact(locks.map(({ outcome, count }) => outcome === "open" ? 0 : count)),
     delay: exact(locks.map(({ delay }) => delay)),
     calls: exact(calls.map(({ count }) => count)),
     failed: exact(calls.flatMap(({ errors }) => [...errors.values()])),
     measured: exact(calls.flatMap(({ histogram }) => histogram)),
+    held: exact(plainHolds(groups.flat()).map(({ total }) => total)),
+    slow: exact(plainSlowCalls(groups.flat()).map(({ total }) => total)),
     batches: String(groups.flat().length),
   };
 }
@@ -143,7 +159,9 @@ testWith(["chdb"], "Writer.write() writes a group once, however often it is told
   await writer.write({ token: "one", batches: one });
   await new Writer(client).write({ token: "two", batches: two });
   assertEquals(await contents(client), expected(one, two));
-  for (const table of ["samples", "locks", "syscalls"]) await client.command(`OPTIMIZE TABLE ${table} FINAL`);
+  for (const table of ["samples", "locks", "holds", "syscalls", "slow_calls"]) {
+    await client.command(`OPTIMIZE TABLE ${table} FINAL`);
+  }
   await new Writer(client).write({ token: "one", batches: one });
   assertEquals(await contents(client), expected(one, two));
   // The token tells, not the content.
@@ -169,8 +187,9 @@ testWith(["chdb"], "Writer.write() completes a group that was cut off between an
   const groups: ReceivedBatch[][] = [];
   for (
     const [i, table] of [
-      ...["functions", "symbols", "locations", "stacks", "series", "samples", "locks", "syscalls", "batches"],
-      ...["samples_1m", "samples_1h", "locks_1m", "syscalls_1h", "totals_1m", "totals_1h"],
+      ...["functions", "symbols", "locations", "stacks", "series", "samples", "locks", "holds", "syscalls"],
+      ...["slow_calls", "batches", "samples_1m", "samples_1h", "locks_1m", "holds_1h", "syscalls_1h"],
+      ...["slow_calls_1m", "totals_1m", "totals_1h"],
     ].entries()
   ) {
     const batches = someBatches(10 + i);
@@ -364,7 +383,7 @@ testWith(["chdb"], "waits and calls are summed by merges, with the shortest and 
     await new Writer(client).write({ token: String(i), batches: [batch] });
   }
   const builder = new ProfileBuilder();
-  for (const batch of batches) builder.merge(batch);
+  for (const batch of batches) builder.merge({ ...batch, locks: withoutOpen(batch.locks) });
   const whole = builder.build();
   await client.command("OPTIMIZE TABLE locks FINAL");
   await client.command("OPTIMIZE TABLE syscalls FINAL");
@@ -380,6 +399,17 @@ testWith(["chdb"], "waits and calls are summed by merges, with the shortest and 
     return lockKey({ ...lock, held: lock.holder ? 1 : 0 });
   });
   assertEquals(locks.map(lockKey).sort(), expectedLocks.sort());
+  // What is open has no sum: the most of one batch counts.
+  const heal = healing(batches);
+  const most = new Map<string, number>();
+  for (const { count, delay: _delay, max: _max, histogram: _histogram, ...lock } of plainLocks(batches)) {
+    if (lock.outcome !== "open") continue;
+    const holder = lock.holder && { ...lock.holder, frames: heal(lock.holder.frames) };
+    const key = JSON.stringify({ ...lock, frames: heal(lock.frames), holder });
+    most.set(key, Math.max(most.get(key) ?? 0, count));
+  }
+  const open = await client.rows<{ open: string }>("SELECT open FROM locks WHERE outcome = 'open'");
+  assertEquals(open.map(({ open }) => Number(open)).sort(), [...most.values()].sort());
   const calls = await client.rows<Record<string, unknown>>(
     `SELECT call, category, count, total, min, max, mapSort(errors) AS errors, mapSort(histogram) AS histogram
     FROM syscalls`,
@@ -404,6 +434,12 @@ testWith(["chdb"], "waits and calls are summed by merges, with the shortest and 
   assert(locks.length * 3 <= plainLocks(batches).length && calls.length * 3 <= plainSyscalls(batches).length);
 });
 
+/** Returns `locks` with no count where they are open. */
+function withoutOpen(locks: LockColumns): LockColumns {
+  const count = locks.count.map((waits, row) => locks.outcome[row] === OUTCOME_NUMBER.open ? 0 : waits);
+  return { ...locks, count };
+}
+
 const NOTHING_DANGLES = [{ stacks: "0", locations: "0", symbols: "0", functions: "0", series: "0" }];
 
 /** Counts rows that refer to others that are not there. */
@@ -411,7 +447,7 @@ async function dangling(client: StorageClient) {
   return await client.rows(`SELECT
     (SELECT count() FROM (
       SELECT stack FROM samples UNION ALL SELECT stack FROM locks UNION ALL
-      SELECT holder_stack FROM locks WHERE holder_stack != 0
+      SELECT holder_stack FROM locks WHERE holder_stack != 0 UNION ALL SELECT stack FROM holds
     ) WHERE stack NOT IN (SELECT hash FROM stacks)) AS stacks,
     (SELECT count() FROM (SELECT arrayJoin(locations) AS location FROM stacks) WHERE location NOT IN (SELECT hash FROM locations)) AS locations,
     (SELECT count() FROM locations WHERE hash NOT IN (SELECT location FROM symbols)) AS symbols,
@@ -419,5 +455,6 @@ async function dangling(client: StorageClient) {
     (SELECT count() FROM (
       SELECT series FROM samples UNION ALL SELECT series FROM locks UNION ALL SELECT series FROM syscalls
       UNION ALL SELECT holder_series FROM locks WHERE holder_series != 0
+      UNION ALL SELECT series FROM holds UNION ALL SELECT series FROM slow_calls
     ) WHERE series NOT IN (SELECT hash FROM series)) AS series`);
 }

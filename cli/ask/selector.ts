@@ -9,7 +9,17 @@ import { closestWord } from "../../common/closest.ts";
 import { UsageError } from "../../common/settings.ts";
 
 /** Series can be chosen by these; and by labels of pods, `label_NAME`. */
-export const LABELS = ["node", "namespace", "pod", "container", "service", "exe", "comm", "pid"] as const;
+export const LABELS = [
+  "node",
+  "namespace",
+  "pod",
+  "container",
+  "service",
+  "process",
+  "exe",
+  "comm",
+  "pid",
+] as const;
 
 /** Are other words for them: a process is its program's base name, a thread its name. */
 export const WORDS = ["process", "thread"] as const;

@@ -10,6 +10,7 @@ import { holdAt } from "../holds.ts";
 import { lockAt } from "../locks.ts";
 import { frameAt, kindOf, type Profile, seriesAt } from "../model.ts";
 import type { ProfileType } from "../profile_type.ts";
+import { slowCallAt } from "../slow_calls.ts";
 import { syscallAt } from "../syscalls.ts";
 import { hashFrame } from "./hash_names.ts";
 import { relabel } from "./relabel.ts";
@@ -50,7 +51,7 @@ export function relabelProfile(profile: Profile, node: string, rules: readonly R
     if (target) add({ series: target.series, stack: stacks.copy(row.stack, target.hashKey) });
     else dropped++;
   };
-  const { samples, locks, holds, syscalls } = profile;
+  const { samples, locks, holds, syscalls, slowCalls } = profile;
   for (let i = 0; i < samples.kind.length; i++) {
     copy({ series: samples.series[i]!, stack: samples.stack[i]! }, ({ series, stack }) => {
       to.add(kindOf(samples.kind[i]!)!, series, stack, samples.value[i]!, samples.count[i]!);
@@ -61,7 +62,8 @@ export function relabelProfile(profile: Profile, node: string, rules: readonly R
     const held = lock.holder && targets[lock.holder.series];
     const holder = lock.holder && held &&
       { series: held.series, stack: stacks.copy(lock.holder.stack, held.hashKey) };
-    copy(lock, (at) => to.addLock({ ...lock, ...at, holder }));
+    const address = targets[lock.series]?.hashKey === undefined ? lock.address : "";
+    copy(lock, (at) => to.addLock({ ...lock, ...at, address, holder }));
   }
   for (let i = 0; i < holds.class.length; i++) {
     const hold = holdAt(profile, i);
@@ -71,6 +73,14 @@ export function relabelProfile(profile: Profile, node: string, rules: readonly R
     const syscall = syscallAt(profile, i);
     const target = targets[syscall.series];
     if (target) to.addSyscall({ ...syscall, series: target.series });
+    else dropped++;
+  }
+  for (let i = 0; i < slowCalls.call.length; i++) {
+    const slow = slowCallAt(profile, i);
+    const target = targets[slow.series];
+    // Where names are hashed, those of files and peers are left out.
+    const object = target?.hashKey === undefined ? slow.object : "";
+    if (target) to.addSlowCall({ ...slow, object, series: target.series });
     else dropped++;
   }
   const { foreign } = profile;

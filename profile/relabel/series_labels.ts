@@ -7,6 +7,7 @@
 
 import { decodeLabels, encodeLabels } from "../labels.ts";
 import type { Series } from "../model.ts";
+import { processName } from "../process_name.ts";
 import type { Labels } from "./relabel.ts";
 
 /** Lists the columns of a series that are text; they are labels of the same name. */
@@ -19,6 +20,7 @@ const MAX_PID = 2 ** 32 - 1;
 export function labelsOf(series: Series, node: string): Map<string, string> {
   const labels = new Map<string, string>([["node", node]]);
   for (const name of COLUMNS) labels.set(name, series[name]);
+  labels.set("process", processName(series));
   if (series.pid !== 0) labels.set("pid", String(series.pid));
   // A name that has other characters is known by `_` in their place, as in selectors.
   for (const [key, value] of decodeLabels(series.labels)) {
@@ -45,10 +47,12 @@ export function seriesOf(labels: Labels, given: string): Series {
     const bare = name.startsWith(POD_LABEL) ? name.slice(POD_LABEL.length) : name;
     if (bare !== "") others.set(written.get(bare) ?? bare, value);
   }
+  const [exe, comm, process] = [text("exe"), text("comm"), labels.get("process") ?? ""];
   return {
     pid: /^\d{1,10}$/.test(pid) && Number(pid) <= MAX_PID ? Number(pid) : 0,
-    comm: text("comm"),
-    exe: text("exe"),
+    comm,
+    exe,
+    process: process === processName({ exe, comm, process: "" }) ? "" : process,
     container: text("container"),
     pod: text("pod"),
     namespace: text("namespace"),
@@ -58,5 +62,6 @@ export function seriesOf(labels: Labels, given: string): Series {
 }
 
 function isColumn(name: string): boolean {
-  return name === "node" || name === "pid" || (COLUMNS as readonly string[]).includes(name);
+  return name === "node" || name === "pid" || name === "process" ||
+    (COLUMNS as readonly string[]).includes(name);
 }

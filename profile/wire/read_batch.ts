@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Batch, HoldColumns, LockColumns } from "../model.ts";
+import type { Batch, HoldColumns, LockColumns, SlowCallColumns } from "../model.ts";
 import { type BatchLimits, validateBatch } from "./validate_batch.ts";
 import type { WireBatch, WireHistograms, WireSyscalls } from "./wire_batch.ts";
 import { fields, message, tagOf } from "./fields.ts";
@@ -104,7 +104,7 @@ class BatchReader {
   readonly #frames = columns(9, uint32Column, { without: [5] });
   readonly #address = float64Column();
   readonly #stacks = Array.from({ length: 2 }, uint32Column);
-  readonly #series = Array.from({ length: 8 }, uint32Column);
+  readonly #series = Array.from({ length: 9 }, uint32Column);
   readonly #kind = uint8Column();
   readonly #samples = [undefined, uint32Column(), uint32Column()] as const;
   readonly #value = float64Column();
@@ -113,12 +113,14 @@ class BatchReader {
   readonly #lost = float64Column();
   readonly #outcome = uint8Column();
   /** Holds the columns by field number less one, as in `TableShape`. */
-  readonly #lockRows = columns(11, uint32Column, { without: [0, 7, 8, 9] });
+  readonly #lockRows = columns(13, uint32Column, { without: [0, 7, 8, 9, 11] });
   readonly #lockAmounts = columns(12, float64Column, { without: [0, 1, 2, 3, 4, 5, 6, 10] });
   readonly #holdRows = columns(7, uint32Column, { without: [3, 4, 5] });
   readonly #holdAmounts = columns(8, float64Column, { without: [0, 1, 2, 6] });
   readonly #callRows = columns(11, uint32Column, { without: [3, 4, 5, 6, 9] });
   readonly #callAmounts = columns(14, float64Column, { without: [0, 1, 2, 7, 8, 10] });
+  readonly #slowRows = columns(4, uint32Column, { without: [] });
+  readonly #slowAmounts = columns(9, float64Column, { without: [0, 1, 2, 3] });
   readonly #stackEnd = uint32Column();
   readonly #ended = float64Column();
   readonly #foreignRows = columns(3, uint32Column, { without: [] });
@@ -187,6 +189,8 @@ class BatchReader {
         return table(reader, { uint32: this.#holdRows, uint64: this.#holdAmounts });
       case tagOf(22, 2):
         return table(reader, { uint32: this.#foreignRows, uint64: this.#foreignAmounts });
+      case tagOf(23, 2):
+        return table(reader, { uint32: this.#slowRows, uint64: this.#slowAmounts });
       default:
         return false;
     }
@@ -225,6 +229,7 @@ class BatchReader {
         namespace: series[5]!,
         service: series[6]!,
         labels: orEmpty(series[7]!, series[0]!.length),
+        process: orEmpty(series[8]!, series[0]!.length),
       },
       samples: {
         kind: this.#kind.finish(),
@@ -245,6 +250,7 @@ class BatchReader {
         value: this.#foreignAmounts[3]!.finish(),
         count: this.#foreignAmounts[4]!.finish(),
       },
+      slowCalls: this.#finishSlowCalls(),
     };
   }
 
@@ -258,6 +264,7 @@ class BatchReader {
       stack: rows[2]!,
       class: rows[3]!,
       type: rows[4]!,
+      address: orEmpty(rows[12]!, outcome.length),
       holderSeries: rows[5]!,
       holderStack: rows[6]!,
       count: amounts[7]!,
@@ -301,6 +308,22 @@ class BatchReader {
       histogram: amounts[11]!,
       open: orZeros(amounts[12]!, rows[0]!.length),
       oldest: orZeros(amounts[13]!, rows[0]!.length),
+    };
+  }
+
+  #finishSlowCalls(): SlowCallColumns {
+    const rows = this.#slowRows.map((column) => column!.finish());
+    const amounts = this.#slowAmounts.map((column) => column?.finish());
+    return {
+      series: rows[0]!,
+      call: rows[1]!,
+      category: rows[2]!,
+      object: rows[3]!,
+      count: amounts[4]!,
+      total: amounts[5]!,
+      onCpu: amounts[6]!,
+      inLock: amounts[7]!,
+      max: amounts[8]!,
     };
   }
 }

@@ -69,7 +69,8 @@ function columnsOf(batch: BatchMessage): WireBatch {
   const u8 = (values: number[] = []) => {
     return Uint8Array.from(values, (value) => value < 0 || value > 255 ? 255 : value);
   };
-  const { frames, stacks, series, samples, losses, stackEnds, locks, holds, syscalls, foreign } = batch;
+  const { frames, stacks, series, samples, losses, stackEnds, locks, holds, syscalls, slowCalls, foreign } =
+    batch;
   return {
     agentId: batch.agentId,
     epoch: batch.epoch,
@@ -99,7 +100,8 @@ function columnsOf(batch: BatchMessage): WireBatch {
       pod: u32(series?.pod),
       namespace: u32(series?.namespace),
       service: u32(series?.service),
-      labels: series?.labels.length === 0 ? new Uint32Array(series.pid.length) : u32(series?.labels),
+      labels: orZeros(u32(series?.labels), u32(series?.pid)),
+      process: orZeros(u32(series?.process), u32(series?.pid)),
     },
     samples: {
       kind: u8(samples?.kind),
@@ -115,6 +117,7 @@ function columnsOf(batch: BatchMessage): WireBatch {
       stack: u32(locks?.stack),
       class: u32(locks?.class),
       type: u32(locks?.type),
+      address: orZeros(u32(locks?.address), u8(locks?.outcome)),
       holderSeries: u32(locks?.holderSeries),
       holderStack: u32(locks?.holderStack),
       count: f64(locks?.count),
@@ -155,6 +158,17 @@ function columnsOf(batch: BatchMessage): WireBatch {
       stack: u32(foreign?.stack),
       value: f64(foreign?.value),
       count: f64(foreign?.count),
+    },
+    slowCalls: {
+      series: u32(slowCalls?.series),
+      call: u32(slowCalls?.call),
+      category: u32(slowCalls?.category),
+      object: u32(slowCalls?.object),
+      count: f64(slowCalls?.count),
+      total: f64(slowCalls?.total),
+      onCpu: f64(slowCalls?.onCpu),
+      inLock: f64(slowCalls?.inLock),
+      max: f64(slowCalls?.max),
     },
     stackEnds: { end: u32(stackEnds?.end), count: f64(stackEnds?.count) },
   };

@@ -13,6 +13,7 @@ import {
   type LockColumns,
   outcomeOf,
   RANK,
+  type SlowCallColumns,
   type SyscallColumns,
 } from "../model.ts";
 import type { WireBatch } from "./wire_batch.ts";
@@ -50,6 +51,8 @@ export interface BatchLimits {
   syscalls?: number;
   /** Bounds the samples of others. @default {1048576} */
   foreign?: number;
+  /** @default {1048576} */
+  slowCalls?: number;
   /** Bounds the different errors of one row of system calls. @default {4096} */
   errors?: number;
   /** Bounds the reasons of losses, and ends of stacks. @default {1024} */
@@ -74,6 +77,7 @@ export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
   holds: 2 ** 20,
   syscalls: 2 ** 20,
   foreign: 2 ** 20,
+  slowCalls: 2 ** 20,
   errors: 4096,
   losses: 1024,
   expandedBytes: 2 ** 26,
@@ -134,9 +138,10 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   const holds = checkHolds(wire, max);
   const syscalls = checkSyscalls(wire, max);
   checkForeign(wire, max);
+  const slowCalls = checkSlowCalls(wire, max);
   const tables = {
     ...rest,
-    ...{ stacks: { offset, frame: stacks.frame }, locks, holds, syscalls },
+    ...{ stacks: { offset, frame: stacks.frame }, locks, holds, syscalls, slowCalls },
     ...foreign.type.length > 0 && { foreign },
   };
   const expanded = expandedSize(tables);
@@ -155,7 +160,12 @@ function checkLocks(wire: WireBatch, max: Required<BatchLimits>): LockColumns {
   const { histogram, buckets, ...locks } = wire.locks;
   checkLengths("locks", { ...locks, buckets }, max.locks);
   const { outcome, holderSeries, holderStack } = locks;
-  checkIndexes("locks", { class: locks.class, type: locks.type }, strings.length, "string");
+  checkIndexes(
+    "locks",
+    { class: locks.class, type: locks.type, address: locks.address },
+    strings.length,
+    "string",
+  );
   checkIndexes("locks", { series: locks.series }, series.pid.length, "series");
   checkIndexes("locks", { stack: locks.stack }, stacks.depth.length, "stack");
   // 0 is nobody, and one more than the row is somebody.
@@ -224,6 +234,28 @@ function checkSyscalls(wire: WireBatch, max: Required<BatchLimits>): SyscallColu
   checkSum("syscalls.open", rows.open);
   checkIntegers("syscalls.oldest", rows.oldest);
   return { ...rows, errorOffset, errno, errorCount, ...checkHistograms("syscalls", buckets, histogram) };
+}
+
+function checkSlowCalls(
+  { slowCalls, strings, series }: WireBatch,
+  max: Required<BatchLimits>,
+): SlowCallColumns {
+  checkLengths("slowCalls", slowCalls, max.slowCalls);
+  const { call, category, object, total, onCpu, inLock } = slowCalls;
+  checkIndexes("slowCalls", { call, category, object }, strings.length, "string");
+  checkIndexes("slowCalls", { series: slowCalls.series }, series.pid.length, "series");
+  checkSum("slowCalls.count", slowCalls.count);
+  checkSum("slowCalls.total", total);
+  checkIntegers("slowCalls.max", slowCalls.max);
+  for (let i = 0; i < total.length; i++) {
+    // The rest of the time is what the thread was blocked.
+    if (onCpu[i]! + inLock[i]! > total[i]!) {
+      throw malformed(
+        `slowCalls.onCpu[${i}] and slowCalls.inLock[${i}] are more than its total: ${onCpu[i]}, ${inLock[i]}`,
+      );
+    }
+  }
+  return slowCalls;
 }
 
 function checkIdentity(wire: WireBatch, max: Required<BatchLimits>): void {

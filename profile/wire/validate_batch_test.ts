@@ -188,6 +188,7 @@ Deno.test("validateBatch() refuses what is small on the wire and large in tables
     pod: zeros,
     namespace: zeros,
     service: zeros,
+    process: zeros,
   };
   const labels = { ...batch, strings, series: { ...none, labels: large } };
   assertThrows(() => readBatch(writeBatch(labels)), MalformedBatchError, "when it is written out: 1");

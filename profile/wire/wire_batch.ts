@@ -12,6 +12,7 @@ import type {
   LockColumns,
   SampleColumns,
   SeriesColumns,
+  SlowCallColumns,
   SyscallColumns,
 } from "../model.ts";
 
@@ -37,6 +38,7 @@ export interface WireBatch {
   readonly holds: WireHistograms<HoldColumns>;
   readonly syscalls: WireSyscalls;
   readonly foreign: ForeignColumns;
+  readonly slowCalls: SlowCallColumns;
   readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
 }
 

@@ -32,7 +32,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   const stackEnds = batch.stackEnds ?? new Map<string, number>();
   const ends = rowsOf(stackEnds);
   for (const text of strings) writer.tag(8, LENGTH_DELIMITED).string(text);
-  const { frames, stacks, series, samples, losses, locks, holds, syscalls } = batch;
+  const { frames, stacks, series, samples, losses, locks, holds, syscalls, slowCalls } = batch;
   table(writer, 9, [
     frames.function,
     frames.module,
@@ -54,6 +54,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     series.namespace,
     series.service,
     series.labels,
+    series.process,
   ]);
   table(writer, 12, [samples.kind, samples.series, samples.stack, samples.value, samples.count]);
   table(writer, 13, [reasons, Float64Array.from(losses.values())]);
@@ -70,6 +71,7 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
     locks.max,
     lengths(locks.histogramOffset),
     locks.histogram,
+    locks.address,
   ]);
   table(writer, 15, [
     syscalls.series,
@@ -102,6 +104,19 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   }
   const { foreign } = batch;
   if (foreign) table(writer, 22, [foreign.type, foreign.series, foreign.stack, foreign.value, foreign.count]);
+  if (slowCalls.call.length > 0) {
+    table(writer, 23, [
+      slowCalls.series,
+      slowCalls.call,
+      slowCalls.category,
+      slowCalls.object,
+      slowCalls.count,
+      slowCalls.total,
+      slowCalls.onCpu,
+      slowCalls.inLock,
+      slowCalls.max,
+    ]);
+  }
   return writer.join().finish() as Uint8Array<ArrayBuffer>;
 }
 

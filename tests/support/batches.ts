@@ -8,7 +8,7 @@
 import fc from "fast-check";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { type Batch, type Kind, OUTCOMES } from "../../profile/model.ts";
-import { anyCall, anyWait } from "./waits_and_calls.ts";
+import { anyCall, anySlowCall, anyWait } from "./waits_and_calls.ts";
 
 export interface BatchOptions {
   /** @default {"agent-1"} */
@@ -84,7 +84,7 @@ function addWaitsAndCalls(
 ): void {
   const place = { series: series[0]!, stack: builder.stack([frames[0]!, frames[1]!]) };
   const holder = { series: series[1]!, stack: builder.stack([frames[2]!]) };
-  const lock = { ...place, class: "mutex", type: "futex", holder } as const;
+  const lock = { ...place, class: "mutex", type: "futex", address: "heap", holder } as const;
   for (let i = 0; i < waits; i++) {
     const outcome = OUTCOMES[i % OUTCOMES.length]!;
     builder.addLock({ ...lock, outcome, count: 1 + i, delay: 1000 + i, max: 1000, histogram: [0, 1 + i] });
@@ -108,6 +108,10 @@ function addWaitsAndCalls(
       },
       ...{ errors: new Map([[2, 1], [11, 2]]), histogram: [0, 0, 0, 0, 5, 3, 2] },
       ...{ open: i % 2, oldest: (i % 2) * 1e9 },
+    });
+    builder.addSlowCall({
+      ...{ series: place.series, call: `call_${i}`, category: "file", object: `/data/${i}` },
+      ...{ count: 1, total: 90, onCpu: 20, inLock: 10, max: 90 },
     });
   }
 }
@@ -139,6 +143,7 @@ export function arbitraryBatch(): fc.Arbitrary<Batch> {
     rows: fc.array(row, { maxLength: 20 }),
     waits: fc.array(fc.tuple(anyWait, fc.nat(), fc.option(fc.nat())), { maxLength: 6 }),
     calls: fc.array(fc.tuple(anyCall, fc.nat()), { maxLength: 6 }),
+    slow: fc.array(fc.tuple(anySlowCall, fc.nat()), { maxLength: 6 }),
     agentId: name,
     node: name,
     agentVersion: text,
@@ -150,7 +155,7 @@ export function arbitraryBatch(): fc.Arbitrary<Batch> {
     stackEnds: fc.array(fc.tuple(text, fc.nat()), { minLength: 1, maxLength: 4 }).map((entries) =>
       new Map(entries)
     ),
-  }).map(({ rows, waits, calls, window, ...rest }) => {
+  }).map(({ rows, waits, calls, slow, window, ...rest }) => {
     const builder = new ProfileBuilder();
     const places: { series: number; stack: number }[] = [];
     for (const { kind, pid, comm, frames, value, count } of rows) {
@@ -165,6 +170,9 @@ export function arbitraryBatch(): fc.Arbitrary<Batch> {
     }
     for (const [call, at] of places.length > 0 ? calls : []) {
       builder.addSyscall({ ...call, series: places[at % places.length]!.series });
+    }
+    for (const [call, at] of places.length > 0 ? slow : []) {
+      builder.addSlowCall({ ...call, series: places[at % places.length]!.series });
     }
     return { ...builder.build(), ...rest, endNs: rest.startNs + window };
   });

@@ -18,7 +18,7 @@ import {
   type Total,
   totalOf,
 } from "../../profile/model.ts";
-import { LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
+import { HOLDER_SITES, LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
 import type { AnyLabel, Label } from "../../aggregator/query/matchers.ts";
 import { flameGraph } from "../../profile/flame.ts";
 import type {
@@ -369,13 +369,17 @@ export class FleetQueries implements Queries {
 
   lockSites({ idle = false }: Selection, { limit = 50 }: { limit?: number } = {}) {
     const sites = LOCK_SITES.filter((site) => idle || site.class !== "condvar").slice(0, limit);
-    return Promise.resolve({ sites, total: sum(sites), other: { value: 0, count: 0 }, cost: NO_COST });
+    const total = sum(sites);
+    const hidden = sum(LOCK_SITES.filter((site) => !idle && site.class === "condvar"));
+    const none = { value: 0, count: 0 };
+    return Promise.resolve({ sites, holders: HOLDER_SITES, total, other: none, hidden, cost: NO_COST });
   }
 
   syscalls({ idle = false }: Selection, { groupBy = [], limit = 100 }: SyscallsOptions = {}) {
     const rows = SYSCALL_ROWS.filter((row) => idle || row.category !== "wait").slice(0, limit)
       .map((row) => ({ ...row, group: groupBy.map((label) => label === "comm" ? "postgres" : "") }));
-    return Promise.resolve({ rows, total: sum(rows), other: { value: 0, count: 0 }, cost: NO_COST });
+    const hidden = sum(SYSCALL_ROWS.filter((row) => !idle && row.category === "wait"));
+    return Promise.resolve({ rows, total: sum(rows), other: { value: 0, count: 0 }, hidden, cost: NO_COST });
   }
 
   callHeatmap(selection: Selection) {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { LockSite, SyscallRow } from "../../aggregator/query/types.ts";
+import type { HolderSite, LockSite, SyscallRow } from "../../aggregator/query/types.ts";
 
 const POSTGRES = "/usr/lib/postgresql/15/bin/postgres";
 
@@ -13,10 +13,22 @@ function site(name: string, of: Partial<LockSite> & Pick<LockSite, "total">): Lo
   return {
     function: name,
     module: POSTGRES,
+    process: "postgres",
+    exe: POSTGRES,
+    comm: "postgres",
     class: "mutex",
     type: "futex",
+    address: "heap",
+    idle: of.class === "condvar",
+    held: of.class !== "condvar",
     stack: ["futex_wait", "pthread_mutex_lock", name],
     max: Math.round(of.total.value / of.total.count * 4),
+    p50: Math.round(of.total.value / of.total.count / 2),
+    p90: Math.round(of.total.value / of.total.count * 2),
+    p99: Math.round(of.total.value / of.total.count * 3),
+    histogram: [0, 0, of.total.count],
+    open: 0,
+    oldest: 0,
     timeouts: 0,
     interrupted: 0,
     holders: [],
@@ -26,7 +38,7 @@ function site(name: string, of: Partial<LockSite> & Pick<LockSite, "total">): Lo
 }
 
 function holder(name: string, value: number, count: number) {
-  return { function: name, module: POSTGRES, total: { value, count } };
+  return { function: name, module: POSTGRES, process: "postgres", thread: "", total: { value, count } };
 }
 
 /** They are in the order of how long they waited. */
@@ -51,6 +63,16 @@ export const LOCK_SITES: readonly LockSite[] = [
   site("_int_malloc", { total: { value: 0.08e9, count: 410 }, holders: [holder("", 0.08e9, 410)] }),
 ];
 
+/** Lists who held these locks, the longest waited for first. */
+export const HOLDER_SITES: readonly HolderSite[] = [
+  {
+    ...{ function: "XLogWrite", module: POSTGRES, process: "postgres", class: "mutex" },
+    delay: { value: 6.1e9, count: 20_400 },
+    held: { value: 5.2e9, count: 20_100 },
+    ...{ p50: 180_000, p90: 510_000, p99: 2_100_000, max: 4_200_000, histogram: [0, 0, 0, 20_100] },
+  },
+];
+
 function call(
   name: string,
   category: string,
@@ -70,6 +92,18 @@ function call(
     failed: [...errors.values()].reduce((sum, failed) => sum + failed, 0),
     errors,
     histogram: [0, 0, 0, 0, 0, 0, 0, 0, 1, 8, 14, 20, 40, 22, 9, 3, 1, 1],
+    open: 0,
+    oldest: 0,
+    slow: {
+      total: { value: of.total.value / 2, count: 12 },
+      ...{ onCpu: of.total.value / 8, inLock: of.total.value / 8, blocked: of.total.value / 4 },
+      objects: [{
+        object: "/var/lib/postgresql/15/main/pg_wal",
+        total: { value: of.total.value / 2, count: 12 },
+        max: 9e6,
+      }],
+      otherObjects: { value: 0, count: 0 },
+    },
     ...of,
   };
 }

@@ -9,6 +9,7 @@ import fc from "fast-check";
 import type { ReceivedBatch } from "../../aggregator/storage/part.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { isIdleCategory, isIdleClass } from "../../profile/idle.ts";
+import { holdAt, type HoldRow } from "../../profile/holds.ts";
 import { lockAt, type LockRow } from "../../profile/locks.ts";
 import {
   type Frame,
@@ -21,8 +22,9 @@ import {
   seriesAt,
   SYSCALL_MODULE,
 } from "../../profile/model.ts";
+import { slowCallAt, type SlowCallRow } from "../../profile/slow_calls.ts";
 import { syscallAt, type SyscallRow } from "../../profile/syscalls.ts";
-import { anyCall, anyWait } from "./waits_and_calls.ts";
+import { anyCall, anyHold, anySlowCall, anyWait } from "./waits_and_calls.ts";
 
 /** Says who it was, and where. */
 export interface PlainPlace {
@@ -48,6 +50,12 @@ export type PlainLock =
 
 /** A call with its series. */
 export type PlainSyscall = Origin & Omit<SyscallRow, "series">;
+
+/** A hold with all that it refers to. */
+export type PlainHold = Origin & PlainPlace & Omit<HoldRow, "series" | "stack">;
+
+/** A slow call with its series. */
+export type PlainSlowCall = Origin & Omit<SlowCallRow, "series">;
 
 /** A sample with all that it refers to. */
 export interface PlainSample extends Origin, PlainPlace {
@@ -147,6 +155,7 @@ const series = fc.record({
   namespace: fc.constantFrom("", "prod", "test"),
   service: fc.constantFrom("", "web", "db"),
   labels: fc.constantFrom("", "app=web", "app=db,team=x%2Cy"),
+  process: fc.constantFrom("", "worker.py", HOSTILE[1]),
 });
 
 const sample = fc.record({
@@ -177,7 +186,9 @@ export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
     samples: fc.array(sample, { maxLength: samples, size: "max" }),
     waits: fc.array(fc.tuple(anyWait, place, fc.option(place)), { maxLength: samples, size: "max" }),
     calls: fc.array(fc.tuple(anyCall, series), { maxLength: samples, size: "max" }),
-  }).map(({ startMs, losses, stackEnds, samples, waits, calls, ...batch }) => {
+    holds: fc.array(fc.tuple(anyHold, place), { maxLength: 10, size: "max" }),
+    slow: fc.array(fc.tuple(anySlowCall, series), { maxLength: 10, size: "max" }),
+  }).map(({ startMs, losses, stackEnds, samples, waits, calls, holds, slow, ...batch }) => {
     const builder = new ProfileBuilder();
     const add = ({ series, frames }: PlainPlace) => ({
       series: builder.series(series),
@@ -187,6 +198,8 @@ export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
       builder.addLock({ ...wait, ...add(waiter), holder: holder ? add(holder) : undefined });
     }
     for (const [call, of] of calls) builder.addSyscall({ ...call, series: builder.series(of) });
+    for (const [hold, of] of holds) builder.addHold({ ...hold, ...add(of) });
+    for (const [call, of] of slow) builder.addSlowCall({ ...call, series: builder.series(of) });
     for (const { kind, series, frames, value, count } of samples) {
       builder.add(
         kind,
@@ -246,6 +259,26 @@ export function plainSyscalls(batches: readonly ReceivedBatch[]): PlainSyscall[]
     Array.from(batch.syscalls.call, (_, i): PlainSyscall => {
       const { series, ...syscall } = syscallAt(batch, i);
       return { ...syscall, ...originOf(batch, series) };
+    })
+  );
+}
+
+/** Returns the holds of `batches`, one by one. */
+export function plainHolds(batches: readonly ReceivedBatch[]): PlainHold[] {
+  return batches.flatMap((batch) =>
+    Array.from(batch.holds.class, (_, i): PlainHold => {
+      const { series, stack, ...hold } = holdAt(batch, i);
+      return { ...hold, ...originOf(batch, series), ...placeOf(batch, { series, stack }) };
+    })
+  );
+}
+
+/** Returns the slow calls of `batches`, one by one. */
+export function plainSlowCalls(batches: readonly ReceivedBatch[]): PlainSlowCall[] {
+  return batches.flatMap((batch) =>
+    Array.from(batch.slowCalls.call, (_, i): PlainSlowCall => {
+      const { series, ...slow } = slowCallAt(batch, i);
+      return { ...slow, ...originOf(batch, series) };
     })
   );
 }

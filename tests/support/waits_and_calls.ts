@@ -18,6 +18,7 @@ export const anyWait = fc.record({
   outcome: fc.constantFrom(...OUTCOMES),
   class: fc.constantFrom("mutex", "rwlock", "condvar", "semaphore", "join", "other", "spin"),
   type: fc.constantFrom("futex", "spin"),
+  address: fc.constantFrom("", "heap", "cache_lock in /usr/bin/demo"),
   count: fc.integer({ min: 1, max: 1000 }),
   delay: fc.oneof(fc.nat({ max: 1000 }), fc.integer({ min: 0, max: 2 ** 40 })),
   max: fc.integer({ min: 0, max: 2 ** 40 }),
@@ -48,3 +49,15 @@ export const anyCall = fc.record({
   open: fc.integer({ min: 0, max: 3 }),
   oldest: fc.integer({ min: 0, max: 2 ** 45 }),
 });
+
+/** Says which slow call, on what, and what its thread did meanwhile. */
+export const anySlowCall = fc.record({
+  call: fc.constantFrom("read", "openat", "ia32:write"),
+  category: fc.constantFrom("file", "wait", ""),
+  object: fc.constantFrom("", "/var/lib/demo/wal", "10.0.0.1:5432", "pipe"),
+  count: fc.integer({ min: 1, max: 2 ** 33 }),
+  onCpu: fc.integer({ min: 0, max: 2 ** 40 }),
+  inLock: fc.integer({ min: 0, max: 2 ** 40 }),
+  blocked: fc.integer({ min: 0, max: 2 ** 40 }),
+  max: fc.integer({ min: 0, max: 2 ** 45 }),
+}).map(({ blocked, ...row }) => ({ ...row, total: row.onCpu + row.inLock + blocked }));

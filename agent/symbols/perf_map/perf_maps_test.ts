@@ -8,7 +8,16 @@ import { PerfMaps, type PerfMapsOptions } from "./perf_maps.ts";
 
 /** Returns a process in a folder that is laid out as /proc/PID. */
 function processIn(folder: TempFolder, overrides: Partial<Process> = {}): Process {
-  const base = { pid: 40, ownPid: 3, startTime: 1, comm: "jit", exe: "", mappings: [], folder: folder.path };
+  const base = {
+    pid: 40,
+    ownPid: 3,
+    startTime: 1,
+    comm: "jit",
+    exe: "",
+    script: "",
+    mappings: [],
+    folder: folder.path,
+  };
   return { ...base, ...overrides };
 }
 

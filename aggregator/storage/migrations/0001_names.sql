@@ -68,6 +68,8 @@ CREATE TABLE IF NOT EXISTS series
     container LowCardinality(String),
     service LowCardinality(String),
     exe LowCardinality(String),
+    -- What people call the process: the script that it runs, else the base name of `exe`, else `[comm]`.
+    process LowCardinality(String),
     comm LowCardinality(String),
     pid UInt32,
     -- Those of the pod that its agent was told to send.

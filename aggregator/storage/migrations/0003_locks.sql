@@ -15,19 +15,25 @@ CREATE TABLE IF NOT EXISTS locks
     class LowCardinality(String),
     type LowCardinality(String),
     outcome Enum8('woken' = 1, 'timeout' = 2, 'interrupted' = 3, 'open' = 4),
-    -- Of the thread that ended the wait.
+    -- Where the lock is: `SYMBOL in MODULE`, `heap`, `stack`, `shared memory`; '' of several, or not known.
+    address LowCardinality(String),
+    -- Of the thread that held it meanwhile, or ended the wait where nobody holds what is waited for.
     holder_series UInt64 CODEC(ZSTD(1)),
     holder_stack UInt64 CODEC(ZSTD(1)),
     bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    -- Waits that ended, and the most that were open at the end of one window.
     count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    -- Nanoseconds of all waits, and of the longest.
+    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    -- Nanoseconds of all waits in their windows, and of the longest as a whole: of outcome `open`, of the oldest.
     delay SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
     max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    -- How many of `count` took from 2^i up to 2^(i+1) ns as a whole, by i.
+    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
     time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 10)
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY period
-ORDER BY (period, node, series, stack, class, type, outcome, holder_series, holder_stack, bucket)
+ORDER BY (period, node, series, stack, class, type, outcome, address, holder_series, holder_stack, bucket)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS locks_1m
@@ -39,17 +45,20 @@ CREATE TABLE IF NOT EXISTS locks_1m
     class LowCardinality(String),
     type LowCardinality(String),
     outcome Enum8('woken' = 1, 'timeout' = 2, 'interrupted' = 3, 'open' = 4),
+    address LowCardinality(String),
     holder_series UInt64 CODEC(ZSTD(1)),
     holder_stack UInt64 CODEC(ZSTD(1)),
     bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
     count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     delay SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
     max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
     time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY period
-ORDER BY (period, node, series, stack, class, type, outcome, holder_series, holder_stack, bucket)
+ORDER BY (period, node, series, stack, class, type, outcome, address, holder_series, holder_stack, bucket)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS locks_1h
@@ -61,17 +70,20 @@ CREATE TABLE IF NOT EXISTS locks_1h
     class LowCardinality(String),
     type LowCardinality(String),
     outcome Enum8('woken' = 1, 'timeout' = 2, 'interrupted' = 3, 'open' = 4),
+    address LowCardinality(String),
     holder_series UInt64 CODEC(ZSTD(1)),
     holder_stack UInt64 CODEC(ZSTD(1)),
     bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
     count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     delay SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
     max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
     time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY period
-ORDER BY (period, node, series, stack, class, type, outcome, holder_series, holder_stack, bucket)
+ORDER BY (period, node, series, stack, class, type, outcome, address, holder_series, holder_stack, bucket)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS locks_to_1m TO locks_1m AS
@@ -84,11 +96,14 @@ SELECT
     class,
     type,
     outcome,
+    address,
     holder_series,
     holder_stack,
     count,
+    open,
     delay,
-    max
+    max,
+    histogram
 FROM locks;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS locks_to_1h TO locks_1h AS
@@ -101,9 +116,101 @@ SELECT
     class,
     type,
     outcome,
+    address,
     holder_series,
     holder_stack,
     count,
+    open,
     delay,
-    max
+    max,
+    histogram
 FROM locks;
+
+-- How long locks were held for which others waited.
+CREATE TABLE IF NOT EXISTS holds
+(
+    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    node LowCardinality(String),
+    -- Of the thread that gave the lock back.
+    series UInt64 CODEC(ZSTD(1)),
+    stack UInt64 CODEC(ZSTD(1)),
+    class LowCardinality(String),
+    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    -- Nanoseconds of all holds, and of the longest.
+    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    -- As of waits.
+    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 10)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY period
+ORDER BY (period, node, series, stack, class, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS holds_1m
+(
+    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    node LowCardinality(String),
+    series UInt64 CODEC(ZSTD(1)),
+    stack UInt64 CODEC(ZSTD(1)),
+    class LowCardinality(String),
+    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY period
+ORDER BY (period, node, series, stack, class, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS holds_1h
+(
+    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    node LowCardinality(String),
+    series UInt64 CODEC(ZSTD(1)),
+    stack UInt64 CODEC(ZSTD(1)),
+    class LowCardinality(String),
+    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY period
+ORDER BY (period, node, series, stack, class, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS holds_to_1m TO holds_1m AS
+SELECT
+    toStartOfDay(holds.period) AS period,
+    toUInt16(intDiv(toUInt32(holds.period) - toUInt32(toStartOfDay(holds.period)) + holds.bucket * 10, 60)) AS bucket,
+    node,
+    series,
+    stack,
+    class,
+    count,
+    total,
+    max,
+    histogram
+FROM holds;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS holds_to_1h TO holds_1h AS
+SELECT
+    toDateTime(toStartOfMonth(holds.period), 'UTC') AS period,
+    toUInt16(intDiv(toUInt32(holds.period) - toUInt32(toDateTime(toStartOfMonth(holds.period), 'UTC')), 3600)) AS bucket,
+    node,
+    series,
+    stack,
+    class,
+    count,
+    total,
+    max,
+    histogram
+FROM holds;

@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS syscalls
     category LowCardinality(String),
     bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
     count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    -- Nanoseconds of all calls, of the shortest and of the longest.
+    -- Nanoseconds of all calls in their windows, and as a whole of the shortest and the longest that ended; where none
+    -- ended, the shortest is the largest number.
     total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
     min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD(1)),
     max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
@@ -19,6 +20,9 @@ CREATE TABLE IF NOT EXISTS syscalls
     -- How many took from 2^i up to 2^(i+1) ns, by i. A map, as arrays of any length have no sum of this form; most
     -- calls are in a few buckets beside each other, so it is the smaller of the two besides.
     histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
+    -- The most calls that were open at the end of one window, and nanoseconds since the oldest of them began.
+    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    oldest SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 10)
 )
 ENGINE = AggregatingMergeTree
@@ -40,6 +44,8 @@ CREATE TABLE IF NOT EXISTS syscalls_1m
     max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     errors SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) CODEC(ZSTD(1)),
     histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
+    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    oldest SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
 )
 ENGINE = AggregatingMergeTree
@@ -61,6 +67,8 @@ CREATE TABLE IF NOT EXISTS syscalls_1h
     max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     errors SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) CODEC(ZSTD(1)),
     histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
+    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    oldest SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
 )
 ENGINE = AggregatingMergeTree
@@ -81,7 +89,9 @@ SELECT
     min,
     max,
     errors,
-    histogram
+    histogram,
+    open,
+    oldest
 FROM syscalls;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_1h TO syscalls_1h AS
@@ -97,5 +107,105 @@ SELECT
     min,
     max,
     errors,
-    histogram
+    histogram,
+    open,
+    oldest
 FROM syscalls;
+
+-- Those that took long and ended: what they were made on, and what their threads did meanwhile.
+CREATE TABLE IF NOT EXISTS slow_calls
+(
+    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    node LowCardinality(String),
+    series UInt64 CODEC(ZSTD(1)),
+    call LowCardinality(String),
+    category LowCardinality(String),
+    -- The path of a file, or the peer of a socket.
+    object String CODEC(ZSTD(1)),
+    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    -- Nanoseconds of all calls from begin to end, of these on a CPU, waiting for locks of the kernel, and of the longest.
+    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    on_cpu SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    in_lock SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 10)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY period
+ORDER BY (period, node, series, call, category, object, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS slow_calls_1m
+(
+    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    node LowCardinality(String),
+    series UInt64 CODEC(ZSTD(1)),
+    call LowCardinality(String),
+    category LowCardinality(String),
+    object String CODEC(ZSTD(1)),
+    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    on_cpu SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    in_lock SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY period
+ORDER BY (period, node, series, call, category, object, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS slow_calls_1h
+(
+    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    node LowCardinality(String),
+    series UInt64 CODEC(ZSTD(1)),
+    call LowCardinality(String),
+    category LowCardinality(String),
+    object String CODEC(ZSTD(1)),
+    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
+    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    on_cpu SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    in_lock SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY period
+ORDER BY (period, node, series, call, category, object, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS slow_calls_to_1m TO slow_calls_1m AS
+SELECT
+    toStartOfDay(slow_calls.period) AS period,
+    toUInt16(intDiv(toUInt32(slow_calls.period) - toUInt32(toStartOfDay(slow_calls.period)) + slow_calls.bucket * 10, 60)) AS bucket,
+    node,
+    series,
+    call,
+    category,
+    object,
+    count,
+    total,
+    on_cpu,
+    in_lock,
+    max
+FROM slow_calls;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS slow_calls_to_1h TO slow_calls_1h AS
+SELECT
+    toDateTime(toStartOfMonth(slow_calls.period), 'UTC') AS period,
+    toUInt16(intDiv(toUInt32(slow_calls.period) - toUInt32(toDateTime(toStartOfMonth(slow_calls.period), 'UTC')), 3600)) AS bucket,
+    node,
+    series,
+    call,
+    category,
+    object,
+    count,
+    total,
+    on_cpu,
+    in_lock,
+    max
+FROM slow_calls;

@@ -76,6 +76,7 @@ export interface Batch {
   stackEnds: StackEndTable | undefined;
   holds: HoldTable | undefined;
   foreign: ForeignTable | undefined;
+  slowCalls: SlowCallTable | undefined;
 }
 
 /** One function at one place. */
@@ -125,6 +126,11 @@ export interface SeriesTable {
    * a %, a comma or a = in a key or value. The column may be left out.
    */
   labels: number[];
+  /**
+   * What people call the process where that is not the base name of exe, as the script that an interpreter runs; else
+   * "". The column may be left out.
+   */
+  process: number[];
 }
 
 /** Not of KIND_LOCK: waits for locks are in LockTable. */
@@ -168,6 +174,11 @@ export interface LockTable {
    */
   buckets: number[];
   histogram: bigint[];
+  /**
+   * String: where the lock is, "SYMBOL in MODULE", "heap", "stack", "shared memory"; "" of several, or where that is not
+   * known. The column may be left out.
+   */
+  address: number[];
 }
 
 /** How long locks were held for which others waited; rows differ in series, stack and class. */
@@ -233,6 +244,27 @@ export interface ForeignTable {
   count: bigint[];
 }
 
+/** Calls that took long and ended, as a whole; rows differ in series, call and object. */
+export interface SlowCallTable {
+  /** row of SeriesTable */
+  series: number[];
+  /** string, as in SyscallTable */
+  call: number[];
+  /** string, as in SyscallTable */
+  category: number[];
+  /** string: the path of a file or the peer of a socket, "" where it has none */
+  object: number[];
+  count: bigint[];
+  /** ns of all, from begin to end */
+  total: bigint[];
+  /** of total: on a CPU */
+  onCpu: bigint[];
+  /** of total: waiting for a lock of the kernel */
+  inLock: bigint[];
+  /** ns of the longest */
+  max: bigint[];
+}
+
 /** What the agent could not count in this window, by reason. */
 export interface LossTable {
   /** string */
@@ -289,8 +321,8 @@ export interface Selection {
   fromNs: bigint;
   toNs: bigint;
   /**
-   * {namespace="shop", pod=~"cart-.*", comm!="kworker"}: labels are node, namespace, pod, container, service, exe,
-   * comm, pid, or that of a pod, "label_app"; operators =, !=, and =~ and !~ with an RE2 pattern that must match all of
+   * {namespace="shop", pod=~"cart-.*", comm!="kworker"}: labels are node, namespace, pod, container, service, process,
+   * exe, comm, pid, or that of a pod, "label_app"; operators =, !=, and =~ and !~ with an RE2 pattern that must match all of
    * the value. "" is all series.
    */
   match: string;
@@ -398,6 +430,7 @@ function createBaseBatch(): Batch {
     stackEnds: undefined,
     holds: undefined,
     foreign: undefined,
+    slowCalls: undefined,
   };
 }
 
@@ -468,6 +501,9 @@ export const Batch: MessageFns<Batch> = {
     }
     if (message.foreign !== undefined) {
       ForeignTable.encode(message.foreign, writer.uint32(178).fork()).join();
+    }
+    if (message.slowCalls !== undefined) {
+      SlowCallTable.encode(message.slowCalls, writer.uint32(186).fork()).join();
     }
     return writer;
   },
@@ -629,6 +665,14 @@ export const Batch: MessageFns<Batch> = {
             message.foreign = ForeignTable.decode(reader, reader.uint32());
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.slowCalls = SlowCallTable.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -683,6 +727,9 @@ export const Batch: MessageFns<Batch> = {
       : undefined;
     message.foreign = (object.foreign !== undefined && object.foreign !== null)
       ? ForeignTable.fromPartial(object.foreign)
+      : undefined;
+    message.slowCalls = (object.slowCalls !== undefined && object.slowCalls !== null)
+      ? SlowCallTable.fromPartial(object.slowCalls)
       : undefined;
     return message;
   },
@@ -1074,7 +1121,7 @@ export const StackTable: MessageFns<StackTable> = {
 };
 
 function createBaseSeriesTable(): SeriesTable {
-  return { pid: [], comm: [], exe: [], container: [], pod: [], namespace: [], service: [], labels: [] };
+  return { pid: [], comm: [], exe: [], container: [], pod: [], namespace: [], service: [], labels: [], process: [] };
 }
 
 export const SeriesTable: MessageFns<SeriesTable> = {
@@ -1131,6 +1178,13 @@ export const SeriesTable: MessageFns<SeriesTable> = {
     if (message.labels.length !== 0) {
       writer.uint32(66).fork();
       for (const v of message.labels) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.process.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.process) {
         writer.uint32(v);
       }
       writer.join();
@@ -1295,6 +1349,24 @@ export const SeriesTable: MessageFns<SeriesTable> = {
 
             break;
           }
+          case 9: {
+            if (tag === 72) {
+              message.process.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.process.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1320,6 +1392,7 @@ export const SeriesTable: MessageFns<SeriesTable> = {
     message.namespace = object.namespace?.map((e) => e) || [];
     message.service = object.service?.map((e) => e) || [];
     message.labels = object.labels?.map((e) => e) || [];
+    message.process = object.process?.map((e) => e) || [];
     return message;
   },
 };
@@ -1517,6 +1590,7 @@ function createBaseLockTable(): LockTable {
     max: [],
     buckets: [],
     histogram: [],
+    address: [],
   };
 }
 
@@ -1615,6 +1689,13 @@ export const LockTable: MessageFns<LockTable> = {
           throw new globalThis.Error("a value provided in array field histogram of type uint64 is too large");
         }
         writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.address.length !== 0) {
+      writer.uint32(106).fork();
+      for (const v of message.address) {
+        writer.uint32(v);
       }
       writer.join();
     }
@@ -1850,6 +1931,24 @@ export const LockTable: MessageFns<LockTable> = {
 
             break;
           }
+          case 13: {
+            if (tag === 104) {
+              message.address.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 106) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.address.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1879,6 +1978,7 @@ export const LockTable: MessageFns<LockTable> = {
     message.max = object.max?.map((e) => BigInt(e)) || [];
     message.buckets = object.buckets?.map((e) => e) || [];
     message.histogram = object.histogram?.map((e) => BigInt(e)) || [];
+    message.address = object.address?.map((e) => e) || [];
     return message;
   },
 };
@@ -2767,6 +2867,298 @@ export const ForeignTable: MessageFns<ForeignTable> = {
     message.stack = object.stack?.map((e) => e) || [];
     message.value = object.value?.map((e) => BigInt(e)) || [];
     message.count = object.count?.map((e) => BigInt(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSlowCallTable(): SlowCallTable {
+  return { series: [], call: [], category: [], object: [], count: [], total: [], onCpu: [], inLock: [], max: [] };
+}
+
+export const SlowCallTable: MessageFns<SlowCallTable> = {
+  encode(message: SlowCallTable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.series.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.series) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.call.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.call) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.category.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.category) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.object.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.object) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.count.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.count) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field count of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.total.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.total) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field total of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.onCpu.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.onCpu) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field onCpu of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.inLock.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.inLock) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field inLock of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.max.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.max) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field max of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SlowCallTable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSlowCallTable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.series.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.series.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.call.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.call.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.category.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.category.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.object.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.object.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.count.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.count.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.total.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.total.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.onCpu.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.onCpu.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.inLock.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.inLock.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 9: {
+            if (tag === 72) {
+              message.max.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.max.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SlowCallTable>, I>>(base?: I): SlowCallTable {
+    return SlowCallTable.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SlowCallTable>, I>>(object: I): SlowCallTable {
+    const message = createBaseSlowCallTable();
+    message.series = object.series?.map((e) => e) || [];
+    message.call = object.call?.map((e) => e) || [];
+    message.category = object.category?.map((e) => e) || [];
+    message.object = object.object?.map((e) => e) || [];
+    message.count = object.count?.map((e) => BigInt(e)) || [];
+    message.total = object.total?.map((e) => BigInt(e)) || [];
+    message.onCpu = object.onCpu?.map((e) => BigInt(e)) || [];
+    message.inLock = object.inLock?.map((e) => BigInt(e)) || [];
+    message.max = object.max?.map((e) => BigInt(e)) || [];
     return message;
   },
 };
