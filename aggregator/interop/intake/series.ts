@@ -32,7 +32,7 @@ export interface Origin {
 
 /**
  * Returns what a profile with `labels` belongs to. What is no column of a series is a label of its own; names that begin
- * with `__` are for those who send them. Where no thread is named, its service stands for it.
+ * with `__` are for those who send them. Where no thread or program is named, its service stands for it.
  *
  * @param address stands for the node where no label names one; "" where it is not known
  */
@@ -57,5 +57,7 @@ export function originOf(labels: ReadonlyMap<string, string>, address: string): 
     pid: /^\d{1,10}$/.test(pid) && Number(pid) <= MAX_PID ? Number(pid) : 0,
     service,
   };
-  return { node: node.slice(0, NODE_LENGTH), series: { ...series, labels: encodeLabels(rest) } };
+  // A program that names no file is called as its service is.
+  const process = series.exe === "" ? service : "";
+  return { node: node.slice(0, NODE_LENGTH), series: { ...series, process, labels: encodeLabels(rest) } };
 }
