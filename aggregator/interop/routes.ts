@@ -10,6 +10,8 @@ import type { Route } from "../http/route.ts";
 import type { HandlerOptions } from "../http/types.ts";
 import { unimplementedRoute } from "./connect/unary.ts";
 import { type ForeignRoute, toRoute } from "./foreign.ts";
+import { pprofRoutes } from "./pprof/routes.ts";
+import { renderRoutes } from "./pyroscope/render.ts";
 import { querierRoutes } from "./querier/service.ts";
 import { createSource } from "./querier/source.ts";
 import { ingestRoutes } from "./sdk/ingest.ts";
@@ -23,6 +25,8 @@ export function foreignTable(options: HandlerOptions): ForeignRoute[] {
   return [
     ...querierRoutes(source),
     ...(intake ? [...pushRoutes(intake), ...ingestRoutes(intake)] : []),
+    ...renderRoutes(source),
+    ...pprofRoutes(source),
     ...settingsRoutes(),
     unimplementedRoute({ scope: "read", maxBytes: 0, timeoutMs: 10_000 }),
   ];

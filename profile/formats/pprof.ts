@@ -42,6 +42,8 @@ export interface PprofOptions {
    * more viewers show. @default {false}
    */
   readonly inlinedInLocation?: boolean;
+  /** Is the path of the program: reports are headed by the file that is first among the mappings. @default any */
+  readonly program?: string;
 }
 
 /** Holds type and unit of a sample's count and value; the value is the one shown first. */
@@ -81,7 +83,7 @@ export function encodePprof(profile: Profile, options: PprofOptions): Uint8Array
   const encoded = new PprofProfile({
     sampleType: types,
     sample,
-    mapping: places.mappings(),
+    mapping: places.mappings(options.program),
     location: places.locations,
     function: places.functions,
     stringTable: strings,
@@ -182,15 +184,19 @@ class Places {
   }
 
   /** Makes up where each begins and ends: the profile's addresses are the module's own. */
-  mappings(): Mapping[] {
+  mappings(program?: string): Mapping[] {
     const flags = {
       ...{ hasFunctions: true, hasFilenames: true, hasLineNumbers: true },
       hasInlineFrames: this.#inlinedInLocation,
     };
-    return this.#mappingOf.values().map(({ top, ...mapping }) => {
+    const first = program === undefined ? -1 : this.#strings.dedup(program);
+    const inOrder = [...this.#mappingOf.values()].sort((a, b) =>
+      Number(b.filename === first) - Number(a.filename === first)
+    );
+    return inOrder.map(({ top, ...mapping }) => {
       // The next page's beginning; by division, as addresses are wider than 32 bits.
       return new Mapping({ ...mapping, memoryLimit: (Math.floor(top / 4096) + 1) * 4096, ...flags });
-    }).toArray();
+    });
   }
 
   #add(rows: readonly number[]): number {

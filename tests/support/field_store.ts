@@ -37,7 +37,8 @@ export async function openFieldStore(): Promise<AsyncDisposable & { readonly que
 /**
  * Returns the batch of the `sequence`th bucket. Of the CPU `web` has main → a → b 3, main → a 2, main 1, main → c 1, the
  * functions inlined in `a` among them, and `db` has run 4, twice that in the second bucket. `web` waits 5 ms in a for a
- * mutex that c of `db` holds, and 1 ms in b for one that nobody was seen to hold; `db` reads for 7 ms.
+ * mutex that c of `db` holds, and 1 ms in b for one that nobody was seen to hold, and has 4096 bytes in a; `db` reads for
+ * 7 ms.
  */
 export function fieldBatch(sequence: number): ReceivedBatch {
   const builder = new ProfileBuilder();
@@ -75,6 +76,7 @@ export function fieldBatch(sequence: number): ReceivedBatch {
     delay: 1e6,
     max: 1e6,
   });
+  builder.add("memory:inuse_space:bytes:space:bytes", web, stack(a, main), 4096, 1);
   const read = builder.frame({
     ...{ function: "read", module: SYSCALL_MODULE, file: "", line: 0, buildId: "", address: 0 },
   });

@@ -8,7 +8,7 @@
 import { RE2JS } from "re2js";
 import { type AnyLabel, isLabel, type Matcher, SERVICE_NAME } from "../../query/matchers.ts";
 import { ConnectError } from "../connect/error.ts";
-import { PROFILE_TYPES, type ProfileType } from "./profile_types.ts";
+import type { ProfileType } from "./profile_types.ts";
 import { type Condition, parseSelector } from "./selector.ts";
 
 /** Holds what a series has by its type alone. */
@@ -29,7 +29,8 @@ export const PSEUDO_LABELS = [...Object.keys(TYPE_LABELS), HIDDEN_SERVICE_NAME, 
 
 /** Says what is chosen. */
 export interface Chosen {
-  readonly types: readonly ProfileType[];
+  /** Tells whether series of a type may be chosen. */
+  readonly takes: (type: ProfileType) => boolean;
   readonly matchers: readonly Matcher[];
 }
 
@@ -56,9 +57,8 @@ export function readSelectors(texts: readonly string[]): Chosen {
     if (condition.operator.endsWith("~")) patterns.set(condition, compile(condition.value));
   }
   const ofType = conditions.filter(({ name }) => typeLabel(name));
-  const types = PROFILE_TYPES.filter((type) =>
-    ofType.every((condition) => holds(condition, typeLabel(condition.name)!(type), patterns.get(condition)))
-  );
+  const takes = (type: ProfileType) =>
+    ofType.every((condition) => holds(condition, typeLabel(condition.name)!(type), patterns.get(condition)));
   const matchers = conditions.filter(({ name }) => !typeLabel(name)).map((
     { name, operator, value },
   ): Matcher => ({
@@ -66,7 +66,7 @@ export function readSelectors(texts: readonly string[]): Chosen {
     operator,
     value,
   }));
-  return { types, matchers };
+  return { takes, matchers };
 }
 
 /** Reads a pattern, so that one that storage would refuse is told of. */

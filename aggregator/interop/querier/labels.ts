@@ -23,8 +23,8 @@ import type { SeriesLabelsAnswer } from "../../query/types.ts";
 import { ConnectError } from "../connect/error.ts";
 import type { CallContext } from "../connect/unary.ts";
 import { type Chosen, PSEUDO_LABELS, readSelectors, seriesLabel, typeLabel } from "./conditions.ts";
-import { PROFILE_TYPES, type ProfileType } from "./profile_types.ts";
-import { buckets, explained, selectionsOf, settled, type Source, type Span, spanOf } from "./source.ts";
+import type { ProfileType } from "./profile_types.ts";
+import { explained, selectionsOf, settled, type Source, type Span, spanOf } from "./source.ts";
 
 /** A health check of old clients says no time: it is asked of the last hour. */
 const DEFAULT_MS = 3_600_000;
@@ -40,7 +40,7 @@ export async function profileTypes(
 ): Promise<MessageInitShape<typeof ProfileTypesResponseSchema>> {
   const now = source.now();
   const span = spanOf(start, end, { from: now - DEFAULT_MS, to: now });
-  const { rows, types } = await present(source, { types: PROFILE_TYPES, matchers: [] }, {
+  const { rows, types } = await present(source, { takes: () => true, matchers: [] }, {
     span,
     // A constant would do: whether there is a series is all that is asked.
     names: ["service"],
@@ -48,7 +48,7 @@ export async function profileTypes(
   });
   const found = new Set(rows.flatMap(({ of }) => types[of]!));
   return {
-    profileTypes: PROFILE_TYPES.filter((type) => found.has(type)).map((type) => ({
+    profileTypes: [...found].sort((a, b) => a.id < b.id ? -1 : 1).map((type) => ({
       ID: type.id,
       name: type.name,
       sampleType: type.sampleType,
@@ -135,7 +135,7 @@ async function present(
   { span, names, signal }: { span: Span; names: readonly AnyLabel[]; signal: AbortSignal },
 ): Promise<SeriesLabelsAnswer & { readonly types: readonly (readonly ProfileType[])[] }> {
   await settled(source, span.to);
-  const { selections, types } = selectionsOf(chosen, buckets(span));
+  const { selections, types } = await selectionsOf(source, chosen, { span, signal });
   const answer = await explained(() =>
     source.queries.seriesLabels(selections, { names, limit: MAX_SERIES, signal })
   );

@@ -5,6 +5,11 @@
  * @module
  */
 
+import {
+  type AnyKind,
+  isProfileType,
+  type ProfileType as ProfileTypeId,
+} from "../../../profile/profile_type.ts";
 import type { Selection } from "../../query/types.ts";
 import { ConnectError } from "../connect/error.ts";
 
@@ -35,7 +40,12 @@ const WAITERS = { kind: "lock" } as const;
 /** Go's mutex profile has the stacks of who held, its block profile those of who waited. */
 const HOLDERS = { kind: "lock", holders: true } as const;
 
-/** Lists all types, in the order of their ids. */
+/** Returns the type of what others measured. */
+function foreignType(id: ProfileTypeId): ProfileType {
+  return typeOf(id, { kind: id }, "value");
+}
+
+/** Lists the types of what the agents watch, in the order of their ids. */
 export const PROFILE_TYPES: readonly ProfileType[] = [
   typeOf("block:contentions:count:contentions:count", WAITERS, "count"),
   typeOf("block:delay:nanoseconds:contentions:count", WAITERS, "value"),
@@ -51,7 +61,7 @@ export const PROFILE_TYPES: readonly ProfileType[] = [
 const ID = /^[^:{}]*(?::[^:{}]*){4}(?::delta)?$/;
 
 /**
- * Returns the type of `id`; `undefined` where nothing is stored of it.
+ * Returns the type of `id`; `undefined` where nothing can be stored of it.
  *
  * @throws {ConnectError} `invalid_argument` where it is no id
  */
@@ -63,5 +73,15 @@ export function findType(id: string): ProfileType | undefined {
     );
   }
   const five = id.split(":").slice(0, 5).join(":");
-  return PROFILE_TYPES.find((type) => type.id === five);
+  return PROFILE_TYPES.find((type) => type.id === five) ??
+    (isProfileType(five) ? foreignType(five) : undefined);
+}
+
+/** Returns the types of what agents watch, and of `kinds` that others measured, in the order of their ids. */
+export function typesOf(kinds: readonly AnyKind[]): ProfileType[] {
+  const foreign = kinds.filter(isProfileType).map(foreignType);
+  const known = new Set(PROFILE_TYPES.map(({ id }) => id));
+  return [...PROFILE_TYPES, ...foreign.filter(({ id }) => !known.has(id))].sort((a, b) =>
+    a.id < b.id ? -1 : 1
+  );
 }

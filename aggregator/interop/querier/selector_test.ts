@@ -44,7 +44,7 @@ Deno.test("parseSelector() reads again what was written, and any text or refuses
   const condition = fc.record({
     name: fc.string({ minLength: 1 }),
     operator: fc.constantFrom(...OPERATORS),
-    value: fc.string({ unit: "binary" }),
+    value: fc.string({ unit: fc.constantFrom("a", "ä", "😀", "\\", '"', "'", "`", "\n", "\0", "}", ",") }),
   });
   const quote = (text: string) => `"${text.replaceAll(/[\\"]/g, "\\$&").replaceAll("\n", "\\n")}"`;
   fc.assert(fc.property(fc.array(condition, { maxLength: 10 }), (conditions) => {
@@ -61,7 +61,7 @@ Deno.test("parseSelector() reads again what was written, and any text or refuses
 });
 
 Deno.test("readSelectors() tells conditions on types from those on series", () => {
-  const types = (...texts: string[]) => readSelectors(texts).types.map(({ id }) => id);
+  const types = (...texts: string[]) => PROFILE_TYPES.filter(readSelectors(texts).takes).map(({ id }) => id);
   assertEquals(types("{}"), PROFILE_TYPES.map(({ id }) => id));
   assertEquals(types(`{__name__="mutex"}`, `{__type__!="delay"}`), [
     "mutex:contentions:count:contentions:count",
@@ -89,7 +89,8 @@ Deno.test("readSelectors() tells conditions on types from those on series", () =
 
 Deno.test("findType() takes five parts, which may be empty, and passes over a sixth", () => {
   assertEquals(findType("block:delay:nanoseconds:contentions:count:delta")?.of, { kind: "lock" });
-  assertEquals(findType("off_cpu:off_cpu:nanoseconds::"), undefined);
+  assertEquals(findType("off_cpu:off_cpu:nanoseconds::")?.of, { kind: "off_cpu:off_cpu:nanoseconds::" });
+  assertEquals(findType(":::::delta"), undefined);
   for (const id of ["", "cpu", "a:b:c:d", "a:b:c:d:e:f", "a:b:c:d:e:delta:x", "a:b:c:d:e{}"]) {
     assertThrows(() => findType(id), ConnectError, "NAME:TYPE");
   }

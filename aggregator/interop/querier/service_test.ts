@@ -13,6 +13,7 @@ const CPU = "process_cpu:cpu:nanoseconds:cpu:nanoseconds";
 const SAMPLES = "process_cpu:samples:count:cpu:nanoseconds";
 const BLOCK = "block:delay:nanoseconds:contentions:count";
 const MUTEX = "mutex:delay:nanoseconds:contentions:count";
+const HEAP = "memory:inuse_space:bytes:space:bytes";
 const CALLS = "syscall:calls:count:calls:count";
 
 testWith(["chdb"], "querier.v1 answers what is stored", async (t) => {
@@ -48,8 +49,11 @@ testWith(["chdb"], "querier.v1 answers what is stored", async (t) => {
 
   await t.step("ProfileTypes has those that there are samples of", async () => {
     const { profileTypes } = await client.profileTypes(span);
-    assertEquals(profileTypes.map(({ ID }) => ID), PROFILE_TYPES.map(({ id }) => id));
-    assertEquals(profileTypes[4]!.name, "process_cpu");
+    assertEquals(profileTypes.map(({ ID }) => ID), [
+      ...PROFILE_TYPES.map(({ id }) => id).slice(0, 2),
+      ...[HEAP, ...PROFILE_TYPES.map(({ id }) => id).slice(2)],
+    ]);
+    assertEquals(profileTypes[5]!.name, "process_cpu");
     assertEquals((await client.profileTypes({ start: 1000n, end: 4000n })).profileTypes, []);
     assertEquals((await client.profileTypes({})).profileTypes, []);
   });
@@ -85,7 +89,7 @@ testWith(["chdb"], "querier.v1 answers what is stored", async (t) => {
     const { labelsSet } = await client.series({ ...span, labelNames: ["service_name", "__profile_type__"] });
     assertEquals(labelsSet.every(({ labels }) => labels.length === 2), true);
     const tuples = labelsSet.map(({ labels }) => labels.map(({ value }) => value).join(" "));
-    assertEquals(tuples.length, 6 + 4);
+    assertEquals(tuples.length, 7 + 4);
     assert(tuples.includes(`${MUTEX} cart`) && tuples.includes(`${CPU} dbserver`), tuples.join("\n"));
     const all = await client.series({ ...span, matchers: [`{__profile_type__="${CPU}",pod="web-0"}`] });
     const labels = Object.fromEntries(all.labelsSet[0]!.labels.map(({ name, value }) => [name, value]));
@@ -143,6 +147,22 @@ testWith(["chdb"], "querier.v1 answers what is stored", async (t) => {
     assertEquals((await flame({ profileTypeID: BLOCK })).total, 12e6);
     const held = await flame({ profileTypeID: MUTEX });
     assertEquals([held.names, held.total], [["total", "main", "c"], 10e6]);
+  });
+  await t.step("what others measured is of its own type", async () => {
+    const heap = await flame({ profileTypeID: HEAP });
+    assertEquals([heap.names, heap.total], [["total", "main", "a"], 8192]);
+    const asked = { profileTypeID: HEAP, labelSelector: "{}", ...span };
+    const { series } = await client.selectSeries({ ...asked, step: 10 });
+    assertEquals(series.map(({ points }) => points.map(({ value }) => value)), [[4096, 4096]]);
+    const { names } = await client.labelValues({
+      ...span,
+      name: "pod",
+      matchers: [`{__type__="inuse_space"}`],
+    });
+    assertEquals(names, ["web-0"]);
+    const profile = await client.selectMergeProfile(asked);
+    const type = profile.sampleType[0]!;
+    assertEquals([type.type, type.unit].map((i) => profile.stringTable[Number(i)]), ["inuse_space", "bytes"]);
   });
   await t.step("SelectSeries has points at the start and each step after it", async () => {
     const ask = (more: Parameters<typeof client.selectSeries>[0]) =>

@@ -7,16 +7,23 @@
 
 import { LRUCache } from "lru-cache";
 import { MatcherError } from "../../query/matchers.ts";
-import type { FieldQueries, Queries, Selection, SeriesLabelsAnswer, StackChoice } from "../../query/types.ts";
+import type {
+  FieldQueries,
+  KindsAnswer,
+  Queries,
+  Selection,
+  SeriesLabelsAnswer,
+  StackChoice,
+} from "../../query/types.ts";
 import { StorageError } from "../../storage/client.ts";
 import { ConnectError } from "../connect/error.ts";
 import { addGraph, type CallNode, emptyNode } from "./call_tree.ts";
 import { type Chosen, readSelectors } from "./conditions.ts";
-import { findType, type ProfileType } from "./profile_types.ts";
+import { findType, type ProfileType, typesOf } from "./profile_types.ts";
 
 /** Is what answers are made of. */
 export interface Source {
-  readonly queries: FieldQueries & Pick<Queries, "tree" | "store" | "batches">;
+  readonly queries: FieldQueries & Pick<Queries, "tree" | "store" | "batches" | "kinds">;
   /** Writes what is staged, so that who asks of now sees what was pushed before; without it the last second is missing. */
   readonly settle?: (() => Promise<void>) | undefined;
   /** Tells the time in Unix ms. */
@@ -42,6 +49,7 @@ export function createSource(
     ttl: MENU_MS,
     ttlResolution: 0,
   });
+  const kinds = new LRUCache<string, KindsAnswer>({ max: 100, ttl: MENU_MS, ttlResolution: 0 });
   return {
     queries: {
       tree: (selection, options) => queries.tree(selection, options),
@@ -49,6 +57,14 @@ export function createSource(
       taggedStacks: (selection, options) => queries.taggedStacks(selection, options),
       store: (options) => queries.store(options),
       batches: (options) => queries.batches(options),
+      async kinds(selection, options) {
+        const key = JSON.stringify(selection);
+        const known = kinds.get(key);
+        if (known) return known;
+        const answer = await queries.kinds(selection, options);
+        kinds.set(key, answer);
+        return answer;
+      },
       async seriesLabels(selections, options = {}) {
         const { signal: _, ...rest } = options;
         const key = JSON.stringify([selections, rest]);
@@ -116,19 +132,23 @@ export function selectionOf(
   span: Span,
 ): { readonly selection: Selection; readonly type: ProfileType } | undefined {
   const type = findType(typeId);
-  const { types, matchers } = readSelectors([selector]);
-  if (!type || !types.includes(type)) return undefined;
+  const { takes, matchers } = readSelectors([selector]);
+  if (!type || !takes(type)) return undefined;
   return { selection: { ...type.of, ...buckets(span), matchers }, type };
 }
 
-/** Returns one selection for each of ours that the types show, and the types of each. */
-export function selectionsOf({ types, matchers }: Chosen, span: Span): {
-  readonly selections: Selection[];
-  readonly types: (readonly ProfileType[])[];
-} {
+/** Returns one selection for each of ours that types show which are chosen and may be there, and the types of each. */
+export async function selectionsOf(
+  { queries }: Source,
+  { takes, matchers }: Chosen,
+  { span, signal }: { span: Span; signal: AbortSignal },
+): Promise<{ readonly selections: Selection[]; readonly types: (readonly ProfileType[])[] }> {
+  const range = buckets(span);
+  const { kinds } = await queries.kinds({ ...range, matchers: [] }, { signal });
+  const types = typesOf(kinds.map(({ kind }) => kind)).filter(takes);
   const groups = [...Map.groupBy(types, ({ of }) => of).entries()];
   return {
-    selections: groups.map(([of]) => ({ ...of, ...buckets(span), matchers })),
+    selections: groups.map(([of]) => ({ ...of, ...range, matchers })),
     types: groups.map(([, types]) => types),
   };
 }
