@@ -45,7 +45,14 @@ export function fieldBatch(sequence: number): ReceivedBatch {
   const frame = (name: string, more: Partial<Frame> = {}) =>
     builder.frame(demoFrame(name, { address: name.charCodeAt(0), startLine: 5, ...more }));
   const labels = encodeLabels(new Map([["app", "shop"], ["app.kubernetes.io/name", "cart"]]));
-  const web = builder.series({ pid: 7, comm: "web", exe: "/bin/web", service: "cart", pod: "web-0", labels });
+  const web = builder.series({
+    pid: 7,
+    comm: "web",
+    exe: "/bin/demo",
+    service: "cart",
+    pod: "web-0",
+    labels,
+  });
   const db = builder.series({ pid: 8, comm: "db", exe: "/usr/bin/dbserver" });
   const [main, a, c] = [frame("main"), frame("a"), frame("c")];
   // The place in a where b is inlined is another than that of its own code.
