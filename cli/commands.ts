@@ -6,6 +6,9 @@
  */
 
 import type { Command } from "./command.ts";
+import { agent, aggregator } from "./local/programs.ts";
+import { record } from "./local/record.ts";
+import { report } from "./report/report.ts";
 import { diff } from "./questions/diff.ts";
 import { open } from "./questions/open.ts";
 import { query } from "./questions/query.ts";
@@ -22,4 +25,8 @@ export const COMMANDS: readonly Command[] = [
   labels,
   status,
   open,
+  record,
+  report,
+  agent,
+  aggregator,
 ];

@@ -139,7 +139,9 @@ function joinDashes(args: readonly string[], settings: readonly Setting<unknown>
     ) => [`--${s.flag}`, ...s.alias ? [`-${s.alias}`] : []]),
   );
   const joined: string[] = [];
-  for (const arg of args) {
+  for (const [i, arg] of args.entries()) {
+    // What stands behind it is another program's.
+    if (arg === "--") return [...joined, ...args.slice(i)];
     const last = joined.at(-1);
     if ((arg === "-" || /^-\d/.test(arg)) && last !== undefined && valued.has(last)) {
       joined[joined.length - 1] = `${last}=${arg}`;

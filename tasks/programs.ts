@@ -6,7 +6,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { taskFlags } from "./task_flags.ts";
+import { taskFlags } from "../common/task_flags.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 

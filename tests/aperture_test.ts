@@ -12,7 +12,7 @@ import { LABELS as KNOWN_LABELS } from "../cli/ask/selector.ts";
 import { COMMANDS } from "../cli/commands.ts";
 import { FIRST_EXAMPLES } from "../cli/help.ts";
 import { RunningAggregator } from "../tasks/programs.ts";
-import { taskFlags } from "../tasks/task_flags.ts";
+import { taskFlags } from "../common/task_flags.ts";
 import { type Ran, runProgram } from "./support/child.ts";
 import { testWith } from "./support/needs.ts";
 import { TempFolder } from "./support/programs.ts";
@@ -106,10 +106,10 @@ testWith(
     const lines = examples();
 
     await t.step("every example of the help and of docs/cli.md", async () => {
-      const [pipe, narrow, wide] = await Promise.all([undefined, 80, 200].map((columns) => {
+      const [pipe, narrow, wide] = await Promise.all([undefined, 80, 200].map(async (columns) => {
         const cwd = `${folder.path}/${columns ?? "pipe"}`;
-        Deno.mkdirSync(cwd);
-        return runLines(lines, { cwd, env, ...columns !== undefined && { columns } });
+        await files(aggregator, cwd);
+        return await runLines(lines, { cwd, env, ...columns !== undefined && { columns } });
       }));
       for (const [columns, results] of [[Infinity, pipe!], [80, narrow!], [200, wide!]] as const) {
         assertEquals(results.map(({ line }) => line), lines);
@@ -188,6 +188,19 @@ testWith(
     });
   },
 );
+
+/** Writes the files that examples are about. */
+async function files(aggregator: RunningAggregator, folder: string): Promise<void> {
+  await Deno.mkdir(folder);
+  for (
+    const [name, path] of [["profile.json", "json"], ["cpu.pb.gz", "pprof"], ["stacks.folded", "collapsed"]]
+  ) {
+    const response = await aggregator.fetch(`/api/export/${path}`, {
+      headers: { authorization: "Bearer secret" },
+    });
+    await Deno.writeFile(`${folder}/${name}`, await response.bytes());
+  }
+}
 
 /** Holds one example to having worked, and to fitting where it was. */
 function assertExample({ line, code, stdout, stderr }: Result, columns: number): void {

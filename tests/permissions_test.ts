@@ -5,7 +5,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { freePort, Program, RunningAggregator } from "../tasks/programs.ts";
-import { taskFlags } from "../tasks/task_flags.ts";
+import { taskFlags } from "../common/task_flags.ts";
 import { type Ran, runProgram } from "./support/child.ts";
 import { testWith } from "./support/needs.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { FleetJson, StoreJson } from "../../aggregator/http/answers.ts";
+import type { FleetJson, HealthJson, StoreJson } from "../../aggregator/http/answers.ts";
 import { defineSettings, duration, integer, toggle } from "../../common/settings.ts";
 import { lossesText, splitLosses } from "../../profile/losses.ts";
 import { lasting } from "../../common/words.ts";
@@ -16,16 +16,6 @@ import { formatCount, part } from "../show/figures.ts";
 import { outputSettings, show } from "../show/output.ts";
 import type { Column } from "../show/sheet.ts";
 import { withRest } from "./asking.ts";
-
-/** Is what GET /api/health answers. */
-interface Health {
-  readonly status: "ok" | "degraded";
-  readonly version: string;
-  readonly uptime_seconds: number;
-  readonly buffer: { readonly batches: number; readonly quarantined_batches: number };
-  readonly storage: { readonly mode: string; readonly failing_since: string | null };
-  readonly problems: readonly { readonly part: string; readonly message: string }[];
-}
 
 type Agent = FleetJson["agents"][number];
 
@@ -112,7 +102,7 @@ async function report(
     since: number;
   },
 ): Promise<number> {
-  const health = await rest.json<Health>("/api/health");
+  const health = await rest.json<HealthJson>("/api/health");
   const failing = health.storage.failing_since !== null;
   const [fleet, store] = failing ? [undefined, undefined] : await Promise.all([
     rest.json<FleetJson>("/api/fleet", { from: `-${since}ms`, limit: 10_000 }),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Reads from deno.json which flags of Deno a task runs with, so that what starts a program elsewhere (a test, the
- * demo) gives it the same permissions.
+ * Reads from deno.json which flags of Deno a task runs with, so that what starts a program elsewhere (the
+ * command line, the demo, a test) gives it the same permissions.
  *
  * @module
  */

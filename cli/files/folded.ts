@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Reads folded stacks: a line for each, `thread;root;…;leaf NUMBER`, as Aperture, perf's and bcc's scripts write them.
+ *
+ * @module
+ */
+
+import { ProfileBuilder } from "../../profile/builder.ts";
+import { FormatError, type Loaded } from "./loaded.ts";
+
+const LINE = /^(.*\S)\s+(\d+)$/;
+
+/**
+ * Returns the samples of `text`. The first of several names is the thread's. Values are taken for nanoseconds, as
+ * Aperture writes them, where `unit` says so.
+ *
+ * @throws {FormatError} naming the first line that is no stack
+ */
+export function readFolded(text: string, unit: "nanoseconds" | "count"): Loaded {
+  const builder = new ProfileBuilder();
+  for (const [i, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const [, names, number] = LINE.exec(line) ?? [];
+    const value = Number(number);
+    if (names === undefined || !Number.isSafeInteger(value)) {
+      throw new FormatError(`line ${i + 1} is no folded stack and a number: "${line.slice(0, 80)}"`);
+    }
+    const [thread, ...frames] = names.split(";");
+    const path = frames.length === 0 ? [thread!] : frames;
+    const stack = builder.stack(
+      path.reverse().map((name) =>
+        builder.frame({ function: name, module: "", file: "", line: 0, buildId: "", address: 0 })
+      ),
+    );
+    const series = builder.series({ comm: frames.length === 0 ? "" : thread! });
+    builder.add("cpu", series, stack, value, unit === "count" ? value : 0);
+  }
+  return {
+    profile: builder.build(),
+    ...{ kind: "cpu", type: "samples", unit, types: [], startNs: 0n, durationNs: 0, left: 0 },
+  };
+}
