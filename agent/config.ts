@@ -80,6 +80,13 @@ export const AGENT_SETTINGS = defineSettings({
     help: "Only this process, or that of this thread",
     schema: integer(1, 4_194_304),
   },
+  comm: {
+    flag: "comm",
+    alias: "c",
+    placeholder: "NAME",
+    help: "Only the process of this name",
+    schema: text(),
+  },
   duration: {
     flag: "duration",
     alias: "d",
@@ -320,11 +327,14 @@ export function readAgentConfig(
     const [given, missing] = config.clientKey === undefined ? ["cert", "key"] : ["key", "cert"];
     throw new UsageError(`Missing a value: '--client-${missing} FILE', as '--client-${given}' needs it`);
   }
+  if (config.pid !== undefined && config.comm !== undefined) {
+    throw new UsageError("Cannot take both '--pid' and '--comm': leave one of them out");
+  }
   if (dashes < 0) return config;
   const command = args.slice(dashes + 1);
   if (command.length === 0) throw new UsageError("Missing a command behind '--'");
-  if (config.pid !== undefined) {
-    throw new UsageError("Cannot watch both a command and '--pid': leave one of them out");
+  if (config.pid !== undefined || config.comm !== undefined) {
+    throw new UsageError("Cannot watch both a command and '--pid' or '--comm': leave one of them out");
   }
   return { ...config, command };
 }

@@ -24,6 +24,7 @@ import { MemoryKeeper, residentBytes } from "./memory/keeper.ts";
 import { emptyReason } from "./empty_reason.ts";
 import { sayDelivered } from "./delivery.ts";
 import { LossReport } from "./loss_report.ts";
+import { processNamed } from "./metadata/named_processes.ts";
 import { processOf } from "./metadata/watched_process.ts";
 import { openPods } from "./metadata/kube/open.ts";
 import { ProcessLabels } from "./metadata/labels.ts";
@@ -86,7 +87,8 @@ const NO_DATA = 4;
  */
 export async function runAgent(given: AgentConfig, options: RunOptions): Promise<number> {
   const { hostname, apiServer, debugFiles } = options;
-  const config = { ...given, ...given.pid !== undefined && { pid: watchedProcess(given.pid) } };
+  const wanted = given.comm === undefined ? given.pid : processNamed(given.comm);
+  const config = { ...given, ...wanted !== undefined && { pid: watchedProcess(wanted) } };
   const path = config.output;
   const kinds = config.mode;
   const files = path === undefined ? [] : outputFiles(path, kinds);

@@ -10,8 +10,8 @@ import { type Command, GROUPS } from "./command.ts";
 
 /** Are five things to begin with. */
 export const FIRST_EXAMPLES = [
+  { line: "aperture record -d 2s -o flame.svg", does: "profile this machine into a file" },
   { line: "aperture query cpu", does: "the hottest functions of the fleet" },
-  { line: "aperture syscalls --by process", does: "what is slow or fails" },
   { line: "aperture locks --holders", does: "who waits for which lock, and who held it" },
   { line: "aperture diff --since 10m --before 0s", does: "what takes more time than before" },
   { line: "aperture status", does: "agents, losses, storage" },

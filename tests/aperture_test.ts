@@ -72,7 +72,10 @@ async function runLines(lines: readonly string[], { cwd, env, columns }: Place):
 /** Runs `aperture` as its task does. */
 async function aperture(args: readonly string[], { cwd, env }: Pick<Place, "cwd" | "env">): Promise<Ran> {
   const flags = [...taskFlags("aperture"), `--config=${ROOT}deno.json`];
-  return await runProgram(Deno.execPath(), ["run", ...flags, `${ROOT}cli/main.ts`, ...args], { cwd, env });
+  return await runProgram(Deno.execPath(), ["run", ...flags, `${ROOT}cli/main.ts`, ...args], {
+    cwd,
+    env: { INIT_CWD: cwd, ...env },
+  });
 }
 
 Deno.test("the command line knows the labels that the aggregator has", () => {

@@ -19,7 +19,6 @@ import { KINDS } from "../../profile/model.ts";
 import { defineCommand, refuseRest } from "../command.ts";
 import { type Io, say, write } from "../io.ts";
 import { freePort, RunningPart } from "./parts.ts";
-import { pidsOf } from "./processes.ts";
 
 /** An aggregator may take so long until it answers. */
 const READY_MS = 60_000;
@@ -100,7 +99,10 @@ line that says what was counted, what was lost and why. It needs root, or the ag
       line: "aperture record -o build.pb.gz -- make -j8",
       does: "a command and all that it starts",
     },
-    { line: "aperture record -m cpu,lock -d 2s -p 1", does: "one process" },
+    {
+      line: "aperture record -c shopd -d 2s -o shopd.svg",
+      does: "the process of a name; -p takes its number",
+    },
   ],
   run: async ({ values, rest, io }) => {
     const command = values.serve ? [] : rest;
@@ -112,8 +114,8 @@ line that says what was counted, what was lost and why. It needs root, or the ag
   },
 });
 
-/** Returns what the agent is started with. @throws {UsageError} @throws {UserError} for a name that is not one process's */
-export function agentArguments(values: Values<typeof SETTINGS>): string[] {
+/** Returns what the agent is started with. @throws {UsageError} */
+function agentArguments(values: Values<typeof SETTINGS>): string[] {
   const { pid, comm, mode, duration, freq, output, serve } = values;
   if (pid !== undefined && comm !== undefined) {
     throw new UsageError("Cannot take both '--pid' and '--comm': leave one of them out");
@@ -121,23 +123,14 @@ export function agentArguments(values: Values<typeof SETTINGS>): string[] {
   if (serve && output !== undefined) {
     throw new UsageError("Cannot take both '--serve' and '--output': leave one of them out");
   }
-  const watched = pid ?? (comm === undefined ? undefined : onePid(comm));
   return [
     `--mode=${mode.join()}`,
-    ...watched === undefined ? [] : [`--pid=${watched}`],
+    ...pid === undefined ? [] : [`--pid=${pid}`],
+    ...comm === undefined ? [] : [`--comm=${comm}`],
     ...duration === undefined ? [] : [`--duration=${duration}`],
     ...freq === undefined ? [] : [`--freq=${freq}`],
     ...output === undefined ? [] : [`--output=${output}`],
   ];
-}
-
-function onePid(comm: string): number {
-  const pids = pidsOf(comm);
-  if (pids.length === 1) return pids[0]!;
-  if (pids.length === 0) throw new UserError(`Cannot profile '${comm}': there is no process of this name`);
-  throw new UserError(
-    `Cannot profile '${comm}' as ${pids.length} processes have this name: choose by --pid ${pids.join(", ")}`,
-  );
 }
 
 async function serve(args: readonly string[], io: Io): Promise<number> {

@@ -5,8 +5,21 @@
  * @module
  */
 
+import { UserError } from "../../common/main.ts";
+
 /** A thread's name has so many characters at most. */
 const MAX_COMM = 15;
+
+/** Returns the one process whose name is `comm`. @throws {UserError} when there is none, or several */
+export function processNamed(comm: string): number {
+  const pids = pidsOf(comm);
+  if (pids.length === 1) return pids[0]!;
+  if (pids.length === 0) throw new UserError(`Cannot profile '${comm}': there is no process of this name`);
+  const all = pids.join(", ");
+  throw new UserError(
+    `Cannot profile '${comm}' as ${pids.length} processes have this name: choose by --pid: ${all}`,
+  );
+}
 
 /** Returns the processes whose name is `comm`, or as much of it as the kernel keeps; this one is left out. */
 export function pidsOf(comm: string, proc = "/proc"): number[] {
