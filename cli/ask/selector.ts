@@ -21,8 +21,8 @@ export const LABELS = [
   "pid",
 ] as const;
 
-/** Are other words for them: a process is its program's base name, a thread its name. */
-export const WORDS = ["process", "thread"] as const;
+/** Are other words for them. */
+export const WORDS = ["thread"] as const;
 
 const CONDITION = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|==|=)\s*/;
 const QUOTED = /^"((?:[^"\\]|\\.)*)"|^'((?:[^'\\]|\\.)*)'/;
@@ -76,10 +76,6 @@ function shortConditions(text: string): string[] {
 
 function condition(label: string, operator: string, value: string): string {
   if (label === "thread") return `comm${operator}${quote(value)}`;
-  if (label === "process") {
-    const pattern = operator.endsWith("~") ? `(?:${value})` : value.replaceAll(/[\\^$.|?*+()[\]{}]/g, "\\$&");
-    return `exe${operator.startsWith("!") ? "!~" : "=~"}${quote(`(.*/)?${pattern}( \\(deleted\\))?`)}`;
-  }
   checkLabel(label);
   return `${label}${operator}${quote(value)}`;
 }
@@ -87,7 +83,6 @@ function condition(label: string, operator: string, value: string): string {
 /** Returns the label that a word stands for. @throws {UsageError} when there is no such label */
 export function labelOf(word: string): string {
   if (word === "thread") return "comm";
-  if (word === "process") return "exe";
   checkLabel(word);
   return word;
 }

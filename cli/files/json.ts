@@ -14,6 +14,7 @@ import {
   KINDS,
   NO_HOLDS,
   NO_LOCKS,
+  NO_SLOW_CALLS,
   NO_SYSCALLS,
   type Profile,
 } from "../../profile/model.ts";
@@ -27,6 +28,7 @@ const FRAMES = {
   ...{ startLine: rows, inlined: rows, rank: rows },
 };
 const SERIES = {
+  process: v.optional(rows),
   ...{
     pid: rows,
     comm: rows,
@@ -40,6 +42,7 @@ const SERIES = {
 };
 const SAMPLES = { kind: rows, series: rows, stack: rows, value: amounts, count: amounts };
 const LOCKS = {
+  address: v.optional(rows),
   ...{
     outcome: rows,
     series: rows,
@@ -89,7 +92,7 @@ export function readJson(text: string, wanted?: Kind): Loaded {
       `it is no profile of Aperture's: ${v.getDotPath(issue) ?? "the whole"} is not as it should be`,
     );
   }
-  const document = parsed.output;
+  const document = whole(parsed.output);
   checkRows(document);
   const profile = profileOf(document);
   const types = KINDS.filter((kind) => hasKind(profile, kind));
@@ -116,7 +119,17 @@ function hasKind(profile: Profile, kind: Kind): boolean {
     (kind === "syscall" && profile.syscalls.call.length > 0);
 }
 
-type Document = v.InferOutput<typeof DOCUMENT>;
+/** Returns a document with the columns that older ones have not: their rows say nothing. */
+function whole({ series, locks, ...document }: v.InferOutput<typeof DOCUMENT>) {
+  const none = ({ length }: { readonly length: number }) => new Array<number>(length).fill(0);
+  return {
+    ...document,
+    series: { ...series, process: series.process ?? none(series.pid) },
+    locks: { ...locks, address: locks.address ?? none(locks.outcome) },
+  };
+}
+
+type Document = ReturnType<typeof whole>;
 
 /** Holds columns to their lengths, and rows to the tables that they are of. @throws {FormatError} */
 function checkRows({ strings, frames, stacks, series, samples, locks, syscalls }: Document): void {
@@ -125,7 +138,7 @@ function checkRows({ strings, frames, stacks, series, samples, locks, syscalls }
     ...(["function", "module", "file", "buildId"] as const).map((name) =>
       [name, frames[name], strings.length] as const
     ),
-    ...(["comm", "exe", "container", "pod", "namespace", "service", "labels"] as const)
+    ...(["comm", "exe", "container", "pod", "namespace", "service", "labels", "process"] as const)
       .map((name) => [name, series[name], strings.length] as const),
     ["stacks.frame", stacks.frame, frames.function.length],
     ...[samples, locks].flatMap((table) => [
@@ -135,6 +148,7 @@ function checkRows({ strings, frames, stacks, series, samples, locks, syscalls }
     ["samples.kind", samples.kind, KINDS.length + 1],
     ["locks.class", locks.class, strings.length],
     ["locks.type", locks.type, strings.length],
+    ["locks.address", locks.address, strings.length],
     ["locks.outcome", locks.outcome, 5],
     ["locks.holderSeries", locks.holderSeries, series.pid.length + 1],
     ["locks.holderStack", locks.holderStack, stackCount + 1],
@@ -186,6 +200,7 @@ function profileOf({ strings, frames, stacks, series, samples, locks, syscalls }
   return {
     strings,
     holds: NO_HOLDS,
+    slowCalls: NO_SLOW_CALLS,
     frames: typed<Profile["frames"]>(frames, { address: Float64Array }),
     stacks: typed<Profile["stacks"]>(stacks),
     series: typed<Profile["series"]>(series),

@@ -61,7 +61,7 @@ Deno.test("parseProfile() reads our JSON as what was written, of the kind that i
   const text = profileJson(batch, { startNs: 5n, durationNs: 7 });
   const { profile, types, startNs } = parseProfile(bytes(text));
   assertEquals([types, startNs], [["cpu", "lock", "syscall"], 5n]);
-  assertEquals({ ...profile, holds: 0 }, { ...pick(batch), holds: 0 });
+  assertEquals(pick(profile), pick(batch));
   assertEquals(parseProfile(bytes(text), { type: "lock" }).kind, "lock");
   assertThrows(() => parseProfile(bytes(text), { type: "heap" }), FormatError, "no 'heap'");
 });

@@ -6,6 +6,7 @@
  */
 
 import type { LocksJson, SyscallsJson } from "../../aggregator/http/answers.ts";
+import type { Total } from "../../profile/model.ts";
 import { defineSettings, duration, names, text, toggle } from "../../common/settings.ts";
 import { SERVER_SETTINGS } from "../ask/rest.ts";
 import { paramsOf, questionOf, SELECTION_SETTINGS } from "../ask/selection.ts";
@@ -67,6 +68,7 @@ export const locks = defineCommand({
         json: text,
         notes: [
           ...other.value > 0 ? [`${time(other.value)} more behind these ${sites.length}: -n shows more`] : [],
+          ...hiddenNote(answer.hidden),
           ...notes,
         ],
         ...detailed && {
@@ -84,19 +86,27 @@ export const locks = defineCommand({
 function holderLines({ holders, other_holders, total }: Site): string[] {
   const line = (who: string, value: number) => `${part(value, total.value).padStart(7)}  ${who}`;
   return [
-    ...holders.map((holder) =>
-      line(`${holder.function || "not seen"}  ${holder.module}`.trimEnd(), holder.total.value)
-    ),
+    ...holders.map((holder) => line(`${codeText(holder)}  ${holder.module}`.trimEnd(), holder.total.value)),
     ...other_holders.value > 0 ? [line("other holders", other_holders.value)] : [],
   ];
 }
 
-/** Returns `flush_orders 92 %, …`: who held it for the longest, and that there are others. */
-function holderText({ holders, total }: Site): string {
+/** Returns `shopd: add_order`, or what is known of it. */
+function codeText({ process, function: name, thread = "" }: {
+  readonly process: string;
+  readonly function: string;
+  readonly thread?: string;
+}): string {
+  const code = name || (thread === "" ? "not seen" : `thread ${thread}`);
+  return process === "" ? code : `${process}: ${code}`;
+}
+
+/** Returns `shopd: flush_orders 92 %, …`: who held it for the longest, and that there are others. */
+function holderText({ holders, held, total }: Site): string {
   const [first, ...others] = holders;
   if (first === undefined) return "nobody seen";
   const share = total.value > 0 ? ` ${Math.round(100 * first.total.value / total.value)} %` : "";
-  return `${first.function || "not seen"}${share}${others.length > 0 ? ", …" : ""}`;
+  return `${held ? "" : "woken by "}${codeText(first)}${share}${others.length > 0 ? ", …" : ""}`;
 }
 
 function lockColumns(whole: number): Column<Site>[] {
@@ -114,39 +124,42 @@ function lockColumns(whole: number): Column<Site>[] {
       key: "waits",
       value: ({ total }) => total.count,
     },
-    { head: "MAX", cell: ({ max }) => time(max), spare: 3, key: "max_ns", value: ({ max }) => max },
     {
-      head: "WAITER",
-      cell: (site) => site.function,
-      text: true,
-      least: 14,
-      key: "waiter",
-      value: (site) => site.function,
+      head: "OPEN",
+      cell: ({ open }) => open > 0 ? formatCount(open) : "–",
+      spare: 6,
+      key: "open",
+      value: ({ open }) => open,
     },
-    {
-      head: "HOLDER",
-      cell: holderText,
-      text: true,
-      least: 14,
-      key: "holder",
-      value: ({ holders }) => holders[0]?.function ?? "",
-    },
+    { key: "p50_ns", value: ({ p50 }) => p50 },
+    { head: "P99", cell: ({ p99 }) => time(p99), spare: 3, key: "p99_ns", value: ({ p99 }) => p99 },
+    { head: "MAX", cell: ({ max }) => time(max), spare: 5, key: "max_ns", value: ({ max }) => max },
+    { head: "WAITER", cell: codeText, text: true, least: 14 },
+    { key: "process", value: ({ process }) => process },
+    { key: "waiter", value: (site) => site.function },
+    { key: "module", value: ({ module }) => module },
+    { head: "HOLDER", cell: holderText, text: true, least: 14 },
+    { key: "holder_process", value: ({ holders }) => holders[0]?.process ?? "" },
+    { key: "holder", value: ({ holders }) => holders[0]?.function ?? "" },
     { key: "holder_ns", value: ({ holders }) => holders[0]?.total.value ?? 0 },
-    { head: "LOCK", cell: (site) => `${site.class} ${site.type}`, text: true, least: 6, spare: 4 },
+    {
+      head: "LOCK",
+      cell: (site) => `${site.class} ${site.address || site.type}`,
+      text: true,
+      least: 6,
+      spare: 4,
+    },
     { key: "class", value: (site) => site.class },
     { key: "type", value: (site) => site.type },
-    {
-      head: "MODULE",
-      cell: ({ module }) => module,
-      text: true,
-      least: 10,
-      spare: 5,
-      key: "module",
-      value: ({ module }) => module,
-    },
+    { key: "address", value: ({ address }) => address },
     { key: "timeouts", value: ({ timeouts }) => timeouts },
     { key: "interrupted", value: ({ interrupted }) => interrupted },
   ];
+}
+
+/** Says what idle threads did that is left out. */
+function hiddenNote({ value, count }: Total): string[] {
+  return value > 0 ? [`idle hidden: ${time(value)} of ${formatCount(count)} (--idle shows it)`] : [];
 }
 
 export const syscalls = defineCommand({
@@ -229,6 +242,7 @@ export const syscalls = defineCommand({
           ...values.output === "json" && filtered
             ? ["JSON is the whole answer: --errors and --slower do not cut it"]
             : [],
+          ...hiddenNote(answer.hidden),
           ...notes,
         ],
       });
@@ -281,6 +295,13 @@ function callColumns(by: readonly string[], { errors, slower }: CallFilter): Col
     { head: "P50", cell: ({ p50 }) => time(p50), spare: 3, key: "p50_ns", value: ({ p50 }) => p50 },
     { head: "P99", cell: ({ p99 }) => time(p99), spare: 1, key: "p99_ns", value: ({ p99 }) => p99 },
     { head: "MAX", cell: ({ max }) => time(max), spare: 4, key: "max_ns", value: ({ max }) => max },
+    {
+      head: "OPEN",
+      cell: ({ open }) => open > 0 ? formatCount(open) : "–",
+      spare: 6,
+      key: "open",
+      value: ({ open }) => open,
+    },
     {
       head: "FAILED",
       cell: ({ failed }) => failed > 0 ? formatCount(failed) : "–",
