@@ -83,6 +83,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
   const http = parts.use(serveHttp({ listen: config.adminListen, handler, limits: connections, tls }));
   const ingest = parts.use(IngestServer.start({
     buffer,
+    intake,
     queries,
     metrics,
     relabeller: sources.relabeller,

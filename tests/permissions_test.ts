@@ -215,7 +215,10 @@ testWith(["clang"], "the BPF programs and the page build with the permissions of
 testWith(["protoc"], "the code of proto/ is generated with the permissions of its task", async () => {
   await using folder = new Folder();
   const root = `${folder.path}/`;
-  await copyTree(["deno.json", "deno.lock", "third_party", "tasks", "proto/aperture"], root);
+  const sources = ["aperture", "google", "push", "querier", "settings", "types"].map((name) =>
+    `proto/${name}`
+  );
+  await copyTree(["deno.json", "deno.lock", "third_party", "tasks", ...sources], root);
   assertWorks(await runScript("proto", ["tasks/proto.ts"], { root }));
   assert((await Deno.stat(`${root}proto/gen/aperture.binpb`)).size > 0);
 });

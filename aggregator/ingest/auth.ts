@@ -10,9 +10,11 @@
 
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { type Access, tokenOf } from "../access/access.ts";
+import { EXPORT_PATH } from "../interop/otlp/grpc.ts";
 
 const OPEN = /^\/grpc\.(health|reflection)\./;
-const PUSH = "/aperture.v1.Aggregator/Push";
+/** These take what is pushed. */
+const INGEST = new Set(["/aperture.v1.Aggregator/Push", EXPORT_PATH]);
 
 /** Refuses calls without a token that may make them, before their message is read. */
 export function authenticate(access: Access): ServerInterceptor {
@@ -23,7 +25,7 @@ export function authenticate(access: Access): ServerInterceptor {
           async onReceiveMetadata(metadata, nextMetadata) {
             if (OPEN.test(path)) return nextMetadata(metadata);
             const decision = await access.decide({ token: tokenIn(metadata) }, {
-              scope: path === PUSH ? "ingest" : "read",
+              scope: INGEST.has(path) ? "ingest" : "read",
               address: call.getConnectionInfo().remoteAddress ?? "",
               what: path,
             });

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type handleUnaryCall, type Metadata, status } from "@grpc/grpc-js";
+import { type handleUnaryCall, type Metadata, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { getLogger } from "@logtape/logtape";
 import { Burst } from "../../common/log.ts";
 import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
@@ -67,7 +67,11 @@ export class Calls {
 
   /** Returns the handler that answers with what `answer` gives; its signal is aborted when the client goes away. */
   unary<Request, Response>(
-    answer: (request: Request, signal: AbortSignal) => Promise<Response>,
+    answer: (
+      request: Request,
+      signal: AbortSignal,
+      call: Pick<ServerUnaryCall<Request, Response>, "metadata" | "getPeer">,
+    ) => Promise<Response>,
   ): handleUnaryCall<Request, Response> {
     return async (call, callback) => {
       if (this.#closing) {
@@ -77,7 +81,7 @@ export class Calls {
       const abort = new AbortController();
       call.on("cancelled", () => abort.abort());
       try {
-        callback(null, await answer(call.request, abort.signal));
+        callback(null, await answer(call.request, abort.signal, call));
       } catch (error) {
         callback(this.#statusOf(error, call.getPath()));
       } finally {

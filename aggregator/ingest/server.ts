@@ -22,6 +22,8 @@ import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorServer, AggregatorService } from "../../proto/gen/aperture/v1/aperture.ts";
 import type { Access } from "../access/access.ts";
 import type { StagingBuffer } from "../buffer/staging_buffer.ts";
+import type { Intake } from "../interop/intake/intake.ts";
+import { exportCall, OTLP_SERVICE } from "../interop/otlp/grpc.ts";
 import type { Queries } from "../query/types.ts";
 import { Admission, type AdmissionLimits } from "./admission.ts";
 import { authenticate } from "./auth.ts";
@@ -52,6 +54,8 @@ export interface IngestOptions extends CallsOptions {
   /** One message, unpacked, may have so many bytes. @default {16777216} */
   maxMessageBytes?: number;
   limits?: BatchLimits | undefined;
+  /** Takes profiles of OpenTelemetry; without it the service is not there. */
+  intake?: Intake | undefined;
   relabeller?: PushOptions["relabeller"];
   retentionMs?: PushOptions["retentionMs"];
   clock?: PushOptions["clock"];
@@ -122,6 +126,14 @@ export class IngestServer implements AsyncDisposable {
     });
     const calls = new Calls(options);
     server.addService(rawPush(AggregatorService), handlers(options, calls));
+    const { intake } = options;
+    if (intake) {
+      server.addService(OTLP_SERVICE, {
+        export: calls.unary((request: Uint8Array, _signal, call) => {
+          return exportCall(intake, { request, metadata: call.metadata, getPeer: () => call.getPeer() });
+        }),
+      });
+    }
     const health = new HealthImplementation();
     health.addToServer(server);
     reflection().addToServer(server);

@@ -14,6 +14,7 @@ import { pprofRoutes } from "./pprof/routes.ts";
 import { renderRoutes } from "./pyroscope/render.ts";
 import { querierRoutes } from "./querier/service.ts";
 import { createSource } from "./querier/source.ts";
+import { otlpRoutes } from "./otlp/http.ts";
 import { ingestRoutes } from "./sdk/ingest.ts";
 import { pushRoutes } from "./sdk/push.ts";
 import { settingsRoutes } from "./settings.ts";
@@ -24,7 +25,7 @@ export function foreignTable(options: HandlerOptions): ForeignRoute[] {
   const { intake } = options;
   return [
     ...querierRoutes(source),
-    ...(intake ? [...pushRoutes(intake), ...ingestRoutes(intake)] : []),
+    ...(intake ? [...pushRoutes(intake), ...ingestRoutes(intake), ...otlpRoutes(intake)] : []),
     ...renderRoutes(source),
     ...pprofRoutes(source),
     ...settingsRoutes(),

@@ -82,15 +82,20 @@ export class Intake {
         const { duplicate } = await push(writeBatch(batch), { ...this.#options, content: `${name}/${i}` });
         staged ||= !duplicate;
       }
-      this.#options.count?.(protocol, staged ? "staged" : "duplicate", profiles);
+      this.count(protocol, staged ? "staged" : "duplicate", profiles);
     } catch (error) {
       throw this.refused(protocol, error, profiles);
     }
   }
 
+  /** Counts profiles by what became of them. */
+  count(protocol: Protocol, result: Result, profiles: number): void {
+    this.#options.count?.(protocol, result, profiles);
+  }
+
   /** Counts profiles that are not taken for `error`, and returns what is told of it. */
   refused(protocol: Protocol, error: unknown, profiles = 1): unknown {
-    this.#options.count?.(protocol, "refused", profiles);
+    this.count(protocol, "refused", profiles);
     const message = error instanceof Error ? error.message : String(error);
     const isBad = [ForeignError, MalformedBatchError, WireError, OutOfRangeError].some((type) =>
       error instanceof type
