@@ -12,6 +12,7 @@ import {
   describeSettings,
   duration,
   httpUrl,
+  httpUrls,
   integer,
   names,
   path,
@@ -232,6 +233,50 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     schema: storageLimit(),
   },
   ...RELABEL_SETTINGS,
+  alertRules: {
+    flag: "alert-rules",
+    env: "APERTURE_ALERT_RULES",
+    placeholder: "FILE",
+    help: "Rules of alerts, YAML, beside those of REST; read again when it changes",
+    schema: path(userPath),
+  },
+  alertInterval: {
+    flag: "alert-interval",
+    env: "APERTURE_ALERT_INTERVAL",
+    placeholder: "TIME",
+    help: "Rules are evaluated this often",
+    default: "30s",
+    schema: duration(1000, 3_600_000),
+  },
+  alertmanagers: {
+    flag: "alertmanagers",
+    env: "APERTURE_ALERTMANAGERS",
+    placeholder: "URLS",
+    help: "Alertmanagers that are told of alerts, all of them, with spaces between them",
+    schema: httpUrls(),
+  },
+  alertWebhooks: {
+    flag: "alert-webhooks",
+    env: "APERTURE_ALERT_WEBHOOKS",
+    placeholder: "URLS",
+    help: "Webhooks that are told of each alert that fires or resolves, with spaces between them",
+    schema: httpUrls(),
+  },
+  alertWebhookTemplate: {
+    flag: "alert-webhook-template",
+    env: "APERTURE_ALERT_WEBHOOK_TEMPLATE",
+    placeholder: "FILE",
+    help: "What webhooks are sent: JSON with names like {{annotations.summary}} in its texts",
+    schema: path(userPath),
+  },
+  publicUrl: {
+    flag: "public-url",
+    env: "APERTURE_PUBLIC_URL",
+    placeholder: "URL",
+    help:
+      "Where people reach the page, for links; by default this host's name with the port of --admin-listen",
+    schema: httpUrl(),
+  },
   ...COMMON_SETTINGS,
 });
 

@@ -123,6 +123,8 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   readonly registry = new Registry();
   #pushOk = 0;
   #pushError = 0;
+  #events = 0;
+  #flushErrors = 0;
   readonly #push: Counter<"status">;
   readonly #pushEvents: Counter;
   readonly #pushDuplicates: Counter;
@@ -214,6 +216,16 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     return this.#pushError;
   }
 
+  /** Counts samples, waits and calls in batches that were staged. */
+  get eventsTotal(): number {
+    return this.#events;
+  }
+
+  /** Counts groups of batches that could not be written. */
+  get flushErrors(): number {
+    return this.#flushErrors;
+  }
+
   pushed(status: string, seconds: number): void {
     if (status === "ok") this.#pushOk++;
     else this.#pushError++;
@@ -231,6 +243,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   }
 
   accepted(events: number): void {
+    this.#events += events;
     this.#pushEvents.inc(events);
   }
 
@@ -245,6 +258,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   }
 
   flushFailed(seconds: number): void {
+    this.#flushErrors++;
     this.#flush.inc({ status: "error" });
     this.#flushSeconds.observe(seconds);
   }

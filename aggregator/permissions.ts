@@ -22,13 +22,17 @@ export function permissionsOf(config: AggregatorConfig): Need[] {
       needsNet("reach the embedded engine", "127.0.0.1"),
     );
   } else {
-    const { hostname, port, protocol } = clickhouseEndpoint;
-    const host = `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
-    needs.push(needsNet("reach ClickHouse", host));
+    needs.push(needsNet("reach ClickHouse", hostPort(clickhouseEndpoint)));
   }
   if (bufferPath !== ":memory:") {
     const folder = dirname(bufferPath);
     needs.push(needsRead(`read '${bufferPath}'`, folder), needsWrite(`write '${bufferPath}'`, folder));
+  }
+  for (const url of [...config.alertmanagers ?? [], ...config.alertWebhooks ?? []]) {
+    needs.push(needsNet("tell of alerts", hostPort(url)));
+  }
+  for (const path of [config.alertRules, config.alertWebhookTemplate]) {
+    if (path !== undefined) needs.push(needsRead(`read '${path}'`, path));
   }
   for (const path of [tlsCert, tlsKey]) if (path !== undefined) needs.push(needsRead(`read '${path}'`, path));
   return needs;
@@ -36,4 +40,8 @@ export function permissionsOf(config: AggregatorConfig): Need[] {
 
 function hostOf({ hostname, port }: Address): string {
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+function hostPort({ hostname, port, protocol }: URL): string {
+  return `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
 }

@@ -13,6 +13,7 @@ import type { Address } from "../common/settings.ts";
 import { WatchedFiles } from "../common/watched_files.ts";
 import { Access } from "./access/access.ts";
 import { TokenSet } from "./access/tokens.ts";
+import type { AlertsApi } from "./alerts/alerts_api.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import { readCertificates, watchCertificates } from "./certificates.ts";
 import type { AggregatorConfig } from "./config.ts";
@@ -31,6 +32,7 @@ export interface PortSources {
   /** The process may have so many descriptors. */
   readonly descriptors: number;
   readonly queries: Queries;
+  readonly alerts: AlertsApi;
   readonly relabeller?: Relabeller | undefined;
   readonly health: () => Promise<Health>;
   /** Writes what is staged, as far as storage takes it now. */
@@ -51,7 +53,7 @@ export interface Ports extends AsyncDisposable {
  * @throws {Error} when an address, a token file or a certificate cannot be used
  */
 export async function openPorts(config: AggregatorConfig, sources: PortSources): Promise<Ports> {
-  const { buffer, metrics, descriptors, queries, health, settle } = sources;
+  const { buffer, metrics, descriptors, queries, alerts, health, settle } = sources;
   await using parts = new AsyncDisposableStack();
   const page = await loadPage();
   const access = await openAccess(config, parts);
@@ -67,6 +69,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
   const handler = createHandler({
     intake,
     queries,
+    alerts,
     health,
     settle,
     staged: ({ agentId, limit }) => stagedBatches(buffer, { agentId, limit }),

@@ -15,6 +15,7 @@ import { engineMemory } from "./embedded/memory.ts";
 import { machineLimits } from "./machine_limits.ts";
 import { EmbeddedClickHouse } from "./embedded/supervisor.ts";
 import { isCurable, StorageSink } from "./storage_sink.ts";
+import { Alerts } from "./alerts/alerts.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { openPorts } from "./ports.ts";
 import { Relabeller } from "../profile/relabel/relabeller.ts";
@@ -64,6 +65,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
     ? undefined
     : parts.use(await orExplain(Relabeller.open(config.relabelConfig)));
   const mode = engine ? "embedded" : "server";
+  const alerts = parts.use(await orExplain(startAlerts(config, { storage, buffer, metrics })));
   const ports = parts.use(
     await orExplain(openPorts(config, {
       buffer,
@@ -71,6 +73,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       relabeller,
       descriptors: machine.descriptors,
       queries: createQueries(storage.client),
+      alerts,
       health: () => healthOf({ buffer, metrics, storage, flusher, mode }),
       settle: settling({ buffer, flusher }),
     })),
@@ -158,6 +161,40 @@ async function openStorage(
     onDropped: (partitions) => metrics.partitionsDropped(partitions),
     retention: { fine: config.retention, minutes: config.retention1m, hours: config.retention1h },
   });
+}
+
+async function startAlerts(
+  config: AggregatorConfig,
+  { storage, buffer, metrics }: { storage: Storage; buffer: StagingBuffer; metrics: AggregatorMetrics },
+): Promise<Alerts> {
+  const { adminListen: { port }, tlsCert } = config;
+  const name = `${await hostName()}:${port}`;
+  return await Alerts.start({
+    client: storage.client,
+    name,
+    registry: metrics.registry,
+    problem: () => storage.problem(),
+    figures: () => ({
+      bufferUtilization: Math.max(buffer.batches / buffer.capacity, buffer.bytes / buffer.capacityBytes),
+      pendingRows: buffer.samples,
+      pushOk: metrics.pushTotalOk,
+      pushErrors: metrics.pushTotalError,
+      flushErrors: metrics.flushErrors,
+      events: metrics.eventsTotal,
+    }),
+    rulesPath: config.alertRules,
+    alertmanagers: config.alertmanagers,
+    webhooks: config.alertWebhooks,
+    templatePath: config.alertWebhookTemplate,
+    intervalMs: config.alertInterval,
+    publicUrl: config.publicUrl ?? new URL(`${tlsCert === undefined ? "http" : "https"}://${name}`),
+  });
+}
+
+/** Returns what this machine, or container, is called. */
+async function hostName(): Promise<string> {
+  const text = await Deno.readTextFile("/etc/hostname").catch(() => "");
+  return /^[\w.-]+$/.exec(text.trim())?.[0] ?? "localhost";
 }
 
 /** Explains what a part throws at the start, which is for the user: its message without a stack trace. */

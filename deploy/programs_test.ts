@@ -103,6 +103,7 @@ Deno.test("probes, annotations and the images' health check ask for paths that a
     queries: undefined as never,
     health: () => Promise.reject(new Error("Not asked")),
     staged: () => ({ batches: [], staged: 0 }),
+    alerts: undefined as never,
     metrics: new Registry(),
     page: { files: new Map(), login: "" },
     version: "",

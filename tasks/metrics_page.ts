@@ -7,6 +7,7 @@
 
 import { Registry } from "prom-client";
 import { AgentMetrics } from "../agent/metrics/metrics.ts";
+import { AlertMetrics } from "../aggregator/alerts/metrics.ts";
 import { StagingBuffer } from "../aggregator/buffer/staging_buffer.ts";
 import { createHandler } from "../aggregator/http/handler.ts";
 import { AggregatorMetrics } from "../aggregator/metrics.ts";
@@ -20,6 +21,7 @@ export async function registries(): Promise<Readonly<Record<"Agent" | "Aggregato
   await using sources = testSources();
   await using buffer = await StagingBuffer.open();
   const { registry } = new AggregatorMetrics(buffer);
+  new AlertMetrics(registry);
   createHandler(testOptions({ metrics: registry }));
   return { Agent: new AgentMetrics(sources).registry, Aggregator: registry };
 }

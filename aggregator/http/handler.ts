@@ -10,6 +10,7 @@ import { Counter, Histogram, type Registry } from "prom-client";
 import type { RequestInfo } from "../../common/serve_http.ts";
 import { tokenOf } from "../access/access.ts";
 import { foreignRoutes } from "../interop/routes.ts";
+import { alertRoutes } from "./alert_routes.ts";
 import { HttpError } from "./errors.ts";
 import { exportRoutes } from "./export_routes.ts";
 import { loginForm, pageRoutes } from "./page_routes.ts";
@@ -32,6 +33,7 @@ export function routeTable(options: HandlerOptions): Route[] {
     ...overviewRoutes(options),
     ...waitRoutes(options),
     ...exportRoutes(options),
+    ...alertRoutes(options),
     ...foreignRoutes(options),
     ...pageRoutes(options.page, options.access),
   ];
@@ -212,7 +214,7 @@ function requestMetrics(registry: Registry) {
     { method, status, seconds }: { method: string; status: number; seconds: number },
   ) => {
     // A client may send any method: only those that routes have become a label's value.
-    const known = ["GET", "HEAD", "POST"].includes(method) ? method : "other";
+    const known = ["GET", "HEAD", "POST", "PUT", "DELETE"].includes(method) ? method : "other";
     total.inc({ route, method: known, status });
     duration.observe({ route }, seconds);
   };

@@ -30,7 +30,7 @@ export interface Foreign {
 }
 
 export interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Is what a request's path is, or names what {@linkcode paths} matches. */
   readonly path: string;
   /** Matches paths that no route has as its own. */
@@ -66,6 +66,15 @@ export function getRoute(path: string, options: HandlerOptions, handle: Handler)
 /** Makes a route of POST that asks for the token. */
 export function postRoute(path: string, options: HandlerOptions, handle: Handler): Route {
   return { ...getRoute(path, options, handle), method: "POST" };
+}
+
+/** Makes a route that changes something: it asks for a token that may. */
+export function adminRoute(
+  method: "POST" | "PUT" | "DELETE",
+  path: string,
+  { options, handle }: { options: HandlerOptions; handle: Handler },
+): Route {
+  return { ...getRoute(path, options, handle), method, access: "admin" };
 }
 
 export type Found =

@@ -8,6 +8,7 @@
 import type { Registry } from "prom-client";
 import type { Head, Quarantined } from "../buffer/entry.ts";
 import type { Access } from "../access/access.ts";
+import type { AlertsApi } from "../alerts/alerts_api.ts";
 import type { Intake } from "../interop/intake/intake.ts";
 import type { Queries } from "../query/types.ts";
 import type { Page } from "./page.ts";
@@ -59,6 +60,7 @@ export interface HandlerOptions {
   readonly settle?: () => Promise<void>;
   /** Lists the batches in quarantine. @default {() => []} */
   readonly quarantined?: () => readonly QuarantinedBatch[];
+  readonly alerts: AlertsApi;
   /** Takes what others push; without it nothing is taken. */
   readonly intake?: Intake;
   readonly metrics: Registry;

@@ -41,6 +41,8 @@ export interface QueryOptions {
 export interface InsertOptions {
   /** An insert with a token that the table knows is a repetition, and writes nothing. */
   readonly token?: string;
+  /** Holds ClickHouse's own settings of this insert. */
+  readonly settings?: ClickHouseSettings;
 }
 
 /** Holds what a SELECT answers, column by column, and what it took. */
@@ -197,14 +199,22 @@ export class StorageClient implements AsyncDisposable {
   }
 
   /** Inserts one block; no rows are no request. @throws {StorageError} */
-  async insert(table: string, columns: readonly Column[], { token }: InsertOptions = {}): Promise<void> {
+  async insert(
+    table: string,
+    columns: readonly Column[],
+    { token, settings = {} }: InsertOptions = {},
+  ): Promise<void> {
     if (!columns[0]?.rows) return;
     await this.#try(`insert into '${table}' of`, undefined, async () => {
       const names = columns.map(({ name }) => `\`${name}\``).join(", ");
       const { stream } = await this.#client.exec({
         query: `INSERT INTO ${table} (${names}) FORMAT Native`,
         values: Readable.from([encodeBlock(columns)], { objectMode: false }),
-        clickhouse_settings: { ...INSERT_SETTINGS, ...(token && { insert_deduplication_token: token }) },
+        clickhouse_settings: {
+          ...INSERT_SETTINGS,
+          ...settings,
+          ...(token && { insert_deduplication_token: token }),
+        },
       });
       await drainStream(stream);
     });

@@ -68,15 +68,15 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
   const tables = () =>
     client.rows("SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()");
   const before = await tables();
-  assertEquals(before.length, 45);
+  assertEquals(before.length, 50);
   const number = readMigrations().length + 1;
   const more = {
     number,
-    name: `000${number}_more`,
+    name: `${String(number).padStart(4, "0")}_more`,
     sql: "SELECT 1; CREATE TABLE more (a UInt8) ENGINE = Memory;",
   };
   assertEquals(await migrate(client, [...readMigrations(), more]), [more.name]);
-  assertEquals((await tables()).length, 46);
+  assertEquals((await tables()).length, 51);
   await assertRejects(() => migrate(client), MigrationError, "newer version");
 });
 
@@ -98,11 +98,14 @@ testWith(["chdb"], "setRetention() lets each resolution go in its time, and name
   const ttl = async () => {
     const rows = await client.rows<{ name: string; hours: string }>(
       `SELECT name, extract(engine_full, 'TTL .*toIntervalHour\\\\((\\\\d+)\\\\)') AS hours FROM system.tables
-      WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name != 'migrations'`,
+      WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('migrations', 'alert_rules')`,
     );
     return Object.fromEntries(rows.map(({ name, hours }) => [name, Number(hours)]));
   };
   const all = (fine: number, minutes: number, hours: number) => ({
+    ...Object.fromEntries(
+      ["turns", "outcomes", "deliveries", "silences"].map((table) => [`alert_${table}`, minutes - 24]),
+    ),
     ...{ samples: fine, locks: fine, syscalls: fine, profiles: fine, batches: minutes - 24 },
     ...{
       samples_1m: minutes,
@@ -126,7 +129,7 @@ testWith(["chdb"], "setRetention() lets each resolution go in its time, and name
   assertEquals(await ttl(), all(7 * 24 + 1, 31 * 24, (365 + 31) * 24));
   assertEquals(await setRetention(client, DEFAULT_RETENTION), []);
   const short = { fine: 90 * 60_000, minutes: 2 * DAY_MS, hours: 3 * DAY_MS };
-  assertEquals((await setRetention(client, short)).length, 26);
+  assertEquals((await setRetention(client, short)).length, 30);
   assertEquals(await ttl(), all(3, 72, 34 * 24));
   for (const fine of [0, NaN, 1000 * 365 * DAY_MS]) {
     await assertRejects(() => setRetention(client, { ...short, fine }), RangeError, String(fine));

@@ -19,7 +19,7 @@ export interface Column {
   readonly bytes: Uint8Array;
 }
 
-type Numbers = Uint8Array | Uint16Array | Uint32Array | BigUint64Array | BigInt64Array;
+type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array | BigUint64Array | BigInt64Array;
 
 /** Makes a column of fixed-width values; `type` must be as wide as the array's elements. */
 export function numbers(name: string, type: string, values: Numbers): Column {

@@ -17,7 +17,7 @@ const MAX_HOURS = 100 * 365 * 24;
 export interface Retention {
   /** Is for buckets of 10 s. */
   readonly fine: number;
-  /** Is for minutes, and the batches. */
+  /** Is for minutes, the batches and the history of alerts. */
   readonly minutes: number;
   /** Is for hours, and what samples refer to. */
   readonly hours: number;
@@ -47,6 +47,11 @@ const TABLES: readonly { table: string; time: string; of: keyof Retention; extra
     },
   ),
   { table: "batches", time: "toDateTime(start)", of: "minutes", extra: 0 },
+  ...["alert_turns", "alert_outcomes", "alert_deliveries"].map((table) => {
+    return { table, time: "toDateTime(at)", of: "minutes" as const, extra: 0 };
+  }),
+  // What a silence was for can be read for as long as what it hid.
+  { table: "alert_silences", time: "toDateTime(until)", of: "minutes", extra: 0 },
   // `day` is the midnight before the last sample that refers to the row, and that may be in a month's partition.
   ...["functions", "locations", "symbols", "stacks", "series"].map((table) => {
     return { table, time: "toDateTime(day)", of: "hours" as const, extra: 33 * 24 };

@@ -87,7 +87,7 @@ export const HOMES: readonly Home[] = [
     pattern: /\b(SELECT|INSERT INTO|(CREATE|ALTER|DROP|OPTIMIZE) (TABLE|DATABASE))\s/,
     // The file of the buffer is SQLite's: what is left of a damaged one is read out of it.
     allowed: (path) =>
-      below("aggregator/query", "aggregator/storage", "aggregator/embedded")(path) ||
+      below("aggregator/query", "aggregator/storage", "aggregator/embedded", "aggregator/alerts")(path) ||
       path === "aggregator/buffer/salvage.ts" || isTest(path) || onlyTests(path),
   },
 ];

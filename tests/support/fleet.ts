@@ -273,7 +273,7 @@ function hashOf(text: string): number {
 }
 
 /** Returns random numbers by Mulberry32. */
-function randomOf(seed: number): () => number {
+export function randomOf(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
     let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
