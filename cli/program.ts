@@ -8,10 +8,19 @@
 import { closestWord } from "../common/closest.ts";
 import { print, UserError, VERSION } from "../common/main.ts";
 import { UsageError } from "../common/settings.ts";
+import { mcp } from "./assist/mcp.ts";
 import { type Command, STATUS } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
+import { completion } from "./completion.ts";
 import { helpOf, overview } from "./help.ts";
 import { type Io, write } from "./io.ts";
+
+const OF_OTHERS = [
+  mcp((args, io) => runProgram(args, io, COMMANDS.filter(({ group }) => group === "Ask an aggregator"))),
+];
+
+/** All commands, with those that are about others. */
+export const ALL: readonly Command[] = [...COMMANDS, ...OF_OTHERS, completion([...COMMANDS, ...OF_OTHERS])];
 
 /**
  * Runs `aperture ARGS`.
@@ -21,7 +30,7 @@ import { type Io, write } from "./io.ts";
 export async function runProgram(
   args: readonly string[],
   io: Io,
-  commands: readonly Command[] = COMMANDS,
+  commands: readonly Command[] = ALL,
 ): Promise<number> {
   try {
     return await dispatch(args, io, commands);

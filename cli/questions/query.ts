@@ -7,7 +7,17 @@
 
 import type { AggregateJson, FlameJson } from "../../aggregator/http/answers.ts";
 import { flameSvg } from "../../agent/output/svg.ts";
-import { defineSettings, duration, names, UsageError, type Values } from "../../common/settings.ts";
+import { UserError } from "../../common/main.ts";
+import { counted } from "../../common/words.ts";
+import {
+  defineSettings,
+  duration,
+  names,
+  text,
+  toggle,
+  UsageError,
+  type Values,
+} from "../../common/settings.ts";
 import { closestWord } from "../../common/closest.ts";
 import { before } from "../ask/moment.ts";
 import { type Rest, SERVER_SETTINGS } from "../ask/rest.ts";
@@ -24,8 +34,11 @@ import {
   STACK_FORMATS,
   type StackFormat,
 } from "../show/output.ts";
-import { change, cores, part } from "../show/figures.ts";
+import { change, cores, part, time } from "../show/figures.ts";
 import type { Column } from "../show/sheet.ts";
+import { treeColumns } from "../report/columns.ts";
+import { treeLines } from "../report/tree.ts";
+import { nodesOf } from "./call_tree.ts";
 import { asking, nothing, withRest } from "./asking.ts";
 
 type Row = AggregateJson["rows"][number];
@@ -61,6 +74,18 @@ const SETTINGS = defineSettings({
     help: "Show the change of the total since the same time so long ago, such as 1d",
     schema: duration(1000),
   },
+  tree: {
+    flag: "tree",
+    placeholder: "",
+    help: "The stacks as a tree, from the process on",
+    schema: toggle(),
+  },
+  callers: {
+    flag: "callers",
+    placeholder: "FUNCTION",
+    help: "Who calls this function, as a tree: the nearest first",
+    schema: text(),
+  },
   ...limitSettings(20),
   ...SELECTION_SETTINGS,
   ...outputSettings([...ROW_FORMATS, ...STACK_FORMATS]),
@@ -78,7 +103,10 @@ export const query = defineCommand({
     { line: "aperture query cpu", does: "the hottest functions of the last 15 minutes" },
     { line: "aperture query cpu service=shop --since 1h -n 10", does: "those of one service" },
     { line: "aperture query cpu --by process,node", does: "programs on their nodes" },
-    { line: "aperture query lock 'process=shopd' --delta 15m", does: "who waits, and since when it is more" },
+    {
+      line: "aperture query cpu --callers parse_json",
+      does: "who calls a function; --tree shows all stacks",
+    },
     { line: "aperture query cpu -o folded > stacks.folded", does: "stacks for other tools" },
   ],
   run: async ({ values, rest: args, io }) => {
@@ -88,6 +116,7 @@ export const query = defineCommand({
     return await withRest(values, io, async (rest) => {
       const format = STACK_FORMATS.find((format) => format === output);
       if (format) return await exportStacks({ io, rest, question }, format);
+      if (values.tree || values.callers !== undefined) return await tree({ io, rest, question }, values);
       return await rows({ io, rest, question }, values);
     });
   },
@@ -128,6 +157,38 @@ async function rows({ io, rest, question }: Asker, values: Values<typeof SETTING
     sheet: { columns, rows: answer.rows },
     json: asked.text,
     notes: [...otherNote(answer), ...asked.notes],
+  });
+  return STATUS.ok;
+}
+
+/** Shows stacks as a tree of lines, the largest nodes. */
+async function tree({ io, rest, question }: Asker, values: Values<typeof SETTINGS>): Promise<number> {
+  const { callers, limit } = values;
+  const around = callers === undefined
+    ? { first_level: "process" }
+    : { callers, inverted: true, first_level: "none" };
+  const params = { kind: question.kind, ...paramsOf(question), ...around };
+  const { text, answer, head, notes } = await asking<FlameJson>(
+    { io, rest, question },
+    () => rest.get("/api/flamegraph", params),
+  );
+  const { total, graph, cut, selection } = answer;
+  if (total.value === 0) return await nothing(io, question, selection);
+  if (graph.total === 0) {
+    throw new UserError(`Cannot find '${callers}': no stack of this time has such a function`);
+  }
+  const { lines, left } = treeLines(nodesOf(graph), limit);
+  const more = left + cut.nodes;
+  await show(io, {
+    format: values.output as "table",
+    quiet: values.quiet,
+    head,
+    sheet: { columns: treeColumns(total.value, time), rows: lines },
+    json: text,
+    notes: [
+      ...more > 0 ? [`${counted(more, "node is", "nodes are")} too small to be shown: -n shows more`] : [],
+      ...notes,
+    ],
   });
   return STATUS.ok;
 }

@@ -22,8 +22,9 @@ import { type Io, say, write } from "../io.ts";
 import { limitSettings, outputSettings, ROW_FORMATS, show, showBytes } from "../show/output.ts";
 import { formatCount, part } from "../show/figures.ts";
 import type { Column } from "../show/sheet.ts";
+import { treeColumns } from "./columns.ts";
 import { type Group, GROUPS, type SumRow, sumsBy } from "./sums.ts";
-import { callerTree, callTree, type TreeLine, treeLines } from "./tree.ts";
+import { callerTree, callTree, treeLines } from "./tree.ts";
 
 const SETTINGS = defineSettings({
   by: {
@@ -199,21 +200,5 @@ function sumColumns(by: Group, whole: number, amount: (value: number) => string)
     { key: "self", value: ({ self }) => self },
     { key: "total", value: ({ total }) => total },
     { key: "count", value: ({ count }) => count },
-  ];
-}
-
-function treeColumns(whole: number, amount: (value: number) => string): Column<TreeLine>[] {
-  return [
-    { head: "TOTAL", cell: ({ value }) => part(value, whole) },
-    { head: "AMOUNT", cell: ({ value }) => amount(value), spare: 1 },
-    {
-      head: "FUNCTION",
-      cell: ({ text }) => text,
-      text: true,
-      least: 20,
-      key: "function",
-      value: ({ text }) => text,
-    },
-    { key: "value", value: ({ value }) => value },
   ];
 }

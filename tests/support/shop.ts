@@ -160,12 +160,18 @@ function batch(node: string, { sequence, startMs, lengthMs, slowed, random }: Wi
  *
  * @returns when the one function became slower, in Unix milliseconds; it stays so for 20 minutes
  */
-export async function pushShop(aggregator: RunningAggregator, token?: string): Promise<number> {
+export async function pushShop(
+  aggregator: RunningAggregator,
+  token?: string,
+  readToken: string | undefined = token,
+): Promise<number> {
   using client = new PushClient({ url: new URL(aggregator.grpc), token });
   const signal = new AbortController().signal;
   const batches = shopBatches(Date.now());
   for (const batch of batches) await client.push(writeBatch(batch), { signal });
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers: Record<string, string> = readToken === undefined
+    ? {}
+    : { authorization: `Bearer ${readToken}` };
   for (;;) {
     const { staged_total } = await aggregator.json("/api/batches?limit=1", { headers }) as {
       staged_total: number;
