@@ -25,6 +25,7 @@ import {
   type Values,
 } from "../common/settings.ts";
 import { COMMON_SETTINGS } from "../common/common_settings.ts";
+import { OTLP_SETTINGS } from "../profile/otlp/settings.ts";
 import { RELABEL_SETTINGS } from "../common/relabel_setting.ts";
 import { userPath } from "../common/main.ts";
 import { SERVICE_ACCOUNT } from "./metadata/kube/client.ts";
@@ -304,6 +305,7 @@ export const AGENT_SETTINGS = defineSettings({
     schema: address(),
   },
   ...RELABEL_SETTINGS,
+  ...OTLP_SETTINGS,
   ...COMMON_SETTINGS,
 });
 

@@ -13,6 +13,9 @@ import { counted, lasting } from "../common/words.ts";
 import { readPem } from "../common/pem.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind, Profile } from "../profile/model.ts";
+import type { OtlpExporter } from "../profile/otlp/exporter.ts";
+import { openExporter } from "../profile/otlp/open.ts";
+import { writeBatch } from "../profile/wire/write_batch.ts";
 import { Relabeller } from "../profile/relabel/relabeller.ts";
 import { record, type Recording, Summary } from "./agent.ts";
 import { cpuPeriodNs } from "./collectors/cpu.ts";
@@ -97,8 +100,9 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   const problems = preflight(facts, { kinds, memoryBytes: config.bpfMemory });
   if (problems.length > 0) throw new UserError(problems.join("\n       "));
   for (const warning of warnings(facts)) logger.warn(warning);
-  const local = path !== undefined || config.aggregator === undefined;
-  const windowMs = config.aggregator ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);
+  const remote = config.aggregator !== undefined || config.otlpExporter === "otlp";
+  const local = path !== undefined || !remote;
+  const windowMs = remote ? config.pushInterval : Math.min(LOCAL_WINDOW_MS, config.pushInterval);
   const node = config.nodeName ?? hostname;
 
   limitAllocator();
@@ -114,8 +118,10 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       ...{ cacheBytes: options.budget.symbolBytes, debugBytes: options.budget.debugBytes },
     }),
   );
-  const relabeller = await openRelabeller(config);
+  const relabeller = await orExplain(openRelabeller(config));
   if (relabeller) parts.use(relabeller);
+  const exporter = await orExplain(openExporter(config));
+  if (exporter) parts.use(exporter);
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });
@@ -143,6 +149,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
     windowMs,
     keeper,
     relabeller,
+    exporter,
   };
   const endpoint = await openEndpoint(config, sources);
   if (endpoint) parts.use(endpoint);
@@ -182,7 +189,11 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   let last: Recording | undefined;
   const { duration: durationMs } = config;
   const excludedPid = config.includeSelf ? undefined : Deno.pid;
-  const flush = async () => pusher ? await flushOnExit(pusher) : 0;
+  const send = exporter && sender(exporter, node);
+  const flush = async () => {
+    await exporter?.flush(FLUSH_MS);
+    return pusher ? await flushOnExit(pusher) : 0;
+  };
   try {
     for await (
       const named of record({
@@ -202,6 +213,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       if (!local) losses.add(summary.events - before, recording.losses);
       recorded?.merge(recording.profile);
       pusher?.push(recording.profile, recording);
+      send?.(recording);
       keeper.endWindow();
     }
   } catch (error) {
@@ -255,14 +267,34 @@ function watchedProcess(pid: number): number {
   return process;
 }
 
-/** Opens the relabel rules; `undefined` where there are none. @throws {UserError} when they cannot be used */
+/** Opens the relabel rules; `undefined` where there are none. */
 async function openRelabeller({ relabelConfig }: AgentConfig): Promise<Relabeller | undefined> {
-  if (relabelConfig === undefined) return undefined;
+  return relabelConfig === undefined ? undefined : await Relabeller.open(relabelConfig);
+}
+
+/** Tells what a part throws at the start, which is for the user, without a stack trace. */
+async function orExplain<T>(start: Promise<T>): Promise<T> {
   try {
-    return await Relabeller.open(relabelConfig);
+    return await start;
   } catch (cause) {
     throw new UserError((cause as Error).message, { cause });
   }
+}
+
+/** Returns what hands a window on to a collector. */
+function sender(exporter: OtlpExporter, node: string): (recording: Recording) => void {
+  const identity = { agentId: node, epoch: newEpoch(), node, agentVersion: VERSION };
+  let sequence = 0;
+  return ({ profile, startNs, endNs }) => {
+    exporter.offer(
+      writeBatch({ ...profile, ...identity, sequence: ++sequence, startNs, endNs, losses: new Map() }),
+    );
+  };
+}
+
+/** Names this run of the agent: the time in Unix ns, and chance. */
+function newEpoch(): bigint {
+  return BigInt(Date.now()) * 1_000_000n + BigInt(Math.floor(Math.random() * 1e6));
 }
 
 /** Aborts when the command has ended. */
@@ -374,7 +406,7 @@ async function openPusher(
   const cert = await readFile(config.clientCert, "the agent's certificate");
   const key = await readFile(config.clientKey, "the key of the agent's certificate");
   const certificate = cert === undefined || key === undefined ? undefined : { cert, key };
-  const epoch = BigInt(Date.now()) * 1_000_000n + BigInt(Math.floor(Math.random() * 1e6));
+  const epoch = newEpoch();
   const client = parts.use(
     new PushClient({ url: config.aggregator!, token: config.authToken, ca, certificate }),
   );

@@ -24,6 +24,7 @@ import {
 import * as v from "valibot";
 import type { StorageLimit } from "./storage/storage_limit.ts";
 import { COMMON_SETTINGS } from "../common/common_settings.ts";
+import { OTLP_SETTINGS } from "../profile/otlp/settings.ts";
 import { RELABEL_SETTINGS } from "../common/relabel_setting.ts";
 import { userPath } from "../common/main.ts";
 
@@ -277,6 +278,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
       "Where people reach the page, for links; by default this host's name with the port of --admin-listen",
     schema: httpUrl(),
   },
+  ...OTLP_SETTINGS,
   ...COMMON_SETTINGS,
 });
 

@@ -10,6 +10,8 @@ import type { Listener } from "../common/net/listener.ts";
 import { MetricFactory, type Reading } from "../common/metrics.ts";
 import { VERSION } from "../common/main.ts";
 import { type Kind, kindOf, KINDS } from "../profile/model.ts";
+import type { OtlpExporter } from "../profile/otlp/exporter.ts";
+import { exporterReadings, NO_EXPORTS } from "../profile/otlp/readings.ts";
 import type { Flusher, FlushMetrics, ReceivedBatch } from "./buffer/flusher.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { Admission } from "./ingest/admission.ts";
@@ -47,6 +49,8 @@ export interface WatchedParts {
   readonly queues?: Readonly<Record<string, Pick<Admission, "running" | "waiting">>>;
   readonly engine?: { readonly restarts: number } | undefined;
   readonly relabeller?: { readonly dropped: number } | undefined;
+  /** Sends on to a collector. */
+  readonly exporter?: Pick<OtlpExporter, "stats"> | undefined;
 }
 
 const PARTS: readonly Reading<WatchedParts>[] = [
@@ -194,6 +198,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     );
     make.readings(() => buffer, BUFFER);
     make.readings(() => this.#parts, PARTS);
+    make.readings(() => this.#parts.exporter?.stats ?? NO_EXPORTS, exporterReadings("aperture"));
     make.process();
     make.buildInfo("aperture_aggregator_build_info", VERSION);
     // What has not happened is 0, not absent.

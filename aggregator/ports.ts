@@ -19,10 +19,12 @@ import { readCertificates, watchCertificates } from "./certificates.ts";
 import type { AggregatorConfig } from "./config.ts";
 import { isUnavailable } from "./http/errors.ts";
 import { createHandler, defaultTurns, type Health, loadPage } from "./http/mod.ts";
-import { Intake } from "./interop/intake/intake.ts";
+import { Intake, OTLP_AGENT } from "./interop/intake/intake.ts";
 import { IngestServer, type ServerTls } from "./ingest/server.ts";
 import type { AggregatorMetrics, WatchedParts } from "./metrics.ts";
 import type { Relabeller } from "../profile/relabel/relabeller.ts";
+import type { Batch } from "../profile/model.ts";
+import type { OtlpExporter } from "../profile/otlp/exporter.ts";
 import type { Queries } from "./query/types.ts";
 import { stagedBatches } from "./status.ts";
 
@@ -34,6 +36,8 @@ export interface PortSources {
   readonly queries: Queries;
   readonly alerts: AlertsApi;
   readonly relabeller?: Relabeller | undefined;
+  /** Sends on what is staged. */
+  readonly exporter?: OtlpExporter | undefined;
   readonly health: () => Promise<Health>;
   /** Writes what is staged, as far as storage takes it now. */
   readonly settle: () => Promise<void>;
@@ -62,8 +66,13 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
   const connections = limitsOf(config, descriptors);
   const turns = defaultTurns();
   const retentionMs = Math.max(config.retention, config.retention1m, config.retention1h);
+  const { exporter } = sources;
+  // What came by OTLP is not sent on by it, lest a collector get its own again.
+  const forward = exporter && ((bytes: Uint8Array, { agentId }: Batch) => {
+    if (agentId !== OTLP_AGENT) exporter.offer(bytes);
+  });
   const intake = new Intake({
-    ...{ buffer, metrics, retentionMs, relabeller: sources.relabeller },
+    ...{ buffer, metrics, retentionMs, forward, relabeller: sources.relabeller },
     count: metrics.foreign,
   });
   const handler = createHandler({
@@ -90,6 +99,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     queries,
     metrics,
     relabeller: sources.relabeller,
+    forward,
     listen: config.listen,
     access,
     tls,

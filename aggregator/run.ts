@@ -18,6 +18,7 @@ import { isCurable, StorageSink } from "./storage_sink.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { openPorts } from "./ports.ts";
+import { openExporter } from "../profile/otlp/open.ts";
 import { Relabeller } from "../profile/relabel/relabeller.ts";
 import { createQueries } from "./query/queries.ts";
 import { settling } from "./settling.ts";
@@ -29,6 +30,8 @@ const logger = getLogger(["aperture", "aggregator"]);
 /** Pushes that are under way may take so long at the end, and then the last flush. */
 const CALLS_MS = 5000;
 const FLUSH_MS = 30_000;
+/** What waits for a collector may take so long. */
+const EXPORT_MS = 2000;
 /** The engine is started again when so many writes failed in a row, for a reason that this cures. */
 const CURABLE_FAILURES = 3;
 
@@ -64,6 +67,8 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
   const relabeller = config.relabelConfig === undefined
     ? undefined
     : parts.use(await orExplain(Relabeller.open(config.relabelConfig)));
+  const exporter = await orExplain(openExporter(config));
+  if (exporter) parts.use(exporter);
   const mode = engine ? "embedded" : "server";
   const alerts = parts.use(await orExplain(startAlerts(config, { storage, buffer, metrics })));
   const ports = parts.use(
@@ -71,6 +76,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       buffer,
       metrics,
       relabeller,
+      exporter,
       descriptors: machine.descriptors,
       queries: createQueries(storage.client),
       alerts,
@@ -78,7 +84,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       settle: settling({ buffer, flusher }),
     })),
   );
-  metrics.watch({ flusher, engine, relabeller, ...ports.watched });
+  metrics.watch({ flusher, engine, relabeller, exporter, ...ports.watched });
   flusher.start();
   const { hostname, port } = ports.ingest.address;
   logger.info("Taking batches on {hostname}:{port}, storing in {server}", {
@@ -92,6 +98,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
   }
   logger.info("Stopping: taking no more batches, writing those that are staged");
   await ports.ingest.stop({ deadlineMs: CALLS_MS });
+  await exporter?.flush(EXPORT_MS);
   const { left } = await flusher.stop({ deadlineMs: FLUSH_MS });
   return left === 0 && buffer.quarantined.length === 0 ? 0 : await keep(buffer, config);
 }

@@ -253,7 +253,7 @@ Deno.test("the guide's monitoring names metrics that docs/metrics.md has", async
 
 Deno.test("the guide names every variable of both programs, and no other", () => {
   const known = new Set(Object.values(PARTS).flatMap(({ settings }) => variablesOf(settings)));
-  const named = new Set(GUIDE.match(/\b(APERTURE|DEBUGINFOD)_\w+/g));
+  const named = new Set(GUIDE.match(/\b(APERTURE|DEBUGINFOD|OTEL)_\w+/g));
   assertEquals([...known].filter((name) => !named.has(name)), []);
   assertEquals([...named].filter((name) => !known.has(name)), []);
   const [agent, aggregator] = ["### Agent", "### Aggregator"].map((heading) => {

@@ -232,7 +232,7 @@ testWith(["readelf"], "unwind tables are checked with the permissions of their t
 });
 
 Deno.test("tests run with the permissions of their task", async () => {
-  const run = await runScript("test", ["tasks/test.ts", "tasks/task_flags_test.ts"]);
+  const run = await runScript("test", ["tasks/test.ts", "common/task_flags_test.ts"]);
   assertWorks(run);
   assertMatch(run.stdout, /\n1 passed, 0 failed\n$/);
 });

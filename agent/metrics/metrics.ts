@@ -11,6 +11,8 @@ import { type Counter, type Histogram, Registry } from "prom-client";
 import { VERSION } from "../../common/main.ts";
 import { MetricFactory } from "../../common/metrics.ts";
 import { type Kind, type Profile, type Total, totalOf } from "../../profile/model.ts";
+import type { OtlpExporter } from "../../profile/otlp/exporter.ts";
+import { exporterReadings, NO_EXPORTS } from "../../profile/otlp/readings.ts";
 import type { Relabeller } from "../../profile/relabel/relabeller.ts";
 import type { Recording } from "../agent.ts";
 import { NAMING_LOSS } from "../naming.ts";
@@ -40,6 +42,8 @@ export interface MetricSources {
   readonly windowMs: number;
   readonly keeper?: Pick<MemoryKeeper, "stats"> | undefined;
   readonly relabeller?: Pick<Relabeller, "dropped"> | undefined;
+  /** Sends on to a collector. */
+  readonly exporter?: Pick<OtlpExporter, "stats"> | undefined;
 }
 
 /** Counts windows, and reads the parts when it is asked. */
@@ -168,6 +172,7 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
       "part",
     ]]);
   }
+  make.readings(() => sources.exporter?.stats ?? NO_EXPORTS, exporterReadings("aperture_agent"));
   make.readings(() => sources.relabeller, [[
     "aperture_agent_relabel_dropped_rows_total",
     "Rows of samples, waits, holds and calls that relabel rules dropped",

@@ -60,6 +60,8 @@ export interface PushOptions {
   limits?: BatchLimits | undefined;
   /** Changes what is staged. */
   relabeller?: Pick<Relabeller, "apply" | "rules"> | undefined;
+  /** Is given the bytes of each batch that was staged, and not before. */
+  forward?: ((bytes: Uint8Array, batch: Batch) => void) | undefined;
   /** Names the batch by a hash of what it was made of, where nobody numbers it. */
   content?: string | undefined;
   /** Samples are kept so long, in ms: older ones are not taken. @default {Infinity} */
@@ -82,13 +84,13 @@ export async function push(bytes: Uint8Array, options: PushOptions): Promise<Pus
     const given = readBatch(bytes, limits);
     checkTime(given, options);
     const batch = relabelled(given, options);
-    const result = await stage(buffer, {
-      bytes: batch === given ? bytes : writeBatch(batch),
-      batch,
-      content: options.content,
-    });
+    const own = batch === given ? bytes : writeBatch(batch);
+    const result = await stage(buffer, { bytes: own, batch, content: options.content });
     if (result === "duplicate") metrics?.duplicate();
-    else metrics?.accepted(eventCount(batch));
+    else {
+      metrics?.accepted(eventCount(batch));
+      options.forward?.(own, batch);
+    }
     return { backpressure: buffer.backpressure, duplicate: result === "duplicate" };
   } catch (error) {
     metrics?.refused(refusalOf(error));

@@ -57,6 +57,7 @@ export interface IngestOptions extends CallsOptions {
   /** Takes profiles of OpenTelemetry; without it the service is not there. */
   intake?: Intake | undefined;
   relabeller?: PushOptions["relabeller"];
+  forward?: PushOptions["forward"];
   retentionMs?: PushOptions["retentionMs"];
   clock?: PushOptions["clock"];
   metrics?: IngestMetrics | undefined;

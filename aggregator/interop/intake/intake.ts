@@ -20,6 +20,8 @@ import { ForeignError, type ForeignWindow } from "./windows.ts";
 /** Lists the protocols by which others push. */
 export const PROTOCOLS = ["otlp", "push", "ingest"] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
+/** Is the agent of all batches that came by OTLP. */
+export const OTLP_AGENT: Protocol = "otlp";
 /** Says what became of a profile. */
 export const RESULTS = ["staged", "duplicate", "refused"] as const;
 export type Result = (typeof RESULTS)[number];

@@ -7,6 +7,7 @@
 
 import { encodeLabels } from "../../../profile/labels.ts";
 import type { Series } from "../../../profile/model.ts";
+import { POD_LABEL } from "../../../profile/otlp/write_otlp.ts";
 
 /** Says which labels a column of a series is taken from: the first that is there. */
 const SOURCES = {
@@ -37,7 +38,10 @@ export interface Origin {
  * @param address stands for the node where no label names one; "" where it is not known
  */
 export function originOf(labels: ReadonlyMap<string, string>, address: string): Origin {
-  const rest = new Map([...labels].filter(([name, value]) => value !== "" && !name.startsWith("__")));
+  const rest = new Map(
+    [...labels].filter(([name, value]) => value !== "" && !name.startsWith("__"))
+      .map(([name, value]) => [name.startsWith(POD_LABEL) ? name.slice(POD_LABEL.length) : name, value]),
+  );
   const take = (names: readonly string[]) => {
     const found = names.find((name) => rest.has(name));
     if (found === undefined) return "";
