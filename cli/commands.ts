@@ -9,6 +9,7 @@ import type { Command } from "./command.ts";
 import { agent, aggregator } from "./local/programs.ts";
 import { record } from "./local/record.ts";
 import { report } from "./report/report.ts";
+import { alerts } from "./questions/alerts.ts";
 import { diff } from "./questions/diff.ts";
 import { open } from "./questions/open.ts";
 import { query } from "./questions/query.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   labels,
   status,
   open,
+  alerts,
   record,
   report,
   agent,

@@ -37,6 +37,10 @@ export async function write(io: Io, data: string | Uint8Array): Promise<void> {
 }
 
 /** Writes a line for people; none with `quiet`. */
-export async function say(io: Io, line: string, { quiet = false }: { quiet?: boolean } = {}): Promise<void> {
+export async function say(
+  io: Io,
+  line: string,
+  { quiet = false }: { quiet?: boolean | undefined } = {},
+): Promise<void> {
   if (!quiet && line !== "") await print(io.stderr, `${line}\n`);
 }

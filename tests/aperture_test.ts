@@ -24,8 +24,8 @@ const DENO = ["run", "--quiet", "--frozen", `--config=${ROOT}deno.json`];
 
 /** These ask no aggregator: tests of their own run their examples. */
 const ELSEWHERE = /^aperture (record|top|agent|aggregator|mcp)\b/;
-/** A growth that is over its bound ends so. */
-const MET = /--fail-over/;
+/** A growth that is over its bound ends so, and a rule that would fire. */
+const MET = /--fail-over|alerts check/;
 
 /** Returns the lines of docs/cli.md and of the help. */
 function examples(): string[] {
@@ -39,6 +39,9 @@ function examples(): string[] {
   return [...new Set([...lines, ...[...own, ...FIRST_EXAMPLES].map(({ line }) => line)])]
     .filter((line) => !ELSEWHERE.test(line));
 }
+
+/** What changes something says so, and gives no data. */
+const CHANGES = /^aperture (alerts (add|toggle|silence|remove)|upload)\b/;
 
 interface Place {
   readonly cwd: string;
@@ -204,12 +207,20 @@ async function files(aggregator: RunningAggregator, folder: string): Promise<voi
     });
     await Deno.writeFile(`${folder}/${name}`, await response.bytes());
   }
+  await Deno.writeTextFile(
+    `${folder}/rules.yml`,
+    "rules:\n- { name: Parser grew, measure: share, function: parse_json, threshold: 10%, window: 5m }\n" +
+      "- { name: Redis grew, measure: cores, module: /usr/bin/redis-server, threshold: 9, window: 5m }\n",
+  );
 }
 
 /** Holds one example to having worked, and to fitting where it was. */
 function assertExample({ line, code, stdout, stderr }: Result, columns: number): void {
   assertEquals(code, MET.test(line) ? 3 : 0, `${line}: ${stdout}${stderr}`);
-  assert(stdout !== "" || line.includes(">"), `${line} said nothing: ${stderr}`);
+  assert(
+    stdout !== "" || line.includes(">") || CHANGES.test(line) && stderr !== "",
+    `${line} said nothing: ${stderr}`,
+  );
   // deno-lint-ignore no-control-regex -- colours are what it is about
   const plain = stdout.replaceAll(/\x1b\[[0-9;]*[A-Za-z]/g, "");
   if (columns === Infinity) {
