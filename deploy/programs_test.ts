@@ -3,7 +3,7 @@
  * The manifests, images and guide beside the programs: variables, ports, paths and messages are those of the code.
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/yaml/parse";
 import { Registry } from "prom-client";
 import denoJson from "../deno.json" with { type: "json" };
@@ -13,7 +13,10 @@ import { AGGREGATOR_SETTINGS, readAggregatorConfig } from "../aggregator/config.
 import { routeTable } from "../aggregator/http/handler.ts";
 import { type Facts, gatherFacts, preflight, warnings } from "../agent/preflight.ts";
 import type { Settings } from "../common/settings.ts";
+import { taskFlags } from "../common/task_flags.ts";
 import { runProgram } from "../tests/support/child.ts";
+import { testWith } from "../tests/support/needs.ts";
+import { TempFolder } from "../tests/support/programs.ts";
 import {
   type Container,
   type Manifest,
@@ -188,8 +191,12 @@ Deno.test("agent-unprivileged.yml has the capabilities that the agent misses whe
 
 for (const [name, main] of [["agent", "agent/main.ts"], ["aggregator", "aggregator/main.ts"]] as const) {
   Deno.test(`Dockerfile.${name} names the packages that the ${name} imports, and no others`, async () => {
-    const { stdout } = await runProgram(Deno.execPath(), ["info", "--json", main], { cwd: ROOT });
-    const { modules } = JSON.parse(stdout) as { modules: { dependencies?: { specifier: string }[] }[] };
+    // Each image has the command line, too.
+    const mains = await Promise.all([main, "cli/main.ts"].map(async (main) => {
+      const { stdout } = await runProgram(Deno.execPath(), ["info", "--json", main], { cwd: ROOT });
+      return (JSON.parse(stdout) as { modules: { dependencies?: { specifier: string }[] }[] }).modules;
+    }));
+    const modules = mains.flat();
     const packages = Object.keys(denoJson.imports).filter((key) => !key.startsWith("@std/"));
     const imported = modules.flatMap(({ dependencies = [] }) =>
       dependencies.map(({ specifier }) => specifier)
@@ -207,6 +214,35 @@ for (const [name, main] of [["agent", "agent/main.ts"], ["aggregator", "aggregat
     );
   });
 }
+
+testWith(["env"], "the images' aperture starts without a shell, with the flags of its task", async () => {
+  const text = Deno.readTextFileSync(`${ROOT}deploy/images/aperture`);
+  const [first] = text.split("\n");
+  assert(first!.length <= 255, "the kernel cuts a longer first line");
+  const flags = first!.split(" ").slice(4);
+  const image = [
+    "--cached-only",
+    "--config=/aperture/deno.json",
+    "--allow-run=/usr/local/bin/deno",
+    "--ext=js",
+  ];
+  assertEquals(
+    flags.filter((flag) => !image.includes(flag)).sort(),
+    taskFlags("aperture").filter((flag) => !flag.startsWith("--allow-run=")).sort(),
+  );
+  for (const file of ["agent", "aggregator"]) {
+    const dockerfile = Deno.readTextFileSync(`${ROOT}Dockerfile.${file}`);
+    assertStringIncludes(dockerfile, "COPY --chmod=755 deploy/images/aperture /usr/local/bin/aperture\n");
+    assertMatch(dockerfile, /root_folder\.sh .*\/usr\/bin\/env/);
+  }
+  using folder = new TempFolder();
+  // As there, but for where things are.
+  const here = text.replaceAll("/usr/local/bin/deno", Deno.execPath()).replaceAll("/aperture/", ROOT);
+  const path = folder.write("aperture", here);
+  Deno.chmodSync(path, 0o755);
+  const { code, stdout, stderr } = await runProgram(path, ["--version"], { cwd: folder.path });
+  assertEquals([code, stdout], [0, `aperture ${denoJson.version}\n`], stderr);
+});
 
 Deno.test("images, manifests and Compose have the version of deno.json, and Deno that of ./dev", () => {
   const texts = ["Dockerfile.agent", "Dockerfile.aggregator", "docker-compose.yml"].map((file) => {
