@@ -6,7 +6,7 @@
  */
 
 import type { Question } from "../query/question.ts";
-import { labelSql, selectionSql } from "../query/selection.ts";
+import { labelSql, type SelectionSql, selectionSql } from "../query/selection.ts";
 import type { Selection } from "../query/types.ts";
 import type { AnyLabel } from "../query/matchers.ts";
 
@@ -14,6 +14,8 @@ export interface CodeWeightsOptions {
   readonly function?: string | undefined;
   readonly module?: string | undefined;
   readonly of: "self" | "total";
+  /** Of kind lock: how long locks were held for which others waited, rather than how long was waited. @default {false} */
+  readonly holds?: boolean;
   /** Of kind lock: what the lock is for. */
   readonly class?: string | undefined;
   readonly labels: readonly AnyLabel[];
@@ -109,20 +111,14 @@ type Row = Readonly<Record<`label_${number}`, string>> & {
 export async function codeWeights(
   question: Question,
   selection: Selection,
-  { function: fn, module, of, class: lock, labels, limit }: CodeWeightsOptions,
+  { function: fn, module, of, holds = false, class: lock, labels, limit }: CodeWeightsOptions,
 ): Promise<CodeWeightsAnswer> {
   const selected = selectionSql(selection, { oldest: question.oldest });
   const self = of === "self";
   const all = fn === undefined && module === undefined;
   const locations = fn === undefined ? MODULE_LOCATIONS : functionLocations(self);
   const hit = all ? "true" : `stack IN (${stacksOf(locations, self)})`;
-  const rows = selection.kind === "lock"
-    ? `SELECT series, stack, delay AS value, if(outcome = 'woken', waits, 0) AS count, max AS longest
-FROM (${
-      selected.rows("locks", "series, stack, class, outcome, delay, locks.count AS waits, locks.max AS max")
-    })
-WHERE outcome IN ('woken', 'open') AND ${lock === undefined ? selected.busy.locks : "class = {class:String}"}`
-    : `SELECT series, stack, value, count, toUInt64(0) AS longest FROM (${selected.samples})`;
+  const rows = rowsOf(selected, { kind: selection.kind, holds, class: lock });
   const answer = await question.rows<Row>(
     `${fn === undefined ? "" : FUNCTION_KEYS}${sql({ rows, hit, labels, series: selected.series })}`,
     {
@@ -144,4 +140,25 @@ WHERE outcome IN ('woken', 'open') AND ${lock === undefined ? selected.busy.lock
     })),
     cut: Math.max(0, Number(answer[0]?.group_count ?? 0) - answer.length),
   };
+}
+
+/** Makes a query of `series`, `stack`, `value`, `count` and `longest` of what is weighed. */
+function rowsOf(
+  selected: SelectionSql,
+  { kind, holds, class: lock }: { kind: Selection["kind"]; holds: boolean; class: string | undefined },
+): string {
+  if (kind !== "lock") {
+    return `SELECT series, stack, value, count, toUInt64(0) AS longest FROM (${selected.samples})`;
+  }
+  const chosen = lock === undefined ? selected.busy.locks : "class = {class:String}";
+  if (holds) {
+    return `SELECT series, stack, total AS value, times AS count, max AS longest
+FROM (${selected.rows("holds", "series, stack, class, total, holds.count AS times, holds.max AS max")})
+WHERE ${chosen}`;
+  }
+  return `SELECT series, stack, delay AS value, if(outcome = 'woken', waits, 0) AS count, max AS longest
+FROM (${
+    selected.rows("locks", "series, stack, class, outcome, delay, locks.count AS waits, locks.max AS max")
+  })
+WHERE outcome IN ('woken', 'open') AND ${chosen}`;
 }

@@ -125,7 +125,7 @@ async function codeGroups(question: Question, { selection, rule, seconds }: Aske
   const { forEach, groups, noise } = rule;
   const { rows, cut } = await codeWeights(question, selection, {
     ...{ function: rule.function, module: rule.module, of: rule.of, class: rule.class },
-    ...{ labels: forEach, limit: groups },
+    ...{ labels: forEach, limit: groups, holds: rule.measure === "hold" },
   });
   const measured = (row: CodeWeights): Estimate => {
     if (rule.measure === "share") {
@@ -133,7 +133,7 @@ async function codeGroups(question: Question, { selection, rule, seconds }: Aske
       // Values weigh each sample by its period, which need not be the same on all nodes.
       return { ...estimateShare(row.hitCount, row.count, noise), value: share };
     }
-    const max = rule.measure === "delay" ? row.hitMax : row.count > 0 ? row.value / row.count : 0;
+    const max = selection.kind === "lock" ? row.hitMax : row.count > 0 ? row.value / row.count : 0;
     const sum = { sum: row.hitValue, count: row.hitCount, max, scale: 1 / (seconds * SECOND_NS) };
     return estimateSum(sum, { noise, samples: row.count });
   };

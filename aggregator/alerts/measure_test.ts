@@ -138,10 +138,13 @@ testWith(["chdb"], "Measurer measures what is in storage", async (t) => {
     assertEquals(one((await measure({ measure: "rate", call: "no_such" })).groups).estimate.value, 0);
   });
 
-  await t.step("delay of a place that waits for a lock", async () => {
+  await t.step("delay of a place that waits for a lock, and how long another one held it", async () => {
     const delay =
       one((await measure({ measure: "delay", function: "lock_cart", class: "mutex" })).groups).estimate;
     assertAlmostEquals(delay.value, 20 * 6 * 0.05 / 60, 1e-9);
+    const held = one((await measure({ measure: "hold", function: "flush_cart" })).groups).estimate;
+    assertAlmostEquals(held.value, 20 * 6 * 0.05 / 60, 1e-9);
+    assertEquals(one((await measure({ measure: "hold", function: "lock_cart" })).groups).estimate.value, 0);
     assertEquals(one((await measure({ measure: "delay", class: "rwlock" })).groups).estimate.value, 0);
     assertEquals(one((await measure({ measure: "delay", function: "render" })).groups).estimate.value, 0);
   });

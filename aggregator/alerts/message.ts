@@ -20,6 +20,7 @@ const UNITS: Readonly<Record<string, (value: number) => string>> = {
   buffer_utilization: percent,
   cores: (value) => `${plain(value)} cores`,
   delay: (value) => `${time(value)} in each second`,
+  hold: (value) => `${time(value)} in each second`,
   p99: time,
   rate: (value) => `${plain(value)} a second`,
   event_throughput: (value) => `${plain(value)} a second`,

@@ -15,7 +15,7 @@ export const OPERATORS = ["gt", "gte", "lt", "lte", "eq"] as const;
 export type RuleOperator = (typeof OPERATORS)[number];
 
 /** These are of profiles: shares are from 0 to 1, times in seconds, and amounts a second. */
-export const PROFILE_MEASURES = ["share", "cores", "delay", "p99", "rate", "error_rate"] as const;
+export const PROFILE_MEASURES = ["share", "cores", "delay", "hold", "p99", "rate", "error_rate"] as const;
 export type ProfileMeasure = (typeof PROFILE_MEASURES)[number];
 
 /** These are of the agents of the fleet: how many have stopped sending, and how many lose samples. */
@@ -57,12 +57,12 @@ export interface Rule {
   readonly operator: RuleOperator;
   readonly threshold: number;
   readonly matchers: readonly Matcher[];
-  /** Of profiles: the code whose cost counts; of delays, of the code that waits. */
+  /** Of profiles: the code whose cost counts; of delays, of the code that waits; of holds, of what gave the lock back. */
   readonly function?: string;
   readonly module?: string;
   /** Only stacks whose leaf is that code, or those that go through it. @default {"total"} */
   readonly of: "self" | "total";
-  /** Of delays: what the lock is for. */
+  /** Of delays and holds: what the lock is for. */
   readonly class?: string;
   /** Of system calls: their name. */
   readonly call?: string;
@@ -125,6 +125,7 @@ const KIND_OF: Readonly<Record<ProfileMeasure, Kind>> = {
   share: "cpu",
   cores: "cpu",
   delay: "lock",
+  hold: "lock",
   p99: "syscall",
   rate: "syscall",
   error_rate: "syscall",

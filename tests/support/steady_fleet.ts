@@ -20,7 +20,7 @@ export interface WindowOptions {
   readonly samples: Readonly<Record<string, number>>;
   /** Calls of `pread64`: how many, how long each takes, ns, and how many fail. @default none */
   readonly calls?: { readonly count: number; readonly ns: number; readonly failed: number };
-  /** Waits for a mutex in `lock_cart`: how many, and ns of each. @default none */
+  /** Waits for a mutex in `lock_cart`, which `flush_cart` holds as long: how many, and ns of each. @default none */
   readonly waits?: { readonly count: number; readonly ns: number };
   readonly losses?: ReadonlyMap<string, number>;
 }
@@ -71,6 +71,14 @@ export class SteadyFleet {
         ...{ series: seriesOf("cart-1"), stack: builder.stack([frame("lock_cart"), frame("main")]) },
         ...{ class: "mutex", type: "futex", outcome: "woken", holder: undefined },
         ...{ count: waits.count, delay: waits.count * waits.ns, max: waits.ns, histogram: [] },
+      });
+      builder.addHold({
+        ...{
+          series: seriesOf("cart-1"),
+          stack: builder.stack([frame("flush_cart"), frame("main")]),
+          class: "mutex",
+        },
+        ...{ count: waits.count, total: waits.count * waits.ns, max: waits.ns, histogram: [] },
       });
     }
     return {
