@@ -7,10 +7,10 @@
  * @module
  */
 
-import { formatState, INITIAL } from "../ui/url_state.ts";
+import { type AnyLabel, formatMatchers, type Matcher } from "../query/matchers.ts";
 import type { Estimate } from "./estimate.ts";
 import type { Measured, MeasuredGroups } from "./measure.ts";
-import { kindOfMeasure, type Rule, type RuleOperator } from "./rule.ts";
+import { baselineShift, kindOfMeasure, type Rule, type RuleOperator } from "./rule.ts";
 import { formatDuration } from "./rule_schema.ts";
 
 const UNITS: Readonly<Record<string, (value: number) => string>> = {
@@ -74,26 +74,30 @@ export interface PageUrlOptions {
   readonly group: Readonly<Record<string, string>>;
 }
 
+/** Says which view of the page is about each kind. */
+const VIEWS = { cpu: "cpu", lock: "locks", syscall: "calls" } as const;
+
 /** Returns the address of the page at what was measured: the selection, its time, the code, and what it is beside. */
 export function pageUrl(rule: Rule, { base, range, group }: PageUrlOptions): string {
   const kind = kindOfMeasure(rule.measure);
   if (kind === undefined) return base.href;
-  const equal = (label: string) =>
-    group[label] || rule.matchers.find((matcher) =>
-      matcher.label === label && matcher.operator === "="
-    )?.value || "";
-  const time = (ms: number) => new Date(ms).toISOString();
-  const query = formatState({
-    ...INITIAL,
-    kind,
-    from: time(range.from),
-    to: time(range.to),
-    node: equal("node"),
-    comm: equal("comm"),
-    search: rule.function ?? rule.call ?? "",
-    idle: rule.idle,
-  });
-  return new URL(query, base).href;
+  const url = new URL(base);
+  const span = (shift: number) => [range.from, range.to].map((ms) => new Date(ms - shift).toISOString());
+  const own = Object.entries(group).map(([label, value]): Matcher => ({
+    ...{ label: label as AnyLabel, operator: "=", value },
+  }));
+  const [from, to] = span(0);
+  const shift = baselineShift(rule);
+  const values: Readonly<Record<string, string | undefined>> = {
+    view: shift === undefined ? VIEWS[kind] : "compare",
+    ...{ from, to, kind },
+    match: formatMatchers([...rule.matchers, ...own]).slice(1, -1),
+    search: rule.function ?? rule.call ?? rule.module,
+    idle: rule.idle ? "1" : "",
+    base: shift === undefined ? "" : span(shift).join("/"),
+  };
+  for (const [name, value] of Object.entries(values)) if (value) url.searchParams.set(name, value);
+  return url.href;
 }
 
 function percent(value: number): string {

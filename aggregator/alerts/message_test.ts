@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
-import { parseState } from "../ui/url_state.ts";
 import { estimate } from "./estimate.ts";
 import { annotationsOf, formatValue, labelsOf, pageUrl } from "./message.ts";
 import { parseRule } from "./rule_schema.ts";
@@ -50,12 +49,17 @@ Deno.test("formatValue() writes three digits and the unit", () => {
 Deno.test("pageUrl() opens the page at the selection, its time and the function", () => {
   const base = new URL("https://profiles.test/aperture/");
   const range = { from: Date.parse("2026-01-31T12:00:00Z"), to: Date.parse("2026-01-31T12:05:00Z") };
-  const url = new URL(pageUrl(RULE, { base, range, group: {} }));
+  const url = new URL(pageUrl(RULE, { base, range, group: { pod: 'a"b' } }));
   assert(url.href.startsWith(base.href));
-  const { kind, from, to, search } = parseState(url.search);
-  assertEquals([kind, from, to, search], [
-    ...["cpu", "2026-01-31T12:00:00.000Z", "2026-01-31T12:05:00.000Z", "parse_json"],
-  ]);
+  assertEquals(Object.fromEntries(url.searchParams), {
+    ...{ view: "compare", kind: "cpu", search: "parse_json" },
+    ...{ from: "2026-01-31T12:00:00.000Z", to: "2026-01-31T12:05:00.000Z" },
+    base: "2026-01-30T12:00:00.000Z/2026-01-30T12:05:00.000Z",
+    match: 'node="n1", service=~"shop.*", pod="a\\"b"',
+  });
+  const calls = parseRule({ name: "a", measure: "p99", call: "read", threshold: 1 });
+  const alone = new URL(pageUrl(calls, { base, range, group: {} })).searchParams;
+  assertEquals([alone.get("view"), alone.get("search"), alone.get("base")], ["calls", "read", null]);
   const own = parseRule({ name: "a", measure: "event_throughput", threshold: 1 });
   assertEquals(pageUrl(own, { base, range, group: {} }), base.href);
 });
