@@ -11,6 +11,7 @@ import { ProfileBuilder } from "../profile/builder.ts";
 import { eventCount, type Kind, type Profile } from "../profile/model.ts";
 import { BriefProcesses } from "./brief_processes.ts";
 import { type Clock, MACHINE_CLOCK, type Stamps, WindowStamps } from "./clock.ts";
+import type { Captures } from "./capture.ts";
 import type { Collector, Window } from "./collectors/collector.ts";
 import { type Drained, Drains } from "./drains.ts";
 import type { ProcessLabels } from "./metadata/labels.ts";
@@ -66,6 +67,8 @@ export interface RecordOptions {
   readonly windowMs: number;
   /** Returns the beats of `windowMs` that the next window has; a whole number. @default {() => 1} */
   readonly beats?: (() => number) | undefined;
+  /** Says at which frequency to sample; windows of another one than usual have all labels, and one that says it. */
+  readonly captures?: Pick<Captures, "frequency" | "stats"> | undefined;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
   /** It stops after this long; without it, when `signal` aborts. */
@@ -94,6 +97,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   using drains = new Drains({ collectors, processes, group: (pid) => groupOf(pid, options) });
   const stamps = new WindowStamps(clock);
   const begin = clock.monotonic();
+  const frequencies = new Frequencies(options);
   let failed = 0;
   for (let beat = beats();; beat += beats()) {
     const elapsed = Math.min(beat * windowMs, durationMs);
@@ -104,11 +108,14 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     // Who stops the agent while it names this window wants what was counted meanwhile, too: that is one window more.
     const stopped = signal.aborted;
     const drainedAt = clock.monotonic();
+    // The new one holds from this drain on; what is drained was counted at the old one.
+    const captured = frequencies.next();
     const drained = await drains.take();
     const end = clock.monotonic();
     const stamped = stamps.end();
     sayStep(stamped);
-    const named = await nameWindow(drained, options).then((named) => {
+    if (labels) labels.all = captured !== undefined;
+    const named = await nameWindow(drained, { ...options, captured }).then((named) => {
       failed = 0;
       return named;
     }, (error) => {
@@ -139,10 +146,36 @@ interface NamedWindow {
   readonly settle: number;
 }
 
-async function nameWindow({ windows, brief }: Drained, options: RecordOptions): Promise<NamedWindow> {
-  const { symboliser, labels, excludedPid, windowMs, clock = MACHINE_CLOCK } = options;
+/** Sets the frequency of what samples by time. */
+class Frequencies {
+  readonly #options: Pick<RecordOptions, "captures" | "collectors">;
+  readonly #usual: number | undefined;
+  #now: number | undefined;
+
+  constructor(options: Pick<RecordOptions, "captures" | "collectors">) {
+    this.#options = options;
+    this.#usual = this.#now = options.captures?.frequency();
+  }
+
+  /** Sets that of the next window, and returns that of the one that ends where it is not the usual one. */
+  next(): number | undefined {
+    const { captures, collectors } = this.#options;
+    const ends = this.#now;
+    this.#now = captures?.frequency();
+    if (this.#now !== undefined && this.#now !== ends) {
+      for (const collector of collectors) collector.setFrequency?.(this.#now);
+    }
+    return ends === this.#usual ? undefined : ends;
+  }
+}
+
+async function nameWindow(
+  { windows, brief }: Drained,
+  options: RecordOptions & { readonly captured: number | undefined },
+): Promise<NamedWindow> {
+  const { symboliser, labels, excludedPid, windowMs, clock = MACHINE_CLOCK, captured } = options;
   const name = async () => {
-    const namer = new Namer({ symboliser, labels, excludedPid, brief });
+    const namer = new Namer({ symboliser, labels, excludedPid, brief, captured });
     for (const { kind, ...window } of windows) await namer.add(kind, window);
     return namer.builder;
   };

@@ -137,6 +137,25 @@ Deno.test("record() makes a window of as many beats as it is told", async () => 
   assertEquals(recordings.length, 4);
 });
 
+Deno.test("record() samples at the frequency that is asked for, and says so in the labels of those windows", async () => {
+  const collector = collectorOf([windowOf(1), windowOf(1), windowOf(1), windowOf(1)]);
+  const set: number[] = [];
+  const asked = [99, 499, 499, 99, 99];
+  const captures = {
+    frequency: () => asked.shift() ?? 99,
+    stats: { begun: 0, refused: 0, frequency: 99 },
+  };
+  await using symboliser = Symboliser.open();
+  const collectors = [{ ...collector, setFrequency: (freq: number) => set.push(freq) }];
+  const { signal } = new AbortController();
+  const recordings = await Array.fromAsync(
+    record({ collectors, symboliser, captures, windowMs: 10, durationMs: 40, signal }),
+  );
+  const labels = recordings.map(({ profile }) => seriesAt(profile, 0).labels);
+  assertEquals(labels, ["", "aperture_capture=499", "aperture_capture=499", ""]);
+  assertEquals(set, [499, 99]);
+});
+
 Deno.test("Summary adds up recordings", async () => {
   const summary = new Summary();
   const windows = [windowOf(1, [["a", 1]]), windowOf(2, [["a", 2]])];

@@ -51,6 +51,14 @@ export const AGENT_SETTINGS = defineSettings({
     default: "99",
     schema: integer(1, 1000),
   },
+  captureFreq: {
+    flag: "capture-freq",
+    env: "APERTURE_CAPTURE_FREQ",
+    placeholder: "HZ",
+    help:
+      "While an alert is there, the aggregator may ask for so many CPU samples a second and all labels of pods, ten minutes of an hour; without it, it may not",
+    schema: integer(1, 1000),
+  },
   syscallSlow: {
     flag: "syscall-slow",
     env: "APERTURE_SYSCALL_SLOW",

@@ -15,17 +15,21 @@ import {
   type RawStack,
   type Window,
 } from "./collectors/collector.ts";
+import { decodeLabels, encodeLabels } from "../profile/labels.ts";
 import { isIdleClass } from "../profile/idle.ts";
 import { lockClass } from "./locks/classes.ts";
 import { classByHints } from "./locks/hints.ts";
 import type { LockClass } from "./locks/lock_class.ts";
-import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
+import { type Labels, NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import { Slices } from "./slices.ts";
 import { callCategory } from "./syscalls/category.ts";
 
 /** The reason under which the events of a window that could not be named are in its losses. */
 export const NAMING_LOSS = "naming_failed";
+
+/** Series of windows that were sampled at another frequency than usual have that as this label of their pod. */
+export const CAPTURE_LABEL = "aperture_capture";
 
 export interface NamerOptions {
   readonly symboliser: Symboliser;
@@ -35,6 +39,8 @@ export interface NamerOptions {
   readonly excludedPid?: number | undefined;
   /** Those of one program are one series, with no id of a process. @default none */
   readonly brief?: Brief | undefined;
+  /** Is the frequency of CPU samples where that is not the usual one: series have it as a label. */
+  readonly captured?: number | undefined;
   /** @default those of a new one */
   readonly slices?: Slices | undefined;
 }
@@ -66,8 +72,12 @@ export class Namer {
   readonly #places = new Map<RawStack, Place>();
   readonly #brief: Brief | undefined;
   readonly #slices: Slices;
+  readonly #captured: number | undefined;
+  /** Holds labels with that of the frequency, by those without. */
+  readonly #marked = new Map<Labels, Labels>();
 
-  constructor({ symboliser, labels, excludedPid, brief, slices = new Slices() }: NamerOptions) {
+  constructor({ symboliser, labels, excludedPid, brief, captured, slices = new Slices() }: NamerOptions) {
+    this.#captured = captured;
     this.#brief = brief;
     this.#slices = slices;
     this.#symboliser = symboliser;
@@ -158,9 +168,17 @@ export class Namer {
     return place;
   }
 
+  #mark(labels: Labels): Labels {
+    if (this.#captured === undefined) return labels;
+    return this.#marked.getOrInsertComputed(labels, () => ({
+      ...labels,
+      labels: encodeLabels(decodeLabels(labels.labels).set(CAPTURE_LABEL, String(this.#captured))),
+    }));
+  }
+
   #series({ pid, comm }: Pick<RawStack, "pid" | "comm">): number {
     const process = this.#symboliser.process(pid);
-    const labels = process && this.#labels?.of(process) || NO_LABELS;
+    const labels = this.#mark(process && this.#labels?.of(process) || NO_LABELS);
     return this.builder.series({
       ...labels,
       pid: this.#brief?.has(pid) ? 0 : pid,

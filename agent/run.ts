@@ -20,6 +20,7 @@ import { Relabeller } from "../profile/relabel/relabeller.ts";
 import { record, type Recording, Summary } from "./agent.ts";
 import { cpuPeriodNs } from "./collectors/cpu.ts";
 import { OBJECTS, openCollectors } from "./collectors/open.ts";
+import { Captures } from "./capture.ts";
 import { Command } from "./command.ts";
 import type { AgentConfig } from "./config.ts";
 import type { Budget } from "./memory/budget.ts";
@@ -125,7 +126,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   const pods = openPods(config, { node, apiServer });
   if (pods) parts.use(pods);
   const labels = new ProcessLabels({ pods });
-  const pusher = config.aggregator && await openPusher(config, { node, parts });
+  const captures = new Captures({ freq: config.freq, maxFreq: config.captureFreq });
+  const pusher = config.aggregator && await openPusher(config, { node, parts, captures });
   // What the command leaves behind is still watched.
   if (config.command) adoptOrphans();
   const command = config.command && parts.use(Command.prepare(config.command, options));
@@ -146,6 +148,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
     pods,
     unwinder,
     pusher,
+    captures,
     windowMs,
     keeper,
     relabeller,
@@ -197,7 +200,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   try {
     for await (
       const named of record({
-        ...{ collectors, symboliser, labels, unwinder },
+        ...{ collectors, symboliser, labels, unwinder, captures },
         ...{ windowMs, durationMs, signal, excludedPid },
         beats: () => pusher?.beats ?? 1,
       })
@@ -400,7 +403,7 @@ async function openEndpoint({ listen, bpfMemory }: AgentConfig, sources: Omit<Me
 
 async function openPusher(
   config: AgentConfig,
-  { node, parts }: { node: string; parts: AsyncDisposableStack },
+  { node, parts, captures }: { node: string; parts: AsyncDisposableStack; captures: Captures },
 ): Promise<Pusher> {
   const ca = await readFile(config.caFile, "the authorities' certificates");
   const cert = await readFile(config.clientCert, "the agent's certificate");
@@ -414,6 +417,7 @@ async function openPusher(
     identity: { agentId: node, epoch, node, agentVersion: VERSION },
     transport: client,
     spool: { directory: config.spoolDir },
+    onCapture: (request) => captures.ask(request),
   });
 }
 

@@ -18,6 +18,7 @@ import {
   path,
   readSettings,
   text,
+  toggle,
   UsageError,
   type Values,
 } from "../common/settings.ts";
@@ -269,6 +270,13 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     placeholder: "FILE",
     help: "What webhooks are sent: JSON with names like {{annotations.summary}} in its texts",
     schema: path(userPath),
+  },
+  alertCapture: {
+    flag: "alert-capture",
+    env: "APERTURE_ALERT_CAPTURE",
+    placeholder: "",
+    help: "Ask agents that allow it for more samples while an alert is there whose rule has 'capture'",
+    schema: toggle(),
   },
   publicUrl: {
     flag: "public-url",

@@ -20,6 +20,7 @@ import type { AggregatorConfig } from "./config.ts";
 import { isUnavailable } from "./http/errors.ts";
 import { createHandler, defaultTurns, type Health, loadPage } from "./http/mod.ts";
 import { Intake, OTLP_AGENT } from "./interop/intake/intake.ts";
+import type { PushOptions } from "./ingest/push.ts";
 import { IngestServer, type ServerTls } from "./ingest/server.ts";
 import type { AggregatorMetrics, WatchedParts } from "./metrics.ts";
 import type { Relabeller } from "../profile/relabel/relabeller.ts";
@@ -35,6 +36,7 @@ export interface PortSources {
   readonly descriptors: number;
   readonly queries: Queries;
   readonly alerts: AlertsApi;
+  readonly captures: PushOptions["captures"];
   readonly relabeller?: Relabeller | undefined;
   /** Sends on what is staged. */
   readonly exporter?: OtlpExporter | undefined;
@@ -98,6 +100,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     intake,
     queries,
     metrics,
+    captures: sources.captures,
     relabeller: sources.relabeller,
     forward,
     listen: config.listen,

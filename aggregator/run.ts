@@ -80,6 +80,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       descriptors: machine.descriptors,
       queries: createQueries(storage.client),
       alerts,
+      captures: alerts.captures,
       health: () => healthOf({ buffer, metrics, storage, flusher, mode }),
       settle: settling({ buffer, flusher }),
     })),
@@ -193,6 +194,7 @@ async function startAlerts(
     alertmanagers: config.alertmanagers,
     webhooks: config.alertWebhooks,
     templatePath: config.alertWebhookTemplate,
+    capture: config.alertCapture ?? false,
     intervalMs: config.alertInterval,
     publicUrl: config.publicUrl ?? new URL(`${tlsCert === undefined ? "http" : "https"}://${name}`),
   });

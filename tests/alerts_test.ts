@@ -33,6 +33,7 @@ const RULES = `rules:
     for: 2s
     for_each: [pod]
     labels: { team: shop }
+    capture: { frequency: 499, for: 10m }
     annotations: { runbook: https://runbooks.test/parser }
 `;
 
@@ -130,6 +131,7 @@ function startAggregator(
       APERTURE_CLICKHOUSE_PASSWORD: options.password ?? "",
       APERTURE_CLICKHOUSE_DATABASE: options.database!,
       APERTURE_ALERT_RULES: folder.write("rules.yml", RULES),
+      APERTURE_ALERT_CAPTURE: "true",
       APERTURE_ALERTMANAGERS: alertmanager.url,
       APERTURE_ALERT_WEBHOOKS: webhook.url,
       APERTURE_ALERT_WEBHOOK_TEMPLATE: folder.write("template.json", TEMPLATE),
@@ -158,9 +160,12 @@ testWith(
     ) => {
       using client = new PushClient({ url: new URL(to.grpc) });
       const { signal } = new AbortController();
+      let asked: number | undefined;
       for (let startMs = range[0]; startMs < range[1]; startMs += 10_000) {
-        await client.push(writeBatch(fleet.window({ node: "n1", startMs, samples })), { signal });
+        const batch = writeBatch(fleet.window({ node: "n1", startMs, samples }));
+        asked = (await client.push(batch, { signal })).capture?.frequency;
       }
+      return asked;
     };
     const now = Math.floor(Date.now() / 10_000) * 10_000;
     const both = {
@@ -172,7 +177,7 @@ testWith(
     const begin = now - 30_000;
     const end = now + 600_000;
     await push(first, both, [begin - DAY_MS, end - DAY_MS]);
-    await push(first, both, [begin, end]);
+    assertEquals(await push(first, both, [begin, end]), undefined);
     const evaluated = async () =>
       await first.json("/api/alerts/evaluate", {
         method: "POST",
@@ -207,6 +212,13 @@ testWith(
     assertEquals(url.searchParams.get("search"), "parse_json");
     const told = await until(() => Promise.resolve(webhook.told[0]));
     assertEquals([told.status, told.pod], ["firing", "cart-1"]);
+
+    // Whichever aggregator an agent pushes to, it is asked to look closer.
+    for (const each of [first, second]) {
+      await until(async () =>
+        await push(each, { "cart-1/render": 1 }, [begin, begin + 10_000]) === 499 || undefined
+      );
+    }
 
     // The one that evaluates is killed: the other one finds the alert as it was.
     const isEvaluator = async (of: RunningAggregator) =>

@@ -136,6 +136,8 @@ export interface Collector extends Disposable {
    * @throws {Error} when the collector is disposed of meanwhile
    */
   drain(): Promise<Window>;
+  /** Samples at another frequency from the next drain on, where it samples by time. */
+  setFrequency?(freq: number): void;
   /** Reads Python's frames in these processes from now on, and in no others. */
   watchPython?(interpreters: ReadonlyMap<number, Interpreter>): void;
 }

@@ -60,13 +60,14 @@ export interface CpuCollectorOptions {
  */
 export class CpuCollector implements Collector {
   readonly kind = "cpu";
-  /** The time between two samples of a CPU, in ns. */
-  readonly periodNs: number;
   readonly #logger = getLogger(["aperture", "cpu"]);
   readonly #object: BpfObject;
   readonly #python: PythonProcesses;
   readonly #cpus: () => readonly number[];
   readonly #links = new Map<number, BpfLink>();
+  #periodNs: number;
+  /** Is the period from the next drain on. */
+  #nextPeriodNs: number;
   readonly #sets: MapSets<"counts" | "stacks">;
   #stopped = false;
   readonly #stackEnds: Counters;
@@ -118,7 +119,7 @@ export class CpuCollector implements Collector {
     { periodNs, cpus }: { periodNs: number; cpus: () => readonly number[] },
   ) {
     this.#object = object;
-    this.periodNs = periodNs;
+    this.#periodNs = this.#nextPeriodNs = periodNs;
     this.#cpus = cpus;
     this.#python = new PythonProcesses(object.map("python_processes"));
     this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
@@ -135,23 +136,44 @@ export class CpuCollector implements Collector {
     return this.#object.map("taken").sum(0);
   }
 
+  /** The time between two samples of a CPU, in ns. */
+  get periodNs(): number {
+    return this.#periodNs;
+  }
+
+  /** Samples at another frequency from the next drain on: what a drain gives is of one frequency. */
+  setFrequency(freq: number): void {
+    this.#nextPeriodNs = cpuPeriodNs(freq);
+  }
+
   get fill(): number {
     return this.#sets.fill;
   }
 
   async drain(): Promise<Window> {
     if (!this.#stopped) this.#follow();
-    return await this.#sets.drain((set) => this.#empty(set));
+    return await this.#sets.drain((set) => {
+      const periodNs = this.#periodNs;
+      this.#changePeriod();
+      return this.#empty(set, periodNs);
+    });
   }
 
-  #empty({ counts, stacks }: Record<"counts" | "stacks", BpfMap>): Window {
+  /** Samples at the period that was set meanwhile. What is counted since the sets changed, some ms, is taken for that. */
+  #changePeriod(): void {
+    if (this.#nextPeriodNs === this.#periodNs || this.#stopped) return;
+    this.#periodNs = this.#nextPeriodNs;
+    this.#release();
+    this.#follow();
+  }
+
+  #empty({ counts, stacks }: Record<"counts" | "stacks", BpfMap>, periodNs: number): Window {
     const losses = this.#sets.losses();
     const stackEnds = this.#stackEnds.drain();
     const addresses = new Map<bigint, readonly number[]>();
     const python = new Map<bigint, readonly RawPythonFrame[]>();
     stacks.drain((entries) => decodeStacks(entries, addresses, { python }));
     const samples: RawSample[] = [];
-    const { periodNs } = this;
     counts.drain((entries) => decodeCounts(entries, { addresses, python, periodNs, samples }));
     return { samples, losses, stackEnds };
   }
@@ -163,6 +185,10 @@ export class CpuCollector implements Collector {
   /** Ends sampling; what was counted can still be drained. */
   stop(): void {
     this.#stopped = true;
+    this.#release();
+  }
+
+  #release(): void {
     for (const link of this.#links.values()) link[Symbol.dispose]();
     this.#links.clear();
   }

@@ -328,6 +328,26 @@ testWith(
   },
 );
 
+testWith(["bpf"], "CpuCollector.setFrequency() samples at another one from the next drain on", async () => {
+  await using busy = runBusy();
+  const { pid } = busy;
+  // Nanoseconds that it was on a CPU.
+  const used = () => Number(Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ")[0]);
+  using collector = CpuCollector.open({ freq: 99, pid });
+  for (const [next, now] of [[499, 99], [499, 499], [99, 499], [99, 99]] as const) {
+    const before = used();
+    while (used() - before < 1e9) await delay(20);
+    collector.setFrequency(next);
+    const { samples } = await collector.drain();
+    const took = used() - before;
+    const period = Math.floor(1e9 / now);
+    assertEquals(samples.filter(({ value, count }) => value !== count * period), []);
+    const value = samples.reduce((sum, sample) => sum + sample.value, 0);
+    // What was counted is the time that it took, at either frequency.
+    assert(Math.abs(value / took - 1) < 0.2, `${value} ns of ${took} ns at ${now} Hz`);
+  }
+});
+
 testWith(["bpf", "clang"], "CpuCollector follows CPUs that come and go", async () => {
   await build("bpf");
   const [first, ...others] = onlineCpus();

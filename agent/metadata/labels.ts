@@ -80,6 +80,8 @@ export class ProcessLabels {
   readonly #unknown: LRUCache<string, true>;
   /** Holds the labels of this window, by the text of the cgroup. */
   readonly #labels = new Map<string, Labels>();
+  /** All labels of pods are told, rather than those that were asked for. To be set before a window is named. */
+  all = false;
   #window = 0;
   #unknownContainers = 0;
   #unread = 0;
@@ -166,7 +168,7 @@ export class ProcessLabels {
       pod,
       namespace: found?.pod.namespace || inPod?.namespace || "",
       service: service || (pod === "" ? container : ""),
-      labels: found?.pod.labels ?? "",
+      labels: (this.all ? found?.pod.allLabels : found?.pod.labels) ?? "",
     };
   }
 

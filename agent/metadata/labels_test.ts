@@ -15,6 +15,7 @@ const POD = {
   workload: "web",
   containers: new Map([[ID, "nginx"]]),
   labels: "app=web",
+  allLabels: "app=web,tier=front",
 };
 const NAMED: Labels = {
   container: "nginx",

@@ -16,6 +16,7 @@ import { exporterReadings, NO_EXPORTS } from "../../profile/otlp/readings.ts";
 import type { Relabeller } from "../../profile/relabel/relabeller.ts";
 import type { Recording } from "../agent.ts";
 import { NAMING_LOSS } from "../naming.ts";
+import type { Captures } from "../capture.ts";
 import type { Collector } from "../collectors/collector.ts";
 import { LOSSES, SAMPLE_LOSSES, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Pods } from "../metadata/kube/pods.ts";
@@ -25,7 +26,7 @@ import type { Debuginfod } from "../symbols/debug/debuginfod/debuginfod.ts";
 import type { MemoryKeeper } from "../memory/keeper.ts";
 import type { Symboliser } from "../symbols/symboliser.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
-import { DEBUGINFOD, LABELS, PODS, PUSH, SYMBOLS, UNWIND } from "./readings.ts";
+import { CAPTURES, DEBUGINFOD, LABELS, PODS, PUSH, SYMBOLS, UNWIND } from "./readings.ts";
 
 /** The parts that metrics are read from, and what was set. */
 export interface MetricSources {
@@ -37,6 +38,7 @@ export interface MetricSources {
   readonly unwinder?: Pick<Unwinder, "stats"> | undefined;
   /** The agent pushes by this. */
   readonly pusher?: Pick<Pusher, "stats"> | undefined;
+  readonly captures: Pick<Captures, "stats">;
   /** All BPF maps together may use so many bytes. */
   readonly bpfMemory: number;
   readonly windowMs: number;
@@ -181,6 +183,7 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
   make.readings(() => symboliser.stats, SYMBOLS);
   if (debuginfod) make.readings(() => debuginfod.stats, DEBUGINFOD);
   make.readings(() => labels.stats, LABELS);
+  make.readings(() => sources.captures.stats, CAPTURES);
   if (pods) make.readings(() => pods.stats, PODS);
   if (unwinder) make.readings(() => unwinder.stats, UNWIND);
   if (pusher) make.readings(() => pusher.stats(), PUSH);

@@ -7,6 +7,7 @@
 
 import type { Reading } from "../../common/metrics.ts";
 import type { PodsStats } from "../metadata/kube/pods.ts";
+import type { CaptureStats } from "../capture.ts";
 import type { LabelStats } from "../metadata/labels.ts";
 import type { PushStats } from "../push/pusher.ts";
 import type { DebuginfodStats } from "../symbols/debug/debuginfod/debuginfod.ts";
@@ -264,6 +265,20 @@ export const DEBUGINFOD: readonly Reading<DebuginfodStats>[] = [
     ({ cacheBytes }) => cacheBytes,
   ],
   ["aperture_agent_debuginfod_evicted_total", "Files that made room for others", ({ evicted }) => evicted],
+];
+
+export const CAPTURES: readonly Reading<CaptureStats>[] = [
+  [
+    "aperture_agent_captures_total",
+    "Times that the aggregator asked to look closer, and the agent began to",
+    ({ begun }) => begun,
+  ],
+  [
+    "aperture_agent_captures_refused_total",
+    "Requests to look closer that were not met: they are not allowed, or there were enough in the last hour",
+    ({ refused }) => refused,
+  ],
+  ["aperture_agent_frequency", "CPU samples a second on each CPU, now", ({ frequency }) => frequency],
 ];
 
 export const LABELS: readonly Reading<LabelStats>[] = [

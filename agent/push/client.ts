@@ -21,6 +21,9 @@ import {
 } from "../../proto/gen/aperture/v1/aperture.ts";
 import { replicaOrder } from "./replica_order.ts";
 
+/** Is what an aggregator says when it has taken a batch. */
+export type PushAnswer = Pick<PushResponse, "backpressure" | "duplicate"> & Partial<PushResponse>;
+
 /** Says how batches reach an aggregator. */
 export interface Transport {
   /**
@@ -28,7 +31,7 @@ export interface Transport {
    *
    * @throws {PushError}
    */
-  push(request: Uint8Array, options: { signal: AbortSignal }): Promise<PushResponse>;
+  push(request: Uint8Array, options: { signal: AbortSignal }): Promise<PushAnswer>;
 }
 
 /** The aggregator did not take a batch, or could not be asked. */

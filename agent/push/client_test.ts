@@ -83,6 +83,7 @@ Deno.test("PushClient sends the token and the bytes, packed, and gives the answe
   assertEquals(await client.push(request("n1"), { signal: NO_SIGNAL }), {
     backpressure: true,
     duplicate: false,
+    capture: undefined,
   });
   assertEquals(seen.slice(0, 2), ["n1", ["Bearer secret"]]);
 });

@@ -7,14 +7,14 @@
 
 import { getLogger } from "@logtape/logtape";
 import { delay } from "@std/async/delay";
+import type { CaptureRequest } from "../capture.ts";
 import { backoffMs } from "../../common/backoff.ts";
 import { Burst } from "../../common/log.ts";
 import { eventCount, type Profile } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
-import type { PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
 import { type BatchWindow, halves, type Identity, isTooLarge, makeBatch, type Part } from "./batch.ts";
-import { PushError, type Transport } from "./client.ts";
+import { type PushAnswer, PushError, type Transport } from "./client.ts";
 import { explain, remedyFor } from "./failures.ts";
 import { type DropReason, Spool, type SpoolEntry, type SpoolOptions } from "./spool.ts";
 
@@ -32,6 +32,8 @@ export interface PusherOptions {
   readonly catchUpMs?: number;
   /** Returns a number from 0 to 1, for jitter. @default {Math.random} */
   readonly random?: () => number;
+  /** Is told what the aggregator asks for. @default nothing is done */
+  readonly onCapture?: (request: CaptureRequest) => void;
   /** Rejects when the signal is aborted. @default {delay} */
   readonly sleep?: (ms: number, options: { signal: AbortSignal }) => Promise<void>;
 }
@@ -90,6 +92,7 @@ export class Pusher {
   readonly #logger = getLogger(["aperture", "push"]);
   readonly #burst = new Burst(this.#logger);
   readonly #kept: boolean;
+  readonly #onCapture: ((request: CaptureRequest) => void) | undefined;
   readonly #running: Promise<void>;
   /** Ends the pause that is under way. */
   #hurry = new AbortController();
@@ -117,6 +120,7 @@ export class Pusher {
     this.#catchUpMs = options.catchUpMs ?? 100;
     this.#random = options.random ?? Math.random;
     this.#sleep = options.sleep ?? delay;
+    this.#onCapture = options.onCapture;
     this.#kept = options.spool?.directory !== undefined;
     this.#spool = new Spool({ ...options.spool, onDrop: (...drop) => this.#onDrop(...drop) });
     if (this.#spool.length > 0) {
@@ -200,7 +204,8 @@ export class Pusher {
     }
   }
 
-  #onPushed(entry: SpoolEntry, { backpressure, duplicate }: PushResponse): number {
+  #onPushed(entry: SpoolEntry, { backpressure, duplicate, capture }: PushAnswer): number {
+    if (capture) this.#onCapture?.(capture);
     this.#spool.remove(entry);
     this.#stats.pushed++;
     this.#stats.pushedBytes += entry.size;

@@ -8,6 +8,15 @@
 import { createHash } from "node:crypto";
 import type { Course } from "./state.ts";
 
+/** Says which agents are asked to look closer. */
+export interface AlertCapture {
+  readonly nodes: readonly string[];
+  /** Is asked for, in samples a second and CPU. */
+  readonly frequency: number;
+  /** Nothing is asked from then on, in Unix ms. */
+  readonly untilMs: number;
+}
+
 export interface Alert extends Course {
   readonly rule: string;
   /** Tells the groups of a rule apart. */
@@ -19,6 +28,7 @@ export interface Alert extends Course {
   readonly url: string;
   readonly value: number;
   readonly samples: number;
+  readonly capture?: AlertCapture;
   /** Its state is another one than before the evaluation that this is after. */
   readonly changed: boolean;
 }

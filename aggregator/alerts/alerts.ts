@@ -12,6 +12,7 @@ import { Burst } from "../../common/log.ts";
 import type { StorageClient } from "../storage/client.ts";
 import { alertmanagerOf, receiverOf } from "./receiver.ts";
 import { Deliveries } from "./deliveries.ts";
+import { CaptureRequests } from "./capture_requests.ts";
 import type { AlertsApi } from "./alerts_api.ts";
 import { judgeAll } from "./evaluate.ts";
 import { FleetEvaluator, holderOf, OwnEvaluator } from "./evaluator.ts";
@@ -41,6 +42,8 @@ export interface AlertsOptions {
   readonly webhooks?: readonly URL[] | undefined;
   /** Is a file: what webhooks are sent. */
   readonly templatePath?: string | undefined;
+  /** Agents may be asked to look closer while an alert of a rule that wants it is there. */
+  readonly capture: boolean;
   /** Rules are evaluated so often, in ms. */
   readonly intervalMs: number;
   /** Is where people reach the page. */
@@ -61,6 +64,8 @@ export class Alerts implements AlertsApi, AsyncDisposable {
   readonly #silences: Silences;
   readonly #measurer: Measurer;
   readonly #figures: OwnFigures;
+  /** Says what agents are asked for. */
+  readonly captures = new CaptureRequests();
   readonly #burst = new Burst(getLogger(["aperture", "alerts"]));
 
   private constructor(options: AlertsOptions, book: RuleBook, resources: AsyncDisposableStack) {
@@ -115,6 +120,7 @@ export class Alerts implements AlertsApi, AsyncDisposable {
     const parts = {
       ...{ book: this.#book, outcomes: this.#outcomes, silences: this.#silences, notifier, metrics },
       ...{ intervalMs, base, name },
+      ...(this.#options.capture && { captures: this.captures }),
     };
     const turns = new Turns(client, this.#outcomes.holder);
     const fleet = new FleetEvaluator({ ...parts, turns, measurer: this.#measurer });
@@ -129,6 +135,7 @@ export class Alerts implements AlertsApi, AsyncDisposable {
       this.#repeat("own", () => own.look(Date.now(), signal).then(() => intervalMs), signal),
       this.#repeat("deliver", async () => {
         metrics.present(notifier.counts());
+        metrics.capturing(this.captures);
         await notifier.deliver(signal);
         return Math.min(DELIVER_MS, intervalMs / 4);
       }, signal),

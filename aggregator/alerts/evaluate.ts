@@ -35,6 +35,12 @@ export interface EvaluateOptions {
   readonly before: readonly Alert[];
   /** Measures a rule at the evaluation's time. */
   readonly measure: (rule: Rule, signal: AbortSignal) => Promise<MeasuredGroups> | MeasuredGroups;
+  /** Returns the nodes that a group of a rule is on, whose agents may be asked to look closer. @default nobody is asked */
+  readonly nodesOf?: (
+    rule: Rule,
+    group: { readonly range: MeasuredGroups["range"]; readonly labels: Readonly<Record<string, string>> },
+    signal: AbortSignal,
+  ) => Promise<readonly string[]>;
   /** Is the time in Unix ms. */
   readonly now: number;
   /** Is where people reach the page. */
@@ -58,8 +64,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Alert[]> {
       const measured = await measureOne(rule, options);
       if (!measured) failed++;
       else if (measured.cut > 0) metrics.bounded("groups", measured.cut);
+      const evaluated = evaluateRule(rule, {
+        ...{ measured, before: byRule.get(rule.name) ?? [], now, base: options.base },
+      });
       alerts.push(
-        ...evaluateRule(rule, { measured, before: byRule.get(rule.name) ?? [], now, base: options.base }),
+        ...await Promise.all(evaluated.map((alert) => withCapture(alert, { rule, measured, options }))),
       );
     }
   };
@@ -71,6 +80,33 @@ export async function evaluate(options: EvaluateOptions): Promise<Alert[]> {
   metrics.evaluated({ ok: enabled.length - failed, failed }, (performance.now() - begin) / 1000);
   signal.throwIfAborted();
   return bounded(alerts, metrics);
+}
+
+/** Adds whom to ask to look closer, once an alert of a rule that wants it has begun; it is asked for as long. */
+async function withCapture(
+  alert: Alert,
+  { rule, measured, options }: { rule: Rule; measured: MeasuredGroups | undefined; options: EvaluateOptions },
+): Promise<Alert> {
+  const { nodesOf, signal } = options;
+  if (
+    !rule.capture || !nodesOf || !measured || !alert.changed ||
+    alert.state !== "pending" && alert.state !== "firing"
+  ) {
+    return alert;
+  }
+  if (alert.capture && alert.startedMs !== alert.seenMs) return alert;
+  const { frequency, forMs } = rule.capture;
+  const group = measured.groups.find(({ labels }) => groupKey(labels) === alert.group);
+  try {
+    const nodes = await nodesOf(rule, { range: measured.range, labels: group?.labels ?? {} }, signal);
+    return { ...alert, capture: { nodes, frequency, untilMs: alert.startedMs + forMs } };
+  } catch (error) {
+    burst.warn(
+      `capture ${rule.name}`,
+      `Cannot find the nodes of '${rule.name}': ${(error as Error).message}`,
+    );
+    return alert;
+  }
 }
 
 async function measureOne(
@@ -113,7 +149,8 @@ export function evaluateRule(rule: Rule, { measured, before, now, base }: Evalua
         samples: alert.samples,
       }
       : tell(rule, group!, { range: measured!.range, base });
-    return [{ ...told, rule: rule.name, group: key, ...course(next) }];
+    const capture = alert?.capture && { capture: alert.capture };
+    return [{ ...told, ...capture, rule: rule.name, group: key, ...course(next) }];
   });
 }
 

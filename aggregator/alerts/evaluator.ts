@@ -7,6 +7,7 @@
 
 import { within } from "../../common/timeout.ts";
 import { type Alert, alertKey } from "./alert.ts";
+import type { CaptureRequests } from "./capture_requests.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Measurer } from "./measure.ts";
 import type { AlertMetrics } from "./metrics.ts";
@@ -24,6 +25,8 @@ export interface EvaluatorParts {
   readonly silences: Silences;
   readonly notifier: Notifier;
   readonly metrics: AlertMetrics;
+  /** Takes what agents are asked for; without it they are asked for nothing. */
+  readonly captures?: CaptureRequests | undefined;
   /** Rules are evaluated so often, in ms. */
   readonly intervalMs: number;
   /** Is where people reach the page. */
@@ -78,7 +81,11 @@ export class FleetEvaluator {
     const newest = await turns.newest(signal);
     const isMine = newest === undefined || newest.holder.replace(/ \S+$/, "") === name;
     const due = newest ? (isMine ? 1 : TAKEOVER_INTERVALS) * intervalMs - newest.ageMs : 0;
-    if (!isMine) this.#stop();
+    if (!isMine) {
+      this.#stop();
+      // Agents of the fleet push to any aggregator.
+      if (this.#parts.captures) this.#parts.captures.replace(await outcomes.current({ scope: "" }, signal));
+    }
     if (due > 0) return Math.min(due, intervalMs);
     // Without rules there is nothing to do, unless alerts are left of rules that there were.
     if (rules.length === 0 && (!newest || (await outcomes.current({ scope: "" }, signal)).length === 0)) {
@@ -112,11 +119,12 @@ export class FleetEvaluator {
     rules: readonly Rule[],
     { untilMs, signal }: { untilMs: number; signal: AbortSignal },
   ): Promise<void> {
-    const { outcomes, silences, measurer, notifier, metrics, base } = this.#parts;
+    const { outcomes, silences, measurer, notifier, metrics, base, captures } = this.#parts;
     const before = await outcomes.current({ scope: "" }, signal);
     const alerts = await evaluate({
       ...{ rules, before, now: turn.at, base, metrics, signal },
       measure: (rule, signal) => measurer.measure(rule, turn.at, signal),
+      ...(captures && { nodesOf: (rule, group, signal) => measurer.nodes(rule, group, signal) }),
     });
     if (!await outcomes.write({ scope: "", ...turn, alerts })) {
       metrics.turn("lost");
@@ -125,6 +133,7 @@ export class FleetEvaluator {
     const range = { from: turn.at - NEWS_MS, to: turn.at + 1, limit: MAX_CHANGES };
     const changes = await outcomes.changes({ scope: "", ...range }, signal);
     const silent = await silences.all(turn.at, signal);
+    captures?.replace(alerts.filter(isLive));
     notifier.take("", { alerts: alerts.filter(isLive), changes, silences: silent, untilMs });
     metrics.turn("finished");
     metrics.evaluates(true);

@@ -6,6 +6,8 @@
  */
 
 import { quantile } from "../../profile/histogram.ts";
+import { labelValues } from "../query/label_values.ts";
+import type { AnyLabel, Matcher } from "../query/matchers.ts";
 import { Oldest } from "../query/oldest.ts";
 import { Question } from "../query/question.ts";
 import { syscalls } from "../query/syscalls.ts";
@@ -40,6 +42,8 @@ const SECOND_NS = 1e9;
 const BUCKET_MS = 10_000;
 /** One question may take so long, and so much memory. */
 const LIMITS = { timeoutMs: 20_000, memoryBytes: 2 ** 29 };
+/** Agents of so many nodes of an alert are asked to look closer. */
+const MAX_NODES = 20;
 /** Calls have one category each, but for some that have two. */
 const ROWS_OF_GROUP = 4;
 
@@ -76,13 +80,38 @@ export class Measurer {
     return { groups, cut: current.cut, range };
   }
 
-  async #ask(rule: Rule, range: { from: number; to: number }, signal?: AbortSignal): Promise<Side> {
-    const question = new Question(this.#client, {
-      name: `alert ${rule.measure}`,
+  /**
+   * Returns the nodes that a group of `rule` is on, those with most first, at most {@linkcode MAX_NODES}.
+   *
+   * @throws {StorageError}
+   */
+  async nodes(
+    rule: Rule,
+    { range, labels }: { range: MeasuredGroups["range"]; labels: Readonly<Record<string, string>> },
+    signal?: AbortSignal,
+  ): Promise<readonly string[]> {
+    const kind = kindOfMeasure(rule.measure);
+    if (kind === undefined) return [];
+    const own = Object.entries(labels).map(([label, value]): Matcher => ({
+      ...{ label: label as AnyLabel, operator: "=", value },
+    }));
+    const question = await this.#question(`alert ${rule.measure} nodes`, signal);
+    const selection = { kind, ...range, matchers: [...rule.matchers, ...own], idle: rule.idle };
+    const { values } = await labelValues(question, "node", selection, { limit: MAX_NODES });
+    return values.map(({ value }) => value);
+  }
+
+  async #question(name: string, signal?: AbortSignal): Promise<Question> {
+    return new Question(this.#client, {
+      name,
       oldest: await this.#oldest.get(signal),
       limits: LIMITS,
       signal,
     });
+  }
+
+  async #ask(rule: Rule, range: { from: number; to: number }, signal?: AbortSignal): Promise<Side> {
+    const question = await this.#question(`alert ${rule.measure}`, signal);
     if (isAgentMeasure(rule.measure)) {
       const states = await agentStates(question, range, rule.matchers);
       return { groups: agentGroups(states, rule), cut: 0 };

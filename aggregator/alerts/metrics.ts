@@ -20,6 +20,9 @@ export class AlertMetrics implements EvaluationMetrics, NotifierMetrics {
   readonly #turns: Counter<"outcome">;
   readonly #notifications: Counter<"receiver" | "status">;
   readonly #dropped: Counter;
+  readonly #capturing: Gauge;
+  readonly #captures: Counter;
+  #asked = 0;
   readonly #file: Gauge;
   readonly #fileErrors: Counter;
 
@@ -56,6 +59,14 @@ export class AlertMetrics implements EvaluationMetrics, NotifierMetrics {
       "aperture_alert_notifications_dropped_total",
       "Changes that a webhook was never told, as it did not answer for as long as they were news",
     );
+    this.#capturing = make.gauge(
+      "aperture_alert_capture_nodes",
+      "Nodes whose agents are asked to look closer, where they push to this aggregator",
+    );
+    this.#captures = make.counter(
+      "aperture_alert_capture_requests_total",
+      "Answers to pushes that asked an agent to look closer",
+    );
     this.#file = make.gauge(
       "aperture_alert_rules_file_ok",
       "Whether the file of rules is in use as it is; 0 where it has an error and the rules before count",
@@ -72,6 +83,7 @@ export class AlertMetrics implements EvaluationMetrics, NotifierMetrics {
     }
     this.present({ pending: 0, firing: 0 });
     this.evaluates(false);
+    this.#capturing.set(0);
     this.#file.set(1);
   }
 
@@ -101,6 +113,13 @@ export class AlertMetrics implements EvaluationMetrics, NotifierMetrics {
   /** Says whether this aggregator evaluates the fleet's rules. */
   evaluates(does: boolean): void {
     this.#leader.set(does ? 1 : 0);
+  }
+
+  /** Says which agents are asked to look closer, and how often they were. */
+  capturing({ nodes, asked }: { readonly nodes: number; readonly asked: number }): void {
+    this.#capturing.set(nodes);
+    this.#captures.inc(asked - this.#asked);
+    this.#asked = asked;
   }
 
   /** Counts a turn of the fleet's rules. */

@@ -6,7 +6,7 @@
  */
 
 import type { StorageClient } from "../storage/client.ts";
-import { type Column, numbers, stringMaps, strings, toUint64 } from "../storage/native.ts";
+import { type Column, numbers, stringArrays, stringMaps, strings, toUint64 } from "../storage/native.ts";
 import type { Alert } from "./alert.ts";
 import { insertSettings, selectSettings } from "./consistency.ts";
 import type { AlertState } from "./state.ts";
@@ -33,7 +33,8 @@ const COLUMNS = `
     toUnixTimestamp64Milli(at) AS at_ms, toString(rule) AS rule_name, group_key, toString(state) AS state_name, changed,
     labels, annotations, url, toUnixTimestamp64Milli(started) AS started_ms, toUnixTimestamp64Milli(fired) AS fired_ms,
     toUnixTimestamp64Milli(seen) AS seen_ms, toUnixTimestamp64Milli(cleared) AS cleared_ms, value,
-    toString(samples) AS sample_count`;
+    toString(samples) AS sample_count, capture_nodes, capture_hz,
+    toUnixTimestamp64Milli(capture_until) AS capture_until_ms`;
 
 /** Selects what the newest turn of each scope found that is still told of. */
 const CURRENT = `
@@ -76,6 +77,9 @@ interface Row {
   readonly cleared_ms: string;
   readonly value: number | null;
   readonly sample_count: string;
+  readonly capture_nodes: readonly string[];
+  readonly capture_hz: number;
+  readonly capture_until_ms: string;
 }
 
 export interface ChangesOptions {
@@ -168,6 +172,13 @@ function alertOf(row: Row): Alert {
     // JSON has no infinity: what was not there before is infinitely more now.
     value: row.value ?? Infinity,
     samples: Number(row.sample_count),
+    ...(row.capture_hz > 0 && {
+      capture: {
+        nodes: row.capture_nodes,
+        frequency: row.capture_hz,
+        untilMs: Number(row.capture_until_ms),
+      },
+    }),
   };
 }
 
@@ -197,6 +208,9 @@ function columnsOf({ scope, turn, at, alerts }: Outcome, holder: string): Column
     time("fired", each(0, ({ firedMs }) => firedMs)),
     time("seen", each(0, ({ seenMs }) => seenMs)),
     time("cleared", each(0, ({ clearedMs }) => clearedMs)),
+    stringArrays("capture_nodes", each<readonly string[]>([], ({ capture }) => capture?.nodes ?? [])),
+    numbers("capture_hz", "UInt16", Uint16Array.from(each(0, ({ capture }) => capture?.frequency ?? 0))),
+    time("capture_until", each(0, ({ capture }) => capture?.untilMs ?? 0)),
     numbers("value", "Float64", Float64Array.from(each(0, ({ value }) => value))),
     numbers(
       "samples",

@@ -20,6 +20,7 @@ const ALERT: Alert = {
   clearedMs: 0,
   value: 0.4,
   samples: 2 ** 53 - 1,
+  capture: { nodes: ["n1", "n2"], frequency: 499, untilMs: 1_767_225_720_000 },
 };
 
 testWith(["chdb"], "turns are taken once, and have one outcome", async (t) => {

@@ -66,6 +66,8 @@ export interface PushOptions {
   content?: string | undefined;
   /** Samples are kept so long, in ms: older ones are not taken. @default {Infinity} */
   retentionMs?: number | undefined;
+  /** Knows what agents are asked for. @default nothing */
+  captures?: { of(node: string): { frequency: number; seconds: number } | undefined } | undefined;
   /** Tells the time in Unix ms. @default {Date.now} */
   clock?: (() => number) | undefined;
 }
@@ -91,7 +93,11 @@ export async function push(bytes: Uint8Array, options: PushOptions): Promise<Pus
       metrics?.accepted(eventCount(batch));
       options.forward?.(own, batch);
     }
-    return { backpressure: buffer.backpressure, duplicate: result === "duplicate" };
+    return {
+      backpressure: buffer.backpressure,
+      duplicate: result === "duplicate",
+      capture: options.captures?.of(batch.node),
+    };
   } catch (error) {
     metrics?.refused(refusalOf(error));
     throw error;

@@ -59,6 +59,7 @@ export interface IngestOptions extends CallsOptions {
   relabeller?: PushOptions["relabeller"];
   forward?: PushOptions["forward"];
   retentionMs?: PushOptions["retentionMs"];
+  captures?: PushOptions["captures"];
   clock?: PushOptions["clock"];
   metrics?: IngestMetrics | undefined;
 }

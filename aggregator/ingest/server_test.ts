@@ -128,6 +128,7 @@ Deno.test("Push acknowledges a batch that is staged, byte for byte", async () =>
   assertEquals([answer.code, PushResponse.decode(answer.bytes)], [0, {
     backpressure: false,
     duplicate: false,
+    capture: undefined,
   }]);
   assertEquals((await at.buffer.takeGroup())!.batches.map(({ bytes }) => bytes), [bytes]);
   assertEquals(PushResponse.decode((await at.push(bytes)).bytes).duplicate, true);
@@ -136,6 +137,16 @@ Deno.test("Push acknowledges a batch that is staged, byte for byte", async () =>
     at.metrics.events,
     makeBatch({ samples: 2000, depth: 30 }).samples.count.reduce((a, b) => a + b),
   );
+});
+
+Deno.test("Push asks the agents of some nodes to look closer", async () => {
+  const asked = { frequency: 499, seconds: 60 };
+  await using at = await start({ captures: { of: (node) => node === "node-1" ? asked : undefined } });
+  const push = async (node: string, sequence: number) => {
+    const answer = await at.push(writeBatch({ ...makeBatch({ sequence }), node }));
+    return PushResponse.decode(answer.bytes).capture;
+  };
+  assertEquals([await push("node-1", 1), await push("node-2", 2)], [asked, undefined]);
 });
 
 Deno.test("Push without the token is UNAUTHENTICATED, whatever the method", async () => {

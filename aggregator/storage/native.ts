@@ -82,6 +82,14 @@ export function arrays(name: string, ends: BigUint64Array, items: BigUint64Array
   return { name, type, rows: ends.length, bytes };
 }
 
+/** Makes a column of Array(String). */
+export function stringArrays(name: string, values: readonly (readonly string[])[]): Column {
+  let end = 0;
+  const ends = BigUint64Array.from(values, (items) => BigInt(end += items.length));
+  const bytes = concat([bytesOf(ends), encodeStrings(values.flat())]);
+  return { name, type: "Array(String)", rows: values.length, bytes };
+}
+
 /** Makes a column of Map(String, UInt64). */
 export function maps(name: string, values: readonly ReadonlyMap<string, number | bigint>[]): Column {
   let end = 0;

@@ -6,6 +6,7 @@
  */
 
 import type { Kind } from "../../profile/model.ts";
+import { Captures } from "../../agent/capture.ts";
 import { ProcessLabels } from "../../agent/metadata/labels.ts";
 import type { PodsStats } from "../../agent/metadata/kube/pods.ts";
 import { Pusher } from "../../agent/push/pusher.ts";
@@ -44,6 +45,7 @@ export function testSources(
     symboliser,
     debuginfod: { stats: NO_DEBUGINFOD },
     labels: new ProcessLabels(),
+    captures: new Captures({ freq: 99 }),
     pods: { stats: NO_PODS },
     unwinder: { stats: NO_UNWINDING },
     pusher: new Pusher({ identity, transport }),

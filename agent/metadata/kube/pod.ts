@@ -21,7 +21,12 @@ export interface Pod {
   readonly containers: ReadonlyMap<string, string>;
   /** The labels and annotations that were asked for, as {@linkcode encodeLabels} writes them. */
   readonly labels: string;
+  /** Are all of its labels beside those, up to {@linkcode MAX_LABELS}. */
+  readonly allLabels: string;
 }
+
+/** A pod has a handful; more is what somebody keeps there. */
+export const MAX_LABELS = 64;
 
 /** Names the labels and annotations of pods that are kept. */
 export interface Selected {
@@ -49,15 +54,15 @@ export function readPod(object: unknown, selected: Selected = NOTHING_SELECTED):
   const name = text(metadata["name"]);
   if (uid === "" || name === "") return undefined;
   const node = text(record(record(object)["spec"])["nodeName"]);
+  const chosen = [...pick(annotations, selected.annotations), ...pick(labels, selected.labels)];
   return {
     uid,
     name,
     namespace: text(metadata["namespace"]),
     workload: workloadOf({ name, node, labels, owner: ownerOf(metadata) }),
     containers: containersOf(record(record(object)["status"])),
-    labels: encodeLabels(
-      new Map([...pick(annotations, selected.annotations), ...pick(labels, selected.labels)]),
-    ),
+    labels: encodeLabels(new Map(chosen)),
+    allLabels: encodeLabels(new Map([...chosen, ...pick(labels, Object.keys(labels)).slice(0, MAX_LABELS)])),
   };
 }
 

@@ -52,6 +52,10 @@ CREATE TABLE IF NOT EXISTS alert_outcomes
     fired DateTime64(3, 'UTC') CODEC(ZSTD(1)),
     seen DateTime64(3, 'UTC') CODEC(ZSTD(1)),
     cleared DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    -- The agents of these nodes are asked to sample at `capture_hz` until then; none where nothing is asked.
+    capture_nodes Array(String) CODEC(ZSTD(1)),
+    capture_hz UInt16 CODEC(ZSTD(1)),
+    capture_until DateTime64(3, 'UTC') CODEC(ZSTD(1)),
     value Float64 CODEC(ZSTD(1)),
     samples UInt64 CODEC(ZSTD(1))
 )

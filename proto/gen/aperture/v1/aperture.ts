@@ -288,6 +288,16 @@ export interface PushResponse {
   backpressure: boolean;
   /** The batch had been staged before. */
   duplicate: boolean;
+  /** An alert is there on what this node runs: look closer, if you may. */
+  capture: Capture | undefined;
+}
+
+/** Asks for more than an agent sends by itself, for a while. It does so only where its own settings allow it. */
+export interface Capture {
+  /** CPU samples a second on each CPU */
+  frequency: number;
+  /** from now on, at most */
+  seconds: number;
 }
 
 export interface QueryRequest {
@@ -3415,7 +3425,7 @@ export const PushRequest: MessageFns<PushRequest> = {
 };
 
 function createBasePushResponse(): PushResponse {
-  return { backpressure: false, duplicate: false };
+  return { backpressure: false, duplicate: false, capture: undefined };
 }
 
 export const PushResponse: MessageFns<PushResponse> = {
@@ -3425,6 +3435,9 @@ export const PushResponse: MessageFns<PushResponse> = {
     }
     if (message.duplicate !== false) {
       writer.uint32(16).bool(message.duplicate);
+    }
+    if (message.capture !== undefined) {
+      Capture.encode(message.capture, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -3458,6 +3471,14 @@ export const PushResponse: MessageFns<PushResponse> = {
             message.duplicate = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.capture = Capture.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3477,6 +3498,76 @@ export const PushResponse: MessageFns<PushResponse> = {
     const message = createBasePushResponse();
     message.backpressure = object.backpressure ?? false;
     message.duplicate = object.duplicate ?? false;
+    message.capture = (object.capture !== undefined && object.capture !== null)
+      ? Capture.fromPartial(object.capture)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCapture(): Capture {
+  return { frequency: 0, seconds: 0 };
+}
+
+export const Capture: MessageFns<Capture> = {
+  encode(message: Capture, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.frequency !== 0) {
+      writer.uint32(8).uint32(message.frequency);
+    }
+    if (message.seconds !== 0) {
+      writer.uint32(16).uint32(message.seconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Capture {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCapture();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.frequency = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seconds = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Capture>, I>>(base?: I): Capture {
+    return Capture.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Capture>, I>>(object: I): Capture {
+    const message = createBaseCapture();
+    message.frequency = object.frequency ?? 0;
+    message.seconds = object.seconds ?? 0;
     return message;
   },
 };
