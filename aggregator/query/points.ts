@@ -91,7 +91,10 @@ function sql(selected: SelectionSql, { labels, choice, value, average }: SqlOpti
 FROM (${selected.totals}) AS rows WHERE ${inTime} GROUP BY at, series`
     : chosenSums(selected, { at, inTime, choice, value });
   const named = labels.length > 0
-    ? `SELECT hash AS series, [${labels.join(", ")}] AS labels FROM series WHERE ${selected.series}`
+    // Called otherwise within, as conditions on labels of pods name the column.
+    ? `SELECT series, texts AS labels FROM (SELECT hash AS series, [${
+      labels.join(", ")
+    }] AS texts FROM series WHERE ${selected.series})`
     : "";
   const grouped = named === ""
     ? `SELECT CAST([], 'Array(String)') AS labels, at, sum(own) AS value, sum(profiles) AS of_profiles FROM (${sums}) GROUP BY at`

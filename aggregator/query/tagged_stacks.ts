@@ -110,9 +110,9 @@ FROM (${selected.samples}) AS samples`;
   const labelled = labels.length > 0
     ? `SELECT ${keys}, labels, v, n
 FROM (SELECT series, ${keys}, sum(v) AS v, sum(n) AS n FROM (${source}) GROUP BY series, ${keys}) AS sums
-LEFT ANY JOIN (SELECT hash AS series, [${
+LEFT ANY JOIN (SELECT series, texts AS labels FROM (SELECT hash AS series, [${
       labels.map(labelSql).join(", ")
-    }] AS labels FROM series WHERE ${selected.series})
+    }] AS texts FROM series WHERE ${selected.series}))
 AS names USING series`
     : `SELECT ${keys}, CAST([], 'Array(String)') AS labels, v, n FROM (${source})`;
   const chosen = choice === "true" ? "" : `WHERE own_stack IN (SELECT stack FROM (${
