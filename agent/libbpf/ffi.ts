@@ -321,6 +321,15 @@ export const LIBC_SYMBOLS = {
     ],
     result: "i32",
   },
+  // glibc 2.33 has it, others do not.
+  mallinfo2: {
+    optional: true,
+    parameters: [],
+    // struct mallinfo2: arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost
+    result: {
+      struct: ["usize", "usize", "usize", "usize", "usize", "usize", "usize", "usize", "usize", "usize"],
+    },
+  },
   malloc_trim: {
     parameters: [
       "usize", // size_t pad

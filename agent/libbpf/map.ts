@@ -5,6 +5,7 @@
  * @module
  */
 
+import { lendBuffers } from "./batch_buffers.ts";
 import { bpfError, check, checkPointer, ENOENT, ENOSPC } from "./errors.ts";
 import type { Library } from "./library.ts";
 import { MappedMemory } from "./mapped_memory.ts";
@@ -15,7 +16,7 @@ const BPF_EXIST = 2n;
 /** enum bpf_map_type: maps with a value for each possible CPU. */
 const PER_CPU_TYPES: ReadonlySet<number> = new Set([5, 6, 10]);
 
-/** Entries of a map: `count` keys and values, one after another. Valid until the next call on the map. */
+/** Entries of a map: `count` keys and values, one after another. Valid until the function returns that is given them. */
 export interface Entries {
   readonly count: number;
   /** `count` times the map's key size. */
@@ -34,7 +35,8 @@ export class BpfMap {
   readonly name: string;
   readonly keyBytes: number;
   readonly valueBytes: number;
-  #batch: { keys: ArrayBuffer; values: ArrayBuffer; entries: number } | undefined;
+  /** A batch has room for so many entries; 0 before the first. */
+  #batchEntries = 0;
 
   /** @param of the object; `live` throws when that is closed, `hold` keeps what it has until it is let go of */
   constructor(
@@ -203,9 +205,10 @@ export class BpfMap {
   ): void {
     let position = null;
     for (;;) {
-      const batch = this.#batch ??= this.#newBatch(batchEntries);
+      const entries = this.#batchEntries ||= batchEntries;
+      using batch = lendBuffers(entries * this.keyBytes, entries * this.valueBytes);
       const next = new Uint8Array(Math.max(this.keyBytes, 4));
-      const count = Uint32Array.of(batch.entries);
+      const count = Uint32Array.of(entries);
       const result = this.#library.bpf[call](
         this.fd,
         position,
@@ -215,8 +218,8 @@ export class BpfMap {
         count,
         null,
       );
-      if (result === -ENOSPC && batch.entries < this.maxEntries) {
-        this.#batch = this.#newBatch(batch.entries * 2);
+      if (result === -ENOSPC && entries < this.maxEntries) {
+        this.#batchEntries = entries * 2;
         continue;
       }
       if (result < 0 && result !== -ENOENT) {
@@ -254,14 +257,6 @@ export class BpfMap {
 
   get #cpus(): number {
     return check(this.#library, this.#library.bpf.libbpf_num_possible_cpus(), "count the CPUs");
-  }
-
-  #newBatch(entries: number) {
-    return {
-      keys: new ArrayBuffer(entries * this.keyBytes),
-      values: new ArrayBuffer(entries * this.valueBytes),
-      entries,
-    };
   }
 
   #checkSize(what: string, actual: number, wanted: number): void {

@@ -58,6 +58,12 @@ export { BpfLink } from "./link.ts";
 export { BpfMap, type Entries } from "./map.ts";
 export { MappedMemory } from "./mapped_memory.ts";
 export { BpfObject } from "./object.ts";
-export { adoptOrphans, becomeProgram, giveBackMemory, limitAllocator } from "./own_process.ts";
+export {
+  adoptOrphans,
+  allocatorBytes,
+  becomeProgram,
+  giveBackMemory,
+  limitAllocator,
+} from "./own_process.ts";
 export { PerfEvent } from "./perf_event.ts";
 export { BpfProgram } from "./program.ts";

@@ -67,6 +67,25 @@ export function giveBackMemory(): void {
   }
 }
 
+/** What the C library's allocator has of this process's memory, in bytes. */
+export interface AllocatorBytes {
+  /** Somebody uses it. */
+  readonly used: number;
+  /** Nobody does: it lies between what is used. Most of its pages are the system's, see {@linkcode giveBackMemory}. */
+  readonly free: number;
+}
+
+/** Asks the C library's allocator what it has; `undefined` where that tells nothing (glibc before 2.33, musl). */
+export function allocatorBytes(): AllocatorBytes | undefined {
+  using library = openLibrary();
+  const info = library.libc.mallinfo2?.();
+  if (!info) return undefined;
+  const fields = new BigUint64Array(info.buffer as ArrayBuffer, info.byteOffset, MALLINFO_FIELDS);
+  return { used: Number(fields[4]! + fields[7]!), free: Number(fields[8]!) };
+}
+
+const MALLINFO_FIELDS = 10;
+
 /** <sys/mman.h> */
 const MADV_DONTNEED = 4;
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { testWith } from "../../tests/support/needs.ts";
-import { giveBackMemory, unchangedFiles } from "./own_process.ts";
+import { allocatorBytes, giveBackMemory, unchangedFiles } from "./own_process.ts";
 
 Deno.test("unchangedFiles() are those that nobody may write to and of which no page is a copy", () => {
   const smaps = [
@@ -32,3 +32,13 @@ testWith(["bpf"], "giveBackMemory() leaves of the program what runs", () => {
 function fileBytes(): number {
   return 1024 * Number(/^RssFile:\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/status"))![1]);
 }
+
+testWith(["bpf"], "allocatorBytes() has what is allocated", () => {
+  const before = allocatorBytes();
+  // Not filled, so that no memory stands behind it: the allocator counts it all the same.
+  const buffer = new ArrayBuffer(512 << 20);
+  const after = allocatorBytes();
+  if (before === undefined || after === undefined) return assertEquals(before, after);
+  assert(after.used > before.used + 256 * 2 ** 20);
+  assertEquals(buffer.byteLength, 512 << 20);
+});

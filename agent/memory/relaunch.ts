@@ -19,9 +19,9 @@ export function boundArguments(args: readonly string[], heapBytes: number): stri
     `${HEAP_FLAG}=${Math.floor(heapBytes / 2 ** 20)}`,
     // New objects that live on are few here, and two halves of 16 MiB are much for them.
     "--max-semi-space-size=2",
-    // What is garbage is as little of the heap as that costs little time.
+    // Garbage is collected while it is little, and its memory goes back at once.
     "--heap-growing-percent=30",
-    "--no-memory-pool",
+    "--memory-pool-timeout=0",
   ].join();
   const script = args.findIndex((arg, i) => i > 1 && !arg.startsWith("-"));
   const own = args.slice(0, script < 0 ? args.length : script);

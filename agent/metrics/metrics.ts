@@ -18,7 +18,7 @@ import type { Recording } from "../agent.ts";
 import { NAMING_LOSS } from "../naming.ts";
 import type { Captures } from "../capture.ts";
 import type { Collector } from "../collectors/collector.ts";
-import { LOSSES, SAMPLE_LOSSES, STACK_ENDS } from "../libbpf/mod.ts";
+import { allocatorBytes, LOSSES, SAMPLE_LOSSES, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Pods } from "../metadata/kube/pods.ts";
 import type { ProcessLabels } from "../metadata/labels.ts";
 import type { Pusher } from "../push/pusher.ts";
@@ -159,7 +159,8 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
     ],
     [
       "aperture_agent_memory_bytes",
-      "What the agent itself holds, by part: V8's heap, buffers outside of it, and files that are mapped",
+      "What the agent itself holds, by part: V8's heap, buffers outside of it, files that are mapped, and what the C " +
+      "library's allocator has given out (malloc, in which most buffers are) and has not (malloc_free)",
       memoryParts,
       "part",
     ],
@@ -189,12 +190,16 @@ function addSources(make: MetricFactory, sources: MetricSources): void {
   if (pusher) make.readings(() => pusher.stats(), PUSH);
 }
 
-/** Returns the parts of what is resident; what the C library's allocator holds is the rest. */
+/** Returns the parts of what is resident; buffers are in what the C library's allocator gives out, or are mapped. */
 function memoryParts(): Record<string, number> {
   const { heapTotal, external } = Deno.memoryUsage();
   const status = Deno.readTextFileSync("/proc/self/status");
   const program = 1024 * Number(/^RssFile:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-  return { heap: heapTotal, buffers: external, program };
+  const allocator = allocatorBytes();
+  return {
+    ...{ heap: heapTotal, buffers: external, program },
+    ...allocator && { malloc: allocator.used, malloc_free: allocator.free },
+  };
 }
 
 function effectOf(loss: string): "lost" | "incomplete" {
