@@ -333,6 +333,11 @@ export const PUSH: readonly Reading<PushStats>[] = [
     "Events and losses in batches that were given up; push_dropped in the losses of the next batch",
     ({ droppedEvents }) => droppedEvents,
   ],
+  [
+    "aperture_agent_push_spool_failures_total",
+    "Batches that the spool's folder did not take, as it is full, cannot be written to or is broken",
+    ({ writeFailures }) => writeFailures,
+  ],
   ["aperture_agent_push_pending_batches", "Batches that wait in the spool", ({ pending }) => pending],
   [
     "aperture_agent_push_pending_bytes",

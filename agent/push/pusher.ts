@@ -49,6 +49,8 @@ export interface PushStats {
   readonly dropped: Readonly<Record<DropReason, number>>;
   /** Samples, waits, calls and losses of those. */
   readonly droppedEvents: number;
+  /** Batches that the spool's folder did not take. */
+  readonly writeFailures: number;
   readonly pending: number;
   readonly pendingBytes: number;
 }
@@ -122,7 +124,14 @@ export class Pusher {
     this.#sleep = options.sleep ?? delay;
     this.#onCapture = options.onCapture;
     this.#kept = options.spool?.directory !== undefined;
-    this.#spool = new Spool({ ...options.spool, onDrop: (...drop) => this.#onDrop(...drop) });
+    this.#spool = new Spool({
+      ...options.spool,
+      onDrop: (...drop) => this.#onDrop(...drop),
+      onWriteFailure: (cause) => {
+        const reason = cause instanceof Error ? cause.message : cause;
+        this.#burst.warn("write", `Cannot keep a batch in the spool's folder: ${reason}`);
+      },
+    });
     if (this.#spool.length > 0) {
       this.#logger.info("Found {batches} batches that an earlier run did not deliver", {
         batches: this.#spool.length,
@@ -150,8 +159,9 @@ export class Pusher {
   /** Returns numbers for metrics and logs. */
   stats(): PushStats {
     const { length: pending, memoryBytes, diskBytes } = this.#spool;
+    const { writeFailures } = this.#spool;
     const dropped = { ...this.#dropped };
-    return { ...this.#stats, dropped, pending, pendingBytes: memoryBytes + diskBytes };
+    return { ...this.#stats, dropped, writeFailures, pending, pendingBytes: memoryBytes + diskBytes };
   }
 
   /** Tries to deliver what is left until `deadlineMs` have passed, and keeps what it could not in the folder. */
@@ -191,9 +201,9 @@ export class Pusher {
 
   /** Returns how long to wait, in ms; Infinity where trying again is of little use. */
   async #attempt(entry: SpoolEntry, bytes: Uint8Array): Promise<number> {
+    let response;
     try {
-      const response = await this.#transport.push(bytes, { signal: this.#cut.signal });
-      return this.#onPushed(entry, response);
+      response = await this.#transport.push(bytes, { signal: this.#cut.signal });
     } catch (error) {
       if (this.#cut.signal.aborted) {
         this.#spool.release();
@@ -202,6 +212,7 @@ export class Pusher {
       this.#stats.failures++;
       return this.#onFailed(entry, bytes, error);
     }
+    return this.#onPushed(entry, response);
   }
 
   #onPushed(entry: SpoolEntry, { backpressure, duplicate, capture }: PushAnswer): number {

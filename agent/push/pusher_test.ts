@@ -7,7 +7,9 @@ import { ProfileBuilder } from "../../profile/builder.ts";
 import { type Batch, type Profile, totalOf } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { collectLogs } from "../../tests/support/log.ts";
+import { testWith } from "../../tests/support/needs.ts";
 import { demoFrame } from "../../tests/support/profiles.ts";
+import { run, TempFolder } from "../../tests/support/programs.ts";
 import type { Identity } from "./batch.ts";
 import { PushError } from "./client.ts";
 import { PUSH_LOSS, Pusher, type PusherOptions } from "./pusher.ts";
@@ -303,3 +305,37 @@ Deno.test("Pusher asks for longer windows while the aggregator is nearly full, u
   assertEquals([...beats, pusher.beats], [1, 2, 2, 2, 1]);
   await pusher.stop({ deadlineMs: 5000 });
 });
+
+testWith(
+  ["root", "mount"],
+  "Pusher delivers what is on a disk that became read-only, once, and says once that it takes no more",
+  async () => {
+    await using logs = await collectLogs();
+    using folder = new TempFolder();
+    run("mount", ["-t", "tmpfs", "tmpfs", folder.path]);
+    try {
+      const gate = Promise.withResolvers<void>();
+      const taken: number[] = [];
+      const push = async (request: Uint8Array) => {
+        await gate.promise;
+        taken.push(totalOf(readBatch(request)).count);
+        return TAKEN;
+      };
+      const { pusher } = pusherTo({ push }, { spool: { directory: folder.path, maxMemoryBytes: 0 } });
+      for (const count of [1, 2]) pusher.push(profileOf(count), window);
+      run("mount", ["-o", "remount,ro", folder.path]);
+      for (const count of [3, 4]) pusher.push(profileOf(count), window);
+      gate.resolve();
+      await pusher.stop({ deadlineMs: 60_000 });
+      assertEquals(taken, [1, 2]);
+      const { pushed, failures, dropped, droppedEvents, writeFailures, pending } = pusher.stats();
+      // The fourth says of itself that the third was lost.
+      assertEquals({ pushed, failures, full: dropped.spool_full, droppedEvents, writeFailures, pending }, {
+        ...{ pushed: 2, failures: 0, full: 2, droppedEvents: 3 + (4 + 3), writeFailures: 2, pending: 0 },
+      });
+      assertEquals(logs.lines.filter((line) => line.includes("Cannot keep a batch")).length, 1);
+    } finally {
+      run("umount", [folder.path]);
+    }
+  },
+);

@@ -23,6 +23,8 @@ export interface SpoolOptions {
   readonly maxDiskBytes?: number;
   /** It is called for every batch that is dropped; `samples` is 0 where they are not known. */
   readonly onDrop?: (reason: DropReason, samples: number, cause?: unknown) => void;
+  /** It is called each time that the folder does not take a batch. */
+  readonly onWriteFailure?: (cause: unknown) => void;
 }
 
 /** One batch that waits. */
@@ -51,12 +53,14 @@ export class Spool {
   readonly #maxDiskBytes: number;
   readonly #directory: string | undefined;
   readonly #onDrop: NonNullable<SpoolOptions["onDrop"]>;
+  readonly #onWriteFailure: NonNullable<SpoolOptions["onWriteFailure"]>;
   readonly #entries: Entry[] = [];
   /** It is being sent: neither dropped nor moved. */
   #held: Entry | undefined;
   #memoryBytes = 0;
   #diskBytes = 0;
   #nextFile = 1;
+  #writeFailures = 0;
 
   /** @throws {Error} when the folder cannot be made, read or written to */
   constructor(options: SpoolOptions = {}) {
@@ -65,6 +69,7 @@ export class Spool {
     this.#maxDiskBytes = maxDiskBytes;
     this.#directory = directory;
     this.#onDrop = onDrop;
+    this.#onWriteFailure = options.onWriteFailure ?? (() => {});
     if (directory !== undefined) {
       try {
         this.#recover(directory);
@@ -86,6 +91,11 @@ export class Spool {
 
   get diskBytes(): number {
     return this.#diskBytes;
+  }
+
+  /** Counts the batches that the folder did not take, since the start. */
+  get writeFailures(): number {
+    return this.#writeFailures;
   }
 
   /** Puts a batch at the end; makes room if need be. */
@@ -174,12 +184,15 @@ export class Spool {
   #toDisk(entry: Entry): boolean {
     if (this.#directory === undefined || entry.size > this.#maxDiskBytes) return false;
     const path = join(this.#directory, `${String(this.#nextFile++).padStart(12, "0")}${FILE_END}`);
+    const temporary = `${path}.tmp`;
     try {
-      const temporary = `${path}.tmp`;
       Deno.writeFileSync(temporary, encodeSpoolFile(entry.bytes!, entry.samples), { mode: 0o600 });
       Deno.renameSync(temporary, path);
-    } catch {
+    } catch (error) {
       // A full or broken disk: as if there were none.
+      removeFile(temporary);
+      this.#writeFailures++;
+      this.#onWriteFailure(error);
       return false;
     }
     entry.bytes = undefined;
@@ -271,9 +284,7 @@ function damaged(path: string): Error {
 function removeFile(path: string): void {
   try {
     Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
-      throw error;
-    }
+  } catch {
+    // It is gone, or its disk cannot be written to any more.
   }
 }

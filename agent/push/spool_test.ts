@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { testWith } from "../../tests/support/needs.ts";
+import { run } from "../../tests/support/programs.ts";
 import { type DropReason, Spool } from "./spool.ts";
 
 function bytesOf(id: number, size = 10): Uint8Array {
@@ -146,3 +148,52 @@ Deno.test("Spool keeps within its bounds, in order, and what it has and what it 
     { numRuns: 60 },
   );
 });
+
+testWith(
+  ["root", "mount"],
+  "Spool leaves nothing of a batch that a full disk did not take, and takes others later",
+  () => {
+    withFolder((directory) => {
+      run("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", directory]);
+      try {
+        const { drops, onDrop } = counter();
+        const failures: unknown[] = [];
+        const onWriteFailure = (cause: unknown) => void failures.push(cause);
+        const spool = new Spool({ maxMemoryBytes: 0, directory, onDrop, onWriteFailure });
+        spool.add(bytesOf(1, 30_000), { samples: 1 });
+        spool.add(bytesOf(2, 60_000), { samples: 2 });
+        assertEquals([drops, failures.length, spool.writeFailures], [[["spool_full", 2]], 1, 1]);
+        assertEquals([...Deno.readDirSync(directory)].length, 1);
+        assertEquals(drain(spool), [1]);
+        spool.add(bytesOf(3, 60_000 - 16_384), { samples: 3 });
+        assertEquals([spool.diskBytes, drain(spool)], [60_000 - 16_384, [3]]);
+      } finally {
+        run("umount", [directory]);
+      }
+    });
+  },
+);
+
+testWith(
+  ["root", "mount"],
+  "Spool gives out and takes back what is on a disk that cannot be written to any more",
+  () => {
+    withFolder((directory) => {
+      run("mount", ["-t", "tmpfs", "tmpfs", directory]);
+      try {
+        const { drops, onDrop } = counter();
+        const spool = new Spool({ maxMemoryBytes: 20, directory, onDrop });
+        for (const id of [1, 2, 3]) spool.add(bytesOf(id), { samples: id });
+        run("mount", ["-o", "remount,ro", directory]);
+        spool.add(bytesOf(4), { samples: 4 });
+        // What memory has no room for is lost, the oldest in it first.
+        assertEquals([drops, spool.writeFailures], [[["spool_full", 2]], 1]);
+        assertEquals(drain(spool), [1, 3, 4]);
+        assertEquals([spool.length, spool.diskBytes, spool.memoryBytes], [0, 0, 0]);
+        assertThrows(() => new Spool({ directory }), Error, "Cannot use the spool's folder");
+      } finally {
+        run("umount", [directory]);
+      }
+    });
+  },
+);

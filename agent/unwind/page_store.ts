@@ -107,6 +107,11 @@ export class PageStore implements Disposable {
     for (const { file } of this.#loaded.values()) yield file;
   }
 
+  /** Tells whether the kernel has a page of a file. */
+  has(file: number, page: number): boolean {
+    return this.#loaded.has(pageKey(file, page));
+  }
+
   /** Tells whether so much leaves half of the memory free, so that a file may be loaded whole. */
   hasRoomFor({ rows, pages }: { rows: number; pages: number }): boolean {
     return this.#space.freeRows - rows > this.#maxRows / 2 && this.#loaded.size + pages < this.#maxPages / 2;

@@ -21,6 +21,7 @@ import { type Likely, type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
 import { type CompilerStats, TableCompiler } from "./table_compiler.ts";
 import { PAGE_BYTES } from "./table.ts";
+import { WantedPages } from "./wanted_pages.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
 
@@ -97,8 +98,7 @@ export class Unwinder implements AsyncDisposable {
   readonly #fileMap: FileMap;
   readonly #links: BpfLink[] = [];
   readonly #stop = new AbortController();
-  /** Files to be loaded, with the pages that samples missed; none where one is only likely to be wanted. */
-  readonly #queue = new Map<CodeFile, Set<number>>();
+  readonly #queue = new WantedPages();
   /** The file whose pages are being compiled and loaded. */
   #loading: CodeFile | undefined;
   readonly #holder: Disposable;
@@ -185,7 +185,7 @@ export class Unwinder implements AsyncDisposable {
    */
   warm(pid: number): number {
     const { files, likely } = this.#mappings.observe(pid, this.#window);
-    for (const file of files) if (!this.#tables.isWhole(file)) this.#enqueue(file);
+    for (const file of files) if (!this.#tables.isWhole(file)) this.#queue.expect(file);
     for (const one of likely) this.#expect(one);
     this.onProcess?.(pid);
     return files.size;
@@ -235,7 +235,7 @@ export class Unwinder implements AsyncDisposable {
     });
   }
 
-  /** Loads what is on the lists, until there is nothing more on them: a file at a time, that of which samples miss most first. */
+  /** Loads what is on the lists, until there is nothing more on them: some pages of a file at a time. */
   async #serve(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const wants = this.#control.words()[1]!;
@@ -246,10 +246,9 @@ export class Unwinder implements AsyncDisposable {
         this.#readFiles();
         this.#readPages();
       }
-      const [first] = [...this.#queue].sort(byDemand);
-      if (!first) return;
-      const [next, pages] = first;
-      this.#queue.delete(next);
+      const turn = this.#queue.take();
+      if (!turn) return;
+      const { file: next, pages } = turn;
       this.#loading = next;
       await this.#load(next, pages).finally(() => this.#loading = undefined);
       // After its pages, for walks need these first, and before larger files, as its process may end soon.
@@ -289,10 +288,11 @@ export class Unwinder implements AsyncDisposable {
 
   #expect({ file, address }: Likely): void {
     if (this.#tables.isWhole(file)) return;
-    const pages = this.#enqueue(file);
     // Headers may say anything.
     if (address !== undefined && address >= 0 && address < MAX_ADDRESS) {
-      pages.add(Math.floor(address / PAGE_BYTES));
+      this.#queue.add(file, Math.floor(address / PAGE_BYTES));
+    } else {
+      this.#queue.expect(file);
     }
   }
 
@@ -300,17 +300,11 @@ export class Unwinder implements AsyncDisposable {
     this.#object.map("unwind_wanted_pages").drain(({ count, keys }) => {
       for (let i = 0; i < count; i++) {
         const file = this.files.get(keys.getUint32(i * 8, true));
-        // No walk comes by one that is given up any more.
-        if (file && !file.retired) this.#enqueue(file).add(keys.getUint32(i * 8 + 4, true));
+        const page = keys.getUint32(i * 8 + 4, true);
+        // No walk comes by a file that is given up any more; a page may have come since it was missed.
+        if (file && !file.retired && !this.#pages.has(file.id, page)) this.#queue.add(file, page);
       }
     });
-  }
-
-  /** Returns the pages of `file` that are to be loaded at least. */
-  #enqueue(file: CodeFile): Set<number> {
-    let pages = this.#queue.get(file);
-    if (!pages) this.#queue.set(file, pages = new Set());
-    return pages;
   }
 
   /** Returns the ids that the kernel has, or will have. */
@@ -318,7 +312,7 @@ export class Unwinder implements AsyncDisposable {
     yield* this.#mappings.fileIds();
     yield* this.#fileMap.fileIds();
     yield* this.#pages.fileIds();
-    for (const { id } of this.#queue.keys()) yield id;
+    for (const { id } of this.#queue.files()) yield id;
     if (this.#loading) yield this.#loading.id;
   }
 
@@ -344,17 +338,4 @@ function entryOf(
 ): DataView<ArrayBuffer> {
   const from = byteOffset + i * bytes;
   return new DataView(buffer.slice(from, from + bytes));
-}
-
-/** Orders files by how many of their pages samples missed, then those that are only likely to be wanted, small ones first. */
-function byDemand(
-  [a, missedOfA]: readonly [CodeFile, ReadonlySet<number>],
-  [b, missedOfB]: readonly [CodeFile, ReadonlySet<number>],
-): number {
-  return missedOfB.size - missedOfA.size || codeBytes(a) - codeBytes(b);
-}
-
-/** Returns how much there is to compile, about, in bytes. */
-function codeBytes({ elf }: CodeFile): number {
-  return elf.segments.reduce((sum, { fileSize, executable }) => sum + (executable ? fileSize : 0), 0);
 }
