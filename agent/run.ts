@@ -116,7 +116,9 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
     Symboliser.open({
       ...{ debuginfod, unwinder, java, names: config.symbolNames },
       symbolFiles: openSymbolFiles(config, options.symbolFiles),
-      ...{ cacheBytes: options.budget.symbolBytes, debugBytes: options.budget.debugBytes },
+      cacheBytes: options.budget.symbolBytes,
+      // A local run is short, and wants to know now.
+      debug: { bytes: options.budget.debugBytes, ...local ? { idleWindows: 30 } : { restWindows: 5 } },
     }),
   );
   const relabeller = await orExplain(openRelabeller(config));

@@ -11,7 +11,7 @@
 import type { Frame } from "../../profile/model.ts";
 import type { CodeFile } from "../elf/code_file.ts";
 import type { CodeFiles } from "../elf/code_files.ts";
-import type { DebugStats } from "./debug/dwarf/client.ts";
+import type { DebugClientOptions, DebugStats } from "./debug/dwarf/client.ts";
 import { DebugInfoLocator, type Downloads } from "./debug/debug_info_locator.ts";
 import { Inlining } from "./debug/inlining.ts";
 import { forgetFrames, type FrameCache, frameKey, offsetName } from "./frame_cache.ts";
@@ -33,8 +33,8 @@ export interface ElfCodeOptions {
   readonly demangler: Demangler;
   /** The symbol tables that are kept in memory may take so much. */
   readonly tableBytes: number;
-  /** The debug information that is open may take so much. */
-  readonly debugBytes: number;
+  /** How debug information is read. */
+  readonly debug: DebugClientOptions;
   readonly downloads?: Downloads | undefined;
   /** Keeps symbol tables in files. @default they are in memory */
   readonly symbolFiles?: SymbolFiles | undefined;
@@ -73,7 +73,7 @@ export class ElfCode implements AsyncDisposable {
   #postponed = 0;
 
   constructor(options: ElfCodeOptions) {
-    const { libdw, files, frames, demangler, tableBytes, debugBytes, downloads, coldMs, clock } = options;
+    const { libdw, files, frames, demangler, tableBytes, debug, downloads, coldMs, clock } = options;
     const { symbolFiles: cache } = options;
     this.#files = files;
     this.#frames = frames;
@@ -82,7 +82,7 @@ export class ElfCode implements AsyncDisposable {
     this.#coldMs = this.#coldLeft = coldMs;
     const locator = new DebugInfoLocator({ downloads, max: MAX_LOCATED });
     this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads, cache });
-    this.#inlining = new Inlining({ locator, frames, demangler, bytes: debugBytes });
+    this.#inlining = new Inlining({ locator, frames, demangler, debug });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

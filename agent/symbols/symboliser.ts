@@ -17,7 +17,7 @@ import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
 import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
 import { Demangler } from "../../symbols/names/demangle.ts";
-import type { DebugStats } from "./debug/dwarf/client.ts";
+import type { DebugClientOptions, DebugStats } from "./debug/dwarf/client.ts";
 import { NonElfCode } from "./non_elf_code.ts";
 import { ElfCode } from "./elf_code.ts";
 import { cutFrame, type FrameCache, frameCache } from "./frame_cache.ts";
@@ -38,8 +38,8 @@ import type { NameStyle } from "../../symbols/names/name_style.ts";
 export interface SymboliserOptions {
   /** Named frames and the symbol tables in memory together may take so many bytes. @default {64 MiB} */
   cacheBytes?: number;
-  /** The debug information that is open, in its process, may take so many bytes. @default {128 MiB} */
-  debugBytes?: number;
+  /** How debug information is read, in a process of its own. */
+  debug?: DebugClientOptions;
   /** The stacks are from its walks: it knows the files that negative addresses name. @default {none} */
   unwinder?: FileSource | undefined;
   /** C++ and Rust functions are called by such names. @default {"full"} */
@@ -148,7 +148,7 @@ export class Symboliser implements AsyncDisposable {
   #pythonMismatches = 0;
 
   private constructor(libdw: Libdw, options: SymboliserOptions) {
-    const { cacheBytes = 64 << 20, debugBytes = 128 << 20, coldMs = 1000, names = "full" } = options;
+    const { cacheBytes = 64 << 20, debug = {}, coldMs = 1000, names = "full" } = options;
     const { debuginfod, unwinder, procRoot = "/proc", clock = () => performance.now() } = options;
     this.#libdw = libdw;
     this.#procRoot = procRoot;
@@ -171,7 +171,7 @@ export class Symboliser implements AsyncDisposable {
     this.#nonElf = new NonElfCode({ libdw, demangler, java: options.java });
     const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
     this.#elf = new ElfCode({
-      ...{ libdw, files: this.#files, frames, demangler, downloads: debuginfod, debugBytes, coldMs, clock },
+      ...{ libdw, files: this.#files, frames, demangler, downloads: debuginfod, debug, coldMs, clock },
       tableBytes: Math.ceil(cacheBytes / 2),
       symbolFiles: options.symbolFiles,
     });

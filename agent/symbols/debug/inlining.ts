@@ -8,7 +8,7 @@
 import type { CodeFile } from "../../elf/code_file.ts";
 import { type Frame, RANK } from "../../../profile/model.ts";
 import type { Demangler } from "../../../symbols/names/demangle.ts";
-import { DebugClient, type DebugStats, type NoFrames } from "./dwarf/client.ts";
+import { DebugClient, type DebugClientOptions, type DebugStats, type NoFrames } from "./dwarf/client.ts";
 import { type FrameCache, frameKey, isOffset } from "../frame_cache.ts";
 import type { SourceFrame } from "../../../symbols/libdw/dwarf.ts";
 import type { DebugInfoLocator } from "./debug_info_locator.ts";
@@ -18,8 +18,8 @@ export interface InliningOptions {
   /** The cache holds the frames that become better. */
   readonly frames: FrameCache;
   readonly demangler: Demangler;
-  /** The debug information that is open may take so many bytes. */
-  readonly bytes: number;
+  /** The debug information that is open may take so many bytes, and what reads it rests as long as it is told. */
+  readonly debug: DebugClientOptions;
 }
 
 /** Addresses of one file whose inlined functions and lines are wanted. */
@@ -44,11 +44,11 @@ export class Inlining implements AsyncDisposable {
   readonly #undebuggable = new Set<number>();
   #improved = false;
 
-  constructor({ locator, frames, demangler, bytes }: InliningOptions) {
+  constructor({ locator, frames, demangler, debug }: InliningOptions) {
     this.#locator = locator;
     this.#frames = frames;
     this.#demangler = demangler;
-    this.#debug = new DebugClient({ bytes });
+    this.#debug = new DebugClient(debug);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,7 +10,12 @@ Deno.test("Inlining.want() counts what is too much for one window, and has it as
   const frames = frameCache(64 << 20);
   const place = { path: "/nowhere", identity: "", bias: 0 };
   const locator = { of: () => place, forget: () => {} };
-  await using inlining = new Inlining({ locator, frames, demangler: new Demangler(), bytes: 1 << 20 });
+  await using inlining = new Inlining({
+    locator,
+    frames,
+    demangler: new Demangler(),
+    debug: { bytes: 1 << 20 },
+  });
   const file = { serial: 1, key: "m" } as CodeFile;
   const frame: Frame = { function: "f", module: "m", file: "", line: 0, buildId: "", address: 0 };
   for (let address = 0; address < 65_539; address++) {

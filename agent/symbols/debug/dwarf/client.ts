@@ -35,6 +35,11 @@ export interface DebugClientOptions {
   maxWaiting?: number;
   /** Windows without a question after which the process is ended. @default {1} */
   idleWindows?: number;
+  /**
+   * Windows that must pass before it is started again, as a start takes a third of a second of CPU time; questions wait
+   * meanwhile. @default {0}
+   */
+  restWindows?: number;
   /** @default {new ReaderProcess} */
   start?: (options: ReaderOptions) => Reader;
 }
@@ -73,6 +78,7 @@ export class DebugClient implements AsyncDisposable {
   readonly #bytes: number;
   readonly #maxWaiting: number;
   readonly #idleWindows: number;
+  readonly #restWindows: number;
   readonly #questions = new Map<number, Question>();
   readonly #start: (options: ReaderOptions) => Reader;
   readonly #pids: number[] = [];
@@ -88,6 +94,8 @@ export class DebugClient implements AsyncDisposable {
   /** So many came in a row, without an answer. */
   #failures = 0;
   #idle = 0;
+  /** So many windows from now on no process is started. */
+  #resting = 0;
   #next = 1;
   #waiting = 0;
   #asked = 0;
@@ -98,7 +106,9 @@ export class DebugClient implements AsyncDisposable {
   #held = { files: 0, bytes: 0 };
   #settled: (() => void)[] = [];
 
-  constructor({ bytes = 128 << 20, maxWaiting = 65_536, idleWindows = 1, start }: DebugClientOptions = {}) {
+  constructor(options: DebugClientOptions = {}) {
+    const { bytes = 128 << 20, maxWaiting = 65_536, idleWindows = 1, restWindows = 0, start } = options;
+    this.#restWindows = restWindows;
     this.#start = start ?? ((options) => new ReaderProcess(options));
     this.#bytes = bytes;
     this.#maxWaiting = maxWaiting;
@@ -118,7 +128,9 @@ export class DebugClient implements AsyncDisposable {
 
   /** Ends the process that reads, if it has nothing to do. */
   rest(): void {
-    if (this.#reader && this.#waiting === 0) this.#end();
+    if (!this.#reader || this.#waiting > 0) return;
+    this.#end();
+    this.#resting = this.#restWindows;
   }
 
   /** Returns whether `pid` is, or was a while ago, a process that reads. */
@@ -161,9 +173,9 @@ export class DebugClient implements AsyncDisposable {
     }
   }
 
-  /** Resolves when nothing is waited for any more, or after `ms`. */
+  /** Resolves when nothing is waited for any more, or after `ms`; at once while no process is started. */
   async settle(ms: number): Promise<void> {
-    if (this.#waiting === 0) return;
+    if (this.#waiting === 0 || this.#resting > 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#settled.push(resolve);
     await settledWithin(ms, promise);
@@ -171,6 +183,11 @@ export class DebugClient implements AsyncDisposable {
 
   /** Ends a process that has nothing to do for a while. */
   endWindow(): void {
+    if (this.#resting > 0) {
+      this.#resting--;
+      if (this.#resting === 0 && this.#questions.size > 0) this.#begin();
+      return;
+    }
     if (this.#waiting === 0 && ++this.#idle >= this.#idleWindows) this.rest();
   }
 
@@ -183,7 +200,7 @@ export class DebugClient implements AsyncDisposable {
     const request: Request = { id, ...question };
     this.#questions.set(id, { request, count, done });
     if (this.#reader) this.#reader.post(request);
-    else if (this.#restart === undefined) this.#begin();
+    else if (this.#restart === undefined && this.#resting === 0) this.#begin();
   }
 
   /** Starts a process, and asks it all that is not answered. */

@@ -73,6 +73,27 @@ Deno.test("DebugClient gives up what dies before it reads", async () => {
   assertEquals([starts, answers], [5, ["never", "never"]]);
 });
 
+Deno.test("DebugClient starts no process while it rests, and lets nobody wait for it", async () => {
+  const { asked, start } = readers();
+  await using client = new DebugClient({ start, restWindows: 2 });
+  const answers: string[] = [];
+  const ask = (key: string) =>
+    client.ask(key, { path: `/${key}`, identity: "", bias: 0 }, [1], () => void answers.push(key));
+  ask("a");
+  await client.settle(60_000);
+  assertEquals(client.pid, 1001);
+  // One window without a question: it ends.
+  client.endWindow();
+  assertEquals(client.pid, undefined);
+  ask("b");
+  await client.settle(60_000);
+  client.endWindow();
+  assertEquals([answers, asked], [["a"], [["a"]]]);
+  client.endWindow();
+  await client.settle(60_000);
+  assertEquals([answers, asked, client.pid], [["a", "b"], [["a"], ["b"]], 1002]);
+});
+
 Deno.test("ReaderProcess answers, outlives what makes no sense, and tells when it is killed", async () => {
   using folder = new TempFolder();
   folder.write("junk", "no ELF");

@@ -10,11 +10,17 @@
  */
 
 import { print } from "../../../../common/main.ts";
+import { giveBackMemory, limitAllocator } from "../../../libbpf/mod.ts";
 import { lines } from "./lines.ts";
 import { Dwarf } from "../../../../symbols/libdw/dwarf.ts";
 import type { Answer, Request } from "./protocol.ts";
 import { DebugStore } from "./store.ts";
 
+/** What it holds and does not use goes back at most so often, in ms: that takes some ms. */
+const GIVE_BACK_MS = 1000;
+
+limitAllocator();
+let givenBackAt = 0;
 using store = new DebugStore(new Dwarf(), Number(Deno.args[0]));
 await print(Deno.stdout, "ready\n");
 for await (const line of lines(Deno.stdin.readable)) {
@@ -24,4 +30,7 @@ for await (const line of lines(Deno.stdin.readable)) {
   const frames = typeof result === "string" ? [] : result;
   const answer: Answer = { id, frames, refused, stats: store.stats };
   await print(Deno.stdout, `${JSON.stringify(answer)}\n`);
+  if (performance.now() - givenBackAt < GIVE_BACK_MS) continue;
+  giveBackMemory();
+  givenBackAt = performance.now();
 }

@@ -16,7 +16,8 @@ const logger = getLogger(["aperture", "symbols"]);
 /** It runs beside all other work: what it knows is wanted soon, not now. */
 const NICE = 10;
 /** libdw's memory is not V8's. */
-const HEAP_FLAGS = "--max-old-space-size=64,--max-semi-space-size=1";
+const HEAP_FLAGS =
+  "--max-old-space-size=64,--max-semi-space-size=1,--heap-growing-percent=30,--memory-pool-timeout=0";
 /** A process whose input has ended may take so long to end. */
 const END_MS = 1000;
 
