@@ -99,6 +99,26 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   const begin = clock.monotonic();
   const frequencies = new Frequencies(options);
   let failed = 0;
+  // What was drained is not kept while its profile is handed on: on a busy machine it is tens of megabytes.
+  const takeWindow = async () => {
+    // The new one holds from this drain on; what is drained was counted at the old one.
+    const captured = frequencies.next();
+    const drained = await drains.take();
+    const end = clock.monotonic();
+    const stamped = stamps.end();
+    sayStep(stamped);
+    if (labels) labels.all = captured !== undefined;
+    const { early } = drained;
+    const named = await nameWindow(drained, { ...options, captured }).then((named) => {
+      failed = 0;
+      return named;
+    }, (error) => {
+      if (++failed >= MAX_FAILED_WINDOWS) throw error;
+      logger.error("Cannot name a window, whose events are lost: {error}", { error });
+      return loseWindow(drained);
+    });
+    return { named, notes: notesOf(drained.windows), early, end, stamped };
+  };
   for (let beat = beats();; beat += beats()) {
     const elapsed = Math.min(beat * windowMs, durationMs);
     const due = begin + elapsed;
@@ -108,32 +128,19 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     // Who stops the agent while it names this window wants what was counted meanwhile, too: that is one window more.
     const stopped = signal.aborted;
     const drainedAt = clock.monotonic();
-    // The new one holds from this drain on; what is drained was counted at the old one.
-    const captured = frequencies.next();
-    const drained = await drains.take();
-    const end = clock.monotonic();
-    const stamped = stamps.end();
-    sayStep(stamped);
-    if (labels) labels.all = captured !== undefined;
-    const named = await nameWindow(drained, { ...options, captured }).then((named) => {
-      failed = 0;
-      return named;
-    }, (error) => {
-      if (++failed >= MAX_FAILED_WINDOWS) throw error;
-      logger.error("Cannot name a window, whose events are lost: {error}", { error });
-      return loseWindow(drained);
-    });
+    const { named, notes, early, end, stamped } = await takeWindow();
+    const namedAt = clock.monotonic();
     symboliser.endWindow();
     labels?.endWindow();
     watchPython(options);
     options.unwinder?.endWindow();
     const times = {
       ...{ late: Math.max(0, drainedAt - due), drain: end - drainedAt },
-      ...{ name: clock.monotonic() - end, settle: named.settle },
+      ...{ name: namedAt - end, settle: named.settle },
     };
     yield {
       ...{ profile: named.profile, startNs: nanoseconds(stamped.start), endNs: nanoseconds(stamped.end) },
-      ...{ ...notesOf(drained.windows), times, early: drained.early },
+      ...{ ...notes, times, early },
     };
     // Not by `due`: the sum of two fractions, less one of them, may be less than the other.
     if (stopped || elapsed >= durationMs) return;
@@ -179,12 +186,14 @@ async function nameWindow(
     for (const { kind, ...window } of windows) await namer.add(kind, window);
     return namer.builder;
   };
-  let builder = await name();
+  let builder: ProfileBuilder | undefined = await name();
   const settlingAt = clock.monotonic();
   // What is counted meanwhile is counted for the next window.
   const improved = await symboliser.settle(Math.min(MAX_SETTLE_MS, windowMs / 2));
   const settle = clock.monotonic() - settlingAt;
-  if (improved) builder = await name();
+  // Not two of them at once.
+  if (improved) builder = undefined;
+  builder ??= await name();
   return { profile: builder.build(), settle };
 }
 

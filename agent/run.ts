@@ -17,7 +17,7 @@ import type { OtlpExporter } from "../profile/otlp/exporter.ts";
 import { openExporter } from "../profile/otlp/open.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
 import { Relabeller } from "../profile/relabel/relabeller.ts";
-import { record, type Recording, Summary } from "./agent.ts";
+import { record, Summary } from "./agent.ts";
 import { cpuPeriodNs } from "./collectors/cpu.ts";
 import { OBJECTS, openCollectors } from "./collectors/open.ts";
 import { Captures } from "./capture.ts";
@@ -190,8 +190,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   progress.begin();
   const delivered = pusher && parts.use(sayDelivered(pusher, config.aggregator!));
   const losses = new LossReport();
-  let first: Recording | undefined;
-  let last: Recording | undefined;
+  let startNs: bigint | undefined;
+  let endNs = 0n;
   const { duration: durationMs } = config;
   const excludedPid = config.includeSelf ? undefined : Deno.pid;
   const send = exporter && sender(exporter, node);
@@ -208,8 +208,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       })
     ) {
       const recording = relabeller ? { ...named, profile: relabeller.apply(named.profile, node) } : named;
-      first ??= recording;
-      last = recording;
+      startNs ??= recording.startNs;
+      endNs = recording.endNs;
       const before = summary.events;
       summary.add(recording);
       endpoint?.window(recording);
@@ -227,8 +227,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
     throw error;
   }
   progress[Symbol.dispose]();
-  const startNs = first?.startNs ?? 0n;
-  const durationNs = Number((last?.endNs ?? 0n) - startNs);
+  startNs ??= 0n;
+  const durationNs = Number(endNs - startNs);
   if (recorded) await show({ config, files, node, recorded, summary, startNs, durationNs });
   delivered?.[Symbol.dispose]();
   const status = await flush();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Measures what watching costs in steady state: the agent, pushing, beside `perf record -g` and bcc's `profile`, all at
- * 99 Hz over the same seconds of fifty busy programs, none of which has frame pointers. What is pushed is acknowledged
- * and thrown away: an aggregator is on another machine.
+ * Measures what watching costs: the agent in each of its modes on each of two loads, pushing, beside the rivals that do
+ * what the mode does, in the same seconds. What is pushed is acknowledged and thrown away: an aggregator is on another
+ * machine.
+ *
+ * `agent=WARM,MEASURED` says for how many seconds each runs before it is measured, and is; `agent=5,10` is the short form.
  *
  * Only the agent names what it samples and finds whole stacks: perf's file and bcc's maps have addresses, one to three
  * for each of these stacks, until somebody asks.
@@ -11,132 +13,164 @@
  */
 
 import { delay } from "@std/async/delay";
-import { compile } from "../tasks/compile.ts";
+import { UserError } from "../common/main.ts";
 import { Program } from "../tasks/programs.ts";
+import { sumOf } from "../tasks/soak/held.ts";
+import { taskFlags } from "../tasks/task_flags.ts";
+import { type Load, start, startBuild, startSteady } from "./agent_loads.ts";
+import { PARTS, profile, sharesOf } from "./cpu_parts.ts";
 import { headersForBcc } from "./kernel_headers.ts";
 import { PushSink } from "./push_sink.ts";
 import type { Row } from "./row.ts";
+import { type Usage, usage } from "./usage.ts";
 
-const SECONDS = 60;
 /** Files and mappings are read once, and V8 compiles what runs often: the start is not what it costs to watch. */
-const START_SECONDS = 60;
-/** They are different ones, by their build id. */
-const PROGRAMS = 50;
-/** Ticks of /proc/PID/stat a second: USER_HZ is 100 on every Linux that we know. */
-const TICKS = 100;
+const DEFAULT_SECONDS = [60, 60] as const;
 const STATS_SETTING = "/proc/sys/kernel/bpf_stats_enabled";
+const METRICS_PORT = 9393;
+const INSPECTOR_PORT = 9394;
+const MODES = ["cpu", "lock", "syscall", "all"] as const;
+type Mode = typeof MODES[number];
+
+interface Rival {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** They do what a mode does; those that are not installed, or do not run here, are left out. */
+const RIVALS: Readonly<Record<Mode, readonly Rival[]>> = {
+  cpu: [
+    {
+      name: "perf record -g",
+      command: "perf",
+      args: ["record", "-e", "cpu-clock", "-F", "99", "-a", "-g", "-o", "/dev/null"],
+    },
+    {
+      name: "bcc profile",
+      command: "profile-bpfcc",
+      args: ["-F", "99", "-f", "--stack-storage-size=65536"],
+    },
+  ],
+  lock: [{ name: "futexctn", command: "futexctn", args: [] }],
+  syscall: [
+    { name: "perf trace -s", command: "perf", args: ["trace", "-s", "-a", "-o", "/dev/null"] },
+    { name: "syscount", command: "syscount", args: ["-P", "-L"] },
+  ],
+  all: [],
+};
 
 /** Returns the rows of `deno task bench agent`. */
-export async function rows(): Promise<Row[]> {
-  const folder = await Deno.makeTempDir();
+export async function rows(option?: string): Promise<Row[]> {
+  const [warm, measured] = secondsOf(option);
   await using cleanup = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir();
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
-  const headers = await headersForBcc();
-  const programs = await Promise.all(Array.from({ length: PROGRAMS }, (_, i) => compileBusy(folder, i)));
+  const env = await headersForBcc().catch(() => ({}));
   // The kernel then times each run of a program, which costs some ns itself.
   const setting = await Deno.readTextFile(STATS_SETTING);
   await Deno.writeTextFile(STATS_SETTING, "1");
   cleanup.defer(() => Deno.writeTextFile(STATS_SETTING, setting));
   const sink = cleanup.use(await PushSink.start());
-  const agent = cleanup.use(
-    new Program("agent", [`--aggregator=${sink.url}`, "--log-level=warning"], { stderr: "null" }),
-  );
-  const perf = cleanup.use(startRival("perf", [
-    ...["record", "-e", "cpu-clock", "-F", "99", "-a", "-g", "-o", `${folder}/perf.data`],
-  ]));
-  const bcc = cleanup.use(
-    startRival("profile-bpfcc", ["-F", "99", "-f", "--stack-storage-size=65536"], headers),
-  );
-  // Last, so that they are ended first, and the others need not share the CPUs with them to stop.
-  for (const program of programs) cleanup.use(startRival(program, []));
-  await delay(START_SECONDS * 1000);
-  const pids = [agent.child.pid, perf.pid, bcc.pid];
-  const before = pids.map(usage);
-  await delay(SECONDS * 1000);
-  const after = pids.map(usage);
-  const share = (key: "userSeconds" | "systemSeconds" | "bpfSeconds", who: number) =>
-    100 * (after[who]![key] - before[who]![key]) / SECONDS;
-  const row = (
-    what: string,
+  const rows: Row[] = [];
+  for (const startLoad of [startSteady, startBuild]) {
+    await using load = await startLoad(folder);
+    for (const mode of MODES) rows.push(...await measure({ load, mode, sink, env, warm, measured }));
+  }
+  return rows;
+}
+
+function secondsOf(option: string | undefined): readonly [warm: number, measured: number] {
+  if (option === undefined) return DEFAULT_SECONDS;
+  const [warm, measured] = option.split(",").map(Number);
+  if (warm! > 0 && measured! > 0) return [warm!, measured!];
+  throw new UserError(`Cannot measure for '${option}': give two numbers of seconds, such as agent=5,10`);
+}
+
+interface Run {
+  readonly load: Load;
+  readonly mode: Mode;
+  readonly sink: PushSink;
+  readonly env: Record<string, string>;
+  readonly warm: number;
+  readonly measured: number;
+}
+
+async function measure({ load, mode, sink, env, warm, measured }: Run): Promise<Row[]> {
+  await using agent = new Program("agent", [
+    ...[`--mode=${mode}`, `--aggregator=${sink.url}`, `--listen=127.0.0.1:${METRICS_PORT}`],
+    "--log-level=error",
+  ], { stderr: "null", flags: [...taskFlags("agent"), `--inspect=127.0.0.1:${INSPECTOR_PORT}`] });
+  await using stack = new AsyncDisposableStack();
+  const rivals = RIVALS[mode].flatMap((rival) => {
+    try {
+      return [{ ...rival, process: stack.use(start(rival.command, rival.args, env)) }];
+    } catch {
+      return [];
+    }
+  });
+  await delay(warm * 1000);
+  const before = { agent: usage(agent.child.pid), metrics: await metrics() };
+  const theirs = rivals.flatMap((rival) => {
+    const before = usageOf(rival.process.pid);
+    return before ? [{ ...rival, before }] : [];
+  });
+  await delay(measured * 1000);
+  const after = { agent: usage(agent.child.pid), metrics: await metrics() };
+  const rival = theirs.flatMap(({ name, process, before }) => {
+    const after = usageOf(process.pid);
+    return after ? [{ name, after, ...costOf(before, after, measured) }] : [];
+  });
+  const shares = sharesOf(await profile(INSPECTOR_PORT, Math.min(10, measured) * 1000));
+  const ours = costOf(before.agent, after.agent, measured);
+  const count = (metric: string, label?: string) =>
+    sumOf(after.metrics, metric, label) - sumOf(before.metrics, metric, label);
+  const events = Math.max(1, count("aperture_agent_events_total"));
+  const microseconds = (percent: number) => percent / 100 * measured * 1e6 / events;
+  const what = `${load.name}, ${mode}`;
+  const beside = (
+    text: string,
     unit: string,
-    value: (who: number) => number,
-    rivals: readonly number[],
+    value: number,
+    of: (one: typeof rival[number]) => number,
   ): Row[] => {
-    const names = ["", "perf record -g", "bcc profile"];
-    return rivals.map((who) => {
-      return { what, ours: value(0), rival: { name: names[who]!, value: value(who) }, unit, less: true };
-    });
+    const row = { what: `${what}: ${text}`, ours: value, unit, less: true };
+    if (rival.length === 0) return [row];
+    return rival.map((one) => ({ ...row, rival: { name: one.name, value: of(one) } }));
   };
-  const megabytes = (key: "rssBytes" | "mapBytes") => (who: number) => after[who]![key] / 1e6;
+  const alone = (text: string, unit: string, value: number): Row => ({
+    what: `${what}: ${text}`,
+    ours: value,
+    unit,
+  });
   return [
-    ...row("watch 50 busy programs at 99 Hz, user", "% of a CPU", (who) => share("userSeconds", who), [1, 2]),
-    ...row("the same, system", "% of a CPU", (who) => share("systemSeconds", who), [1, 2]),
-    ...row("the same, in BPF programs", "% of a CPU", (who) => share("bpfSeconds", who), [2]),
-    ...row("memory of the watcher", "MB", megabytes("rssBytes"), [1, 2]),
-    ...row("memory of its BPF maps", "MB", megabytes("mapBytes"), [2]),
+    ...beside("CPU time, with BPF", "% of a CPU", ours.own + ours.bpf, ({ own, bpf }) => own + bpf),
+    ...beside("memory", "MB", after.agent.rssBytes / 1e6, ({ after }) => after.rssBytes / 1e6),
+    alone("memory of BPF maps", "MB", after.agent.mapBytes / 1e6),
+    alone("events", "a second", events / measured),
+    alone("events lost", "events", count("aperture_agent_losses_total", 'effect="lost"')),
+    alone("drains came late by", "ms in all", 1000 * count("aperture_agent_drain_delay_seconds_sum")),
+    alone("an event all in", "µs", microseconds(ours.own + ours.bpf)),
+    alone("of that BPF", "µs", microseconds(ours.bpf)),
+    ...PARTS.map((part) => alone(`of that ${part}`, "µs", microseconds(ours.own * shares[part]))),
   ];
 }
 
-/** Compiles a program of its own, forty calls deep, without frame pointers. */
-async function compileBusy(folder: string, number: number): Promise<string> {
-  const path = `${folder}/busy-${number}`;
-  const flags = ["-O2", "-fomit-frame-pointer", `-Wl,--build-id=0x${number.toString(16).padStart(8, "b")}`];
-  await compile(new URL("../tests/programs/unwind/chain.c", import.meta.url), path, { flags });
-  return path;
+/** Returns what was used, in % of a CPU. */
+function costOf(before: Usage, after: Usage, seconds: number): { own: number; bpf: number } {
+  const percent = (key: keyof Usage) => 100 * (after[key] - before[key]) / seconds;
+  return { own: percent("userSeconds") + percent("systemSeconds"), bpf: percent("bpfSeconds") };
 }
 
-/** Runs until it is disposed of. */
-function startRival(
-  command: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-): AsyncDisposable & { readonly pid: number } {
-  const child = new Deno.Command(command, {
-    args: [...args],
-    env,
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  return {
-    pid: child.pid,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.status;
-    },
-  };
-}
-
-/** Returns what process `pid` has used so far. */
-function usage(pid: number) {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field after it.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  const bpf = new Map<string, { runNs: number; mapBytes: number }>();
-  for (const { name } of Deno.readDirSync(`/proc/${pid}/fdinfo`)) {
-    const info = descriptor(`/proc/${pid}/fdinfo/${name}`);
-    const number = (key: string) => Number(new RegExp(`^${key}:\\s*(\\d+)$`, "m").exec(info)?.[1] ?? 0);
-    // Several descriptors may be of one map; links name their program, too, but not how long it ran.
-    if (number("map_id")) bpf.set(`map ${number("map_id")}`, { runNs: 0, mapBytes: number("memlock") });
-    else if (info.includes("run_time_ns:")) {
-      bpf.set(`program ${number("prog_id")}`, { runNs: number("run_time_ns"), mapBytes: 0 });
-    }
-  }
-  return {
-    userSeconds: Number(fields[11]) / TICKS,
-    systemSeconds: Number(fields[12]) / TICKS,
-    bpfSeconds: bpf.values().reduce((sum, { runNs }) => sum + runNs, 0) / 1e9,
-    rssBytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024,
-    mapBytes: bpf.values().reduce((sum, { mapBytes }) => sum + mapBytes, 0),
-  };
-}
-
-/** Returns "" for one that was closed meanwhile. */
-function descriptor(path: string): string {
+/** Returns `undefined` for one that has ended, as it does not run on this machine. */
+function usageOf(pid: number): Usage | undefined {
   try {
-    return Deno.readTextFileSync(path);
+    return usage(pid);
   } catch {
-    return "";
+    return undefined;
   }
+}
+
+async function metrics(): Promise<string> {
+  return await (await fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`)).text();
 }
