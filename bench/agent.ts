@@ -100,7 +100,8 @@ async function measure({ load, mode, sink, env, warm, measured }: Run): Promise<
   await using agent = new Program("agent", [
     ...[`--mode=${mode}`, `--aggregator=${sink.url}`, `--listen=127.0.0.1:${METRICS_PORT}`],
     "--log-level=error",
-  ], { stderr: "null", flags: [...taskFlags("agent"), `--inspect=127.0.0.1:${INSPECTOR_PORT}`] });
+  ], { flags: [...taskFlags("agent"), `--inspect=127.0.0.1:${INSPECTOR_PORT}`] });
+  await untilReady(agent);
   await using stack = new AsyncDisposableStack();
   const rivals = RIVALS[mode].flatMap((rival) => {
     try {
@@ -168,6 +169,19 @@ function usageOf(pid: number): Usage | undefined {
     return usage(pid);
   } catch {
     return undefined;
+  }
+}
+
+/** Waits until the agent answers, or throws when it has ended. */
+async function untilReady(agent: Program): Promise<void> {
+  for (;;) {
+    if (agent.ended) throw new Error(`The agent has ended with status ${agent.ended.code}`);
+    try {
+      await metrics();
+      return;
+    } catch {
+      await delay(200);
+    }
   }
 }
 

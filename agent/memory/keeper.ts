@@ -61,16 +61,22 @@ export class MemoryKeeper {
   }
 }
 
-/** Returns what processes have in RAM, in bytes; those that are gone have nothing. */
+/**
+ * Returns what processes of one program have in RAM, in bytes; those that are gone have nothing. Pages of files, of which
+ * all have the same, count once.
+ */
 export function residentBytes(pids: readonly number[], procRoot = "/proc"): number {
-  let bytes = 0;
+  let [own, files] = [0, 0];
   for (const pid of pids) {
     try {
       const status = Deno.readTextFileSync(`${procRoot}/${pid}/status`);
-      bytes += 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+      const bytes = (key: string) =>
+        1024 * Number(new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
+      own += bytes("RssAnon") + bytes("RssShmem");
+      files = Math.max(files, bytes("RssFile"));
     } catch {
       // It has ended.
     }
   }
-  return bytes;
+  return own + files;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { collectLogs } from "../../tests/support/log.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
 import { MemoryKeeper, residentBytes, type Shed } from "./keeper.ts";
 
 Deno.test("MemoryKeeper gives up the least useful first, one thing a window, as long as there is too much", async () => {
@@ -23,9 +24,16 @@ Deno.test("MemoryKeeper gives up the least useful first, one thing a window, as 
   assertEquals(logs.lines.length, 1);
 });
 
-Deno.test("residentBytes() is the sum of those that are there", () => {
-  const own = residentBytes([Deno.pid]);
-  assert(own > 10 << 20);
-  const both = residentBytes([Deno.pid, 4_194_303]);
-  assert(both > 0.5 * own && both < 2 * own);
+Deno.test("residentBytes() is the sum of those that are there, but files count once", () => {
+  using folder = new TempFolder();
+  const write = (pid: number, anon: number, file: number) => {
+    folder.write(
+      `${pid}/status`,
+      `Name:\tdeno\nRssAnon:\t ${anon} kB\nRssFile:\t ${file} kB\nRssShmem:\t 1 kB\n`,
+    );
+  };
+  write(1, 100, 30);
+  write(2, 50, 40);
+  assertEquals(residentBytes([1, 2, 3], folder.path), 1024 * (101 + 51 + 40));
+  assert(residentBytes([Deno.pid]) > 10 << 20);
 });
