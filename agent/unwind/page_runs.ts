@@ -18,6 +18,21 @@ export function pagesOf(code: readonly CodeRange[], table: UnwindTable): Set<num
   return pages;
 }
 
+/**
+ * Returns pages with those beside them, in blocks of 256 KiB of code: what is called next is often near, and a sample
+ * that misses its page is cut.
+ */
+export function withNeighbours(pages: ReadonlySet<number>): Set<number> {
+  const all = new Set<number>();
+  for (const page of pages) {
+    const first = page - page % BLOCK_PAGES;
+    for (const one of range(first, first + BLOCK_PAGES - 1)) all.add(one);
+  }
+  return all;
+}
+
+const BLOCK_PAGES = 4;
+
 /** Returns adjacent pages, as first and last. */
 export function runsOf(pages: ReadonlySet<number>): [first: number, last: number][] {
   const runs: [number, number][] = [];

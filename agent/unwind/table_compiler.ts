@@ -14,7 +14,7 @@ import { readVdsoImage, VDSO } from "../elf/vdso_image.ts";
 import { type Compiled, UnwindInfo } from "./compile.ts";
 import { EM_X86_64 } from "./frame_sections.ts";
 import type { PageStore } from "./page_store.ts";
-import { pagesOf, range, runsOf } from "./page_runs.ts";
+import { pagesOf, range, runsOf, withNeighbours } from "./page_runs.ts";
 import { tableBytes, type UnwindTable } from "./table.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -23,6 +23,9 @@ const logger = getLogger(["aperture", "unwind"]);
 const WHOLE_FUNCTIONS = 16_384;
 /** A file with more rows than that, 8 MiB, is not loaded whole, though it has to be compiled whole. */
 const WHOLE_ROWS = 2 << 20;
+
+/** Most pages have about so many rows, or fewer. */
+const USUAL_ROWS = 1500;
 
 /** Some pages of a file, in a table that has all rows of theirs. */
 export interface CompiledPages {
@@ -85,8 +88,8 @@ export class TableCompiler {
   }
 
   /**
-   * Compiles `wanted` pages of a file: these alone where the file is large and they can be, else all of the file's
-   * where the store has room for them.
+   * Compiles `wanted` pages of a file: these, and those beside them, where the file is large and they can be, else all of
+   * the file's where the store has room for them.
    *
    * @returns nothing when the file cannot be read, now or any more, or has not one rule, as {@linkcode isTableless}
    * then tells
@@ -95,7 +98,7 @@ export class TableCompiler {
     file: CodeFile,
     { wanted, store, signal }: {
       wanted: ReadonlySet<number>;
-      store: Pick<PageStore, "hasRoomFor">;
+      store: Pick<PageStore, "has" | "hasRoomFor">;
       signal: AbortSignal;
     },
   ): AsyncGenerator<CompiledPages> {
@@ -113,14 +116,16 @@ export class TableCompiler {
     { source, wanted, store, signal }: {
       source: ByteSource;
       wanted: ReadonlySet<number>;
-      store: Pick<PageStore, "hasRoomFor">;
+      store: Pick<PageStore, "has" | "hasRoomFor">;
       signal: AbortSignal;
     },
   ): AsyncGenerator<CompiledPages> {
     const info = infoOf(source, file);
     const { searchable } = info ?? {};
     if (info && searchable && (searchable > WHOLE_FUNCTIONS || this.#whole.has(file))) {
-      for (const [first, last] of runsOf(wanted)) {
+      const near = new Set([...withNeighbours(wanted)].filter((page) => !store.has(file.id, page)));
+      const fits = store.hasRoomFor({ rows: near.size * USUAL_ROWS, pages: near.size });
+      for (const [first, last] of runsOf(fits ? near : wanted)) {
         const table = await this.#timed(file, info.compilePages(first, last, { signal }));
         this.#compiledPages++;
         yield { table, pages: range(first, last) };

@@ -28,7 +28,7 @@ function mapped(folder: TempFolder, image: Uint8Array, path = "/library"): Mappe
 async function compiledPages(tables: TableCompiler, file: CodeFile): Promise<number[]> {
   const { signal } = new AbortController();
   const pages: number[] = [];
-  const store = { hasRoomFor: ({ pages }: { pages: number }) => pages < 100 };
+  const store = { has: () => false, hasRoomFor: ({ pages }: { pages: number }) => pages < 100 };
   const runs = tables.compile(file, { wanted: new Set([1]), store, signal });
   for await (const run of runs) pages.push(...run.pages);
   return pages;
