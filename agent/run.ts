@@ -17,7 +17,7 @@ import type { OtlpExporter } from "../profile/otlp/exporter.ts";
 import { openExporter } from "../profile/otlp/open.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
 import { Relabeller } from "../profile/relabel/relabeller.ts";
-import { record, Summary } from "./agent.ts";
+import { record, type Recording, Summary } from "./agent.ts";
 import { cpuPeriodNs } from "./collectors/cpu.ts";
 import { OBJECTS, openCollectors } from "./collectors/open.ts";
 import { Captures } from "./capture.ts";

@@ -16,7 +16,7 @@ import { delay } from "@std/async/delay";
 import { UserError } from "../common/main.ts";
 import { Program } from "../tasks/programs.ts";
 import { sumOf } from "../tasks/soak/held.ts";
-import { taskFlags } from "../tasks/task_flags.ts";
+import { taskFlags } from "../common/task_flags.ts";
 import { type Load, start, startBuild, startSteady } from "./agent_loads.ts";
 import { PARTS, profile, sharesOf } from "./cpu_parts.ts";
 import { headersForBcc } from "./kernel_headers.ts";

@@ -131,14 +131,19 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
   [
     "aperture_agent_symbol_cache_bytes",
     "What symbol tables take in files of the agent's own",
-    ({ symbolTables: { cache } }) => cache?.bytes ?? 0,
+    ({ symbolTables: { cache } }) => cache.bytes,
+  ],
+  [
+    "aperture_agent_symbol_cache_files",
+    "Symbol tables in files of the agent's own",
+    ({ symbolTables: { cache } }) => cache.files,
   ],
   [
     "aperture_agent_symbol_cache_total",
     "Symbol tables that were found in the agent's files (hit), put there (written), given up for others (evicted), " +
     "kept in memory as they could not be written (failed), or made anew as their file was damaged (damaged)",
     ({ symbolTables: { cache } }) => {
-      const { hits: hit = 0, written = 0, evicted = 0, failed = 0, damaged = 0 } = cache ?? {};
+      const { hits: hit, written, evicted, failed, damaged } = cache;
       return { hit, written, evicted, failed, damaged };
     },
     "result",

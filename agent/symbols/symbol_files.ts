@@ -48,6 +48,11 @@ export interface SymbolFilesStats {
   readonly damaged: number;
 }
 
+/** Is counted where there is no folder. */
+export const NO_SYMBOL_FILES: SymbolFilesStats = {
+  ...{ files: 0, bytes: 0, hits: 0, written: 0, evicted: 0, failed: 0, damaged: 0 },
+};
+
 interface Known {
   bytes: number;
   /** It was last marked as used then, in ms. */

@@ -15,7 +15,7 @@ import { readPlt } from "../../symbols/plt.ts";
 import { SearchTable } from "../unwind/search_table.ts";
 import { buildSymbolImage, free } from "../../symbols/build_symbol_image.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
-import type { SymbolFiles, SymbolFilesStats } from "./symbol_files.ts";
+import { NO_SYMBOL_FILES, type SymbolFiles, type SymbolFilesStats } from "./symbol_files.ts";
 
 /** Copies of files that are known to lack symbols; some hundred bytes each. */
 const MAX_PARTIAL = 16_384;
@@ -57,7 +57,7 @@ export interface SymbolTablesStats {
   /** Functions that were left out as a file's names are too long. */
   readonly droppedFunctions: number;
   /** What is kept in files. */
-  readonly cache: SymbolFilesStats | undefined;
+  readonly cache: SymbolFilesStats;
 }
 
 /** Reads the symbol tables of files and keeps them, by {@linkcode CodeFile.key}. */
@@ -113,7 +113,7 @@ export class SymbolTables {
       unreadable: this.#unreadable,
       skippedTables: this.#libdw.skippedTables + this.#skippedStubs,
       droppedFunctions: this.#dropped,
-      cache: this.#cache?.stats,
+      cache: this.#cache?.stats ?? NO_SYMBOL_FILES,
     };
   }
 
