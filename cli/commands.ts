@@ -6,6 +6,7 @@
  */
 
 import type { Command } from "./command.ts";
+import { upload } from "./files/upload.ts";
 import { agent, aggregator } from "./local/programs.ts";
 import { record } from "./local/record.ts";
 import { report } from "./report/report.ts";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   alerts,
   record,
   report,
+  upload,
   agent,
   aggregator,
 ];

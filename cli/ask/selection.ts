@@ -7,7 +7,8 @@
 
 import { closestWord } from "../../common/closest.ts";
 import { defineSettings, duration, toggle, UsageError, type Values } from "../../common/settings.ts";
-import { type Kind, KINDS } from "../../profile/model.ts";
+import { KINDS } from "../../profile/model.ts";
+import { type AnyKind, isAnyKind } from "../../profile/profile_type.ts";
 import { before, formatMoment, type Moment, moment } from "./moment.ts";
 import type { Params } from "./rest.ts";
 import { selectorOf } from "./selector.ts";
@@ -47,7 +48,7 @@ export interface Range {
 
 /** Is what is asked about. */
 export interface Question extends Range {
-  readonly kind: Kind;
+  readonly kind: AnyKind;
   /** Is the selector as REST takes it; "" for all. */
   readonly match: string;
   /** Is the selector as it was written. */
@@ -65,7 +66,7 @@ export function rangeOf({ since, from, to = { ago: 0 } }: Values<typeof TIME_SET
 
 /** Returns what flags and the arguments of a selector stand for. @throws {UsageError} */
 export function questionOf(
-  kind: Kind,
+  kind: AnyKind,
   words: readonly string[],
   values: Values<typeof SELECTION_SETTINGS>,
 ): Question {
@@ -78,12 +79,13 @@ export function questionOf(
   };
 }
 
-/** Takes the kind off the front of the arguments; `cpu` where a selector stands there. @throws {UsageError} */
-export function kindOf(rest: readonly string[]): { kind: Kind; words: readonly string[] } {
+/** Takes the kind off the front of the arguments, or the type of a profile that somebody else made; `cpu` where a selector stands there. @throws {UsageError} */
+export function kindOf(rest: readonly string[]): { kind: AnyKind; words: readonly string[] } {
   const [first, ...words] = rest;
   if (first === undefined || /[={]/.test(first)) return { kind: "cpu", words: rest };
-  const kind = KINDS.find((kind) => kind === first.replace(/s$/, ""));
-  if (kind !== undefined) return { kind, words };
+  const kind = first.replace(/s$/, "");
+  if (isAnyKind(kind)) return { kind, words };
+  if (isAnyKind(first)) return { kind: first, words };
   const meant = closestWord(first, KINDS);
   const hint = meant ? `did you mean '${meant}'?` : `it is not one of ${KINDS.join(", ")}, nor a selector`;
   throw new UsageError(`Unknown kind '${first}': ${hint}`);

@@ -36,6 +36,7 @@ export function readFolded(text: string, unit: "nanoseconds" | "count"): Loaded 
     builder.add("cpu", series, stack, value, unit === "count" ? value : 0);
   }
   return {
+    format: "folded",
     profile: builder.build(),
     ...{ kind: "cpu", type: "samples", unit, types: [], startNs: 0n, durationNs: 0, left: 0 },
   };

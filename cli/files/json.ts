@@ -102,6 +102,7 @@ export function readJson(text: string, wanted?: Kind): Loaded {
   }
   const { startNs, durationNs } = document;
   return {
+    format: "json",
     profile,
     kind,
     type: kind,

@@ -13,6 +13,7 @@ export type Unit = "nanoseconds" | "count" | "bytes";
 
 /** Is a profile of one kind; what others measured is in samples of kind cpu, whatever it was. */
 export interface Loaded {
+  readonly format: "pprof" | "json" | "folded";
   readonly profile: Profile;
   readonly kind: Kind;
   /** Is what was measured: `cpu`, or as the file calls it, such as `inuse_space`. */

@@ -62,7 +62,7 @@ export function readPprof(bytes: Uint8Array<ArrayBuffer>, type?: string): Loaded
   }
   return {
     profile: builder.build(),
-    ...{ kind, type: wanted, unit, types, left },
+    ...{ format: "pprof", kind, type: wanted, unit, types, left } as const,
     startNs: BigInt(pprof.timeNanos),
     durationNs: Number(pprof.durationNanos),
   };

@@ -34,7 +34,7 @@ import {
   STACK_FORMATS,
   type StackFormat,
 } from "../show/output.ts";
-import { change, cores, part, time } from "../show/figures.ts";
+import { amount, change, cores, part } from "../show/figures.ts";
 import type { Column } from "../show/sheet.ts";
 import { treeColumns } from "../report/columns.ts";
 import { treeLines } from "../report/tree.ts";
@@ -183,7 +183,7 @@ async function tree({ io, rest, question }: Asker, values: Values<typeof SETTING
     format: values.output as "table",
     quiet: values.quiet,
     head,
-    sheet: { columns: treeColumns(total.value, time), rows: lines },
+    sheet: { columns: treeColumns(total.value, (value) => amount(selection.kind, value)), rows: lines },
     json: text,
     notes: [
       ...more > 0 ? [`${counted(more, "node is", "nodes are")} too small to be shown: -n shows more`] : [],
@@ -212,7 +212,7 @@ function columnsOf(
     { head: "TOTAL", cell: (row) => part(row.total.value, total.value), spare: 1 },
     ...selection.kind === "cpu"
       ? [{ head: "CORES", cell: (row: Row) => cores(row.self.value, ms), spare: 2 }]
-      : [{ head: "COUNT", cell: (row: Row) => row.self.count.toLocaleString("en-US"), spare: 2 }],
+      : [{ head: "AMOUNT", cell: (row: Row) => amount(selection.kind, row.self.value), spare: 2 }],
     ...earlier
       ? [{
         head: "CHANGE",

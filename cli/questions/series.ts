@@ -8,12 +8,12 @@
 import * as v from "valibot";
 import type { LabelNamesJson, LabelValuesJson, TimelineJson } from "../../aggregator/http/answers.ts";
 import { defineSettings, duration, text } from "../../common/settings.ts";
-import type { Kind } from "../../profile/model.ts";
+import type { AnyKind } from "../../profile/profile_type.ts";
 import { SERVER_SETTINGS } from "../ask/rest.ts";
 import { kindOf, paramsOf, questionOf, SELECTION_SETTINGS } from "../ask/selection.ts";
 import { labelOf, WORDS } from "../ask/selector.ts";
 import { defineCommand, STATUS } from "../command.ts";
-import { cores, formatCount, part, range, time } from "../show/figures.ts";
+import { amount, cores, formatCount, part, range } from "../show/figures.ts";
 import { limitSettings, outputSettings, ROW_FORMATS, show } from "../show/output.ts";
 import { headLine, stagedNotes, surroundings } from "../show/head.ts";
 import { nothing, withRest } from "./asking.ts";
@@ -107,10 +107,10 @@ function all(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0);
 }
 
-function laneColumns(kind: Kind, by: string, step: number) {
+function laneColumns(kind: AnyKind, by: string, step: number) {
   type Lane = TimelineJson["lanes"][number];
   const rate = (ns: number, steps: number) =>
-    kind === "cpu" ? `${cores(ns, steps * step * 1000)}` : `${time(ns / steps / step)}/s`;
+    kind === "cpu" ? `${cores(ns, steps * step * 1000)}` : `${amount(kind, ns / steps / step)}/s`;
   const unit = kind === "cpu" ? " CORES" : "";
   return [
     { head: `MEAN${unit}`, cell: ({ value }: Lane) => rate(all(value), value.length) },
@@ -198,8 +198,8 @@ export const labels = defineCommand({
           columns: [
             { head: "SHARE", cell: ({ total }: Row) => part(total.value, whole) },
             {
-              head: "TIME",
-              cell: ({ total }: Row) => time(total.value),
+              head: "AMOUNT",
+              cell: ({ total }: Row) => amount(kind, total.value),
               key: "ns",
               value: ({ total }: Row) => total.value,
             },

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatAmount, formatPercent } from "../../agent/output/amount.ts";
+import { formatAmount, formatCount, formatPercent } from "../../agent/output/amount.ts";
 import type { Total } from "../../profile/model.ts";
 import { isProfileType, unitOf } from "../../profile/profile_type.ts";
 
@@ -14,6 +14,14 @@ export { formatCount, formatPercent } from "../../agent/output/amount.ts";
 /** Returns `4.2 ms` of nanoseconds. */
 export function time(ns: number): string {
   return formatAmount(Math.round(ns), "nanoseconds");
+}
+
+/** Returns a value of a kind in its unit: `4.2 ms`, `1.2 MiB`, `1,204`. */
+export function amount(kind: string, value: number): string {
+  const unit = isProfileType(kind) ? unitOf(kind) : "nanoseconds";
+  if (unit === "nanoseconds") return time(value);
+  if (unit !== "bytes") return formatCount(Math.round(value));
+  return value >= 2 ** 20 ? `${(value / 2 ** 20).toFixed(1)} MiB` : `${(value / 1024).toFixed(1)} KiB`;
 }
 
 /** Returns the part of a whole as `8.8 %`; `–` of nothing. */
@@ -28,12 +36,15 @@ export function cores(ns: number, ms: number): string {
   return amount < 0.0005 ? "<0.001" : amount.toFixed(amount >= 1 ? 1 : amount >= 0.1 ? 2 : 3);
 }
 
-/** Returns `4.2 cores`, `6.76 s waited 631 times`, `1.9 min in 35,012 calls`, or of a type of profile `4,096 bytes`. */
+/** Returns `4.2 cores`, `6.76 s waited 631 times`, `1.9 min in 35,012 calls`, or of a type of profile `4.0 KiB`. */
 export function amountOf(kind: string, { value, count }: Total, ms: number): string {
   const number = count.toLocaleString("en-US");
   if (kind === "cpu") return `${cores(value, ms)} cores`;
   if (kind === "lock") return `${time(value)} waited ${number} times`;
-  if (isProfileType(kind)) return `${value.toLocaleString("en-US")} ${unitOf(kind)}`;
+  if (isProfileType(kind)) {
+    const unit = unitOf(kind);
+    return amount(kind, value) + (unit === "nanoseconds" || unit === "bytes" ? "" : ` ${unit}`);
+  }
   return `${time(value)} in ${number} calls`;
 }
 

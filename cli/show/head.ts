@@ -14,6 +14,7 @@ import type {
 } from "../../aggregator/http/answers.ts";
 import { splitLosses } from "../../profile/losses.ts";
 import { type Kind, KINDS, type Total } from "../../profile/model.ts";
+import type { AnyKind } from "../../profile/profile_type.ts";
 import { counted } from "../../common/words.ts";
 import { paramsOf, type Question } from "../ask/selection.ts";
 import type { Rest } from "../ask/rest.ts";
@@ -50,15 +51,15 @@ export async function surroundings(rest: Rest, question: Question): Promise<Surr
   const losses = sumCounts(agents.map(({ losses }) => losses));
   return {
     nodes: names.size,
-    lost: lostOf(question.kind, { losses, kinds }),
-    whole: (ends.get("complete") ?? 0) / stacks,
+    lost: isKind(question.kind) ? lostOf(question.kind, { losses, kinds }) : { share: NaN, atMost: false },
+    whole: isKind(question.kind) ? (ends.get("complete") ?? 0) / stacks : NaN,
   };
 }
 
 /** Asks for the nodes that a selector chooses; without one, those of agents that send the kind are meant. */
 async function nodesOf(rest: Rest, question: Question): Promise<ReadonlySet<string> | undefined> {
-  // Of calls only the slow ones are in what agents sum.
-  if (question.match === "" && question.kind !== "syscall") return undefined;
+  // Of calls only the slow ones are in what agents sum, and of what others made nothing.
+  if (question.match === "" && (question.kind === "cpu" || question.kind === "lock")) return undefined;
   const { values } = await rest.json<LabelValuesJson>("/api/labels", {
     label: "node",
     kind: question.kind,
@@ -66,6 +67,10 @@ async function nodesOf(rest: Rest, question: Question): Promise<ReadonlySet<stri
     limit: 10_000,
   });
   return new Set(values.map(({ value }) => value));
+}
+
+function isKind(kind: AnyKind): kind is Kind {
+  return (KINDS as readonly string[]).includes(kind);
 }
 
 /** Tells which kinds a reason may belong to; one that is not listed may be of any. */
