@@ -12,7 +12,7 @@ const LINE = /^(.*\S)\s+(\d+)$/;
 
 /**
  * Returns the samples of `text`. The first of several names is the thread's. Values are taken for nanoseconds, as
- * Aperture writes them, where `unit` says so.
+ * Aperture writes them, where `unit` says so: a line is then of one sample at least.
  *
  * @throws {FormatError} naming the first line that is no stack
  */
@@ -33,7 +33,7 @@ export function readFolded(text: string, unit: "nanoseconds" | "count"): Loaded 
       ),
     );
     const series = builder.series({ comm: frames.length === 0 ? "" : thread! });
-    builder.add("cpu", series, stack, value, unit === "count" ? value : 0);
+    builder.add("cpu", series, stack, value, unit === "count" ? value : 1);
   }
   return {
     format: "folded",

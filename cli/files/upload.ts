@@ -74,7 +74,7 @@ name of its own. What it prints shows it. It needs a token of scopes ingest and 
   examples: [
     { line: "aperture upload cpu.pb.gz --name shop-ci --label run=42", does: "a pprof file, of any program" },
     { line: "aperture upload profile.json --name shop-ci", does: "a file of aperture record" },
-    { line: "aperture upload profile.json --type lock --name shop-ci", does: "its waits" },
+    { line: "aperture upload profile.json --type cpu --name shop-ci", does: "one kind of it" },
     { line: "aperture upload stacks.folded --label branch=main", does: "folded stacks" },
     { line: "aperture upload cpu.pb.gz -q", does: "without a word" },
   ],
