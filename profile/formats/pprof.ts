@@ -130,11 +130,10 @@ function labelsOf(
   node: string,
   strings: StringTable,
 ): Label[] {
-  const labels = {
-    ...Object.fromEntries(decodeLabels(own)),
-    ...{ node, ...series, thread: comm, pid: pid === 0 ? "" : String(pid) },
-  };
-  return Object.entries(labels).filter(([, text]) => text !== "").map(([key, text]) => {
+  const known = Object.entries({ node, ...series, thread: comm, pid: pid === 0 ? "" : String(pid) });
+  // What a series is known by goes before labels of that name.
+  const labels = new Map([...decodeLabels(own), ...known.filter(([, text]) => text !== "")]);
+  return [...labels].filter(([, text]) => text !== "").map(([key, text]) => {
     return new Label({ key: strings.dedup(key), str: strings.dedup(text) });
   });
 }

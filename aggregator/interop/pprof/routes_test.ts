@@ -48,7 +48,10 @@ testWith(["chdb", "go"], "go tool pprof fetches profiles, with a token in the ad
       assertMatch(mean.out, /Type: mean_delay\n[^]* 1ms 50\.00% 50\.00% +1ms 50\.00% +b\n/, mean.error);
       const { out: held } = await pprof("/debug/pprof/mutex?seconds=20", "-traces");
       assertMatch(held, /waiter: +a\n[^]*10ms +c\n +main/);
-      assertStringIncludes((await pprof("/debug/pprof/block?seconds=20", "-traces")).out, "holder: c");
+      const { out: waited } = await pprof("/debug/pprof/block?seconds=20", "-traces");
+      for (const tag of ["holder: +c", "pod: +web-0", "node: +node-1", "exe: +/bin/demo"]) {
+        assertMatch(waited, new RegExp(`${tag}\n`));
+      }
     });
     await t.step("syscall: the call as a root", async () => {
       const { out } = await pprof("/debug/pprof/syscall?seconds=20", "-top", "-tagroot=syscall");
