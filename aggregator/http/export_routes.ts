@@ -81,7 +81,7 @@ export function exportRoutes({ queries, now = Date.now }: HandlerOptions): Route
 }
 
 /** Returns `profile` with what was cut from it as a stack of one frame. */
-function withOther(profile: Profile, other: Total, kind: AnyKind): Profile {
+export function withOther(profile: Profile, other: Total, kind: AnyKind): Profile {
   if (other.value === 0 && other.count === 0) return profile;
   const builder = new ProfileBuilder();
   builder.merge(profile);

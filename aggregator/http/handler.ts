@@ -12,6 +12,7 @@ import { tokenOf } from "../access/access.ts";
 import { foreignRoutes } from "../interop/routes.ts";
 import { alertRoutes } from "./alert_routes.ts";
 import { HttpError } from "./errors.ts";
+import { compilerRoutes } from "./compiler_routes.ts";
 import { exportRoutes } from "./export_routes.ts";
 import { loginForm, pageRoutes } from "./page_routes.ts";
 import { overviewRoutes } from "./overview_routes.ts";
@@ -22,6 +23,7 @@ import { findRoute, type Route } from "./route.ts";
 import { credentialsOf, isForged, isLocalName } from "./session.ts";
 import { statusRoutes } from "./status_routes.ts";
 import { Turns } from "./turns.ts";
+import { viewerRoutes } from "./viewer_routes.ts";
 import { waitRoutes } from "./wait_routes.ts";
 import type { HandlerOptions } from "./types.ts";
 
@@ -34,6 +36,8 @@ export function routeTable(options: HandlerOptions): Route[] {
     ...waitRoutes(options),
     ...exportRoutes(options),
     ...alertRoutes(options),
+    ...viewerRoutes(options),
+    ...compilerRoutes(options),
     ...foreignRoutes(options),
     ...pageRoutes(options.page, options.access),
   ];

@@ -14,7 +14,8 @@ import { stackKeysSql } from "./stack_keys.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
 import { SYSCALL_MODULE } from "../../profile/model.ts";
 import { siteFrame } from "../../profile/lock_site.ts";
-import type { Selection, TaggedStack, TaggedStacksAnswer, TaggedStacksOptions } from "./types.ts";
+import type { TaggedStack } from "../../profile/tagged.ts";
+import type { Selection, TaggedStacksAnswer, TaggedStacksOptions } from "./types.ts";
 
 /** 64-bit numbers are decimal text. */
 interface Row {

@@ -6,8 +6,9 @@
  */
 
 import type { FlameGraph } from "../../profile/flame.ts";
-import type { Frame, Profile, Total } from "../../profile/model.ts";
+import type { Profile, Total } from "../../profile/model.ts";
 import type { AnyKind } from "../../profile/profile_type.ts";
+import type { TaggedStack } from "../../profile/tagged.ts";
 import type { AnyLabel, Matcher } from "./matchers.ts";
 
 /** Selects samples of one kind, or type of profile, whose bucket begins in [from, to) and whose series pass all matchers. */
@@ -512,14 +513,6 @@ export interface TaggedStacksOptions {
   /** Names labels that samples keep. @default {[]} */
   readonly labels?: readonly AnyLabel[];
   readonly signal?: AbortSignal;
-}
-
-/** Is a stack, and what it is worth with these labels. */
-export interface TaggedStack {
-  /** Is leaf first. */
-  readonly frames: readonly Frame[];
-  readonly tags: Readonly<Record<string, string>>;
-  readonly total: Total;
 }
 
 export interface TaggedStacksAnswer extends Answer {

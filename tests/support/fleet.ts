@@ -8,6 +8,7 @@
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { viewOf } from "../../profile/idle.ts";
 import {
+  frameAt,
   KERNEL_MODULE,
   type Kind,
   KIND_NUMBER,
@@ -21,6 +22,7 @@ import {
 import { HOLDER_SITES, LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
 import type { AnyLabel, Label } from "../../aggregator/query/matchers.ts";
 import { flameGraph } from "../../profile/flame.ts";
+import { samplesOf } from "../../profile/samples_of.ts";
 import type {
   AggregateRow,
   GroupBy,
@@ -297,7 +299,18 @@ export class FleetQueries implements Queries {
   /** What the field's protocols ask is asked of an engine, in their own tests. */
   seriesLabels = notHere;
   points = notHere;
-  taggedStacks = notHere;
+
+  async taggedStacks(selection: Selection) {
+    const { profile, ...answer } = await this.stacks(selection);
+    const { offset, frame } = profile.stacks;
+    const samples = samplesOf(profile, selection.kind);
+    const stacks = Array.from(samples.stack, (stack, i) => ({
+      frames: Array.from(frame.subarray(offset[stack], offset[stack + 1]), (row) => frameAt(profile, row)),
+      tags: {},
+      total: { value: samples.value[i]!, count: samples.count[i]! },
+    }));
+    return { ...answer, stacks };
+  }
 
   tree(selection: Selection, { value = "value", maxNodes = 20_000 }: TreeOptions = {}) {
     const profile = this.#select(selection);

@@ -7,15 +7,15 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import { pprofBytes } from "../../../profile/formats/pprof.ts";
+import { taggedProfile, type TaggedStack } from "../../../profile/tagged.ts";
 import { HttpError } from "../../http/errors.ts";
 import type { Problem } from "../../http/problem.ts";
 import type { Reply } from "../../http/reply.ts";
 import { SERVICE_NAME } from "../../query/matchers.ts";
-import type { Selection, TaggedStack } from "../../query/types.ts";
+import type { Selection } from "../../query/types.ts";
 import { matchersParams, spanParams } from "../export.ts";
 import type { ForeignContext, ForeignRoute } from "../foreign.ts";
 import { buckets, explained, settled, type Source } from "../querier/source.ts";
-import { taggedProfile } from "../tagged_profile.ts";
 
 interface GoProfile {
   readonly of: Pick<Selection, "kind" | "holders">;

@@ -8,11 +8,11 @@
 import type { SelectMergeProfileRequest } from "../../../proto/gen/querier/v1/querier_pb.ts";
 import type { GoPGO } from "../../../proto/gen/types/v1/types_pb.ts";
 import { encodePprof } from "../../../profile/formats/pprof.ts";
+import { taggedProfile } from "../../../profile/tagged.ts";
 import type { Frame } from "../../../profile/model.ts";
 import { ProfileBuilder } from "../../../profile/builder.ts";
 import { Encoded } from "../connect/codec.ts";
 import type { CallContext } from "../connect/unary.ts";
-import { taggedProfile } from "../tagged_profile.ts";
 import { choiceOf, maxNodesOf } from "./flame.ts";
 import { explained, selectionOf, settled, type Source, spanOf } from "./source.ts";
 

@@ -5,16 +5,23 @@
  * @module
  */
 
-import { ProfileBuilder } from "../../profile/builder.ts";
-import { OTHER } from "../../profile/flame.ts";
-import { encodeLabels } from "../../profile/labels.ts";
-import type { Frame, Profile } from "../../profile/model.ts";
-import type { AnyKind } from "../../profile/profile_type.ts";
-import type { TaggedStacksAnswer } from "../query/types.ts";
+import { ProfileBuilder } from "./builder.ts";
+import { OTHER } from "./flame.ts";
+import { encodeLabels } from "./labels.ts";
+import type { Frame, Profile, Total } from "./model.ts";
+import type { AnyKind } from "./profile_type.ts";
+
+/** Is a stack, and what it is worth with these labels. */
+export interface TaggedStack {
+  /** Is leaf first. */
+  readonly frames: readonly Frame[];
+  readonly tags: Readonly<Record<string, string>>;
+  readonly total: Total;
+}
 
 /** Returns the profile of `answer`, with what was cut from it as a stack of one frame; tags are labels of series. */
 export function taggedProfile(
-  { stacks, other }: Pick<TaggedStacksAnswer, "stacks" | "other">,
+  { stacks, other }: { readonly stacks: readonly TaggedStack[]; readonly other: Total },
   kind: AnyKind,
   { shape = (frames) => frames }: { shape?: (frames: readonly Frame[]) => readonly Frame[] } = {},
 ): Profile {
