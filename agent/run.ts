@@ -371,6 +371,7 @@ function open(
 ) {
   const options = {
     freq: config.freq,
+    maxFreq: config.captureFreq,
     pid: config.pid,
     ancestor: config.command && Deno.pid,
     memoryBytes: unwinder ? Math.ceil(config.bpfMemory * (1 - UNWINDER_SHARE)) : config.bpfMemory,

@@ -32,6 +32,8 @@ export const CPU_OBJECT = new URL("../../bpf/build/cpu.bpf.o", import.meta.url).
 export interface CpuCollectorOptions {
   /** Samples a second and CPU. @default {99} */
   freq?: number;
+  /** It may be set to this, for which there is room in the maps then. @default {freq} */
+  maxFreq?: number | undefined;
   /** `drain` may be away for so many ms; the size of the maps follows from it. @default {10000} */
   windowMs?: number;
   /** The only process that is sampled, in the agent's pid namespace; all without it. */
@@ -80,6 +82,7 @@ export class CpuCollector implements Collector {
    */
   static open({
     freq = 99,
+    maxFreq = freq,
     windowMs = 10_000,
     pid,
     ancestor,
@@ -94,7 +97,9 @@ export class CpuCollector implements Collector {
       );
     }
     if (pid !== undefined) checkProcess(pid);
-    const size = cpuMapSize({ cpus: cpus().length, freq, windowMs, memoryBytes });
+    const size = cpuMapSize({
+      ...{ cpus: cpus().length, freq: Math.max(freq, maxFreq), windowMs, memoryBytes },
+    });
     using stack = new DisposableStack();
     const object = stack.use(BpfObject.open(objectPath));
     object.setConstants({

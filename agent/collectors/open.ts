@@ -24,6 +24,8 @@ const SHARES: Readonly<Record<Kind, number>> = { cpu: 2, lock: 1, syscall: 3 };
 
 export interface OpenCollectorsOptions {
   readonly freq: number;
+  /** CPU samples may be set to this. */
+  readonly maxFreq?: number | undefined;
   /** The only process that is watched; all without it. */
   readonly pid?: number | undefined;
   /** All processes that descend from this one are watched instead of one. */
@@ -60,7 +62,7 @@ export function shareMemory(kinds: readonly Kind[], memoryBytes: number): Partia
 
 function openCollector(
   kind: Kind,
-  { freq, pid, ancestor, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
+  { freq, maxFreq, pid, ancestor, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
 ): Collector {
   const common = {
     memoryBytes,
@@ -70,7 +72,7 @@ function openCollector(
   };
   switch (kind) {
     case "cpu":
-      return CpuCollector.open({ freq, ...common });
+      return CpuCollector.open({ freq, maxFreq, ...common });
     case "lock":
       return LockCollector.open({ includeSelf, ...common });
     case "syscall":
