@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
-import { testAccess, testHandler } from "../../tests/support/http_handler.ts";
+import { testAccess, testHandler, testOptions } from "../../tests/support/http_handler.ts";
 import { TokenSet } from "../access/tokens.ts";
 import { Access } from "../access/access.ts";
 import { sessionCookie } from "../http/session.ts";
+import { foreignTable } from "./routes.ts";
 
 const GET_SETTINGS = "/settings.v1.SettingsService/Get";
 const JSON_TYPE = { "content-type": "application/json" };
@@ -73,4 +74,17 @@ Deno.test("a method of any service that is not here is unimplemented", async () 
   for (const path of ["/v1.Service/", "/api/v1", "/x/y.v1.Z/A"]) {
     assertEquals((await ask(path, { method: "POST" })).status, 404, path);
   }
+});
+
+Deno.test("docs/interop.md has the table of foreign routes", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/interop.md", import.meta.url));
+  const rows = text.split("\n").map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()))
+    .filter(([method]) => method === "GET" || method === "POST");
+  assertEquals(
+    rows.map((cells) => cells.join(" ")),
+    // Only what routes say of themselves is looked at, so that they take in nothing.
+    foreignTable(testOptions({ intake: {} as never })).map(({ method, path, scope, maxBytes, timeoutMs }) =>
+      `${method} \`${path}\` ${scope} ${maxBytes} ${timeoutMs / 1000}`
+    ),
+  );
 });
