@@ -9,6 +9,7 @@ import type { Command } from "./command.ts";
 import { upload } from "./files/upload.ts";
 import { agent, aggregator } from "./local/programs.ts";
 import { record } from "./local/record.ts";
+import { relabel } from "./local/relabel.ts";
 import { report } from "./report/report.ts";
 import { alerts } from "./questions/alerts.ts";
 import { diff } from "./questions/diff.ts";
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   record,
   report,
   upload,
+  relabel,
   agent,
   aggregator,
 ];

@@ -209,6 +209,10 @@ async function files(aggregator: RunningAggregator, folder: string): Promise<voi
     await Deno.writeFile(`${folder}/${name}`, await response.bytes());
   }
   await Deno.writeTextFile(
+    `${folder}/relabel.yml`,
+    "- { action: drop, source_labels: [namespace], regex: kube-.* }\n- { target_label: team, replacement: shop }\n",
+  );
+  await Deno.writeTextFile(
     `${folder}/rules.yml`,
     "rules:\n- { name: Parser grew, measure: share, function: parse_json, threshold: 10%, window: 5m }\n" +
       "- { name: Redis grew, measure: cores, module: /usr/bin/redis-server, threshold: 9, window: 5m }\n",

@@ -15,7 +15,7 @@ const EXAMPLE = "main";
 
 /**
  * Applies the rules in `yaml` to each of `series`, labels in the form `namespace=shop,pod=cart-1`, and returns what
- * becomes of them, one line each below a line that counts the rules.
+ * becomes of them, two lines each below a line that counts the rules.
  *
  * @throws {RelabelError} where the rules cannot be used
  */
@@ -28,7 +28,7 @@ export function checkRules(yaml: string, series: readonly string[]): string {
     const names = made?.hashKey === undefined
       ? ""
       : `, functions as ${hashName(EXAMPLE, made.hashKey)} for ${EXAMPLE}`;
-    lines.push(`${shown(labels)} -> ${made ? shown(made.labels) + names : "dropped"}`);
+    lines.push(shown(labels), `  -> ${made ? shown(made.labels) + names : "dropped"}`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -22,9 +22,12 @@ relabel_configs:
       .split("\n"),
     [
       "3 rules",
-      '{namespace="shop", pod="cart-1"} -> {namespace="shop", pod="cart-1", service="cart"}',
-      '{namespace="kube-system", pod="dns-0"} -> dropped',
-      '{namespace="bank"} -> {namespace="bank"}, functions as fn_0d6e4079e36703eb for main',
+      '{namespace="shop", pod="cart-1"}',
+      '  -> {namespace="shop", pod="cart-1", service="cart"}',
+      '{namespace="kube-system", pod="dns-0"}',
+      "  -> dropped",
+      '{namespace="bank"}',
+      '  -> {namespace="bank"}, functions as fn_0d6e4079e36703eb for main',
       "",
     ],
   );
