@@ -179,8 +179,8 @@ export const AGENT_SETTINGS = defineSettings({
     env: "APERTURE_MEMORY",
     placeholder: "SIZE",
     help: "What the agent itself may use, beside its BPF maps; a container's limit counts where it is less",
-    default: "256MiB",
-    schema: bytes(160 << 20),
+    default: "160MiB",
+    schema: bytes(128 << 20),
   },
   symbolCache: {
     flag: "symbol-cache",

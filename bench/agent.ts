@@ -4,7 +4,7 @@
  * what the mode does, in the same seconds. What is pushed is acknowledged and thrown away: an aggregator is on another
  * machine.
  *
- * `agent=WARM,MEASURED` says for how many seconds each runs before it is measured, and is; `agent=5,10` is the short form.
+ * `agent=WARM,MEASURED` says for how many seconds each runs before it is measured, and is; `agent=3,6` is the short form.
  *
  * Only the agent names what it samples and finds whole stacks: perf's file and bcc's maps have addresses, one to three
  * for each of these stacks, until somebody asks.
@@ -84,7 +84,7 @@ function secondsOf(option: string | undefined): readonly [warm: number, measured
   if (option === undefined) return DEFAULT_SECONDS;
   const [warm, measured] = option.split(",").map(Number);
   if (warm! > 0 && measured! > 0) return [warm!, measured!];
-  throw new UserError(`Cannot measure for '${option}': give two numbers of seconds, such as agent=5,10`);
+  throw new UserError(`Cannot measure for '${option}': give two numbers of seconds, such as agent=3,6`);
 }
 
 interface Run {

@@ -6,9 +6,9 @@
  */
 
 /** Deno takes this before it has run anything: its own text, and what threads and V8 begin with. */
-const BASE_BYTES = 96 << 20;
+const BASE_BYTES = 80 << 20;
 /** These are parts of what is left. */
-const SHARES = { symbols: 0.2, debug: 0.2 } as const;
+const SHARES = { symbols: 0.25, debug: 0.4 } as const;
 /** V8 ends a program whose heap is full, which is worse than one that is large: this is the last bound, not the aim. */
 const LEAST_HEAP_BYTES = 256 << 20;
 /** A container's maps and the kernel's own use leave this part of its limit. */

@@ -8,12 +8,12 @@ import { divideMemory } from "./budget.ts";
 Deno.test("divideMemory() gives no more than there is, but a heap that an agent can live with", () => {
   fc.assert(
     fc.property(
-      fc.integer({ min: 160 << 20, max: 2 ** 31 }),
+      fc.integer({ min: 128 << 20, max: 2 ** 31 }),
       fc.integer({ min: 2 ** 26 }),
       (bytes, limit) => {
         const budget = divideMemory(bytes, limit);
         assert(budget.bytes <= bytes && budget.bytes <= limit);
-        assert(budget.symbolBytes + budget.debugBytes <= 0.4 * budget.bytes);
+        assert(budget.symbolBytes + budget.debugBytes <= 0.65 * budget.bytes);
         assert(budget.heapBytes >= 256 << 20);
       },
     ),

@@ -96,16 +96,18 @@ export class TableCompiler {
    */
   async *compile(
     file: CodeFile,
-    { wanted, store, signal }: {
+    { wanted, store, signal, hurried = false }: {
       wanted: ReadonlySet<number>;
       store: Pick<PageStore, "has" | "hasRoomFor">;
       signal: AbortSignal;
+      /** Other files wait: nothing is compiled that nobody has missed. @default {false} */
+      hurried?: boolean;
     },
   ): AsyncGenerator<CompiledPages> {
     const known = this.#tables.get(file.serial);
     if (known) return yield { table: known, pages: wanted };
     for (const source of sourcesOf(file)) {
-      yield* this.#compile(file, { source, wanted, store, signal });
+      yield* this.#compile(file, { source, wanted, store, signal, hurried });
       return;
     }
     this.#failed++;
@@ -113,19 +115,18 @@ export class TableCompiler {
 
   async *#compile(
     file: CodeFile,
-    { source, wanted, store, signal }: {
+    { source, wanted, store, signal, hurried }: {
       source: ByteSource;
       wanted: ReadonlySet<number>;
       store: Pick<PageStore, "has" | "hasRoomFor">;
       signal: AbortSignal;
+      hurried: boolean;
     },
   ): AsyncGenerator<CompiledPages> {
     const info = infoOf(source, file);
     const { searchable } = info ?? {};
     if (info && searchable && (searchable > WHOLE_FUNCTIONS || this.#whole.has(file))) {
-      const near = new Set([...withNeighbours(wanted)].filter((page) => !store.has(file.id, page)));
-      const fits = store.hasRoomFor({ rows: near.size * USUAL_ROWS, pages: near.size });
-      for (const [first, last] of runsOf(fits ? near : wanted)) {
+      for (const [first, last] of runsOf(hurried ? wanted : this.#withNear(file, wanted, store))) {
         const table = await this.#timed(file, info.compilePages(first, last, { signal }));
         this.#compiledPages++;
         yield { table, pages: range(first, last) };
@@ -145,6 +146,16 @@ export class TableCompiler {
     }
     this.#whole.add(file);
     yield { table, pages };
+  }
+
+  /** Returns pages with those beside them that the store has not, where it has room for these. */
+  #withNear(
+    file: CodeFile,
+    wanted: ReadonlySet<number>,
+    store: Pick<PageStore, "has" | "hasRoomFor">,
+  ): ReadonlySet<number> {
+    const near = new Set([...withNeighbours(wanted)].filter((page) => !store.has(file.id, page)));
+    return store.hasRoomFor({ rows: near.size * USUAL_ROWS, pages: near.size }) ? near : wanted;
   }
 
   /** Returns what was compiled, or nothing for a file that is damaged. */

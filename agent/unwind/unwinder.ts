@@ -321,7 +321,8 @@ export class Unwinder implements AsyncDisposable {
     if (this.#tables.isTableless(file)) return;
     const { signal } = this.#stop;
     const store = this.#pages;
-    for await (const { table, pages } of this.#tables.compile(file, { wanted, store, signal })) {
+    const hurried = this.#queue.size > 0;
+    for await (const { table, pages } of this.#tables.compile(file, { wanted, store, signal, hurried })) {
       for (const page of pages) await this.#pages.load(file.id, page, { table, window: this.#window });
     }
     if (!this.#tables.isTableless(file)) return;

@@ -6,6 +6,7 @@
  */
 
 import type { CodeFile } from "../elf/code_file.ts";
+import { PAGE_BYTES } from "./table.ts";
 
 /**
  * So many pages of a file are loaded in one turn; in a file that is compiled page by page that takes some tens of
@@ -27,8 +28,9 @@ export interface Turn {
 }
 
 /**
- * Gives each file its turn: the one that walks missed most, and every other time the one that has waited longest, so
- * that no file with thousands of pages keeps all others from theirs.
+ * Gives each file its turn: the one that walks missed most for what it takes to compile, so that a small program which
+ * ends soon is not behind a library; and every other time the missed one that has waited longest, so that small ones do
+ * not keep a large one from its turn either. What is only likely to be wanted comes after all of these.
  */
 export class WantedPages {
   /** In the order in which they began to wait. */
@@ -57,9 +59,9 @@ export class WantedPages {
 
   /** Takes the next turn out; `undefined` when nothing is wanted. */
   take(): Turn | undefined {
-    const [first] = this.#files;
-    if (first === undefined) return undefined;
-    const [file, wanted] = this.#turns++ % 2 === 0 ? this.#mostMissed(first) : first;
+    const next = this.#next();
+    if (next === undefined) return undefined;
+    const [file, wanted] = next;
     this.#files.delete(file);
     if (wanted.pages.size <= TURN_PAGES) return { file, pages: new Set(wanted.pages.keys()) };
     const sorted = [...wanted.pages].sort(([, a], [, b]) => b - a);
@@ -79,15 +81,25 @@ export class WantedPages {
     return wanted;
   }
 
-  /** Returns the file that was missed most; where none was, or some as often, the one with the least code. */
-  #mostMissed(first: [CodeFile, Wanted]): [CodeFile, Wanted] {
-    let most = first;
+  #next(): [CodeFile, Wanted] | undefined {
+    const isTurnOfOldest = this.#turns++ % 2 === 1;
+    let best: [CodeFile, Wanted] | undefined;
+    let worth = -Infinity;
     for (const entry of this.#files) {
-      const more = entry[1].misses - most[1].misses;
-      if (more > 0 || (more === 0 && codeBytes(entry[0]) < codeBytes(most[0]))) most = entry;
+      if (isTurnOfOldest && entry[1].misses > 0) return entry;
+      const own = worthOf(entry);
+      if (own > worth) [best, worth] = [entry, own];
     }
-    return most;
+    return best;
   }
+}
+
+/** Returns misses for each byte to compile, of one turn; less than 0 where there were none, and the less the more code there is. */
+function worthOf([file, { pages, misses }]: [CodeFile, Wanted]): number {
+  const bytes = codeBytes(file);
+  if (misses === 0) return -bytes;
+  const turn = Math.min(pages.size, TURN_PAGES);
+  return misses * turn / pages.size / (1 + Math.min(bytes, turn * PAGE_BYTES));
 }
 
 /** Returns how much there is to compile, about, in bytes. */

@@ -10,21 +10,19 @@ function fileOf(fileSize: number): CodeFile {
   return { elf: { segments } } as unknown as CodeFile;
 }
 
-Deno.test("WantedPages gives what was missed most first, and what is likely to be wanted last, small files first", () => {
+Deno.test("WantedPages gives what was missed most for its size first, and what is likely to be wanted last", () => {
   const wanted = new WantedPages();
-  const [large, small, some, most] = [100, 10, 50, 50].map(fileOf) as [
-    CodeFile,
-    CodeFile,
-    CodeFile,
-    CodeFile,
+  const [large, likely, other, small, hot] = [1e9, 1000, 10, 50, 1e8].map(fileOf) as [
+    ...[CodeFile, CodeFile, CodeFile, CodeFile, CodeFile],
   ];
-  for (let i = 0; i < 3; i++) wanted.add(most, 7);
-  for (const page of [1, 2]) wanted.add(some, page);
-  for (const file of [large, small]) wanted.expect(file);
-  assertEquals(wanted.take(), { file: most, pages: new Set([7]) });
+  for (const file of [likely, other]) wanted.expect(file);
+  for (const file of [large, small]) wanted.add(file, 7);
+  for (let i = 0; i < 3; i++) wanted.add(hot, 9);
+  assertEquals(wanted.take(), { file: small, pages: new Set([7]) });
   // The one that has waited longest.
-  assertEquals(wanted.take(), { file: some, pages: new Set([1, 2]) });
-  assertEquals([wanted.take()!.file === small, wanted.take()!.file === large], [true, true]);
+  assertEquals(wanted.take(), { file: large, pages: new Set([7]) });
+  assertEquals(wanted.take(), { file: hot, pages: new Set([9]) });
+  assertEquals([wanted.take()!.file === other, wanted.take()!.file === likely], [true, true]);
   assertEquals([wanted.take(), wanted.size], [undefined, 0]);
 });
 
@@ -35,9 +33,11 @@ Deno.test("WantedPages lets no file wait for all pages of a large one", () => {
   wanted.add(small, 3);
   // The pages that were missed most come first.
   for (let i = 0; i < 9; i++) wanted.add(large, 4999);
+  assertEquals(wanted.take(), { file: small, pages: new Set([3]) });
+  wanted.add(small, 4);
   const { file, pages } = wanted.take()!;
   assert(file === large && pages.has(4999) && pages.size < 100);
-  assertEquals(wanted.take(), { file: small, pages: new Set([3]) });
+  assertEquals(wanted.take(), { file: small, pages: new Set([4]) });
 });
 
 Deno.test("WantedPages gives every page once, and every file", () => {
