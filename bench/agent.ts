@@ -4,7 +4,8 @@
  * what the mode does, in the same seconds. What is pushed is acknowledged and thrown away: an aggregator is on another
  * machine.
  *
- * `agent=WARM,MEASURED` says for how many seconds each runs before it is measured, and is; `agent=3,6` is the short form.
+ * `agent=WARM,MEASURED` says for how many seconds each runs before it is measured, and is; `agent=3,6` is the short form,
+ * and `agent=60,60,cpu` the mode `cpu` alone.
  *
  * Only the agent names what it samples and finds whole stacks: perf's file and bcc's maps have addresses, one to three
  * for each of these stacks, until somebody asks.
@@ -26,6 +27,8 @@ import { type Usage, usage } from "./usage.ts";
 
 /** Files and mappings are read once, and V8 compiles what runs often: the start is not what it costs to watch. */
 const DEFAULT_SECONDS = [60, 60] as const;
+/** As long as windows are where nothing is set. */
+const MAX_WINDOW_SECONDS = 10;
 const STATS_SETTING = "/proc/sys/kernel/bpf_stats_enabled";
 const METRICS_PORT = 9393;
 const INSPECTOR_PORT = 9394;
@@ -62,7 +65,7 @@ const RIVALS: Readonly<Record<Mode, readonly Rival[]>> = {
 
 /** Returns the rows of `deno task bench agent`. */
 export async function rows(option?: string): Promise<Row[]> {
-  const [warm, measured] = secondsOf(option);
+  const { warm, measured, modes } = optionsOf(option);
   await using cleanup = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
@@ -75,16 +78,21 @@ export async function rows(option?: string): Promise<Row[]> {
   const rows: Row[] = [];
   for (const startLoad of [startSteady, startBuild]) {
     await using load = await startLoad(folder);
-    for (const mode of MODES) rows.push(...await measure({ load, mode, sink, env, warm, measured }));
+    for (const mode of modes) rows.push(...await measure({ load, mode, sink, env, warm, measured }));
   }
   return rows;
 }
 
-function secondsOf(option: string | undefined): readonly [warm: number, measured: number] {
-  if (option === undefined) return DEFAULT_SECONDS;
-  const [warm, measured] = option.split(",").map(Number);
-  if (warm! > 0 && measured! > 0) return [warm!, measured!];
-  throw new UserError(`Cannot measure for '${option}': give two numbers of seconds, such as agent=3,6`);
+function optionsOf(option: string | undefined): { warm: number; measured: number; modes: readonly Mode[] } {
+  const [first, second] = DEFAULT_SECONDS;
+  const [warm = first, measured = second, ...modes] = option?.split(",") ?? [];
+  const isMode = (mode: string): mode is Mode => (MODES as readonly string[]).includes(mode);
+  if (!(Number(warm) > 0 && Number(measured) > 0 && modes.every(isMode))) {
+    throw new UserError(
+      `Cannot measure '${option}': give two numbers of seconds, and modes, as in agent=3,6,cpu`,
+    );
+  }
+  return { warm: Number(warm), measured: Number(measured), modes: modes.length > 0 ? modes : MODES };
 }
 
 interface Run {
@@ -99,13 +107,15 @@ interface Run {
 async function measure({ load, mode, sink, env, warm, measured }: Run): Promise<Row[]> {
   await using agent = new Program("agent", [
     ...[`--mode=${mode}`, `--aggregator=${sink.url}`, `--listen=127.0.0.1:${METRICS_PORT}`],
+    // What is measured is some whole windows.
+    `--push-interval=${Math.min(MAX_WINDOW_SECONDS, measured / 3)}s`,
     "--log-level=error",
   ], { flags: [...taskFlags("agent"), `--inspect=127.0.0.1:${INSPECTOR_PORT}`] });
   await untilReady(agent);
   await using stack = new AsyncDisposableStack();
   const rivals = RIVALS[mode].flatMap((rival) => {
     try {
-      return [{ ...rival, process: stack.use(start(rival.command, rival.args, env)) }];
+      return [{ ...rival, process: stack.use(start(rival.command, rival.args, { env })) }];
     } catch {
       return [];
     }

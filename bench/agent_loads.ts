@@ -23,8 +23,9 @@ export interface Load extends AsyncDisposable {
 
 /** Starts fifty busy programs, none of which has frame pointers. */
 export async function startSteady(folder: string): Promise<Load> {
+  // In the session of the benchmark: the kernel may share CPUs out among sessions first.
   const programs = await Promise.all(Array.from({ length: PROGRAMS }, (_, i) => compileBusy(folder, i)));
-  return load("50 busy programs", programs.map((program) => start(program, [])));
+  return load("50 busy programs", programs.map((program) => start(program, [], { detached: false })));
 }
 
 /** Starts a build: 250 processes a second that end at once, and a compiler, again and again. */
@@ -57,11 +58,11 @@ async function compileBusy(folder: string, number: number): Promise<string> {
   return path;
 }
 
-/** A program in a session of its own, with all that it starts, as those of other users are. */
+/** Starts a program that runs until it is disposed of; with all that it starts, where it is `detached`. */
 export function start(
   command: string,
   args: readonly string[],
-  env: Record<string, string> = {},
+  { env = {}, detached = true }: { env?: Record<string, string>; detached?: boolean } = {},
 ): AsyncDisposable & { readonly pid: number; readonly ended: Promise<Deno.CommandStatus> } {
   const child = new Deno.Command(command, {
     args: [...args],
@@ -69,15 +70,14 @@ export function start(
     stdin: "null",
     stdout: "null",
     stderr: "null",
-    detached: true,
+    detached,
   }).spawn();
   return {
     pid: child.pid,
     ended: child.status,
     async [Symbol.asyncDispose]() {
       try {
-        // The group: what it started goes with it.
-        Deno.kill(-child.pid, "SIGKILL");
+        Deno.kill(detached ? -child.pid : child.pid, "SIGKILL");
       } catch {
         // It has ended.
       }
