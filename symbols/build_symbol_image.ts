@@ -237,14 +237,18 @@ function nameAt({ bytes, end: other }: Strings, from: number): Uint8Array {
   return bytes.subarray(from, end);
 }
 
+/** Follows two underscores. */
+const INTERNAL = new TextEncoder().encode("GI_");
+
 /**
  * Ranks the names of one function, of which the first is shown: as in libdw a global one before a weak one before a
- * local
- * one; then one of a function, and the one with the fewest leading underscores. 0–255.
+ * local one; then one of a function, and the one with the fewest leading underscores, glibc's `__GI_` for calls within
+ * itself after all others. 0–255.
  */
 function preference({ binding, type }: Symbol, name: Uint8Array): number {
   const reach = binding === STB_GLOBAL ? 2 : binding === STB_WEAK ? 1 : 0;
   let underscores = 0;
   while (underscores < 15 && name[underscores] === 0x5f) underscores++;
+  if (underscores === 2 && INTERNAL.every((byte, i) => name[2 + i] === byte)) underscores = 15;
   return reach * 64 + (type === STT_NOTYPE ? 0 : 32) + 15 - underscores;
 }

@@ -29,6 +29,7 @@ export interface Plt {
 
 const SHT_RELA = 4;
 const SHF_ALLOC = 2;
+const R_X86_64_JUMP_SLOT = 7;
 const EM_X86_64 = 62;
 /** Lazy, with `-z now`, and with IBT (`-fcf-protection`) or MPX; elsewhere the first is all there is. */
 const STUBS = /^\.plt(\.got|\.sec|\.bnd)?$/;
@@ -134,8 +135,11 @@ class Relocations {
       const bytes = this.#source.read(offset + done, Math.min(CHUNK_BYTES, size - done));
       const view = viewOf(bytes);
       for (let at = 0; at + RELA_BYTES <= bytes.length; at += RELA_BYTES) {
-        // r_offset, r_info (the symbol in its upper half), r_addend
-        visit(u64(view, at), view.getUint32(at + 12, true), view.getBigInt64(at + 16, true));
+        // r_offset, r_info (the symbol in its upper half, the type in its lower one), r_addend
+        const isJump = view.getUint32(at + 8, true) === R_X86_64_JUMP_SLOT;
+        // Its addend is no part of the function: linkers put the stub's address there (`-z mark-plt`).
+        const addend = isJump ? 0n : view.getBigInt64(at + 16, true);
+        visit(u64(view, at), view.getUint32(at + 12, true), addend);
       }
     }
     return true;

@@ -45,6 +45,8 @@ int main(int argc, char **argv) {
 
 const BUILDS: Record<string, readonly string[]> = {
   "lazily bound": ["-Wl,-z,lazy"],
+  // Older linkers ignore that, with a warning.
+  "with the stubs' addresses in their relocations": ["-Wl,-z,lazy,-z,mark-plt"],
   "bound when it starts": ["-Wl,-z,now"],
   "lazily bound, with IBT": ["-Wl,-z,lazy", "-fcf-protection=full", "-Wl,-z,ibtplt"],
   "bound when it starts, with IBT": ["-Wl,-z,now", "-fcf-protection=full", "-Wl,-z,ibtplt"],

@@ -53,6 +53,8 @@ Deno.test("SymbolTable.find() prefers sized, inner, global names with few unders
     { name: "weak", address: 0x1200, size: 8, binding: 2 },
     { name: "asm", address: 0x1300, size: 0, type: 0 },
     { name: "versioned@@V_2", address: 0x1400, size: 4 },
+    { name: "__GI___clone3", address: 0x1500, size: 4, binding: 0 },
+    { name: "___clone3", address: 0x1500, size: 4, binding: 0 },
   ])]);
   const at = (address: number) => table.find(address);
   assertEquals([0x1000, 0x1010, 0x1040, 0x1050, 0x10ff].map(at), [
@@ -65,6 +67,7 @@ Deno.test("SymbolTable.find() prefers sized, inner, global names with few unders
   assertEquals([0xfff, 0x1100, 0x1207, 0x1208].map(at), [undefined, undefined, "write", undefined]);
   // A symbol without a size reaches to the next one, and no further than its section.
   assertEquals([0x13ff, 0x1403, 0x1404].map(at), ["asm", "versioned", undefined]);
+  assertEquals(at(0x1500), "___clone3");
 });
 
 Deno.test("SymbolTable.build() joins tables that count from different addresses", () => {
