@@ -394,7 +394,10 @@ export interface Answers {
   "GET /api/kinds": KindsJson;
   "GET /api/fleet": FleetJson;
   "GET /api/coverage": CoverageJson;
+  "GET /api/windows": WindowsJson;
+  "GET /api/builds": BuildsJson;
   "GET /api/store": StoreJson;
+  "GET /api/about": AboutJson;
   "GET /api/alerts": AlertsJson;
   "POST /api/alerts": ListedRuleJson;
   "PUT /api/alerts": ListedRuleJson;
