@@ -23,7 +23,7 @@ import { type AggregatorServer, AggregatorService } from "../../proto/gen/apertu
 import type { Access } from "../access/access.ts";
 import type { StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Intake } from "../interop/intake/intake.ts";
-import { exportCall, OTLP_SERVICE } from "../interop/otlp/grpc.ts";
+import { OTLP_SERVICE, OtlpExports } from "../interop/otlp/grpc.ts";
 import type { Queries } from "../query/types.ts";
 import { Admission, type AdmissionLimits } from "./admission.ts";
 import { authenticate } from "./auth.ts";
@@ -130,9 +130,10 @@ export class IngestServer implements AsyncDisposable {
     server.addService(rawPush(AggregatorService), handlers(options, calls));
     const { intake } = options;
     if (intake) {
+      const exports = new OtlpExports(intake);
       server.addService(OTLP_SERVICE, {
         export: calls.unary((request: Uint8Array, _signal, call) => {
-          return exportCall(intake, { request, metadata: call.metadata, getPeer: () => call.getPeer() });
+          return exports.call({ request, metadata: call.metadata, getPeer: () => call.getPeer() });
         }),
       });
     }

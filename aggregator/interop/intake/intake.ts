@@ -15,6 +15,7 @@ import { BufferFullError } from "../../buffer/staging_buffer.ts";
 import { HttpError } from "../../http/errors.ts";
 import { OutOfRangeError, UnavailableError } from "../../ingest/calls.ts";
 import { push, type PushOptions } from "../../ingest/push.ts";
+import { HalfTime } from "./half_time.ts";
 import { ForeignError, type ForeignWindow } from "./windows.ts";
 
 /** Lists the protocols by which others push. */
@@ -43,6 +44,7 @@ export class Intake {
   /** Names this run, as an agent's does. */
   readonly #epoch: bigint;
   #sequence = 0;
+  readonly #halfTime = new HalfTime();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -54,6 +56,11 @@ export class Intake {
   /** Returns the time in Unix ns. */
   get nowNs(): bigint {
     return BigInt((this.#options.clock ?? Date.now)()) * 1_000_000n;
+  }
+
+  /** Reads what was pushed: what takes the thread's time for others than agents has half of it at most. */
+  reading<T>(read: () => T | Promise<T>): Promise<T> {
+    return this.#halfTime.run(read);
   }
 
   /**
@@ -81,7 +88,9 @@ export class Intake {
           ...{ agentId: protocol, epoch: this.#epoch, sequence: ++this.#sequence, agentVersion: VERSION },
           losses: new Map<string, number>(),
         };
-        const { duplicate } = await push(writeBatch(batch), { ...this.#options, content: `${name}/${i}` });
+        const { duplicate } = await this.#halfTime.run(() =>
+          push(writeBatch(batch), { ...this.#options, content: `${name}/${i}` })
+        );
         staged ||= !duplicate;
       }
       this.count(protocol, staged ? "staged" : "duplicate", profiles);

@@ -34,8 +34,10 @@ export async function exportProfiles(
   let taken: Taken;
   try {
     const form = formOfVersion(versions);
-    const request = encoding === "json" ? readJson(utf8(body)) : readProto(body, form);
-    taken = takeOtlp(request, windows, { nowNs: intake.nowNs, address });
+    taken = await intake.reading(() => {
+      const request = encoding === "json" ? readJson(utf8(body)) : readProto(body, form);
+      return takeOtlp(request, windows, { nowNs: intake.nowNs, address });
+    });
   } catch (error) {
     throw intake.refused("otlp", error);
   }

@@ -32,26 +32,45 @@ export const OTLP_SERVICE = {
   },
 } as const satisfies ServiceDefinition;
 
-/**
- * Does what Export does.
- *
- * @throws {InvalidArgumentError} for what is of no use to send again
- * @throws {UnavailableError} for what is: senders take no other code without a hint for that
- */
-export async function exportCall(
-  intake: Intake,
-  { request, metadata, getPeer }: CallOf,
-): Promise<Uint8Array> {
-  const versions = metadata.get(VERSION_HEADER).map(String);
-  try {
-    const address = hostOf(getPeer());
-    return responseProto(await exportProfiles(intake, request, { encoding: "proto", versions, address }));
-  } catch (error) {
-    if (!(error instanceof HttpError)) throw error;
-    if (error.status === 429 || error.status === 503) {
-      throw new UnavailableError(error.message, { cause: error });
+/** Takes calls of Export. */
+export class OtlpExports {
+  readonly #intake: Intake;
+  readonly #most: number;
+  #running = 0;
+
+  /** @param options.most so many are taken at once: each holds one of the places that agents' pushes need */
+  constructor(intake: Intake, { most = 8 }: { most?: number } = {}) {
+    this.#intake = intake;
+    this.#most = most;
+  }
+
+  /**
+   * Does what Export does.
+   *
+   * @throws {InvalidArgumentError} for what is of no use to send again
+   * @throws {UnavailableError} for what is: senders take no other code without a hint for that
+   */
+  async call({ request, metadata, getPeer }: CallOf): Promise<Uint8Array> {
+    if (this.#running >= this.#most) {
+      this.#intake.count("otlp", "refused", 1);
+      throw new UnavailableError("Cannot take profiles now as others come first: try again later");
     }
-    throw new InvalidArgumentError(error.message, { cause: error });
+    this.#running++;
+    const versions = metadata.get(VERSION_HEADER).map(String);
+    const address = hostOf(getPeer());
+    try {
+      return responseProto(
+        await exportProfiles(this.#intake, request, { encoding: "proto", versions, address }),
+      );
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error;
+      if (error.status === 429 || error.status === 503) {
+        throw new UnavailableError(error.message, { cause: error });
+      }
+      throw new InvalidArgumentError(error.message, { cause: error });
+    } finally {
+      this.#running--;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Metadata, status } from "@grpc/grpc-js";
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
 import { seriesAt } from "../../../profile/model.ts";
@@ -17,7 +17,8 @@ import { Access } from "../../access/access.ts";
 import { TokenSet } from "../../access/tokens.ts";
 import { IngestServer } from "../../ingest/server.ts";
 import { ForeignError, Windows } from "../intake/windows.ts";
-import { EXPORT_PATH } from "./grpc.ts";
+import { UnavailableError } from "../../ingest/calls.ts";
+import { EXPORT_PATH, OtlpExports } from "./grpc.ts";
 import { readJson } from "./read_json.ts";
 import { readProto } from "./read_proto.ts";
 import { takeOtlp } from "./take_otlp.ts";
@@ -198,6 +199,23 @@ Deno.test("Export by gRPC asks for a token that may push, and says what is wrong
     [await codeFor(), await codeFor("87654321"), await codeFor("12345678"), to.counts],
     [status.UNAUTHENTICATED, status.PERMISSION_DENIED, status.INVALID_ARGUMENT, { "otlp refused": 1 }],
   );
+});
+
+Deno.test("OtlpExports takes so many calls at once, and asks others to come again", async () => {
+  await using to = await startIntake({ clock: () => NOW });
+  const exports = new OtlpExports(to.intake, { most: 1 });
+  const call = (release: Release) => {
+    return exports.call({
+      request: otlpBytes(fixture(), release),
+      metadata: new Metadata(),
+      getPeer: () => "",
+    });
+  };
+  const first = call("1.9");
+  await assertRejects(() => call("1.10"), UnavailableError, "try again later");
+  await first;
+  await call("1.10");
+  assertEquals(to.counts, { "otlp staged": 4, "otlp refused": 1 });
 });
 
 Deno.test("the header of the version is one whole number, and 1", () => {

@@ -62,7 +62,7 @@ async function ingest(context: ForeignContext, intake: Intake): Promise<Reply> {
     const app = readApp(url);
     // From here on it is the body that is at fault.
     status = STATUS_CODE.UnprocessableEntity;
-    await take(app, { body, context, windows, nowNs: intake.nowNs });
+    await intake.reading(() => take(app, { body, context, windows, nowNs: intake.nowNs }));
   } catch (error) {
     const told = intake.refused("ingest", error);
     if (!(error instanceof ForeignError || error instanceof WireError)) throw told;

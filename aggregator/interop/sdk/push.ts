@@ -13,7 +13,7 @@ import { unaryRoute } from "../connect/unary.ts";
 import type { ForeignRoute } from "../foreign.ts";
 import type { Intake } from "../intake/intake.ts";
 import { ForeignError, Windows } from "../intake/windows.ts";
-import { readPprof } from "../pprof/reader.ts";
+import { readPprof, type ValueType } from "../pprof/reader.ts";
 import { takePprof } from "../pprof/take_pprof.ts";
 import { unpacked } from "./ingest.ts";
 import { nameOfType } from "./names.ts";
@@ -57,13 +57,14 @@ async function takeSeries(
     try {
       const labels = labelsOf(pairs);
       const name = labels.get("__name__")!;
-      const pprof = readPprof(await unpacked(rawProfile as Uint8Array<ArrayBuffer>));
-      takePprof(pprof, {
+      const file = await unpacked(rawProfile as Uint8Array<ArrayBuffer>);
+      const at = {
         labels,
-        nameOf: (type) => nameOfType(name, type),
+        nameOf: (type: ValueType) => nameOfType(name, type),
         timeNs: intake.nowNs,
         address,
-      }, windows);
+      };
+      await intake.reading(() => takePprof(readPprof(file), at, windows));
     } catch (error) {
       intake.refused("push", error);
       const isBad = error instanceof ForeignError || error instanceof WireError || error instanceof HttpError;
