@@ -19,8 +19,6 @@ const SERIES = 40;
 /** (series, stack) pairs of the fleet, and of one node in one hour. */
 const PAIRS = 25_000;
 const NODE_PAIRS = 2500;
-/** The recorded stacks are there so many times, with a quarter of their addresses changed. */
-const VARIANTS = 3;
 
 export interface FillOptions {
   readonly rows: number;
@@ -105,11 +103,13 @@ async function writeNames(client: StorageClient, recorded: ProfileJson, day: num
 }
 
 /**
- * Returns each recorded stack in its variants: a quarter of their frames are at other addresses, as of other builds.
+ * Returns each recorded stack in as many variants as a fleet has stacks: a quarter of their frames are at other
+ * addresses, as of other builds.
  */
 function variedStacks({ strings, frames, stacks }: ProfileJson): Profile {
   const builder = someSeries(new ProfileBuilder());
-  for (let variant = 0; variant < VARIANTS; variant++) {
+  const variants = Math.ceil(PAIRS / (stacks.offset.length - 1));
+  for (let variant = 0; variant < variants; variant++) {
     const rows = frames.line.map((line, i) => {
       const frame: Frame = {
         function: strings[frames.function[i]!]! + (i % 16 === 0 && variant > 0 ? `.${variant}` : ""),

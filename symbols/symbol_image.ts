@@ -115,6 +115,17 @@ export class SymbolImage implements ImageFlags {
     }
     const range = low - 1;
     if (range < 0 || address - starts[range]! >= this.#length[range]!) return undefined;
+    return this.#nameOf(range);
+  }
+
+  /** Visits the ranges in the order of their addresses. */
+  each(visit: (start: number, end: number, name: string) => void): void {
+    for (let i = 0; i < this.size; i++) {
+      visit(this.#start[i]!, this.#start[i]! + this.#length[i]!, this.#nameOf(i));
+    }
+  }
+
+  #nameOf(range: number): string {
     const name = this.#names.subarray(this.#name[range]!, this.#name[range]! + MAX_NAME_BYTES);
     const end = name.indexOf(0);
     return decoder.decode(end < 0 ? name : name.subarray(0, end));

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Frame } from "../../profile/model.ts";
+import { type Frame, RANK } from "../../profile/model.ts";
 import type { CodeFile } from "../elf/code_file.ts";
 import type { CodeFiles } from "../elf/code_files.ts";
 import type { DebugClientOptions, DebugStats } from "./debug/dwarf/client.ts";
@@ -136,7 +136,7 @@ export class ElfCode implements AsyncDisposable {
     const go = this.#go.frames(file, address);
     if (go.length > 0) {
       const base = { module: file.path, buildId: file.elf.buildId, address };
-      const frames = go.map(({ function: name, file, line }) => ({ ...base, function: name, file, line }));
+      const frames = go.map((frame, i) => ({ ...base, ...frame, inlined: i < go.length - 1 }));
       this.#frames.set(key, frames);
       return frames;
     }
@@ -182,7 +182,8 @@ export class ElfCode implements AsyncDisposable {
     const symbols = cold ? this.#readSymbols(file) : this.#tables.of(file);
     const symbol = symbols?.find(address);
     if (symbol !== undefined) {
-      return { frame: { function: this.#demangler.name(symbol), ...base }, final: true };
+      const rank = symbols!.whole ? RANK.symbols : RANK.dynamic;
+      return { frame: { function: this.#demangler.name(symbol), ...base, rank }, final: true };
     }
     this.#unnamed++;
     return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };

@@ -67,6 +67,18 @@ export const LIBDW_DWARF = {
     parameters: [DIE, /* Dwarf_Lines **lines */ "buffer", /* size_t *nlines */ "buffer"],
     result: "i32",
   },
+  dwarf_onesrcline: {
+    parameters: [/* Dwarf_Lines *lines */ "pointer", /* size_t idx */ "usize"],
+    result: /* Dwarf_Line * */ "pointer",
+  },
+  dwarf_lineaddr: {
+    parameters: [/* Dwarf_Line *line */ "pointer", /* Dwarf_Addr *addrp */ "buffer"],
+    result: "i32",
+  },
+  dwarf_lineendsequence: {
+    parameters: [/* Dwarf_Line *line */ "pointer", /* bool *flagp */ "buffer"],
+    result: "i32",
+  },
   dwarf_getsrc_die: {
     parameters: [DIE, /* Dwarf_Addr addr */ "u64"],
     result: /* Dwarf_Line * */ "pointer",

@@ -142,9 +142,9 @@ export class Inlining implements AsyncDisposable {
    * The symbol table's name of the function that is really there is kept, as it is the one that is known
    * without debug information, too; one that only has an offset is not a name.
    */
-  #frame(named: Frame, { function: name, file, line }: SourceFrame, outermost: boolean): Frame {
+  #frame(named: Frame, { function: name, ...place }: SourceFrame, outermost: boolean): Frame {
     const better = name !== "" && !(outermost && !isOffset(named));
     const text = better ? this.#demangler.declared(name) : named.function;
-    return { ...named, function: text, file, line, inlined: !outermost, rank: RANK.debug };
+    return { ...named, ...place, function: text, inlined: !outermost, rank: RANK.debug };
   }
 }

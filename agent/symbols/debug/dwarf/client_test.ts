@@ -7,7 +7,7 @@ import { DebugClient, type NoFrames, type Reader } from "./client.ts";
 import type { Request } from "./protocol.ts";
 import { type ReaderOptions, ReaderProcess } from "./reader_process.ts";
 
-const FRAMES = [[{ function: "f", file: "f.c", line: 1 }]];
+const FRAMES = [[{ function: "f", startLine: 1, file: "f.c", line: 1 }]];
 const stats = { files: 1, bytes: 10 };
 
 /** Answers all questions but those of the key "deadly", of which it dies, and of one more while `slow`. */
