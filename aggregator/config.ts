@@ -234,6 +234,14 @@ export const AGGREGATOR_SETTINGS = defineSettings({
       "The oldest data go before storage takes more than this, or than this share of its disk: 50GiB, 80%",
     schema: storageLimit(),
   },
+  symbolsLimit: {
+    flag: "symbols-limit",
+    env: "APERTURE_SYMBOLS_LIMIT",
+    placeholder: "SIZE",
+    help: "The largest debug file that is taken: what reads it takes a few times as much memory",
+    default: "512MiB",
+    schema: bytes(1 << 20, 4 * 2 ** 30),
+  },
   ...RELABEL_SETTINGS,
   alertRules: {
     flag: "alert-rules",

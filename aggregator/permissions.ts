@@ -16,11 +16,9 @@ export function permissionsOf(config: AggregatorConfig): Need[] {
   const needs = [config.adminListen, config.listen].map((address) => {
     return needsNet(`listen on ${hostOf(address)}`, hostOf(address));
   });
+  needs.push(needsRun("start the embedded engine, and what reads debug files", Deno.execPath()));
   if (clickhouseEndpoint === undefined) {
-    needs.push(
-      needsRun("start the embedded engine", Deno.execPath()),
-      needsNet("reach the embedded engine", "127.0.0.1"),
-    );
+    needs.push(needsNet("reach the embedded engine", "127.0.0.1"));
   } else {
     needs.push(needsNet("reach ClickHouse", hostPort(clickhouseEndpoint)));
   }

@@ -28,6 +28,7 @@ import type { Batch } from "../profile/model.ts";
 import type { OtlpExporter } from "../profile/otlp/exporter.ts";
 import type { Queries } from "./query/types.ts";
 import { stagedBatches } from "./status.ts";
+import type { DebugFiles } from "./symbols/debug_files.ts";
 
 export interface PortSources {
   readonly buffer: StagingBuffer;
@@ -40,10 +41,14 @@ export interface PortSources {
   readonly relabeller?: Relabeller | undefined;
   /** Sends on what is staged. */
   readonly exporter?: OtlpExporter | undefined;
+  readonly debugFiles: DebugFiles;
   readonly health: () => Promise<Health>;
   /** Writes what is staged, as far as storage takes it now. */
   readonly settle: () => Promise<void>;
 }
+
+/** A debug file may take so long to come, in ms; other bodies are small, and connections are bounded. */
+const UPLOAD_MS = 300_000;
 
 /** Holds both ports, which listen until this is disposed of. */
 export interface Ports extends AsyncDisposable {
@@ -59,7 +64,7 @@ export interface Ports extends AsyncDisposable {
  * @throws {Error} when an address, a token file or a certificate cannot be used
  */
 export async function openPorts(config: AggregatorConfig, sources: PortSources): Promise<Ports> {
-  const { buffer, metrics, descriptors, queries, alerts, health, settle } = sources;
+  const { buffer, metrics, descriptors, queries, alerts, debugFiles, health, settle } = sources;
   await using parts = new AsyncDisposableStack();
   const page = await loadPage();
   const access = await openAccess(config, parts);
@@ -81,6 +86,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     intake,
     queries,
     alerts,
+    debugFiles,
     health,
     settle,
     staged: ({ agentId, limit }) => stagedBatches(buffer, { agentId, limit }),
@@ -94,7 +100,8 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     allowedHosts: config.allowedHosts ?? [],
     ...(access && { access }),
   });
-  const http = parts.use(serveHttp({ listen: config.adminListen, handler, limits: connections, tls }));
+  const limits = { ...connections, requestMs: UPLOAD_MS };
+  const http = parts.use(serveHttp({ listen: config.adminListen, handler, limits, tls }));
   const ingest = parts.use(IngestServer.start({
     buffer,
     intake,
@@ -132,6 +139,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
         grpc: ingest.admission,
         question: turns.question,
         export: turns.export,
+        upload: turns.upload,
         foreign: turns.ingest,
       },
     },

@@ -23,7 +23,9 @@ import { Relabeller } from "../profile/relabel/relabeller.ts";
 import { createQueries } from "./query/queries.ts";
 import { settling } from "./settling.ts";
 import { healthOf } from "./status.ts";
+import { DebugTables } from "./storage/debug_tables.ts";
 import { Storage } from "./storage/storage.ts";
+import { DebugFiles } from "./symbols/debug_files.ts";
 
 const logger = getLogger(["aperture", "aggregator"]);
 
@@ -69,6 +71,9 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
     : parts.use(await orExplain(Relabeller.open(config.relabelConfig)));
   const exporter = await orExplain(openExporter(config));
   if (exporter) parts.use(exporter);
+  const debugFiles = parts.use(
+    new DebugFiles({ tables: new DebugTables(storage.client), limit: config.symbolsLimit }),
+  );
   const mode = engine ? "embedded" : "server";
   const alerts = parts.use(await orExplain(startAlerts(config, { storage, buffer, metrics })));
   const ports = parts.use(
@@ -81,12 +86,14 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       queries: createQueries(storage.client),
       alerts,
       captures: alerts.captures,
+      debugFiles,
       health: () => healthOf({ buffer, metrics, storage, flusher, mode }),
       settle: settling({ buffer, flusher }),
     })),
   );
   metrics.watch({ flusher, engine, relabeller, exporter, ...ports.watched });
   flusher.start();
+  debugFiles.start();
   const { hostname, port } = ports.ingest.address;
   logger.info("Taking batches on {hostname}:{port}, storing in {server}", {
     hostname,

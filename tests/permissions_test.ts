@@ -152,7 +152,7 @@ for (
     {
       lost: "--allow-run",
       args: [],
-      to: "start the embedded engine",
+      to: "start the embedded engine, and what reads debug files",
       flag: `--allow-run=${Deno.execPath()}`,
     },
     {

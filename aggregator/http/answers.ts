@@ -234,6 +234,26 @@ export interface StoreJson {
   readonly cost: CostJson;
 }
 
+/** Is a debug file whose names are in storage. */
+export interface DebugFileJson {
+  readonly build_id: string;
+  /** Says how good its best names are: 1 dynamic symbols, 2 a symbol table, 3 debug information. */
+  readonly rank: number;
+  readonly source: "upload" | "debuginfod";
+  /** Counts ranges of addresses that have names. */
+  readonly ranges: number;
+}
+
+export interface SymbolsJson {
+  readonly files: readonly DebugFileJson[];
+}
+
+export interface SymbolsUploadJson {
+  readonly file: DebugFileJson;
+  /** Counts locations in storage that have better names now. */
+  readonly named: number;
+}
+
 export interface ProblemJson {
   readonly part: "buffer" | "storage";
   readonly message: string;
@@ -406,4 +426,6 @@ export interface Answers {
   "GET /api/alerts/history": AlertHistoryJson;
   "POST /api/alerts/silence": SilenceJson;
   "POST /api/alerts/evaluate": AlertEvaluationJson;
+  "GET /api/symbols": SymbolsJson;
+  "POST /api/symbols": SymbolsUploadJson;
 }

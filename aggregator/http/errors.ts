@@ -17,6 +17,7 @@ const CODES: Readonly<Partial<Record<StatusCode, string>>> = {
   [STATUS_CODE.ContentTooLarge]: "content_too_large",
   [STATUS_CODE.UnsupportedMediaType]: "unsupported_media_type",
   [STATUS_CODE.UnprocessableEntity]: "unprocessable",
+  [STATUS_CODE.NotImplemented]: "not_implemented",
   [STATUS_CODE.TooManyRequests]: "overloaded",
   [STATUS_CODE.ServiceUnavailable]: "unavailable",
   [STATUS_CODE.GatewayTimeout]: "timeout",

@@ -22,7 +22,8 @@ import { errorReply, type Reply, respond } from "./reply.ts";
 import { findRoute, type Route } from "./route.ts";
 import { credentialsOf, isForged, isLocalName } from "./session.ts";
 import { statusRoutes } from "./status_routes.ts";
-import { Turns } from "./turns.ts";
+import { symbolRoutes } from "./symbol_routes.ts";
+import { type TurnName, Turns } from "./turns.ts";
 import { viewerRoutes } from "./viewer_routes.ts";
 import { waitRoutes } from "./wait_routes.ts";
 import type { HandlerOptions } from "./types.ts";
@@ -39,6 +40,7 @@ export function routeTable(options: HandlerOptions): Route[] {
     ...viewerRoutes(options),
     ...compilerRoutes(options),
     ...foreignRoutes(options),
+    ...symbolRoutes(options),
     ...pageRoutes(options.page, options.access),
   ];
 }
@@ -74,12 +76,14 @@ export function createHandler(
 const UNKNOWN: RequestInfo = { remoteAddress: "", answered: Promise.resolve() };
 
 /** Makes the turns. Each holds its answer until it was read: so many of them fit into memory beside what is pushed. */
-export function defaultTurns(): Record<"question" | "export" | "ingest", Turns> {
+export function defaultTurns(): Record<TurnName, Turns> {
   return {
     question: new Turns({ atOnce: 16, waiting: 64, waitMs: 10_000 }),
     export: new Turns({ atOnce: 2, waiting: 16, waitMs: 10_000 }),
     // Each may hold a whole body, unpacked.
     ingest: new Turns({ atOnce: 4, waiting: 256, waitMs: 10_000 }),
+    // What waits has not been read yet, and is read by one process.
+    upload: new Turns({ atOnce: 1, waiting: 8, waitMs: 120_000 }),
   };
 }
 
@@ -87,7 +91,7 @@ interface Dispatch {
   readonly url: URL;
   readonly found: ReturnType<typeof findRoute>;
   readonly options: HandlerOptions;
-  readonly turns: Readonly<Record<"question" | "export" | "ingest", Turns>>;
+  readonly turns: Readonly<Record<TurnName, Turns>>;
   readonly info: RequestInfo;
 }
 
@@ -112,7 +116,10 @@ async function dispatch(request: Request, { url, found, options, turns, info }: 
     });
   }
   const { route } = found;
-  using time = requestTime(request, route.foreign?.timeoutMs ?? options.queryTimeout ?? 30_000);
+  using time = requestTime(
+    request,
+    route.foreign?.timeoutMs ?? route.timeoutMs ?? options.queryTimeout ?? 30_000,
+  );
   let turn: Disposable | undefined;
   try {
     turn = route.turn && await turns[route.turn].take(time.signal);

@@ -15,7 +15,7 @@ interface Parameter {
 interface Operation {
   readonly security?: unknown[];
   /** Is what a token must be allowed, where that is more than to read. */
-  readonly "x-scope"?: "admin";
+  readonly "x-scope"?: "admin" | "ingest";
   readonly parameters?: (Parameter | { $ref: string })[];
   readonly responses: Record<string, unknown>;
 }

@@ -7,6 +7,7 @@
 
 import type { Problem } from "./problem.ts";
 import type { Reply } from "./reply.ts";
+import type { TurnName } from "./turns.ts";
 import type { HandlerOptions } from "./types.ts";
 
 /** Holds what a route is given. */
@@ -42,10 +43,10 @@ export interface Route {
   readonly access: "open" | "token" | "ingest" | "admin";
   /** Is set where others have set the form: no session counts, as no page asks. */
   readonly foreign?: Foreign;
-  /**
-   * Is set where what it answers with takes time and memory: it waits for its turn, among all, among exports, or
-   * among what others push. */
-  readonly turn?: "question" | "export" | "ingest";
+  /** Is set where what it answers with takes time and memory: it waits for its turn, among those of its name. */
+  readonly turn?: TurnName;
+  /** It may take so long, in ms. @default {that of all} */
+  readonly timeoutMs?: number;
   readonly handle: (context: Context) => Reply | Promise<Reply>;
 }
 

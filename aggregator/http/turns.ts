@@ -8,6 +8,9 @@
 import { STATUS_CODE } from "@std/http/status";
 import { HttpError } from "./errors.ts";
 
+/** Names who wait for each other. */
+export type TurnName = "question" | "export" | "ingest" | "upload";
+
 export interface TurnLimits {
   /** So many are answered at once, until the answer was read. */
   readonly atOnce: number;

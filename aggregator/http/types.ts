@@ -11,8 +11,9 @@ import type { Access } from "../access/access.ts";
 import type { AlertsApi } from "../alerts/alerts_api.ts";
 import type { Intake } from "../interop/intake/intake.ts";
 import type { Queries } from "../query/types.ts";
+import type { DebugFiles } from "../symbols/debug_files.ts";
 import type { Page } from "./page.ts";
-import type { Turns } from "./turns.ts";
+import type { TurnName, Turns } from "./turns.ts";
 
 /** Says how the aggregator is. A `problem` of the buffer makes it not ready and says why. */
 export interface Health {
@@ -63,6 +64,8 @@ export interface HandlerOptions {
   readonly alerts: AlertsApi;
   /** Takes what others push; without it nothing is taken. */
   readonly intake?: Intake;
+  /** Takes debug files; without it, none are. */
+  readonly debugFiles?: Pick<DebugFiles, "files" | "take">;
   readonly metrics: Registry;
   readonly page: Page;
   /** Says who may ask what; without it everything is open, to whom asks by a local name. */
@@ -72,8 +75,8 @@ export interface HandlerOptions {
    * @default {[]}
    */
   readonly allowedHosts?: readonly string[];
-  /** @default what `defaultTurns()` makes */
-  readonly turns?: Readonly<Record<"question" | "export" | "ingest", Turns>>;
+  /** @default {defaultTurns()} */
+  readonly turns?: Readonly<Record<TurnName, Turns>>;
   readonly version: string;
   /** Is where source code can be read, with `{file}`, `{line}` and `{build_id}` to fill in. @default none */
   readonly sourceUrl?: string;

@@ -199,17 +199,23 @@ export class StorageClient implements AsyncDisposable {
   }
 
   /** Inserts one block; no rows are no request. @throws {StorageError} */
-  async insert(
+  async insert(table: string, columns: readonly Column[], options: InsertOptions = {}): Promise<void> {
+    if (!columns[0]?.rows) return;
+    await this.insertBlock(table, columns.map(({ name }) => name), encodeBlock(columns), options);
+  }
+
+  /** Inserts a block that `encodeBlock()` made of columns of those names. @throws {StorageError} */
+  async insertBlock(
     table: string,
-    columns: readonly Column[],
+    columns: readonly string[],
+    block: Uint8Array,
     { token, settings = {} }: InsertOptions = {},
   ): Promise<void> {
-    if (!columns[0]?.rows) return;
     await this.#try(`insert into '${table}' of`, undefined, async () => {
-      const names = columns.map(({ name }) => `\`${name}\``).join(", ");
+      const names = columns.map((name) => `\`${name}\``).join(", ");
       const { stream } = await this.#client.exec({
         query: `INSERT INTO ${table} (${names}) FORMAT Native`,
-        values: Readable.from([encodeBlock(columns)], { objectMode: false }),
+        values: Readable.from([block], { objectMode: false }),
         clickhouse_settings: {
           ...INSERT_SETTINGS,
           ...settings,

@@ -19,6 +19,7 @@ export function replicated(sql: string): string {
 /** Says what of a table's rows decides on their shard: what belongs together stays together. */
 const SHARD_KEYS: readonly (readonly [column: string, key: string])[] = [
   ["node LowCardinality(String)", "cityHash64(node)"],
+  ["build_id String", "cityHash64(build_id)"],
   ["hash UInt64", "hash"],
   ["location UInt64", "location"],
   ["key UInt64", "key"],

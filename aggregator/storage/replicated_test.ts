@@ -39,7 +39,7 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
   for (const table of ["turns", "outcomes", "rules", "silences", "deliveries"]) {
     assertEquals(keys.get(`alert_${table}`), "0");
   }
-  assertEquals(keys.size, 31);
+  assertEquals(keys.size, 33);
   for (
     const table of [
       "samples",
@@ -55,6 +55,9 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
     ]
   ) {
     assertEquals(keys.get(table), "cityHash64(node)", table);
+  }
+  for (const table of ["debug_ranges", "debug_files"]) {
+    assertEquals(keys.get(table), "cityHash64(build_id)", table);
   }
   assertEquals([keys.get("stacks"), keys.get("symbols"), keys.get("functions")], ["hash", "location", "key"]);
   const views = all.filter(({ length }) => length === 1).map(([view]) => view!);

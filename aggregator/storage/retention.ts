@@ -53,7 +53,7 @@ const TABLES: readonly { table: string; time: string; of: keyof Retention; extra
   // What a silence was for can be read for as long as what it hid.
   { table: "alert_silences", time: "toDateTime(until)", of: "minutes", extra: 0 },
   // `day` is the midnight before the last sample that refers to the row, and that may be in a month's partition.
-  ...["functions", "locations", "symbols", "stacks", "series"].map((table) => {
+  ...["functions", "locations", "symbols", "stacks", "series", "debug_ranges", "debug_files"].map((table) => {
     return { table, time: "toDateTime(day)", of: "hours" as const, extra: 33 * 24 };
   }),
 ];

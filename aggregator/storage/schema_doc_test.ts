@@ -36,6 +36,7 @@ testWith(["chdb"], "every query of docs/schema.md is answered, and most with row
     "One service over time, in minutes",
     "Latencies of one call, by powers of two of nanoseconds",
     "Files whose code has no names",
+    "Debug files, and how many locations they could name",
     "Alerts that fired, and for how long",
   ]);
 });

@@ -16,8 +16,12 @@ let compiled: WebAssembly.Module | undefined;
 
 /** Returns the module, which is compiled when it is first asked for. */
 export function demanglerModule(): WebAssembly.Module {
-  const url = new URL("index_bg.wasm", import.meta.resolve(PACKAGE));
-  return compiled ??= new WebAssembly.Module(withMaximum(Deno.readFileSync(url)));
+  return compiled ??= new WebAssembly.Module(withMaximum(Deno.readFileSync(demanglerPath())));
+}
+
+/** Returns the path of the file that {@linkcode demanglerModule} reads. */
+export function demanglerPath(): string {
+  return new URL("index_bg.wasm", import.meta.resolve(PACKAGE)).pathname;
 }
 
 /** Writes a maximum into the memory section (WebAssembly core specification, 5.5.8: `0 min` → `1 min max`). */

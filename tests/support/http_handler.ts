@@ -75,6 +75,10 @@ export function testOptions(options: Partial<HandlerOptions> = {}): HandlerOptio
     health: () => HEALTHY,
     staged: () => ({ batches: [], staged: 0 }),
     alerts: TEST_ALERTS,
+    debugFiles: {
+      files: () => Promise.resolve([{ buildId: "c0ffee", rank: 3, source: "upload", ranges: 12 }]),
+      take: () => Promise.reject(new Error("No debug file is taken here")),
+    },
     metrics: new Registry(),
     page: BLANK_PAGE,
     version: "1.2.3",

@@ -17,6 +17,7 @@ export const STATUS_CODE: {
   readonly UnprocessableEntity: 422;
   readonly TooManyRequests: 429;
   readonly InternalServerError: 500;
+  readonly NotImplemented: 501;
   readonly BadGateway: 502;
   readonly ServiceUnavailable: 503;
   readonly GatewayTimeout: 504;
