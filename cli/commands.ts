@@ -10,6 +10,7 @@ import { upload } from "./files/upload.ts";
 import { agent, aggregator } from "./local/programs.ts";
 import { record } from "./local/record.ts";
 import { relabel } from "./local/relabel.ts";
+import { top } from "./local/top.ts";
 import { report } from "./report/report.ts";
 import { alerts } from "./questions/alerts.ts";
 import { diff } from "./questions/diff.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   open,
   alerts,
   record,
+  top,
   report,
   upload,
   relabel,

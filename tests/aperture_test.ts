@@ -23,7 +23,7 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const DENO = ["run", "--quiet", "--frozen", `--config=${ROOT}deno.json`];
 
 /** These ask no aggregator: tests of their own run their examples. */
-const ELSEWHERE = /^aperture (record|top|agent|aggregator|mcp)\b/;
+const ELSEWHERE = /^aperture (record|top --here|agent|aggregator|mcp)\b/;
 /** A growth that is over its bound ends so, and a rule that would fire. */
 const MET = /--fail-over|alerts check/;
 
@@ -166,6 +166,45 @@ testWith(
       assertEquals([met!.code, not!.code], [3, 0]);
       const same = await aperture(["diff", "node=node-1", "node=node-2", "-q"], place);
       assertStringIncludes(same.stdout, "No function changed beyond noise");
+    });
+
+    await t.step("top takes keys on a terminal, and ends with q", async () => {
+      const words = [
+        "run",
+        ...taskFlags("aperture"),
+        `--config=${ROOT}deno.json`,
+        `${ROOT}cli/main.ts`,
+        "top",
+      ];
+      const command = [Deno.execPath(), ...words, "-i", "1s", "-n", "5"].map((word) => `'${word}'`).join(" ");
+      await using child = new Deno.Command("script", {
+        args: ["-qefc", `stty cols 80 rows 50; ${command}`, "/dev/null"],
+        env: { INIT_CWD: folder.path, ...env },
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+      const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+      const keys = child.stdin.getWriter();
+      let text = "";
+      const until = async (wanted: string) => {
+        while (!text.includes(wanted)) {
+          const { value, done } = await output.read();
+          if (done) throw new Error(`top ended without ${wanted}: ${text}`);
+          text += value;
+        }
+      };
+      const press = (text: string) => keys.write(new TextEncoder().encode(text));
+      await until("cpu of the last 60 s");
+      await press("2");
+      await until("lock of the last 60 s");
+      await press("1/parse_\r");
+      await until("only parse_");
+      await press("pshopd\r");
+      await until('process="shopd"');
+      await press("q");
+      while (!(await output.read()).done);
+      await keys.close().catch(() => {});
+      assertEquals((await child.status).code, 0, text);
     });
 
     await t.step("what goes wrong is one sentence, and the exit status says of which kind", async () => {

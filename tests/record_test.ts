@@ -5,6 +5,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { record } from "../cli/local/record.ts";
+import { top } from "../cli/local/top.ts";
 import { taskFlags } from "../common/task_flags.ts";
 import { build } from "../tasks/build.ts";
 import { type Ran, runProgram } from "./support/child.ts";
@@ -41,16 +42,21 @@ testWith(["bpf", "make"], "aperture record's examples run on this machine", asyn
 
   await t.step("every example of the help and of docs/cli.md", async () => {
     const page = Deno.readTextFileSync(`${ROOT}docs/cli.md`);
-    const told = [...page.matchAll(/^aperture record .*?(?=\s+# )/gm)].map(([line]) => line);
-    const lines = [...new Set([...record.examples.map(({ line }) => line), ...told])];
-    assert(lines.length >= 5);
-    await Promise.all(lines.map(async (line) => {
+    const told = [...page.matchAll(/^aperture (?:record|top) .*?(?=\s+# )/gm)].map(([line]) => line);
+    const lines = [...new Set([...[...record.examples, ...top.examples].map(({ line }) => line), ...told])]
+      .filter((line) => /^aperture (record|top --here)/.test(line));
+    assert(lines.length >= 8);
+    // Two at a time: each agent reads the tables of all that runs here.
+    await Promise.all([0, 1].map(async (turn) => {
+      for (const line of lines.filter((_, i) => i % 2 === turn)) await check(line);
+    }));
+    async function check(line: string): Promise<void> {
       const { code, stdout, stderr } = await shell(line);
       assertEquals(code, 0, `${line}: ${stdout}${stderr}`);
-      assertMatch(stdout + stderr, /[\d,]+ (samples?|calls?) in /, line);
+      assertMatch(stdout + stderr, /[\d,]+ (samples?|calls?|waits?) in /, line);
       const file = / -o (\S+)/.exec(line)?.[1];
       if (file !== undefined) assert(Deno.statSync(`${folder.path}/${file}`).size > 100, line);
-    }));
+    }
     const { code, stdout } = await shell("aperture report shopd.svg; aperture report profile.json -o csv -q");
     assertEquals(code, 0);
     assertStringIncludes(stdout, "function,module,self,total,count\n");
