@@ -112,20 +112,6 @@ testWith(
     const place = { cwd: folder.path, env };
     const lines = examples();
 
-    await t.step("every example of the help and of docs/cli.md", async () => {
-      const [pipe, narrow, wide] = await Promise.all([undefined, 80, 200].map(async (columns) => {
-        const cwd = `${folder.path}/${columns ?? "pipe"}`;
-        await files(aggregator, cwd);
-        return await runLines(lines, { cwd, env, ...columns !== undefined && { columns } });
-      }));
-      for (const [columns, results] of [[Infinity, pipe!], [80, narrow!], [200, wide!]] as const) {
-        assertEquals(results.map(({ line }) => line), lines);
-        for (const { line, code, stdout, stderr } of results) {
-          assertExample({ line, code, stdout, stderr }, columns);
-        }
-      }
-    });
-
     await t.step("totals of a table of all rows are REST's", async () => {
       const [from, to] = [-3_600_000, 3_600_000].map((ms) => new Date(slowed + ms).toISOString()) as [
         string,
@@ -166,6 +152,21 @@ testWith(
       assertEquals([met!.code, not!.code], [3, 0]);
       const same = await aperture(["diff", "node=node-1", "node=node-2", "-q"], place);
       assertStringIncludes(same.stdout, "No function changed beyond noise");
+    });
+
+    // Behind them, as some examples add to what is stored.
+    await t.step("every example of the help and of docs/cli.md", async () => {
+      const [pipe, narrow, wide] = await Promise.all([undefined, 80, 200].map(async (columns) => {
+        const cwd = `${folder.path}/${columns ?? "pipe"}`;
+        await files(aggregator, cwd);
+        return await runLines(lines, { cwd, env, ...columns !== undefined && { columns } });
+      }));
+      for (const [columns, results] of [[Infinity, pipe!], [80, narrow!], [200, wide!]] as const) {
+        assertEquals(results.map(({ line }) => line), lines);
+        for (const { line, code, stdout, stderr } of results) {
+          assertExample({ line, code, stdout, stderr }, columns);
+        }
+      }
     });
 
     await t.step("top takes keys on a terminal, and ends with q", async () => {
