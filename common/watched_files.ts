@@ -26,6 +26,8 @@ export class WatchedFiles implements Disposable {
   readonly #logger = getLogger(["aperture", "files"]);
   readonly #burst = new Burst(this.#logger);
   #texts: readonly string[];
+  /** What was read last could not be taken over. */
+  #refused = false;
   #looking: Promise<void> | undefined;
 
   /** @param texts what was read of the paths at the start */
@@ -54,8 +56,11 @@ export class WatchedFiles implements Disposable {
   async #look(): Promise<void> {
     try {
       const texts = await Promise.all(this.#paths.map((path) => Deno.readTextFile(path)));
-      if (texts.every((text, i) => text === this.#texts[i])) return;
+      if (!this.#refused && texts.every((text, i) => text === this.#texts[i])) return;
+      // Who puts back what was there before ends the error, and is told so.
+      this.#refused = true;
       this.#changed(texts);
+      this.#refused = false;
       this.#texts = texts;
       this.#logger.info("Took over what changed in {paths}", { paths: this.#paths.join(", ") });
     } catch (error) {

@@ -5,7 +5,6 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { PushClient } from "../agent/push/client.ts";
 import type { AlertEvaluationJson, AlertHistoryJson, AlertsJson } from "../aggregator/http/answers.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
@@ -16,6 +15,7 @@ import { TempFolder } from "./support/programs.ts";
 import { Scrape } from "./support/prometheus.ts";
 import { SteadyFleet } from "./support/steady_fleet.ts";
 import { startStorage, type TestStorage } from "./support/storage.ts";
+import { until } from "./support/until.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -39,15 +39,6 @@ const RULES = `rules:
 
 const TEMPLATE =
   `{"id": "{{id}}", "status": "{{ status }}", "text": "{{annotations.summary}}", "pod": "{{labels.pod}}"}`;
-
-/** Waits until `check` answers something that is not undefined; the test's own time is the bound. */
-async function until<T>(check: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await check();
-    if (found !== undefined) return found;
-    await delay(100);
-  }
-}
 
 /** Debian's Alertmanager. */
 class Alertmanager implements AsyncDisposable {

@@ -5,6 +5,7 @@ import { Registry } from "prom-client";
 import { TempFolder } from "../../tests/support/programs.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
+import { until } from "../../tests/support/until.ts";
 import { StorageClient } from "../storage/client.ts";
 import { Alerts, type AlertsOptions } from "./alerts.ts";
 import type { OwnReading } from "./own_figures.ts";
@@ -34,15 +35,6 @@ function optionsOf(client: StorageClient, more: Partial<AlertsOptions> = {}): Al
     publicUrl: new URL("http://aperture.test"),
     ...more,
   };
-}
-
-/** Waits until `check` answers something that is not undefined; the test's own time is the bound. */
-async function until<T>(check: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await check();
-    if (found !== undefined) return found;
-    await delay(20);
-  }
 }
 
 Deno.test("an aggregator tells of itself while storage is away", async () => {

@@ -61,13 +61,17 @@ export class RuleBook implements Disposable {
       throw new Error(`Cannot read the rules of alerts: ${(cause as Error).message}`, { cause });
     }
     book.#file = parseRuleFile(text, path);
+    let refused: string | undefined;
     book.#resources.use(
       new WatchedFiles([path], [text], ([text]) => {
         try {
           book.#file = parseRuleFile(text!, path);
+          refused = undefined;
           onFile(true);
         } catch (error) {
-          onFile(false);
+          // It is looked at again and again until it is mended.
+          if (refused !== text) onFile(false);
+          refused = text;
           throw error;
         }
       }, watch),

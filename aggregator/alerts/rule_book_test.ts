@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { TempFolder } from "../../tests/support/programs.ts";
+import { until } from "../../tests/support/until.ts";
 import { RuleBook } from "./rule_book.ts";
 import type { StoredRules } from "./stored_rules.ts";
 
@@ -17,13 +17,14 @@ Deno.test("RuleBook reads its file again when it changes, and keeps what was whe
   const thresholds = () => book.known.map(({ rule }) => rule.threshold);
   assertEquals(thresholds(), [1]);
   await Deno.writeTextFile(path, FILE.replace("1 }", "2 }"));
-  while (said.length < 1) await delay(5);
+  await until(() => said[0]);
   assertEquals([thresholds(), said], [[2], [true]]);
   // Of two rules the first is sound: neither counts.
   await Deno.writeTextFile(path, `${FILE.replace("1 }", "3 }, { name: Two }")}`);
-  while (said.length < 2) await delay(5);
-  assertEquals([thresholds(), said[1]], [[2], false]);
-  await Deno.writeTextFile(path, FILE);
-  while (said.at(-1) === false) await delay(5);
-  assertEquals(thresholds(), [1]);
+  await until(() => said[1]);
+  assertEquals([thresholds(), said], [[2], [true, false]]);
+  // What was there before is put back.
+  await Deno.writeTextFile(path, FILE.replace("1 }", "2 }"));
+  await until(() => said[2]);
+  assertEquals([thresholds(), said], [[2], [true, false, true]]);
 });

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Waiting for what a test needs.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+
+/** A busy machine may take a while; what takes longer does not come. */
+const PATIENCE_MS = 120_000;
+
+/**
+ * Returns what `check` answers once that is not `undefined`.
+ *
+ * @throws {Error} when it has not come after two minutes
+ */
+export async function until<T>(check: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await check();
+    if (found !== undefined) return found;
+    if (performance.now() > end) throw new Error(`Waited in vain for two minutes: ${check}`);
+    await delay(50);
+  }
+}
