@@ -1,70 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Chooses the colours of flame graphs: where code is from gives the hue, which function it is the shade.
+ * Chooses the colours of flame graphs: the kind of code gives the hue, which function it is the shade. The hues can be
+ * told apart by those who do not see red and green alike.
  *
  * @module
  */
 
 import { JIT_MODULE, PYTHON_MODULE, UNKNOWN_MODULE, VDSO_MODULE } from "./model.ts";
 
-/** Lists where a frame's code can be from, as it is coloured. */
-export const CODE_ORIGINS = ["program", "library", "jit", "kernel", "unknown", "thread"] as const;
+/** Lists the kinds of code, as they are coloured; `thread` is what is no code: threads, the whole, and `other`. */
+export const CODE_ORIGINS = [
+  "program",
+  "library",
+  "runtime",
+  "script",
+  "kernel",
+  "unknown",
+  "thread",
+] as const;
 export type CodeOrigin = (typeof CODE_ORIGINS)[number];
 
-/** Holds the hue in degrees, saturation and lightness in percent, and how far a function's own may be from them. */
-const HUES: Readonly<Record<CodeOrigin, readonly [h: number, s: number, l: number, spread: number]>> = {
-  program: [14, 84, 66, 12],
-  library: [40, 84, 66, 10],
-  jit: [145, 46, 64, 12],
-  kernel: [205, 58, 70, 12],
-  unknown: [270, 14, 76, 6],
-  thread: [220, 12, 84, 4],
+/** Says what each kind is called in a legend. */
+export const ORIGIN_NAMES: Readonly<Record<CodeOrigin, string>> = {
+  program: "program",
+  library: "library",
+  runtime: "language runtime",
+  script: "script and JIT code",
+  kernel: "kernel",
+  unknown: "unknown",
+  thread: "process and thread",
 };
 
-/** Returns the origin from the module's name alone; "" is what stands for no code: threads, the whole, and `other`. */
-export function codeOrigin(module: string): CodeOrigin {
+export type Theme = "light" | "dark";
+
+/** Holds a colour for each theme, as red, green and blue; text on it has a contrast of 4.5 at least. */
+const PALETTE: Readonly<
+  Record<CodeOrigin, Readonly<Record<Theme, readonly [r: number, g: number, b: number]>>>
+> = {
+  program: { light: [245, 183, 120], dark: [138, 85, 34] },
+  library: { light: [165, 200, 245], dark: [49, 78, 140] },
+  runtime: { light: [232, 173, 215], dark: [115, 55, 115] },
+  script: { light: [147, 221, 183], dark: [26, 110, 92] },
+  kernel: { light: [172, 178, 186], dark: [80, 98, 65] },
+  unknown: { light: [222, 219, 213], dark: [63, 61, 57] },
+  thread: { light: [238, 236, 231], dark: [46, 45, 42] },
+};
+
+/** A function's lightness is at most so far from that of its kind, as a share. */
+const SPREAD = 0.06;
+
+/** These files are programs that run other people's code, or their libraries. */
+const RUNTIME_FILE =
+  /^(node|deno|bun|python[\d.]*|libpython[\d.]*\.so|ruby|libruby|perl|php|java|libjvm\.so|libcoreclr|dotnet|beam\.smp|lua\w*|libgc)/;
+/** These functions are of runtimes that are linked into programs. */
+const RUNTIME_FUNCTION = /^(runtime\.|runtime\/|v8::|node::|uv_|tokio::|std::rt::|_Py|Py[A-Z]|JVM_|art::)/;
+
+/**
+ * Returns the kind of code by the module's name, and where the program brings its runtime along by the function's.
+ *
+ * @param module "" for what stands for no code
+ */
+export function codeOrigin(module: string, name = ""): CodeOrigin {
   if (module === "") return "thread";
-  if (module === JIT_MODULE) return "jit";
-  if (module === UNKNOWN_MODULE || module === PYTHON_MODULE) return "unknown";
+  if (module === JIT_MODULE || module === PYTHON_MODULE) return "script";
+  if (module === UNKNOWN_MODULE) return "unknown";
   // Kernel modules have brackets, too; so has the vDSO, which the kernel brings along but does not run.
   if (module.startsWith("[")) return module === VDSO_MODULE ? "library" : "kernel";
-  return /\.so(\.|$)/.test(module) ? "library" : "program";
+  const file = module.slice(module.lastIndexOf("/") + 1);
+  if (RUNTIME_FILE.test(file) || RUNTIME_FUNCTION.test(name)) return "runtime";
+  return /\.so(\.|$)/.test(file) ? "library" : "program";
 }
 
-/** Returns a colour as `#rrggbb`, light enough for black text; equal names of one module have equal ones. */
-export function flameColor(name: string, module: string): string {
-  const [hue, saturation, lightness, spread] = HUES[codeOrigin(module)];
-  const hash = hashOf(name);
-  const turn = ((hash & 0xff) / 255 - 0.5) * 2 * spread;
-  const light = (((hash >>> 8) & 0xff) / 255 - 0.5) * 12;
-  return hex(hue + turn + hueOf(module), saturation, lightness + light);
+/** Returns a colour as `#rrggbb`; equal names of one module have equal ones. */
+export function flameColor(name: string, module: string, theme: Theme = "light"): string {
+  const origin = codeOrigin(module, name);
+  const turn = ((hashOf(name) & 0xff) / 127.5 - 1) * SPREAD;
+  return hex(PALETTE[origin][theme].map((channel) => channel * (1 + turn)));
 }
 
-/** Returns the colour that stands for an origin in a legend. */
-export function originColor(origin: CodeOrigin): string {
-  const [hue, saturation, lightness] = HUES[origin];
-  return hex(hue, saturation, lightness);
-}
-
-/** Tells modules of one origin apart a little. */
-function hueOf(module: string): number {
-  return module.startsWith("[") ? 0 : (hashOf(module) % 13) - 6;
+/** Returns the colour that stands for a kind of code in a legend. */
+export function originColor(origin: CodeOrigin, theme: Theme = "light"): string {
+  return hex(PALETTE[origin][theme]);
 }
 
 /** Returns FNV-1a over UTF-16 units. */
-function hashOf(text: string): number {
+export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   // The low bits of short names are too alike without this.
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
-function hex(hue: number, saturation: number, lightness: number): string {
-  const amplitude = saturation / 100 * Math.min(lightness / 100, 1 - lightness / 100);
-  const channel = (n: number) => {
-    const k = (n + (hue + 360) % 360 / 30) % 12;
-    const value = lightness / 100 - amplitude * Math.max(-1, Math.min(k - 3, 9 - k, 1));
-    return Math.round(255 * value).toString(16).padStart(2, "0");
-  };
-  return `#${channel(0)}${channel(8)}${channel(4)}`;
+function hex(channels: readonly number[]): string {
+  const part = (value: number) => Math.round(Math.min(255, Math.max(0, value))).toString(16).padStart(2, "0");
+  return `#${channels.map(part).join("")}`;
 }

@@ -32,7 +32,9 @@ export async function build(only?: string): Promise<void> {
   if (only === undefined || only === "bpf") {
     for (const output of bpfOutputs()) await make(output);
   }
-  if (only === undefined || only === "ui") await make(uiOutput());
+  if (only === undefined || only === "ui") {
+    for (const output of uiOutputs()) await make(output);
+  }
 }
 
 /** The architectures that `bpf/arch/` has, as libbpf's headers name them. */
@@ -76,13 +78,31 @@ function bpfOutputs(): Output[] {
   });
 }
 
-function uiOutput(): Output {
-  const path = "aggregator/ui/build/app.js";
+/** The page's scripts: the page itself, and the worker that searches. */
+const SCRIPTS = [
+  ["the page", "app.ts", "app.js"],
+  ["the page's search", "flame/search_worker.ts", "search_worker.js"],
+] as const;
+
+function uiOutputs(): Output[] {
+  const folders = [
+    "aggregator/ui",
+    ...subfolders("aggregator/ui").filter((folder) => folder !== "aggregator/ui/build"),
+  ];
+  const sources = [...folders, "profile"].flatMap(files)
+    .filter((path) => !path.endsWith("_test.ts"));
+  return SCRIPTS.map(([name, script, file]) => uiOutput(name, { script, file, sources }));
+}
+
+function uiOutput(
+  name: string,
+  { script, file, sources }: { script: string; file: string; sources: readonly string[] },
+): Output {
+  const path = `aggregator/ui/build/${file}`;
   return {
-    name: "the page",
+    name,
     path,
-    sources: [...files("aggregator/ui"), ...files("profile"), "deno.lock"]
-      .filter((path) => !path.endsWith("_test.ts")),
+    sources: [...sources, "deno.lock"],
     command: [
       Deno.execPath(),
       "bundle",
@@ -91,10 +111,16 @@ function uiOutput(): Output {
       "--minify",
       "--output",
       path,
-      "aggregator/ui/app.ts",
+      `aggregator/ui/${script}`,
     ],
     remedy: "",
   };
+}
+
+/** Returns the folders directly below `folder`, sorted, as paths from the root. */
+function subfolders(folder: string): string[] {
+  return [...Deno.readDirSync(ROOT + folder)].filter((e) => e.isDirectory).map((e) => `${folder}/${e.name}`)
+    .sort();
 }
 
 /** Returns the files directly below `folder`, sorted, as paths from the root. */

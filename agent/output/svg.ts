@@ -7,7 +7,13 @@
  */
 
 import type { FlameGraph } from "../../profile/flame.ts";
-import { type CodeOrigin, codeOrigin, flameColor, originColor } from "../../profile/flame_color.ts";
+import {
+  CODE_ORIGINS,
+  codeOrigin,
+  flameColor,
+  ORIGIN_NAMES,
+  originColor,
+} from "../../profile/flame_color.ts";
 import { cutEnd } from "./fit.js";
 import { formatAmount, formatPercent } from "./amount.ts";
 
@@ -59,14 +65,6 @@ foreignObject{color:#f0f2f6;color-scheme:dark}
 #boxes g:hover rect{stroke:#fff}
 #boxes .above text{fill:#fff}
 }`;
-
-const LEGEND: readonly (readonly [CodeOrigin, string])[] = [
-  ["program", "program"],
-  ["library", "library"],
-  ["jit", "JIT code"],
-  ["kernel", "kernel"],
-  ["unknown", "unknown"],
-];
 
 /**
  * Draws `graph`, the whole at the top and leaves at the bottom.
@@ -132,11 +130,14 @@ function drawBoxes(
 }
 
 /** Draws a square and a word for each origin that the graph has. */
-function drawLegend({ levels, modules }: FlameGraph, y: number, parts: string[]): void {
-  const present = new Set(levels.flatMap((level) => level.name.map((name) => codeOrigin(modules[name]!))));
+function drawLegend({ levels, names, modules }: FlameGraph, y: number, parts: string[]): void {
+  const present = new Set(
+    levels.flatMap((level) => level.name.map((name) => codeOrigin(modules[name]!, names[name]))),
+  );
   let x = PAD;
-  for (const [origin, label] of LEGEND) {
-    if (!present.has(origin)) continue;
+  for (const origin of CODE_ORIGINS) {
+    if (origin === "thread" || !present.has(origin)) continue;
+    const label = ORIGIN_NAMES[origin];
     parts.push(`<rect x="${x}" y="${y}" width="12" height="12" rx="3" fill="${originColor(origin)}"/>`);
     parts.push(`<text x="${x + 18}" y="${y + 10.5}">${label}</text>`);
     x += 18 + label.length * 7.5 + 22;

@@ -12,14 +12,22 @@ import type { TimeRange, WindowsAnswer } from "./types.ts";
 /** A step has a value for each column: more would be an answer of any length. */
 const MAX_STEPS = 2000;
 
-/** A batch that was written twice is one. What costs no more than a detail of a sample is not lost: see losses.ts. */
+/**
+ * An agent is in each step that a window of it reaches into, for an hour at most; what it counted and lost is in the
+ * step in which the window began. A batch that was written twice is one. What costs no more than a detail of a sample is not lost: see losses.ts.
+ */
 const SQL = `
-SELECT toUInt32(intDiv(toUnixTimestamp(start), {step:UInt32}) * {step:UInt32}) AS slot, uniqExact(agent_id) AS agents,
-    sum(arraySum(mapValues(batches.count))) AS counted,
-    sum(arraySum(mapValues(mapFilter((reason, n) -> NOT match(reason, 'stack|errors|place|holder'), batches.losses)))) AS lost
+SELECT arrayJoin(range(first, last + {step:UInt32}, {step:UInt32})) AS slot, uniqExact(agent_id) AS agents,
+    sumIf(arraySum(mapValues(batches.count)), slot = first) AS counted,
+    sumIf(arraySum(mapValues(
+        mapFilter((reason, n) -> NOT match(reason, 'stack|errors|place|holder'), batches.losses)
+    )), slot = first) AS lost
 FROM
 (
-    SELECT * FROM batches
+    SELECT *, toUInt32(intDiv(toUnixTimestamp(start), {step:UInt32}) * {step:UInt32}) AS first,
+        toUInt32(intDiv(greatest(toUnixTimestamp(start), least(toUnixTimestamp(end), toUnixTimestamp(start) + 3600)),
+            {step:UInt32}) * {step:UInt32}) AS last
+    FROM batches
     WHERE start >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND start < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
     LIMIT 1 BY start, agent_id, epoch, sequence
 ) AS batches

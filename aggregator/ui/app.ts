@@ -7,6 +7,6 @@
  * @module
  */
 
-import { Page } from "./page.ts";
+import { Shell } from "./shell.ts";
 
-new Page().start();
+new Shell().start();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// <reference lib="dom" />
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { fleet, fleetOfAllKinds, FleetQueries } from "../../tests/support/fleet.ts";
@@ -9,7 +10,7 @@ import { build } from "../../tasks/build.ts";
 import { createHandler } from "../http/handler.ts";
 import { loadPage } from "../http/page.ts";
 import { type HttpServer, serveHttp } from "../../common/serve_http.ts";
-import { testAccess, testOptions } from "../../tests/support/http_handler.ts";
+import { HEALTHY, testAccess, testOptions } from "../../tests/support/http_handler.ts";
 import type { HandlerOptions } from "../http/types.ts";
 
 const FLAGS = [
@@ -30,52 +31,60 @@ interface Visit {
   readonly asked: string[];
 }
 
+interface VisitOptions {
+  readonly options?: Partial<HandlerOptions>;
+  readonly query?: string;
+  readonly context?: BrowserContextOptions;
+  /** Errors that the browser may print. */
+  readonly allow?: RegExp;
+}
+
+type Open = (options: VisitOptions, look: (visit: Visit) => Promise<void>) => Promise<void>;
+
 async function serve(options: Partial<HandlerOptions>): Promise<HttpServer> {
-  await build("ui");
   const handler = createHandler(testOptions({ page: await loadPage(), ...options }));
   return serveHttp({ listen: { hostname: "127.0.0.1", port: 0 }, handler });
 }
 
-/** Opens the page in a browser; what it prints of errors fails the test. */
-async function visit(
-  { options = {}, query = "", context = {}, allow = /^$/ }: {
-    options?: Partial<HandlerOptions>;
-    query?: string;
-    context?: BrowserContextOptions;
-    allow?: RegExp;
-  },
-  look: (visit: Visit) => Promise<void>,
-): Promise<void> {
-  await using server = await serve(options);
-  const url = `http://127.0.0.1:${server.address.port}/`;
-  const browser: Browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
-  try {
-    const page = await browser.newPage({ viewport: { width: 1200, height: 900 }, ...context });
-    const errors: string[] = [];
-    const asked: string[] = [];
-    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-    page.on("pageerror", (error) => errors.push(error.message));
-    page.on("request", (request) => asked.push(request.url().slice(url.length - 1)));
-    await page.goto(url + query);
-    await look({ page, url, asked });
-    assertEquals(errors.filter((error) => !allow.test(error)), []);
-  } finally {
-    await browser.close();
-  }
+/** Opens a browser for all visits; what it prints of errors fails the test. */
+function testPage(name: string, run: (t: Deno.TestContext, open: Open) => Promise<void>): void {
+  testWith(["chromium"], name, async (t) => {
+    await build("ui");
+    const browser: Browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+    try {
+      await run(t, async ({ options = {}, query = "", context = {}, allow = /^$/ }, look) => {
+        await using server = await serve(options);
+        const url = `http://127.0.0.1:${server.address.port}/`;
+        const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...context });
+        const errors: string[] = [];
+        const asked: string[] = [];
+        page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+        page.on("pageerror", (error) => errors.push(error.message));
+        page.on("request", (request) => asked.push(decodeURIComponent(request.url().slice(url.length - 1))));
+        await page.goto(url + query);
+        await look({ page, url, asked });
+        await page.context().close();
+        assertEquals(errors.filter((error) => !allow.test(error)), []);
+      });
+    } finally {
+      await browser.close();
+    }
+  });
 }
 
-/** Waits until the graph is drawn and nothing is asked for. */
+/** Waits until nothing is asked for, and what was answered is drawn. */
 async function settled(page: Page): Promise<void> {
-  await page.waitForSelector('#graph[aria-busy="false"]', { state: "attached" });
+  await page.waitForFunction(() => {
+    return document.querySelector("main .view") && !document.querySelector('[aria-busy="true"]');
+  });
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
-/** Counts the colours of the canvas' row `level`; 1 is an empty row. */
+/** Counts the colours of the first canvas' row `level`; 1 is an empty row. */
 async function coloursOfRow(page: Page, level: number): Promise<number> {
   return await page.evaluate((level) => {
-    const canvas = document.querySelector("canvas")!;
-    const ratio = globalThis.devicePixelRatio;
-    const y = Math.round((level * 20 + 2) * ratio);
+    const canvas = document.querySelector<HTMLCanvasElement>(".graph-body > .flame canvas")!;
+    const y = Math.round((level * 18 + 2) * globalThis.devicePixelRatio);
     const { data } = canvas.getContext("2d")!.getImageData(0, y, canvas.width, 1);
     return new Set(new Uint32Array(data.buffer)).size;
   }, level);
@@ -85,252 +94,454 @@ async function text(page: Page, selector: string): Promise<string> {
   return (await page.textContent(selector))!.trim();
 }
 
+const CANVAS = ".graph-body > .flame canvas:first-child";
+
 /** Clicks the graph's row `level`, at a share of its width. */
-async function clickBox(page: Page, { level, at }: { level: number; at: number }): Promise<void> {
-  const width = (await page.locator("canvas").boundingBox())!.width;
-  await page.locator("canvas").click({ position: { x: width * at, y: level * 20 + 10 } });
+async function clickBox(
+  page: Page,
+  { level, at, button = "left", modifiers = [] }: {
+    level: number;
+    at: number;
+    button?: "left" | "right";
+    modifiers?: ("Alt" | "Shift")[];
+  },
+): Promise<void> {
+  const canvas = page.locator(CANVAS).first();
+  const width = (await canvas.boundingBox())!.width;
+  await canvas.click({ position: { x: width * at, y: level * 18 + 8 }, button, modifiers });
   await settled(page);
 }
 
-testWith(["chromium"], "the page draws the selection's boxes and its hottest functions", async () => {
-  await visit({}, async ({ page }) => {
-    await settled(page);
-    assertMatch(await text(page, "#summary"), /^2\.83 min CPU time.*16\u2009800 samples$/);
-    assertEquals(await coloursOfRow(page, 0) <= 3, true);
-    assert(await coloursOfRow(page, 3) >= 4);
-    assertEquals(await page.locator("#rows tr").count(), 50);
-    assertEquals(await page.locator("#kind-field").isVisible(), false);
-    const nodes = await page.locator("#node option").allTextContents();
-    assertEquals(nodes, ["All nodes (3)", "db-1 · 53.6 %", "web-1 · 31.0 %", "web-2 · 15.5 %"]);
-    const pprof = await page.getAttribute('[data-format="pprof"]', "href");
-    assertEquals(pprof, "/api/export/pprof?kind=cpu&from=-15m&to=now");
-  });
-});
+const CPU = "?view=cpu&group=comm";
+const search = (page: Page) => decodeURIComponent(new URL(page.url()).search);
 
-testWith(
-  ["chromium"],
-  "a click zooms, the crumbs and Escape lead back, and the address keeps it",
-  async () => {
-    await visit({}, async ({ page }) => {
-      await settled(page);
-      await clickBox(page, { level: 1, at: 0.4 });
-      assertEquals(await text(page, '#crumbs [aria-current="true"]'), "node");
-      const zoomed = page.url();
-      assertMatch(zoomed, /zoom=\w+/);
-      await page.reload();
-      await settled(page);
-      assertEquals(await text(page, '#crumbs [aria-current="true"]'), "node");
-      await page.keyboard.press("Escape");
-      await settled(page);
-      assertEquals(await page.locator("#crumbs").isVisible(), false);
-      assertEquals(new URL(page.url()).search, "");
-      await page.goBack();
-      await settled(page);
-      assertEquals(page.url(), zoomed);
-      assertEquals(await text(page, '#crumbs [aria-current="true"]'), "node");
-      await page.click("#crumbs .reset");
-      assertEquals(await page.locator("#crumbs").isVisible(), false);
+testPage(
+  "the page shows CPU time as a graph that zooms, filters, searches and is transformed",
+  async (t, open) => {
+    await t.step("boxes are drawn, and said of what they are", async () => {
+      await open({ query: CPU }, async ({ page }) => {
+        await settled(page);
+        assertMatch(await text(page, ".status"), /^16\u2009800 samples · nothing lost/);
+        assert(await coloursOfRow(page, 3) >= 4);
+        assertEquals(await page.locator(".legend button").count() >= 4, true);
+        assertEquals(await page.title(), "CPU · Aperture");
+      });
+    });
+
+    await t.step("a click zooms, the address keeps it, and back and Escape lead out", async () => {
+      await open({ query: CPU }, async ({ page }) => {
+        await settled(page);
+        await clickBox(page, { level: 1, at: 0.4 });
+        assertMatch(await text(page, ".crumbs"), /› node/);
+        const zoomed = page.url();
+        assertMatch(zoomed, /zoom=\w+/);
+        await page.reload();
+        await settled(page);
+        assertMatch(await text(page, ".crumbs"), /› node/);
+        await page.keyboard.press("Escape");
+        await settled(page);
+        assertEquals([await page.locator(".crumbs").isVisible(), search(page)], [false, CPU]);
+        await page.goBack();
+        await settled(page);
+        assertEquals(page.url(), zoomed);
+        assertMatch(await text(page, ".crumbs"), /› node/);
+        await page.goForward();
+        await settled(page);
+        assertEquals(await page.locator(".crumbs").isVisible(), false);
+      });
+    });
+
+    await t.step("the pointer and the arrows fill the panel, and Enter zooms", async () => {
+      await open({ query: CPU }, async ({ page }) => {
+        await settled(page);
+        const box = (await page.locator(CANVAS).boundingBox())!;
+        await page.mouse.move(box.x + box.width * 0.4, box.y + 2 * 18 + 8);
+        assertEquals(await text(page, ".panel h2"), "_start");
+        assertMatch(await text(page, ".panel dl"), /^Here\d+\.\d s · \d\d\.\d %Of the view/);
+        await page.focus(CANVAS);
+        await page.keyboard.press("ArrowDown");
+        assertMatch(await text(page, ".flame [aria-live]"), /^(node|postgres), 3\d\.\d %, \d+\.\d s$/);
+        await page.keyboard.press("Enter");
+        await settled(page);
+        assertMatch(await text(page, ".crumbs"), /(node|postgres)/);
+      });
+    });
+
+    await t.step("a search counts hits, tells the share of all, and walks from hit to hit", async () => {
+      await open({ query: CPU }, async ({ page }) => {
+        await settled(page);
+        const before = await coloursOfRow(page, 3);
+        await page.keyboard.press("/");
+        await page.keyboard.type("m:postgres");
+        await page.waitForFunction(() => /hits/.test(document.querySelector(".found")!.textContent!));
+        assertMatch(await text(page, ".found"), /^\d+ hits · 3[01]\.\d %$/);
+        await settled(page);
+        assert(await coloursOfRow(page, 3) !== before);
+        await page.fill("#search", "/^(ngx|SSL)_/");
+        await page.waitForFunction(() =>
+          /· [12]\d\.\d %/.test(document.querySelector(".found")!.textContent!)
+        );
+        await page.keyboard.press("Enter");
+        await settled(page);
+        assertMatch(page.url(), /zoom=/);
+        assertMatch(await text(page, ".panel h2"), /^(ngx|SSL)_/);
+        await page.fill("#search", "/(/");
+        await page.waitForFunction(() => /no regular/.test(document.querySelector(".found")!.textContent!));
+        // It has no end; the page stays at hand, and says so.
+        await page.fill("#search", "/^(([a-z_])+.)+[A-Z]([a-z_])+$/");
+        await page.waitForFunction(() => !/no regular/.test(document.querySelector(".found")!.textContent!));
+        await page.focus("#search");
+        await page.keyboard.press("Escape");
+        assertEquals(await text(page, ".found"), "");
+      });
+    });
+
+    await t.step(
+      "the menu's steps are chips that can be taken off, and asked of the aggregator",
+      async () => {
+        await open({ query: CPU }, async ({ page, asked }) => {
+          await settled(page);
+          await clickBox(page, { level: 4, at: 0.4, button: "right" });
+          const items = await page.locator(".menu button > span").allTextContents();
+          assert(items.includes("Callers only") && items.includes("Copy the stack"), items.join());
+          await page.click('.menu button:has-text("Hide stacks")');
+          await settled(page);
+          assertMatch(await text(page, ".chip"), /^hidden: stacks through \S+ .*hidden×$/);
+          assertMatch(asked.findLast((path) => path.includes("flamegraph"))!, /hide=\["[^"]+"\]/);
+          await page.keyboard.press("r");
+          await settled(page);
+          assertMatch(asked.findLast((path) => path.includes("flamegraph"))!, /collapse_recursion=true/);
+          assertEquals(await page.locator(".chip").count(), 2);
+          await page.keyboard.press("Escape");
+          await page.click(".chip button");
+          await settled(page);
+          assertEquals([await page.locator(".chip").count(), search(page)], [0, CPU]);
+        });
+      },
+    );
+
+    await t.step("a preset leaves frames out here, and says how much it moved", async () => {
+      await open({ query: CPU }, async ({ page, asked }) => {
+        await settled(page);
+        const before = asked.length;
+        await page.click('[data-preset="kernel"]');
+        await settled(page);
+        assertMatch(await text(page, ".chip"), /^without kernel \d+\.\d % to callers×$/);
+        assertEquals(asked.slice(before).filter((path) => path.includes("flamegraph")), []);
+        assertEquals((await page.locator(".legend").textContent())!.includes("kernel"), false);
+      });
+    });
+
+    await t.step(
+      "the table has the same, sorts, and Enter shows a function between callers and callees",
+      async () => {
+        await open({ query: `${CPU}&mode=table` }, async ({ page, asked }) => {
+          await settled(page);
+          const first = () => text(page, ".graph tbody tr:first-child .name");
+          const bySelf = await first();
+          await page.click('.graph th button:has-text("Total")');
+          assert(await first() !== bySelf);
+          assertMatch(await first(), /^(_start|__libc_start_main)$/);
+          const picked = await first();
+          await page.click(".graph tbody tr:first-child");
+          await page.focus(".graph .table-scroll");
+          await page.keyboard.press("Enter");
+          await settled(page);
+          assertEquals(await text(page, ".middle"), picked);
+          assert(
+            asked.some((path) => path.includes(`callers=${picked}`)) &&
+              asked.some((path) => path.includes(`callees=${picked}`)),
+          );
+          assertMatch(search(page), /mode=sandwich/);
+        });
+      },
+    );
+
+    await t.step("exports are what is shown", async () => {
+      await open({ query: CPU }, async ({ page }) => {
+        await settled(page);
+        const download = async (name: string) => {
+          await page.click('.tools button:has-text("Export")');
+          const [file] = await Promise.all([
+            page.waitForEvent("download"),
+            page.click(`.menu button:has-text("${name}")`),
+          ]);
+          return [file.suggestedFilename(), await Deno.readTextFile(await file.path())] as const;
+        };
+        const [name, svg] = await download("SVG");
+        assertMatch(name, /^aperture-cpu-\d{8}T\d{6}Z\.svg$/);
+        assertMatch(svg, /^<\?xml[^]*>postgres<[^]*<\/svg>\n$/);
+        const folded = (await download("Folded"))[1].trim().split("\n");
+        assert(folded.every((line) => /^[^;]+;.* \d+$/.test(line)));
+        assertEquals(JSON.parse((await download("speedscope"))[1]).profiles[0].type, "sampled");
+        assertMatch((await download("PNG"))[0], /\.png$/);
+      });
     });
   },
 );
 
-testWith(["chromium"], "a search highlights what matches and tells its share", async () => {
-  await visit({}, async ({ page }) => {
-    await settled(page);
-    const before = await coloursOfRow(page, 3);
-    await page.keyboard.press("/");
-    await page.keyboard.type("postgres");
-    await settled(page);
-    assertMatch(await text(page, "#matched"), /^3[01]\.\d % matched$/);
-
-    assert(await coloursOfRow(page, 3) !== before);
-    await page.fill("#search", "^(ngx|SSL)_");
-    assertEquals(await text(page, "#matched"), "0 % matched");
-    await page.click("#regex");
-    assertMatch(await text(page, "#matched"), /^[12]\d\.\d % matched$/);
-    await page.fill("#search", "(");
-    assertEquals(await text(page, "#matched"), "No regular expression");
-    assertEquals(await page.getAttribute("#search", "aria-invalid"), "true");
-    await page.focus("#search");
-    await page.keyboard.press("Escape");
-    assertEquals(await text(page, "#matched"), "");
-  });
-});
-
-testWith(["chromium"], "choosing a process and a node asks again for them alone", async () => {
-  await visit({}, async ({ page, asked }) => {
-    await settled(page);
-    asked.length = 0;
-    await page.selectOption("#comm", "nginx");
-    await page.selectOption("#node", "web-1");
-    await page.waitForFunction(() =>
-      document.querySelector("#node option:checked")?.textContent?.startsWith("web-1")
-    );
-    await settled(page);
-    assert(
-      asked.includes(`/api/flamegraph?kind=cpu&from=-15m&to=now&${matching('{node="web-1",comm="nginx"}')}`),
-      asked.join("\n"),
-    );
-    // What can be chosen is not narrowed by the choice itself.
-    assert(
-      asked.includes(
-        `/api/labels?label=comm&limit=500&kind=cpu&from=-15m&to=now&${matching('{node="web-1"}')}`,
-      ),
-    );
-    assertEquals(new URL(page.url()).search, "?node=web-1&comm=nginx");
-    const modules = await page.locator("#rows .module").allTextContents();
-    assert(modules.length > 5 && !modules.includes("postgres"));
-  });
-});
-
-testWith(
-  ["chromium"],
-  "the pointer shows a box's values, and the keyboard moves the focus and zooms",
-  async () => {
-    await visit({}, async ({ page }) => {
+testPage("the page's selection is one for all views, and an address of it can be shared", async (t, open) => {
+  await t.step("a filter is completed with shares, and asked of all", async () => {
+    await open({ query: CPU }, async ({ page, asked }) => {
       await settled(page);
-      const box = (await page.locator("canvas").boundingBox())!;
-      await page.mouse.move(box.x + box.width * 0.4, box.y + 30);
-      assertMatch(await text(page, "#tooltip"), /^nodeTotal\d+\.\d s3\d\.\d %Self0 ns0 %$/);
-      await page.mouse.move(2, 2);
-      assertEquals(await page.locator("#tooltip").isVisible(), false);
-      await page.focus("canvas");
-      await page.keyboard.press("ArrowDown");
-      assertMatch(await text(page, "#spoken"), /^(node|postgres), 3\d\.\d %, \d+\.\d s$/);
-      await page.keyboard.press("Enter");
+      await page.click(".completing input");
+      await page.keyboard.type("comm=");
+      await page.waitForSelector(".completions li small:not(:empty)");
+      assertMatch(await text(page, ".completions li:first-child"), /^comm="\w+"\d\d\.\d %$/);
+      asked.length = 0;
+      await page.click('.completions li:has-text("nginx")');
       await settled(page);
-      assertMatch(await text(page, '#crumbs [aria-current="true"]'), /^(node|postgres)$/);
+      assertEquals(await text(page, ".token"), "comm = nginx×");
+      assertMatch(search(page), /match=comm="nginx"/);
+      for (const path of ["/api/flamegraph", "/api/timeline"]) {
+        assert(
+          asked.some((each) => each.startsWith(path) && each.includes('match={comm="nginx"}')),
+          asked.join("\n"),
+        );
+      }
+      await page.click(".tabs a:has-text('Overview')");
+      await settled(page);
+      assertEquals(await text(page, ".token"), "comm = nginx×");
+      await page.click(".token button");
+      await settled(page);
+      assertEquals(await page.locator(".token").count(), 0);
     });
-  },
-);
+  });
 
-testWith(
-  ["chromium"],
-  "without samples the page says how to start an agent, and finds the first by itself",
-  async () => {
+  await t.step("a drag on the time line selects, keys move it, and Share has absolute times", async () => {
+    const context = { permissions: ["clipboard-read", "clipboard-write"] };
+    await open({ query: CPU, context }, async ({ page }) => {
+      await settled(page);
+      const box = (await page.locator(".timeline canvas").boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.25, box.y + 40);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.5, box.y + 40, { steps: 4 });
+      await page.mouse.up();
+      await settled(page);
+      const range = () =>
+        ["from", "to"].map((name) => Date.parse(new URL(page.url()).searchParams.get(name)!));
+      const [from, to] = range();
+      assert(to! - from! > 180_000 && to! - from! < 280_000, `${to! - from!}`);
+      await page.keyboard.press("[");
+      assertEquals(range(), [from! - (to! - from!), from]);
+      await page.selectOption("#range", "-1h");
+      await page.keyboard.press("y");
+      await page.waitForSelector(".said:not([hidden])");
+      const copied = new URL(await page.evaluate(() => navigator.clipboard.readText())).searchParams;
+      assertEquals(Date.parse(copied.get("to")!) - Date.parse(copied.get("from")!), 3_600_000);
+    });
+  });
+
+  await t.step("each view opens with data, by its tab and by its key", async () => {
+    const queries = new FleetQueries(fleetOfAllKinds());
+    await open({ options: { queries } }, async ({ page }) => {
+      await settled(page);
+      assertEquals(await page.locator(".overview .card").count(), 5);
+      assertMatch(
+        await text(page, ".overview .card:nth-child(2)"),
+        /^Locks11\.2 s waited.*XLogInsertRecord8\.40 sheld by XLogWrite/,
+      );
+      await page.keyboard.press("3");
+      await settled(page);
+      const first = await page.locator("main tbody tr:first-child td").first().textContent();
+      assertEquals(first, "8.40 s");
+      assertEquals(await page.locator(".flow g.pickable").count() >= 4, true);
+      await page.click("main tbody tr:first-child");
+      await settled(page);
+      assertMatch(search(page), /pick=XLogInsertRecord/);
+      await page.keyboard.press("4");
+      await settled(page);
+      assertEquals(await page.locator("main .card:first-child tbody .name").allTextContents(), [
+        ...["fdatasync", "pread64", "recvfrom", "openat"],
+      ]);
+      await page.click('main tbody tr:has-text("recvfrom")');
+      await settled(page);
+      assertMatch(await text(page, ".errors"), /EAGAIN 201\u2009400/);
+      assert(await page.locator("canvas.latencies").isVisible());
+      await page.keyboard.press("5");
+      await settled(page);
+      assertMatch(await text(page, ".words"), /^A .* cores, B .* cores: as much time as before$/);
+      await page.click('main button:has-text("Table")');
+      await settled(page);
+      assertEquals(await text(page, ".compare tbody"), "Nothing differs beyond chance");
+      await page.keyboard.press("6");
+      await settled(page);
+      assertEquals(await page.locator('[aria-label="Agents"] tbody tr').count(), 3);
+    });
+  });
+
+  await t.step("a profile of pprof can be compared with", async () => {
+    await open({ query: "?view=compare&group=comm" }, async ({ page, url }) => {
+      await settled(page);
+      const file = await (await fetch(`${url}api/export/pprof?from=-15m&match={comm="nginx"}`)).arrayBuffer();
+      await page.setInputFiles('.compare-bar input[type="file"]', {
+        name: "before.pb.gz",
+        mimeType: "application/octet-stream",
+        buffer: Buffer.from(file) as never,
+      });
+      await page.waitForFunction(() =>
+        /takes more time/.test(document.querySelector(".words")!.textContent!)
+      );
+      assertMatch(await text(page, ".times:not(button)"), /A before\.pb\.gz/);
+    });
+  });
+});
+
+testPage("the page tells the truth when something is missing or wrong", async (t, open) => {
+  await t.step("without any agent it says how to start one, and finds the first by itself", async () => {
     const queries = new FleetQueries([]);
     const filled = new FleetQueries(fleet());
-    await visit({ options: { queries } }, async ({ page }) => {
-      await page.waitForSelector("#empty:not([hidden])");
-      assertEquals(await text(page, "#empty-title"), "No samples in this time");
-      assertEquals(await text(page, "#command"), "./dev agent --aggregator http://127.0.0.1:50051");
-      queries.tree = filled.tree.bind(filled);
-      await page.waitForSelector("#graph:not([hidden])");
+    await open({ options: { queries, ingestPort: 7 }, query: CPU }, async ({ page }) => {
+      await page.waitForSelector(".empty-state code");
+      assertEquals(await text(page, ".empty-state code"), "./dev agent --aggregator http://127.0.0.1:7");
+      for (const name of ["tree", "timeline", "fleet"] as const) {
+        queries[name] = filled[name].bind(filled) as never;
+      }
+      await page.waitForSelector(".empty-state", { state: "hidden" });
       await settled(page);
-      assertMatch(await text(page, "#summary"), /16\u2009800 samples$/);
+      assert(await coloursOfRow(page, 3) >= 4);
     });
-  },
-);
-
-testWith(["chromium"], "filters that nothing passes can be cleared", async () => {
-  await visit({ query: "?node=gone" }, async ({ page }) => {
-    await page.waitForSelector("#empty:not([hidden])");
-    assertEquals(await text(page, "#empty-title"), "Nothing matches");
-    await page.click("#clear");
-    await page.waitForSelector("#graph:not([hidden])");
-    assertEquals(new URL(page.url()).search, "");
   });
-});
 
-testWith(["chromium"], "an error is shown with a way to try again", async () => {
-  const queries = new FleetQueries(fleet());
-  const tree = queries.tree.bind(queries);
-  queries.tree = () => Promise.reject(Object.assign(new Error("no route"), { code: "ECONNREFUSED" }));
-  await visit({ options: { queries }, allow: /503/ }, async ({ page }) => {
-    await page.waitForSelector("#error:not([hidden])");
-    assertEquals(await text(page, "#error span"), "Storage does not answer now: no route");
-    queries.tree = tree;
-    await page.click("#retry");
-    await page.waitForSelector("#error", { state: "hidden" });
-    await settled(page);
-    assert(await coloursOfRow(page, 3) >= 4);
-  });
-});
-
-testWith(["chromium"], "with a token the page asks for it once, and comes back to the address", async () => {
-  await visit(
-    { options: { access: testAccess("s3cret") }, query: "?comm=nginx", allow: /401/ },
-    async ({ page, url }) => {
-      await page.fill("#token", "guess");
-      await page.click("button");
-      assertEquals(await text(page, "#problem"), "That is not the token");
-      await page.fill("#token", "s3cret");
-      await page.click("button");
+  await t.step("filters that nothing passes can be cleared", async () => {
+    await open({ query: `${CPU}&match=node="gone"` }, async ({ page }) => {
+      await page.waitForSelector(".empty-state button");
+      assertMatch(await text(page, ".empty-state h2"), /^No CPU samples of \{node="gone"\}/);
+      await page.click(".empty-state button");
       await settled(page);
-      assertEquals(page.url(), `${url}?comm=nginx`);
-      assert(await coloursOfRow(page, 9) >= 3);
-      const [cookie] = await page.context().cookies();
-      assertEquals([cookie!.httpOnly, cookie!.sameSite], [true, "Strict"]);
+      assertEquals(search(page), CPU);
+    });
+  });
+
+  await t.step("an error stands in the part that it is about, with what was there before", async () => {
+    const queries = new FleetQueries(fleet());
+    const tree = queries.tree.bind(queries);
+    await open({ options: { queries }, query: CPU, allow: /503/ }, async ({ page }) => {
+      await settled(page);
+      queries.tree = () => Promise.reject(Object.assign(new Error("no route"), { code: "ECONNREFUSED" }));
+      await page.keyboard.press("i");
+      await page.waitForSelector(".graph .problem:not([hidden])");
+      assertMatch(await text(page, ".graph .problem span"), /^Storage does not answer now: no route/);
+      assert(await coloursOfRow(page, 3) >= 4);
+      queries.tree = tree;
+      await page.click('.graph .problem button:has-text("Try again")');
+      await page.waitForSelector(".graph .problem", { state: "hidden" });
+    });
+  });
+
+  await t.step("storage that fails, and what was lost, are said with since when and what helps", async () => {
+    const failing = { sinceMs: Date.parse("2026-01-31T12:00:00Z"), error: "disk full" };
+    const health = () => ({ ...HEALTHY, storage: { ...HEALTHY.storage, failing } });
+    const queries = new FleetQueries(fleet());
+    const lost = {
+      losses: { counts_map_full: 5000 },
+      stackEnds: {},
+      batches: 1,
+      agents: 1,
+      cost: { elapsedMs: 1, rowsRead: 0, bytesRead: 0 },
+    };
+    queries.losses = () => Promise.resolve(lost) as never;
+    await open({ options: { health, queries }, query: CPU }, async ({ page }) => {
+      await page.waitForSelector(".banner.bad");
+      assertMatch(
+        await text(page, ".banner.bad"),
+        /^Storage takes nothing since 2026-01-31 12:00:00: disk full\. 3 batches wait/,
+      );
+      await page.waitForSelector(".banner.warn");
+      assertMatch(
+        await text(page, ".banner.warn"),
+        /^22\.9 % .*maps were full\. Give the agent more: --bpf-memory/,
+      );
+      assertEquals(await page.getAttribute("#icon", "href"), "/favicon-alert.svg");
+    });
+  });
+
+  await t.step("an aggregator that is gone is said since when", async () => {
+    await open({ query: CPU, allow: /ERR_/ }, async ({ page }) => {
+      await settled(page);
+      await page.route("**/api/**", (route) => route.abort());
+      await page.keyboard.press("2");
+      await page.selectOption("#range", "-1h");
+      await page.waitForSelector(".banner.bad");
+      assertMatch(await text(page, ".banner.bad"), /^The aggregator does not answer since \d\d:\d\d:\d\d/);
+      await page.unroute("**/api/**");
+      await page.click('[aria-label="Ask again"]');
+      await page.waitForSelector(".banner.bad", { state: "detached" });
+    });
+  });
+
+  await t.step("with a token the page asks for it once, and comes back to the address", async () => {
+    await open(
+      { options: { access: testAccess("s3cret") }, query: CPU, allow: /401/ },
+      async ({ page, url }) => {
+        await page.fill("#token", "guess");
+        await page.click("button");
+        assertEquals(await text(page, "#problem"), "That is not the token");
+        await page.fill("#token", "s3cret");
+        await page.click("button");
+        await settled(page);
+        assertEquals(page.url(), url + CPU);
+        const [cookie] = await page.context().cookies();
+        assertEquals([cookie!.httpOnly, cookie!.sameSite], [true, "Strict"]);
+      },
+    );
+  });
+});
+
+testPage("the page can be used by all, on any screen", async (t, open) => {
+  const queries = new FleetQueries(fleetOfAllKinds());
+  const axe = await Deno.readTextFile(new URL(import.meta.resolve("axe-core")));
+  for (const colorScheme of ["light", "dark"] as const) {
+    await t.step(`nothing serious is found by axe, ${colorScheme}`, async () => {
+      const context = { colorScheme, bypassCSP: true };
+      await open({ options: { queries }, query: CPU, context }, async ({ page }) => {
+        for (const key of ["1", "2", "3", "4", "5", "6"]) {
+          await page.keyboard.press(key);
+          await settled(page);
+          await page.evaluate(axe);
+          const found = await page.evaluate(async () => {
+            const { violations } = await (globalThis as never as {
+              axe: {
+                run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>;
+              };
+            }).axe.run();
+            return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+              .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n").slice(0, 400)}`);
+          });
+          assertEquals(found, [], `view ${key}`);
+        }
+      });
+    });
+  }
+
+  await t.step(
+    "a narrow, dense screen gets a canvas of its own pixels, and no sideways scroll in any view",
+    async () => {
+      const context = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 3 };
+      await open({ options: { queries }, query: CPU, context }, async ({ page }) => {
+        for (const key of ["1", "3", "4", "5", "6", "2"]) {
+          await page.keyboard.press(key);
+          await settled(page);
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          assertEquals(overflow, 0, `view ${key}`);
+        }
+        const [pixels, css] = await page.evaluate(() => {
+          const canvas = document.querySelector<HTMLCanvasElement>(".graph-body > .flame canvas")!;
+          return [canvas.width, canvas.clientWidth];
+        });
+        assertEquals(pixels, css! * 3);
+      });
     },
   );
 });
 
-testWith(
-  ["chromium"],
-  "a narrow, dark, dense screen gets a canvas of its own pixels, and no sideways scroll",
-  async () => {
-    const context = {
-      viewport: { width: 390, height: 844 },
-      deviceScaleFactor: 3,
-      colorScheme: "dark",
-    } as const;
-    await visit({ context }, async ({ page }) => {
-      await settled(page);
-      const [pixels, css, overflow] = await page.evaluate(() => {
-        const canvas = document.querySelector("canvas")!;
-        return [canvas.width, canvas.clientWidth, document.documentElement.scrollWidth - innerWidth];
-      });
-      assertEquals([pixels, overflow], [css! * 3, 0]);
-    });
-  },
-);
-
-testWith(
-  ["chromium"],
-  "the page shows who waited for locks and for whom, idle threads when asked",
-  async () => {
-    const queries = new FleetQueries(fleetOfAllKinds());
-    await visit({ options: { queries } }, async ({ page, asked }) => {
-      await settled(page);
-      assertEquals(await page.locator("#waits").isVisible(), false);
-      assertEquals(await page.locator("#idle-field").isVisible(), false);
-      assertEquals(await page.locator("#kind option").allTextContents(), ["CPU", "Locks", "System calls"]);
-      await page.selectOption("#kind", "lock");
-      await page.waitForSelector("#waits:not([hidden])");
-      await settled(page);
-      assertMatch(await text(page, "#summary"), /^11\.2 s waited for locks.*40\u2009710 waits$/);
-      const rows = page.locator("#waits tbody tr");
-      assertEquals(await rows.count(), 3);
-      assertEquals(await rows.first().locator("td").allTextContents(), [
-        ...["8.40 s", "31\u2009200", "1.08 ms", "mutex", "XLogInsertRecord"],
-        ...["XLogWrite 72.6 % CopyXLogRecordToWAL 22.6 % ", ""],
-      ]);
-      assert(await coloursOfRow(page, 3) > 1);
-      await page.click("#idle");
-      await page.waitForFunction(() => document.querySelectorAll("#waits tbody tr").length === 4);
-      assert(asked.includes("/api/locks?from=-15m&to=now&idle=true"), asked.join("\n"));
-      assertMatch(page.url(), /\?kind=lock&idle=1$/);
-      await page.click("#waits tbody tr:nth-child(2) button");
-      assertEquals(await page.inputValue("#search"), "XLogInsertRecord");
-    });
-  },
-);
-
-testWith(["chromium"], "the page shows system calls with their latencies and errors", async () => {
-  const queries = new FleetQueries(fleetOfAllKinds());
-  await visit({ options: { queries }, query: "?kind=syscall" }, async ({ page }) => {
-    await settled(page);
-    assertMatch(await text(page, "#summary"), /in system calls.*calls$/);
-    const rows = page.locator("#waits tbody tr");
-    assertEquals(await rows.locator("td:nth-child(4)").allTextContents(), [
-      ...["fdatasync", "pread64", "recvfrom", "openat"],
-    ]);
-    assertEquals(await rows.nth(2).locator("td").last().textContent(), "EAGAIN 201\u2009400, ECONNRESET 2");
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    assertEquals(overflow, 0);
-  });
+Deno.test("HTML, CSS and scripts are 60 KB at most as they travel", async () => {
+  await build("ui");
+  const { files } = await loadPage();
+  let size = 0;
+  for (const [path, { body }] of files) {
+    const packed = new Response(new Blob([body]).stream().pipeThrough(new CompressionStream("gzip")));
+    if (!path.startsWith("/favicon")) size += (await packed.arrayBuffer()).byteLength;
+  }
+  assert(size <= 60_000, `${size} bytes`);
 });
-
-function matching(match: string): string {
-  return new URLSearchParams({ match }).toString();
-}

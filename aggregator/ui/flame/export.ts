@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Writes the graph that is shown for other tools: folded stacks, and speedscope's file.
+ *
+ * @module
+ */
+
+import type { Tree } from "./tree.ts";
+
+/** Calls `use` for each stack, root first, that has time of its own. */
+function eachStack(root: Tree, use: (path: readonly Tree[], self: number) => void): void {
+  const path: Tree[] = [];
+  const visit = (node: Tree) => {
+    path.push(node);
+    if (node.self > 0) use(path, node.self);
+    for (const child of node.children) visit(child);
+    path.pop();
+  };
+  for (const child of root.children) visit(child);
+}
+
+/** Returns a line for each stack: names with semicolons between them, and what the stack is worth. */
+export function foldedText(root: Tree): string {
+  const lines: string[] = [];
+  eachStack(root, (path, self) => {
+    lines.push(`${path.map(({ name }) => name.replaceAll(/[;\n\r]/g, "_")).join(";")} ${Math.round(self)}\n`);
+  });
+  return lines.join("");
+}
+
+/** Returns a file of speedscope: one profile of samples, each as long as its stack is worth. */
+export function speedscopeText(
+  root: Tree,
+  { name, unit }: { readonly name: string; readonly unit: "nanoseconds" | "count" },
+): string {
+  const frames: { name: string; file?: string }[] = [];
+  const known = new Map<string, number>();
+  const samples: number[][] = [];
+  const weights: number[] = [];
+  eachStack(root, (path, self) => {
+    samples.push(path.map(({ name, module }) => {
+      const key = `${name}\0${module}`;
+      let frame = known.get(key);
+      if (frame === undefined) {
+        known.set(key, frame = frames.push(module ? { name, file: module } : { name }) - 1);
+      }
+      return frame;
+    }));
+    weights.push(self);
+  });
+  return JSON.stringify({
+    $schema: "https://www.speedscope.app/file-format-schema.json",
+    exporter: "aperture",
+    name,
+    shared: { frames },
+    profiles: [{
+      type: "sampled",
+      name,
+      unit: unit === "count" ? "none" : unit,
+      startValue: 0,
+      endValue: weights.reduce((a, b) => a + b, 0),
+      samples,
+      weights,
+    }],
+  });
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import { assertEquals, assertMatch } from "@std/assert";
+import { graphOf } from "../../../tests/support/graphs.ts";
+import { drawFlame, fit, levelAt, ROW_HEIGHT, yOf } from "./draw.ts";
+import { foldedText, speedscopeText } from "./export.ts";
+import { flameModel } from "./model.ts";
+import { SvgRenderer } from "./renderer.ts";
+import { treeOf } from "./tree.ts";
+
+const model = flameModel(graphOf("demo;main;a;b 30", "demo;main;a 10", "demo;<x>&\u0001 5"));
+
+Deno.test("foldedText() has a line for each stack with time of its own", () => {
+  assertEquals(foldedText(treeOf(model)).split("\n").sort(), [
+    "",
+    "demo;<x>&\u0001 5",
+    "demo;main;a 10",
+    "demo;main;a;b 30",
+  ]);
+});
+
+Deno.test("speedscopeText() has each stack's weight, and its frames by row", () => {
+  const { profiles: [profile], shared: { frames } } = JSON.parse(
+    speedscopeText(treeOf(model), { name: "x", unit: "nanoseconds" }),
+  );
+  const stacks = profile.samples.map((stack: number[]) => stack.map((frame) => frames[frame].name).join(";"));
+  assertEquals([profile.unit, profile.endValue], ["nanoseconds", 45]);
+  const weights = Object.fromEntries(stacks.map((stack: string, i: number) => [stack, profile.weights[i]]));
+  assertEquals(weights["demo;main;a;b"], 30);
+});
+
+Deno.test("drawFlame() writes SVG in which no name is markup", () => {
+  const renderer = new SvgRenderer();
+  const height = model.levelStart.length * ROW_HEIGHT;
+  drawFlame(renderer, {
+    model,
+    focus: 0,
+    up: false,
+    theme: "light",
+    ends: false,
+    colors: () => ({ fill: "#ffffff", text: "#000000" }),
+    label: (box) => model.names[model.name[box]!]!,
+    share: () => "",
+    hatched: () => true,
+  }, { width: 1000, height, top: 0, bottom: height });
+  const file = renderer.file({ width: 1000, height, background: "#fff", title: "a<b" });
+  assertMatch(file, /<title>a&#60;b<\/title>/);
+  assertMatch(file, />&#60;x&#62;&#38;\ufffd<\/text>/);
+  assertEquals(file.match(/<rect /g)!.length, 1 + model.name.length);
+});
+
+Deno.test("levelAt() is where yOf() is, with the root above or below", () => {
+  for (const up of [true, false]) {
+    for (const level of [0, 1, 5]) {
+      assertEquals(levelAt(yOf(level, { up, height: 180 }) + 3, { up, height: 180 }), level);
+    }
+  }
+});
+
+Deno.test("fit() shows the begin or the end of what is too long", () => {
+  assertEquals([
+    fit("abcdef", 6, false),
+    fit("abcdef", 4, false),
+    fit("abcdef", 4, true),
+    fit("abcdef", 2, true),
+  ], [
+    "abcdef",
+    "abc…",
+    "…def",
+    "",
+  ]);
+});

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Shows a flame graph on a canvas: draws what is in sight, and turns the pointer and keys into boxes.
+ *
+ * @module
+ */
+
+import { h } from "../parts/dom.ts";
+import { OUTLINE } from "./colors.ts";
+import { drawFlame, levelAt, ROW_HEIGHT, type Scene, yOf } from "./draw.ts";
+import { boxAt, depthOf, layOut } from "./layout.ts";
+import { descendantsAt, type FlameModel, pathOf } from "./model.ts";
+import { CanvasRenderer, SvgRenderer } from "./renderer.ts";
+
+export interface FlameEvents {
+  /** Is told which box is looked at, by the pointer or by keys; `undefined` for none any more. */
+  readonly onhover: (box: number | undefined) => void;
+  readonly onpick: (box: number, event: { readonly shift: boolean; readonly alt: boolean }) => void;
+  readonly onmenu: (box: number, at: { readonly x: number; readonly y: number }) => void;
+  /** Says a box in words, for those who do not see it. */
+  readonly describe: (box: number) => string;
+}
+
+/** Is one canvas of boxes, as high as they are, in a part of the page that scrolls. */
+export class FlameView {
+  readonly root: HTMLElement;
+  readonly #canvas: HTMLCanvasElement;
+  readonly #overlay: HTMLCanvasElement;
+  readonly #spacer = h("div", { class: "spacer" });
+  readonly #spoken = h("p", { class: "hidden", "aria-live": "polite" });
+  readonly #events: FlameEvents;
+  #scene: Scene | undefined;
+  #hovered: number | undefined;
+  #key: number | undefined;
+  /** Is the row of the names whose boxes are outlined, as one of them is looked at elsewhere. */
+  #outlined: number | undefined;
+  #frame = 0;
+  #height = 0;
+
+  constructor(label: string, events: FlameEvents) {
+    this.#events = events;
+    this.#canvas = h("canvas", {
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "flame graph",
+      "aria-label":
+        `${label}. Arrows walk from box to box, Enter zooms, m opens the menu; the table has the same.`,
+    });
+    this.#overlay = h("canvas", { class: "overlay", "aria-hidden": "true" });
+    this.#spacer.append(this.#canvas, this.#overlay);
+    this.root = h("div", { class: "flame" }, this.#spacer, this.#spoken);
+    this.root.addEventListener("scroll", () => this.redraw());
+    new ResizeObserver(() => this.redraw()).observe(this.root);
+    const canvas = this.#canvas;
+    canvas.addEventListener("pointermove", (event) => this.#look(this.#under(event)));
+    canvas.addEventListener("pointerleave", () => this.#look(undefined));
+    canvas.addEventListener("click", (event) => {
+      const box = this.#under(event);
+      if (box !== undefined) events.onpick(box, { shift: event.shiftKey, alt: event.altKey });
+    });
+    canvas.addEventListener("contextmenu", (event) => {
+      const box = this.#under(event);
+      if (box === undefined) return;
+      event.preventDefault();
+      events.onmenu(box, { x: event.clientX, y: event.clientY });
+    });
+    canvas.addEventListener("keydown", (event) => this.#press(event));
+    canvas.addEventListener("blur", () => this.#walk(undefined));
+  }
+
+  get scene(): Scene | undefined {
+    return this.#scene;
+  }
+
+  show(scene: Scene): void {
+    if (scene.model !== this.#scene?.model) this.#hovered = this.#key = undefined;
+    const moved = scene.model !== this.#scene?.model || scene.focus !== this.#scene.focus ||
+      scene.up !== this.#scene.up;
+    this.#scene = scene;
+    this.#height = (depthOf(scene.model, scene.focus) + 1) * ROW_HEIGHT;
+    this.#spacer.style.height = `${this.#height}px`;
+    if (moved) {
+      const way = scene.model.level[scene.focus]! * ROW_HEIGHT;
+      // What is zoomed to is to be seen, with some of the way to it.
+      const top = Math.max(0, way - this.root.clientHeight / 2);
+      this.root.scrollTop = scene.up ? this.#height - this.root.clientHeight - top : top;
+    }
+    this.redraw();
+  }
+
+  /** Outlines the boxes of a function. */
+  outline(name: number | undefined): void {
+    if (name === this.#outlined) return;
+    this.#outlined = name;
+    this.#drawOverlay();
+  }
+
+  /** Scrolls until `box` can be seen. */
+  reveal(box: number): void {
+    if (!this.#scene) return;
+    const y = yOf(this.#scene.model.level[box]!, { up: this.#scene.up, height: this.#height });
+    if (y < this.root.scrollTop) this.root.scrollTop = y;
+    const bottom = y + ROW_HEIGHT - this.root.clientHeight;
+    if (bottom > this.root.scrollTop) this.root.scrollTop = bottom;
+  }
+
+  redraw(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.draw());
+  }
+
+  /** Draws at once. */
+  draw(): void {
+    const scene = this.#scene;
+    const context = this.#prepare(this.#canvas);
+    if (!scene || !context) return;
+    drawFlame(new CanvasRenderer(context), scene, this.#sight());
+    this.#drawOverlay();
+  }
+
+  /** Returns the whole graph as a file of SVG, as it is shown now. */
+  toSvg(title: string): string {
+    const scene = this.#scene!;
+    const width = Math.max(this.root.clientWidth, 800);
+    const renderer = new SvgRenderer();
+    drawFlame(renderer, scene, { width, height: this.#height, top: 0, bottom: this.#height });
+    const background = getComputedStyle(document.body).backgroundColor;
+    return renderer.file({ width, height: this.#height, background, title });
+  }
+
+  /** Returns the whole graph as a picture of twice the page's pixels, or less where that is too high. */
+  toPng(): Promise<Blob | null> {
+    const width = Math.max(this.root.clientWidth, 800);
+    const ratio = Math.min(2, 16_000 / this.#height);
+    const canvas = h("canvas", {
+      width: Math.round(width * ratio),
+      height: Math.round(this.#height * ratio),
+    });
+    const context = canvas.getContext("2d")!;
+    context.scale(ratio, ratio);
+    context.fillStyle = getComputedStyle(document.body).backgroundColor;
+    context.fillRect(0, 0, width, this.#height);
+    drawFlame(new CanvasRenderer(context), this.#scene!, {
+      width,
+      height: this.#height,
+      top: 0,
+      bottom: this.#height,
+    });
+    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  }
+
+  #sight() {
+    const { scrollTop, clientHeight, clientWidth } = this.root;
+    return { width: clientWidth, height: this.#height, top: scrollTop, bottom: scrollTop + clientHeight };
+  }
+
+  /** Makes a canvas as large as what can be seen, and clears it. */
+  #prepare(canvas: HTMLCanvasElement): CanvasRenderingContext2D | undefined {
+    const { clientWidth: width, clientHeight: height, scrollTop } = this.root;
+    if (width === 0 || height === 0) return undefined;
+    const ratio = globalThis.devicePixelRatio || 1;
+    const [pixelsX, pixelsY] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width !== pixelsX || canvas.height !== pixelsY) {
+      canvas.width = pixelsX;
+      canvas.height = pixelsY;
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
+    canvas.style.transform = `translateY(${scrollTop}px)`;
+    const context = canvas.getContext("2d")!;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, pixelsX, pixelsY);
+    context.setTransform(ratio, 0, 0, ratio, 0, -Math.round(scrollTop * ratio));
+    return context;
+  }
+
+  #drawOverlay(): void {
+    const scene = this.#scene;
+    const context = this.#prepare(this.#overlay);
+    if (!scene || !context) return;
+    const { model, focus, up, theme } = scene;
+    const marked = this.#key ?? this.#hovered;
+    const name = marked !== undefined ? model.name[marked]! : this.#outlined;
+    if (name === undefined) return;
+    const sight = this.#sight();
+    const levels = [sight.top, sight.bottom].map((y) => levelAt(y, { up, height: sight.height }));
+    const renderer = new CanvasRenderer(context);
+    const view = {
+      focus,
+      width: sight.width,
+      from: Math.max(0, Math.min(...levels)),
+      to: Math.max(...levels) + 1,
+    };
+    for (const { box, run, level, x, width } of layOut(model, view)) {
+      if (run || model.name[box] !== name || (model.modules[name] === "" && box !== marked)) continue;
+      const y = yOf(level, { up, height: sight.height });
+      renderer.outline(x, y, Math.max(width - 1, 2), ROW_HEIGHT - 1, OUTLINE[theme]);
+    }
+  }
+
+  #look(box: number | undefined): void {
+    if (box === this.#hovered) return;
+    this.#hovered = box;
+    this.#canvas.style.cursor = box === undefined ? "default" : "pointer";
+    this.#drawOverlay();
+    this.#events.onhover(box);
+  }
+
+  #under(event: MouseEvent): number | undefined {
+    const scene = this.#scene;
+    if (!scene) return undefined;
+    const { left, top, width } = this.#canvas.getBoundingClientRect();
+    const y = event.clientY - top + this.root.scrollTop;
+    const level = levelAt(y, { up: scene.up, height: this.#height });
+    return boxAt(scene.model, { focus: scene.focus, width }, { x: event.clientX - left, level });
+  }
+
+  #walk(box: number | undefined): void {
+    this.#key = box;
+    if (box !== undefined) {
+      this.reveal(box);
+      this.#spoken.textContent = this.#events.describe(box);
+      this.#events.onhover(box);
+    }
+    this.#drawOverlay();
+  }
+
+  #press(event: KeyboardEvent): void {
+    const scene = this.#scene;
+    if (!scene || event.ctrlKey || event.metaKey || event.altKey) return;
+    const at = this.#key ?? scene.focus;
+    if (event.key.startsWith("Arrow")) {
+      const flipped: Record<string, string> = { ArrowUp: "ArrowDown", ArrowDown: "ArrowUp" };
+      const next = stepFrom(scene.model, at, scene.up ? flipped[event.key] ?? event.key : event.key);
+      if (next !== undefined) this.#walk(next);
+    } else if (event.key === "Enter" || event.key === " ") {
+      this.#events.onpick(at, { shift: event.shiftKey, alt: false });
+    } else if (event.key === "m" || event.key === "ContextMenu") {
+      const { left, top } = this.#canvas.getBoundingClientRect();
+      const y = yOf(scene.model.level[at]!, { up: scene.up, height: this.#height }) - this.root.scrollTop;
+      this.#events.onmenu(at, { x: left + 40, y: top + y + ROW_HEIGHT });
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+/** Returns the box that an arrow key leads to: to the widest callee, to the caller, to a sibling. */
+function stepFrom(model: FlameModel, at: number, key: string): number | undefined {
+  const level = model.level[at]!;
+  if (key === "ArrowUp") return at === 0 ? undefined : model.parent[at];
+  if (key === "ArrowDown") {
+    if (level + 2 > model.levelStart.length - 1) return undefined;
+    const [first, end] = descendantsAt(model, at, level + 1);
+    let widest: number | undefined;
+    for (let box = first; box < end; box++) {
+      if (widest === undefined || model.width[box]! > model.width[widest]!) widest = box;
+    }
+    return widest;
+  }
+  const next = at + (key === "ArrowRight" ? 1 : -1);
+  const [first, end] = descendantsAt(model, pathOf(model, at)[Math.max(0, level - 1)]!, level);
+  return next >= first && next < end ? next : undefined;
+}

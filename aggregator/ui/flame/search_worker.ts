@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="webworker" />
+/**
+ * Searches names beside the page, which stays at hand whatever a regular expression costs.
+ *
+ * @module
+ */
+
+import { matchNames, parseSearch } from "./search.ts";
+
+/** Is what the page asks: with `names` for a new graph, then with texts alone. */
+export interface SearchQuestion {
+  readonly id: number;
+  readonly text: string;
+  readonly names?: { readonly names: readonly string[]; readonly modules: readonly string[] };
+}
+
+export interface SearchReply {
+  readonly id: number;
+  /** Is missing where the text is no regular expression. */
+  readonly matches?: Uint8Array;
+}
+
+let known: NonNullable<SearchQuestion["names"]> = { names: [], modules: [] };
+
+// The project's own types are the page's; here `self` is a worker.
+const scope = globalThis as unknown as DedicatedWorkerGlobalScope;
+
+scope.onmessage = ({ data: { id, text, names } }: MessageEvent<SearchQuestion>) => {
+  if (names) known = names;
+  let reply: SearchReply = { id };
+  try {
+    const test = parseSearch(text);
+    reply = { id, matches: test ? matchNames(known, test) : new Uint8Array(known.names.length) };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  scope.postMessage(reply);
+};

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Makes the menu of a box, and of a graph's files.
+ *
+ * @module
+ */
+
+import { foldedText, speedscopeText } from "../flame/export.ts";
+import type { FlameView } from "../flame/flame_view.ts";
+import { type FlameModel, isOther, pathHash } from "../flame/model.ts";
+import { addStep } from "../flame/transforms.ts";
+import { stackText, treeOf } from "../flame/tree.ts";
+import type { App } from "../parts/app.ts";
+import { saveFile } from "../parts/dom.ts";
+import type { MenuItem } from "../parts/menu.ts";
+import { withFilter } from "../state/selector.ts";
+import { copyText } from "./clipboard.ts";
+
+/** Adds a step to the graph's. */
+export function step({ store }: App, text: string): void {
+  store.set({ steps: addStep(store.state.steps, text), zoom: "" });
+}
+
+/**
+ * Lists what can be done with a box.
+ *
+ * @param loadMore is there for what was cut
+ */
+export function boxMenu(app: App, model: FlameModel, box: number, loadMore?: () => void): MenuItem[] {
+  const { store } = app;
+  const row = model.name[box]!;
+  const [name, module] = [model.names[row]!, model.modules[row]!];
+  const copy = async (text: string, what: string) => {
+    app.say(await copyText(text) ? `Copied the ${what}` : `The browser does not let the ${what} be copied`);
+  };
+  if (isOther(model, row)) {
+    return loadMore ? [{ text: "Show what was cut here", run: loadMore }] : [];
+  }
+  const zoom: MenuItem = { text: "Zoom", key: "click", run: () => store.set({ zoom: pathHash(model, box) }) };
+  const copies: MenuItem[] = [
+    "Copy",
+    { text: "Copy the name", run: () => void copy(name, "name") },
+    { text: "Copy the stack", key: "Y", run: () => void copy(stackText(model, box), "stack") },
+  ];
+  if (module === "") {
+    const label = store.state.group.split(",")[model.level[box]! - 1];
+    if (box === 0 || label === undefined || label === "none") return [zoom, ...copies];
+    const filter = (operator: "=" | "!=") =>
+      store.set({ match: withFilter(store.state.match, { label, operator, value: name }), zoom: "" });
+    return [
+      zoom,
+      `${label} ${name}`,
+      { text: "Only this", run: () => filter("=") },
+      { text: "All but this", run: () => filter("!=") },
+      ...copies,
+    ];
+  }
+  return [
+    zoom,
+    {
+      text: "Sandwich: callers and callees",
+      key: "s",
+      run: () => store.set({ fn: `${name}\t${module}`, mode: "sandwich" }),
+    },
+    "Stacks",
+    { text: "Focus: only stacks through it", run: () => step(app, `focus:${name}`) },
+    { text: "Callers only", run: () => step(app, `callers:${name}`) },
+    { text: "Callees only", run: () => step(app, `callees:${name}`) },
+    { text: "Hide stacks through it", key: "alt-click", run: () => step(app, `hide:${name}`) },
+    "Boxes",
+    { text: "Leave the function out", run: () => step(app, `fold:${name}`) },
+    { text: "Collapse recursion", key: "r", run: () => step(app, "recursion:") },
+    { text: "Collapse the module", run: () => step(app, `module:${module}`) },
+    "Elsewhere",
+    { text: "Search it", run: () => store.set({ search: `/^${escapeExpression(name)}$/` }) },
+    { text: "Show in the table", run: () => store.set({ mode: "table", fn: `${name}\t${module}` }) },
+    {
+      text: "Compare stacks through it",
+      key: "c",
+      run: () => store.set({ view: "compare", steps: addStep(store.state.steps, `focus:${name}`), zoom: "" }),
+    },
+    ...copies,
+  ];
+}
+
+/** Returns a regular expression that matches `text` alone. */
+export function escapeExpression(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+}
+
+/** Lists the files of the graph that `view` shows; `pprof` is the address of the selection's. */
+export function fileMenu(view: FlameView, { name, pprof }: { name: string; pprof?: string }): MenuItem[] {
+  const { scene } = view;
+  if (!scene) return [];
+  const save = (extension: string, type: string, text: string) =>
+    saveFile(`${name}.${extension}`, new Blob([text], { type }));
+  const tree = () => treeOf(scene.model);
+  return [
+    "What is shown",
+    { text: "SVG", run: () => save("svg", "image/svg+xml", view.toSvg(name)) },
+    {
+      text: "PNG",
+      run: () => void view.toPng().then((picture) => picture && saveFile(`${name}.png`, picture)),
+    },
+    { text: "Folded stacks", run: () => save("folded", "text/plain", foldedText(tree())) },
+    {
+      text: "speedscope",
+      run: () =>
+        save("speedscope.json", "application/json", speedscopeText(tree(), { name, unit: scene.model.unit })),
+    },
+    ...(pprof === undefined ? [] : [
+      "The whole selection",
+      { text: "pprof", run: () => location.assign(pprof) },
+    ]),
+  ];
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Shows one function between those who call it, above, and those it calls, below.
+ *
+ * @module
+ */
+
+import type { FlameJson } from "../../http/answers.ts";
+import { colorsOf } from "../flame/colors.ts";
+import { FlameView } from "../flame/flame_view.ts";
+import { type FlameModel, flameModel, isOther } from "../flame/model.ts";
+import { stepParams } from "../flame/transforms.ts";
+import type { App } from "../parts/app.ts";
+import { h } from "../parts/dom.ts";
+import { formatShare, formatValue } from "../parts/format.ts";
+import { openMenu } from "../parts/menu.ts";
+import { Part } from "../parts/part.ts";
+import { type Asked, selectionParams } from "../state/api.ts";
+import type { State } from "../state/url_state.ts";
+import { boxDetails } from "./box_details.ts";
+import { boxMenu } from "./menu.ts";
+
+const SIDES = ["callers", "callees"] as const;
+type SideName = (typeof SIDES)[number];
+const MAX_NODES = 4000;
+
+interface Half {
+  readonly view: FlameView;
+  readonly part: Part<FlameJson>;
+  model?: FlameModel;
+}
+
+/** Shows both halves, each of which asks for itself. */
+export class Sandwich {
+  readonly root: HTMLElement;
+  readonly #app: App;
+  readonly #halves: Readonly<Record<SideName, Half>>;
+  readonly #middle = h("p", { class: "middle" });
+  #asked: Asked | undefined;
+
+  constructor(app: App) {
+    this.#app = app;
+    this.#halves = { callers: this.#half("callers"), callees: this.#half("callees") };
+    this.root = h(
+      "div",
+      { class: "sandwich" },
+      h("div", { class: "half" }, this.#halves.callers.view.root),
+      this.#middle,
+      h("div", { class: "half" }, this.#halves.callees.view.root),
+    );
+  }
+
+  /** Shows the function, or nothing. */
+  update(
+    state: State,
+    asked: Asked,
+    shown: { readonly name: string; readonly module: string } | undefined,
+  ): void {
+    this.#asked = asked;
+    if (!shown) return;
+    this.#middle.textContent = shown.name;
+    this.#middle.title = shown.module;
+    const { hide, collapse_recursion } = stepParams(state.steps);
+    for (const side of SIDES) {
+      const params = selectionParams(asked, {
+        first_level: "none",
+        max_nodes: MAX_NODES,
+        hide,
+        collapse_recursion,
+        [side]: shown.name,
+      });
+      this.#halves[side].part.ask(
+        String(params),
+        (signal) => this.#app.api.get<FlameJson>("/api/flamegraph", params, signal),
+      );
+    }
+  }
+
+  stop(): void {
+    for (const side of SIDES) this.#halves[side].part.stop();
+  }
+
+  /** Outlines the boxes of a function. */
+  outline(name: string): void {
+    for (const side of SIDES) {
+      const { view, model } = this.#halves[side];
+      const row = model?.names.indexOf(name) ?? -1;
+      view.outline(row < 0 ? undefined : row);
+    }
+  }
+
+  #half(side: SideName): Half {
+    const app = this.#app;
+    let answer: FlameJson | undefined;
+    const describe = (box: number) => {
+      const { names, name, width } = half.model!;
+      return `${names[name[box]!]}, ${formatShare(width[box]!, answer!.total.value)}`;
+    };
+    const view = new FlameView(side === "callers" ? "Callers" : "Callees", {
+      describe,
+      onhover: (box) => {
+        if (box === undefined || app.panel.pinned) return;
+        app.panel.show(
+          boxDetails(app, { model: half.model!, box, answer: answer!, asked: this.#asked!, focus: 0 }),
+        );
+      },
+      onpick: (box) => {
+        const { model } = half;
+        const row = model!.name[box]!;
+        if (model!.modules[row] !== "") app.store.set({ fn: `${model!.names[row]}\t${model!.modules[row]}` });
+      },
+      onmenu: (box, at) => openMenu(at, boxMenu(app, half.model!, box)),
+    });
+    const draw = (given: FlameJson) => {
+      answer = given;
+      const model = half.model = flameModel(given.graph);
+      const theme = app.theme();
+      view.show({
+        model,
+        focus: 0,
+        up: side === "callers",
+        theme,
+        ends: false,
+        colors: (box) =>
+          colorsOf(model.names[model.name[box]!]!, model.modules[model.name[box]!]!, {
+            theme,
+            by: app.store.state.color,
+          }),
+        label: (box) =>
+          isOther(model, model.name[box]!) ? "+ more" : box === 0 ? side : model.names[model.name[box]!]!,
+        share: (box) => formatShare(model.width[box]!, given.total.value),
+        hatched: () => false,
+      });
+      if (side === "callees") {
+        const { total } = given.graph;
+        this.#middle.dataset["share"] = `${formatShare(total, given.total.value)} of the selection · ${
+          formatValue(total, given.graph.unit)
+        }`;
+      }
+    };
+    const half: Half = { view, part: new Part<FlameJson>({ root: view.root, draw }) };
+    return half;
+  }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Is what stands above a graph: how it is shown, what was done to it, its legend, and its files.
+ *
+ * @module
+ */
+
+import {
+  CODE_ORIGINS,
+  type CodeOrigin,
+  ORIGIN_NAMES,
+  originColor,
+  type Theme,
+} from "../../../profile/flame_color.ts";
+import { addStep, parseSteps, PRESETS, stepText } from "../flame/transforms.ts";
+import { choice, h } from "../parts/dom.ts";
+import type { Store } from "../state/store.ts";
+import type { State } from "../state/url_state.ts";
+
+export interface ToolsOptions {
+  readonly store: Store;
+  /** Opens the menu of files at a point. */
+  readonly onexport: (at: { readonly x: number; readonly y: number }) => void;
+  /** Is told that a kind of code is to be shown in colour, or not. */
+  readonly onlegend: () => void;
+}
+
+/** Is what a graph says of itself to its tools. */
+export interface ToolsShown {
+  readonly state: State;
+  readonly theme: Theme;
+  /** Holds the share of each kind of code in the graph's own time. */
+  readonly shares: ReadonlyMap<CodeOrigin, string>;
+  /** Says how much a step left out or moved, by its text. */
+  readonly amounts: ReadonlyMap<string, string>;
+}
+
+/** Draws the tools of one graph. */
+export class GraphTools {
+  readonly root: HTMLElement;
+  /** Holds the kinds of code that are not shown in colour. */
+  readonly faded = new Set<CodeOrigin>();
+  readonly #options: ToolsOptions;
+  readonly #mode;
+  readonly #chips = h("div", { class: "chips", "aria-label": "What was done to the graph" });
+  readonly #legend = h("div", { class: "legend", role: "group", "aria-label": "Kinds of code" });
+  readonly #up: HTMLButtonElement;
+  readonly #inverted: HTMLButtonElement;
+  readonly #color: HTMLButtonElement;
+  readonly #presets: HTMLButtonElement[];
+
+  constructor(options: ToolsOptions) {
+    this.#options = options;
+    const { store } = options;
+    this.#mode = choice("Shown as", [
+      ["flame", "Flame", "f"],
+      ["table", "Table", "t"],
+      ["sandwich", "Sandwich", "s"],
+      ["split", "Split"],
+    ], (mode) => store.set({ mode }));
+    const toggle = (text: string, hint: string, flip: () => void) =>
+      h("button", { title: hint, onclick: flip }, text);
+    this.#up = toggle("Root below", "Flames rise from the root, instead of hanging from it", () => {
+      store.set({ up: !store.state.up });
+    });
+    this.#inverted = toggle("Inverted", "Leaves first: who calls what takes time. Key: i", () => {
+      store.set({ inverted: !store.state.inverted, zoom: "" });
+    });
+    this.#color = toggle("By module", "A colour for each module, instead of each kind of code", () => {
+      store.set({ color: store.state.color === "kind" ? "module" : "kind" });
+    });
+    this.#presets = Object.entries(PRESETS).map(([name, { text }]) =>
+      h("button", { "data-preset": name, onclick: () => this.#flip(`preset:${name}`) }, text)
+    );
+    const files = h("button", {
+      "aria-haspopup": "menu",
+      onclick: () => {
+        const { left, bottom } = files.getBoundingClientRect();
+        options.onexport({ x: left, y: bottom + 4 });
+      },
+    }, "Export ▾");
+    this.root = h(
+      "div",
+      { class: "tools" },
+      h(
+        "div",
+        { class: "row" },
+        this.#mode.root,
+        this.#up,
+        this.#inverted,
+        this.#color,
+        h("span", { class: "grow" }),
+        files,
+      ),
+      h("div", { class: "row presets" }, ...this.#presets, this.#chips),
+      this.#legend,
+    );
+  }
+
+  show({ state, theme, shares, amounts }: ToolsShown): void {
+    this.#mode.show(state.mode);
+    this.#up.setAttribute("aria-pressed", String(state.up));
+    this.#inverted.setAttribute("aria-pressed", String(state.inverted));
+    this.#color.setAttribute("aria-pressed", String(state.color === "module"));
+    for (const button of this.#presets) {
+      button.setAttribute("aria-pressed", String(state.steps.includes(`preset:${button.dataset["preset"]}`)));
+    }
+    this.#chips.replaceChildren(...state.steps.flatMap((text) => {
+      const [step] = parseSteps([text]);
+      if (!step) return [];
+      const amount = amounts.get(text);
+      return [h(
+        "span",
+        { class: "chip" },
+        stepText(step),
+        amount !== undefined && h("small", {}, ` ${amount}`),
+        h("button", { "aria-label": `Take off: ${stepText(step)}`, onclick: () => this.#flip(text) }, "×"),
+      )];
+    }));
+    this.#legend.hidden = state.color !== "kind";
+    this.#legend.replaceChildren(
+      ...CODE_ORIGINS.filter((origin) => shares.has(origin)).map((origin) => {
+        const swatch = h("i");
+        swatch.style.background = originColor(origin, theme);
+        return h(
+          "button",
+          {
+            "aria-pressed": String(!this.faded.has(origin)),
+            title: "Its own time, of what is shown. A click takes its colour away.",
+            onclick: () => {
+              if (!this.faded.delete(origin)) this.faded.add(origin);
+              this.#options.onlegend();
+            },
+          },
+          swatch,
+          `${ORIGIN_NAMES[origin]} `,
+          h("small", {}, shares.get(origin)!),
+        );
+      }),
+    );
+  }
+
+  #flip(step: string): void {
+    const { store } = this.#options;
+    const { steps } = store.state;
+    store.set({
+      steps: steps.includes(step) ? steps.filter((other) => other !== step) : addStep(steps, step),
+    });
+  }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Says what is wrong, since when, and what helps: the aggregator is gone, storage fails, much was lost.
+ *
+ * @module
+ */
+
+import type { QualityJson } from "../../http/answers.ts";
+import { clock, type Zone } from "../state/range.ts";
+import { h } from "./dom.ts";
+import { formatShare } from "./format.ts";
+import { seriousLoss } from "./losses.ts";
+
+/** Is what GET /api/health answers, as far as it is shown. */
+interface HealthJson {
+  readonly problems: readonly { readonly part: string; readonly message: string }[];
+  readonly storage: { readonly failing_since: string | null; readonly failing_error: string | null };
+  readonly buffer: { readonly batches: number; readonly capacity_batches: number };
+}
+
+const EVERY_MS = 15_000;
+const RETRY_MS = 5000;
+/** So much lost is said. */
+const LEAST_LOSS = 0.01;
+
+export interface BannerOptions {
+  readonly zone: () => Zone;
+  /** Is told whether something is wrong, and when the aggregator is back. */
+  readonly onchange: (wrong: boolean) => void;
+  readonly onback: () => void;
+}
+
+export class Banner {
+  readonly root = h("div", { class: "banners", role: "status", "aria-live": "polite" });
+  readonly #options: BannerOptions;
+  #gone: number | undefined;
+  #health: HealthJson | undefined;
+  #loss: string | undefined;
+  #timer = 0;
+
+  constructor(options: BannerOptions) {
+    this.#options = options;
+    void this.#poll();
+    document.addEventListener("visibilitychange", () => !document.hidden && void this.#poll());
+  }
+
+  /** Takes whether a question was answered. */
+  reached(error?: Error): void {
+    const was = this.#gone;
+    this.#gone = error ? was ?? Date.now() : undefined;
+    if ((was === undefined) === (this.#gone === undefined)) return;
+    this.#draw();
+    if (was === undefined) this.#schedule(RETRY_MS);
+    else this.#options.onback();
+  }
+
+  /** Takes what an answer says of itself. */
+  quality({ losses }: QualityJson, counted: number): void {
+    const loss = seriousLoss(losses, { counted, least: LEAST_LOSS });
+    this.#loss = loss &&
+      `${formatShare(loss.share, 1)} of what happened in this time was not counted: ${loss.text}.${
+        loss.cure === "" ? "" : ` ${loss.cure[0]!.toUpperCase()}${loss.cure.slice(1)}.`
+      }`;
+    this.#draw();
+  }
+
+  async #poll(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (document.hidden) return;
+    try {
+      const response = await fetch("/api/health", { signal: AbortSignal.timeout(10_000) });
+      if (response.ok) this.#health = await response.json();
+      this.reached();
+    } catch (error) {
+      this.reached(error as Error);
+    }
+    this.#draw();
+    this.#schedule(this.#gone === undefined ? EVERY_MS : RETRY_MS);
+  }
+
+  #schedule(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = Number(setTimeout(() => void this.#poll(), ms));
+  }
+
+  #draw(): void {
+    const zone = this.#options.zone();
+    const at = (ms: number) => clock(ms, { zone, near: Date.now(), seconds: true });
+    const lines: HTMLElement[] = [];
+    const line = (kind: "bad" | "warn", text: string) =>
+      lines.push(h("p", { class: `banner ${kind}` }, text));
+    if (this.#gone !== undefined) {
+      line(
+        "bad",
+        `The aggregator does not answer since ${
+          at(this.#gone)
+        }. What is shown is of before; asking again every ${RETRY_MS / 1000} s. Is it running?`,
+      );
+    } else if (this.#health) {
+      const { storage, buffer, problems } = this.#health;
+      if (storage.failing_since !== null) {
+        line(
+          "bad",
+          `Storage takes nothing since ${
+            at(Date.parse(storage.failing_since))
+          }: ${storage.failing_error}. ${buffer.batches} batches wait, of ${buffer.capacity_batches} that there is room for.`,
+        );
+      } else {for (const { part, message } of problems) {
+          line("bad", `${part === "buffer" ? "The staging buffer" : "Storage"}: ${message}`);
+        }}
+    }
+    if (this.#loss !== undefined) line("warn", this.#loss);
+    this.root.replaceChildren(...lines);
+    this.#options.onchange(lines.some((each) => each.classList.contains("bad")));
+  }
+}

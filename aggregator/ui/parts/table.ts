@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Shows rows that can be sorted by every column, of which only those in sight are made.
+ *
+ * @module
+ */
+
+import { type Child, h } from "./dom.ts";
+
+export interface Column<R> {
+  readonly title: string;
+  /** Explains the title. */
+  readonly hint?: string;
+  /** Is what rows are sorted by: numbers from large to small, texts by the alphabet. */
+  readonly value: (row: R) => number | string;
+  readonly cell: (row: R) => Child;
+  /** Aligns to the right. @default {false} */
+  readonly number?: boolean;
+  /** Is left out where there is little room. @default {false} */
+  readonly minor?: boolean;
+  /** Is the part of the cell, from 0 to 1, that a bar fills. */
+  readonly bar?: (row: R) => number;
+}
+
+export interface TableOptions<R> {
+  readonly label: string;
+  readonly columns: readonly Column<R>[];
+  /** Is the column that rows are sorted by first. @default {0} */
+  readonly sort?: number;
+  readonly onrow?: (row: R, how: "click" | "enter") => void;
+  /** Tells which row is marked. */
+  readonly isMarked?: (row: R) => boolean;
+  /** Is what stands where there are no rows. */
+  readonly empty?: string;
+  /** Is so high at most; in rows. @default all rows are made, and the page scrolls */
+  readonly rows?: number;
+}
+
+/** Rows are of one height, so that what is in sight can be reckoned. In CSS pixels, as in the style sheet. */
+const ROW = 28;
+
+/** Is a table of rows `R`. */
+export class DataTable<R> {
+  readonly root: HTMLElement;
+  readonly #options: TableOptions<R>;
+  readonly #body = h("tbody");
+  readonly #heads: HTMLTableCellElement[];
+  #rows: readonly R[] = [];
+  #sorted: readonly R[] = [];
+  #by: { readonly column: number; readonly down: boolean };
+
+  constructor(options: TableOptions<R>) {
+    this.#options = options;
+    this.#by = { column: options.sort ?? 0, down: true };
+    this.#heads = options.columns.map(({ title, hint, number, minor }, i) =>
+      h(
+        "th",
+        { scope: "col", class: `${number ? "number" : ""} ${minor ? "minor" : ""}` },
+        h("button", { title: hint, onclick: () => this.#sortBy(i) }, title),
+      )
+    );
+    const table = h(
+      "table",
+      { "aria-label": options.label },
+      h("thead", {}, h("tr", {}, ...this.#heads)),
+      this.#body,
+    );
+    this.root = h("div", {
+      class: "table-scroll",
+      tabindex: 0,
+      role: "group",
+      "aria-label": options.label,
+      onscroll: () => this.#draw(),
+      onkeydown: (event: KeyboardEvent) => this.#key(event),
+    }, table);
+    if (options.rows !== undefined) this.root.style.maxHeight = `${options.rows * ROW + 34}px`;
+  }
+
+  show(rows: readonly R[]): void {
+    this.#rows = rows;
+    this.#sort();
+  }
+
+  /** Draws the rows again, as a mark has changed. */
+  redraw(): void {
+    this.#draw();
+  }
+
+  #sortBy(column: number): void {
+    this.#by = { column, down: column === this.#by.column ? !this.#by.down : true };
+    this.#sort();
+  }
+
+  #sort(): void {
+    const { column, down } = this.#by;
+    const { value } = this.#options.columns[column]!;
+    const sign = down ? 1 : -1;
+    this.#sorted = this.#rows.map((row) => [value(row), row] as const).sort(([a], [b]) =>
+      typeof a === "number" ? sign * ((b as number) - a) : sign * (a < b ? -1 : a > b ? 1 : 0)
+    ).map(([, row]) => row);
+    this.#heads.forEach((head, i) => {
+      const text = typeof (this.#rows[0] && value(this.#rows[0])) === "string";
+      if (i !== column) head.removeAttribute("aria-sort");
+      else head.setAttribute("aria-sort", down === text ? "ascending" : "descending");
+    });
+    this.#draw();
+  }
+
+  #draw(): void {
+    const { columns, empty = "Nothing", rows: most } = this.#options;
+    const count = this.#sorted.length;
+    if (count === 0) {
+      this.#body.replaceChildren(h("tr", {}, h("td", { colspan: columns.length, class: "quiet" }, empty)));
+      return;
+    }
+    const first = most === undefined ? 0 : Math.max(0, Math.floor(this.root.scrollTop / ROW) - 5);
+    const end = most === undefined ? count : Math.min(count, first + most + 15);
+    const gap = (rows: number) => {
+      const row = h("tr", { class: "gap", "aria-hidden": "true" }, h("td", { colspan: columns.length }));
+      row.firstElementChild instanceof HTMLElement &&
+        (row.firstElementChild.style.height = `${rows * ROW}px`);
+      return row;
+    };
+    this.#body.replaceChildren(
+      ...(first > 0 ? [gap(first)] : []),
+      ...this.#sorted.slice(first, end).map((row) => this.#row(row)),
+      ...(end < count ? [gap(count - end)] : []),
+    );
+  }
+
+  #row(row: R): HTMLTableRowElement {
+    const { columns, onrow, isMarked } = this.#options;
+    const marked = isMarked?.(row) ?? false;
+    const cells = columns.map(({ cell, number, minor, bar }) => {
+      const made = h(
+        "td",
+        { class: `${number ? "number" : ""} ${minor ? "minor" : ""} ${bar ? "meter" : ""}` },
+        cell(row),
+      );
+      if (bar) made.style.setProperty("--part", String(Math.min(1, Math.max(0, bar(row)))));
+      return made;
+    });
+    return h("tr", {
+      class: onrow ? "pickable" : undefined,
+      "aria-selected": isMarked ? String(marked) : undefined,
+      onclick: onrow && (() => onrow(row, "click")),
+    }, ...cells);
+  }
+
+  #key(event: KeyboardEvent): void {
+    const { onrow, isMarked } = this.#options;
+    if (!onrow || !isMarked || event.target !== this.root) return;
+    const at = this.#sorted.findIndex(isMarked);
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    const row = this.#sorted[Math.max(0, at + step)];
+    if (step === 0 && event.key !== "Enter" || !row) return;
+    event.preventDefault();
+    const top = this.#sorted.indexOf(row) * ROW;
+    if (top < this.root.scrollTop) this.root.scrollTop = top;
+    const bottom = top + 2 * ROW - this.root.clientHeight;
+    if (bottom > this.root.scrollTop) this.root.scrollTop = bottom;
+    onrow(row, step === 0 ? "enter" : "click");
+  }
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Draws a selection over time: stacked areas, or a row of colours for each lane, with what is missing marked.
+ *
+ * @module
+ */
+
+import type { BuildsJson, TimelineJson, WindowsJson } from "../../http/answers.ts";
+import { SERIES, type Theme } from "../flame/colors.ts";
+import type { TimeWindow } from "../state/range.ts";
+
+/** Is what a time line shows. */
+export interface TimelineShown {
+  readonly timeline: TimelineJson;
+  readonly windows: WindowsJson | undefined;
+  readonly builds: BuildsJson["builds"];
+  readonly window: TimeWindow;
+  readonly theme: Theme;
+  /** Is what is being selected, in Unix ms. */
+  readonly brush?: TimeWindow | undefined;
+  /** Is the moment under the pointer. */
+  readonly at?: number | undefined;
+  /** Lists other ranges that are marked, each with a letter. */
+  readonly ranges: readonly (TimeWindow & { readonly name: string })[];
+  readonly clock: (ms: number) => string;
+}
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+const INK: Readonly<Record<Theme, { grid: string; text: string; gap: string; lost: string; mark: string }>> =
+  {
+    light: { grid: "#00000014", text: "#67635c", gap: "#00000026", lost: "#d97706", mark: "#7c2d92" },
+    dark: { grid: "#ffffff1c", text: "#a8a399", gap: "#ffffff30", lost: "#f59e0b", mark: "#d8a1ec" },
+  };
+/** Is what is below the areas: the times, and the strip of losses. */
+export const FOOT = 18;
+const STRIP = 3;
+/** So much of a step's events lost is worth a mark. */
+export const LOSS_FROM = 0.01;
+
+/** Returns where a moment is, in CSS pixels. */
+export function xOf(ms: number, { from, to }: TimeWindow, width: number): number {
+  return (ms - from) / (to - from) * width;
+}
+
+/** Returns what each step is worth in units of one: cores, threads. */
+export function perSecond(values: readonly number[], step: number): number[] {
+  return values.map((value) => value / 1e9 / step);
+}
+
+/** Returns the largest sum of all lanes in one step. */
+export function peakOf({ lanes, step }: TimelineJson): number {
+  const steps = lanes[0]?.value.length ?? 0;
+  let peak = 0;
+  for (let i = 0; i < steps; i++) {
+    peak = Math.max(peak, lanes.reduce((sum, { value }) => sum + (value[i] ?? 0), 0));
+  }
+  return peak / 1e9 / step;
+}
+
+/** Returns round numbers from 0 to `peak`, three at most. */
+export function ticksOf(peak: number): number[] {
+  if (peak <= 0) return [];
+  const raw = peak / 2;
+  const size = 10 ** Math.floor(Math.log10(raw));
+  const step = [5, 2, 1].map((n) => n * size).find((n) => n <= raw) ?? raw;
+  const ticks: number[] = [];
+  for (let tick = step; tick <= peak && ticks.length < 4; tick += step) ticks.push(tick);
+  return ticks;
+}
+
+/** Returns moments on round steps of a clock in `window`, so that labels of `room` pixels fit. */
+export function momentsOf({ from, to }: TimeWindow, width: number, room = 90): number[] {
+  const steps = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_800];
+  const least = (to - from) / 1000 / Math.max(1, width / room);
+  const step = (steps.find((step) => step >= least) ?? steps.at(-1)!) * 1000;
+  const moments: number[] = [];
+  for (let at = Math.ceil(from / step) * step; at < to; at += step) moments.push(at);
+  return moments;
+}
+
+/** Draws stacked areas. */
+export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShown, size: Size): void {
+  const { timeline, window, theme } = shown;
+  const { width } = size;
+  const height = size.height - FOOT;
+  const peak = peakOf(timeline) * 1.08 || 1;
+  const first = Date.parse(timeline.from);
+  const ms = timeline.step * 1000;
+  const steps = timeline.lanes[0]?.value.length ?? 0;
+  const below = new Float64Array(steps);
+  context.lineWidth = 1;
+  timeline.lanes.forEach((lane, i) => {
+    const values = perSecond(lane.value, timeline.step);
+    context.beginPath();
+    const edge = (from: (i: number) => number, order: readonly number[]) => {
+      for (const at of order) {
+        const y = height - from(at) / peak * height;
+        const [left, right] = [first + at * ms, first + (at + 1) * ms].map((t) => xOf(t, window, width));
+        const ends = order[0] === 0 ? [left!, right!] : [right!, left!];
+        context.lineTo(ends[0]!, y);
+        context.lineTo(ends[1]!, y);
+      }
+    };
+    const order = Array.from(below.keys());
+    edge((at) => below[at]! + values[at]!, order);
+    edge((at) => below[at]!, order.toReversed());
+    context.closePath();
+    context.fillStyle = laneColor(i, lane.rest, theme);
+    context.fill();
+    values.forEach((value, at) => below[at]! += value);
+  });
+  context.font = "11px system-ui, sans-serif";
+  context.textBaseline = "alphabetic";
+  for (const tick of ticksOf(peak)) {
+    const y = Math.round(height - tick / peak * height) + 0.5;
+    context.strokeStyle = INK[theme].grid;
+    context.beginPath();
+    context.moveTo(0, y);
+    context.lineTo(width, y);
+    context.stroke();
+    context.fillStyle = INK[theme].text;
+    context.fillText(String(Number(tick.toPrecision(3))), 2, y - 2);
+  }
+  drawMarks(context, shown, size);
+}
+
+/** Is the height of a row of colours. */
+export const HEAT_ROW = 14;
+
+/** Draws a row of colours for each lane. */
+export function drawHeat(
+  context: CanvasRenderingContext2D,
+  shown: TimelineShown,
+  { width, height }: Size,
+  labels: number,
+): void {
+  const { timeline, window, theme } = shown;
+  const first = Date.parse(timeline.from);
+  const lanes = timeline.lanes.filter(({ rest }) => !rest);
+  const peak = Math.max(...lanes.flatMap(({ value }) => value), 1);
+  context.font = "11px system-ui, sans-serif";
+  context.textBaseline = "middle";
+  lanes.forEach(({ name, value }, row) => {
+    const y = row * HEAT_ROW;
+    value.forEach((amount, i) => {
+      if (amount === 0) return;
+      const left = labels + xOf(first + i * timeline.step * 1000, window, width - labels);
+      const right = labels + xOf(first + (i + 1) * timeline.step * 1000, window, width - labels);
+      context.fillStyle = heatColor(amount / peak, theme);
+      context.fillRect(Math.floor(Math.max(labels, left)), y, Math.ceil(right - left), HEAT_ROW - 1);
+    });
+    context.fillStyle = INK[theme].text;
+    const text = name === "" ? "(none)" : name.length > 22 ? `…${name.slice(-21)}` : name;
+    context.fillText(text, 2, y + HEAT_ROW / 2, labels - 6);
+  });
+  context.save();
+  context.translate(labels, 0);
+  drawMarks(context, { ...shown, brush: shown.brush }, { width: width - labels, height });
+  context.restore();
+}
+
+/** Draws what is missing, what was lost, what was replaced, the times, and what is selected. */
+function drawMarks(context: CanvasRenderingContext2D, shown: TimelineShown, { width, height }: Size): void {
+  const { windows, window, theme, builds, brush, at, ranges } = shown;
+  const ink = INK[theme];
+  const floor = height - FOOT;
+  if (windows) {
+    const first = Date.parse(windows.from);
+    windows.agents.forEach((agents, i) => {
+      const left = Math.max(0, xOf(first + i * windows.step * 1000, window, width));
+      const right = Math.min(width, xOf(first + (i + 1) * windows.step * 1000, window, width));
+      if (agents === 0) hatch(context, { left, right, height: floor, color: ink.gap });
+      const [lost, counted] = [windows.lost[i] ?? 0, windows.counted[i] ?? 0];
+      if (lost > LOSS_FROM * (lost + counted)) {
+        context.fillStyle = ink.lost;
+        context.fillRect(left, floor, right - left, STRIP);
+      }
+    });
+  }
+  context.strokeStyle = context.fillStyle = ink.mark;
+  for (const { first } of builds) {
+    const x = xOf(Date.parse(first), window, width);
+    if (x < 2) continue;
+    context.beginPath();
+    context.moveTo(x, 0);
+    context.lineTo(x, floor);
+    context.moveTo(x - 4, 0);
+    context.lineTo(x + 4, 0);
+    context.lineTo(x, 6);
+    context.fill();
+    context.stroke();
+  }
+  context.fillStyle = ink.text;
+  context.font = "11px system-ui, sans-serif";
+  context.textBaseline = "alphabetic";
+  for (const moment of momentsOf(window, width)) {
+    const x = xOf(moment, window, width);
+    context.fillRect(Math.round(x), floor, 1, STRIP + 1);
+    if (x < width - 40) context.fillText(shown.clock(moment), x + 3, height - 4);
+  }
+  for (const range of ranges) {
+    frame(context, { range, window, width, floor, color: ink.text, name: range.name });
+  }
+  if (brush) {
+    frame(context, { range: brush, window, width, floor, color: theme === "light" ? "#0072b2" : "#7cc4ee" });
+  }
+  if (at !== undefined) {
+    context.fillStyle = ink.text;
+    context.fillRect(Math.round(xOf(at, window, width)), 0, 1, floor);
+  }
+}
+
+function frame(
+  context: CanvasRenderingContext2D,
+  { range, window, width, floor, color, name }: {
+    range: TimeWindow;
+    window: TimeWindow;
+    width: number;
+    floor: number;
+    color: string;
+    name?: string;
+  },
+): void {
+  const [left, right] = [range.from, range.to].map((ms) => xOf(ms, window, width));
+  context.globalAlpha = 0.18;
+  context.fillStyle = color;
+  context.fillRect(left!, 0, right! - left!, floor);
+  context.globalAlpha = 1;
+  context.strokeStyle = color;
+  context.strokeRect(left! + 0.5, 0.5, right! - left! - 1, floor - 1);
+  if (name !== undefined) context.fillText(name, left! + 4, 12);
+}
+
+function hatch(
+  context: CanvasRenderingContext2D,
+  { left, right, height, color }: { left: number; right: number; height: number; color: string },
+): void {
+  context.save();
+  context.beginPath();
+  context.rect(left, 0, right - left, height);
+  context.clip();
+  context.strokeStyle = color;
+  context.beginPath();
+  for (let x = Math.floor(left / 8) * 8 - height; x < right; x += 8) {
+    context.moveTo(x, height);
+    context.lineTo(x + height, 0);
+  }
+  context.stroke();
+  context.restore();
+}
+
+/** Returns the colour of lane `index`. */
+export function laneColor(index: number, rest: boolean, theme: Theme): string {
+  const colors = SERIES[theme];
+  return rest ? colors.at(-1)! : colors[index % (colors.length - 1)]!;
+}
+
+/** Returns a colour from the page's own to a dark or bright blue, equal steps of which look equal. */
+export function heatColor(part: number, theme: Theme): string {
+  const p = Math.sqrt(Math.min(1, Math.max(0, part)));
+  return theme === "light"
+    ? `oklch(${0.95 - 0.55 * p} ${0.02 + 0.12 * p} 250)`
+    : `oklch(${0.28 + 0.55 * p} ${0.03 + 0.11 * p} 250)`;
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Is the time line over every view: a drag selects, the wheel zooms, a double click widens.
+ *
+ * @module
+ */
+
+import type { Kind } from "../../../profile/model.ts";
+import type { BuildsJson, TimelineJson, WindowsJson } from "../../http/answers.ts";
+import { selectionParams } from "../state/api.ts";
+import { clock, isoTime, shift, stepOf, type TimeWindow, widen } from "../state/range.ts";
+import { withFilter } from "../state/selector.ts";
+import type { State } from "../state/url_state.ts";
+import type { App } from "./app.ts";
+import { choice, h } from "./dom.ts";
+import { formatCount, formatNumber, shortModule } from "./format.ts";
+import { Part } from "./part.ts";
+import {
+  drawAreas,
+  drawHeat,
+  FOOT,
+  HEAT_ROW,
+  laneColor,
+  LOSS_FROM,
+  peakOf,
+  type TimelineShown,
+  xOf,
+} from "./timeline.ts";
+
+const MAX_STEPS = 200;
+const HEIGHT = 96 + FOOT;
+/** So many rows of colours are asked for. */
+const HEAT_LANES = 40;
+const LANES = 7;
+/** Is the width of the names beside rows of colours. In CSS pixels. */
+const LABELS = 150;
+/** A drag over less is a click. */
+const DRAG_FROM = 4;
+
+const UNITS: Readonly<Record<Kind, string>> = {
+  cpu: "cores busy",
+  lock: "threads waiting for locks",
+  syscall: "threads in system calls",
+};
+
+export interface TimelineAsked {
+  readonly kind: Kind;
+  /** Is what is shown, which may be more than what is selected. */
+  readonly window: TimeWindow;
+  readonly ranges: readonly (TimeWindow & { readonly name: string })[];
+  readonly onbrush: (window: TimeWindow, other: boolean) => void;
+  /** Is told how much there is of all that is shown. */
+  readonly ontotal: (total: number) => void;
+}
+
+/** Draws the time line, and turns the pointer into ranges. */
+export class TimelinePart {
+  readonly root: HTMLElement;
+  readonly #app: App;
+  readonly #canvas: HTMLCanvasElement;
+  readonly #title = h("span", { class: "quiet" });
+  readonly #legend = h("div", { class: "lanes" });
+  readonly #mode;
+  readonly #box: HTMLElement;
+  readonly #part: Part<TimelineJson>;
+  readonly #more: Part<{ windows: WindowsJson; builds: BuildsJson["builds"] }>;
+  #asked: TimelineAsked | undefined;
+  #brush: TimeWindow | undefined;
+  #at: number | undefined;
+  #frame = 0;
+
+  constructor(app: App) {
+    this.#app = app;
+    this.#canvas = h("canvas", {
+      tabindex: 0,
+      role: "img",
+      "aria-label":
+        "Time line. [ and ] move the range, + and - zoom, Home shows the last quarter of an hour.",
+    });
+    this.#mode = choice("Time line", [["areas", "Areas"], ["heat", "Heat map"]], (mode) => {
+      app.store.set({ heat: mode === "heat" });
+    });
+    this.#box = h("div", { class: "timeline-box" }, this.#canvas);
+    this.root = h(
+      "section",
+      { class: "timeline card", "aria-label": "Time line" },
+      h("div", { class: "row" }, this.#title, this.#legend, h("span", { class: "grow" }), this.#mode.root),
+      this.#box,
+    );
+    const redraw = () => this.#redraw();
+    this.#part = new Part<TimelineJson>({
+      root: this.root,
+      draw: (answer) => {
+        const sum = (part: "value" | "count") =>
+          answer.lanes.reduce((all, lane) => all + lane[part].reduce((a, b) => a + b, 0), 0);
+        app.note(answer, answer.selection.kind, sum("count"));
+        this.#asked?.ontotal(sum("value"));
+        redraw();
+      },
+    });
+    this.#more = new Part({ root: h("div"), draw: redraw });
+    new ResizeObserver(redraw).observe(this.#box);
+    this.#listen();
+  }
+
+  update(state: State, asked: TimelineAsked): void {
+    this.#asked = asked;
+    const { kind, window } = asked;
+    const { match, idle } = state;
+    const by = state.group.split(",")[0] || "node";
+    const step = stepOf(window, state.heat ? MAX_STEPS / 2 : MAX_STEPS);
+    const params = selectionParams({ kind, window, match, idle }, {
+      by: by === "none" ? "node" : by,
+      step,
+      limit: state.heat ? HEAT_LANES : LANES,
+    });
+    this.#mode.show(state.heat ? "heat" : "areas");
+    this.#part.ask(
+      String(params),
+      (signal) => this.#app.api.get<TimelineJson>("/api/timeline", params, signal),
+    );
+    const windows = selectionParams({ window, match: "" }, { step: Math.max(step, 10) });
+    const builds = selectionParams({ kind, window, match, idle }, { limit: 30 });
+    this.#more.ask(`${windows} ${builds}`, async (signal) => {
+      const [first, second] = await Promise.all([
+        this.#app.api.get<WindowsJson>("/api/windows", windows, signal),
+        kind === "cpu" ? this.#app.api.get<BuildsJson>("/api/builds", builds, signal) : { builds: [] },
+      ]);
+      return { windows: first, builds: newBuilds(second.builds, window) };
+    });
+  }
+
+  /** Takes a key. */
+  press(key: string): boolean {
+    const { window } = this.#app.store;
+    if (key === "[" || key === "]") this.#select(shift(window, key === "[" ? -1 : 1));
+    else if (key === "+" || key === "-") this.#select(widen(window, key === "-" ? 2 : 0.5));
+    else return false;
+    return true;
+  }
+
+  #select({ from, to }: TimeWindow): void {
+    this.#app.store.set({
+      from: isoTime(from),
+      to: isoTime(Math.min(to, Math.ceil(Date.now() / 1e4) * 1e4)),
+      live: false,
+    });
+  }
+
+  #listen(): void {
+    const canvas = this.#canvas;
+    let from: number | undefined;
+    const moment = (event: MouseEvent) => this.#momentAt(event.clientX - canvas.getBoundingClientRect().left);
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || moment(event) === undefined) return;
+      from = event.clientX;
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      this.#at = moment(event);
+      if (from !== undefined && Math.abs(event.clientX - from) >= DRAG_FROM) {
+        this.#brush = this.#rangeOf(
+          from - canvas.getBoundingClientRect().left,
+          event.clientX - canvas.getBoundingClientRect().left,
+        );
+      }
+      this.#redraw();
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      const brush = this.#brush;
+      const dragged = from !== undefined;
+      from = this.#brush = undefined;
+      if (brush) this.#asked?.onbrush(brush, event.shiftKey);
+      else if (dragged && this.#app.store.state.heat) this.#pickCell(event);
+      this.#redraw();
+    });
+    canvas.addEventListener("pointerleave", () => {
+      this.#at = undefined;
+      this.#redraw();
+    });
+    canvas.addEventListener("dblclick", () => this.#select(widen(this.#app.store.window, 2)));
+    canvas.addEventListener("wheel", (event) => {
+      // Without a key the wheel scrolls the page, as everywhere.
+      if (!event.ctrlKey && !event.shiftKey) return;
+      event.preventDefault();
+      const { width, left } = canvas.getBoundingClientRect();
+      this.#select(
+        widen(this.#app.store.window, event.deltaY > 0 ? 1.5 : 1 / 1.5, (event.clientX - left) / width),
+      );
+    }, { passive: false });
+  }
+
+  get #left(): number {
+    return this.#app.store.state.heat ? LABELS : 0;
+  }
+
+  #momentAt(x: number): number | undefined {
+    const { window } = this.#asked ?? {};
+    const width = this.#box.clientWidth - this.#left;
+    if (!window || x < this.#left || width <= 0) return undefined;
+    return window.from + (x - this.#left) / width * (window.to - window.from);
+  }
+
+  #rangeOf(a: number, b: number): TimeWindow | undefined {
+    const { window } = this.#asked!;
+    const clamp = (x: number) =>
+      Math.min(Math.max(this.#momentAt(Math.max(x, this.#left)) ?? window.from, window.from), window.to);
+    const [from, to] = [clamp(Math.min(a, b)), clamp(Math.max(a, b))].map((ms) =>
+      Math.round(ms / 10_000) * 10_000
+    );
+    return from! < to! ? { from: from!, to: to! } : undefined;
+  }
+
+  /** Filters by the lane of a cell, and selects its time. */
+  #pickCell(event: PointerEvent): void {
+    const timeline = this.#part.answer;
+    const { left, top } = this.#canvas.getBoundingClientRect();
+    const lane = timeline?.lanes.filter(({ rest }) => !rest)[Math.floor((event.clientY - top) / HEAT_ROW)];
+    if (!timeline || !lane) return;
+    const { store } = this.#app;
+    const match = withFilter(store.state.match, { label: timeline.by, operator: "=", value: lane.name });
+    const at = this.#momentAt(event.clientX - left);
+    if (at === undefined) return store.set({ match });
+    const first = Date.parse(timeline.from);
+    const step = timeline.step * 1000;
+    const from = first + Math.floor((at - first) / step) * step;
+    store.set({ match, from: isoTime(from), to: isoTime(from + step), live: false });
+  }
+
+  #redraw(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw(): void {
+    const timeline = this.#part.answer;
+    const asked = this.#asked;
+    const width = this.#box.clientWidth;
+    if (!timeline || !asked || width === 0) return;
+    const { state } = this.#app.store;
+    const zone = this.#app.zone();
+    const rows = timeline.lanes.filter(({ rest }) => !rest).length;
+    const height = state.heat ? Math.max(1, rows) * HEAT_ROW + FOOT : HEIGHT;
+    const context = prepare(this.#canvas, { width, height });
+    const shown: TimelineShown = {
+      timeline,
+      windows: this.#more.answer?.windows,
+      builds: this.#more.answer?.builds ?? [],
+      window: asked.window,
+      theme: this.#app.theme(),
+      brush: this.#brush,
+      at: this.#at,
+      ranges: asked.ranges,
+      clock: (ms) => clock(ms, { zone, near: asked.window.to }),
+    };
+    if (state.heat) drawHeat(context, shown, { width, height }, LABELS);
+    else drawAreas(context, shown, { width, height });
+    this.#showLegend(timeline, shown);
+  }
+
+  /** Says what is under the pointer; else what the lanes are, and what is marked. */
+  #showLegend(timeline: TimelineJson, { at, theme, window, builds }: TimelineShown): void {
+    const zone = this.#app.zone();
+    const i = at === undefined ? -1 : Math.floor((at - Date.parse(timeline.from)) / 1000 / timeline.step);
+    const when = at === undefined ? "" : ` at ${clock(at, { zone, near: window.to, seconds: true })}`;
+    this.#title.textContent = `${UNITS[this.#asked!.kind]}${when}`;
+    const steps = timeline.lanes[0]?.value.length || 1;
+    const lanes = timeline.lanes.map(({ name, rest, value }, lane) => {
+      const amount = (i >= 0 ? value[i] ?? 0 : value.reduce((a, b) => a + b, 0) / steps) / 1e9 /
+        timeline.step;
+      const dot = h("i", { class: "dot" });
+      dot.style.background = laneColor(lane, rest, theme);
+      const text = rest ? "others" : shortModule(name) || "(none)";
+      if (rest) return h("span", { class: "lane" }, dot, `${text} `, h("small", {}, formatNumber(amount)));
+      return h(
+        "button",
+        {
+          class: "plain lane",
+          title: `${timeline.by} ${name}: a click filters by it, with Alt it is left out`,
+          onclick: (event: MouseEvent) => {
+            const operator = event.altKey ? "!=" : "=";
+            const { store } = this.#app;
+            store.set({
+              match: withFilter(store.state.match, { label: timeline.by, operator, value: name }),
+            });
+          },
+        },
+        dot,
+        `${text} `,
+        h("small", {}, formatNumber(amount)),
+      );
+    });
+    const { heat } = this.#app.store.state;
+    const build = at === undefined ? undefined : builds.find(({ first }) => {
+      const width = this.#box.clientWidth - this.#left;
+      return Math.abs(xOf(Date.parse(first), window, width) - xOf(at, window, width)) < 6;
+    });
+    const lost = i >= 0 ? this.#lostAt(at!) : "";
+    this.#legend.replaceChildren(
+      ...(heat
+        ? [
+          h(
+            "small",
+            { class: "quiet" },
+            `up to ${
+              formatNumber(peakOf({ ...timeline, lanes: timeline.lanes.slice(0, 1) }))
+            } · ${timeline.by}`,
+          ),
+        ]
+        : lanes),
+      ...(build
+        ? [h("strong", {}, ` new build of ${shortModule(build.module)} (${build.build_id.slice(0, 8)})`)]
+        : []),
+      ...(lost === "" ? [] : [h("strong", {}, lost)]),
+    );
+  }
+
+  #lostAt(at: number): string {
+    const { windows } = this.#more.answer ?? {};
+    if (!windows) return "";
+    const i = Math.floor((at - Date.parse(windows.from)) / 1000 / windows.step);
+    const [lost, counted] = [windows.lost[i] ?? 0, windows.counted[i] ?? 0];
+    if (windows.agents[i] === 0) return " no agent sent anything";
+    return lost > LOSS_FROM * (lost + counted) ? ` ${formatCount(lost)} events lost` : "";
+  }
+}
+
+/** Returns builds that were not there from the begin on: those that came while the window lasted. */
+function newBuilds(builds: BuildsJson["builds"], window: TimeWindow): BuildsJson["builds"] {
+  const first = new Map<string, number>();
+  for (const { module, first: at } of builds) {
+    first.set(module, Math.min(first.get(module) ?? Infinity, Date.parse(at)));
+  }
+  return builds.filter((build) => {
+    const at = Date.parse(build.first);
+    return at > first.get(build.module)! && at > window.from;
+  });
+}
+
+function prepare(canvas: HTMLCanvasElement, { width, height }: { width: number; height: number }) {
+  const ratio = globalThis.devicePixelRatio || 1;
+  const [pixelsX, pixelsY] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== pixelsX || canvas.height !== pixelsY) {
+    canvas.width = pixelsX;
+    canvas.height = pixelsY;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext("2d")!;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}

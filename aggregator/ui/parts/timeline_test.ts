@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import { assert, assertEquals } from "@std/assert";
+import { momentsOf, peakOf, perSecond, ticksOf, xOf } from "./timeline.ts";
+
+Deno.test("perSecond() makes cores of nanoseconds", () => {
+  assertEquals(perSecond([10e9, 25e9], 10), [1, 2.5]);
+});
+
+Deno.test("peakOf() is the largest sum of all lanes", () => {
+  const lane = (value: number[]) => ({ name: "", module: "", rest: false, value, count: value });
+  const timeline = { lanes: [lane([10e9, 0]), lane([5e9, 12e9])], step: 10 };
+  assertEquals(peakOf(timeline as unknown as Parameters<typeof peakOf>[0]), 1.5);
+});
+
+Deno.test("ticksOf() are a few round numbers up to the peak", () => {
+  assertEquals([ticksOf(10.8), ticksOf(1.9), ticksOf(0.0042), ticksOf(0)], [
+    [5, 10],
+    [0.5, 1, 1.5],
+    [0.002, 0.004],
+    [],
+  ]);
+});
+
+Deno.test("momentsOf() are on round steps of a clock, with room for their labels", () => {
+  const window = { from: Date.parse("2026-01-31T12:00:10Z"), to: Date.parse("2026-01-31T12:15:10Z") };
+  const moments = momentsOf(window, 900);
+  assert(moments.length > 3 && moments.length <= 10);
+  assert(moments.every((at) => at % 120_000 === 0 && window.from <= at && at < window.to));
+  assertEquals(xOf(window.to, window, 900), 900);
+});

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Is what stands around every view: tabs, time, filters, the time line, details, and what answers say of themselves.
+ *
+ * @module
+ */
+
+import { splitLosses } from "../../profile/losses.ts";
+import type { AboutJson, AnswerJson } from "../http/answers.ts";
+import { copyText } from "./graph/clipboard.ts";
+import type { App, View } from "./parts/app.ts";
+import { Banner } from "./parts/banner.ts";
+import { element, h } from "./parts/dom.ts";
+import { EmptyState } from "./parts/empty_state.ts";
+import { FilterBar } from "./parts/filter_bar.ts";
+import { formatCount, formatShare } from "./parts/format.ts";
+import { showKeys } from "./parts/keys.ts";
+import { Panel } from "./parts/panel.ts";
+import { Preferences } from "./parts/preferences.ts";
+import { RangeBar } from "./parts/range_bar.ts";
+import { TimelinePart } from "./parts/timeline_part.ts";
+import { Api } from "./state/api.ts";
+import { clock, isoTime, type TimeWindow } from "./state/range.ts";
+import { type Shown, Store } from "./state/store.ts";
+import { formatState, kindOf, type ViewName, VIEWS } from "./state/url_state.ts";
+import { CallsView } from "./views/calls.ts";
+import { CompareView } from "./views/compare.ts";
+import { baseOf } from "./views/compare_bar.ts";
+import { CpuView } from "./views/cpu.ts";
+import { DataView } from "./views/data.ts";
+import { LocksView } from "./views/locks.ts";
+import { OverviewView } from "./views/overview.ts";
+
+const TITLES: Readonly<Record<ViewName, string>> = {
+  overview: "Overview",
+  cpu: "CPU",
+  locks: "Locks",
+  calls: "System calls",
+  compare: "Compare",
+  data: "Data",
+};
+const MAKE: Readonly<Record<ViewName, new (app: App) => View>> = {
+  overview: OverviewView,
+  cpu: CpuView,
+  locks: LocksView,
+  calls: CallsView,
+  compare: CompareView,
+  data: DataView,
+};
+/** These views have their own graph to be grouped and searched, and details to show. */
+const WITH_DETAILS: ReadonlySet<ViewName> = new Set(["cpu", "locks", "calls", "compare"]);
+const SAID_MS = 3000;
+
+/** Puts the page together. */
+export class Shell {
+  readonly #store = new Store();
+  readonly #panel = new Panel();
+  readonly #banner: Banner;
+  readonly #preferences: Preferences;
+  readonly #api: Api;
+  readonly #range: RangeBar;
+  readonly #filters: FilterBar;
+  readonly #timeline: TimelinePart;
+  readonly #empty: EmptyState;
+  readonly #tabs: ReadonlyMap<ViewName, HTMLAnchorElement>;
+  readonly #main = h("main", {});
+  readonly #status = h("footer", { class: "status", "aria-label": "State of the answers" });
+  readonly #said = h("p", { class: "said", role: "status", hidden: true });
+  readonly #views = new Map<ViewName, View>();
+  #view: View | undefined;
+  #about: AboutJson | undefined;
+  #saidTimer = 0;
+
+  constructor() {
+    this.#preferences = new Preferences(() => this.#store.tell());
+    this.#banner = new Banner({
+      zone: () => this.#preferences.zone,
+      onchange: (wrong) => {
+        const icon = element("icon", HTMLLinkElement);
+        const path = wrong ? "/favicon-alert.svg" : "/favicon.svg";
+        // Setting it makes the browser ask for it again.
+        if (icon.getAttribute("href") !== path) icon.href = path;
+      },
+      onback: () => this.#store.refresh(),
+    });
+    this.#api = new Api((error) => this.#banner.reached(error));
+    const app: App = {
+      store: this.#store,
+      api: this.#api,
+      panel: this.#panel,
+      about: () => this.#about,
+      theme: () => this.#preferences.theme,
+      zone: () => this.#preferences.zone,
+      found: (found, onstep) => this.#filters.found(found, onstep),
+      note: (answer, words, counted) => this.#note(answer, words, counted),
+      say: (text) => this.#say(text),
+    };
+    this.#app = app;
+    this.#range = new RangeBar(app);
+    this.#filters = new FilterBar(app);
+    this.#timeline = new TimelinePart(app);
+    this.#empty = new EmptyState(app);
+    this.#tabs = new Map(VIEWS.map((view, i) => [
+      view,
+      h(
+        "a",
+        { href: "?", title: `Key: ${i + 1}`, onclick: (event: MouseEvent) => this.#open(event, view) },
+        TITLES[view],
+      ),
+    ]));
+  }
+
+  readonly #app: App;
+
+  start(): void {
+    const tool = (text: string, label: string, run: () => void, key?: string) =>
+      h("button", { "aria-label": label, title: key ? `${label}. Key: ${key}` : label, onclick: run }, text);
+    document.body.replaceChildren(
+      h("a", { class: "skip", href: "#view" }, "To the view"),
+      h(
+        "header",
+        { class: "bar" },
+        h(
+          "a",
+          { class: "brand", href: "/", "aria-label": "Aperture, start page" },
+          h("img", { src: "/favicon.svg", alt: "", width: 20, height: 20 }),
+          h("span", {}, "Aperture"),
+        ),
+        h("nav", { class: "tabs", "aria-label": "Views" }, ...this.#tabs.values()),
+        this.#range.root,
+        h(
+          "div",
+          { class: "tools-right" },
+          tool("↻", "Ask again", () => this.#refresh()),
+          tool("Share", "Share: copy this view's address, with its times", () => void this.#share(), "y"),
+          ...this.#preferences.buttons,
+          tool("?", "Keys", showKeys, "?"),
+        ),
+      ),
+      this.#filters.root,
+      this.#banner.root,
+      this.#timeline.root,
+      this.#empty.root,
+      h("div", { class: "work" }, this.#main, this.#panel.root),
+      this.#status,
+      this.#said,
+    );
+    this.#main.id = "view";
+    this.#main.tabIndex = -1;
+    addEventListener("keydown", (event) => this.#press(event));
+    this.#store.subscribe((shown) => this.#update(shown));
+    this.#store.tell();
+    this.#api.get<AboutJson>("/api/about", new URLSearchParams(), AbortSignal.timeout(30_000)).then(
+      (about) => this.#about = about,
+      // Without it there are no links to source code; the views say what is wrong.
+      () => {},
+    );
+  }
+
+  #update(shown: Shown): void {
+    const { state, window } = shown;
+    let view = this.#views.get(state.view);
+    if (!view) this.#views.set(state.view, view = new MAKE[state.view](this.#app));
+    if (view !== this.#view) {
+      this.#view?.leave?.();
+      this.#filters.found(undefined);
+      this.#view = view;
+      this.#main.replaceChildren(h("h1", { class: "hidden" }, TITLES[state.view]), view.root);
+    }
+    for (const [name, tab] of this.#tabs) {
+      tab.toggleAttribute("aria-current", name === state.view);
+      if (name === state.view) tab.setAttribute("aria-current", "page");
+      tab.href = formatState({ ...state, view: name, zoom: "", pick: "", fn: "" }) || "?";
+    }
+    document.body.dataset["view"] = state.view;
+    this.#panel.root.hidden = !WITH_DETAILS.has(state.view) || !this.#preferences.panel;
+    document.title = [state.match && `{${state.match}}`, TITLES[state.view], "Aperture"].filter(Boolean).join(
+      " · ",
+    );
+    this.#range.update(shown);
+    this.#filters.update(shown);
+    this.#timeline.update(state, this.#timelineOf(shown));
+    view.update({ state, window });
+  }
+
+  /** Returns what the time line shows: more than the selection where that is compared. */
+  #timelineOf(shown: Shown) {
+    const { state, window } = shown;
+    const select = ({ from, to }: TimeWindow) =>
+      this.#store.set({ from: isoTime(from), to: isoTime(to), live: false, zoom: "" });
+    const ontotal = (total: number) => {
+      if (total > 0 || state.view === "data") this.#empty.hide();
+      else void this.#empty.explain(shown);
+    };
+    if (state.view !== "compare") {
+      return { kind: kindOf(state), window, ranges: [], onbrush: select, ontotal };
+    }
+    const { window: base } = baseOf(state, window);
+    const isTime = state.base !== "file" && !state.base.startsWith("{");
+    return {
+      kind: kindOf(state),
+      window: isTime ? { from: Math.min(base.from, window.from), to: Math.max(base.to, window.to) } : window,
+      ranges: isTime ? [{ ...base, name: "A" }, { ...window, name: "B" }] : [],
+      onbrush: (brushed: TimeWindow, other: boolean) => {
+        if (other) this.#store.set({ base: `${isoTime(brushed.from)}/${isoTime(brushed.to)}` });
+        else {this.#store.set({
+            ...{ from: isoTime(brushed.from), to: isoTime(brushed.to) },
+            live: false,
+            ...(isTime && { base: `${isoTime(base.from)}/${isoTime(base.to)}` }),
+          });}
+      },
+      ontotal,
+    };
+  }
+
+  #open(event: MouseEvent, view: ViewName): void {
+    // A new tab of the browser is as good.
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.#store.set({ view, zoom: "", pick: "", fn: "" });
+  }
+
+  #refresh(): void {
+    this.#api.forget();
+    this.#store.refresh();
+  }
+
+  async #share(): Promise<void> {
+    const { window, state } = this.#store;
+    const query = formatState({ ...state, from: isoTime(window.from), to: isoTime(window.to), live: false });
+    const copied = await copyText(location.origin + location.pathname + query);
+    this.#say(
+      copied ? "Copied the address, with its times" : "The browser does not let the address be copied",
+    );
+  }
+
+  #say(text: string): void {
+    this.#said.textContent = text;
+    this.#said.hidden = false;
+    clearTimeout(this.#saidTimer);
+    this.#saidTimer = Number(setTimeout(() => this.#said.hidden = true, SAID_MS));
+  }
+
+  #note({ cost, quality, selection }: AnswerJson, kind: string, counted: number): void {
+    const { lost, incomplete } = splitLosses(new Map(Object.entries(quality.losses)));
+    const sum = (counts: ReadonlyMap<string, number>) => counts.values().reduce((a, b) => a + b, 0);
+    const words: Record<string, string> = { cpu: "samples", lock: "waits", syscall: "calls" };
+    this.#banner.quality(quality, counted);
+    this.#status.textContent = [
+      `${formatCount(counted)} ${words[kind] ?? "events"}`,
+      lost.size > 0 ? `${formatShare(sum(lost), counted + sum(lost))} lost` : "nothing lost",
+      incomplete.size > 0 ? `${formatShare(sum(incomplete), counted)} incomplete` : "",
+      quality.staged > 0
+        ? `${quality.staged} ${quality.staged === 1 ? "batch" : "batches"} not yet in storage`
+        : "",
+      `${formatCount(cost.rows_read)} rows in ${formatCount(cost.elapsed_ms)} ms`,
+      `until ${
+        clock(Date.parse(selection.to), { zone: this.#preferences.zone, near: Date.now(), seconds: true })
+      }`,
+    ].filter(Boolean).join(" · ");
+  }
+
+  #press(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const { target, key } = event;
+    if (target instanceof HTMLElement && target.matches("input, select, textarea, dialog *, [role=menu] *")) {
+      return;
+    }
+    const view = VIEWS[Number(key) - 1];
+    if (key === "/") this.#filters.searchField.focus();
+    else if (view) this.#store.set({ view, zoom: "", pick: "", fn: "" });
+    else if (key === "?") showKeys();
+    else if (key === ".") this.#range.toggleLive();
+    else if (key === "y") void this.#share();
+    else if (key === "c") this.#store.set({ view: "compare", kind: kindOf(this.#store.state), zoom: "" });
+    else if (key === "d") this.#preferences.togglePanel();
+    else if (key === "p") this.#panel.pinned = !this.#panel.pinned;
+    else if (this.#timeline.press(key) || this.#view?.press?.(key)) { /* It was taken. */ }
+    else return;
+    event.preventDefault();
+  }
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Is the view of system calls: how many, how long, what failed, and who called.
+ *
+ * @module
+ */
+
+import type { HeatmapJson, KindsJson, SyscallsJson } from "../../http/answers.ts";
+import { GraphPane } from "../graph/graph_pane.ts";
+import type { App, View } from "../parts/app.ts";
+import { choice, h } from "../parts/dom.ts";
+import { formatCount, formatNs, formatNumber, formatShare, shortModule } from "../parts/format.ts";
+import { bars, drawLatencies, latencyCanvas } from "../parts/histogram.ts";
+import { Part } from "../parts/part.ts";
+import { DataTable } from "../parts/table.ts";
+import { selectionParams } from "../state/api.ts";
+import { clock, stepOf } from "../state/range.ts";
+import { withFilter } from "../state/selector.ts";
+import type { Shown } from "../state/store.ts";
+
+type Row = SyscallsJson["rows"][number];
+
+const MOST_CALLS = 300;
+const MOST_CALLERS = 200;
+
+export class CallsView implements View {
+  readonly root: HTMLElement;
+  readonly #app: App;
+  readonly #calls: Part<SyscallsJson>;
+  readonly #kinds: Part<KindsJson>;
+  readonly #heat: Part<HeatmapJson>;
+  readonly #callers: Part<SyscallsJson>;
+  readonly #table: DataTable<Row>;
+  readonly #callerTable: DataTable<Row>;
+  readonly #canvas = latencyCanvas();
+  readonly #errors = h("ul", { class: "errors" });
+  readonly #opened: HTMLElement;
+  readonly #title = h("h2", {});
+  readonly #hidden = h("span", { class: "quiet" });
+  readonly #which;
+  readonly #graph: GraphPane;
+  #total = 1;
+  #callersTotal = 1;
+
+  constructor(app: App) {
+    this.#app = app;
+    this.#table = new DataTable<Row>({
+      label: "System calls",
+      rows: 14,
+      columns: callColumns(() => this.#total, "Call", (row) => row.call),
+      isMarked: (row) => row.call === app.store.state.pick,
+      onrow: (row) => app.store.set({ pick: row.call === app.store.state.pick ? "" : row.call, zoom: "" }),
+      empty: "No system call in this time",
+    });
+    this.#callerTable = new DataTable<Row>({
+      label: "Callers",
+      rows: 8,
+      columns: callColumns(
+        () => this.#callersTotal,
+        "Process",
+        (row) => shortModule(row.group[0] ?? "") || "(none)",
+      ),
+      onrow: (row) =>
+        app.store.set({
+          match: withFilter(app.store.state.match, {
+            label: "exe",
+            operator: "=",
+            value: row.group[0] ?? "",
+          }),
+        }),
+    });
+    this.#which = choice("Which calls", [["work", "Work only"], ["all", "With waiting"]], (which) => {
+      app.store.set({ idle: which === "all" });
+    });
+    const list = h(
+      "section",
+      { class: "card", "aria-label": "System calls" },
+      h(
+        "div",
+        { class: "row" },
+        h("h2", {}, "System calls"),
+        this.#hidden,
+        h("span", { class: "grow" }),
+        this.#which.root,
+      ),
+      this.#table.root,
+    );
+    const heat = h("div", {}, h("h3", {}, "How long, over time"), this.#canvas);
+    const callers = h("div", {}, h("h3", {}, "Who calls"), this.#callerTable.root);
+    this.#opened = h(
+      "section",
+      { class: "card opened", hidden: true },
+      this.#title,
+      this.#errors,
+      h("div", { class: "columns" }, heat, callers),
+    );
+    this.#graph = new GraphPane(app, "Stacks of slow calls");
+    this.root = h("div", { class: "view calls" }, list, this.#opened, this.#graph.root);
+    this.#calls = new Part<SyscallsJson>({ root: list, draw: (answer) => this.#draw(answer) });
+    this.#kinds = new Part<KindsJson>({ root: h("div"), draw: () => this.#showHidden() });
+    this.#heat = new Part<HeatmapJson>({ root: heat, draw: (answer) => this.#drawHeat(answer) });
+    this.#callers = new Part<SyscallsJson>({
+      root: callers,
+      draw: (answer) => {
+        this.#callersTotal = Math.max(1, answer.total.value);
+        this.#callerTable.show(answer.rows);
+      },
+    });
+    new ResizeObserver(() => this.#heat.answer && this.#drawHeat(this.#heat.answer)).observe(heat);
+  }
+
+  update({ state, window }: Shown): void {
+    const asked = { window, match: state.match, idle: state.idle };
+    const params = selectionParams(asked, { limit: MOST_CALLS });
+    const { api } = this.#app;
+    this.#which.show(state.idle ? "all" : "work");
+    this.#calls.ask(String(params), (signal) => api.get<SyscallsJson>("/api/syscalls", params, signal));
+    const kinds = selectionParams({ window, match: state.match });
+    this.#kinds.ask(String(kinds), (signal) => api.get<KindsJson>("/api/kinds", kinds, signal));
+    const call = state.pick;
+    this.#opened.hidden = call === "";
+    if (call !== "") {
+      const heat = selectionParams(asked, { call, step: stepOf(window, 120) });
+      this.#heat.ask(String(heat), (signal) => api.get<HeatmapJson>("/api/syscalls/heatmap", heat, signal));
+      const callers = selectionParams(asked, { call, group_by: "exe", limit: MOST_CALLERS });
+      this.#callers.ask(String(callers), (signal) => api.get<SyscallsJson>("/api/syscalls", callers, signal));
+    }
+    this.#graph.update(state, { kind: "syscall", ...asked, ...(call && { through: call }) });
+  }
+
+  press(key: string): boolean {
+    if (key === "Escape" && this.#app.store.state.pick !== "") {
+      this.#app.store.set({ pick: "" });
+      return true;
+    }
+    return this.#graph.press(key);
+  }
+
+  leave(): void {
+    for (const part of [this.#calls, this.#kinds, this.#heat, this.#callers, this.#graph]) part.stop();
+  }
+
+  #draw(answer: SyscallsJson): void {
+    this.#total = Math.max(1, answer.total.value);
+    this.#table.show(answer.rows);
+    this.#showHidden();
+    const row = answer.rows.find(({ call }) => call === this.#app.store.state.pick);
+    this.#title.textContent = row
+      ? `${row.call}: ${formatCount(row.total.count)} calls, ${formatNs(row.total.value)}`
+      : "";
+    this.#errors.replaceChildren(
+      ...Object.entries(row?.errors ?? {}).map(([name, count]) =>
+        h(
+          "li",
+          {},
+          h("strong", {}, name),
+          ` ${formatCount(count)} · ${formatShare(count, row!.total.count)} of the calls`,
+        )
+      ),
+    );
+  }
+
+  #showHidden(): void {
+    const all = this.#kinds.answer?.kinds.find(({ kind }) => kind === "syscall")?.total.value;
+    const shown = this.#calls.answer?.total.value;
+    if (all === undefined || shown === undefined) return;
+    this.#hidden.textContent = `${formatNs(shown)} in calls` +
+      (this.#app.store.state.idle || all <= shown
+        ? ""
+        : ` · waiting hidden: ${formatNs(all - shown)} (polls, sleeps, timers)`);
+  }
+
+  #drawHeat(answer: HeatmapJson): void {
+    const width = this.#canvas.parentElement!.clientWidth;
+    if (width === 0) return;
+    const zone = this.#app.zone();
+    const { to } = this.#app.store.window;
+    drawLatencies(this.#canvas, answer, {
+      width,
+      theme: this.#app.theme(),
+      clock: (ms) => clock(ms, { zone, near: to }),
+    });
+  }
+}
+
+function callColumns(total: () => number, title: string, name: (row: Row) => string) {
+  const time = (title: string, value: (row: Row) => number, minor = false) => ({
+    title,
+    number: true,
+    minor,
+    value,
+    cell: (row: Row) => formatNs(value(row)),
+  });
+  return [
+    {
+      title: "Time",
+      number: true,
+      value: (row: Row) => row.total.value,
+      cell: (row: Row) =>
+        h("span", { title: formatShare(row.total.value, total()) }, formatNs(row.total.value)),
+      bar: (row: Row) => row.total.value / total(),
+    },
+    {
+      title,
+      value: name,
+      cell: (row: Row) => h("span", { class: "name", title: row.group[0] ?? row.category }, name(row)),
+    },
+    {
+      title: "Calls/s",
+      number: true,
+      value: (row: Row) => row.rate,
+      cell: (row: Row) => formatNumber(row.rate),
+    },
+    time("p50", (row) => row.p50, true),
+    time("p90", (row) => row.p90, true),
+    time("p99", (row) => row.p99),
+    time("Longest", (row) => row.max, true),
+    {
+      title: "p99 × calls",
+      hint: "What the slowest hundredth would be worth if all were as slow: what to look at first",
+      number: true,
+      minor: true,
+      value: (row: Row) => row.p99 * row.total.count,
+      cell: (row: Row) => formatNs(row.p99 * row.total.count),
+    },
+    {
+      title: "Failed",
+      number: true,
+      value: (row: Row) => row.failed,
+      cell: (row: Row) =>
+        h(
+          "span",
+          {
+            title: Object.entries(row.errors).map(([error, count]) => `${error} ${formatCount(count)}`).join(
+              "\n",
+            ),
+          },
+          row.failed > 0
+            ? `${Object.keys(row.errors)[0] ?? ""} ${formatShare(row.failed, row.total.count)}`
+            : "",
+        ),
+    },
+    {
+      title: "Durations",
+      hint: "From 256 ns to 18 min, each bar is twice as long as the one before",
+      minor: true,
+      value: (row: Row) => row.p50,
+      cell: (row: Row) => bars(row.histogram),
+    },
+  ];
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * Draws who waits for whom: waiters at the left, locks in the middle, holders at the right, as wide as the time.
+ *
+ * @module
+ */
+
+import { SERIES, type Theme } from "../flame/colors.ts";
+import { svg } from "../parts/dom.ts";
+import { formatNs, shortName } from "../parts/format.ts";
+
+export interface FlowSide {
+  readonly name: string;
+  readonly detail: string;
+  readonly value: number;
+  readonly key?: string;
+}
+
+export interface Flow {
+  readonly waiters: readonly FlowSide[];
+  readonly locks: readonly FlowSide[];
+  readonly holders: readonly FlowSide[];
+  readonly theme: Theme;
+  readonly onlock: (key: string) => void;
+  readonly onholder: (name: string) => void;
+  readonly onwaiter: (detail: string) => void;
+}
+
+export interface Placed extends FlowSide {
+  readonly y: number;
+  readonly height: number;
+}
+
+const WIDTH = 1000;
+const HEIGHT = 220;
+/** So many stand in a column; what is smaller is one. */
+const MOST = 8;
+const GAP = 6;
+const LEAST = 14;
+const BAR = 12;
+
+/** Places the largest of a column below each other, as high as their share; the others are one. */
+export function placeColumn(sides: readonly FlowSide[]): Placed[] {
+  const sorted = sides.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value);
+  const rest = sorted.slice(MOST - 1);
+  const kept = rest.length > 1
+    ? [...sorted.slice(0, MOST - 1), {
+      name: `${rest.length} others`,
+      detail: "",
+      value: rest.reduce((sum, { value }) => sum + value, 0),
+    }]
+    : sorted;
+  const total = kept.reduce((sum, { value }) => sum + value, 0);
+  const room = HEIGHT - GAP * (kept.length - 1) - LEAST * kept.length;
+  let y = 0;
+  return kept.map((side) => {
+    const height = LEAST + (total > 0 ? side.value / total * room : 0);
+    const placed = { ...side, y, height };
+    y += height + GAP;
+    return placed;
+  });
+}
+
+/** Draws `flow` into `root`. */
+export function drawFlow(root: HTMLElement, flow: Flow): void {
+  const [waiters, locks, holders] = [flow.waiters, flow.locks, flow.holders].map(placeColumn);
+  const x = { waiters: 230, locks: WIDTH / 2 - BAR / 2, holders: WIDTH - 230 - BAR };
+  const colors = SERIES[flow.theme];
+  const ribbons = (from: Placed[], to: Placed[], x1: number, x2: number, color: string) => {
+    const total = to.reduce((sum, { value }) => sum + value, 0) || 1;
+    const taken = to.map(() => 0);
+    return from.flatMap((a) => {
+      let left = a.y;
+      return to.map((b, i) => {
+        const part = b.value / total;
+        const [h1, h2] = [
+          a.height * part,
+          b.height * a.height / Math.max(1, from.reduce((s, { height }) => s + height, 0)),
+        ];
+        const [y1, y2] = [left, b.y + taken[i]!];
+        left += h1;
+        taken[i]! += h2;
+        const middle = (x1 + x2) / 2;
+        return svg("path", {
+          d: `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}V${y2 + h2}C${middle} ${
+            y2 + h2
+          } ${middle} ${y1 + h1} ${x1} ${y1 + h1}Z`,
+          fill: color,
+          opacity: 0.28,
+        });
+      });
+    });
+  };
+  const column = (
+    sides: Placed[],
+    at: number,
+    side: "left" | "right" | "middle",
+    color: string,
+    run?: (side: Placed) => void,
+  ) =>
+    sides.map((each) => {
+      const text = `${shortName(each.name, 30)}  ${formatNs(each.value)}`;
+      const label = svg("text", {
+        x: side === "left" ? at - 8 : side === "right" ? at + BAR + 8 : at + BAR / 2,
+        y: each.y + each.height / 2,
+        "text-anchor": side === "left" ? "end" : side === "right" ? "start" : "middle",
+        "dominant-baseline": "central",
+      }, document.createTextNode(text));
+      return svg(
+        "g",
+        run && each.name !== "" && !each.name.endsWith(" others")
+          ? {
+            tabindex: 0,
+            role: "button",
+            "aria-label": `${each.name}, ${formatNs(each.value)}`,
+            class: "pickable",
+            onclick: () => run(each),
+            onkeydown: (event: KeyboardEvent) => event.key === "Enter" && run(each),
+          }
+          : {},
+        svg("title", {}, document.createTextNode(`${each.name}\n${each.detail}\n${formatNs(each.value)}`)),
+        svg("rect", { x: at, y: each.y, width: BAR, height: each.height, fill: color, rx: 2 }),
+        label,
+      );
+    });
+  root.replaceChildren(svg(
+    "svg",
+    { viewBox: `0 -22 ${WIDTH} ${HEIGHT + 28}`, role: "group", "aria-label": "Waiters, locks and holders" },
+    ...[["waiters", x.waiters, "end"], ["locks", x.locks + BAR / 2, "middle"], [
+      "held by, or woken by",
+      x.holders + BAR,
+      "start",
+    ]].map(
+      ([text, at, anchor]) =>
+        svg(
+          "text",
+          { x: at, y: -10, "text-anchor": anchor, class: "head" },
+          document.createTextNode(String(text)),
+        ),
+    ),
+    ...ribbons(waiters!, locks!, x.waiters + BAR, x.locks, colors[0]!),
+    ...ribbons(locks!, holders!, x.locks + BAR, x.holders, colors[5]!),
+    ...column(waiters!, x.waiters, "left", colors[0]!, ({ detail }) => flow.onwaiter(detail)),
+    ...column(locks!, x.locks, "middle", colors[7]!, ({ key = "" }) => flow.onlock(key)),
+    ...column(
+      holders!,
+      x.holders,
+      "right",
+      colors[5]!,
+      ({ name }) => name !== "not seen" && flow.onholder(name),
+    ),
+  ));
+}
