@@ -56,6 +56,8 @@ function testPage(name: string, run: (t: Deno.TestContext, open: Open) => Promis
         await using server = await serve(options);
         const url = `http://127.0.0.1:${server.address.port}/`;
         const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...context });
+        // The machine may be busy with other tests.
+        page.setDefaultTimeout(120_000);
         const errors: string[] = [];
         const asked: string[] = [];
         page.on("console", (message) => message.type() === "error" && errors.push(message.text()));

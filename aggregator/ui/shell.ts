@@ -72,6 +72,9 @@ export class Shell {
   #view: View | undefined;
   #about: AboutJson | undefined;
   #saidTimer = 0;
+  /** Counts the events of all kinds in the time that is shown, as losses are of all kinds. */
+  #counted: number | undefined;
+  #noted: [AnswerJson, string, number] | undefined;
 
   constructor() {
     this.#preferences = new Preferences(() => this.#store.tell());
@@ -212,6 +215,7 @@ export class Shell {
           });}
       },
       ontotal,
+      oncounted,
     };
   }
 
@@ -243,15 +247,18 @@ export class Shell {
     this.#saidTimer = Number(setTimeout(() => this.#said.hidden = true, SAID_MS));
   }
 
-  #note({ cost, quality, selection }: AnswerJson, kind: string, counted: number): void {
+  #note(answer: AnswerJson, kind: string, counted: number): void {
+    this.#noted = [answer, kind, counted];
+    const { cost, quality, selection } = answer;
+    const all = this.#counted;
     const { lost, incomplete } = splitLosses(new Map(Object.entries(quality.losses)));
     const sum = (counts: ReadonlyMap<string, number>) => counts.values().reduce((a, b) => a + b, 0);
     const words: Record<string, string> = { cpu: "samples", lock: "waits", syscall: "calls" };
-    this.#banner.quality(quality, counted);
+    if (all !== undefined) this.#banner.quality(quality, all);
     this.#status.textContent = [
       `${formatCount(counted)} ${words[kind] ?? "events"}`,
-      lost.size > 0 ? `${formatShare(sum(lost), counted + sum(lost))} lost` : "nothing lost",
-      incomplete.size > 0 ? `${formatShare(sum(incomplete), counted)} incomplete` : "",
+      lost.size > 0 ? `${formatShare(sum(lost), (all ?? 0) + sum(lost))} lost` : "nothing lost",
+      incomplete.size > 0 ? `${formatCount(sum(incomplete))} incomplete on all nodes` : "",
       quality.staged > 0
         ? `${quality.staged} ${quality.staged === 1 ? "batch" : "batches"} not yet in storage`
         : "",

@@ -31,7 +31,7 @@ export function foldedText(root: Tree): string {
 /** Returns a file of speedscope: one profile of samples, each as long as its stack is worth. */
 export function speedscopeText(
   root: Tree,
-  { name, unit }: { readonly name: string; readonly unit: "nanoseconds" | "count" },
+  { name, unit }: { readonly name: string; readonly unit: string },
 ): string {
   const frames: { name: string; file?: string }[] = [];
   const known = new Map<string, number>();
@@ -56,7 +56,7 @@ export function speedscopeText(
     profiles: [{
       type: "sampled",
       name,
-      unit: unit === "count" ? "none" : unit,
+      unit: unit === "nanoseconds" || unit === "bytes" ? unit : "none",
       startValue: 0,
       endValue: weights.reduce((a, b) => a + b, 0),
       samples,

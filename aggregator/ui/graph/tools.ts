@@ -44,7 +44,7 @@ export class GraphTools {
   readonly faded = new Set<CodeOrigin>();
   readonly #options: ToolsOptions;
   readonly #mode;
-  readonly #chips = h("div", { class: "chips", "aria-label": "What was done to the graph" });
+  readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "What was done to the graph" });
   readonly #legend = h("div", { class: "legend", role: "group", "aria-label": "Kinds of code" });
   readonly #up: HTMLButtonElement;
   readonly #inverted: HTMLButtonElement;

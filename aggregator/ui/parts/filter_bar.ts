@@ -18,16 +18,17 @@ import { formatShare } from "./format.ts";
 
 /** Lists what graphs can begin with, and what each is called. */
 const GROUPINGS: readonly (readonly [group: string, text: string])[] = [
-  ["exe,comm", "process › thread"],
+  ["process,comm", "process › thread"],
   ["comm", "thread"],
-  ["exe", "process"],
-  ["node,exe", "node › process"],
+  ["process", "process"],
+  ["exe,comm", "executable › thread"],
+  ["node,process", "node › process"],
   ["node", "node"],
   ["namespace,pod", "namespace › pod"],
   ["pod,container", "pod › container"],
-  ["service,exe", "service › process"],
+  ["service,process", "service › process"],
   ["service", "service"],
-  ["exe,pid", "process › pid"],
+  ["process,pid", "process › pid"],
   ["none", "functions at once"],
 ];
 const MOST_VALUES = 50;
@@ -74,8 +75,9 @@ export class FilterBar {
       onkeydown: (event: KeyboardEvent) => {
         if (event.key === "Enter") this.#onstep?.(event.shiftKey ? -1 : 1);
         else if (event.key === "Escape") {
-          app.store.set({ search: "" });
+          this.searchField.value = "";
           this.searchField.blur();
+          app.store.set({ search: "" });
         } else return;
         event.preventDefault();
       },
@@ -122,7 +124,7 @@ export class FilterBar {
   /** Shows what a search found. */
   found(found: Found | undefined, onstep?: (step: 1 | -1) => void): void {
     this.#onstep = onstep;
-    const isSearch = this.searchField.value.trim() !== "" || this.#app.store.state.search.trim() !== "";
+    const isSearch = this.#app.store.state.search.trim() !== "";
     this.#steps.hidden = !found || !isSearch || found.hits === 0;
     this.searchField.toggleAttribute("aria-invalid", found?.problem !== undefined);
     this.#output.textContent = !found || !isSearch

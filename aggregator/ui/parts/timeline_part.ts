@@ -51,6 +51,8 @@ export interface TimelineAsked {
   readonly window: TimeWindow;
   readonly ranges: readonly (TimeWindow & { readonly name: string })[];
   readonly onbrush: (window: TimeWindow, other: boolean) => void;
+  /** Is told how many events of all kinds agents counted in the time that is shown. */
+  readonly oncounted: (events: number) => void;
   /** Is told how much there is of all that is shown. */
   readonly ontotal: (total: number) => void;
 }
@@ -100,7 +102,13 @@ export class TimelinePart {
         redraw();
       },
     });
-    this.#more = new Part({ root: h("div"), draw: redraw });
+    this.#more = new Part({
+      root: h("div"),
+      draw: ({ windows }) => {
+        this.#asked?.oncounted(windows.counted.reduce((a, b) => a + b, 0));
+        redraw();
+      },
+    });
     new ResizeObserver(redraw).observe(this.#box);
     this.#listen();
   }

@@ -55,7 +55,7 @@ export const INITIAL: State = {
   from: "-15m",
   to: "now",
   match: "",
-  group: "exe,comm",
+  group: "process,comm",
   search: "",
   mode: "flame",
   up: false,

@@ -65,7 +65,7 @@ export class CallsView implements View {
       onrow: (row) =>
         app.store.set({
           match: withFilter(app.store.state.match, {
-            label: "exe",
+            label: "process",
             operator: "=",
             value: row.group[0] ?? "",
           }),
@@ -124,7 +124,7 @@ export class CallsView implements View {
     if (call !== "") {
       const heat = selectionParams(asked, { call, step: stepOf(window, 120) });
       this.#heat.ask(String(heat), (signal) => api.get<HeatmapJson>("/api/syscalls/heatmap", heat, signal));
-      const callers = selectionParams(asked, { call, group_by: "exe", limit: MOST_CALLERS });
+      const callers = selectionParams(asked, { call, group_by: "process", limit: MOST_CALLERS });
       this.#callers.ask(String(callers), (signal) => api.get<SyscallsJson>("/api/syscalls", callers, signal));
     }
     this.#graph.update(state, { kind: "syscall", ...asked, ...(call && { through: call }) });

@@ -139,7 +139,7 @@ export class LocksView implements View {
     this.#idle.ask(String(kinds), (signal) => this.#app.api.get<KindsJson>("/api/kinds", kinds, signal));
     const picked = state.pick.split("\t")[0];
     const waiters = selectionParams({ kind: "lock", ...asked }, {
-      first_level: "exe",
+      first_level: "process",
       max_nodes: 400,
       focus: picked,
     });
@@ -214,7 +214,8 @@ export class LocksView implements View {
       theme: this.#app.theme(),
       onlock: (key) => this.#app.store.set({ pick: key, zoom: "" }),
       onholder: (name) => this.#app.store.set({ view: "cpu", pick: "", steps: [`focus:${name}`], zoom: "" }),
-      onwaiter: (detail) => this.#app.store.set({ match: `exe="${detail.replaceAll(/[\\"]/g, "\\$&")}"` }),
+      onwaiter: (detail) =>
+        this.#app.store.set({ match: `process="${detail.replaceAll(/[\\"]/g, "\\$&")}"` }),
     });
   }
 }

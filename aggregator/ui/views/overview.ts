@@ -70,8 +70,8 @@ export class OverviewView implements View {
     return this.#card<Both>("CPU", {
       view: "cpu",
       ask: ({ state, window }) => {
-        const by = state.group.split(",")[0] ?? "exe";
-        const label = by === "none" ? "exe" : by;
+        const by = state.group.split(",")[0] ?? "process";
+        const label = by === "none" ? "process" : by;
         const params = (at: typeof window) =>
           selectionParams({ kind: "cpu", window: at, match: state.match }, { label, limit: 100 });
         const [now, before] = [params(window), params(shift(window, -1))];
@@ -141,7 +141,7 @@ export class OverviewView implements View {
       ask: ({ state, window }) => {
         const params = selectionParams({ window, match: state.match, idle: state.idle }, {
           limit: 200,
-          group_by: "exe",
+          group_by: "process",
         });
         return {
           key: String(params),
@@ -161,7 +161,7 @@ export class OverviewView implements View {
               row.failed > 0 ? ` · ${formatShare(row.failed, row.total.count)} fail` : ""
             }`,
             part: worst(row) / (worst(sorted[0]!) || 1),
-            run: () => this.#open({ view: "calls", pick: row.call }, "exe", row.group[0] ?? ""),
+            run: () => this.#open({ view: "calls", pick: row.call }, "process", row.group[0] ?? ""),
           })),
         };
       },
