@@ -197,8 +197,12 @@ export class Shell {
       if (total > 0 || state.view === "data") this.#empty.hide();
       else void this.#empty.explain(shown);
     };
+    const oncounted = (events: number) => {
+      this.#counted = events;
+      if (this.#noted) this.#note(...this.#noted);
+    };
     if (state.view !== "compare") {
-      return { kind: kindOf(state), window, ranges: [], onbrush: select, ontotal };
+      return { kind: kindOf(state), window, ranges: [], onbrush: select, ontotal, oncounted };
     }
     const { window: base } = baseOf(state, window);
     const isTime = state.base !== "file" && !state.base.startsWith("{");
