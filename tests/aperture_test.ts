@@ -161,6 +161,11 @@ testWith(
         await files(aggregator, cwd);
         return await runLines(lines, { cwd, env, ...columns !== undefined && { columns } });
       }));
+      const speedscope = JSON.parse(
+        pipe!.find(({ line }) => line.includes("-o speedscope > speedscope.json"))!.stdout,
+      );
+      assertEquals(speedscope.$schema, "https://www.speedscope.app/file-format-schema.json");
+      assert(speedscope.shared.frames.some(({ name }: { name: string }) => name === SLOWED));
       for (const [columns, results] of [[Infinity, pipe!], [80, narrow!], [200, wide!]] as const) {
         assertEquals(results.map(({ line }) => line), lines);
         for (const { line, code, stdout, stderr } of results) {

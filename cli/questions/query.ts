@@ -263,7 +263,10 @@ async function exportStacks({ io, rest, question }: Asker, format: StackFormat):
     await write(io, flameSvg(graph, { title: `${question.kind} ${question.written}`.trim(), subtitle }));
     return STATUS.ok;
   }
-  const bytes = await rest.bytes(`/api/export/${EXPORTS[format]}`, params);
+  const { kind, ...selected } = params;
+  // That format holds several kinds in one file.
+  const asked = format === "speedscope" ? { kinds: kind, ...selected } : params;
+  const bytes = await rest.bytes(`/api/export/${EXPORTS[format]}`, asked);
   if (format === "pprof") await showBytes(io, bytes, format);
   else await write(io, bytes);
   return STATUS.ok;

@@ -12,6 +12,7 @@ import { defineSettings, oneOf, text, toggle, UsageError, type Values } from "..
 import { flameGraph } from "../../profile/flame.ts";
 import { foldedStacks } from "../../profile/formats/folded.ts";
 import { profileJson } from "../../profile/formats/json.ts";
+import { speedscopeJson } from "../../profile/formats/speedscope.ts";
 import { pprofBytes } from "../../profile/formats/pprof.ts";
 import { viewOf } from "../../profile/idle.ts";
 import { type Profile, totalOf } from "../../profile/model.ts";
@@ -19,7 +20,15 @@ import { defineCommand, refuseRest, STATUS } from "../command.ts";
 import type { Loaded, Unit } from "../files/loaded.ts";
 import { readProfile } from "../files/read.ts";
 import { type Io, say, write } from "../io.ts";
-import { limitSettings, outputSettings, ROW_FORMATS, show, showBytes } from "../show/output.ts";
+import {
+  limitSettings,
+  outputSettings,
+  ROW_FORMATS,
+  show,
+  showBytes,
+  STACK_FORMATS,
+  type StackFormat,
+} from "../show/output.ts";
 import { formatCount, part } from "../show/figures.ts";
 import type { Column } from "../show/sheet.ts";
 import { treeColumns } from "./columns.ts";
@@ -60,7 +69,7 @@ const SETTINGS = defineSettings({
     schema: toggle(),
   },
   ...limitSettings(20, 100_000),
-  ...outputSettings([...ROW_FORMATS, "folded", "pprof", "svg"]),
+  ...outputSettings([...ROW_FORMATS, ...STACK_FORMATS]),
 });
 
 export const report = defineCommand({
@@ -89,7 +98,7 @@ format into another.`,
       await say(io, `${file} has no samples of ${loaded.type}`);
       return STATUS.noData;
     }
-    const format = (["folded", "pprof", "svg"] as const).find((format) => format === values.output);
+    const format = STACK_FORMATS.find((format) => format === values.output);
     if (format) await convert(io, { file, loaded, profile, format });
     else await describe(io, { loaded, profile, values });
     return STATUS.ok;
@@ -102,7 +111,7 @@ async function convert(
     file: string;
     loaded: Loaded;
     profile: Profile;
-    format: "folded" | "pprof" | "svg";
+    format: StackFormat;
   },
 ): Promise<void> {
   const { kind, startNs, durationNs, type } = loaded;
@@ -110,8 +119,10 @@ async function convert(
   if (format === "pprof") {
     return await showBytes(io, await pprofBytes(profile, { kind, startNs, durationNs }), format);
   }
+  const name = file.split("/").at(-1)!;
+  if (format === "speedscope") return await write(io, speedscopeJson([{ kind, profile }], { name }));
   const graph = flameGraph(profile, { kind, minShare: MIN_SHARE });
-  await write(io, flameSvg(graph, { title: `${type} of ${file.split("/").at(-1)}` }));
+  await write(io, flameSvg(graph, { title: `${type} of ${name}` }));
 }
 
 async function describe(
