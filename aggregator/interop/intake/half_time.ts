@@ -25,6 +25,8 @@ export class HalfTime {
   readonly #now: () => number;
   readonly #sleep: (ms: number) => Promise<void>;
   #last: Promise<unknown> = Promise.resolve();
+  /** Is when the last piece's rest is over. */
+  #restedAt = -Infinity;
 
   constructor({ now = () => performance.now(), sleep = delay }: HalfTimeOptions = {}) {
     this.#now = now;
@@ -34,14 +36,19 @@ export class HalfTime {
   /** Runs `work` once those before it, and their rests, are over. Whoever waits for it does not wait for its rest. */
   async run<T>(work: () => T | Promise<T>): Promise<T> {
     const before = this.#last;
-    const rested = Promise.withResolvers<void>();
-    this.#last = rested.promise;
+    const done = Promise.withResolvers<void>();
+    this.#last = done.promise;
     await before;
+    // Only who comes next rests: where nobody does, no timer is left behind.
+    const rest = this.#restedAt - this.#now();
+    if (rest > 0) await this.#sleep(rest);
     const started = this.#now();
     try {
       return await work();
     } finally {
-      void this.#sleep(Math.min(this.#now() - started, LONGEST_MS)).finally(rested.resolve);
+      const ended = this.#now();
+      this.#restedAt = ended + Math.min(ended - started, LONGEST_MS);
+      done.resolve();
     }
   }
 }

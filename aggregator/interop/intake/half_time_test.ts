@@ -23,6 +23,7 @@ Deno.test("HalfTime runs one piece after the other, and rests as long as each to
     return name;
   };
   const [a, b, c] = [half.run(piece("a", 30)), half.run(piece("b", 50)), half.run(piece("c", 9000))];
+  const d = half.run(piece("d", 1));
   assertEquals(await a, "a");
   // The rest of the first is not over.
   await Promise.resolve();
@@ -32,6 +33,10 @@ Deno.test("HalfTime runs one piece after the other, and rests as long as each to
   assertEquals([order, rests], [["a", "b"], [30, 50]]);
   gates[1]!();
   assertEquals(await c, "c");
+  await Promise.resolve();
   assertEquals(rests, [30, 50, 2000]);
   gates[2]!();
+  assertEquals(await d, "d");
+  // Nobody comes after it.
+  assertEquals(rests.length, 3);
 });
