@@ -88,13 +88,18 @@ export async function addressNames(question: Question, keys: Iterable<string>): 
   }));
 }
 
-/** Returns the rows of `sql` for the distinct `keys`. */
-export async function byKey<Row>(question: Question, sql: string, keys: Iterable<string>): Promise<Row[]> {
+/** Returns the rows of `sql`, which may have other parameters, for the distinct `keys`. */
+export async function byKey<Row>(
+  question: Question,
+  sql: string,
+  keys: Iterable<string>,
+  others: Readonly<Record<string, unknown>> = {},
+): Promise<Row[]> {
   const all = [...new Set(keys)];
   const rows: Row[] = [];
   for (let i = 0; i < all.length; i += CHUNK) {
     // Items that are strings would be quoted, and are then no integers.
-    const params = { keys: `[${all.slice(i, i + CHUNK).join()}]` };
+    const params = { ...others, keys: `[${all.slice(i, i + CHUNK).join()}]` };
     for (const row of await question.rows<Row>(sql, params)) rows.push(row);
   }
   return rows;

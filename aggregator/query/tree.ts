@@ -10,7 +10,8 @@ import { prunedGraph, type TreeNode } from "../../profile/pruned_tree.ts";
 import { UNKNOWN_MODULE } from "../../profile/model.ts";
 import { unitOf } from "../../profile/profile_type.ts";
 import { functionKey } from "../storage/content_hash.ts";
-import { addressNames, functionNames, lineNames, MISSING, type Name } from "./names.ts";
+import { addressNames, byKey, functionNames, lineNames, MISSING, type Name } from "./names.ts";
+import type { AnyLabel } from "./matchers.ts";
 import type { Question } from "./question.ts";
 import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
 import { stackChoice } from "./stack_choice.ts";
@@ -84,6 +85,14 @@ export async function tree(
       columns.key[row]!
     ),
   );
+  const labels = await Promise.all(
+    (options.firstLevels ?? DEFAULT_LEVELS).map((label, level) =>
+      labelNames(question, selected, {
+        label,
+        keys: rowsAll.filter((row) => columns.place[row] === level + 2).map((row) => columns.key[row]!),
+      })
+    ),
+  );
   const rowOf = new Map(columns.path.map((path, row) => [path, row]));
   const nodes = rowsAll.map((row): TreeNode => {
     const place = columns.place[row]!;
@@ -91,7 +100,7 @@ export async function tree(
     const name = place === 1
       ? MISSING
       : place < firstFunction
-      ? { name: columns.label[row]! || UNKNOWN_MODULE, module: "" }
+      ? { name: labels[place - 2]!.get(key) || UNKNOWN_MODULE, module: "" }
       : (isDetail(row) ? details : names).get(key) ?? MISSING;
     return {
       ...name,
@@ -122,7 +131,6 @@ interface NodeColumns {
   /** The place is 1 for the root. */
   readonly place: readonly number[];
   readonly ends: readonly number[];
-  readonly label: readonly string[];
   readonly width: readonly string[];
   readonly self: readonly string[];
   readonly nodes: readonly string[];
@@ -131,6 +139,19 @@ interface NodeColumns {
   readonly count: readonly string[];
   readonly hidden_value: readonly string[];
   readonly hidden_count: readonly string[];
+}
+
+/** Returns the values of a label by their hashes. */
+async function labelNames(
+  question: Question,
+  { series, params }: SelectionSql,
+  { label, keys }: { label: AnyLabel; keys: readonly string[] },
+): Promise<Map<string, string>> {
+  const text = labelSql(label);
+  const sql = `SELECT cityHash64(${text}) AS key, any(${text}) AS name FROM series
+WHERE ${series} AND key IN {keys:Array(UInt64)} GROUP BY key`;
+  const rows = await byKey<{ key: string; name: string }>(question, sql, keys, params);
+  return new Map(rows.map(({ key, name }) => [key, name]));
 }
 
 function detailNames(
@@ -162,7 +183,7 @@ function treeSql(selected: SelectionSql, options: SqlOptions): string {
   });
   const { collapsed, dropped, shown } = transformSql(options);
   const full = [
-    ...(firstLevels.length === 0 ? [] : ["arrayMap(value -> cityHash64(value), levels)"]),
+    ...(firstLevels.length === 0 ? [] : ["levels"]),
     "shown",
     ...(lastLevel === "none" ? [] : ["[detail]"]),
   ].join(", ");
@@ -172,20 +193,19 @@ SELECT *
 FROM
 (
     SELECT path, any(parent) AS parent, any(key) AS key, any(place) AS place,
-        any(own_label) AS label,
         max(is_last) AS ends, sum(v) AS value, sum(n) AS count,
         sumIf(v, dropped) AS hidden_value, sumIf(n, dropped) AS hidden_count,
         sumIf(${weight}, NOT dropped) AS width, sumIf(${weight}, is_last AND NOT dropped) AS self,
         max(if(place = 1, width, 0)) OVER () AS whole, countIf(place = 1 OR width > 0) OVER () AS nodes
     FROM
     (
-        SELECT levels, v, n, dropped, keys,
+        SELECT v, n, dropped, keys,
             arrayPushFront(
                 arrayCumSum(arrayMap((k, i) -> cityHash64(k, i), keys, arrayEnumerate(keys))), toUInt64(0)
             ) AS paths
         FROM
         (
-            SELECT levels, v, n, dropped, if(dropped, [], arrayConcat(${full})) AS keys
+            SELECT v, n, dropped, if(dropped, [], arrayConcat(${full})) AS keys
             FROM
             (
                 SELECT *, ${shown} AS shown
@@ -200,8 +220,7 @@ FROM
         arrayPopBack(arrayPushFront(paths, toUInt64(0))) AS parent,
         arrayPushFront(keys, toUInt64(0)) AS key,
         arrayEnumerate(paths) AS place,
-        arrayMap(i -> i = length(paths), arrayEnumerate(paths)) AS is_last,
-        arrayMap(i -> if(i > 1 AND i <= length(levels) + 1, levels[i - 1], ''), arrayEnumerate(paths)) AS own_label
+        arrayMap(i -> i = length(paths), arrayEnumerate(paths)) AS is_last
     GROUP BY path
 )
 WHERE place = 1 OR (width > 0 AND width >= whole * {share:Float64})
@@ -209,13 +228,16 @@ ORDER BY place = 1 DESC, width DESC, place, path
 LIMIT {nodes:UInt32}`;
 }
 
-/** Makes a query of stacks, each once, with the values of the first levels and what each combination is worth. */
+/**
+ * Makes a query of stacks, each once, with the hashes of the values of the first levels and what each combination is
+ * worth. Text would be carried along with each frame of each stack.
+ */
 function weightsSql(
   { samples, series }: SelectionSql,
   firstLevels: NonNullable<TreeOptions["firstLevels"]>,
 ): string {
   if (firstLevels.length === 0) {
-    return `SELECT stack, [emptyArrayString()] AS labels, [sum(samples.value)] AS values, [sum(samples.count)] AS counts
+    return `SELECT stack, [emptyArrayUInt64()] AS labels, [sum(samples.value)] AS values, [sum(samples.count)] AS counts
 FROM (${samples}) AS samples GROUP BY stack`;
   }
   const isNode = firstLevels.length === 1 && firstLevels[0] === "node";
@@ -223,11 +245,11 @@ FROM (${samples}) AS samples GROUP BY stack`;
   const sums = `SELECT ${own}, stack, sum(samples.value) AS own_value, sum(samples.count) AS own_count
 FROM (${samples}) AS samples GROUP BY ${own}, stack`;
   const labelled = isNode
-    ? `SELECT stack, [toString(node)] AS label, own_value AS v, own_count AS n FROM (${sums})`
+    ? `SELECT stack, [cityHash64(toString(node))] AS label, own_value AS v, own_count AS n FROM (${sums})`
     : `SELECT stack, label, sum(own_value) AS v, sum(own_count) AS n
 FROM (${sums}) AS sums
 LEFT ANY JOIN (SELECT hash AS series, ${`[${
-      firstLevels.map(labelSql).join(", ")
+      firstLevels.map((label) => `cityHash64(${labelSql(label)})`).join(", ")
     }]`} AS label FROM series WHERE ${series}) AS labels USING series
 GROUP BY stack, label`;
   return `SELECT stack, groupArray(label) AS labels, groupArray(v) AS values, groupArray(n) AS counts
