@@ -161,6 +161,10 @@ testWith(
         await files(aggregator, cwd);
         return await runLines(lines, { cwd, env, ...columns !== undefined && { columns } });
       }));
+      const opened = pipe!.find(({ line }) => line === "aperture open cpu service=shop --since 1h")!.stdout;
+      assertEquals(Object.fromEntries(new URL(opened).searchParams), {
+        ...{ view: "cpu", from: "-1h", to: "now", match: 'service="shop"', kind: "cpu" },
+      });
       const speedscope = JSON.parse(
         pipe!.find(({ line }) => line.includes("-o speedscope > speedscope.json"))!.stdout,
       );

@@ -7,10 +7,14 @@
 
 import { defineSettings, toggle } from "../../common/settings.ts";
 import { UserError } from "../../common/main.ts";
+import type { Kind } from "../../profile/model.ts";
 import { SERVER_SETTINGS } from "../ask/rest.ts";
 import { kindOf, paramsOf, questionOf, SELECTION_SETTINGS } from "../ask/selection.ts";
 import { defineCommand, STATUS } from "../command.ts";
 import { write } from "../io.ts";
+
+/** Says which view of the page is about each kind. */
+const VIEWS: Readonly<Record<Kind, string>> = { cpu: "cpu", lock: "locks", syscall: "calls" };
 
 export const open = defineCommand({
   name: "open",
@@ -40,11 +44,12 @@ export const open = defineCommand({
   ],
   run: async ({ values, rest: args, io }) => {
     const { kind, words } = kindOf(args);
-    const { idle, ...params } = paramsOf(questionOf(kind, words, values));
+    const { from, to, match, idle } = paramsOf(questionOf(kind, words, values));
     const url = new URL(values.server);
-    for (const [name, value] of Object.entries({ kind, ...params, idle: idle ? 1 : undefined })) {
-      if (value !== undefined) url.searchParams.set(name, String(value));
-    }
+    const view = VIEWS[kind as Kind] ?? "overview";
+    // The page has a selector without its braces.
+    const known = { view, from, to, match: String(match ?? "").slice(1, -1), idle: idle ? 1 : "", kind };
+    for (const [name, value] of Object.entries(known)) if (value) url.searchParams.set(name, String(value));
     await write(io, `${url.href}\n`);
     if (values.browser) await show(url.href);
     return STATUS.ok;
