@@ -205,7 +205,7 @@ for (const [name, main] of [["agent", "agent/main.ts"], ["aggregator", "aggregat
     // The engine is reached by a program of its own.
     if (name === "aggregator") needed.push("@chdb/lib-linux-x64-gnu");
     // The demangler's WebAssembly is read as a file, to bound its memory.
-    if (name === "agent") needed.push("gecko-profiler-demangle");
+    needed.push("gecko-profiler-demangle");
     const text = Deno.readTextFileSync(`${ROOT}Dockerfile.${name}`);
     const stage = /AS modules\n[^]*?install/.exec(text)![0];
     assertEquals(

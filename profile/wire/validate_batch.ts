@@ -94,6 +94,11 @@ const MAX_ERRNO = 4095;
 /** Is 2200-01-01, in what ClickHouse's DateTime64(9) can hold. */
 const LATEST_NS = 7_258_118_400_000_000_000n;
 
+/** Returns whether a batch may begin or end at `ns`, Unix nanoseconds. */
+export function isBatchTime(ns: bigint): boolean {
+  return ns >= EARLIEST_NS && ns <= LATEST_NS;
+}
+
 /**
  * Checks `wire` and makes it a batch; columns are shared, not copied.
  *
@@ -270,7 +275,7 @@ function checkIdentity(wire: WireBatch, max: Required<BatchLimits>): void {
     throw malformed(`sequence is not from 1 to 2^53 - 1: ${wire.sequence}`);
   }
   for (const name of ["epoch", "startNs", "endNs"] as const) {
-    if (wire[name] < EARLIEST_NS || wire[name] > LATEST_NS) {
+    if (!isBatchTime(wire[name])) {
       throw malformed(`${name} is not a time in Unix nanoseconds: ${wire[name]}`);
     }
   }

@@ -7,6 +7,7 @@
 
 import { ProfileBuilder } from "../../../profile/builder.ts";
 import type { Profile } from "../../../profile/model.ts";
+import { isBatchTime } from "../../../profile/wire/validate_batch.ts";
 
 /** Is a bucket of time in storage, in ns. */
 const BUCKET_NS = 10_000_000_000n;
@@ -31,9 +32,16 @@ export class ForeignError extends Error {
 export class Windows {
   readonly #windows = new Map<string, { node: string; startNs: bigint; builder: ProfileBuilder }>();
 
-  /** Returns the builder of what `node` measured at `timeNs`, Unix ns. @throws {ForeignError} when there are too many */
+  /**
+   * Returns the builder of what `node` measured at `timeNs`, Unix ns.
+   *
+   * @throws {ForeignError} when there are too many, or that is no time that can be stored
+   */
   at(node: string, timeNs: bigint): ProfileBuilder {
     const startNs = timeNs / BUCKET_NS * BUCKET_NS;
+    if (!isBatchTime(startNs) || !isBatchTime(startNs + BUCKET_NS)) {
+      throw new ForeignError(`Cannot store a profile of this time in Unix nanoseconds: ${timeNs}`);
+    }
     const key = `${startNs} ${node}`;
     let window = this.#windows.get(key);
     if (!window) {

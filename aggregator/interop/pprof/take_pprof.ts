@@ -8,6 +8,7 @@
 import type { ProfileBuilder } from "../../../profile/builder.ts";
 import { type Frame, type Kind, RANK } from "../../../profile/model.ts";
 import { type ProfileType, profileType } from "../../../profile/profile_type.ts";
+import { isBatchTime } from "../../../profile/wire/validate_batch.ts";
 import { originOf } from "../intake/series.ts";
 import { ForeignError, type Windows } from "../intake/windows.ts";
 import type { Pprof, PprofLocation, PprofSample, ValueType } from "./reader.ts";
@@ -31,12 +32,11 @@ const MAX_FRAMES = 1024;
 /** Values and their sums are exact up to this. */
 const MAX_VALUE = Number.MAX_SAFE_INTEGER;
 const NAME_LENGTH = 16_384;
-/** Files before 1971 wrote microseconds, or nothing. */
-const EARLIEST_NS = 31_536_000_000_000_000n;
 
 /** Adds the samples of `pprof` to `windows`. @throws {ForeignError} when a value is negative, or too large */
 export function takePprof(pprof: Pprof, context: PprofContext, windows: Windows): void {
-  const timeNs = pprof.timeNs >= EARLIEST_NS ? pprof.timeNs : context.timeNs;
+  // Some write microseconds, or nothing.
+  const timeNs = isBatchTime(pprof.timeNs) ? pprof.timeNs : context.timeNs;
   const columns = columnsOf(pprof, context.nameOf);
   const origins = new Map<string, ReturnType<typeof originOf>>();
   const frames = new Map<PprofLocation, Frame[]>();
