@@ -149,7 +149,7 @@ WHERE ${kind}${awake} AND ${where}`;
 }
 
 /** Stands where a range is empty: any table will do. */
-const NOTHING: CoverPart = { resolution: { suffix: "", step: 10 }, from: 0, to: 0 };
+const NOTHING: CoverPart = { resolution: { suffix: "", step: 10, least: 0 }, from: 0, to: 0 };
 
 /** Windows are told of within an hour, or their node is away, and nothing is known to be open there. */
 function atEndSql(from: string, end: string): string {

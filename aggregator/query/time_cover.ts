@@ -12,13 +12,18 @@ export interface Resolution {
   readonly suffix: "" | "_1m" | "_1h";
   /** A bucket has so many seconds. */
   readonly step: number;
+  /**
+   * It is read for so many seconds at least: a partition (a month of hours, a day of minutes) is looked through as a
+   * whole, as time comes last in its order, and has more rows than a shorter time of the next finer one.
+   */
+  readonly least: number;
 }
 
 /** Lists the resolutions from the coarsest on. */
 export const RESOLUTIONS = [
-  { suffix: "_1h", step: 3600 },
-  { suffix: "_1m", step: 60 },
-  { suffix: "", step: 10 },
+  { suffix: "_1h", step: 3600, least: 72 * 3600 },
+  { suffix: "_1m", step: 60, least: 6 * 3600 },
+  { suffix: "", step: 10, least: 0 },
 ] as const satisfies readonly Resolution[];
 
 /** Is a part of a range: the buckets of one resolution that begin from `from` up to before `to`, in Unix seconds. */
@@ -57,9 +62,9 @@ export function coverTime(from: number, to: number, options: CoverOptions = {}):
 function cover(from: number, to: number, resolutions: readonly Resolution[]): CoverPart[] {
   const [resolution, ...finer] = resolutions;
   if (!resolution || from >= to) return [];
-  const { step } = resolution;
+  const { step, least } = resolution;
   const [first, last] = [ceil(from / step) * step, floor(to / step) * step];
-  if (first >= last) return cover(from, to, finer);
+  if (first >= last || last - first < least) return cover(from, to, finer);
   return [...cover(from, first, finer), { resolution, from: first, to: last }, ...cover(last, to, finer)];
 }
 

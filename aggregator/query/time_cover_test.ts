@@ -29,12 +29,15 @@ Deno.test("coverTime() covers each bucket once, in whole buckets of the tables",
   );
 });
 
-Deno.test("coverTime() reads few rows: at most the edges are of the finer tables", () => {
+Deno.test("coverTime() reads few rows: the finer tables for edges alone, and no coarser one for less than is worth it", () => {
+  const [hours, minutes] = RESOLUTIONS;
   fc.assert(fc.property(moment, moment, (from, to) => {
     const seconds = (step: number) =>
       coverTime(from, to).filter(({ resolution }) => resolution.step === step)
         .reduce((sum, part) => sum + part.to - part.from, 0);
-    assert(seconds(10) < 120 && seconds(60) < 7200);
+    // On each side at most what is too short for minutes, with their edges.
+    assert(seconds(10) < 2 * (minutes.least + 120) && seconds(60) < hours.least + 7200);
+    for (const part of coverTime(from, to)) assert(part.to - part.from >= part.resolution.least);
   }));
 });
 
