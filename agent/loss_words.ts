@@ -72,6 +72,11 @@ const WORDS: Readonly<Record<Loss | typeof NAMING_LOSS, Words>> = {
     what: ["part of a wait or call", "parts of waits or calls"],
     why: "as too many ended while the agent looked for those that go on",
   },
+  slow_map_full: { what: ["slow system call", "slow system calls"], why: MAPS_FULL },
+  objects_map_full: {
+    what: ["object of a slow system call", "objects of slow system calls"],
+    why: `as there were more than are kept: ${MEMORY}`,
+  },
   naming_failed: { what: ["event", "events"], why: "as a window could not be named: see the errors before" },
 };
 

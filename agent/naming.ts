@@ -88,7 +88,7 @@ export class Namer {
   /** Adds what a collector of `kind` counted, in slices. */
   async add(
     kind: Kind,
-    { samples, locks = [], holds = [], syscalls = [] }: Omit<Window, "losses">,
+    { samples, locks = [], holds = [], syscalls = [], slowCalls = [] }: Omit<Window, "losses">,
   ): Promise<void> {
     const slices = this.#slices;
     for (const sample of samples) {
@@ -106,6 +106,14 @@ export class Namer {
         ...{ series: this.#series(syscall), call, category: callCategory(call) },
         ...{ count, total: totalNs, min: minNs, max: maxNs },
         ...{ errors: syscall.errors, histogram: syscall.histogram, open, oldest: oldestNs },
+      });
+    }
+    for (const { call, object, count, totalNs, onCpuNs, inLockNs, maxNs, ...slow } of slowCalls) {
+      if (slices.due) await slices.rest();
+      if (this.#isExcluded(slow.pid)) continue;
+      this.builder.addSlowCall({
+        ...{ series: this.#series(slow), call, category: callCategory(call), object },
+        ...{ count, total: totalNs, onCpu: onCpuNs, inLock: inLockNs, max: maxNs },
       });
     }
   }

@@ -5,7 +5,15 @@
  * @module
  */
 
-import type { RawHold, RawLock, RawSample, RawStack, RawSyscall, Window } from "./collectors/collector.ts";
+import type {
+  RawHold,
+  RawLock,
+  RawSample,
+  RawSlowCall,
+  RawStack,
+  RawSyscall,
+  Window,
+} from "./collectors/collector.ts";
 import { HINT } from "./libbpf/mod.ts";
 import { WindowPlaces } from "./window_places.ts";
 
@@ -34,6 +42,7 @@ export class WindowSum {
   readonly #locks = new Map<string, LockSum>();
   readonly #holds = new Map<string, HoldSum>();
   readonly #syscalls = new Map<string, SyscallSum>();
+  readonly #slowCalls = new Map<string, Sum<RawSlowCall>>();
   readonly #losses = new Map<string, number>();
   readonly #stackEnds = new Map<string, number>();
   #drains = 0;
@@ -55,6 +64,7 @@ export class WindowSum {
     for (const lock of window.locks ?? []) this.#addLock(lock, represent);
     for (const hold of window.holds ?? []) this.#addHold(hold, represent);
     for (const call of window.syscalls ?? []) this.#addCalls(call, represent(call.pid));
+    for (const slow of window.slowCalls ?? []) this.#addSlowCall(slow, represent(slow.pid));
     addCounts(this.#losses, window.losses);
     addCounts(this.#stackEnds, window.stackEnds ?? new Map());
   }
@@ -65,6 +75,7 @@ export class WindowSum {
       locks: [...this.#locks.values()],
       holds: [...this.#holds.values()],
       syscalls: [...this.#syscalls.values()],
+      slowCalls: [...this.#slowCalls.values()],
       losses: this.#losses,
       stackEnds: this.#stackEnds,
     };
@@ -74,6 +85,20 @@ export class WindowSum {
   #closeOpen(): void {
     for (const sum of this.#locks.values()) if (sum.outcome === "open") sum.count = sum.maxNs = 0;
     for (const sum of this.#syscalls.values()) sum.open = sum.oldestNs = 0;
+  }
+
+  #addSlowCall(row: RawSlowCall, pid: number): void {
+    const key = [pid, row.call, row.comm, row.object].join("\0");
+    const sum = this.#slowCalls.get(key);
+    if (sum === undefined) {
+      this.#slowCalls.set(key, { ...row, pid });
+      return;
+    }
+    sum.count += row.count;
+    sum.totalNs += row.totalNs;
+    sum.onCpuNs += row.onCpuNs;
+    sum.inLockNs += row.inLockNs;
+    sum.maxNs = Math.max(sum.maxNs, row.maxNs);
   }
 
   #numberOf(place: RawStack | undefined): number {

@@ -54,6 +54,9 @@ enum aperture_loss {
 	APERTURE_LOSS_HOLDS_MAP_BUSY,
 	/* Lost: what of a wait or a call that goes on was in the window. */
 	APERTURE_LOSS_OPEN_MAP_FULL,
+	/* Incomplete: the call is counted, but not that it was slow, or not on what. */
+	APERTURE_LOSS_SLOW_MAP_FULL,
+	APERTURE_LOSS_OBJECTS_MAP_FULL,
 	APERTURE_LOSS_MAX,
 };
 
@@ -65,6 +68,8 @@ enum aperture_filled {
 	APERTURE_FILLED_SAMPLES,
 	APERTURE_FILLED_PLACES,
 	APERTURE_FILLED_HOLDS,
+	APERTURE_FILLED_SLOW,
+	APERTURE_FILLED_OBJECTS,
 	APERTURE_FILLED_MAX,
 };
 

@@ -3,15 +3,10 @@
 #ifndef __APERTURE_READ_SOURCE_H__
 #define __APERTURE_READ_SOURCE_H__
 
-#include "kernel.h"
-
+#include "open_file.h"
 #include "syscall.h"
 
-/* include/uapi/linux/stat.h, magic.h, major.h; MAJOR() of include/linux/kdev_t.h. */
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
-#define S_IFCHR 0020000
-#define S_IFIFO 0010000
+/* include/uapi/linux/magic.h, major.h; MAJOR() of include/linux/kdev_t.h. */
 #define ANON_INODE_FS_MAGIC 0x09041934
 #define MAJOR(device) ((device) >> 20)
 #define TTY_MAJOR 4
@@ -27,16 +22,13 @@ static __always_inline bool is_terminal(u32 device)
 	       (major >= UNIX98_PTY_SLAVE_MAJOR && major < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT);
 }
 
-/* What the descriptor is; the file may be another by now, when another thread closed it during the call. */
+/* What the descriptor is. */
 static __always_inline enum aperture_source source_of(struct task_struct *task, u32 descriptor)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd);
-	struct file *file = NULL;
+	struct file *file = file_of(task, descriptor);
 
-	if (!files || descriptor >= BPF_CORE_READ(table, max_fds))
+	if (!file)
 		return APERTURE_SOURCE_FILE;
-	bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
 	if (type == S_IFIFO)

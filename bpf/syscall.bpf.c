@@ -7,6 +7,7 @@
 #include "log2.h"
 #include "process_filter.h"
 #include "read_source.h"
+#include "slow_call.h"
 #include "syscall.h"
 #include "syscall_abi.h"
 #include "tracepoint_stacks.h"
@@ -48,6 +49,8 @@ struct thread {
 	u32 phase;
 	u32 wanted;
 	u32 reserved;
+	/* Of the call that it is in; kept where calls can be slow. */
+	struct call_parts parts;
 };
 
 /* Linux has it for these programs since 5.12; the agent does without where it is missing. */
@@ -316,6 +319,22 @@ static __always_inline void keep_ended(struct task_struct *task, const struct th
 		count_loss(APERTURE_LOSS_OPEN_MAP_FULL);
 }
 
+/* Counts a call of `ns` that is over as slow; only calls on a descriptor have an object. */
+static __noinline int keep_slow(struct task_struct *task, struct thread *thread, u64 ns, u32 set)
+{
+	struct aperture_slow_key key = {
+		.comm = { thread->key.comm[0], thread->key.comm[1] },
+		.pid = thread->key.pid,
+		.call = thread->key.call,
+	};
+	u32 abi = thread->key.call >> APERTURE_CALL_ABI_SHIFT & 0xff;
+
+	if (takes_descriptor(thread->key.call & 0xffff, abi))
+		key.object = keep_object(task, thread->argument, set);
+	count_slow(&key, &thread->parts, thread->start_ns, ns, set);
+	return 0;
+}
+
 /* Counts the thread's call, which was over at `end_ns`. */
 static __always_inline void finish(void *ctx, struct task_struct *task, struct thread *thread, u64 end_ns, long result,
 				   bool has_stack)
@@ -334,6 +353,8 @@ static __always_inline void finish(void *ctx, struct task_struct *task, struct t
 		keep_ended(task, thread, window);
 	}
 	thread->phase = PHASE_IDLE;
+	if (slow_ns && ns >= slow_ns)
+		keep_slow(task, thread, ns, set);
 	count_call(&thread->key, ns, in_window, set);
 	if (result < 0 && result >= -MAX_ERRNO)
 		count_error(&thread->key, -result, set);
@@ -477,6 +498,53 @@ SEC("tp_btf/signal_deliver")
 int on_signal_deliver(u64 *ctx)
 {
 	end_interrupted(ctx, (struct k_sigaction *)ctx[2]);
+	return 0;
+}
+
+/* The call that a thread is in, where what it does is kept; NULL where it is in none. */
+static __always_inline struct thread *thread_in_call(struct task_struct *task)
+{
+	struct thread *thread = find_thread(task);
+
+	return thread && thread->phase == PHASE_IN_CALL ? thread : NULL;
+}
+
+/* (bool preempted, struct task_struct *before, struct task_struct *after) */
+SEC("tp_btf/sched_switch")
+int on_switch(u64 *ctx)
+{
+	struct task_struct *before = (struct task_struct *)ctx[1];
+	struct task_struct *after = (struct task_struct *)ctx[2];
+	struct thread *thread = thread_in_call(before);
+	u64 now = 0;
+
+	if (thread) {
+		now = bpf_ktime_get_ns();
+		leave_cpu(&thread->parts, thread->start_ns, now);
+	}
+	thread = thread_in_call(after);
+	if (thread)
+		come_to_cpu(&thread->parts, thread->start_ns, now ?: bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("raw_tp/contention_begin")
+int on_contention_begin(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct thread *thread = thread_in_call(current_task());
+
+	if (thread)
+		begin_lock(&thread->parts, thread->start_ns, ctx->args[0], bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("raw_tp/contention_end")
+int on_contention_end(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct thread *thread = thread_in_call(current_task());
+
+	if (thread)
+		end_lock(&thread->parts, thread->start_ns, ctx->args[0], bpf_ktime_get_ns());
 	return 0;
 }
 

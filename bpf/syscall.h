@@ -83,4 +83,56 @@ struct aperture_syscall_sample {
 	u64 count;
 };
 
+/* Calls that took long, which ended; the object by its hash, 0 where there is none. */
+struct aperture_slow_key {
+	u64 comm[APERTURE_COMM_SIZE / sizeof(u64)];
+	u32 pid;
+	u32 call;
+	u64 object;
+};
+_Static_assert(sizeof(struct aperture_slow_key) == 32, "the agent reads this layout");
+
+struct aperture_slow_call {
+	u64 count;
+	/* From begin to end; on a CPU; waiting for locks of the kernel. In the rest they were blocked. */
+	u64 total_ns;
+	u64 on_cpu_ns;
+	u64 in_lock_ns;
+	u64 max_ns;
+};
+_Static_assert(sizeof(struct aperture_slow_call) == 40, "the agent reads this layout");
+
+enum aperture_object_kind {
+	APERTURE_OBJECT_NONE,
+	APERTURE_OBJECT_PATH,
+	/* What is in no folder: an eventfd, a file in memory. */
+	APERTURE_OBJECT_NAME_ONLY,
+	APERTURE_OBJECT_PIPE,
+	APERTURE_OBJECT_IPV4,
+	APERTURE_OBJECT_IPV6,
+	APERTURE_OBJECT_UNIX,
+	/* Of another family. */
+	APERTURE_OBJECT_SOCKET,
+};
+
+/* So many names of a path are kept, from its end; what is longer is cut. A power of two. */
+#define APERTURE_OBJECT_NAMES 16
+#define APERTURE_OBJECT_NAME 40
+
+/* What calls are made on. */
+struct aperture_object {
+	/* enum aperture_object_kind */
+	u32 kind;
+	/* Those of `name` that are used, the last of the path first. */
+	u32 names;
+	/* Of a socket: that of its peer, or where it has none its own, in the order of the machine. */
+	u16 port;
+	u16 own_port;
+	u32 reserved;
+	/* Of its peer; of IPv4 the first 4. */
+	u8 address[16];
+	char name[APERTURE_OBJECT_NAMES][APERTURE_OBJECT_NAME];
+};
+_Static_assert(sizeof(struct aperture_object) == 672, "the agent reads this layout");
+
 #endif

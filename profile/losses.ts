@@ -10,7 +10,7 @@ export interface SplitLosses {
   /** These are in no count. */
   readonly lost: ReadonlyMap<string, number>;
   /**
-   * These are counted, but not with all that belongs to it: a stack, a part of one, the errno of a call, who held a
+   * These are counted, but not with all that belongs to it: a stack, a part of one, the errno of a call, what a slow one was made on, who held a
    * lock.
    */
   readonly incomplete: ReadonlyMap<string, number>;
@@ -19,7 +19,8 @@ export interface SplitLosses {
 /** Tells losses apart by their reasons: those that cost no more than such a detail have that in the name. */
 export function splitLosses(losses: ReadonlyMap<string, number>): SplitLosses {
   const some = [...losses].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
-  const isDetail = ([reason]: readonly [string, number]) => /stack|errors|place|holder/.test(reason);
+  const isDetail = ([reason]: readonly [string, number]) =>
+    /stack|errors|place|holder|slow|objects/.test(reason);
   return {
     lost: new Map(some.filter((loss) => !isDetail(loss))),
     incomplete: new Map(some.filter(isDetail)),

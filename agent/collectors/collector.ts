@@ -105,12 +105,30 @@ export interface RawSyscall {
   readonly oldestNs: number;
 }
 
+/** Holds the calls that took long and ended, from begin to end, of the threads of one name on one object. */
+export interface RawSlowCall {
+  /** The process's number in the pid namespace of the agent. */
+  readonly pid: number;
+  /** The thread's name. */
+  readonly comm: string;
+  readonly call: string;
+  /** The path of a file, the peer of a socket, or the kind of descriptor; "" where there is none, or it is not known. */
+  readonly object: string;
+  readonly count: number;
+  /** Holds the time of all in ns, of that on a CPU, of that waiting for locks of the kernel, and that of the longest. */
+  readonly totalNs: number;
+  readonly onCpuNs: number;
+  readonly inLockNs: number;
+  readonly maxNs: number;
+}
+
 /** A window has what was counted between two drains. */
 export interface Window {
   readonly samples: readonly RawSample[];
   readonly locks?: readonly RawLock[];
   readonly holds?: readonly RawHold[];
   readonly syscalls?: readonly RawSyscall[];
+  readonly slowCalls?: readonly RawSlowCall[];
   /**
    * The number of events that could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`.
    */

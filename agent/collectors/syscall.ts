@@ -17,9 +17,10 @@ import {
 } from "../libbpf/mod.ts";
 import { Counters } from "./counters.ts";
 import { setStackSource, type StackSource } from "./user_stacks.ts";
-import type { Collector, RawSample, Window } from "./collector.ts";
+import type { Collector, RawSample, RawSlowCall, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./cpu_decode.ts";
+import { decodeObjects, decodeSlowCalls } from "./slow_calls.ts";
 import { decodeSyscallSamples, SyscallRows } from "./syscall_decode.ts";
 import { MapSets, type SetWindow } from "./map_sets.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
@@ -30,8 +31,12 @@ import { OpenCalls, openSamples } from "./syscall_open.ts";
 /** The program's object file. */
 export const SYSCALL_OBJECT = new URL("../../bpf/build/syscall.bpf.o", import.meta.url).pathname;
 
-const MAPS = ["calls", "errors", "samples", "stacks"] as const;
+const MAPS = ["calls", "errors", "samples", "stacks", "slow", "objects"] as const;
 /** Begins of calls come last, so that no call ends unseen that was seen to begin. */
+/** These tell what threads do in slow calls; the last two are at tracepoints that Linux has since 5.19. */
+const SWITCH_PROGRAM = "on_switch";
+const LOCK_PROGRAMS = ["on_contention_begin", "on_contention_end"] as const;
+const ENOENT = 2;
 const PROGRAMS = ["on_process_exit", "on_signal_deliver", "on_sys_exit", "on_sys_enter"] as const;
 /** So many threads can be known where they do not hold their state themselves: entries are made when needed. */
 const MAX_THREADS = 65_536;
@@ -147,16 +152,24 @@ export class SyscallCollector implements Collector {
     using open = new DisposableStack();
     this.#open = open.use(object.program("tell_open").attachIterator());
     using links = new DisposableStack();
+    if (slowNs > 0) attachSlow(object, links);
     for (const name of PROGRAMS) links.use<BpfLink>(object.program(name).attach());
     this.#links = links.move();
     open.move();
     undo.move();
   }
 
-  /** The maps use so many bytes of the kernel's memory; what threads hold themselves (100 bytes each) not counted. */
+  /** The maps use so many bytes of the kernel's memory; what threads hold themselves (170 bytes each) not counted. */
   get memoryBytes(): number {
     return this.#sets.memoryBytes(
-      ["ended", "scratch", "stack_ends", "unwind_state", ...this.taskStorage ? [] : ["threads_by_task"]],
+      [
+        "ended",
+        "object_scratch",
+        "scratch",
+        "stack_ends",
+        "unwind_state",
+        ...this.taskStorage ? [] : ["threads_by_task"],
+      ],
     );
   }
 
@@ -169,7 +182,7 @@ export class SyscallCollector implements Collector {
   }
 
   #empty(
-    { calls, errors, samples: counts, stacks }: Record<(typeof MAPS)[number], BpfMap>,
+    { calls, errors, samples: counts, stacks, slow, objects }: Record<(typeof MAPS)[number], BpfMap>,
     window: SetWindow,
   ): Window {
     // First of all: until this is read, the threads keep notes of what ends.
@@ -186,7 +199,11 @@ export class SyscallCollector implements Collector {
     stacks.drain((entries) => decodeStacks(entries, addresses));
     const samples: RawSample[] = openSamples(open, window, { slowNs: this.#slowNs });
     counts.drain((entries) => samples.push(...decodeSyscallSamples(entries, addresses)));
-    return { samples, syscalls: rows.rows(), losses, stackEnds: this.#stackEnds.drain() };
+    const texts = new Map<bigint, string>();
+    objects.drain((entries) => decodeObjects(entries, texts));
+    const slowCalls: RawSlowCall[] = [];
+    slow.drain((entries) => slowCalls.push(...decodeSlowCalls(entries, texts)));
+    return { samples, syscalls: rows.rows(), slowCalls, losses, stackEnds: this.#stackEnds.drain() };
   }
 
   /** Ends counting; what was counted can still be drained. */
@@ -199,6 +216,16 @@ export class SyscallCollector implements Collector {
     this.#open[Symbol.dispose]();
     this.#sets[Symbol.dispose]();
     this.#object[Symbol.dispose]();
+  }
+}
+
+function attachSlow(object: BpfObject, links: DisposableStack): void {
+  links.use<BpfLink>(object.program(SWITCH_PROGRAM).attach());
+  try {
+    for (const name of LOCK_PROGRAMS) links.use<BpfLink>(object.program(name).attach());
+  } catch (error) {
+    // An older kernel does not tell of its locks: what was waited for them is time that the thread was blocked.
+    if (!(error instanceof BpfError) || error.errno !== ENOENT) throw error;
   }
 }
 

@@ -20,6 +20,9 @@ export interface SyscallMapSize {
   readonly errors: number;
   readonly samples: number;
   readonly stacks: number;
+  /** One for each process, thread's name, call and object that was slow; and one for each object. */
+  readonly slow: number;
+  readonly objects: number;
 }
 
 const BYTES: SyscallMapSize = {
@@ -27,6 +30,8 @@ const BYTES: SyscallMapSize = {
   errors: entryBytes(32, 8),
   samples: entryBytes(32, 16),
   stacks: STACK_BYTES,
+  slow: entryBytes(32, 40),
+  objects: entryBytes(8, 672),
 };
 
 /**
@@ -34,7 +39,14 @@ const BYTES: SyscallMapSize = {
  * each CPU that they move between: a set whose maps fill is drained early, but that takes a moment. But for stacks, only
  * what is used takes memory.
  */
-const ENOUGH: SyscallMapSize = { calls: 32_768, errors: 4096, samples: 4096, stacks: 4096 };
+const ENOUGH: SyscallMapSize = {
+  calls: 32_768,
+  errors: 4096,
+  samples: 4096,
+  stacks: 4096,
+  slow: 4096,
+  objects: 1024,
+};
 const CALLS_PER_CPU = 1024;
 const MIN_ENTRIES = 128;
 
@@ -54,7 +66,7 @@ export function syscallMapSize(
   { cpus, memoryBytes }: { readonly cpus: number; readonly memoryBytes: number },
 ): SyscallMapSize {
   const whole = { ...ENOUGH, calls: ENOUGH.calls + cpus * CALLS_PER_CPU };
-  const fixed = syscallMapBytes({ calls: 0, errors: 0, samples: 0, stacks: 0 }, cpus);
+  const fixed = syscallMapBytes({ calls: 0, errors: 0, samples: 0, stacks: 0, slow: 0, objects: 0 }, cpus);
   const scale = Math.min(1, (memoryBytes - fixed) / (syscallMapBytes(whole, cpus) - fixed));
   const of = (entries: number) => Math.floor(entries * scale);
   const size = {
@@ -62,6 +74,8 @@ export function syscallMapSize(
     errors: of(whole.errors),
     samples: of(whole.samples),
     stacks: of(whole.stacks),
+    slow: of(whole.slow),
+    objects: of(whole.objects),
   };
   if (Object.values(size).some((entries) => entries < MIN_ENTRIES)) {
     const smallest = fixed + (syscallMapBytes(whole, cpus) - fixed) * MIN_ENTRIES / ENOUGH.errors;

@@ -335,7 +335,10 @@ testWith(
 testWith(["bpf", "clang"], "SyscallCollector counts what its maps have no room for", async () => {
   await build("bpf");
   const cpus = onlineCpus().length;
-  const memoryBytes = syscallMapBytes({ calls: 1300, errors: 256, samples: 1024, stacks: 1024 }, cpus);
+  const memoryBytes = syscallMapBytes({
+    ...{ calls: 1300, errors: 256, samples: 1024, stacks: 1024 },
+    ...{ slow: 256, objects: 256 },
+  }, cpus);
   const forks = 3000;
   const { window } = await watch(["fork", String(forks)], { memoryBytes });
   const lost = window.losses.get("syscalls_map_full") ?? 0;

@@ -71,6 +71,24 @@ export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, hi
 export const OPEN_CALL = { size: 64, key: 0, start_ns: 32, end_ns: 40, window_ns: 48, tid: 56 } as const;
 export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
 export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
+export const SLOW_KEY = { size: 32, comm: 0, pid: 16, call: 20, object: 24 } as const;
+export const SLOW_CALL = {
+  size: 40,
+  count: 0,
+  total_ns: 8,
+  on_cpu_ns: 16,
+  in_lock_ns: 24,
+  max_ns: 32,
+} as const;
+export const OBJECT = {
+  size: 672,
+  kind: 0,
+  names: 4,
+  port: 8,
+  own_port: 10,
+  address: 16,
+  name: 32,
+} as const;
 export const PYTHON = {
   size: 80,
   holder: 0,
@@ -147,6 +165,9 @@ const STRUCTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   aperture_open_call: OPEN_CALL,
   aperture_syscall_sample_key: SYSCALL_SAMPLE_KEY,
   aperture_syscall_sample: SYSCALL_SAMPLE,
+  aperture_slow_key: SLOW_KEY,
+  aperture_slow_call: SLOW_CALL,
+  aperture_object: OBJECT,
   aperture_python: PYTHON,
   ...UNWIND_STRUCTS,
 };
@@ -216,6 +237,8 @@ export const LOSSES = [
   "holds_map_full",
   "holds_map_busy",
   "open_map_full",
+  "slow_map_full",
+  "objects_map_full",
 ] as const;
 export type Loss = (typeof LOSSES)[number];
 
@@ -256,7 +279,31 @@ export const SAMPLE_LOSSES: ReadonlySet<Loss> = new Set([
 ]);
 
 /** `enum aperture_filled`, in its order: maps of a set. */
-export const FILLED = ["counts", "stacks", "errors", "samples", "places", "holds"] as const;
+export const FILLED = [
+  "counts",
+  "stacks",
+  "errors",
+  "samples",
+  "places",
+  "holds",
+  "slow",
+  "objects",
+] as const;
+
+/** `enum aperture_object_kind`, in its order. */
+export const OBJECT_KINDS = [
+  "none",
+  "path",
+  "name",
+  "pipe",
+  "ipv4",
+  "ipv6",
+  "unix",
+  "socket",
+] as const;
+/** APERTURE_OBJECT_NAMES and APERTURE_OBJECT_NAME. */
+export const OBJECT_NAMES = 16;
+export const OBJECT_NAME_BYTES = 40;
 
 const ENUMS: readonly { type: string; what: string; prefix: string; names: readonly string[] }[] = [
   { type: "aperture_loss", what: "loss", prefix: "APERTURE_LOSS", names: [...LOSSES, "max"] },

@@ -255,4 +255,57 @@ static __always_inline bool is_read(u32 number, u32 abi)
 	return number == 63 || number == 65 || number == 207 || number == 212 || number == 243;
 }
 
+/* Calls whose first argument is the descriptor of what they are made on. */
+static __always_inline bool takes_descriptor(u32 number, u32 abi)
+{
+	if (abi != APERTURE_ABI_NATIVE)
+		return is_read(number, abi);
+	switch (number) {
+	/* read, write, fstat, lseek, ioctl, pread64, pwrite64, readv, writev, readahead */
+	case 63:
+	case 64:
+	case 80:
+	case 62:
+	case 29:
+	case 67:
+	case 68:
+	case 65:
+	case 66:
+	case 213:
+	/* sendfile, connect, accept, sendto, recvfrom, sendmsg, recvmsg, shutdown, accept4, recvmmsg, sendmmsg */
+	case 71:
+	case 203:
+	case 202:
+	case 206:
+	case 207:
+	case 211:
+	case 212:
+	case 210:
+	case 242:
+	case 243:
+	case 269:
+	/* fcntl, flock, fsync, fdatasync, ftruncate, getdents64, fadvise64, sync_file_range, fallocate, syncfs */
+	case 25:
+	case 32:
+	case 82:
+	case 83:
+	case 46:
+	case 61:
+	case 223:
+	case 84:
+	case 47:
+	case 267:
+	/* splice, tee, preadv, pwritev, copy_file_range, preadv2, pwritev2 */
+	case 76:
+	case 77:
+	case 69:
+	case 70:
+	case 285:
+	case 286:
+	case 287:
+		return true;
+	}
+	return false;
+}
+
 #endif

@@ -313,4 +313,58 @@ static __always_inline bool is_read(u32 number, u32 abi)
 	return number == 0 || number == 19 || number == 45 || number == 47 || number == 299;
 }
 
+/* Calls whose first argument is the descriptor of what they are made on. */
+static __always_inline bool takes_descriptor(u32 number, u32 abi)
+{
+	if (abi != APERTURE_ABI_NATIVE)
+		return is_read(number, abi);
+	switch (number) {
+	/* read, write, fstat, lseek, ioctl, pread64, pwrite64, readv, writev, readahead */
+	case 0:
+	case 1:
+	case 5:
+	case 8:
+	case 16:
+	case 17:
+	case 18:
+	case 19:
+	case 20:
+	case 187:
+	/* sendfile, connect, accept, sendto, recvfrom, sendmsg, recvmsg, shutdown, accept4, recvmmsg, sendmmsg */
+	case 40:
+	case 42:
+	case 43:
+	case 44:
+	case 45:
+	case 46:
+	case 47:
+	case 48:
+	case 288:
+	case 299:
+	case 307:
+	/* fcntl, flock, fsync, fdatasync, ftruncate, getdents, getdents64, fadvise64, sync_file_range, fallocate, syncfs */
+	case 72:
+	case 73:
+	case 74:
+	case 75:
+	case 77:
+	case 78:
+	case 217:
+	case 221:
+	case 277:
+	case 285:
+	case 306:
+	/* splice, tee, preadv, pwritev, copy_file_range, preadv2, pwritev2 */
+	case 275:
+	case 276:
+	case 295:
+	case 296:
+	case 326:
+	case 327:
+	case 328:
+		return true;
+	}
+	return false;
+}
+
 #endif
