@@ -26,12 +26,15 @@ export class EmptyState {
   readonly root = h("section", { class: "card empty-state", hidden: true });
   readonly #app: App;
   #timer = 0;
+  /** Counts what was asked to be shown: only the last is. */
+  #turn = 0;
 
   constructor(app: App) {
     this.#app = app;
   }
 
   hide(): void {
+    this.#turn++;
     clearTimeout(this.#timer);
     this.root.hidden = true;
   }
@@ -39,6 +42,7 @@ export class EmptyState {
   /** Explains that `shown` has nothing. */
   async explain(shown: Shown): Promise<void> {
     clearTimeout(this.#timer);
+    const turn = ++this.#turn;
     const { state, window } = shown;
     const { store, api } = this.#app;
     const zone = this.#app.zone();
@@ -59,7 +63,7 @@ export class EmptyState {
         agents: undefined,
       }),
     );
-    if (shown.state !== store.state || !agents) return;
+    if (turn !== this.#turn || !agents) return;
     const of = agents.filter(({ values }) => (values[kindOf(state)] ?? 0) > 0);
     if (of.length > 0) {
       const last = Math.max(...of.map(({ last_end }) => Date.parse(last_end)));
