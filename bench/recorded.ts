@@ -5,13 +5,11 @@
  * @module
  */
 
-import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall } from "@grpc/grpc-js";
-import { Buffer } from "node:buffer";
 import { ProfileBuilder } from "../profile/builder.ts";
 import { type Batch, frameAt, kindOf, seriesAt } from "../profile/model.ts";
 import { readBatch } from "../profile/wire/read_batch.ts";
 import { Program } from "../tasks/programs.ts";
-import { AggregatorService } from "../proto/gen/aperture/v1/aperture.ts";
+import { PushRecorder } from "../tasks/pushed.ts";
 import { runBusy } from "../tests/support/watched.ts";
 
 /** So many different batches are made. */
@@ -28,25 +26,11 @@ export async function recordBatches(rows: number): Promise<Batch[]> {
 
 /** Returns what the agent pushes in five seconds of a busy machine. */
 async function record(): Promise<Batch[]> {
-  const batches: Batch[] = [];
-  const server = new Server();
-  const { push } = AggregatorService;
-  server.addService({ push: { ...push, requestDeserialize: (bytes: Buffer) => bytes } } as never, {
-    push(call: ServerUnaryCall<Buffer, unknown>, callback: sendUnaryData<unknown>) {
-      batches.push(readBatch(call.request));
-      callback(null, {});
-    },
-  });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
-      if (error) reject(error);
-      else resolve(bound);
-    });
-  });
-  try {
+  using recorder = await PushRecorder.start();
+  {
     await using _busy = runBusy();
     const agent = new Program("agent", [
-      `--aggregator=http://127.0.0.1:${port}`,
+      `--aggregator=${recorder.url}`,
       "--push-interval=1s",
       "--duration=5s",
       "--freq=199",
@@ -54,9 +38,8 @@ async function record(): Promise<Batch[]> {
       "--log-level=error",
     ], { stderr: "null" });
     await agent.child.status;
-  } finally {
-    server.forceShutdown();
   }
+  const batches = recorder.requests.map((bytes) => readBatch(bytes));
   if (batches.every(({ samples }) => samples.kind.length === 0)) {
     throw new Error("Cannot record stacks: the agent pushed none");
   }
