@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual, assertMatch } from "@std/assert";
 import { VERSION } from "../common/main.ts";
 import { batchMeta } from "../tests/support/staged.ts";
 import { StagingBuffer } from "./buffer/staging_buffer.ts";
 import { AggregatorMetrics } from "./metrics.ts";
+
+Deno.test("AggregatorMetrics tells for how long storage has failed, and 0 while it takes batches", async () => {
+  await using buffer = await StagingBuffer.open();
+  const metrics = new AggregatorMetrics(buffer);
+  const seconds = async () => {
+    const [, value] = /^aperture_storage_failing_seconds (\S+)$/m.exec(await metrics.registry.metrics())!;
+    return Number(value);
+  };
+  const flusher: { failing: { sinceMs: number; failures: number; error: string } | undefined } = {
+    failing: undefined,
+  };
+  metrics.watch({ flusher });
+  assertEquals(await seconds(), 0);
+  flusher.failing = { sinceMs: Date.now() - 90_000, failures: 3, error: "connect ECONNREFUSED" };
+  assertGreaterOrEqual(await seconds(), 90);
+});
 
 Deno.test("AggregatorMetrics shows what was counted and what the buffer holds", async () => {
   await using buffer = await StagingBuffer.open({ capacity: 7 });

@@ -5,11 +5,12 @@
  * @module
  */
 
+import { STATUS_CODE } from "@std/http/status";
 import type { FleetJson, HealthJson, StoreJson } from "../../aggregator/http/answers.ts";
 import { defineSettings, duration, integer, toggle } from "../../common/settings.ts";
 import { lossesText, splitLosses } from "../../profile/losses.ts";
 import { lasting } from "../../common/words.ts";
-import { type Rest, SERVER_SETTINGS } from "../ask/rest.ts";
+import { RefusedError, type Rest, SERVER_SETTINGS } from "../ask/rest.ts";
 import { defineCommand, refuseRest, STATUS } from "../command.ts";
 import { type Io, write } from "../io.ts";
 import { formatCount, part } from "../show/figures.ts";
@@ -104,14 +105,13 @@ async function report(
 ): Promise<number> {
   const health = await rest.json<HealthJson>("/api/health");
   const failing = health.storage.failing_since !== null;
-  const [fleet, store] = failing ? [undefined, undefined] : await Promise.all([
-    rest.json<FleetJson>("/api/fleet", { from: `-${since}ms`, limit: 10_000 }),
-    rest.json<StoreJson>("/api/store"),
-  ]);
+  const stored = failing ? undefined : await storedOf(rest, { health, since });
+  const { fleet, store } = stored ?? {};
   const agents = fleet?.agents ?? [];
   const words =
     `${health.status} · version ${health.version} · up ${lasting(health.uptime_seconds * 1000)} · ` +
-    `storage ${health.storage.mode}${store ? `, ${size(store)}` : ""} · ${formatCount(agents.length)} agents`;
+    `storage ${health.storage.mode}${store ? `, ${size(store)}` : ""}` +
+    (fleet ? ` · ${formatCount(agents.length)} agents` : "");
   await show(io, {
     format: output,
     quiet,
@@ -128,10 +128,31 @@ async function report(
           } batches were refused by storage, and are set aside`,
         ]
         : [],
-      ...agents.length === 0 && !failing ? ["No agent has sent anything in this time"] : [],
+      ...fleet && agents.length === 0 ? ["No agent has sent anything in this time"] : [],
     ],
   });
-  return failing ? STATUS.failed : STATUS.ok;
+  const refuses = health.problems.some(({ part }) => part === "buffer");
+  return stored && !refuses ? STATUS.ok : STATUS.failed;
+}
+
+/** Returns what storage knows; `undefined` where it does not answer, and the aggregator said so before. */
+async function storedOf(
+  rest: Rest,
+  { health, since }: { health: HealthJson; since: number },
+): Promise<{ fleet: FleetJson; store: StoreJson } | undefined> {
+  try {
+    const [fleet, store] = await Promise.all([
+      rest.json<FleetJson>("/api/fleet", { from: `-${since}ms`, limit: 10_000 }),
+      rest.json<StoreJson>("/api/store"),
+    ]);
+    return { fleet, store };
+  } catch (error) {
+    const said = health.problems.some(({ part }) => part === "storage");
+    if (said && error instanceof RefusedError && error.status === STATUS_CODE.ServiceUnavailable) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 function size({ tables, disk }: StoreJson): string {
