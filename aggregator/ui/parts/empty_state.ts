@@ -64,6 +64,13 @@ export class EmptyState {
       }),
     );
     if (turn !== this.#turn || !agents) return;
+    // What ends now may have data soon.
+    if (state.to === "now") {
+      this.#timer = Number(setTimeout(() => {
+        api.forget();
+        store.refresh();
+      }, LOOK_EVERY_MS));
+    }
     const of = agents.filter(({ values }) => (values[kindOf(state)] ?? 0) > 0);
     if (of.length > 0) {
       const last = Math.max(...of.map(({ last_end }) => Date.parse(last_end)));
@@ -102,10 +109,6 @@ export class EmptyState {
         "Its first window comes after ten seconds; this page looks for it by itself.",
       ),
     );
-    this.#timer = Number(setTimeout(() => {
-      api.forget();
-      store.refresh();
-    }, LOOK_EVERY_MS));
   }
 
   #show(title: string, ...content: Node[]): void {
