@@ -6,6 +6,7 @@
  */
 
 import type { Command } from "./command.ts";
+import { symbols } from "./files/symbols.ts";
 import { upload } from "./files/upload.ts";
 import { agent, aggregator } from "./local/programs.ts";
 import { record } from "./local/record.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   open,
   alerts,
+  symbols,
   record,
   top,
   report,

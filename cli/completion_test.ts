@@ -33,7 +33,7 @@ testWith(["bash"], "bash completes commands, flags, their values, labels and fil
     assertEquals([code, stderr], [0, ""]);
     return stdout.trim().split("\n");
   };
-  assertEquals(await complete("sy"), ["syscalls"]);
+  assertEquals(await complete("sy"), ["syscalls", "symbols"]);
   assertEquals(
     (await complete("")).filter((word) =>
       !word.startsWith("-") && word !== "help"

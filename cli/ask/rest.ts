@@ -80,17 +80,17 @@ export class Rest implements Disposable {
     return await (await this.#ask(path, { params })).bytes();
   }
 
-  /** Sends `body`, JSON of what is no bytes, and returns the answer as text. */
+  /** Sends `body`, JSON of what is no bytes nor a stream of them, and returns the answer as text. */
   async send(
     path: string,
     body: unknown,
     { method = "POST", params = {} }: { method?: string; params?: Params } = {},
   ): Promise<string> {
-    const isBytes = body instanceof Uint8Array;
+    const isBytes = body instanceof Uint8Array || body instanceof ReadableStream;
     return await (await this.#ask(path, {
       params,
       method,
-      body: isBytes ? body as Uint8Array<ArrayBuffer> : body === undefined ? null : JSON.stringify(body),
+      body: isBytes ? body as BodyInit : body === undefined ? null : JSON.stringify(body),
       type: isBytes ? "application/octet-stream" : "application/json",
     })).text();
   }
