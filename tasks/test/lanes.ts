@@ -24,12 +24,16 @@ const OWN_PROCESS = "/proc/self/fd";
 /** The folder of the tests of whole programs. */
 const WHOLE_PROGRAMS = "tests/";
 
+/** The need of tests that load the whole machine: what others see there would be theirs. */
+const ALONE = "machine";
+
 /**
  * Gives the lane of a file by its path in the repository and its text: one that names one of `SERIAL_NEEDS` as a
- * string, or counts what the process has open, is in a lane of its own kind.
+ * string, or counts what the process has open, is in a lane of its own kind. One that names the need `machine` never
+ * runs beside a collector in a test's own process.
  */
 export function laneOf({ path, source }: { readonly path: string; readonly source: string }): Lane {
   const isSerial = SERIAL_NEEDS.some((need) => source.includes(`"${need}"`)) || source.includes(OWN_PROCESS);
   if (!isSerial) return "parallel";
-  return path.startsWith(WHOLE_PROGRAMS) ? "agents" : "machine";
+  return path.startsWith(WHOLE_PROGRAMS) && !source.includes(`"${ALONE}"`) ? "agents" : "machine";
 }
