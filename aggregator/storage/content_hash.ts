@@ -34,16 +34,17 @@ export interface ContentHashes {
 /** Hashes every row of `profile`, whose series are of `node`. Strings are hashed once, rows by their hashes. */
 export function hashContent(profile: Profile, node: string): ContentHashes {
   const strings = BigUint64Array.from(profile.strings, (text) => h64(text));
+  const words = wordsOf(strings);
   const grouped = locationsOf(profile);
-  const content = hashChains(profile, strings, grouped);
-  const locations = hashLocations(profile, strings, { grouped, content });
+  const content = hashChains(profile, words, grouped);
+  const locations = hashLocations(profile, words, { grouped, content });
   return {
-    functions: hashFunctions(profile, strings),
+    functions: hashFunctions(profile, words),
     grouped,
     locations,
-    symbols: locations.map((location, i) => hashPair(location, content[i]!, SEED.symbol)),
+    symbols: hashSymbols(locations, content),
     stacks: hashStacks(profile, grouped, locations),
-    series: hashSeries(profile, strings, h64(node)),
+    series: hashSeries(profile, words, h64(node)),
   };
 }
 
@@ -54,7 +55,7 @@ export function functionKey(name: string, module: string): bigint {
 
 /** Returns `hashes[row]` for each of `rows`. Halves are copied: a bigint for each hash takes ten times as long. */
 export function gather(hashes: BigUint64Array, rows: Uint32Array): BigUint64Array {
-  const from = new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length * 2);
+  const from = wordsOf(hashes);
   const to = new Uint32Array(rows.length * 2);
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
@@ -64,10 +65,55 @@ export function gather(hashes: BigUint64Array, rows: Uint32Array): BigUint64Arra
   return new BigUint64Array(to.buffer);
 }
 
-function hashFunctions({ frames }: Profile, strings: BigUint64Array): BigUint64Array {
-  return BigUint64Array.from(frames.line, (_, i) => {
-    return hashPair(strings[frames.function[i]!]!, strings[frames.module[i]!]!, SEED.function);
-  });
+/** Returns the halves of `hashes`, the low one first. */
+function wordsOf(hashes: BigUint64Array): Uint32Array {
+  return new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length * 2);
+}
+
+/** Is what is hashed at once: integers of 64 bits, which are written by their halves, see {@linkcode gather}. */
+class HashedRow {
+  readonly bytes: Uint8Array;
+  readonly #words: Uint32Array;
+
+  constructor(length: number) {
+    this.#words = new Uint32Array(length * 2);
+    this.bytes = new Uint8Array(this.#words.buffer);
+  }
+
+  /** Writes hash `row` of `hashes` at the place `at`. */
+  setHash(at: number, hashes: Uint32Array, row: number): void {
+    this.#words[2 * at] = hashes[2 * row]!;
+    this.#words[2 * at + 1] = hashes[2 * row + 1]!;
+  }
+
+  /** Writes an integer that is not negative at the place `at`. */
+  setNumber(at: number, value: number): void {
+    this.#words[2 * at] = value % 2 ** 32;
+    this.#words[2 * at + 1] = Math.floor(value / 2 ** 32);
+  }
+}
+
+function hashFunctions({ frames }: Profile, strings: Uint32Array): BigUint64Array {
+  const row = new HashedRow(2);
+  const hashes = new BigUint64Array(frames.line.length);
+  for (let i = 0; i < hashes.length; i++) {
+    row.setHash(0, strings, frames.function[i]!);
+    row.setHash(1, strings, frames.module[i]!);
+    hashes[i] = h64Raw(row.bytes, SEED.function);
+  }
+  return hashes;
+}
+
+function hashSymbols(locations: BigUint64Array, content: BigUint64Array): BigUint64Array {
+  const [first, second] = [wordsOf(locations), wordsOf(content)];
+  const row = new HashedRow(2);
+  const hashes = new BigUint64Array(locations.length);
+  for (let i = 0; i < hashes.length; i++) {
+    row.setHash(0, first, i);
+    row.setHash(1, second, i);
+    hashes[i] = h64Raw(row.bytes, SEED.symbol);
+  }
+  return hashes;
 }
 
 const PAIR = new BigUint64Array(2);
@@ -82,47 +128,52 @@ function hashPair(a: bigint, b: bigint, seed: bigint): bigint {
 /** Hashes all that is known of each location: its frames with their names, and the rank. */
 function hashChains(
   { frames }: Profile,
-  strings: BigUint64Array,
+  strings: Uint32Array,
   { offset, frame, rank }: Locations,
 ): BigUint64Array {
-  const row = new BigUint64Array(7);
-  const bytes = new Uint8Array(row.buffer);
-  const own = BigUint64Array.from(frames.line, (line, i) => {
-    row[0] = strings[frames.function[i]!]!;
-    row[1] = strings[frames.module[i]!]!;
-    row[2] = strings[frames.file[i]!]!;
-    row[3] = strings[frames.buildId[i]!]!;
-    row[4] = BigInt(line);
-    row[5] = BigInt(frames.address[i]!);
-    row[6] = BigInt(frames.startLine[i]!);
-    return h64Raw(bytes, SEED.content);
-  });
-  const chains = gather(own, frame);
-  return BigUint64Array.from(rank, (best, i) => {
-    const chain = chains.subarray(offset[i]!, offset[i + 1]!);
-    const whole = new BigUint64Array(chain.length + 1);
-    whole.set(chain);
-    whole[chain.length] = BigInt(best);
-    return h64Raw(new Uint8Array(whole.buffer), SEED.content);
-  });
+  const row = new HashedRow(7);
+  const own = new BigUint64Array(frames.line.length);
+  for (let i = 0; i < own.length; i++) {
+    row.setHash(0, strings, frames.function[i]!);
+    row.setHash(1, strings, frames.module[i]!);
+    row.setHash(2, strings, frames.file[i]!);
+    row.setHash(3, strings, frames.buildId[i]!);
+    row.setNumber(4, frames.line[i]!);
+    row.setNumber(5, frames.address[i]!);
+    row.setNumber(6, frames.startLine[i]!);
+    own[i] = h64Raw(row.bytes, SEED.content);
+  }
+  const frameHashes = wordsOf(own);
+  const hashes = new BigUint64Array(rank.length);
+  let chain = new HashedRow(2);
+  for (let i = 0; i < hashes.length; i++) {
+    const start = offset[i]!;
+    const length = offset[i + 1]! - start;
+    if ((length + 1) * 8 > chain.bytes.length) chain = new HashedRow(2 * length);
+    for (let f = 0; f < length; f++) chain.setHash(f, frameHashes, frame[start + f]!);
+    chain.setNumber(length, rank[i]!);
+    hashes[i] = h64Raw(chain.bytes.subarray(0, (length + 1) * 8), SEED.content);
+  }
+  return hashes;
 }
 
 /** Hashes locations: native code by where it is, whatever it is called now; all else by its content. */
 function hashLocations(
   { frames }: Profile,
-  strings: BigUint64Array,
+  strings: Uint32Array,
   { grouped: { offset, frame, native }, content }: { grouped: Locations; content: BigUint64Array },
 ): BigUint64Array {
-  const row = new BigUint64Array(3);
-  const bytes = new Uint8Array(row.buffer);
-  return BigUint64Array.from(native, (isNative, i) => {
-    if (isNative === 0) return content[i]!;
+  const row = new HashedRow(3);
+  const hashes = content.slice();
+  for (let i = 0; i < hashes.length; i++) {
+    if (native[i] === 0) continue;
     const outermost = frame[offset[i + 1]! - 1]!;
-    row[0] = strings[frames.module[outermost]!]!;
-    row[1] = strings[frames.buildId[outermost]!]!;
-    row[2] = BigInt(frames.address[outermost]!);
-    return h64Raw(bytes, SEED.native);
-  });
+    row.setHash(0, strings, frames.module[outermost]!);
+    row.setHash(1, strings, frames.buildId[outermost]!);
+    row.setNumber(2, frames.address[outermost]!);
+    hashes[i] = h64Raw(row.bytes, SEED.native);
+  }
+  return hashes;
 }
 
 function hashStacks(profile: Profile, { stacks }: Locations, locations: BigUint64Array): BigUint64Array {
@@ -135,20 +186,21 @@ function hashStacks(profile: Profile, { stacks }: Locations, locations: BigUint6
   return hashes;
 }
 
-function hashSeries({ series }: Profile, strings: BigUint64Array, node: bigint): BigUint64Array {
-  const row = new BigUint64Array(10);
-  const bytes = new Uint8Array(row.buffer);
-  row[0] = node;
-  return BigUint64Array.from(series.pid, (pid, i) => {
-    row[1] = strings[series.namespace[i]!]!;
-    row[2] = strings[series.pod[i]!]!;
-    row[3] = strings[series.container[i]!]!;
-    row[4] = strings[series.service[i]!]!;
-    row[5] = strings[series.exe[i]!]!;
-    row[6] = strings[series.comm[i]!]!;
-    row[7] = BigInt(pid);
-    row[8] = strings[series.labels[i]!]!;
-    row[9] = strings[series.process[i]!]!;
-    return h64Raw(bytes, SEED.series);
-  });
+function hashSeries({ series }: Profile, strings: Uint32Array, node: bigint): BigUint64Array {
+  const row = new HashedRow(10);
+  row.setHash(0, wordsOf(BigUint64Array.of(node)), 0);
+  const hashes = new BigUint64Array(series.pid.length);
+  for (let i = 0; i < hashes.length; i++) {
+    row.setHash(1, strings, series.namespace[i]!);
+    row.setHash(2, strings, series.pod[i]!);
+    row.setHash(3, strings, series.container[i]!);
+    row.setHash(4, strings, series.service[i]!);
+    row.setHash(5, strings, series.exe[i]!);
+    row.setHash(6, strings, series.comm[i]!);
+    row.setNumber(7, series.pid[i]!);
+    row.setHash(8, strings, series.labels[i]!);
+    row.setHash(9, strings, series.process[i]!);
+    hashes[i] = h64Raw(row.bytes, SEED.series);
+  }
+  return hashes;
 }

@@ -36,7 +36,7 @@ export function locationsOf(profile: Profile): Locations {
     for (let first = stacks.offset[stack]!; first < end;) {
       let last = first;
       while (last + 1 < end && isInlinedIn(frames, stacks.frame[last]!, stacks.frame[last + 1]!)) last++;
-      location[at++] = grouping.of(stacks.frame.subarray(first, last + 1));
+      location[at++] = grouping.of(first, last + 1);
       first = last + 1;
     }
     offset[stack + 1] = at;
@@ -49,12 +49,15 @@ function isInlinedIn(frames: Profile["frames"], inner: number, outer: number): b
     frames.buildId[inner] === frames.buildId[outer] && frames.address[inner] === frames.address[outer];
 }
 
-/** Numbers chains of frames. */
+/** Numbers chains of frames, which are parts of the stacks' column. */
 class Grouping {
   readonly #profile: Profile;
   /** Holds, for chains of one frame, by that, the location and 1. */
   readonly #single: Uint32Array;
-  readonly #several = new Map<string, number>();
+  /** Numbers the begins of longer chains from 1 on: by that of all frames but the last, and the last. */
+  readonly #begins = new Map<number, number>();
+  /** Holds locations by the numbers of whole chains in `#begins`. */
+  readonly #several = new Map<number, number>();
   readonly #offset = [0];
   readonly #frame: number[] = [];
 
@@ -63,17 +66,27 @@ class Grouping {
     this.#single = new Uint32Array(profile.frames.line.length);
   }
 
-  of(chain: Uint32Array): number {
-    if (chain.length === 1) {
-      const known = this.#single[chain[0]!]!;
+  /** Returns the location of the frames from `first` to `end - 1`. */
+  of(first: number, end: number): number {
+    const { frame } = this.#profile.stacks;
+    if (end === first + 1) {
+      const row = frame[first]!;
+      const known = this.#single[row]!;
       if (known > 0) return known - 1;
-      const added = this.#add(chain);
-      this.#single[chain[0]!] = added + 1;
+      const added = this.#add(first, end);
+      this.#single[row] = added + 1;
       return added;
     }
-    const key = chain.join();
-    let location = this.#several.get(key);
-    if (location === undefined) this.#several.set(key, location = this.#add(chain));
+    let begin = 0;
+    for (let i = first; i < end; i++) {
+      // It is exact: there are at most 2^20 frames, and no more begins than bytes in a message.
+      const key = begin * this.#single.length + frame[i]!;
+      let next = this.#begins.get(key);
+      if (next === undefined) this.#begins.set(key, next = this.#begins.size + 1);
+      begin = next;
+    }
+    let location = this.#several.get(begin);
+    if (location === undefined) this.#several.set(begin, location = this.#add(first, end));
     return location;
   }
 
@@ -88,16 +101,16 @@ class Grouping {
       const outermost = frame[offset[i + 1]! - 1]!;
       const isFile = !strings[frames.module[outermost]!]!.startsWith("[") && frames.buildId[outermost] !== 0;
       native[i] = isFile && frames.inlined[outermost] === 0 ? 1 : 0;
-      rank[i] = frame.subarray(offset[i], offset[i + 1]).reduce(
-        (low, f) => Math.min(low, frames.rank[f]!),
-        3,
-      );
+      let lowest = 3;
+      for (let f = offset[i]!; f < offset[i + 1]!; f++) lowest = Math.min(lowest, frames.rank[frame[f]!]!);
+      rank[i] = lowest;
     }
     return { offset, frame, native, rank };
   }
 
-  #add(chain: Uint32Array): number {
-    for (const row of chain) this.#frame.push(row);
+  #add(first: number, end: number): number {
+    const { frame } = this.#profile.stacks;
+    for (let i = first; i < end; i++) this.#frame.push(frame[i]!);
     return this.#offset.push(this.#frame.length) - 2;
   }
 }
