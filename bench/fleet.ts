@@ -43,6 +43,7 @@ export async function rows(): Promise<Row[]> {
   const aggregator = cleanup.use(
     await RunningAggregator.start({
       args: [`--data-dir=${folder}/data`, "--max-connections=4000", "--log-level=error"],
+      env: await imageAllocator(),
     }),
   );
   const fleet = new SimulatedFleet(aggregator, recorded);
@@ -192,6 +193,14 @@ class SimulatedFleet {
     const status = Deno.readTextFileSync(`/proc/${this.#aggregator.child.pid}/status`);
     return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) / 1000;
   }
+}
+
+/** Returns what the aggregator's image tells the C library's allocator. */
+async function imageAllocator(): Promise<Record<string, string>> {
+  const image = await Deno.readTextFile(new URL("../Dockerfile.aggregator", import.meta.url));
+  const settings = [...image.matchAll(/\b(MALLOC_\w+)=(\d+)/g)].map(([, name, value]) => [name!, value!]);
+  if (settings.length === 0) throw new Error("Cannot find the allocator's settings in Dockerfile.aggregator");
+  return Object.fromEntries(settings);
 }
 
 /** Returns identity and times alone. */
