@@ -6,7 +6,11 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { delay } from "@std/async/delay";
 import { Burst } from "./log.ts";
+
+/** A file is taken for whole when it was the same so long, in ms: an editor may be writing it. */
+const SETTLED_MS = 50;
 
 export interface WatchOptions {
   /** So long lies between two looks, in ms. @default {2000} */
@@ -25,6 +29,7 @@ export class WatchedFiles implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #logger = getLogger(["aperture", "files"]);
   readonly #burst = new Burst(this.#logger);
+  readonly #disposed = new AbortController();
   #texts: readonly string[];
   /** What was read last could not be taken over. */
   #refused = false;
@@ -51,12 +56,16 @@ export class WatchedFiles implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+    this.#disposed.abort();
   }
 
   async #look(): Promise<void> {
     try {
-      const texts = await Promise.all(this.#paths.map((path) => Deno.readTextFile(path)));
-      if (!this.#refused && texts.every((text, i) => text === this.#texts[i])) return;
+      const texts = await this.#read();
+      if (!this.#refused && isSame(texts, this.#texts)) return;
+      await delay(SETTLED_MS, { signal: this.#disposed.signal });
+      // What is still being written is for the next look.
+      if (!isSame(texts, await this.#read())) return;
       // Who puts back what was there before ends the error, and is told so.
       this.#refused = true;
       this.#changed(texts);
@@ -64,8 +73,18 @@ export class WatchedFiles implements Disposable {
       this.#texts = texts;
       this.#logger.info("Took over what changed in {paths}", { paths: this.#paths.join(", ") });
     } catch (error) {
+      if (this.#disposed.signal.aborted) return;
       const why = error instanceof Error ? error.message : String(error);
       this.#burst.warn("changed", `Cannot take over a changed file, and keep what was: ${why}`);
     }
   }
+
+  async #read(): Promise<string[]> {
+    const { signal } = this.#disposed;
+    return await Promise.all(this.#paths.map((path) => Deno.readTextFile(path, { signal })));
+  }
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.every((text, i) => text === b[i]);
 }
