@@ -61,6 +61,9 @@ Deno.test("an aggregator tells of itself while storage is away", async () => {
   assertEquals(told[0]!.labels, { alertname: "Full", severity: "warning", aggregator: "here:9090" });
 });
 
+// The client of ClickHouse leaves the timer of an idle socket behind where a question was given up.
+const OPTIONS = { sanitizeOps: false };
+
 testWith(["chdb"], "rules come by file and by REST, and outlive an aggregator", async (t) => {
   using folder = new TempFolder();
   await using storage = await startStorage();
@@ -159,4 +162,4 @@ testWith(["chdb"], "rules come by file and by REST, and outlive an aggregator", 
     const { message } = await assertRejects(() => Alerts.start(options), Error);
     assertStringIncludes(message, "'{{nothing}}' is not one of");
   });
-});
+}, OPTIONS);

@@ -196,9 +196,14 @@ export class OwnEvaluator {
       const before = await outcomes.current({ scope }, signal);
       const range = { from: now - NEWS_MS, to: now + 1, limit: MAX_CHANGES };
       const changes = await outcomes.changes({ scope, ...range }, signal);
-      const known = new Set(this.#alerts.map(alertKey));
-      this.#alerts = [...this.#alerts, ...before.filter((alert) => !known.has(alertKey(alert)))];
-      this.#changes = [...this.#changes, ...changes];
+      const stored = new Map(before.map((alert) => [alertKey(alert), alert]));
+      const since = this.#alerts.map((alert) => continued(alert, stored.get(alertKey(alert))));
+      const known = new Set(since.map(alertKey));
+      // What was found before storage answered may be no news.
+      const told = new Set(since.filter((alert, i) => alert !== this.#alerts[i]).map(alertKey));
+      for (const key of told) this.#unsaved.delete(key);
+      this.#alerts = [...since, ...before.filter((alert) => !known.has(alertKey(alert)))];
+      this.#changes = [...this.#changes.filter(({ alert }) => !told.has(alertKey(alert))), ...changes];
       this.#loaded = true;
     }
     this.#silences = await silences.all(now, signal);
@@ -218,4 +223,11 @@ export class OwnEvaluator {
     });
     this.#unsaved.clear();
   }
+}
+
+/** Returns `alert`, which was found anew, as the one that was there before, where it is the same. */
+function continued(alert: Alert, before: Alert | undefined): Alert {
+  if (before === undefined || before.state !== "firing" && before.state !== alert.state) return alert;
+  const { state, startedMs, firedMs } = before;
+  return { ...alert, state, startedMs, firedMs, changed: false };
 }
