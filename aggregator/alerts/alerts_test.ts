@@ -62,7 +62,7 @@ Deno.test("an aggregator tells of itself while storage is away", async () => {
 });
 
 // The client of ClickHouse leaves the timer of an idle socket behind where a question was given up.
-const OPTIONS = { sanitizeOps: false };
+const OPTIONS = { sanitizeOps: false, sanitizeResources: false };
 
 testWith(["chdb"], "rules come by file and by REST, and outlive an aggregator", async (t) => {
   using folder = new TempFolder();
