@@ -17,7 +17,7 @@ const MAX_STEPS = 2000;
  * step in which the window began. A batch that was written twice is one. What costs no more than a detail of a sample is not lost: see losses.ts.
  */
 const SQL = `
-SELECT arrayJoin(range(first, last + {step:UInt32}, {step:UInt32})) AS slot, uniqExact(agent_id) AS agents,
+SELECT toUInt32(arrayJoin(range(first, last + {step:UInt32}, {step:UInt32}))) AS slot, uniqExact(agent_id) AS agents,
     sumIf(arraySum(mapValues(batches.count)), slot = first) AS counted,
     sumIf(arraySum(mapValues(
         mapFilter((reason, n) -> NOT match(reason, 'stack|errors|place|holder'), batches.losses)

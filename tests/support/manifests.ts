@@ -83,14 +83,16 @@ export interface Manifest {
 
 /**
  * Returns the files of `deploy/` that are written by hand and are no kustomization, below it: `k8s/aggregator.yml`. What is for
- * Prometheus is none of Kubernetes's.
+ * Prometheus and Grafana is none of Kubernetes's.
  */
 export function manifestFiles(folder = ""): string[] {
   return [...Deno.readDirSync(new URL(folder, FOLDER))].sort((a, b) => a.name < b.name ? -1 : 1).flatMap(
     (entry) => {
-      if (entry.isDirectory) return manifestFiles(`${folder}${entry.name}/`);
+      if (entry.isDirectory) {
+        return entry.name === "monitoring" ? [] : manifestFiles(`${folder}${entry.name}/`);
+      }
       const isObject = /\.yml$/.test(entry.name) && entry.name !== "kustomization.yml";
-      return isObject && folder !== "monitoring/" ? [folder + entry.name] : [];
+      return isObject ? [folder + entry.name] : [];
     },
   );
 }
