@@ -109,16 +109,21 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
   using event = PerfEvent.cpuClock(0, 1_000_000);
   using _link = object.program("strip").attachPerfEvent(event);
   // The clock of a CPU stands while that idles.
-  using _busy = busyOn(0);
+  await using _busy = busyOn(0);
   while (results().includes(untouched)) await delay(1);
   return results();
 }
 
 /** Keeps a CPU busy until it is disposed of. */
-function busyOn(cpu: number): Disposable {
+function busyOn(cpu: number): AsyncDisposable {
   const child = new Deno.Command("taskset", { args: ["-c", `${cpu}`, "sh", "-c", "while :; do :; done"] })
     .spawn();
-  return { [Symbol.dispose]: () => child.kill("SIGKILL") };
+  return {
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL");
+      await child.status;
+    },
+  };
 }
 
 testWith(
