@@ -7,20 +7,20 @@
  * @module
  */
 
-import type { HeatmapJson, KindsJson, SyscallsJson } from "../../http/answers.ts";
+import type { HeatmapJson, SyscallsJson } from "../../http/answers.ts";
 import { GraphPane } from "../graph/graph_pane.ts";
 import type { App, View } from "../parts/app.ts";
 import { choice, h } from "../parts/dom.ts";
-import { formatCount, formatNs, formatNumber, formatShare, shortModule } from "../parts/format.ts";
-import { bars, drawLatencies, latencyCanvas } from "../parts/histogram.ts";
+import { formatCount, formatNs, formatShare, shortModule } from "../parts/format.ts";
+import { drawLatencies, latencyCanvas } from "../parts/histogram.ts";
 import { Part } from "../parts/part.ts";
 import { DataTable } from "../parts/table.ts";
 import { selectionParams } from "../state/api.ts";
 import { clock, stepOf } from "../state/range.ts";
 import { withFilter } from "../state/selector.ts";
 import type { Shown } from "../state/store.ts";
-
-type Row = SyscallsJson["rows"][number];
+import { callColumns, type Row } from "./call_columns.ts";
+import { SlowCallsBox } from "./slow_calls.ts";
 
 const MOST_CALLS = 300;
 const MOST_CALLERS = 200;
@@ -29,12 +29,12 @@ export class CallsView implements View {
   readonly root: HTMLElement;
   readonly #app: App;
   readonly #calls: Part<SyscallsJson>;
-  readonly #kinds: Part<KindsJson>;
   readonly #heat: Part<HeatmapJson>;
   readonly #callers: Part<SyscallsJson>;
   readonly #table: DataTable<Row>;
   readonly #callerTable: DataTable<Row>;
   readonly #canvas = latencyCanvas();
+  readonly #slow = new SlowCallsBox();
   readonly #errors = h("ul", { class: "errors" });
   readonly #opened: HTMLElement;
   readonly #title = h("h2", {});
@@ -94,12 +94,12 @@ export class CallsView implements View {
       { class: "card opened", hidden: true },
       this.#title,
       this.#errors,
+      this.#slow.root,
       h("div", { class: "columns" }, heat, callers),
     );
     this.#graph = new GraphPane(app, "Stacks of slow calls");
     this.root = h("div", { class: "view calls" }, list, this.#opened, this.#graph.root);
     this.#calls = new Part<SyscallsJson>({ root: list, draw: (answer) => this.#draw(answer) });
-    this.#kinds = new Part<KindsJson>({ root: h("div"), draw: () => this.#showHidden() });
     this.#heat = new Part<HeatmapJson>({ root: heat, draw: (answer) => this.#drawHeat(answer) });
     this.#callers = new Part<SyscallsJson>({
       root: callers,
@@ -117,8 +117,6 @@ export class CallsView implements View {
     const { api } = this.#app;
     this.#which.show(state.idle ? "all" : "work");
     this.#calls.ask(String(params), (signal) => api.get<SyscallsJson>("/api/syscalls", params, signal));
-    const kinds = selectionParams({ window, match: state.match });
-    this.#kinds.ask(String(kinds), (signal) => api.get<KindsJson>("/api/kinds", kinds, signal));
     const call = state.pick;
     this.#opened.hidden = call === "";
     if (call !== "") {
@@ -139,13 +137,18 @@ export class CallsView implements View {
   }
 
   leave(): void {
-    for (const part of [this.#calls, this.#kinds, this.#heat, this.#callers, this.#graph]) part.stop();
+    for (const part of [this.#calls, this.#heat, this.#callers, this.#graph]) part.stop();
   }
 
   #draw(answer: SyscallsJson): void {
     this.#total = Math.max(1, answer.total.value);
     this.#table.show(answer.rows);
-    this.#showHidden();
+    const open = answer.rows.reduce((sum, row) => sum + row.open, 0);
+    this.#hidden.textContent = [
+      `${formatNs(answer.total.value)} in calls`,
+      open > 0 && `${formatCount(open)} go on`,
+      answer.hidden.value > 0 && `waiting hidden: ${formatNs(answer.hidden.value)} (polls, sleeps, timers)`,
+    ].filter(Boolean).join(" · ");
     const row = answer.rows.find(({ call }) => call === this.#app.store.state.pick);
     this.#title.textContent = row
       ? `${row.call}: ${formatCount(row.total.count)} calls, ${formatNs(row.total.value)}`
@@ -160,16 +163,7 @@ export class CallsView implements View {
         )
       ),
     );
-  }
-
-  #showHidden(): void {
-    const all = this.#kinds.answer?.kinds.find(({ kind }) => kind === "syscall")?.total.value;
-    const shown = this.#calls.answer?.total.value;
-    if (all === undefined || shown === undefined) return;
-    this.#hidden.textContent = `${formatNs(shown)} in calls` +
-      (this.#app.store.state.idle || all <= shown
-        ? ""
-        : ` · waiting hidden: ${formatNs(all - shown)} (polls, sleeps, timers)`);
+    this.#slow.show(row?.slow);
   }
 
   #drawHeat(answer: HeatmapJson): void {
@@ -183,71 +177,4 @@ export class CallsView implements View {
       clock: (ms) => clock(ms, { zone, near: to }),
     });
   }
-}
-
-function callColumns(total: () => number, title: string, name: (row: Row) => string) {
-  const time = (title: string, value: (row: Row) => number, minor = false) => ({
-    title,
-    number: true,
-    minor,
-    value,
-    cell: (row: Row) => formatNs(value(row)),
-  });
-  return [
-    {
-      title: "Time",
-      number: true,
-      value: (row: Row) => row.total.value,
-      cell: (row: Row) =>
-        h("span", { title: formatShare(row.total.value, total()) }, formatNs(row.total.value)),
-      bar: (row: Row) => row.total.value / total(),
-    },
-    {
-      title,
-      value: name,
-      cell: (row: Row) => h("span", { class: "name", title: row.group[0] ?? row.category }, name(row)),
-    },
-    {
-      title: "Calls/s",
-      number: true,
-      value: (row: Row) => row.rate,
-      cell: (row: Row) => formatNumber(row.rate),
-    },
-    time("p50", (row) => row.p50, true),
-    time("p90", (row) => row.p90, true),
-    time("p99", (row) => row.p99),
-    time("Longest", (row) => row.max, true),
-    {
-      title: "p99 × calls",
-      hint: "What the slowest hundredth would be worth if all were as slow: what to look at first",
-      number: true,
-      minor: true,
-      value: (row: Row) => row.p99 * row.total.count,
-      cell: (row: Row) => formatNs(row.p99 * row.total.count),
-    },
-    {
-      title: "Failed",
-      number: true,
-      value: (row: Row) => row.failed,
-      cell: (row: Row) =>
-        h(
-          "span",
-          {
-            title: Object.entries(row.errors).map(([error, count]) => `${error} ${formatCount(count)}`).join(
-              "\n",
-            ),
-          },
-          row.failed > 0
-            ? `${Object.keys(row.errors)[0] ?? ""} ${formatShare(row.failed, row.total.count)}`
-            : "",
-        ),
-    },
-    {
-      title: "Durations",
-      hint: "From 256 ns to 18 min, each bar is twice as long as the one before",
-      minor: true,
-      value: (row: Row) => row.p50,
-      cell: (row: Row) => bars(row.histogram),
-    },
-  ];
 }

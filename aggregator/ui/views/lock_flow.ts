@@ -22,9 +22,12 @@ export interface Flow {
   readonly waiters: readonly FlowSide[];
   readonly locks: readonly FlowSide[];
   readonly holders: readonly FlowSide[];
+  /** Says whether they held the locks, or woke those who waited. */
+  readonly holdersHead: string;
   readonly theme: Theme;
   readonly onlock: (key: string) => void;
-  readonly onholder: (name: string) => void;
+  /** Takes the holder's key; holders without one cannot be opened. */
+  readonly onholder: (key: string) => void;
   readonly onwaiter: (detail: string) => void;
 }
 
@@ -129,7 +132,7 @@ export function drawFlow(root: HTMLElement, flow: Flow): void {
     "svg",
     { viewBox: `0 -22 ${WIDTH} ${HEIGHT + 28}`, role: "group", "aria-label": "Waiters, locks and holders" },
     ...[["waiters", x.waiters, "end"], ["locks", x.locks + BAR / 2, "middle"], [
-      "held by, or woken by",
+      flow.holdersHead,
       x.holders + BAR,
       "start",
     ]].map(
@@ -149,7 +152,7 @@ export function drawFlow(root: HTMLElement, flow: Flow): void {
       x.holders,
       "right",
       colors[5]!,
-      ({ name }) => name !== "not seen" && flow.onholder(name),
+      ({ key }) => key && flow.onholder(key),
     ),
   ));
 }

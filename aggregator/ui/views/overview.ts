@@ -24,6 +24,7 @@ import { selectionBody, selectionParams } from "../state/api.ts";
 import { clock, shift } from "../state/range.ts";
 import { withFilter } from "../state/selector.ts";
 import type { Shown } from "../state/store.ts";
+import { siteKey } from "./lock_columns.ts";
 
 const MOST = 6;
 /** An agent that has been silent for so long is not well. In ms. */
@@ -125,11 +126,10 @@ export class OverviewView implements View {
           detail: `${site.class} in ${site.module}`,
           value: formatNs(site.total.value),
           note: site.holders[0]?.function
-            ? `held by ${site.holders[0].function}`
+            ? `${site.held ? "held" : "woken"} by ${site.holders[0].function}`
             : `longest ${formatNs(site.max)}`,
           part: site.total.value / (sites[0]?.total.value || 1),
-          run: () =>
-            this.#app.store.set({ view: "locks", pick: `${site.function}\t${site.module}\t${site.class}` }),
+          run: () => this.#app.store.set({ view: "locks", pick: siteKey(site) }),
         })),
       }),
     });
