@@ -351,6 +351,13 @@ testPage("the page's selection is one for all views, and an address of it can be
       await page.click("main tbody tr:first-child");
       await settled(page);
       assertMatch(search(page), /pick=XLogInsertRecord/);
+      assertMatch(await text(page, '[aria-label="Locks"] .row .quiet'), /11\.2 s waited .*hidden: 3\.53 min/);
+      assertMatch(await text(page, "main tbody tr:first-child"), /held by XLogWrite 72\.6 %/);
+      await page.click('[aria-label="Holders"] tbody button:has-text("XLogWrite")');
+      await settled(page);
+      assertMatch(search(page), /view=cpu.*match=process="postgres".*steps=focus:XLogWrite/);
+      await page.goBack();
+      await settled(page);
       await page.keyboard.press("4");
       await settled(page);
       assertEquals(await page.locator("main .card:first-child tbody .name").allTextContents(), [
@@ -360,6 +367,7 @@ testPage("the page's selection is one for all views, and an address of it can be
       await settled(page);
       assertMatch(await text(page, ".errors"), /EAGAIN 201\u2009400/);
       assert(await page.locator("canvas.latencies").isVisible());
+      assertMatch(await text(page, ".slow"), /^12 slow calls took 2\.05 s: on a CPU .*pg_wal/);
       await page.keyboard.press("5");
       await settled(page);
       assertMatch(await text(page, ".words"), /^A .* cores, B .* cores: as much time as before$/);
