@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Runs the tests in three lanes, and ends with the slowest of them and one line of their counts: `12 passed, 0 failed`,
+ * Runs the tests in two lanes, and ends with the slowest of them and one line of their counts: `12 passed, 0 failed`,
  * and `, 3 skipped` where some were.
  *
  * `deno task test` takes what `deno test` takes: paths, `--filter`, …
@@ -17,7 +17,7 @@ import { SharedServer } from "./test/shared.ts";
 import { killMarked, MARK } from "./test/strays.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const LANES: readonly Lane[] = ["machine", "agents", "parallel"];
+const LANES: readonly Lane[] = ["serial", "parallel"];
 /** The output and the reports of the last run of all tests, and of the last run of some. */
 const FOLDER = `${ROOT}.tools/tests`;
 const TESTS_OF_KERNELS = "tests/kernels_test.ts";
@@ -33,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
     await using shared = SharedServer.start({ [MARK]: mark });
     if (filter === undefined && files.some(({ path }) => path === TESTS_OF_KERNELS)) shared.bootKernels();
     const lanes = LANES.map((lane) => {
-      return { lane, files: files.filter((file) => laneOf(file) === lane).map(({ path }) => path) };
+      return { lane, files: files.filter(({ source }) => laneOf(source) === lane).map(({ path }) => path) };
     }).filter(({ files }) => files.length > 0);
     const whole = paths.length === 0 && filter === undefined;
     const folder = `${FOLDER}/${whole ? "whole" : "some"}`;

@@ -57,7 +57,7 @@ function openOf({ windows: [locks, syscalls] }: Drained, comm: string): readonly
 }
 
 testWith(
-  ["bpf", "machine", "clang"],
+  ["bpf", "clang"],
   "Drains gives a wait and a call that go on all of the window, and as one, however often it drains",
   async () => {
     await build("bpf");

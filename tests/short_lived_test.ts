@@ -85,7 +85,7 @@ for (
   ]
 ) {
   testWith(
-    ["bpf", "machine", "clang", "gcc", "unshare"],
+    ["bpf", "clang", "gcc", "unshare"],
     `a process that ends before its window does is named, with its file deleted: ${where}`,
     async () => {
       const program = await compileUnwind("chain.c");
@@ -117,7 +117,7 @@ for (
 const LAYER = "0123456789abcdef".repeat(4);
 
 testWith(
-  ["bpf", "machine", "clang", "gcc", "unshare"],
+  ["bpf", "clang", "gcc", "unshare"],
   "a file of a container's layer is found by its path when all its processes ended before they could be read",
   async () => {
     await build("bpf");

@@ -20,7 +20,10 @@ export interface LaneOptions {
   /** More flags for `deno test`. */
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Is true when it runs beside a lane whose output is seen: its own is held back. */
+  /**
+   * Is true when it runs beside a lane that matters more: with a low priority, so that it takes what the other leaves
+   * of the CPUs, and with its output held back.
+   */
   readonly isBackground: boolean;
 }
 
@@ -51,10 +54,8 @@ export async function runLane(
     ...flags,
     ...files,
   ];
-  // Those of the parallel lane take what the others leave of the CPUs.
-  const nice = lane === "parallel" ? "5" : "0";
   const [program, ...args] = isBackground
-    ? ["sh", "-c", `log=$1; shift; exec nice -n ${nice} "$@" >"$log" 2>&1`, "sh", log, ...command]
+    ? ["sh", "-c", 'log=$1; shift; exec nice -n 5 "$@" >"$log" 2>&1', "sh", log, ...command]
     : command;
   const { code, signal } = await new Deno.Command(program!, {
     args,

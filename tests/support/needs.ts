@@ -12,14 +12,13 @@ import { SERIAL_NEEDS } from "../../tasks/test/lanes.ts";
 import { type Suite, SUITES, whyNoSuite } from "./debian_suite.ts";
 
 /**
- * `bpf`: root on a kernel with BTF and BPF; `machine`: no collector of other tests beside it, see laneOf(); `chdb`: the embedded engine's library;
+ * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
  * `python3-grpcio`, `python3-prometheus-client`, `libc6-dbg`: Debian's packages of gRPC's C core, of Prometheus's library
  * and of libc's debug files; `bullseye`, `bookworm`, `trixie`: packages of
  * that Debian, for its kernel; `jdk`: java, javac and jcmd; else a program on PATH.
  */
 export type Need =
   | "bpf"
-  | "machine"
   | "root"
   | "chdb"
   | "python3-grpcio"
@@ -79,8 +78,6 @@ function register(test: Deno.TestDefinition): void {
 
 function whyMissing(need: Need): string | undefined {
   switch (need) {
-    case "machine":
-      return undefined;
     case "root":
       return Deno.uid() === 0 ? undefined : "not root";
     case "bpf":
