@@ -242,7 +242,7 @@ static void *post_semaphores(void *unused)
 
 static void *sleep_long(void *unused)
 {
-	pass_time(300000000);
+	pass_time(600000000);
 	return unused;
 }
 
