@@ -91,7 +91,6 @@ function checkLocks(
   assertEquals(kernel > 0, tellsLocks, `${kernel} waits for locks of the kernel`);
 }
 
-/** Checks that who held the lock has the delay of the others, also where a window ended in the middle. */
 /** Checks that one of the runs is as it should be; throws what is wrong with the last one. */
 function checkRuns<Run>(runs: readonly Run[], check: (run: Run) => void): void {
   for (const [i, run] of runs.entries()) {
@@ -103,20 +102,24 @@ function checkRuns<Run>(runs: readonly Run[], check: (run: Run) => void): void {
   }
 }
 
+/** An emulated machine on a busy host stands still at times; lock_holders_test.ts holds this machine's kernel to 2 %. */
+const NEAR = 0.1;
+
+/** Checks that who held the lock has the delay of the others, also where a window ended in the middle. */
 function checkHolders({ measured, delays, open }: Seen["locks"]["holders"][number]): void {
   const text = Deno.inspect({ measured, delays });
   const whole = Object.values(delays).reduce((sum, delayNs) => sum + delayNs, 0);
   const near = (ours: number, theirs: number) => {
-    assert(Math.abs(ours - theirs) <= measured.delayNs * 0.05, text);
+    assert(Math.abs(ours - theirs) <= measured.delayNs * NEAR, text);
   };
   near(whole, measured.delayNs);
   // What was open when the first window ended may be nobody's yet.
   const { flusher = 0, adder = 0, nobody = 0 } = delays;
   near(flusher + adder + nobody, measured.delayNs);
   const { flush_orders: flush, add_order: add } = measured.holders;
-  assert(flusher <= flush!.delayNs + measured.delayNs * 0.05, text);
-  assert(flusher >= flush!.delayNs - nobody - measured.delayNs * 0.05, text);
-  assert(adder <= add!.delayNs + measured.delayNs * 0.05, text);
+  assert(flusher <= flush!.delayNs + measured.delayNs * NEAR, text);
+  assert(flusher >= flush!.delayNs - nobody - measured.delayNs * NEAR, text);
+  assert(adder <= add!.delayNs + measured.delayNs * NEAR, text);
   assert(open > 0, text);
 }
 

@@ -82,11 +82,11 @@ Deno.test("Listener closes who says nothing, who has nothing more to say, and wh
 });
 
 Deno.test("Listener keeps who takes what it is sent, however slowly", async () => {
-  await using at = echo({ unreadMs: 100 }, (connection) => void connection.end(new Uint8Array(16 << 20)));
+  await using at = echo({ unreadMs: 1000 }, (connection) => void connection.end(new Uint8Array(16 << 20)));
   const client = await at.connect();
   let bytes = 0;
   const buffer = new Uint8Array(1 << 20);
-  for (let read; (read = await client.read(buffer)) !== null; bytes += read) await delay(20);
+  for (let read; (read = await client.read(buffer)) !== null; bytes += read) await delay(150);
   assertEquals([bytes, at.listener.closed.unread], [16 << 20, 0]);
 });
 
