@@ -10,7 +10,10 @@ import { build } from "../../tasks/build.ts";
 import { createHandler } from "../http/handler.ts";
 import { loadPage } from "../http/page.ts";
 import { type HttpServer, serveHttp } from "../../common/serve_http.ts";
-import { HEALTHY, testAccess, testOptions } from "../../tests/support/http_handler.ts";
+import { HEALTHY, TEST_ALERTS, testAccess, testOptions } from "../../tests/support/http_handler.ts";
+import type { AlertsApi } from "../alerts/alerts_api.ts";
+import type { Rule } from "../alerts/rule.ts";
+import { RuleBookError } from "../alerts/rule_book.ts";
 import type { HandlerOptions } from "../http/types.ts";
 
 const FLAGS = [
@@ -380,6 +383,55 @@ testPage("the page's selection is one for all views, and an address of it can be
     });
   });
 
+  await t.step(
+    "alerts lead to what was measured, rules are switched and made, a refusal says why",
+    async () => {
+      const rule = (await TEST_ALERTS.rules(AbortSignal.timeout(1)))[0]!.rule;
+      const state = { rule, isFixed: false, made: [] as Rule[] };
+      const alerts: AlertsApi = {
+        ...TEST_ALERTS,
+        rules: () =>
+          Promise.resolve([state.rule, ...state.made].map((rule) => ({ rule, source: "api" as const }))),
+        rule: () => Promise.resolve({ rule: state.rule, source: "api" }),
+        change: (_name, rule) => {
+          if (state.isFixed) return Promise.reject(new RuleBookError("The rule is of the file", "refused"));
+          state.rule = rule;
+          return Promise.resolve();
+        },
+        create: (rule) => Promise.resolve(void state.made.push(rule)),
+      };
+      await open({ options: { alerts }, query: "?view=alerts", allow: /400/ }, async ({ page }) => {
+        await settled(page);
+        assertMatch(await text(page, '[aria-label="Alerts"] tbody'), /^firingwarningParserGrew 40 %/);
+        assertEquals(await page.getAttribute('[aria-label="Alerts"] tbody a', "href"), "/");
+        assertMatch(await text(page, '[aria-label="Rules"] tbody'), /share of parse_json > 30\.0 % over 5m/);
+        await page.click('[role="switch"]');
+        await page.waitForSelector('[role="switch"][aria-checked="false"]');
+        assertEquals(state.rule.enabled, false);
+        state.isFixed = true;
+        await page.click('[role="switch"]');
+        await page.waitForSelector('[aria-label="Rules"] .problem:not([hidden])');
+        assertEquals(
+          await text(page, '[aria-label="Rules"] .problem'),
+          "Nothing was changed. The rule is of the file",
+        );
+        assertEquals(await page.getAttribute('[role="switch"]', "aria-checked"), "false");
+        await page.keyboard.press("2");
+        await settled(page);
+        await clickBox(page, { level: 4, at: 0.4, button: "right" });
+        await page.click('.menu button:has-text("Alert on this")');
+        await settled(page);
+        await page.fill('[aria-label="Percent of CPU time"]', "12.5");
+        await page.click('button:has-text("Create the rule")');
+        await page.waitForFunction(() =>
+          /> 12\.5 %/.test(document.querySelector('[aria-label="Rules"]')!.textContent!)
+        );
+        assertEquals(state.made.map(({ measure, threshold }) => [measure, threshold]), [["share", 0.125]]);
+        assertEquals(await page.locator('[aria-label="New rule"]').isVisible(), false);
+      });
+    },
+  );
+
   await t.step("a profile of pprof can be compared with", async () => {
     await open({ query: "?view=compare&group=comm" }, async ({ page, url }) => {
       await settled(page);
@@ -505,7 +557,7 @@ testPage("the page can be used by all, on any screen", async (t, open) => {
     await t.step(`nothing serious is found by axe, ${colorScheme}`, async () => {
       const context = { colorScheme, bypassCSP: true };
       await open({ options: { queries }, query: CPU, context }, async ({ page }) => {
-        for (const key of ["1", "2", "3", "4", "5", "6"]) {
+        for (const key of ["1", "2", "3", "4", "5", "6", "7"]) {
           await page.keyboard.press(key);
           await settled(page);
           await page.evaluate(axe);
@@ -529,7 +581,7 @@ testPage("the page can be used by all, on any screen", async (t, open) => {
     async () => {
       const context = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 3 };
       await open({ options: { queries }, query: CPU, context }, async ({ page }) => {
-        for (const key of ["1", "3", "4", "5", "6", "2"]) {
+        for (const key of ["1", "3", "4", "5", "6", "7", "2"]) {
           await page.keyboard.press(key);
           await settled(page);
           const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

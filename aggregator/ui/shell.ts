@@ -25,6 +25,7 @@ import { Api } from "./state/api.ts";
 import { clock, isoTime, type TimeWindow } from "./state/range.ts";
 import { type Shown, Store } from "./state/store.ts";
 import { formatState, kindOf, type ViewName, VIEWS } from "./state/url_state.ts";
+import { AlertsView } from "./views/alerts.ts";
 import { CallsView } from "./views/calls.ts";
 import { CompareView } from "./views/compare.ts";
 import { baseOf } from "./views/compare_bar.ts";
@@ -40,6 +41,7 @@ const TITLES: Readonly<Record<ViewName, string>> = {
   calls: "System calls",
   compare: "Compare",
   data: "Data",
+  alerts: "Alerts",
 };
 const MAKE: Readonly<Record<ViewName, new (app: App) => View>> = {
   overview: OverviewView,
@@ -48,6 +50,7 @@ const MAKE: Readonly<Record<ViewName, new (app: App) => View>> = {
   calls: CallsView,
   compare: CompareView,
   data: DataView,
+  alerts: AlertsView,
 };
 /** These views have their own graph to be grouped and searched, and details to show. */
 const WITH_DETAILS: ReadonlySet<ViewName> = new Set(["cpu", "locks", "calls", "compare"]);
@@ -194,7 +197,7 @@ export class Shell {
     const select = ({ from, to }: TimeWindow) =>
       this.#store.set({ from: isoTime(from), to: isoTime(to), live: false, zoom: "" });
     const ontotal = (total: number) => {
-      if (total > 0 || state.view === "data") this.#empty.hide();
+      if (total > 0 || state.view === "data" || state.view === "alerts") this.#empty.hide();
       else void this.#empty.explain(shown);
     };
     const oncounted = (events: number) => {

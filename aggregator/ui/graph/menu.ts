@@ -16,6 +16,7 @@ import type { App } from "../parts/app.ts";
 import { saveFile } from "../parts/dom.ts";
 import type { MenuItem } from "../parts/menu.ts";
 import { withFilter } from "../state/selector.ts";
+import { kindOf } from "../state/url_state.ts";
 import { copyText } from "./clipboard.ts";
 
 /** Adds a step to the graph's. */
@@ -81,6 +82,12 @@ export function boxMenu(app: App, model: FlameModel, box: number, loadMore?: () 
       key: "c",
       run: () => store.set({ view: "compare", steps: addStep(store.state.steps, `focus:${name}`), zoom: "" }),
     },
+    ...(kindOf(store.state) === "cpu"
+      ? [{
+        text: "Alert on this",
+        run: () => store.set({ view: "alerts", fn: `${name}\t${module}`, zoom: "" }),
+      }]
+      : []),
     ...copies,
   ];
 }

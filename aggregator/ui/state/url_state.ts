@@ -7,7 +7,7 @@
 
 import { type Kind, KINDS } from "../../../profile/model.ts";
 
-export const VIEWS = ["overview", "cpu", "locks", "calls", "compare", "data"] as const;
+export const VIEWS = ["overview", "cpu", "locks", "calls", "compare", "data", "alerts"] as const;
 export type ViewName = (typeof VIEWS)[number];
 export const MODES = ["flame", "table", "sandwich", "split"] as const;
 export const SIDES = ["overlay", "side", "table"] as const;

@@ -63,5 +63,6 @@ Deno.test("kindOf() is the view's, and the state's where the view has none", () 
     "syscall",
     "lock",
     "lock",
+    "lock",
   ]);
 });
