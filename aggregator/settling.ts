@@ -5,7 +5,7 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
+import { settledWithin } from "../common/timeout.ts";
 import type { Flusher } from "./buffer/flusher.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 
@@ -25,14 +25,9 @@ export function settling(
   let running: Promise<void> | undefined;
   return () => {
     if (buffer.staged === 0) return Promise.resolve();
-    running ??= within(flusher.flushNow()).finally(() => running = undefined);
+    running ??= settledWithin(LONGEST_MS, flusher.flushNow().catch(() => {})).finally(() =>
+      running = undefined
+    );
     return running;
   };
-}
-
-async function within(flush: Promise<void>): Promise<void> {
-  const enough = new AbortController();
-  const waiting = delay(LONGEST_MS, { signal: enough.signal }).catch(() => {});
-  await Promise.race([flush.catch(() => {}), waiting]);
-  enough.abort();
 }

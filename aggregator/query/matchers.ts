@@ -5,6 +5,8 @@
  * @module
  */
 
+import { TextCursor } from "./text_cursor.ts";
+
 /** Series can be chosen and grouped by these. */
 export const LABELS = [
   "node",
@@ -56,7 +58,6 @@ const MAX_VALUE = 4096;
 const POD_LABEL = /^label_[A-Za-z0-9_]{1,316}$/;
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 const OPERATOR = /=~|!~|!=|=/y;
-const SPACE = /[ \t\r\n]*/y;
 const ESCAPES: Readonly<Record<string, string>> = {
   n: "\n",
   r: "\r",
@@ -100,13 +101,13 @@ export function parseMatchers(text: string): Matcher[] {
   const braced = reader.take("{");
   const end = braced ? "}" : undefined;
   const matchers: Matcher[] = [];
-  while (!reader.isAt(end)) {
+  while (reader.next !== end) {
     if (matchers.length === MAX_MATCHERS) throw reader.error(`more than ${MAX_MATCHERS} conditions`);
     matchers.push(reader.matcher());
-    if (!reader.take(",") && !reader.isAt(end)) throw reader.error("no comma or end after a condition");
+    if (!reader.take(",") && reader.next !== end) throw reader.error("no comma or end after a condition");
   }
   if (braced) reader.take("}");
-  if (!reader.isAt(undefined)) throw reader.error("text behind the end");
+  if (reader.next !== undefined) throw reader.error("text behind the end");
   return matchers;
 }
 
@@ -161,73 +162,42 @@ function quote(value: string): string {
   return `"${escaped}"`;
 }
 
-/** Is a cursor over a selector; white space before what is read is skipped. */
-class Reader {
-  readonly #text: string;
-  #at = 0;
-
+class Reader extends TextCursor {
   constructor(text: string) {
-    this.#text = text;
-    this.#match(SPACE);
-  }
-
-  error(why: string): MatcherError {
-    const rest = this.#text.slice(this.#at, this.#at + 20);
-    return new MatcherError(
-      `Cannot read the selector at character ${this.#at + 1}: ${why}: current text is "${rest}"`,
-    );
-  }
-
-  /** Returns whether `character` is next; `undefined` stands for the end. */
-  isAt(character: string | undefined): boolean {
-    return this.#text[this.#at] === character;
-  }
-
-  take(character: string): boolean {
-    if (!this.isAt(character)) return false;
-    this.#at++;
-    this.#match(SPACE);
-    return true;
+    super(text, (message) => new MatcherError(message));
   }
 
   matcher(): Matcher {
-    const name = this.#match(NAME);
+    const name = this.match(NAME);
     if (name === undefined) throw this.error("no label's name");
     if (!isLabel(name)) throw this.error(`'${name}' is not one of ${LABELS.join(", ")}, label_NAME`);
-    this.#match(SPACE);
-    const operator = this.#match(OPERATOR) as Operator | undefined;
+    this.skipSpace();
+    const operator = this.match(OPERATOR) as Operator | undefined;
     if (operator === undefined) throw this.error(`no ${OPERATORS.join(", ")} after '${name}'`);
-    this.#match(SPACE);
+    this.skipSpace();
     const value = this.#string();
-    this.#match(SPACE);
+    this.skipSpace();
     return checkMatcher({ label: name, operator, value });
   }
 
   #string(): string {
-    const mark = this.#text[this.#at];
+    const mark = this.next;
     if (mark !== '"' && mark !== "'") throw this.error("no text in quotes");
     let value = "";
-    for (this.#at++; this.#at < this.#text.length; this.#at++) {
-      const character = this.#text[this.#at]!;
-      if (character === mark) {
-        this.#at++;
-        return value;
-      }
+    this.step();
+    for (let character; (character = this.next) !== undefined;) {
       if (character !== "\\") {
+        this.step();
+        if (character === mark) return value;
         value += character;
         continue;
       }
-      const plain = ESCAPES[this.#text[++this.#at] ?? ""];
+      this.step();
+      const plain = ESCAPES[this.next ?? ""];
       if (plain === undefined) throw this.error("not an escape; a backslash is written \\\\");
       value += plain;
+      this.step();
     }
     throw this.error("text without its closing quote");
-  }
-
-  #match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#text)?.[0];
-    if (found !== undefined) this.#at += found.length;
-    return found;
   }
 }

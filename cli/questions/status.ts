@@ -6,6 +6,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
+import { delay } from "@std/async/delay";
 import type { FleetJson, HealthJson, StoreJson } from "../../aggregator/http/answers.ts";
 import { defineSettings, duration, integer, toggle } from "../../common/settings.ts";
 import { lossesText, splitLosses } from "../../profile/losses.ts";
@@ -85,13 +86,7 @@ export const status = defineCommand({
 
 /** Waits for `ms`; false when the signal aborts meanwhile. */
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return false;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
-  return !signal.aborted;
+  return await delay(ms, { signal }).then(() => true, () => false);
 }
 
 async function report(

@@ -6,6 +6,7 @@
  */
 
 import { type Operator, OPERATORS } from "../../query/matchers.ts";
+import { TextCursor } from "../../query/text_cursor.ts";
 import { ConnectError } from "../connect/error.ts";
 
 /** Is a condition on a label of any name. */
@@ -18,7 +19,6 @@ export interface Condition {
 const MAX_TEXT = 16_384;
 const MAX_CONDITIONS = 64;
 
-const SPACE = /[ \t\r\n]*/y;
 const NAME = /[A-Za-z_:][A-Za-z0-9_:]*/y;
 const OPERATOR = /=~|!~|!=|=/y;
 /** Text in quotes, as Go writes it: the raw form has no escapes. */
@@ -40,7 +40,7 @@ export function parseSelector(text: string): Condition[] {
     throw new ConnectError("invalid_argument", message);
   }
   const reader = new Reader(text);
-  if (reader.isAtEnd()) return [];
+  if (reader.next === undefined) return [];
   reader.expect("{");
   const conditions: Condition[] = [];
   while (!reader.take("}")) {
@@ -51,37 +51,13 @@ export function parseSelector(text: string): Condition[] {
       break;
     }
   }
-  if (!reader.isAtEnd()) throw reader.error("text behind the end");
+  if (reader.next !== undefined) throw reader.error("text behind the end");
   return conditions;
 }
 
-/** Is a cursor; white space behind what is read is skipped. */
-class Reader {
-  readonly #text: string;
-  #at = 0;
-
+class Reader extends TextCursor {
   constructor(text: string) {
-    this.#text = text;
-    this.#match(SPACE);
-  }
-
-  error(why: string): ConnectError {
-    const rest = this.#text.slice(this.#at, this.#at + 20);
-    return new ConnectError(
-      "invalid_argument",
-      `Cannot read the selector at character ${this.#at + 1}: ${why}: current text is "${rest}"`,
-    );
-  }
-
-  isAtEnd(): boolean {
-    return this.#at === this.#text.length;
-  }
-
-  take(character: string): boolean {
-    if (this.#text[this.#at] !== character) return false;
-    this.#at++;
-    this.#match(SPACE);
-    return true;
+    super(text, (message) => new ConnectError("invalid_argument", message));
   }
 
   expect(character: string): void {
@@ -89,20 +65,20 @@ class Reader {
   }
 
   condition(): Condition {
-    const name = this.#match(NAME) ?? this.#quoted();
+    const name = this.match(NAME) ?? this.#quoted();
     if (name === undefined || name === "") throw this.error("no label's name");
-    this.#match(SPACE);
-    const operator = this.#match(OPERATOR) as Operator | undefined;
+    this.skipSpace();
+    const operator = this.match(OPERATOR) as Operator | undefined;
     if (operator === undefined) throw this.error(`no ${OPERATORS.join(", ")} after '${name}'`);
-    this.#match(SPACE);
+    this.skipSpace();
     const value = this.#quoted();
     if (value === undefined) throw this.error("no text in quotes");
-    this.#match(SPACE);
+    this.skipSpace();
     return { name, operator, value };
   }
 
   #quoted(): string | undefined {
-    const text = this.#match(TEXT);
+    const text = this.match(TEXT);
     if (text === undefined) return undefined;
     const inner = text.slice(1, -1);
     return text.startsWith("`") ? inner : this.#unescape(inner);
@@ -130,12 +106,5 @@ class Reader {
       at += whole.length;
     }
     return plain;
-  }
-
-  #match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#text)?.[0];
-    if (found !== undefined) this.#at += found.length;
-    return found;
   }
 }
