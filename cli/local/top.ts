@@ -11,6 +11,7 @@ import { syscallTable } from "../../agent/output/syscall_table.ts";
 import { summaryLine } from "../../agent/output/top_table.ts";
 import { UserError } from "../../common/main.ts";
 import { defineSettings, duration, integer, oneOf, toggle, type Values } from "../../common/settings.ts";
+import { settledWithin } from "../../common/timeout.ts";
 import { viewOf } from "../../profile/idle.ts";
 import { type Batch, KINDS, type Profile, totalOf } from "../../profile/model.ts";
 import { ofProcess } from "../report/of_process.ts";
@@ -219,6 +220,7 @@ async function loop(io: Io, { mode, interval, count = Infinity }: Given, picture
     view = press(view, text);
     changed.resolve();
   });
+  io.signal.addEventListener("abort", () => changed.resolve(), { once: true });
   for (let shown = 0; shown < count && !view.ended && !io.signal.aborted; shown++) {
     const began = performance.now();
     changed = Promise.withResolvers();
@@ -229,7 +231,7 @@ async function loop(io: Io, { mode, interval, count = Infinity }: Given, picture
       if (left <= 0 || view.ended || io.signal.aborted || shown + 1 >= count) break;
       changed = Promise.withResolvers();
       const before = view;
-      await within(left, changed.promise, io.signal);
+      await settledWithin(left, changed.promise);
       if (view === before) break;
       if (view.typing === undefined && !view.ended) text = await picture(view, changed.promise);
     }
@@ -240,15 +242,6 @@ async function loop(io: Io, { mode, interval, count = Infinity }: Given, picture
 async function draw(io: Io, text: string, view: View, live: boolean): Promise<void> {
   if (!live) return await write(io, `${text.trimEnd()}\n\n`);
   await write(io, `\x1b[H\x1b[2J${text.trimEnd()}\n\n${faint(footer(view), io.colors)}\n`);
-}
-
-/** Waits for `promise`, `ms` at most, or until the signal aborts. */
-async function within(ms: number, promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await Promise.race([promise, over]);
-  clearTimeout(timer);
 }
 
 /** Reads single keys while a person is at both ends; the terminal is as before when it is disposed of. */
