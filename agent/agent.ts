@@ -181,20 +181,14 @@ async function nameWindow(
   options: RecordOptions & { readonly captured: number | undefined },
 ): Promise<NamedWindow> {
   const { symboliser, labels, excludedPid, windowMs, clock = MACHINE_CLOCK, captured } = options;
-  const name = async () => {
-    const namer = new Namer({ symboliser, labels, excludedPid, brief, captured });
-    for (const { kind, ...window } of windows) await namer.add(kind, window);
-    return namer.builder;
-  };
-  let builder: ProfileBuilder | undefined = await name();
+  const namer = new Namer({ symboliser, labels, excludedPid, brief, captured });
+  for (const window of windows) await namer.prepare(window);
   const settlingAt = clock.monotonic();
   // What is counted meanwhile is counted for the next window.
-  const improved = await symboliser.settle(Math.min(MAX_SETTLE_MS, windowMs / 2));
+  await symboliser.settle(Math.min(MAX_SETTLE_MS, windowMs / 2));
   const settle = clock.monotonic() - settlingAt;
-  // Not two of them at once.
-  if (improved) builder = undefined;
-  builder ??= await name();
-  return { profile: builder.build(), settle };
+  for (const { kind, ...window } of windows) await namer.add(kind, window);
+  return { profile: namer.builder.build(), settle };
 }
 
 /** Returns a window without rows: what it counted is among its losses. */

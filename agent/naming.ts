@@ -17,6 +17,7 @@ import {
 } from "./collectors/collector.ts";
 import { decodeLabels, encodeLabels } from "../profile/labels.ts";
 import { isIdleClass } from "../profile/idle.ts";
+import { isInFile } from "./elf/file_address.ts";
 import { lockClass } from "./locks/classes.ts";
 import { classByHints } from "./locks/hints.ts";
 import type { LockClass } from "./locks/lock_class.ts";
@@ -70,6 +71,11 @@ export class Namer {
   readonly #excludedPid: number | undefined;
   readonly #rowOf = new Map<Frame, number>();
   readonly #places = new Map<RawStack, Place>();
+  /** Rows of stacks that mean the same in every process: by addresses of user space, those of the kernel, and call. */
+  readonly #stackRows = new Map<
+    readonly number[],
+    Map<readonly number[], Map<string | undefined, number>>
+  >();
   readonly #brief: Brief | undefined;
   readonly #slices: Slices;
   readonly #captured: number | undefined;
@@ -85,6 +91,31 @@ export class Namer {
     this.#excludedPid = excludedPid;
   }
 
+  /** Looks up what stacks of a window have, before {@linkcode add} names them, in slices: see `Symboliser.prepare`. */
+  async prepare({ samples, locks = [], holds = [] }: Omit<Window, "losses">): Promise<void> {
+    const slices = this.#slices;
+    const prepared = new Set<readonly number[]>();
+    const prepare = (stack: RawStack) => {
+      // Equal ones of files are one in a window.
+      if (prepared.has(stack.user) || this.#isExcluded(stack.pid)) return;
+      if (isPlaceless(stack)) prepared.add(stack.user);
+      this.#symboliser.prepare(stack);
+    };
+    for (const sample of samples) {
+      if (slices.due) await slices.rest();
+      prepare(sample);
+    }
+    for (const { waiter, holder } of locks) {
+      if (slices.due) await slices.rest();
+      prepare(waiter);
+      if (holder) prepare(holder);
+    }
+    for (const { holder } of holds) {
+      if (slices.due) await slices.rest();
+      prepare(holder);
+    }
+  }
+
   /** Adds what a collector of `kind` counted, in slices. */
   async add(
     kind: Kind,
@@ -94,8 +125,7 @@ export class Namer {
     for (const sample of samples) {
       if (slices.due) await slices.rest();
       if (this.#isExcluded(sample.pid)) continue;
-      const frames = this.#symboliser.stack(sample);
-      const stack = this.#stack(sample.call === undefined ? frames : [callFrame(sample.call), ...frames]);
+      const stack = this.#stackOf(sample, sample.call);
       this.builder.add(kind, this.#series(sample), stack, sample.value, sample.count);
     }
     await this.#addLocks(locks, holds);
@@ -196,6 +226,19 @@ export class Namer {
     });
   }
 
+  /** Returns the row of a stack, below the call where there is one. */
+  #stackOf(raw: RawStack, call: string | undefined): number {
+    if (!isPlaceless(raw)) return this.#newStack(raw, call);
+    const known = this.#stackRows.getOrInsertComputed(raw.user, () => new Map());
+    const ofCall = known.getOrInsertComputed(raw.kernel, () => new Map());
+    return ofCall.getOrInsertComputed(call, () => this.#newStack(raw, call));
+  }
+
+  #newStack(raw: RawStack, call: string | undefined): number {
+    const frames = this.#symboliser.stack(raw);
+    return this.#stack(call === undefined ? frames : [callFrame(call), ...frames]);
+  }
+
   #stack(frames: readonly Frame[]): number {
     return this.builder.stack(frames.map((frame) => this.#row(frame)));
   }
@@ -208,6 +251,11 @@ export class Namer {
     if (row === undefined) this.#rowOf.set(frame, row = this.builder.frame(frame));
     return row;
   }
+}
+
+/** Tells whether the stack is the same, by name, in whatever process. */
+function isPlaceless({ user, python }: RawStack): boolean {
+  return python === undefined && user.every(isInFile);
 }
 
 function callFrame(call: string): Frame {

@@ -7,11 +7,14 @@
 
 /** So much later than it is due a drain may begin because of work that is under way. */
 const SLICE_MS = 10;
+/** The clock is looked at once in so many pieces, for most take less time than that does. */
+const PIECES = 16;
 
 /** @example `for (const row of rows) { if (slices.due) await slices.rest(); … }` */
 export class Slices {
   readonly #clock: () => number;
   #begin: number;
+  #pieces = 0;
 
   /** @param clock in ms */
   constructor(clock: () => number = () => performance.now()) {
@@ -19,8 +22,9 @@ export class Slices {
     this.#begin = clock();
   }
 
-  /** Is true when the slice is over. */
+  /** Is true when the slice is over. To be asked before each piece of the work. */
   get due(): boolean {
+    if (++this.#pieces % PIECES !== 0) return false;
     return this.#clock() - this.#begin >= SLICE_MS;
   }
 

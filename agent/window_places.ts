@@ -9,6 +9,7 @@
  */
 
 import { EARLIER_HOLDERS, type RawStack } from "./collectors/collector.ts";
+import { isInFile } from "./elf/file_address.ts";
 
 /** Addresses with a number that no others of the window have. */
 interface Known {
@@ -55,11 +56,6 @@ export class WindowPlaces {
     if (known === undefined) alike.push(known = { addresses, id: this.#stackCount++ });
     return known;
   }
-}
-
-/** Tells whether a frame's address means the same in every process; so does the reason for which a stack ends. */
-function isInFile(address: number): boolean {
-  return address < 0;
 }
 
 const TWO_32 = 2 ** 32;

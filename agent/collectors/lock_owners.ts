@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HINT } from "../libbpf/mod.ts";
+import { HINT, readSmallText } from "../libbpf/mod.ts";
 import type { RawStack } from "./collector.ts";
 import type { FindPlace } from "./lock_decode.ts";
 import type { OpenWait } from "./lock_open.ts";
@@ -84,9 +84,5 @@ function openMemory(pid: number): Deno.FsFile | undefined {
  * Returns the name of a thread whose process has no pid namespace of its own; `undefined` when there is no such thread.
  */
 function commOf(pid: number, tid: number): string | undefined {
-  try {
-    return Deno.readTextFileSync(`/proc/${pid}/task/${tid}/comm`).trimEnd();
-  } catch {
-    return undefined;
-  }
+  return readSmallText(`/proc/${pid}/task/${tid}/comm`)?.trimEnd();
 }

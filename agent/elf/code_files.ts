@@ -12,7 +12,8 @@ import { type ByteSource, memorySource } from "../../symbols/elf/byte_source.ts"
 import { type CodeFile, fileKey, type FilePlace } from "./code_file.ts";
 import { ElfError, type ElfInfo, readElf } from "../../symbols/elf/elf.ts";
 import { FileIds } from "./file_ids.ts";
-import { type MappedFile, openMapped } from "./mapped_file.ts";
+import { fileIdentity } from "../libbpf/mod.ts";
+import { type MappedFile, openMapped, pathsTo } from "./mapped_file.ts";
 import type { RegularFile } from "../../symbols/elf/regular_file.ts";
 import { readVdsoImage, VDSO } from "./vdso_image.ts";
 
@@ -103,6 +104,12 @@ export class CodeFiles {
       addPlace(known.file, known.place);
       return known.file;
     }
+    // Of nearly every new process all files are known: then they need not be opened.
+    const identity = fileIdentity(pathsTo(place)[0]!);
+    const file = identity === undefined ? undefined : this.#byIdentity.get(identity);
+    if (file !== undefined && (file === NOT_ELF || !file.retired)) {
+      return this.#take(file, { identity: identity!, place });
+    }
     using opened = openMapped(place);
     if (opened === undefined) {
       this.#failed.set(mapping, this.#window);
@@ -113,13 +120,21 @@ export class CodeFiles {
   }
 
   /** Returns what {@linkcode of} does, where the mapping's file is open. */
-  identify(opened: Opened, { process: { folder }, mapping }: MappedFile): CodeFile | undefined {
+  identify(opened: Opened, place: MappedFile): CodeFile | undefined {
     const { identity } = opened;
     let file = this.#byIdentity.get(identity);
     if (file === undefined || (file !== NOT_ELF && file.retired)) {
-      file = this.#identify(opened, mapping) ?? NOT_ELF;
+      file = this.#identify(opened, place.mapping) ?? NOT_ELF;
       this.#byIdentity.set(identity, file);
     }
+    return this.#take(file, { identity, place });
+  }
+
+  /** Notes which file a mapping is of, and that it can be reached there. */
+  #take(
+    file: Entry | typeof NOT_ELF,
+    { identity, place: { process: { folder }, mapping } }: { identity: string; place: MappedFile },
+  ): CodeFile | undefined {
     if (file === NOT_ELF) {
       this.#ofMapping.set(mapping, file);
       return undefined;

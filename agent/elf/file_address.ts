@@ -32,6 +32,11 @@ export function toFileAddress(frameAddress: number): FileAddress | undefined {
   return { file, address: -frameAddress - file * ADDRESSES };
 }
 
+/** Tells whether a word of a stack means the same in every process: an address in a file, or why the stack ends. */
+export function isInFile(word: number): boolean {
+  return word < 0;
+}
+
 /**
  * Returns the number of the reason, of `enum aperture_stack_end`, that a stack's last word gives for its end;
  * `undefined` for a frame.

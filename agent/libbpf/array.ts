@@ -59,17 +59,18 @@ export class BpfArray implements Disposable {
   }
 
   /**
-   * Returns the value. Not to be used after {@linkcode unmap}, or after this is disposed of.
+   * Writes `bytes` at byte `at` of the value.
    *
    * @throws {BpfError} when the kernel refuses to map it
+   * @throws {RangeError} when they do not fit
    */
-  words(): Uint32Array<ArrayBuffer> {
+  write(at: number, bytes: Uint8Array<ArrayBuffer>): void {
     const { fd } = this;
     this.#memory ??= MappedMemory.of(this.#library, { fd, bytes: this.#bytes, what: "the memory of a map" });
-    return this.#memory.words();
+    this.#memory.write(at, bytes);
   }
 
-  /** Lets go of the value, which is the kernel's alone until it is asked for again. */
+  /** Lets go of the value, which is the kernel's alone until it is written to again. */
   unmap(): void {
     this.#memory?.[Symbol.dispose]();
     this.#memory = undefined;

@@ -289,6 +289,14 @@ export const LIBC_SYMBOLS = {
     ],
     result: "i32",
   },
+  memcpy: {
+    parameters: [
+      "usize", // void *dest
+      "buffer", // const void *src
+      "usize", // size_t n
+    ],
+    result: "void", // dest itself
+  },
   madvise: {
     parameters: [
       "usize", // void *addr

@@ -20,6 +20,7 @@ export class MappedMemory implements Disposable {
   readonly #library: Library;
   readonly #bytes: number;
   #pointer: Deno.PointerObject | null;
+  #buffer: ArrayBuffer | undefined;
 
   /**
    * Maps the first `bytes` of `fd`, which may be closed then; `what` names it in messages.
@@ -75,10 +76,12 @@ export class MappedMemory implements Disposable {
     this.#bytes = bytes;
   }
 
-  /** Returns the memory itself. Not to be used after this is disposed of. */
+  /**
+   * Returns the memory itself, always as the same object: V8 takes each for as many bytes of new memory, and collects
+   * garbage for their sake. Not to be used after this is disposed of.
+   */
   buffer(): ArrayBuffer {
-    if (!this.#pointer) throw new Error("Cannot use mapped memory: it is unmapped");
-    return Deno.UnsafePointerView.getArrayBuffer(this.#pointer, this.#bytes);
+    return this.#buffer ??= Deno.UnsafePointerView.getArrayBuffer(this.#live(), this.#bytes);
   }
 
   /** Returns the memory as 32-bit words. Not to be used after this is disposed of. */
@@ -86,10 +89,29 @@ export class MappedMemory implements Disposable {
     return new Uint32Array(this.buffer());
   }
 
+  /**
+   * Copies `bytes` to where the memory's byte `at` is, for which V8 need not know of the memory.
+   *
+   * @throws {RangeError} when they do not fit
+   */
+  write(at: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const to = Deno.UnsafePointer.value(this.#live());
+    if (!(at >= 0 && at + bytes.length <= this.#bytes)) {
+      throw new RangeError(`Cannot write ${bytes.length} bytes at ${at}: the memory has ${this.#bytes}`);
+    }
+    this.#library.libc.memcpy(to + BigInt(at), bytes, BigInt(bytes.length));
+  }
+
+  #live(): Deno.PointerObject {
+    if (!this.#pointer) throw new Error("Cannot use mapped memory: it is unmapped");
+    return this.#pointer;
+  }
+
   [Symbol.dispose](): void {
     if (!this.#pointer) return;
     this.#library.libc.munmap(this.#pointer, BigInt(this.#bytes));
     this.#pointer = null;
+    this.#buffer = undefined;
     this.#library[Symbol.dispose]();
   }
 }

@@ -72,4 +72,5 @@ export {
   limitAllocator,
 } from "./own_process.ts";
 export { PerfEvent } from "./perf_event.ts";
+export { fileIdentity, readLink, readSmallFile, readSmallText } from "./proc_file.ts";
 export { BpfProgram } from "./program.ts";

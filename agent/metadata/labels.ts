@@ -11,6 +11,7 @@
 
 import { LRUCache } from "lru-cache";
 import type { Series } from "../../profile/model.ts";
+import { readSmallText } from "../libbpf/mod.ts";
 import { parseCgroup, type Placement } from "./cgroup.ts";
 import type { Found } from "./kube/pod_index.ts";
 import { type OwnContainer, ownContainer } from "./own_container.ts";
@@ -63,7 +64,6 @@ export const NO_LABELS: Labels = { container: "", pod: "", namespace: "", servic
 
 /** Docker and crictl show so many characters of an id. */
 const SHORT_ID = 12;
-const decoder = new TextDecoder();
 
 /**
  * The labels of processes, looked at anew in each window: a process is moved into its container's cgroup after
@@ -130,11 +130,7 @@ export class ProcessLabels {
   }
 
   #read(pid: number): string | undefined {
-    try {
-      return decoder.decode(Deno.readFileSync(`${this.#procRoot}/${pid}/cgroup`));
-    } catch {
-      return undefined;
-    }
+    return readSmallText(`${this.#procRoot}/${pid}/cgroup`);
   }
 
   #labelsOf(text: string): Labels {

@@ -95,25 +95,66 @@ export function isSameMapping(a: Mapping, b: Mapping): boolean {
 /** Reads `start-end perms offset device inode path`: the path is all that follows, spaces and all. */
 function parseLine(maps: Uint8Array, from: number, to: number): Mapping | undefined {
   const dash = maps.indexOf(DASH, from);
+  const space = maps.indexOf(SPACE, from);
+  const permissionsEnd = maps.indexOf(SPACE, space + 1);
+  if (dash < 0 || dash > space || permissionsEnd < 0 || permissionsEnd >= to) return undefined;
+  const part = partOf(maps, permissionsEnd + 1, to);
+  if (part === undefined) return undefined;
+  const { offset, device, inode, path, deleted } = part;
+  return {
+    start: hex(maps, from, dash),
+    end: hex(maps, dash + 1, space),
+    ...{ offset, device, inode, path, deleted },
+  };
+}
+
+/** What a line says behind the permissions, which it says in every process that has this part of the file. */
+interface Part extends Pick<Mapping, "offset" | "device" | "inode" | "path" | "deleted"> {
+  readonly bytes: Uint8Array;
+}
+
+/** Parts are found by a hash of their bytes; the last one that had it. */
+const parts = new Map<number, Part>();
+const MAX_PARTS = 4096;
+
+/** Reads `offset device inode path`, or takes what was read of equal bytes before, so that texts are there once. */
+function partOf(maps: Uint8Array, from: number, to: number): Part | undefined {
+  let hash = to - from;
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ maps[i]!, 0x01000193);
+  const known = parts.get(hash);
+  if (known && isEqual(known.bytes, maps, from)) return known;
+  const part = parsePart(maps, from, to);
+  if (part === undefined) return undefined;
+  if (parts.size >= MAX_PARTS) parts.clear();
+  parts.set(hash, part);
+  return part;
+}
+
+function isEqual(bytes: Uint8Array, maps: Uint8Array, from: number): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== maps[from + i]) return false;
+  return true;
+}
+
+function parsePart(maps: Uint8Array, from: number, to: number): Part | undefined {
   const fields: number[] = [];
-  for (let at = from; fields.length < 5;) {
+  for (let at = from; fields.length < 3;) {
     const space = maps.indexOf(SPACE, at);
     const end = space < 0 || space > to ? to : space;
     fields.push(end);
     if (end === to) break;
     at = end + 1;
   }
-  if (fields.length < 5 || dash < 0 || dash > fields[0]!) return undefined;
-  let pathAt = fields[4]!;
+  if (fields.length < 3) return undefined;
+  let pathAt = fields[2]!;
   while (pathAt < to && maps[pathAt] === SPACE) pathAt++;
   const full = unescapeNewlines(decoder.decode(maps.subarray(pathAt, to)));
   const deleted = full.endsWith(DELETED);
   return {
-    start: hex(maps, from, dash),
-    end: hex(maps, dash + 1, fields[0]!),
-    offset: hex(maps, fields[1]! + 1, fields[2]!),
-    device: decoder.decode(maps.subarray(fields[2]! + 1, fields[3]!)),
-    inode: Number(decoder.decode(maps.subarray(fields[3]! + 1, fields[4]!))),
+    // With the newline, so that no other bytes begin with these.
+    bytes: maps.slice(from, to + 1),
+    offset: hex(maps, from, fields[0]!),
+    device: decoder.decode(maps.subarray(fields[0]! + 1, fields[1]!)),
+    inode: Number(decoder.decode(maps.subarray(fields[1]! + 1, fields[2]!))),
     path: deleted ? full.slice(0, -DELETED.length) : full,
     deleted,
   };

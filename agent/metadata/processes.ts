@@ -8,6 +8,7 @@
  * @module
  */
 
+import { readLink, readSmallFile, readSmallText } from "../libbpf/mod.ts";
 import { isInterpreter, readArguments, scriptName } from "./script_name.ts";
 import { executableMappings, isSameMapping, type Mapping } from "./maps.ts";
 
@@ -69,8 +70,6 @@ interface Entry {
  */
 export const RENEW_MS = 10_000;
 
-const decoder = new TextDecoder();
-
 /** The processes that had samples of late. */
 export class ProcessTable {
   readonly #procRoot: string;
@@ -78,6 +77,8 @@ export class ProcessTable {
   readonly #idleWindows: number;
   readonly #clock: () => number;
   readonly #entries = new Map<number, Entry>();
+  /** The pid namespace of this process; "" where it cannot be told. */
+  #namespace: string | undefined;
   #window = 0;
   #reads = 0;
   #gone = 0;
@@ -143,12 +144,8 @@ export class ProcessTable {
   /** Tells whether what is known of a process still holds, without reading its mappings. */
   #isCurrent({ process, observed, alive, readAt }: Entry): boolean {
     if (!process || !observed || !alive || this.#clock() - readAt >= RENEW_MS) return false;
-    try {
-      const stat = readStat(process.folder);
-      return stat?.startTime === process.startTime && stat.comm === process.comm && !hasEnded(stat);
-    } catch {
-      return false;
-    }
+    const stat = readStat(process.folder);
+    return stat?.startTime === process.startTime && stat.comm === process.comm && !hasEnded(stat);
   }
 
   #look(pid: number): Entry {
@@ -182,6 +179,13 @@ export class ProcessTable {
     }
   }
 
+  /** Returns the process's number in its innermost pid namespace: in the same one as `/proc` it is that of `/proc`. */
+  #ownPid(pid: number, folder: string): number {
+    this.#namespace ??= readLink(`${this.#procRoot}/self/ns/pid`) ?? "";
+    if (this.#namespace !== "" && readLink(`${folder}/ns/pid`) === this.#namespace) return pid;
+    return innermostPid(readSmallText(`${folder}/status`) ?? "") ?? pid;
+  }
+
   /** Returns `undefined` when the process is gone, or went while it was read. */
   #read(pid: number, before: Process | undefined): Process | undefined {
     try {
@@ -193,17 +197,19 @@ export class ProcessTable {
         if (thread === undefined) return undefined;
         folder = thread;
       }
-      const maps = Deno.readFileSync(`${folder}/maps`);
+      const maps = readSmallFile(`${folder}/maps`);
+      if (maps === undefined) return undefined;
+      const mappings = executableMappings(maps);
       const same = before?.startTime === stat.startTime ? before : undefined;
       const exe = readExe(folder);
       return {
         pid,
-        ownPid: same?.ownPid ?? innermostPid(Deno.readTextFileSync(`${folder}/status`)) ?? pid,
+        ownPid: same?.ownPid ?? this.#ownPid(pid, folder),
         startTime: stat.startTime,
         comm: stat.comm,
         exe,
         script: isInterpreter(exe) ? scriptName(exe, readArguments(folder)) : "",
-        mappings: reuse(same?.mappings, executableMappings(maps)),
+        mappings: reuse(same?.mappings, mappings),
         folder,
       };
     } catch {
@@ -213,7 +219,8 @@ export class ProcessTable {
 }
 
 function readStat(folder: string) {
-  return parseStat(decoder.decode(Deno.readFileSync(`${folder}/stat`)));
+  const text = readSmallText(`${folder}/stat`);
+  return text === undefined ? undefined : parseStat(text);
 }
 
 function hasEnded({ state }: { state: string }): boolean {
@@ -226,13 +233,9 @@ function hasEnded({ state }: { state: string }): boolean {
  */
 function livingThread(folder: string): string | undefined {
   for (const { name } of Deno.readDirSync(`${folder}/task`)) {
-    try {
-      const thread = `${folder}/task/${name}`;
-      const stat = readStat(thread);
-      if (stat && !hasEnded(stat)) return thread;
-    } catch {
-      // It ended meanwhile.
-    }
+    const thread = `${folder}/task/${name}`;
+    const stat = readStat(thread);
+    if (stat && !hasEnded(stat)) return thread;
   }
   return undefined;
 }
@@ -257,12 +260,12 @@ export function innermostPid(status: string): number | undefined {
   return Number.isInteger(pid) ? pid : undefined;
 }
 
+const DELETED = " (deleted)";
+
 function readExe(folder: string): string {
-  try {
-    return Deno.readLinkSync(`${folder}/exe`).replace(/ \(deleted\)$/, "");
-  } catch {
-    return ""; // A kernel thread has none.
-  }
+  // A kernel thread has none.
+  const exe = readLink(`${folder}/exe`) ?? "";
+  return exe.endsWith(DELETED) ? exe.slice(0, -DELETED.length) : exe;
 }
 
 /** Returns `next`, but with the objects of `before` where they are equal: others keep what they know by mapping. */

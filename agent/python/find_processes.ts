@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readSmallFile } from "../libbpf/mod.ts";
 import { executableMappings } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
 
@@ -16,11 +17,8 @@ export function* processesWith(
   for (const { name } of Deno.readDirSync(procRoot)) {
     if (!/^\d+$/.test(name)) continue;
     const folder = `${procRoot}/${name}`;
-    try {
-      const mappings = executableMappings(Deno.readFileSync(`${folder}/maps`));
-      if (mayRun({ mappings, folder })) yield Number(name);
-    } catch {
-      // It is gone.
-    }
+    const maps = readSmallFile(`${folder}/maps`);
+    // It may be gone.
+    if (maps && mayRun({ mappings: executableMappings(maps), folder })) yield Number(name);
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readSmallText } from "../libbpf/mod.ts";
 import type { Process } from "../metadata/processes.ts";
 import type { DynamicSymbols } from "./dynamic_symbols.ts";
 import { type FrameLayout, type Layout, layoutOf } from "./layouts.ts";
@@ -54,7 +55,7 @@ export function findInterpreter(
 ): Interpreter | undefined {
   if (!files.mayHave(mappings)) return undefined;
   using memory = ProcessMemory.open(folder);
-  const maps = readMaps(folder);
+  const maps = readSmallText(`${folder}/maps`);
   if (memory === undefined || maps === undefined) return undefined;
   const find = finder(files.find(memory, { maps, mappings }));
   const described = describe(memory, find);
@@ -77,14 +78,6 @@ function finder(files: readonly DynamicSymbols[]): Find {
     }
     return undefined;
   };
-}
-
-function readMaps(folder: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(`${folder}/maps`);
-  } catch {
-    return undefined;
-  }
 }
 
 /**

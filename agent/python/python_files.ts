@@ -16,10 +16,21 @@ const RUNTIME = "_PyRuntime";
 /** Remembers what files were found to be. */
 export class PythonFiles {
   readonly #known = new LRUCache<string, boolean>({ max: MAX_FILES });
+  /** Files that hold none, by their path: that is one text in all mappings, by which a file is found at once. */
+  readonly #without = new Map<string, Pick<Mapping, "device" | "inode">>();
 
   /** Tells whether one of `mappings` is of a file that holds CPython, or of one that was not looked at yet. */
   mayHave(mappings: readonly Mapping[]): boolean {
-    return mappings.some((mapping) => mapping.inode !== 0 && this.#known.get(keyOf(mapping)) !== false);
+    return mappings.some((mapping) => {
+      const { path, device, inode } = mapping;
+      if (inode === 0) return false;
+      const without = this.#without.get(path);
+      if (without?.inode === inode && without.device === device) return false;
+      if (this.#known.get(keyOf(mapping)) !== false) return true;
+      if (this.#without.size >= MAX_FILES) this.#without.clear();
+      this.#without.set(path, { device, inode });
+      return false;
+    });
   }
 
   /**

@@ -14,7 +14,7 @@ import type { CodeFiles } from "../elf/code_files.ts";
 import type { DebugClientOptions, DebugStats } from "./debug/dwarf/client.ts";
 import { DebugInfoLocator, type Downloads } from "./debug/debug_info_locator.ts";
 import { Inlining } from "./debug/inlining.ts";
-import { forgetFrames, type FrameCache, frameKey, offsetName } from "./frame_cache.ts";
+import { type FrameCache, offsetName } from "./frame_cache.ts";
 import { GoSymbols } from "./go_symbols.ts";
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import type { Demangler } from "../../symbols/names/demangle.ts";
@@ -126,8 +126,7 @@ export class ElfCode implements AsyncDisposable {
   /** Returns the frames of an address in `file`, which counts as the file's program headers do. */
   frames(file: CodeFile, address: number): readonly Frame[] {
     if (this.#tables.hasBetterCopy(file) && this.#coldLeft > 0) this.#readSymbols(file);
-    const key = frameKey(file, address);
-    const known = this.#frames.get(key);
+    const known = this.#frames.get(file.serial, address);
     if (known) {
       this.#hits++;
       return known;
@@ -137,13 +136,13 @@ export class ElfCode implements AsyncDisposable {
     if (go.length > 0) {
       const base = { module: file.path, buildId: file.elf.buildId, address };
       const frames = go.map((frame, i) => ({ ...base, ...frame, inlined: i < go.length - 1 }));
-      this.#frames.set(key, frames);
+      this.#frames.set(file.serial, address, frames);
       return frames;
     }
     const { frame, final } = this.#look(file, address);
     const frames = [frame];
     if (final) {
-      this.#frames.set(key, frames);
+      this.#frames.set(file.serial, address, frames);
       this.#inlining.want(file, address);
     }
     return frames;
@@ -158,14 +157,14 @@ export class ElfCode implements AsyncDisposable {
   endWindow(): void {
     this.#tables.endWindow(this.#files.values());
     this.#inlining.endWindow();
-    forgetFrames(this.#frames, this.#tables.takeImproved());
+    this.#frames.forget(this.#tables.takeImproved());
     this.#coldLeft = this.#coldMs;
   }
 
   #readSymbols(file: CodeFile): SymbolTable | undefined {
     const start = this.#clock();
     const symbols = this.#tables.of(file);
-    forgetFrames(this.#frames, this.#tables.takeImproved());
+    this.#frames.forget(this.#tables.takeImproved());
     this.#coldLeft -= this.#clock() - start;
     return symbols;
   }

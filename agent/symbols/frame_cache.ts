@@ -5,39 +5,116 @@
  * @module
  */
 
-import { LRUCache } from "lru-cache";
-import type { CodeFile } from "../elf/code_file.ts";
 import { type Frame, UNKNOWN_MODULE } from "../../profile/model.ts";
 import { STACK_ENDS } from "../libbpf/mod.ts";
 
-/**
- * The cache holds what an address stands for, the innermost function first; by the kernel's address, or by file and
- * address in it.
- */
-export type FrameCache = LRUCache<number | string, readonly Frame[]>;
-
+/** The kernel stands in the place of a file: no file has this serial. */
+export const KERNEL_SERIAL = 0;
 const FRAME_BYTES = 256;
 
-/** @param bytes the most that the frames may take in memory */
-export function frameCache(bytes: number): FrameCache {
-  return new LRUCache({
-    maxSize: bytes,
-    sizeCalculation: (frames) =>
-      frames.reduce((sum, frame) => sum + FRAME_BYTES + frame.function.length + frame.file.length, 0),
-  });
-}
+/** Frames of one generation, by {@linkcode CodeFile.serial} and address. */
+class Generation {
+  readonly files = new Map<number, Map<number, readonly Frame[]>>();
+  bytes = 0;
+  size = 0;
 
-export function frameKey({ serial }: Pick<CodeFile, "serial">, address: number): string {
-  return `${serial}:${address}`;
-}
-
-/** Forgets all frames of these files, by their serials, so that they are looked up anew. */
-export function forgetFrames(cache: FrameCache, files: readonly number[]): void {
-  if (files.length === 0) return;
-  const prefixes = new Set(files.map(String));
-  for (const key of cache.keys()) {
-    if (typeof key === "string" && prefixes.has(key.slice(0, key.indexOf(":")))) cache.delete(key);
+  get(serial: number, address: number): readonly Frame[] | undefined {
+    return this.files.get(serial)?.get(address);
   }
+
+  set(serial: number, address: number, frames: readonly Frame[]): void {
+    this.delete(serial, address);
+    let file = this.files.get(serial);
+    if (file === undefined) this.files.set(serial, file = new Map());
+    file.set(address, frames);
+    this.bytes += bytesOf(frames);
+    this.size++;
+  }
+
+  delete(serial: number, address: number): void {
+    const frames = this.get(serial, address);
+    if (frames === undefined) return;
+    this.files.get(serial)!.delete(address);
+    this.bytes -= bytesOf(frames);
+    this.size--;
+  }
+
+  forget(serial: number): void {
+    const file = this.files.get(serial);
+    if (file === undefined) return;
+    this.files.delete(serial);
+    this.size -= file.size;
+    for (const frames of file.values()) this.bytes -= bytesOf(frames);
+  }
+}
+
+/**
+ * Holds what addresses in files, and of the kernel, stand for, the innermost function first.
+ *
+ * There are two generations. What is found in the old one moves to the young one, and once the young one has half of all
+ * bytes, it becomes the old one, whose frames nobody has asked for since: to keep an order of last use would cost each
+ * question more than the answer does.
+ */
+export class FrameCache {
+  readonly #maxBytes: number;
+  #young = new Generation();
+  #old = new Generation();
+
+  /** @param maxBytes the most that the frames may take in memory, about */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Returns how many addresses are known. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  /** Returns what the frames take in memory, about. */
+  get bytes(): number {
+    return this.#young.bytes + this.#old.bytes;
+  }
+
+  /** Returns the frames of an address, which are kept for longer then. */
+  get(serial: number, address: number): readonly Frame[] | undefined {
+    const frames = this.#young.get(serial, address);
+    if (frames !== undefined) return frames;
+    const old = this.#old.get(serial, address);
+    if (old !== undefined) this.set(serial, address, old);
+    return old;
+  }
+
+  set(serial: number, address: number, frames: readonly Frame[]): void {
+    this.#old.delete(serial, address);
+    this.#young.set(serial, address, frames);
+    if (this.#young.bytes <= this.#maxBytes / 2) return;
+    this.#old = this.#young;
+    this.#young = new Generation();
+  }
+
+  delete(serial: number, address: number): void {
+    this.#young.delete(serial, address);
+    this.#old.delete(serial, address);
+  }
+
+  /** Forgets all frames of these files, by their serials, so that they are looked up anew. */
+  forget(serials: Iterable<number>): void {
+    for (const serial of serials) {
+      this.#young.forget(serial);
+      this.#old.forget(serial);
+    }
+  }
+
+  clear(): void {
+    this.#young = new Generation();
+    this.#old = new Generation();
+  }
+}
+
+function bytesOf(frames: readonly Frame[]): number {
+  let bytes = 0;
+  for (const frame of frames) bytes += FRAME_BYTES + frame.function.length + frame.file.length;
+  return bytes;
 }
 
 /** Returns what stands for the name of a function that has none. */

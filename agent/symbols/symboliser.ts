@@ -20,7 +20,7 @@ import { Demangler } from "../../symbols/names/demangle.ts";
 import type { DebugClientOptions, DebugStats } from "./debug/dwarf/client.ts";
 import { NonElfCode } from "./non_elf_code.ts";
 import { ElfCode } from "./elf_code.ts";
-import { cutFrame, type FrameCache, frameCache } from "./frame_cache.ts";
+import { cutFrame, FrameCache, KERNEL_SERIAL } from "./frame_cache.ts";
 import type { JavaMaps, JavaMapsStats } from "../java/java_maps.ts";
 import { KernelSymbols } from "./kernel/kernel_symbols.ts";
 import { KsymbolEvents } from "../libbpf/mod.ts";
@@ -169,7 +169,7 @@ export class Symboliser implements AsyncDisposable {
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
     this.#nonElf = new NonElfCode({ libdw, demangler, java: options.java });
-    const frames = this.#frames = frameCache(Math.ceil(cacheBytes / 2));
+    const frames = this.#frames = new FrameCache(Math.ceil(cacheBytes / 2));
     this.#elf = new ElfCode({
       ...{ libdw, files: this.#files, frames, demangler, downloads: debuginfod, debug, coldMs, clock },
       tableBytes: Math.ceil(cacheBytes / 2),
@@ -211,7 +211,7 @@ export class Symboliser implements AsyncDisposable {
     const { hits, misses, unnamed, postponed, symbolTables, debug } = this.#elf.stats;
     return {
       frames: this.#frames.size,
-      frameBytes: this.#frames.calculatedSize,
+      frameBytes: this.#frames.bytes,
       hits: this.#hits + hits,
       misses: this.#misses + misses,
       unmapped: this.#unmapped,
@@ -256,14 +256,30 @@ export class Symboliser implements AsyncDisposable {
   }
 
   /**
-   * Asks for the inlined functions and lines of the addresses that `stack` had for the first time, and waits
-   * for the answers, but not longer than `ms`: those that come later are there for the next window.
+   * Looks up the addresses of a stack that no other of the window had, for {@linkcode settle} to ask about: `stack` then
+   * need not be called twice.
+   */
+  prepare({ pid, user }: Pick<RawStack, "pid" | "user">): void {
+    if (user.length === 0) return;
+    const process = this.#process(pid);
+    const near = this.#nearOf(process);
+    for (let i = 0; i < user.length; i++) {
+      if (cutReasonOf(user[i]!) !== undefined) continue;
+      const address = i === 0 ? user[i]! : byteBefore(user[i]!);
+      const known = address < 0 ? this.#nearFiles : near;
+      if (!known.has(address)) known.set(address, this.#userFrames(process, address));
+    }
+  }
+
+  /**
+   * Asks for the inlined functions and lines of the addresses that were looked up for the first time, and waits for the
+   * answers, but not longer than `ms`: those that come later are there for the next window.
    *
    * @returns whether `stack` may know more by now
    */
   async settle(ms: number): Promise<boolean> {
     const improved = await this.#elf.settle(ms);
-    this.#clearNear();
+    if (improved) this.#clearNear();
     return improved;
   }
 
@@ -364,7 +380,7 @@ export class Symboliser implements AsyncDisposable {
   }
 
   #kernelFrames(address: number): readonly Frame[] {
-    const known = this.#frames.get(address);
+    const known = this.#frames.get(KERNEL_SERIAL, address);
     if (known) {
       this.#hits++;
       return known;
@@ -373,7 +389,7 @@ export class Symboliser implements AsyncDisposable {
     const frame = this.#kernel.frame(address);
     const frames = [{ ...frame, function: this.#demangler.name(frame.function) }]; // Drivers may be in Rust.
     // Modules and BPF programs come and go, and others take their addresses.
-    if (this.#kernel.isStatic(address)) this.#frames.set(address, frames);
+    if (this.#kernel.isStatic(address)) this.#frames.set(KERNEL_SERIAL, address, frames);
     return frames;
   }
 

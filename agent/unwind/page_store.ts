@@ -16,6 +16,8 @@ const CHUNK_ROWS = 262_144;
 export const CHUNK_BYTES = CHUNK_ROWS * ROW_BYTES;
 /** APERTURE_RULES. */
 const KERNEL_RULES = 16_384;
+/** Most pages have fewer rows. */
+const USUAL_ROWS = 4096;
 /** At least this share of all rows is given up at once: it costs a wait for the programs that run. */
 const EVICT_SHARE = 1 / 8;
 
@@ -59,6 +61,8 @@ export class PageStore implements Disposable {
   #rulesWritten = 0;
   /** Pages are found by their key, see {@linkcode pageKey}. */
   readonly #loaded = new Map<number, Loaded>();
+  /** A page's rows are put together here. */
+  #rows = new Uint32Array(USUAL_ROWS);
   #usedRows = 0;
   #loads = 0;
   #evicted = 0;
@@ -153,7 +157,9 @@ export class PageStore implements Disposable {
   }
 
   async #write(extent: Extent, { table, from }: { table: UnwindTable; from: number }): Promise<void> {
-    const rows = await this.#chunk(extent.chunk);
+    const chunk = await this.#chunk(extent.chunk);
+    if (this.#rows.length < extent.count) this.#rows = new Uint32Array(extent.count);
+    const rows = this.#rows;
     const global = new Map<number, number>();
     for (let i = 0; i < extent.count; i++) {
       const row = table.rows[from + i]!;
@@ -167,8 +173,9 @@ export class PageStore implements Disposable {
         }
         global.set(local, rule);
       }
-      rows[extent.first + i] = (row & 0xffff | rule << 16) >>> 0;
+      rows[i] = (row & 0xffff | rule << 16) >>> 0;
     }
+    chunk.write(extent.first * ROW_BYTES, new Uint8Array(rows.buffer, 0, extent.count * ROW_BYTES));
     this.#usedRows += extent.count;
     this.#writeRules();
   }
@@ -182,14 +189,14 @@ export class PageStore implements Disposable {
     this.#rulesWritten = this.#rules.size;
   }
 
-  /** Returns the memory of a chunk, which is created when it is first used. */
-  async #chunk(index: number): Promise<Uint32Array> {
+  /** Returns a chunk, which is created when it is first used. */
+  async #chunk(index: number): Promise<BpfArray> {
     while (this.#chunks.length <= index) {
       const chunk = BpfArray.create("unwind_chunk", CHUNK_BYTES);
       this.#chunks.push(chunk);
       await this.#maps.chunks.setInner(this.#chunks.length - 1, chunk);
     }
-    return this.#chunks[index]!.words();
+    return this.#chunks[index]!;
   }
 
   /** Gives up pages that this window has not used, the longest unused first; for no rows, entries of the map. */

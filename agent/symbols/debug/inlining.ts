@@ -9,7 +9,7 @@ import type { CodeFile } from "../../elf/code_file.ts";
 import { type Frame, RANK } from "../../../profile/model.ts";
 import type { Demangler } from "../../../symbols/names/demangle.ts";
 import { DebugClient, type DebugClientOptions, type DebugStats, type NoFrames } from "./dwarf/client.ts";
-import { type FrameCache, frameKey, isOffset } from "../frame_cache.ts";
+import { type FrameCache, isOffset } from "../frame_cache.ts";
 import type { SourceFrame } from "../../../symbols/libdw/dwarf.ts";
 import type { DebugInfoLocator } from "./debug_info_locator.ts";
 
@@ -40,8 +40,8 @@ export class Inlining implements AsyncDisposable {
   readonly #wanted = new Map<number, Wanted>();
   #wantedCount = 0;
   #dropped = 0;
-  /** Files, by their serials, whose debug information cannot be used. */
-  readonly #undebuggable = new Set<number>();
+  /** Files whose debug information cannot be used. */
+  readonly #undebuggable = new WeakSet<CodeFile>();
   #improved = false;
 
   constructor({ locator, frames, demangler, debug }: InliningOptions) {
@@ -81,11 +81,11 @@ export class Inlining implements AsyncDisposable {
 
   /** Notes an address of `file` whose frame is in the cache, for the next {@linkcode settle}. */
   want(file: CodeFile, address: number): void {
-    if (this.#undebuggable.has(file.serial)) return;
+    if (this.#undebuggable.has(file)) return;
     if (this.#locator.of(file) === undefined) return;
     if (this.#wantedCount >= MAX_WANTED) {
       this.#dropped++;
-      this.#frames.delete(frameKey(file, address)); // So that it is asked for again.
+      this.#frames.delete(file.serial, address); // So that it is asked for again.
       return;
     }
     this.#wantedCount++;
@@ -124,17 +124,17 @@ export class Inlining implements AsyncDisposable {
 
   /** Puts the functions that are inlined at an address before the one that is named already. */
   #take(file: CodeFile, address: number, found: readonly SourceFrame[] | NoFrames): void {
-    const key = frameKey(file, address);
     if (found === "never") {
-      this.#undebuggable.add(file.serial);
+      this.#undebuggable.add(file);
     } else if (found === "later") {
       this.#locator.forget(file);
-      this.#frames.delete(key); // So that it is asked for again.
+      this.#frames.delete(file.serial, address); // So that it is asked for again.
     } else {
-      const named = this.#frames.peek(key)?.at(-1);
+      const named = this.#frames.get(file.serial, address)?.at(-1);
       if (named === undefined || found.length === 0) return;
       this.#improved = true;
-      this.#frames.set(key, found.map((source, i) => this.#frame(named, source, i === found.length - 1)));
+      const frames = found.map((source, i) => this.#frame(named, source, i === found.length - 1));
+      this.#frames.set(file.serial, address, frames);
     }
   }
 
