@@ -70,6 +70,10 @@ export class Namer {
   readonly #labels: ProcessLabels | undefined;
   readonly #excludedPid: number | undefined;
   readonly #rowOf = new Map<Frame, number>();
+  /** Rows of series, by process and thread's name. */
+  readonly #seriesOf = new Map<number, Map<string, number>>();
+  /** The frames of one stack, by their rows, while they are put together. */
+  readonly #rows: number[] = [];
   readonly #places = new Map<RawStack, Place>();
   /** Rows of stacks that mean the same in every process: by addresses of user space, those of the kernel, and call. */
   readonly #stackRows = new Map<
@@ -215,6 +219,11 @@ export class Namer {
   }
 
   #series({ pid, comm }: Pick<RawStack, "pid" | "comm">): number {
+    const ofNames = this.#seriesOf.getOrInsertComputed(pid, () => new Map());
+    return ofNames.getOrInsertComputed(comm, () => this.#newSeries(pid, comm));
+  }
+
+  #newSeries(pid: number, comm: string): number {
     const process = this.#symboliser.process(pid);
     const labels = this.#mark(process && this.#labels?.of(process) || NO_LABELS);
     return this.builder.series({
@@ -240,7 +249,10 @@ export class Namer {
   }
 
   #stack(frames: readonly Frame[]): number {
-    return this.builder.stack(frames.map((frame) => this.#row(frame)));
+    const rows = this.#rows;
+    rows.length = 0;
+    for (const frame of frames) rows.push(this.#row(frame));
+    return this.builder.stack(rows);
   }
 
   /**

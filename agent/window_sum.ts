@@ -23,6 +23,9 @@ type SyscallSum = Sum<RawSyscall> & { errors: Map<number, number>; histogram: nu
 type LockSum = Sum<RawLock> & { histogram: number[] };
 type HoldSum = Sum<RawHold> & { histogram: number[] };
 
+/** Most calls have none; nothing is added to it. */
+const NO_ERRORS = new Map<number, number>();
+
 /** All drains of a window together gave this. */
 export interface SummedWindow extends Required<Window> {
   readonly losses: Map<string, number>;
@@ -38,7 +41,8 @@ export class WindowSum {
   readonly #places = new WindowPlaces();
   /** Numbers of places, for the keys of rows. */
   readonly #numbers = new Map<RawStack, number>();
-  readonly #samples = new Map<string, Sum<RawSample>>();
+  /** Samples by their place, and by their call where they have one. */
+  readonly #samples = new Map<RawStack, Map<string | undefined, Sum<RawSample>>>();
   readonly #locks = new Map<string, LockSum>();
   readonly #holds = new Map<string, HoldSum>();
   readonly #syscalls = new Map<string, SyscallSum>();
@@ -71,7 +75,7 @@ export class WindowSum {
 
   build(): SummedWindow {
     return {
-      samples: [...this.#samples.values()],
+      samples: this.#samples.values().flatMap((ofCalls) => ofCalls.values()).toArray(),
       locks: [...this.#locks.values()],
       holds: [...this.#holds.values()],
       syscalls: [...this.#syscalls.values()],
@@ -110,10 +114,10 @@ export class WindowSum {
 
   #addSample({ value, count, call, ...raw }: RawSample, represent: (pid: number) => number): void {
     const place = this.#places.of(raw, represent);
-    const key = `${this.#numberOf(place)} ${call ?? ""}`;
-    const sum = this.#samples.get(key);
+    const ofCalls = this.#samples.getOrInsertComputed(place, () => new Map());
+    const sum = ofCalls.get(call);
     if (sum === undefined) {
-      this.#samples.set(key, { ...place, value, count, ...call !== undefined && { call } });
+      ofCalls.set(call, { ...place, value, count, ...call !== undefined && { call } });
       return;
     }
     sum.value += value;
@@ -166,7 +170,7 @@ export class WindowSum {
     if (sum === undefined) {
       // Not by spread, which makes objects of another shape, and there are tens of thousands.
       const { comm, call, count, totalNs, minNs, maxNs, open, oldestNs } = row;
-      const errors = new Map(row.errors);
+      const errors = row.errors.size > 0 ? new Map(row.errors) : NO_ERRORS;
       const histogram = row.histogram.slice();
       const sums = { count, totalNs, minNs, maxNs, open, oldestNs };
       this.#syscalls.set(key, { pid, comm, call, errors, histogram, ...sums });
@@ -179,7 +183,8 @@ export class WindowSum {
     sum.maxNs = Math.max(sum.maxNs, row.maxNs);
     sum.open += row.open;
     sum.oldestNs = Math.max(sum.oldestNs, row.oldestNs);
-    addCounts(sum.errors, row.errors);
+    if (sum.errors === NO_ERRORS && row.errors.size > 0) sum.errors = new Map(row.errors);
+    else addCounts(sum.errors, row.errors);
     addHistogram(sum.histogram, row.histogram);
   }
 }

@@ -19,6 +19,7 @@ import { holdAt, type HoldRow, HoldTable } from "./holds.ts";
 import { lockAt, LockTable, type NewLock } from "./locks.ts";
 import { type AnyKind, isProfileType, type ProfileType } from "./profile_type.ts";
 import { symbolRank } from "./symbol_rank.ts";
+import { StackTable } from "./stack_table.ts";
 import { slowCallAt, type SlowCallRow, SlowCallTable } from "./slow_calls.ts";
 import { syscallAt, type SyscallRow, SyscallTable } from "./syscalls.ts";
 
@@ -49,9 +50,7 @@ export class ProfileBuilder {
     inlined: [] as number[],
     rank: [] as number[],
   };
-  readonly #stackRow = new Map<string, number>();
-  readonly #stackOffset: number[] = [0];
-  readonly #stackFrame: number[] = [];
+  readonly #stacks = new StackTable();
   readonly #seriesRow = new Map<string, number>();
   readonly #series = {
     pid: [] as number[],
@@ -121,10 +120,7 @@ export class ProfileBuilder {
 
   /** Returns the row of the stack whose frames are `rows` of the frame table, leaf first. */
   stack(rows: readonly number[]): number {
-    return intern(this.#stackRow, rows.join(), () => {
-      for (const row of rows) this.#stackFrame.push(row);
-      return this.#stackOffset.push(this.#stackFrame.length) - 2;
-    });
+    return this.#stacks.row(rows);
   }
 
   /** Returns the row of `series`; labels that are left out are not known. */
@@ -278,7 +274,7 @@ export class ProfileBuilder {
         inlined: Uint32Array.from(frames.inlined),
         rank: Uint32Array.from(frames.rank),
       },
-      stacks: { offset: Uint32Array.from(this.#stackOffset), frame: Uint32Array.from(this.#stackFrame) },
+      stacks: this.#stacks.build(),
       series: {
         pid: Uint32Array.from(series.pid),
         comm: Uint32Array.from(series.comm),

@@ -21,7 +21,8 @@ export function quantile(histogram: readonly number[], q: number): number {
 
 /** Adds `more` to `histogram`, which grows where it is shorter. */
 export function addHistogram(histogram: number[], more: readonly number[]): void {
-  for (const [i, count] of more.entries()) {
+  for (let i = 0; i < more.length; i++) {
+    const count = more[i]!;
     if (count === 0) continue;
     while (histogram.length <= i) histogram.push(0);
     histogram[i]! += count;

@@ -78,6 +78,9 @@ export function holderOf(hash: bigint, find: FindPlace): RawStack | undefined {
 
 /** Returns the histogram without the zeros at the end. */
 function histogramAt(view: DataView<ArrayBuffer>, at: number): number[] {
-  const histogram = Array.from({ length: LOCK_BUCKETS }, (_, i) => view.getUint32(at + i * 4, true));
-  return histogram.slice(0, histogram.findLastIndex((waits) => waits > 0) + 1);
+  let length = LOCK_BUCKETS;
+  while (length > 0 && view.getUint32(at + (length - 1) * 4, true) === 0) length--;
+  const histogram: number[] = [];
+  for (let i = 0; i < length; i++) histogram.push(view.getUint32(at + i * 4, true));
+  return histogram;
 }

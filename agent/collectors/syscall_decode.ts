@@ -26,7 +26,7 @@ interface Sums {
   readonly comm: string;
   readonly call: string;
   count: number;
-  readonly errors: Map<number, number>;
+  errors: Map<number, number> | undefined;
   totalNs: number;
   minNs: number;
   maxNs: number;
@@ -35,6 +35,9 @@ interface Sums {
   open: number;
   oldestNs: number;
 }
+
+/** Most calls have none. */
+const NO_ERRORS: ReadonlyMap<number, number> = new Map();
 
 /** The key's size is in 16-bit words. */
 const KEY_HALVES = SYSCALL_KEY.size / 2;
@@ -79,7 +82,8 @@ export class SyscallRows {
   addErrors({ count, keys, values }: Entries): void {
     const halves = new Uint16Array(keys.buffer, keys.byteOffset, count * KEY_HALVES);
     for (let i = 0; i < count; i++) {
-      const { errors } = this.#row(keys, halves, i);
+      const row = this.#row(keys, halves, i);
+      const errors = row.errors ??= new Map();
       const error = keys.getUint32(i * SYSCALL_KEY.size + SYSCALL_KEY.error, true);
       errors.set(error, (errors.get(error) ?? 0) + u64(values, i * 8));
     }
@@ -97,8 +101,14 @@ export class SyscallRows {
 
   /** Returns all rows with a call. One whose calls were lost, but not their errors, has none. */
   rows(): RawSyscall[] {
-    return this.#rows.values().filter(({ count, open }) => count + open > 0)
-      .map((row) => ({ ...row, minNs: row.count > 0 ? row.minNs : 0 })).toArray();
+    const rows: RawSyscall[] = [];
+    for (const { pid, comm, call, count, errors = NO_ERRORS, ...row } of this.#rows.values()) {
+      if (count + row.open === 0) continue;
+      const { totalNs, maxNs, histogram, open, oldestNs } = row;
+      const minNs = count > 0 ? row.minNs : 0;
+      rows.push({ pid, comm, call, count, errors, totalNs, minNs, maxNs, histogram, open, oldestNs });
+    }
+    return rows;
   }
 
   #row(keys: DataView<ArrayBuffer>, halves: Uint16Array, i: number): Sums {
@@ -129,7 +139,7 @@ export class SyscallRows {
       comm,
       call: this.#name(call),
       count: 0,
-      errors: new Map(),
+      errors: undefined,
       totalNs: 0,
       minNs: Infinity,
       maxNs: 0,
