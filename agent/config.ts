@@ -211,7 +211,7 @@ export const AGENT_SETTINGS = defineSettings({
     env: "APERTURE_JAVA_MAPS",
     placeholder: "ON|OFF",
     help:
-      "Ask JVMs (17 or newer) that have samples in compiled code without a name to write down what it is called, once a minute at most; off: leave them alone",
+      "Ask JVMs (17 or newer) that have samples in compiled code without a name to write down what it is called, some times at first, then once a minute at most; off: leave them alone",
     default: "on",
     schema: oneOf(["on", "off"] as const),
   },

@@ -130,7 +130,8 @@ static __always_inline enum aperture_loss read_python_frames(const struct apertu
 		if (python->entry_owner && mark == python->entry_owner) {
 			mark_python_entry(stack);
 		} else {
-			code = read_python_word(frame + python->frame_code);
+			/* The lowest bits of a reference are no part of the address, since 3.14. */
+			code = read_python_word(frame + python->frame_code) & ~7ULL;
 			instruction = read_python_word(frame + python->frame_instruction);
 			code = python_frame(python, code, instruction);
 			if (python->instruction_bytes || (!python->entry_owner && mark))

@@ -11,7 +11,11 @@ import { jcmd } from "./attach.ts";
 
 const logger = getLogger(["aperture", "java"]);
 
-/** A JVM compiles all the time; it is not asked more often than that, in ms, and ever more seldom while it refuses. */
+/**
+ * A JVM compiles all the time, and most when it has just begun: it is not asked again before the first of these is over,
+ * in ms, then after twice that, and so on up to the second; ever more seldom while it refuses.
+ */
+const FIRST_PAUSE_MS = 5000;
 const PAUSE_MS = 60_000;
 const MAX_PAUSE_MS = 3_600_000;
 const MAX_PROCESSES = 1024;
@@ -61,7 +65,7 @@ export class JavaMaps implements AsyncDisposable {
     let asked = this.#asked.get(pid);
     if (asked?.startTime !== startTime) asked = undefined;
     if (asked && this.#clock() < asked.notBefore) return;
-    asked ??= { startTime, notBefore: 0, pauseMs: PAUSE_MS };
+    asked ??= { startTime, notBefore: 0, pauseMs: FIRST_PAUSE_MS };
     asked.notBefore = this.#clock() + asked.pauseMs;
     this.#asked.delete(pid);
     this.#asked.set(pid, asked);
@@ -87,11 +91,11 @@ export class JavaMaps implements AsyncDisposable {
     try {
       await this.#ask(process, COMMAND, signal);
       this.#written++;
-      asked.pauseMs = PAUSE_MS;
+      asked.pauseMs = Math.min(PAUSE_MS, asked.pauseMs * 2);
     } catch (error) {
       if (signal.aborted) return;
       this.#failed++;
-      asked.pauseMs = Math.min(MAX_PAUSE_MS, asked.pauseMs * 4);
+      asked.pauseMs = Math.min(MAX_PAUSE_MS, Math.max(PAUSE_MS, asked.pauseMs) * 4);
       asked.notBefore = this.#clock() + asked.pauseMs;
       logger.info("Cannot name what the JVM {pid} compiled: {error}", {
         pid: process.pid,

@@ -46,7 +46,7 @@ const PROCESS: Process = {
   folder: "/proc/7",
 };
 
-Deno.test("JavaMaps asks a JVM once a minute, and more seldom one that refuses", async () => {
+Deno.test("JavaMaps asks a JVM often while it begins, then once a minute, and more seldom one that refuses", async () => {
   let [now, refuses] = [0, false];
   const asked: number[] = [];
   const ask = () => {
@@ -61,13 +61,13 @@ Deno.test("JavaMaps asks a JVM once a minute, and more seldom one that refuses",
     }
   };
   await runFor(180_000);
-  assertEquals(asked, [0, 60_000, 120_000]);
+  assertEquals(asked, [0, 10_000, 20_000, 40_000, 80_000, 140_000]);
   refuses = true;
   await runFor(600_000);
-  assertEquals(asked.slice(3), [180_000, 420_000]);
-  assertEquals(maps.stats, { written: 3, failed: 2 });
+  assertEquals(asked.slice(6), [200_000, 440_000]);
+  assertEquals(maps.stats, { written: 6, failed: 2 });
   // Another process of that number is another one.
   maps.want({ ...PROCESS, startTime: 2 });
   await maps.settle();
-  assertEquals(asked.length, 6);
+  assertEquals(asked.length, 9);
 });

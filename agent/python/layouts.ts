@@ -2,10 +2,10 @@
 /**
  * Knows where the fields of CPython's structures are, by version. All offsets are in bytes, of 64-bit builds.
  *
- * Sources: the headers of CPython 3.8 to 3.13 (`Include/internal/pycore_{runtime,interp,frame,code}.h`,
- * `Include/cpython/{pystate,code,unicodeobject,frameobject}.h`), where the layout is the same in all patch releases of a version; a
- * test compares the tables with the compiler's view of the headers that are installed. From 3.13 on the interpreter
- * carries a table of its own (`_Py_DebugOffsets`), which is read instead.
+ * Sources: the headers of CPython 3.8 to 3.14 (`Include/internal/pycore_{runtime,interp,frame,code,debug_offsets}.h`,
+ * `Include/cpython/{pystate,code,unicodeobject,frameobject}.h`), where the layout is the same in all patch releases of a
+ * version; a test compares the tables with the compiler's view of the headers that are installed. From 3.13 on the
+ * interpreter carries a table of its own (`_Py_DebugOffsets`), which is read instead.
  *
  * @module
  */
@@ -154,7 +154,7 @@ const PYTHON_3_11: Layout = {
 };
 
 /** FRAME_OWNED_BY_CSTACK of `enum _frameowner`. */
-const OWNED_BY_C_STACK = 3;
+const OWNED_BY_LOOP = 3;
 
 const PYTHON_3_12: Layout = {
   interpreters: 40,
@@ -174,7 +174,7 @@ const PYTHON_3_12: Layout = {
     frameInstruction: 56,
     instructionBytes: 0,
     frameMark: 70,
-    entryOwner: OWNED_BY_C_STACK,
+    entryOwner: OWNED_BY_LOOP,
     codeInstructions: 192,
   },
   objects: {
@@ -195,13 +195,13 @@ const TABLES: ReadonlyMap<number, Layout> = new Map([
 ]);
 
 const COOKIE = "xdebugpy";
-const PYTHON_3_13 = 0x30d;
-/** The one thing that its table lacks. */
-const THREAD_KEY_3_13 = 2160;
+/** No structure is larger, so that a greater offset is junk. */
+const MAX_OFFSET = 1 << 20;
 
-/** `_Py_DebugOffsets` of 3.13, as words: the index of each that is used. */
-const DEBUG = {
+/** Words of `_Py_DebugOffsets`: the index of each that is used. */
+const DEBUG_3_13 = {
   version: 1,
+  freeThreaded: 2,
   interpretersHead: 5,
   interpreterNext: 8,
   interpreterThreads: 9,
@@ -226,9 +226,46 @@ const DEBUG = {
   textLength: 69,
   textAsciiSize: 70,
 } as const;
-const DEBUG_WORDS = 73;
-/** No structure is larger, so that a greater offset is junk. */
-const MAX_OFFSET = 1 << 20;
+
+type DebugWords = Readonly<Record<keyof typeof DEBUG_3_13, number>>;
+
+const DEBUG_3_14: DebugWords = {
+  ...DEBUG_3_13,
+  gilHolder: 19,
+  threadNext: 24,
+  threadFrame: 26,
+  threadId: 27,
+  threadNativeId: 28,
+  framePrevious: 32,
+  frameCode: 33,
+  frameInstruction: 34,
+  frameOwner: 36,
+  codeFileName: 40,
+  codeQualifiedName: 42,
+  codeLineTable: 43,
+  codeFirstLine: 44,
+  codeInstructions: 48,
+  objectType: 51,
+  bytesLength: 75,
+  bytesData: 76,
+  textState: 78,
+  textLength: 79,
+  textAsciiSize: 80,
+};
+
+interface DebugTable {
+  readonly words: DebugWords;
+  /** The one thing that the table lacks. */
+  readonly threadKey: number;
+  /** Code is read where the interpreter has no GIL, too: since 3.14 each thread there has a copy of its own of it. */
+  readonly freeThreaded: boolean;
+}
+
+/** They are found by `major << 8 | minor`. */
+const DEBUG_TABLES: ReadonlyMap<number, DebugTable> = new Map([
+  [0x30d, { words: DEBUG_3_13, threadKey: 2160, freeThreaded: true }],
+  [0x30e, { words: DEBUG_3_14, threadKey: 2336, freeThreaded: false }],
+]);
 
 /**
  * Returns the layout of the interpreter whose `_PyRuntime` is at `runtime`.
@@ -238,25 +275,32 @@ const MAX_OFFSET = 1 << 20;
  */
 export function layoutOf(memory: Memory, { version, runtime }: { version: number; runtime: number }) {
   const minor = version >>> 16;
-  return minor === PYTHON_3_13 ? debugLayout(memory, runtime) : TABLES.get(minor);
+  const table = DEBUG_TABLES.get(minor);
+  return table ? debugLayout(memory, { minor, runtime, table }) : TABLES.get(minor);
 }
 
 /** Reads what the interpreter says of itself. */
-function debugLayout(memory: Memory, runtime: number): Layout | undefined {
-  const bytes = memory.read(runtime, DEBUG_WORDS * 8);
+function debugLayout(
+  memory: Memory,
+  { minor, runtime, table: { words, threadKey, freeThreaded } }: {
+    minor: number;
+    runtime: number;
+    table: DebugTable;
+  },
+): Layout | undefined {
+  const bytes = memory.read(runtime, (Math.max(...Object.values(words)) + 1) * 8);
   if (bytes === undefined || !COOKIE.split("").every((c, i) => bytes[i] === c.charCodeAt(0))) {
     return undefined;
   }
-  const word = (name: keyof typeof DEBUG) => wordAt(bytes, DEBUG[name] * 8);
-  if (word("version") >>> 16 !== PYTHON_3_13) return undefined;
-  if (Object.keys(DEBUG).some((name) => name !== "version" && word(name as "version") > MAX_OFFSET)) {
-    return undefined;
-  }
+  const word = (name: keyof DebugWords) => wordAt(bytes, words[name] * 8);
+  if (word("version") >>> 16 !== minor || (word("freeThreaded") !== 0 && !freeThreaded)) return undefined;
+  const names = Object.keys(words) as (keyof DebugWords)[];
+  if (names.some((name) => name !== "version" && word(name) > MAX_OFFSET)) return undefined;
   return {
     interpreters: word("interpretersHead"),
     mainInterpreter: word("interpretersHead") + 8,
     holder: { in: "interpreter", offset: word("gilHolder") },
-    threadKey: THREAD_KEY_3_13,
+    threadKey,
     frames: {
       interpreterNext: word("interpreterNext"),
       interpreterThreads: word("interpreterThreads"),
@@ -270,7 +314,7 @@ function debugLayout(memory: Memory, runtime: number): Layout | undefined {
       frameInstruction: word("frameInstruction"),
       instructionBytes: 0,
       frameMark: word("frameOwner"),
-      entryOwner: OWNED_BY_C_STACK,
+      entryOwner: OWNED_BY_LOOP,
       codeInstructions: word("codeInstructions"),
     },
     objects: {

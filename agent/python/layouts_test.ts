@@ -62,7 +62,11 @@ const OFFSETS = `
 #define MARK AT(_PyInterpreterFrame, is_entry), 0
 #else
 #define HOLDER "interpreter", AT(PyInterpreterState, _gil.last_holder)
+#if PY_VERSION_HEX < 0x030e0000
 #define MARK AT(_PyInterpreterFrame, owner), FRAME_OWNED_BY_CSTACK
+#else
+#define MARK AT(_PyInterpreterFrame, owner), FRAME_OWNED_BY_INTERPRETER
+#endif
 #endif
 #if PY_VERSION_HEX < 0x030d0000
 #define FRAME AT(PyThreadState, cframe)
@@ -107,7 +111,15 @@ for (const { path, version } of pythons()) {
     async () => {
       using folder = new TempFolder();
       const source = folder.write("offsets.c", OFFSETS);
-      run("clang", ["-w", `-I${include}`, `-I${include}/internal`, source, "-o", `${folder.path}/offsets`]);
+      run("clang", [
+        "-w",
+        `-I${include}`,
+        `-I${include}/internal`,
+        `-I${include}/..`,
+        source,
+        "-o",
+        `${folder.path}/offsets`,
+      ]);
       const expected = JSON.parse(run(`${folder.path}/offsets`, [])) as Layout;
       await using python = await RunningProgram.start(path, [
         "-c",
@@ -127,14 +139,27 @@ for (const { path, version } of pythons()) {
   );
 }
 
-Deno.test("layoutOf() knows no version but 3.8 to 3.13, and takes no junk for 3.13's table", () => {
+Deno.test("layoutOf() knows no version but 3.8 to 3.14, and takes no junk for the table of 3.13 or 3.14", () => {
   const nothing: Memory = { read: () => undefined };
-  for (const version of [0x02071200, 0x030700f0, 0x030e00f0, 0x040000f0, 0]) {
+  for (const version of [0x02071200, 0x030700f0, 0x030f00f0, 0x040000f0, 0]) {
     assertEquals(layoutOf(nothing, { version, runtime: 1 }), undefined);
   }
-  fc.assert(fc.property(fc.uint8Array({ minLength: 584, maxLength: 584 }), fc.boolean(), (bytes, cookie) => {
+  const bytes = fc.uint8Array({ minLength: 648, maxLength: 648 });
+  const version = fc.constantFrom(0x030d00f0, 0x030e00f0);
+  fc.assert(fc.property(bytes, version, fc.boolean(), (bytes, version, cookie) => {
     if (cookie) bytes.set(new TextEncoder().encode("xdebugpy"));
     const memory: Memory = { read: (_, length) => Uint8Array.from(bytes.subarray(0, length)) };
-    return layoutOf(memory, { version: 0x030d00f0, runtime: 1 }) === undefined;
+    return layoutOf(memory, { version, runtime: 1 }) === undefined;
   }));
+});
+
+Deno.test("layoutOf() does not read 3.14 without a GIL, where threads have copies of code", () => {
+  const words = new BigUint64Array(81);
+  const bytes = new Uint8Array(words.buffer);
+  bytes.set(new TextEncoder().encode("xdebugpy"));
+  words[1] = 0x030e00f0n;
+  const memory: Memory = { read: (_, length) => bytes.slice(0, length) };
+  assertEquals(layoutOf(memory, { version: 0x030e00f0, runtime: 1 }) === undefined, false);
+  words[2] = 1n;
+  assertEquals(layoutOf(memory, { version: 0x030e00f0, runtime: 1 }), undefined);
 });

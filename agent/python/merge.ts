@@ -31,6 +31,8 @@ export interface Merged {
 
 /** Parts that the compiler split off have the name with a suffix: `.cold`, `.lto_priv.0`. */
 const LOOP = /^_PyEval_EvalFrameDefault(\.|$)/;
+/** Is an instruction that is a function of its own, which the loop calls (clang, since 3.14): it is the same run's. */
+const INSTRUCTION = /^_TAIL_CALL_\w+(\.|$)/;
 
 /**
  * Puts the runs in place of the loops.
@@ -38,13 +40,16 @@ const LOOP = /^_PyEval_EvalFrameDefault(\.|$)/;
  * A native stack that was cut lacks loops at its outer end: the runs that are left then follow it, before the frame that
  * says so. A loop may lack its
  * run at the leaf, as the frame is linked in after the loop was entered: then the runs are counted from the outer end.
- * Trampolines of `-X perf` are left out, for each stands for the one function of the loop that it calls.
+ * Trampolines of `-X perf` are left out, for each stands for the one function of the loop that it calls; so are the
+ * loop's instructions.
  *
  * @param native user frames, leaf first
  */
 export function mergeStacks(native: readonly Frame[], { runs, whole }: PythonStack): Merged {
   const cut = native.length > 0 && isCut(native.at(-1)!) ? native.at(-1) : undefined;
-  if (runs.length > 0) native = native.filter((frame) => !isTrampoline(frame));
+  if (runs.length > 0) {
+    native = native.filter((frame) => !isTrampoline(frame) && !INSTRUCTION.test(frame.function));
+  }
   const loops = native.reduce((count, frame) => count + (LOOP.test(frame.function) ? 1 : 0), 0);
   let skip = whole ? Math.max(0, loops - runs.length) : 0;
   let next = 0;

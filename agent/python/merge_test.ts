@@ -79,3 +79,10 @@ Deno.test("mergeStacks() takes no other function for the loop", () => {
   const names = ["_PyEval_EvalFrameDefaultX", "PyEval_EvalFrameDefault", "_PyEval_Vector"];
   assertEquals(merge(names, []), [names.join(" "), true]);
 });
+
+Deno.test("mergeStacks() leaves out instructions that are functions, as they are of the loop's run", () => {
+  const native = ["add", "_TAIL_CALL_BINARY_OP", LOOP, "_start"];
+  assertEquals(merge(native, [["f", "g"]]), ["add f g _start", true]);
+  // Where nothing is known of Python they are all there is.
+  assertEquals(merge(native, []), ["add _TAIL_CALL_BINARY_OP _PyEval_EvalFrameDefault _start", false]);
+});

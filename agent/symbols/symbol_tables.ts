@@ -12,6 +12,7 @@ import { findDebugFile } from "./debug/debug_files.ts";
 import type { DebugInfoLocator, Downloads } from "./debug/debug_info_locator.ts";
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import { readPlt } from "../../symbols/plt.ts";
+import { splitParts } from "./split_function.ts";
 import { SearchTable } from "../unwind/search_table.ts";
 import { buildSymbolImage, free } from "../../symbols/build_symbol_image.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
@@ -249,7 +250,7 @@ export class SymbolTables {
         });
         this.#skippedStubs += plt.skipped;
         const image = buildSymbolImage({
-          ...{ tables, stubs: plt.stubs },
+          ...{ tables, stubs: [...plt.stubs, ...splitParts(copy, { elf: file.elf, tables, frames })] },
           startAfter: (address) => frames?.startAfter(address) ?? Infinity,
         });
         for (const { symbols, strings } of tables) free(symbols, strings);

@@ -150,6 +150,23 @@ export class SearchTable {
     return base + new Reader(readExactly(this.#source, tableOffset + index * ENTRY_BYTES, 4)).i32();
   }
 
+  /**
+   * Returns the range of code, a function or a part of one, that has `address`; `undefined` where none has.
+   *
+   * @throws {ElfError} when the file ends within the table or the entry
+   */
+  rangeAt(address: number): CodeRange | undefined {
+    for (const { reader, offsets } of this.read(this.find(address, address + 1, 1))) {
+      for (const offset of offsets) {
+        const range = valueOrError(() => reader.fde(offset));
+        if (range instanceof MalformedError) continue;
+        const found = { address: range.start, size: range.end - range.start };
+        if (contains(found, address)) return found;
+      }
+    }
+    return undefined;
+  }
+
   /** Returns how many functions start below `address`. */
   #lowerBound(address: number): number {
     const { tableOffset, base, count } = this.#layout;

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { run } from "./programs.ts";
+import { debianPython } from "./debian_python.ts";
+import { isFile, run } from "./programs.ts";
 
 export interface Python {
   readonly path: string;
@@ -15,15 +16,20 @@ export interface Python {
   readonly minor: string;
 }
 
+/** The first release of Debian with a Python that none of those before has, which is fetched. */
+const LATEST = { suite: "forky", minor: "3.14" } as const;
+
 /**
  * Returns those of the versions whose frames are read; one of each, but Debian's own and another of its version both.
  */
 export function pythons(): Python[] {
   const home = Deno.env.get("HOME") ?? "/root";
   const folders = ["/usr/bin", "/usr/local/bin", ...versionsBelow(`${home}/.pyenv/versions`)];
-  const names = [11, 12, 13, 10, 9, 8].map((minor) => `python3.${minor}`);
+  const names = [11, 12, 13, 14, 10, 9, 8].map((minor) => `python3.${minor}`);
   const found = new Map<string, Python>();
-  for (const path of folders.flatMap((folder) => names.map((name) => `${folder}/${name}`))) {
+  const paths = folders.flatMap((folder) => names.map((name) => `${folder}/${name}`));
+  if (!paths.some((path) => path.endsWith(LATEST.minor) && isFile(path))) paths.push(...latest());
+  for (const path of paths) {
     try {
       const version = run(path, ["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]).trim();
       found.set(Deno.realPathSync(path), { path, version, minor: version.replace(/\.\d+$/, "") });
@@ -32,6 +38,14 @@ export function pythons(): Python[] {
     }
   }
   return [...found.values()];
+}
+
+function latest(): string[] {
+  try {
+    return [debianPython(LATEST.suite, LATEST.minor)];
+  } catch {
+    return []; // This machine has no packages of Debian's, or no network.
+  }
 }
 
 function versionsBelow(folder: string): string[] {
