@@ -23,7 +23,9 @@ import { classByHints } from "./locks/hints.ts";
 import type { LockClass } from "./locks/lock_class.ts";
 import { type Labels, NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
+import { HINT } from "./libbpf/mod.ts";
 import { Slices } from "./slices.ts";
+import { HEAP, STACK } from "./symbols/data_places.ts";
 import { callCategory } from "./syscalls/category.ts";
 
 /** The reason under which the events of a window that could not be named are in its losses. */
@@ -169,7 +171,7 @@ export class Namer {
       const className = lockClass(frames, type, lock);
       if (holder && type === "futex") held.set(holder, className);
       this.builder.addLock({
-        ...{ outcome, type, class: className },
+        ...{ outcome, type, class: className, address: this.#lockPlace(lock) },
         ...{ series, stack },
         holder: holder && this.#holder(holder, series),
         ...{ count, delay: delayNs, max: maxNs, histogram },
@@ -185,6 +187,14 @@ export class Namer {
         ...{ class: className, count, total: totalNs, max: maxNs, histogram },
       });
     }
+  }
+
+  /** Says where a lock of user space is; "" of several, and of the kernel's. */
+  #lockPlace({ type, waiter, address, hints }: RawLock): string {
+    if (type !== "futex" || address === 0n) return "";
+    const place = this.#symboliser.dataPlace(waiter.pid, Number(address));
+    // Where the kernel side saw it beside the thread's stack pointer, that says more than what memory looks like.
+    return hints & HINT.onStack && (place === "" || place === HEAP) ? STACK : place;
   }
 
   /**

@@ -13,6 +13,7 @@ import { counted, lasting } from "../common/words.ts";
 import { readPem } from "../common/pem.ts";
 import { ProfileBuilder } from "../profile/builder.ts";
 import type { Kind, Profile } from "../profile/model.ts";
+import { oneShape } from "../profile/one_shape.ts";
 import type { OtlpExporter } from "../profile/otlp/exporter.ts";
 import { openExporter } from "../profile/otlp/open.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
@@ -446,7 +447,7 @@ interface Shown {
 
 /** Writes the files, and of each kind a table of what took longest. */
 async function show({ config, files, recorded, summary, ...rest }: Shown): Promise<void> {
-  const profile = recorded.build();
+  const profile = oneShape(recorded.build());
   const idle = config.includeIdle ?? false;
   for (const file of files) {
     const { losses } = summary.notes(file.kind);

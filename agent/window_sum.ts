@@ -127,7 +127,9 @@ export class WindowSum {
   #addLock(row: RawLock, represent: (pid: number) => number): void {
     const waiter = this.#places.of(row.waiter, represent);
     const holder = row.holder && this.#places.of(row.holder, represent);
-    const { type, outcome, count, delayNs, maxNs, hints, value, address } = row;
+    const { type, outcome, count, delayNs, maxNs, hints, value } = row;
+    // An address means nothing in the process that stands for the waiter's.
+    const address = waiter.pid === row.waiter.pid ? row.address : 0n;
     const key = `${this.#numberOf(waiter)} ${this.#numberOf(holder)} ${type} ${outcome}`;
     const sum = this.#locks.get(key);
     if (sum === undefined) {

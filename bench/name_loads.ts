@@ -16,12 +16,12 @@ export interface NameLoad {
   readonly comm: RegExp;
   /** Makes what `script` uses. @default nothing is needed */
   readonly prepare?: (folder: string) => Promise<void>;
-  /** Runs in a shell, whose `$DIR` is the folder, for some `$SECONDS_LONG`. */
+  /** Runs in a shell, whose `$DIR` is the folder, until that has a file `stop`. */
   readonly script: string;
 }
 
 /** Not what has the load going: shells, and perf. */
-const ITS_OWN = /^(?!(perf|bash|sh|timeout|mkfifo)$)/;
+const ITS_OWN = /^(?!(perf|bash|sh|sleep|mkfifo)$)/;
 const PROGRAMS = new URL("../tests/programs/", import.meta.url).pathname;
 /** Debian's PostgreSQL is not on the path; it does not run as root. */
 const AS_POSTGRES = "setpriv --reuid=postgres --regid=postgres --clear-groups";
@@ -90,9 +90,9 @@ while True:
     s.close()
 `;
 
-/** Runs `commands` at most so long. */
-function timed(commands: string): string {
-  return `timeout -s KILL "$SECONDS_LONG" ${commands}`;
+/** Runs `command` until it is to stop. */
+function untilStopped(command: string): string {
+  return `${command} & load=$!; until [ -e $DIR/stop ]; do sleep 0.2; done; kill -KILL $load; wait $load`;
 }
 
 export const NAME_LOADS: readonly NameLoad[] = [
@@ -109,8 +109,8 @@ export const NAME_LOADS: readonly NameLoad[] = [
       await shell(script);
     },
     script: `cd $DIR; ${AS_POSTGRES} postgres -D $DIR/db -k $DIR -h '' -c fsync=off & postgres=$!
-      for i in $(seq 100); do pg_isready -q -h $DIR && break; sleep 0.1; done
-      pgbench -h $DIR -U postgres -c 4 -M prepared -T $SECONDS_LONG postgres
+      until pg_isready -q -h $DIR; do sleep 0.1; done
+      ${untilStopped("pgbench -h $DIR -U postgres -c 4 -M prepared -T 3600 postgres")}
       kill -INT $postgres; wait $postgres`,
   },
   {
@@ -127,7 +127,7 @@ export const NAME_LOADS: readonly NameLoad[] = [
     },
     script: `cd $DIR; nginx -p $DIR -c nginx.conf & nginx=$!
       until [ -S nginx.sock ]; do sleep 0.1; done
-      ${timed("python3 ask.py")}; kill $nginx; wait $nginx`,
+      ${untilStopped("python3 ask.py")}; kill $nginx; wait $nginx`,
   },
   {
     name: "redis",
@@ -135,20 +135,22 @@ export const NAME_LOADS: readonly NameLoad[] = [
     comm: /^(redis-server|io_thd|bio_)/,
     script: `cd $DIR; redis-server --port 0 --unixsocket redis.sock --save '' & redis=$!
       until [ -S redis.sock ]; do sleep 0.1; done
-      ${timed("redis-benchmark -s redis.sock -l -q -P 16 -t set,get,lpush,zadd")}; kill $redis; wait $redis`,
+      ${
+      untilStopped("redis-benchmark -s redis.sock -l -q -P 16 -t set,get,lpush,zadd")
+    }; kill $redis; wait $redis`,
   },
   {
     name: "ffmpeg with libx264",
     needs: ["ffmpeg"],
     comm: ITS_OWN,
-    script: timed("ffmpeg -v error -f lavfi -i testsrc2=s=640x360 -t 600 -c:v libx264 -f null -"),
+    script: untilStopped("ffmpeg -v error -f lavfi -i testsrc2=s=640x360 -t 600 -c:v libx264 -f null -"),
   },
   {
     name: "g++",
     needs: ["g++"],
     comm: /^cc1plus$/,
     prepare: (folder) => Deno.writeTextFile(`${folder}/part.cc`, CXX),
-    script: timed("sh -c 'while :; do g++ -O2 -c $DIR/part.cc -o $DIR/part.o; done'"),
+    script: untilStopped("sh -c 'while :; do g++ -O2 -c $DIR/part.cc -o $DIR/part.o; done'"),
   },
   {
     name: "Go, stripped",
@@ -158,14 +160,14 @@ export const NAME_LOADS: readonly NameLoad[] = [
       await Deno.writeTextFile(`${folder}/main.go`, GO);
       await shell(`cd ${folder} && GO111MODULE=off go build -ldflags='-s -w' -o program main.go`);
     },
-    script: timed("$DIR/program"),
+    script: untilStopped("$DIR/program"),
   },
   {
     name: "Rust",
     needs: ["rustc"],
     comm: /^program/,
     prepare: (folder) => shell(`rustc -O -g -o ${folder}/program ${PROGRAMS}unwind/chain.rs`),
-    script: timed("$DIR/program"),
+    script: untilStopped("$DIR/program"),
   },
   {
     name: "OCaml",
@@ -175,55 +177,55 @@ export const NAME_LOADS: readonly NameLoad[] = [
       await Deno.writeTextFile(`${folder}/main.ml`, OCAML);
       await shell(`cd ${folder} && ocamlopt -o program main.ml`);
     },
-    script: timed("$DIR/program"),
+    script: untilStopped("$DIR/program"),
   },
   {
     name: "node",
     needs: ["node"],
     comm: ITS_OWN,
     prepare: (folder) => Deno.copyFile(`${PROGRAMS}script.js`, `${folder}/script.cjs`),
-    script: timed("node --perf-basic-prof $DIR/script.cjs"),
+    script: untilStopped("node --perf-basic-prof $DIR/script.cjs"),
   },
   {
     name: "deno",
     needs: ["deno"],
     comm: ITS_OWN,
     prepare: (folder) => Deno.copyFile(`${PROGRAMS}script.js`, `${folder}/script.cjs`),
-    script: timed("deno run -A --v8-flags=--perf-basic-prof $DIR/script.cjs"),
+    script: untilStopped("deno run -A --v8-flags=--perf-basic-prof $DIR/script.cjs"),
   },
   {
     name: "Python",
     needs: ["python3"],
     comm: /^python/,
-    script: timed(`python3 ${PROGRAMS}chains.py`),
+    script: untilStopped(`python3 ${PROGRAMS}chains.py`),
   },
   {
     name: "a JVM with frame pointers",
     needs: ["java", "javac"],
     comm: ITS_OWN,
     prepare: (folder) => shell(`javac -d ${folder} ${PROGRAMS}Spin.java`),
-    script: timed("java -XX:+PreserveFramePointer -cp $DIR Spin"),
+    script: untilStopped("java -XX:+PreserveFramePointer -cp $DIR Spin"),
   },
   {
     name: "PHP",
     needs: ["php"],
     comm: /^php/,
     prepare: (folder) => Deno.writeTextFile(`${folder}/a.php`, `<?php\n${PHP}`),
-    script: timed("php $DIR/a.php"),
+    script: untilStopped("php $DIR/a.php"),
   },
   {
     name: "Ruby",
     needs: ["ruby"],
     comm: /^ruby/,
     prepare: (folder) => Deno.writeTextFile(`${folder}/a.rb`, RUBY),
-    script: timed("ruby $DIR/a.rb"),
+    script: untilStopped("ruby $DIR/a.rb"),
   },
   {
     name: "LuaJIT",
     needs: ["luajit"],
     comm: /^luajit/,
     prepare: (folder) => Deno.writeTextFile(`${folder}/a.lua`, LUA),
-    script: timed("luajit $DIR/a.lua"),
+    script: untilStopped("luajit $DIR/a.lua"),
   },
   {
     name: "C without frame pointers",
@@ -233,7 +235,7 @@ export const NAME_LOADS: readonly NameLoad[] = [
       compile(new URL("../tests/programs/unwind/chain.c", import.meta.url), `${folder}/program`, {
         flags: ["-O2", "-fomit-frame-pointer"],
       }),
-    script: timed("$DIR/program"),
+    script: untilStopped("$DIR/program"),
   },
 ];
 

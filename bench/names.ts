@@ -36,9 +36,6 @@ const WINDOW_MS = 1000;
 /** Windows that do not count, in which programs start, and then those that do. */
 const WARM_WINDOWS = 6;
 const WINDOWS = 6;
-/** The load runs for so many seconds. */
-const SECONDS = (WARM_WINDOWS + WINDOWS) * WINDOW_MS / 1000 + 3;
-
 /** perf is attached to this shell, and with it to all that it starts, and told by a pipe when to begin. */
 const GATE = `mkfifo $DIR/control $DIR/answer
 perf record -q -F ${FREQ} -e cpu-clock --call-graph dwarf,65528 -m 16M --no-bpf-event -p $$ -o $DIR/perf.data \\
@@ -98,12 +95,18 @@ async function watch(
 ): Promise<void> {
   const shell = new Deno.Command("bash", {
     args: ["-c", `${GATE}{ ${script}\n} ${END}`],
-    env: { DIR: folder, SECONDS_LONG: String(SECONDS) },
+    env: { DIR: folder },
     stdout: "piped",
     stderr: "null",
   }).spawn();
   const words = shell.stdout.pipeThrough(new TextDecoderStream()).getReader();
   await words.read();
+  const ended = shell.status.then(() => {
+    throw new Error("Cannot measure: the load has ended");
+  });
+  // It is only looked at while something is waited for.
+  ended.catch(() => {});
+  const tell = (command: string) => Promise.race([ended, tellPerf(folder, command)]);
   {
     await using unwinder = Unwinder.open();
     await using java = new JavaMaps();
@@ -115,17 +118,18 @@ async function watch(
     for await (const { profile } of record({ collectors: [collector], symboliser, unwinder, ...options })) {
       window++;
       if (window > WARM_WINDOWS) take(profile);
-      if (window === WARM_WINDOWS) await tell(folder, "enable");
+      if (window === WARM_WINDOWS) await tell("enable");
       if (window === WARM_WINDOWS + WINDOWS) break;
     }
-    await tell(folder, "disable");
+    await tell("disable");
   }
+  await Deno.writeTextFile(`${folder}/stop`, "");
   await words.cancel();
   await shell.status;
 }
 
 /** Tells perf something, and waits for its answer. */
-async function tell(folder: string, command: string): Promise<void> {
+async function tellPerf(folder: string, command: string): Promise<void> {
   await Deno.writeTextFile(`${folder}/control`, `${command}\n`);
   using answer = await Deno.open(`${folder}/answer`);
   await answer.read(new Uint8Array(16));

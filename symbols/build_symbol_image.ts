@@ -33,6 +33,7 @@ export interface RawSection {
 }
 
 const STT_NOTYPE = 0;
+const STT_OBJECT = 1;
 const STT_FUNC = 2;
 const STT_GNU_IFUNC = 10;
 const STB_GLOBAL = 1;
@@ -46,7 +47,12 @@ const MAX_NAME_BYTES = 16_384;
 const MAX_NAMES_BYTES = 128 << 20;
 const encoder = new TextEncoder();
 
+/** Says which symbols are wanted: of functions, or of variables that have an address of their own. */
+export type SymbolsOf = "functions" | "data";
+
 export interface ImageSources {
+  /** @default {"functions"} */
+  readonly of?: SymbolsOf;
   /** They are joined: a stripped file's dynamic one, and its mini debug info. */
   readonly tables: readonly RawSymbols[];
   /** The tables do not have these. @default none */
@@ -58,11 +64,11 @@ export interface ImageSources {
   readonly startAfter?: (address: number) => number;
 }
 
-/** Returns the image of all functions, see {@linkcode SymbolImage}. */
+/** Returns the image of all functions, or of all variables, see {@linkcode SymbolImage}. */
 export function buildSymbolImage(
-  { tables, stubs = [], startAfter = () => Infinity }: ImageSources,
+  { of = "functions", tables, stubs = [], startAfter = () => Infinity }: ImageSources,
 ): Uint8Array<ArrayBuffer> {
-  const found = new Collected(tables, stubs);
+  const found = new Collected(tables, stubs, of);
   const { address, size, sectionEnd, preference } = found;
   const order = ascending(address);
   const end = Float64Array.from(address, (address, i) => address + size[i]!);
@@ -109,7 +115,7 @@ class Collected {
   #length = 0;
   #nameBytes = 0;
 
-  constructor(tables: readonly RawSymbols[], stubs: readonly Stub[]) {
+  constructor(tables: readonly RawSymbols[], stubs: readonly Stub[], of: SymbolsOf) {
     const most = tables.reduce((sum, { symbols, bits }) => sum + symbols.length / entryBytes(bits), 0);
     const entries = Math.floor(most) + stubs.length;
     const [address, size, sectionEnd] = [0, 1, 2].map(() => new Float64Array(entries)) as [
@@ -127,7 +133,7 @@ class Collected {
     [this.preference, this.#table, this.#at] = [preference, table, at];
     const own = stubNames(stubs);
     this.#strings = [...tables.map(({ strings }) => ({ bytes: strings, end: VERSION })), own];
-    tables.forEach((table, number) => this.#addTable(table, number));
+    tables.forEach((table, number) => this.#addTable(table, number, of));
     stubs.forEach(({ address, size }, i) => {
       const row = this.#addRow(tables.length, own.at[i]!);
       if (row < 0) return;
@@ -151,8 +157,8 @@ class Collected {
     free(...this.#all);
   }
 
-  #addTable(table: RawSymbols, number: number): void {
-    eachFunction(table, (symbol, section) => {
+  #addTable(table: RawSymbols, number: number, of: SymbolsOf): void {
+    eachSymbol(table, of, (symbol, section) => {
       const row = this.#addRow(number, symbol.name);
       if (row < 0) return;
       this.address[row] = symbol.address + table.bias;
@@ -211,22 +217,32 @@ interface Symbol {
   readonly size: number;
 }
 
-function eachFunction(table: RawSymbols, visit: (symbol: Symbol, section: RawSection) => unknown): void {
+function eachSymbol(
+  table: RawSymbols,
+  of: SymbolsOf,
+  visit: (symbol: Symbol, section: RawSection) => unknown,
+): void {
   const { symbols, bits, sections } = table;
   const view = new DataView(symbols.buffer, symbols.byteOffset, symbols.byteLength);
   const entry = entryBytes(bits);
   for (let at = entry; at + entry <= symbols.length; at += entry) {
     const info = symbols[at + (bits === 64 ? 4 : 12)]!;
     const type = info & 15;
-    if (type !== STT_FUNC && type !== STT_NOTYPE && type !== STT_GNU_IFUNC) continue;
+    if (!isWanted(type, of)) continue;
     const section = sections[view.getUint16(at + (bits === 64 ? 6 : 14), true)];
-    if (!section?.executable) continue; // Also those that are undefined or absolute.
+    // Without a section it is undefined or absolute.
+    if (section === undefined || section.executable !== (of === "functions")) continue;
     const word = (wide: number, narrow: number) =>
       bits === 64 ? u64(view, at + wide) : view.getUint32(at + narrow, true);
     const address = word(8, 4);
     if (address >= 2 ** 48) continue;
     visit({ name: view.getUint32(at, true), type, binding: info >> 4, address, size: word(16, 8) }, section);
   }
+}
+
+function isWanted(type: number, of: SymbolsOf): boolean {
+  if (of === "data") return type === STT_OBJECT;
+  return type === STT_FUNC || type === STT_NOTYPE || type === STT_GNU_IFUNC;
 }
 
 /** Returns the bytes of a name up to its end. */

@@ -3,7 +3,7 @@
  * CPU, locks and system calls at once, over the whole path: kernel → agent → gRPC → Deno KV → ClickHouse → REST.
  */
 
-import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { OUTCOME_NUMBER, type Total } from "../profile/model.ts";
 import type { ProfileJson } from "../profile/formats/json.ts";
@@ -16,6 +16,7 @@ import { testWith } from "./support/needs.ts";
 
 interface Site {
   readonly function: string;
+  readonly address: string;
   readonly class: string;
   readonly type: string;
   readonly total: Total;
@@ -77,6 +78,7 @@ testWith(
       const [site] = mutexes;
       assertEquals([site!.function, site!.holders[0]!.function], ["want_lock", "hold_lock"]);
       assertGreater(site!.holders[0]!.total.value / site!.total.value, 0.8);
+      assertMatch(site!.address, /^mutex in \/.*\/all_kinds$/);
     });
 
     await t.step("idle waits are kept, and shown when asked for", async () => {

@@ -19,6 +19,8 @@ import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
 import { Demangler } from "../../symbols/names/demangle.ts";
 import type { DebugClientOptions, DebugStats } from "./debug/dwarf/client.ts";
 import { NonElfCode } from "./non_elf_code.ts";
+import { DataPlaces } from "./data_places.ts";
+import { DataSymbols } from "./data_symbols.ts";
 import { ElfCode } from "./elf_code.ts";
 import { cutFrame, FrameCache, KERNEL_SERIAL } from "./frame_cache.ts";
 import type { JavaMaps, JavaMapsStats } from "../java/java_maps.ts";
@@ -131,6 +133,8 @@ export class Symboliser implements AsyncDisposable {
   readonly #processes: ProcessTable;
   readonly #elf: ElfCode;
   readonly #nonElf: NonElfCode;
+  readonly #dataSymbols: DataSymbols;
+  readonly #dataPlaces: DataPlaces;
   readonly #python: PythonSymbols;
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
@@ -169,6 +173,8 @@ export class Symboliser implements AsyncDisposable {
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
     this.#nonElf = new NonElfCode({ libdw, demangler, java: options.java });
+    this.#dataSymbols = new DataSymbols({ libdw, demangler, files: this.#files, clock });
+    this.#dataPlaces = new DataPlaces(this.#dataSymbols);
     const frames = this.#frames = new FrameCache(Math.ceil(cacheBytes / 2));
     this.#elf = new ElfCode({
       ...{ libdw, files: this.#files, frames, demangler, downloads: debuginfod, debug, coldMs, clock },
@@ -187,6 +193,7 @@ export class Symboliser implements AsyncDisposable {
     this.#frames.clear();
     this.#kernel[Symbol.dispose]();
     this.#python[Symbol.dispose]();
+    this.#dataSymbols[Symbol.dispose]();
     await this.#elf[Symbol.asyncDispose]();
     this.#libdw[Symbol.dispose]();
   }
@@ -288,6 +295,15 @@ export class Symboliser implements AsyncDisposable {
     return this.#process(pid);
   }
 
+  /**
+   * Returns what the data at an address of a process are: `SYMBOL in MODULE` of a variable, `heap`, `stack` or
+   * `shared memory`; "" where that is not known.
+   */
+  dataPlace(pid: number, address: number): string {
+    const process = this.#process(pid);
+    return process ? this.#dataPlaces.of(process, address) : "";
+  }
+
   /** Returns the processes that run Python, as far as they are known. */
   pythonInterpreters(): ReadonlyMap<number, Interpreter> {
     return this.#python.interpreters();
@@ -331,6 +347,8 @@ export class Symboliser implements AsyncDisposable {
     this.#processes.endWindow();
     this.#python.endWindow();
     this.#nonElf.endWindow();
+    this.#dataPlaces.endWindow();
+    this.#dataSymbols.endWindow();
     this.#demangler.endWindow();
     this.#kernel.endWindow();
     this.#elf.endWindow();

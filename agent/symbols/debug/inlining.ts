@@ -28,6 +28,13 @@ interface Wanted {
   readonly addresses: number[];
 }
 
+/** What debug information has of an address. */
+interface Answer {
+  readonly file: CodeFile;
+  readonly address: number;
+  readonly found: readonly SourceFrame[] | NoFrames;
+}
+
 /** Addresses that may wait for the next {@linkcode Inlining.settle}. */
 const MAX_WANTED = 65_536;
 
@@ -42,7 +49,8 @@ export class Inlining implements AsyncDisposable {
   #dropped = 0;
   /** Files whose debug information cannot be used. */
   readonly #undebuggable = new WeakSet<CodeFile>();
-  #improved = false;
+  /** They came, and are taken by the next {@linkcode settle}: names do not change while a window is named. */
+  readonly #answers: Answer[] = [];
 
   constructor({ locator, frames, demangler, debug }: InliningOptions) {
     this.#locator = locator;
@@ -96,9 +104,9 @@ export class Inlining implements AsyncDisposable {
 
   /**
    * Asks for all that is wanted and waits for the answers, but not longer than `ms`; those that come later are taken
-   * when they come.
+   * the next time.
    *
-   * @returns whether frames in the cache became better since the last time
+   * @returns whether frames in the cache became better
    */
   async settle(ms: number): Promise<boolean> {
     const wanted = [...this.#wanted.values()];
@@ -106,8 +114,8 @@ export class Inlining implements AsyncDisposable {
     this.#wantedCount = 0;
     for (const { file, addresses } of wanted) this.#ask(file, addresses);
     await this.#debug.settle(ms);
-    const improved = this.#improved;
-    this.#improved = false;
+    let improved = false;
+    for (const answer of this.#answers.splice(0)) if (this.#take(answer)) improved = true;
     return improved;
   }
 
@@ -118,12 +126,16 @@ export class Inlining implements AsyncDisposable {
       file.key,
       debugPlace,
       addresses,
-      (address, found) => this.#take(file, address, found),
+      (address, found) => this.#answers.push({ file, address, found }),
     );
   }
 
-  /** Puts the functions that are inlined at an address before the one that is named already. */
-  #take(file: CodeFile, address: number, found: readonly SourceFrame[] | NoFrames): void {
+  /**
+   * Puts the functions that are inlined at an address before the one that is named already.
+   *
+   * @returns whether there are such, or lines
+   */
+  #take({ file, address, found }: Answer): boolean {
     if (found === "never") {
       this.#undebuggable.add(file);
     } else if (found === "later") {
@@ -131,11 +143,12 @@ export class Inlining implements AsyncDisposable {
       this.#frames.delete(file.serial, address); // So that it is asked for again.
     } else {
       const named = this.#frames.get(file.serial, address)?.at(-1);
-      if (named === undefined || found.length === 0) return;
-      this.#improved = true;
+      if (named === undefined || found.length === 0) return false;
       const frames = found.map((source, i) => this.#frame(named, source, i === found.length - 1));
       this.#frames.set(file.serial, address, frames);
+      return true;
     }
+    return false;
   }
 
   /**
