@@ -15,7 +15,8 @@ import { exporterReadings, NO_EXPORTS } from "../profile/otlp/readings.ts";
 import type { Flusher, FlushMetrics, ReceivedBatch } from "./buffer/flusher.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { Admission } from "./ingest/admission.ts";
-import { type Protocol, PROTOCOLS, type Result, RESULTS } from "./interop/intake/intake.ts";
+import { type Protocol, PROTOCOLS } from "./interop/decoding/request.ts";
+import { type Result, RESULTS } from "./interop/intake/intake.ts";
 import { type IngestMetrics, type Refusal, REFUSALS } from "./ingest/push.ts";
 
 const BUFFER: readonly Reading<StagingBuffer>[] = [
@@ -49,6 +50,8 @@ export interface WatchedParts {
   readonly queues?: Readonly<Record<string, Pick<Admission, "running" | "waiting">>>;
   readonly engine?: { readonly restarts: number } | undefined;
   readonly relabeller?: { readonly dropped: number } | undefined;
+  /** Reads what others push. */
+  readonly decoder?: { readonly deaths: Readonly<Record<string, number>>; readonly bytes: number };
   /** Sends on to a collector. */
   readonly exporter?: Pick<OtlpExporter, "stats"> | undefined;
 }
@@ -105,6 +108,17 @@ const PARTS: readonly Reading<WatchedParts>[] = [
     "aperture_engine_restarts_total",
     "Times that the embedded engine was started again",
     ({ engine }) => engine?.restarts ?? 0,
+  ],
+  [
+    "aperture_foreign_decoder_deaths_total",
+    "Processes that read what others push and ended without an answer, by what they lacked",
+    ({ decoder }) => decoder?.deaths ?? {},
+    "reason",
+  ],
+  [
+    "aperture_foreign_waiting_bytes",
+    "Bytes that others pushed and that are read, or wait for it",
+    ({ decoder }) => decoder?.bytes ?? 0,
   ],
   [
     "aperture_relabel_dropped_rows_total",

@@ -16,7 +16,9 @@ export function permissionsOf(config: AggregatorConfig): Need[] {
   const needs = [config.adminListen, config.listen].map((address) => {
     return needsNet(`listen on ${hostOf(address)}`, hostOf(address));
   });
-  needs.push(needsRun("start the embedded engine, and what reads debug files", Deno.execPath()));
+  needs.push(
+    needsRun("start the embedded engine, and what reads debug files and profiles of others", Deno.execPath()),
+  );
   if (clickhouseEndpoint === undefined) {
     needs.push(needsNet("reach the embedded engine", "127.0.0.1"));
   } else {

@@ -17,8 +17,8 @@ import type { AlertsApi } from "./alerts/alerts_api.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import { readCertificates, watchCertificates } from "./certificates.ts";
 import type { AggregatorConfig } from "./config.ts";
-import { isUnavailable } from "./http/errors.ts";
 import { createHandler, defaultTurns, type Health, loadPage } from "./http/mod.ts";
+import { DecoderProcess } from "./interop/decoding/decoder_process.ts";
 import { Intake, OTLP_AGENT } from "./interop/intake/intake.ts";
 import type { PushOptions } from "./ingest/push.ts";
 import { IngestServer, type ServerTls } from "./ingest/server.ts";
@@ -28,6 +28,7 @@ import type { Batch } from "../profile/model.ts";
 import type { OtlpExporter } from "../profile/otlp/exporter.ts";
 import type { Queries } from "./query/types.ts";
 import { stagedBatches } from "./status.ts";
+import { isUnavailable } from "./storage/unavailable.ts";
 import type { DebugFiles } from "./symbols/debug_files.ts";
 
 export interface PortSources {
@@ -35,6 +36,8 @@ export interface PortSources {
   readonly metrics: AggregatorMetrics;
   /** The process may have so many descriptors. */
   readonly descriptors: number;
+  /** What reads others' profiles may hold so many bytes. */
+  readonly decoderBytes: number;
   readonly queries: Queries;
   readonly alerts: AlertsApi;
   readonly captures: PushOptions["captures"];
@@ -75,10 +78,12 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
   const retentionMs = Math.max(config.retention, config.retention1m, config.retention1h);
   const { exporter } = sources;
   // What came by OTLP is not sent on by it, lest a collector get its own again.
-  const forward = exporter && ((bytes: Uint8Array, { agentId }: Batch) => {
+  const forward = exporter && ((bytes: Uint8Array, { agentId }: Pick<Batch, "agentId">) => {
     if (agentId !== OTLP_AGENT) exporter.offer(bytes);
   });
+  const decoder = parts.use(new DecoderProcess({ heapBytes: sources.decoderBytes }));
   const intake = new Intake({
+    decoder,
     ...{ buffer, metrics, retentionMs, forward, relabeller: sources.relabeller },
     count: metrics.foreign,
   });
@@ -134,6 +139,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
     ingest,
     http,
     watched: {
+      decoder,
       listeners: { grpc: ingest.listener, http: http.listener },
       queues: {
         grpc: ingest.admission,

@@ -17,6 +17,7 @@ import { EmbeddedClickHouse } from "./embedded/supervisor.ts";
 import { isCurable, StorageSink } from "./storage_sink.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import { AggregatorMetrics } from "./metrics.ts";
+import { decoderMemory } from "./interop/decoding/memory.ts";
 import { openPorts } from "./ports.ts";
 import { openExporter } from "../profile/otlp/open.ts";
 import { Relabeller } from "../profile/relabel/relabeller.ts";
@@ -83,6 +84,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       relabeller,
       exporter,
       descriptors: machine.descriptors,
+      decoderBytes: decoderMemory(machine.memoryBytes),
       queries: createQueries(storage.client),
       alerts,
       captures: alerts.captures,

@@ -6,8 +6,8 @@
  */
 
 import { type GroupToWrite, RefusedError, type Sink } from "./buffer/flusher.ts";
-import { isUnavailable } from "./http/errors.ts";
 import { StorageError } from "./storage/client.ts";
+import { isUnavailable } from "./storage/unavailable.ts";
 import type { Storage } from "./storage/storage.ts";
 import { WriteError } from "./storage/writer.ts";
 

@@ -9,8 +9,6 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
-import { PushClient, PushError } from "../agent/push/client.ts";
 import { EmbeddedClickHouse } from "../aggregator/embedded/supervisor.ts";
 import { StorageClient } from "../aggregator/storage/client.ts";
 import { createDatabase, migrate } from "../aggregator/storage/migrate.ts";
@@ -20,8 +18,10 @@ import type { Batch } from "../profile/model.ts";
 import { readBatch } from "../profile/wire/read_batch.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
 import { RunningAggregator } from "../tasks/programs.ts";
+import { OtlpSenders } from "./otlp_senders.ts";
 import { recordBatches } from "./recorded.ts";
 import type { Row } from "./row.ts";
+import { SimulatedFleet } from "./simulated_fleet.ts";
 
 const SECONDS = 60;
 /** They push as fast as they are acknowledged. */
@@ -30,6 +30,9 @@ const BUSY_AGENTS = 20;
 const CALM_AGENTS = 1000;
 const CALM_SECONDS = 30;
 const BARE_SECONDS = 15;
+/** So many push by OTLP beside them, as fast as they are answered. */
+const OTLP_SENDERS = 4;
+const OTLP_SECONDS = 20;
 /** Rows of a batch: those of a busy node. */
 const ROWS = 5000;
 
@@ -49,9 +52,17 @@ export async function rows(): Promise<Row[]> {
   const fleet = new SimulatedFleet(aggregator, recorded);
   const busy = await fleet.run({ agents: BUSY_AGENTS, seconds: SECONDS, everyMs: 0 });
   const calm = await fleet.run({ agents: CALM_AGENTS, seconds: CALM_SECONDS, everyMs: 10_000 });
+  // One after the other, as what the machine has besides changes.
+  const beside = { agents: BUSY_AGENTS, seconds: OTLP_SECONDS, everyMs: 0 };
+  const alone = await fleet.run(beside);
+  const senders = new OtlpSenders(aggregator.http, recorded);
+  senders.start(OTLP_SENDERS);
+  const shared = await fleet.run(beside);
+  await senders.stop();
   const stored = await fleet.stored();
-  if (stored !== fleet.pushed) {
-    throw new Error(`Lost samples: ${fleet.pushed} were acknowledged, ${stored} are in the tables`);
+  const pushed = fleet.pushed + senders.staged;
+  if (stored !== pushed) {
+    throw new Error(`Lost samples: ${pushed} were acknowledged, ${stored} are in the tables`);
   }
   return [
     {
@@ -64,135 +75,25 @@ export async function rows(): Promise<Row[]> {
     { what: `push, p99, ${CALM_AGENTS} agents, a batch in 10 s`, ours: calm.p99Ms, unit: "ms" },
     { what: "CPU of the aggregator", ours: busy.aggregatorCpuMsPerMb, unit: "ms/MB" },
     { what: "CPU of the engine", ours: busy.engineCpuMsPerMb, unit: "ms/MB" },
+    ...busy.residentMb.map((ours, i) => ({
+      ...{ what: `memory of the aggregator after ${SECONDS * (i + 1) / 3} s`, ours, unit: "MB", less: true },
+      ...i > 0 && { rival: { name: `after ${SECONDS / 3} s`, value: busy.residentMb[0]! } },
+    })),
     {
-      what: "memory of the aggregator at the end",
-      ours: calm.residentMb,
-      unit: "MB",
-      less: true,
-      rival: { name: "after 10 s", value: busy.firstResidentMb },
+      what: `store a fleet's batches, ${OTLP_SENDERS} senders of OTLP beside`,
+      ours: shared.rowsPerSecond,
+      unit: "rows/s",
+      rival: { name: "without them", value: alone.rowsPerSecond },
     },
+    {
+      what: `push, p99, ${OTLP_SENDERS} senders of OTLP beside`,
+      ours: shared.p99Ms,
+      unit: "ms",
+      less: true,
+      rival: { name: "without them", value: alone.p99Ms },
+    },
+    { what: "samples by OTLP, beside", ours: senders.staged / OTLP_SECONDS, unit: "rows/s" },
   ];
-}
-
-interface Figures {
-  readonly rowsPerSecond: number;
-  readonly p99Ms: number;
-  readonly aggregatorCpuMsPerMb: number;
-  readonly engineCpuMsPerMb: number;
-  readonly firstResidentMb: number;
-  readonly residentMb: number;
-}
-
-class SimulatedFleet {
-  readonly #aggregator: RunningAggregator;
-  readonly #recorded: readonly Batch[];
-  readonly #bodies: readonly Uint8Array[];
-  readonly #epoch = BigInt(Date.now()) * 1_000_000n;
-  #run = 0;
-  #pushed = 0;
-
-  constructor(aggregator: RunningAggregator, recorded: readonly Batch[]) {
-    this.#aggregator = aggregator;
-    this.#recorded = recorded;
-    this.#bodies = recorded.map((batch) => writeBatch(batch));
-  }
-
-  /** Samples that were acknowledged. */
-  get pushed(): number {
-    return this.#pushed;
-  }
-
-  /** Returns how many of them are in the tables, once none is staged. */
-  async stored(): Promise<number> {
-    while (!await this.#isEmpty()) await delay(100);
-    const body = { kind: "cpu", from: "-2h", to: "now", group_by: ["module"], limit: 1 };
-    const answer = await this.#aggregator.json("/api/aggregate", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    return (answer as { total: { count: number } }).total.count;
-  }
-
-  async run(
-    { agents, seconds, everyMs }: { agents: number; seconds: number; everyMs: number },
-  ): Promise<Figures> {
-    this.#run++;
-    const times: number[] = [];
-    let [bytes, rows] = [0, 0];
-    const engine = engineOf(this.#aggregator.child.pid);
-    const before = [cpuMs(this.#aggregator.child.pid), cpuMs(engine)];
-    const start = performance.now();
-    const end = start + seconds * 1000;
-    const agent = async (index: number) => {
-      using client = new PushClient({ url: new URL(this.#aggregator.grpc), gzip: false });
-      const signal = new AbortController().signal;
-      // Nodes do not start together.
-      await delay(everyMs * Math.random());
-      for (let sequence = 1; performance.now() < end; sequence++) {
-        const at = (index + sequence) % this.#bodies.length;
-        const request = this.#request(at, { index, sequence });
-        for (let taken = false; !taken;) {
-          const asked = performance.now();
-          try {
-            const { backpressure } = await client.push(request, { signal });
-            times.push(performance.now() - asked);
-            taken = true;
-            if (backpressure) await delay(200);
-          } catch (error) {
-            if (!(error instanceof PushError)) throw error;
-            await delay(500);
-          }
-        }
-        bytes += request.length;
-        rows += this.#recorded[at]!.samples.kind.length;
-        this.#pushed += this.#recorded[at]!.samples.count.reduce((a, b) => a + b, 0);
-        await delay(everyMs);
-      }
-    };
-    const first = delay(Math.min(10_000, seconds * 500)).then(() => this.#residentMb());
-    await Promise.all(Array.from({ length: agents }, (_, index) => agent(index)));
-    while (!await this.#isEmpty()) await delay(50);
-    const took = performance.now() - start;
-    const after = [cpuMs(this.#aggregator.child.pid), cpuMs(engine)];
-    times.sort((a, b) => a - b);
-    return {
-      rowsPerSecond: rows / (took / 1000),
-      p99Ms: times[Math.floor(times.length * 0.99)]!,
-      aggregatorCpuMsPerMb: (after[0]! - before[0]!) / (bytes / 1e6),
-      engineCpuMsPerMb: (after[1]! - before[1]!) / (bytes / 1e6),
-      firstResidentMb: await first,
-      residentMb: this.#residentMb(),
-    };
-  }
-
-  /**
-   * Returns the message of a push. Where a field is given twice, its last value counts: so a body is encoded once for
-   * all nodes.
-   */
-  #request(at: number, { index, sequence }: { index: number; sequence: number }): Uint8Array {
-    const endNs = BigInt(Date.now()) * 1_000_000n;
-    const node = `bench-${this.#run}-${index}`;
-    const empty = writeBatch({
-      ...emptyBatch(this.#recorded[at]!),
-      ...{ agentId: node, node, epoch: this.#epoch, sequence, startNs: endNs - 10_000_000_000n, endNs },
-    });
-    const body = this.#bodies[at]!;
-    const request = new Uint8Array(body.length + empty.length);
-    request.set(body);
-    request.set(empty, body.length);
-    return request;
-  }
-
-  async #isEmpty(): Promise<boolean> {
-    const { buffer } = await this.#aggregator.json("/api/health") as { buffer: { batches: number } };
-    return buffer.batches === 0;
-  }
-
-  #residentMb(): number {
-    const status = Deno.readTextFileSync(`/proc/${this.#aggregator.child.pid}/status`);
-    return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) / 1000;
-  }
 }
 
 /** Returns what the aggregator's image tells the C library's allocator. */
@@ -201,22 +102,6 @@ async function imageAllocator(): Promise<Record<string, string>> {
   const settings = [...image.matchAll(/\b(MALLOC_\w+)=(\d+)/g)].map(([, name, value]) => [name!, value!]);
   if (settings.length === 0) throw new Error("Cannot find the allocator's settings in Dockerfile.aggregator");
   return Object.fromEntries(settings);
-}
-
-/** Returns identity and times alone. */
-function emptyBatch(batch: Batch): Batch {
-  const empty = <T extends object>(columns: T): T =>
-    Object.fromEntries(
-      Object.entries(columns).map(([name, column]) => [name, (column as Uint32Array).subarray(0, 0)]),
-    ) as T;
-  const { frames, series, samples, locks, syscalls } = batch;
-  return {
-    ...batch,
-    ...{ strings: [], losses: new Map(), stackEnds: new Map() },
-    ...{ frames: empty(frames), series: empty(series), samples: empty(samples), locks: empty(locks) },
-    stacks: { offset: Uint32Array.of(0), frame: new Uint32Array() },
-    syscalls: { ...empty(syscalls), errorOffset: Uint32Array.of(0), histogramOffset: Uint32Array.of(0) },
-  };
 }
 
 /** Rows a second of the same samples into the same tables, blocks made beforehand, by nothing but inserts. */
@@ -248,27 +133,4 @@ async function bareRate(dataDir: string, recorded: readonly Batch[]): Promise<nu
     rows += samples[0]!.rows;
   }
   return rows / ((performance.now() - start) / 1000);
-}
-
-/** Returns the CPU time so far. */
-function cpuMs(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
-  return (user! + system!) * 10;
-}
-
-/** Returns the child in which the engine runs. */
-function engineOf(pid: number): number {
-  const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
-  if (children !== "") return Number(children.split(" ")[0]);
-  for (const { name } of Deno.readDirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
-      if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === pid) return Number(name);
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  throw new Error("Cannot find the engine's process");
 }

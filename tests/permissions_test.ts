@@ -152,7 +152,7 @@ for (
     {
       lost: "--allow-run",
       args: [],
-      to: "start the embedded engine, and what reads debug files",
+      to: "start the embedded engine, and what reads debug files and profiles of others",
       flag: `--allow-run=${Deno.execPath()}`,
     },
     {

@@ -9,7 +9,8 @@ import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { Burst } from "../../common/log.ts";
 import { OverloadedError } from "../query/admission.ts";
-import { HttpError, isUnavailable } from "./errors.ts";
+import { isUnavailable } from "../storage/unavailable.ts";
+import { HttpError } from "./errors.ts";
 
 const failures = new Burst(getLogger(["aperture", "http"]));
 

@@ -6,16 +6,14 @@
  */
 
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
-import { type Batch, eventCount, rowCount } from "../../profile/model.ts";
-import { expandedSize } from "../../profile/expanded.ts";
-import { readBatch } from "../../profile/wire/read_batch.ts";
-import { writeBatch } from "../../profile/wire/write_batch.ts";
+import type { Batch } from "../../profile/model.ts";
 import type { Relabeller } from "../../profile/relabel/relabeller.ts";
 import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorService, PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
 import type { BatchMeta } from "../buffer/entry.ts";
 import { BufferFullError, type StagingBuffer } from "../buffer/staging_buffer.ts";
 import { OutOfRangeError, UnavailableError } from "./calls.ts";
+import { checkBatch, type CheckedBatch } from "./checked_batch.ts";
 
 const PATH: (typeof AggregatorService)["push"]["path"] = "/aperture.v1.Aggregator/Push";
 
@@ -61,9 +59,7 @@ export interface PushOptions {
   /** Changes what is staged. */
   relabeller?: Pick<Relabeller, "apply" | "rules"> | undefined;
   /** Is given the bytes of each batch that was staged, and not before. */
-  forward?: ((bytes: Uint8Array, batch: Batch) => void) | undefined;
-  /** Names the batch by a hash of what it was made of, where nobody numbers it. */
-  content?: string | undefined;
+  forward?: ((bytes: Uint8Array, meta: BatchMeta) => void) | undefined;
   /** Samples are kept so long, in ms: older ones are not taken. @default {Infinity} */
   retentionMs?: number | undefined;
   /** Knows what agents are asked for. @default nothing */
@@ -71,6 +67,9 @@ export interface PushOptions {
   /** Tells the time in Unix ms. @default {Date.now} */
   clock?: (() => number) | undefined;
 }
+
+/** Is what the staging of a batch needs that was checked and relabelled before. */
+export type StageOptions = Omit<PushOptions, "limits" | "relabeller">;
 
 /**
  * Reads and stages the `PushRequest` in `bytes`.
@@ -81,27 +80,45 @@ export interface PushOptions {
  * @throws {UnavailableError} when the buffer cannot be written
  */
 export async function push(bytes: Uint8Array, options: PushOptions): Promise<PushResponse> {
-  const { buffer, metrics, limits } = options;
+  return await counted(options, () => {
+    const relabel = (batch: Batch) => relabelled(batch, options);
+    return take(checkBatch(bytes, { limits: options.limits, relabel }), options);
+  });
+}
+
+/**
+ * Stages a batch that was checked and relabelled before.
+ *
+ * @throws {OutOfTimeError | BufferFullError | UnavailableError} as {@linkcode push}
+ */
+export async function stageChecked(batch: CheckedBatch, options: StageOptions): Promise<PushResponse> {
+  return await counted(options, () => take(batch, options));
+}
+
+async function counted<T>({ metrics }: StageOptions, run: () => Promise<T>): Promise<T> {
   try {
-    const given = readBatch(bytes, limits);
-    checkTime(given, options);
-    const batch = relabelled(given, options);
-    const own = batch === given ? bytes : writeBatch(batch);
-    const result = await stage(buffer, { bytes: own, batch, content: options.content });
-    if (result === "duplicate") metrics?.duplicate();
-    else {
-      metrics?.accepted(eventCount(batch));
-      options.forward?.(own, batch);
-    }
-    return {
-      backpressure: buffer.backpressure,
-      duplicate: result === "duplicate",
-      capture: options.captures?.of(batch.node),
-    };
+    return await run();
   } catch (error) {
     metrics?.refused(refusalOf(error));
     throw error;
   }
+}
+
+async function take(batch: CheckedBatch, options: StageOptions): Promise<PushResponse> {
+  const { buffer, metrics, forward, captures } = options;
+  const { bytes, meta, events } = batch;
+  checkTime(meta, options);
+  const result = await stage(buffer, batch);
+  if (result === "duplicate") metrics?.duplicate();
+  else {
+    metrics?.accepted(events);
+    forward?.(bytes, meta);
+  }
+  return {
+    backpressure: buffer.backpressure,
+    duplicate: result === "duplicate",
+    capture: captures?.of(meta.node),
+  };
 }
 
 /** Applies the relabel rules; the batch itself where there are none. */
@@ -112,10 +129,10 @@ function relabelled(batch: Batch, { relabeller }: PushOptions): Batch {
 
 async function stage(
   buffer: StagingBuffer,
-  { bytes, batch, content }: { bytes: Uint8Array; batch: Batch; content: string | undefined },
+  { bytes, meta }: CheckedBatch,
 ): Promise<"staged" | "duplicate"> {
   try {
-    return await buffer.stage(bytes, { ...metaOf(batch), ...content !== undefined && { content } });
+    return await buffer.stage(bytes, meta);
   } catch (cause) {
     if (cause instanceof BufferFullError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -124,8 +141,8 @@ async function stage(
 }
 
 function checkTime(
-  { startNs, endNs }: Batch,
-  { retentionMs = Infinity, clock = Date.now }: PushOptions,
+  { startNs, endNs }: BatchMeta,
+  { retentionMs = Infinity, clock = Date.now }: StageOptions,
 ): void {
   const now = clock();
   const [start, end] = [startNs, endNs].map((ns) => Number(ns / 1_000_000n)) as [number, number];
@@ -171,10 +188,4 @@ export function countPushes(metrics: IngestMetrics): ServerInterceptor {
       },
     });
   };
-}
-
-function metaOf(batch: Batch): BatchMeta {
-  const { agentId, epoch, sequence, node, startNs, endNs } = batch;
-  const [samples, expanded] = [rowCount(batch), expandedSize(batch)];
-  return { agentId, epoch, sequence, node, startNs, endNs, samples, expanded };
 }

@@ -6,13 +6,16 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
+import { gunzip, GunzipError, isGzip } from "../../common/gunzip.ts";
+import { joined } from "../../common/messages.ts";
 import { HttpError } from "../http/errors.ts";
 
 /** Says how bodies may be packed, for messages and headers. */
 export const ENCODINGS = "gzip, identity";
 
 /**
- * Reads the body of `request`. One without bytes is never unpacked, whatever its header says.
+ * Reads the body of `request`. One without bytes is never unpacked, whatever its header says. It is unpacked chunk by
+ * chunk: others have the thread in between.
  *
  * @throws {HttpError} 400 where it is no gzip, 413 beyond `maxBytes`, 415 for another encoding
  */
@@ -26,28 +29,27 @@ export async function readBytes(request: Request, maxBytes: number): Promise<Uin
     );
   }
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  const packed = await collect(request.body ?? new Blob().stream(), maxBytes);
-  return encoding === "gzip" && packed.length > 0 ? await gunzipWithin(packed, maxBytes) : packed;
+  const body = await collect(request.body ?? new Blob().stream(), maxBytes);
+  if (encoding === "identity" || body.length === 0) return body;
+  try {
+    return await collect(new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip")), maxBytes);
+  } catch (error) {
+    if (error instanceof HttpError) throw error;
+    throw damaged(error);
+  }
 }
 
 /**
- * Unpacks gzip.
+ * Returns a file unpacked, whichever way it came.
  *
- * @throws {HttpError} 400 where it is none, 413 where it becomes more than `maxBytes`
+ * @throws {HttpError} 400 where it is no whole gzip, 413 where it becomes more than `maxBytes`
  */
-export async function gunzipWithin(
-  packed: Uint8Array<ArrayBuffer>,
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer>> {
+export function unpacked(bytes: Uint8Array<ArrayBuffer>, maxBytes: number): Uint8Array<ArrayBuffer> {
+  if (!isGzip(bytes)) return bytes;
   try {
-    return await collect(
-      new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip")),
-      maxBytes,
-    );
+    return gunzip(bytes, maxBytes);
   } catch (error) {
-    if (error instanceof HttpError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new HttpError(STATUS_CODE.BadRequest, `Cannot unpack a body as it is no whole gzip: ${why}`);
+    throw error instanceof GunzipError && error.because === "size" ? tooLarge(maxBytes) : damaged(error);
   }
 }
 
@@ -62,13 +64,12 @@ async function collect(
     if (size > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return joined(chunks, size);
+}
+
+function damaged(error: unknown): HttpError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new HttpError(STATUS_CODE.BadRequest, `Cannot unpack a body as it is no whole gzip: ${why}`);
 }
 
 function tooLarge(maxBytes: number): HttpError {

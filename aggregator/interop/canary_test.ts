@@ -18,6 +18,7 @@ import { createHandler } from "../http/handler.ts";
 import { createQueries } from "../query/queries.ts";
 import { settling } from "../settling.ts";
 import { Writer } from "../storage/writer.ts";
+import { decode } from "./decoding/decode.ts";
 import { Intake } from "./intake/intake.ts";
 
 const TYPE = "deadmans_switch:made_up:profilos:made_up:profilos";
@@ -32,7 +33,7 @@ testWith(
     await using buffer = await StagingBuffer.open();
     const writer = new Writer(storage.client);
     const flusher = new Flusher({ buffer, sink: { write: (group) => writer.write(group) } });
-    const intake = new Intake({ buffer });
+    const intake = new Intake({ buffer, decoder: { decode } });
     const queries = createQueries(storage.client);
     const handler = createHandler(testOptions({ queries, intake, settle: settling({ buffer, flusher }) }));
     const ask = (path: string, init?: RequestInit) =>

@@ -6,8 +6,9 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { readMessages } from "../../common/messages.ts";
 import { demanglerPath } from "../../symbols/names/demangler_module.ts";
-import { type DebugFileFacts, type DebugFileRefusal, MESSAGE, readMessages } from "./protocol.ts";
+import { type DebugFileFacts, type DebugFileRefusal, MESSAGE } from "./protocol.ts";
 
 const READER = import.meta.resolve("./reader.ts");
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
@@ -69,7 +70,7 @@ export async function readDebugFile(
   try {
     let bytes = 0;
     let last: DebugFileFacts | DebugFileRefusal | undefined;
-    for await (const { kind, payload } of readMessages(child.stdout)) {
+    for await (const { kind, payload } of readMessages(child.stdout, Object.values(MESSAGE))) {
       if (kind !== MESSAGE.block) {
         last = JSON.parse(new TextDecoder().decode(payload));
         break;

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { encodeMessage, joined, writeMessage } from "../../common/messages.ts";
 import { RANK, type Rank } from "../../profile/model.ts";
 import { memorySource } from "../../symbols/elf/byte_source.ts";
 import { ElfError, readElf } from "../../symbols/elf/elf.ts";
@@ -19,7 +20,7 @@ import { type NamedRange, namedRanges } from "../../symbols/named_ranges.ts";
 import { Demangler } from "../../symbols/names/demangle.ts";
 import { encodeBlock } from "../storage/native.ts";
 import { rangeBlock } from "../storage/range_block.ts";
-import { type DebugFileFacts, type DebugFileRefusal, encodeMessage, joined, MESSAGE } from "./protocol.ts";
+import { type DebugFileFacts, type DebugFileRefusal, MESSAGE } from "./protocol.ts";
 
 const BLOCK_RANGES = 20_000;
 /** libdw, its tables and what is made of them take a few times the file. */
@@ -85,6 +86,5 @@ async function readAll(): Promise<Uint8Array<ArrayBuffer>> {
 
 async function say([kind, message]: [kind: number, message: unknown]): Promise<void> {
   const payload = message instanceof Uint8Array ? message : encoder.encode(JSON.stringify(message));
-  const bytes = encodeMessage(kind, payload);
-  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+  await writeMessage(Deno.stdout, encodeMessage(kind, payload));
 }

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import { gunzipSync } from "node:zlib";
+import { gunzip, GunzipError, isGzip } from "../../common/gunzip.ts";
 import { UserError } from "../../common/main.ts";
 import { type Kind, KINDS } from "../../profile/model.ts";
 import { readFolded } from "./folded.ts";
@@ -74,11 +73,12 @@ async function bytesOf(path: string): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 function unpacked(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  if (!isGzip(bytes)) return bytes;
   try {
-    return new Uint8Array(gunzipSync(Buffer.from(bytes), { maxOutputLength: MAX_UNPACKED }));
+    return gunzip(bytes, MAX_UNPACKED);
   } catch (cause) {
-    throw new FormatError(`it cannot be unpacked: ${(cause as Error).message}`);
+    if (!(cause instanceof GunzipError)) throw cause;
+    throw new FormatError(`it cannot be unpacked: ${cause.message}`);
   }
 }
 

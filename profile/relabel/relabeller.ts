@@ -13,12 +13,18 @@ import { parseRules, type Rule } from "./rules.ts";
 /** Applies the rules of one file. */
 export class Relabeller implements Disposable {
   readonly #files: WatchedFiles;
+  #text: string;
   #rules: readonly Rule[];
   #dropped = 0;
 
   private constructor(path: string, text: string, options: WatchOptions) {
+    this.#text = text;
     this.#rules = parseRules(text);
-    this.#files = new WatchedFiles([path], [text], ([text]) => this.#rules = parseRules(text!), options);
+    const changed = ([text]: readonly string[]) => {
+      this.#rules = parseRules(text!);
+      this.#text = text!;
+    };
+    this.#files = new WatchedFiles([path], [text], changed, options);
   }
 
   /**
@@ -44,6 +50,16 @@ export class Relabeller implements Disposable {
   /** Returns the rules as they are now. */
   get rules(): readonly Rule[] {
     return this.#rules;
+  }
+
+  /** Returns the rules as they are written, for who applies them elsewhere. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Counts rows that the rules dropped where they were applied elsewhere. */
+  count(dropped: number): void {
+    this.#dropped += dropped;
   }
 
   /** Applies the rules to what was counted on `node`. */

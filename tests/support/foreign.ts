@@ -16,6 +16,7 @@ import {
   StringTable,
   ValueType,
 } from "pprof-format";
+import { decode } from "../../aggregator/interop/decoding/decode.ts";
 import { Intake, type IntakeOptions } from "../../aggregator/interop/intake/intake.ts";
 import { StagingBuffer } from "../../aggregator/buffer/staging_buffer.ts";
 import { type Batch, frameAt, KINDS, seriesAt } from "../../profile/model.ts";
@@ -82,6 +83,8 @@ export async function startIntake(options: Partial<IntakeOptions> & { capacity?:
   const counts: Record<string, number> = {};
   const intake = new Intake({
     buffer,
+    // As the process does that has its own test.
+    decoder: { decode },
     count: (protocol, result, profiles) => {
       const key = `${protocol} ${result}`;
       counts[key] = (counts[key] ?? 0) + profiles;

@@ -5,29 +5,27 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { STATUS_CODE } from "@std/http/status";
-import { VERSION } from "../../../common/main.ts";
+import type { Relabeller } from "../../../profile/relabel/relabeller.ts";
 import { MalformedBatchError } from "../../../profile/wire/validate_batch.ts";
 import { WireError } from "../../../profile/wire/wire_reader.ts";
-import { writeBatch } from "../../../profile/wire/write_batch.ts";
 import { BufferFullError } from "../../buffer/staging_buffer.ts";
 import { HttpError } from "../../http/errors.ts";
 import { OutOfRangeError, UnavailableError } from "../../ingest/calls.ts";
-import { push, type PushOptions } from "../../ingest/push.ts";
-import { HalfTime } from "./half_time.ts";
-import { ForeignError, type ForeignWindow } from "./windows.ts";
+import { type PushOptions, stageChecked } from "../../ingest/push.ts";
+import type { Decoded, Decoder, Protocol, Source, Taken } from "../decoding/request.ts";
+import { ForeignError } from "./windows.ts";
 
-/** Lists the protocols by which others push. */
-export const PROTOCOLS = ["otlp", "push", "ingest"] as const;
-export type Protocol = (typeof PROTOCOLS)[number];
 /** Is the agent of all batches that came by OTLP. */
 export const OTLP_AGENT: Protocol = "otlp";
 /** Says what became of a profile. */
 export const RESULTS = ["staged", "duplicate", "refused"] as const;
 export type Result = (typeof RESULTS)[number];
 
-export interface IntakeOptions extends PushOptions {
+export interface IntakeOptions extends Omit<PushOptions, "relabeller"> {
+  readonly decoder: Decoder;
+  /** Changes what is staged. */
+  readonly relabeller?: Pick<Relabeller, "text" | "count"> | undefined;
   /** Is told what became of profiles. */
   readonly count?: (protocol: Protocol, result: Result, profiles: number) => void;
   /** @default {Math.random} */
@@ -36,15 +34,16 @@ export interface IntakeOptions extends PushOptions {
 
 /** Who is refused for want of room comes again after about so many seconds, and not all at once. */
 const AGAIN_S = 10;
+/** A request makes fewer batches than this. */
+const MOST_BATCHES = 4096;
 
-/** Stages windows. */
+/** Has bodies decoded, and stages what is in them. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #random: () => number;
   /** Names this run, as an agent's does. */
   readonly #epoch: bigint;
-  #sequence = 0;
-  readonly #halfTime = new HalfTime();
+  #sequence = 1;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -53,49 +52,42 @@ export class Intake {
       BigInt(Math.floor(this.#random() * 1e6));
   }
 
-  /** Returns the time in Unix ns. */
-  get nowNs(): bigint {
-    return BigInt((this.#options.clock ?? Date.now)()) * 1_000_000n;
-  }
-
-  /** Reads what was pushed: what takes the thread's time for others than agents has half of it at most. */
-  reading<T>(read: () => T | Promise<T>): Promise<T> {
-    return this.#halfTime.run(read);
-  }
-
   /**
-   * Stages `windows`, which were made of `content`: what was staged before, within an hour, is not staged again.
+   * Stages what is in `body`: what was staged before, within an hour, is not staged again. Profiles of it that are not
+   * sound are left out and counted.
    *
-   * @param profiles how many profiles that is
-   * @throws {HttpError} 400 for what is of no use to send again, 429 or 503 with a time to come back for what is
+   * @param address is the sender's, or ""
+   * @throws {HttpError} 400 or 413 for what is of no use to send again, 429 or 503 with a time to come back for what is
    */
-  async take(
-    windows: readonly ForeignWindow[],
-    { protocol, content, profiles = 1 }: {
-      protocol: Protocol;
-      content: readonly Uint8Array[];
-      profiles?: number;
-    },
-  ): Promise<void> {
-    const hash = createHash("sha256");
-    for (const part of content) hash.update(part);
-    const name = hash.digest("hex").slice(0, 32);
-    let staged = windows.length === 0;
+  async take(source: Source, body: Uint8Array, { address }: { address: string }): Promise<Taken> {
+    const { protocol } = source;
+    const { decoder, relabeller, clock = Date.now } = this.#options;
+    const numbers = { epoch: this.#epoch, sequence: this.#sequence };
+    this.#sequence += MOST_BATCHES;
+    let decoded: Decoded;
     try {
-      for (const [i, { profile, ...window }] of windows.entries()) {
-        const batch = {
-          ...{ ...profile, ...window },
-          ...{ agentId: protocol, epoch: this.#epoch, sequence: ++this.#sequence, agentVersion: VERSION },
-          losses: new Map<string, number>(),
-        };
-        const { duplicate } = await this.#halfTime.run(() =>
-          push(writeBatch(batch), { ...this.#options, content: `${name}/${i}` })
-        );
+      const beside = { nowMs: clock(), address, rules: relabeller?.text };
+      decoded = await decoder.decode({ ...source, ...beside, ...numbers }, body);
+    } catch (error) {
+      throw this.refused(protocol, error);
+    }
+    const { profiles, rejected, message, dropped } = decoded;
+    relabeller?.count(dropped);
+    if (rejected > 0) this.count(protocol, "refused", rejected);
+    if (profiles > rejected) await this.#stage(decoded, protocol);
+    return { profiles, rejected, message };
+  }
+
+  async #stage({ batches, profiles, rejected }: Decoded, protocol: Protocol): Promise<void> {
+    let staged = batches.length === 0;
+    try {
+      for (const batch of batches) {
+        const { duplicate } = await stageChecked(batch, this.#options);
         staged ||= !duplicate;
       }
-      this.count(protocol, staged ? "staged" : "duplicate", profiles);
+      this.count(protocol, staged ? "staged" : "duplicate", profiles - rejected);
     } catch (error) {
-      throw this.refused(protocol, error, profiles);
+      throw this.refused(protocol, error, profiles - rejected);
     }
   }
 

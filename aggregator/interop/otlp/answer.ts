@@ -6,7 +6,7 @@
  */
 
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import type { Taken } from "./take_otlp.ts";
+import type { Taken } from "../decoding/request.ts";
 
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;

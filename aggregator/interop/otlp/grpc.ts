@@ -11,7 +11,6 @@ import { HttpError } from "../../http/errors.ts";
 import { InvalidArgumentError, UnavailableError } from "../../ingest/calls.ts";
 import type { Intake } from "../intake/intake.ts";
 import { responseProto } from "./answer.ts";
-import { exportProfiles } from "./export.ts";
 import { VERSION_HEADER } from "./version.ts";
 
 /** Is the path of the method. */
@@ -60,7 +59,7 @@ export class OtlpExports {
     const address = hostOf(getPeer());
     try {
       return responseProto(
-        await exportProfiles(this.#intake, request, { encoding: "proto", versions, address }),
+        await this.#intake.take({ protocol: "otlp", encoding: "proto", versions }, request, { address }),
       );
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;

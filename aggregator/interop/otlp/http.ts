@@ -14,7 +14,6 @@ import { ENCODINGS } from "../bytes.ts";
 import type { ForeignContext, ForeignRoute } from "../foreign.ts";
 import type { Intake } from "../intake/intake.ts";
 import { responseJson, responseProto, statusJson, statusProto } from "./answer.ts";
-import { exportProfiles } from "./export.ts";
 import { VERSION_HEADER } from "./version.ts";
 
 /** Bounds a request, packed and unpacked. */
@@ -52,7 +51,7 @@ async function take(context: ForeignContext, intake: Intake): Promise<Reply> {
     }
     const version = request.headers.get(VERSION_HEADER);
     const versions = version === null ? [] : [version];
-    const taken = await exportProfiles(intake, body, { encoding, versions, address });
+    const taken = await intake.take({ protocol: "otlp", encoding, versions }, body, { address });
     return {
       headers: { "content-type": TYPES[encoding] },
       body: encoding === "json" ? responseJson(taken) : responseProto(taken),

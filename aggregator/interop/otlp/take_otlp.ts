@@ -7,6 +7,7 @@
 
 import type { Frame } from "../../../profile/model.ts";
 import { type AnyKind, profileType } from "../../../profile/profile_type.ts";
+import type { Taken } from "../decoding/request.ts";
 import { type Origin, originOf } from "../intake/series.ts";
 import { ForeignError, type Windows } from "../intake/windows.ts";
 import { OtlpFrames } from "./frames.ts";
@@ -17,14 +18,6 @@ export interface TakeOptions {
   readonly nowNs: bigint;
   /** Is the sender's, or "". */
   readonly address: string;
-}
-
-/** Says what became of a request's profiles. */
-export interface Taken {
-  readonly profiles: number;
-  readonly rejected: number;
-  /** Says why the first ones were rejected; "" where none was. */
-  readonly message: string;
 }
 
 /** Attributes of samples that make a series; others, such as the CPU's number, would make one of each sample. */

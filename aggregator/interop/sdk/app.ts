@@ -55,8 +55,8 @@ function type(
   return { name, type, unit, periodType, periodUnit };
 }
 
-/** Reads the parameters of `url`. @throws {ForeignError} naming the one that makes no sense */
-export function readApp({ searchParams: params }: URL): App {
+/** Reads the parameters. @throws {ForeignError} naming the one that makes no sense */
+export function readApp(params: URLSearchParams): App {
   const written = params.get("name") ?? "";
   if (written === "" || written.length > MAX_NAME) {
     throw new ForeignError(`Cannot take a profile without a 'name' of at most ${MAX_NAME} characters`);

@@ -5,25 +5,19 @@
  * @module
  */
 
+import { STATUS_CODE } from "@std/http/status";
 import { PusherService, type RawProfileSeries } from "../../../proto/gen/push/v1/push_pb.ts";
 import { HttpError } from "../../http/errors.ts";
-import { WireError } from "../../../profile/wire/wire_reader.ts";
 import { ConnectError } from "../connect/error.ts";
 import { unaryRoute } from "../connect/unary.ts";
 import type { ForeignRoute } from "../foreign.ts";
 import type { Intake } from "../intake/intake.ts";
-import { ForeignError, Windows } from "../intake/windows.ts";
-import { readPprof, type ValueType } from "../pprof/reader.ts";
-import { takePprof } from "../pprof/take_pprof.ts";
-import { unpacked } from "./ingest.ts";
-import { nameOfType } from "./names.ts";
 
 /** Bounds a request, packed and unpacked. */
 const MAX_BYTES = 64 * 2 ** 20;
 const MAX_PROFILES = 1024;
-const MAX_LABELS = 64;
-const NAME_LENGTH = 1024;
-const VALUE_LENGTH = 2048;
+/** These say that it is the profile that is at fault. */
+const FAULTS: ReadonlySet<number> = new Set([STATUS_CODE.BadRequest, STATUS_CODE.ContentTooLarge]);
 
 /** Makes the route. */
 export function pushRoutes(intake: Intake): ForeignRoute[] {
@@ -51,47 +45,13 @@ async function takeSeries(
   { labels: pairs, samples }: RawProfileSeries,
   { intake, address, faults }: { intake: Intake; address: string; faults: string[] },
 ): Promise<void> {
-  const encoded = new TextEncoder().encode(JSON.stringify(pairs.map(({ name, value }) => [name, value])));
+  const labels = pairs.map(({ name, value }) => ({ name, value }));
   for (const { rawProfile } of samples) {
-    const windows = new Windows();
     try {
-      const labels = labelsOf(pairs);
-      const name = labels.get("__name__")!;
-      const file = await unpacked(rawProfile as Uint8Array<ArrayBuffer>);
-      const at = {
-        labels,
-        nameOf: (type: ValueType) => nameOfType(name, type),
-        timeNs: intake.nowNs,
-        address,
-      };
-      await intake.reading(() => takePprof(readPprof(file), at, windows));
+      await intake.take({ protocol: "push", labels }, rawProfile, { address });
     } catch (error) {
-      intake.refused("push", error);
-      const isBad = error instanceof ForeignError || error instanceof WireError || error instanceof HttpError;
-      if (!isBad) throw error;
+      if (!(error instanceof HttpError) || !FAULTS.has(error.status)) throw error;
       faults.push(error.message);
-      continue;
     }
-    await intake.take(windows.finish(), { protocol: "push", content: [encoded, rawProfile] });
   }
-}
-
-/** @throws {ForeignError} for labels that cannot be, and for those without a name of the profile */
-function labelsOf(pairs: RawProfileSeries["labels"]): ReadonlyMap<string, string> {
-  if (pairs.length > MAX_LABELS) {
-    throw new ForeignError(`Cannot take a series of more than ${MAX_LABELS} labels: ${pairs.length}`);
-  }
-  const labels = new Map<string, string>();
-  for (const { name, value } of pairs) {
-    if (name === "" || name.length > NAME_LENGTH || value.length > VALUE_LENGTH) {
-      throw new ForeignError(
-        `Cannot take a label that has no name, one of more than ${NAME_LENGTH} characters, or a value of more than ` +
-          `${VALUE_LENGTH}: "${name.slice(0, 100)}"`,
-      );
-    }
-    if (labels.has(name)) throw new ForeignError(`Cannot take a series with a label twice: "${name}"`);
-    labels.set(name, value);
-  }
-  if (!labels.get("__name__")) throw new ForeignError("Cannot take a series without the label '__name__'");
-  return labels;
 }

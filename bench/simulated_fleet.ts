@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Agents that push recorded batches over real gRPC, each as a node of its own, and what that takes.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { PushClient, PushError } from "../agent/push/client.ts";
+import type { Batch } from "../profile/model.ts";
+import { writeBatch } from "../profile/wire/write_batch.ts";
+import type { RunningAggregator } from "../tasks/programs.ts";
+
+/** Says who pushes, for how long, and how often: 0 is without a pause. */
+export interface RunOptions {
+  readonly agents: number;
+  readonly seconds: number;
+  readonly everyMs: number;
+}
+
+/** Is what a run took. */
+export interface Figures {
+  readonly rowsPerSecond: number;
+  readonly p99Ms: number;
+  readonly aggregatorCpuMsPerMb: number;
+  readonly engineCpuMsPerMb: number;
+  /** Is the aggregator's memory after each third of the run. */
+  readonly residentMb: readonly number[];
+}
+
+/** Pushes, and counts what was acknowledged. */
+export class SimulatedFleet {
+  readonly #aggregator: RunningAggregator;
+  readonly #recorded: readonly Batch[];
+  readonly #bodies: readonly Uint8Array[];
+  readonly #epoch = BigInt(Date.now()) * 1_000_000n;
+  #run = 0;
+  #pushed = 0;
+
+  constructor(aggregator: RunningAggregator, recorded: readonly Batch[]) {
+    this.#aggregator = aggregator;
+    this.#recorded = recorded;
+    this.#bodies = recorded.map((batch) => writeBatch(batch));
+  }
+
+  /** Samples that were acknowledged. */
+  get pushed(): number {
+    return this.#pushed;
+  }
+
+  /** Returns how many of them are in the tables, once none is staged. */
+  async stored(): Promise<number> {
+    while (!await this.#isEmpty()) await delay(100);
+    const body = { kind: "cpu", from: "-2h", to: "now", group_by: ["module"], limit: 1 };
+    const answer = await this.#aggregator.json("/api/aggregate", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return (answer as { total: { count: number } }).total.count;
+  }
+
+  async run({ agents, seconds, everyMs }: RunOptions): Promise<Figures> {
+    this.#run++;
+    const times: number[] = [];
+    let [bytes, rows] = [0, 0];
+    const engine = engineOf(this.#aggregator.child.pid);
+    const before = [cpuMs(this.#aggregator.child.pid), cpuMs(engine)];
+    const start = performance.now();
+    const end = start + seconds * 1000;
+    const agent = async (index: number) => {
+      using client = new PushClient({ url: new URL(this.#aggregator.grpc), gzip: false });
+      const signal = new AbortController().signal;
+      // Nodes do not start together.
+      await delay(everyMs * Math.random());
+      for (let sequence = 1; performance.now() < end; sequence++) {
+        const at = (index + sequence) % this.#bodies.length;
+        const request = this.#request(at, { index, sequence });
+        for (let taken = false; !taken;) {
+          const asked = performance.now();
+          try {
+            const { backpressure } = await client.push(request, { signal });
+            times.push(performance.now() - asked);
+            taken = true;
+            if (backpressure) await delay(200);
+          } catch (error) {
+            if (!(error instanceof PushError)) throw error;
+            await delay(500);
+          }
+        }
+        bytes += request.length;
+        rows += this.#recorded[at]!.samples.kind.length;
+        this.#pushed += samplesIn(this.#recorded[at]!);
+        await delay(everyMs);
+      }
+    };
+    const resident = Promise.all([1, 2, 3].map(async (third) => {
+      await delay(third * seconds * 1000 / 3);
+      return this.#residentMb();
+    }));
+    await Promise.all(Array.from({ length: agents }, (_, index) => agent(index)));
+    while (!await this.#isEmpty()) await delay(50);
+    const took = performance.now() - start;
+    const after = [cpuMs(this.#aggregator.child.pid), cpuMs(engine)];
+    times.sort((a, b) => a - b);
+    return {
+      rowsPerSecond: rows / (took / 1000),
+      p99Ms: times[Math.floor(times.length * 0.99)]!,
+      aggregatorCpuMsPerMb: (after[0]! - before[0]!) / (bytes / 1e6),
+      engineCpuMsPerMb: (after[1]! - before[1]!) / (bytes / 1e6),
+      residentMb: await resident,
+    };
+  }
+
+  /**
+   * Returns the message of a push. Where a field is given twice, its last value counts: so a body is encoded once for
+   * all nodes.
+   */
+  #request(at: number, { index, sequence }: { index: number; sequence: number }): Uint8Array {
+    const endNs = BigInt(Date.now()) * 1_000_000n;
+    const node = `bench-${this.#run}-${index}`;
+    const empty = writeBatch({
+      ...emptyBatch(this.#recorded[at]!),
+      ...{ agentId: node, node, epoch: this.#epoch, sequence, startNs: endNs - 10_000_000_000n, endNs },
+    });
+    const body = this.#bodies[at]!;
+    const request = new Uint8Array(body.length + empty.length);
+    request.set(body);
+    request.set(empty, body.length);
+    return request;
+  }
+
+  async #isEmpty(): Promise<boolean> {
+    const { buffer } = await this.#aggregator.json("/api/health") as { buffer: { batches: number } };
+    return buffer.batches === 0;
+  }
+
+  #residentMb(): number {
+    const status = Deno.readTextFileSync(`/proc/${this.#aggregator.child.pid}/status`);
+    return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) / 1000;
+  }
+}
+
+/** Returns how many samples of CPUs a batch stands for. */
+export function samplesIn({ samples }: Batch): number {
+  return samples.count.reduce((a, b) => a + b, 0);
+}
+
+/** Returns identity and times alone. */
+function emptyBatch(batch: Batch): Batch {
+  const empty = <T extends object>(columns: T): T =>
+    Object.fromEntries(
+      Object.entries(columns).map(([name, column]) => [name, (column as Uint32Array).subarray(0, 0)]),
+    ) as T;
+  const { frames, series, samples, locks, syscalls } = batch;
+  return {
+    ...batch,
+    ...{ strings: [], losses: new Map(), stackEnds: new Map() },
+    ...{ frames: empty(frames), series: empty(series), samples: empty(samples), locks: empty(locks) },
+    stacks: { offset: Uint32Array.of(0), frame: new Uint32Array() },
+    syscalls: { ...empty(syscalls), errorOffset: Uint32Array.of(0), histogramOffset: Uint32Array.of(0) },
+  };
+}
+
+/** Returns the CPU time so far. */
+function cpuMs(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
+  return (user! + system!) * 10;
+}
+
+/** Returns the child in which the engine runs. */
+function engineOf(pid: number): number {
+  const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
+  if (children !== "") return Number(children.split(" ")[0]);
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
+      if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === pid) return Number(name);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  throw new Error("Cannot find the engine's process");
+}
