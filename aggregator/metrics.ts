@@ -9,10 +9,11 @@ import { type Counter, type Gauge, type Histogram, Registry } from "prom-client"
 import type { Listener } from "../common/net/listener.ts";
 import { MetricFactory, type Reading } from "../common/metrics.ts";
 import { VERSION } from "../common/main.ts";
-import { type Kind, kindOf, KINDS } from "../profile/model.ts";
+import { KINDS } from "../profile/model.ts";
 import type { OtlpExporter } from "../profile/otlp/exporter.ts";
 import { exporterReadings, NO_EXPORTS } from "../profile/otlp/readings.ts";
-import type { Flusher, FlushMetrics, ReceivedBatch } from "./buffer/flusher.ts";
+import type { Flusher, FlushMetrics } from "./buffer/flusher.ts";
+import type { StoredBatch } from "./buffer/sink.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { Admission } from "./ingest/admission.ts";
 import { type Protocol, PROTOCOLS } from "./interop/decoding/request.ts";
@@ -294,22 +295,14 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     this.#quarantined.inc();
   }
 
-  stored(batches: readonly ReceivedBatch[]): void {
+  stored(batches: readonly StoredBatch[]): void {
     const now = Date.now();
-    for (const batch of batches) {
-      this.#lag.observe(Math.max(0, now - Number(batch.endNs / 1_000_000n)) / 1000);
-      for (const kind of kindsOf(batch)) this.#lastStored.set({ kind }, now / 1000);
+    for (const { endNs, kinds } of batches) {
+      this.#lag.observe(Math.max(0, now - Number(endNs / 1_000_000n)) / 1000);
+      for (const kind of kinds) this.#lastStored.set({ kind }, now / 1000);
     }
   }
 }
 
 /** An hour's outage is in the last but one. */
 const LAG_SECONDS = [1, 2, 5, 10, 15, 20, 30, 60, 300, 900, 3600, 14_400];
-
-function kindsOf({ samples, locks, syscalls }: ReceivedBatch): Set<Kind> {
-  const kinds = new Set<Kind>();
-  for (const kind of new Set(samples.kind)) kinds.add(kindOf(kind)!);
-  if (locks.outcome.length > 0) kinds.add("lock");
-  if (syscalls.call.length > 0) kinds.add("syscall");
-  return kinds;
-}

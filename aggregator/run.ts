@@ -14,7 +14,9 @@ import type { AggregatorConfig } from "./config.ts";
 import { engineMemory } from "./embedded/memory.ts";
 import { machineLimits } from "./machine_limits.ts";
 import { EmbeddedClickHouse } from "./embedded/supervisor.ts";
-import { isCurable, StorageSink } from "./storage_sink.ts";
+import { StorageSink } from "./storage_sink.ts";
+import { isCurable } from "./writing/refusal.ts";
+import { WriterThread } from "./writing/writer_thread.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import { AggregatorMetrics } from "./metrics.ts";
 import { decoderMemory } from "./interop/decoding/memory.ts";
@@ -25,6 +27,7 @@ import { createQueries } from "./query/queries.ts";
 import { settling } from "./settling.ts";
 import { healthOf } from "./status.ts";
 import { DebugTables } from "./storage/debug_tables.ts";
+import type { StorageOptions } from "./storage/client.ts";
 import { Storage } from "./storage/storage.ts";
 import { DebugFiles } from "./symbols/debug_files.ts";
 
@@ -55,10 +58,12 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
     })),
   );
   const metrics = new AggregatorMetrics(buffer);
-  const storage = parts.use(await orExplain(openStorage(config, { engine, metrics })));
+  const place = storageOptions(config, engine);
+  const storage = parts.use(await orExplain(openStorage(config, { place, metrics })));
+  const writer = parts.use(new WriterThread(place));
   const flusher = new Flusher({
     buffer,
-    sink: new StorageSink(storage),
+    sink: new StorageSink(storage, writer),
     metrics,
     intervalMs: config.flushInterval,
     onFailure(error, { failures }) {
@@ -159,21 +164,22 @@ async function openBuffer(config: AggregatorConfig): Promise<StagingBuffer> {
   return buffer;
 }
 
-async function openStorage(
-  config: AggregatorConfig,
-  { engine, metrics }: { engine: EmbeddedClickHouse | undefined; metrics: AggregatorMetrics },
-): Promise<Storage> {
+function storageOptions(config: AggregatorConfig, engine: EmbeddedClickHouse | undefined): StorageOptions {
   const { url, username, password = "" } = engine ?? {
     url: config.clickhouseEndpoint!,
     username: config.clickhouseUser,
     password: config.clickhousePassword,
   };
+  const { clickhouseDatabase: database, clickhouseCluster: cluster } = config;
+  return { url, username, password, database, ...cluster !== undefined && { cluster } };
+}
+
+async function openStorage(
+  config: AggregatorConfig,
+  { place, metrics }: { place: StorageOptions; metrics: AggregatorMetrics },
+): Promise<Storage> {
   return await Storage.open({
-    url,
-    username,
-    password,
-    database: config.clickhouseDatabase,
-    cluster: config.clickhouseCluster,
+    ...place,
     limit: config.storageLimit,
     onDropped: (partitions) => metrics.partitionsDropped(partitions),
     retention: { fine: config.retention, minutes: config.retention1m, hours: config.retention1h },

@@ -8,6 +8,7 @@
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { EmbeddedClickHouse } from "../aggregator/embedded/supervisor.ts";
 import { Storage } from "../aggregator/storage/storage.ts";
+import { Writer } from "../aggregator/storage/writer.ts";
 import { makeBatch } from "../tests/support/batches.ts";
 import { median, type Row } from "./row.ts";
 
@@ -21,12 +22,13 @@ export async function rows(): Promise<Row[]> {
   const engine = cleanup.use(await EmbeddedClickHouse.start({ dataDir: `${folder}/data` }));
   const { url, username, password } = engine;
   const storage = cleanup.use(await Storage.open({ url, username, password }));
+  const writer = new Writer(storage.client);
   const startNs = BigInt(Date.now()) * 1_000_000n;
   let sequence = 0;
   const batch = makeBatch({ samples: SAMPLES, depth: 30, functions: 4000 });
   const write = async () => {
     const window = { startNs, endNs: startNs + 10_000_000_000n, receivedMs: Date.now() };
-    await storage.write({ token: `bench-${++sequence}`, batches: [{ ...batch, ...window, sequence }] });
+    await writer.write({ token: `bench-${++sequence}`, batches: [{ ...batch, ...window, sequence }] });
   };
   const native = await median(write);
 

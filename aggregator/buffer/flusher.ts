@@ -9,48 +9,9 @@ import { getLogger } from "@logtape/logtape";
 import { backoffMs } from "../../common/backoff.ts";
 import { settledWithin } from "../../common/timeout.ts";
 import { Burst } from "../../common/log.ts";
-import type { Batch } from "../../profile/model.ts";
-import { readBatch } from "../../profile/wire/read_batch.ts";
-import type { StagedBatch, StagedGroup } from "./entry.ts";
+import type { StagedGroup } from "./entry.ts";
+import { RefusedError, type Sink, type StoredBatch, type Written } from "./sink.ts";
 import type { StagingBuffer } from "./staging_buffer.ts";
-
-/** Is a batch with the time, in Unix ms, at which it was staged. */
-export type ReceivedBatch = Batch & { readonly receivedMs: number };
-
-/** Takes groups. */
-export interface Sink {
-  /**
-   * Writes all of `batches`. It may be called again with the same token and the same batches, when it is not
-   * known whether the first call succeeded, and must not write a row twice then.
-   */
-  write(group: GroupToWrite): Promise<{ rows: number }>;
-}
-
-/** Holds batches that are written together. */
-export interface GroupToWrite {
-  readonly token: string;
-  readonly batches: readonly ReceivedBatch[];
-  /** Names parts of storage that have these batches already, and are left out. */
-  readonly skip: readonly string[];
-}
-
-/** Storage answers, and does not take a group; what refused it has taken nothing of it. */
-export class RefusedError extends Error {
-  override name = "RefusedError";
-  /** Is true when it is because of what is in it; else storage lacks memory or time for it now. */
-  readonly content: boolean;
-  /** Names the parts of storage that have all of the group. */
-  readonly written: readonly string[];
-
-  constructor(
-    message: string,
-    { content, written, cause }: { content: boolean; written: readonly string[]; cause?: unknown },
-  ) {
-    super(message, { cause });
-    this.content = content;
-    this.written = written;
-  }
-}
 
 /** Says since when storage does not take what is staged. */
 export interface Failing {
@@ -72,7 +33,7 @@ export interface FlushMetrics {
   /** Is told that a batch was set aside, as storage refuses what is in it. */
   quarantined(): void;
   /** Is told that the batches of a group are in storage, each so many seconds after its window's end. */
-  stored(batches: readonly ReceivedBatch[]): void;
+  stored(batches: readonly StoredBatch[]): void;
 }
 
 export interface FlusherOptions {
@@ -100,8 +61,6 @@ export interface FlusherOptions {
 const FAILED = "failed";
 /** So often a batch that storage has no memory or time for is put off, while it takes others. */
 const MAX_TRIES = 3;
-/** After so many bytes others have their turn on the event loop: some 5 ms of decoding. */
-const YIELD_BYTES = 2 ** 21;
 
 /**
  * Flushes every so often from {@linkcode Flusher.start} to {@linkcode Flusher.stop}. When storage fails, the
@@ -209,12 +168,12 @@ export class Flusher {
     const { buffer, maxBatches, maxBytes } = this.#options;
     try {
       for (let group; (group = await buffer.takeGroup({ maxBatches, maxBytes }));) {
-        const batches = await this.#decode(group.batches);
-        if (!await this.#write(group, batches)) continue;
+        const written = await this.#write(group);
+        if (!written) continue;
         await buffer.complete(group);
-        this.#metrics?.stored(batches);
+        this.#metrics?.stored(written.stored);
         // Not before: a group may be tried many times.
-        for (let i = batches.length; i < group.batches.length; i++) this.#metrics?.dropped();
+        for (const why of written.unreadable) this.#drop(why);
         this.#succeeded();
       }
     } catch (error) {
@@ -223,23 +182,31 @@ export class Flusher {
     }
   }
 
-  /** Returns whether all of the group is in storage now; else it was halved, put off or set aside. */
-  async #write(group: StagedGroup, batches: readonly ReceivedBatch[]): Promise<boolean> {
-    if (batches.length === 0) return true;
+  /** Returns what was written once all of the group is in storage; else it was halved, put off or set aside. */
+  async #write(group: StagedGroup): Promise<Written | undefined> {
     const { token, skip } = group;
     const start = performance.now();
     const seconds = () => (performance.now() - start) / 1000;
+    const batches = group.batches.map(({ head: { agentId, sequence, receivedMs }, bytes }) => {
+      return { agentId, sequence, receivedMs, bytes };
+    });
     try {
-      const { rows } = await this.#options.sink.write({ token, skip, batches });
-      this.#metrics?.flushed(rows, seconds());
-      this.#logger.debug("Wrote {batches} batches, {rows} rows", { batches: batches.length, rows });
-      return true;
+      const written = await this.#options.sink.write({ token, skip, batches });
+      const { rows, stored } = written;
+      if (stored.length > 0) this.#metrics?.flushed(rows, seconds());
+      this.#logger.debug("Wrote {batches} batches, {rows} rows", { batches: stored.length, rows });
+      return written;
     } catch (error) {
       this.#metrics?.flushFailed(seconds());
       if (!(error instanceof RefusedError)) throw error;
       await this.#onRefused(group, error);
-      return false;
+      return undefined;
     }
+  }
+
+  #drop(why: string): void {
+    this.#metrics?.dropped();
+    this.#burst.warn("dropped", why);
   }
 
   /** Keeps what is good in a group apart from what is not. */
@@ -275,27 +242,6 @@ export class Flusher {
     const message = error instanceof Error ? error.message : String(error);
     this.#failing = { sinceMs, failures: failures + 1, error: message };
     onFailure(error, this.#failing);
-  }
-
-  async #decode(staged: readonly StagedBatch[]): Promise<ReceivedBatch[]> {
-    const batches: ReceivedBatch[] = [];
-    let bytes = 0;
-    for (const { head, bytes: message } of staged) {
-      try {
-        batches.push({ ...readBatch(message), receivedMs: head.receivedMs });
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        this.#burst.warn(
-          "dropped",
-          `Cannot read batch ${head.sequence} of agent '${head.agentId}' any more, and drop it: ${why}`,
-        );
-      }
-      bytes += message.length;
-      if (bytes < YIELD_BYTES) continue;
-      bytes = 0;
-      await new Promise((resolve) => setTimeout(resolve));
-    }
-    return batches;
   }
 
   #warn(error: unknown): void {

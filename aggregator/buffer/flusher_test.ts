@@ -3,19 +3,28 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import { makeBatch } from "../../tests/support/batches.ts";
 import { batchMeta } from "../../tests/support/staged.ts";
-import { Flusher, type FlusherOptions, type ReceivedBatch, RefusedError, type Sink } from "./flusher.ts";
+import { Flusher, type FlusherOptions } from "./flusher.ts";
+import { type GroupToWrite, RefusedError, type Sink, type StoredBatch } from "./sink.ts";
+import type { ReceivedBatch } from "../storage/part.ts";
+import type { Group } from "../storage/writer.ts";
+import { writeGroup } from "../writing/write_group.ts";
 import { StagingBuffer } from "./staging_buffer.ts";
 
 /** A sink that keeps what it is given, and fails as often as it is told. */
 class Tables implements Sink {
   readonly groups: { token: string; sequences: number[] }[] = [];
   readonly batches: ReceivedBatch[] = [];
+  readonly #writer = { write: (group: Group) => this.take(group) };
   #waiting: { count: number; resolve: () => void }[] = [];
 
   constructor(public failures = 0) {}
 
+  write(group: GroupToWrite) {
+    return writeGroup(this.#writer, group);
+  }
+
   // deno-lint-ignore require-await -- to reject where it fails
-  async write({ token, batches }: Parameters<Sink["write"]>[0]) {
+  async take({ token, batches }: Group) {
     this.groups.push({ token, sequences: batches.map(({ sequence }) => sequence) });
     for (const { count, resolve } of this.#waiting) if (this.groups.length >= count) resolve();
     if (this.failures-- > 0) throw new Error("connect ECONNREFUSED");
@@ -52,7 +61,7 @@ class Counted {
     this.setAside++;
   }
   storedSequences: number[] = [];
-  stored(batches: readonly ReceivedBatch[]) {
+  stored(batches: readonly StoredBatch[]) {
     this.storedSequences.push(...batches.map(({ sequence }) => sequence));
   }
 }
@@ -201,7 +210,7 @@ class Picky extends Tables {
     super();
   }
 
-  override async write(group: Parameters<Sink["write"]>[0]) {
+  override async write(group: GroupToWrite) {
     if (this.away) throw new RefusedError("no memory", { content: false, written: [] });
     const sequences = group.batches.map(({ sequence }) => sequence);
     if (!group.skip.includes("first")) this.first.push(...sequences);

@@ -19,6 +19,7 @@ import { createQueries } from "../query/queries.ts";
 import { settling } from "../settling.ts";
 import { Writer } from "../storage/writer.ts";
 import { decode } from "./decoding/decode.ts";
+import { writeGroup } from "../writing/write_group.ts";
 import { Intake } from "./intake/intake.ts";
 
 const TYPE = "deadmans_switch:made_up:profilos:made_up:profilos";
@@ -32,7 +33,7 @@ testWith(
     await using storage = await startStorage();
     await using buffer = await StagingBuffer.open();
     const writer = new Writer(storage.client);
-    const flusher = new Flusher({ buffer, sink: { write: (group) => writer.write(group) } });
+    const flusher = new Flusher({ buffer, sink: { write: (group) => writeGroup(writer, group) } });
     const intake = new Intake({ buffer, decoder: { decode } });
     const queries = createQueries(storage.client);
     const handler = createHandler(testOptions({ queries, intake, settle: settling({ buffer, flusher }) }));

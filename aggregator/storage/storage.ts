@@ -13,7 +13,6 @@ import { StorageClient, StorageError, type StorageOptions } from "./client.ts";
 import { createDatabase, migrate } from "./migrate.ts";
 import { DEFAULT_RETENTION, type Retention, setRetention } from "./retention.ts";
 import { enforceLimit, type StorageLimit } from "./storage_limit.ts";
-import { type Group, Writer } from "./writer.ts";
 
 export interface OpenStorageOptions extends StorageOptions {
   /** @default {DEFAULT_RETENTION} */
@@ -35,13 +34,12 @@ const PING_MS = 2000;
 /**
  * Is a database, its tables made and brought up to date at the first occasion.
  *
- * The server need not be there at the start: until it is, {@linkcode Storage.write} fails, and what would be
+ * The server need not be there at the start: until it is, {@linkcode Storage.writing} fails, and what would be
  * written waits in the staging buffer.
  */
 export class Storage implements AsyncDisposable {
   readonly client: StorageClient;
   readonly #options: OpenStorageOptions;
-  readonly #writer: Writer;
   readonly #closing = new AbortController();
   readonly #burst = new Burst(getLogger(["aperture", "storage"]));
   #nextLook = 0;
@@ -54,7 +52,6 @@ export class Storage implements AsyncDisposable {
   private constructor(options: OpenStorageOptions) {
     this.#options = options;
     this.client = new StorageClient(options);
-    this.#writer = new Writer(this.client);
   }
 
   /**
@@ -78,17 +75,17 @@ export class Storage implements AsyncDisposable {
   }
 
   /**
-   * Writes a group of batches exactly once, see {@linkcode Writer.write}.
+   * Runs `write` once the tables are there, with room.
    *
-   * @throws {StorageError} write the same group again
+   * @throws {StorageError} when they cannot be made; or what `write` threw: do it again
    */
-  async write(group: Group): Promise<{ rows: number }> {
+  async writing<T>(write: () => Promise<T>): Promise<T> {
     await this.#prepare();
     if (performance.now() >= this.#nextLook) await this.#keepWithin();
     try {
-      return await this.#writer.write(group);
+      return await write();
     } catch (error) {
-      // The disk may be full: the group is written again, and finds room.
+      // The disk may be full: what is written again finds room.
       await this.#keepWithin();
       throw error;
     }

@@ -7,6 +7,7 @@ import { EmbeddedClickHouse } from "../embedded/supervisor.ts";
 import { StorageError } from "./client.ts";
 import { MigrationError } from "./migrate.ts";
 import { Storage } from "./storage.ts";
+import { Writer } from "./writer.ts";
 
 /** Of this minute: older samples go by retention. */
 function groupOf(sequence: number) {
@@ -46,12 +47,14 @@ testWith(["chdb"], "Storage makes its tables when a server that was away comes",
   const proxy = cleanup.use(proxyTo(engine.url));
   const { username, password } = engine;
   const storage = cleanup.use(await Storage.open({ url: proxy.url, username, password, retryMs: 20 }));
+  const writer = new Writer(storage.client);
+  const write = () => storage.writing(() => writer.write(groupOf(1)));
   assertStringIncludes(await storage.problem() ?? "", proxy.url);
-  await assertRejects(() => storage.write(groupOf(1)), StorageError, "no answer");
+  await assertRejects(write, StorageError, "no answer");
 
   proxy.open();
   const batch = groupOf(1).batches[0]!;
-  await storage.write(groupOf(1));
+  await write();
   assertEquals(await storage.problem(), undefined);
   const [row] = await storage.client.rows<{ count: string }>("SELECT sum(count) AS count FROM samples");
   assertEquals(Number(row!.count), batch.samples.count.reduce((a, b) => a + b));
