@@ -6,13 +6,7 @@
  */
 
 import { parse } from "@std/yaml/parse";
-import type {
-  AlertEvaluationJson,
-  AlertHistoryJson,
-  AlertJson,
-  AlertsJson,
-  ListedRuleJson,
-} from "../../aggregator/http/answers.ts";
+import type { AlertEvaluationJson, AlertHistoryJson, AlertsJson } from "../../aggregator/http/answers.ts";
 import { closestWord } from "../../common/closest.ts";
 import { UserError } from "../../common/main.ts";
 import { defineSettings, text, toggle, UsageError, type Values } from "../../common/settings.ts";
@@ -21,9 +15,8 @@ import { RefusedError, type Rest, SERVER_SETTINGS } from "../ask/rest.ts";
 import { rangeOf, TIME_SETTINGS } from "../ask/selection.ts";
 import { defineCommand, refuseRest, STATUS } from "../command.ts";
 import { type Io, say } from "../io.ts";
-import { formatCount } from "../show/figures.ts";
 import { limitSettings, outputSettings, ROW_FORMATS, show } from "../show/output.ts";
-import type { Column } from "../show/sheet.ts";
+import { alertColumns, changeColumns, checkColumns, ruleColumns } from "./alert_columns.ts";
 import { withRest } from "./asking.ts";
 
 const ACTIONS = ["list", "rules", "add", "remove", "toggle", "history", "check", "silence"] as const;
@@ -181,16 +174,7 @@ async function history({ io, rest, values }: Asker, args: readonly string[]): Pr
     ...{ format: values.output, quiet: values.quiet, json },
     head: `${changes.length} changes of alerts`,
     sheet: {
-      columns: [
-        {
-          head: "AT",
-          cell: ({ at }) => at.replace(/\.\d+Z$/, "Z"),
-          text: true,
-          key: "at",
-          value: ({ at }) => at,
-        },
-        ...alertColumns().map((column) => ofAlert(column)),
-      ],
+      columns: changeColumns(),
       rows: changes,
     },
     notes: changes.length === values.limit
@@ -198,16 +182,6 @@ async function history({ io, rest, values }: Asker, args: readonly string[]): Pr
       : [],
   });
   return STATUS.ok;
-}
-
-type Changed = AlertHistoryJson["changes"][number];
-
-function ofAlert({ cell, value, ...column }: Column<AlertJson>): Column<Changed> {
-  return {
-    ...column,
-    ...cell && { cell: ({ alert }: Changed) => cell(alert) },
-    ...value && { value: ({ alert }: Changed) => value(alert) },
-  };
 }
 
 async function check({ io, rest, values }: Asker, args: readonly string[]): Promise<number> {
@@ -265,108 +239,4 @@ async function rulesOf(path: string): Promise<Record<string, unknown>[]> {
   const list = isMap(document) && Array.isArray(document.rules) ? document.rules : [document];
   if (list.every(isMap)) return list;
   throw new UserError(`Cannot read ${path} as it has no list of rules`);
-}
-
-function labelText(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels).filter(([name]) => !["alertname", "severity"].includes(name))
-    .map(([name, value]) => `${name}=${value}`).join(" ");
-}
-
-function figure(value: number | null): string {
-  if (value === null) return "∞";
-  return Math.abs(value) >= 100 ? formatCount(Math.round(value)) : value.toPrecision(3);
-}
-
-function alertColumns(): Column<AlertJson>[] {
-  return [
-    {
-      head: "STATE",
-      cell: ({ state, silenced }) => silenced ? `${state}, silenced` : state,
-      text: true,
-      key: "state",
-      value: ({ state }) => state,
-    },
-    {
-      head: "SEVERITY",
-      cell: ({ labels }) => labels.severity ?? "",
-      text: true,
-      spare: 2,
-      key: "severity",
-      value: ({ labels }) => labels.severity ?? "",
-    },
-    { head: "RULE", cell: ({ rule }) => rule, text: true, least: 12, key: "rule", value: ({ rule }) => rule },
-    { head: "VALUE", cell: ({ value }) => figure(value), key: "value", value: ({ value }) => value ?? "inf" },
-    {
-      head: "OF",
-      cell: ({ labels }) => labelText(labels) || "–",
-      text: true,
-      least: 10,
-      key: "labels",
-      value: ({ labels }) => labelText(labels),
-    },
-    {
-      head: "SINCE",
-      cell: ({ started }) => started.replace(/\.\d+Z$/, "Z"),
-      text: true,
-      spare: 1,
-      key: "started",
-      value: ({ started }) => started,
-    },
-    { key: "silenced", value: ({ silenced }) => String(silenced) },
-    { key: "url", value: ({ url }) => url },
-  ];
-}
-
-function ruleColumns(): Column<ListedRuleJson>[] {
-  const field = (name: string) => ({ rule }: ListedRuleJson) =>
-    String((rule as unknown as Record<string, unknown>)[name] ?? "");
-  const column = (name: string, more: Partial<Column<ListedRuleJson>> = {}): Column<ListedRuleJson> => ({
-    ...{ head: name.toUpperCase(), cell: field(name), text: true, key: name, value: field(name) },
-    ...more,
-  });
-  return [
-    { head: "FROM", cell: ({ source }) => source, text: true, key: "source", value: ({ source }) => source },
-    column("enabled"),
-    column("severity", { spare: 1 }),
-    column("name", { least: 16 }),
-    column("measure"),
-    column("threshold"),
-    column("match", { least: 8, spare: 2 }),
-  ];
-}
-
-type Checked = AlertEvaluationJson["groups"][number] & { readonly rule: string };
-
-function checkColumns(): Column<Checked>[] {
-  return [
-    {
-      head: "VERDICT",
-      cell: ({ verdict }) => verdict,
-      text: true,
-      key: "verdict",
-      value: ({ verdict }) => verdict,
-    },
-    {
-      head: "VALUE",
-      cell: ({ compared }) => figure(compared.value),
-      key: "value",
-      value: ({ compared }) => compared.value ?? "inf",
-    },
-    {
-      head: "CHANCE",
-      cell: ({ compared: { low, high } }) => `${figure(low)}–${figure(high)}`,
-      spare: 1,
-    },
-    { key: "low", value: ({ compared }) => compared.low ?? "inf" },
-    { key: "high", value: ({ compared }) => compared.high ?? "inf" },
-    { head: "RULE", cell: ({ rule }) => rule, text: true, least: 12, key: "rule", value: ({ rule }) => rule },
-    {
-      head: "OF",
-      cell: ({ labels }) => labelText(labels) || "–",
-      text: true,
-      least: 10,
-      key: "labels",
-      value: ({ labels }) => labelText(labels),
-    },
-  ];
 }
