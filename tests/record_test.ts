@@ -33,7 +33,7 @@ testWith(["bpf", "make"], "aperture record's examples run on this machine", asyn
   // Ends with a status of its own, and takes as long as samples need.
   folder.write("Makefile", "all:\n\t@i=0; while [ $$i -lt 300000 ]; do i=$$((i+1)); done\n");
   Deno.copyFileSync("/bin/dd", `${folder.path}/shopd`);
-  await using _shop = run(`${folder.path}/shopd`, ["if=/dev/zero", "of=/dev/null", "bs=1"]);
+  await using _shop = run(`${folder.path}/shopd`, ["if=/dev/zero", "of=/dev/null", "bs=1"], { share: 0.3 });
   const shell = (line: string): Promise<Ran> =>
     runProgram("sh", ["-c", line], {
       cwd: folder.path,

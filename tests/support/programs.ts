@@ -5,6 +5,8 @@
  * @module
  */
 
+import { CpuLimit } from "./cpu_limit.ts";
+
 /** A folder that goes with what is in it. */
 export class TempFolder implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "aperture-test-" });
@@ -40,6 +42,9 @@ export function run(command: string, args: readonly string[], options: { cwd?: s
   return decoder.decode(stdout);
 }
 
+/** The part of a CPU that a program that runs has: enough samples, and time for other tests. */
+const SHARE = 0.4;
+
 /** A program that runs until it is disposed of, after it wrote its first line. */
 export class RunningProgram implements AsyncDisposable {
   readonly pid: number;
@@ -47,21 +52,28 @@ export class RunningProgram implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   /** It is open as long as the program runs: what else it writes must not end it. */
   readonly #words: ReadableStreamDefaultReader<string>;
+  readonly #limit: CpuLimit | undefined;
 
   private constructor(
     child: Deno.ChildProcess,
-    { firstLine, words }: { firstLine: string; words: ReadableStreamDefaultReader<string> },
+    { firstLine, words, limit }: {
+      firstLine: string;
+      words: ReadableStreamDefaultReader<string>;
+      limit: CpuLimit | undefined;
+    },
   ) {
     this.#child = child;
     this.pid = child.pid;
     this.firstLine = firstLine;
     this.#words = words;
+    this.#limit = limit;
   }
 
   /**
-   * Runs `command` and waits for its first line.
+   * Runs `command` and waits for its first line; from then on it has a part of a CPU where the machine can see to it.
    *
-   * @param urgent ahead of all other programs, so that what it uses of a CPU does not depend on them
+   * @param urgent ahead of all other programs and as fast as it goes, so that what it uses of a CPU does not depend on
+   * them
    */
   static async start(
     command: string,
@@ -79,7 +91,8 @@ export class RunningProgram implements AsyncDisposable {
       text += value;
     }
     await child.stdin.close();
-    return new RunningProgram(child, { firstLine: text.slice(0, text.indexOf("\n")), words });
+    const limit = urgent ? undefined : CpuLimit.enter(child.pid, SHARE);
+    return new RunningProgram(child, { firstLine: text.slice(0, text.indexOf("\n")), words, limit });
   }
 
   /** Kills the program and waits for its end. */
@@ -91,5 +104,6 @@ export class RunningProgram implements AsyncDisposable {
     }
     await this.#words.cancel();
     await this.#child.status;
+    this.#limit?.[Symbol.dispose]();
   }
 }

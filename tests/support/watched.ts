@@ -5,19 +5,30 @@
  * @module
  */
 
+import { CpuLimit } from "./cpu_limit.ts";
+
 /** A running program, ended when it is disposed of. */
 export interface Running extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Runs `command` until it is disposed of. */
-export function run(command: string, args: readonly string[] = []): Running {
+/**
+ * Runs `command` until it is disposed of.
+ *
+ * @param share of one CPU that it has at most, where the machine can see to it @default all
+ */
+export function run(
+  command: string,
+  args: readonly string[] = [],
+  { share }: { share?: number } = {},
+): Running {
   const child = new Deno.Command(command, {
     args: [...args],
     stdin: "null",
     stdout: "null",
     stderr: "null",
   }).spawn();
+  const limit = share === undefined ? undefined : CpuLimit.enter(child.pid, share);
   return {
     pid: child.pid,
     async [Symbol.asyncDispose]() {
@@ -27,6 +38,7 @@ export function run(command: string, args: readonly string[] = []): Running {
         // It ended by itself.
       }
       await child.status;
+      limit?.[Symbol.dispose]();
     },
   };
 }
