@@ -21,7 +21,7 @@ const C_LIBRARY = /(^|\/)(libc[.-]|libpthread[.-]|ld-musl-|libstdc\+\+\.|libc\+\
 /** Matches functions that wait and wake for others; all are of user space. */
 const MACHINERY: readonly RegExp[] = [
   // glibc and musl; versions and aliases begin with any number of underscores.
-  /^_*(GI_+)?(lll_|pthread_|futex|sem_(wait|timedwait|clockwait|post)|psynch_|timedwait|wait$|wake$|syscall)/,
+  /^_*(GI_+)?(lll_|pthread_|(do_)?futex|(new_|old_)?sem_(wait|timedwait|clockwait|post)(?![a-z])|psynch_|timedwait|wait$|wake$|syscall)/,
   /^_*(cnd|mtx|thrd)_\w+$/,
   // libstdc++ and libc++.
   /^(std::(__\w+::)?)?_*(gthread|libcpp_(mutex|condvar|recursive|thread))_/,

@@ -16,6 +16,8 @@ const SITES: Readonly<Record<string, string>> = {
     `futex_wait_queue @ [kernel] < ___pthread_mutex_lock@@GLIBC_2.34 @ ${LIBC} < worker < start_thread @ ${LIBC}`,
   "glibc without names of inner functions":
     `libc.so.6+0x85e0f @ ${LIBC} < __lll_lock_wait @ ${LIBC} < pthread_rwlock_rdlock @ ${LIBC} < worker`,
+  "glibc's semaphores":
+    `__futex_abstimed_wait_common @ ${LIBC} < __new_sem_wait_slow64.constprop.0 @ ${LIBC} < worker`,
   "musl":
     "__timedwait_cp @ /lib/ld-musl-x86_64.so.1 < __pthread_mutex_lock @ /lib/ld-musl-x86_64.so.1 < worker",
   "libstdc++":
@@ -67,4 +69,9 @@ Deno.test("siteFrame() of nothing but machinery is the outermost of it", () => {
     "pthread_mutex_lock",
   );
   assertEquals(siteFrame([], "futex"), undefined);
+});
+
+Deno.test("siteFrame() takes a program's function for one whose name only begins like the C library's", () => {
+  const stack = stackOf(`do_futex_wait.constprop.0 @ ${LIBC} < sem_wait @ ${LIBC} < sem_waiter < main`);
+  assertEquals(siteFrame(stack, "futex")?.function, "sem_waiter");
 });
