@@ -22,7 +22,7 @@ export interface DataSymbolsOptions {
   readonly libdw: Libdw;
   readonly files: CodeFiles;
   readonly demangler: Demangler;
-  /** All tables may take so many bytes. @default {4 MiB} */
+  /** All tables may take so many bytes; a file with a larger one goes without. @default {8 MiB} */
   readonly tableBytes?: number;
   /** Tables may be read for so long in one window, in ms; what comes beyond is named in a later one. @default {200} */
   readonly coldMs?: number;
@@ -51,11 +51,14 @@ export class DataSymbols implements Disposable {
   /** They are found by {@linkcode CodeFile.serial}. */
   readonly #tables: LRUCache<number, SymbolTable | typeof NO_TABLE>;
   readonly #loaded = new WeakMap<Process["mappings"], readonly Loaded[]>();
+  readonly #tableBytes: number;
   #coldLeft: number;
+  #postponed = 0;
 
   constructor(options: DataSymbolsOptions) {
-    const { libdw, files, demangler, tableBytes = 4 << 20, coldMs = 200 } = options;
+    const { libdw, files, demangler, tableBytes = 8 << 20, coldMs = 200 } = options;
     [this.#libdw, this.#files, this.#demangler] = [libdw, files, demangler];
+    this.#tableBytes = tableBytes;
     this.#coldMs = this.#coldLeft = coldMs;
     this.#clock = options.clock ?? (() => performance.now());
     this.#tables = new LRUCache({
@@ -68,7 +71,17 @@ export class DataSymbols implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.clear();
+  }
+
+  /** Forgets all tables, which are read again as they are asked for. */
+  clear(): void {
     this.#tables.clear();
+  }
+
+  /** Counts, since the start, questions that had to wait for a later window. */
+  get postponed(): number {
+    return this.#postponed;
   }
 
   endWindow(): void {
@@ -114,7 +127,10 @@ export class DataSymbols implements Disposable {
   #table(file: CodeFile): SymbolTable | typeof NO_TABLE | undefined {
     const known = this.#tables.get(file.serial);
     if (known !== undefined) return known;
-    if (this.#coldLeft <= 0) return undefined;
+    if (this.#coldLeft <= 0) {
+      this.#postponed++;
+      return undefined;
+    }
     const start = this.#clock();
     const table = this.#read(file) ?? NO_TABLE;
     this.#coldLeft -= this.#clock() - start;
@@ -133,7 +149,9 @@ export class DataSymbols implements Disposable {
         });
         const image = buildSymbolImage({ of: "data", tables });
         for (const { symbols, strings } of tables) free(symbols, strings);
-        return SymbolTable.inMemory(image);
+        if (image.length < this.#tableBytes) return SymbolTable.inMemory(image);
+        free(image);
+        return undefined;
       } catch {
         // Another copy may be readable.
       }

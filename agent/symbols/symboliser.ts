@@ -205,8 +205,9 @@ export class Symboliser implements AsyncDisposable {
 
   /** Gives up what can be read again. */
   shed(what: Shed): void {
-    if (what === "frames") this.#frames.clear();
-    else this.#elf.shed(what);
+    if (what === "frames") return this.#frames.clear();
+    if (what === "symbol_tables") this.#dataSymbols.clear();
+    this.#elf.shed(what);
   }
 
   /** Tells whether `pid` is a process of the agent's own that reads debug information. */
@@ -223,7 +224,7 @@ export class Symboliser implements AsyncDisposable {
       misses: this.#misses + misses,
       unmapped: this.#unmapped,
       unnamed: unnamed + this.#nonElf.unnamed,
-      postponed,
+      postponed: postponed + this.#dataSymbols.postponed,
       undemangled: this.#demangler.refused,
       perfMapBytes: this.#nonElf.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
