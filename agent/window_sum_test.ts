@@ -112,6 +112,26 @@ Deno.test("WindowSum.build() has the holds and the ends of stacks of all drains"
   assertEquals([sum.build().holds, sum.build().stackEnds.get("complete")], [[twice], 4]);
 });
 
+Deno.test("WindowSum.build() has no address of a process that another one stands for", () => {
+  const wait = {
+    holder: undefined,
+    type: "futex",
+    outcome: "woken",
+    count: 1,
+    delayNs: 5,
+    maxNs: 5,
+  } as const;
+  const of = (pid: number, comm: string): RawLock => ({
+    ...{ waiter: { pid, comm, user: [-(2 ** 40)], kernel: [] }, ...wait },
+    ...{ hints: 0, value: 0, address: 4096n, histogram: [] },
+  });
+  const sum = new WindowSum();
+  const locks = [of(1, "own"), of(2, "other")];
+  sum.add({ samples: [], locks, losses: new Map() }, (pid) => Math.min(pid, 1));
+  const addresses = sum.build().locks.map(({ waiter, address }) => [waiter.comm, address]);
+  assertEquals(addresses, [["own", 4096n], ["other", 0n]]);
+});
+
 Deno.test("WindowSum.add() changes nothing of what it is given", () => {
   const row = {
     pid: 1,

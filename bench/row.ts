@@ -31,7 +31,8 @@ export function formatTable(rows: readonly Row[]): string {
     `${round(row.ours)} ${row.unit}`,
     row.rival ? `${round(row.rival.value)} ${row.unit}` : "–",
     row.rival?.name ?? "",
-    ratio(row) === undefined ? "" : `${ratio(row)!.toFixed(2)}x`,
+    // Of nothing, anything is any number of times more.
+    Number.isFinite(ratio(row)) ? `${ratio(row)!.toFixed(2)}x` : "",
   ]);
   const table = [["what", "Aperture", "rival", "", "better by"], ...cells];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));

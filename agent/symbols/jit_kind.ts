@@ -17,10 +17,17 @@ const KINDS: readonly (readonly [kind: string, file: RegExp])[] = [
   [".NET", /^libcoreclr\.so$/],
   ["LuaJIT", /^(luajit[-.\w]*|libluajit-.*)$/],
   ["V8", /^(node|nodejs|deno|electron|chrome|chromium|headless_shell|libnode\.so.*|libv8.*)$/],
+  ["JavaScriptCore", /^(bun|libjavascriptcoregtk.*|libJavaScriptCore.*)$/],
+  ["SpiderMonkey", /^(libxul\.so|libmozjs-.*|js\d+)$/],
+  ["Mono", /^(mono|mono-sgen.*|libmono.*)$/],
+  ["Julia", /^(julia|libjulia.*)$/],
   ["BEAM", /^beam(\.smp)?$/],
+  ["QEMU", /^qemu-(system-)?[\w-]+$/],
   ["PyPy", /^(lib)?pypy.*$/],
   ["PHP", /^(php[-.\d]*|php-fpm.*|libphp.*|opcache\.so)$/],
-  // Last, as many programs have the library and compile themselves.
+  ["Ruby", /^ruby[.\d]*$/],
+  // Last, as many programs have these libraries and compile themselves.
+  ["LLVM", /^libLLVM.*$/],
   ["PCRE", /^libpcre2?-?.*\.so.*$/],
 ];
 

@@ -11,6 +11,12 @@ Deno.test("jitKind() goes by the program and its libraries, a compiler of patter
       [["/usr/bin/nginx", "/usr/lib/libluajit-5.1.so.2.1.0"], "[jit: LuaJIT]"],
       [["/usr/bin/grep", "/usr/lib/x86_64-linux-gnu/libpcre2-8.so.0"], "[jit: PCRE]"],
       [["/usr/bin/php8.2"], "[jit: PHP]"],
+      [["/usr/lib/postgresql/15/bin/postgres", "/usr/lib/x86_64-linux-gnu/libLLVM-14.so.1"], "[jit: LLVM]"],
+      [["/usr/bin/qemu-system-x86_64", "/usr/lib/libpcre2-8.so.0"], "[jit: QEMU]"],
+      [["/usr/bin/qemu-x86_64-static"], "[jit: QEMU]"],
+      [["/usr/bin/ruby3.1"], "[jit: Ruby]"],
+      [["/usr/bin/gvim", "/usr/lib/libruby-3.1.so.3.1", "/usr/lib/libpcre2-8.so.0"], "[jit: PCRE]"],
+      [["/root/.bun/bin/bun"], "[jit: JavaScriptCore]"],
       [["/opt/app/nodejs-not", "", "[vdso]"], "[jit]"],
       [[], "[jit]"],
     ] as const
