@@ -7,11 +7,10 @@
 
 import { readSmallText } from "../libbpf/mod.ts";
 import type { Process } from "../metadata/processes.ts";
-import type { DynamicSymbols } from "./dynamic_symbols.ts";
 import { type FrameLayout, type Layout, layoutOf } from "./layouts.ts";
 import { type Memory, ProcessMemory, readWord } from "./memory.ts";
 import type { ObjectReader } from "./objects.ts";
-import { findThreadLibrary, PythonFiles } from "./python_files.ts";
+import { findThreadLibrary, PythonFiles, type Symbols } from "./python_files.ts";
 
 /** Functions that came with a version, the latest first. */
 const MARKS: readonly (readonly [minor: number, symbol: string])[] = [
@@ -57,7 +56,7 @@ export function findInterpreter(
   using memory = ProcessMemory.open(folder);
   const maps = readSmallText(`${folder}/maps`);
   if (memory === undefined || maps === undefined) return undefined;
-  const find = finder(files.find(memory, { maps, mappings }));
+  const find = finder(files.find(memory, { maps, mappings, folder }));
   const described = describe(memory, find);
   if (described === undefined) return undefined;
   const { threadKey, ...interpreter } = described;
@@ -70,7 +69,7 @@ export function findInterpreter(
 
 type Find = (symbol: string) => number | undefined;
 
-function finder(files: readonly DynamicSymbols[]): Find {
+function finder(files: readonly Symbols[]): Find {
   return (name) => {
     for (const file of files) {
       const address = file.find(name);

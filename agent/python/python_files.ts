@@ -6,12 +6,19 @@
  */
 
 import { LRUCache } from "lru-cache";
+import { openMapped } from "../elf/mapped_file.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import { DynamicSymbols } from "./dynamic_symbols.ts";
 import type { Memory } from "./memory.ts";
+import { StaticSymbols } from "./static_symbols.ts";
 
 const MAX_FILES = 16_384;
 const RUNTIME = "_PyRuntime";
+
+/** Finds the address, in a process, of a symbol of a file. */
+export interface Symbols {
+  find(name: string): number | undefined;
+}
 
 /** Remembers what files were found to be. */
 export class PythonFiles {
@@ -37,26 +44,44 @@ export class PythonFiles {
    * Returns the symbols of those files of a process that hold CPython, after those of its program, as the dynamic loader
    * looks for them: what a program uses of a library's data may have moved into the program (a copy relocation).
    *
-   * @param maps `/proc/PID/maps`
+   * @param options.maps `/proc/PID/maps`
+   * @param options.folder `/proc/PID`
    */
-  find(memory: Memory, { maps, mappings }: { maps: string; mappings: readonly Mapping[] }): DynamicSymbols[] {
-    const found: DynamicSymbols[] = [];
+  find(
+    memory: Memory,
+    { maps, mappings, folder }: { maps: string; mappings: readonly Mapping[]; folder: string },
+  ): Symbols[] {
+    const found: Symbols[] = [];
     const bases = firstBytes(maps);
-    let program: DynamicSymbols | undefined;
+    let program: Symbols | undefined;
     for (const [i, mapping] of distinct(mappings).entries()) {
       const key = keyOf(mapping);
       if (i > 0 && this.#known.get(key) === false) continue;
       const base = bases.get(`${mapping.device} ${mapping.inode}`);
       // Of a process that is gone nothing can be told.
       if (base === undefined || memory.read(base, 1) === undefined) continue;
-      const symbols = DynamicSymbols.at(memory, base);
-      const holds = symbols?.find(RUNTIME) !== undefined;
+      let symbols: Symbols | undefined = DynamicSymbols.at(memory, base);
+      let holds = symbols?.find(RUNTIME) !== undefined;
+      if (i === 0 && !holds && this.#known.get(key) !== false) {
+        const within = symbolsWithin(folder, { mapping, base });
+        holds = within !== undefined;
+        symbols = within ?? symbols;
+      }
       this.#known.set(key, holds);
       if (i === 0) program = symbols;
       else if (holds) found.push(symbols!);
     }
     return program ? [program, ...found] : found;
   }
+}
+
+/** Returns the symbols of a program that has CPython within it, and keeps that to itself. */
+function symbolsWithin(
+  folder: string,
+  { mapping, base }: { mapping: Mapping; base: number },
+): StaticSymbols | undefined {
+  using file = openMapped({ process: { folder }, mapping });
+  return file && StaticSymbols.of(file, { base, name: RUNTIME });
 }
 
 /**
