@@ -5,14 +5,10 @@
 
 #include "lock_maps.h"
 #include "log2.h"
+#include "mix.h"
 #include "taken.h"
 #include "tracepoint_stacks.h"
-
-static __always_inline u64 mix(u64 hash, u64 word)
-{
-	hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
-	return hash ^ hash >> 32;
-}
+#include "walk_memo.h"
 
 /* Keeps `place` under its hash, which is returned; APERTURE_PLACE_NONE when there is no room. */
 static __always_inline u64 keep_place(u32 set, const struct aperture_lock_place *place)
@@ -35,16 +31,29 @@ static __always_inline u64 keep_place(u32 set, const struct aperture_lock_place 
 	return APERTURE_PLACE_NONE;
 }
 
-/* The place where the current thread, of process `pid`, called the kernel; its user stack is read with `scratch`. */
-static __always_inline u64 user_place(void *ctx, struct scratch *scratch, struct task_struct *task, u32 pid)
+/*
+ * The place where the current thread, of process `pid`, called the kernel, at the begin of a call; its user stack is read
+ * with `scratch`.
+ */
+static __always_inline u64 user_place(u64 *ctx, struct scratch *scratch, struct task_struct *task, u32 pid)
 {
 	struct aperture_lock_place *place = &scratch->place;
 
+	begin_at(&scratch->begin, task, (struct pt_regs *)ctx[0]);
+	u64 known = use_unwinder ? recall_walk(&scratch->begin, scratch->set) : APERTURE_PLACE_NONE;
+
+	if (known != APERTURE_PLACE_NONE)
+		return known;
+	if (use_unwinder)
+		forget_reads();
 	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, &scratch->stack);
 	place->kernel_stack = 0;
 	place->pid = pid;
-	bpf_get_current_comm(place->comm, sizeof(place->comm));
-	return keep_place(scratch->set, place);
+	__builtin_memcpy(place->comm, scratch->begin.comm, sizeof(place->comm));
+	u64 hash = keep_place(scratch->set, place);
+	if (use_unwinder && hash != APERTURE_PLACE_NONE)
+		remember_walk(&scratch->begin, scratch->set, hash);
+	return hash;
 }
 
 static __always_inline u32 bucket_of(u64 ns)

@@ -7,6 +7,7 @@
 #include "lock.h"
 #include "stack.h"
 #include "vma.h"
+#include "walk_memo.h"
 #include "window.h"
 
 /*
@@ -90,6 +91,8 @@ struct scratch {
 	u32 busy;
 	u32 set;
 	struct aperture_lock_place place;
+	/* Where the thread called. */
+	struct walk_begin begin;
 	/* What a wait is counted by, and with. */
 	struct aperture_lock_key key;
 	struct aperture_lock_sum sum;

@@ -150,7 +150,7 @@ static __always_inline void resume_wait(struct scratch *scratch, struct aperture
 }
 
 /* Begins a wait at `scratch->futex`, which the process has at `word`. */
-static __always_inline void begin_wait(void *ctx, struct scratch *scratch, u32 user, struct task_struct *task,
+static __always_inline void begin_wait(u64 *ctx, struct scratch *scratch, u32 user, struct task_struct *task,
 				       u64 word, u32 value, u32 hints)
 {
 	struct aperture_lock_thread *thread = current_thread(task);
@@ -282,7 +282,7 @@ static __always_inline void end_wait(struct scratch *scratch, u32 user, struct a
 }
 
 /* The current thread wakes others at `scratch->futex`. */
-static __always_inline void wake(void *ctx, struct scratch *scratch, u32 user, struct task_struct *task)
+static __always_inline void wake(u64 *ctx, struct scratch *scratch, u32 user, struct task_struct *task)
 {
 	u32 tid = bpf_get_current_pid_tgid();
 	struct aperture_futex_state *state = bpf_map_lookup_elem(&futexes, &scratch->futex);

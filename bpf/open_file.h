@@ -4,6 +4,7 @@
 #define __APERTURE_OPEN_FILE_H__
 
 #include "kernel.h"
+#include "mix.h"
 
 #include "stack.h"
 #include "syscall.h"
@@ -31,12 +32,6 @@ static __always_inline struct file *file_of(struct task_struct *task, u32 descri
 		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
 	return file;
-}
-
-static __always_inline u64 mix(u64 hash, u64 value)
-{
-	hash ^= rotate_left(value * 0x87c37b91114253d5ULL, 31) * 0x4cf5ad432745937fULL;
-	return rotate_left(hash, 27) * 5 + 0x52dce729;
 }
 
 static __always_inline u64 describe_socket(struct file *file, struct aperture_object *object)

@@ -21,6 +21,7 @@ static __always_inline int step_over_signal(struct unwind_state *state)
 	u64 stack = state->registers[STACK_POINTER];
 
 	state->placed = true;
+	note_other_source(state);
 	if (!read_signal_frame(stack, state->registers, &state->known, &state->next_pc))
 		return APERTURE_STACK_READ_FAULT;
 	return go_on(state, state->registers[STACK_POINTER], true);
@@ -39,7 +40,8 @@ static __always_inline int step_by_frame_pointer(struct unwind_state *state)
 		return APERTURE_STACK_COMPLETE;
 	if (!known(state, FRAME_POINTER) || frame & 7 || frame < stack || frame - stack > MAX_FRAME_BYTES)
 		return APERTURE_STACK_NO_RULE;
-	if (!read_word(&state->next_pc, frame + FRAME_RECORD_RETURN) || !read_word(&state->registers[FRAME_POINTER], frame))
+	if (!read_word(state, &state->next_pc, frame + FRAME_RECORD_RETURN) ||
+	    !read_word(state, &state->registers[FRAME_POINTER], frame))
 		return APERTURE_STACK_NO_RULE;
 	state->known = FRAME_RECORD_KNOWN;
 	return go_on(state, frame + FRAME_RECORD_BYTES, false);
@@ -53,6 +55,11 @@ static __always_inline int step_without_rule(struct unwind_state *state)
 	/* Only in files: others' code keeps frame pointers. */
 	if (state->leaf && state->file && find_leaf_caller(state->registers, state->pc, &state->next_pc, &bytes)) {
 		state->known &= 1U << FRAME_POINTER | 1U << STACK_POINTER;
+		/* It pushed nothing where the return address is in a register. */
+		if (bytes)
+			note_read(state, state->registers[STACK_POINTER]);
+		else
+			note_other_source(state);
 		return go_on(state, state->registers[STACK_POINTER] + bytes, false);
 	}
 	return step_by_frame_pointer(state);
@@ -150,6 +157,7 @@ static __always_inline bool unwind_begin(struct unwind_state *state, u32 pid)
 		process->window = state->window;
 	state->mapping.end = 0;
 	state->replaced = false;
+	state->read_count = 0;
 	state->sequence = mapping_sequence();
 	state->search.found.end = 0;
 	state->exact = true;

@@ -93,8 +93,10 @@ static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact
 {
 	u64 pc = return_address(state->next_pc);
 
-	if (state->trampoline && pc == state->trampoline)
+	if (state->trampoline && pc == state->trampoline) {
+		note_other_source(state);
 		pc = original_return(state, cfa);
+	}
 	if (pc == 0)
 		return APERTURE_STACK_COMPLETE;
 	if (pc >= USER_END)
@@ -121,10 +123,11 @@ static __always_inline bool find_go_stack(struct unwind_state *state, const stru
 	u64 running, goroutine;
 
 	*end = APERTURE_STACK_READ_FAULT;
-	if (!read_word(word, user_thread_id(task) + (s64)rule->cfa_offset))
+	if (!read_word(state, word, user_thread_id(task) + (s64)rule->cfa_offset))
 		return false;
 	running = *word;
-	if (!read_word(word, running + GO_MACHINE) || !read_word(word, *word + rule->frame_pointer_offset))
+	if (!read_word(state, word, running + GO_MACHINE) ||
+	    !read_word(state, word, *word + rule->frame_pointer_offset))
 		return false;
 	goroutine = *word;
 	if (running == goroutine) {
@@ -136,7 +139,7 @@ static __always_inline bool find_go_stack(struct unwind_state *state, const stru
 		*end = APERTURE_STACK_COMPLETE;
 		return false;
 	}
-	if (!read_word(word, goroutine + GO_SAVED_STACK) || !*word)
+	if (!read_word(state, word, goroutine + GO_SAVED_STACK) || !*word)
 		return false;
 	/* Whatever its address is, it is a caller's frame: the two stacks are anywhere. */
 	state->registers[STACK_POINTER] = 0;
@@ -145,8 +148,7 @@ static __always_inline bool find_go_stack(struct unwind_state *state, const stru
 }
 
 /* The canonical frame address; false when it cannot be had, and *end is then why. */
-static __always_inline bool find_cfa(const struct unwind_state *state, const struct aperture_rule *rule, u64 *cfa,
-				     int *end)
+static __always_inline bool find_cfa(struct unwind_state *state, const struct aperture_rule *rule, u64 *cfa, int *end)
 {
 	u32 kind = rule->cfa & 15;
 	u32 reg = rule->cfa >> 4;
@@ -156,13 +158,14 @@ static __always_inline bool find_cfa(const struct unwind_state *state, const str
 		*end = APERTURE_STACK_NO_REGISTER;
 		return false;
 	}
+	note_register(state, reg);
 	if (kind == CFA_INDEXED)
 		value = value * 8 + state->registers[STACK_POINTER];
 	if (kind == CFA_PLT)
 		value = state->registers[STACK_POINTER] + plt_pushed_bytes(state->pc, rule->cfa_add);
 	value += (s64)rule->cfa_offset;
 	if (kind == CFA_DEREF || kind == CFA_INDEXED) {
-		if (!read_word(&value, value)) {
+		if (!read_word(state, &value, value)) {
 			*end = APERTURE_STACK_READ_FAULT;
 			return false;
 		}
@@ -173,19 +176,22 @@ static __always_inline bool find_cfa(const struct unwind_state *state, const str
 }
 
 /* What the caller has in a register, or its pc; false when that cannot be known. */
-static __always_inline bool find_saved(const struct unwind_state *state, u8 how, s64 offset, u64 cfa, u64 *value)
+static __always_inline bool find_saved(struct unwind_state *state, u8 how, s64 offset, u64 cfa, u64 *value)
 {
 	u32 kind = how & 15;
 	u32 reg = how >> 4;
 	u64 base = kind == SAVED_AT_CFA || kind == SAVED_IS_CFA ? cfa : value_of(state, reg);
 
-	if ((kind == SAVED_AT_REGISTER || kind == SAVED_IN_REGISTER) && !known(state, reg))
-		return false;
+	if (kind == SAVED_AT_REGISTER || kind == SAVED_IN_REGISTER) {
+		if (!known(state, reg))
+			return false;
+		note_register(state, reg);
+	}
 	if (kind == SAVED_IN_REGISTER || kind == SAVED_IS_CFA) {
 		*value = base + offset;
 		return true;
 	}
-	return read_word(value, base + offset);
+	return read_word(state, value, base + offset);
 }
 
 static __always_inline int step_by_rule(struct unwind_state *state, const struct aperture_rule *rule)
@@ -207,6 +213,7 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	if (!signal && !is_caller_frame(cfa, state->registers[STACK_POINTER], state->exact))
 		return APERTURE_STACK_BAD_FRAME;
 	if ((rule->return_address & 15) == SAVED_SAME) {
+		note_other_source(state);
 		if (!unsaved_return_address(state->registers, state->known, &state->next_pc))
 			return APERTURE_STACK_NO_REGISTER;
 	} else if (!find_saved(state, rule->return_address, rule->return_address_offset, cfa, &state->next_pc)) {

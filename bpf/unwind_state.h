@@ -6,6 +6,12 @@
 #include "unwind_maps.h"
 #include "vma.h"
 
+/*
+ * Where the walk has read what it goes by, for walk_memo.h: the words of the thread's memory which together with the first
+ * registers make it what it is. More of them are not noted.
+ */
+#define WALK_READS 64
+
 /* A walk; one a CPU for each object. */
 struct unwind_state {
 	u64 pc;
@@ -52,6 +58,9 @@ struct unwind_state {
 	struct aperture_file_key file_key;
 	struct aperture_wanted_file wanted;
 	bpf_user_pt_regs_t user;
+	/* Of `reads`; more than WALK_READS where the walk went by something else, too. 0 where it came to no end. */
+	u32 read_count;
+	u64 reads[WALK_READS];
 	/* What was walked so far. */
 	struct aperture_stack stack;
 };
@@ -102,8 +111,31 @@ static __always_inline void want_file(struct unwind_state *state, const struct a
 		note_want();
 }
 
-static __always_inline bool read_word(u64 *word, u64 address)
+/* Notes that the walk goes by the word at `address`. */
+static __always_inline void note_read(struct unwind_state *state, u64 address)
 {
+	u32 count = state->read_count;
+
+	state->reads[count & (WALK_READS - 1)] = address;
+	state->read_count = count + 1;
+}
+
+/* Notes that it goes by more than its words and the pc, stack pointer and frame pointer that it began with. */
+static __always_inline void note_other_source(struct unwind_state *state)
+{
+	state->read_count = WALK_READS + 1;
+}
+
+/* The same, where it goes by what `reg` holds and that is none of these. */
+static __always_inline void note_register(struct unwind_state *state, u32 reg)
+{
+	if (reg != STACK_POINTER && reg != FRAME_POINTER)
+		note_other_source(state);
+}
+
+static __always_inline bool read_word(struct unwind_state *state, u64 *word, u64 address)
+{
+	note_read(state, address);
 	return bpf_probe_read_user(word, sizeof(*word), (void *)address) == 0;
 }
 

@@ -22,6 +22,14 @@ struct {
 	__type(value, u64);
 } stack_ends SEC(".maps");
 
+static __always_inline void count_stack_end(u32 end)
+{
+	u64 *count = bpf_map_lookup_elem(&stack_ends, &end);
+
+	if (count)
+		(*count)++;
+}
+
 /*
  * Walks from the registers that `state->user` was filled with. The helper would invent callers in code without frame
  * pointers: where there is an unwinder only the leaf is taken of it.
@@ -40,8 +48,10 @@ static __always_inline void walk_user_stack(void *ctx, struct unwind_state *stat
 		end = unwind_walk(pid);
 	}
 	if (state) {
-		if (end != APERTURE_STACK_COMPLETE)
+		if (end != APERTURE_STACK_COMPLETE) {
 			mark_cut(&state->stack, end);
+			state->read_count = 0;
+		}
 		/* In one piece: a copy by words would be a long loop for the verifier. */
 		bpf_probe_read_kernel(stack, sizeof(*stack), &state->stack);
 		state->busy = false;
@@ -52,9 +62,7 @@ static __always_inline void walk_user_stack(void *ctx, struct unwind_state *stat
 			mark_cut(stack, end);
 		}
 	}
-	u64 *count = bpf_map_lookup_elem(&stack_ends, &end);
-	if (count)
-		(*count)++;
+	count_stack_end(end);
 }
 
 /* NULL where a walk is not to be: with no unwinder, or in an interrupt of another program of this object that walks. */

@@ -127,7 +127,16 @@ export class LockCollector implements Collector {
   /** The maps use so many bytes of the kernel's memory. */
   get memoryBytes(): number {
     const futexes = ["threads", "futexes", "ended"];
-    const names = [...futexes, "contentions", "spins", "scratches", "taken", "stack_ends", "unwind_state"];
+    const names = [
+      ...futexes,
+      "contentions",
+      "spins",
+      "scratches",
+      "taken",
+      "stack_ends",
+      "unwind_state",
+      "walk_memos",
+    ];
     return this.#sets.memoryBytes(names);
   }
 

@@ -15,7 +15,8 @@
  * - RETURN_ADDRESS_BYTES, follows_call(), find_leaf_caller(): what a call pushes, and who called.
  * - is_signal_return(), read_signal_frame(): where a signal's handler returns to, and what it interrupted.
  * - NR_EXIT, NR_EXIT_GROUP, NR_FUTEX, NR_RESTART, abi_of(), syscall_number(), first_argument(), second_argument(),
- *   third_argument(), stack_pointer(), is_sigreturn(), is_read(): how system calls are made.
+ *   third_argument(), stack_pointer(), frame_pointer(), instruction_pointer(), is_sigreturn(), is_read(): how system
+ *   calls are made, and from where.
  */
 #ifndef __APERTURE_ARCH_H__
 #define __APERTURE_ARCH_H__

@@ -27,7 +27,7 @@ typedef struct {
 /* The registers of user space when it called the kernel; x0 is overwritten by the result, orig_x0 is not. */
 struct pt_regs {
 	u64 regs[31];
-	u64 sp;
+	u64 sp, pc;
 	u64 orig_x0;
 	s32 syscallno;
 };
@@ -239,6 +239,16 @@ static __always_inline u64 third_argument(struct pt_regs *regs)
 static __always_inline u64 stack_pointer(struct pt_regs *regs)
 {
 	return BPF_CORE_READ(regs, sp);
+}
+
+static __always_inline u64 frame_pointer(struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, regs[29]);
+}
+
+static __always_inline u64 instruction_pointer(struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, pc);
 }
 
 /* Its result is what the interrupted code had in that register. */

@@ -25,7 +25,7 @@ typedef struct {
 
 /* The registers of user space when it called the kernel. */
 struct pt_regs {
-	unsigned long bx, cx, dx, si, di, orig_ax, sp;
+	unsigned long bp, bx, cx, dx, si, di, orig_ax, ip, sp;
 };
 
 /* What follows ___ is not compared: these are the kernel's types with what only this architecture has in them. */
@@ -295,6 +295,16 @@ static __always_inline u64 third_argument(struct pt_regs *regs)
 static __always_inline u64 stack_pointer(struct pt_regs *regs)
 {
 	return regs->sp;
+}
+
+static __always_inline u64 frame_pointer(struct pt_regs *regs)
+{
+	return regs->bp;
+}
+
+static __always_inline u64 instruction_pointer(struct pt_regs *regs)
+{
+	return regs->ip;
 }
 
 /* Its result is what the interrupted code had in that register. */

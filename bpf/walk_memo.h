@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Walks that are known again. A thread that locks and unlocks comes to the same few places over and over. What a walk
+ * finds there follows from its first registers and from the words of the thread's memory that it reads, so where these are
+ * what they were, so is the stack: to read the words alone is far cheaper than to find the rules again.
+ *
+ * A walk is known for the rest of a window at most, as is what it was counted by. Code that is replaced meanwhile, under
+ * the same return addresses, is taken for what it was.
+ */
+#ifndef __APERTURE_WALK_MEMO_H__
+#define __APERTURE_WALK_MEMO_H__
+
+#include "mix.h"
+#include "user_stack.h"
+#include "window.h"
+
+/* So many walks are known on each CPU; a power of two. */
+#define WALK_MEMOS 64
+
+/* Where a thread came into the kernel. */
+struct walk_begin {
+	u64 comm[APERTURE_COMM_SIZE / sizeof(u64)];
+	u64 pc;
+	u64 stack;
+	u64 frame;
+	u32 thread;
+	/* The second argument, which is what is done at a futex: the same function may call for several things. */
+	u32 operation;
+};
+
+struct walk_memo {
+	struct walk_begin begin;
+	/* When the window began that this is of; 0 when there is nothing. */
+	u64 window_ns;
+	/* What the place is called in it. */
+	u64 place;
+	/* The words that the walk read, by their hash: as they were, and as they are now. */
+	u64 words;
+	u64 words_now;
+	u64 read_count;
+	u64 reads[WALK_READS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WALK_MEMOS);
+	__type(key, u32);
+	__type(value, struct walk_memo);
+} walk_memos SEC(".maps");
+
+/* Reads the words of a memo. A function of its own, as unwind_step is. */
+__attribute__((noinline)) int read_walk_words(u32 index)
+{
+	struct walk_memo *memo = bpf_map_lookup_elem(&walk_memos, &index);
+	u64 hash = 0;
+
+	if (!memo)
+		return false;
+	for (u32 i = 0; i < WALK_READS; i++) {
+		u64 word = 0;
+
+		if (i >= memo->read_count)
+			break;
+		if (bpf_probe_read_user(&word, sizeof(word), (void *)memo->reads[i]))
+			return false;
+		hash = mix(hash, word);
+	}
+	memo->words_now = hash;
+	return true;
+}
+
+/* Fills in where `task`, the current one, came into the kernel with `regs`. */
+static __always_inline void begin_at(struct walk_begin *begin, struct task_struct *task, struct pt_regs *regs)
+{
+	begin->pc = instruction_pointer(regs);
+	begin->stack = stack_pointer(regs);
+	begin->frame = frame_pointer(regs);
+	begin->thread = bpf_get_current_pid_tgid();
+	begin->operation = second_argument(regs, APERTURE_ABI_NATIVE);
+	/* In one piece, which is cheaper than the helper for it. */
+	BPF_CORE_READ_INTO(&begin->comm, task, comm);
+}
+
+static __always_inline bool is_same_begin(const struct walk_begin *one, const struct walk_begin *other)
+{
+	return one->pc == other->pc && one->stack == other->stack && one->frame == other->frame &&
+	       one->thread == other->thread && one->operation == other->operation && one->comm[0] == other->comm[0] && one->comm[1] == other->comm[1];
+}
+
+/* Where a walk that begins so is on this CPU. */
+static __always_inline u32 memo_index(const struct walk_begin *begin)
+{
+	u64 call = (u64)begin->operation << 32 | begin->thread;
+
+	return mix(mix(mix(0, begin->pc), begin->stack), call) & (WALK_MEMOS - 1);
+}
+
+/* The place of a walk that would begin so and is known in the window of `set`; 0 when none is. */
+static __always_inline u64 recall_walk(const struct walk_begin *begin, u32 set)
+{
+	u32 index = memo_index(begin);
+	struct walk_memo *memo = bpf_map_lookup_elem(&walk_memos, &index);
+	const struct aperture_window *window = window_of(set);
+
+	if (!memo || !window || memo->window_ns != window->start_ns || !is_same_begin(&memo->begin, begin))
+		return 0;
+	if (!read_walk_words(index) || memo->words_now != memo->words)
+		return 0;
+	count_stack_end(APERTURE_STACK_COMPLETE);
+	return memo->place;
+}
+
+/* Before a walk, so that what is left of an earlier one is not taken for it. */
+static __always_inline void forget_reads(void)
+{
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (state)
+		state->read_count = 0;
+}
+
+/* Keeps that the walk which was just made from `begin` has the name `place` in the window of `set`. */
+static __always_inline void remember_walk(const struct walk_begin *begin, u32 set, u64 place)
+{
+	u32 zero = 0;
+	u32 index = memo_index(begin);
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+	struct walk_memo *memo = bpf_map_lookup_elem(&walk_memos, &index);
+	const struct aperture_window *window = window_of(set);
+
+	if (!state || !memo || !window || state->read_count == 0 || state->read_count > WALK_READS)
+		return;
+	memo->window_ns = 0;
+	memo->begin = *begin;
+	memo->read_count = state->read_count;
+	bpf_probe_read_kernel(memo->reads, sizeof(memo->reads), state->reads);
+	if (!read_walk_words(index))
+		return;
+	memo->words = memo->words_now;
+	memo->place = place;
+	memo->window_ns = window->start_ns;
+}
+
+#endif
