@@ -1,20 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Measures what it costs to watch locks: two threads that hand a futex to and fro, and a loop of cheap system calls
- * that have nothing to do with locks, each alone, with the collector and with `perf trace -s -e futex`.
+ * Measures what it costs to watch locks: two threads that hand a futex to and fro, on one CPU and on two, and a loop of
+ * cheap system calls that have nothing to do with locks, each alone, with the collector and with tools of others.
  *
  * @module
  */
 
-import { delay } from "@std/async/delay";
 import { LockCollector } from "../agent/collectors/lock.ts";
+import { Unwinder } from "../agent/unwind/unwinder.ts";
 import { build } from "../tasks/build.ts";
 import { compile, FRAME_POINTERS } from "../tasks/compile.ts";
+import { Rival } from "./rival.ts";
 import type { Row } from "./row.ts";
+import { ratesUnder, type Watcher } from "./turns.ts";
 
-/** Each watcher has so many turns of a second, in rotation, so that all have the same neighbours. */
-const TURNS = 5;
-const RIVAL = "perf trace -s -e futex";
+/** All watch the whole machine. */
+const PERF = ["perf", "trace", "-a", "-s", "-e", "futex", "-o", "/dev/null"] as const;
+/** Of bcc: with its own compiler, and the same tool without that need (libbpf-tools; since its 0.28). */
+const FUTEXCTNS = [["futexctn-bpfcc"], ["futexctn"]] as const;
+const SYSCOUNTS = [["syscount-bpfcc", "-L"], ["syscount", "-L"]] as const;
+
+const PROGRAMS = [
+  { what: "futex ping-pong on one CPU", name: "futex_ping_pong", args: ["1"] },
+  { what: "futex ping-pong on two CPUs", name: "futex_ping_pong", args: ["2"] },
+  { what: "getppid", name: "cheap_calls", args: [] },
+] as const;
 
 /** Returns the rows of `deno task bench lock`. */
 export async function rows(): Promise<Row[]> {
@@ -22,73 +32,49 @@ export async function rows(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
+  const rivals: Record<string, Watcher> = {};
+  for (const command of [PERF, await Rival.find(FUTEXCTNS), await Rival.find(SYSCOUNTS)]) {
+    if (command) {
+      rivals[command.filter((word) => !/^(-[ao]|\/.*)$/.test(word)).join(" ")] = withRival(command);
+    }
+  }
   const rows: Row[] = [];
-  for (const [name, what] of [["futex_ping_pong", "futex ping-pong"], ["cheap_calls", "getppid"]] as const) {
+  for (const { what, name, args } of PROGRAMS) {
     await compile(new URL(`../tests/programs/${name}.c`, import.meta.url), `${folder}/${name}`, {
       flags: FRAME_POINTERS,
     });
-    const { alone, ours, theirs } = await measure(`${folder}/${name}`);
-    rows.push({
-      what: `${what} while locks are watched`,
-      ours: ours / alone * 100,
-      unit: "% of its rate alone",
-      rival: { name: RIVAL, value: theirs / alone * 100 },
+    const { alone, ours, ...theirs } = await ratesUnder<string>([`${folder}/${name}`, ...args], {
+      alone: (turn) => turn(),
+      ours: withOurs,
+      ...rivals,
     });
+    for (const [rival, rate] of Object.entries(theirs)) {
+      rows.push({
+        what: `${what} while locks are watched`,
+        ours: ours! / alone! * 100,
+        unit: "% of its rate alone",
+        rival: { name: rival, value: rate / alone! * 100 },
+      });
+    }
   }
   return rows;
 }
 
-interface Rates {
-  readonly alone: number;
-  readonly ours: number;
-  readonly theirs: number;
-}
-
-/** Returns the median rate of the program at `path` under each watcher. */
-async function measure(path: string): Promise<Rates> {
-  const child = new Deno.Command(path, { stdin: "piped", stdout: "piped" }).spawn();
-  const input = child.stdin.getWriter();
-  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  await output.read();
-  const turn = async () => {
-    await input.write(new TextEncoder().encode("\n"));
-    return Number((await output.read()).value);
-  };
-  const rates: Record<keyof Rates, number[]> = { alone: [], ours: [], theirs: [] };
-  for (let i = 0; i < TURNS; i++) {
-    rates.alone.push(await turn());
-    rates.ours.push(await withOurs(turn));
-    rates.theirs.push(await withPerf(turn));
-  }
-  await input.close();
-  await output.cancel();
-  await child.status;
-  return { alone: median(rates.alone), ours: median(rates.ours), theirs: median(rates.theirs) };
-}
-
+/** As the agent does it: with stacks by unwind tables. In the first turn these get to know the program. */
 async function withOurs(turn: () => Promise<number>): Promise<number> {
-  using collector = LockCollector.open();
+  await using unwinder = Unwinder.open();
+  using collector = LockCollector.open({ unwinder });
+  await turn();
+  await unwinder.settle();
+  await collector.drain();
   const rate = await turn();
   await collector.drain();
   return rate;
 }
 
-/** perf needs tracefs, which is mounted for it alone; both watch the whole machine. */
-async function withPerf(turn: () => Promise<number>): Promise<number> {
-  const script = "mount -t tracefs tracefs /sys/kernel/tracing; exec perf trace -a -s -e futex -o /dev/null";
-  const perf = new Deno.Command("unshare", {
-    args: ["--mount", "sh", "-c", script],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  await delay(1500);
-  const rate = await turn();
-  perf.kill("SIGINT");
-  await perf.status;
-  return rate;
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1]!;
+function withRival(command: readonly [string, ...string[]]): Watcher {
+  return async (turn) => {
+    await using _rival = await Rival.start(command);
+    return await turn();
+  };
 }

@@ -6,20 +6,18 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
 import { SyscallCollector } from "../agent/collectors/syscall.ts";
 import { compile } from "../tasks/compile.ts";
+import { Rival } from "./rival.ts";
 import type { Row } from "./row.ts";
+import { ratesUnder, type Watcher } from "./turns.ts";
 
 const ROUNDS = 5;
 const CALLS = 1_000_000;
 /** Two stops of the program for each call take their time. */
 const STRACE_CALLS = 20_000;
-/** bcc compiles its program when it starts. */
-const START_MS = 4000;
-
 /** bcc's own, which needs the kernel's headers, and the same tool without that need (libbpf-tools). */
-const SYSCOUNTS = ["syscount-bpfcc", "syscount"] as const;
+const SYSCOUNTS = [["syscount-bpfcc", "-L"], ["syscount", "-L"]] as const;
 
 type Program = (calls: number, wrapper?: readonly string[]) => Promise<number>;
 
@@ -39,12 +37,12 @@ export async function rows(): Promise<Row[]> {
     syscount: [] as number[],
     strace: [] as number[],
   };
-  const syscount = await findSyscount();
+  const syscount = await Rival.find(SYSCOUNTS);
   for (let round = 0; round < ROUNDS; round++) {
     figures.bare.push(await run(CALLS));
     figures.ours.push(await watched(run));
     if (syscount) {
-      await using _rival = await Syscount.start(syscount);
+      await using _rival = await Rival.start(syscount);
       figures.syscount.push(await run(CALLS));
     }
     figures.strace.push(await run(STRACE_CALLS, ["strace", "-c", "-o", "/dev/null"]));
@@ -58,9 +56,29 @@ export async function rows(): Promise<Row[]> {
   });
   return [
     row("nobody counts", figures.bare),
-    ...syscount ? [row(`${syscount} -L`, figures.syscount)] : [],
+    ...syscount ? [row(syscount.join(" "), figures.syscount)] : [],
     row("strace -c", figures.strace),
+    await switchRow(folder),
   ];
+}
+
+/** To tell what threads do in slow calls takes a look at each switch between threads: how much that costs these. */
+async function switchRow(folder: string): Promise<Row> {
+  const path = `${folder}/futex_ping_pong`;
+  await compile(new URL("../tests/programs/futex_ping_pong.c", import.meta.url), path);
+  const counted = (slowNs?: number): Watcher => async (turn) => {
+    using collector = SyscallCollector.open(slowNs === undefined ? {} : { slowNs });
+    const rate = await turn();
+    await collector.drain();
+    return rate;
+  };
+  const { slow, none } = await ratesUnder([path, "1"], { none: counted(0), slow: counted() });
+  return {
+    what: "switches of threads while slow calls are looked into",
+    ours: 2 * slow,
+    unit: "/s",
+    rival: { name: "only counted", value: 2 * none },
+  };
 }
 
 async function watched(run: Program): Promise<number> {
@@ -78,48 +96,6 @@ async function callsPerSecond(command: readonly string[]): Promise<number> {
   const { calls, ns, cpu_ns } = JSON.parse(new TextDecoder().decode(stdout));
   // A program that strace stops uses little of a CPU itself.
   return calls / (command.includes("strace") ? ns : cpu_ns) * 1e9;
-}
-
-/** Returns the first that runs on this machine. */
-async function findSyscount(): Promise<string | undefined> {
-  for (const name of SYSCOUNTS) {
-    try {
-      await using _started = await Syscount.start(name);
-      return name;
-    } catch {
-      // Not installed, or without the kernel's headers.
-    }
-  }
-  return undefined;
-}
-
-/** A rival that counts until it is disposed of. */
-class Syscount implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-
-  private constructor(child: Deno.ChildProcess) {
-    this.#child = child;
-  }
-
-  /** @throws {Error} when it ends by itself */
-  static async start(name: string): Promise<Syscount> {
-    // Tools that attach to tracepoints want tracefs, which need not be mounted here.
-    const script = 'mount -t tracefs none /sys/kernel/tracing 2>/dev/null; exec "$0" -L';
-    const child = new Deno.Command("unshare", {
-      args: ["--mount", "sh", "-c", script, name],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    const ended = await Promise.race([child.status.then(() => true), delay(START_MS).then(() => false)]);
-    if (ended) throw new Error(`Cannot start ${name}`);
-    return new Syscount(child);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGINT");
-    await this.#child.status;
-  }
 }
 
 function middle(figures: readonly number[]): number {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Two threads that wake each other in turn, by calls of the kernel. Prints how many round trips a second they made in each
-// of as many turns as lines come in, and ends with its input.
+// of as many turns as lines come in, and ends with its input. As an argument takes on how many CPUs they are, 1 or 2; else
+// they are anywhere.
+#define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,7 +49,16 @@ static long now(void)
 	return time.tv_sec * 1000000000L + time.tv_nsec;
 }
 
-int main(void)
+static void bind(pthread_t thread, int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	pthread_setaffinity_np(thread, sizeof(cpus), &cpus);
+}
+
+int main(int count, char **arguments)
 {
 	pthread_t threads[2];
 
@@ -53,6 +66,8 @@ int main(void)
 	fflush(stdout);
 	pthread_create(&threads[0], NULL, play, NULL);
 	pthread_create(&threads[1], NULL, serve, NULL);
+	for (int i = 0; count > 1 && i < 2; i++)
+		bind(threads[i], i % atoi(arguments[1]));
 	while (getchar() == '\n') {
 		long before = trips;
 		long begun = now();
