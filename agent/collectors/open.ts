@@ -40,6 +40,9 @@ export interface OpenCollectorsOptions {
   readonly includeSelf: boolean;
 }
 
+/** The maps of samples have room for so many ms at most: one that fills is emptied before, a drain comes some ms late. */
+const CPU_ROOM_MS = 4000;
+
 /** Opens the collectors of `kinds`. @throws {Error} when the kernel refuses one; none is open then */
 export function openCollectors(
   kinds: readonly Kind[],
@@ -72,7 +75,7 @@ function openCollector(
   };
   switch (kind) {
     case "cpu":
-      return CpuCollector.open({ freq, maxFreq, ...common });
+      return CpuCollector.open({ freq, maxFreq, windowMs: CPU_ROOM_MS, ...common });
     case "lock":
       return LockCollector.open({ includeSelf, ...common });
     case "syscall":
