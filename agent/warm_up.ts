@@ -20,7 +20,7 @@ const WARM_ROUNDS = 2;
 
 export interface WarmUpOptions {
   readonly collectors: readonly Collector[];
-  readonly unwinder: Pick<Unwinder, "settle" | "warm">;
+  readonly unwinder: Pick<Unwinder, "settle" | "warm" | "readAhead">;
   /** The only process that is watched. */
   readonly pid?: number | undefined;
   readonly signal: AbortSignal;
@@ -50,7 +50,7 @@ export async function warmUp(options: WarmUpOptions): Promise<WarmUp> {
     await settledOrLate(unwinder.settle(), maxMs - (clock() - begin));
     // What was counted until here was walked by fewer tables.
     await Promise.all(collectors.map((collector) => collector.drain()));
-    await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
+    await unwinder.readAhead(ROUND_MS);
     const windows = await Promise.all(collectors.map((collector) => collector.drain()));
     let [all, cold] = [0, 0];
     for (const { stackEnds = new Map<string, number>() } of windows) {

@@ -22,6 +22,7 @@ function unwinderOf() {
   return {
     warmed: [] as number[],
     settle: () => Promise.resolve(),
+    readAhead: () => Promise.resolve(),
     warm(pid: number) {
       return this.warmed.push(pid);
     },

@@ -20,8 +20,9 @@ import { FileMap, type ObservedFile, readObservedFile } from "./file_map.ts";
 import { type Likely, type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
 import { type CompilerStats, TableCompiler } from "./table_compiler.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import { PAGE_BYTES } from "./table.ts";
-import { WantedPages } from "./wanted_pages.ts";
+import { type Turn, WantedPages } from "./wanted_pages.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
 
@@ -99,6 +100,10 @@ export class Unwinder implements AsyncDisposable {
   readonly #links: BpfLink[] = [];
   readonly #stop = new AbortController();
   readonly #queue = new WantedPages();
+  /** What this window missed. */
+  readonly #ahead = new ReadAhead();
+  /** What nobody has missed is loaded until then, in ms of `performance.now()`. */
+  #aheadUntil = 0;
   /** The file whose pages are being compiled and loaded. */
   #loading: CodeFile | undefined;
   readonly #holder: Disposable;
@@ -173,6 +178,7 @@ export class Unwinder implements AsyncDisposable {
   /** Call after a window's drain: forgets processes that exited, and looks anew at those that had samples. */
   endWindow(): void {
     this.#mappings.endWindow(this.#window);
+    this.#ahead.clear();
     this.#window++;
     this.#control.words()[0] = this.#window;
   }
@@ -196,6 +202,16 @@ export class Unwinder implements AsyncDisposable {
     this.#poll();
     if (!this.#serving && this.#queue.size > 0) this.#startServing();
     await this.#serving;
+  }
+
+  /**
+   * Resolves after so many ms, in which pages are loaded that nobody has missed, near those that this window missed. What
+   * is missed meanwhile comes first.
+   */
+  async readAhead(ms: number): Promise<void> {
+    this.#aheadUntil = performance.now() + ms;
+    if (!this.#serving) this.#startServing();
+    await new Promise((resolve) => setTimeout(resolve, ms));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -246,14 +262,21 @@ export class Unwinder implements AsyncDisposable {
         this.#readFiles();
         this.#readPages();
       }
-      const turn = this.#queue.take();
+      const missed = this.#queue.take();
+      const turn = missed ?? this.#takeAhead();
       if (!turn) return;
       const { file: next, pages } = turn;
       this.#loading = next;
-      await this.#load(next, pages).finally(() => this.#loading = undefined);
+      // Nothing comes along with what is read ahead, nor with a page while others wait.
+      const hurried = missed === undefined || this.#queue.size > 0;
+      await this.#load(next, pages, hurried).finally(() => this.#loading = undefined);
       // After its pages, for walks need these first, and before larger files, as its process may end soon.
       this.onFile?.(next);
     }
+  }
+
+  #takeAhead(): Turn | undefined {
+    return performance.now() < this.#aheadUntil ? this.#ahead.next(this.#pages) : undefined;
   }
 
   #readProcesses(): void {
@@ -302,7 +325,9 @@ export class Unwinder implements AsyncDisposable {
         const file = this.files.get(keys.getUint32(i * 8, true));
         const page = keys.getUint32(i * 8 + 4, true);
         // No walk comes by a file that is given up any more; a page may have come since it was missed.
-        if (file && !file.retired && !this.#pages.has(file.id, page)) this.#queue.add(file, page);
+        if (!file || file.retired || this.#pages.has(file.id, page)) continue;
+        this.#queue.add(file, page);
+        this.#ahead.add(file, page);
       }
     });
   }
@@ -317,11 +342,10 @@ export class Unwinder implements AsyncDisposable {
   }
 
   /** Loads the pages that are wanted, and all others of the file that come along. */
-  async #load(file: CodeFile, wanted: ReadonlySet<number>): Promise<void> {
+  async #load(file: CodeFile, wanted: ReadonlySet<number>, hurried: boolean): Promise<void> {
     if (this.#tables.isTableless(file)) return;
     const { signal } = this.#stop;
     const store = this.#pages;
-    const hurried = this.#queue.size > 0;
     for await (const { table, pages } of this.#tables.compile(file, { wanted, store, signal, hurried })) {
       for (const page of pages) await this.#pages.load(file.id, page, { table, window: this.#window });
     }
