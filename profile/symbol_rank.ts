@@ -14,6 +14,16 @@ import { type Frame, RANK, type Rank } from "./model.ts";
 export function symbolRank(
   { function: name, module, line, address }: Pick<Frame, "function" | "module" | "line" | "address">,
 ): Rank {
-  if (name === module || name.endsWith(`+0x${address.toString(16)}`)) return RANK.none;
+  if (name === module || name.endsWith(`+0x${address.toString(16)}`) || isOffsetName(name, module)) {
+    return RANK.none;
+  }
   return line > 0 ? RANK.debug : RANK.symbols;
+}
+
+const OFFSET = /^\+0x[0-9a-f]+$/;
+
+/** Tells whether a name is the module's, and an offset in it. */
+export function isOffsetName(name: string, module: string): boolean {
+  const last = module.slice(module.lastIndexOf("/") + 1);
+  return last !== "" && name.startsWith(last) && OFFSET.test(name.slice(last.length));
 }

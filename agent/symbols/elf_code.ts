@@ -15,6 +15,7 @@ import type { DebugClientOptions, DebugStats } from "./debug/dwarf/client.ts";
 import { DebugInfoLocator, type Downloads } from "./debug/debug_info_locator.ts";
 import { Inlining } from "./debug/inlining.ts";
 import { type FrameCache, offsetName } from "./frame_cache.ts";
+import { FunctionStarts } from "./function_starts.ts";
 import { GoSymbols } from "./go_symbols.ts";
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import type { Demangler } from "../../symbols/names/demangle.ts";
@@ -64,6 +65,7 @@ export class ElfCode implements AsyncDisposable {
   readonly #tables: SymbolTables;
   readonly #inlining: Inlining;
   readonly #go = new GoSymbols();
+  readonly #starts: FunctionStarts;
   readonly #clock: () => number;
   readonly #coldMs: number;
   #coldLeft: number;
@@ -82,6 +84,7 @@ export class ElfCode implements AsyncDisposable {
     this.#coldMs = this.#coldLeft = coldMs;
     const locator = new DebugInfoLocator({ downloads, max: MAX_LOCATED });
     this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads, cache });
+    this.#starts = new FunctionStarts(Math.ceil(tableBytes / 8));
     this.#inlining = new Inlining({ locator, frames, demangler, debug });
   }
 
@@ -102,8 +105,9 @@ export class ElfCode implements AsyncDisposable {
 
   /** Gives up what can be read again. */
   shed(what: "debug_info" | "symbol_tables"): void {
-    if (what === "debug_info") this.#inlining.shed();
-    else this.#tables.clear();
+    if (what === "debug_info") return this.#inlining.shed();
+    this.#starts.clear();
+    this.#tables.clear();
   }
 
   get stats(): ElfCodeStats {
@@ -185,6 +189,7 @@ export class ElfCode implements AsyncDisposable {
       return { frame: { function: this.#demangler.name(symbol), ...base, rank }, final: true };
     }
     this.#unnamed++;
-    return { frame: { function: offsetName(name, address), ...base }, final: symbols !== undefined };
+    const start = this.#starts.of(file, address);
+    return { frame: { function: offsetName(name, start), ...base }, final: symbols !== undefined };
   }
 }

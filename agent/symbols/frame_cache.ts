@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Frame, UNKNOWN_MODULE } from "../../profile/model.ts";
+import { type Frame, RANK, UNKNOWN_MODULE } from "../../profile/model.ts";
+import { symbolRank } from "../../profile/symbol_rank.ts";
 import { STACK_ENDS } from "../libbpf/mod.ts";
 
 /** The kernel stands in the place of a file: no file has this serial. */
@@ -142,6 +143,6 @@ export function isCut(frame: Frame): boolean {
 }
 
 /** Returns whether a frame only has an {@linkcode offsetName}. */
-export function isOffset({ function: name, address }: Frame): boolean {
-  return name.endsWith(`+0x${address.toString(16)}`);
+export function isOffset(frame: Frame): boolean {
+  return symbolRank(frame) === RANK.none;
 }

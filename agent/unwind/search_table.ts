@@ -8,10 +8,12 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import { ElfError, type ElfInfo } from "../../symbols/elf/elf.ts";
+import { viewOf } from "../../symbols/elf/sections.ts";
 import { type CodeRange, contains, rangeOf, readExactly } from "./code_range.ts";
-import { type Cie, type EhFrameHeader, FrameReader, readEhFrameHeader } from "./eh_frame.ts";
+import { type Cie, type EhFrameHeader, FrameReader, MAX_ADDRESS, readEhFrameHeader } from "./eh_frame.ts";
 import { MalformedError, Reader } from "./reader.ts";
 
 /** DW_EH_PE_datarel | DW_EH_PE_sdata4: what all linkers write, as the C library searches no other. */
@@ -151,6 +153,32 @@ export class SearchTable {
   }
 
   /**
+   * Returns where all functions start, ascending, and where each ends, which is where it starts if its entry makes no
+   * sense; none where there are more than any file has.
+   *
+   * @throws {ElfError} when the file ends within the tables
+   */
+  ranges(): { readonly starts: Float64Array; readonly ends: Float64Array } {
+    const { tableOffset, base, count, frames, framesOffset, framesBytes } = this.#layout;
+    if (count > MAX_ENTRIES) return NO_RANGES;
+    const table = viewOf(readExactly(this.#source, tableOffset, count * ENTRY_BYTES));
+    const entryAt = (i: number) => base + table.getInt32(i * ENTRY_BYTES + 4, true) - frames;
+    let last = 0;
+    for (let i = 0; i < count; i++) last = Math.max(last, entryAt(i));
+    const size = Math.min(framesBytes, last + MAX_ENTRY_BYTES);
+    if (size > MAX_BYTES) return NO_RANGES;
+    const bytes = readExactly(this.#source, framesOffset, size);
+    const sizes = new FunctionSizes(bytes, frames);
+    const [starts, ends] = [new Float64Array(count), new Float64Array(count)];
+    for (let i = 0; i < count; i++) {
+      starts[i] = base + table.getInt32(i * ENTRY_BYTES, true);
+      if (i > 0 && starts[i]! < starts[i - 1]!) return NO_RANGES;
+      ends[i] = starts[i]! + sizes.of(entryAt(i));
+    }
+    return { starts, ends };
+  }
+
+  /**
    * Returns the range of code, a function or a part of one, that has `address`; `undefined` where none has.
    *
    * @throws {ElfError} when the file ends within the table or the entry
@@ -200,6 +228,43 @@ export class SearchTable {
     const bytes = this.#read(address, address);
     const cie = bytes && valueOrError(() => new FrameReader({ bytes, address, eh: true }).cie(0));
     this.#cies.set(address, cie ?? new MalformedError(`Cannot find a common entry at address ${address}`));
+  }
+}
+
+const NO_RANGES = { starts: new Float64Array(), ends: new Float64Array() };
+/** How an address is encoded, without what it counts from (DW_EH_PE_*). */
+const FORM = 0x0f;
+/** Forms of four bytes, and of eight: of any, without a sign, with one. */
+const FOUR = [0x03, 0x0b];
+const EIGHT = [0x00, 0x04, 0x0c];
+
+/** Reads the sizes of functions out of their entries, and nothing else: of half a million there is no time for more. */
+class FunctionSizes {
+  readonly #view: DataView;
+  readonly #reader: FrameReader;
+  /** The encodings of addresses, by where the common entry is. */
+  readonly #encodings = new Map<number, number | undefined>();
+
+  constructor(bytes: Uint8Array<ArrayBuffer>, address: number) {
+    this.#view = viewOf(bytes);
+    this.#reader = new FrameReader({ bytes, address, eh: true });
+  }
+
+  /** Returns the size of the function whose entry is at `at`; 0 where that makes no sense. */
+  of(at: number): number {
+    const view = this.#view;
+    // Length, the distance to the common entry, and two words: the begin and the size.
+    if (at < 0 || at + 24 > view.byteLength || view.getUint32(at, true) < 12) return 0;
+    const common = at + 4 - view.getUint32(at + 4, true);
+    let encoding = this.#encodings.get(common);
+    if (!this.#encodings.has(common)) {
+      const cie = valueOrError(() => this.#reader.cie(common));
+      encoding = cie instanceof MalformedError ? undefined : cie.encoding & FORM;
+      this.#encodings.set(common, encoding);
+    }
+    if (encoding === undefined) return 0;
+    if (FOUR.includes(encoding)) return view.getUint32(at + 12, true);
+    return EIGHT.includes(encoding) ? Math.min(MAX_ADDRESS, u64(view, at + 16)) : 0;
   }
 }
 

@@ -45,6 +45,34 @@ Deno.test("SearchTable finds the functions of any addresses, and so many before 
   );
 });
 
+Deno.test("SearchTable.ranges() has where all functions start and end, and of damaged entries no more", async () => {
+  const functions = fc.uniqueArray(fc.record({ at: fc.nat(4000), length: fc.integer({ min: 1, max: 90 }) }), {
+    selector: ({ at }) => at,
+    minLength: 1,
+    maxLength: 40,
+  });
+  const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 20 });
+  await fc.assert(
+    fc.asyncProperty(functions, damage, async (functions, damage) => {
+      const frames = new Frames();
+      const cie = frames.cie();
+      for (const { at, length } of functions) {
+        frames.fde(cie, { start: CODE_ADDRESS + at, length, code: [] });
+      }
+      const sorted = frames.functions.toSorted(([a], [b]) => a - b);
+      const { starts, ends } = (await open(frames.bytes, sorted)).ranges();
+      const expected = functions.toSorted((a, b) => a.at - b.at);
+      assertEquals([...starts], expected.map(({ at }) => CODE_ADDRESS + at));
+      assertEquals([...ends], expected.map(({ at, length }) => CODE_ADDRESS + at + length));
+      const damaged = Uint8Array.from(frames.bytes);
+      for (const [at, byte] of damage) damaged[at % damaged.length] = byte;
+      const other = (await open(damaged, sorted)).ranges();
+      assertEquals(other.starts, starts);
+      assert(other.ends.every((end, i) => end >= starts[i]!));
+    }),
+  );
+});
+
 Deno.test("SearchTable reads no byte for two entries, whatever its table says", async () => {
   const frames = new Frames();
   const cie = frames.cie();

@@ -3,7 +3,7 @@
  * Names, inlined functions and lines out of files that elfutils' own server gave.
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { Frame } from "../../../../profile/model.ts";
 import {
@@ -67,13 +67,12 @@ testWith(NEEDS, "a stripped program gets what debuginfod has of it, and eu-addr2
   await using debuginfod = await Debuginfod.open({ urls: [server.url], folder: `${folder.path}/cache` });
   await using program = await RunningProgram.start(stripped.path, ["wait"]);
   await using symboliser = Symboliser.open({ debuginfod });
-  for (const [frame] of spinFrames(symboliser, program, stripped)) {
-    assertEquals(frame!.function, `program+0x${frame!.address.toString(16)}`);
-  }
-  assertEquals(
-    plainFunction(symboliser, program, stripped),
-    `program+0x${(stripped.plain + 3).toString(16)}`,
-  );
+  // A function without a name is called by where it begins, at whichever address of it, as far as unwind tables know.
+  const names = new Set(spinFrames(symboliser, program, stripped).map(([frame]) => frame!.function));
+  assertEquals(names.size, 1);
+  assertMatch([...names][0]!, /^program\+0x[0-9a-f]+$/);
+  const plain = `program+0x${(stripped.plain + 3).toString(16)}`;
+  assertEquals(plainFunction(symboliser, program, stripped), plain);
   const found = await windows(symboliser, program, stripped, () => debuginfod.stats.found > 0);
   assertEquals(plainFunction(symboliser, program, stripped), "plain_leaf");
   const theirs = sourceLines(stripped);
@@ -114,7 +113,7 @@ testWith(NEEDS, "without a server nothing is asked, and a file that gdb left is 
   {
     await using symboliser = Symboliser.open();
     const [frame] = spinFrames(symboliser, program, stripped)[0]!;
-    assertEquals(frame!.function, `program+0x${frame!.address.toString(16)}`);
+    assertMatch(frame!.function, /^program\+0x[0-9a-f]+$/);
   }
   await using debuginfod = await Debuginfod.open({ urls: [server.url], folder: cache });
   await using symboliser = Symboliser.open({ debuginfod });

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import { assertEquals, assertGreater } from "@std/assert";
+import { testWith } from "../../tests/support/needs.ts";
+import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
+import { CodeFiles } from "../elf/code_files.ts";
+import { ProcessTable } from "../metadata/processes.ts";
+import { FunctionStarts } from "./function_starts.ts";
+
+/** A function, one without unwind information behind it, and what waits. */
+const SOURCE = `#include <stdio.h>
+#include <unistd.h>
+__attribute__((noinline)) long first(long x) { for (int i = 0; i < 9; i++) x = x * 31 ^ x >> i; return x; }
+__asm__(".text\\nbare: nop\\nnop\\nnop\\nret\\n.globl bare");
+int main(int count, char **arguments) { printf("%ld\\n", first(count)); fflush(stdout); pause(); }
+`;
+
+testWith(
+  ["root", "gcc", "nm", "strip"],
+  "FunctionStarts has one start for each function, and none where none is",
+  async () => {
+    using folder = new TempFolder();
+    const path = `${folder.path}/program`;
+    run("gcc", ["-O1", "-o", path, folder.write("program.c", SOURCE)]);
+    const symbols = new Map(
+      run("nm", ["-S", path]).split("\n").map((line) => line.split(" ")).map((words) => {
+        const [address, size] = words.map((word) => parseInt(word, 16)) as [number, number];
+        return [words.at(-1)!, { address, size: words.length > 3 ? size : 0 }];
+      }),
+    );
+    run("strip", [path]);
+    await using program = await RunningProgram.start(path);
+    const process = new ProcessTable().get(program.pid)!;
+    const files = new CodeFiles();
+    const file = files.of({ process, mapping: process.mappings[0]! })!;
+    const starts = new FunctionStarts(1 << 20);
+    let looked = 0;
+    for (const name of ["first", "main"]) {
+      const { address, size } = symbols.get(name)!;
+      for (let at = address; at < address + size; at++, looked++) assertEquals(starts.of(file, at), address);
+    }
+    assertGreater(looked, 20);
+    // No table knows of it, so that it is not the end of another.
+    const bare = symbols.get("bare")!.address;
+    for (let at = bare; at < bare + 4; at++) assertEquals(starts.of(file, at), at);
+    assertEquals(starts.of(file, 1), 1);
+  },
+);
