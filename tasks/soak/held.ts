@@ -16,6 +16,8 @@ export interface Held {
   /** It counts since the start. */
   readonly cpuSeconds: number;
   readonly events: number;
+  /** Counts how often processes were read. */
+  readonly processes: number;
   readonly lost: number;
   readonly lateMs: number;
 }
@@ -37,6 +39,7 @@ export async function readHeld(
     threads: Number(/^Threads:\s+(\d+)/m.exec(status)![1]),
     cpuSeconds: (Number(times[11]) + Number(times[12])) / ticks,
     events: sumOf(text, "aperture_agent_events_total"),
+    processes: sumOf(text, "aperture_agent_process_reads_total"),
     lost: sumOf(text, "aperture_agent_losses_total", 'effect="lost"'),
     lateMs: 1000 * sumOf(text, "aperture_agent_drain_delay_seconds_sum"),
   };

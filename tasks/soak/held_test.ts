@@ -4,7 +4,7 @@ import { type Held, sumOf, tooLarge } from "./held.ts";
 
 const HELD: Held = {
   ...{ rssBytes: 200 << 20, heapBytes: 60 << 20, mapBytes: 40 << 20, descriptors: 170, threads: 8 },
-  ...{ cpuSeconds: 1, events: 1, lost: 0, lateMs: 0 },
+  ...{ cpuSeconds: 1, events: 1, processes: 1, lost: 0, lateMs: 0 },
 };
 
 Deno.test("tooLarge() takes a start and a sway for no growth, and finds what grows", () => {

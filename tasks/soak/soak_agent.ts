@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Runs the agent as a process beside others that come and go, and looks at what it holds.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { PushSink } from "../../bench/push_sink.ts";
+import { build } from "../build.ts";
+import { compile } from "../compile.ts";
+import { Program } from "../programs.ts";
+import { type Held, readHeld } from "./held.ts";
+
+/** /proc/PID/stat has so many a second: USER_HZ is 100 on every Linux that we know. */
+const TICKS = 100;
+/** Processes without end, each with so many different calls. */
+const ENDLESS = "1000000000";
+const CALLS = "20";
+
+export interface SoakOptions {
+  /** The agent is looked at so often. */
+  readonly rounds: number;
+  readonly everyMs: number;
+  /** So many processes a second begin and end. */
+  readonly processes: number;
+  /** The agent serves its metrics there, on this machine. */
+  readonly port: number;
+  /** They are added to the agent's arguments. */
+  readonly args?: readonly string[];
+  /** It is called after each look. */
+  readonly onRound?: (held: Held, round: number) => Promise<void>;
+}
+
+/**
+ * Returns what the agent held at each look.
+ *
+ * @throws {Error} when it ends
+ */
+export async function soakAgent(options: SoakOptions): Promise<Held[]> {
+  const { rounds, everyMs, processes, port, args = [], onRound } = options;
+  await build("bpf");
+  await using parts = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir();
+  parts.defer(() => Deno.remove(folder, { recursive: true }));
+  const churn = `${folder}/churn`;
+  await compile(new URL("../../tests/programs/churn.c", import.meta.url), churn);
+  const sink = parts.use(await PushSink.start());
+  const agent = parts.use(
+    new Program("agent", [
+      ...["--mode=all", `--aggregator=${sink.url}`, `--listen=127.0.0.1:${port}`, "--log-level=warning"],
+      ...args,
+    ]),
+  );
+  const metrics = `http://127.0.0.1:${port}/metrics`;
+  await untilThere(agent, metrics);
+  const load = new Deno.Command(churn, { args: [ENDLESS, CALLS, String(processes)], stdout: "null" }).spawn();
+  parts.defer(async () => {
+    load.kill("SIGKILL");
+    await load.status;
+  });
+  const held: Held[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    await delay(everyMs);
+    checkAlive(agent);
+    held.push(await readHeld(agent.child.pid, { metrics, ticks: TICKS }));
+    await onRound?.(held.at(-1)!, round);
+  }
+  return held;
+}
+
+/** Waits until the agent answers. */
+async function untilThere(agent: Program, metrics: string): Promise<void> {
+  for (;;) {
+    checkAlive(agent);
+    try {
+      await (await fetch(metrics)).text();
+      return;
+    } catch {
+      await delay(200);
+    }
+  }
+}
+
+function checkAlive({ ended }: Program): void {
+  if (ended) throw new Error(`The agent has ended with status ${ended.code}`);
+}
