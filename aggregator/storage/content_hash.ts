@@ -16,16 +16,19 @@ import xxhash from "xxhash-wasm";
 const { h64, h64Raw } = await xxhash();
 
 // What is hashed differs in kind, so that equal bytes of different kinds get different names.
-const SEED = { content: 1n, stack: 2n, series: 3n, native: 4n, function: 5n, symbol: 6n } as const;
+const SEED = { content: 1n, stack: 2n, series: 3n, native: 4n, function: 5n } as const;
 
 /** Holds the hashes of a profile's tables, row by row. */
 export interface ContentHashes {
-  /** Holds the hashes of (function, module), by row of the frame table. */
-  readonly functions: BigUint64Array;
+  /** Returns the hash of (function, module) of a row of the frame table: few are asked for, once most names are known. */
+  readonly functionOf: (frame: number) => bigint;
   /** Holds what frames and stacks are grouped to; rows of `locations` and `symbols` are its. */
   readonly grouped: Locations;
   readonly locations: BigUint64Array;
-  /** Holds the hashes of all that is known of each location: another name of it is another symbol. */
+  /**
+   * Holds hashes of all that is known of each location: another name of it is another symbol. They are in no table, and
+   * made of the others' without hashing once more.
+   */
   readonly symbols: BigUint64Array;
   readonly stacks: BigUint64Array;
   readonly series: BigUint64Array;
@@ -39,10 +42,10 @@ export function hashContent(profile: Profile, node: string): ContentHashes {
   const content = hashChains(profile, words, grouped);
   const locations = hashLocations(profile, words, { grouped, content });
   return {
-    functions: hashFunctions(profile, words),
+    functionOf: functionHasher(profile, words),
     grouped,
     locations,
-    symbols: hashSymbols(locations, content),
+    symbols: mixPairs(wordsOf(locations), wordsOf(content)),
     stacks: hashStacks(profile, grouped, locations),
     series: hashSeries(profile, words, h64(node)),
   };
@@ -66,7 +69,7 @@ export function gather(hashes: BigUint64Array, rows: Uint32Array): BigUint64Arra
 }
 
 /** Returns the halves of `hashes`, the low one first. */
-function wordsOf(hashes: BigUint64Array): Uint32Array {
+export function wordsOf(hashes: BigUint64Array): Uint32Array {
   return new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length * 2);
 }
 
@@ -93,27 +96,20 @@ class HashedRow {
   }
 }
 
-function hashFunctions({ frames }: Profile, strings: Uint32Array): BigUint64Array {
+function functionHasher({ frames }: Profile, strings: Uint32Array): (frame: number) => bigint {
   const row = new HashedRow(2);
-  const hashes = new BigUint64Array(frames.line.length);
-  for (let i = 0; i < hashes.length; i++) {
-    row.setHash(0, strings, frames.function[i]!);
-    row.setHash(1, strings, frames.module[i]!);
-    hashes[i] = h64Raw(row.bytes, SEED.function);
-  }
-  return hashes;
+  return (frame) => {
+    row.setHash(0, strings, frames.function[frame]!);
+    row.setHash(1, strings, frames.module[frame]!);
+    return h64Raw(row.bytes, SEED.function);
+  };
 }
 
-function hashSymbols(locations: BigUint64Array, content: BigUint64Array): BigUint64Array {
-  const [first, second] = [wordsOf(locations), wordsOf(content)];
-  const row = new HashedRow(2);
-  const hashes = new BigUint64Array(locations.length);
-  for (let i = 0; i < hashes.length; i++) {
-    row.setHash(0, first, i);
-    row.setHash(1, second, i);
-    hashes[i] = h64Raw(row.bytes, SEED.symbol);
-  }
-  return hashes;
+/** Makes one hash of two, pair by pair: what is even already stays so. */
+function mixPairs(first: Uint32Array, second: Uint32Array): BigUint64Array {
+  const mixed = new Uint32Array(first.length);
+  for (let i = 0; i < mixed.length; i++) mixed[i] = first[i]! + Math.imul(second[i]!, 0x9e3779b1);
+  return new BigUint64Array(mixed.buffer);
 }
 
 const PAIR = new BigUint64Array(2);
@@ -125,11 +121,14 @@ function hashPair(a: bigint, b: bigint, seed: bigint): bigint {
   return h64Raw(PAIR_BYTES, seed);
 }
 
-/** Hashes all that is known of each location: its frames with their names, and the rank. */
+/**
+ * Hashes all that is known of each location: its frames with their names, and the rank. The location of one native frame
+ * has that of the frame, and the rank beside it, as no table has it.
+ */
 function hashChains(
   { frames }: Profile,
   strings: Uint32Array,
-  { offset, frame, rank }: Locations,
+  { offset, frame, rank, native }: Locations,
 ): BigUint64Array {
   const row = new HashedRow(7);
   const own = new BigUint64Array(frames.line.length);
@@ -145,10 +144,17 @@ function hashChains(
   }
   const frameHashes = wordsOf(own);
   const hashes = new BigUint64Array(rank.length);
+  const words = wordsOf(hashes);
   let chain = new HashedRow(2);
   for (let i = 0; i < hashes.length; i++) {
     const start = offset[i]!;
     const length = offset[i + 1]! - start;
+    if (length === 1 && native[i] === 1) {
+      const row = frame[start]!;
+      words[2 * i] = frameHashes[2 * row]! + rank[i]!;
+      words[2 * i + 1] = frameHashes[2 * row + 1]!;
+      continue;
+    }
     if ((length + 1) * 8 > chain.bytes.length) chain = new HashedRow(2 * length);
     for (let f = 0; f < length; f++) chain.setHash(f, frameHashes, frame[start + f]!);
     chain.setNumber(length, rank[i]!);

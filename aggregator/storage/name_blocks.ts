@@ -7,7 +7,7 @@
 
 import { decodeLabels } from "../../profile/labels.ts";
 import { processName } from "../../profile/process_name.ts";
-import { type ContentHashes, gather } from "./content_hash.ts";
+import { type ContentHashes, gather, wordsOf } from "./content_hash.ts";
 import {
   arrays,
   type Column,
@@ -30,9 +30,10 @@ export type NameBlocks = Readonly<Record<NameTable, readonly Column[]>>;
 
 /** Makes the blocks of what `parts` refer to and `seen` does not have. */
 export function nameBlocks(parts: readonly Part[], seen: SeenTables): NameBlocks {
+  const symbols = unseen(parts, "symbols", seen);
   return {
-    functions: functionBlock(unseen(parts, "functions", seen)),
-    symbols: symbolBlock(unseen(parts, "symbols", seen)),
+    functions: functionBlock(unseenFunctions(symbols, seen)),
+    symbols: symbolBlock(symbols),
     locations: locationBlock(unseen(parts, "locations", seen)),
     stacks: stackBlock(unseen(parts, "stacks", seen)),
     series: seriesBlock(unseen(parts, "series", seen)),
@@ -45,15 +46,41 @@ interface Row extends Part {
   readonly row: number;
 }
 
-function unseen(parts: readonly Part[], table: NameTable, { [table]: seen }: SeenTables): Row[] {
+function unseen(
+  parts: readonly Part[],
+  table: Exclude<NameTable, "functions">,
+  { [table]: seen }: SeenTables,
+): Row[] {
   const rows: Row[] = [];
   for (const part of parts) {
     const hashes: BigUint64Array = part.hashes[table satisfies keyof ContentHashes];
+    const halves = wordsOf(hashes);
     for (let row = 0; row < hashes.length; row++) {
-      if (seen.add(hashes[row]!, part.day)) rows.push({ ...part, hash: hashes[row]!, row });
+      if (seen.add(halves[2 * row]!, halves[2 * row + 1]!, part.day)) {
+        rows.push({ ...part, hash: hashes[row]!, row });
+      }
     }
   }
   return rows;
+}
+
+/** Returns the functions of `symbols`: those of all others were written with them, as late or later. */
+function unseenFunctions(symbols: readonly Row[], { functions: seen }: SeenTables): Row[] {
+  const rows: Row[] = [];
+  const hash = new BigUint64Array(1);
+  const halves = wordsOf(hash);
+  for (const symbol of symbols) {
+    for (const row of chainOf(symbol)) {
+      hash[0] = symbol.hashes.functionOf(row);
+      if (seen.add(halves[0]!, halves[1]!, symbol.day)) rows.push({ ...symbol, hash: hash[0], row });
+    }
+  }
+  return rows;
+}
+
+/** Returns the frames of a location, the innermost first. */
+function chainOf({ hashes: { grouped: { offset, frame } }, row }: Row): Uint32Array {
+  return frame.subarray(offset[row], offset[row + 1]);
 }
 
 const hashColumn = (name: string, rows: readonly Row[]) =>
@@ -72,9 +99,7 @@ function functionBlock(rows: readonly Row[]): Column[] {
 }
 
 function symbolBlock(rows: readonly Row[]): Column[] {
-  const chains = rows.map(({ hashes: { grouped: { offset, frame } }, row }) =>
-    frame.subarray(offset[row], offset[row + 1])
-  );
+  const chains = rows.map(chainOf);
   let end = 0;
   const ends = BigUint64Array.from(chains, (chain) => BigInt(end += chain.length));
   const keys = new BigUint64Array(end);
@@ -85,7 +110,7 @@ function symbolBlock(rows: readonly Row[]): Column[] {
   let at = 0;
   rows.forEach(({ batch, hashes }, i) => {
     for (const frame of chains[i]!) {
-      keys[at] = hashes.functions[frame]!;
+      keys[at] = hashes.functionOf(frame);
       file[at] = files.of(batch.strings[batch.frames.file[frame]!]!);
       line[at] = batch.frames.line[frame]!;
       startLine[at++] = batch.frames.startLine[frame]!;
