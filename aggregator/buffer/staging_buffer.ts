@@ -222,7 +222,9 @@ export class StagingBuffer implements AsyncDisposable {
     this.#groups[0] = { ...group, done: true };
     await this.#guard(() => this.#finish(group));
     if (!this.#store.keepReserve() && this.#heads.size === 0 && this.#arriving.batches === 0) {
-      await this.#guard(() => this.#store.rebuild([["aggregator"], ["seen"], ["quarantine"]]));
+      const { rememberMs } = this.#options;
+      const expireIn = ([name]: Deno.KvKey) => name === "seen" ? rememberMs : undefined;
+      await this.#guard(() => this.#store.rebuild([["aggregator"], ["seen"], ["quarantine"]], expireIn));
       // Their chunks are gone with the old file.
       for (const id of this.#quarantine.keys()) await this.#forgetQuarantined(id);
       this.#store.keepReserve();
