@@ -7,7 +7,8 @@
 
 import { closestWord } from "../common/closest.ts";
 import { UsageError } from "../common/settings.ts";
-import { LABELS, WORDS } from "./ask/selector.ts";
+import { LABELS } from "../profile/labels.ts";
+import { WORDS } from "./ask/selector.ts";
 import { type Command, defineCommand, refuseRest, STATUS } from "./command.ts";
 import { write } from "./io.ts";
 

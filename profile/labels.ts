@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Writes labels of pods as one text, so that a series has one column of them.
+ * Says which labels series have, and writes those of pods as one text, so that a series has one column of them.
  *
  * @module
  */
+
+/** Series can be chosen and grouped by these; and by labels of pods. */
+export const LABELS = [
+  "node",
+  "namespace",
+  "pod",
+  "container",
+  "service",
+  "process",
+  "exe",
+  "comm",
+  "pid",
+] as const;
+export type Label = (typeof LABELS)[number];
 
 /**
  * Writes labels as one text that is equal for equal labels: `app=web,team=x`, by ascending key. A `%`, `,` or

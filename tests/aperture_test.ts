@@ -6,9 +6,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { columnsOf } from "../agent/output/fit.js";
-import { LABELS } from "../aggregator/query/matchers.ts";
 import type { AggregateJson } from "../aggregator/http/answers.ts";
-import { LABELS as KNOWN_LABELS } from "../cli/ask/selector.ts";
 import { ALL as COMMANDS } from "../cli/program.ts";
 import { FIRST_EXAMPLES } from "../cli/help.ts";
 import { RunningAggregator } from "../tasks/programs.ts";
@@ -81,10 +79,6 @@ async function aperture(args: readonly string[], { cwd, env }: Pick<Place, "cwd"
     env: { INIT_CWD: cwd, ...env },
   });
 }
-
-Deno.test("the command line knows the labels that the aggregator has", () => {
-  assertEquals([...KNOWN_LABELS], [...LABELS]);
-});
 
 Deno.test("each command that asks has five examples of itself", () => {
   for (const { name, examples, passes } of COMMANDS) {

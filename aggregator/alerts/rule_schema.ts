@@ -7,14 +7,8 @@
 
 import * as v from "valibot";
 import { duration } from "../../common/settings.ts";
-import {
-  type AnyLabel,
-  formatMatchers,
-  isLabel,
-  LABELS,
-  MatcherError,
-  parseMatchers,
-} from "../query/matchers.ts";
+import { LABELS } from "../../profile/labels.ts";
+import { type AnyLabel, formatMatchers, isLabel, MatcherError, parseMatchers } from "../query/matchers.ts";
 import {
   BASELINES,
   isOwnMeasure,

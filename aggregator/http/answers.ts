@@ -7,7 +7,7 @@
 
 import type { FlameGraph } from "../../profile/flame.ts";
 import type { Total } from "../../profile/model.ts";
-import type { Label } from "../query/matchers.ts";
+import type { Label } from "../../profile/labels.ts";
 import type { RuleJson } from "../alerts/rule.ts";
 import type { HolderSite, LockSite, SlowCalls, SyscallRow } from "../query/types.ts";
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
 import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
-import { LABELS } from "../query/matchers.ts";
+import { LABELS } from "../../profile/labels.ts";
 import { StorageError } from "../storage/client.ts";
 import { HEALTHY, testAccess, testHandler } from "../../tests/support/http_handler.ts";
 

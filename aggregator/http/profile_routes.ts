@@ -7,7 +7,8 @@
 
 import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
-import { type AnyLabel, isLabel, LABELS } from "../query/matchers.ts";
+import { LABELS } from "../../profile/labels.ts";
+import { type AnyLabel, isLabel } from "../query/matchers.ts";
 import type { AggregateRow, DiffRow, TreeOptions } from "../query/types.ts";
 import type {
   AggregateJson,

@@ -7,7 +7,8 @@
 
 import * as v from "valibot";
 import { errnoName } from "../../profile/errno.ts";
-import { type AnyLabel, isLabel, LABELS } from "../query/matchers.ts";
+import { LABELS } from "../../profile/labels.ts";
+import { type AnyLabel, isLabel } from "../query/matchers.ts";
 import type { LockSite, SyscallRow } from "../query/types.ts";
 import type { HeatmapJson, LocksJson, SyscallsJson } from "./answers.ts";
 import { stepParam } from "./overview_routes.ts";

@@ -9,7 +9,8 @@
 import type * as wire from "../../proto/gen/aperture/v1/aperture.ts";
 import { kindOf, type Profile, stackCount, type Total } from "../../profile/model.ts";
 import type { Head } from "../buffer/entry.ts";
-import { isLabel, LABELS, type Matcher, MatcherError, parseMatchers } from "../query/matchers.ts";
+import { LABELS } from "../../profile/labels.ts";
+import { isLabel, type Matcher, MatcherError, parseMatchers } from "../query/matchers.ts";
 import {
   type AggregateAnswer,
   CODE_GROUPS,

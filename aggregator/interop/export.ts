@@ -8,7 +8,8 @@
 import { STATUS_CODE } from "@std/http/status";
 import { HttpError } from "../http/errors.ts";
 import { parseTime, TIME_FORMS } from "../http/time.ts";
-import { LABELS, type Matcher, SERVICE_NAME } from "../query/matchers.ts";
+import { LABELS } from "../../profile/labels.ts";
+import { type Matcher, SERVICE_NAME } from "../query/matchers.ts";
 import { ConnectError } from "./connect/error.ts";
 import { readSelectors } from "./querier/conditions.ts";
 import type { Span } from "./querier/source.ts";

@@ -5,21 +5,8 @@
  * @module
  */
 
+import { type Label, LABELS } from "../../profile/labels.ts";
 import { TextCursor } from "./text_cursor.ts";
-
-/** Series can be chosen and grouped by these. */
-export const LABELS = [
-  "node",
-  "namespace",
-  "pod",
-  "container",
-  "service",
-  "process",
-  "exe",
-  "comm",
-  "pid",
-] as const;
-export type Label = (typeof LABELS)[number];
 
 /** Is a label of pods, as series of some agents have it: `label_app`. */
 export type PodLabel = `label_${string}`;

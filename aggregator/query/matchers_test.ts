@@ -2,10 +2,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { HOSTILE } from "../../tests/support/random_batches.ts";
+import { LABELS } from "../../profile/labels.ts";
 import {
   checkMatcher,
   formatMatchers,
-  LABELS,
   type Matcher,
   MatcherError,
   OPERATORS,

@@ -43,11 +43,10 @@ import {
   totalOf,
 } from "../../tests/support/locks_and_calls_oracle.ts";
 import { createQueries } from "./queries.ts";
+import { type Label, LABELS } from "../../profile/labels.ts";
 import {
   type AnyLabel,
   isPodLabel,
-  type Label,
-  LABELS,
   type Matcher,
   type Operator,
   OPERATORS,

@@ -9,15 +9,8 @@
 import { IDLE_CATEGORIES, IDLE_CLASSES } from "../../profile/idle.ts";
 import type { Kind } from "../../profile/model.ts";
 import { isProfileType } from "../../profile/profile_type.ts";
-import {
-  type AnyLabel,
-  isLabel,
-  isOwnLabel,
-  isPodLabel,
-  LABELS,
-  type Matcher,
-  SERVICE_NAME,
-} from "./matchers.ts";
+import { LABELS } from "../../profile/labels.ts";
+import { type AnyLabel, isLabel, isOwnLabel, isPodLabel, type Matcher, SERVICE_NAME } from "./matchers.ts";
 import { type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
 import type { Selection } from "./types.ts";
 

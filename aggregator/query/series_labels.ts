@@ -5,7 +5,8 @@
  * @module
  */
 
-import { isOwnLabel, LABELS } from "./matchers.ts";
+import { LABELS } from "../../profile/labels.ts";
+import { isOwnLabel } from "./matchers.ts";
 import type { Question } from "./question.ts";
 import { checkLimit, labelSql, selectionSql } from "./selection.ts";
 import type { Selection, SeriesLabelsAnswer, SeriesLabelsOptions } from "./types.ts";

@@ -7,19 +7,7 @@
 
 import { closestWord } from "../../common/closest.ts";
 import { UsageError } from "../../common/settings.ts";
-
-/** Series can be chosen by these; and by labels of pods, `label_NAME`. */
-export const LABELS = [
-  "node",
-  "namespace",
-  "pod",
-  "container",
-  "service",
-  "process",
-  "exe",
-  "comm",
-  "pid",
-] as const;
+import { LABELS } from "../../profile/labels.ts";
 
 /** Are other words for them. */
 export const WORDS = ["thread"] as const;

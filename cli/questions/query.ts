@@ -22,7 +22,8 @@ import { closestWord } from "../../common/closest.ts";
 import { before } from "../ask/moment.ts";
 import { type Rest, SERVER_SETTINGS } from "../ask/rest.ts";
 import { bodyOf, kindOf, paramsOf, type Question, questionOf, SELECTION_SETTINGS } from "../ask/selection.ts";
-import { labelOf, LABELS, WORDS } from "../ask/selector.ts";
+import { LABELS } from "../../profile/labels.ts";
+import { labelOf, WORDS } from "../ask/selector.ts";
 import { defineCommand, STATUS } from "../command.ts";
 import { type Io, write } from "../io.ts";
 import {

@@ -20,7 +20,8 @@ import {
   totalOf,
 } from "../../profile/model.ts";
 import { HOLDER_SITES, LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
-import type { AnyLabel, Label } from "../../aggregator/query/matchers.ts";
+import type { Label } from "../../profile/labels.ts";
+import type { AnyLabel } from "../../aggregator/query/matchers.ts";
 import { flameGraph } from "../../profile/flame.ts";
 import { samplesOf } from "../../profile/samples_of.ts";
 import type {

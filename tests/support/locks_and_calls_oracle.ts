@@ -13,7 +13,7 @@ import { isHeldClass, siteFrame } from "../../profile/lock_site.ts";
 import { processName } from "../../profile/process_name.ts";
 import { SlowCallSums } from "../../profile/slow_calls.ts";
 import { CallSums } from "../../profile/syscalls.ts";
-import type { Label } from "../../aggregator/query/matchers.ts";
+import type { Label } from "../../profile/labels.ts";
 import { coverTime } from "../../aggregator/query/time_cover.ts";
 import type { LocksAnswer, Selection, SyscallsAnswer } from "../../aggregator/query/types.ts";
 import type { Origin, PlainHold, PlainLock, PlainSlowCall, PlainSyscall } from "./random_batches.ts";
