@@ -189,7 +189,9 @@ export class ElfCode implements AsyncDisposable {
       return { frame: { function: this.#demangler.name(symbol), ...base, rank }, final: true };
     }
     this.#unnamed++;
+    const begun = this.#clock();
     const start = this.#starts.of(file, address);
+    this.#coldLeft -= this.#clock() - begun;
     return { frame: { function: offsetName(name, start), ...base }, final: symbols !== undefined };
   }
 }

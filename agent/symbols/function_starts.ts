@@ -12,10 +12,16 @@ import { ElfError } from "../../symbols/elf/elf.ts";
 import { SearchTable } from "../unwind/search_table.ts";
 
 const MAX_FILES = 16_384;
-/** Where the functions of one file start, ascending, and end. */
-type Functions = ReturnType<SearchTable["ranges"]>;
+/** The functions of one file, in few bytes: there may be half a million. */
+interface Functions {
+  /** The first one starts here, and all within 4 GiB. */
+  readonly first: number;
+  /** They start so far from there, ascending, and are so long. */
+  readonly offsets: Uint32Array;
+  readonly lengths: Uint32Array;
+}
 
-const NONE: Functions = { starts: new Float64Array(), ends: new Float64Array() };
+const NONE: Functions = { first: 0, offsets: new Uint32Array(), lengths: new Uint32Array() };
 
 /** Reads the tables of files, as far as these can be reached. */
 export class FunctionStarts {
@@ -29,7 +35,7 @@ export class FunctionStarts {
     this.#files = new LRUCache({
       max: MAX_FILES,
       maxSize: bytes,
-      sizeCalculation: ({ starts, ends }) => 1 + starts.byteLength + ends.byteLength,
+      sizeCalculation: ({ offsets, lengths }) => 1 + offsets.byteLength + lengths.byteLength,
     });
   }
 
@@ -39,12 +45,13 @@ export class FunctionStarts {
     if (functions === undefined) {
       const all = read(file);
       // What is not kept would be read each time.
-      functions = 2 * all.starts.byteLength < this.#bytes ? all : NONE;
+      functions = 2 * all.offsets.byteLength < this.#bytes ? all : NONE;
       this.#files.set(file.serial, functions);
     }
-    const { starts, ends } = functions;
-    const i = countUpTo(starts, address) - 1;
-    return i >= 0 && address < ends[i]! ? starts[i]! : address;
+    const { first, offsets, lengths } = functions;
+    const at = address - first;
+    const i = countUpTo(offsets, at) - 1;
+    return i >= 0 && at < offsets[i]! + lengths[i]! ? first + offsets[i]! : address;
   }
 
   clear(): void {
@@ -52,11 +59,11 @@ export class FunctionStarts {
   }
 }
 
-function countUpTo(starts: Float64Array, address: number): number {
-  let [low, high] = [0, starts.length];
+function countUpTo(offsets: Uint32Array, offset: number): number {
+  let [low, high] = [0, offsets.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (starts[middle]! <= address) low = middle + 1;
+    if (offsets[middle]! <= offset) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -65,10 +72,26 @@ function countUpTo(starts: Float64Array, address: number): number {
 function read(file: CodeFile): Functions {
   for (const { file: copy } of openCopies(file)) {
     try {
-      return SearchTable.open(copy, file.elf)?.ranges() ?? NONE;
+      return compact(SearchTable.open(copy, file.elf)?.ranges());
     } catch (error) {
       if (!(error instanceof ElfError)) throw error;
     }
   }
   return NONE;
+}
+
+function compact(ranges: ReturnType<SearchTable["ranges"]> | undefined): Functions {
+  const { starts, ends } = ranges ?? {};
+  const first = starts?.[0];
+  if (!starts || !ends || first === undefined || starts.at(-1)! - first >= 2 ** 32) return NONE;
+  const functions = {
+    first,
+    offsets: new Uint32Array(starts.length),
+    lengths: new Uint32Array(starts.length),
+  };
+  for (let i = 0; i < starts.length; i++) {
+    functions.offsets[i] = starts[i]! - first;
+    functions.lengths[i] = Math.min(2 ** 32 - 1, ends[i]! - starts[i]!);
+  }
+  return functions;
 }
