@@ -7,6 +7,8 @@
 
 /** So much later than it is due a drain may begin because of work that is under way. */
 const SLICE_MS = 10;
+/** Where others took longer than that before a slice, it is as long, up to this: else the work would never end. */
+const MAX_SLICE_MS = 100;
 /** The clock is looked at once in so many pieces, for most take less time than that does. */
 const PIECES = 16;
 
@@ -14,6 +16,7 @@ const PIECES = 16;
 export class Slices {
   readonly #clock: () => number;
   #begin: number;
+  #lengthMs = SLICE_MS;
   #pieces = 0;
 
   /** @param clock in ms */
@@ -25,12 +28,14 @@ export class Slices {
   /** Is true when the slice is over. To be asked before each piece of the work. */
   get due(): boolean {
     if (++this.#pieces % PIECES !== 0) return false;
-    return this.#clock() - this.#begin >= SLICE_MS;
+    return this.#clock() - this.#begin >= this.#lengthMs;
   }
 
   /** Lets others go first, then begins another slice. */
   async rest(): Promise<void> {
+    const end = this.#clock();
     await new Promise((resolve) => setTimeout(resolve));
     this.#begin = this.#clock();
+    this.#lengthMs = Math.min(MAX_SLICE_MS, Math.max(SLICE_MS, this.#begin - end));
   }
 }

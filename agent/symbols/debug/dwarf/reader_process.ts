@@ -17,7 +17,7 @@ const logger = getLogger(["aperture", "symbols"]);
 const NICE = 10;
 /** libdw's memory is not V8's. */
 const HEAP_FLAGS =
-  "--max-old-space-size=64,--max-semi-space-size=1,--heap-growing-percent=30,--memory-pool-timeout=0";
+  "--max-old-space-size=64,--max-semi-space-size=1,--single-threaded-gc,--optimize-for-size,--no-memory-pool";
 /** A process whose input has ended may take so long to end. */
 const END_MS = 1000;
 
