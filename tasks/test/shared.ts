@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Gives what tests of one run share, whichever process they are in: one engine, and boots of other kernels.
+ * Gives what tests of one run share, whichever process they are in: one engine, one browser, and boots of other
+ * kernels.
  *
  * @module
  */
@@ -14,6 +15,7 @@ export class SharedServer implements AsyncDisposable {
   readonly #boots: Boots;
   readonly #owned = new AsyncDisposableStack();
   #engine: Promise<EmbeddedClickHouse> | undefined;
+  #browser: Promise<string> | undefined;
 
   private constructor(env: Readonly<Record<string, string>>) {
     this.#boots = new Boots(env);
@@ -21,7 +23,7 @@ export class SharedServer implements AsyncDisposable {
     this.#server = Deno.serve(options, (request) => this.#answer(new URL(request.url).pathname));
   }
 
-  /** Starts the server; engine and kernels start with the first who asks for one. */
+  /** Starts the server; engine, browser and kernels start with the first who asks for one. */
   static start(env: Readonly<Record<string, string>>): SharedServer {
     return new SharedServer(env);
   }
@@ -42,6 +44,7 @@ export class SharedServer implements AsyncDisposable {
         const { url, username, password } = await (this.#engine ??= this.#startEngine());
         return Response.json({ url, username, password });
       }
+      if (path === "/browser") return new Response(await (this.#browser ??= this.#startBrowser()));
       return new Response(await this.#boots.output(path.slice("/kernels/".length)));
     } catch (error) {
       return new Response((error as Error).message, { status: 500 });
@@ -54,6 +57,17 @@ export class SharedServer implements AsyncDisposable {
     const dataDir = await Deno.makeTempDir({ prefix: "aperture-tests-" });
     this.#owned.defer(() => Deno.remove(dataDir, { recursive: true }));
     return this.#owned.use(await EmbeddedClickHouse.start({ dataDir }));
+  }
+
+  /** Returns the address at which playwright finds the browser. */
+  async #startBrowser(): Promise<string> {
+    const [{ chromium }, { CHROMIUM }] = await Promise.all([
+      import("playwright-core"),
+      import("../../tests/support/browser.ts"),
+    ]);
+    const server = await chromium.launchServer({ ...CHROMIUM, args: [...CHROMIUM.args] });
+    this.#owned.defer(() => server.close());
+    return server.wsEndpoint();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+import { text as streamText } from "node:stream/consumers";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { testWith } from "../../../tests/support/needs.ts";
+import {
+  CANVAS,
+  clickBox,
+  coloursOfRow,
+  CPU,
+  search,
+  settled,
+  text,
+  withVisits,
+} from "../../../tests/support/visits.ts";
+
+testWith(
+  ["chromium"],
+  "the page shows CPU time as a graph that zooms, filters, searches and is transformed",
+  async (t) => {
+    await withVisits(async (open) => {
+      await t.step("boxes are drawn, and said of what they are", async () => {
+        await open({ query: CPU }, async ({ page }) => {
+          await settled(page);
+          assertMatch(await text(page, ".status"), /^16\u2009800 samples · nothing lost/);
+          assert(await coloursOfRow(page, 3) >= 4);
+          assertEquals(await page.locator(".legend button").count() >= 4, true);
+          assertEquals(await page.title(), "CPU · Aperture");
+        });
+      });
+
+      await t.step("a click zooms, the address keeps it, and back and Escape lead out", async () => {
+        await open({ query: CPU }, async ({ page }) => {
+          await settled(page);
+          await clickBox(page, { level: 1, at: 0.4 });
+          assertMatch(await text(page, ".crumbs"), /› node/);
+          const zoomed = page.url();
+          assertMatch(zoomed, /zoom=\w+/);
+          await page.reload();
+          await settled(page);
+          assertMatch(await text(page, ".crumbs"), /› node/);
+          await page.keyboard.press("Escape");
+          await settled(page);
+          assertEquals([await page.locator(".crumbs").isVisible(), search(page)], [false, CPU]);
+          await page.goBack();
+          await settled(page);
+          assertEquals(page.url(), zoomed);
+          assertMatch(await text(page, ".crumbs"), /› node/);
+          await page.goForward();
+          await settled(page);
+          assertEquals(await page.locator(".crumbs").isVisible(), false);
+        });
+      });
+
+      await t.step("the pointer and the arrows fill the panel, and Enter zooms", async () => {
+        await open({ query: CPU }, async ({ page }) => {
+          await settled(page);
+          const box = (await page.locator(CANVAS).boundingBox())!;
+          await page.mouse.move(box.x + box.width * 0.4, box.y + 2 * 18 + 8);
+          assertEquals(await text(page, ".panel h2"), "_start");
+          assertMatch(await text(page, ".panel dl"), /^Here\d+\.\d s · \d\d\.\d %Of the view/);
+          await page.focus(CANVAS);
+          await page.keyboard.press("ArrowDown");
+          assertMatch(await text(page, ".flame [aria-live]"), /^(node|postgres), 3\d\.\d %, \d+\.\d s$/);
+          await page.keyboard.press("Enter");
+          await settled(page);
+          assertMatch(await text(page, ".crumbs"), /(node|postgres)/);
+        });
+      });
+
+      await t.step("a search counts hits, tells the share of all, and walks from hit to hit", async () => {
+        await open({ query: CPU }, async ({ page }) => {
+          await settled(page);
+          const before = await coloursOfRow(page, 3);
+          await page.keyboard.press("/");
+          await page.keyboard.type("m:postgres");
+          await page.waitForFunction(() => /hits/.test(document.querySelector(".found")!.textContent!));
+          assertMatch(await text(page, ".found"), /^\d+ hits · 3[01]\.\d %$/);
+          await settled(page);
+          assert(await coloursOfRow(page, 3) !== before);
+          await page.fill("#search", "/^(ngx|SSL)_/");
+          await page.waitForFunction(() =>
+            /· [12]\d\.\d %/.test(document.querySelector(".found")!.textContent!)
+          );
+          await page.keyboard.press("Enter");
+          await settled(page);
+          assertMatch(page.url(), /zoom=/);
+          assertMatch(await text(page, ".panel h2"), /^(ngx|SSL)_/);
+          await page.fill("#search", "/(/");
+          await page.waitForFunction(() => /no regular/.test(document.querySelector(".found")!.textContent!));
+          // It has no end; the page stays at hand, and says so.
+          await page.fill("#search", "/^(([a-z_])+.)+[A-Z]([a-z_])+$/");
+          await page.waitForFunction(() =>
+            !/no regular/.test(document.querySelector(".found")!.textContent!)
+          );
+          await page.focus("#search");
+          await page.keyboard.press("Escape");
+          assertEquals(await text(page, ".found"), "");
+        });
+      });
+
+      await t.step(
+        "the menu's steps are chips that can be taken off, and asked of the aggregator",
+        async () => {
+          await open({ query: CPU }, async ({ page, asked }) => {
+            await settled(page);
+            await clickBox(page, { level: 4, at: 0.4, button: "right" });
+            const items = await page.locator(".menu button > span").allTextContents();
+            assert(items.includes("Callers only") && items.includes("Copy the stack"), items.join());
+            await page.click('.menu button:has-text("Hide stacks")');
+            await settled(page);
+            assertMatch(await text(page, ".chip"), /^hidden: stacks through \S+ .*hidden×$/);
+            assertMatch(asked.findLast((path) => path.includes("flamegraph"))!, /hide=\["[^"]+"\]/);
+            await page.keyboard.press("r");
+            await settled(page);
+            assertMatch(asked.findLast((path) => path.includes("flamegraph"))!, /collapse_recursion=true/);
+            assertEquals(await page.locator(".chip").count(), 2);
+            await page.keyboard.press("Escape");
+            await page.click(".chip button");
+            await settled(page);
+            assertEquals([await page.locator(".chip").count(), search(page)], [0, CPU]);
+          });
+        },
+      );
+
+      await t.step("a preset leaves frames out here, and says how much it moved", async () => {
+        await open({ query: CPU }, async ({ page, asked }) => {
+          await settled(page);
+          const before = asked.length;
+          await page.click('[data-preset="kernel"]');
+          await settled(page);
+          assertMatch(await text(page, ".chip"), /^without kernel \d+\.\d % to callers×$/);
+          assertEquals(asked.slice(before).filter((path) => path.includes("flamegraph")), []);
+          assertEquals((await page.locator(".legend").textContent())!.includes("kernel"), false);
+        });
+      });
+
+      await t.step(
+        "the table has the same, sorts, and Enter shows a function between callers and callees",
+        async () => {
+          await open({ query: `${CPU}&mode=table` }, async ({ page, asked }) => {
+            await settled(page);
+            const first = () => text(page, ".graph tbody tr:first-child .name");
+            const bySelf = await first();
+            await page.click('.graph th button:has-text("Total")');
+            assert(await first() !== bySelf);
+            assertMatch(await first(), /^(_start|__libc_start_main)$/);
+            const picked = await first();
+            await page.click(".graph tbody tr:first-child");
+            await page.focus(".graph .table-scroll");
+            await page.keyboard.press("Enter");
+            await settled(page);
+            assertEquals(await text(page, ".middle"), picked);
+            assert(
+              asked.some((path) => path.includes(`callers=${picked}`)) &&
+                asked.some((path) => path.includes(`callees=${picked}`)),
+            );
+            assertMatch(search(page), /mode=sandwich/);
+          });
+        },
+      );
+
+      await t.step("exports are what is shown", async () => {
+        await open({ query: CPU }, async ({ page }) => {
+          await settled(page);
+          const download = async (name: string) => {
+            await page.click('.tools button:has-text("Export")');
+            const [file] = await Promise.all([
+              page.waitForEvent("download"),
+              page.click(`.menu button:has-text("${name}")`),
+            ]);
+            return [file.suggestedFilename(), await streamText(await file.createReadStream())] as const;
+          };
+          const [name, svg] = await download("SVG");
+          assertMatch(name, /^aperture-cpu-\d{8}T\d{6}Z\.svg$/);
+          assertMatch(svg, /^<\?xml[^]*>postgres<[^]*<\/svg>\n$/);
+          const folded = (await download("Folded"))[1].trim().split("\n");
+          assert(folded.every((line) => /^[^;]+;.* \d+$/.test(line)));
+          assertEquals(JSON.parse((await download("speedscope"))[1]).profiles[0].type, "sampled");
+          assertMatch((await download("PNG"))[0], /\.png$/);
+        });
+      });
+    });
+  },
+);

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+import { Buffer } from "node:buffer";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { fleetOfAllKinds, FleetQueries } from "../../tests/support/fleet.ts";
+import { TEST_ALERTS } from "../../tests/support/http_handler.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { clickBox, CPU, search, settled, text, withVisits } from "../../tests/support/visits.ts";
+import type { AlertsApi } from "../alerts/alerts_api.ts";
+import type { Rule } from "../alerts/rule.ts";
+import { RuleBookError } from "../alerts/rule_book.ts";
+
+testWith(
+  ["chromium"],
+  "the page's selection is one for all views, and an address of it can be shared",
+  async (t) => {
+    await withVisits(async (open) => {
+      await t.step("a filter is completed with shares, and asked of all", async () => {
+        await open({ query: CPU }, async ({ page, asked }) => {
+          await settled(page);
+          await page.click(".completing input");
+          await page.keyboard.type("comm=");
+          await page.waitForSelector(".completions li small:not(:empty)");
+          assertMatch(await text(page, ".completions li:first-child"), /^comm="\w+"\d\d\.\d %$/);
+          asked.length = 0;
+          await page.click('.completions li:has-text("nginx")');
+          await settled(page);
+          assertEquals(await text(page, ".token"), "comm = nginx×");
+          assertMatch(search(page), /match=comm="nginx"/);
+          for (const path of ["/api/flamegraph", "/api/timeline"]) {
+            assert(
+              asked.some((each) => each.startsWith(path) && each.includes('match={comm="nginx"}')),
+              asked.join("\n"),
+            );
+          }
+          await page.click(".tabs a:has-text('Overview')");
+          await settled(page);
+          assertEquals(await text(page, ".token"), "comm = nginx×");
+          await page.click(".token button");
+          await settled(page);
+          assertEquals(await page.locator(".token").count(), 0);
+        });
+      });
+
+      await t.step(
+        "a drag on the time line selects, keys move it, and Share has absolute times",
+        async () => {
+          const context = { permissions: ["clipboard-read", "clipboard-write"] };
+          await open({ query: CPU, context }, async ({ page }) => {
+            await settled(page);
+            const box = (await page.locator(".timeline canvas").boundingBox())!;
+            await page.mouse.move(box.x + box.width * 0.25, box.y + 40);
+            await page.mouse.down();
+            await page.mouse.move(box.x + box.width * 0.5, box.y + 40, { steps: 4 });
+            await page.mouse.up();
+            await settled(page);
+            const range = () =>
+              ["from", "to"].map((name) => Date.parse(new URL(page.url()).searchParams.get(name)!));
+            const [from, to] = range();
+            assert(to! - from! > 180_000 && to! - from! < 280_000, `${to! - from!}`);
+            await page.keyboard.press("[");
+            assertEquals(range(), [from! - (to! - from!), from]);
+            await page.selectOption("#range", "-1h");
+            await page.keyboard.press("y");
+            await page.waitForSelector(".said:not([hidden])");
+            const copied = new URL(await page.evaluate(() => navigator.clipboard.readText())).searchParams;
+            assertEquals(Date.parse(copied.get("to")!) - Date.parse(copied.get("from")!), 3_600_000);
+          });
+        },
+      );
+
+      await t.step("each view opens with data, by its tab and by its key", async () => {
+        const queries = new FleetQueries(fleetOfAllKinds());
+        await open({ options: { queries } }, async ({ page }) => {
+          await settled(page);
+          assertEquals(await page.locator(".overview .card").count(), 5);
+          assertMatch(
+            await text(page, ".overview .card:nth-child(2)"),
+            /^Locks11\.2 s waited.*XLogInsertRecord8\.40 sheld by XLogWrite/,
+          );
+          await page.keyboard.press("3");
+          await settled(page);
+          const first = await page.locator("main tbody tr:first-child td").first().textContent();
+          assertEquals(first, "8.40 s");
+          assertEquals(await page.locator(".flow g.pickable").count() >= 4, true);
+          await page.click("main tbody tr:first-child");
+          await settled(page);
+          assertMatch(search(page), /pick=XLogInsertRecord/);
+          assertMatch(
+            await text(page, '[aria-label="Locks"] .row .quiet'),
+            /11\.2 s waited .*hidden: 3\.53 min/,
+          );
+          assertMatch(await text(page, "main tbody tr:first-child"), /held by XLogWrite 72\.6 %/);
+          await page.click('[aria-label="Holders"] tbody button:has-text("XLogWrite")');
+          await settled(page);
+          assertMatch(search(page), /view=cpu.*match=process="postgres".*steps=focus:XLogWrite/);
+          await page.goBack();
+          await settled(page);
+          await page.keyboard.press("4");
+          await settled(page);
+          assertEquals(await page.locator("main .card:first-child tbody .name").allTextContents(), [
+            ...["fdatasync", "pread64", "recvfrom", "openat"],
+          ]);
+          await page.click('main tbody tr:has-text("recvfrom")');
+          await settled(page);
+          assertMatch(await text(page, ".errors"), /EAGAIN 201\u2009400/);
+          assert(await page.locator("canvas.latencies").isVisible());
+          assertMatch(await text(page, ".slow"), /^12 slow calls took 2\.05 s: on a CPU .*pg_wal/);
+          await page.keyboard.press("5");
+          await settled(page);
+          assertMatch(await text(page, ".words"), /^A .* cores, B .* cores: as much time as before$/);
+          await page.click('main button:has-text("Table")');
+          await settled(page);
+          assertEquals(await text(page, ".compare tbody"), "Nothing differs beyond chance");
+          await page.keyboard.press("6");
+          await settled(page);
+          assertEquals(await page.locator('[aria-label="Agents"] tbody tr').count(), 3);
+          await page.focus('.table-scroll[aria-label="Agents"]');
+          for (const key of ["ArrowDown", "ArrowDown"]) await page.keyboard.press(key);
+          const agent = await text(page, '[aria-label="Agents"] tr[aria-selected="true"] .name');
+          await page.keyboard.press("Enter");
+          await settled(page);
+          assertMatch(search(page), new RegExp(`view=cpu.*match=node="${agent}"`));
+        });
+      });
+
+      await t.step(
+        "alerts lead to what was measured, rules are switched and made, a refusal says why",
+        async () => {
+          const rule = (await TEST_ALERTS.rules(AbortSignal.timeout(1)))[0]!.rule;
+          const state = { rule, isFixed: false, made: [] as Rule[] };
+          const alerts: AlertsApi = {
+            ...TEST_ALERTS,
+            rules: () =>
+              Promise.resolve([state.rule, ...state.made].map((rule) => ({ rule, source: "api" as const }))),
+            rule: () => Promise.resolve({ rule: state.rule, source: "api" }),
+            change: (_name, rule) => {
+              if (state.isFixed) {
+                return Promise.reject(new RuleBookError("The rule is of the file", "refused"));
+              }
+              state.rule = rule;
+              return Promise.resolve();
+            },
+            create: (rule) => Promise.resolve(void state.made.push(rule)),
+          };
+          await open({ options: { alerts }, query: "?view=alerts", allow: /400/ }, async ({ page }) => {
+            await settled(page);
+            assertMatch(await text(page, '[aria-label="Alerts"] tbody'), /^firingwarningParserGrew 40 %/);
+            assertEquals(await page.getAttribute('[aria-label="Alerts"] tbody a', "href"), "/");
+            assertMatch(
+              await text(page, '[aria-label="Rules"] tbody'),
+              /share of parse_json > 30\.0 % over 5m/,
+            );
+            await page.click('[role="switch"]');
+            await page.waitForSelector('[role="switch"][aria-checked="false"]');
+            assertEquals(state.rule.enabled, false);
+            state.isFixed = true;
+            await page.click('[role="switch"]');
+            await page.waitForSelector('[aria-label="Rules"] .problem:not([hidden])');
+            assertEquals(
+              await text(page, '[aria-label="Rules"] .problem'),
+              "Nothing was changed. The rule is of the file",
+            );
+            assertEquals(await page.getAttribute('[role="switch"]', "aria-checked"), "false");
+            await page.keyboard.press("2");
+            await settled(page);
+            await clickBox(page, { level: 4, at: 0.4, button: "right" });
+            await page.click('.menu button:has-text("Alert on this")');
+            await settled(page);
+            await page.fill('[aria-label="Percent of CPU time"]', "12.5");
+            await page.click('button:has-text("Create the rule")');
+            await page.waitForFunction(() =>
+              /> 12\.5 %/.test(document.querySelector('[aria-label="Rules"]')!.textContent!)
+            );
+            assertEquals(state.made.map(({ measure, threshold }) => [measure, threshold]), [[
+              "share",
+              0.125,
+            ]]);
+            assertEquals(await page.locator('[aria-label="New rule"]').isVisible(), false);
+          });
+        },
+      );
+
+      await t.step("a profile of pprof can be compared with", async () => {
+        await open({ query: "?view=compare&group=comm" }, async ({ page, url }) => {
+          await settled(page);
+          const file = await (await fetch(`${url}api/export/pprof?from=-15m&match={comm="nginx"}`))
+            .arrayBuffer();
+          await page.setInputFiles('.compare-bar input[type="file"]', {
+            name: "before.pb.gz",
+            mimeType: "application/octet-stream",
+            buffer: Buffer.from(file) as never,
+          });
+          await page.waitForFunction(() =>
+            /takes more time/.test(document.querySelector(".words")!.textContent!)
+          );
+          assertMatch(await text(page, ".times:not(button)"), /A before\.pb\.gz/);
+        });
+      });
+    });
+  },
+);
