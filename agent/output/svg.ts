@@ -14,6 +14,7 @@ import {
   ORIGIN_NAMES,
   originColor,
 } from "../../profile/flame_color.ts";
+import { escapeXml } from "../../profile/xml.ts";
 import { cutEnd } from "./fit.js";
 import { formatAmount, formatPercent } from "./amount.ts";
 
@@ -154,20 +155,4 @@ function viewScript(): string {
 
 function oneLine(text: string): string {
   return text.replaceAll(/[\t\n\r\u2028\u2029]/g, " ");
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/** Escapes text and attributes in quotes; what XML 1.0 has no character for becomes U+FFFD. */
-function escapeXml(text: string): string {
-  return text.toWellFormed()
-    // deno-lint-ignore no-control-regex -- control characters are what it is about
-    .replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]/g, "\ufffd")
-    .replaceAll(/[&<>"']/g, (char) => ENTITIES[char]!);
 }

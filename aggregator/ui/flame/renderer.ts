@@ -5,6 +5,8 @@
  * @module
  */
 
+import { escapeXml } from "../../../profile/xml.ts";
+
 export interface Renderer {
   /** Is the width of one letter of the font, in CSS pixels: all are as wide. */
   readonly letter: number;
@@ -134,13 +136,4 @@ function place(x: number, y: number, width: number, height: number): string {
 
 function round(value: number): string {
   return String(Math.round(value * 100) / 100);
-}
-
-// deno-lint-ignore no-control-regex -- these are what XML cannot hold
-const NOT_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
-
-/** Makes text fit to stand in XML; what XML cannot hold becomes U+FFFD. */
-function escapeXml(text: string): string {
-  return text.toWellFormed().replaceAll(NOT_XML, "\ufffd")
-    .replaceAll(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
