@@ -73,8 +73,8 @@ export function flameModel(graph: FlameGraph, below: readonly string[] = []): Fl
 /** Returns the boxes from the whole to `box`. */
 export function pathOf(model: FlameModel, box: number): number[] {
   const path = [box];
-  while (path[0] !== 0) path.unshift(model.parent[path[0]!]!);
-  return path;
+  for (let at = box; at !== 0;) path.push(at = model.parent[at]!);
+  return path.reverse();
 }
 
 /** Returns the range of level `level`'s boxes that descend from `box`, which is of a level above them or the same. */
@@ -88,23 +88,30 @@ export function descendantsAt(model: FlameModel, box: number, level: number): [f
   ];
 }
 
+/** Hashes of the ways to all boxes are needed whenever one is zoomed to. */
+const hashesOf = new WeakMap<FlameModel, Uint32Array>();
+
 /** Returns a short text that stands for the names on the way to `box`; equal in graphs that have the same way. */
 export function pathHash(model: FlameModel, box: number): string {
-  let hash = 0x811c9dc5;
-  for (const at of pathOf(model, box).slice(1)) hash = addName(hash, model, at);
-  return box === 0 ? "" : (hash >>> 0).toString(36);
+  return box === 0 ? "" : pathHashes(model)[box]!.toString(36);
 }
 
 /** Returns the box of {@linkcode pathHash} `hash`; 0, the whole, when there is none now. */
 export function boxOfHash(model: FlameModel, hash: string): number {
-  if (hash === "") return 0;
-  const hashes = new Uint32Array(model.start.length);
-  hashes[0] = 0x811c9dc5;
-  for (let box = 1; box < hashes.length; box++) {
-    hashes[box] = addName(hashes[model.parent[box]!]!, model, box);
-    if (hashes[box]!.toString(36) === hash) return box;
+  const number = parseInt(hash, 36);
+  return number.toString(36) === hash ? Math.max(0, pathHashes(model).indexOf(number, 1)) : 0;
+}
+
+function pathHashes(model: FlameModel): Uint32Array {
+  let hashes = hashesOf.get(model);
+  if (!hashes) {
+    hashesOf.set(model, hashes = new Uint32Array(model.start.length));
+    hashes[0] = 0x811c9dc5;
+    for (let box = 1; box < hashes.length; box++) {
+      hashes[box] = addName(hashes[model.parent[box]!]!, model, box);
+    }
   }
-  return 0;
+  return hashes;
 }
 
 /** Holds sums of one function's boxes. */

@@ -7,35 +7,27 @@
  * @module
  */
 
-import { type CodeOrigin, codeOrigin } from "../../../profile/flame_color.ts";
+import type { CodeOrigin } from "../../../profile/flame_color.ts";
 import type { FlameJson } from "../../http/answers.ts";
-import { colorsOf, FADED } from "../flame/colors.ts";
-import type { Scene } from "../flame/draw.ts";
 import { FlameView } from "../flame/flame_view.ts";
-import {
-  boxOfHash,
-  type FlameModel,
-  flameModel,
-  type Hot,
-  hotFunctions,
-  isOther,
-  pathHash,
-} from "../flame/model.ts";
-import { search } from "../flame/search.ts";
-import { SearchClient } from "../flame/search_client.ts";
+import { boxOfHash, type FlameModel, flameModel, hotFunctions, isOther, pathHash } from "../flame/model.ts";
+import { originSums } from "../flame/origins.ts";
 import { applySteps, stepParams } from "../flame/transforms.ts";
 import { modelOf, putIn, type Tree, treeOf } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
 import { h } from "../parts/dom.ts";
-import { formatShare, formatValue, shortModule } from "../parts/format.ts";
+import { formatShare, formatValue } from "../parts/format.ts";
 import { openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
-import { DataTable } from "../parts/table.ts";
 import { type Asked, selectionParams } from "../state/api.ts";
 import type { State } from "../state/url_state.ts";
 import { boxDetails } from "./box_details.ts";
+import { Crumbs, EmptyGraph } from "./crumbs.ts";
+import { GraphSearch } from "./graph_search.ts";
+import { functionKey, HotTable } from "./hot_table.ts";
 import { boxMenu, fileMenu, step } from "./menu.ts";
 import { Sandwich } from "./sandwich.ts";
+import { boxLabel, sceneOf } from "./scene.ts";
 import { GraphTools } from "./tools.ts";
 
 /** More boxes come when what was cut is clicked. */
@@ -46,6 +38,15 @@ export interface GraphAsked extends Asked {
   readonly through?: string;
 }
 
+/** Is what the steps of the state, which are the key, make of the answer. */
+interface Made {
+  readonly key: string;
+  readonly model: FlameModel;
+  /** Says of each step how much it moved or left out. */
+  readonly amounts: ReadonlyMap<string, string>;
+  readonly shares: ReadonlyMap<CodeOrigin, string>;
+}
+
 /** Is a graph and its tools. */
 export class GraphPane {
   readonly root: HTMLElement;
@@ -53,21 +54,17 @@ export class GraphPane {
   readonly #app: App;
   readonly #part: Part<FlameJson>;
   readonly #tools: GraphTools;
-  readonly #table: DataTable<Hot>;
+  readonly #table: HotTable;
   readonly #sandwich: Sandwich;
-  readonly #search = new SearchClient();
-  readonly #empty = h("div", { class: "empty", hidden: true });
-  readonly #crumbs = h("nav", { class: "crumbs", "aria-label": "Zoom", hidden: true });
+  readonly #search = new GraphSearch();
+  readonly #empty: EmptyGraph;
+  readonly #crumbs: Crumbs;
   #asked: GraphAsked | undefined;
   #answer: FlameJson | undefined;
   /** Is the answer's tree, with what was loaded where it was cut. */
   #whole: Tree | undefined;
-  #made:
-    | { readonly key: string; readonly model: FlameModel; readonly amounts: ReadonlyMap<string, string> }
-    | undefined;
+  #made: Made | undefined;
   #focus = 0;
-  #matched: { readonly key: string; readonly matches: Uint8Array } | undefined;
-  #hit = -1;
 
   /** @param label says what the graph is of */
   constructor(app: App, label: string) {
@@ -83,23 +80,21 @@ export class GraphPane {
       onexport: (at) => openMenu(at, fileMenu(this.view, this.#files())),
       onlegend: () => this.#show(),
     });
-    this.#table = new DataTable<Hot>({
-      label: "Functions",
-      rows: 24,
-      columns: this.#columns(),
-      isMarked: ({ name }) => this.#isPicked(name),
-      onrow: ({ name }, how) => this.#pickRow(name, how),
-      empty: "No function matches",
+    this.#table = new HotTable(app, {
+      onlook: (name) => this.view.outline(name),
+      onpick: (name, how) => this.#pickRow(name, how),
     });
+    this.#crumbs = new Crumbs(app);
+    this.#empty = new EmptyGraph(app);
     this.#sandwich = new Sandwich(app);
     const body = h("div", { class: "graph-body" }, this.view.root, this.#table.root, this.#sandwich.root);
     this.root = h(
       "section",
       { class: "graph card", "aria-label": label },
       this.#tools.root,
-      this.#crumbs,
+      this.#crumbs.root,
       body,
-      this.#empty,
+      this.#empty.root,
     );
     this.#part = new Part<FlameJson>({
       root: this.root,
@@ -168,21 +163,26 @@ export class GraphPane {
     const answer = this.#answer;
     const { state } = this.#app.store;
     if (!answer) return;
-    const { model, amounts } = this.#make(state, answer);
+    const { model, amounts, shares } = this.#make(state, answer);
     this.#app.note(answer, answer.selection.kind, answer.total.count);
     const isEmpty = model.total === 0;
     this.root.classList.toggle("is-empty", isEmpty);
-    this.#empty.hidden = !isEmpty;
-    if (isEmpty) this.#explainEmpty(answer);
+    this.#empty.show(!isEmpty ? undefined : answer.total.value === 0 ? "filtered" : "hidden");
     this.#focus = boxOfHash(model, state.zoom);
-    this.#tools.show({ state, theme: this.#app.theme(), shares: this.#shares(model), amounts });
-    this.#showCrumbs(model);
+    this.#tools.show({ state, theme: this.#app.theme(), shares, amounts });
+    this.#crumbs.show(
+      this.#focus === 0 ? undefined : {
+        name: model.names[model.name[this.#focus]!]!,
+        label: boxLabel(model, this.#focus),
+        share: this.#share(model.width[this.#focus]!),
+      },
+    );
     this.#drawScene();
     void this.#find(model, state.search);
   }
 
   /** Makes the model that the state's steps make of the answer. */
-  #make(state: State, answer: FlameJson) {
+  #make(state: State, answer: FlameJson): Made {
     const key = JSON.stringify(state.steps);
     if (this.#made?.key === key) return this.#made;
     const { tree, moved } = applySteps(this.#whole!, state.steps);
@@ -193,113 +193,38 @@ export class GraphPane {
     if (left.length > 0) {
       amounts.set(left.at(-1)!, `${formatShare(answer.hidden.value, answer.total.value)} hidden`);
     }
-    return this.#made = { key, model: modelOf(tree, answer.graph.unit), amounts };
+    const model = modelOf(tree, answer.graph.unit);
+    const shares = new Map(
+      originSums(model).entries().map(([origin, value]) => [origin, formatShare(value, model.total)]),
+    );
+    return this.#made = { key, model, amounts, shares };
   }
 
   #drawScene(): void {
     const model = this.#model!;
-    const { state } = this.#app.store;
-    const theme = this.#app.theme();
-    const { faded } = this.#tools;
-    const scene: Scene = {
-      model,
-      focus: this.#focus,
-      up: state.up,
-      theme,
-      ends: false,
-      colors: (box) => {
-        const [name, module] = [model.names[model.name[box]!]!, model.modules[model.name[box]!]!];
-        if (faded.size > 0 && faded.has(codeOrigin(module, name))) return FADED[theme];
-        return colorsOf(name, module, { theme, by: state.color });
-      },
-      label: (box) => this.#label(model, box),
-      share: (box) => formatShare(model.width[box]!, this.#answer!.total.value),
-      hatched: () => false,
-      matches: this.#matched?.matches,
-    };
-    this.view.show(scene);
-    this.#showTable(model);
+    const { mode } = this.#app.store.state;
+    const [focus, { matches }, { faded }] = [this.#focus, this.#search, this.#tools];
+    const share = (value: number) => this.#share(value);
+    this.view.show(sceneOf(this.#app, { model, focus, faded, matches, share }));
+    if (mode === "table" || mode === "split") {
+      this.#table.show({ model, focus, whole: this.#answer!.total.value, matches });
+    }
   }
 
-  #label(model: FlameModel, box: number): string {
-    const name = model.names[model.name[box]!]!;
-    if (isOther(model, model.name[box]!)) return "+ more: click to load";
-    if (box === 0) return "all";
-    // A path says too little at its begin.
-    return model.modules[model.name[box]!] === "" && name.startsWith("/") ? shortModule(name) : name;
-  }
-
-  #showTable(model: FlameModel): void {
-    const { state } = this.#app.store;
-    if (state.mode !== "table" && state.mode !== "split") return;
-    const matches = this.#matched?.matches;
-    const rows = hotFunctions(model, this.#focus);
-    this.#table.show(matches ? rows.filter(({ name }) => matches[name] === 1) : rows);
-  }
-
-  #columns() {
-    const whole = () => this.#answer?.total.value ?? 0;
-    const unit = () => this.#model?.unit ?? "nanoseconds";
-    const value = (part: "self" | "total", title: string, hint: string) => ({
-      title,
-      hint,
-      number: true,
-      value: (row: Hot) => row[part],
-      cell: (row: Hot) =>
-        h("span", { title: formatValue(row[part], unit()) }, formatShare(row[part], whole())),
-      bar: (row: Hot) => row[part] / (this.#model?.width[this.#focus] || 1),
-    });
-    return [
-      value("self", "Self", "In the function itself, of the selection"),
-      value("total", "Total", "In it and in what it calls, of the selection"),
-      {
-        title: "Time",
-        number: true,
-        minor: true,
-        value: (row: Hot) => row.self,
-        cell: (row: Hot) => formatValue(row.self, unit()),
-      },
-      {
-        title: "Function",
-        value: (row: Hot) => this.#model!.names[row.name]!,
-        cell: (row: Hot) => {
-          const [name, module] = [this.#model!.names[row.name]!, this.#model!.modules[row.name]!];
-          const dot = h("i", { class: "dot" });
-          dot.style.background =
-            colorsOf(name, module, { theme: this.#app.theme(), by: this.#app.store.state.color }).fill;
-          return h(
-            "span",
-            { class: "name", title: name, onmouseenter: () => this.view.outline(row.name) },
-            dot,
-            name,
-          );
-        },
-      },
-      {
-        title: "Module",
-        minor: true,
-        value: (row: Hot) => this.#model!.modules[row.name]!,
-        cell: (row: Hot) => {
-          const module = this.#model!.modules[row.name]!;
-          return h("span", { class: "quiet", title: module }, shortModule(module));
-        },
-      },
-    ];
+  /** Returns what part of the selection `value` is. */
+  #share(value: number): string {
+    return formatShare(value, this.#answer!.total.value);
   }
 
   #pickRow(name: number, how: "click" | "enter"): void {
     const model = this.#model!;
-    const fn = `${model.names[name]}\t${model.modules[name]}`;
-    this.#app.store.set({ fn, ...(how === "enter" && { mode: "sandwich" as const }) });
+    this.#app.store.set({
+      fn: functionKey(model, name),
+      ...(how === "enter" && { mode: "sandwich" as const }),
+    });
     this.view.outline(name);
     const box = model.name.indexOf(name);
     if (box > 0) this.#look(box);
-    this.#table.redraw();
-  }
-
-  #isPicked(name: number): boolean {
-    const model = this.#model!;
-    return this.#app.store.state.fn === `${model.names[name]}\t${model.modules[name]}`;
   }
 
   /** Returns the function that the sandwich is of: the one that was picked, or the one with most time of its own. */
@@ -317,9 +242,9 @@ export class GraphPane {
     if (isOther(model, row)) return void this.#loadMore(box);
     if (alt && model.modules[row] !== "") return step(this.#app, `hide:${model.names[row]}`);
     if (shift && model.modules[row] !== "") {
-      return this.#app.store.set({ fn: `${model.names[row]}\t${model.modules[row]}`, mode: "sandwich" });
+      return this.#app.store.set({ fn: functionKey(model, row), mode: "sandwich" });
     }
-    const fn = model.modules[row] === "" ? {} : { fn: `${model.names[row]}\t${model.modules[row]}` };
+    const fn = model.modules[row] === "" ? {} : { fn: functionKey(model, row) };
     this.#look(box);
     this.#app.store.set({ zoom: pathHash(model, box), ...fn });
   }
@@ -359,82 +284,29 @@ export class GraphPane {
 
   #describe(box: number): string {
     const model = this.#model!;
-    const share = formatShare(model.width[box]!, this.#answer!.total.value);
-    return `${this.#label(model, box)}, ${share}, ${formatValue(model.width[box]!, model.unit)}`;
+    const width = model.width[box]!;
+    return `${boxLabel(model, box)}, ${this.#share(width)}, ${formatValue(width, model.unit)}`;
   }
 
   async #find(model: FlameModel, text: string): Promise<void> {
-    if (text.trim() === "") {
-      this.#matched = undefined;
-      this.#app.found({ hits: 0, share: "" });
-      return this.#drawScene();
+    const found = await this.#search.find(model, text);
+    if (!found || model !== this.#model) return;
+    if ("problem" in found) this.#app.found({ hits: 0, share: "", problem: found.problem });
+    else {
+      const share = text.trim() === "" ? "" : this.#share(found.width);
+      this.#app.found({ hits: found.count, share }, (by) => this.#walk(by));
     }
-    const matched = await this.#search.match(model, text);
-    if (!matched || model !== this.#model) return;
-    if ("problem" in matched) {
-      this.#matched = undefined;
-      this.#app.found({ hits: 0, share: "", problem: matched.problem });
-      return this.#drawScene();
-    }
-    this.#matched = { key: text, matches: matched.matches };
-    this.#hit = -1;
-    const { count, width } = search(model, matched.matches);
-    this.#app.found(
-      { hits: count, share: formatShare(width, this.#answer!.total.value) },
-      (by) => this.#walk(by),
-    );
     this.#drawScene();
   }
 
-  /** Goes to the next box that matches, the widest first; zooms where it is too narrow to be seen. */
+  /** Goes to the next box that matches; zooms, as it may be too narrow to be seen. */
   #walk(by: 1 | -1): void {
     const model = this.#model;
-    if (!model || !this.#matched) return;
-    const { boxes } = search(model, this.#matched.matches);
-    if (boxes.length === 0) return;
-    this.#hit = (this.#hit + by + boxes.length) % boxes.length;
-    const box = boxes[this.#hit]!;
-    this.#app.store.set({ zoom: pathHash(model, box) });
+    const box = model && this.#search.step(by);
+    if (box === undefined) return;
+    this.#app.store.set({ zoom: pathHash(model!, box) });
     this.view.reveal(box);
     this.#look(box);
-  }
-
-  #shares(model: FlameModel): Map<CodeOrigin, string> {
-    const sums = new Map<CodeOrigin, number>();
-    for (let box = 1; box < model.name.length; box++) {
-      const row = model.name[box]!;
-      if (model.self[box] === 0 || isOther(model, row)) continue;
-      const origin = codeOrigin(model.modules[row]!, model.names[row]);
-      if (origin !== "thread") sums.set(origin, (sums.get(origin) ?? 0) + model.self[box]!);
-    }
-    return new Map([...sums].map(([origin, value]) => [origin, formatShare(value, model.total)]));
-  }
-
-  #showCrumbs(model: FlameModel): void {
-    this.#crumbs.hidden = this.#focus === 0;
-    if (this.#focus === 0) return;
-    const row = model.name[this.#focus]!;
-    this.#crumbs.replaceChildren(
-      h("button", { class: "plain", onclick: () => this.#app.store.set({ zoom: "" }) }, "Whole graph"),
-      h("span", { "aria-current": "true", title: model.names[row] }, ` › ${this.#label(model, this.#focus)}`),
-      h(
-        "span",
-        { class: "quiet" },
-        ` ${formatShare(model.width[this.#focus]!, this.#answer!.total.value)} of the selection`,
-      ),
-    );
-  }
-
-  #explainEmpty({ total }: FlameJson): void {
-    const { store } = this.#app;
-    if (total.value === 0) {
-      this.#empty.replaceChildren(h("h2", {}, "Nothing in this time passes the filters"));
-      return;
-    }
-    this.#empty.replaceChildren(
-      h("h2", {}, "All of it is hidden"),
-      h("button", { onclick: () => store.set({ steps: [], zoom: "" }) }, "Take all steps off"),
-    );
   }
 
   #files() {

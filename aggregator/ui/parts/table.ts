@@ -30,7 +30,7 @@ export interface TableOptions<R> {
   /** Is the column that rows are sorted by first. @default {0} */
   readonly sort?: number;
   readonly onrow?: (row: R, how: "click" | "enter") => void;
-  /** Tells which row is marked. */
+  /** Tells which row is marked. @default the one that the arrow keys walked to */
   readonly isMarked?: (row: R) => boolean;
   /** Is what stands where there are no rows. */
   readonly empty?: string;
@@ -49,6 +49,8 @@ export class DataTable<R> {
   readonly #heads: HTMLTableCellElement[];
   #rows: readonly R[] = [];
   #sorted: readonly R[] = [];
+  /** Is the row that the arrow keys walked to, where no other is marked. */
+  #cursor: R | undefined;
   #by: { readonly column: number; readonly down: boolean };
 
   constructor(options: TableOptions<R>) {
@@ -132,7 +134,6 @@ export class DataTable<R> {
 
   #row(row: R): HTMLTableRowElement {
     const { columns, onrow, isMarked } = this.#options;
-    const marked = isMarked?.(row) ?? false;
     const cells = columns.map(({ cell, number, minor, bar }) => {
       const made = h(
         "td",
@@ -144,15 +145,19 @@ export class DataTable<R> {
     });
     return h("tr", {
       class: onrow ? "pickable" : undefined,
-      "aria-selected": isMarked ? String(marked) : undefined,
+      "aria-selected": isMarked || onrow ? String(this.#isMarked(row)) : undefined,
       onclick: onrow && (() => onrow(row, "click")),
     }, ...cells);
   }
 
+  #isMarked(row: R): boolean {
+    return this.#options.isMarked?.(row) ?? row === this.#cursor;
+  }
+
   #key(event: KeyboardEvent): void {
     const { onrow, isMarked } = this.#options;
-    if (!onrow || !isMarked || event.target !== this.root) return;
-    const at = this.#sorted.findIndex(isMarked);
+    if (!onrow || event.target !== this.root) return;
+    const at = this.#sorted.findIndex((row) => this.#isMarked(row));
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const row = this.#sorted[Math.max(0, at + step)];
     if (step === 0 && event.key !== "Enter" || !row) return;
@@ -161,6 +166,9 @@ export class DataTable<R> {
     if (top < this.root.scrollTop) this.root.scrollTop = top;
     const bottom = top + 2 * ROW - this.root.clientHeight;
     if (bottom > this.root.scrollTop) this.root.scrollTop = bottom;
-    onrow(row, step === 0 ? "enter" : "click");
+    if (isMarked || step === 0) return onrow(row, step === 0 ? "enter" : "click");
+    // A row that leads away when it is picked can be walked over first.
+    this.#cursor = row;
+    this.#draw();
   }
 }

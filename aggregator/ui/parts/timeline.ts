@@ -94,22 +94,22 @@ export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShow
   const ms = timeline.step * 1000;
   const steps = timeline.lanes[0]?.value.length ?? 0;
   const below = new Float64Array(steps);
+  const order = Array.from(below.keys());
   context.lineWidth = 1;
   timeline.lanes.forEach((lane, i) => {
     const values = perSecond(lane.value, timeline.step);
     context.beginPath();
-    const edge = (from: (i: number) => number, order: readonly number[]) => {
-      for (const at of order) {
+    const edge = (from: (i: number) => number, { back }: { readonly back: boolean }) => {
+      for (const at of back ? order.toReversed() : order) {
         const y = height - from(at) / peak * height;
         const [left, right] = [first + at * ms, first + (at + 1) * ms].map((t) => xOf(t, window, width));
-        const ends = order[0] === 0 ? [left!, right!] : [right!, left!];
+        const ends = back ? [right!, left!] : [left!, right!];
         context.lineTo(ends[0]!, y);
         context.lineTo(ends[1]!, y);
       }
     };
-    const order = Array.from(below.keys());
-    edge((at) => below[at]! + values[at]!, order);
-    edge((at) => below[at]!, order.toReversed());
+    edge((at) => below[at]! + values[at]!, { back: false });
+    edge((at) => below[at]!, { back: true });
     context.closePath();
     context.fillStyle = laneColor(i, lane.rest, theme);
     context.fill();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
-import { momentsOf, peakOf, perSecond, ticksOf, xOf } from "./timeline.ts";
+import { drawAreas, momentsOf, peakOf, perSecond, ticksOf, xOf } from "./timeline.ts";
 
 Deno.test("perSecond() makes cores of nanoseconds", () => {
   assertEquals(perSecond([10e9, 25e9], 10), [1, 2.5]);
@@ -27,4 +27,23 @@ Deno.test("momentsOf() are on round steps of a clock, with room for their labels
   assert(moments.length > 3 && moments.length <= 10);
   assert(moments.every((at) => at % 120_000 === 0 && window.from <= at && at < window.to));
   assertEquals(xOf(window.to, window, 900), 900);
+});
+
+Deno.test("drawAreas() goes there above a lane and back below it, for one step as for many", () => {
+  for (const value of [[10e9], [10e9, 20e9]]) {
+    const points: [number, number][] = [];
+    // What is not looked at is taken and forgotten.
+    const context = new Proxy({ lineTo: (x: number, y: number) => points.push([x, y]) }, {
+      get: (target, name) => name === "lineTo" ? target.lineTo : () => {},
+      set: () => true,
+    });
+    const window = { from: 0, to: 10_000 * value.length };
+    const lane = { name: "", module: "", rest: false, value, count: value };
+    const timeline = { from: new Date(0).toISOString(), step: 10, lanes: [lane] };
+    const shown = { timeline, window, theme: "light", builds: [], ranges: [], clock: String };
+    drawAreas(context as never, shown as never, { width: 100, height: 100 });
+    const xs = points.slice(0, 4 * value.length).map(([x]) => x);
+    assertEquals(xs, xs.toReversed());
+    assertEquals([xs[0], Math.max(...xs)], [0, 100]);
+  }
 });

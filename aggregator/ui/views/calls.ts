@@ -10,11 +10,12 @@
 import type { HeatmapJson, SyscallsJson } from "../../http/answers.ts";
 import { GraphPane } from "../graph/graph_pane.ts";
 import type { App, View } from "../parts/app.ts";
-import { choice, h } from "../parts/dom.ts";
+import { h } from "../parts/dom.ts";
 import { formatCount, formatNs, formatShare, shortModule } from "../parts/format.ts";
 import { drawLatencies, latencyCanvas } from "../parts/histogram.ts";
 import { Part } from "../parts/part.ts";
 import { DataTable } from "../parts/table.ts";
+import { WaitsCard } from "../parts/waits_card.ts";
 import { selectionParams } from "../state/api.ts";
 import { clock, stepOf } from "../state/range.ts";
 import { withFilter } from "../state/selector.ts";
@@ -38,8 +39,7 @@ export class CallsView implements View {
   readonly #errors = h("ul", { class: "errors" });
   readonly #opened: HTMLElement;
   readonly #title = h("h2", {});
-  readonly #hidden = h("span", { class: "quiet" });
-  readonly #which;
+  readonly #card: WaitsCard;
   readonly #graph: GraphPane;
   #total = 1;
   #callersTotal = 1;
@@ -71,22 +71,9 @@ export class CallsView implements View {
           }),
         }),
     });
-    this.#which = choice("Which calls", [["work", "Work only"], ["all", "With waiting"]], (which) => {
-      app.store.set({ idle: which === "all" });
-    });
-    const list = h(
-      "section",
-      { class: "card", "aria-label": "System calls" },
-      h(
-        "div",
-        { class: "row" },
-        h("h2", {}, "System calls"),
-        this.#hidden,
-        h("span", { class: "grow" }),
-        this.#which.root,
-      ),
-      this.#table.root,
-    );
+    this.#card = new WaitsCard(app, { title: "System calls", which: "Which calls", all: "With waiting" });
+    const list = this.#card.root;
+    list.append(this.#table.root);
     const heat = h("div", {}, h("h3", {}, "How long, over time"), this.#canvas);
     const callers = h("div", {}, h("h3", {}, "Who calls"), this.#callerTable.root);
     this.#opened = h(
@@ -115,7 +102,7 @@ export class CallsView implements View {
     const asked = { window, match: state.match, idle: state.idle };
     const params = selectionParams(asked, { limit: MOST_CALLS });
     const { api } = this.#app;
-    this.#which.show(state.idle ? "all" : "work");
+    this.#card.choose(state.idle);
     this.#calls.ask(String(params), (signal) => api.get<SyscallsJson>("/api/syscalls", params, signal));
     const call = state.pick;
     this.#opened.hidden = call === "";
@@ -144,11 +131,11 @@ export class CallsView implements View {
     this.#total = Math.max(1, answer.total.value);
     this.#table.show(answer.rows);
     const open = answer.rows.reduce((sum, row) => sum + row.open, 0);
-    this.#hidden.textContent = [
+    this.#card.say(
       `${formatNs(answer.total.value)} in calls`,
       open > 0 && `${formatCount(open)} go on`,
       answer.hidden.value > 0 && `waiting hidden: ${formatNs(answer.hidden.value)} (polls, sleeps, timers)`,
-    ].filter(Boolean).join(" · ");
+    );
     const row = answer.rows.find(({ call }) => call === this.#app.store.state.pick);
     this.#title.textContent = row
       ? `${row.call}: ${formatCount(row.total.count)} calls, ${formatNs(row.total.value)}`

@@ -13,6 +13,8 @@ import { formatCount, formatShare, shortModule } from "../parts/format.ts";
 import type { Column } from "../parts/table.ts";
 import { openColumn, quantileColumns, shareColumn, timeColumn } from "../parts/wait_columns.ts";
 
+const NOT_SEEN = "not seen";
+
 export type Site = LocksJson["sites"][number];
 export type Holder = LocksJson["holders"][number];
 
@@ -93,7 +95,7 @@ export function holderColumns(
         h(
           holder.function ? "button" : "span",
           { class: "plain name", title: holder.process, onclick: () => onopen(holder) },
-          holder.function || "not seen",
+          holder.function || NOT_SEEN,
           h("small", {}, ` ${shortModule(holder.module)}`),
         ),
     },
@@ -119,12 +121,15 @@ export function holderColumns(
 
 /** Returns the function of a holder, the name of its thread where there is no code of it, or that it was not seen. */
 export function holderName(holder: Site["holders"][number]): string {
-  return holder.function || (holder.thread && `thread ${holder.thread}`) || "not seen";
+  return holder.function || (holder.thread && `thread ${holder.thread}`) || NOT_SEEN;
 }
 
 /** Says whether the largest holders of a site held the lock or woke those who waited, and their shares. */
 export function holdersText({ held, holders, total }: Pick<Site, "held" | "holders" | "total">): string {
   if (holders.length === 0) return "";
+  if (holders.every((holder) => holderName(holder) === NOT_SEEN)) {
+    return held ? "not seen who held it" : "not seen who woke them";
+  }
   const largest = holders.slice(0, 3).map((holder) =>
     `${holderName(holder)} ${formatShare(holder.total.value, total.value)}`
   );

@@ -11,6 +11,7 @@ Deno.test("those who held a lock are told apart from those who only woke", () =>
   assertEquals(holdersText(condvar!), "woken by SetLatch 100 %");
   assertEquals(holdersText(mutex!), "held by XLogWrite 72.6 %, CopyXLogRecordToWAL 22.6 %");
   assertEquals(holdersText({ ...mutex!, holders: [] }), "");
+  assertEquals(holdersText(LOCK_SITES[3]!), "not seen who held it");
 });
 
 Deno.test("a holder without code is its thread", () => {

@@ -99,16 +99,16 @@ export function drawFlow(root: HTMLElement, flow: Flow): void {
   const column = (
     sides: Placed[],
     at: number,
-    side: "left" | "right" | "middle",
+    side: "left" | "right",
     color: string,
     run?: (side: Placed) => void,
   ) =>
     sides.map((each) => {
       const text = `${shortName(each.name, 30)}  ${formatNs(each.value)}`;
       const label = svg("text", {
-        x: side === "left" ? at - 8 : side === "right" ? at + BAR + 8 : at + BAR / 2,
+        x: side === "left" ? at - 8 : at + BAR + 8,
         y: each.y + each.height / 2,
-        "text-anchor": side === "left" ? "end" : side === "right" ? "start" : "middle",
+        "text-anchor": side === "left" ? "end" : "start",
         "dominant-baseline": "central",
       }, document.createTextNode(text));
       return svg(
@@ -146,7 +146,7 @@ export function drawFlow(root: HTMLElement, flow: Flow): void {
     ...ribbons(waiters!, locks!, x.waiters + BAR, x.locks, colors[0]!),
     ...ribbons(locks!, holders!, x.locks + BAR, x.holders, colors[5]!),
     ...column(waiters!, x.waiters, "left", colors[0]!, ({ detail }) => flow.onwaiter(detail)),
-    ...column(locks!, x.locks, "middle", colors[7]!, ({ key = "" }) => flow.onlock(key)),
+    ...column(locks!, x.locks, "right", colors[7]!, ({ key = "" }) => flow.onlock(key)),
     ...column(
       holders!,
       x.holders,

@@ -10,10 +10,11 @@
 import type { FlameJson, LocksJson } from "../../http/answers.ts";
 import { GraphPane } from "../graph/graph_pane.ts";
 import type { App, View } from "../parts/app.ts";
-import { choice, h } from "../parts/dom.ts";
+import { h } from "../parts/dom.ts";
 import { formatCount, formatNs, shortModule } from "../parts/format.ts";
 import { Part } from "../parts/part.ts";
 import { DataTable } from "../parts/table.ts";
+import { WaitsCard } from "../parts/waits_card.ts";
 import { selectionParams } from "../state/api.ts";
 import { withFilter } from "../state/selector.ts";
 import type { Shown } from "../state/store.ts";
@@ -32,8 +33,7 @@ export class LocksView implements View {
   readonly #graph: GraphPane;
   readonly #flow = h("div", { class: "flow" });
   readonly #flowCard: HTMLElement;
-  readonly #hidden = h("span", { class: "quiet" });
-  readonly #which;
+  readonly #card: WaitsCard;
   #total = 1;
 
   constructor(app: App) {
@@ -52,20 +52,9 @@ export class LocksView implements View {
       columns: holderColumns({ total: () => this.#total, onopen: (holder) => this.#openHolder(holder) }),
       empty: "Nobody was seen who held a lock for which others waited",
     });
-    this.#which = choice("Which waits", [["work", "Work only"], ["all", "With idle threads"]], (which) => {
-      app.store.set({ idle: which === "all" });
-    });
-    const list = h(
-      "section",
-      { class: "card", "aria-label": "Locks" },
-      h(
-        "div",
-        { class: "row" },
-        h("h2", {}, "Locks"),
-        this.#hidden,
-        h("span", { class: "grow" }),
-        this.#which.root,
-      ),
+    this.#card = new WaitsCard(app, { title: "Locks", which: "Which waits", all: "With idle threads" });
+    const list = this.#card.root;
+    list.append(
       this.#table.root,
       h("h3", {}, "Who held them"),
       h("p", { class: "quiet" }, "A name leads to what the holder did on the CPU."),
@@ -86,7 +75,7 @@ export class LocksView implements View {
   update({ state, window }: Shown): void {
     const asked = { window, match: state.match, idle: state.idle };
     const params = selectionParams(asked, { limit: MOST_SITES, holders: 8 });
-    this.#which.show(state.idle ? "all" : "work");
+    this.#card.choose(state.idle);
     this.#sites.ask(String(params), (signal) => this.#app.api.get<LocksJson>("/api/locks", params, signal));
     const picked = state.pick.split("\t")[0];
     const waiters = selectionParams({ kind: "lock", ...asked }, {
@@ -118,12 +107,12 @@ export class LocksView implements View {
     this.#table.show(answer.sites);
     this.#holders.show(answer.holders);
     const open = answer.sites.reduce((sum, site) => sum + site.open, 0);
-    this.#hidden.textContent = [
+    this.#card.say(
       `${formatNs(answer.total.value)} waited`,
       open > 0 && `${formatCount(open)} wait now`,
       answer.hidden.value > 0 &&
-      `idle threads hidden: ${formatNs(answer.hidden.value)} (pools, condition variables, timers)`,
-    ].filter(Boolean).join(" · ");
+        `idle threads hidden: ${formatNs(answer.hidden.value)} (pools, condition variables, timers)`,
+    );
     this.#drawFlow();
   }
 
