@@ -20,6 +20,8 @@ export type Matched =
 /** Searches the names of one graph after the other; only the last question is answered. */
 export class SearchClient {
   #worker: Worker | undefined;
+  /** Comes when the worker has been loaded. */
+  #started: Promise<void> | undefined;
   #names: readonly string[] | undefined;
   #last = 0;
 
@@ -27,16 +29,24 @@ export class SearchClient {
   match({ names, modules }: FlameModel, text: string): Promise<Matched | undefined> {
     const id = ++this.#last;
     const worker = this.#worker ??= new Worker("/search_worker.js", { type: "module" });
+    this.#started ??= new Promise((done) => worker.addEventListener("message", () => done(), { once: true }));
     const isNew = this.#names !== names;
     this.#names = names;
     const { promise, resolve } = Promise.withResolvers<Matched | undefined>();
-    const timer = setTimeout(() => {
-      worker.terminate();
-      this.#worker = this.#names = undefined;
-      resolve({ problem: "takes too long" });
-    }, PATIENCE_MS);
+    let timer = 0;
+    let isAnswered = false;
+    // A busy machine may take its time to load the worker, which says nothing of the expression.
+    void this.#started.then(() => {
+      if (isAnswered) return;
+      timer = Number(setTimeout(() => {
+        worker.terminate();
+        if (this.#worker === worker) this.#worker = this.#names = this.#started = undefined;
+        resolve(id === this.#last ? { problem: "takes too long" } : undefined);
+      }, PATIENCE_MS));
+    });
     const listen = ({ data }: MessageEvent<SearchReply>) => {
       if (data.id !== id) return;
+      isAnswered = true;
       clearTimeout(timer);
       worker.removeEventListener("message", listen);
       if (id !== this.#last) resolve(undefined);

@@ -38,3 +38,6 @@ scope.onmessage = ({ data: { id, text, names } }: MessageEvent<SearchQuestion>) 
   }
   scope.postMessage(reply);
 };
+
+// The first message says that the worker has been loaded; no question has this number.
+scope.postMessage({ id: 0 } satisfies SearchReply);
