@@ -49,6 +49,8 @@ enum aperture_hint {
 	APERTURE_HINT_SEVERAL_ADDRESSES = 1 << 7,
 	/* Who waits counts the time by the wall clock, as glibc does where it could end by a timeout. */
 	APERTURE_HINT_REALTIME = 1 << 8,
+	/* Who waits expects several numbers that say nothing of others who do: they count what has happened. */
+	APERTURE_HINT_COUNTER = 1 << 9,
 };
 
 /* A thread and where it is. Stacks by their hash; 0 is no stack. */
@@ -165,11 +167,13 @@ struct aperture_futex_state {
 	/* How many wakes there were: the next is at this, modulo APERTURE_LOCK_WAKES. */
 	u32 wake_count;
 	u32 hints;
-	/* A thread that waited, in the kernel's numbers. */
+	/* A thread that waited, in the kernel's numbers, and what the last one expected; 0 before there was one. */
 	u32 waiter;
+	u32 value;
+	u32 reserved;
 	struct aperture_wake wakes[APERTURE_LOCK_WAKES];
 };
-_Static_assert(sizeof(struct aperture_futex_state) == 1056, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_futex_state) == 1064, "the agent reads this layout");
 
 struct aperture_contention_key {
 	u64 lock;

@@ -66,8 +66,8 @@ static __always_inline struct aperture_futex_state *futex_state(struct scratch *
 	return state;
 }
 
-/* Notes that the current thread waits at `scratch->futex` from now on. */
-static __always_inline void come(struct scratch *scratch, u32 hints)
+/* Notes that the current thread waits at `scratch->futex` from now on, where it expects `value`. */
+static __always_inline void come(struct scratch *scratch, u32 value, u32 hints)
 {
 	struct aperture_futex_state *state = futex_state(scratch);
 	u32 tid = bpf_get_current_pid_tgid();
@@ -82,6 +82,12 @@ static __always_inline void come(struct scratch *scratch, u32 hints)
 	__sync_fetch_and_add(&state->waiters, 1);
 	if (state->waiter && state->waiter != tid)
 		hints |= APERTURE_HINT_SEVERAL_WAITERS;
+	if (!(hints & APERTURE_HINT_CONTENDED)) {
+		if (state->waiter && state->value != value)
+			hints |= APERTURE_HINT_COUNTER;
+		if (state->value != value)
+			state->value = value;
+	}
 	if (state->waiter != tid)
 		state->waiter = tid;
 	if (~state->hints & hints)

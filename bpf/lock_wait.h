@@ -142,7 +142,7 @@ static __always_inline void resume_wait(struct scratch *scratch, struct aperture
 	u64 begun = thread->paused_begun_ns + (now - thread->paused_ns);
 
 	scratch->futex = thread->futex;
-	come(scratch, thread->hints);
+	come(scratch, thread->value, thread->hints);
 	thread->restarts = false;
 	/* That paused_begun_ns stays tells that a signal has interrupted it. */
 	thread->paused_ns = 0;
@@ -182,7 +182,7 @@ static __always_inline void begin_wait(u64 *ctx, struct scratch *scratch, u32 us
 	if (!tail)
 		thread->tail_end_ns = 0;
 	scratch->futex = futex;
-	come(scratch, hints);
+	come(scratch, value, hints);
 	thread->place = user_place(ctx, scratch, task, thread->pid);
 	/* Whose lock another thread took first has waited all the time, for that one. */
 	thread->begun_ns = tail ?: bpf_ktime_get_ns();

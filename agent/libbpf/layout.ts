@@ -45,11 +45,11 @@ export const LOCK_THREAD = {
 } as const;
 export const FUTEX = { size: 16, address: 0, space: 8 } as const;
 export const FUTEX_STATE = {
-  size: 1056,
+  size: 1064,
   created_ns: 0,
   wake_count: 20,
   hints: 24,
-  wakes: 32,
+  wakes: 40,
 } as const;
 export const WAKE = { size: 16, at_ns: 0, place: 8 } as const;
 export const CONTENTION_KEY = { size: 16, lock: 0, tid: 8 } as const;
@@ -193,6 +193,7 @@ export const HINT = {
   severalWaiters: 64,
   severalAddresses: 128,
   realtime: 256,
+  counter: 512,
 } as const;
 
 /** APERTURE_SYSCALL_BUCKETS. */

@@ -26,4 +26,9 @@ Deno.test("classByHints() tells what is to come by who wakes, and where it is", 
   // A thread of Rust that parks.
   assertEquals(classByHints({ hints: 0, value: 0xffffffff }), "semaphore");
   assertEquals(classByHints({ hints: 0, value: 3 }), "condvar");
+  // A condition variable of Rust whose count came by 2, between threads that tell each other.
+  const counter = HINT.contended | HINT.counter | HINT.waiterWakes | HINT.severalWaiters;
+  assertEquals(classByHints({ hints: counter, value: 69 }), "condvar");
+  // A lock of Rust that is held by one who writes, at which readers wait.
+  assertEquals(classByHints({ hints: HINT.counter | HINT.waiterWakes, value: 0x7fffffff }), "other");
 });

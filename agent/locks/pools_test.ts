@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { isIdleClass } from "../../profile/idle.ts";
 import { build } from "../../tasks/build.ts";
 import { compile } from "../../tasks/compile.ts";
@@ -63,39 +62,4 @@ for (const [libc, { compiler, flags }] of Object.entries(COMPILERS)) {
       },
     );
   }
-}
-
-/** Programs whose pools have little to do, and what they run for a second. */
-const POOLS: readonly { need: string; command: readonly [string, ...string[]] }[] = [
-  {
-    need: "deno",
-    command: [
-      "deno",
-      "eval",
-      "for (let i = 0; i < 100; i++) { await Deno.readTextFile('/proc/self/stat');" +
-      " await new Promise((done) => setTimeout(done, 10)); }",
-    ],
-  },
-  {
-    need: "node",
-    command: [
-      "node",
-      "-e",
-      "let n = 0; const t = setInterval(() => { require('fs').readFile('/proc/self/stat', () => {});" +
-      " if (++n > 100) clearInterval(t); }, 10)",
-    ],
-  },
-];
-
-for (const { need, command: [command, ...args] } of POOLS) {
-  testWith(["bpf", need], `classByHints() knows that the pools of ${need} are idle`, async () => {
-    await build("bpf");
-    using collector = LockCollector.open();
-    const child = new Deno.Command(command, { args, stdout: "null", stderr: "null" }).spawn();
-    await delay(1200);
-    const { locks = [] } = await collector.drain();
-    await child.status;
-    const { idleNs, heldNs, rows } = byHints(locks, child.pid);
-    assert(idleNs > 500e6 && heldNs < idleNs * 0.05, Deno.inspect(rows));
-  });
 }

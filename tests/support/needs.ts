@@ -13,8 +13,8 @@ import { type Suite, SUITES, whyNoSuite } from "./debian_suite.ts";
 
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
- * `python3-grpcio`, `python3-prometheus-client`, `libc6-dbg`: Debian's packages of gRPC's C core, of Prometheus's library
- * and of libc's debug files; `bullseye`, `bookworm`, `trixie`: packages of
+ * `python3-grpcio`, `python3-prometheus-client`, `libc6-dbg`, `libabsl-dev`, `librust-tokio-dev`: Debian's packages of
+ * gRPC's C core, of Prometheus's library, of libc's debug files, of Abseil and of the sources of tokio; `bullseye`, `bookworm`, `trixie`: packages of
  * that Debian, for its kernel; `jdk`: java, javac and jcmd; else a program on PATH.
  */
 export type Need =
@@ -24,6 +24,8 @@ export type Need =
   | "python3-grpcio"
   | "python3-prometheus-client"
   | "libc6-dbg"
+  | "libabsl-dev"
+  | "librust-tokio-dev"
   | Suite
   | "jdk"
   | (string & Record<never, never>);
@@ -76,6 +78,11 @@ function register(test: Deno.TestDefinition): void {
   runInThisContext("(test) => Deno.test(test)", options)(test);
 }
 
+/** Returns whether `need` is not there, for tests that look at several things at once. */
+export function isMissing(need: Need): boolean {
+  return whyMissing(need) !== undefined;
+}
+
 function whyMissing(need: Need): string | undefined {
   switch (need) {
     case "root":
@@ -99,7 +106,9 @@ function whyMissing(need: Need): string | undefined {
         ? undefined
         : "no python3-prometheus-client";
     case "libc6-dbg":
-      return existsSync("/usr/share/doc/libc6-dbg") ? undefined : "no libc6-dbg";
+    case "libabsl-dev":
+    case "librust-tokio-dev":
+      return existsSync(`/usr/share/doc/${need}`) ? undefined : `no ${need}`;
     default:
       if (SUITES.some((suite) => suite === need)) return whyNoSuite(need);
       return onPath(need) ? undefined : `no ${need} on PATH`;
