@@ -16,6 +16,10 @@ const NODES = 100;
 const HOURS = 24;
 /** Series of each node. */
 const SERIES = 40;
+/** So many nodes of the hour are drawn by one statement. */
+const FILL_NODES = 20;
+/** A stack is of the program of one service, by few threads, on whatever node: a pair's series has this pid more. */
+const FIRST_PID = 1000;
 /** (series, stack) pairs of the fleet, and of one node in one hour. */
 const PAIRS = 25_000;
 const NODE_PAIRS = 2500;
@@ -24,6 +28,7 @@ export interface FillOptions {
   readonly rows: number;
   /** Unix seconds at which the day begins. */
   readonly day: number;
+  readonly onHour?: (hours: number, rows: number) => Promise<void>;
 }
 
 /** Records what this machine does for `seconds`, by the agent; needs its rights. */
@@ -37,12 +42,15 @@ export async function recordStacks(folder: string, seconds: number): Promise<Pro
 
 /**
  * Writes names by the writer, and rows by statements: each node has its own 2,500 pairs of an hour, some of which are
- * in nearly every bucket and most in few.
+ * in nearly every bucket and most in few. One hour is drawn at random; the others have it with the pairs of nodes
+ * shifted, each by one statement that reads what is there, as a block at a time is what an engine is fast at.
+ *
+ * @param options.onHour is called after each hour
  */
 export async function fillStore(
   client: StorageClient,
   recorded: ProfileJson,
-  { rows, day }: FillOptions,
+  { rows, day, onHour }: FillOptions,
 ): Promise<void> {
   await writeNames(client, recorded, day);
   await client.command(
@@ -53,10 +61,29 @@ export async function fillStore(
   ];
   await client.command(
     `CREATE TABLE bench_series (n UInt32, k UInt32, hash UInt64) ENGINE = MergeTree ORDER BY (n, k) AS
-    SELECT toUInt32(substring(toString(node), 6)) AS n, toUInt32(row_number() OVER (PARTITION BY node ORDER BY hash) - 1) AS k, hash FROM series`,
+    SELECT toUInt32(substring(toString(node), 6)) AS n, toUInt32(pid - ${FIRST_PID}) AS k, hash FROM series`,
   );
-  const each = Math.max(1, Math.round(rows / (NODES * HOURS * 360)));
-  for (let hour = 0; hour < HOURS; hour++) {
+  // Samples that fall on one row are summed, some in thirty.
+  const each = Math.max(1, Math.round(rows * 1.2 / (NODES * HOURS * 360)));
+  await client.command(
+    "CREATE TABLE bench_hour (n UInt32, i UInt32, b UInt16, k UInt32) ENGINE = MergeTree ORDER BY (n, i, b)",
+  );
+  for (let begin = 0; begin < NODES; begin += FILL_NODES) {
+    await client.command(
+      `INSERT INTO bench_hour SELECT n, b_i.1 AS i, b_i.2 AS b, k FROM
+      (
+        SELECT toUInt32(${begin} + intDiv(number, ${360 * each})) AS n,
+          (toUInt32(${NODE_PAIRS} * pow(rand(number) / 4294967296., 3)), toUInt16(intDiv(number, ${each}) % 360)) AS b_i,
+          toUInt32(count()) AS k
+        FROM numbers(${FILL_NODES * 360 * each})
+        GROUP BY n, b_i
+      )`,
+      LONG,
+    );
+  }
+  const few = Math.min(PAIRS, Number(pairs));
+  let filled = 0;
+  for (let hour = 0; hour < HOURS && filled < rows; hour++) {
     await client.command(
       `INSERT INTO samples (kind, idle, period, node, series, stack, bucket, value, count)
       SELECT 'cpu', false, toDateTime(${
@@ -64,21 +91,26 @@ export async function fillStore(
       }, 'UTC'), concat('node-', toString(x.n)), of_series.hash, of_pairs.hash, x.b, x.k * 10101010, x.k
       FROM
       (
-        SELECT n, b, toUInt32((cityHash64(n) + toUInt32(${NODE_PAIRS} * pow(r, 3))) % ${
-        Math.min(PAIRS, Number(pairs))
-      }) AS i, toUInt32(i % ${SERIES}) AS s, count() AS k
-        FROM (SELECT toUInt32(intDiv(number, ${
-        360 * each
-      })) AS n, toUInt16(intDiv(number, ${each}) % 360) AS b, rand(number + ${hour}) / 4294967296. AS r FROM numbers(${
-        NODES * 360 * each
-      }))
-        GROUP BY n, b, i, s
+        SELECT n, b, k, toUInt32((cityHash64(n) + i + ${
+        hour * 97
+      }) % ${few}) AS pair, toUInt32(pair % ${SERIES}) AS s
+        FROM bench_hour
       ) AS x
-      INNER JOIN bench_pairs AS of_pairs ON of_pairs.i = x.i
+      INNER JOIN bench_pairs AS of_pairs ON of_pairs.i = x.pair
       INNER JOIN bench_series AS of_series ON of_series.n = x.n AND of_series.k = x.s`,
-      { settings: { max_insert_threads: "1", max_execution_time: 600 } },
+      LONG,
     );
+    filled = await count(client);
+    await onHour?.(hour + 1, filled);
   }
+}
+
+const LONG = { settings: { max_insert_threads: "1", max_execution_time: 590 } } as const;
+
+/** Counts the rows of buckets of 10 s. */
+export async function count(client: StorageClient): Promise<number> {
+  const [row] = await client.rows<{ rows: string }>("SELECT count() AS rows FROM samples");
+  return Number(row!.rows);
 }
 
 async function writeNames(client: StorageClient, recorded: ProfileJson, day: number): Promise<void> {
@@ -133,7 +165,7 @@ function variedStacks({ strings, frames, stacks }: ProfileJson): Profile {
 function someSeries(builder: ProfileBuilder): ProfileBuilder {
   for (let i = 0; i < SERIES; i++) {
     builder.series({
-      pid: 1000 + i,
+      pid: FIRST_PID + i,
       comm: `worker-${i % 12}`,
       exe: `/usr/bin/app-${i % 8}`,
       service: `service-${i % 10}`,
@@ -142,18 +174,15 @@ function someSeries(builder: ProfileBuilder): ProfileBuilder {
   return builder;
 }
 
-/** Adds the days before, as sums of hours, up to a month. */
+/** Adds the days before, as sums of days, up to a month. */
 export async function fillMonth(client: StorageClient, day: number): Promise<void> {
-  for (let before = 1; before < 30; before++) {
-    const time = `toDateTime(toUnixTimestamp(time) - ${before * 86_400}, 'UTC')`;
-    await client.command(
-      `INSERT INTO samples_1h (kind, idle, period, node, series, stack, bucket, value, count)
-      SELECT kind, idle, toDateTime(toStartOfMonth(${time}), 'UTC') AS month, node, series, stack,
-        toUInt16(intDiv(toUnixTimestamp(${time}) - toUnixTimestamp(month), 3600)), value, count
-      FROM samples_1h AS samples_1h WHERE time >= toDateTime(${day}, 'UTC')`,
-      { settings: { max_insert_threads: "1", max_execution_time: 600 } },
-    );
-  }
+  await client.command(
+    `INSERT INTO samples_1d (kind, idle, period, node, series, stack, bucket, value, count)
+    SELECT kind, idle, toDateTime(toStartOfMonth(moment), 'UTC'), node, series, stack,
+      toUInt16(toDayOfMonth(moment) - 1), value, count
+    FROM (SELECT *, time - toIntervalDay(arrayJoin(range(1, 30))) AS moment FROM samples_1d WHERE time >= toDateTime(${day}, 'UTC'))`,
+    LONG,
+  );
 }
 
 /** Merges what a day of merging in the background would have merged. */
@@ -162,6 +191,7 @@ export async function mergeStore(client: StorageClient): Promise<void> {
     "samples",
     "samples_1m",
     "samples_1h",
+    "samples_1d",
     "totals_1m",
     "totals_1h",
     "stacks",

@@ -10,8 +10,9 @@ import { IDLE_CATEGORIES, IDLE_CLASSES } from "../../profile/idle.ts";
 import type { Kind } from "../../profile/model.ts";
 import { isProfileType } from "../../profile/profile_type.ts";
 import { LABELS } from "../../profile/labels.ts";
+import { periodSql } from "../storage/resolutions.ts";
 import { type AnyLabel, isLabel, isOwnLabel, isPodLabel, type Matcher, SERVICE_NAME } from "./matchers.ts";
-import { type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
+import { COVER_RESOLUTIONS, type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
 import type { Selection } from "./types.ts";
 
 /** These tables come in all resolutions. */
@@ -57,7 +58,9 @@ const MAX_LIMIT = 2 ** 32 - 1;
 export function selectionSql(selection: Selection, options: SelectionOptions = {}): SelectionSql {
   const { prefix = "" } = options;
   const name = (text: string) => `${prefix}${text}`;
-  const cover = coverTime(selection.from, selection.to, options);
+  const cover = coverTime(selection.from, selection.to, { ...options, coarsest: "1h" });
+  // Samples alone have days.
+  const days = coverTime(selection.from, selection.to, options);
   const params: Record<string, unknown> = {
     [name("kind")]: selection.kind,
     [name("from")]: cover[0]?.from ?? 0,
@@ -65,10 +68,13 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
     [name("idle_classes")]: IDLE_CLASSES,
     [name("idle_categories")]: IDLE_CATEGORIES,
   };
-  cover.forEach((part, i) => {
-    params[name(`from_${i}`)] = part.from;
-    params[name(`to_${i}`)] = part.to;
-  });
+  const setTimes = (parts: readonly CoverPart[], of: string) =>
+    parts.forEach((part, i) => {
+      params[name(`${of}from_${i}`)] = part.from;
+      params[name(`${of}to_${i}`)] = part.to;
+    });
+  setTimes(cover, "");
+  setTimes(days, "days_");
   const matched: string[] = [];
   const series = [`day >= toDate(toDateTime({${name("from")}:UInt32}, 'UTC'))`];
   let bySeries = false;
@@ -86,9 +92,14 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
     locks: selection.idle ? "true" : `class NOT IN {${name("idle_classes")}:Array(String)}`,
     syscalls: selection.idle ? "true" : `category NOT IN {${name("idle_categories")}:Array(String)}`,
   };
-  const union = (parts: readonly CoverPart[], query: (part: CoverPart, where: string) => string) => {
+  const union = (
+    parts: readonly CoverPart[],
+    query: (part: CoverPart, where: string) => string,
+    of = "",
+  ) => {
     const queries = parts.map((part, i) => {
-      return query(part, [timeSql(part, name(`from_${i}`), name(`to_${i}`)), ...matched].join(" AND "));
+      const time = timeSql(part, name(`${of}from_${i}`), name(`${of}to_${i}`));
+      return query(part, [time, ...matched].join(" AND "));
     });
     // No time at all is a query without rows.
     return queries.length > 0 ? queries.join("\nUNION ALL\n") : `${query(NOTHING, "false")}`;
@@ -114,10 +125,11 @@ WHERE type = {${name("kind")}:String} AND ${where}`,
       if (isProfileType(selection.kind)) return profiles;
       if (selection.kind === "lock") return waits(rows, busy.locks, selection.holders);
       return union(
-        cover,
+        days,
         ({ resolution }, where) =>
           `SELECT time, node, series, stack, value, count FROM samples${resolution.suffix}
 WHERE ${kind}${awake} AND ${where}`,
+        "days_",
       );
     },
     get totals() {
@@ -142,7 +154,7 @@ WHERE ${kind}${awake} AND ${where}`;
 }
 
 /** Stands where a range is empty: any table will do. */
-const NOTHING: CoverPart = { resolution: { suffix: "", step: 10, least: 0 }, from: 0, to: 0 };
+const NOTHING: CoverPart = { resolution: COVER_RESOLUTIONS.at(-1)!, from: 0, to: 0 };
 
 /** Windows are told of within an hour, or their node is away, and nothing is known to be open there. */
 function atEndSql(from: string, end: string): string {
@@ -175,10 +187,11 @@ WHERE ${busy.syscalls} AND ${where}`,
 };
 
 /** Makes the condition on time. The period comes first in the tables' keys, and partitions are made of it. */
-function timeSql({ resolution: { step } }: CoverPart, from: string, to: string): string {
-  const begin = step === 10 ? "toStartOfHour" : step === 60 ? "toStartOfDay" : "toStartOfMonth";
-  const [first, last] = [from, to].map((name) => `toDateTime({${name}:UInt32}, 'UTC')`);
-  return `period >= toDateTime(${begin}(${first}), 'UTC') AND period < ${last} AND time >= ${first} AND time < ${last}`;
+function timeSql({ resolution }: CoverPart, from: string, to: string): string {
+  const [first, last] = [from, to].map((name) => `toDateTime({${name}:UInt32}, 'UTC')`) as [string, string];
+  return `period >= ${
+    periodSql(resolution, first)
+  } AND period < ${last} AND time >= ${first} AND time < ${last}`;
 }
 
 /** Returns the expression of `label` in `series`, as text. @throws {RangeError} when it is none */

@@ -10,7 +10,7 @@ import { lineKey } from "./names.ts";
 import type { CodeGroup } from "./types.ts";
 
 export interface StackKeysOptions {
-  /** Is a query with a column `stack`, one row for each stack, and the columns `carry`. */
+  /** Is a query with a column `stack`, one row for each stack, and the columns `carry`, which are arrays. */
   readonly weights: string;
   readonly carry: readonly string[];
   /** @default {"function"} */
@@ -44,7 +44,8 @@ const DETAIL = { line: lineKey("files[1]", "lines[1]"), address: "location" } as
  * Makes a query with `stack`, the columns `carry`, and `keys`, from the root to the leaf.
  *
  * Stacks are taken apart to locations, which are joined with their names, and put together again: a location is looked
- * up once for each place that it has in a stack, which is what it costs that names may come later.
+ * up once for each place that it has in a stack, which is what it costs that names may come later. What stacks carry
+ * goes along with their first place alone. The few stacks that are asked for are what is held; all stacks stream by.
  */
 export function stackKeysSql(options: StackKeysOptions): string {
   const { weights, carry, by = "function", inlined = true, detail } = options;
@@ -54,10 +55,12 @@ export function stackKeysSql(options: StackKeysOptions): string {
     : bestSymbols(detail === "line" ? ["functions", "files", "lines"] : columns);
   const list = (columns: readonly string[]) => columns.map((column) => `${column}, `).join("");
   const known = inlined || by === "module" ? keys : `arraySlice(${keys}, -1)`;
+  const first = (column: string) =>
+    `arrayPushFront(arrayWithConstant(length(places) - 1, arraySlice(${column}, 1, 0)), ${column})`;
   return `
 SELECT
     stack,
-    ${list(carry.map((column) => `any(${column}) AS ${column}`))}
+    ${list(carry.map((column) => `groupArrayArray(${column}) AS ${column}`))}
     ${detail ? "argMin(own_detail, place) AS detail," : ""}
     arrayReverse(arrayFlatten(arraySort((own, place) -> place, groupArray(own), groupArray(place)))) AS keys
 FROM
@@ -70,9 +73,16 @@ FROM
     FROM
     (
         SELECT stack, ${list(carry)}location, place
-        FROM (${weights}) AS weights
-        LEFT ANY JOIN (SELECT hash AS stack, locations FROM stacks) AS content USING stack
-        LEFT ARRAY JOIN locations AS location, arrayEnumerate(locations) AS place
+        FROM
+        (
+            SELECT * EXCEPT (locations), if(empty(locations), [toUInt64(0)], locations) AS of_places,
+                if(empty(locations), [toUInt32(0)], arrayEnumerate(locations)) AS places
+            FROM (SELECT hash AS stack, locations FROM stacks) AS content
+            RIGHT ANY JOIN (${weights}) AS weights USING stack
+        )
+        ARRAY JOIN of_places AS location, places AS place${
+    carry.map((column) => `, ${first(column)} AS ${column}`).join("")
+  }
     ) AS places
     LEFT ANY JOIN (SELECT *, ${known} AS own_keys FROM (${source})) AS names USING location
 )

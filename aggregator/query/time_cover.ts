@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Chooses the tables that a range of time is read from: hours where they are whole, minutes at their edges, and buckets
- * of 10 s at the edges of these. So a day is some thousand times fewer rows, and no sum is another.
+ * Chooses the tables that a range of time is read from: the coarsest where their buckets are whole, and finer ones at the
+ * edges of these. So a month is some thousand times fewer rows, and no sum is another.
  *
  * @module
  */
 
-/** Is a resolution of time in storage. */
-export interface Resolution {
-  /** Is what its tables' names end in. */
-  readonly suffix: "" | "_1m" | "_1h";
-  /** A bucket has so many seconds. */
-  readonly step: number;
+import { type Resolution, RESOLUTIONS } from "../storage/resolutions.ts";
+
+/** Is a resolution, and for how long it is worth to be read. */
+export interface CoverResolution extends Resolution {
   /**
-   * It is read for so many seconds at least: a partition (a month of hours, a day of minutes) is looked through as a
+   * It is read for so many seconds at least: a partition (a day of minutes, a month of days) is looked through as a
    * whole, as time comes last in its order, and has more rows than a shorter time of the next finer one.
    */
   readonly least: number;
 }
 
+const LEAST = { "10s": 0, "1m": 6 * 3600, "1h": 3 * 3600, "1d": 5 * 86_400 } as const;
+
 /** Lists the resolutions from the coarsest on. */
-export const RESOLUTIONS = [
-  { suffix: "_1h", step: 3600, least: 72 * 3600 },
-  { suffix: "_1m", step: 60, least: 6 * 3600 },
-  { suffix: "", step: 10, least: 0 },
-] as const satisfies readonly Resolution[];
+export const COVER_RESOLUTIONS: readonly CoverResolution[] = RESOLUTIONS.map((resolution) => {
+  return { ...resolution, least: LEAST[resolution.name] };
+}).reverse();
 
 /** Is a part of a range: the buckets of one resolution that begin from `from` up to before `to`, in Unix seconds. */
 export interface CoverPart {
-  readonly resolution: Resolution;
+  readonly resolution: CoverResolution;
   readonly from: number;
   readonly to: number;
 }
@@ -36,12 +34,14 @@ export interface CoverPart {
 export interface CoverOptions {
   /** The answer has a sum every so many seconds: only tables that divide it can be used. @default {Infinity} */
   readonly step?: number;
+  /** Coarser tables are left out. @default {"1d"} */
+  readonly coarsest?: Resolution["name"];
   /** Is the first second of which there still are buckets of 10 s, and of minutes. @default {0} for both */
   readonly oldest?: { readonly fine: number; readonly minutes: number };
 }
 
-/** DateTime is 32 bits of seconds; this is the last whole hour of it. */
-const END = Math.floor(2 ** 32 / 3600) * 3600;
+/** DateTime is 32 bits of seconds; this is the last whole day of it. */
+const END = Math.floor(2 ** 32 / 86_400) * 86_400;
 const { ceil, floor, max, min } = Math;
 
 /**
@@ -52,14 +52,15 @@ const { ceil, floor, max, min } = Math;
  * @throws {RangeError} when a time is not a number
  */
 export function coverTime(from: number, to: number, options: CoverOptions = {}): CoverPart[] {
-  const { step = Infinity, oldest = { fine: 0, minutes: 0 } } = options;
+  const { step = Infinity, coarsest = "1d", oldest = { fine: 0, minutes: 0 } } = options;
+  const allowed = COVER_RESOLUTIONS.slice(COVER_RESOLUTIONS.findIndex(({ name }) => name === coarsest));
   const start = toSecond("from", from);
   const end = toSecond("to", to);
-  const parts = cover(start, end, RESOLUTIONS.filter((each) => step === Infinity || step % each.step === 0));
+  const parts = cover(start, end, allowed.filter((each) => step === Infinity || step % each.step === 0));
   return parts.flatMap((part) => reach(part, oldest)).filter((part) => part.from < part.to);
 }
 
-function cover(from: number, to: number, resolutions: readonly Resolution[]): CoverPart[] {
+function cover(from: number, to: number, resolutions: readonly CoverResolution[]): CoverPart[] {
   const [resolution, ...finer] = resolutions;
   if (!resolution || from >= to) return [];
   const { step, least } = resolution;
@@ -71,8 +72,9 @@ function cover(from: number, to: number, resolutions: readonly Resolution[]): Co
 /** Reads what a part's tables do not have any more from the next ones: those of their buckets that begin within. */
 function reach(part: CoverPart, oldest: NonNullable<CoverOptions["oldest"]>): CoverPart[] {
   const { resolution } = part;
-  const next = RESOLUTIONS[RESOLUTIONS.findIndex(({ step }) => step === resolution.step) - 1];
-  const first = resolution.step === 10 ? oldest.fine : oldest.minutes;
+  const next = COVER_RESOLUTIONS[COVER_RESOLUTIONS.findIndex(({ step }) => step === resolution.step) - 1];
+  // Hours reach back as far as anything.
+  const first = { "10s": oldest.fine, "1m": oldest.minutes, "1h": 0, "1d": 0 }[resolution.name];
   if (next === undefined || part.from >= first) return [part];
   const up = (second: number) => ceil(second / next.step) * next.step;
   const end = min(up(first), up(part.to));

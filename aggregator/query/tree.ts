@@ -170,8 +170,11 @@ type SqlOptions = TreeOptions & Required<Pick<TreeOptions, "value" | "collapseMo
 
 /**
  * Makes the statement. A node is named by the sum of the hashes of (key, place) of its path, so that one running sum
- * names all prefixes of a stack. Of nodes of one width those nearer to the root come first: a node's parent is never
- * cut before it. The root comes before all.
+ * names all prefixes of a stack, and a node's name without its own hash is its parent's. Of nodes of one width those
+ * nearer to the root come first: a node's parent is never cut before it. The root comes before all.
+ *
+ * There may be millions of nodes before they are cut: what is summed for each is little, and what a stack that is left
+ * out is worth is summed at the root alone.
  */
 function treeSql(selected: SelectionSql, options: SqlOptions): string {
   const { firstLevels = DEFAULT_LEVELS, lastLevel = "none", inlined = true } = options;
@@ -188,39 +191,48 @@ function treeSql(selected: SelectionSql, options: SqlOptions): string {
     ...(lastLevel === "none" ? [] : ["[detail]"]),
   ].join(", ");
   const weight = options.value === "value" ? "v" : "n";
+  const ends = "steps.place = depth";
   return `
-SELECT *
+SELECT path, if(place = 1, path, toUInt64(path - cityHash64(key, toUInt32(place - 1)))) AS parent, key, place, ends,
+    value, count, hidden_value, hidden_count, width, self, nodes
 FROM
 (
-    SELECT path, any(parent) AS parent, any(key) AS key, any(place) AS place,
-        max(is_last) AS ends, sum(v) AS value, sum(n) AS count,
-        sumIf(v, dropped) AS hidden_value, sumIf(n, dropped) AS hidden_count,
-        sumIf(${weight}, NOT dropped) AS width, sumIf(${weight}, is_last AND NOT dropped) AS self,
+    SELECT path, any(steps.key) AS key, any(steps.place) AS place,
+        ${lastLevel === "none" ? "false" : `max(${ends})`} AS ends, sum(v) AS value, sum(n) AS count,
+        ${
+    dropped === "false"
+      ? "0 AS hidden_value, 0 AS hidden_count"
+      : "sumIf(v, dropped) AS hidden_value, sumIf(n, dropped) AS hidden_count"
+  },
+        sum(${weight}) - hidden_${options.value} AS width, sumIf(${weight}, ${ends} AND NOT dropped) AS self,
         max(if(place = 1, width, 0)) OVER () AS whole, countIf(place = 1 OR width > 0) OVER () AS nodes
     FROM
     (
-        SELECT v, n, dropped, keys,
-            arrayPushFront(
-                arrayCumSum(arrayMap((k, i) -> cityHash64(k, i), keys, arrayEnumerate(keys))), toUInt64(0)
-            ) AS paths
+        SELECT v, n, dropped, path, key, place, depth
         FROM
         (
-            SELECT v, n, dropped, if(dropped, [], arrayConcat(${full})) AS keys
+            SELECT v, n, dropped, paths, arrayPushFront(keys, toUInt64(0)) AS path_keys, length(paths) AS depth
             FROM
             (
-                SELECT *, ${shown} AS shown
-                FROM (SELECT *, ${dropped} AS dropped FROM (SELECT * EXCEPT keys, ${collapsed} AS keys FROM (${stacks})))
+                SELECT v, n, dropped, keys,
+                    arrayPushFront(
+                        arrayCumSum(arrayMap((k, i) -> cityHash64(k, i), keys, arrayEnumerate(keys))), toUInt64(0)
+                    ) AS paths
+                FROM
+                (
+                    SELECT v, n, dropped, if(dropped, [], arrayConcat(${full})) AS keys
+                    FROM
+                    (
+                        SELECT *, ${shown} AS shown
+                        FROM (SELECT *, ${dropped} AS dropped FROM (SELECT * EXCEPT keys, ${collapsed} AS keys FROM (${stacks})))
+                    )
+                    ARRAY JOIN labels AS levels, values AS v, counts AS n
+                )
             )
-            ARRAY JOIN labels AS levels, values AS v, counts AS n
+            WHERE {under:UInt64} = 0 OR has(paths, {under:UInt64})
         )
-        WHERE {under:UInt64} = 0 OR has(paths, {under:UInt64})
-    )
-    ARRAY JOIN
-        paths AS path,
-        arrayPopBack(arrayPushFront(paths, toUInt64(0))) AS parent,
-        arrayPushFront(keys, toUInt64(0)) AS key,
-        arrayEnumerate(paths) AS place,
-        arrayMap(i -> i = length(paths), arrayEnumerate(paths)) AS is_last
+        ARRAY JOIN paths AS path, path_keys AS key, arrayEnumerate(paths) AS place
+    ) AS steps
     GROUP BY path
 )
 WHERE place = 1 OR (width > 0 AND width >= whole * {share:Float64})

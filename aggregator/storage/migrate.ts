@@ -9,6 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { createHash } from "node:crypto";
 import { StorageClient, type StorageOptions } from "./client.ts";
 import { createReplicatedDatabase, replicated, sharded } from "./replicated.ts";
+import { forResolutions } from "./resolutions.ts";
 import { splitStatements } from "./split_statements.ts";
 
 const logger = getLogger(["aperture", "storage"]);
@@ -132,7 +133,7 @@ export function pendingMigrations(
   return migrations.filter(({ number }) => !done.has(number));
 }
 
-/** Returns the migrations of this program, in their order. */
+/** Returns the migrations of this program, in their order, with the tables of all resolutions. */
 export function readMigrations(folder = FOLDER): Migration[] {
   const files = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".sql"));
   return files.sort().map((file, index) => {
@@ -142,7 +143,9 @@ export function readMigrations(folder = FOLDER): Migration[] {
         `Cannot read the migrations as they are not numbered one after the other: ${file}`,
       );
     }
-    return { number: index + 1, name, sql: Deno.readTextFileSync(new URL(file, folder)) };
+    const text = Deno.readTextFileSync(new URL(file, folder));
+    const sql = splitStatements(text).flatMap(forResolutions).join(";\n\n");
+    return { number: index + 1, name, sql };
   });
 }
 

@@ -68,7 +68,7 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
   const tables = () =>
     client.rows("SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()");
   const before = await tables();
-  assertEquals(before.length, 52);
+  assertEquals(before.length, 54);
   const number = readMigrations().length + 1;
   const more = {
     number,
@@ -76,7 +76,7 @@ testWith(["chdb"], "migrate() does nothing the second time, and what is new the 
     sql: "SELECT 1; CREATE TABLE more (a UInt8) ENGINE = Memory;",
   };
   assertEquals(await migrate(client, [...readMigrations(), more]), [more.name]);
-  assertEquals((await tables()).length, 53);
+  assertEquals((await tables()).length, 55);
   await assertRejects(() => migrate(client), MigrationError, "newer version");
 });
 
@@ -115,24 +115,25 @@ testWith(["chdb"], "setRetention() lets each resolution go in its time, and name
       totals_1m: minutes,
     },
     ...{ samples_1h: hours, locks_1h: hours, syscalls_1h: hours, profiles_1h: hours, totals_1h: hours },
+    samples_1d: hours + 30 * 24,
     ...{ holds: fine, holds_1m: minutes, holds_1h: hours },
     ...{ slow_calls: fine, slow_calls_1m: minutes, slow_calls_1h: hours },
     ...{
-      functions: hours + 48,
-      locations: hours + 48,
-      symbols: hours + 48,
-      stacks: hours + 48,
-      series: hours + 48,
-      debug_ranges: hours + 48,
-      debug_files: hours + 48,
+      functions: hours + 32 * 24,
+      locations: hours + 32 * 24,
+      symbols: hours + 32 * 24,
+      stacks: hours + 32 * 24,
+      series: hours + 32 * 24,
+      debug_ranges: hours + 32 * 24,
+      debug_files: hours + 32 * 24,
     },
   });
   await setRetention(client, DEFAULT_RETENTION);
-  assertEquals(await ttl(), all(7 * 24 + 1, 31 * 24, (365 + 31) * 24));
+  assertEquals(await ttl(), all(7 * 24 + 1, 31 * 24, (365 + 1) * 24));
   assertEquals(await setRetention(client, DEFAULT_RETENTION), []);
   const short = { fine: 90 * 60_000, minutes: 2 * DAY_MS, hours: 3 * DAY_MS };
-  assertEquals((await setRetention(client, short)).length, 32);
-  assertEquals(await ttl(), all(3, 72, 34 * 24));
+  assertEquals((await setRetention(client, short)).length, 33);
+  assertEquals(await ttl(), all(3, 72, 4 * 24));
   for (const fine of [0, NaN, 1000 * 365 * DAY_MS]) {
     await assertRejects(() => setRetention(client, { ...short, fine }), RangeError, String(fine));
   }

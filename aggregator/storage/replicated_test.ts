@@ -39,7 +39,7 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
   for (const table of ["turns", "outcomes", "rules", "silences", "deliveries"]) {
     assertEquals(keys.get(`alert_${table}`), "0");
   }
-  assertEquals(keys.size, 33);
+  assertEquals(keys.size, 34);
   for (
     const table of [
       "samples",
@@ -61,7 +61,7 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
   }
   assertEquals([keys.get("stacks"), keys.get("symbols"), keys.get("functions")], ["hash", "location", "key"]);
   const views = all.filter(({ length }) => length === 1).map(([view]) => view!);
-  assertEquals(views.length, 18);
+  assertEquals(views.length, 19);
   for (const view of views) {
     const [, target, source] = /TO (\w+) AS[^]*\bFROM (\w+)_local AS \w+/.exec(view)!;
     assertEquals(target!.endsWith("_local") && !source!.endsWith("_local"), true, view);

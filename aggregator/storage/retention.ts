@@ -7,6 +7,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { StorageClient } from "./client.ts";
+import { type Resolution, RESOLUTIONS, tablesOf } from "./resolutions.ts";
 
 const logger = getLogger(["aperture", "storage"]);
 
@@ -19,7 +20,7 @@ export interface Retention {
   readonly fine: number;
   /** Is for minutes, the batches and the history of alerts. */
   readonly minutes: number;
-  /** Is for hours, and what samples refer to. */
+  /** Is for hours and days, and what samples refer to. */
   readonly hours: number;
 }
 
@@ -28,23 +29,16 @@ const DAY_MS = 24 * HOUR_MS;
 /** Keeps a week of 10 s, a month of minutes, a year of hours. */
 export const DEFAULT_RETENTION: Retention = { fine: 7 * DAY_MS, minutes: 30 * DAY_MS, hours: 365 * DAY_MS };
 
+const KEPT: Readonly<Record<Resolution["name"], keyof Retention>> = {
+  ...{ "10s": "fine", "1m": "minutes", "1h": "hours", "1d": "hours" },
+};
+
 /** Says from what a row's age counts, and how many hours later than its beginning a partition's last row may be. */
 const TABLES: readonly { table: string; time: string; of: keyof Retention; extra: number }[] = [
-  ...["samples", "locks", "holds", "syscalls", "slow_calls", "profiles"].map((table) => ({
-    table,
-    time: "period",
-    of: "fine" as const,
-    extra: 1,
-  })),
-  ...["samples_1m", "locks_1m", "holds_1m", "syscalls_1m", "slow_calls_1m", "profiles_1m", "totals_1m"].map(
-    (table) => {
-      return { table, time: "period", of: "minutes" as const, extra: 24 };
-    },
-  ),
-  ...["samples_1h", "locks_1h", "holds_1h", "syscalls_1h", "slow_calls_1h", "profiles_1h", "totals_1h"].map(
-    (table) => {
-      return { table, time: "period", of: "hours" as const, extra: 31 * 24 };
-    },
+  ...RESOLUTIONS.flatMap((resolution) =>
+    tablesOf(resolution).map((table) => {
+      return { table, time: "period", of: KEPT[resolution.name], extra: resolution.periodHours };
+    })
   ),
   { table: "batches", time: "toDateTime(start)", of: "minutes", extra: 0 },
   ...["alert_turns", "alert_outcomes", "alert_deliveries"].map((table) => {

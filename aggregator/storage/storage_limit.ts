@@ -7,6 +7,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { StorageClient } from "./client.ts";
+import { RESOLUTIONS, tablesOf } from "./resolutions.ts";
 
 const logger = getLogger(["aperture", "storage"]);
 
@@ -22,21 +23,11 @@ export interface Partition {
   readonly newest: number;
 }
 
-/** Hours go first, as minutes have their sums; then minutes, whose sums are in hours. */
-const ORDER: readonly (readonly string[])[] = [
-  ["samples", "locks", "holds", "syscalls", "slow_calls", "profiles"],
-  [
-    "samples_1m",
-    "locks_1m",
-    "holds_1m",
-    "syscalls_1m",
-    "slow_calls_1m",
-    "profiles_1m",
-    "totals_1m",
-    "batches",
-  ],
-  ["samples_1h", "locks_1h", "holds_1h", "syscalls_1h", "slow_calls_1h", "profiles_1h", "totals_1h"],
-];
+/** The finest go first, as the next ones have their sums; batches go with minutes. */
+const ORDER: readonly (readonly string[])[] = RESOLUTIONS.map((resolution) => [
+  ...tablesOf(resolution),
+  ...(resolution.name === "1m" ? ["batches"] : []),
+]);
 
 const PARTITIONS = `
 SELECT table, partition_id AS id, toString(sum(bytes_on_disk)) AS bytes, toUnixTimestamp(max(max_time)) AS newest
@@ -48,7 +39,7 @@ const DISK = `SELECT toString(sum(total_space)) AS total FROM system.disks WHERE
 
 /**
  * Chooses what must go so that `partitions` take at most `limit` bytes: the oldest hours of samples, waits and calls
- * first, then minutes, then hours. Of each resolution the newest time stays: batches that come now are not
+ * first, then minutes, hours and days. Of each resolution the newest time stays: batches that come now are not
  * lost to those that came before.
  */
 export function partitionsToDrop(partitions: readonly Partition[], limit: number): Partition[] {

@@ -67,7 +67,7 @@ export async function selectSeries(
   };
 }
 
-const SAMPLES = /^(samples|locks|syscalls|profiles)(_1m|_1h)?(_local)?$/;
+const SAMPLES = /^(samples|locks|syscalls|profiles)(_1m|_1h|_1d)?(_local)?$/;
 
 /** Answers whether there are samples, and from when to when. */
 export async function profileStats(

@@ -4,7 +4,7 @@
 -- of the same waits cannot disagree; the holder costs rows only where one lock is held at several places.
 --
 -- Hash 0 is nobody: no stack and no series has it.
-CREATE TABLE IF NOT EXISTS locks
+CREATE TABLE IF NOT EXISTS locks{10s,1m,1h}
 (
     period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
     node LowCardinality(String),
@@ -29,105 +29,18 @@ CREATE TABLE IF NOT EXISTS locks
     max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     -- How many of `count` took from 2^i up to 2^(i+1) ns as a whole, by i.
     histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 10)
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * {step})
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY period
 ORDER BY (period, node, series, stack, class, type, outcome, address, holder_series, holder_stack, bucket)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
-CREATE TABLE IF NOT EXISTS locks_1m
-(
-    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
-    node LowCardinality(String),
-    series UInt64 CODEC(ZSTD(1)),
-    stack UInt64 CODEC(ZSTD(1)),
-    class LowCardinality(String),
-    type LowCardinality(String),
-    outcome Enum8('woken' = 1, 'timeout' = 2, 'interrupted' = 3, 'open' = 4),
-    address LowCardinality(String),
-    holder_series UInt64 CODEC(ZSTD(1)),
-    holder_stack UInt64 CODEC(ZSTD(1)),
-    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
-    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    delay SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
-)
-ENGINE = AggregatingMergeTree
-PARTITION BY period
-ORDER BY (period, node, series, stack, class, type, outcome, address, holder_series, holder_stack, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
-
-CREATE TABLE IF NOT EXISTS locks_1h
-(
-    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
-    node LowCardinality(String),
-    series UInt64 CODEC(ZSTD(1)),
-    stack UInt64 CODEC(ZSTD(1)),
-    class LowCardinality(String),
-    type LowCardinality(String),
-    outcome Enum8('woken' = 1, 'timeout' = 2, 'interrupted' = 3, 'open' = 4),
-    address LowCardinality(String),
-    holder_series UInt64 CODEC(ZSTD(1)),
-    holder_stack UInt64 CODEC(ZSTD(1)),
-    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
-    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    delay SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
-)
-ENGINE = AggregatingMergeTree
-PARTITION BY period
-ORDER BY (period, node, series, stack, class, type, outcome, address, holder_series, holder_stack, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS locks_to_1m TO locks_1m AS
-SELECT
-    toStartOfDay(locks.period) AS period,
-    toUInt16(intDiv(toUInt32(locks.period) - toUInt32(toStartOfDay(locks.period)) + locks.bucket * 10, 60)) AS bucket,
-    node,
-    series,
-    stack,
-    class,
-    type,
-    outcome,
-    address,
-    holder_series,
-    holder_stack,
-    count,
-    open,
-    delay,
-    max,
-    histogram
-FROM locks;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS locks_to_1h TO locks_1h AS
-SELECT
-    toDateTime(toStartOfMonth(locks.period), 'UTC') AS period,
-    toUInt16(intDiv(toUInt32(locks.period) - toUInt32(toDateTime(toStartOfMonth(locks.period), 'UTC')), 3600)) AS bucket,
-    node,
-    series,
-    stack,
-    class,
-    type,
-    outcome,
-    address,
-    holder_series,
-    holder_stack,
-    count,
-    open,
-    delay,
-    max,
-    histogram
-FROM locks;
+CREATE MATERIALIZED VIEW IF NOT EXISTS locks_to{1m,1h} TO locks{suffix} AS
+SELECT * REPLACE ({period} AS period, {bucket} AS bucket) FROM locks;
 
 -- How long locks were held for which others waited.
-CREATE TABLE IF NOT EXISTS holds
+CREATE TABLE IF NOT EXISTS holds{10s,1m,1h}
 (
     period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
     node LowCardinality(String),
@@ -142,75 +55,12 @@ CREATE TABLE IF NOT EXISTS holds
     max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     -- As of waits.
     histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 10)
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * {step})
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY period
 ORDER BY (period, node, series, stack, class, bucket)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
-CREATE TABLE IF NOT EXISTS holds_1m
-(
-    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
-    node LowCardinality(String),
-    series UInt64 CODEC(ZSTD(1)),
-    stack UInt64 CODEC(ZSTD(1)),
-    class LowCardinality(String),
-    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
-    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
-)
-ENGINE = AggregatingMergeTree
-PARTITION BY period
-ORDER BY (period, node, series, stack, class, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
-
-CREATE TABLE IF NOT EXISTS holds_1h
-(
-    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
-    node LowCardinality(String),
-    series UInt64 CODEC(ZSTD(1)),
-    stack UInt64 CODEC(ZSTD(1)),
-    class LowCardinality(String),
-    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
-    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
-)
-ENGINE = AggregatingMergeTree
-PARTITION BY period
-ORDER BY (period, node, series, stack, class, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS holds_to_1m TO holds_1m AS
-SELECT
-    toStartOfDay(holds.period) AS period,
-    toUInt16(intDiv(toUInt32(holds.period) - toUInt32(toStartOfDay(holds.period)) + holds.bucket * 10, 60)) AS bucket,
-    node,
-    series,
-    stack,
-    class,
-    count,
-    total,
-    max,
-    histogram
-FROM holds;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS holds_to_1h TO holds_1h AS
-SELECT
-    toDateTime(toStartOfMonth(holds.period), 'UTC') AS period,
-    toUInt16(intDiv(toUInt32(holds.period) - toUInt32(toDateTime(toStartOfMonth(holds.period), 'UTC')), 3600)) AS bucket,
-    node,
-    series,
-    stack,
-    class,
-    count,
-    total,
-    max,
-    histogram
-FROM holds;
+CREATE MATERIALIZED VIEW IF NOT EXISTS holds_to{1m,1h} TO holds{suffix} AS
+SELECT * REPLACE ({period} AS period, {bucket} AS bucket) FROM holds;

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 
 -- System calls: one row for each (series, call, category) and bucket of time.
-CREATE TABLE IF NOT EXISTS syscalls
+CREATE TABLE IF NOT EXISTS syscalls{10s,1m,1h}
 (
     period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
     node LowCardinality(String),
@@ -23,97 +23,18 @@ CREATE TABLE IF NOT EXISTS syscalls
     -- The most calls that were open at the end of one window, and nanoseconds since the oldest of them began.
     open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
     oldest SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 10)
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * {step})
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY period
 ORDER BY (period, node, series, call, category, bucket)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
-CREATE TABLE IF NOT EXISTS syscalls_1m
-(
-    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
-    node LowCardinality(String),
-    series UInt64 CODEC(ZSTD(1)),
-    call LowCardinality(String),
-    category LowCardinality(String),
-    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
-    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD(1)),
-    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    errors SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) CODEC(ZSTD(1)),
-    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
-    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    oldest SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
-)
-ENGINE = AggregatingMergeTree
-PARTITION BY period
-ORDER BY (period, node, series, call, category, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
-
-CREATE TABLE IF NOT EXISTS syscalls_1h
-(
-    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
-    node LowCardinality(String),
-    series UInt64 CODEC(ZSTD(1)),
-    call LowCardinality(String),
-    category LowCardinality(String),
-    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
-    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD(1)),
-    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    errors SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) CODEC(ZSTD(1)),
-    histogram SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1)),
-    open SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    oldest SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
-)
-ENGINE = AggregatingMergeTree
-PARTITION BY period
-ORDER BY (period, node, series, call, category, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_1m TO syscalls_1m AS
-SELECT
-    toStartOfDay(syscalls.period) AS period,
-    toUInt16(intDiv(toUInt32(syscalls.period) - toUInt32(toStartOfDay(syscalls.period)) + syscalls.bucket * 10, 60)) AS bucket,
-    node,
-    series,
-    call,
-    category,
-    count,
-    total,
-    min,
-    max,
-    errors,
-    histogram,
-    open,
-    oldest
-FROM syscalls;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_1h TO syscalls_1h AS
-SELECT
-    toDateTime(toStartOfMonth(syscalls.period), 'UTC') AS period,
-    toUInt16(intDiv(toUInt32(syscalls.period) - toUInt32(toDateTime(toStartOfMonth(syscalls.period), 'UTC')), 3600)) AS bucket,
-    node,
-    series,
-    call,
-    category,
-    count,
-    total,
-    min,
-    max,
-    errors,
-    histogram,
-    open,
-    oldest
-FROM syscalls;
+CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to{1m,1h} TO syscalls{suffix} AS
+SELECT * REPLACE ({period} AS period, {bucket} AS bucket) FROM syscalls;
 
 -- Those that took long and ended: what they were made on, and what their threads did meanwhile.
-CREATE TABLE IF NOT EXISTS slow_calls
+CREATE TABLE IF NOT EXISTS slow_calls{10s,1m,1h}
 (
     period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
     node LowCardinality(String),
@@ -129,83 +50,12 @@ CREATE TABLE IF NOT EXISTS slow_calls
     on_cpu SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
     in_lock SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
     max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 10)
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * {step})
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY period
 ORDER BY (period, node, series, call, category, object, bucket)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
-CREATE TABLE IF NOT EXISTS slow_calls_1m
-(
-    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
-    node LowCardinality(String),
-    series UInt64 CODEC(ZSTD(1)),
-    call LowCardinality(String),
-    category LowCardinality(String),
-    object String CODEC(ZSTD(1)),
-    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
-    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    on_cpu SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    in_lock SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
-)
-ENGINE = AggregatingMergeTree
-PARTITION BY period
-ORDER BY (period, node, series, call, category, object, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
-
-CREATE TABLE IF NOT EXISTS slow_calls_1h
-(
-    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
-    node LowCardinality(String),
-    series UInt64 CODEC(ZSTD(1)),
-    call LowCardinality(String),
-    category LowCardinality(String),
-    object String CODEC(ZSTD(1)),
-    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
-    count SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    total SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    on_cpu SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    in_lock SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
-    max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
-)
-ENGINE = AggregatingMergeTree
-PARTITION BY period
-ORDER BY (period, node, series, call, category, object, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS slow_calls_to_1m TO slow_calls_1m AS
-SELECT
-    toStartOfDay(slow_calls.period) AS period,
-    toUInt16(intDiv(toUInt32(slow_calls.period) - toUInt32(toStartOfDay(slow_calls.period)) + slow_calls.bucket * 10, 60)) AS bucket,
-    node,
-    series,
-    call,
-    category,
-    object,
-    count,
-    total,
-    on_cpu,
-    in_lock,
-    max
-FROM slow_calls;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS slow_calls_to_1h TO slow_calls_1h AS
-SELECT
-    toDateTime(toStartOfMonth(slow_calls.period), 'UTC') AS period,
-    toUInt16(intDiv(toUInt32(slow_calls.period) - toUInt32(toDateTime(toStartOfMonth(slow_calls.period), 'UTC')), 3600)) AS bucket,
-    node,
-    series,
-    call,
-    category,
-    object,
-    count,
-    total,
-    on_cpu,
-    in_lock,
-    max
-FROM slow_calls;
+CREATE MATERIALIZED VIEW IF NOT EXISTS slow_calls_to{1m,1h} TO slow_calls{suffix} AS
+SELECT * REPLACE ({period} AS period, {bucket} AS bucket) FROM slow_calls;

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 
 -- What each series took, without stacks: for labels, kinds and time lines, which need no more. Of locks the waits that
--- were woken, and what was waited where that goes on; of system calls all that were counted. Idle are waits for what is to come, and calls that wait by purpose.
-CREATE TABLE IF NOT EXISTS totals_1m
+-- were woken, and what was waited where that goes on; of system calls all that were counted. Idle are waits for what is
+-- to come, and calls that wait by purpose.
+CREATE TABLE IF NOT EXISTS totals{1m,1h}
 (
     kind Enum8('cpu' = 1, 'lock' = 2, 'syscall' = 3),
     idle Bool,
@@ -12,34 +13,17 @@ CREATE TABLE IF NOT EXISTS totals_1m
     bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
     value UInt64 CODEC(GCD, T64, ZSTD(1)),
     count UInt64 CODEC(T64, ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 60)
+    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * {step})
 )
 ENGINE = SummingMergeTree((value, count))
 PARTITION BY period
 ORDER BY (kind, idle, period, node, series, bucket)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
-CREATE TABLE IF NOT EXISTS totals_1h
-(
-    kind Enum8('cpu' = 1, 'lock' = 2, 'syscall' = 3),
-    idle Bool,
-    period DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
-    node LowCardinality(String),
-    series UInt64 CODEC(ZSTD(1)),
-    bucket UInt16 CODEC(Delta, T64('bit'), ZSTD(1)),
-    value UInt64 CODEC(GCD, T64, ZSTD(1)),
-    count UInt64 CODEC(T64, ZSTD(1)),
-    time DateTime('UTC') ALIAS period + toIntervalSecond(toUInt32(bucket) * 3600)
-)
-ENGINE = SummingMergeTree((value, count))
-PARTITION BY period
-ORDER BY (kind, idle, period, node, series, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS samples_to_totals_1m TO totals_1m AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS samples_to_totals{1m,1h} TO totals{suffix} AS
 SELECT
-    toStartOfDay(samples.period) AS period,
-    toUInt16(intDiv(toUInt32(samples.period) - toUInt32(toStartOfDay(samples.period)) + samples.bucket * 10, 60)) AS bucket,
+    {period} AS period,
+    {bucket} AS bucket,
     kind,
     idle,
     node,
@@ -49,10 +33,10 @@ SELECT
 FROM samples
 WHERE kind = 'cpu';
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS locks_to_totals_1m TO totals_1m AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS locks_to_totals{1m,1h} TO totals{suffix} AS
 SELECT
-    toStartOfDay(locks.period) AS period,
-    toUInt16(intDiv(toUInt32(locks.period) - toUInt32(toStartOfDay(locks.period)) + locks.bucket * 10, 60)) AS bucket,
+    {period} AS period,
+    {bucket} AS bucket,
     'lock' AS kind,
     class IN ('condvar', 'semaphore', 'join') AS idle,
     node,
@@ -62,48 +46,10 @@ SELECT
 FROM locks
 WHERE outcome IN ('woken', 'open');
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_totals_1m TO totals_1m AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_totals{1m,1h} TO totals{suffix} AS
 SELECT
-    toStartOfDay(syscalls.period) AS period,
-    toUInt16(intDiv(toUInt32(syscalls.period) - toUInt32(toStartOfDay(syscalls.period)) + syscalls.bucket * 10, 60)) AS bucket,
-    'syscall' AS kind,
-    category IN ('wait') AS idle,
-    node,
-    series,
-    total AS value,
-    syscalls.count AS count
-FROM syscalls;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS samples_to_totals_1h TO totals_1h AS
-SELECT
-    toDateTime(toStartOfMonth(samples.period), 'UTC') AS period,
-    toUInt16(intDiv(toUInt32(samples.period) - toUInt32(toDateTime(toStartOfMonth(samples.period), 'UTC')), 3600)) AS bucket,
-    kind,
-    idle,
-    node,
-    series,
-    value,
-    count
-FROM samples
-WHERE kind = 'cpu';
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS locks_to_totals_1h TO totals_1h AS
-SELECT
-    toDateTime(toStartOfMonth(locks.period), 'UTC') AS period,
-    toUInt16(intDiv(toUInt32(locks.period) - toUInt32(toDateTime(toStartOfMonth(locks.period), 'UTC')), 3600)) AS bucket,
-    'lock' AS kind,
-    class IN ('condvar', 'semaphore', 'join') AS idle,
-    node,
-    series,
-    delay AS value,
-    if(outcome = 'woken', locks.count, 0) AS count
-FROM locks
-WHERE outcome IN ('woken', 'open');
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS syscalls_to_totals_1h TO totals_1h AS
-SELECT
-    toDateTime(toStartOfMonth(syscalls.period), 'UTC') AS period,
-    toUInt16(intDiv(toUInt32(syscalls.period) - toUInt32(toDateTime(toStartOfMonth(syscalls.period), 'UTC')), 3600)) AS bucket,
+    {period} AS period,
+    {bucket} AS bucket,
     'syscall' AS kind,
     category IN ('wait') AS idle,
     node,
