@@ -24,6 +24,7 @@ export async function kinds(question: Question, selection: Omit<Selection, "kind
     const selected = selectionSql({ ...selection, kind, idle: true }, {
       oldest: question.oldest,
       prefix: `${kind}_`,
+      wholeMinutes: true,
     });
     const sql = `SELECT '${kind}' AS kind, sum(totals.value) AS value, sum(totals.count) AS count
 FROM (${selected.totals}) AS totals HAVING count > 0`;

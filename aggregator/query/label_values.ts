@@ -39,7 +39,7 @@ export async function labelValues(
   selection: Selection,
   { limit = 1000 }: CommonOptions = {},
 ): Promise<LabelValuesAnswer> {
-  const selected = selectionSql(selection, { oldest: question.oldest });
+  const selected = selectionSql(selection, { oldest: question.oldest, wholeMinutes: true });
   const rows = await question.rows<{ label: string; value: string; count: string }>(
     sql(labelSql(label), selected),
     { ...selected.params, limit: checkLimit(limit) },

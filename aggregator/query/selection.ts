@@ -46,7 +46,14 @@ export interface SelectionSql {
 export interface SelectionOptions extends CoverOptions {
   /** Begins the parameters' names, where a statement has two selections. @default {""} */
   readonly prefix?: string;
+  /**
+   * Takes the minutes at the edges of the time whole in `totals`, where that is ten minutes or more: what is in seconds is
+   * in the largest tables alone. @default {false}
+   */
+  readonly wholeMinutes?: boolean;
 }
+
+const MINUTE_MS = 60_000;
 
 const MAX_LIMIT = 2 ** 32 - 1;
 
@@ -56,9 +63,16 @@ const MAX_LIMIT = 2 ** 32 - 1;
  * @throws {RangeError} when the time is no number, or a matcher's label is none
  */
 export function selectionSql(selection: Selection, options: SelectionOptions = {}): SelectionSql {
-  const { prefix = "" } = options;
+  const { prefix = "", wholeMinutes = false } = options;
   const name = (text: string) => `${prefix}${text}`;
   const cover = coverTime(selection.from, selection.to, { ...options, coarsest: "1h" });
+  const { from, to } = wholeMinutes && selection.to - selection.from >= 10 * MINUTE_MS
+    ? {
+      from: Math.floor(selection.from / MINUTE_MS) * MINUTE_MS,
+      to: Math.ceil(selection.to / MINUTE_MS) * MINUTE_MS,
+    }
+    : selection;
+  const short = coverTime(from, to, { ...options, coarsest: "1h", timeFirst: true });
   // Samples alone have days.
   const days = coverTime(selection.from, selection.to, options);
   const params: Record<string, unknown> = {
@@ -75,6 +89,7 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
     });
   setTimes(cover, "");
   setTimes(days, "days_");
+  setTimes(short, "totals_");
   const matched: string[] = [];
   const series = [`day >= toDate(toDateTime({${name("from")}:UInt32}, 'UTC'))`];
   let bySeries = false;
@@ -137,13 +152,13 @@ WHERE ${kind}${awake} AND ${where}`,
       // Totals do not know whether a holder was seen.
       if (selection.kind === "lock" && selection.holders) return waits(rows, busy.locks, true);
       const { kind: own } = selection;
-      return union(cover, ({ resolution }, where) => {
+      return union(short, ({ resolution }, where) => {
         if (resolution.suffix !== "") {
           return `SELECT time, node, series, value, count FROM totals${resolution.suffix}
 WHERE ${kind}${awake} AND ${where}`;
         }
         return fineTotals[own](`${where}`, { kind, busy });
-      });
+      }, "totals_");
     },
     atEnd: atEndSql(name("from"), name("end")),
     series: series.join(" AND "),

@@ -34,6 +34,8 @@ export interface CoverPart {
 export interface CoverOptions {
   /** The answer has a sum every so many seconds: only tables that divide it can be used. @default {Infinity} */
   readonly step?: number;
+  /** The tables are in the order of time: each is read for any time that is whole in it. @default {false} */
+  readonly timeFirst?: boolean;
   /** Coarser tables are left out. @default {"1d"} */
   readonly coarsest?: Resolution["name"];
   /** Is the first second of which there still are buckets of 10 s, and of minutes. @default {0} for both */
@@ -52,8 +54,9 @@ const { ceil, floor, max, min } = Math;
  * @throws {RangeError} when a time is not a number
  */
 export function coverTime(from: number, to: number, options: CoverOptions = {}): CoverPart[] {
-  const { step = Infinity, coarsest = "1d", oldest = { fine: 0, minutes: 0 } } = options;
-  const allowed = COVER_RESOLUTIONS.slice(COVER_RESOLUTIONS.findIndex(({ name }) => name === coarsest));
+  const { step = Infinity, coarsest = "1d", timeFirst = false, oldest = { fine: 0, minutes: 0 } } = options;
+  const allowed = COVER_RESOLUTIONS.slice(COVER_RESOLUTIONS.findIndex(({ name }) => name === coarsest))
+    .map((each) => timeFirst ? { ...each, least: 0 } : each);
   const start = toSecond("from", from);
   const end = toSecond("to", to);
   const parts = cover(start, end, allowed.filter((each) => step === Infinity || step % each.step === 0));

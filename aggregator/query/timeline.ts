@@ -73,7 +73,7 @@ export async function timeline(
   if (!(steps >= 0 && steps <= MAX_STEPS)) {
     throw new RangeError(`Cannot answer more than ${MAX_STEPS} steps: current value is ${steps}`);
   }
-  const selected = selectionSql(selection, { oldest: question.oldest, step });
+  const selected = selectionSql(selection, { oldest: question.oldest, step, wholeMinutes: step % 60 === 0 });
   const lanes = by === "function"
     ? await functionLanes(question, selection, { selected, step, limit })
     : await labelLanes(question, selection, { selected, step, limit, label: by });

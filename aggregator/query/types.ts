@@ -542,7 +542,7 @@ export interface Queries extends FieldQueries {
     options?: CommonOptions & { groupBy?: readonly GroupBy[] },
   ): Promise<AggregateAnswer>;
   diff(base: Selection, compare: Selection, options?: DiffOptions): Promise<DiffAnswer>;
-  /** Answers the values of `label` in the selection, the largest first. */
+  /** Answers the values of `label` in the selection, the largest first; of ten minutes or more in whole minutes. */
   labelValues(label: AnyLabel, selection: Selection, options?: CommonOptions): Promise<LabelValuesAnswer>;
   /** Answers the code that waited longest for locks, and the code that held them. */
   lockSites(
@@ -553,9 +553,9 @@ export interface Queries extends FieldQueries {
   syscalls(selection: Selection, options?: SyscallsOptions): Promise<SyscallsAnswer>;
   /** Answers how long calls took, over time. */
   callHeatmap(selection: Selection, options?: HeatmapOptions): Promise<HeatmapAnswer>;
-  /** Answers the selection over time. */
+  /** Answers the selection over time; steps of minutes have all of their minutes. */
   timeline(selection: Selection, options?: TimelineOptions): Promise<TimelineAnswer>;
-  /** Answers the kinds that have data. */
+  /** Answers the kinds that have data; of ten minutes or more in whole minutes. */
   kinds(selection: Omit<Selection, "kind">, options?: { signal?: AbortSignal }): Promise<KindsAnswer>;
   /** Answers the agents that sent batches. */
   fleet(range: TimeRange, options?: CommonOptions): Promise<FleetAnswer>;

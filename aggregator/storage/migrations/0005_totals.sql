@@ -2,7 +2,7 @@
 
 -- What each series took, without stacks: for labels, kinds and time lines, which need no more. Of locks the waits that
 -- were woken, and what was waited where that goes on; of system calls all that were counted. Idle are waits for what is
--- to come, and calls that wait by purpose.
+-- to come, and calls that wait by purpose. Time comes first in the order, as what is asked is short and of all series.
 CREATE TABLE IF NOT EXISTS totals{1m,1h}
 (
     kind Enum8('cpu' = 1, 'lock' = 2, 'syscall' = 3),
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS totals{1m,1h}
 )
 ENGINE = SummingMergeTree((value, count))
 PARTITION BY period
-ORDER BY (kind, idle, period, node, series, bucket)
+ORDER BY (kind, idle, period, bucket, node, series)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS samples_to_totals{1m,1h} TO totals{suffix} AS
