@@ -27,30 +27,61 @@ const HOUR = DAY + 10 * 3600 + 17 * 60 + 20;
 const INGEST_MS = 10_000;
 const CLIENTS = 4;
 
-/** Returns the rows of `deno task bench store`, or `store=ROWS`. */
+/**
+ * Returns the rows of `deno task bench store`, `store=ROWS`, or `store=ROWS,FOLDER`: a folder keeps what it was filled
+ * with, so that the next run measures at once.
+ */
 export async function rows(option?: string): Promise<Row[]> {
-  const wanted = option === undefined ? DEFAULT_ROWS : Number(option);
-  const folder = await Deno.makeTempDir();
+  const [count, kept] = (option ?? "").split(",");
   await using cleanup = new AsyncDisposableStack();
-  cleanup.defer(() => Deno.remove(folder, { recursive: true }));
-  const recorded = await recordStacks(folder, RECORD_S);
-  const memoryBytes = 6 * 2 ** 30;
-  const engine = cleanup.use(await EmbeddedClickHouse.start({ dataDir: `${folder}/data`, memoryBytes }));
+  const folder = kept ?? await Deno.makeTempDir();
+  if (kept === undefined) cleanup.defer(() => Deno.remove(folder, { recursive: true }));
+  const { client, engine } = await openStore(folder);
+  cleanup.use(engine);
+  cleanup.use(client);
+  await fill(client, { folder, rows: count ? Number(count) : DEFAULT_ROWS });
+  const size = await sizes(client);
+  await note(`${size.rows} rows; measuring`);
+  const results = [
+    ...await questions(client),
+    await month(client),
+    ...await bytes(client, size),
+    await ingest(client),
+  ];
+  // Of what was written meanwhile nothing stays.
+  await client.command("ALTER TABLE samples DROP PARTITION {period:DateTime('UTC')}", {
+    params: { period: DAY + 86_400 },
+  });
+  return results;
+}
+
+async function openStore(folder: string) {
+  await Deno.mkdir(folder, { recursive: true });
+  const engine = await EmbeddedClickHouse.start({ dataDir: `${folder}/data`, memoryBytes: 6 * 2 ** 30 });
   const options = { url: engine.url, username: engine.username, password: engine.password, timeout: 600_000 };
   await createDatabase(options);
-  const client = cleanup.use(new StorageClient(options));
+  const client = new StorageClient(options);
   await migrate(client);
-  await note("filling");
-  await fillStore(client, recorded, { rows: wanted, day: DAY });
+  return { engine, client };
+}
+
+/** Fills the store unless its folder says that it was filled to the end. */
+async function fill(
+  client: StorageClient,
+  { folder, rows }: { folder: string; rows: number },
+): Promise<void> {
+  const mark = `${folder}/filled`;
+  if (await Deno.stat(mark).then(() => true, () => false)) return;
+  const recorded = await recordStacks(folder, RECORD_S);
+  await fillStore(client, recorded, {
+    rows,
+    day: DAY,
+    onHour: (hours, filled) => note(`${hours} hours, ${filled} rows`),
+  });
   await note("merging");
   await mergeStore(client);
-  const size = await sizes(client);
-  await note(`${size.rows} rows, ${recorded.stacks.offset.length - 1} recorded stacks; measuring`);
-  const results = [...await questions(client), ...await bytes(client, size), await ingest(client)];
-  // What comes next takes longest: who stops it has these.
-  await note(`so far\n${formatTable(results)}`);
   await fillMonth(client, DAY);
-  return [...results, await month(client)];
+  await Deno.writeTextFile(mark, "");
 }
 
 const note = (text: string) => print(Deno.stderr, `store: ${text}\n`);
@@ -138,7 +169,9 @@ interface Sizes {
 
 async function sizes(client: StorageClient): Promise<Sizes> {
   const [row] = await client.rows<{ samples: string; all: string; own: string }>(
-    `SELECT sumIf(rows, table = 'samples') AS samples, sum(bytes_on_disk) AS all, sumIf(bytes_on_disk, table = 'samples') AS own
+    // Of the days before the one that was filled there are days alone.
+    `SELECT sumIf(rows, table = 'samples') AS samples, sum(bytes_on_disk / if(table = 'samples_1d', 30, 1)) AS all,
+      sumIf(bytes_on_disk, table = 'samples') AS own
     FROM system.parts WHERE active AND database = currentDatabase() AND table NOT LIKE 'bench%'`,
   );
   return { rows: Number(row!.samples), bytes: Number(row!.all), own: Number(row!.own) };
@@ -151,6 +184,7 @@ async function bytes(client: StorageClient, { rows, bytes, own }: Sizes): Promis
     LEFT ANY JOIN (SELECT location, argMax(functions, rank)[-1] AS key FROM symbols GROUP BY location) AS names USING location
     LEFT ANY JOIN functions USING key
     GROUP BY stack`;
+  await client.command("DROP TABLE IF EXISTS bench_text");
   await client.command(
     `CREATE TABLE bench_text (kind LowCardinality(String), time DateTime, node LowCardinality(String), service LowCardinality(String),
       comm LowCardinality(String), pid UInt32, stack String CODEC(ZSTD(1)), value UInt64, count UInt64)

@@ -27,6 +27,8 @@ export interface PrunedGraph {
   readonly cut: number;
   /** Lists the rows of the nodes that have a box `other`, in the order of these boxes: level by level. */
   readonly cutBelow: readonly number[];
+  /** Says of each box of each level which row of the nodes it is, or whose `other`; a graph of nothing has none. */
+  readonly boxes: readonly (readonly { readonly row: number; readonly isOther: boolean }[])[];
 }
 
 /**
@@ -36,7 +38,7 @@ export interface PrunedGraph {
 export function prunedGraph(nodes: readonly TreeNode[], unit: FlameGraph["unit"]): PrunedGraph {
   const names = new Names();
   const levels: FlameLevel[] = [];
-  const below: number[][] = [];
+  const boxes: { row: number; isOther: boolean }[][] = [];
   const children: number[][] = nodes.map(() => []);
   nodes.forEach(({ parent }, i) => {
     if (parent !== undefined) children[parent]!.push(i);
@@ -51,6 +53,7 @@ export function prunedGraph(nodes: readonly TreeNode[], unit: FlameGraph["unit"]
   };
   const place = (row: number, depth: number, start: number) => {
     const { name, module, width, self } = nodes[row]!;
+    (boxes[depth] ??= []).push({ row, isOther: false });
     put(depth, { start, width, self, name: depth === 0 ? names.of(ALL, "") : names.of(name, module) });
     const ordered = children[row]!.sort((a, b) => compare(nodes[a]!, nodes[b]!));
     let at = start;
@@ -61,7 +64,7 @@ export function prunedGraph(nodes: readonly TreeNode[], unit: FlameGraph["unit"]
     const rest = start + width - self - at;
     if (rest <= 0) return;
     cut += rest;
-    (below[depth + 1] ??= []).push(row);
+    (boxes[depth + 1] ??= []).push({ row, isOther: true });
     put(depth + 1, { start: at, width: rest, self: rest, name: names.of(OTHER, "") });
   };
   if (nodes.length > 0) place(0, 0, 0);
@@ -70,7 +73,8 @@ export function prunedGraph(nodes: readonly TreeNode[], unit: FlameGraph["unit"]
   return {
     graph: { unit, total, names: names.names, modules: names.modules, levels },
     cut,
-    cutBelow: below.flat(),
+    cutBelow: boxes.flat().filter(({ isOther }) => isOther).map(({ row }) => row),
+    boxes,
   };
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { DiffGraph } from "../../profile/diff_graph.ts";
 import type { FlameGraph } from "../../profile/flame.ts";
 import type { Total } from "../../profile/model.ts";
 import type { Label } from "../../profile/labels.ts";
@@ -104,6 +105,16 @@ export interface DiffJson {
     readonly compare_self: Total;
     readonly compare_total: Total;
   }[];
+  readonly cost: CostJson;
+}
+
+/** Holds both selections as one tree: boxes are as wide as both sides together. */
+export interface DiffFlameJson {
+  readonly base: { readonly selection: SelectionJson; readonly total: number };
+  readonly compare: { readonly selection: SelectionJson; readonly total: number };
+  /** Is as a flame graph's; the total is of both sides. */
+  readonly cut: FlameJson["cut"];
+  readonly graph: DiffGraph;
   readonly cost: CostJson;
 }
 
@@ -407,6 +418,7 @@ export interface Answers {
   "GET /api/series": SeriesJson;
   "POST /api/aggregate": AggregateJson;
   "POST /api/diff": DiffJson;
+  "POST /api/diff/flamegraph": DiffFlameJson;
   "GET /api/locks": LocksJson;
   "GET /api/syscalls": SyscallsJson;
   "GET /api/syscalls/heatmap": HeatmapJson;

@@ -10,7 +10,10 @@ import * as v from "valibot";
 import type { AnyKind } from "../../profile/profile_type.ts";
 import type { GroupBy, Selection } from "../query/types.ts";
 import { HttpError } from "./errors.ts";
-import { anyKind, checkSelection, GROUPS, isGroup, matchersOf, time } from "./params.ts";
+import { anyKind, checkSelection, GROUPS, isGroup, levels, matchersOf, time, UNITS } from "./params.ts";
+
+/** Are the first levels of a tree where nothing else is said. */
+const DEFAULT_LEVELS = ["comm"] as const;
 
 /** This is far more than any selection needs. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -80,6 +83,23 @@ export function diffBody(now: number) {
     order: v.optional(v.picklist(order, `one of ${order.join(", ")}`), "change"),
     limit: limit(100, 10_000),
   });
+}
+
+/** Makes the schema of the body of POST /api/diff/flamegraph. */
+export function diffTreeBody(now: number) {
+  const selection = v.pipe(v.strictObject(selectionEntries(now)), v.transform(toSelection));
+  return v.pipe(
+    v.strictObject({
+      base: selection,
+      compare: selection,
+      unit: v.optional(v.picklist(UNITS, `one of ${UNITS.join(", ")}`), "nanoseconds"),
+      max_nodes: limit(20_000, 500_000),
+      min_per_mille: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1000)), 0),
+      first_level: v.optional(v.pipe(v.array(v.string()), levels), [...DEFAULT_LEVELS]),
+      inlined: v.optional(v.boolean(), true),
+    }),
+    v.check(({ base, compare }) => base.kind === compare.kind, "two selections of one kind"),
+  );
 }
 
 /**

@@ -40,7 +40,21 @@ export function limitParam(byDefault: number, max: number): Param<number> & { de
 /** Is a label's name. */
 export const labelParam = { schema: labelName() } as const satisfies Param<AnyLabel>;
 /** Says what boxes and weights measure. */
-export const unitParam = { schema: oneOf(["nanoseconds", "count"]), default: "nanoseconds" } as const;
+export const UNITS = ["nanoseconds", "count"] as const;
+export const unitParam = { schema: oneOf(UNITS), default: "nanoseconds" } as const;
+
+/** Lists at most so many labels: each makes the tree deeper. */
+const MAX_LEVELS = 4;
+
+/** Checks the labels whose values are a tree's first levels. */
+export const levels = v.pipe(
+  v.array(v.string()),
+  v.check(
+    (names) => names.length <= MAX_LEVELS && new Set(names).size === names.length && names.every(isLabel),
+    `a list of at most ${MAX_LEVELS} different labels out of ${LABELS.join(", ")}, label_NAME`,
+  ),
+  v.transform((names) => names as AnyLabel[]),
+);
 /** Says which batches: those that are staged or stored, or those that storage refused. */
 export const stateParam = { schema: oneOf(["all", "quarantined"]), default: "all" } as const;
 /** Is text, not empty. */

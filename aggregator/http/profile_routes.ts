@@ -8,10 +8,11 @@
 import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
 import { LABELS } from "../../profile/labels.ts";
-import { type AnyLabel, isLabel } from "../query/matchers.ts";
+import type { AnyLabel } from "../query/matchers.ts";
 import type { AggregateRow, DiffRow, TreeOptions } from "../query/types.ts";
 import type {
   AggregateJson,
+  DiffFlameJson,
   DiffJson,
   FlameJson,
   LabelNamesJson,
@@ -19,9 +20,10 @@ import type {
   SeriesJson,
   TopJson,
 } from "./answers.ts";
-import { aggregateBody, checkSelections, diffBody, readBody } from "./body.ts";
+import { aggregateBody, checkSelections, diffBody, diffTreeBody, readBody } from "./body.ts";
 import {
   labelParam,
+  levels,
   limitParam,
   listParam,
   type Param,
@@ -46,26 +48,17 @@ export function profileRoutes(options: HandlerOptions): Route[] {
     get("/api/series", series),
     post("/api/aggregate", aggregate),
     post("/api/diff", diff),
+    post("/api/diff/flamegraph", diffFlamegraph),
   ];
 }
 
 /** The share is in per mille of the whole. */
 const shareParam = { schema: v.pipe(integer(0, 1000), v.transform((n) => n / 1000)), default: "0" } as const;
 
-/** Lists at most so many labels: each makes the tree deeper. */
-const MAX_LEVELS = 4;
-
 const levelsParam = {
   schema: v.union([
     v.pipe(v.literal("none", "none"), v.transform((): AnyLabel[] => [])),
-    v.pipe(
-      listParam.schema,
-      v.check(
-        (names) => names.length <= MAX_LEVELS && new Set(names).size === names.length && names.every(isLabel),
-        `a list of at most ${MAX_LEVELS} different labels out of ${LABELS.join(", ")}, label_NAME`,
-      ),
-      v.transform((names) => names as AnyLabel[]),
-    ),
+    v.pipe(listParam.schema, levels),
   ]),
   default: "comm",
 } as const satisfies Param<AnyLabel[]>;
@@ -211,5 +204,27 @@ async function diff({ request, signal }: Context, { queries, now = Date.now }: H
       })),
       cost: costJson(answer.cost),
     } satisfies DiffJson,
+  );
+}
+
+async function diffFlamegraph({ request, signal }: Context, { queries, now = Date.now }: HandlerOptions) {
+  const { base, compare, ...options } = await readBody(request, diffTreeBody(now()));
+  checkSelections(base, compare);
+  const answer = await queries.diffTree(base, compare, {
+    value: options.unit === "count" ? "count" : "value",
+    maxNodes: options.max_nodes,
+    minShare: options.min_per_mille / 1000,
+    firstLevels: options.first_level,
+    inlined: options.inlined,
+    signal,
+  });
+  return json(
+    {
+      base: { selection: selectionJson(base), total: answer.base },
+      compare: { selection: selectionJson(compare), total: answer.compare },
+      cut: answer.cut,
+      graph: answer.graph,
+      cost: costJson(answer.cost),
+    } satisfies DiffFlameJson,
   );
 }

@@ -14,6 +14,7 @@ import { builds } from "./builds.ts";
 import { callHeatmap } from "./call_heatmap.ts";
 import { coverage } from "./coverage.ts";
 import { diff } from "./diff.ts";
+import { diffTree } from "./diff_tree.ts";
 import { fleet, losses } from "./fleet.ts";
 import { kinds } from "./kinds.ts";
 import { labelValues } from "./label_values.ts";
@@ -66,6 +67,8 @@ export function createQueries(client: StorageClient, options: QueriesOptions = {
       ask("aggregate", [selection], options, (q, o) => aggregate(q, selection, o)),
     diff: (base, compare, options) =>
       ask("diff", [base, compare], options, (q, o) => diff(q, base, compare, o)),
+    diffTree: (base, compare, options) =>
+      ask("diff tree", [base, compare], options, (q, o) => diffTree(q, base, compare, o)),
     labelValues: (label, selection, options) =>
       ask("label values", [label, selection], options, (q, o) => labelValues(q, label, selection, o)),
     lockSites: (selection, options) =>

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { DiffGraph } from "../../profile/diff_graph.ts";
 import type { FlameGraph } from "../../profile/flame.ts";
 import type { Profile, Total } from "../../profile/model.ts";
 import type { AnyKind } from "../../profile/profile_type.ts";
@@ -116,6 +117,21 @@ export interface TreeAnswer extends Answer {
    * the order of these boxes: level by level, from left to right.
    */
   readonly cut: { readonly nodes: number; readonly total: number; readonly below: readonly string[] };
+}
+
+/** Says how two selections are made one tree. */
+export type DiffTreeOptions = Pick<
+  TreeOptions,
+  "value" | "maxNodes" | "minShare" | "firstLevels" | "inlined" | "under" | "signal"
+>;
+
+export interface DiffTreeAnswer extends Answer {
+  readonly graph: DiffGraph;
+  /** Are the sums of all stacks of each side. */
+  readonly base: number;
+  readonly compare: number;
+  /** Is as a tree's; the total is of both sides. */
+  readonly cut: TreeAnswer["cut"];
 }
 
 /** Functions are told apart by these, or by a label of series. */
@@ -542,6 +558,8 @@ export interface Queries extends FieldQueries {
     options?: CommonOptions & { groupBy?: readonly GroupBy[] },
   ): Promise<AggregateAnswer>;
   diff(base: Selection, compare: Selection, options?: DiffOptions): Promise<DiffAnswer>;
+  /** Answers the stacks of both selections merged to one tree. */
+  diffTree(base: Selection, compare: Selection, options?: DiffTreeOptions): Promise<DiffTreeAnswer>;
   /** Answers the values of `label` in the selection, the largest first; of ten minutes or more in whole minutes. */
   labelValues(label: AnyLabel, selection: Selection, options?: CommonOptions): Promise<LabelValuesAnswer>;
   /** Answers the code that waited longest for locks, and the code that held them. */

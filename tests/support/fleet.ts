@@ -20,6 +20,7 @@ import {
   totalOf,
 } from "../../profile/model.ts";
 import { HOLDER_SITES, LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
+import { diffGraph } from "../../profile/diff_graph.ts";
 import type { Label } from "../../profile/labels.ts";
 import type { AnyLabel } from "../../aggregator/query/matchers.ts";
 import { flameGraph } from "../../profile/flame.ts";
@@ -356,6 +357,20 @@ export class FleetQueries implements Queries {
       rows: [{ ...row, compareSelf: second, compareTotal: second }],
       base: first,
       compare: second,
+      cost: NO_COST,
+    });
+  }
+
+  diffTree(base: Selection, compare: Selection) {
+    const [first, second] = [totalOf(this.#select(base)), totalOf(this.#select(compare))];
+    const node = { name: "all", module: "", parent: undefined, base: first.value, baseSelf: first.value };
+    const width = first.value + second.value;
+    const { graph, cut, cutBelow } = diffGraph([{ ...node, width, self: width }], "nanoseconds");
+    return Promise.resolve({
+      graph,
+      base: first.value,
+      compare: second.value,
+      cut: { nodes: 0, total: cut, below: cutBelow.map(String) },
       cost: NO_COST,
     });
   }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Compares two selections as one tree, by one statement: what each box is worth on either side.
+ *
+ * @module
+ */
+
+import { diffGraph } from "../../profile/diff_graph.ts";
+import { unitOf } from "../../profile/profile_type.ts";
+import type { Question } from "./question.ts";
+import { type SelectionSql, selectionSql } from "./selection.ts";
+import { treeNodes } from "./tree_nodes.ts";
+import type { TreeSource } from "./tree_sql.ts";
+import type { DiffTreeAnswer, DiffTreeOptions, Selection } from "./types.ts";
+
+/**
+ * Asks for the tree of both selections, which are of one kind. A box is cut where it is small on both sides.
+ *
+ * @throws {RangeError} when a selection or an option makes no sense
+ * @throws {StorageError}
+ */
+export async function diffTree(
+  question: Question,
+  base: Selection,
+  compare: Selection,
+  { value = "value", ...options }: DiffTreeOptions = {},
+): Promise<DiffTreeAnswer> {
+  if (base.kind !== compare.kind) {
+    throw new RangeError(
+      `Cannot compare two kinds in one tree: current values are ${base.kind} and ${compare.kind}`,
+    );
+  }
+  const { oldest } = question;
+  const sides = [
+    selectionSql(base, { oldest, prefix: "base_" }),
+    selectionSql(compare, { oldest, prefix: "compare_" }),
+  ] as const;
+  const { nodes, others, paths, total, cut } = await treeNodes(question, bothSides(sides, value), {
+    ...options,
+    widths: ["value", "count"],
+  });
+  const { graph, cut: cutTotal, cutBelow } = diffGraph(
+    nodes.map((node, row) => ({
+      ...node,
+      base: node.width - others[row]!.width,
+      baseSelf: node.self - others[row]!.self,
+    })),
+    value === "value" ? unitOf(base.kind) : "count",
+  );
+  return {
+    graph,
+    base: Number(total[0]),
+    compare: Number(total[1]),
+    cut: { nodes: cut, total: cutTotal, below: cutBelow.map((row) => paths[row]!) },
+    cost: question.cost,
+  };
+}
+
+/** Makes samples of both sides: what one is worth in the base is its value, and in the other selection its count. */
+function bothSides(
+  [base, compare]: readonly [SelectionSql, SelectionSql],
+  of: "value" | "count",
+): TreeSource {
+  const rows = (samples: string, [value, count]: readonly [string, string]) =>
+    `SELECT node, series, stack, ${value} AS value, ${count} AS count
+FROM (SELECT node, series, stack, toUInt64(${of}) AS amount FROM (${samples}))`;
+  const none = "toUInt64(0)";
+  return {
+    samples: `${rows(base.samples, ["amount", none])}
+UNION ALL
+${rows(compare.samples, [none, "amount"])}`,
+    series: `(${base.series}) OR (${compare.series})`,
+    params: { ...base.params, ...compare.params },
+  };
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Asks for the boxes of a tree, with their names.
+ *
+ * @module
+ */
+
+import { UNKNOWN_MODULE } from "../../profile/model.ts";
+import type { TreeNode } from "../../profile/pruned_tree.ts";
+import { functionKey } from "../storage/content_hash.ts";
+import type { AnyLabel } from "./matchers.ts";
+import { addressNames, byKey, functionNames, lineNames, MISSING, type Name } from "./names.ts";
+import type { Question } from "./question.ts";
+import { checkLimit, labelSql } from "./selection.ts";
+import { stackChoice } from "./stack_choice.ts";
+import { DEFAULT_LEVELS, type TreeSource, treeSql, type TreeSqlOptions } from "./tree_sql.ts";
+import type { TreeOptions } from "./types.ts";
+
+/** Each is a part of a statement: more would be a statement of any length. */
+const MAX_MODULES = 16;
+
+/** Holds the boxes that are left of a tree. */
+export interface TreeNodes {
+  /** Holds the root first; none of nothing. */
+  readonly nodes: readonly TreeNode[];
+  /** Holds what of each node's width and self is the second of two widths. */
+  readonly others: readonly { readonly width: number; readonly self: number }[];
+  /** Names each node. */
+  readonly paths: readonly string[];
+  /** Are sums of all stacks, and of those that were left out, as decimal text. */
+  readonly total: readonly [value: string, count: string];
+  readonly hidden: readonly [value: string, count: string];
+  /** Counts boxes that were cut. */
+  readonly cut: number;
+}
+
+/**
+ * Asks for the boxes of the tree of `selected`.
+ *
+ * @throws {RangeError} when an option makes no sense
+ * @throws {StorageError}
+ */
+export async function treeNodes(
+  question: Question,
+  selected: TreeSource,
+  { widths, ...options }: TreeOptions & Pick<TreeSqlOptions, "widths">,
+): Promise<TreeNodes> {
+  const { maxNodes = 20_000, minShare = 0, lastLevel = "none", firstLevels = DEFAULT_LEVELS } = options;
+  const modules = options.collapseModules ?? [];
+  if (!(minShare >= 0 && minShare <= 1)) {
+    throw new RangeError(`Cannot cut at a share that is not from 0 to 1: current value is ${minShare}`);
+  }
+  if (modules.length > MAX_MODULES) {
+    throw new RangeError(
+      `Cannot collapse more than ${MAX_MODULES} modules: current value is ${modules.length}`,
+    );
+  }
+  const chosen = await stackChoice(question, options.choice);
+  const sql = treeSql(selected, { ...options, widths, collapseModules: modules, chosen: chosen.sql });
+  const { rows, ...answer } = await question.select(sql, {
+    ...selected.params,
+    // The root comes along.
+    nodes: checkLimit(maxNodes) + 1,
+    share: minShare,
+    focus: options.focus ?? "",
+    around: options.around?.function ?? "",
+    under: options.under ?? "0",
+    hide: options.hide ?? [],
+    modules,
+    ...chosen.params,
+    ...Object.fromEntries(modules.map((module, i) => [`module_${i}`, String(functionKey(module, module))])),
+  });
+  if (rows === 0) {
+    return { nodes: [], others: [], paths: [], total: ["0", "0"], hidden: ["0", "0"], cut: 0 };
+  }
+  const columns = answer.columns as unknown as NodeColumns;
+  const firstFunction = 2 + firstLevels.length;
+  const isDetail = (row: number) => lastLevel !== "none" && Boolean(columns.ends[row]);
+  const all = columns.key.keys().toArray();
+  const keysOf = (wanted: (row: number) => boolean) => all.filter(wanted).map((row) => columns.key[row]!);
+  const isCode = (row: number) => columns.place[row]! >= firstFunction;
+  const names = await functionNames(question, keysOf((row) => isCode(row) && !isDetail(row)));
+  for (const module of modules) names.set(String(functionKey(module, module)), { name: module, module });
+  const details = await detailNames(question, lastLevel, keysOf((row) => isCode(row) && isDetail(row)));
+  const labels = await Promise.all(
+    firstLevels.map((label, level) =>
+      labelNames(question, selected, { label, keys: keysOf((row) => columns.place[row] === level + 2) })
+    ),
+  );
+  const rowOf = new Map(columns.path.map((path, row) => [path, row]));
+  const { width_1: otherWidths = [], self_1: otherSelves = [] } = columns;
+  const others = all.map((row) => ({
+    width: Number(otherWidths[row] ?? 0),
+    self: Number(otherSelves[row] ?? 0),
+  }));
+  const nodes = all.map((row): TreeNode => {
+    const place = columns.place[row]!;
+    const key = columns.key[row]!;
+    const name = place === 1
+      ? MISSING
+      : place < firstFunction
+      ? { name: labels[place - 2]!.get(key) || UNKNOWN_MODULE, module: "" }
+      : (isDetail(row) ? details : names).get(key) ?? MISSING;
+    return {
+      ...name,
+      parent: place === 1 ? undefined : rowOf.get(columns.parent[row]!),
+      width: Number(columns.width_0[row]) + others[row]!.width,
+      self: Number(columns.self_0[row]) + others[row]!.self,
+    };
+  });
+  return {
+    nodes,
+    others,
+    paths: columns.path,
+    total: [columns.value[0]!, columns.count[0]!],
+    hidden: [columns.hidden_value[0]!, columns.hidden_count[0]!],
+    cut: Number(columns.nodes[0]) - rows,
+  };
+}
+
+/** Holds the answer's columns; 64-bit numbers are decimal text. */
+interface NodeColumns {
+  readonly path: readonly string[];
+  readonly parent: readonly string[];
+  readonly key: readonly string[];
+  /** The place is 1 for the root. */
+  readonly place: readonly number[];
+  readonly ends: readonly number[];
+  readonly width_0: readonly string[];
+  readonly self_0: readonly string[];
+  /** Are there where two widths were asked for. */
+  readonly width_1?: readonly string[];
+  readonly self_1?: readonly string[];
+  readonly nodes: readonly string[];
+  /** Is the sum of all stacks, where the row is the root. */
+  readonly value: readonly string[];
+  readonly count: readonly string[];
+  readonly hidden_value: readonly string[];
+  readonly hidden_count: readonly string[];
+}
+
+/** Returns the values of a label by their hashes. */
+async function labelNames(
+  question: Question,
+  { series, params }: TreeSource,
+  { label, keys }: { label: AnyLabel; keys: readonly string[] },
+): Promise<Map<string, string>> {
+  const text = labelSql(label);
+  const sql = `SELECT cityHash64(${text}) AS key, any(${text}) AS name FROM series
+WHERE ${series} AND key IN {keys:Array(UInt64)} GROUP BY key`;
+  const rows = await byKey<{ key: string; name: string }>(question, sql, keys, params);
+  return new Map(rows.map(({ key, name }) => [key, name]));
+}
+
+function detailNames(
+  question: Question,
+  lastLevel: NonNullable<TreeOptions["lastLevel"]>,
+  keys: readonly string[],
+): Promise<Map<string, Name>> {
+  if (lastLevel === "none") return Promise.resolve(new Map());
+  return lastLevel === "line" ? lineNames(question, keys) : addressNames(question, keys);
+}
