@@ -14,7 +14,7 @@ import { memoryLimit } from "../common/memory_limit.ts";
 import { divideMemory } from "./memory/budget.ts";
 import { boundArguments, ownArguments } from "./memory/relaunch.ts";
 import { inClusterUrl } from "./metadata/kube/client.ts";
-import { cacheFolder, defaultCacheFolder } from "./symbols/debug/debuginfod/cache_folder.ts";
+import { cacheFolder, defaultCacheFolder } from "../symbols/debuginfod/cache_folder.ts";
 
 async function main(): Promise<number> {
   // Deno keeps /proc and /sys for programs that may do everything.

@@ -44,7 +44,7 @@ import { stackEndsLine, summaryLine, topTable } from "./output/top_table.ts";
 import { gatherFacts, preflight, warnings } from "./preflight.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
-import { Debuginfod } from "./symbols/debug/debuginfod/debuginfod.ts";
+import { Debuginfod } from "../symbols/debuginfod/debuginfod.ts";
 import { JavaMaps } from "./java/java_maps.ts";
 import { SymbolFiles } from "./symbols/symbol_files.ts";
 import { Symboliser } from "./symbols/symboliser.ts";

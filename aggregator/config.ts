@@ -242,6 +242,28 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     default: "512MiB",
     schema: bytes(1 << 20, 4 * 2 ** 30),
   },
+  debuginfodUrls: {
+    flag: "debuginfod-urls",
+    env: "DEBUGINFOD_URLS",
+    placeholder: "URLS",
+    help: "debuginfod servers to ask for the debug files of what is stored, with spaces between them",
+    schema: httpUrls(),
+  },
+  debuginfodCache: {
+    flag: "debuginfod-cache",
+    env: "DEBUGINFOD_CACHE_PATH",
+    placeholder: "FOLDER",
+    help: "Where what they give is kept until it is read; 'debuginfod' in the data directory by default",
+    schema: path(userPath),
+  },
+  debuginfodTimeout: {
+    flag: "debuginfod-timeout",
+    env: "DEBUGINFOD_TIMEOUT",
+    placeholder: "SECONDS",
+    help: "Give a server up that sends less than 100 KiB in so many seconds; 0 waits for ever",
+    default: "90",
+    schema: integer(-86_400, 86_400),
+  },
   ...RELABEL_SETTINGS,
   alertRules: {
     flag: "alert-rules",

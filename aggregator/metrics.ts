@@ -12,6 +12,8 @@ import { VERSION } from "../common/main.ts";
 import { KINDS } from "../profile/model.ts";
 import type { OtlpExporter } from "../profile/otlp/exporter.ts";
 import { exporterReadings, NO_EXPORTS } from "../profile/otlp/readings.ts";
+import type { Debuginfod } from "../symbols/debuginfod/debuginfod.ts";
+import { debuginfodReadings, NO_DEBUGINFOD } from "../symbols/debuginfod/readings.ts";
 import type { Flusher, FlushMetrics } from "./buffer/flusher.ts";
 import type { StoredBatch } from "./buffer/sink.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
@@ -55,6 +57,8 @@ export interface WatchedParts {
   readonly decoder?: { readonly deaths: Readonly<Record<string, number>>; readonly bytes: number };
   /** Sends on to a collector. */
   readonly exporter?: Pick<OtlpExporter, "stats"> | undefined;
+  /** Asks for debug files. */
+  readonly debuginfod?: Pick<Debuginfod, "stats"> | undefined;
 }
 
 const PARTS: readonly Reading<WatchedParts>[] = [
@@ -214,6 +218,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     make.readings(() => buffer, BUFFER);
     make.readings(() => this.#parts, PARTS);
     make.readings(() => this.#parts.exporter?.stats ?? NO_EXPORTS, exporterReadings("aperture"));
+    make.readings(() => this.#parts.debuginfod?.stats ?? NO_DEBUGINFOD, debuginfodReadings("aperture"));
     make.process();
     make.buildInfo("aperture_aggregator_build_info", VERSION);
     // What has not happened is 0, not absent.

@@ -7,6 +7,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { UserError } from "../common/main.ts";
+import { Debuginfod } from "../symbols/debuginfod/debuginfod.ts";
 import { StagingBuffer } from "./buffer/staging_buffer.ts";
 import { takeSpill, writeSpill } from "./buffer/spill.ts";
 import { Flusher } from "./buffer/flusher.ts";
@@ -30,6 +31,7 @@ import { DebugTables } from "./storage/debug_tables.ts";
 import type { StorageOptions } from "./storage/client.ts";
 import { Storage } from "./storage/storage.ts";
 import { DebugFiles } from "./symbols/debug_files.ts";
+import { WantedFiles } from "./symbols/wanted_files.ts";
 
 const logger = getLogger(["aperture", "aggregator"]);
 
@@ -77,9 +79,10 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
     : parts.use(await orExplain(Relabeller.open(config.relabelConfig)));
   const exporter = await orExplain(openExporter(config));
   if (exporter) parts.use(exporter);
-  const debugFiles = parts.use(
-    new DebugFiles({ tables: new DebugTables(storage.client), limit: config.symbolsLimit }),
-  );
+  const debugTables = new DebugTables(storage.client);
+  const debugFiles = parts.use(new DebugFiles({ tables: debugTables, limit: config.symbolsLimit }));
+  const debuginfod = await openDebuginfod(config);
+  if (debuginfod) parts.use(debuginfod);
   const mode = engine ? "embedded" : "server";
   const alerts = parts.use(await orExplain(startAlerts(config, { storage, buffer, metrics })));
   const ports = parts.use(
@@ -98,9 +101,10 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       settle: settling({ buffer, flusher }),
     })),
   );
-  metrics.watch({ flusher, engine, relabeller, exporter, ...ports.watched });
+  metrics.watch({ flusher, engine, relabeller, exporter, debuginfod, ...ports.watched });
   flusher.start();
   debugFiles.start();
+  if (debuginfod) parts.use(new WantedFiles({ tables: debugTables, debugFiles, debuginfod }));
   const { hostname, port } = ports.ingest.address;
   logger.info("Taking batches on {hostname}:{port}, storing in {server}", {
     hostname,
@@ -139,6 +143,27 @@ async function keep(buffer: StagingBuffer, config: AggregatorConfig): Promise<nu
     path,
   });
   return 0;
+}
+
+/**
+ * Opens the client of debuginfod servers. Without one, names are those that agents and uploads give, which is no reason
+ * not to start.
+ */
+async function openDebuginfod(config: AggregatorConfig): Promise<Debuginfod | undefined> {
+  const { debuginfodUrls: urls = [], symbolsLimit: maxBytes } = config;
+  if (urls.length === 0) return undefined;
+  try {
+    return await Debuginfod.open({
+      urls,
+      folder: config.debuginfodCache ?? `${config.dataDir}/debuginfod`,
+      // What was read is in the tables: the folder holds what waits.
+      ...{ maxBytes, cacheBytes: 2 * maxBytes },
+      stallMs: Math.max(0, 1000 * config.debuginfodTimeout),
+    });
+  } catch (error) {
+    logger.warn("debuginfod is not asked: {reason}", { reason: (error as Error).message });
+    return undefined;
+  }
 }
 
 const IN_MEMORY = ":memory:";

@@ -22,7 +22,7 @@ import { allocatorBytes, LOSSES, SAMPLE_LOSSES, STACK_ENDS } from "../libbpf/mod
 import type { Pods } from "../metadata/kube/pods.ts";
 import type { ProcessLabels } from "../metadata/labels.ts";
 import type { Pusher } from "../push/pusher.ts";
-import type { Debuginfod } from "../symbols/debug/debuginfod/debuginfod.ts";
+import type { Debuginfod } from "../../symbols/debuginfod/debuginfod.ts";
 import type { MemoryKeeper } from "../memory/keeper.ts";
 import type { Symboliser } from "../symbols/symboliser.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";

@@ -10,7 +10,8 @@ import type { PodsStats } from "../metadata/kube/pods.ts";
 import type { CaptureStats } from "../capture.ts";
 import type { LabelStats } from "../metadata/labels.ts";
 import type { PushStats } from "../push/pusher.ts";
-import type { DebuginfodStats } from "../symbols/debug/debuginfod/debuginfod.ts";
+import type { DebuginfodStats } from "../../symbols/debuginfod/debuginfod.ts";
+import { debuginfodReadings } from "../../symbols/debuginfod/readings.ts";
 import type { SymboliserStats } from "../symbols/symboliser.ts";
 import type { UnwinderStats } from "../unwind/unwinder.ts";
 
@@ -240,37 +241,7 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
 ];
 
 /** They are read only where debuginfod servers are asked. */
-export const DEBUGINFOD: readonly Reading<DebuginfodStats>[] = [
-  [
-    "aperture_agent_debuginfod_asked_total",
-    "Debug files that were asked for, by build id",
-    ({ asked }) => asked,
-  ],
-  [
-    "aperture_agent_debuginfod_answers_total",
-    "How that went: the file came (found), no server has it (not_found), it is too large, it is another file " +
-    "(rejected), or there were too many to ask (dropped)",
-    ({ found, notFound, tooLarge, rejected, dropped }) => ({
-      ...{ found, not_found: notFound, too_large: tooLarge },
-      ...{ rejected, dropped },
-    }),
-    "result",
-  ],
-  ["aperture_agent_debuginfod_requests_total", "Requests to servers", ({ requests }) => requests],
-  [
-    "aperture_agent_debuginfod_request_failures_total",
-    "Requests that gave no answer or an error, and are made again",
-    ({ failed }) => failed,
-  ],
-  ["aperture_agent_debuginfod_bytes_total", "What the files were that came", ({ bytes }) => bytes],
-  ["aperture_agent_debuginfod_pending", "Debug files that are waited for", ({ pending }) => pending],
-  [
-    "aperture_agent_debuginfod_cache_bytes",
-    "What the agent's files in the folder of all clients take",
-    ({ cacheBytes }) => cacheBytes,
-  ],
-  ["aperture_agent_debuginfod_evicted_total", "Files that made room for others", ({ evicted }) => evicted],
-];
+export const DEBUGINFOD: readonly Reading<DebuginfodStats>[] = debuginfodReadings("aperture_agent");
 
 export const CAPTURES: readonly Reading<CaptureStats>[] = [
   [

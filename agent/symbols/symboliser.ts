@@ -15,7 +15,7 @@ import { processesWith } from "../python/find_processes.ts";
 import { mergeStacks } from "../python/merge.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/python_symbols.ts";
-import type { Debuginfod } from "./debug/debuginfod/debuginfod.ts";
+import type { Debuginfod } from "../../symbols/debuginfod/debuginfod.ts";
 import { Demangler } from "../../symbols/names/demangle.ts";
 import type { DebugClientOptions, DebugStats } from "./debug/dwarf/client.ts";
 import { NonElfCode } from "./non_elf_code.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Rank } from "../../profile/model.ts";
+import { RANK, type Rank } from "../../profile/model.ts";
 import type { StorageClient } from "./client.ts";
 import { functionKey } from "./content_hash.ts";
 import { arrays, lowCardinalityArrays, numbers, strings } from "./native.ts";
@@ -108,6 +108,21 @@ LEFT ANY JOIN
 ) AS names USING hash
 WHERE known < rank`;
 
+/** Finds the files that lack debug information of most locations, of those that were seen since yesterday. */
+const WANTED = `
+SELECT build_id
+FROM
+(
+    SELECT hash, any(toString(locations.build_id)) AS build_id FROM locations
+    WHERE native AND day >= today() - 1 AND build_id != '' AND build_id NOT IN (SELECT build_id FROM debug_files)
+    GROUP BY hash
+) AS places
+LEFT ANY JOIN (SELECT location AS hash, max(symbols.rank) AS known FROM symbols GROUP BY location) AS names USING hash
+WHERE known < ${RANK.debug}
+GROUP BY build_id
+ORDER BY count() DESC, build_id
+LIMIT {limit:UInt32}`;
+
 const FILES = `
 SELECT build_id, max(debug_files.rank) AS rank, argMax(toString(debug_files.source), debug_files.rank) AS source,
     argMax(debug_files.ranges, debug_files.rank) AS ranges
@@ -157,6 +172,12 @@ export class DebugTables {
       buildId: build_id,
       ranges: Number(ranges),
     }));
+  }
+
+  /** Returns the build ids of files that were not given yet, those that would name most first. @throws {StorageError} */
+  async wanted(limit: number, signal?: AbortSignal): Promise<string[]> {
+    const rows = await this.#client.rows<{ build_id: string }>(WANTED, { params: { limit }, signal });
+    return rows.map(({ build_id }) => build_id);
   }
 
   /** Writes a block that `rangeBlock()` made, encoded. @throws {StorageError} */

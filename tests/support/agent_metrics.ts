@@ -10,7 +10,7 @@ import { Captures } from "../../agent/capture.ts";
 import { ProcessLabels } from "../../agent/metadata/labels.ts";
 import type { PodsStats } from "../../agent/metadata/kube/pods.ts";
 import { Pusher } from "../../agent/push/pusher.ts";
-import type { DebuginfodStats } from "../../agent/symbols/debug/debuginfod/debuginfod.ts";
+import type { DebuginfodStats } from "../../symbols/debuginfod/debuginfod.ts";
 import { Symboliser } from "../../agent/symbols/symboliser.ts";
 import type { UnwinderStats } from "../../agent/unwind/unwinder.ts";
 import type { MetricSources } from "../../agent/metrics/metrics.ts";

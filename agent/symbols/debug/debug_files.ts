@@ -8,10 +8,10 @@
  */
 
 import { crc32 } from "node:zlib";
-import type { ByteSource } from "../../../symbols/elf/byte_source.ts";
-import { ElfError, readElf } from "../../../symbols/elf/elf.ts";
+import { readElf } from "../../../symbols/elf/elf.ts";
 import type { CommonLink } from "../../../symbols/pack.ts";
 import { RegularFile } from "../../../symbols/elf/regular_file.ts";
+import { verifyDebugFile } from "../../../symbols/elf/verify_debug_file.ts";
 
 const DEBUG_FOLDER = "/usr/lib/debug";
 const CHUNK_BYTES = 1 << 20;
@@ -80,18 +80,6 @@ export function findDebugFile(file: StrippedFile, link?: DebugLink): string | un
     using candidate = RegularFile.open(path);
     return candidate !== undefined && isWhole(candidate) && checksum(candidate) === link?.checksum;
   });
-}
-
-/** Returns why `file` is not a whole ELF file of that build id; `undefined` when it is. */
-export function verifyDebugFile(file: ByteSource, buildId: string): string | undefined {
-  try {
-    const found = readElf(file);
-    if (found.truncated) return `the file ends before its sections do, at ${file.size} bytes`;
-    return found.buildId === buildId ? undefined : `its build id is "${found.buildId}"`;
-  } catch (error) {
-    if (!(error instanceof ElfError)) throw error;
-    return error.message;
-  }
 }
 
 function byBuildId(root: string, buildId: string): string[] {

@@ -8,7 +8,7 @@
 
 import { LRUCache } from "lru-cache";
 import { findCommonFile, findDebugFile } from "./debug_files.ts";
-import type { Debuginfod } from "./debuginfod/debuginfod.ts";
+import type { Debuginfod } from "../../../symbols/debuginfod/debuginfod.ts";
 import { commonLink, debugLink, hasDebugInfo } from "../../../symbols/pack.ts";
 import type { DebugFile, DebugInfoPlace } from "./dwarf/protocol.ts";
 import { type CodeFile, openCopies } from "../../elf/code_file.ts";

@@ -5,18 +5,18 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { Frame } from "../../../../profile/model.ts";
+import type { Frame } from "../../../profile/model.ts";
 import {
   buildIdOf,
   RealDebuginfod,
   sourceLines,
   type Stripped,
   strippedSpin,
-} from "../../../../tests/support/debug_files.ts";
-import { testWith } from "../../../../tests/support/needs.ts";
-import { run, RunningProgram, TempFolder } from "../../../../tests/support/programs.ts";
-import { Symboliser } from "../../symboliser.ts";
-import { Debuginfod } from "./debuginfod.ts";
+} from "../../../tests/support/debug_files.ts";
+import { testWith } from "../../../tests/support/needs.ts";
+import { run, RunningProgram, TempFolder } from "../../../tests/support/programs.ts";
+import { Symboliser } from "../symboliser.ts";
+import { Debuginfod } from "../../../symbols/debuginfod/debuginfod.ts";
 
 const NEEDS = ["gcc", "objcopy", "strip", "readelf", "nm", "eu-addr2line", "debuginfod"];
 

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { verifyDebugFile } from "../debug_files.ts";
-import { RegularFile } from "../../../../symbols/elf/regular_file.ts";
+import { verifyDebugFile } from "../elf/verify_debug_file.ts";
+import { RegularFile } from "../elf/regular_file.ts";
 import type { Part } from "./cache.ts";
 
 /** A server that gives less than this in `stallMs` is not worth waiting for, as for debuginfod's own client. */

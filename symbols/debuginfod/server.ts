@@ -6,8 +6,8 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { backoffMs } from "../../../../common/backoff.ts";
-import { Burst } from "../../../../common/log.ts";
+import { backoffMs } from "../../common/backoff.ts";
+import { Burst } from "../../common/log.ts";
 import { ServerUrl } from "./download.ts";
 import { BURST_MS } from "./retry_after.ts";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { TempFolder } from "../../../../tests/support/programs.ts";
-import { tinyElf } from "../../../../tests/support/tiny_elf.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
+import { tinyElf } from "../../tests/support/tiny_elf.ts";
 import { DebugFileCache } from "./cache.ts";
 
 const DAY = 86_400_000;

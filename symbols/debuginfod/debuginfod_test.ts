@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { RealDebuginfod, strippedSpin } from "../../../../tests/support/debug_files.ts";
-import { collectLogs } from "../../../../tests/support/log.ts";
-import { testWith } from "../../../../tests/support/needs.ts";
-import { TempFolder } from "../../../../tests/support/programs.ts";
-import { type Answer, endless, ScriptedServer } from "../../../../tests/support/scripted_server.ts";
-import { tinyElf } from "../../../../tests/support/tiny_elf.ts";
+import { RealDebuginfod, strippedSpin } from "../../tests/support/debug_files.ts";
+import { collectLogs } from "../../tests/support/log.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
+import { type Answer, endless, ScriptedServer } from "../../tests/support/scripted_server.ts";
+import { tinyElf } from "../../tests/support/tiny_elf.ts";
 import { Debuginfod, type DebuginfodOptions } from "./debuginfod.ts";
 
 const ID = "0123456789abcdef";

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { backoffMs } from "../../../../common/backoff.ts";
-import { Burst } from "../../../../common/log.ts";
+import { backoffMs } from "../../common/backoff.ts";
+import { Burst } from "../../common/log.ts";
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import { DebugFileCache } from "./cache.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
-import { testWith } from "../../../../tests/support/needs.ts";
-import { TempFolder } from "../../../../tests/support/programs.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
 import { defaultCacheFolder } from "./cache_folder.ts";
 
 /** Asks for a file; the folder of its cache is made whatever comes of that. */

@@ -12,8 +12,8 @@
  * @module
  */
 
-import { verifyDebugFile } from "../debug_files.ts";
-import { RegularFile } from "../../../../symbols/elf/regular_file.ts";
+import { verifyDebugFile } from "../elf/verify_debug_file.ts";
+import { RegularFile } from "../elf/regular_file.ts";
 
 const CLEAN_INTERVAL = { name: "cache_clean_interval_s", seconds: 86_400 };
 const MAX_UNUSED_AGE = { name: "max_unused_age_s", seconds: 604_800 };

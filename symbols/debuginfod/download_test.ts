@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { testWith } from "../../../../tests/support/needs.ts";
-import { TempFolder } from "../../../../tests/support/programs.ts";
-import { type Answer, endless, ScriptedServer } from "../../../../tests/support/scripted_server.ts";
-import { tinyElf } from "../../../../tests/support/tiny_elf.ts";
-import { selfSigned } from "../../../../tests/support/tls.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
+import { type Answer, endless, ScriptedServer } from "../../tests/support/scripted_server.ts";
+import { tinyElf } from "../../tests/support/tiny_elf.ts";
+import { selfSigned } from "../../tests/support/tls.ts";
 import { download, type DownloadOptions, type Outcome, ServerUrl } from "./download.ts";
 
 const ID = "0123456789abcdef";
