@@ -23,7 +23,8 @@ import { findRoute, type Route } from "./route.ts";
 import { credentialsOf, isForged, isLocalName } from "./session.ts";
 import { statusRoutes } from "./status_routes.ts";
 import { symbolRoutes } from "./symbol_routes.ts";
-import { type TurnName, Turns } from "./turns.ts";
+import type { Turns } from "../turns.ts";
+import { defaultTurns, type TurnName } from "./turns.ts";
 import { viewerRoutes } from "./viewer_routes.ts";
 import { waitRoutes } from "./wait_routes.ts";
 import type { HandlerOptions } from "./types.ts";
@@ -74,18 +75,6 @@ export function createHandler(
 
 /** Stands for a request that came by no connection. */
 const UNKNOWN: RequestInfo = { remoteAddress: "", answered: Promise.resolve() };
-
-/** Makes the turns. Each holds its answer until it was read: so many of them fit into memory beside what is pushed. */
-export function defaultTurns(): Record<TurnName, Turns> {
-  return {
-    question: new Turns({ atOnce: 16, waiting: 64, waitMs: 10_000 }),
-    export: new Turns({ atOnce: 2, waiting: 16, waitMs: 10_000 }),
-    // Each may hold a whole body, unpacked.
-    ingest: new Turns({ atOnce: 4, waiting: 256, waitMs: 10_000 }),
-    // What waits has not been read yet, and is read by one process.
-    upload: new Turns({ atOnce: 1, waiting: 8, waitMs: 120_000 }),
-  };
-}
 
 interface Dispatch {
   readonly url: URL;

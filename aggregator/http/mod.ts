@@ -5,6 +5,7 @@
  * @module
  */
 
-export { createHandler, defaultTurns } from "./handler.ts";
+export { createHandler } from "./handler.ts";
+export { defaultTurns } from "./turns.ts";
 export { loadPage, type Page } from "./page.ts";
 export type { HandlerOptions, Health, StagedBatches } from "./types.ts";

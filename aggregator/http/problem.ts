@@ -8,7 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { Burst } from "../../common/log.ts";
-import { OverloadedError } from "../query/admission.ts";
+import { OverloadedError } from "../turns.ts";
 import { isUnavailable } from "../storage/unavailable.ts";
 import { HttpError } from "./errors.ts";
 
@@ -41,7 +41,7 @@ export function problemOf(error: unknown, { gone = false }: { gone?: boolean } =
       status: STATUS_CODE.TooManyRequests,
       code: "overloaded",
       message: `${message}: ask again in a moment`,
-      headers: { "retry-after": "2" },
+      headers: { "retry-after": "5" },
     };
   }
   if (isUnavailable(error)) {

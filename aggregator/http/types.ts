@@ -13,7 +13,8 @@ import type { Intake } from "../interop/intake/intake.ts";
 import type { Queries } from "../query/types.ts";
 import type { DebugFiles } from "../symbols/debug_files.ts";
 import type { Page } from "./page.ts";
-import type { TurnName, Turns } from "./turns.ts";
+import type { Turns } from "../turns.ts";
+import type { TurnName } from "./turns.ts";
 
 /** Says how the aggregator is. A `problem` of the buffer makes it not ready and says why. */
 export interface Health {

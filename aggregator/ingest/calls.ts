@@ -11,7 +11,7 @@ import { Burst } from "../../common/log.ts";
 import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
 import { WireError } from "../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../buffer/staging_buffer.ts";
-import { OverloadedError } from "../query/admission.ts";
+import { OverloadedError } from "../turns.ts";
 import { retryAfter } from "./admission.ts";
 
 /** Is thrown for a request that asks for what cannot be: INVALID_ARGUMENT. */

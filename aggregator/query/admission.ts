@@ -5,16 +5,13 @@
  * @module
  */
 
+import { Turns } from "../turns.ts";
+
 export interface AdmissionOptions {
   /** So many questions run at once. @default {4} */
   readonly concurrent?: number;
   /** So many questions wait for their turn; more are refused. @default {64} */
   readonly waiting?: number;
-}
-
-/** Is thrown when too many questions wait already: ask again later. */
-export class OverloadedError extends Error {
-  override name = "OverloadedError";
 }
 
 /** Is a run, and who waits for it. */
@@ -26,20 +23,16 @@ interface Run {
 
 /** Lets questions in. */
 export class Admission {
-  readonly #concurrent: number;
-  readonly #waiting: number;
-  readonly #queue: (() => void)[] = [];
+  readonly #turns: Turns;
   readonly #runs = new Map<string, Run>();
-  #running = 0;
 
   constructor({ concurrent = 4, waiting = 64 }: AdmissionOptions = {}) {
-    this.#concurrent = concurrent;
-    this.#waiting = waiting;
+    this.#turns = new Turns({ atOnce: concurrent, waiting });
   }
 
   /** Counts the questions that run, and that wait. */
   get stats(): { readonly running: number; readonly waiting: number } {
-    return { running: this.#running, waiting: this.#queue.length };
+    return { running: this.#turns.running, waiting: this.#turns.waiting };
   }
 
   /**
@@ -80,39 +73,8 @@ export class Admission {
   }
 
   async #inTurn<T>(ask: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-    if (this.#running >= this.#concurrent) {
-      if (this.#queue.length >= this.#waiting) {
-        throw new OverloadedError(
-          `Cannot take more questions: ${this.#running} run and ${this.#queue.length} wait`,
-        );
-      }
-      await this.#turn(signal);
-    } else this.#running++;
-    try {
-      signal.throwIfAborted();
-      return await ask(signal);
-    } finally {
-      // The place goes to the next one without being free in between.
-      const next = this.#queue.shift();
-      if (next) next();
-      else this.#running--;
-    }
-  }
-
-  /** Waits for a place; who goes leaves the queue. */
-  #turn(signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const enter = () => {
-      signal.removeEventListener("abort", leave);
-      resolve();
-    };
-    const leave = () => {
-      const at = this.#queue.indexOf(enter);
-      if (at >= 0) this.#queue.splice(at, 1);
-      reject(signal.reason);
-    };
-    this.#queue.push(enter);
-    signal.addEventListener("abort", leave, { once: true });
-    return promise;
+    using _turn = await this.#turns.take(signal);
+    signal.throwIfAborted();
+    return await ask(signal);
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertRejects } from "@std/assert";
-import { Admission, OverloadedError } from "./admission.ts";
+import { OverloadedError } from "../turns.ts";
+import { Admission } from "./admission.ts";
 
 /** Waits until what was resolved has been heard of. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
