@@ -9,10 +9,11 @@
 import { createHandler } from "../aggregator/http/handler.ts";
 import { EmbeddedClickHouse } from "../aggregator/embedded/supervisor.ts";
 import { createQueries } from "../aggregator/query/queries.ts";
-import { StorageClient } from "../aggregator/storage/client.ts";
+import { StorageClient, type StorageOptions } from "../aggregator/storage/client.ts";
 import { createDatabase, migrate } from "../aggregator/storage/migrate.ts";
-import { Writer } from "../aggregator/storage/writer.ts";
+import { WriterThread } from "../aggregator/writing/writer_thread.ts";
 import { print } from "../common/main.ts";
+import { writeBatch } from "../profile/wire/write_batch.ts";
 import { makeBatch } from "../tests/support/batches.ts";
 import { testOptions } from "../tests/support/http_handler.ts";
 import { formatTable, median, type Row } from "./row.ts";
@@ -25,6 +26,8 @@ const DAY = Date.UTC(2026, 5, 15) / 1000;
 /** An hour that begins and ends within hours, minutes and buckets. */
 const HOUR = DAY + 10 * 3600 + 17 * 60 + 20;
 const INGEST_MS = 10_000;
+/** So many batches are made before. */
+const INGEST_BATCHES = 60;
 const CLIENTS = 4;
 
 /**
@@ -36,7 +39,7 @@ export async function rows(option?: string): Promise<Row[]> {
   await using cleanup = new AsyncDisposableStack();
   const folder = kept ?? await Deno.makeTempDir();
   if (kept === undefined) cleanup.defer(() => Deno.remove(folder, { recursive: true }));
-  const { client, engine } = await openStore(folder);
+  const { client, engine, options } = await openStore(folder);
   cleanup.use(engine);
   cleanup.use(client);
   await fill(client, { folder, rows: count ? Number(count) : DEFAULT_ROWS });
@@ -46,7 +49,7 @@ export async function rows(option?: string): Promise<Row[]> {
     ...await questions(client),
     await month(client),
     ...await bytes(client, size),
-    await ingest(client),
+    await ingest(client, options),
   ];
   // Of what was written meanwhile nothing stays.
   await client.command("ALTER TABLE samples DROP PARTITION {period:DateTime('UTC')}", {
@@ -62,7 +65,7 @@ async function openStore(folder: string) {
   await createDatabase(options);
   const client = new StorageClient(options);
   await migrate(client);
-  return { engine, client };
+  return { engine, client, options };
 }
 
 /** Fills the store unless its folder says that it was filled to the end. */
@@ -232,18 +235,27 @@ async function month(client: StorageClient): Promise<Row> {
   };
 }
 
-/** Rows a second by the writer, while clients ask for flame graphs, beside the same without them. */
-async function ingest(client: StorageClient): Promise<Row> {
-  const writer = new Writer(client);
-  let sequence = 0;
+/**
+ * Returns rows a second by the thread that writes, while clients ask for flame graphs, beside the same without them.
+ *
+ * Batches are there before the clock runs: this process has the clients, too, whose answers it makes JSON of.
+ */
+async function ingest(client: StorageClient, storage: StorageOptions): Promise<Row> {
+  using writer = new WriterThread(storage);
   const batch = makeBatch({ samples: 20_000, depth: 30, functions: 4000 });
+  let sequence = 0;
+  const encode = () => {
+    const startNs = BigInt(DAY + 86_400 + 10 * sequence) * 1_000_000_000n;
+    const window = { startNs, endNs: startNs + 1n, sequence: ++sequence };
+    return { agentId: batch.agentId, sequence, receivedMs: 0, bytes: writeBatch({ ...batch, ...window }) };
+  };
   const write = async () => {
+    const ready = Array.from({ length: INGEST_BATCHES }, encode);
     const started = performance.now();
     let rows = 0;
     while (performance.now() - started < INGEST_MS) {
-      const startNs = BigInt(DAY + 86_400 + 10 * sequence) * 1_000_000_000n;
-      const window = { startNs, endNs: startNs + 1n, receivedMs: 0, sequence: ++sequence };
-      rows += (await writer.write({ token: `ingest ${sequence}`, batches: [{ ...batch, ...window }] })).rows;
+      const next = ready.shift() ?? encode();
+      rows += (await writer.write({ token: `ingest ${next.sequence}`, skip: [], batches: [next] })).rows;
     }
     return rows / ((performance.now() - started) / 1000);
   };

@@ -46,6 +46,9 @@ export class Question {
     this.signal = signal;
     this.#settings = {
       log_comment: `aperture ${name}`,
+      // Inserts go first; under a flood of them a question goes on, a block each time that it has waited.
+      priority: "2",
+      low_priority_query_wait_time_ms: "50",
       max_execution_time: Math.ceil(timeoutMs / 1000),
       max_memory_usage: String(memoryBytes),
       max_rows_to_read: String(rowsRead),

@@ -92,6 +92,8 @@ const SELECT_SETTINGS: ClickHouseSettings = {
 };
 
 const INSERT_SETTINGS: ClickHouseSettings = {
+  // Questions have a lower one, and wait: what agents push must not pile up while somebody looks.
+  priority: "1",
   // An insert is acknowledged once it is in the table, and its token is looked at then.
   async_insert: 0,
   // Blocks are numbered for deduplication in the order in which one thread makes them.

@@ -110,17 +110,17 @@ WHERE known < rank`;
 
 /** Finds the files that lack debug information of most locations, of those that were seen since yesterday. */
 const WANTED = `
-SELECT build_id
+SELECT build
 FROM
 (
-    SELECT hash, any(toString(locations.build_id)) AS build_id FROM locations
+    SELECT hash, any(toString(locations.build_id)) AS build FROM locations
     WHERE native AND day >= today() - 1 AND build_id != '' AND build_id NOT IN (SELECT build_id FROM debug_files)
     GROUP BY hash
 ) AS places
 LEFT ANY JOIN (SELECT location AS hash, max(symbols.rank) AS known FROM symbols GROUP BY location) AS names USING hash
 WHERE known < ${RANK.debug}
-GROUP BY build_id
-ORDER BY count() DESC, build_id
+GROUP BY build
+ORDER BY count() DESC, build
 LIMIT {limit:UInt32}`;
 
 const FILES = `
@@ -176,8 +176,8 @@ export class DebugTables {
 
   /** Returns the build ids of files that were not given yet, those that would name most first. @throws {StorageError} */
   async wanted(limit: number, signal?: AbortSignal): Promise<string[]> {
-    const rows = await this.#client.rows<{ build_id: string }>(WANTED, { params: { limit }, signal });
-    return rows.map(({ build_id }) => build_id);
+    const rows = await this.#client.rows<{ build: string }>(WANTED, { params: { limit }, signal });
+    return rows.map(({ build }) => build);
   }
 
   /** Writes a block that `rangeBlock()` made, encoded. @throws {StorageError} */
