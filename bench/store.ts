@@ -244,6 +244,8 @@ async function ingest(client: StorageClient, storage: StorageOptions): Promise<R
   using writer = new WriterThread(storage);
   const batch = makeBatch({ samples: 20_000, depth: 30, functions: 4000 });
   let sequence = 0;
+  // The tables of a folder that was kept know the tokens of earlier runs.
+  const run = crypto.randomUUID();
   const encode = () => {
     const startNs = BigInt(DAY + 86_400 + 10 * sequence) * 1_000_000_000n;
     const window = { startNs, endNs: startNs + 1n, sequence: ++sequence };
@@ -255,7 +257,7 @@ async function ingest(client: StorageClient, storage: StorageOptions): Promise<R
     let rows = 0;
     while (performance.now() - started < INGEST_MS) {
       const next = ready.shift() ?? encode();
-      rows += (await writer.write({ token: `ingest ${next.sequence}`, skip: [], batches: [next] })).rows;
+      rows += (await writer.write({ token: `${run} ${next.sequence}`, skip: [], batches: [next] })).rows;
     }
     return rows / ((performance.now() - started) / 1000);
   };
