@@ -16,7 +16,7 @@ import { print } from "../common/main.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
 import { makeBatch } from "../tests/support/batches.ts";
 import { testOptions } from "../tests/support/http_handler.ts";
-import { formatTable, median, type Row } from "./row.ts";
+import { median, type Row } from "./row.ts";
 import { fillMonth, fillStore, mergeStore, recordStacks } from "./store_fill.ts";
 
 const DEFAULT_ROWS = 100_000_000;

@@ -46,8 +46,9 @@ testWith(
         try {
           return await storage.writing(() => writer.write(group));
         } catch (error) {
-          if (!(error instanceof StorageError) || tries === 5) throw error;
+          if (!(error instanceof StorageError) || tries === 100) throw error;
           refused++;
+          await delay(50);
         }
       }
     };
