@@ -15,6 +15,7 @@ import { createDatabase, migrate } from "../aggregator/storage/migrate.ts";
 import { toBlocks } from "../aggregator/storage/rows.ts";
 import { WrittenHashes } from "../aggregator/storage/written_hashes.ts";
 import type { Batch } from "../profile/model.ts";
+import { sliceProfile } from "../profile/slice.ts";
 import { readBatch } from "../profile/wire/read_batch.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
 import { RunningAggregator } from "../tasks/programs.ts";
@@ -33,8 +34,9 @@ const BARE_SECONDS = 15;
 /** So many push by OTLP beside them, as fast as they are answered. */
 const OTLP_SENDERS = 4;
 const OTLP_SECONDS = 20;
-/** Rows of a batch: those of a busy node. */
+/** Rows of a batch of a busy node, and of a calm one: 1,000 busy ones would be more than the goal of 300,000 rows/s. */
 const ROWS = 5000;
+const CALM_ROWS = 500;
 
 /** Returns the rows of `deno task bench fleet`. */
 export async function rows(): Promise<Row[]> {
@@ -51,7 +53,11 @@ export async function rows(): Promise<Row[]> {
   );
   const fleet = new SimulatedFleet(aggregator, recorded);
   const busy = await fleet.run({ agents: BUSY_AGENTS, seconds: SECONDS, everyMs: 0 });
-  const calm = await fleet.run({ agents: CALM_AGENTS, seconds: CALM_SECONDS, everyMs: 10_000 });
+  const calmFleet = new SimulatedFleet(
+    aggregator,
+    recorded.map((batch) => ({ ...batch, ...sliceProfile(batch, 0, CALM_ROWS) })),
+  );
+  const calm = await calmFleet.run({ agents: CALM_AGENTS, seconds: CALM_SECONDS, everyMs: 10_000 });
   // One after the other, as what the machine has besides changes.
   const beside = { agents: BUSY_AGENTS, seconds: OTLP_SECONDS, everyMs: 0 };
   const alone = await fleet.run(beside);
@@ -60,7 +66,7 @@ export async function rows(): Promise<Row[]> {
   const shared = await fleet.run(beside);
   await senders.stop();
   const stored = await fleet.stored();
-  const pushed = fleet.pushed + senders.staged;
+  const pushed = fleet.pushed + calmFleet.pushed + senders.staged;
   if (stored !== pushed) {
     throw new Error(`Lost samples: ${pushed} were acknowledged, ${stored} are in the tables`);
   }
@@ -72,7 +78,11 @@ export async function rows(): Promise<Row[]> {
       rival: { name: "bare inserts of the same rows", value: bare },
     },
     { what: `push, p99, ${BUSY_AGENTS} agents without a pause`, ours: busy.p99Ms, unit: "ms" },
-    { what: `push, p99, ${CALM_AGENTS} agents, a batch in 10 s`, ours: calm.p99Ms, unit: "ms" },
+    {
+      ...{ what: `push, p99, ${CALM_AGENTS} agents, ${CALM_ROWS} rows in 10 s`, unit: "ms", less: true },
+      ours: calm.p99Ms,
+      rival: { name: "the goal", value: 100 },
+    },
     { what: "CPU of the aggregator", ours: busy.aggregatorCpuMsPerMb, unit: "ms/MB" },
     { what: "CPU of the engine", ours: busy.engineCpuMsPerMb, unit: "ms/MB" },
     ...busy.residentMb.map((ours, i) => ({

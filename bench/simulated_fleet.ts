@@ -118,7 +118,7 @@ export class SimulatedFleet {
    */
   #request(at: number, { index, sequence }: { index: number; sequence: number }): Uint8Array {
     const endNs = BigInt(Date.now()) * 1_000_000n;
-    const node = `bench-${this.#run}-${index}`;
+    const node = `bench-${this.#epoch}-${this.#run}-${index}`;
     const empty = writeBatch({
       ...emptyBatch(this.#recorded[at]!),
       ...{ agentId: node, node, epoch: this.#epoch, sequence, startNs: endNs - 10_000_000_000n, endNs },
