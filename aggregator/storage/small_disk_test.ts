@@ -65,7 +65,8 @@ testWith(
     );
     const hours = rows.map(({ hour }) => Number(hour));
     assert(hours[0]! > 0, "the oldest hour is gone");
-    assertEquals(hours.slice(-4), [hour - 4, hour - 3, hour - 2, hour - 1]);
+    // Where writing is slow, the bound is looked after in between, too: the newest hour stays.
+    assertEquals(hours, hours.map((_, i) => hour - hours.length + i));
     // What was written again counts once.
     assertEquals(new Set(rows.map(({ counted }) => counted)).size, 1);
   },
