@@ -43,8 +43,8 @@ Deno.test("drawFlame() writes SVG in which no name is markup", () => {
     hatched: () => true,
   }, { width: 1000, height, top: 0, bottom: height });
   const file = renderer.file({ width: 1000, height, background: "#fff", title: "a<b" });
-  assertMatch(file, /<title>a&#60;b<\/title>/);
-  assertMatch(file, />&#60;x&#62;&#38;\ufffd<\/text>/);
+  assertMatch(file, /<title>a&lt;b<\/title>/);
+  assertMatch(file, />&lt;x&gt;&amp;\ufffd<\/text>/);
   assertEquals(file.match(/<rect /g)!.length, 1 + model.name.length);
 });
 
