@@ -81,6 +81,25 @@ static __always_inline int step_from_entry(struct unwind_state *state)
 	return is_signal_return(state->pc) ? step_over_signal(state) : APERTURE_STACK_COMPLETE;
 }
 
+/* It pushes three registers, since 6.11; after its code come copies of instructions that probes are on. */
+#define TRAMPOLINE_PUSHED_BYTES 24
+#define TRAMPOLINE_BYTES 64
+
+/*
+ * Where a function has returned to a uretprobe's own code, which the kernel has in a page of the process: it is still
+ * the innermost of them, and nothing but that page's code stands below it on the stack.
+ */
+static __always_inline int step_over_returned(struct unwind_state *state)
+{
+	struct return_instance *returned = state->returns;
+	u64 cfa = BPF_CORE_READ(returned, stack) + RETURN_ADDRESS_BYTES;
+
+	if (cfa - state->registers[STACK_POINTER] > TRAMPOLINE_PUSHED_BYTES)
+		return APERTURE_STACK_NO_RULE;
+	state->next_pc = state->trampoline;
+	return go_on(state, cfa, false);
+}
+
 /* Functions start at multiples of this, so that what was put on the stack, and is no return address, is mostly one. */
 #define FUNCTION_ALIGNMENT 16
 
@@ -92,6 +111,8 @@ __attribute__((noinline)) int unwind_step(void)
 
 	if (!state)
 		return APERTURE_STACK_NO_PROCESS;
+	if (state->exact && state->trampoline && state->pc - state->trampoline < TRAMPOLINE_BYTES)
+		return step_over_returned(state);
 	state->placed = !state->exact && state->pc % FUNCTION_ALIGNMENT == 0 && !follows_call(state->pc, true);
 	u64 at = state->exact || state->placed ? state->pc : state->pc - 1;
 	int end = 0;
@@ -117,7 +138,8 @@ __attribute__((noinline)) int unwind_step(void)
 		return step_from_entry(state);
 	if ((rule->cfa & 15) <= CFA_UNKNOWN)
 		return step_without_rule(state);
-	return step_by_rule(state, rule);
+	end = step_by_rule(state, rule);
+	return rule->flags & RULE_DERIVED && end != STEP_ON ? step_without_rule(state) : end;
 }
 
 /* Which of the thread's functions return to uretprobes. */

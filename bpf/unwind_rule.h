@@ -26,6 +26,8 @@ enum {
 };
 
 #define RULE_SIGNAL 1
+/* Nobody vouches for it but the code itself. */
+#define RULE_DERIVED 2
 
 /* Steps that find a row among the most that a page can have. */
 #define SEARCH_STEPS 16
@@ -219,6 +221,8 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	} else if (!find_saved(state, rule->return_address, rule->return_address_offset, cfa, &state->next_pc)) {
 		return APERTURE_STACK_READ_FAULT;
 	}
+	if (rule->flags & RULE_DERIVED && !follows_call(state->next_pc, false))
+		return APERTURE_STACK_NO_RULE;
 	if (kind != SAVED_SAME) {
 		has_frame = 0;
 		if (kind != SAVED_UNDEFINED && find_saved(state, rule->frame_pointer, rule->frame_pointer_offset, cfa, &frame))

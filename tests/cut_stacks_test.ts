@@ -44,7 +44,7 @@ for (
       name: "assembly without unwind information, called directly and by a pointer",
       source: "bare.c",
       flags: [new URL("./programs/unwind/bare.s", import.meta.url).pathname],
-      expected: `^${MAIN};(direct|indirect)(;bare)?$`,
+      expected: `^${MAIN};((direct|indirect)(;bare)?|rounded(;rounding(;pushing)?)?)$`,
     },
   ]
 ) {
@@ -52,6 +52,26 @@ for (
     using program = await compileUnwind(source, { flags });
     await using running = await RunningProgram.start(program.path);
     assertChain(await watch(running.pid), new RegExp(expected));
+  });
+}
+
+for (
+  const { name, flags, library } of [
+    { name: "a program of musl", flags: [], library: "libc\\.so\\+0x[0-9a-f]+" },
+    { name: "the same, static", flags: ["-static"], library: "[a-z_0-9]+" },
+  ]
+) {
+  testWith(["bpf", "clang", "musl-gcc"], `stacks are whole and right: ${name}`, async () => {
+    using program = await compileUnwind("musl.c", { flags: ["musl-gcc", ...flags] });
+    await using running = await RunningProgram.start(program.path);
+    // What of musl is not exported has no name in a library.
+    const inside = `(;(${library}|[a-z_]+))*`;
+    assertChain(
+      await watch(running.pid),
+      new RegExp(
+        `^_start;(${library});main(;sorting(;(__)?qsort(_r)?${inside}(;compare)?)?|;copying(;memcpy)?|;printing(;snprintf${inside})?)?$`,
+      ),
+    );
   });
 }
 

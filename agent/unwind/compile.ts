@@ -153,7 +153,7 @@ function* compileSections(sections: readonly FrameSection[], file: FrameFile): G
 /** Yields between steps of bounded work. */
 function* compile(
   index: FdeIndex,
-  { code, go }: Pick<FrameFile, "code" | "go">,
+  { code, go, bare, search }: Pick<FrameFile, "code" | "go" | "bare" | "search">,
   { losses, bounds }: { losses: LossCounts; bounds?: PageBounds },
 ): Generator<void, Compiled> {
   const order = index.sorted();
@@ -168,10 +168,13 @@ function* compile(
   let functions = 0;
   let end = 0;
   let goLeft = go;
+  function* setBare(to: number) {
+    losses.add("not_followed", yield* bare.set(table, { rules, from: end, to, wanted: from, limit }));
+  }
   function* setGo() {
     goLeft = undefined;
     if (goStart >= limit || goEnd <= from) return;
-    if (end < goStart) table.set(end, RULE_NONE);
+    if (end < goStart) yield* setBare(goStart);
     end = Math.min(goEnd, limit);
     functions += yield* go!.set(table, { rules, from: Math.max(goStart, from), to: end });
   }
@@ -183,7 +186,7 @@ function* compile(
     if (i > 0 && start === index.start(order[i - 1]!)) continue;
     if (start >= goStart && goLeft) yield* setGo();
     if (start >= goStart && start < goEnd) continue;
-    if (end < start) table.set(end, RULE_NONE);
+    if (end < start) yield* setBare(start);
     const reader = index.reader(row);
     const fde = reader.fde(index.offset(row));
     const next = start < goStart ? goStart : Infinity;
@@ -192,7 +195,10 @@ function* compile(
     functions++;
   }
   if (goLeft) yield* setGo();
-  table.set(end, RULE_NONE);
+  const after = bounds ? search?.startAfter(limit - 1) ?? Infinity : Infinity;
+  if (end < limit) yield* setBare(after);
+  // It holds up to the last page that is wanted.
+  if (bounds) table.set(limit, RULE_NONE);
   return { table: table.finish(rules.toArray()), functions, losses: losses.toMap() };
 }
 

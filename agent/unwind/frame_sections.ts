@@ -9,6 +9,7 @@
 import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import { ElfError, type ElfInfo, readElf } from "../../symbols/elf/elf.ts";
 import { readSections, type Section, SHF_COMPRESSED, SHT_NOBITS } from "../../symbols/elf/sections.ts";
+import { BareCode } from "./bare_code.ts";
 import { type CodeRange, contains, MAX_SECTION_BYTES, rangeOf, readExactly } from "./code_range.ts";
 import { type FrameSection, MAX_ADDRESS, readEhFrameHeader } from "./eh_frame.ts";
 import { GoLineTable } from "../go/line_table.ts";
@@ -34,6 +35,8 @@ export interface FrameFile {
   readonly hasFrames: boolean;
   /** Go's own code, which has rows by its own table; `undefined` where there is none. */
   readonly go: GoRows | undefined;
+  /** All other code. */
+  readonly bare: BareCode;
   /**
    * Reads all sections.
    *
@@ -65,6 +68,7 @@ export function openFrameFile(source: ByteSource): FrameFile {
     search: hasDebug ? undefined : SearchTable.open(source, elf),
     hasFrames: hasDebug || elf.ehFrameHeader !== undefined || headers.some(({ name }) => name === EH_FRAME),
     go,
+    bare: new BareCode(source, elf),
     sections: () => frameSections(source, { elf, headers }),
   };
 }

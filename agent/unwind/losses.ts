@@ -5,7 +5,7 @@
  * @module
  */
 
-/** A reason counts `row`s whose rule is unknown, or functions (`fde`s) that are cut short or left out. */
+/** A reason counts `row`s whose rule is unknown, functions (`fde`s) that are cut short or left out, or `byte`s of code. */
 export const UNWIND_LOSSES = {
   /** row: the CFA is a DWARF expression of no form that a rule holds. */
   cfa_expression: "row",
@@ -31,6 +31,8 @@ export const UNWIND_LOSSES = {
   not_code: "fde",
   /** fde: its entry cannot be read. */
   malformed: "fde",
+  /** byte: code without unwind information that was too much to be followed. */
+  not_followed: "byte",
 } as const;
 
 export type UnwindLoss = keyof typeof UNWIND_LOSSES;

@@ -54,6 +54,8 @@ export const SAVED_IS_CFA = 5;
 
 /** The caller was interrupted by a signal: its pc is exact, not a return address. */
 export const RULE_SIGNAL = 1;
+/** It was derived from the code, and holds only where a call precedes the return address. */
+export const RULE_DERIVED = 2;
 
 /** The two rules that every set starts with. */
 export const RULE_NONE = 0;
@@ -77,6 +79,7 @@ export interface Rule {
   readonly returnAddressRegister: number;
   readonly returnAddressOffset: number;
   readonly signal: boolean;
+  readonly derived: boolean;
 }
 
 /**
@@ -182,5 +185,6 @@ export function ruleOf(rules: Int32Array, index: number): Rule {
     returnAddressRegister: w0 >> 20 & 15,
     returnAddressOffset: w3 << 16 >> 16,
     signal: (w0 >>> 24 & RULE_SIGNAL) !== 0,
+    derived: (w0 >>> 24 & RULE_DERIVED) !== 0,
   };
 }

@@ -62,5 +62,6 @@ Deno.test("ruleOf() takes a rule apart as the C struct has it", () => {
     returnAddressRegister: 2,
     returnAddressOffset: -8,
     signal: true,
+    derived: false,
   });
 });

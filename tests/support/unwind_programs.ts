@@ -13,7 +13,7 @@ const C_FLAGS = ["-O2", "-fomit-frame-pointer", "-fasynchronous-unwind-tables", 
 /**
  * Compiles one of them by the compiler of its language; gone when it is disposed of.
  *
- * @param options.flags for the compiler; `clang` says that it is that one, not gcc @default {[]}
+ * @param options.flags for the compiler; `clang` or `musl-gcc` says that it is that one, not gcc @default {[]}
  */
 export async function compileUnwind(
   source: string,
@@ -21,12 +21,12 @@ export async function compileUnwind(
 ): Promise<{ path: string } & Disposable> {
   const folder = await Deno.makeTempDir({ prefix: "aperture-unwind-" });
   const path = `${folder}/program`;
-  const others = flags.filter((flag) => flag !== "clang");
+  const compiler = flags.find((flag) => flag === "clang" || flag === "musl-gcc") ?? "gcc";
+  const others = flags.filter((flag) => flag !== compiler);
   const from = `${SOURCES}${source}`;
   const sources = [from];
   const language = source.slice(source.lastIndexOf(".") + 1);
   if (language === "c") {
-    const compiler = flags.includes("clang") ? "clang" : "gcc";
     await compileTo(path, { compiler, sources, args: (to) => [...C_FLAGS, ...others, "-o", to, from] });
   } else if (language === "cc") {
     const header = `${SOURCES}shape.h`;

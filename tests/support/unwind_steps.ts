@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ruleOf } from "../../agent/unwind/rules.ts";
+import { CFA_NONE, type Rule, ruleOf } from "../../agent/unwind/rules.ts";
 import { PAGE_BYTES, type UnwindTable } from "../../agent/unwind/table.ts";
 
 /** Holds what is true from each address on, ascending, equal neighbours merged. */
@@ -71,12 +71,17 @@ function push({ address, text }: Steps, at: number, what: string): void {
   text.push(what);
 }
 
-/** Returns our table, in the words that `ruleText` has for each rule. */
+/**
+ * Returns our table, in the words that `ruleText` has for each rule; without what was derived from code alone, of which
+ * others say nothing.
+ */
 export function tableSteps(
   { rows, pages, first, rules }: UnwindTable,
   ruleText: (rules: Int32Array, index: number) => string,
 ): Steps {
-  const texts = Array.from({ length: rules.length / 4 }, (_, i) => ruleText(rules, i));
+  const texts = Array.from({ length: rules.length / 4 }, (_, i) => {
+    return ruleOf(rules, i).derived ? NOTHING : ruleText(rules, i);
+  });
   const steps: Steps = { address: [], text: [] };
   for (const [i, page] of pages.entries()) {
     // A page that is left out has nothing.
@@ -125,10 +130,23 @@ function agree(theirs: string, ours: string): boolean {
   return theirs === ours || theirs.startsWith(ANY) && ours.endsWith(theirs.slice(ANY.length));
 }
 
-/** Returns the rows of each page, with their rules written out: those of two tables have other indices. */
+/**
+ * Returns the rows of each page, with their rules written out: those of two tables have other indices. What was derived
+ * from code alone is left out: it may hold less where less of the code was seen.
+ */
 export function pageRows({ pages, first, rows, rules }: UnwindTable): Map<number, unknown[]> {
-  return new Map(Array.from(pages, (page, i) => {
-    const ofPage = rows.slice(first[i], first[i + 1]);
-    return [page, Array.from(ofPage, (row) => [row & 0xffff, ruleOf(rules, row >>> 16)])];
-  }));
+  return new Map(
+    Array.from(pages, (page, i): [number, unknown[]] => {
+      const ofPage: [low: number, rule: Rule][] = [];
+      for (const row of rows.slice(first[i], first[i + 1])) {
+        const rule = ruleOf(rules, row >>> 16);
+        const known = rule.derived ? NO_RULE : rule;
+        if (known !== NO_RULE && known.cfa !== CFA_NONE) ofPage.push([row & 0xffff, known]);
+        else if (ofPage.length > 0 && ofPage.at(-1)![1] !== NO_RULE) ofPage.push([row & 0xffff, NO_RULE]);
+      }
+      return [page, ofPage];
+    }).filter(([, rows]) => rows.length > 0),
+  );
 }
+
+const NO_RULE = ruleOf(new Int32Array(4), 0);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 void bare(void);
+void rounding(void);
 static volatile unsigned long sum;
 static void (*volatile pointer)(void) = bare;
 
@@ -18,6 +19,12 @@ __attribute__((noinline)) static void indirect(void)
 	sum++;
 }
 
+__attribute__((noinline)) static void rounded(void)
+{
+	rounding();
+	sum++;
+}
+
 int main(void)
 {
 	puts("ready");
@@ -25,5 +32,6 @@ int main(void)
 	for (;;) {
 		direct();
 		indirect();
+		rounded();
 	}
 }

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Follows the stack pointer through code that has no unwind information, such as all of musl and hand-written assembly,
+ * by what its instructions do: along all ways that lead from where functions begin.
+ *
+ * What is told is checked by the walk, which goes on only where a call precedes the return address: code may do what
+ * is not seen here.
+ *
+ * @module
+ */
+
+import { Instruction, TWO_BYTE } from "./amd64_code.ts";
+
+/** The numbers that instructions have for them; DWARF's are 7 and 6. */
+const RSP = 4;
+const RBP = 5;
+/** What a return address takes. */
+const WORD = 8;
+/** More is no frame. */
+const MAX_DEPTH = 1 << 24;
+/** States are numbered in 16 bits; 0 is code that no way leads to. */
+const MAX_STATES = 65_535;
+/** Filling between functions is shorter, as is what is jumped over. */
+const MAX_FILLING = 64;
+
+/** Tells how the caller is found at an instruction. CFA is what the caller's stack pointer was before its call. */
+export interface StackState {
+  /** CFA less the stack pointer; `undefined` where that was rounded, or is not to be told. */
+  readonly depth: number | undefined;
+  /** CFA less the frame pointer, where that points to the caller's on the stack; 0 where it does not. */
+  readonly frame: number;
+  /** CFA less where the caller's frame pointer was saved; 0 where it was not. */
+  readonly saved: number;
+  /** A register that holds an earlier stack pointer, and CFA less that. */
+  readonly copy: Copy | undefined;
+  /** After the stack pointer was rounded, how far it was moved down since. */
+  readonly moved: number;
+  /** Where from the rounded stack pointer, downwards, the copy was stored, and what it was. */
+  readonly stored: { readonly at: number; readonly below: number } | undefined;
+}
+
+interface Copy {
+  readonly register: number;
+  readonly below: number;
+}
+
+const ENTRY: StackState = {
+  depth: WORD,
+  frame: 0,
+  saved: 0,
+  copy: undefined,
+  moved: 0,
+  stored: undefined,
+};
+
+/** Receives the state that holds from `offset` on; `undefined` where no way leads to. */
+export type OnState = (offset: number, state: StackState | undefined) => void;
+
+/** Follows all ways through a piece of code. */
+export class StackDepths {
+  readonly #code: Uint8Array;
+  readonly #states: StackState[] = [ENTRY];
+  readonly #numbers = new Map<string, number>();
+  /** The number of the state of each instruction, at its first byte. */
+  readonly #at: Uint16Array;
+  readonly #instruction = new Instruction();
+  readonly #ways: number[] = [];
+  readonly #begins = new Set<number>();
+  /** The state at the last jump through a table, whose ends no jump leads to. */
+  #table: number | undefined;
+
+  constructor(code: Uint8Array) {
+    this.#code = code;
+    this.#at = new Uint16Array(code.length);
+    this.#numbers.set(keyOf(ENTRY), 1);
+  }
+
+  /**
+   * Follows the code from `starts`, where functions are known to begin, as offsets; then what these call, and what comes
+   * after the end of each. Yields between steps of bounded work.
+   */
+  *follow(starts: Iterable<number>): Generator<void, void> {
+    for (const at of starts) if (at >= 0 && at < this.#code.length) this.#begin(at);
+    yield* this.#findCalled();
+    for (const at of this.#begins) yield* this.#followAll(at);
+    // What no way leads to after the end of a function is the next one, or an end of a jump through a table.
+    for (let at = 0; at < this.#code.length;) {
+      if (this.#at[at] === 0 && !this.#isFilling(at)) {
+        if (this.#table === undefined || this.#beginsFunction(at)) this.#begin(at);
+        else this.#at[at] = this.#table;
+        yield* this.#followAll(at);
+      }
+      if (this.#at[at] !== 0) this.#noteTable(at);
+      at += this.#instruction.decode(this.#code, at).length || 1;
+    }
+  }
+
+  /** Tells the state at the beginning and each change of it, in ascending order of offsets. */
+  *tell(onState: OnState): Generator<void, void> {
+    let last = -1;
+    let unknown = 0;
+    for (let at = 0; at < this.#code.length; at++) {
+      if (at % 4096 === 0) yield;
+      const number = this.#at[at]!;
+      // Within an instruction, too.
+      if (number === 0 && last >= 0 && (last === 0 || ++unknown < MAX_FILLING)) continue;
+      unknown = 0;
+      if (number === last) continue;
+      last = number;
+      onState(at, this.#states[number - 1]);
+    }
+  }
+
+  /** Functions begin where a call leads to, and what an address is taken of. */
+  *#findCalled(): Generator<void, void> {
+    const { length } = this.#code;
+    for (let at = 0, next = 0; at < length; at = next) {
+      if (at % 4096 < 16) yield;
+      const instruction = this.#instruction.decode(this.#code, at);
+      next = at + (instruction.length || 1);
+      const { opcode, constant, length: bytes } = instruction;
+      if (bytes === 0) continue;
+      const target = next + (opcode === 0xe8 ? constant : instruction.relative);
+      if ((opcode === 0xe8 && constant !== 0) || (opcode === 0x8d && instruction.relative !== 0)) {
+        if (target >= 0 && target < length) this.#begin(target);
+      }
+    }
+  }
+
+  #begin(at: number): void {
+    this.#at[at] = 1;
+    this.#begins.add(at);
+  }
+
+  *#followAll(start: number): Generator<void, void> {
+    this.#ways.push(start);
+    for (let at = this.#ways.pop(); at !== undefined; at = this.#ways.pop()) {
+      this.#follow(at);
+      yield;
+    }
+  }
+
+  /** Follows one way, up to its end or where another one was. */
+  #follow(at: number): void {
+    const instruction = this.#instruction;
+    for (let number = this.#at[at]!;;) {
+      const { length } = instruction.decode(this.#code, at);
+      if (length === 0) return;
+      const next = at + length;
+      const jump = jumpOf(instruction);
+      if (jump !== "none") {
+        const target = next + instruction.constant;
+        if (jump === "always" || jump === "perhaps") this.#goTo(target, number);
+        if (jump !== "call" && jump !== "perhaps") return;
+        // `call` to what follows pushes an address that is then taken off again.
+        if (jump === "call" && instruction.constant === 0) number = this.#after(number, push);
+        // Or it does not come back.
+        if (jump === "call" && this.#isNext(next)) return;
+      } else {
+        number = this.#after(number, step);
+      }
+      if (next >= this.#code.length || this.#at[next] !== 0) return;
+      this.#at[next] = number;
+      at = next;
+    }
+  }
+
+  #goTo(target: number, number: number): void {
+    if (target < 0 || target >= this.#code.length || this.#at[target] !== 0) return;
+    this.#at[target] = number;
+    this.#ways.push(target);
+  }
+
+  #noteTable(at: number): void {
+    if (this.#begins.has(at)) this.#table = undefined;
+    const { opcode, register } = this.#instruction.decode(this.#code, at);
+    // At the depth of an entry it is a call at the end.
+    if (opcode === 0xff && register % 8 === 4 && this.#at[at] !== 1) this.#table = this.#at[at];
+  }
+
+  #after(number: number, change: (state: StackState, instruction: Instruction) => StackState): number {
+    const before = this.#states[number - 1]!;
+    const after = change(before, this.#instruction);
+    if (after === before) return number;
+    const key = keyOf(after);
+    let known = this.#numbers.get(key);
+    if (known === undefined && this.#states.length < MAX_STATES) {
+      known = this.#states.push(after);
+      this.#numbers.set(key, known);
+    }
+    return known ?? number;
+  }
+
+  /** Tells whether another function begins at `at`, or after what fills the space up to that. */
+  #isNext(at: number): boolean {
+    const begin = at;
+    while (at < this.#code.length && at - begin < MAX_FILLING && this.#isFilling(at)) {
+      at += this.#instruction.length || 1;
+    }
+    if (this.#begins.has(at)) return true;
+    const { opcode, mode } = this.#instruction.decode(this.#code, at);
+    return opcode === TWO_BYTE + 0x1e && mode === 3 || (at > begin && this.#beginsFunction(at));
+  }
+
+  /** Tells whether nothing that runs is at `at`: `nop` and `int3` of any length, and zeros. */
+  #isFilling(at: number): boolean {
+    const { opcode, length } = this.#instruction.decode(this.#code, at);
+    if (length === 0) return true;
+    return opcode === 0x90 || opcode === 0xcc || opcode === TWO_BYTE + 0x1f ||
+      (this.#code[at] === 0 && this.#code[at + 1] === 0);
+  }
+
+  /** Tells whether the code is as functions begin: with a push, `endbr64`, or room for its own. */
+  #beginsFunction(at: number): boolean {
+    const { opcode, register, mode, base } = this.#instruction.decode(this.#code, at);
+    if (opcode >> 3 === 0x50 >> 3 || (opcode === TWO_BYTE + 0x1e && mode === 3)) return true;
+    return (opcode === 0x81 || opcode === 0x83) && mode === 3 && base === RSP && register % 8 === 5;
+  }
+}
+
+function keyOf({ depth, frame, saved, copy, moved, stored }: StackState): string {
+  return `${depth} ${frame} ${saved} ${copy?.register} ${copy?.below} ${moved} ${stored?.at} ${stored?.below}`;
+}
+
+type Jump = "none" | "call" | "always" | "perhaps" | "end";
+
+/** Tells where an instruction leads besides the next one; "end" is a return, a jump to where is not told, or a trap. */
+function jumpOf({ opcode, register }: Instruction): Jump {
+  if (opcode === 0xe8) return "call";
+  if (opcode === 0xe9 || opcode === 0xeb) return "always";
+  if (opcode >> 4 === 7 || opcode >> 4 === 0x18 || (opcode >= 0xe0 && opcode <= 0xe3)) return "perhaps";
+  if (opcode === 0xc2 || opcode === 0xc3 || opcode === 0xcc || opcode === 0xf4) return "end";
+  if (opcode === TWO_BYTE + 0x0b || (opcode === 0xff && register % 8 === 4)) return "end";
+  return "none";
+}
+
+function push(state: StackState): StackState {
+  return lower(state, WORD);
+}
+
+/** Moves the stack pointer down by `bytes`. */
+function lower(state: StackState, bytes: number): StackState {
+  if (state.depth === undefined) return { ...state, moved: state.moved + bytes };
+  return atDepth(state, state.depth + bytes);
+}
+
+/** Sets how far the stack reaches; what is beyond it is gone. */
+function atDepth(state: StackState, depth: number): StackState {
+  if (depth < WORD || depth > MAX_DEPTH) return lost(state);
+  const saved = state.saved > depth ? 0 : state.saved;
+  return {
+    ...state,
+    depth,
+    saved,
+    frame: state.frame > depth ? 0 : state.frame,
+    moved: 0,
+    stored: undefined,
+  };
+}
+
+/** The stack pointer is set to what is not to be told. */
+function lost(state: StackState): StackState {
+  return { ...state, depth: undefined, moved: 0, stored: undefined };
+}
+
+/** The state after an instruction that does not jump. */
+function step(state: StackState, instruction: Instruction): StackState {
+  const { opcode, base, mode, register } = instruction;
+  switch (opcode) {
+    case 0x68: // push of constants, and of flags
+    case 0x6a:
+    case 0x9c:
+      return push(state);
+    case 0x9d:
+      return lower(state, -WORD);
+    case 0x8f:
+      return mode === 3 ? popped(state, base) : lower(state, -WORD);
+    case 0xff:
+      return register % 8 === 6 ? push(state) : state;
+    case 0xc9: // leave
+      return state.frame ? popped(atDepth(state, state.frame), RBP) : lost(state);
+    case 0x81: // arithmetic with a constant
+    case 0x83:
+      return mode === 3 && base === RSP
+        ? adjusted(state, instruction)
+        : overwritten(state, mode === 3 && register % 8 !== 7 ? base : -1);
+    case 0x89: // mov to a register or to memory
+      return mode === 3 ? moved(state, base, register) : stored(state, instruction);
+    case 0x8b: // mov from there
+      return mode === 3 ? moved(state, register, base) : loaded(state, instruction);
+    case 0x8d:
+      return addressed(state, instruction);
+  }
+  if (opcode >> 3 === 0x50 >> 3) return base === RBP ? pushedFrame(state) : push(state);
+  if (opcode >> 3 === 0x58 >> 3) return popped(state, base);
+  if (opcode >> 3 === 0xb8 >> 3) return overwritten(state, base);
+  // Arithmetic between registers: with the operand or the register as what is set.
+  if (opcode < 0x38 && (opcode & 6) === 0) return overwritten(state, mode === 3 ? base : -1);
+  if (opcode < 0x38 && (opcode & 6) === 2) return overwritten(state, register);
+  return state;
+}
+
+function pushedFrame(state: StackState): StackState {
+  const after = push(state);
+  return after.depth !== undefined && after.saved === 0 ? { ...after, saved: after.depth } : after;
+}
+
+function popped(state: StackState, register: number): StackState {
+  return register === RSP ? lost(state) : overwritten(lower(state, -WORD), register);
+}
+
+/** `sub`, `add` and `and` of the stack pointer. */
+function adjusted(state: StackState, { register, constant }: Instruction): StackState {
+  if (register % 8 === 5) return lower(state, constant);
+  if (register % 8 === 0) return lower(state, -constant);
+  return lost(state);
+}
+
+/** A register has another value. */
+function overwritten(state: StackState, register: number): StackState {
+  if (register === RSP) return lost(state);
+  if (register === RBP && state.frame) return overwritten({ ...state, frame: 0 }, register);
+  return state.copy?.register === register ? { ...state, copy: undefined } : state;
+}
+
+/** `mov` between registers. */
+function moved(state: StackState, to: number, from: number): StackState {
+  if (from === RSP && to !== RSP) {
+    const { depth } = state;
+    if (depth === undefined) return overwritten(state, to);
+    // Any register may hold an address of the stack; this one is a frame pointer where the caller's is on top.
+    if (to === RBP) return { ...state, frame: depth === state.saved ? depth : 0 };
+    return state.copy && state.copy.register !== to
+      ? state
+      : { ...state, copy: { register: to, below: depth } };
+  }
+  if (to !== RSP) return overwritten(state, to);
+  if (from === RBP && state.frame) return atDepth(state, state.frame);
+  return state.copy?.register === from ? atDepth(state, state.copy.below) : lost(state);
+}
+
+/** `mov` to memory: of the caller's frame pointer, or of an earlier stack pointer. */
+function stored(
+  state: StackState,
+  { register, base, plainAddress, displacement, wide }: Instruction,
+): StackState {
+  if (!plainAddress || base !== RSP || !wide) return state;
+  const { depth, copy } = state;
+  if (depth === undefined) {
+    if (copy?.register !== register) return state;
+    return { ...state, stored: { at: state.moved - displacement, below: copy.below } };
+  }
+  const saves = register === RBP && state.saved === 0 && displacement >= 0 && displacement < depth - WORD;
+  return saves ? { ...state, saved: depth - displacement } : state;
+}
+
+/** `mov` from memory. */
+function loaded(state: StackState, { register, base, plainAddress, displacement }: Instruction): StackState {
+  const { stored } = state;
+  if (register !== RSP || !plainAddress || base !== RSP || stored?.at !== state.moved - displacement) {
+    return overwritten(state, register);
+  }
+  return atDepth(state, stored.below);
+}
+
+/** `lea` */
+function addressed(state: StackState, instruction: Instruction): StackState {
+  const { register, base, plainAddress, displacement } = instruction;
+  if (register !== RSP) return overwritten(state, register);
+  if (!plainAddress) return lost(state);
+  if (base === RSP) return lower(state, -displacement);
+  if (base === RBP && state.frame) return atDepth(state, state.frame - displacement);
+  return state.copy?.register === base ? atDepth(state, state.copy.below - displacement) : lost(state);
+}

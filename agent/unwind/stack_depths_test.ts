@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { isFile } from "../../tests/support/programs.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
+import { readElf } from "../../symbols/elf/elf.ts";
+import { compileUnwindTable } from "./compile.ts";
+import { CFA_REGISTER, ruleOf } from "./rules.ts";
+import { StackDepths, type StackState } from "./stack_depths.ts";
+import { ruleAt } from "./table.ts";
+
+const LIBRARY = "/lib/x86_64-linux-gnu/libc.so.6";
+
+function statesOf(code: Uint8Array, starts: number[]): Map<number, StackState | undefined> {
+  const depths = new StackDepths(code);
+  for (const _ of depths.follow(starts));
+  const states = new Map<number, StackState | undefined>();
+  for (const _ of depths.tell((at, state) => states.set(at, state)));
+  return states;
+}
+
+/** Returns how deep the stack is where that changes. */
+function depthsOf(...code: number[]): [number, number | undefined][] {
+  return [...statesOf(Uint8Array.from(code), [0])].map(([at, state]) => [at, state?.depth]);
+}
+
+Deno.test("StackDepths follows pushes, room for variables, and both ways of a branch", () => {
+  assertEquals(
+    depthsOf(
+      ...[0x53], // push %rbx
+      ...[0x48, 0x83, 0xec, 0x10], // sub $0x10,%rsp
+      ...[0x74, 0x05], // je 12
+      ...[0x48, 0x83, 0xc4, 0x10], // add $0x10,%rsp
+      ...[0xc3], // (a return that leaves a word)
+      ...[0x48, 0x83, 0xc4, 0x10], // 12: add $0x10,%rsp
+      ...[0x5b], // pop %rbx
+      ...[0xc3],
+    ),
+    [[0, 8], [1, 16], [5, 32], [11, 16], [12, 32], [16, 16], [17, 8]],
+  );
+});
+
+Deno.test("StackDepths knows where the caller's frame pointer is, and goes by a frame once there is one", () => {
+  const states = [
+    ...statesOf(
+      Uint8Array.from([
+        0x55, // push %rbp
+        ...[0x48, 0x89, 0xe5], // mov %rsp,%rbp
+        ...[0x48, 0x29, 0xc4], // sub %rax,%rsp
+        0xc9, // leave
+        0xc3,
+      ]),
+      [0],
+    ),
+  ].map(([at, state]) => [at, state?.depth, state?.frame, state?.saved]);
+  assertEquals(states, [[0, 8, 0, 0], [1, 16, 0, 16], [4, 16, 16, 16], [7, undefined, 16, 16], [8, 8, 0, 0]]);
+});
+
+Deno.test("StackDepths follows a stack that is rounded, by where the old one was stored", () => {
+  const states = [
+    ...statesOf(
+      Uint8Array.from([
+        ...[0x48, 0x89, 0xe0], // mov %rsp,%rax
+        ...[0x48, 0x83, 0xe4, 0xc0], // and $-64,%rsp
+        ...[0x48, 0x83, 0xec, 0x40], // sub $0x40,%rsp
+        ...[0x48, 0x89, 0x44, 0x24, 0x38], // mov %rax,0x38(%rsp)
+        ...[0x48, 0x8b, 0x64, 0x24, 0x38], // mov 0x38(%rsp),%rsp
+        0xc3,
+      ]),
+      [0],
+    ),
+  ];
+  assertEquals(states.map(([at, state]) => [at, state?.depth]), [
+    [0, 8],
+    [3, 8],
+    [7, undefined],
+    [11, undefined],
+    [16, undefined],
+    [21, 8],
+  ]);
+  assertEquals(states[4]![1]!.stored, { at: 64 - 0x38, below: 8 });
+});
+
+Deno.test({
+  name: "StackDepths has of libc's code what its unwind information says",
+  ignore: !isFile(LIBRARY),
+  fn: async () => {
+    const source = memorySource(Deno.readFileSync(LIBRARY));
+    const { table } = await compileUnwindTable(source);
+    const { address, offset, fileSize } = readElf(source).segments.find(({ executable }) => executable)!;
+    let [same, other, at, state] = [0, 0, 0, undefined as StackState | undefined];
+    const states = statesOf(source.read(offset, fileSize), []);
+    for (; at < fileSize; at++) {
+      if (states.has(at)) state = states.get(at);
+      const rule = ruleOf(table.rules, ruleAt(table, address + at));
+      if (rule.cfa !== CFA_REGISTER || rule.derived || state === undefined) continue;
+      const agrees = rule.cfaRegister === 6 ? rule.cfaOffset === state.frame : rule.cfaOffset === state.depth;
+      if (agrees) same++;
+      else other++;
+    }
+    assert(same + other > 1_000_000, `${same + other} bytes`);
+    // The rest is what follows calls that do not return, which nothing tells without symbols.
+    assert(same / (same + other) > 0.95, `${same} bytes of ${same + other} agree`);
+  },
+});
+
+Deno.test("StackDepths takes any bytes, and comes to an end", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.array(fc.nat(300)), (code, starts) => {
+    let last = -1;
+    for (const [at, state] of statesOf(code, starts)) {
+      assert(at > last && at < code.length);
+      assert(state?.depth === undefined || state.depth >= 8);
+      last = at;
+    }
+  }));
+});
