@@ -94,6 +94,7 @@ static __always_inline int step_over_returned(struct unwind_state *state)
 	struct return_instance *returned = state->returns;
 	u64 cfa = BPF_CORE_READ(returned, stack) + RETURN_ADDRESS_BYTES;
 
+	note_other_source(state);
 	if (cfa - state->registers[STACK_POINTER] > TRAMPOLINE_PUSHED_BYTES)
 		return APERTURE_STACK_NO_RULE;
 	state->next_pc = state->trampoline;
