@@ -21,21 +21,29 @@ interface Functions {
   readonly lengths: Uint32Array;
 }
 
+/** A function takes so many bytes. */
+const FUNCTION_BYTES = 8;
+/** One file may take this part of all that is kept: two that do not fit beside each other would be read time and again. */
+const KEPT_SHARE = 1 / 16;
+/** There are more than are kept. */
+const LARGE = "large";
+
 const NONE: Functions = { first: 0, offsets: new Uint32Array(), lengths: new Uint32Array() };
 
 /** Reads the tables of files, as far as these can be reached. */
 export class FunctionStarts {
   /** They are found by {@linkcode CodeFile.serial}. */
-  readonly #files: LRUCache<number, Functions>;
+  readonly #files: LRUCache<number, Functions | typeof LARGE>;
   readonly #bytes: number;
 
-  /** @param bytes the tables that are kept may take so many; a file with a larger one goes without */
+  /** @param bytes the tables that are kept may take so many; a larger one is searched where it is, in the file */
   constructor(bytes: number) {
     this.#bytes = bytes;
     this.#files = new LRUCache({
       max: MAX_FILES,
       maxSize: bytes,
-      sizeCalculation: ({ offsets, lengths }) => 1 + offsets.byteLength + lengths.byteLength,
+      sizeCalculation: (functions) =>
+        functions === LARGE ? 1 : 1 + functions.offsets.byteLength + functions.lengths.byteLength,
     });
   }
 
@@ -43,11 +51,10 @@ export class FunctionStarts {
   of(file: CodeFile, address: number): number {
     let functions = this.#files.get(file.serial);
     if (functions === undefined) {
-      const all = read(file);
-      // What is not kept would be read each time.
-      functions = 2 * all.offsets.byteLength < this.#bytes ? all : NONE;
+      functions = read(file, this.#bytes * KEPT_SHARE);
       this.#files.set(file.serial, functions);
     }
+    if (functions === LARGE) return search(file, address);
     const { first, offsets, lengths } = functions;
     const at = address - first;
     const i = countUpTo(offsets, at) - 1;
@@ -69,15 +76,29 @@ function countUpTo(offsets: Uint32Array, offset: number): number {
   return low;
 }
 
-function read(file: CodeFile): Functions {
+function read(file: CodeFile, maxBytes: number): Functions | typeof LARGE {
   for (const { file: copy } of openCopies(file)) {
     try {
-      return compact(SearchTable.open(copy, file.elf)?.ranges());
+      const table = SearchTable.open(copy, file.elf);
+      if (table === undefined) return NONE;
+      return table.count * FUNCTION_BYTES > maxBytes ? LARGE : compact(table.ranges());
     } catch (error) {
       if (!(error instanceof ElfError)) throw error;
     }
   }
   return NONE;
+}
+
+/** Searches the file itself, by some twenty reads: to read all of a large one takes tenths of a second and its memory. */
+function search(file: CodeFile, address: number): number {
+  for (const { file: copy } of openCopies(file)) {
+    try {
+      return SearchTable.open(copy, file.elf)?.rangeAt(address)?.address ?? address;
+    } catch (error) {
+      if (!(error instanceof ElfError)) throw error;
+    }
+  }
+  return address;
 }
 
 function compact(ranges: ReturnType<SearchTable["ranges"]> | undefined): Functions {

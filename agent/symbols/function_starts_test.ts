@@ -32,16 +32,20 @@ testWith(
     const process = new ProcessTable().get(program.pid)!;
     const files = new CodeFiles();
     const file = files.of({ process, mapping: process.mappings[0]! })!;
-    const starts = new FunctionStarts(1 << 20);
-    let looked = 0;
-    for (const name of ["first", "main"]) {
-      const { address, size } = symbols.get(name)!;
-      for (let at = address; at < address + size; at++, looked++) assertEquals(starts.of(file, at), address);
+    // Kept, and searched in the file.
+    for (const starts of [new FunctionStarts(1 << 20), new FunctionStarts(16)]) {
+      let looked = 0;
+      for (const name of ["first", "main"]) {
+        const { address, size } = symbols.get(name)!;
+        for (let at = address; at < address + size; at++, looked++) {
+          assertEquals(starts.of(file, at), address);
+        }
+      }
+      assertGreater(looked, 20);
+      // No table knows of it, so that it is not the end of another.
+      const bare = symbols.get("bare")!.address;
+      for (let at = bare; at < bare + 4; at++) assertEquals(starts.of(file, at), at);
+      assertEquals(starts.of(file, 1), 1);
     }
-    assertGreater(looked, 20);
-    // No table knows of it, so that it is not the end of another.
-    const bare = symbols.get("bare")!.address;
-    for (let at = bare; at < bare + 4; at++) assertEquals(starts.of(file, at), at);
-    assertEquals(starts.of(file, 1), 1);
   },
 );
