@@ -91,7 +91,9 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
   setTimes(days, "days_");
   setTimes(short, "totals_");
   const matched: string[] = [];
-  const series = [`day >= toDate(toDateTime({${name("from")}:UInt32}, 'UTC'))`];
+  // Minutes that are taken whole may begin on the day before.
+  params[name("first")] = Math.min(...[...cover, ...short].map((part) => part.from), cover[0]?.from ?? 0);
+  const series = [`day >= toDate(toDateTime({${name("first")}:UInt32}, 'UTC'))`];
   let bySeries = false;
   selection.matchers.forEach((matcher, i) => {
     const param = name(`matcher_${i}`);
