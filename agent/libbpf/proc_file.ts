@@ -9,8 +9,7 @@
 
 import { u64 } from "../../common/u64.ts";
 
-/** Is never closed: there is no moment after which no process is looked at. */
-const libc = Deno.dlopen("libc.so.6", {
+const LIBC = {
   open: {
     parameters: [
       "buffer", // const char *pathname
@@ -50,7 +49,17 @@ const libc = Deno.dlopen("libc.so.6", {
     ],
     result: "i32",
   },
-}).symbols;
+} as const satisfies Deno.ForeignLibraryInterface;
+
+let opened: Deno.DynamicLibrary<typeof LIBC>["symbols"] | undefined;
+
+/**
+ * Returns the C library, which is opened at the first look at a file, as a program may be without the permission to. It
+ * is never closed: there is no moment after which no process is looked at.
+ */
+function libc(): Deno.DynamicLibrary<typeof LIBC>["symbols"] {
+  return opened ??= Deno.dlopen("libc.so.6", LIBC).symbols;
+}
 
 /** O_RDONLY | O_NONBLOCK | O_CLOEXEC */
 const READ_FLAGS = 0o2004000;
@@ -73,7 +82,8 @@ let buffer = new Uint8Array(FIRST_BYTES);
  */
 export function readSmallFile(path: string): Uint8Array<ArrayBuffer> | undefined {
   if (!setPath(path)) return undefined;
-  const fd = libc.open(cPath, READ_FLAGS);
+  const { open, read: readInto, close } = libc();
+  const fd = open(cPath, READ_FLAGS);
   if (fd < 0) return undefined;
   try {
     if (buffer.length > KEPT_BYTES) buffer = new Uint8Array(FIRST_BYTES);
@@ -81,13 +91,13 @@ export function readSmallFile(path: string): Uint8Array<ArrayBuffer> | undefined
       if (length === buffer.length && !grow()) return undefined;
       // Files of /proc are read page by page, and end where nothing comes.
       const room = buffer.subarray(length);
-      const read = Number(libc.read(fd, room, BigInt(room.length)));
+      const read = Number(readInto(fd, room, BigInt(room.length)));
       if (read < 0) return undefined;
       if (read === 0) return buffer.subarray(0, length);
       length += read;
     }
   } finally {
-    libc.close(fd);
+    close(fd);
   }
 }
 
@@ -100,7 +110,7 @@ export function readSmallText(path: string): string | undefined {
 /** Returns where a symbolic link leads; `undefined` where that is none, or longer than a path may be. */
 export function readLink(path: string): string | undefined {
   if (!setPath(path)) return undefined;
-  const length = Number(libc.readlink(cPath, link, BigInt(link.length)));
+  const length = Number(libc().readlink(cPath, link, BigInt(link.length)));
   return length < 0 || length === link.length ? undefined : decoder.decode(link.subarray(0, length));
 }
 
@@ -117,7 +127,7 @@ const statx = new DataView(new ArrayBuffer(256));
  * there is none.
  */
 export function fileIdentity(path: string): string | undefined {
-  if (!setPath(path) || libc.statx(AT_FDCWD, cPath, 0, WANTED, statx) !== 0) return undefined;
+  if (!setPath(path) || libc().statx(AT_FDCWD, cPath, 0, WANTED, statx) !== 0) return undefined;
   if ((statx.getUint16(STATX.mode, true) & S_IFMT) !== S_IFREG) return undefined;
   const [major, minor] = [statx.getUint32(STATX.major, true), statx.getUint32(STATX.minor, true)];
   // As `st_dev` has it (gnu_dev_makedev of the C library).
