@@ -51,14 +51,24 @@ const LIBC = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-let opened: Deno.DynamicLibrary<typeof LIBC>["symbols"] | undefined;
+/** Is never closed: there is no moment after which no process is looked at. */
+const opened = load();
 
-/**
- * Returns the C library, which is opened at the first look at a file, as a program may be without the permission to. It
- * is never closed: there is no moment after which no process is looked at.
- */
+/** Opens the C library where this program may: one that may not says so before it looks at a file. */
+function load(): Deno.DynamicLibrary<typeof LIBC>["symbols"] | undefined {
+  try {
+    return Deno.dlopen("libc.so.6", LIBC).symbols;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
 function libc(): Deno.DynamicLibrary<typeof LIBC>["symbols"] {
-  return opened ??= Deno.dlopen("libc.so.6", LIBC).symbols;
+  if (!opened) {
+    throw new Error("Cannot look at processes as Deno grants no foreign functions: --allow-ffi is missing");
+  }
+  return opened;
 }
 
 /** O_RDONLY | O_NONBLOCK | O_CLOEXEC */
@@ -82,7 +92,7 @@ let buffer = new Uint8Array(FIRST_BYTES);
  */
 export function readSmallFile(path: string): Uint8Array<ArrayBuffer> | undefined {
   if (!setPath(path)) return undefined;
-  const { open, read: readInto, close } = libc();
+  const { open, read, close } = libc();
   const fd = open(cPath, READ_FLAGS);
   if (fd < 0) return undefined;
   try {
@@ -91,10 +101,10 @@ export function readSmallFile(path: string): Uint8Array<ArrayBuffer> | undefined
       if (length === buffer.length && !grow()) return undefined;
       // Files of /proc are read page by page, and end where nothing comes.
       const room = buffer.subarray(length);
-      const read = Number(readInto(fd, room, BigInt(room.length)));
-      if (read < 0) return undefined;
-      if (read === 0) return buffer.subarray(0, length);
-      length += read;
+      const got = Number(read(fd, room, BigInt(room.length)));
+      if (got < 0) return undefined;
+      if (got === 0) return buffer.subarray(0, length);
+      length += got;
     }
   } finally {
     close(fd);
