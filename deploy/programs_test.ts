@@ -223,7 +223,7 @@ testWith(["env"], "the images' aperture starts without a shell, with the flags o
   const image = [
     "--cached-only",
     "--config=/aperture/deno.json",
-    "--allow-run=/usr/local/bin/deno",
+    "--allow-run=deno",
     "--ext=js",
   ];
   assertEquals(
