@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// <reference lib="dom" />
+/**
+ * The page on a real aggregator that a real agent fills: kernel → agent → gRPC → Deno KV → ClickHouse → REST → chromium.
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Program, RunningAggregator } from "../tasks/programs.ts";
+import { build } from "../tasks/build.ts";
+import { openBrowser } from "./support/browser.ts";
+import { compileProgram } from "./support/compiled.ts";
+import { Contender } from "./support/contender.ts";
+import { testWith } from "./support/needs.ts";
+import { RunningProgram, TempFolder } from "./support/programs.ts";
+import { until } from "./support/until.ts";
+import { search, settled, text } from "./support/visits.ts";
+
+const PROGRAMS = new URL("programs/", import.meta.url).pathname;
+/** The agent watches the whole machine, where other programs run, too. */
+const OURS = 'process=~"shares.py|script.js|all_kinds"';
+
+testWith(
+  ["bpf", "chdb", "chromium", "clang", "node", "python3"],
+  "the page shows what an agent saw of programs",
+  async (t) => {
+    await build();
+    await using cleanup = new AsyncDisposableStack();
+    const folder = cleanup.use(new TempFolder());
+    const options = { args: [`--data-dir=${folder.path}/data`, "--log-level=error"], timeout: 120_000 };
+    const starting = RunningAggregator.start(options);
+    const opening = openBrowser();
+    const program = cleanup.use(await Contender.start(await compileProgram("all_kinds", folder.path)));
+    cleanup.use(await RunningProgram.start("python3", [`${PROGRAMS}shares.py`]));
+    cleanup.use(await RunningProgram.start("node", ["--perf-basic-prof", `${PROGRAMS}script.js`]));
+    const aggregator = cleanup.use(await starting);
+    cleanup.use(
+      new Program("agent", [
+        "--mode=all",
+        "--freq=97",
+        `--aggregator=${aggregator.grpc}`,
+        "--push-interval=1s",
+        "--node-name=machine",
+        "--log-level=error",
+      ]),
+    );
+    const browser = await opening;
+    cleanup.defer(() => browser.close());
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(120_000);
+    const errors: string[] = [];
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    page.on("pageerror", (error) => errors.push(error.message));
+    const top = async (query: string) =>
+      (await aggregator.json(`/api/top?from=-15m&limit=10000&match={${OURS}}&${query}`) as {
+        rows: { function: string }[];
+      }).rows;
+    const has = (query: string, name: string) =>
+      until(async () => (await top(query)).some((row) => row.function === name) || undefined);
+
+    await has("kind=cpu", "two_thirds");
+    await program.contend();
+    await has("kind=cpu", "hold_lock");
+    await program.contend();
+    await has("kind=lock", "want_lock");
+    await has("kind=syscall&idle=true", "openat");
+
+    const open = async (query = "") => {
+      await page.goto(`${aggregator.http}/?${query.includes("match=") ? "" : `match=${OURS}`}${query}`);
+      await settled(page);
+    };
+    const press = async (key: string) => {
+      await page.keyboard.press(key);
+      await settled(page);
+    };
+    /** The share of a function with what it calls, in %. */
+    const totalOf = async (name: string) => {
+      const row = (await rowOf("Functions", name).textContent())!;
+      return Number(/^\S+ %(\S+) %/.exec(row)?.[1] ?? NaN);
+    };
+    const rowOf = (label: string, name: string) =>
+      page.locator(`[aria-label="${label}"] tbody tr`, { hasText: name }).first();
+
+    await t.step("the overview tells programs, locks and agents, and leads to them filtered", async () => {
+      await open();
+      const cards = await page.locator(".overview .card").allTextContents();
+      assertMatch(cards[0]!, /shares\.py/);
+      assertMatch(cards[0]!, /script\.js/);
+      assertMatch(cards[1]!, /want_lock.*held by hold_lock/);
+      assertMatch(cards[4]!, /1 agent, 0 silent.*machine/);
+      await page.click('[aria-label="CPU"] button:has-text("shares.py")');
+      await settled(page);
+      assertMatch(search(page), /view=cpu.*process="shares\.py"/);
+    });
+
+    await t.step("the functions of a program have their shares", async () => {
+      await open('&view=cpu&match=process="shares.py"');
+      await press("t");
+      const [two, one] = [await totalOf("two_thirds"), await totalOf("one_third")];
+      assert(two + one > 60 && two + one <= 100.1, `${two} ${one}`);
+      assert(two / one > 1.3 && two / one < 3, `${two} ${one}`);
+    });
+
+    await t.step("locks have their sites and holders, whose name leads to what they did", async () => {
+      await open("&view=locks");
+      assertMatch((await rowOf("Locks", "want_lock").textContent())!, /held by hold_lock \d\d\.\d %/);
+      await rowOf("Locks", "want_lock").click();
+      await settled(page);
+      assert(search(page).includes("pick=want_lock"));
+      await page.click('[aria-label="Holders"] tbody button:has-text("hold_lock")');
+      await settled(page);
+      assert(search(page).includes("view=cpu") && search(page).includes("steps=focus:hold_lock"));
+      assertMatch(await text(page, ".chip"), /hold_lock/);
+      await page.goBack();
+      await settled(page);
+      await press("Escape");
+    });
+
+    await t.step("system calls have their errors by name, and who makes them", async () => {
+      await open("&view=calls");
+      await rowOf("System calls", "openat").click();
+      await settled(page);
+      assertMatch(await text(page, ".errors"), /ENOENT 2\u2009000/);
+      await page.waitForSelector('[aria-label="Callers"] tbody tr:has-text("all_kinds")');
+      await press("Escape");
+    });
+
+    await t.step("data and alerts open, and the agent is there", async () => {
+      await open("&view=data");
+      assertEquals(await page.locator('[aria-label="Agents"] tbody .name').allTextContents(), ["machine"]);
+      await press("7");
+      assertEquals(await page.locator('[aria-label="Rules"]').first().isVisible(), true);
+      assertEquals(errors, []);
+    });
+  },
+);
