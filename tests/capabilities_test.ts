@@ -41,7 +41,8 @@ testWith(
     cleanup.defer(() => Deno.remove(folder, { recursive: true }));
     await installAgent(folder);
     const profile = async (capabilities: readonly string[]) => {
-      const args = ["--duration=2s", "--freq=99", "--output=-", "--listen=127.0.0.1:0"];
+      // What it says of memory is not what this is about.
+      const args = ["--memory=512MiB", "--duration=2s", "--freq=99", "--output=-", "--listen=127.0.0.1:0"];
       return await runUnprivileged(folder, { capabilities, args });
     };
     const without = (capability: string) => profile(CAPABILITIES.filter((name) => name !== capability));
