@@ -77,34 +77,34 @@ function countUpTo(offsets: Uint32Array, offset: number): number {
 }
 
 function read(file: CodeFile, maxBytes: number): Functions | typeof LARGE {
-  for (const { file: copy } of openCopies(file)) {
-    try {
-      const table = SearchTable.open(copy, file.elf);
-      if (table === undefined) return NONE;
-      return table.count * FUNCTION_BYTES > maxBytes ? LARGE : compact(table.ranges());
-    } catch (error) {
-      if (!(error instanceof ElfError)) throw error;
-    }
-  }
-  return NONE;
+  const functions = inTable(
+    file,
+    (table) => table.count * FUNCTION_BYTES > maxBytes ? LARGE : compact(table.ranges()),
+  );
+  return functions ?? NONE;
 }
 
 /** Searches the file itself, by some twenty reads: to read all of a large one takes tenths of a second and its memory. */
 function search(file: CodeFile, address: number): number {
+  return inTable(file, (table) => table.rangeAt(address))?.address ?? address;
+}
+
+/** Returns what `look` finds in the table of the first copy of a file that is not damaged; `undefined` without one. */
+function inTable<Found>(file: CodeFile, look: (table: SearchTable) => Found): Found | undefined {
   for (const { file: copy } of openCopies(file)) {
     try {
-      return SearchTable.open(copy, file.elf)?.rangeAt(address)?.address ?? address;
+      const table = SearchTable.open(copy, file.elf);
+      return table && look(table);
     } catch (error) {
       if (!(error instanceof ElfError)) throw error;
     }
   }
-  return address;
+  return undefined;
 }
 
-function compact(ranges: ReturnType<SearchTable["ranges"]> | undefined): Functions {
-  const { starts, ends } = ranges ?? {};
-  const first = starts?.[0];
-  if (!starts || !ends || first === undefined || starts.at(-1)! - first >= 2 ** 32) return NONE;
+function compact({ starts, ends }: ReturnType<SearchTable["ranges"]>): Functions {
+  const first = starts[0];
+  if (first === undefined || starts.at(-1)! - first >= 2 ** 32) return NONE;
   const functions = {
     first,
     offsets: new Uint32Array(starts.length),
