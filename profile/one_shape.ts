@@ -18,7 +18,7 @@ interface Shape {
 
 /** Returns the profile with the best names of each location that it has for it; totals are the same. */
 export function oneShape(profile: Profile): Profile {
-  const { stacks, frames } = profile;
+  const { stacks } = profile;
   const best = new Map<string, Shape>();
   let differs = false;
   for (let stack = 0; stack < stackCount(profile); stack++) {
@@ -43,7 +43,6 @@ export function oneShape(profile: Profile): Profile {
   // Stacks that have become equal are one.
   builder.merge({
     ...profile,
-    frames,
     stacks: { ...stacks, offset: Uint32Array.from(offset), frame: Uint32Array.from(frame) },
   });
   return builder.build();

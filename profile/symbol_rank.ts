@@ -23,7 +23,7 @@ export function symbolRank(
 const OFFSET = /^\+0x[0-9a-f]+$/;
 
 /** Tells whether a name is the module's, and an offset in it. */
-export function isOffsetName(name: string, module: string): boolean {
+function isOffsetName(name: string, module: string): boolean {
   const last = module.slice(module.lastIndexOf("/") + 1);
   return last !== "" && name.startsWith(last) && OFFSET.test(name.slice(last.length));
 }

@@ -102,9 +102,9 @@ export class SyscallRows {
   /** Returns all rows with a call. One whose calls were lost, but not their errors, has none. */
   rows(): RawSyscall[] {
     const rows: RawSyscall[] = [];
-    for (const { pid, comm, call, count, errors = NO_ERRORS, ...row } of this.#rows.values()) {
-      if (count + row.open === 0) continue;
-      const { totalNs, maxNs, histogram, open, oldestNs } = row;
+    for (const row of this.#rows.values()) {
+      const { pid, comm, call, count, errors = NO_ERRORS, totalNs, maxNs, histogram, open, oldestNs } = row;
+      if (count + open === 0) continue;
       const minNs = count > 0 ? row.minNs : 0;
       rows.push({ pid, comm, call, count, errors, totalNs, minNs, maxNs, histogram, open, oldestNs });
     }

@@ -10,7 +10,7 @@ import { Captures } from "../../agent/capture.ts";
 import { ProcessLabels } from "../../agent/metadata/labels.ts";
 import type { PodsStats } from "../../agent/metadata/kube/pods.ts";
 import { Pusher } from "../../agent/push/pusher.ts";
-import type { DebuginfodStats } from "../../symbols/debuginfod/debuginfod.ts";
+import { NO_DEBUGINFOD } from "../../symbols/debuginfod/readings.ts";
 import { Symboliser } from "../../agent/symbols/symboliser.ts";
 import type { UnwinderStats } from "../../agent/unwind/unwinder.ts";
 import type { MetricSources } from "../../agent/metrics/metrics.ts";
@@ -22,12 +22,6 @@ export const NO_UNWINDING: UnwinderStats = {
   tables: { compiled: 0, compiledPages: 0, failed: 0, compileMs: 0, tableBytes: 0 },
   mappings: { processes: 0, prefixes: 0, reads: 0, refused: 0 },
   memoryBytes: 0,
-};
-
-/** A client of debuginfod servers that has asked none has these. */
-const NO_DEBUGINFOD: DebuginfodStats = {
-  ...{ asked: 0, found: 0, notFound: 0, tooLarge: 0, rejected: 0, failed: 0, dropped: 0, requests: 0 },
-  ...{ bytes: 0, pending: 0, cacheBytes: 0, evicted: 0 },
 };
 
 const NO_PODS: PodsStats = { pods: 0, lists: 0, watches: 0, failures: 0 };
