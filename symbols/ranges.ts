@@ -191,7 +191,8 @@ export function ascending(values: ArrayLike<number>): Uint32Array<ArrayBuffer> {
   return order;
 }
 
-function lowerBound(sorted: Float64Array, value: number): number {
+/** Returns how many of `sorted`, which ascend, are less than `value`. */
+export function lowerBound(sorted: Float64Array, value: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {

@@ -5,9 +5,11 @@
  * @module
  */
 
+import { u64 } from "../../common/u64.ts";
 import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import type { ElfInfo } from "../../symbols/elf/elf.ts";
 import { readSections, sectionBytes, viewOf } from "../../symbols/elf/sections.ts";
+import { lowerBound } from "../../symbols/ranges.ts";
 import { FRAME_POINTER, STACK_POINTER } from "./amd64.ts";
 import { type CodeRange, rangeOf } from "./code_range.ts";
 import {
@@ -104,8 +106,7 @@ export class BareCode {
     },
   ): Generator<void, void> {
     const begins = this.#functionsIn(address, address + code.length).map((at) => at - address);
-    const first = begins.length > 0 ? begins[0]! : undefined;
-    const skip = whole ? 0 : first ?? code.length;
+    const skip = whole ? 0 : begins[0] ?? code.length;
     const depths = new StackDepths(code.subarray(skip));
     yield* depths.follow(begins.map((at) => at - skip));
     if (skip > 0) table.set(address, RULE_NONE);
@@ -118,15 +119,7 @@ export class BareCode {
   /** Returns where functions begin by the file's symbols, ascending. */
   #functionsIn(from: number, to: number): number[] {
     const all = this.#begins ??= readFunctions(this.#source);
-    let low = 0;
-    for (let high = all.length; low < high;) {
-      const middle = low + high >> 1;
-      if (all[middle]! < from) low = middle + 1;
-      else high = middle;
-    }
-    const within: number[] = [];
-    for (let i = low; i < all.length && all[i]! < to; i++) within.push(all[i]!);
-    return within;
+    return Array.from(all.subarray(lowerBound(all, from), lowerBound(all, to)));
   }
 }
 
@@ -146,7 +139,7 @@ function readFunctions(source: ByteSource): Float64Array {
   for (let at = 0; at + SYMBOL_BYTES <= bytes.length; at += SYMBOL_BYTES) {
     const type = bytes[at + 4]! & 15;
     if ((type !== STT_FUNC && type !== STT_GNU_IFUNC) || view.getUint16(at + 6, true) === 0) continue;
-    begins.push(Number(view.getBigUint64(at + 8, true)));
+    begins.push(u64(view, at + 8));
   }
   return Float64Array.from(begins).sort();
 }

@@ -195,8 +195,7 @@ function* compile(
     functions++;
   }
   if (goLeft) yield* setGo();
-  const after = bounds ? search?.startAfter(limit - 1) ?? Infinity : Infinity;
-  if (end < limit) yield* setBare(after);
+  if (end < limit) yield* setBare(bounds ? search?.startAfter(limit - 1) ?? Infinity : Infinity);
   // It holds up to the last page that is wanted.
   if (bounds) table.set(limit, RULE_NONE);
   return { table: table.finish(rules.toArray()), functions, losses: losses.toMap() };

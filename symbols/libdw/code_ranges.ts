@@ -9,6 +9,7 @@
 import { framesOf, type Scope, scopeOf, type SourceFrame } from "./dwarf.ts";
 import type { Die, DwarfFile, LineRow, Unit } from "./dwarf_file.ts";
 import { MAX_DEPTH } from "./dwarf_file.ts";
+import { lowerBound } from "../ranges.ts";
 
 /** Is code of the same functions, at the same lines. */
 export interface CodeRange {
@@ -80,7 +81,7 @@ function* unitRanges(
   // Inner places come after outer ones, so that the last one to claim a cut is the innermost.
   places.forEach(({ ranges }, place) => {
     for (const [start, end] of ranges) {
-      for (let i = indexOf(cuts, start); i < cuts.length && cuts[i]! < end; i++) {
+      for (let i = lowerBound(cuts, start); i < cuts.length && cuts[i]! < end; i++) {
         if (budget.steps-- <= 0) {
           throw new TooMuchError("Cannot read debug information that overlaps so much");
         }
@@ -122,14 +123,4 @@ function rangeOf(
 
 function sameLine(a: LineRow | undefined, b: LineRow | undefined): boolean {
   return a === b || a !== undefined && b !== undefined && a.line === b.line && a.file === b.file;
-}
-
-function indexOf(sorted: Float64Array, value: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
