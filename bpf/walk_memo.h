@@ -84,7 +84,8 @@ static __always_inline void begin_at(struct walk_begin *begin, struct task_struc
 static __always_inline bool is_same_begin(const struct walk_begin *one, const struct walk_begin *other)
 {
 	return one->pc == other->pc && one->stack == other->stack && one->frame == other->frame &&
-	       one->thread == other->thread && one->operation == other->operation && one->comm[0] == other->comm[0] && one->comm[1] == other->comm[1];
+	       one->thread == other->thread && one->operation == other->operation &&
+	       one->comm[0] == other->comm[0] && one->comm[1] == other->comm[1];
 }
 
 /* Where a walk that begins so is on this CPU. */

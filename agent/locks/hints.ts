@@ -21,8 +21,8 @@ const LEAST_MARK = 2 ** 30;
  *
  * A contended mutex of glibc, Rust or Go is 2 and one of musl has the highest bit set; their owners wait there, too. What
  * a thread has on its own stack nobody else waits at. Condition variables of Rust count how often they were told. So do
- * its locks for those who write, which nothing but names tells from these. All else is something that is to come: who wakes never waits there,
- * or there is but one who ever waits.
+ * its locks for those who write, which nothing but names tells from these. All else is something that is to come: who
+ * wakes never waits there, or there is but one who ever waits.
  */
 export function classByHints({ hints, value }: Omit<FutexHints, "address">): LockClass {
   const has = (hint: number) => (hints & hint) !== 0;

@@ -153,7 +153,7 @@ const PYTHON_3_11: Layout = {
   },
 };
 
-/** FRAME_OWNED_BY_CSTACK of `enum _frameowner`. */
+/** FRAME_OWNED_BY_CSTACK of `enum _frameowner`, which is called FRAME_OWNED_BY_INTERPRETER since 3.14. */
 const OWNED_BY_LOOP = 3;
 
 const PYTHON_3_12: Layout = {

@@ -7,7 +7,7 @@
  *     cache_clean_interval_s   seconds between cleanings; touched at each
  *     max_unused_age_s         seconds without an access after which a file goes
  *     cache_miss_s             seconds for which an empty file is believed
- *     aperture_files           the agent's own: build ids of the files that it put there, one a line
+ *     aperture_files           Aperture's own: build ids of the files that it put there, one a line
  *
  * @module
  */
@@ -28,7 +28,7 @@ const FILE_NAME = /^(debuginfo|executable|source.*)$/;
 
 export interface DebugFileCacheOptions {
   readonly folder: string;
-  /** The most that the agent's files may take; those that went unread longest make room. */
+  /** The most that Aperture's own files may take; those that went unread longest make room. */
   readonly maxBytes: number;
   /** Unix milliseconds. @default {Date.now} */
   readonly clock?: () => number;
@@ -45,7 +45,7 @@ export class DebugFileCache {
   readonly #folder: string;
   readonly #maxBytes: number;
   readonly #clock: () => number;
-  /** Sizes of the files that the agent put here, by build id. */
+  /** Sizes of the files that Aperture put here, by build id. */
   readonly #own = new Map<string, number>();
   /** Whoever changes files waits for who did before. */
   #last: Promise<unknown> = Promise.resolve();
@@ -74,7 +74,7 @@ export class DebugFileCache {
     return cache;
   }
 
-  /** Returns the size of the files that the agent put there and that are still there. */
+  /** Returns the size of the files that Aperture put there and that are still there. */
   get bytes(): number {
     return this.#own.values().reduce((sum, size) => sum + size, 0);
   }
@@ -112,13 +112,13 @@ export class DebugFileCache {
       try {
         return { path, file: await Deno.open(path, { write: true, createNew: true, mode: 0o600 }) };
       } catch (error) {
-        // Of an earlier process of this number, or of an agent in another pid namespace that is writing it now.
+        // Of an earlier process of this number, or of one in another pid namespace that is writing it now.
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       }
     }
   }
 
-  /** Puts a whole file in its place, and removes others of the agent where that takes too much. */
+  /** Puts a whole file in its place, and removes others of Aperture's where that takes too much. */
   keep(buildId: string, part: string, { size, modified }: { size: number; modified: Date | undefined }) {
     return this.#alone(async () => {
       await this.#makeRoom(size);
@@ -196,7 +196,7 @@ export class DebugFileCache {
       if (!name.startsWith(PART_PREFIX)) continue;
       const stat = await Deno.stat(`${this.#folder}/${name}`).catch(() => undefined);
       if (!stat || this.#ageMs(stat.mtime) <= STALE_PART_MS) continue;
-      await Deno.remove(`${this.#folder}/${name}`).catch(() => undefined); // Another agent was first.
+      await Deno.remove(`${this.#folder}/${name}`).catch(() => undefined); // Another process was first.
     }
   }
 

@@ -37,7 +37,7 @@ export interface DebuginfodOptions {
   readonly urls: readonly URL[];
   /** It is shared with other debuginfod clients. */
   readonly folder: string;
-  /** The files that the agent puts there may take so many bytes. @default {2 GiB} */
+  /** The files that this client puts there may take so many bytes. @default {2 GiB} */
   readonly cacheBytes?: number;
   /** One file may have so many bytes. @default {512 MiB} */
   readonly maxBytes?: number;
@@ -69,7 +69,7 @@ export interface DebuginfodStats {
   readonly bytes: number;
   /** Build ids that wait, or are asked for now. */
   readonly pending: number;
-  /** The size of the agent's files in the cache. */
+  /** The size of Aperture's own files in the cache. */
   readonly cacheBytes: number;
   /** Files that made room for others. */
   readonly evicted: number;
