@@ -75,6 +75,12 @@ function withCopies(mappings: Mapping[]): Mapping[] {
 
 /** Returns the mapping that has `address`; `mappings` are in ascending order. */
 export function mappingAt(mappings: readonly Mapping[], address: number): Mapping | undefined {
+  const index = mappingIndex(mappings, address);
+  return index < 0 ? undefined : mappings[index];
+}
+
+/** Returns the index of the one that has `address`, -1 where none has; `mappings` are in ascending order. */
+export function mappingIndex(mappings: readonly Pick<Mapping, "start" | "end">[], address: number): number {
   let low = 0;
   let high = mappings.length;
   while (low < high) {
@@ -82,8 +88,7 @@ export function mappingAt(mappings: readonly Mapping[], address: number): Mappin
     if (mappings[middle]!.start <= address) low = middle + 1;
     else high = middle;
   }
-  const mapping = mappings[low - 1];
-  return mapping && address < mapping.end ? mapping : undefined;
+  return low > 0 && address < mappings[low - 1]!.end ? low - 1 : -1;
 }
 
 /** Returns whether nothing has changed between `a` and `b`. */

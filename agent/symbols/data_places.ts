@@ -6,7 +6,9 @@
  */
 
 import type { Process } from "../metadata/processes.ts";
+import { readSmallText } from "../libbpf/mod.ts";
 import { allMappings, type DataMapping } from "../metadata/data_mappings.ts";
+import { mappingIndex } from "../metadata/maps.ts";
 import type { DataSymbols } from "./data_symbols.ts";
 
 export const STACK = "stack";
@@ -33,7 +35,7 @@ export class DataPlaces {
     const symbol = this.#symbols.find(process, address);
     if (symbol !== undefined) return symbol;
     const mappings = this.#mappingsOf(process.folder);
-    const i = mappings.findIndex(({ start, end }) => address >= start && address < end);
+    const i = mappingIndex(mappings, address);
     return i < 0 ? "" : kindOf(mappings[i]!, mappings[i - 1]);
   }
 
@@ -42,16 +44,13 @@ export class DataPlaces {
   }
 
   #mappingsOf(folder: string): readonly DataMapping[] {
-    let known = this.#mappings.get(folder);
+    const known = this.#mappings.get(folder);
     if (known !== undefined) return known;
     if (this.#mappings.size >= MAX_PROCESSES) return [];
-    try {
-      known = allMappings(Deno.readTextFileSync(`${folder}/maps`));
-    } catch {
-      known = []; // It is gone.
-    }
-    this.#mappings.set(folder, known);
-    return known;
+    // It may be gone.
+    const mappings = allMappings(readSmallText(`${folder}/maps`) ?? "");
+    this.#mappings.set(folder, mappings);
+    return mappings;
   }
 }
 
