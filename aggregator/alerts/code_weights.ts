@@ -7,7 +7,7 @@
 
 import type { Question } from "../query/question.ts";
 import { labelSql, type SelectionSql, selectionSql } from "../query/selection.ts";
-import type { Selection } from "../query/types.ts";
+import type { Selection } from "../query/asked.ts";
 import type { AnyLabel } from "../query/matchers.ts";
 
 export interface CodeWeightsOptions {

@@ -8,7 +8,8 @@
 import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
 import type { AnyKind } from "../../profile/profile_type.ts";
-import type { GroupBy, Selection } from "../query/types.ts";
+import type { GroupBy } from "../query/stack_answers.ts";
+import type { Selection } from "../query/asked.ts";
 import { HttpError } from "./errors.ts";
 import { anyKind, checkSelection, GROUPS, isGroup, levels, matchersOf, time, UNITS } from "./params.ts";
 

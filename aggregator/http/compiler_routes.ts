@@ -13,7 +13,7 @@ import { llvmProfile } from "../../profile/formats/llvm_profile.ts";
 import { pprofBytes } from "../../profile/formats/pprof.ts";
 import { taggedProfile } from "../../profile/tagged.ts";
 import { NO_TOTAL } from "../query/totals.ts";
-import type { TaggedStacksAnswer } from "../query/types.ts";
+import type { TaggedStacksAnswer } from "../query/stack_answers.ts";
 import { limitParam, readSelectionOf } from "./params.ts";
 import type { Reply } from "./reply.ts";
 import { type Context, getRoute, type Handler, type Route } from "./route.ts";

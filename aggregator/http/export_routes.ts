@@ -12,7 +12,7 @@ import { pprofBytes } from "../../profile/formats/pprof.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import type { Profile, Total } from "../../profile/model.ts";
 import type { AnyKind } from "../../profile/profile_type.ts";
-import type { Selection } from "../query/types.ts";
+import type { Selection } from "../query/asked.ts";
 import { limitParam, readSelection, unitParam } from "./params.ts";
 import type { Reply } from "./reply.ts";
 import type { Route } from "./route.ts";

@@ -12,7 +12,8 @@ import { KINDS } from "../../profile/model.ts";
 import { type AnyKind, isAnyKind } from "../../profile/profile_type.ts";
 import { LABELS } from "../../profile/labels.ts";
 import { type AnyLabel, isLabel, MatcherError, parseMatchers } from "../query/matchers.ts";
-import { CODE_GROUPS, type GroupBy, type Selection, type TimeRange } from "../query/types.ts";
+import { CODE_GROUPS, type GroupBy } from "../query/stack_answers.ts";
+import type { Selection, TimeRange } from "../query/asked.ts";
 import { HttpError } from "./errors.ts";
 import { parseTime, TIME_FORMS } from "./time.ts";
 

@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
 import { LABELS } from "../../profile/labels.ts";
 import type { AnyLabel } from "../query/matchers.ts";
-import type { AggregateRow, DiffRow, TreeOptions } from "../query/types.ts";
+import type { AggregateRow, DiffRow, TreeOptions } from "../query/stack_answers.ts";
 import type {
   AggregateJson,
   DiffFlameJson,

@@ -6,7 +6,7 @@
  */
 
 import { formatMatchers } from "../query/matchers.ts";
-import type { Answer, QueryCost, Selection } from "../query/types.ts";
+import type { Answer, QueryCost, Selection } from "../query/asked.ts";
 import type { AnswerJson, CostJson, QualityJson, SelectionJson } from "./answers.ts";
 import { formatTime } from "./time.ts";
 import type { HandlerOptions } from "./types.ts";

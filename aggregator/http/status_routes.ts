@@ -7,7 +7,7 @@
 
 import { metricsText } from "../../common/metrics.ts";
 import { STATUS_CODE } from "@std/http/status";
-import type { StoredBatch } from "../query/types.ts";
+import type { StoredBatch } from "../query/store_answers.ts";
 import type {
   BatchesJson,
   HealthJson,

@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { errnoName } from "../../profile/errno.ts";
 import { LABELS } from "../../profile/labels.ts";
 import { type AnyLabel, isLabel } from "../query/matchers.ts";
-import type { LockSite, SyscallRow } from "../query/types.ts";
+import type { LockSite, SyscallRow } from "../query/wait_answers.ts";
 import type { HeatmapJson, LocksJson, SyscallsJson } from "./answers.ts";
 import { stepParam } from "./overview_routes.ts";
 import { limitParam, listParam, type Param, readSelectionOf } from "./params.ts";

@@ -16,9 +16,9 @@ import {
   CODE_GROUPS,
   type DiffAnswer,
   type GroupBy,
-  type Selection,
   type StacksAnswer,
-} from "../query/types.ts";
+} from "../query/stack_answers.ts";
+import type { Selection } from "../query/asked.ts";
 import { InvalidArgumentError } from "./calls.ts";
 
 /**

@@ -7,7 +7,8 @@
 
 import { rangeParams } from "./fleet.ts";
 import type { Question } from "./question.ts";
-import type { TimeRange, WindowsAnswer } from "./types.ts";
+import type { TimeRange } from "./asked.ts";
+import type { WindowsAnswer } from "./store_answers.ts";
 
 /** A step has a value for each column: more would be an answer of any length. */
 const MAX_STEPS = 2000;

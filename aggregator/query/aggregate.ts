@@ -16,10 +16,9 @@ import {
   type AggregateRow,
   CODE_GROUPS,
   type CodeGroup,
-  type CommonOptions,
   type GroupBy,
-  type Selection,
-} from "./types.ts";
+} from "./stack_answers.ts";
+import type { CommonOptions, Selection } from "./asked.ts";
 import type { AnyLabel } from "./matchers.ts";
 
 /** Is a row of either statement; 64-bit numbers are decimal text. */

@@ -8,7 +8,8 @@
 import type { Question } from "./question.ts";
 import { checkLimit } from "./selection.ts";
 import { toTotal } from "./totals.ts";
-import type { CommonOptions, StoredBatch } from "./types.ts";
+import type { CommonOptions } from "./asked.ts";
+import type { StoredBatch } from "./store_answers.ts";
 
 /** Makes the statement, which reads in the table's order from its end, so that reading stops at the limit. */
 const sql = (condition: string) => `

@@ -7,7 +7,8 @@
 
 import type { Question } from "./question.ts";
 import { checkLimit, selectionSql } from "./selection.ts";
-import type { BuildsAnswer, CommonOptions, Selection } from "./types.ts";
+import type { BuildsAnswer } from "./store_answers.ts";
+import type { CommonOptions, Selection } from "./asked.ts";
 
 /** Makes the statement: of files that have more than one build id in the selection, when each was seen. */
 const sql = (samples: string) => `

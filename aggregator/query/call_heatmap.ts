@@ -7,7 +7,8 @@
 
 import type { Question } from "./question.ts";
 import { selectionSql } from "./selection.ts";
-import type { HeatmapAnswer, HeatmapOptions, Selection } from "./types.ts";
+import type { HeatmapAnswer, HeatmapOptions } from "./wait_answers.ts";
+import type { Selection } from "./asked.ts";
 
 const MAX_STEPS = 2000;
 

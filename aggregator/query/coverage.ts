@@ -9,7 +9,8 @@ import { RANK } from "../../profile/model.ts";
 import type { Question } from "./question.ts";
 import { checkLimit, selectionSql } from "./selection.ts";
 import { toTotal } from "./totals.ts";
-import type { CommonOptions, CoverageAnswer, Selection } from "./types.ts";
+import type { CommonOptions, Selection } from "./asked.ts";
+import type { CoverageAnswer } from "./store_answers.ts";
 
 /** Makes the statement. A stack counts once for each file that it goes through, by the worst name that it has there. */
 const sql = (samples: string) => `

@@ -10,7 +10,8 @@ import type { Question } from "./question.ts";
 import { checkLimit, selectionSql } from "./selection.ts";
 import { spreadSql } from "./spread.ts";
 import { NO_TOTAL, toTotal } from "./totals.ts";
-import type { DiffAnswer, DiffOptions, DiffRow, Selection } from "./types.ts";
+import type { DiffAnswer, DiffOptions, DiffRow } from "./stack_answers.ts";
+import type { Selection } from "./asked.ts";
 
 const SUMS = ["base_value", "base_count", "compare_value", "compare_count"] as const;
 

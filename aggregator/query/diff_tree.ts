@@ -11,7 +11,8 @@ import type { Question } from "./question.ts";
 import { type SelectionSql, selectionSql } from "./selection.ts";
 import { treeNodes } from "./tree_nodes.ts";
 import type { TreeSource } from "./tree_sql.ts";
-import type { DiffTreeAnswer, DiffTreeOptions, Selection } from "./types.ts";
+import type { DiffTreeAnswer, DiffTreeOptions } from "./stack_answers.ts";
+import type { Selection } from "./asked.ts";
 
 /**
  * Asks for the tree of both selections, which are of one kind. A box is cut where it is small on both sides.

@@ -6,7 +6,8 @@
  */
 
 import type { Question } from "./question.ts";
-import type { CommonOptions, FleetAnswer, LossesAnswer, TimeRange } from "./types.ts";
+import type { CommonOptions, TimeRange } from "./asked.ts";
+import type { FleetAnswer, LossesAnswer } from "./store_answers.ts";
 import { checkLimit } from "./selection.ts";
 
 const RANGE =

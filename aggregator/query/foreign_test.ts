@@ -11,7 +11,7 @@ import { startStorage } from "../../tests/support/storage.ts";
 import type { ReceivedBatch } from "../storage/part.ts";
 import { Writer } from "../storage/writer.ts";
 import { createQueries } from "./queries.ts";
-import type { Selection } from "./types.ts";
+import type { Selection } from "./asked.ts";
 
 const HEAP = "memory:inuse_space:bytes:space:bytes";
 const WALL = "wall:wall:nanoseconds:wall:nanoseconds";

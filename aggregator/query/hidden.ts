@@ -9,7 +9,7 @@ import type { Total } from "../../profile/model.ts";
 import type { Question } from "./question.ts";
 import { selectionSql } from "./selection.ts";
 import { NO_TOTAL, toTotal } from "./totals.ts";
-import type { Selection } from "./types.ts";
+import type { Selection } from "./asked.ts";
 
 /**
  * Asks how much of `selection` is idle, and so no part of its `total`; nothing where the selection includes it.

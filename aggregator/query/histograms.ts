@@ -6,7 +6,7 @@
  */
 
 import { quantile } from "../../profile/histogram.ts";
-import type { Quantiles } from "./types.ts";
+import type { Quantiles } from "./wait_answers.ts";
 
 /** Is a map from i to how many took from 2^i up to 2^(i+1) ns; 64-bit numbers are decimal text. */
 export type SparseHistogram = Readonly<Record<string, string>>;

@@ -10,7 +10,8 @@ import { type AnyKind, isProfileType } from "../../profile/profile_type.ts";
 import type { Question } from "./question.ts";
 import { selectionSql } from "./selection.ts";
 import { toTotal } from "./totals.ts";
-import type { KindsAnswer, Selection } from "./types.ts";
+import type { KindsAnswer } from "./series_answers.ts";
+import type { Selection } from "./asked.ts";
 
 /**
  * Asks for the kinds and types of profiles that series of `selection` have in its time, idle or not, and how much; its own kind does not

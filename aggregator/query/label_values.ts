@@ -9,7 +9,8 @@ import type { AnyLabel } from "./matchers.ts";
 import type { Question } from "./question.ts";
 import { checkLimit, labelSql, selectionSql } from "./selection.ts";
 import { toTotal } from "./totals.ts";
-import type { CommonOptions, LabelValuesAnswer, Selection } from "./types.ts";
+import type { CommonOptions, Selection } from "./asked.ts";
+import type { LabelValuesAnswer } from "./series_answers.ts";
 
 /** Makes the statement. It reads the sums of series, which are some hundred times fewer than samples. */
 const sql = (label: string, { totals, series }: { totals: string; series: string }) => `

@@ -11,7 +11,7 @@ import { fetchContent, framesOf, MISSING_FRAME } from "./content.ts";
 import { addSparse, quantilesOf, type SparseHistogram } from "./histograms.ts";
 import type { Question } from "./question.ts";
 import type { SelectionSql } from "./selection.ts";
-import type { HolderSite } from "./types.ts";
+import type { HolderSite } from "./wait_answers.ts";
 
 /** So many stacks are looked at, those that were waited for longest, and those that held longest. */
 const MAX_STACKS = 20_000;

@@ -15,7 +15,8 @@ import { framesOfStacks, holderCode, holderSites, NO_CODE, type Stacks } from ".
 import type { Question } from "./question.ts";
 import { checkLimit, type SelectionSql, selectionSql } from "./selection.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
-import type { CommonOptions, LockHolder, LocksAnswer, LockSite, Selection } from "./types.ts";
+import type { CommonOptions, Selection } from "./asked.ts";
+import type { LockHolder, LocksAnswer, LockSite } from "./wait_answers.ts";
 
 /** So many stacks are looked at, the longest waiting first; the rest is in `other`. */
 const MAX_STACKS = 20_000;

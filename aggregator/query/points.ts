@@ -9,7 +9,8 @@ import type { Question } from "./question.ts";
 import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
 import { stackChoice } from "./stack_choice.ts";
 import { stackKeysSql } from "./stack_keys.ts";
-import type { PointsAnswer, PointsOptions, Selection } from "./types.ts";
+import type { PointsAnswer, PointsOptions } from "./series_answers.ts";
+import type { Selection } from "./asked.ts";
 
 /** An answer has a value for each series and point: more points are no curve. */
 const MAX_POINTS = 11_000;

@@ -52,7 +52,9 @@ import {
   OPERATORS,
   type PodLabel,
 } from "./matchers.ts";
-import type { CodeGroup, DiffOptions, GroupBy, Queries, Selection } from "./types.ts";
+import type { CodeGroup, DiffOptions, GroupBy } from "./stack_answers.ts";
+import type { Queries } from "./types.ts";
+import type { Selection } from "./asked.ts";
 
 const BUCKET_MS = 10_000;
 const NONE: Total = { value: 0, count: 0 };

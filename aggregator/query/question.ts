@@ -8,7 +8,7 @@
 import type { ClickHouseSettings } from "@clickhouse/client";
 import { rowsOf, type Selected, type StorageClient } from "../storage/client.ts";
 import type { CoverOptions } from "./time_cover.ts";
-import type { QueryCost } from "./types.ts";
+import type { QueryCost } from "./asked.ts";
 
 /** Says what a statement may take; ClickHouse ends it beyond. */
 export interface QueryLimits {

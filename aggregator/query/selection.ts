@@ -13,7 +13,7 @@ import { LABELS } from "../../profile/labels.ts";
 import { periodSql } from "../storage/resolutions.ts";
 import { type AnyLabel, isLabel, isOwnLabel, isPodLabel, type Matcher, SERVICE_NAME } from "./matchers.ts";
 import { COVER_RESOLUTIONS, type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
-import type { Selection } from "./types.ts";
+import type { Selection } from "./asked.ts";
 
 /** These tables come in all resolutions. */
 type Table = "samples" | "locks" | "holds" | "syscalls" | "slow_calls" | "profiles";

@@ -9,7 +9,8 @@ import { LABELS } from "../../profile/labels.ts";
 import { isOwnLabel } from "./matchers.ts";
 import type { Question } from "./question.ts";
 import { checkLimit, labelSql, selectionSql } from "./selection.ts";
-import type { Selection, SeriesLabelsAnswer, SeriesLabelsOptions } from "./types.ts";
+import type { Selection } from "./asked.ts";
+import type { SeriesLabelsAnswer, SeriesLabelsOptions } from "./series_answers.ts";
 
 /** Is the column of all labels that are no columns of their own. */
 const OWN = "own_labels";

@@ -9,7 +9,7 @@ import type { AnyLabel } from "./matchers.ts";
 import type { Question } from "./question.ts";
 import { labelSql, type SelectionSql } from "./selection.ts";
 import { rest, toTotal } from "./totals.ts";
-import type { SlowCalls, SlowObject } from "./types.ts";
+import type { SlowCalls, SlowObject } from "./wait_answers.ts";
 
 const COLUMNS = "series, call, category, object, slow_calls.count AS calls_of, total, on_cpu, in_lock, " +
   "slow_calls.max AS max";

@@ -6,7 +6,7 @@
  */
 
 import { stackKeysSql } from "./stack_keys.ts";
-import type { CodeGroup } from "./types.ts";
+import type { CodeGroup } from "./stack_answers.ts";
 
 export interface SpreadOptions {
   /** Is a query with a column `stack`, one row for each stack, and for each of `lists` an array. */

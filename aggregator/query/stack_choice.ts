@@ -6,7 +6,7 @@
  */
 
 import type { Question } from "./question.ts";
-import type { FunctionNames, StackChoice } from "./types.ts";
+import type { FunctionNames, StackChoice } from "./asked.ts";
 
 /** A path is a stack's; agents cut these at 127 locations, each of which may have inlined functions. */
 const MAX_PATH = 1024;

@@ -7,7 +7,7 @@
  */
 
 import { lineKey } from "./names.ts";
-import type { CodeGroup } from "./types.ts";
+import type { CodeGroup } from "./stack_answers.ts";
 
 export interface StackKeysOptions {
   /** Is a query with a column `stack`, one row for each stack, and the columns `carry`, which are arrays. */

@@ -10,7 +10,8 @@ import type { Question } from "./question.ts";
 import { fetchContent, framesOf, MISSING_FRAME } from "./content.ts";
 import { checkLimit, selectionSql } from "./selection.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
-import type { CommonOptions, Selection, StacksAnswer } from "./types.ts";
+import type { CommonOptions, Selection } from "./asked.ts";
+import type { StacksAnswer } from "./stack_answers.ts";
 
 /** Samples are summed by their own key first: it is the smallest form, and the names join what is left. */
 const sql = (samples: string, series: string) => `

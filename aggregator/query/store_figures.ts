@@ -6,7 +6,7 @@
  */
 
 import type { Question } from "./question.ts";
-import type { StoreAnswer } from "./types.ts";
+import type { StoreAnswer } from "./store_answers.ts";
 
 const TABLES = `
 SELECT replaceOne(table, '_local', '') AS name, sum(rows) AS row_count, sum(bytes_on_disk) AS bytes,

@@ -12,7 +12,8 @@ import type { Question } from "./question.ts";
 import { checkLimit, labelSql, selectionSql } from "./selection.ts";
 import { slowCalls, slowKey } from "./slow_calls.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
-import type { Selection, SlowCalls, SyscallRow, SyscallsAnswer, SyscallsOptions } from "./types.ts";
+import type { Selection } from "./asked.ts";
+import type { SlowCalls, SyscallRow, SyscallsAnswer, SyscallsOptions } from "./wait_answers.ts";
 
 const COLUMNS =
   "time, node, series, call, category, syscalls.count AS calls_of, total, syscalls.min AS min, " +

@@ -15,7 +15,8 @@ import { NO_TOTAL, rest, toTotal } from "./totals.ts";
 import { SYSCALL_MODULE } from "../../profile/model.ts";
 import { siteFrame } from "../../profile/lock_site.ts";
 import type { TaggedStack } from "../../profile/tagged.ts";
-import type { Selection, TaggedStacksAnswer, TaggedStacksOptions } from "./types.ts";
+import type { Selection } from "./asked.ts";
+import type { TaggedStacksAnswer, TaggedStacksOptions } from "./stack_answers.ts";
 
 /** 64-bit numbers are decimal text. */
 interface Row {

@@ -12,7 +12,8 @@ import type { Question } from "./question.ts";
 import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
 import { spreadSql } from "./spread.ts";
 import { toTotal } from "./totals.ts";
-import type { Selection, TimelineAnswer, TimelineLane, TimelineOptions } from "./types.ts";
+import type { Selection } from "./asked.ts";
+import type { TimelineAnswer, TimelineLane, TimelineOptions } from "./series_answers.ts";
 
 /** A lane has a value for each step: more would be an answer of any length. */
 const MAX_STEPS = 2000;

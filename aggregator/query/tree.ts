@@ -12,7 +12,8 @@ import type { Question } from "./question.ts";
 import { selectionSql } from "./selection.ts";
 import { toTotal } from "./totals.ts";
 import { treeNodes } from "./tree_nodes.ts";
-import type { Selection, TreeAnswer, TreeOptions } from "./types.ts";
+import type { Selection } from "./asked.ts";
+import type { TreeAnswer, TreeOptions } from "./stack_answers.ts";
 
 /**
  * Asks for the tree of `selection`.

@@ -8,7 +8,7 @@
 
 import { labelSql, type SelectionSql } from "./selection.ts";
 import { stackKeysSql } from "./stack_keys.ts";
-import type { TreeOptions } from "./types.ts";
+import type { TreeOptions } from "./stack_answers.ts";
 
 /** Lists the labels whose values are the first levels where nothing else is said. */
 export const DEFAULT_LEVELS = ["comm"] as const;

@@ -6,7 +6,7 @@ import { type Frame, type Kind, type Total, UNKNOWN_MODULE } from "../../profile
 import { testWith } from "../../tests/support/needs.ts";
 import type { PlainSample } from "../../tests/support/random_batches.ts";
 import { everything, storeBatches } from "../../tests/support/stored_batches.ts";
-import type { TreeOptions } from "./types.ts";
+import type { TreeOptions } from "./stack_answers.ts";
 
 /** What an option makes of a stack, leaf first; `undefined` where the stack is left out. */
 type Change = (frames: readonly Frame[], sample: PlainSample) => readonly Frame[] | undefined;

@@ -47,13 +47,6 @@ import type {
   SyscallsOptions,
 } from "./wait_answers.ts";
 
-export type * from "./asked.ts";
-export type * from "./stack_answers.ts";
-export type * from "./wait_answers.ts";
-export type * from "./series_answers.ts";
-export type * from "./store_answers.ts";
-export { CODE_GROUPS } from "./stack_answers.ts";
-
 /** Holds the queries that the field's protocols stand on, beside those of our own. */
 export interface FieldQueries {
   /** Answers the labels of the series that any of the selections has. */

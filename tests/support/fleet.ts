@@ -25,18 +25,12 @@ import type { Label } from "../../profile/labels.ts";
 import type { AnyLabel } from "../../aggregator/query/matchers.ts";
 import { flameGraph } from "../../profile/flame.ts";
 import { samplesOf } from "../../profile/samples_of.ts";
-import type {
-  AggregateRow,
-  GroupBy,
-  LabelValue,
-  Queries,
-  Selection,
-  StoredBatch,
-  SyscallsOptions,
-  TimelineOptions,
-  TimeRange,
-  TreeOptions,
-} from "../../aggregator/query/types.ts";
+import type { AggregateRow, GroupBy, TreeOptions } from "../../aggregator/query/stack_answers.ts";
+import type { LabelValue, TimelineOptions } from "../../aggregator/query/series_answers.ts";
+import type { Queries } from "../../aggregator/query/types.ts";
+import type { Selection, TimeRange } from "../../aggregator/query/asked.ts";
+import type { StoredBatch } from "../../aggregator/query/store_answers.ts";
+import type { SyscallsOptions } from "../../aggregator/query/wait_answers.ts";
 
 /** A program; a function in another module than its own is `name|module`. */
 interface Code {

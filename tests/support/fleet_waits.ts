@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { HolderSite, LockSite, SyscallRow } from "../../aggregator/query/types.ts";
+import type { HolderSite, LockSite, SyscallRow } from "../../aggregator/query/wait_answers.ts";
 
 const POSTGRES = "/usr/lib/postgresql/15/bin/postgres";
 

@@ -15,7 +15,8 @@ import { SlowCallSums } from "../../profile/slow_calls.ts";
 import { CallSums } from "../../profile/syscalls.ts";
 import type { Label } from "../../profile/labels.ts";
 import { coverTime } from "../../aggregator/query/time_cover.ts";
-import type { LocksAnswer, Selection, SyscallsAnswer } from "../../aggregator/query/types.ts";
+import type { LocksAnswer, SyscallsAnswer } from "../../aggregator/query/wait_answers.ts";
+import type { Selection } from "../../aggregator/query/asked.ts";
 import type { Origin, PlainHold, PlainLock, PlainSlowCall, PlainSyscall } from "./random_batches.ts";
 
 interface Site {

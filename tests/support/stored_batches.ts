@@ -8,7 +8,8 @@
 import fc from "fast-check";
 import type { ReceivedBatch } from "../../aggregator/storage/part.ts";
 import { createQueries } from "../../aggregator/query/queries.ts";
-import type { Queries, Selection } from "../../aggregator/query/types.ts";
+import type { Queries } from "../../aggregator/query/types.ts";
+import type { Selection } from "../../aggregator/query/asked.ts";
 import { Writer } from "../../aggregator/storage/writer.ts";
 import type { StorageClient } from "../../aggregator/storage/client.ts";
 import {

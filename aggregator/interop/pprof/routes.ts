@@ -12,7 +12,7 @@ import { HttpError } from "../../http/errors.ts";
 import type { Problem } from "../../http/problem.ts";
 import type { Reply } from "../../http/reply.ts";
 import { SERVICE_NAME } from "../../query/matchers.ts";
-import type { Selection } from "../../query/types.ts";
+import type { Selection } from "../../query/asked.ts";
 import { matchersParams, spanParams } from "../export.ts";
 import type { ForeignContext, ForeignRoute } from "../foreign.ts";
 import { buckets, explained, settled, type Source } from "../querier/source.ts";

@@ -17,7 +17,7 @@ import {
   type SelectMergeStacktracesResponseSchema,
 } from "../../../proto/gen/querier/v1/querier_pb.ts";
 import type { StackTraceSelector } from "../../../proto/gen/types/v1/types_pb.ts";
-import type { StackChoice } from "../../query/types.ts";
+import type { StackChoice } from "../../query/asked.ts";
 import { ConnectError } from "../connect/error.ts";
 import type { CallContext } from "../connect/unary.ts";
 import { type CallNode, emptyNode, prune } from "./call_tree.ts";

@@ -19,7 +19,7 @@ import type {
   LabelValuesResponseSchema,
 } from "../../../proto/gen/types/v1/types_pb.ts";
 import { type AnyLabel, SERVICE_NAME } from "../../query/matchers.ts";
-import type { SeriesLabelsAnswer } from "../../query/types.ts";
+import type { SeriesLabelsAnswer } from "../../query/series_answers.ts";
 import { ConnectError } from "../connect/error.ts";
 import type { CallContext } from "../connect/unary.ts";
 import { type Chosen, PSEUDO_LABELS, readSelectors, seriesLabel, typeLabel } from "./conditions.ts";

@@ -10,7 +10,7 @@ import {
   isProfileType,
   type ProfileType as ProfileTypeId,
 } from "../../../profile/profile_type.ts";
-import type { Selection } from "../../query/types.ts";
+import type { Selection } from "../../query/asked.ts";
 import { ConnectError } from "../connect/error.ts";
 
 /** Is a type of profiles, and what of ours it shows. */

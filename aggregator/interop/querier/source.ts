@@ -7,14 +7,9 @@
 
 import { LRUCache } from "lru-cache";
 import { MatcherError } from "../../query/matchers.ts";
-import type {
-  FieldQueries,
-  KindsAnswer,
-  Queries,
-  Selection,
-  SeriesLabelsAnswer,
-  StackChoice,
-} from "../../query/types.ts";
+import type { FieldQueries, Queries } from "../../query/types.ts";
+import type { KindsAnswer, SeriesLabelsAnswer } from "../../query/series_answers.ts";
+import type { Selection, StackChoice } from "../../query/asked.ts";
 import { StorageError } from "../../storage/client.ts";
 import { ConnectError } from "../connect/error.ts";
 import { addGraph, type CallNode, emptyNode } from "./call_tree.ts";
