@@ -8,13 +8,10 @@
 import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
 import type { AnyKind } from "../../profile/profile_type.ts";
-import type { GroupBy } from "../query/stack_answers.ts";
+import { DEFAULT_LEVELS, type GroupBy } from "../query/stack_answers.ts";
 import type { Selection } from "../query/asked.ts";
 import { HttpError } from "./errors.ts";
 import { anyKind, checkSelection, GROUPS, isGroup, levels, matchersOf, time, UNITS } from "./params.ts";
-
-/** Are the first levels of a tree where nothing else is said. */
-const DEFAULT_LEVELS = ["comm"] as const;
 
 /** This is far more than any selection needs. */
 const MAX_BODY_BYTES = 64 * 1024;

@@ -9,7 +9,7 @@ import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
 import { LABELS } from "../../profile/labels.ts";
 import type { AnyLabel } from "../query/matchers.ts";
-import type { AggregateRow, DiffRow, TreeOptions } from "../query/stack_answers.ts";
+import { type AggregateRow, DEFAULT_LEVELS, type DiffRow, type TreeOptions } from "../query/stack_answers.ts";
 import type {
   AggregateJson,
   DiffFlameJson,
@@ -60,7 +60,7 @@ const levelsParam = {
     v.pipe(v.literal("none", "none"), v.transform((): AnyLabel[] => [])),
     v.pipe(listParam.schema, levels),
   ]),
-  default: "comm",
+  default: DEFAULT_LEVELS.join(","),
 } as const satisfies Param<AnyLabel[]>;
 
 const FLAME_PARAMS = {

@@ -21,6 +21,9 @@ export interface StacksAnswer extends Answer {
   readonly other: Total;
 }
 
+/** Lists the labels whose values are a tree's first levels where nothing else is said. */
+export const DEFAULT_LEVELS = ["comm"] as const satisfies readonly AnyLabel[];
+
 /** Says what stacks are merged by, from their root or around one function. */
 export interface TreeOptions {
   /** Says what the boxes' widths are. @default {"value"} */

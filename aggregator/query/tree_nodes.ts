@@ -13,8 +13,8 @@ import { addressNames, byKey, functionNames, lineNames, MISSING, type Name } fro
 import type { Question } from "./question.ts";
 import { checkLimit, labelSql } from "./selection.ts";
 import { stackChoice } from "./stack_choice.ts";
-import { DEFAULT_LEVELS, type TreeSource, treeSql, type TreeSqlOptions } from "./tree_sql.ts";
-import type { TreeOptions } from "./stack_answers.ts";
+import { type TreeSource, treeSql, type TreeSqlOptions } from "./tree_sql.ts";
+import { DEFAULT_LEVELS, type TreeOptions } from "./stack_answers.ts";
 
 /** Each is a part of a statement: more would be a statement of any length. */
 const MAX_MODULES = 16;

@@ -8,10 +8,7 @@
 
 import { labelSql, type SelectionSql } from "./selection.ts";
 import { stackKeysSql } from "./stack_keys.ts";
-import type { TreeOptions } from "./stack_answers.ts";
-
-/** Lists the labels whose values are the first levels where nothing else is said. */
-export const DEFAULT_LEVELS = ["comm"] as const;
+import { DEFAULT_LEVELS, type TreeOptions } from "./stack_answers.ts";
 
 /** Is what a tree is made of, and a condition that all of its series pass. */
 export type TreeSource = Pick<SelectionSql, "samples" | "series" | "params">;
