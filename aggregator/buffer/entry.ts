@@ -23,7 +23,7 @@ export interface BatchMeta {
   readonly sequence: number;
   readonly node: string;
   /**
-   * Names what was pushed by those who number nothing: a hash of it. It is known for {@linkcode CONTENT_MS}, and the
+   * Names what was pushed by those who number nothing: a hash of it. It is known for an hour, and the
    * sequence counts for nothing.
    */
   readonly content?: string;
@@ -87,10 +87,20 @@ export interface GroupRecord {
 }
 
 /** Clients send again what got no answer for minutes; the time is in ms. */
-export const CONTENT_MS = 3_600_000;
+const CONTENT_MS = 3_600_000;
 
 /** Returns the key of the sequences of an agent's run around `sequence`, or of the content. */
 export function seenKey({ agentId, epoch, sequence, content }: BatchMeta): Deno.KvKey {
   if (content !== undefined) return ["seen", agentId, content];
   return ["seen", agentId, epoch, blockOf(sequence)];
+}
+
+/**
+ * Says how long an entry is kept, in ms from when it is written or copied: what was seen is forgotten, all else is not.
+ *
+ * @param rememberMs so long sequences are remembered
+ */
+export function lifetimeOf(key: Deno.KvKey, rememberMs: number): { readonly expireIn?: number } {
+  if (key[0] !== "seen") return {};
+  return { expireIn: key.length === 3 ? CONTENT_MS : rememberMs };
 }

@@ -6,7 +6,7 @@
  */
 
 import { chunkCount, chunkKeys, CHUNKS_PER_COMMIT, deleteAll, setChunks } from "./chunks.ts";
-import { type BatchMeta, CONTENT_MS, type Head, seenKey } from "./entry.ts";
+import { type BatchMeta, type Head, lifetimeOf, seenKey } from "./entry.ts";
 import { addSequence, hasSequence } from "./sequences.ts";
 
 export interface PutOptions {
@@ -41,10 +41,9 @@ export async function putBatch(
     while (!kept) {
       const seen = await kv.get<Uint8Array>(key);
       if (isSeen(seen.value, head)) return false;
-      const [mark, expireIn] = head.content === undefined
-        ? [addSequence(seen.value ?? undefined, head.sequence), rememberMs]
-        : [CONTENT, CONTENT_MS];
-      const commit = kv.atomic().check(seen).set(["head", head.id], head).set(key, mark, { expireIn });
+      const mark = head.content === undefined ? addSequence(seen.value ?? undefined, head.sequence) : CONTENT;
+      const commit = kv.atomic().check(seen).set(["head", head.id], head)
+        .set(key, mark, lifetimeOf(key, rememberMs));
       if (parts > 0) commit.delete(["part", head.id]);
       setChunks(commit, { id: head.id, bytes, from: parts, to: chunkCount(bytes.length) });
       // Else another batch of this agent came between.

@@ -9,7 +9,14 @@ import { getLogger } from "@logtape/logtape";
 import { crc32 } from "node:zlib";
 import { VERSION } from "../../common/main.ts";
 import { chunkCount, chunkKeys, deleteAll, MUTATIONS_PER_COMMIT, readChunks } from "./chunks.ts";
-import type { BatchMeta, GroupRecord, Head, Quarantined, StagedGroup } from "./entry.ts";
+import {
+  type BatchMeta,
+  type GroupRecord,
+  type Head,
+  lifetimeOf,
+  type Quarantined,
+  type StagedGroup,
+} from "./entry.ts";
 import { putBatch, removeParts, wasSeen } from "./put_batch.ts";
 import { isDamaged, isFull, Store } from "./store.ts";
 
@@ -223,8 +230,8 @@ export class StagingBuffer implements AsyncDisposable {
     await this.#guard(() => this.#finish(group));
     if (!this.#store.keepReserve() && this.#heads.size === 0 && this.#arriving.batches === 0) {
       const { rememberMs } = this.#options;
-      const expireIn = ([name]: Deno.KvKey) => name === "seen" ? rememberMs : undefined;
-      await this.#guard(() => this.#store.rebuild([["aggregator"], ["seen"], ["quarantine"]], expireIn));
+      const prefixes = [["aggregator"], ["seen"], ["quarantine"]];
+      await this.#guard(() => this.#store.rebuild(prefixes, (key) => lifetimeOf(key, rememberMs)));
       // Their chunks are gone with the old file.
       for (const id of this.#quarantine.keys()) await this.#forgetQuarantined(id);
       this.#store.keepReserve();
@@ -506,6 +513,6 @@ export class StagingBuffer implements AsyncDisposable {
 
 async function copyEntries(from: Deno.Kv, to: Deno.Kv, rememberMs: number): Promise<void> {
   for await (const { key, value } of from.list({ prefix: [] }, { batchSize: 13 })) {
-    await to.set(key, value, key[0] === "seen" ? { expireIn: rememberMs } : {});
+    await to.set(key, value, lifetimeOf(key, rememberMs));
   }
 }

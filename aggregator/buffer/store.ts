@@ -134,21 +134,18 @@ export class Store implements AsyncDisposable {
   /**
    * Makes an empty buffer's file small again, with the entries of `prefixes`.
    *
-   * @param expireIn says how long an entry is kept from now on, in ms; `undefined` for ever
+   * @param lifetimeOf says how long an entry is kept from now on, in ms
    */
   async rebuild(
     prefixes: readonly Deno.KvKey[],
-    expireIn: (key: Deno.KvKey) => number | undefined,
+    lifetimeOf: (key: Deno.KvKey) => { readonly expireIn?: number },
   ): Promise<void> {
     const kept: Deno.KvEntry<unknown>[] = [];
     for (const prefix of prefixes) kept.push(...await Array.fromAsync(this.#kv.list({ prefix })));
     this.#kv.close();
     removeFiles(this.path);
     this.#kv = await Deno.openKv(this.path);
-    for (const { key, value } of kept) {
-      const ms = expireIn(key);
-      await this.#kv.set(key, value, ms === undefined ? {} : { expireIn: ms });
-    }
+    for (const { key, value } of kept) await this.#kv.set(key, value, lifetimeOf(key));
   }
 
   /** Closes the store and explains `cause`, which its first accesses threw. */
