@@ -73,6 +73,12 @@ export class StorageError extends Error {
   }
 }
 
+/** Returns the first that is storage's own of `error` and what caused it. */
+export function storageErrorOf(error: unknown): StorageError | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof StorageError) return at;
+  return undefined;
+}
+
 // JavaScript's numbers hold 53 bits: what may have more comes as text, and the reader decides.
 const SETTINGS: ClickHouseSettings = { output_format_json_quote_64bit_integers: 1 };
 

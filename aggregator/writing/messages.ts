@@ -6,7 +6,7 @@
  */
 
 import { type GroupToWrite, RefusedError, type Written } from "../buffer/sink.ts";
-import { StorageError, type StorageOptions } from "../storage/client.ts";
+import { StorageError, storageErrorOf, type StorageOptions } from "../storage/client.ts";
 
 /** Is what the thread is told: first where storage is, then a group at a time. */
 export type ToThread =
@@ -43,9 +43,4 @@ export function errorOf({ message, refused, storage }: Failure): Error {
   const cause = storage && new StorageError(storage.message, { ...storage, cause: undefined });
   if (refused) return new RefusedError(message, { ...refused, cause });
   return cause ?? new Error(message);
-}
-
-function storageErrorOf(error: unknown): StorageError | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof StorageError) return at;
-  return undefined;
 }

@@ -6,7 +6,7 @@
  */
 
 import { RefusedError } from "../buffer/sink.ts";
-import { StorageError } from "../storage/client.ts";
+import { StorageError, storageErrorOf } from "../storage/client.ts";
 import { isUnavailable } from "../storage/unavailable.ts";
 import { WriteError } from "../storage/writer.ts";
 
@@ -15,10 +15,8 @@ const MEMORY_LIMIT = 241;
 
 /** Returns whether starting the engine again may cure what a write failed with. */
 export function isCurable(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if (at instanceof StorageError) return at.code === MEMORY_LIMIT || at.code === undefined;
-  }
-  return false;
+  const failed = storageErrorOf(error);
+  return failed !== undefined && (failed.code === MEMORY_LIMIT || failed.code === undefined);
 }
 
 /**
