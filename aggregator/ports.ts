@@ -14,6 +14,7 @@ import { WatchedFiles } from "../common/watched_files.ts";
 import { Access } from "./access/access.ts";
 import { TokenSet } from "./access/tokens.ts";
 import type { AlertsApi } from "./alerts/alerts_api.ts";
+import type { BatchMeta } from "./buffer/entry.ts";
 import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import { readCertificates, watchCertificates } from "./certificates.ts";
 import type { AggregatorConfig } from "./config.ts";
@@ -24,7 +25,6 @@ import type { PushOptions } from "./ingest/push.ts";
 import { IngestServer, type ServerTls } from "./ingest/server.ts";
 import type { AggregatorMetrics, WatchedParts } from "./metrics.ts";
 import type { Relabeller } from "../profile/relabel/relabeller.ts";
-import type { Batch } from "../profile/model.ts";
 import type { OtlpExporter } from "../profile/otlp/exporter.ts";
 import type { Queries } from "./query/types.ts";
 import { stagedBatches } from "./status.ts";
@@ -78,7 +78,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
   const retentionMs = Math.max(config.retention, config.retention1m, config.retention1h);
   const { exporter } = sources;
   // What came by OTLP is not sent on by it, lest a collector get its own again.
-  const forward = exporter && ((bytes: Uint8Array, { agentId }: Pick<Batch, "agentId">) => {
+  const forward = exporter && ((bytes: Uint8Array, { agentId }: BatchMeta) => {
     if (agentId !== OTLP_AGENT) exporter.offer(bytes);
   });
   const decoder = parts.use(new DecoderProcess({ heapBytes: sources.decoderBytes }));

@@ -24,18 +24,18 @@ export interface CheckedBatch {
 /**
  * Reads the `PushRequest` in `bytes`.
  *
- * @param relabel changes the batch, or returns the very same
+ * @param relabel changes the batch, or returns the very same; without it, nothing is changed
  * @throws {WireError | MalformedBatchError} when it is not a sound batch
  */
 export function checkBatch(
   bytes: Uint8Array,
   { limits, relabel }: {
     readonly limits?: BatchLimits | undefined;
-    readonly relabel: (batch: Batch) => Batch;
-  },
+    readonly relabel?: (batch: Batch) => Batch;
+  } = {},
 ): CheckedBatch {
   const given = readBatch(bytes, limits);
-  const batch = relabel(given);
+  const batch = relabel?.(given) ?? given;
   return {
     bytes: batch === given ? bytes : writeBatch(batch),
     meta: metaOf(batch),

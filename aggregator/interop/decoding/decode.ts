@@ -38,7 +38,7 @@ export async function decode(request: DecodeRequest, body: Uint8Array): Promise<
       ...{ agentId, epoch, sequence: request.sequence + i, agentVersion: VERSION },
       losses: new Map<string, number>(),
     });
-    const { meta, events } = checkBatch(bytes, { relabel: (batch) => batch });
+    const { meta, events } = checkBatch(bytes);
     return { bytes, events, meta: { ...meta, content: `${content}/${i}` } };
   });
   return { ...taken, dropped, batches };

@@ -12,7 +12,7 @@ import { WireError } from "../../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../../buffer/staging_buffer.ts";
 import { HttpError } from "../../http/errors.ts";
 import { OutOfRangeError, UnavailableError } from "../../ingest/calls.ts";
-import { type PushOptions, stageChecked } from "../../ingest/push.ts";
+import { stageChecked, type StageOptions } from "../../ingest/push.ts";
 import type { Decoded, Decoder, Protocol, Source, Taken } from "../decoding/request.ts";
 import { ForeignError } from "./windows.ts";
 
@@ -22,7 +22,7 @@ export const OTLP_AGENT: Protocol = "otlp";
 export const RESULTS = ["staged", "duplicate", "refused"] as const;
 export type Result = (typeof RESULTS)[number];
 
-export interface IntakeOptions extends Omit<PushOptions, "relabeller"> {
+export interface IntakeOptions extends StageOptions {
   readonly decoder: Decoder;
   /** Changes what is staged. */
   readonly relabeller?: Pick<Relabeller, "text" | "count"> | undefined;
