@@ -92,7 +92,7 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
   setTimes(short, "totals_");
   const matched: string[] = [];
   // Minutes that are taken whole may begin on the day before.
-  params[name("first")] = Math.min(...[...cover, ...short].map((part) => part.from), cover[0]?.from ?? 0);
+  params[name("first")] = Math.min(cover[0]?.from ?? 0, short[0]?.from ?? 0);
   const series = [`day >= toDate(toDateTime({${name("first")}:UInt32}, 'UTC'))`];
   let bySeries = false;
   selection.matchers.forEach((matcher, i) => {
