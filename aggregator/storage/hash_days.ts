@@ -67,12 +67,10 @@ export class HashDays {
     const [halves, days] = [this.#halves, this.#days];
     this.#halves = new Uint32Array(2 * halves.length);
     this.#days = new Uint32Array(2 * days.length);
+    this.#size = 0;
     for (let from = 0; from < days.length; from++) {
-      if (days[from] === 0) continue;
-      const slot = this.#slot(halves[2 * from]!, halves[2 * from + 1]!);
-      this.#halves[2 * slot] = halves[2 * from]!;
-      this.#halves[2 * slot + 1] = halves[2 * from + 1]!;
-      this.#days[slot] = days[from]!;
+      const day = days[from]!;
+      if (day > 0) this.set(halves[2 * from]!, halves[2 * from + 1]!, day - 1);
     }
   }
 }
