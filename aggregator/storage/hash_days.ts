@@ -7,6 +7,8 @@
  */
 
 const FIRST_SLOTS = 1024;
+/** They are drawn anew by each process: senders know how hashes are made, and would know what shares a slot. */
+const [HIGH_FACTOR, FACTOR] = [oddNumber(), oddNumber()];
 
 /** Is a table with open addressing, of hashes by their halves and the day of each, which grows. */
 export class HashDays {
@@ -51,10 +53,10 @@ export class HashDays {
     this.#size = 0;
   }
 
-  /** Returns where a hash is, or would be: hashes are even, but senders know how they are made. */
+  /** Returns where a hash is, or would be. */
   #slot(low: number, high: number): number {
     const mask = this.#days.length - 1;
-    let slot = Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b) >>> 7 & mask;
+    let slot = Math.imul(low ^ Math.imul(high, HIGH_FACTOR), FACTOR) >>> Math.clz32(mask);
     while (
       this.#days[slot] !== 0 && (this.#halves[2 * slot] !== low || this.#halves[2 * slot + 1] !== high)
     ) {
@@ -73,4 +75,9 @@ export class HashDays {
       if (day > 0) this.set(halves[2 * from]!, halves[2 * from + 1]!, day - 1);
     }
   }
+}
+
+/** Draws an odd number of 32 bits: a product with it loses nothing. */
+function oddNumber(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! | 1;
 }
