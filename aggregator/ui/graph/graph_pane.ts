@@ -203,7 +203,7 @@ export class GraphPane {
   #drawScene(): void {
     const model = this.#model!;
     const { mode } = this.#app.store.state;
-    const [focus, { matches }, { faded }] = [this.#focus, this.#search, this.#tools];
+    const [focus, matches, { faded }] = [this.#focus, this.#search.matches(model), this.#tools];
     const share = (value: number) => this.#share(value);
     this.view.show(sceneOf(this.#app, { model, focus, faded, matches, share }));
     if (mode === "table" || mode === "split") {
@@ -302,7 +302,7 @@ export class GraphPane {
   /** Goes to the next box that matches; zooms, as it may be too narrow to be seen. */
   #walk(by: 1 | -1): void {
     const model = this.#model;
-    const box = model && this.#search.step(by);
+    const box = model && this.#search.step(model, by);
     if (box === undefined) return;
     this.#app.store.set({ zoom: pathHash(model!, box) });
     this.view.reveal(box);

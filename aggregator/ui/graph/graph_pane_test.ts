@@ -87,6 +87,23 @@ testWith(
           await settled(page);
           assertMatch(page.url(), /zoom=/);
           assertMatch(await text(page, ".panel h2"), /^(ngx|SSL)_/);
+          await page.fill("#search", "/^_bt_next$/");
+          await page.waitForFunction(() =>
+            !/ 2\d\.\d %/.test(document.querySelector(".found")!.textContent!)
+          );
+          const hits: (string | null)[] = [];
+          for (
+            const key of ["Enter", "Enter", "Enter", "Shift+Enter", "Shift+Enter", "Shift+Enter", "Enter"]
+          ) {
+            await page.keyboard.press(key);
+            await settled(page);
+            assertMatch(await text(page, ".crumbs"), /› _bt_next /);
+            hits.push(new URL(page.url()).searchParams.get("zoom"));
+          }
+          const [first, second, third] = hits;
+          const last = hits[5];
+          assertEquals(hits, [first, second, third, second, first, last, first]);
+          assertEquals(new Set([first, second, third, last]).size, 4);
           await page.fill("#search", "/(/");
           await page.waitForFunction(() => /no regular/.test(document.querySelector(".found")!.textContent!));
           // It has no end; the page stays at hand, and says so.

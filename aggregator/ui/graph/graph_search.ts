@@ -11,21 +11,29 @@ import type { FlameModel } from "../flame/model.ts";
 import { search, type SearchResult } from "../flame/search.ts";
 import { SearchClient } from "../flame/search_client.ts";
 
-/** Keeps what the last search found. */
+/** Holds what was found of a text in a model. */
+interface Found {
+  readonly model: FlameModel;
+  readonly text: string;
+  readonly matches: Uint8Array;
+  readonly result: SearchResult;
+}
+
+/** Keeps what the last search found, and the hit that was walked to. */
 export class GraphSearch {
   readonly #client = new SearchClient();
-  #found:
-    | { readonly model: FlameModel; readonly matches: Uint8Array; readonly result: SearchResult }
-    | undefined;
-  #hit = -1;
+  #found: Found | undefined;
+  #hit: number | undefined;
+  /** Counts searches: what comes late for one is no answer to the next, which may need no worker. */
+  #last = 0;
 
-  /** Holds for each row of the names 1 where it matches; `undefined` where nothing is searched. */
-  get matches(): Uint8Array | undefined {
-    return this.#found?.matches;
+  /** Returns for each row of `model`'s names 1 where it matches; `undefined` where it is not searched, or not yet. */
+  matches(model: FlameModel): Uint8Array | undefined {
+    return this.#in(model)?.matches;
   }
 
   /**
-   * Searches `model` for `text`, and keeps what was found.
+   * Searches `model` for `text`, and keeps what was found: who walks to a hit asks for the same again.
    *
    * @returns `undefined` when another search was begun meanwhile
    */
@@ -33,27 +41,37 @@ export class GraphSearch {
     model: FlameModel,
     text: string,
   ): Promise<SearchResult | { readonly problem: string } | undefined> {
+    const id = ++this.#last;
     if (text.trim() === "") {
       this.#found = undefined;
       return { width: 0, boxes: [], count: 0 };
     }
+    const known = this.#in(model);
+    if (known?.text === text) return known.result;
     const matched = await this.#client.match(model, text);
-    if (!matched) return undefined;
-    this.#hit = -1;
+    if (!matched || id !== this.#last) return undefined;
+    this.#hit = undefined;
     if ("problem" in matched) {
       this.#found = undefined;
       return matched;
     }
     const { matches } = matched;
-    this.#found = { model, matches, result: search(model, matches) };
-    return this.#found.result;
+    const result = search(model, matches);
+    this.#found = { model, text, matches, result };
+    return result;
   }
 
-  /** Returns the next box that matches, the widest first; `undefined` for none. */
-  step(by: 1 | -1): number | undefined {
-    const boxes = this.#found?.result.boxes ?? [];
+  /** Returns the next box of `model` that matches, the widest first, or the one before; `undefined` for none. */
+  step(model: FlameModel, by: 1 | -1): number | undefined {
+    const boxes = this.#in(model)?.result.boxes ?? [];
     if (boxes.length === 0) return undefined;
-    this.#hit = (this.#hit + by + boxes.length) % boxes.length;
+    const from = this.#hit ?? (by === 1 ? -1 : 0);
+    this.#hit = (from + by + boxes.length) % boxes.length;
     return boxes[this.#hit];
+  }
+
+  /** Returns what was found in `model`: rows and boxes of another have other numbers. */
+  #in(model: FlameModel): Found | undefined {
+    return this.#found?.model === model ? this.#found : undefined;
   }
 }
