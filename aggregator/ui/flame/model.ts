@@ -88,6 +88,11 @@ export function descendantsAt(model: FlameModel, box: number, level: number): [f
   ];
 }
 
+/** Returns what the state calls a function: its name, and its module behind a tab. */
+export function functionKey({ names, modules }: FlameModel, name: number): string {
+  return `${names[name]}\t${modules[name]}`;
+}
+
 /** Hashes of the ways to all boxes are needed whenever one is zoomed to. */
 const hashesOf = new WeakMap<FlameModel, Uint32Array>();
 

@@ -8,7 +8,7 @@
  */
 
 import type { FlameJson } from "../../http/answers.ts";
-import { type FlameModel, isOther, pathHash } from "../flame/model.ts";
+import { type FlameModel, functionKey, isOther, pathHash } from "../flame/model.ts";
 import { stackText } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
 import { formatCount, formatShare, formatValue } from "../parts/format.ts";
@@ -74,7 +74,7 @@ export function boxDetails(app: App, { model, box, answer, asked, focus }: Looke
     subtitle: module,
     facts,
     actions: [
-      { text: "Sandwich", run: () => app.store.set({ fn: `${name}\t${module}`, mode: "sandwich" }) },
+      { text: "Sandwich", run: () => app.store.set({ fn: functionKey(model, row), mode: "sandwich" }) },
       { text: "Focus", run: () => step(app, `focus:${name}`) },
       { text: "Hide", run: () => step(app, `hide:${name}`) },
       { text: "Copy name", run: () => void copy(name, "name") },

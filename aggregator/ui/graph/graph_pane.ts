@@ -10,7 +10,15 @@
 import type { CodeOrigin } from "../../../profile/flame_color.ts";
 import type { FlameJson } from "../../http/answers.ts";
 import { FlameView } from "../flame/flame_view.ts";
-import { boxOfHash, type FlameModel, flameModel, hotFunctions, isOther, pathHash } from "../flame/model.ts";
+import {
+  boxOfHash,
+  type FlameModel,
+  flameModel,
+  functionKey,
+  hotFunctions,
+  isOther,
+  pathHash,
+} from "../flame/model.ts";
 import { originSums } from "../flame/origins.ts";
 import { applySteps, stepParams } from "../flame/transforms.ts";
 import { modelOf, putIn, type Tree, treeOf } from "../flame/tree.ts";
@@ -24,7 +32,7 @@ import type { State } from "../state/url_state.ts";
 import { boxDetails } from "./box_details.ts";
 import { Crumbs, EmptyGraph } from "./crumbs.ts";
 import { GraphSearch } from "./graph_search.ts";
-import { functionKey, HotTable } from "./hot_table.ts";
+import { HotTable } from "./hot_table.ts";
 import { boxMenu, fileMenu, step } from "./menu.ts";
 import { Sandwich } from "./sandwich.ts";
 import { boxLabel, sceneOf } from "./scene.ts";

@@ -8,7 +8,7 @@
  */
 
 import { colorsOf } from "../flame/colors.ts";
-import { type FlameModel, type Hot, hotFunctions } from "../flame/model.ts";
+import { type FlameModel, functionKey, type Hot, hotFunctions } from "../flame/model.ts";
 import type { App } from "../parts/app.ts";
 import { h } from "../parts/dom.ts";
 import { formatShare, formatValue, shortModule } from "../parts/format.ts";
@@ -104,9 +104,4 @@ export class HotTable {
       },
     ];
   }
-}
-
-/** Returns what the state calls a function: its name, and its module behind a tab. */
-export function functionKey({ names, modules }: FlameModel, name: number): string {
-  return `${names[name]}\t${modules[name]}`;
 }

@@ -9,7 +9,7 @@
 
 import { foldedText, speedscopeText } from "../flame/export.ts";
 import type { FlameView } from "../flame/flame_view.ts";
-import { type FlameModel, isOther, pathHash } from "../flame/model.ts";
+import { type FlameModel, functionKey, isOther, pathHash } from "../flame/model.ts";
 import { addStep } from "../flame/transforms.ts";
 import { stackText, treeOf } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
@@ -63,7 +63,7 @@ export function boxMenu(app: App, model: FlameModel, box: number, loadMore?: () 
     {
       text: "Sandwich: callers and callees",
       key: "s",
-      run: () => store.set({ fn: `${name}\t${module}`, mode: "sandwich" }),
+      run: () => store.set({ fn: functionKey(model, row), mode: "sandwich" }),
     },
     "Stacks",
     { text: "Focus: only stacks through it", run: () => step(app, `focus:${name}`) },
@@ -76,7 +76,7 @@ export function boxMenu(app: App, model: FlameModel, box: number, loadMore?: () 
     { text: "Collapse the module", run: () => step(app, `module:${module}`) },
     "Elsewhere",
     { text: "Search it", run: () => store.set({ search: `/^${escapeExpression(name)}$/` }) },
-    { text: "Show in the table", run: () => store.set({ mode: "table", fn: `${name}\t${module}` }) },
+    { text: "Show in the table", run: () => store.set({ mode: "table", fn: functionKey(model, row) }) },
     {
       text: "Compare stacks through it",
       key: "c",
@@ -85,7 +85,7 @@ export function boxMenu(app: App, model: FlameModel, box: number, loadMore?: () 
     ...(kindOf(store.state) === "cpu"
       ? [{
         text: "Alert on this",
-        run: () => store.set({ view: "alerts", fn: `${name}\t${module}`, zoom: "" }),
+        run: () => store.set({ view: "alerts", fn: functionKey(model, row), zoom: "" }),
       }]
       : []),
     ...copies,

@@ -10,7 +10,7 @@
 import type { FlameJson } from "../../http/answers.ts";
 import { colorsOf } from "../flame/colors.ts";
 import { FlameView } from "../flame/flame_view.ts";
-import { type FlameModel, flameModel, isOther } from "../flame/model.ts";
+import { type FlameModel, flameModel, functionKey, isOther } from "../flame/model.ts";
 import { stepParams } from "../flame/transforms.ts";
 import type { App } from "../parts/app.ts";
 import { h } from "../parts/dom.ts";
@@ -109,7 +109,7 @@ export class Sandwich {
       onpick: (box) => {
         const { model } = half;
         const row = model!.name[box]!;
-        if (model!.modules[row] !== "") app.store.set({ fn: `${model!.names[row]}\t${model!.modules[row]}` });
+        if (model!.modules[row] !== "") app.store.set({ fn: functionKey(model!, row) });
       },
       onmenu: (box, at) => openMenu(at, boxMenu(app, half.model!, box)),
     });
