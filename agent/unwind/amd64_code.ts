@@ -11,10 +11,11 @@ export const TWO_BYTE = 0x100;
 const MAP_38 = 0x200;
 const MAP_3A = 0x300;
 /** Vector instructions, none of which concerns the stack. */
-export const VECTOR = 0x400;
+const VECTOR = 0x400;
 
 const REX_W = 8;
 const REX_R = 4;
+const REX_X = 2;
 const REX_B = 1;
 /** No instruction is longer, in bytes. */
 const MAX_LENGTH = 15;
@@ -126,7 +127,7 @@ export class Instruction {
     if (this.mode !== 3 && low === 4) {
       const scaled = code[position++] ?? 0;
       low = scaled & 7;
-      index = scaled >> 3 & 7 | (rex & 2) << 2;
+      index = scaled >> 3 & 7 | (rex & REX_X) << 2;
     }
     this.base = low | (rex & REX_B) << 3;
     const absolute = this.mode === 0 && low === 5;

@@ -21,7 +21,8 @@ import {
   SAVED_AT_CFA,
   SAVED_SAME,
 } from "./rules.ts";
-import { StackDepths, type StackState } from "./stack_depths.ts";
+import { StackDepths } from "./stack_depths.ts";
+import type { StackState } from "./stack_state.ts";
 import type { TableBuilder } from "./table.ts";
 
 /** What is smaller lies between two functions and is not run. */

@@ -6,7 +6,8 @@ import { memorySource } from "../../symbols/elf/byte_source.ts";
 import { readElf } from "../../symbols/elf/elf.ts";
 import { compileUnwindTable } from "./compile.ts";
 import { CFA_REGISTER, ruleOf } from "./rules.ts";
-import { StackDepths, type StackState } from "./stack_depths.ts";
+import { StackDepths } from "./stack_depths.ts";
+import type { StackState } from "./stack_state.ts";
 import { ruleAt } from "./table.ts";
 
 const LIBRARY = "/lib/x86_64-linux-gnu/libc.so.6";
