@@ -8,6 +8,7 @@
  */
 
 import { u64 } from "../../common/u64.ts";
+import { LIBC_SYMBOLS } from "./ffi.ts";
 
 const LIBC = {
   open: {
@@ -17,20 +18,8 @@ const LIBC = {
     ],
     result: "i32",
   },
-  read: {
-    parameters: [
-      "i32", // int fd
-      "buffer", // void *buf
-      "usize", // size_t count
-    ],
-    result: "isize",
-  },
-  close: {
-    parameters: [
-      "i32", // int fd
-    ],
-    result: "i32",
-  },
+  read: LIBC_SYMBOLS.read,
+  close: LIBC_SYMBOLS.close,
   readlink: {
     parameters: [
       "buffer", // const char *pathname
