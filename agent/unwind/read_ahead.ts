@@ -27,6 +27,8 @@ interface Missed {
   misses: number;
   /** All pages that are so near were given out. */
   distance: number;
+  /** These beyond were, too: there were more than a turn has. */
+  readonly given: Set<number>;
 }
 
 /** Knows the pages that were missed. */
@@ -36,12 +38,15 @@ export class ReadAhead {
   /** Notes a page that a walk missed. */
   add(file: CodeFile, page: number): void {
     let missed = this.#files.get(file);
-    if (missed === undefined) this.#files.set(file, missed = { pages: new Set(), misses: 0, distance: 0 });
+    if (missed === undefined) {
+      this.#files.set(file, missed = { pages: new Set(), misses: 0, distance: 0, given: new Set() });
+    }
     missed.misses++;
     if (missed.pages.has(page)) return;
     missed.pages.add(page);
     // There are other pages near this one.
     missed.distance = 0;
+    missed.given.clear();
   }
 
   /**
@@ -53,11 +58,18 @@ export class ReadAhead {
       const best = this.#best();
       if (best === undefined) return undefined;
       const [file, missed] = best;
+      const { given } = missed;
       const pages = new Set<number>();
       for (const page of nearPages(file, missed)) {
-        if (pages.size < MAX_PAGES && !store.has(file.id, page)) pages.add(page);
+        if (pages.size === MAX_PAGES) break;
+        if (!given.has(page) && !store.has(file.id, page)) pages.add(page);
       }
-      missed.distance += STEP;
+      if (pages.size < MAX_PAGES) {
+        missed.distance += STEP;
+        given.clear();
+      } else {
+        for (const page of pages) given.add(page);
+      }
       if (pages.size === 0) continue;
       return store.hasRoomFor({ rows: pages.size * USUAL_ROWS, pages: pages.size })
         ? { file, pages }

@@ -58,6 +58,28 @@ Deno.test("ReadAhead ends where there is no room, and far from what was missed",
   assertEquals([Math.min(...pages), Math.max(...pages)], [5000 - 128, 5000 + 128]);
 });
 
+Deno.test("ReadAhead leaves out no page near those that were missed, however many these are", () => {
+  const ahead = new ReadAhead();
+  const file = fileOf(1, 0, 100_000);
+  const missed = Array.from({ length: 40 }, (_, i) => 1000 + i * 1000);
+  for (const page of missed) ahead.add(file, page);
+  const turns = turnsOf(ahead);
+  assert(turns.every(({ pages }) => pages.length <= 64));
+  const pages = turns.flatMap(({ pages }) => pages).sort((a, b) => a - b);
+  const near = Array.from({ length: 2 * 128 + 1 }, (_, i) => i - 128).filter((step) => step !== 0);
+  assertEquals(pages, missed.flatMap((page) => near.map((step) => page + step)));
+});
+
+Deno.test("ReadAhead comes to an end where nothing can be loaded", () => {
+  const ahead = new ReadAhead();
+  const file = fileOf(1, 0, 100_000);
+  for (let i = 0; i < 40; i++) ahead.add(file, 1000 + i * 1000);
+  const store = { has: () => false, hasRoomFor: () => true };
+  let pages = 0;
+  for (let turn = ahead.next(store); turn; turn = ahead.next(store)) pages += turn.pages.size;
+  assertEquals(pages, 40 * 2 * 128);
+});
+
 Deno.test("ReadAhead begins anew near another page that is missed, and has nothing of files that are given up", () => {
   const ahead = new ReadAhead();
   const file = fileOf(1, 0, 1000);
