@@ -6,12 +6,12 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { kill, startModule } from "../../common/child.ts";
 import { readMessages } from "../../common/messages.ts";
 import { demanglerPath } from "../../symbols/names/demangler_module.ts";
 import { type DebugFileFacts, type DebugFileRefusal, MESSAGE } from "./protocol.ts";
 
 const READER = import.meta.resolve("./reader.ts");
-const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 /** What a file says may be so many times as large as the file. */
 const TABLE_FACTOR = 8;
 const MAX_ERROR_BYTES = 16_384;
@@ -45,26 +45,15 @@ export async function readDebugFile(
   { limit, signal, onBlock }: ReadDebugFileOptions,
 ): Promise<DebugFileFacts> {
   signal.throwIfAborted();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...permissions(), READER, String(limit)],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const kill = () => {
-    try {
-      child.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-  };
-  signal.addEventListener("abort", kill, { once: true });
+  const child = startModule(READER, { flags: permissions(), args: [String(limit)], stderr: "piped" });
+  const end = () => kill(child);
+  signal.addEventListener("abort", end, { once: true });
   let fault: unknown;
   // Nobody waits for it: it may wait for a client for ever, and ends with the request.
   const stdin = child.stdin.getWriter();
   void feed(body, stdin, limit).catch((error) => {
     fault = error;
-    kill();
+    end();
   });
   const errors = textOf(child.stderr);
   try {
@@ -81,7 +70,7 @@ export async function readDebugFile(
     }
     if (last !== undefined && "because" in last) throw new DebugFileError(last.message, last.because);
     if (last !== undefined) return last;
-    kill();
+    end();
     signal.throwIfAborted();
     if (fault instanceof DebugFileError) throw fault;
     getLogger(["aperture", "symbols"]).warn("What reads debug files ended early: {errors}", {
@@ -89,8 +78,8 @@ export async function readDebugFile(
     });
     throw new DebugFileError("The file takes more memory or time to read than is allowed", "size");
   } finally {
-    signal.removeEventListener("abort", kill);
-    kill();
+    signal.removeEventListener("abort", end);
+    end();
     await Promise.allSettled([stdin.abort(), child.status, errors]);
   }
 }
@@ -121,15 +110,8 @@ async function textOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<
 /** The process may open libraries, and the demangler's module; nothing else. */
 function permissions(): string[] {
   return [
-    "run",
-    "--quiet",
-    "--no-prompt",
-    "--frozen",
-    "--cached-only",
-    `--config=${CONFIG}`,
     // A list would take a library's name for a path below the working directory.
     "--allow-ffi",
     `--allow-read=${demanglerPath().replaceAll(",", ",,")}`,
-    "--deny-import",
   ];
 }

@@ -5,17 +5,12 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
-import { setPriority } from "node:os";
+import { kill, lowerPriority, startModule } from "../../../common/child.ts";
 import { encodeMessage, readMessages } from "../../../common/messages.ts";
 import { errorOf, fromPayload, KINDS, MESSAGE, toPayload } from "./message.ts";
 import type { Decoded, DecodeRequest } from "./request.ts";
 
 const PROCESS = new URL("./process.ts", import.meta.url).href;
-const CONFIG = new URL("../../../deno.json", import.meta.url).pathname;
-
-/** It runs beside agents' pushes, which come first. */
-const NICE = 10;
 
 /** Says why a process ended without an answer. */
 export type Death = "memory" | "time" | "other";
@@ -39,22 +34,12 @@ export class DecoderChild implements AsyncDisposable {
 
   /** @param heapBytes what V8 may hold of objects; beyond, the process ends */
   constructor(heapBytes: number) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--quiet", "--no-prompt", "--frozen", "--cached-only", `--config=${CONFIG}`],
-        ...[`--v8-flags=--max-old-space-size=${Math.ceil(heapBytes / 2 ** 20)}`, "--deny-import", PROCESS],
-      ],
-      stdin: "piped",
-      stdout: "piped",
+    this.#child = startModule(PROCESS, {
+      flags: [`--v8-flags=--max-old-space-size=${Math.ceil(heapBytes / 2 ** 20)}`],
       stderr: "null",
-    }).spawn();
-    try {
-      setPriority(this.#child.pid, NICE);
-    } catch (error) {
-      getLogger(["aperture", "interop"]).debug("Cannot lower the priority of what decodes: {error}", {
-        error,
-      });
-    }
+    });
+    // It runs beside agents' pushes, which come first.
+    lowerPriority(this.#child);
     this.#input = this.#child.stdin.getWriter();
     this.#messages = readMessages(this.#child.stdout, KINDS);
   }
@@ -74,7 +59,7 @@ export class DecoderChild implements AsyncDisposable {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      this.#kill();
+      kill(this.#child);
     }, timeoutMs);
     try {
       // Where it has died, that is told by the end of its answers.
@@ -90,7 +75,7 @@ export class DecoderChild implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#kill();
+    kill(this.#child);
     await Promise.allSettled([this.#messages.return(undefined), this.#input.abort(), this.#child.status]);
   }
 
@@ -100,7 +85,7 @@ export class DecoderChild implements AsyncDisposable {
   }
 
   async #death(isLate: boolean): Promise<DecoderDeath> {
-    this.#kill();
+    kill(this.#child);
     const { signal, code } = await this.#child.status;
     if (isLate) return new DecoderDeath("it takes too long to read", "time");
     // So V8 ends a process whose heap is full.
@@ -108,13 +93,5 @@ export class DecoderChild implements AsyncDisposable {
       return new DecoderDeath("it takes too much memory to read", "memory");
     }
     return new DecoderDeath(`the process that decodes ended with ${signal ?? `status ${code}`}`, "other");
-  }
-
-  #kill(): void {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
   }
 }

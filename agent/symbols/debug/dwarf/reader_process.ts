@@ -6,15 +6,13 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { setPriority } from "node:os";
+import { kill, lowerPriority } from "../../../../common/child.ts";
 import { settledWithin } from "../../../../common/timeout.ts";
 import { lines } from "./lines.ts";
 import type { Answer, Request } from "./protocol.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
-/** It runs beside all other work: what it knows is wanted soon, not now. */
-const NICE = 10;
 /** libdw's memory is not V8's. */
 const HEAP_FLAGS =
   "--max-old-space-size=64,--max-semi-space-size=1,--single-threaded-gc,--optimize-for-size,--no-memory-pool";
@@ -56,11 +54,8 @@ export class ReaderProcess {
       stdout: "piped",
       stderr: "null",
     }).spawn();
-    try {
-      setPriority(this.#child.pid, NICE);
-    } catch (error) {
-      logger.debug("Cannot lower the priority of what reads debug information: {error}", { error });
-    }
+    // It runs beside all other work: what it knows is wanted soon, not now.
+    lowerPriority(this.#child);
     this.#writer = this.#child.stdin.getWriter();
     this.#ended = this.#follow(options);
   }
@@ -80,11 +75,7 @@ export class ReaderProcess {
     this.#closed = true;
     this.#writer.close().catch(() => {});
     await settledWithin(END_MS, this.#ended);
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
+    kill(this.#child);
     await this.#ended;
   }
 
@@ -96,7 +87,7 @@ export class ReaderProcess {
       }
     } catch (error) {
       logger.warn("Cannot understand what reads debug information: {error}", { error });
-      this.#child.kill("SIGKILL");
+      kill(this.#child);
     }
     await this.#child.status;
     await this.#writer.abort().catch(() => {});
