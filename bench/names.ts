@@ -25,6 +25,8 @@ import {
   UNKNOWN_MODULE,
 } from "../profile/model.ts";
 import { build } from "../tasks/build.ts";
+import { isMissing } from "../tests/support/needs.ts";
+import { run } from "../tests/support/programs.ts";
 import { NAME_LOADS, type NameLoad } from "./name_loads.ts";
 import { perfSamples } from "./perf_script.ts";
 import type { Row } from "./row.ts";
@@ -56,7 +58,7 @@ export async function rows(option = ""): Promise<Row[]> {
   }
   const rows: Row[] = [];
   for (const load of wanted) {
-    const missing = [...load.needs, "perf"].filter((program) => !isInstalled(program));
+    const missing = [...load.needs, "perf"].filter(isMissing);
     if (missing.length > 0) {
       await print(Deno.stderr, `${load.name}: not measured, as there is no ${missing.join(", ")}\n`);
       continue;
@@ -78,7 +80,7 @@ async function measure(load: NameLoad): Promise<Row[]> {
   const theirs = new StackShares(starts);
   const fields = ["--show-mmap-events", "-F", "comm,pid,tid,ip,sym,dso"];
   // Inlined functions, one addr2line for each address, would take it hours.
-  const text = await run("perf", ["script", "-i", `${folder}/perf.data`, "--no-inline", ...fields]);
+  const text = run("perf", ["script", "-i", `${folder}/perf.data`, "--no-inline", ...fields]);
   for (const { comm, frames } of perfSamples(text)) if (load.comm.test(comm)) theirs.add(frames, 1);
   await print(Deno.stderr, `${load.name}: ${faults(ours)}; perf: ${faults(theirs)}\n`);
   const row = (what: "whole" | "named"): Row => ({
@@ -165,17 +167,4 @@ function faults({ samples, faults: { cut, unnamed } }: StackShares): string {
   return `${samples} samples; not whole, the last frame: ${list(cut)}; frames without a name: ${
     list(unnamed)
   }`;
-}
-
-function isInstalled(program: string): boolean {
-  return new Deno.Command("sh", { args: ["-c", `command -v ${program}`], stdout: "null" }).outputSync()
-    .success;
-}
-
-/** Runs a command to its end. @returns what it wrote @throws {Error} with its words where it fails */
-async function run(command: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`Cannot run ${command}: ${decoder.decode(stderr).slice(-2000)}`);
-  return decoder.decode(stdout);
 }

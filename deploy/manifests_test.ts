@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { parse } from "@std/yaml/parse";
 import { type Manifest, manifestFiles, podTemplates, readManifests } from "../tests/support/manifests.ts";
 import { runProgram } from "../tests/support/child.ts";
+import { isMissing } from "../tests/support/needs.ts";
 
 const DEPLOY = new URL("./", import.meta.url).pathname;
 
@@ -88,19 +89,11 @@ Deno.test("the kustomizations name files that are there, and each file is in one
   ]);
 });
 
-const hasKubectl = (Deno.env.get("PATH") ?? "").split(":").some((folder) => {
-  try {
-    return Deno.statSync(`${folder}/kubectl`).isFile;
-  } catch {
-    return false;
-  }
-});
-
 for (const folder of kustomizations()) {
   // Not of Debian: the tests above hold what these are made of.
   Deno.test({
     name: `kubectl kustomize ${folder} gives valid objects`,
-    ignore: !hasKubectl,
+    ignore: isMissing("kubectl"),
     fn: async () => {
       const { code, stdout, stderr } = await runProgram("kubectl", ["kustomize", `${DEPLOY}${folder}`]);
       assertEquals(code, 0, stderr);

@@ -14,7 +14,7 @@ import { Unwinder } from "../agent/unwind/unwinder.ts";
 import type { Frame } from "../profile/model.ts";
 import { build } from "../tasks/build.ts";
 import { compileTo } from "./support/compiled.ts";
-import { testWith } from "./support/needs.ts";
+import { isMissing, testWith } from "./support/needs.ts";
 import { run as runToEnd, TempFolder } from "./support/programs.ts";
 import { run, type Running } from "./support/watched.ts";
 
@@ -80,7 +80,7 @@ testWith(
     const script = folder.write("threads.py", SCRIPT);
     const running = new Map<string, Running>();
     for (const [name, start] of Object.entries(SLEEPERS)) {
-      if (hasProgram(name)) running.set(name, cleanup.use(await start(folder)));
+      if (!isMissing(name)) running.set(name, cleanup.use(await start(folder)));
     }
     const unwinder = cleanup.use(Unwinder.open());
     const symboliser = cleanup.use(Symboliser.open({ unwinder, coldMs: 60_000 }));
@@ -162,15 +162,4 @@ function threadsOf(pid: number, script: string): readonly (readonly GdbFrame[])[
   const line = text.split("\n").find((line) => line.startsWith("THREADS "));
   assert(line !== undefined, text);
   return JSON.parse(line.slice("THREADS ".length)) as readonly (readonly GdbFrame[])[];
-}
-
-function hasProgram(name: string): boolean {
-  const folders = (Deno.env.get("PATH") ?? "").split(":");
-  return folders.some((folder) => {
-    try {
-      return Deno.statSync(`${folder}/${name}`).isFile;
-    } catch {
-      return false;
-    }
-  });
 }

@@ -14,8 +14,8 @@ import { type Suite, SUITES, whyNoSuite } from "./debian_suite.ts";
 /**
  * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
  * `python3-grpcio`, `python3-prometheus-client`, `libc6-dbg`, `libabsl-dev`, `librust-tokio-dev`: Debian's packages of
- * gRPC's C core, of Prometheus's library, of libc's debug files, of Abseil and of the sources of tokio; `bullseye`, `bookworm`, `trixie`: packages of
- * that Debian, for its kernel; `jdk`: java, javac and jcmd; else a program on PATH.
+ * gRPC's C core, of Prometheus's library, of libc's debug files, of Abseil and of the sources of tokio; `bullseye`,
+ * `bookworm`, `trixie`: packages of that Debian, for its kernel; `jdk`: java, javac and jcmd; else a program on PATH.
  */
 export type Need =
   | "bpf"
