@@ -111,7 +111,7 @@ async function measure({ load, mode, sink, env, warm, measured }: Run): Promise<
     `--push-interval=${Math.min(MAX_WINDOW_SECONDS, measured / 3)}s`,
     "--log-level=error",
   ], { flags: [...taskFlags("agent"), `--inspect=127.0.0.1:${INSPECTOR_PORT}`] });
-  await untilReady(agent);
+  await agent.until(() => metrics().then(() => true, () => false));
   await using stack = new AsyncDisposableStack();
   const rivals = RIVALS[mode].flatMap((rival) => {
     try {
@@ -179,19 +179,6 @@ function usageOf(pid: number): Usage | undefined {
     return usage(pid);
   } catch {
     return undefined;
-  }
-}
-
-/** Waits until the agent answers, or throws when it has ended. */
-async function untilReady(agent: Program): Promise<void> {
-  for (;;) {
-    if (agent.ended) throw new Error(`The agent has ended with status ${agent.ended.code}`);
-    try {
-      await metrics();
-      return;
-    } catch {
-      await delay(200);
-    }
   }
 }
 

@@ -10,6 +10,7 @@ import { PushClient, PushError } from "../agent/push/client.ts";
 import type { Batch } from "../profile/model.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
 import type { RunningAggregator } from "../tasks/programs.ts";
+import { usage } from "./usage.ts";
 
 /** Says who pushes, for how long, and how often: 0 is without a pause. */
 export interface RunOptions {
@@ -136,8 +137,7 @@ export class SimulatedFleet {
   }
 
   #residentMb(): number {
-    const status = Deno.readTextFileSync(`/proc/${this.#aggregator.child.pid}/status`);
-    return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) / 1000;
+    return usage(this.#aggregator.child.pid).rssBytes / 1e6;
   }
 }
 
@@ -164,9 +164,8 @@ function emptyBatch(batch: Batch): Batch {
 
 /** Returns the CPU time so far. */
 function cpuMs(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
-  return (user! + system!) * 10;
+  const { userSeconds, systemSeconds } = usage(pid);
+  return (userSeconds + systemSeconds) * 1000;
 }
 
 /** Returns the child in which the engine runs. */

@@ -33,9 +33,11 @@ const MAINS = {
 /** A part as a process; disposing stops it in order and waits for it. */
 export class Program implements AsyncDisposable {
   readonly child: Deno.ChildProcess;
+  readonly #part: keyof typeof MAINS;
   #ended: Deno.CommandStatus | undefined;
 
   constructor(part: keyof typeof MAINS, args: readonly string[], options: ProgramOptions = {}) {
+    this.#part = part;
     const isSetting = (name: string) => /^(APERTURE|DEBUGINFOD)_/.test(name);
     const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !isSetting(name));
     const [command, ...rest] = [
@@ -61,6 +63,23 @@ export class Program implements AsyncDisposable {
   /** Is how it ended; `undefined` while it runs. */
   get ended(): Deno.CommandStatus | undefined {
     return this.#ended;
+  }
+
+  /** @throws {Error} when it has ended */
+  assertRunning(): void {
+    if (this.#ended) throw new Error(`The ${this.#part} ended with status ${this.#ended.code}`);
+  }
+
+  /**
+   * Waits until `check` says yes.
+   *
+   * @throws {Error} when the program ends before
+   */
+  async until(check: () => Promise<boolean>): Promise<void> {
+    while (!await check()) {
+      this.assertRunning();
+      await delay(50);
+    }
   }
 
   /** Asks it to stop and waits until it has. */
@@ -114,7 +133,7 @@ export class RunningAggregator extends Program {
     const aggregator = new RunningAggregator(freePort(), freePort(options.port), options);
     const deadline = performance.now() + (options.timeout ?? 60_000);
     while (!await aggregator.isReady()) {
-      if (aggregator.ended) throw new Error(`The aggregator ended with status ${aggregator.ended.code}`);
+      aggregator.assertRunning();
       if (performance.now() > deadline || options.signal?.aborted) {
         await aggregator.stop();
         throw options.signal?.reason ?? new Error("The aggregator is not ready in time");

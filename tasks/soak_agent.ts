@@ -12,7 +12,6 @@ import { print } from "../common/main.ts";
 import { type Held, tooLarge } from "./soak/held.ts";
 import { soakAgent } from "./soak/soak_agent.ts";
 
-const PORT = 9391;
 const EVERY_MS = 30_000;
 const PROCESSES = 250;
 
@@ -23,7 +22,6 @@ async function main(minutes: number): Promise<number> {
     rounds: Math.floor(minutes * 60_000 / EVERY_MS),
     everyMs: EVERY_MS,
     processes: PROCESSES,
-    port: PORT,
     args: Deno.args.slice(1),
     onRound: async (held, round) => {
       await print(Deno.stdout, `${cellsOf(held, { before, round }).join(" ")}\n`);

@@ -15,14 +15,6 @@ import { TempFolder } from "./support/programs.ts";
 import { Scrape } from "./support/prometheus.ts";
 import { runBusy } from "./support/watched.ts";
 
-/** Asks until `is` says yes; throws where the agent has ended. */
-async function until(agent: Program, is: () => Promise<boolean>): Promise<void> {
-  while (!await is()) {
-    if (agent.ended) throw new Error(`The agent ended with status ${agent.ended.code}`);
-    await delay(50);
-  }
-}
-
 interface Stored {
   readonly sequence: number;
   readonly losses: Readonly<Record<string, number>>;
@@ -58,7 +50,7 @@ testWith(
     ]);
     const metrics = () => fetch(`${url}/metrics`).then((response) => response.text()).catch(() => "");
     const enough = [/^aperture_agent_windows_total ([3-9]|\d\d)/m, /kind="cpu",end="complete"\} [1-9]/];
-    await until(agent, async () => {
+    await agent.until(async () => {
       const text = await metrics();
       return enough.every((line) => line.test(text));
     });
@@ -140,7 +132,7 @@ testWith(
     ], { stdout: "piped", stderr: "null" });
     const text = new Response(agent.child.stdout).text();
     const exists = () => Deno.stat(output).then(() => true, () => false);
-    await until(agent, exists);
+    await agent.until(exists);
     const before = await cpuSeconds(agent.child.pid);
     const scrape = await Scrape.of(`http://127.0.0.1:${port}/metrics`);
     const after = await cpuSeconds(agent.child.pid);

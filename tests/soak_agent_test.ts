@@ -13,7 +13,7 @@ testWith(
   "an agent beside processes that come and go holds no more for it, and loses nothing",
   async () => {
     const held = await soakAgent({
-      ...{ rounds: 16, everyMs: 1000, processes: 200, port: 9395 },
+      ...{ rounds: 16, everyMs: 1000, processes: 200 },
       // A window a second, so that what grows by the window grows.
       args: ["--push-interval=1s"],
     });

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { usage } from "../../bench/usage.ts";
+
 /** Holds the numbers of a process, from /proc and from its metrics. */
 export interface Held {
   readonly rssBytes: number;
@@ -22,22 +24,23 @@ export interface Held {
   readonly lateMs: number;
 }
 
-/** @param options.ticks of /proc/PID/stat a second */
-export async function readHeld(
-  pid: number,
-  { metrics, ticks }: { metrics: string; ticks: number },
-): Promise<Held> {
+/**
+ * Reads what the agent `pid` holds now.
+ *
+ * @param metrics the URL of its metrics
+ * @throws {Error} when there is no such process, or it does not answer
+ */
+export async function readHeld(pid: number, metrics: string): Promise<Held> {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const times = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const { rssBytes, userSeconds, systemSeconds } = usage(pid);
   const text = await (await fetch(metrics)).text();
   return {
-    rssBytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) * 1024,
+    rssBytes,
     heapBytes: sumOf(text, 'aperture_agent_memory_bytes{part="heap"}'),
     mapBytes: sumOf(text, "aperture_agent_bpf_memory_bytes"),
     descriptors: [...Deno.readDirSync(`/proc/${pid}/fd`)].length,
     threads: Number(/^Threads:\s+(\d+)/m.exec(status)![1]),
-    cpuSeconds: (Number(times[11]) + Number(times[12])) / ticks,
+    cpuSeconds: userSeconds + systemSeconds,
     events: sumOf(text, "aperture_agent_events_total"),
     processes: sumOf(text, "aperture_agent_process_reads_total"),
     lost: sumOf(text, "aperture_agent_losses_total", 'effect="lost"'),

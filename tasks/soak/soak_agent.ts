@@ -9,11 +9,9 @@ import { delay } from "@std/async/delay";
 import { PushSink } from "../../bench/push_sink.ts";
 import { build } from "../build.ts";
 import { compile } from "../compile.ts";
-import { Program } from "../programs.ts";
+import { freePort, Program } from "../programs.ts";
 import { type Held, readHeld } from "./held.ts";
 
-/** /proc/PID/stat has so many a second: USER_HZ is 100 on every Linux that we know. */
-const TICKS = 100;
 /** Processes without end, each with so many different calls. */
 const ENDLESS = "1000000000";
 const CALLS = "20";
@@ -24,8 +22,6 @@ export interface SoakOptions {
   readonly everyMs: number;
   /** So many processes a second begin and end. */
   readonly processes: number;
-  /** The agent serves its metrics there, on this machine. */
-  readonly port: number;
   /** They are added to the agent's arguments. */
   readonly args?: readonly string[];
   /** It is called after each look. */
@@ -38,7 +34,7 @@ export interface SoakOptions {
  * @throws {Error} when it ends
  */
 export async function soakAgent(options: SoakOptions): Promise<Held[]> {
-  const { rounds, everyMs, processes, port, args = [], onRound } = options;
+  const { rounds, everyMs, processes, args = [], onRound } = options;
   await build("bpf");
   await using parts = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
@@ -46,14 +42,15 @@ export async function soakAgent(options: SoakOptions): Promise<Held[]> {
   const churn = `${folder}/churn`;
   await compile(new URL("../../tests/programs/churn.c", import.meta.url), churn);
   const sink = parts.use(await PushSink.start());
+  const listen = `127.0.0.1:${freePort()}`;
   const agent = parts.use(
     new Program("agent", [
-      ...["--mode=all", `--aggregator=${sink.url}`, `--listen=127.0.0.1:${port}`, "--log-level=warning"],
+      ...["--mode=all", `--aggregator=${sink.url}`, `--listen=${listen}`, "--log-level=warning"],
       ...args,
     ]),
   );
-  const metrics = `http://127.0.0.1:${port}/metrics`;
-  await untilThere(agent, metrics);
+  const read = () => readHeld(agent.child.pid, `http://${listen}/metrics`);
+  await agent.until(() => read().then(() => true, () => false));
   const load = new Deno.Command(churn, { args: [ENDLESS, CALLS, String(processes)], stdout: "null" }).spawn();
   parts.defer(async () => {
     load.kill("SIGKILL");
@@ -62,26 +59,9 @@ export async function soakAgent(options: SoakOptions): Promise<Held[]> {
   const held: Held[] = [];
   for (let round = 1; round <= rounds; round++) {
     await delay(everyMs);
-    checkAlive(agent);
-    held.push(await readHeld(agent.child.pid, { metrics, ticks: TICKS }));
+    agent.assertRunning();
+    held.push(await read());
     await onRound?.(held.at(-1)!, round);
   }
   return held;
-}
-
-/** Waits until the agent answers. */
-async function untilThere(agent: Program, metrics: string): Promise<void> {
-  for (;;) {
-    checkAlive(agent);
-    try {
-      await (await fetch(metrics)).text();
-      return;
-    } catch {
-      await delay(200);
-    }
-  }
-}
-
-function checkAlive({ ended }: Program): void {
-  if (ended) throw new Error(`The agent has ended with status ${ended.code}`);
 }

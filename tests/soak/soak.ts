@@ -196,12 +196,7 @@ class System implements AsyncDisposable {
       wrapper: ["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$@"`, "sh"],
       stderr: "null",
     });
-    while (!await this.#ask("/healthz")) {
-      if (this.#program.ended) {
-        throw new Error(`The aggregator ended with status ${this.#program.ended.code}`);
-      }
-      await delay(50);
-    }
+    await this.#program.until(async () => await this.#ask("/healthz") !== undefined);
   }
 
   async restart(signal: Deno.Signal): Promise<void> {
