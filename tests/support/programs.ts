@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CpuLimit } from "./cpu_limit.ts";
+import { limitCpu } from "./cpu_limit.ts";
 
 /** A folder that goes with what is in it. */
 export class TempFolder implements Disposable {
@@ -52,14 +52,14 @@ export class RunningProgram implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   /** It is open as long as the program runs: what else it writes must not end it. */
   readonly #words: ReadableStreamDefaultReader<string>;
-  readonly #limit: CpuLimit | undefined;
+  readonly #limit: Disposable | undefined;
 
   private constructor(
     child: Deno.ChildProcess,
     { firstLine, words, limit }: {
       firstLine: string;
       words: ReadableStreamDefaultReader<string>;
-      limit: CpuLimit | undefined;
+      limit: Disposable | undefined;
     },
   ) {
     this.#child = child;
@@ -91,7 +91,7 @@ export class RunningProgram implements AsyncDisposable {
       text += value;
     }
     await child.stdin.close();
-    const limit = urgent ? undefined : CpuLimit.enter(child.pid, SHARE);
+    const limit = urgent ? undefined : limitCpu(child.pid, SHARE);
     return new RunningProgram(child, { firstLine: text.slice(0, text.indexOf("\n")), words, limit });
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CpuLimit } from "./cpu_limit.ts";
+import { limitCpu } from "./cpu_limit.ts";
 
 /** A running program, ended when it is disposed of. */
 export interface Running extends AsyncDisposable {
@@ -28,7 +28,7 @@ export function run(
     stdout: "null",
     stderr: "null",
   }).spawn();
-  const limit = share === undefined ? undefined : CpuLimit.enter(child.pid, share);
+  const limit = share === undefined ? undefined : limitCpu(child.pid, share);
   return {
     pid: child.pid,
     async [Symbol.asyncDispose]() {
