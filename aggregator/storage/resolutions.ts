@@ -28,7 +28,7 @@ export const RESOLUTIONS = [
 ] as const satisfies readonly Resolution[];
 
 /** Lists the resolutions of each table that has rows of time. */
-export const TIMED_TABLES = {
+const TIMED_TABLES = {
   samples: ["10s", "1m", "1h", "1d"],
   locks: ["10s", "1m", "1h"],
   holds: ["10s", "1m", "1h"],

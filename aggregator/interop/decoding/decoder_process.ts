@@ -24,9 +24,6 @@ export interface DecoderProcessOptions {
   readonly idleMs?: number;
 }
 
-/** Says why processes ended without an answer. */
-export const DEATHS = ["memory", "time", "other"] as const satisfies readonly Death[];
-
 /** A body whose process ended is given to so many. */
 const MOST_TRIES = 2;
 
