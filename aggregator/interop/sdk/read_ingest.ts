@@ -42,9 +42,10 @@ export async function readIngest(
   body: Uint8Array,
   { search, contentType, nowNs, address, windows }: IngestOptions,
 ): Promise<void> {
-  const app = readApp(new URLSearchParams(search));
+  const params = new URLSearchParams(search);
+  const app = readApp(params);
   const bytes = body as Uint8Array<ArrayBuffer>;
-  const format = new URLSearchParams(search).get("format") ?? "";
+  const format = params.get("format") ?? "";
   const at = { timeNs: app.fromNs ?? nowNs, address, windows };
   if (/^multipart\/form-data\b/i.test(contentType)) {
     const form = await formOf(bytes, contentType);
