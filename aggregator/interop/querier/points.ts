@@ -15,6 +15,7 @@ import {
   TimeSeriesAggregationType,
 } from "../../../proto/gen/types/v1/types_pb.ts";
 import type { AnyLabel } from "../../query/matchers.ts";
+import { RESOLUTIONS } from "../../storage/resolutions.ts";
 import { ConnectError } from "../connect/error.ts";
 import type { CallContext } from "../connect/unary.ts";
 import { seriesLabel, typeLabel } from "./conditions.ts";
@@ -67,7 +68,8 @@ export async function selectSeries(
   };
 }
 
-const SAMPLES = /^(samples|locks|syscalls|profiles)(_1m|_1h|_1d)?(_local)?$/;
+const SUFFIXES = RESOLUTIONS.map(({ suffix }) => suffix).join("|");
+const SAMPLES = new RegExp(`^(samples|locks|syscalls|profiles)(${SUFFIXES})(_local)?$`);
 
 /** Answers whether there are samples, and from when to when. */
 export async function profileStats(
