@@ -108,16 +108,23 @@ LEFT ANY JOIN
 ) AS names USING hash
 WHERE known < rank`;
 
+/** Selects what was seen since yesterday of files that were not given. */
+const NOT_GIVEN = `
+native AND day >= today() - 1 AND build_id != '' AND build_id NOT IN (SELECT build_id FROM debug_files)`;
+
 /** Finds the files that lack debug information of most locations, of those that were seen since yesterday. */
 const WANTED = `
 SELECT build
 FROM
 (
-    SELECT hash, any(toString(locations.build_id)) AS build FROM locations
-    WHERE native AND day >= today() - 1 AND build_id != '' AND build_id NOT IN (SELECT build_id FROM debug_files)
-    GROUP BY hash
+    SELECT hash, any(toString(locations.build_id)) AS build FROM locations WHERE ${NOT_GIVEN} GROUP BY hash
 ) AS places
-LEFT ANY JOIN (SELECT location AS hash, max(symbols.rank) AS known FROM symbols GROUP BY location) AS names USING hash
+LEFT ANY JOIN
+(
+    SELECT location AS hash, max(symbols.rank) AS known FROM symbols
+    WHERE location IN (SELECT hash FROM locations WHERE ${NOT_GIVEN})
+    GROUP BY location
+) AS names USING hash
 WHERE known < ${RANK.debug}
 GROUP BY build
 ORDER BY count() DESC, build
