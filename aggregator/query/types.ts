@@ -81,7 +81,7 @@ export interface Queries extends FieldQueries {
   syscalls(selection: Selection, options?: SyscallsOptions): Promise<SyscallsAnswer>;
   /** Answers how long calls took, over time. */
   callHeatmap(selection: Selection, options?: HeatmapOptions): Promise<HeatmapAnswer>;
-  /** Answers the selection over time; steps of minutes have all of their minutes. */
+  /** Answers the selection over time; of ten minutes or more, labels in steps of minutes have all of their minutes. */
   timeline(selection: Selection, options?: TimelineOptions): Promise<TimelineAnswer>;
   /** Answers the kinds that have data; of ten minutes or more in whole minutes. */
   kinds(selection: Omit<Selection, "kind">, options?: { signal?: AbortSignal }): Promise<KindsAnswer>;
