@@ -85,6 +85,7 @@ export function diffBody(now: number) {
 
 /** Makes the schema of the body of POST /api/diff/flamegraph. */
 export function diffTreeBody(now: number) {
+  const name = v.pipe(v.string(), v.minLength(1, "a text"));
   const selection = v.pipe(v.strictObject(selectionEntries(now)), v.transform(toSelection));
   return v.pipe(
     v.strictObject({
@@ -95,6 +96,13 @@ export function diffTreeBody(now: number) {
       min_per_mille: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1000)), 0),
       first_level: v.optional(v.pipe(v.array(v.string()), levels), [...DEFAULT_LEVELS]),
       inlined: v.optional(v.boolean(), true),
+      inverted: v.optional(v.boolean(), false),
+      focus: v.optional(name),
+      callers: v.optional(name),
+      callees: v.optional(name),
+      hide: v.optional(v.array(v.string())),
+      collapse_recursion: v.optional(v.boolean(), false),
+      collapse_modules: v.optional(v.array(v.string())),
     }),
     v.check(({ base, compare }) => base.kind === compare.kind, "two selections of one kind"),
   );

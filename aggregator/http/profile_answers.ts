@@ -76,10 +76,18 @@ export interface DiffJson {
   readonly cost: CostJson;
 }
 
+export interface DiffFlameSideJson {
+  readonly selection: SelectionJson;
+  /** Is what all of its stacks are worth, in the graph's unit. */
+  readonly total: number;
+  /** Counts the samples, waits or calls that it is made of. */
+  readonly count: number;
+}
+
 /** Holds both selections as one tree: boxes are as wide as both sides together. */
 export interface DiffFlameJson {
-  readonly base: { readonly selection: SelectionJson; readonly total: number };
-  readonly compare: { readonly selection: SelectionJson; readonly total: number };
+  readonly base: DiffFlameSideJson;
+  readonly compare: DiffFlameSideJson;
   /** Is as a flame graph's; the total is of both sides. */
   readonly cut: FlameJson["cut"];
   readonly graph: DiffGraph;

@@ -83,12 +83,7 @@ const FLAME_PARAMS = {
 async function flamegraph({ url, signal }: Context, options: HandlerOptions) {
   const { queries, now = Date.now } = options;
   const { selection, params } = readSelection(url, FLAME_PARAMS, now());
-  const { callers, callees, focus, hide, collapse_modules } = params;
-  const around: TreeOptions["around"] = callers !== undefined
-    ? { function: callers, side: "callers" }
-    : callees !== undefined
-    ? { function: callees, side: "callees" }
-    : undefined;
+  const { focus, hide, collapse_modules } = params;
   const asked = queries.tree(selection, {
     value: params.unit === "count" ? "count" : "value",
     maxNodes: params.max_nodes,
@@ -100,7 +95,7 @@ async function flamegraph({ url, signal }: Context, options: HandlerOptions) {
     inverted: params.inverted,
     collapseRecursion: params.collapse_recursion,
     ...(focus !== undefined && { focus }),
-    ...(around && { around }),
+    ...aroundOf(params),
     ...(hide && { hide }),
     ...(collapse_modules && { collapseModules: collapse_modules }),
     signal,
@@ -108,6 +103,14 @@ async function flamegraph({ url, signal }: Context, options: HandlerOptions) {
   const { answer, common } = await withQuality(options, selection, { answer: asked, signal });
   const { total, hidden, cut, graph } = answer;
   return json({ ...common, total, hidden, cut, graph } satisfies FlameJson);
+}
+
+/** Returns what is asked around one function. */
+function aroundOf(
+  { callers, callees }: { readonly callers?: string | undefined; readonly callees?: string | undefined },
+): Pick<TreeOptions, "around"> {
+  if (callers !== undefined) return { around: { function: callers, side: "callers" } };
+  return callees === undefined ? {} : { around: { function: callees, side: "callees" } };
 }
 
 async function top({ url, signal }: Context, options: HandlerOptions) {
@@ -216,12 +219,18 @@ async function diffFlamegraph({ request, signal }: Context, { queries, now = Dat
     minShare: options.min_per_mille / 1000,
     firstLevels: options.first_level,
     inlined: options.inlined,
+    inverted: options.inverted,
+    collapseRecursion: options.collapse_recursion,
+    ...aroundOf(options),
+    ...(options.focus !== undefined && { focus: options.focus }),
+    ...(options.hide && { hide: options.hide }),
+    ...(options.collapse_modules && { collapseModules: options.collapse_modules }),
     signal,
   });
   return json(
     {
-      base: { selection: selectionJson(base), total: answer.base },
-      compare: { selection: selectionJson(compare), total: answer.compare },
+      base: { selection: selectionJson(base), ...answer.base },
+      compare: { selection: selectionJson(compare), ...answer.compare },
       cut: answer.cut,
       graph: answer.graph,
       cost: costJson(answer.cost),

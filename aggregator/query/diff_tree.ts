@@ -48,13 +48,26 @@ export async function diffTree(
     })),
     value === "value" ? unitOf(base.kind) : "count",
   );
+  const counts = value === "count" ? total.map(Number) : await countsOf(question, sides);
   return {
     graph,
-    base: Number(total[0]),
-    compare: Number(total[1]),
+    base: { total: Number(total[0]), count: counts[0]! },
+    compare: { total: Number(total[1]), count: counts[1]! },
     cut: { nodes: cut, total: cutTotal, below: cutBelow.map((row) => paths[row]!) },
     cost: question.cost,
   };
+}
+
+/** Asks for how many samples, waits or calls each side is made of, which the tree's sums have no place for. */
+async function countsOf(question: Question, sides: readonly SelectionSql[]): Promise<number[]> {
+  const each = sides.map(({ totals }, side) =>
+    `SELECT ${side} AS side, sum(totals.count) AS count FROM (${totals}) AS totals`
+  );
+  const rows = await question.rows<{ side: number; count: string }>(
+    each.join("\nUNION ALL\n"),
+    Object.assign({}, ...sides.map(({ params }) => params)),
+  );
+  return sides.map((_, side) => Number(rows.find((row) => row.side === side)?.count ?? 0));
 }
 
 /** Makes samples of both sides: what one is worth in the base is its value, and in the other selection its count. */

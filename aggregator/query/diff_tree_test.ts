@@ -4,6 +4,7 @@ import type { DiffGraph } from "../../profile/diff_graph.ts";
 import { type FlameGraph, OTHER } from "../../profile/flame.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { FIRST_MS } from "../../tests/support/random_batches.ts";
+import type { TreeOptions } from "./stack_answers.ts";
 import { everything, storeBatches } from "../../tests/support/stored_batches.ts";
 
 /** Holds what each box is worth on either side, by the names from the root. */
@@ -43,8 +44,12 @@ testWith(
       const [base, compare] = [{ ...all, to: FIRST_MS + 30_000 }, { ...all, from: FIRST_MS + 20_000 }];
       const answer = await queries.diffTree(base, compare);
       const [before, after] = [await queries.tree(base), await queries.tree(compare)];
-      assertEquals([answer.base, answer.compare], [before.total.value, after.total.value]);
-      assert(answer.base > 0 && answer.compare > 0);
+      for (
+        const [side, { total: { value, count } }] of [[answer.base, before], [answer.compare, after]] as const
+      ) {
+        assertEquals(side, { total: value, count });
+        assert(count > 0);
+      }
       const boxes = sides(answer.graph);
       const of = (side: "base" | "compare") =>
         new Map([...boxes].map(([path, box]) => [path, box[side]] as const).filter(([, width]) => width > 0));
@@ -99,6 +104,32 @@ testWith(
     assertEquals(graph.levels, [{ start: [0], width: [0], self: [0], name: [0], base: [0], base_self: [0] }]);
   },
 );
+
+testWith(["chdb"], "diffTree() takes the steps of trees, on both sides", async () => {
+  await using stored = await storeBatches({ count: 10, seed: 6 });
+  const { queries } = stored;
+  const all = everything("cpu");
+  const [base, compare] = [{ ...all, to: FIRST_MS + 30_000 }, { ...all, from: FIRST_MS + 20_000 }];
+  const { rows: [first, second] } = await queries.aggregate(all, { limit: 2 });
+  const [name, other] = [first!.group[0]!, second!.group[0]!];
+  const steps: TreeOptions[] = [
+    { inverted: true },
+    { focus: name, hide: [other] },
+    { around: { function: name, side: "callers" }, collapseRecursion: true },
+    { around: { function: name, side: "callees" } },
+    { collapseModules: [first!.module], firstLevels: [] },
+  ];
+  for (const step of steps) {
+    const { graph } = await queries.diffTree(base, compare, step);
+    const boxes = sides(graph);
+    for (const [side, selection] of [["base", base], ["compare", compare]] as const) {
+      const own = new Map(
+        [...boxes].map(([path, box]) => [path, box[side]] as const).filter(([, w]) => w > 0),
+      );
+      assertEquals(own, widths((await queries.tree(selection, step)).graph));
+    }
+  }
+});
 
 const STARTS = { "_1m": "toStartOfMinute", "_1h": "toStartOfHour", "_1d": "toStartOfDay" };
 

@@ -71,16 +71,20 @@ export interface TreeAnswer extends Answer {
 }
 
 /** Says how two selections are made one tree. */
-export type DiffTreeOptions = Pick<
-  TreeOptions,
-  "value" | "maxNodes" | "minShare" | "firstLevels" | "inlined" | "under" | "signal"
->;
+export type DiffTreeOptions = Omit<TreeOptions, "lastLevel" | "choice">;
+
+/** Is what all stacks of a side are worth. */
+export interface DiffSide {
+  /** Is in what boxes' widths are. */
+  readonly total: number;
+  /** Counts the samples, waits or calls that it is made of: how sure the total is. */
+  readonly count: number;
+}
 
 export interface DiffTreeAnswer extends Answer {
   readonly graph: DiffGraph;
-  /** Are the sums of all stacks of each side. */
-  readonly base: number;
-  readonly compare: number;
+  readonly base: DiffSide;
+  readonly compare: DiffSide;
   /** Is as a tree's; the total is of both sides. */
   readonly cut: TreeAnswer["cut"];
 }

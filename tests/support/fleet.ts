@@ -20,11 +20,11 @@ import {
   totalOf,
 } from "../../profile/model.ts";
 import { HOLDER_SITES, LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
-import { diffGraph } from "../../profile/diff_graph.ts";
 import type { Label } from "../../profile/labels.ts";
 import type { AnyLabel } from "../../aggregator/query/matchers.ts";
 import { flameGraph } from "../../profile/flame.ts";
 import { samplesOf } from "../../profile/samples_of.ts";
+import { bothGraphs } from "./graphs.ts";
 import type { AggregateRow, GroupBy, TreeOptions } from "../../aggregator/query/stack_answers.ts";
 import type { LabelValue, TimelineOptions } from "../../aggregator/query/series_answers.ts";
 import type { Queries } from "../../aggregator/query/types.ts";
@@ -356,15 +356,17 @@ export class FleetQueries implements Queries {
   }
 
   diffTree(base: Selection, compare: Selection) {
-    const [first, second] = [totalOf(this.#select(base)), totalOf(this.#select(compare))];
-    const node = { name: "all", module: "", parent: undefined, base: first.value, baseSelf: first.value };
-    const width = first.value + second.value;
-    const { graph, cut, cutBelow } = diffGraph([{ ...node, width, self: width }], "nanoseconds");
+    const [before, after] = [base, compare].map((selection) => {
+      const profile = this.#select(selection);
+      const { value, count } = totalOf(profile);
+      const graph = flameGraph(profile, { kind: selection.kind as Kind });
+      return { graph, side: { total: value, count } };
+    });
     return Promise.resolve({
-      graph,
-      base: first.value,
-      compare: second.value,
-      cut: { nodes: 0, total: cut, below: cutBelow.map(String) },
+      graph: bothGraphs(before!.graph, after!.graph),
+      base: before!.side,
+      compare: after!.side,
+      cut: { nodes: 0, total: 0, below: [] },
       cost: NO_COST,
     });
   }
