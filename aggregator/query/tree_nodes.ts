@@ -80,6 +80,10 @@ export async function treeNodes(
   const keysOf = (wanted: (row: number) => boolean) => all.filter(wanted).map((row) => columns.key[row]!);
   const isCode = (row: number) => columns.place[row]! >= firstFunction;
   const names = await functionNames(question, keysOf((row) => isCode(row) && !isDetail(row)));
+  // Stacks that others push may be names alone; a tree tells code from what is none by its module.
+  for (const [key, { name, module }] of names) {
+    if (module === "") names.set(key, { name, module: UNKNOWN_MODULE });
+  }
   for (const module of modules) names.set(String(functionKey(module, module)), { name: module, module });
   const details = await detailNames(question, lastLevel, keysOf((row) => isCode(row) && isDetail(row)));
   const labels = await Promise.all(
