@@ -8,6 +8,7 @@
  */
 
 import { splitLosses } from "../../profile/losses.ts";
+import { isProfileType } from "../../profile/profile_type.ts";
 import type { AboutJson, AnswerJson } from "../http/answers.ts";
 import { copyText } from "./graph/clipboard.ts";
 import type { App, View } from "./parts/app.ts";
@@ -17,6 +18,7 @@ import { EmptyState } from "./parts/empty_state.ts";
 import { FilterBar } from "./parts/filter_bar.ts";
 import { formatCount, formatShare } from "./parts/format.ts";
 import { showKeys } from "./parts/keys.ts";
+import { kindText } from "./parts/kind_words.ts";
 import { Panel } from "./parts/panel.ts";
 import { Preferences } from "./parts/preferences.ts";
 import { RangeBar } from "./parts/range_bar.ts";
@@ -24,7 +26,7 @@ import { TimelinePart } from "./parts/timeline_part.ts";
 import { Api } from "./state/api.ts";
 import { clock, isoTime, type TimeWindow } from "./state/range.ts";
 import { type Shown, Store } from "./state/store.ts";
-import { formatState, kindOf, type ViewName, VIEWS } from "./state/url_state.ts";
+import { formatState, isWithoutType, kindOf, type State, type ViewName, VIEWS } from "./state/url_state.ts";
 import { AlertsView } from "./views/alerts.ts";
 import { CallsView } from "./views/calls.ts";
 import { CompareView } from "./views/compare.ts";
@@ -33,12 +35,14 @@ import { CpuView } from "./views/cpu.ts";
 import { DataView } from "./views/data.ts";
 import { LocksView } from "./views/locks.ts";
 import { OverviewView } from "./views/overview.ts";
+import { ProfilesView } from "./views/profiles.ts";
 
 const TITLES: Readonly<Record<ViewName, string>> = {
   overview: "Overview",
   cpu: "CPU",
   locks: "Locks",
   calls: "System calls",
+  profiles: "Profiles",
   compare: "Compare",
   data: "Data",
   alerts: "Alerts",
@@ -48,12 +52,19 @@ const MAKE: Readonly<Record<ViewName, new (app: App) => View>> = {
   cpu: CpuView,
   locks: LocksView,
   calls: CallsView,
+  profiles: ProfilesView,
   compare: CompareView,
   data: DataView,
   alerts: AlertsView,
 };
 /** These views have their own graph to be grouped and searched, and details to show. */
-const WITH_DETAILS: ReadonlySet<ViewName> = new Set(["cpu", "locks", "calls", "compare"]);
+const WITH_DETAILS: ReadonlySet<ViewName> = new Set([
+  "cpu",
+  "locks",
+  "calls",
+  "profiles",
+  "compare",
+]);
 const SAID_MS = 3000;
 
 /** Puts the page together. */
@@ -182,12 +193,13 @@ export class Shell {
     }
     document.body.dataset["view"] = state.view;
     this.#panel.root.hidden = !WITH_DETAILS.has(state.view) || !this.#preferences.panel;
-    document.title = [state.match && `{${state.match}}`, TITLES[state.view], "Aperture"].filter(Boolean).join(
-      " · ",
-    );
+    document.title = titleOf(state);
     this.#range.update(shown);
     this.#filters.update(shown);
-    this.#timeline.update(state, this.#timelineOf(shown));
+    const isOpen = isWithoutType(state);
+    this.#timeline.root.hidden = isOpen;
+    if (isOpen) this.#empty.hide();
+    else this.#timeline.update(state, this.#timelineOf(shown));
     view.update({ state, window });
   }
 
@@ -263,9 +275,11 @@ export class Shell {
     const words: Record<string, string> = { cpu: "samples", lock: "waits", syscall: "calls" };
     if (all !== undefined) this.#banner.quality(quality, all);
     this.#status.textContent = [
-      `${formatCount(counted)} ${words[kind] ?? "events"}`,
-      lost.size > 0 ? `${formatShare(sum(lost), (all ?? 0) + sum(lost))} lost` : "nothing lost",
-      incomplete.size > 0 ? `${formatCount(sum(incomplete))} incomplete on all nodes` : "",
+      `${formatCount(counted)} ${words[kind] ?? "samples"}`,
+      ...(isProfileType(kind) ? [] : [
+        lost.size > 0 ? `${formatShare(sum(lost), (all ?? 0) + sum(lost))} lost` : "nothing lost",
+        incomplete.size > 0 ? `${formatCount(sum(incomplete))} incomplete on all nodes` : "",
+      ]),
       quality.staged > 0
         ? `${quality.staged} ${quality.staged === 1 ? "batch" : "batches"} not yet in storage`
         : "",
@@ -295,4 +309,13 @@ export class Shell {
     else return;
     event.preventDefault();
   }
+}
+
+/** Returns what the browser calls the page: its filters, and the view or the type of profile. */
+function titleOf(state: State): string {
+  const kind = kindOf(state);
+  const what = isProfileType(kind)
+    ? state.view === "profiles" ? kindText(kind) : `${TITLES[state.view]}: ${kindText(kind)}`
+    : TITLES[state.view];
+  return [state.match && `{${state.match}}`, what, "Aperture"].filter(Boolean).join(" · ");
 }

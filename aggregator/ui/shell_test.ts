@@ -107,13 +107,13 @@ testWith(
           assertMatch(await text(page, ".errors"), /EAGAIN 201\u2009400/);
           assert(await page.locator("canvas.latencies").isVisible());
           assertMatch(await text(page, ".slow"), /^12 slow calls took 2\.05 s: on a CPU .*pg_wal/);
-          await page.keyboard.press("5");
+          await page.keyboard.press("6");
           await settled(page);
           assertMatch(await text(page, ".words"), /^A .* cores, B .* cores: as much time as before$/);
           await page.click('main button:has-text("Table")');
           await settled(page);
           assertEquals(await text(page, ".compare tbody"), "Nothing differs beyond chance");
-          await page.keyboard.press("6");
+          await page.keyboard.press("7");
           await settled(page);
           assertEquals(await page.locator('[aria-label="Agents"] tbody tr').count(), 3);
           await page.focus('.table-scroll[aria-label="Agents"]');

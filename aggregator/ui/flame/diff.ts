@@ -6,6 +6,8 @@
  */
 
 import type { Total } from "../../../profile/model.ts";
+import { type AnyKind, isProfileType, unitOf } from "../../../profile/profile_type.ts";
+import { perSecondOf } from "../parts/format.ts";
 import type { FlameModel } from "./model.ts";
 import { isRest, modelOf, type Tree } from "./tree.ts";
 
@@ -13,16 +15,22 @@ import { isRest, modelOf, type Tree } from "./tree.ts";
 export interface Side {
   readonly total: Total;
   readonly scale: number;
+  /** Is false where values are no sums of equal events, of which chance would be known. */
+  readonly isCounted: boolean;
 }
 
 export const NORMS = ["share", "core", "second"] as const;
-/** Sides are compared by their share of all, by the cores that they kept busy, or as they are. */
+/** Sides are compared by their share of all, by what they took a second (of time: cores), or as they are. */
 export type Norm = (typeof NORMS)[number];
 
-/** Returns a side whose values become shares (1 is all), cores, or seconds. */
-export function sideOf(total: Total, { norm, seconds }: { norm: Norm; seconds: number }): Side {
-  const whole = norm === "share" ? total.value : norm === "core" ? seconds * 1e9 : 1e9;
-  return { total, scale: whole > 0 ? 1 / whole : 0 };
+/** Returns a side whose values become shares (1 is all), cores, or seconds; of what is no time, amounts a second, or amounts. */
+export function sideOf(
+  total: Total,
+  { norm, seconds, kind }: { norm: Norm; seconds: number; kind: AnyKind },
+): Side {
+  const second = perSecondOf(unitOf(kind)) ?? 1;
+  const whole = norm === "share" ? total.value : norm === "core" ? seconds * second : second;
+  return { total, scale: whole > 0 ? 1 / whole : 0, isCounted: !isProfileType(kind) };
 }
 
 /** A change of less than so much of all is not shown as one. */
@@ -32,7 +40,7 @@ const SIGMAS = 2;
 
 /**
  * Returns how far `compare` is from `base`: 0 where the difference is within what chance makes of counts, which are
- * Poisson's, or below a thousandth of the larger side; else the difference's part of `base`, -1 where it has gone and
+ * Poisson's, or below a thousandth of the larger side (of what others measured that alone); else the difference's part of `base`, -1 where it has gone and
  * at most 4.
  */
 export function changeOf(base: number, compare: number, sides: { base: Side; compare: Side }): number {
@@ -49,7 +57,8 @@ export function changeOf(base: number, compare: number, sides: { base: Side; com
 }
 
 /** Returns the standard deviation of a value that is made of equal counts; of nothing it is that of one count. */
-function deviation(value: number, { total, scale }: Side): number {
+function deviation(value: number, { total, scale, isCounted }: Side): number {
+  if (!isCounted) return 0;
   const each = total.count > 0 ? total.value / total.count : 0;
   return Math.sqrt(Math.max(value, each) * each) * scale;
 }
@@ -69,9 +78,13 @@ interface Pair extends Tree {
 }
 
 /** Compares `base` with `compare`, each with its own scale. */
-export function diffTrees(base: Tree, compare: Tree, sides: { base: Side; compare: Side }): DiffModel {
+export function diffTrees(
+  base: Tree,
+  compare: Tree,
+  { sides, unit }: { readonly sides: { readonly base: Side; readonly compare: Side }; readonly unit: string },
+): DiffModel {
   const root = pair(base, compare, sides);
-  const model = modelOf(root, "nanoseconds");
+  const model = modelOf(root, unit);
   const columns = { base: new Float64Array(model.name.length), compare: new Float64Array(model.name.length) };
   // The model numbers boxes level by level, with the children in the order that it sorted them into.
   let box = 0;

@@ -3,21 +3,37 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { graphOf } from "../../../tests/support/graphs.ts";
 import { changeOf, diffRows, diffTrees, sideOf } from "./diff.ts";
+import type { AnyKind } from "../../../profile/profile_type.ts";
 import { flameModel } from "./model.ts";
 import { treeOf } from "./tree.ts";
 
 const treeFrom = (...lines: string[]) => treeOf(flameModel(graphOf(...lines)));
+const HEAP = "memory:inuse_space:bytes:space:bytes";
 const total = (value: number, count = value) => ({ value, count });
 const shares = (a: number, b: number) => ({
-  base: sideOf(total(a), { norm: "share", seconds: 1 }),
-  compare: sideOf(total(b), { norm: "share", seconds: 1 }),
+  base: sideOf(total(a), { norm: "share", seconds: 1, kind: "cpu" }),
+  compare: sideOf(total(b), { norm: "share", seconds: 1, kind: "cpu" }),
 });
 
 Deno.test("sideOf() makes shares, cores and seconds", () => {
   const scaled = (norm: "share" | "core" | "second") =>
-    30e9 * sideOf(total(60e9), { norm, seconds: 20 }).scale;
+    30e9 * sideOf(total(60e9), { norm, seconds: 20, kind: "cpu" }).scale;
   assertEquals([scaled("share"), scaled("core"), Math.round(scaled("second"))], [0.5, 1.5, 30]);
-  assertEquals(sideOf(total(0), { norm: "share", seconds: 0 }).scale, 0);
+  assertEquals(sideOf(total(0), { norm: "share", seconds: 0, kind: "cpu" }).scale, 0);
+  const bytes = (norm: "share" | "core" | "second") =>
+    600 * sideOf(total(1200), { norm, seconds: 20, kind: HEAP }).scale;
+  assertEquals([bytes("share"), bytes("core"), bytes("second")], [0.5, 30, 600]);
+  const wall = sideOf(total(60e3), { norm: "core", seconds: 20, kind: "wall:wall:milliseconds::" });
+  assertEquals(30e3 * wall.scale, 1.5);
+});
+
+Deno.test("changeOf() knows nothing of chance in what others measured, of which samples are no equal events", () => {
+  const sides = (kind: AnyKind) => ({
+    base: sideOf({ value: 4096, count: 2 }, { norm: "second", seconds: 10, kind }),
+    compare: sideOf({ value: 6144, count: 2 }, { norm: "second", seconds: 10, kind }),
+  });
+  assertEquals([changeOf(2048, 4096, sides("cpu")), changeOf(2048, 4096, sides(HEAP))], [0, 1]);
+  assertEquals(changeOf(2048, 2049, sides(HEAP)), 0);
 });
 
 Deno.test("changeOf() takes what chance makes of counts for no change", () => {
@@ -50,7 +66,10 @@ Deno.test("diffTrees() keeps what has gone, and children fit into their parents,
   ).map((samples) => samples.map(([names, value]) => `demo;${names.join(";")} ${value}`));
   fc.assert(fc.property(lines, lines, (before, after) => {
     const [a, b] = [treeFrom(...before), treeFrom(...after)];
-    const { model, base, compare } = diffTrees(a, b, shares(a.value, b.value));
+    const { model, base, compare } = diffTrees(a, b, {
+      sides: shares(a.value, b.value),
+      unit: "nanoseconds",
+    });
     assertEquals([base[0], compare[0]], [a.value, b.value]);
     for (let box = 1; box < model.name.length; box++) {
       const parent = model.parent[box]!;
@@ -61,7 +80,7 @@ Deno.test("diffTrees() keeps what has gone, and children fit into their parents,
   const { model, base, compare } = diffTrees(
     treeFrom("demo;gone 50", "demo;same 50"),
     treeFrom("demo;same 100"),
-    shares(100, 100),
+    { sides: shares(100, 100), unit: "nanoseconds" },
   );
   const gone = model.name.findIndex((name) => model.names[name] === "gone");
   assertEquals([base[gone], compare[gone], model.width[gone]], [50, 0, 0.5]);

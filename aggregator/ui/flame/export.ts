@@ -7,6 +7,15 @@
 
 import type { Tree } from "./tree.ts";
 
+/** Are the units that speedscope knows; all else is a number to it. */
+const UNITS: ReadonlySet<string> = new Set([
+  "nanoseconds",
+  "microseconds",
+  "milliseconds",
+  "seconds",
+  "bytes",
+]);
+
 /** Calls `use` for each stack, root first, that has time of its own. */
 function eachStack(root: Tree, use: (path: readonly Tree[], self: number) => void): void {
   const path: Tree[] = [];
@@ -56,7 +65,7 @@ export function speedscopeText(
     profiles: [{
       type: "sampled",
       name,
-      unit: unit === "nanoseconds" || unit === "bytes" ? unit : "none",
+      unit: UNITS.has(unit) ? unit : "none",
       startValue: 0,
       endValue: weights.reduce((a, b) => a + b, 0),
       samples,

@@ -7,6 +7,7 @@
 
 import { ALL } from "../../../profile/flame.ts";
 import type { Total } from "../../../profile/model.ts";
+import { perSecondOf } from "../parts/format.ts";
 import type { Tree } from "./tree.ts";
 
 /** Is more than any tool writes, and less than a browser has. */
@@ -48,11 +49,15 @@ export async function unpack(file: Blob): Promise<Uint8Array> {
 }
 
 /**
- * Reads the last type of value of a profile, which is what tools show first.
+ * Reads one type of value of a profile: `wanted` where it has that, else the last, which is what tools show first, with
+ * times in ns.
  *
  * @throws {RangeError} when the bytes are no profile
  */
-export function readPprof(bytes: Uint8Array): ReadProfile {
+export function readPprof(
+  bytes: Uint8Array,
+  wanted?: { readonly type: string; readonly unit: string },
+): ReadProfile {
   const strings: string[] = [];
   const types: { type: number; unit: number }[] = [];
   const samples: { locations: number[]; values: number[] }[] = [];
@@ -76,9 +81,12 @@ export function readPprof(bytes: Uint8Array): ReadProfile {
   if (types.length === 0) {
     throw new RangeError("Cannot read a profile as it says no type of values: is it pprof?");
   }
-  const column = types.length - 1;
+  const found = types.findIndex(({ type, unit }) =>
+    wanted !== undefined && strings[type] === wanted.type && strings[unit] === wanted.unit
+  );
+  const column = found < 0 ? types.length - 1 : found;
   const unit = strings[types[column]!.unit] ?? "";
-  const scale = { nanoseconds: 1, microseconds: 1e3, milliseconds: 1e6, seconds: 1e9 }[unit] ?? 1;
+  const scale = found < 0 ? 1e9 / (perSecondOf(unit) ?? 1e9) : 1;
   const root: Node = { name: ALL, module: "", value: 0, self: 0, children: [], known: new Map() };
   let count = 0;
   for (const { locations: stack, values } of samples) {

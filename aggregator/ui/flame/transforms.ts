@@ -76,19 +76,40 @@ export function addStep(steps: readonly string[], step: string): string[] {
   return [...others, step];
 }
 
-/** Returns what of `steps` is asked of the aggregator, as parameters of the flame graph. */
-export function stepParams(steps: readonly string[]): Record<string, string | undefined> {
+/** Is what of steps is asked of the aggregator, as the body of a question has it. */
+export interface StepFields {
+  readonly hide?: readonly string[];
+  readonly focus?: string;
+  readonly callers?: string;
+  readonly callees?: string;
+  readonly collapse_recursion?: true;
+  readonly collapse_modules?: readonly string[];
+}
+
+/** Returns what of `steps` is asked of the aggregator; what is not, is missing. */
+export function stepFields(steps: readonly string[]): StepFields {
   const parsed = parseSteps(steps);
   const all = (action: Action) => parsed.filter((step) => step.action === action).map(({ name }) => name);
-  const list = (names: readonly string[]) => names.length > 0 ? JSON.stringify(names) : undefined;
-  return {
+  const list = (names: readonly string[]) => names.length > 0 ? names : undefined;
+  const fields = {
     hide: list(all("hide")),
     focus: all("focus").at(-1),
     callers: all("callers").at(-1),
     callees: all("callees").at(-1),
-    collapse_recursion: all("recursion").length > 0 ? "true" : undefined,
+    collapse_recursion: all("recursion").length > 0 ? true : undefined,
     collapse_modules: list(all("module").slice(0, 16)),
   };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** Returns the same as parameters of the flame graph. */
+export function stepParams(steps: readonly string[]): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(stepFields(steps)).map(([name, value]) => [
+      name,
+      typeof value === "object" ? JSON.stringify(value) : String(value),
+    ]),
+  );
 }
 
 /** Is a graph after the steps that are done here, and what each of them moved to callers, by the step's text. */

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { graphOf } from "../../../tests/support/graphs.ts";
 import { flameModel } from "./model.ts";
-import { addStep, applySteps, parseSteps, PRESETS, stepParams, stepText } from "./transforms.ts";
+import { addStep, applySteps, parseSteps, PRESETS, stepFields, stepParams, stepText } from "./transforms.ts";
 import { treeOf } from "./tree.ts";
 
 Deno.test("parseSteps() leaves out what it does not understand, and keeps colons of names", () => {
@@ -23,11 +23,13 @@ Deno.test("addStep() has one focus, one side and each other step once", () => {
 Deno.test("stepParams() asks for what the aggregator does, names with commas whole", () => {
   assertEquals(stepParams(["hide:f<a, b>", "hide:g", "fold:x", "recursion:", "module:/bin/a"]), {
     hide: '["f<a, b>","g"]',
-    focus: undefined,
-    callers: undefined,
-    callees: undefined,
     collapse_recursion: "true",
     collapse_modules: '["/bin/a"]',
+  });
+  assertEquals(stepFields(["hide:f<a, b>", "focus:a", "focus:b", "recursion:"]), {
+    hide: ["f<a, b>"],
+    focus: "b",
+    collapse_recursion: true,
   });
 });
 

@@ -36,7 +36,7 @@ export function boxDetails(app: App, { model, box, answer, asked, focus }: Looke
   const isCode = module !== "";
   const isRest = isOther(model, row);
   const facts: (readonly [string, string, string?])[] = [
-    ["Here", value(model.width[box]!), "This box: time, and its share of the selection"],
+    ["Here", value(model.width[box]!), "This box, and its share of the selection"],
     ["Of the view", formatShare(model.width[box]!, model.width[focus]!), "Of what is zoomed to"],
     ["Itself", value(model.self[box]!), "Of this box, without what it calls"],
   ];

@@ -321,7 +321,8 @@ export class GraphPane {
     const { kind = "cpu" } = this.#asked!;
     const { to } = this.#answer!.selection;
     return {
-      name: `aperture-${kind}-${to.replace(/\.\d+|[:-]/g, "")}`,
+      // Types of profiles have colons, which not every disk takes in a name.
+      name: `aperture-${kind.replaceAll(":", "_")}-${to.replace(/\.\d+|[:-]/g, "")}`,
       pprof: `/api/export/pprof?${selectionParams(this.#asked!)}`,
     };
   }

@@ -79,7 +79,8 @@ export class HotTable {
       share("self", "Self", "In the function itself, of the selection"),
       share("total", "Total", "In it and in what it calls, of the selection"),
       {
-        title: "Time",
+        title: "Amount",
+        hint: "In the function itself",
         number: true,
         minor: true,
         value: (row) => row.self,

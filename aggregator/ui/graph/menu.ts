@@ -80,7 +80,13 @@ export function boxMenu(app: App, model: FlameModel, box: number, loadMore?: () 
     {
       text: "Compare stacks through it",
       key: "c",
-      run: () => store.set({ view: "compare", steps: addStep(store.state.steps, `focus:${name}`), zoom: "" }),
+      run: () =>
+        store.set({
+          view: "compare",
+          kind: kindOf(store.state),
+          steps: addStep(store.state.steps, `focus:${name}`),
+          zoom: "",
+        }),
     },
     ...(kindOf(store.state) === "cpu"
       ? [{

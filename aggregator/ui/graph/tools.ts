@@ -65,7 +65,7 @@ export class GraphTools {
     this.#up = toggle("Root below", "Flames rise from the root, instead of hanging from it", () => {
       store.set({ up: !store.state.up });
     });
-    this.#inverted = toggle("Inverted", "Leaves first: who calls what takes time. Key: i", () => {
+    this.#inverted = toggle("Inverted", "Leaves first: who calls what takes most. Key: i", () => {
       store.set({ inverted: !store.state.inverted, zoom: "" });
     });
     this.#color = toggle("By module", "A colour for each module, instead of each kind of code", () => {
@@ -128,7 +128,7 @@ export class GraphTools {
           "button",
           {
             "aria-pressed": String(!this.faded.has(origin)),
-            title: "Its own time, of what is shown. A click takes its colour away.",
+            title: "In its own functions, of what is shown. A click takes its colour away.",
             onclick: () => {
               if (!this.faded.delete(origin)) this.faded.add(origin);
               this.#options.onlegend();

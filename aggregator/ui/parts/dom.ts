@@ -54,7 +54,12 @@ export function choice<T extends string>(
   label: string,
   options: readonly (readonly [value: T, text: string, key?: string])[],
   onchoose: (value: T) => void,
-): { readonly root: HTMLElement; show(value: T): void } {
+): {
+  readonly root: HTMLElement;
+  show(value: T): void;
+  /** Writes other texts on the buttons. */
+  write(texts: Readonly<Record<T, string>>): void;
+} {
   const buttons = options.map(([value, text, key]) =>
     h("button", { "data-value": value, title: key && `Key: ${key}`, onclick: () => onchoose(value) }, text)
   );
@@ -64,6 +69,9 @@ export function choice<T extends string>(
       for (const button of buttons) {
         button.setAttribute("aria-pressed", String(button.dataset["value"] === value));
       }
+    },
+    write(texts) {
+      for (const button of buttons) button.textContent = texts[button.dataset["value"] as T];
     },
   };
 }

@@ -7,20 +7,20 @@
  * @module
  */
 
-import type { AboutJson, FleetJson } from "../../http/answers.ts";
-import { clock, isoTime } from "../state/range.ts";
+import { isProfileType, type ProfileType } from "../../../profile/profile_type.ts";
+import type { AboutJson, FleetJson, TimelineJson } from "../../http/answers.ts";
+import { selectionParams } from "../state/api.ts";
+import { clock, isoTime, type TimeWindow } from "../state/range.ts";
 import type { Shown } from "../state/store.ts";
 import { kindOf } from "../state/url_state.ts";
 import type { App } from "./app.ts";
 import { h } from "./dom.ts";
+import { samplesText } from "./kind_words.ts";
 
-const WORDS: Readonly<Record<string, string>> = {
-  cpu: "CPU samples",
-  lock: "waits for locks",
-  syscall: "system calls",
-};
 /** The first window of an agent is looked for so often. In ms. */
 const LOOK_EVERY_MS = 3000;
+const HOUR_MS = 3_600_000;
+const MONTH_MS = 30 * 24 * HOUR_MS;
 
 export class EmptyState {
   readonly root = h("section", { class: "card empty-state", hidden: true });
@@ -46,7 +46,8 @@ export class EmptyState {
     const { state, window } = shown;
     const { store, api } = this.#app;
     const zone = this.#app.zone();
-    const what = WORDS[kindOf(state)] ?? kindOf(state);
+    const kind = kindOf(state);
+    const what = samplesText(kind);
     const range = `${clock(window.from, { zone, near: Date.now() })} – ${
       clock(window.to, { zone, near: window.from })
     }`;
@@ -55,6 +56,12 @@ export class EmptyState {
         `No ${what} of {${state.match}}, ${range}`,
         h("button", { onclick: () => store.set({ match: "", zoom: "" }) }, "Clear the filters"),
       );
+      return;
+    }
+    if (isProfileType(kind)) {
+      const last = await this.#lastOf(kind);
+      if (turn !== this.#turn) return;
+      this.#showLast(`No ${what}, ${range}`, { last, words: (at) => `The last came before ${at}.` }, window);
       return;
     }
     const params = new URLSearchParams({ from: "-30d", to: "now", limit: "1000" });
@@ -71,31 +78,21 @@ export class EmptyState {
         store.refresh();
       }, LOOK_EVERY_MS));
     }
-    const of = agents.filter(({ values }) => (values[kindOf(state)] ?? 0) > 0);
+    const of = agents.filter(({ values }) => (values[kind] ?? 0) > 0);
     if (of.length > 0) {
       const last = Math.max(...of.map(({ last_end }) => Date.parse(last_end)));
-      const length = window.to - window.from;
-      const end = Math.ceil(last / 10_000) * 10_000;
-      this.#show(
+      const from = `, from ${of.length} ${of.length === 1 ? "node" : "nodes"}`;
+      this.#showLast(
         `No ${what}, ${range}`,
-        h(
-          "p",
-          {},
-          `The last are of ${clock(last, { zone, near: Date.now(), seconds: true })}, from ${of.length} ${
-            of.length === 1 ? "node" : "nodes"
-          }.`,
-        ),
-        h("button", {
-          onclick: () => store.set({ from: isoTime(end - length), to: isoTime(end), live: false }),
-        }, "Go there"),
+        { last, words: (at) => `The last are of ${at}${from}.` },
+        window,
       );
       return;
     }
     if (agents.length > 0) {
-      const mode = kindOf(state);
       this.#show(
         `No ${what} at all`,
-        h("p", {}, `Agents count them with --mode ${mode === "cpu" ? "cpu" : `cpu,${mode}`}, or --mode all.`),
+        h("p", {}, `Agents count them with --mode ${kind === "cpu" ? "cpu" : `cpu,${kind}`}, or --mode all.`),
       );
       return;
     }
@@ -108,6 +105,40 @@ export class EmptyState {
         { class: "quiet" },
         "Its first window comes after ten seconds; this page looks for it by itself.",
       ),
+    );
+  }
+
+  /** Returns the end of the last hour of the past month that has profiles of `type`, in Unix ms. */
+  async #lastOf(type: ProfileType): Promise<number | undefined> {
+    const now = Date.now();
+    const window = { from: now - MONTH_MS, to: now };
+    const params = selectionParams({ kind: type, window, match: "" }, { step: HOUR_MS / 1000, limit: 1 });
+    const answer = await this.#app.api.get<TimelineJson>("/api/timeline", params, AbortSignal.timeout(30_000))
+      // The other parts say what is wrong.
+      .catch(() => undefined);
+    const at = answer?.lanes.reduce(
+      (last, { value }) => Math.max(last, value.findLastIndex((amount) => amount > 0)),
+      -1,
+    ) ?? -1;
+    return at < 0 ? undefined : Date.parse(answer!.from) + (at + 1) * HOUR_MS;
+  }
+
+  /** Says when there is something, and leads there. */
+  #showLast(
+    title: string,
+    { last, words }: { readonly last: number | undefined; readonly words: (at: string) => string },
+    window: TimeWindow,
+  ): void {
+    if (last === undefined) return this.#show(title, h("p", {}, "There were none in the past month."));
+    const length = window.to - window.from;
+    const end = Math.ceil(last / 10_000) * 10_000;
+    const at = clock(last, { zone: this.#app.zone(), near: Date.now(), seconds: true });
+    this.#show(
+      title,
+      h("p", {}, words(at)),
+      h("button", {
+        onclick: () => this.#app.store.set({ from: isoTime(end - length), to: isoTime(end), live: false }),
+      }, "Go there"),
     );
   }
 

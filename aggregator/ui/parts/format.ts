@@ -26,9 +26,25 @@ export function formatCount(count: number): string {
   return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, "\u2009");
 }
 
-/** Returns `value` in the unit of a graph. */
+/** Says how many nanoseconds the units of time have. */
+const UNIT_NS: Readonly<Record<string, number>> = {
+  nanoseconds: 1,
+  microseconds: 1e3,
+  milliseconds: 1e6,
+  seconds: 1e9,
+};
+
+/** Returns how many of `unit` a second has; `undefined` where it is no unit of time. */
+export function perSecondOf(unit: string): number | undefined {
+  return Object.hasOwn(UNIT_NS, unit) ? 1e9 / UNIT_NS[unit]! : undefined;
+}
+
+/** Returns `value` in the unit of a graph: time, bytes, a number, or a number of what others count. */
 export function formatValue(value: number, unit: string): string {
-  return unit === "nanoseconds" ? formatNs(value) : formatCount(value);
+  const second = perSecondOf(unit);
+  if (second !== undefined) return formatNs(value * 1e9 / second);
+  if (unit === "bytes") return formatBytes(value);
+  return unit === "count" ? formatCount(value) : `${formatCount(value)} ${unit}`;
 }
 
 /** Returns a part of a whole as percent: `12.3 %`, `100 %`, `< 0.01 %`; `0 %` of nothing. */
@@ -66,7 +82,7 @@ export function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let unit = 0;
   for (; bytes >= 1024 && unit + 1 < units.length; unit++) bytes /= 1024;
-  return `${unit === 0 ? bytes : threeDigits(bytes)} ${units[unit]}`;
+  return `${unit === 0 ? Math.round(bytes) : threeDigits(bytes)} ${units[unit]}`;
 }
 
 /** Returns a change as `+12.3 %`, `−4.0 %`, `new` or `gone`. */

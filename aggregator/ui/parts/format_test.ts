@@ -40,9 +40,17 @@ Deno.test("formatShare() tells little from nothing, and nearly all from all", ()
   for (const [part, whole, text] of cases) assertEquals(formatShare(part, whole), text);
 });
 
-Deno.test("formatCount() and formatValue() group digits, or give time", () => {
+Deno.test("formatCount() and formatValue() group digits, or give time, bytes, or the unit's name", () => {
   assertEquals(formatCount(1234567), "1\u2009234\u2009567");
-  assertEquals([formatValue(999, "count"), formatValue(999, "nanoseconds")], ["999", "999 ns"]);
+  const units = ["count", "nanoseconds", "milliseconds", "bytes", "objects", "constructor"];
+  assertEquals(units.map((unit) => formatValue(1536, unit)), [
+    "1\u2009536",
+    "1.54 µs",
+    "1.54 s",
+    "1.50 KiB",
+    "1\u2009536 objects",
+    "1\u2009536 constructor",
+  ]);
 });
 
 Deno.test("shortModule() keeps the name of a file", () => {

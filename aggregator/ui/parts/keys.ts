@@ -10,7 +10,7 @@
 import { h } from "./dom.ts";
 
 const KEYS: readonly (readonly [keys: string, text: string])[] = [
-  ["1 – 7", "views"],
+  ["1 – 8", "views"],
   ["/", "search; Enter and Shift-Enter walk from hit to hit"],
   ["n N", "next and previous hit"],
   ["[ ]", "earlier, later"],

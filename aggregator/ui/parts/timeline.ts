@@ -10,10 +10,12 @@
 import type { BuildsJson, TimelineJson, WindowsJson } from "../../http/answers.ts";
 import { SERIES, type Theme } from "../flame/colors.ts";
 import type { TimeWindow } from "../state/range.ts";
+import type { Measure } from "./kind_words.ts";
 
 /** Is what a time line shows. */
 export interface TimelineShown {
   readonly timeline: TimelineJson;
+  readonly measure: Measure;
   readonly windows: WindowsJson | undefined;
   readonly builds: BuildsJson["builds"];
   readonly window: TimeWindow;
@@ -48,24 +50,21 @@ export function xOf(ms: number, { from, to }: TimeWindow, width: number): number
   return (ms - from) / (to - from) * width;
 }
 
-/** Returns what each step is worth in units of one: cores, threads. */
-export function perSecond(values: readonly number[], step: number): number[] {
-  return values.map((value) => value / 1e9 / step);
-}
-
-/** Returns the largest sum of all lanes in one step. */
-export function peakOf({ lanes, step }: TimelineJson): number {
+/** Returns the largest sum of all lanes in one step, times `scale`. */
+export function peakOf({ lanes }: TimelineJson, scale: number): number {
   const steps = lanes[0]?.value.length ?? 0;
   let peak = 0;
   for (let i = 0; i < steps; i++) {
     peak = Math.max(peak, lanes.reduce((sum, { value }) => sum + (value[i] ?? 0), 0));
   }
-  return peak / 1e9 / step;
+  return peak * scale;
 }
 
-/** Returns round numbers from 0 to `peak`, three at most. */
-export function ticksOf(peak: number): number[] {
+/** Returns round numbers from 0 to `peak`, three at most; of bytes they are round in units of 1024. */
+export function ticksOf(peak: number, base: Measure["base"] = 10): number[] {
   if (peak <= 0) return [];
+  const unit = base === 10 ? 1 : base ** Math.max(0, Math.floor(Math.log2(peak) / 10));
+  if (unit > 1) return ticksOf(peak / unit).map((tick) => tick * unit);
   const raw = peak / 2;
   const size = 10 ** Math.floor(Math.log10(raw));
   const step = [5, 2, 1].map((n) => n * size).find((n) => n <= raw) ?? raw;
@@ -86,10 +85,10 @@ export function momentsOf({ from, to }: TimeWindow, width: number, room = 90): n
 
 /** Draws stacked areas. */
 export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShown, size: Size): void {
-  const { timeline, window, theme } = shown;
+  const { timeline, measure, window, theme } = shown;
   const { width } = size;
   const height = size.height - FOOT;
-  const peak = peakOf(timeline) * 1.08 || 1;
+  const peak = peakOf(timeline, measure.scale) * 1.08 || 1;
   const first = Date.parse(timeline.from);
   const ms = timeline.step * 1000;
   const steps = timeline.lanes[0]?.value.length ?? 0;
@@ -97,7 +96,7 @@ export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShow
   const order = Array.from(below.keys());
   context.lineWidth = 1;
   timeline.lanes.forEach((lane, i) => {
-    const values = perSecond(lane.value, timeline.step);
+    const values = lane.value.map((value) => value * measure.scale);
     context.beginPath();
     const edge = (from: (i: number) => number, { back }: { readonly back: boolean }) => {
       for (const at of back ? order.toReversed() : order) {
@@ -117,7 +116,7 @@ export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShow
   });
   context.font = "11px system-ui, sans-serif";
   context.textBaseline = "alphabetic";
-  for (const tick of ticksOf(peak)) {
+  for (const tick of ticksOf(peak, measure.base)) {
     const y = Math.round(height - tick / peak * height) + 0.5;
     context.strokeStyle = INK[theme].grid;
     context.beginPath();
@@ -125,7 +124,11 @@ export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShow
     context.lineTo(width, y);
     context.stroke();
     context.fillStyle = INK[theme].text;
-    context.fillText(String(Number(tick.toPrecision(3))), 2, y - 2);
+    context.fillText(
+      measure.base === 10 ? String(Number(tick.toPrecision(3))) : measure.format(tick),
+      2,
+      y - 2,
+    );
   }
   drawMarks(context, shown, size);
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Kind } from "../../../profile/model.ts";
+import { type AnyKind, isProfileType } from "../../../profile/profile_type.ts";
 import type { BuildsJson, TimelineJson, WindowsJson } from "../../http/answers.ts";
 import { selectionParams } from "../state/api.ts";
 import { clock, isoTime, shift, stepOf, type TimeWindow, widen } from "../state/range.ts";
@@ -15,7 +15,8 @@ import { withFilter } from "../state/selector.ts";
 import type { State } from "../state/url_state.ts";
 import type { App } from "./app.ts";
 import { choice, h } from "./dom.ts";
-import { formatCount, formatNumber, shortModule } from "./format.ts";
+import { formatCount, shortModule } from "./format.ts";
+import { measureOf } from "./kind_words.ts";
 import { Part } from "./part.ts";
 import {
   drawAreas,
@@ -39,14 +40,8 @@ const LABELS = 150;
 /** A drag over less is a click. */
 const DRAG_FROM = 4;
 
-const UNITS: Readonly<Record<Kind, string>> = {
-  cpu: "cores busy",
-  lock: "threads waiting for locks",
-  syscall: "threads in system calls",
-};
-
 export interface TimelineAsked {
-  readonly kind: Kind;
+  readonly kind: AnyKind;
   /** Is what is shown, which may be more than what is selected. */
   readonly window: TimeWindow;
   readonly ranges: readonly (TimeWindow & { readonly name: string })[];
@@ -67,7 +62,7 @@ export class TimelinePart {
   readonly #mode;
   readonly #box: HTMLElement;
   readonly #part: Part<TimelineJson>;
-  readonly #more: Part<{ windows: WindowsJson; builds: BuildsJson["builds"] }>;
+  readonly #more: Part<{ windows: WindowsJson | undefined; builds: BuildsJson["builds"] }>;
   #asked: TimelineAsked | undefined;
   #brush: TimeWindow | undefined;
   #at: number | undefined;
@@ -105,7 +100,7 @@ export class TimelinePart {
     this.#more = new Part({
       root: h("div"),
       draw: ({ windows }) => {
-        this.#asked?.oncounted(windows.counted.reduce((a, b) => a + b, 0));
+        if (windows) this.#asked?.oncounted(windows.counted.reduce((a, b) => a + b, 0));
         redraw();
       },
     });
@@ -133,7 +128,8 @@ export class TimelinePart {
     const builds = selectionParams({ kind, window, match, idle }, { limit: 30 });
     this.#more.ask(`${windows} ${builds}`, async (signal) => {
       const [first, second] = await Promise.all([
-        this.#app.api.get<WindowsJson>("/api/windows", windows, signal),
+        // What others push does not come with agents' windows.
+        isProfileType(kind) ? undefined : this.#app.api.get<WindowsJson>("/api/windows", windows, signal),
         kind === "cpu" ? this.#app.api.get<BuildsJson>("/api/builds", builds, signal) : { builds: [] },
       ]);
       return { windows: first, builds: newBuilds(second.builds, window) };
@@ -254,6 +250,7 @@ export class TimelinePart {
     const context = prepare(this.#canvas, { width, height });
     const shown: TimelineShown = {
       timeline,
+      measure: measureOf(asked.kind, timeline.step),
       windows: this.#more.answer?.windows,
       builds: this.#more.answer?.builds ?? [],
       window: asked.window,
@@ -269,19 +266,20 @@ export class TimelinePart {
   }
 
   /** Says what is under the pointer; else what the lanes are, and what is marked. */
-  #showLegend(timeline: TimelineJson, { at, theme, window, builds }: TimelineShown): void {
+  #showLegend(timeline: TimelineJson, { at, theme, window, builds, measure }: TimelineShown): void {
     const zone = this.#app.zone();
     const i = at === undefined ? -1 : Math.floor((at - Date.parse(timeline.from)) / 1000 / timeline.step);
     const when = at === undefined ? "" : ` at ${clock(at, { zone, near: window.to, seconds: true })}`;
-    this.#title.textContent = `${UNITS[this.#asked!.kind]}${when}`;
+    this.#title.textContent = `${measure.text}${when}`;
     const steps = timeline.lanes[0]?.value.length || 1;
     const lanes = timeline.lanes.map(({ name, rest, value }, lane) => {
-      const amount = (i >= 0 ? value[i] ?? 0 : value.reduce((a, b) => a + b, 0) / steps) / 1e9 /
-        timeline.step;
+      const amount = measure.format(
+        (i >= 0 ? value[i] ?? 0 : value.reduce((a, b) => a + b, 0) / steps) * measure.scale,
+      );
       const dot = h("i", { class: "dot" });
       dot.style.background = laneColor(lane, rest, theme);
       const text = rest ? "others" : shortModule(name) || "(none)";
-      if (rest) return h("span", { class: "lane" }, dot, `${text} `, h("small", {}, formatNumber(amount)));
+      if (rest) return h("span", { class: "lane" }, dot, `${text} `, h("small", {}, amount));
       return h(
         "button",
         {
@@ -297,7 +295,7 @@ export class TimelinePart {
         },
         dot,
         `${text} `,
-        h("small", {}, formatNumber(amount)),
+        h("small", {}, amount),
       );
     });
     const { heat } = this.#app.store.state;
@@ -313,7 +311,7 @@ export class TimelinePart {
             "small",
             { class: "quiet" },
             `up to ${
-              formatNumber(peakOf({ ...timeline, lanes: timeline.lanes.slice(0, 1) }))
+              measure.format(peakOf({ ...timeline, lanes: timeline.lanes.slice(0, 1) }, measure.scale))
             } · ${timeline.by}`,
           ),
         ]

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
-import { drawAreas, momentsOf, peakOf, perSecond, ticksOf, xOf } from "./timeline.ts";
+import { measureOf } from "./kind_words.ts";
+import { drawAreas, momentsOf, peakOf, ticksOf, xOf } from "./timeline.ts";
 
-Deno.test("perSecond() makes cores of nanoseconds", () => {
-  assertEquals(perSecond([10e9, 25e9], 10), [1, 2.5]);
-});
-
-Deno.test("peakOf() is the largest sum of all lanes", () => {
+Deno.test("peakOf() is the largest sum of all lanes, in what they are shown in", () => {
   const lane = (value: number[]) => ({ name: "", module: "", rest: false, value, count: value });
   const timeline = { lanes: [lane([10e9, 0]), lane([5e9, 12e9])], step: 10 };
-  assertEquals(peakOf(timeline as unknown as Parameters<typeof peakOf>[0]), 1.5);
+  const peak = (scale: number) => peakOf(timeline as unknown as Parameters<typeof peakOf>[0], scale);
+  assertEquals([peak(measureOf("cpu", 10).scale), peak(1)], [1.5, 15e9]);
 });
 
 Deno.test("ticksOf() are a few round numbers up to the peak", () => {
@@ -18,6 +16,11 @@ Deno.test("ticksOf() are a few round numbers up to the peak", () => {
     [0.5, 1, 1.5],
     [0.002, 0.004],
     [],
+  ]);
+  assertEquals([ticksOf(900, 1024), ticksOf(5 * 2 ** 20, 1024), ticksOf(1.5 * 2 ** 30, 1024)], [
+    [200, 400, 600, 800],
+    [2 * 2 ** 20, 4 * 2 ** 20],
+    [2 ** 29, 2 ** 30, 1.5 * 2 ** 30],
   ]);
 });
 
@@ -40,7 +43,15 @@ Deno.test("drawAreas() goes there above a lane and back below it, for one step a
     const window = { from: 0, to: 10_000 * value.length };
     const lane = { name: "", module: "", rest: false, value, count: value };
     const timeline = { from: new Date(0).toISOString(), step: 10, lanes: [lane] };
-    const shown = { timeline, window, theme: "light", builds: [], ranges: [], clock: String };
+    const shown = {
+      timeline,
+      measure: measureOf("cpu", 10),
+      window,
+      theme: "light",
+      builds: [],
+      ranges: [],
+      clock: String,
+    };
     drawAreas(context as never, shown as never, { width: 100, height: 100 });
     const xs = points.slice(0, 4 * value.length).map(([x]) => x);
     assertEquals(xs, xs.toReversed());

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Kind } from "../../../profile/model.ts";
+import type { AnyKind } from "../../../profile/profile_type.ts";
 import { isoTime, type TimeWindow } from "./range.ts";
 
 /** The token is missing or was changed: the page must be loaded again to ask for it. */
@@ -95,7 +95,7 @@ export class Api {
 
 /** Is what is asked for: samples of a kind, in a time, that a selector lets pass. */
 export interface Asked {
-  readonly kind?: Kind;
+  readonly kind?: AnyKind;
   readonly window: TimeWindow;
   readonly match: string;
   readonly idle?: boolean;
@@ -110,8 +110,8 @@ export function selectionParams(
   if (kind !== undefined) params.set("kind", kind);
   params.set("from", isoTime(window.from));
   params.set("to", isoTime(window.to));
-  // All of a CPU's time is work.
-  if (idle && kind !== "cpu") params.set("idle", "true");
+  // All of a CPU's time is work, and of what others measured nothing is known to be idle.
+  if (idle && (kind === undefined || kind === "lock" || kind === "syscall")) params.set("idle", "true");
   if (match !== "") params.set("match", `{${match}}`);
   for (const [name, value] of Object.entries(more)) {
     if (value !== undefined && value !== "" && value !== false) params.set(name, String(value));

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { type Kind, KINDS } from "../../../profile/model.ts";
+import { type AnyKind, isAnyKind, isProfileType } from "../../../profile/profile_type.ts";
 
-export const VIEWS = ["overview", "cpu", "locks", "calls", "compare", "data", "alerts"] as const;
+export const VIEWS = ["overview", "cpu", "locks", "calls", "profiles", "compare", "data", "alerts"] as const;
 export type ViewName = (typeof VIEWS)[number];
 export const MODES = ["flame", "table", "sandwich", "split"] as const;
 export const SIDES = ["overlay", "side", "table"] as const;
@@ -39,8 +39,8 @@ export interface State {
   /** Includes what threads wait for that have nothing to do. */
   readonly idle: boolean;
   readonly live: boolean;
-  /** Is the kind that is compared, and that the overview's time line has. */
-  readonly kind: Kind;
+  /** Is the kind that is compared, that the overview's time line has, or the type of profile that is looked at. */
+  readonly kind: AnyKind;
   /** Is what is compared with: `previous`, an age, `FROM/TO`, or a selector in braces. */
   readonly base: string;
   readonly norm: (typeof NORMS)[number];
@@ -78,7 +78,6 @@ export const INITIAL: State = {
 const CHOICES: { readonly [K in keyof State]?: readonly string[] } = {
   view: VIEWS,
   mode: MODES,
-  kind: KINDS,
   norm: NORMS,
   side: SIDES,
   color: ["kind", "module"],
@@ -97,7 +96,7 @@ export function parseState(query: string): State {
     const choices = CHOICES[key as keyof State];
     if (Array.isArray(initial)) state[key] = params.getAll(key).slice(0, MAX_STEPS);
     else if (typeof initial === "boolean") state[key] = given === "1";
-    else if (!choices || choices.includes(given)) state[key] = given;
+    else if (choices ? choices.includes(given) : key !== "kind" || isAnyKind(given)) state[key] = given;
   }
   return state as unknown as State;
 }
@@ -115,7 +114,15 @@ export function formatState(state: State): string {
   return query && "?" + query;
 }
 
-/** Returns the kind of samples that a view is about. */
-export function kindOf({ view, kind }: State): Kind {
-  return view === "cpu" ? "cpu" : view === "locks" ? "lock" : view === "calls" ? "syscall" : kind;
+/** Returns the kind of samples that a view is about. Types of profiles are in two views alone, which remember them. */
+export function kindOf({ view, kind }: State): AnyKind {
+  if (view === "cpu") return "cpu";
+  if (view === "locks") return "lock";
+  if (view === "calls") return "syscall";
+  return isProfileType(kind) && view !== "profiles" && view !== "compare" ? "cpu" : kind;
+}
+
+/** Returns whether the view is of types of profiles, and none has been chosen yet. */
+export function isWithoutType({ view, kind }: State): boolean {
+  return view === "profiles" && !isProfileType(kind);
 }

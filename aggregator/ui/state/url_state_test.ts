@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { formatState, INITIAL, kindOf, parseState, type State, VIEWS } from "./url_state.ts";
 
+const HEAP = "memory:inuse_space:bytes:space:bytes";
 const text = fc.string({ maxLength: 40 });
 const states: fc.Arbitrary<State> = fc.record({
   view: fc.constantFrom(...VIEWS),
@@ -20,7 +21,7 @@ const states: fc.Arbitrary<State> = fc.record({
   heat: fc.boolean(),
   idle: fc.boolean(),
   live: fc.boolean(),
-  kind: fc.constantFrom("cpu", "lock", "syscall"),
+  kind: fc.constantFrom("cpu", "lock", "syscall", HEAP),
   base: text,
   norm: fc.constantFrom("share", "core", "second"),
   side: fc.constantFrom("overlay", "side", "table"),
@@ -52,6 +53,7 @@ Deno.test("formatState() writes only what is not as at first, so that it can be 
 });
 
 Deno.test("parseState() leaves out what it does not understand", () => {
+  assertEquals(parseState("?kind=memory:inuse_space:bytes:space"), INITIAL);
   assertEquals(parseState(`?view=nosuch&kind=x&mode=&what=1&match=${"x".repeat(9000)}`), INITIAL);
 });
 
@@ -64,5 +66,19 @@ Deno.test("kindOf() is the view's, and the state's where the view has none", () 
     "lock",
     "lock",
     "lock",
+    "lock",
   ]);
+});
+
+Deno.test("kindOf() has a type of profile where it is looked at or compared, and CPU time elsewhere", () => {
+  const views = ["overview", "cpu", "profiles", "compare", "data"] as const;
+  assertEquals(views.map((view) => kindOf({ ...INITIAL, view, kind: HEAP })), [
+    "cpu",
+    "cpu",
+    HEAP,
+    HEAP,
+    "cpu",
+  ]);
+  assertEquals(formatState({ ...INITIAL, view: "profiles", kind: HEAP }), `?view=profiles&kind=${HEAP}`);
+  assertEquals(parseState(`?view=profiles&kind=${HEAP}`).kind, HEAP);
 });

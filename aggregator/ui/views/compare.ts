@@ -7,45 +7,26 @@
  * @module
  */
 
-import type { FlameJson } from "../../http/answers.ts";
 import { diffColors, TEXT } from "../flame/colors.ts";
-import {
-  changeOf,
-  type DiffModel,
-  type DiffRow,
-  diffRows,
-  diffTrees,
-  type Norm,
-  type Side,
-  sideOf,
-} from "../flame/diff.ts";
+import { changeOf, type DiffModel, diffRows, diffTrees, type Side, sideOf } from "../flame/diff.ts";
 import type { Scene } from "../flame/draw.ts";
 import { FlameView } from "../flame/flame_view.ts";
-import { boxOfHash, flameModel, isOther, pathHash } from "../flame/model.ts";
+import { boxOfHash, isOther, pathHash } from "../flame/model.ts";
 import { readPprof, type ReadProfile, unpack } from "../flame/read_pprof.ts";
 import { matchNames, parseSearch, search } from "../flame/search.ts";
-import { applySteps, stepParams } from "../flame/transforms.ts";
-import { type Tree, treeOf } from "../flame/tree.ts";
+import { applySteps } from "../flame/transforms.ts";
 import { boxMenu, fileMenu } from "../graph/menu.ts";
+import { isProfileType, profileTypeParts } from "../../../profile/profile_type.ts";
 import type { App, View } from "../parts/app.ts";
 import { choice, h } from "../parts/dom.ts";
-import { formatChange, formatNumber, formatShare, shortModule } from "../parts/format.ts";
+import { formatChange, shortModule } from "../parts/format.ts";
+import { amountText, formatNormed, isTime } from "../parts/kind_words.ts";
 import { openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
-import { DataTable } from "../parts/table.ts";
-import { selectionParams } from "../state/api.ts";
-import type { TimeWindow } from "../state/range.ts";
 import type { Shown } from "../state/store.ts";
-import type { State } from "../state/url_state.ts";
-import { baseOf, CompareBar } from "./compare_bar.ts";
-
-const MAX_NODES = 10_000;
-const MOST_ROWS = 2000;
-
-interface Both {
-  readonly base: { readonly tree: Tree; readonly total: FlameJson["total"]; readonly seconds: number };
-  readonly compare: { readonly tree: Tree; readonly total: FlameJson["total"]; readonly seconds: number };
-}
+import { type Compared, compareQuestion } from "./compare_ask.ts";
+import { CompareBar } from "./compare_bar.ts";
+import { DifferencesTable } from "./compare_table.ts";
 
 type Sides = { readonly base: Side; readonly compare: Side };
 
@@ -53,11 +34,12 @@ export class CompareView implements View {
   readonly root: HTMLElement;
   readonly #app: App;
   readonly #bar: CompareBar;
-  readonly #part: Part<Both>;
+  readonly #part: Part<Compared>;
   readonly #view: FlameView;
   readonly #pair: readonly [FlameView, FlameView];
-  readonly #table: DataTable<DiffRow>;
+  readonly #table = new DifferencesTable();
   readonly #words = h("p", { class: "words" });
+  readonly #scale = h("p", { class: "quiet scale" });
   readonly #side;
   readonly #card: HTMLElement;
   #file: { readonly name: string; readonly profile: ReadProfile } | undefined;
@@ -81,13 +63,6 @@ export class CompareView implements View {
         openMenu({ x: left, y: bottom + 4 }, fileMenu(this.#view, { name: "aperture-compare" }));
       },
     }, "Export ▾");
-    this.#table = new DataTable<DiffRow>({
-      label: "Differences",
-      rows: 24,
-      columns: this.#columns(),
-      sort: 3,
-      empty: "Nothing differs beyond chance",
-    });
     const half = (title: string, view: FlameView) =>
       h("div", { class: "half" }, h("h3", {}, title), view.root);
     this.#card = h(
@@ -101,43 +76,20 @@ export class CompareView implements View {
         h("div", { class: "pair" }, half("A: before", this.#pair[0]), half("B: after", this.#pair[1])),
         this.#table.root,
       ),
-      h(
-        "p",
-        { class: "quiet scale" },
-        "Blue takes less time than before, orange takes more; grey is within chance (two standard deviations of the counts) or below 0.1 % of all. What has gone is striped.",
-      ),
+      this.#scale,
     );
     this.root = h("div", { class: "view" }, this.#bar.root, this.#card);
-    this.#part = new Part<Both>({ root: this.#card, draw: (both) => this.#draw(both) });
+    this.#part = new Part<Compared>({ root: this.#card, draw: (compared) => this.#draw(compared) });
   }
 
   update(shown: Shown): void {
     this.#shown = shown;
-    const { state, window } = shown;
+    const { state } = shown;
     this.#bar.update(shown, this.#file?.name);
     this.#side.show(state.side);
     this.#card.dataset["side"] = state.side;
-    const params = this.#params(state, window, state.match);
-    const base = baseOf(state, window);
-    const file = state.base === "file" ? this.#file?.profile : undefined;
-    const baseParams = this.#params(state, base.window, base.match);
-    this.#part.ask(`${params} ${file ? this.#file!.name : baseParams}`, async (signal) => {
-      const get = (params: URLSearchParams) =>
-        this.#app.api.get<FlameJson>("/api/flamegraph", params, signal);
-      const [after, before] = await Promise.all([get(params), file ? undefined : get(baseParams)]);
-      const seconds = ({ from, to }: TimeWindow) => (to - from) / 1000;
-      const side = (answer: FlameJson, at: TimeWindow) => ({
-        tree: treeOf(flameModel(answer.graph)),
-        total: answer.total,
-        seconds: seconds(at),
-      });
-      const compare = side(after, window);
-      if (!file) return { base: side(before!, base.window), compare };
-      return {
-        base: { tree: file.tree, total: file.total, seconds: file.seconds || seconds(window) },
-        compare,
-      };
-    });
+    const { key, load } = compareQuestion(shown, this.#file);
+    this.#part.ask(key, (signal) => load(this.#app.api, signal));
   }
 
   press(key: string): boolean {
@@ -149,22 +101,15 @@ export class CompareView implements View {
   }
 
   leave(): void {
+    this.#bar.stop();
     this.#part.stop();
-  }
-
-  #params(state: State, window: TimeWindow, match: string): URLSearchParams {
-    return selectionParams({ kind: state.kind, window, match, idle: state.idle }, {
-      // A file has no processes: functions are compared with functions.
-      first_level: state.base === "file" ? "none" : state.group || "none",
-      max_nodes: MAX_NODES,
-      inverted: state.inverted,
-      ...stepParams(state.steps),
-    });
   }
 
   async #upload(file: File): Promise<void> {
     try {
-      this.#file = { name: file.name, profile: readPprof(await unpack(file)) };
+      const { kind } = this.#app.store.state;
+      const wanted = isProfileType(kind) ? profileTypeParts(kind) : undefined;
+      this.#file = { name: file.name, profile: readPprof(await unpack(file), wanted) };
       this.#app.store.set({ base: "file" });
       if (this.#shown) this.update({ ...this.#shown, state: this.#app.store.state });
     } catch (error) {
@@ -172,19 +117,21 @@ export class CompareView implements View {
     }
   }
 
-  #draw({ base, compare }: Both): void {
+  #draw(compared: Compared): void {
+    const { base, compare, kind, unit } = compared;
     const { state } = this.#app.store;
-    const norm: Norm = state.norm;
+    const { norm } = state;
     const sides: Sides = {
-      base: sideOf(base.total, { norm, seconds: base.seconds }),
-      compare: sideOf(compare.total, { norm, seconds: compare.seconds }),
+      base: sideOf(base.total, { norm, seconds: base.seconds, kind }),
+      compare: sideOf(compare.total, { norm, seconds: compare.seconds, kind }),
     };
     const [a, b] = [base.tree, compare.tree].map((tree) => applySteps(tree, state.steps).tree);
-    this.#diff = { ...diffTrees(a!, b!, sides), sides };
-    this.#showWords(base.total.value, compare.total.value, sides, {
-      base: base.seconds,
-      compare: compare.seconds,
-    });
+    this.#diff = { ...diffTrees(a!, b!, { sides, unit }), sides };
+    this.#showWords(compared);
+    const less = isTime(kind) ? "less time" : "less";
+    this.#scale.textContent = `Blue takes ${less} than before, orange takes more; grey is ${
+      isProfileType(kind) ? "" : "within chance (two standard deviations of the counts) or "
+    }below 0.1 % of all. What has gone is striped.`;
     const { model } = this.#diff;
     const focus = boxOfHash(model, state.zoom);
     const matches = this.#matches();
@@ -220,20 +167,27 @@ export class CompareView implements View {
     } else if (state.side === "side") {
       this.#pair[0].show(scene(name, (box) => before[box] === 0));
       this.#pair[1].show(scene(name, (box) => after[box] === 0));
-    } else this.#showTable(diffRows(a!, b!));
+    } else {
+      this.#table.show({ rows: diffRows(a!, b!), sides, kind, norm, test: this.#test() });
+    }
     if (matches) {
       const { count } = search(model, matches);
       this.#app.found({ hits: count, share: "" });
     } else this.#app.found({ hits: 0, share: "" });
   }
 
-  #matches(): Uint8Array | undefined {
+  /** Returns the search's test; none where it is no regular expression yet. */
+  #test(): ReturnType<typeof parseSearch> {
     try {
-      const test = parseSearch(this.#app.store.state.search);
-      return test && matchNames(this.#diff!.model, test);
+      return parseSearch(this.#app.store.state.search);
     } catch {
       return undefined;
     }
+  }
+
+  #matches(): Uint8Array | undefined {
+    const test = this.#test();
+    return test && matchNames(this.#diff!.model, test);
   }
 
   #change(box: number): number {
@@ -248,95 +202,26 @@ export class CompareView implements View {
     return diffColors(this.#change(box), theme);
   }
 
-  #showWords(before: number, after: number, sides: Sides, seconds: { base: number; compare: number }): void {
-    const cores = (value: number, per: number) => `${formatNumber(value / 1e9 / per)} cores`;
-    const text = `A ${cores(before, seconds.base)}, B ${cores(after, seconds.compare)}`;
-    const change = changeOf(before, after, {
-      base: { ...sides.base, scale: 1 / seconds.base },
-      compare: { ...sides.compare, scale: 1 / seconds.compare },
+  #showWords({ kind, base, compare }: Compared): void {
+    const side = (of: "base" | "compare", { total, seconds }: Compared["base"]) => ({
+      ...{ total, scale: 1 / seconds },
+      isCounted: this.#diff!.sides[of].isCounted,
     });
-    const word = change === 0 ? "as much time as before" : change > 0 ? "takes more time" : "takes less time";
-    this.#words.textContent = before === 0
+    const change = changeOf(base.total.value, compare.total.value, {
+      base: side("base", base),
+      compare: side("compare", compare),
+    });
+    const time = isTime(kind) ? " time" : "";
+    const word = change === 0 ? `as much${time} as before` : `takes ${change > 0 ? "more" : "less"}${time}`;
+    const amount = ({ total, seconds }: Compared["base"]) => amountText(total.value, kind, seconds);
+    const rate = ({ total, seconds }: Compared["base"]) => total.value / seconds;
+    this.#words.textContent = base.total.value === 0
       ? "There is nothing to compare with: A has no samples"
-      : after === 0
+      : compare.total.value === 0
       ? "There is nothing to compare: B has no samples"
-      : `${text}: ${
-        change === 0 ? word : `${word} (${formatChange(before / seconds.base, after / seconds.compare)})`
+      : `A ${amount(base)}, B ${amount(compare)}: ${
+        change === 0 ? word : `${word} (${formatChange(rate(base), rate(compare))})`
       }`;
-  }
-
-  #showTable(rows: readonly DiffRow[]): void {
-    const { search } = this.#app.store.state;
-    let test: ReturnType<typeof parseSearch>;
-    try {
-      test = parseSearch(search);
-    } catch {
-      test = undefined;
-    }
-    const real = rows.filter((row) =>
-      this.#rowChange(row) !== 0 && (!test || test(row.function, row.module))
-    );
-    this.#table.show(real.slice(0, MOST_ROWS));
-  }
-
-  #rowChange(row: DiffRow): number {
-    const { sides } = this.#diff!;
-    return changeOf(row.base.self, row.compare.self, sides) ||
-      changeOf(row.base.total, row.compare.total, sides);
-  }
-
-  #columns() {
-    const scaled = (row: DiffRow, side: "base" | "compare", part: "self" | "total") =>
-      row[side][part] * (this.#diff?.sides[side].scale ?? 0);
-    const value = (amount: number) =>
-      this.#app.store.state.norm === "share" ? formatShare(amount, 1) : formatNumber(amount);
-    const number = (title: string, side: "base" | "compare", part: "self" | "total", minor = false) => ({
-      title,
-      number: true,
-      minor,
-      value: (row: DiffRow) => scaled(row, side, part),
-      cell: (row: DiffRow) => value(scaled(row, side, part)),
-    });
-    return [
-      {
-        title: "Function",
-        value: (row: DiffRow) => row.function,
-        cell: (row: DiffRow) =>
-          h("span", { class: "name", title: `${row.function}\n${row.module}` }, row.function),
-      },
-      number("A itself", "base", "self"),
-      number("B itself", "compare", "self"),
-      {
-        title: "Difference",
-        hint: "Of the function's own time, largest first",
-        number: true,
-        value: (row: DiffRow) => Math.abs(scaled(row, "compare", "self") - scaled(row, "base", "self")),
-        cell: (row: DiffRow) => {
-          const more = scaled(row, "compare", "self") - scaled(row, "base", "self");
-          return h(
-            "span",
-            { class: more > 0 ? "more" : "less" },
-            `${more > 0 ? "▲ +" : "▼ −"}${value(Math.abs(more))}`,
-          );
-        },
-      },
-      {
-        title: "Change",
-        number: true,
-        value: (row: DiffRow) =>
-          (scaled(row, "compare", "self") - scaled(row, "base", "self")) /
-          (scaled(row, "base", "self") || 1e-12),
-        cell: (row: DiffRow) => formatChange(scaled(row, "base", "self"), scaled(row, "compare", "self")),
-      },
-      number("A total", "base", "total", true),
-      number("B total", "compare", "total", true),
-      {
-        title: "Module",
-        minor: true,
-        value: (row: DiffRow) => row.module,
-        cell: (row: DiffRow) => h("span", { class: "quiet", title: row.module }, shortModule(row.module)),
-      },
-    ];
   }
 
   #flame(label: string): FlameView {
@@ -351,10 +236,8 @@ export class CompareView implements View {
         const { model, base, compare, sides } = this.#diff;
         const row = model.name[box]!;
         for (const other of [this.#view, ...this.#pair]) if (other !== view) other.outline(row);
-        const value = (amount: number) =>
-          app.store.state.norm === "share"
-            ? formatShare(amount, 1)
-            : `${formatNumber(amount)} ${app.store.state.norm === "core" ? "cores" : "s"}`;
+        const { kind, norm } = app.store.state;
+        const value = (amount: number) => formatNormed(amount, kind, norm);
         app.panel.show({
           title: model.names[row]!,
           subtitle: model.modules[row]!,
@@ -380,10 +263,11 @@ export class CompareView implements View {
   #sentence(box: number): string {
     const { base, compare } = this.#diff!;
     const change = this.#change(box);
-    if (change === 0) return "no difference beyond chance";
+    if (change === 0) return "no difference that counts";
     if (base[box] === 0) return "is new";
     if (compare[box] === 0) return "has gone";
-    return change > 0 ? "takes more time" : "takes less time";
+    const time = isTime(this.#app.store.state.kind) ? " time" : "";
+    return `takes ${change > 0 ? "more" : "less"}${time}`;
   }
 }
 

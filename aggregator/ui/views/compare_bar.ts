@@ -7,8 +7,11 @@
  * @module
  */
 
+import { isProfileType } from "../../../profile/profile_type.ts";
 import type { App } from "../parts/app.ts";
 import { choice, h } from "../parts/dom.ts";
+import { KindSelect } from "../parts/kind_select.ts";
+import { normTexts } from "../parts/kind_words.ts";
 import { clock, isoTime, parseDuration, parseMoment, shift, type TimeWindow } from "../state/range.ts";
 import type { Shown } from "../state/store.ts";
 import type { State } from "../state/url_state.ts";
@@ -39,7 +42,7 @@ export class CompareBar {
   readonly root: HTMLElement;
   readonly #app: App;
   readonly #base = h("select", { "aria-label": "Compared with" });
-  readonly #kind = h("select", { "aria-label": "Kind" });
+  readonly #kind: KindSelect;
   readonly #norm;
   readonly #times = h("span", { class: "quiet times" });
   readonly #file: HTMLInputElement;
@@ -71,15 +74,7 @@ export class CompareBar {
         if (given !== null) store.set({ base: `{${given.replace(/^\{|\}$/g, "")}}` });
       } else store.set({ base: value });
     });
-    this.#kind.append(
-      ...[["cpu", "CPU"], ["lock", "Locks"], ["syscall", "System calls"]].map(([value, text]) =>
-        h("option", { value: value! }, text!)
-      ),
-    );
-    this.#kind.addEventListener(
-      "change",
-      () => store.set({ kind: this.#kind.value as State["kind"], zoom: "" }),
-    );
+    this.#kind = new KindSelect(app, { withOwn: true });
     this.#norm = choice(
       "Normalised",
       [["share", "Share"], ["core", "Cores"], ["second", "Seconds"]],
@@ -93,7 +88,7 @@ export class CompareBar {
       h(
         "div",
         { class: "row" },
-        this.#kind,
+        this.#kind.root,
         h("label", {}, h("span", { class: "quiet" }, "B, the selection, with A, "), this.#base),
         this.#norm.root,
         h("span", { class: "grow" }),
@@ -106,15 +101,21 @@ export class CompareBar {
     );
   }
 
-  update({ state, window }: Shown, file: string | undefined): void {
+  stop(): void {
+    this.#kind.stop();
+  }
+
+  update(shown: Shown, file: string | undefined): void {
+    const { state, window } = shown;
     const options: (readonly [string, string])[] = [...BASES];
     if (state.base === "file") options.push(["file", file ?? "a file that is no longer there"]);
     else if (!BASES.some(([base]) => base === state.base)) options.push([state.base, state.base]);
     options.push(["selector", "another selection …"], ["upload", "a file of pprof …"]);
     this.#base.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
     this.#base.value = state.base;
-    this.#kind.value = state.kind;
+    this.#kind.update(shown);
     this.#norm.show(state.norm);
+    this.#norm.write(normTexts(state.kind));
     const zone = this.#app.zone();
     const text = ({ from, to }: TimeWindow) =>
       `${clock(from, { zone, near: window.to })} – ${clock(to, { zone, near: from })}`;
@@ -143,7 +144,9 @@ export class CompareBar {
   #open(side: "a" | "b"): void {
     const { store } = this.#app;
     const { kind } = store.state;
-    const view = kind === "lock" ? "locks" : kind === "syscall" ? "calls" : "cpu";
+    const view = isProfileType(kind)
+      ? "profiles"
+      : ({ cpu: "cpu", lock: "locks", syscall: "calls" } as const)[kind];
     const base = baseOf(store.state, store.window);
     store.set({
       view,

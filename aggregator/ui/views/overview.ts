@@ -198,8 +198,8 @@ export class OverviewView implements View {
           };
         }
         const sides = {
-          base: sideOf(base.total, { norm: "core", seconds }),
-          compare: sideOf(compare.total, { norm: "core", seconds }),
+          base: sideOf(base.total, { norm: "core", seconds, kind: "cpu" }),
+          compare: sideOf(compare.total, { norm: "core", seconds, kind: "cpu" }),
         };
         const real = rows.filter((row) => changeOf(row.base_self.value, row.compare_self.value, sides) !== 0);
         return {
