@@ -17,43 +17,91 @@ export type Matched =
   | { readonly matches: Uint8Array }
   | { readonly problem: "no regular expression" | "takes too long" };
 
-/** Searches the names of one graph after the other; only the last question is answered. */
+export interface SearchClientOptions {
+  /** Starts the worker. @default that of the page */
+  readonly start?: () => Worker;
+  /** How long one question may take. In ms. @default {2000} */
+  readonly patience?: number;
+}
+
+/** Is a question on its way, or that waits for the one before. */
+interface Question {
+  readonly model: Pick<FlameModel, "names" | "modules">;
+  readonly text: string;
+  readonly answer: (matched: Matched | undefined) => void;
+}
+
+/**
+ * Searches the names of one graph after the other; only the last question is answered. The worker has one question at a
+ * time: what is asked meanwhile must not end with it, where its expression has no end.
+ */
 export class SearchClient {
+  readonly #start: () => Worker;
+  readonly #patience: number;
   #worker: Worker | undefined;
   /** Comes when the worker has been loaded. */
   #started: Promise<void> | undefined;
   #names: readonly string[] | undefined;
-  #last = 0;
+  #asked: Question | undefined;
+  #waiting: Question | undefined;
+  #id = 0;
+
+  constructor(
+    { start = () => new Worker("/search_worker.js", { type: "module" }), patience = PATIENCE_MS }:
+      SearchClientOptions = {},
+  ) {
+    this.#start = start;
+    this.#patience = patience;
+  }
 
   /** @returns `undefined` when another search was begun meanwhile */
-  match({ names, modules }: FlameModel, text: string): Promise<Matched | undefined> {
-    const id = ++this.#last;
-    const worker = this.#worker ??= new Worker("/search_worker.js", { type: "module" });
+  match(model: Pick<FlameModel, "names" | "modules">, text: string): Promise<Matched | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Matched | undefined>();
+    this.#waiting?.answer(undefined);
+    this.#waiting = { model, text, answer: resolve };
+    this.#next();
+    return promise;
+  }
+
+  /** Ends the worker. */
+  stop(): void {
+    this.#worker?.terminate();
+    this.#worker = this.#names = this.#started = undefined;
+  }
+
+  /** Asks the worker what waits, when it has nothing else to do. */
+  #next(): void {
+    if (this.#asked || !this.#waiting) return;
+    const question = this.#asked = this.#waiting;
+    this.#waiting = undefined;
+    const { names, modules } = question.model;
+    const id = ++this.#id;
+    const worker = this.#worker ??= this.#start();
     this.#started ??= new Promise((done) => worker.addEventListener("message", () => done(), { once: true }));
     const isNew = this.#names !== names;
     this.#names = names;
-    const { promise, resolve } = Promise.withResolvers<Matched | undefined>();
     let timer = 0;
-    let isAnswered = false;
-    // A busy machine may take its time to load the worker, which says nothing of the expression.
-    void this.#started.then(() => {
-      if (isAnswered) return;
-      timer = Number(setTimeout(() => {
-        worker.terminate();
-        if (this.#worker === worker) this.#worker = this.#names = this.#started = undefined;
-        resolve(id === this.#last ? { problem: "takes too long" } : undefined);
-      }, PATIENCE_MS));
-    });
-    const listen = ({ data }: MessageEvent<SearchReply>) => {
-      if (data.id !== id) return;
-      isAnswered = true;
+    const done = (matched: Matched) => {
       clearTimeout(timer);
       worker.removeEventListener("message", listen);
-      if (id !== this.#last) resolve(undefined);
-      else resolve(data.matches ? { matches: data.matches } : { problem: "no regular expression" });
+      this.#asked = undefined;
+      question.answer(this.#waiting ? undefined : matched);
+      this.#next();
     };
+    const listen = ({ data }: MessageEvent<SearchReply>) => {
+      if (data.id !== id) return;
+      done(data.matches ? { matches: data.matches } : { problem: "no regular expression" });
+    };
+    // A busy machine may take its time to load the worker, which says nothing of the expression.
+    void this.#started.then(() => {
+      if (this.#asked !== question) return;
+      timer = Number(setTimeout(() => {
+        this.stop();
+        done({ problem: "takes too long" });
+      }, this.#patience));
+    });
     worker.addEventListener("message", listen);
+    const { text } = question;
     worker.postMessage({ id, text, ...(isNew && { names: { names, modules } }) } satisfies SearchQuestion);
-    return promise;
   }
 }
