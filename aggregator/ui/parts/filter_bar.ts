@@ -133,7 +133,7 @@ export class FilterBar {
       ? found.problem
       : found.hits === 0
       ? "no hits"
-      : `${found.hits} ${found.hits === 1 ? "hit" : "hits"} · ${found.share}`;
+      : [`${found.hits} ${found.hits === 1 ? "hit" : "hits"}`, found.share].filter(Boolean).join(" · ");
     this.#output.title = "The share of the selection that goes through what was found";
   }
 

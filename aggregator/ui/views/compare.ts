@@ -8,13 +8,22 @@
  */
 
 import { diffColors, TEXT } from "../flame/colors.ts";
-import { changeOf, type DiffModel, diffRows, diffTrees, type Side, sideOf } from "../flame/diff.ts";
+import {
+  changeOf,
+  type DiffModel,
+  type DiffRow,
+  diffRows,
+  diffTrees,
+  type Norm,
+  type Side,
+  sideOf,
+} from "../flame/diff.ts";
 import type { Scene } from "../flame/draw.ts";
 import { FlameView } from "../flame/flame_view.ts";
-import { boxOfHash, isOther, pathHash } from "../flame/model.ts";
+import { boxOfHash, type FlameModel, isOther, pathHash } from "../flame/model.ts";
 import { readPprof, type ReadProfile, unpack } from "../flame/read_pprof.ts";
-import { matchNames, parseSearch, search } from "../flame/search.ts";
 import { applySteps } from "../flame/transforms.ts";
+import { GraphSearch } from "../graph/graph_search.ts";
 import { boxMenu, fileMenu } from "../graph/menu.ts";
 import { isProfileType, profileTypeParts } from "../../../profile/profile_type.ts";
 import type { App, View } from "../parts/app.ts";
@@ -30,6 +39,15 @@ import { DifferencesTable } from "./compare_table.ts";
 
 type Sides = { readonly base: Side; readonly compare: Side };
 
+/** Is both sides as one graph, and a row for each function; `key` stands for how the state wants to see them. */
+interface Made extends DiffModel {
+  readonly key: string;
+  readonly compared: Compared;
+  readonly sides: Sides;
+  readonly norm: Norm;
+  readonly rows: readonly DiffRow[];
+}
+
 export class CompareView implements View {
   readonly root: HTMLElement;
   readonly #app: App;
@@ -43,7 +61,8 @@ export class CompareView implements View {
   readonly #side;
   readonly #card: HTMLElement;
   #file: { readonly name: string; readonly profile: ReadProfile } | undefined;
-  #diff: (DiffModel & { readonly sides: Sides }) | undefined;
+  readonly #search = new GraphSearch();
+  #made: Made | undefined;
   #shown: Shown | undefined;
 
   constructor(app: App) {
@@ -95,6 +114,7 @@ export class CompareView implements View {
   press(key: string): boolean {
     const { store } = this.#app;
     if (key === "f" || key === "t") store.set({ side: key === "f" ? "overlay" : "table" });
+    else if (key === "n" || key === "N") this.#walk(key === "n" ? 1 : -1);
     else if (key === "Escape" && store.state.zoom !== "") store.set({ zoom: "" });
     else return false;
     return true;
@@ -118,23 +138,40 @@ export class CompareView implements View {
   }
 
   #draw(compared: Compared): void {
-    const { base, compare, kind, unit } = compared;
-    const { state } = this.#app.store;
-    const { norm } = state;
-    const sides: Sides = {
-      base: sideOf(base.total, { norm, seconds: base.seconds, kind }),
-      compare: sideOf(compare.total, { norm, seconds: compare.seconds, kind }),
-    };
-    const [a, b] = [base.tree, compare.tree].map((tree) => applySteps(tree, state.steps).tree);
-    this.#diff = { ...diffTrees(a!, b!, { sides, unit }), sides };
+    const { kind } = compared;
+    const { model } = this.#made = this.#make(compared);
     this.#showWords(compared);
     const less = isTime(kind) ? "less time" : "less";
     this.#scale.textContent = `Blue takes ${less} than before, orange takes more; grey is ${
       isProfileType(kind) ? "" : "within chance (two standard deviations of the counts) or "
     }below 0.1 % of all. What has gone is striped.`;
-    const { model } = this.#diff;
+    this.#drawScene();
+    void this.#find(model);
+  }
+
+  /** Makes one graph of both sides, once for what was answered and how it is looked at. */
+  #make(compared: Compared): Made {
+    const { base, compare, kind, unit } = compared;
+    const { norm, steps } = this.#app.store.state;
+    const key = JSON.stringify([norm, steps]);
+    if (this.#made?.compared === compared && this.#made.key === key) return this.#made;
+    const sides: Sides = {
+      base: sideOf(base.total, { norm, seconds: base.seconds, kind }),
+      compare: sideOf(compare.total, { norm, seconds: compare.seconds, kind }),
+    };
+    const [a, b] = [base.tree, compare.tree].map((tree) => applySteps(tree, steps).tree);
+    return {
+      ...diffTrees(a!, b!, { sides, unit }),
+      ...{ compared, key, sides, norm },
+      rows: diffRows(a!, b!),
+    };
+  }
+
+  #drawScene(): void {
+    const { model, base: before, compare: after, sides, rows, norm, compared } = this.#made!;
+    const { state } = this.#app.store;
     const focus = boxOfHash(model, state.zoom);
-    const matches = this.#matches();
+    const matches = this.#search.matches(model);
     const scene = (label: (box: number) => string, hatched: (box: number) => boolean): Scene => ({
       model,
       focus,
@@ -144,10 +181,9 @@ export class CompareView implements View {
       colors: (box) => this.#color(box),
       label,
       share: (box) =>
-        this.#change(box) === 0 ? "" : formatChange(
-          this.#diff!.base[box]! * sides.base.scale,
-          this.#diff!.compare[box]! * sides.compare.scale,
-        ),
+        this.#change(box) === 0
+          ? ""
+          : formatChange(before[box]! * sides.base.scale, after[box]! * sides.compare.scale),
       hatched,
       matches,
     });
@@ -157,7 +193,6 @@ export class CompareView implements View {
         : box === 0
         ? "all"
         : labelOf(model.names[model.name[box]!]!, model.modules[model.name[box]!]!);
-    const { base: before, compare: after } = this.#diff;
     if (state.side === "overlay") {
       const mark = (box: number) => {
         const change = this.#change(box);
@@ -168,35 +203,39 @@ export class CompareView implements View {
       this.#pair[0].show(scene(name, (box) => before[box] === 0));
       this.#pair[1].show(scene(name, (box) => after[box] === 0));
     } else {
-      this.#table.show({ rows: diffRows(a!, b!), sides, kind, norm, test: this.#test() });
-    }
-    if (matches) {
-      const { count } = search(model, matches);
-      this.#app.found({ hits: count, share: "" });
-    } else this.#app.found({ hits: 0, share: "" });
-  }
-
-  /** Returns the search's test; none where it is no regular expression yet. */
-  #test(): ReturnType<typeof parseSearch> {
-    try {
-      return parseSearch(this.#app.store.state.search);
-    } catch {
-      return undefined;
+      const found = matches &&
+        new Set(
+          [...matches.keys()].filter((row) => matches[row] === 1).map((row) =>
+            `${model.names[row]}\0${model.modules[row]}`
+          ),
+        );
+      const shown = found ? rows.filter((row) => found.has(`${row.function}\0${row.module}`)) : rows;
+      this.#table.show({ rows: shown, sides, kind: compared.kind, norm });
     }
   }
 
-  #matches(): Uint8Array | undefined {
-    const test = this.#test();
-    return test && matchNames(this.#diff!.model, test);
+  async #find(model: FlameModel): Promise<void> {
+    const found = await this.#search.find(model, this.#app.store.state.search);
+    if (!found || model !== this.#made?.model) return;
+    if ("problem" in found) this.#app.found({ hits: 0, share: "", problem: found.problem });
+    else this.#app.found({ hits: found.count, share: "" }, (by) => this.#walk(by));
+    this.#drawScene();
+  }
+
+  /** Goes to the next box that matches. */
+  #walk(by: 1 | -1): void {
+    const model = this.#made?.model;
+    const box = model && this.#search.step(model, by);
+    if (box !== undefined) this.#app.store.set({ zoom: pathHash(model!, box) });
   }
 
   #change(box: number): number {
-    const { base, compare, sides } = this.#diff!;
+    const { base, compare, sides } = this.#made!;
     return changeOf(base[box]!, compare[box]!, sides);
   }
 
   #color(box: number) {
-    const { model } = this.#diff!;
+    const { model } = this.#made!;
     const theme = this.#app.theme();
     if (isOther(model, model.name[box]!)) return { fill: diffColors(0, theme).fill, text: TEXT[theme] };
     return diffColors(this.#change(box), theme);
@@ -205,7 +244,7 @@ export class CompareView implements View {
   #showWords({ kind, base, compare }: Compared): void {
     const side = (of: "base" | "compare", { total, seconds }: Compared["base"]) => ({
       ...{ total, scale: 1 / seconds },
-      isCounted: this.#diff!.sides[of].isCounted,
+      isCounted: this.#made!.sides[of].isCounted,
     });
     const change = changeOf(base.total.value, compare.total.value, {
       base: side("base", base),
@@ -228,12 +267,12 @@ export class CompareView implements View {
     const app = this.#app;
     const view: FlameView = new FlameView(label, {
       describe: (box) => {
-        const { model } = this.#diff!;
+        const { model } = this.#made!;
         return `${model.names[model.name[box]!]}, ${this.#sentence(box)}`;
       },
       onhover: (box) => {
-        if (box === undefined || !this.#diff || app.panel.pinned) return;
-        const { model, base, compare, sides } = this.#diff;
+        if (box === undefined || !this.#made || app.panel.pinned) return;
+        const { model, base, compare, sides } = this.#made;
         const row = model.name[box]!;
         for (const other of [this.#view, ...this.#pair]) if (other !== view) other.outline(row);
         const { kind, norm } = app.store.state;
@@ -252,16 +291,16 @@ export class CompareView implements View {
         });
       },
       onpick: (box) => {
-        const { model } = this.#diff!;
+        const { model } = this.#made!;
         if (!isOther(model, model.name[box]!)) app.store.set({ zoom: pathHash(model, box) });
       },
-      onmenu: (box, at) => openMenu(at, boxMenu(app, this.#diff!.model, box)),
+      onmenu: (box, at) => openMenu(at, boxMenu(app, this.#made!.model, box)),
     });
     return view;
   }
 
   #sentence(box: number): string {
-    const { base, compare } = this.#diff!;
+    const { base, compare } = this.#made!;
     const change = this.#change(box);
     if (change === 0) return "no difference that counts";
     if (base[box] === 0) return "is new";

@@ -9,7 +9,6 @@
 
 import type { AnyKind } from "../../../profile/profile_type.ts";
 import { changeOf, type DiffRow, type Norm, type Side } from "../flame/diff.ts";
-import type { parseSearch } from "../flame/search.ts";
 import { h } from "../parts/dom.ts";
 import { formatChange, shortModule } from "../parts/format.ts";
 import { formatNormed } from "../parts/kind_words.ts";
@@ -22,8 +21,6 @@ export interface DifferencesShown {
   readonly sides: { readonly base: Side; readonly compare: Side };
   readonly kind: AnyKind;
   readonly norm: Norm;
-  /** Is the search's test; `undefined` for none. */
-  readonly test: ReturnType<typeof parseSearch>;
 }
 
 export class DifferencesTable {
@@ -46,10 +43,10 @@ export class DifferencesTable {
 
   show(shown: DifferencesShown): void {
     this.#shown = shown;
-    const { rows, sides, test } = shown;
+    const { rows, sides } = shown;
     const change = ({ base, compare }: DiffRow) =>
       changeOf(base.self, compare.self, sides) || changeOf(base.total, compare.total, sides);
-    const real = rows.filter((row) => change(row) !== 0 && (!test || test(row.function, row.module)));
+    const real = rows.filter((row) => change(row) !== 0);
     this.#table.show(real.slice(0, MOST_ROWS));
   }
 

@@ -195,6 +195,10 @@ testWith(
             ].sort((a, b) => Number(b.startsWith("newNode")) - Number(a.startsWith("newNode"))),
           );
           assert(!/chance|time than before/.test(await text(page, ".scale")));
+          await page.fill("#search", "/new/");
+          await page.waitForFunction(() => document.querySelector(".found")!.textContent === "1 hit");
+          assertEquals((await rowsOf(page, "Differences")).map((row) => row.slice(0, 7)), ["newNode"]);
+          await page.keyboard.press("Escape");
           await page.click('button:has-text("Open A")');
           await settled(page);
           assertMatch(
