@@ -35,6 +35,7 @@ const MAX_SYMBOLS_BYTES = 32 << 20;
 const SHT_SYMTAB = 2;
 const SHT_DYNSYM = 11;
 const SYMBOL_BYTES = 24;
+const SYMBOLS_A_STEP = 4096;
 const STT_FUNC = 2;
 const STT_GNU_IFUNC = 10;
 const RETURN_ADDRESS_OFFSET = -8;
@@ -106,7 +107,8 @@ export class BareCode {
       limit: number;
     },
   ): Generator<void, void> {
-    const begins = this.#functionsIn(address, address + code.length).map((at) => at - address);
+    const functions = yield* this.#functionsIn(address, address + code.length);
+    const begins = functions.map((at) => at - address);
     const skip = whole ? 0 : begins[0] ?? code.length;
     const depths = new StackDepths(code.subarray(skip));
     yield* depths.follow(begins.map((at) => at - skip));
@@ -118,8 +120,8 @@ export class BareCode {
   }
 
   /** Returns where functions begin by the file's symbols, ascending. */
-  #functionsIn(from: number, to: number): number[] {
-    const all = this.#begins ??= readFunctions(this.#source);
+  *#functionsIn(from: number, to: number): Generator<void, number[]> {
+    const all = this.#begins ??= yield* readFunctions(this.#source);
     return Array.from(all.subarray(lowerBound(all, from), lowerBound(all, to)));
   }
 }
@@ -128,7 +130,7 @@ function isFilling(code: Uint8Array): boolean {
   return code.every((byte) => byte === 0x90 || byte === 0xcc || byte === 0);
 }
 
-function readFunctions(source: ByteSource): Float64Array {
+function* readFunctions(source: ByteSource): Generator<void, Float64Array> {
   const sections = readSections(source);
   const section = sections.find(({ type }) => type === SHT_SYMTAB) ??
     sections.find(({ type }) => type === SHT_DYNSYM);
@@ -138,6 +140,7 @@ function readFunctions(source: ByteSource): Float64Array {
   const view = viewOf(bytes);
   const begins: number[] = [];
   for (let at = 0; at + SYMBOL_BYTES <= bytes.length; at += SYMBOL_BYTES) {
+    if (at % (SYMBOL_BYTES * SYMBOLS_A_STEP) === 0) yield;
     const type = bytes[at + 4]! & 15;
     if ((type !== STT_FUNC && type !== STT_GNU_IFUNC) || view.getUint16(at + 6, true) === 0) continue;
     begins.push(u64(view, at + 8));

@@ -49,6 +49,7 @@ export class StackDepths {
     for (const at of this.#begins) yield* this.#followAll(at);
     // What no way leads to after the end of a function is the next one, or an end of a jump through a table.
     for (let at = 0; at < this.#code.length;) {
+      if (at % 4096 < 16) yield;
       if (this.#at[at] === 0 && !this.#isFilling(at)) {
         if (this.#table === undefined || this.#beginsFunction(at)) this.#begin(at);
         else this.#at[at] = this.#table;
