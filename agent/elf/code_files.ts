@@ -106,10 +106,8 @@ export class CodeFiles {
     }
     // Of nearly every new process all files are known: then they need not be opened.
     const identity = fileIdentity(pathsTo(place)[0]!);
-    const file = identity === undefined ? undefined : this.#byIdentity.get(identity);
-    if (file !== undefined && (file === NOT_ELF || !file.retired)) {
-      return this.#take(file, { identity: identity!, place });
-    }
+    const file = identity === undefined ? undefined : this.#identified(identity);
+    if (file !== undefined) return this.#take(file, { identity: identity!, place });
     using opened = openMapped(place);
     if (opened === undefined) {
       this.#failed.set(mapping, this.#window);
@@ -122,12 +120,18 @@ export class CodeFiles {
   /** Returns what {@linkcode of} does, where the mapping's file is open. */
   identify(opened: Opened, place: MappedFile): CodeFile | undefined {
     const { identity } = opened;
-    let file = this.#byIdentity.get(identity);
-    if (file === undefined || (file !== NOT_ELF && file.retired)) {
+    let file = this.#identified(identity);
+    if (file === undefined) {
       file = this.#identify(opened, place.mapping) ?? NOT_ELF;
       this.#byIdentity.set(identity, file);
     }
     return this.#take(file, { identity, place });
+  }
+
+  /** Returns what the file of an identity is, where that is known and the file was not given up. */
+  #identified(identity: string): Entry | typeof NOT_ELF | undefined {
+    const file = this.#byIdentity.get(identity);
+    return file !== NOT_ELF && file?.retired ? undefined : file;
   }
 
   /** Notes which file a mapping is of, and that it can be reached there. */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Reads small files that are read very often, such as those of `/proc/PID`, by three calls into the C library: Deno's own
- * take memory and promise-like bookkeeping for each, and an exception where a process is gone, which on a machine that
- * builds is every second one.
+ * Looks at files that are looked at very often, such as those of `/proc/PID`, by few calls into the C library: Deno's own
+ * take memory for each, and an exception where a process is gone, which on a machine that builds is every second one.
  *
  * @module
  */

@@ -13,7 +13,7 @@ import type { DataSymbols } from "./data_symbols.ts";
 
 export const STACK = "stack";
 export const HEAP = "heap";
-export const SHARED = "shared memory";
+const SHARED = "shared memory";
 
 /** Below a thread's stack is memory that nobody may touch, at most of so many bytes: a page, nearly always. */
 const MAX_GUARD = 64 << 10;
