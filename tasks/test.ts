@@ -11,7 +11,7 @@
 import { build } from "./build.ts";
 import { type Ended, runLane } from "./test/lane.ts";
 import { type Lane, laneOf } from "./test/lanes.ts";
-import { formatCounts, formatSlowest, readReport, slowest, sumCounts } from "./test/report.ts";
+import { formatCounts, formatFailed, formatSlowest, readReport, slowest, sumCounts } from "./test/report.ts";
 import { filesWith, parseArguments, testFiles } from "./test/select.ts";
 import { SharedServer } from "./test/shared.ts";
 import { killMarked, MARK } from "./test/strays.ts";
@@ -65,6 +65,8 @@ function conclude(ended: readonly Ended[]): number {
   for (const { output } of ended) print(output);
   const slow = slowest(ended.flatMap(({ report }) => report.cases));
   if (slow.length > 0) print(`\nthe slowest tests:\n${formatSlowest(slow)}`);
+  const failed = ended.map(({ report }) => formatFailed(report)).join("");
+  if (failed !== "") print(`\n${failed}`);
   const faults = ended.flatMap(({ faults }) => faults);
   if (faults.length > 0) print(`\n${faults.map((fault) => `FAILED: ${fault}\n`).join("")}`);
   const counts = sumCounts([

@@ -19,6 +19,8 @@ export interface TestCase {
   readonly file: string;
   readonly line: number;
   readonly seconds: number;
+  /** It failed with this message. Deno's report has none of a test that failed for what it left open. */
+  readonly failure?: string;
 }
 
 export interface Report {
@@ -34,12 +36,15 @@ export function readReport(xml: string): Report {
     suites.reduce((all, attributes) => all + Number(attributeOf(attributes, name) ?? 0), 0);
   const failed = sum("failures") + sum("errors");
   const skipped = sum("disabled") + sum("skipped");
-  const cases = [...xml.matchAll(/<testcase\s([^>]*)>/g)].map(([, attributes]) => ({
+  const cases = [...xml.matchAll(/<testcase\s([^>]*)>(?:\s*<(?:failure|error)\s([^>]*)>)?/g)].map((
+    [, attributes, failure],
+  ) => ({
     name: attributeOf(attributes!, "name") ?? "",
     // `testWith()` adds the mark, see there.
     file: (attributeOf(attributes!, "classname") ?? "").replace(/^\.\//, "").replace(/#$/, ""),
     line: Number(attributeOf(attributes!, "line") ?? 0),
     seconds: Number(attributeOf(attributes!, "time") ?? 0),
+    ...failure === undefined ? {} : { failure: attributeOf(failure, "message") ?? "" },
   }));
   return { counts: { passed: sum("tests") - failed - skipped, failed, skipped }, cases };
 }
@@ -66,6 +71,24 @@ export function formatSlowest(cases: readonly TestCase[]): string {
   return cases.map(({ name, file, line, seconds }) => {
     return `${seconds.toFixed(1).padStart(6)} s  ${file}:${line}  ${name}\n`;
   }).join("");
+}
+
+/** So many lines of a message are told again at the end. */
+const LINES_OF_FAILURE = 8;
+
+/**
+ * Gives what failed, with the beginning of its message, for who reads the end of a long output alone. What the counts
+ * have and no test is marked with is one line of its own.
+ */
+export function formatFailed({ counts, cases }: Report): string {
+  const failed = cases.filter(({ failure }) => failure !== undefined);
+  const told = failed.map(({ name, file, line, failure }) => {
+    const lines = failure!.split("\n").filter((text) => text.trim() !== "").slice(0, LINES_OF_FAILURE);
+    return `FAILED: ${file}:${line}  ${name}\n${lines.map((text) => `          ${text}\n`).join("")}`;
+  });
+  const rest = counts.failed - failed.length;
+  if (rest > 0) told.push(`FAILED: ${rest} for what they left open or began, which the output above names\n`);
+  return told.join("");
 }
 
 /** Gives the files of `files` of which the report has no test: they did not load, or the lane ended before. */

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
-import { filesWithout, formatCounts, formatSlowest, readReport, slowest, sumCounts } from "./report.ts";
+import {
+  filesWithout,
+  formatCounts,
+  formatFailed,
+  formatSlowest,
+  readReport,
+  slowest,
+  sumCounts,
+} from "./report.ts";
 
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="7" failures="2" errors="0" time="0.005">
@@ -32,6 +40,22 @@ Deno.test("slowest() has tests of a second or more, without their steps", () => 
     '  20.0 s  a_test.ts:9  slow\n   1.5 s  a_test.ts:3  tests="9" failures <a>\n',
   );
   assertEquals(slowest(cases, 1).map(({ name }) => name), ["slow"]);
+});
+
+Deno.test("formatFailed() tells what failed with its message, and that more did than the report marks", () => {
+  const xml = `<testsuite name="./a_test.ts" tests="3" failures="2">
+    <testcase name="a &amp; b" classname="./a_test.ts" time="0.1" line="3" col="6">
+      <failure message="Uncaught Error: one
+ &lt;two&gt;">Error: one</failure>
+    </testcase>
+    <testcase name="leaks" classname="./a_test.ts" time="0.1" line="4" col="6"></testcase>
+  </testsuite>`;
+  assertEquals(
+    formatFailed(readReport(xml)),
+    "FAILED: a_test.ts:3  a & b\n          Uncaught Error: one\n           <two>\n" +
+      "FAILED: 1 for what they left open or began, which the output above names\n",
+  );
+  assertEquals(formatFailed(readReport("")), "");
 });
 
 Deno.test("filesWithout() names files that have no test in the report", () => {
