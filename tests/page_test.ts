@@ -128,7 +128,7 @@ testWith(
     await t.step("data and alerts open, and the agent is there", async () => {
       await open("&view=data");
       assertEquals(await page.locator('[aria-label="Agents"] tbody .name').allTextContents(), ["machine"]);
-      await press("7");
+      await press("8");
       assertEquals(await page.locator('[aria-label="Rules"]').first().isVisible(), true);
       assertEquals(errors, []);
     });

@@ -19,6 +19,11 @@ testWith(
       await t.step("a filter is completed with shares, and asked of all", async () => {
         await open({ query: CPU }, async ({ page, asked }) => {
           await settled(page);
+          const [bar, brand] = [
+            await page.locator(".bar").boundingBox(),
+            await page.locator(".brand").boundingBox(),
+          ];
+          assert(bar!.height < brand!.height * 2.5, "the bar is more than one line at 1280 px");
           await page.click(".completing input");
           await page.keyboard.type("comm=");
           await page.waitForSelector(".completions li small:not(:empty)");
