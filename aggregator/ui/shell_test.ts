@@ -26,7 +26,8 @@ testWith(
           assert(bar!.height < brand!.height * 2.5, "the bar is more than one line at 1280 px");
           await page.click(".completing input");
           await page.keyboard.type("comm=");
-          await page.waitForSelector(".completions li small:not(:empty)");
+          // Labels are listed before, and have words beside them, too.
+          await page.waitForSelector('.completions li:has-text("nginx") small:not(:empty)');
           assertMatch(await text(page, ".completions li:first-child"), /^comm="\w+"\d\d\.\d %$/);
           asked.length = 0;
           await page.click('.completions li:has-text("nginx")');
