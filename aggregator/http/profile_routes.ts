@@ -83,7 +83,6 @@ const FLAME_PARAMS = {
 async function flamegraph({ url, signal }: Context, options: HandlerOptions) {
   const { queries, now = Date.now } = options;
   const { selection, params } = readSelection(url, FLAME_PARAMS, now());
-  const { focus, hide, collapse_modules } = params;
   const asked = queries.tree(selection, {
     value: params.unit === "count" ? "count" : "value",
     maxNodes: params.max_nodes,
@@ -91,13 +90,7 @@ async function flamegraph({ url, signal }: Context, options: HandlerOptions) {
     firstLevels: params.first_level,
     ...(params.under !== undefined && { under: params.under }),
     lastLevel: params.last_level,
-    inlined: params.inlined,
-    inverted: params.inverted,
-    collapseRecursion: params.collapse_recursion,
-    ...(focus !== undefined && { focus }),
-    ...aroundOf(params),
-    ...(hide && { hide }),
-    ...(collapse_modules && { collapseModules: collapse_modules }),
+    ...stepsOf(params),
     signal,
   });
   const { answer, common } = await withQuality(options, selection, { answer: asked, signal });
@@ -105,10 +98,30 @@ async function flamegraph({ url, signal }: Context, options: HandlerOptions) {
   return json({ ...common, total, hidden, cut, graph } satisfies FlameJson);
 }
 
+/** Is what changes the stacks of a tree, as parameters and bodies have it. */
+interface Steps {
+  readonly inlined: boolean;
+  readonly inverted: boolean;
+  readonly focus?: string | undefined;
+  readonly callers?: string | undefined;
+  readonly callees?: string | undefined;
+  readonly hide?: readonly string[] | undefined;
+  readonly collapse_recursion: boolean;
+  readonly collapse_modules?: readonly string[] | undefined;
+}
+
+function stepsOf({ inlined, inverted, focus, hide, ...steps }: Steps): TreeOptions {
+  return {
+    ...{ inlined, inverted, collapseRecursion: steps.collapse_recursion },
+    ...(focus !== undefined && { focus }),
+    ...aroundOf(steps),
+    ...(hide && { hide }),
+    ...(steps.collapse_modules && { collapseModules: steps.collapse_modules }),
+  };
+}
+
 /** Returns what is asked around one function. */
-function aroundOf(
-  { callers, callees }: { readonly callers?: string | undefined; readonly callees?: string | undefined },
-): Pick<TreeOptions, "around"> {
+function aroundOf({ callers, callees }: Pick<Steps, "callers" | "callees">): Pick<TreeOptions, "around"> {
   if (callers !== undefined) return { around: { function: callers, side: "callers" } };
   return callees === undefined ? {} : { around: { function: callees, side: "callees" } };
 }
@@ -218,13 +231,7 @@ async function diffFlamegraph({ request, signal }: Context, { queries, now = Dat
     maxNodes: options.max_nodes,
     minShare: options.min_per_mille / 1000,
     firstLevels: options.first_level,
-    inlined: options.inlined,
-    inverted: options.inverted,
-    collapseRecursion: options.collapse_recursion,
-    ...aroundOf(options),
-    ...(options.focus !== undefined && { focus: options.focus }),
-    ...(options.hide && { hide: options.hide }),
-    ...(options.collapse_modules && { collapseModules: options.collapse_modules }),
+    ...stepsOf(options),
     signal,
   });
   return json(

@@ -10,21 +10,13 @@
 import { frameAt, type Profile, UNKNOWN_MODULE } from "../model.ts";
 import { type AnyKind, unitOf } from "../profile_type.ts";
 import { samplesOf } from "../samples_of.ts";
+import { speedscopeUnit } from "./speedscope_unit.ts";
 
 export interface SpeedscopeOptions {
   /** Is the title of the file. */
   readonly name: string;
   readonly value?: "value" | "count";
 }
-
-/** Is what units of the format are called; all others are numbers. */
-const UNITS: ReadonlySet<string> = new Set([
-  "nanoseconds",
-  "microseconds",
-  "milliseconds",
-  "seconds",
-  "bytes",
-]);
 
 /** Returns one profile of the format for each of `kinds`, each with the samples of its kind, as JSON. */
 export function speedscopeJson(
@@ -57,7 +49,7 @@ export function speedscopeJson(
       ]);
       weights.push(weight);
     }
-    const unit = value === "count" ? "none" : UNITS.has(unitOf(kind)) ? unitOf(kind) : "none";
+    const unit = value === "count" ? "none" : speedscopeUnit(unitOf(kind));
     const endValue = weights.reduce((sum, weight) => sum + weight, 0);
     return { type: "sampled", name: kind, unit, startValue: 0, endValue, samples, weights };
   });

@@ -5,16 +5,8 @@
  * @module
  */
 
+import { speedscopeUnit } from "../../../profile/formats/speedscope_unit.ts";
 import type { Tree } from "./tree.ts";
-
-/** Are the units that speedscope knows; all else is a number to it. */
-const UNITS: ReadonlySet<string> = new Set([
-  "nanoseconds",
-  "microseconds",
-  "milliseconds",
-  "seconds",
-  "bytes",
-]);
 
 /** Calls `use` for each stack, root first, that has time of its own. */
 function eachStack(root: Tree, use: (path: readonly Tree[], self: number) => void): void {
@@ -65,7 +57,7 @@ export function speedscopeText(
     profiles: [{
       type: "sampled",
       name,
-      unit: UNITS.has(unit) ? unit : "none",
+      unit: speedscopeUnit(unit),
       startValue: 0,
       endValue: weights.reduce((a, b) => a + b, 0),
       samples,

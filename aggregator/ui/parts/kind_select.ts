@@ -48,8 +48,8 @@ export class KindSelect {
     this.root = h("span", { class: "kinds" }, this.#select);
     this.#part = new Part<KindsJson>({
       root: this.root,
-      draw: ({ kinds }) => {
-        const types = kinds.map(({ kind }) => kind).filter(isProfileType);
+      draw: (answer) => {
+        const types = typesIn(answer);
         this.#show(types);
         options.ontypes?.(types);
       },
@@ -60,7 +60,7 @@ export class KindSelect {
   /** Asks for the kinds of the selection, whose types may take a while; what is chosen can be seen before. */
   update({ state, window }: Shown): void {
     const params = selectionParams({ window, match: state.match });
-    this.#show((this.#part.answer?.kinds ?? []).map(({ kind }) => kind).filter(isProfileType));
+    this.#show(typesIn(this.#part.answer));
     this.#part.ask(String(params), (signal) => this.#app.api.get<KindsJson>("/api/kinds", params, signal));
   }
 
@@ -81,4 +81,8 @@ export class KindSelect {
     this.#select.disabled = all.length === 0;
     this.#select.value = kind;
   }
+}
+
+function typesIn(answer: KindsJson | undefined): ProfileType[] {
+  return (answer?.kinds ?? []).map(({ kind }) => kind).filter(isProfileType);
 }

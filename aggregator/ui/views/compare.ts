@@ -33,7 +33,7 @@ import { amountText, formatNormed, isTime } from "../parts/kind_words.ts";
 import { openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import type { Shown } from "../state/store.ts";
-import { type Compared, compareQuestion } from "./compare_ask.ts";
+import { type Compared, type ComparedSide, compareQuestion } from "./compare_ask.ts";
 import { CompareBar } from "./compare_bar.ts";
 import { DifferencesTable } from "./compare_table.ts";
 
@@ -242,18 +242,13 @@ export class CompareView implements View {
   }
 
   #showWords({ kind, base, compare }: Compared): void {
-    const side = (of: "base" | "compare", { total, seconds }: Compared["base"]) => ({
-      ...{ total, scale: 1 / seconds },
-      isCounted: this.#made!.sides[of].isCounted,
-    });
-    const change = changeOf(base.total.value, compare.total.value, {
-      base: side("base", base),
-      compare: side("compare", compare),
-    });
+    const side = ({ total, seconds }: ComparedSide) => sideOf(total, { norm: "core", seconds, kind });
+    const sides = { base: side(base), compare: side(compare) };
+    const change = changeOf(base.total.value, compare.total.value, sides);
     const time = isTime(kind) ? " time" : "";
     const word = change === 0 ? `as much${time} as before` : `takes ${change > 0 ? "more" : "less"}${time}`;
-    const amount = ({ total, seconds }: Compared["base"]) => amountText(total.value, kind, seconds);
-    const rate = ({ total, seconds }: Compared["base"]) => total.value / seconds;
+    const amount = ({ total, seconds }: ComparedSide) => amountText(total.value, kind, seconds);
+    const rate = ({ total, seconds }: ComparedSide) => total.value / seconds;
     this.#words.textContent = base.total.value === 0
       ? "There is nothing to compare with: A has no samples"
       : compare.total.value === 0
