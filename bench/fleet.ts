@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A fleet's batches over real gRPC into an aggregator with its embedded engine: sample rows a second, how long pushes
- * take, what it costs; beside the same rows sent straight to the engine by a bare loop, in the same run.
+ * A fleet's batches over real gRPC into an aggregator with its embedded engine: sample rows a second, and what it
+ * costs; beside the same rows sent straight to the engine by a bare loop, in the same run.
  *
  * The stacks are recorded by the real agent on this machine; each simulated agent is another node with its own share of
  * the functions, by a seed.
@@ -15,28 +15,22 @@ import { createDatabase, migrate } from "../aggregator/storage/migrate.ts";
 import { toBlocks } from "../aggregator/storage/rows.ts";
 import { WrittenHashes } from "../aggregator/storage/written_hashes.ts";
 import type { Batch } from "../profile/model.ts";
-import { sliceProfile } from "../profile/slice.ts";
 import { readBatch } from "../profile/wire/read_batch.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
-import { RunningAggregator } from "../tasks/programs.ts";
 import { OtlpSenders } from "./otlp_senders.ts";
 import { recordBatches } from "./recorded.ts";
 import type { Row } from "./row.ts";
-import { SimulatedFleet } from "./simulated_fleet.ts";
+import { SimulatedFleet, startFleetAggregator } from "./simulated_fleet.ts";
 
 const SECONDS = 60;
 /** They push as fast as they are acknowledged. */
 const BUSY_AGENTS = 20;
-/** They push once in ten seconds. */
-const CALM_AGENTS = 1000;
-const CALM_SECONDS = 30;
 const BARE_SECONDS = 15;
 /** So many push by OTLP beside them, as fast as they are answered. */
 const OTLP_SENDERS = 4;
 const OTLP_SECONDS = 20;
-/** Rows of a batch of a busy node, and of a calm one: 1,000 busy ones would be more than the goal of 300,000 rows/s. */
+/** Rows of a batch of a busy node. */
 const ROWS = 5000;
-const CALM_ROWS = 500;
 
 /** Returns the rows of `deno task bench fleet`. */
 export async function rows(): Promise<Row[]> {
@@ -45,19 +39,9 @@ export async function rows(): Promise<Row[]> {
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
   const recorded = await recordBatches(ROWS);
   const bare = await bareRate(`${folder}/bare`, recorded);
-  const aggregator = cleanup.use(
-    await RunningAggregator.start({
-      args: [`--data-dir=${folder}/data`, "--max-connections=4000", "--log-level=error"],
-      env: await imageAllocator(),
-    }),
-  );
+  const aggregator = cleanup.use(await startFleetAggregator(`${folder}/data`));
   const fleet = new SimulatedFleet(aggregator, recorded);
   const busy = await fleet.run({ agents: BUSY_AGENTS, seconds: SECONDS, everyMs: 0 });
-  const calmFleet = new SimulatedFleet(
-    aggregator,
-    recorded.map((batch) => ({ ...batch, ...sliceProfile(batch, 0, CALM_ROWS) })),
-  );
-  const calm = await calmFleet.run({ agents: CALM_AGENTS, seconds: CALM_SECONDS, everyMs: 10_000 });
   // One after the other, as what the machine has besides changes.
   const beside = { agents: BUSY_AGENTS, seconds: OTLP_SECONDS, everyMs: 0 };
   const alone = await fleet.run(beside);
@@ -66,7 +50,7 @@ export async function rows(): Promise<Row[]> {
   const shared = await fleet.run(beside);
   await senders.stop();
   const stored = await fleet.stored();
-  const pushed = fleet.pushed + calmFleet.pushed + senders.staged;
+  const pushed = fleet.pushed + senders.staged;
   if (stored !== pushed) {
     throw new Error(`Lost samples: ${pushed} were acknowledged, ${stored} are in the tables`);
   }
@@ -78,11 +62,6 @@ export async function rows(): Promise<Row[]> {
       rival: { name: "bare inserts of the same rows", value: bare },
     },
     { what: `push, p99, ${BUSY_AGENTS} agents without a pause`, ours: busy.p99Ms, unit: "ms" },
-    {
-      ...{ what: `push, p99, ${CALM_AGENTS} agents, ${CALM_ROWS} rows in 10 s`, unit: "ms", less: true },
-      ours: calm.p99Ms,
-      rival: { name: "the goal", value: 100 },
-    },
     { what: "CPU of the aggregator", ours: busy.aggregatorCpuMsPerMb, unit: "ms/MB" },
     { what: "CPU of the engine", ours: busy.engineCpuMsPerMb, unit: "ms/MB" },
     ...busy.residentMb.map((ours, i) => ({
@@ -104,14 +83,6 @@ export async function rows(): Promise<Row[]> {
     },
     { what: "samples by OTLP, beside", ours: senders.staged / OTLP_SECONDS, unit: "rows/s" },
   ];
-}
-
-/** Returns what the aggregator's image tells the C library's allocator. */
-async function imageAllocator(): Promise<Record<string, string>> {
-  const image = await Deno.readTextFile(new URL("../Dockerfile.aggregator", import.meta.url));
-  const settings = [...image.matchAll(/\b(MALLOC_\w+)=(\d+)/g)].map(([, name, value]) => [name!, value!]);
-  if (settings.length === 0) throw new Error("Cannot find the allocator's settings in Dockerfile.aggregator");
-  return Object.fromEntries(settings);
 }
 
 /** Rows a second of the same samples into the same tables, blocks made beforehand, by nothing but inserts. */

@@ -18,6 +18,7 @@ const PARTS: Readonly<Record<string, () => Promise<{ rows(option?: string): Prom
   staging: () => import("./staging.ts"),
   engine: () => import("./engine.ts"),
   fleet: () => import("./fleet.ts"),
+  pushes: () => import("./pushes.ts"),
   syscall: () => import("./syscall.ts"),
   agent: () => import("./agent.ts"),
   lock: () => import("./lock.ts"),

@@ -9,20 +9,43 @@ import { delay } from "@std/async/delay";
 import { PushClient, PushError } from "../agent/push/client.ts";
 import type { Batch } from "../profile/model.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
-import type { RunningAggregator } from "../tasks/programs.ts";
+import { RunningAggregator } from "../tasks/programs.ts";
+import { type Cumulative, quantileBetween, readHistogram } from "./histogram.ts";
 import { usage } from "./usage.ts";
 
-/** Says who pushes, for how long, and how often: 0 is without a pause. */
+/** Starts an aggregator that takes a fleet's connections, as its image does. */
+export async function startFleetAggregator(dataDir: string): Promise<RunningAggregator> {
+  return await RunningAggregator.start({
+    args: [`--data-dir=${dataDir}`, "--max-connections=4000", "--log-level=error"],
+    env: await imageAllocator(),
+  });
+}
+
+/** Returns what the aggregator's image tells the C library's allocator. */
+async function imageAllocator(): Promise<Record<string, string>> {
+  const image = await Deno.readTextFile(new URL("../Dockerfile.aggregator", import.meta.url));
+  const settings = [...image.matchAll(/\b(MALLOC_\w+)=(\d+)/g)].map(([, name, value]) => [name!, value!]);
+  if (settings.length === 0) throw new Error("Cannot find the allocator's settings in Dockerfile.aggregator");
+  return Object.fromEntries(settings);
+}
+
+/** Says who pushes, for how long, and how often. */
 export interface RunOptions {
   readonly agents: number;
   readonly seconds: number;
+  /** Each pushes when so long has passed since it was to push last, in ms; 0 is without a pause. */
   readonly everyMs: number;
 }
 
 /** Is what a run took. */
 export interface Figures {
   readonly rowsPerSecond: number;
+  /** Is what agents waited for an answer, from when they had the batch. */
   readonly p99Ms: number;
+  /** Is what pushes took by the aggregator's own histogram. */
+  readonly ownP99Ms: number;
+  /** Is by how much timers of this process are late: so much of `p99Ms` may be the agents' own. */
+  readonly delayP99Ms: number;
   readonly aggregatorCpuMsPerMb: number;
   readonly engineCpuMsPerMb: number;
   /** Is the aggregator's memory after each third of the run. */
@@ -69,12 +92,15 @@ export class SimulatedFleet {
     const before = [cpuMs(this.#aggregator.child.pid), cpuMs(engine)];
     const start = performance.now();
     const end = start + seconds * 1000;
+    const own = await this.#ownTimes();
+    using delays = new TimerDelays();
     const agent = async (index: number) => {
       using client = new PushClient({ url: new URL(this.#aggregator.grpc), gzip: false });
       const signal = new AbortController().signal;
       // Nodes do not start together.
-      await delay(everyMs * Math.random());
-      for (let sequence = 1; performance.now() < end; sequence++) {
+      let due = start + everyMs * Math.random();
+      for (let sequence = 1; due < end; sequence++) {
+        await delay(due - performance.now());
         const at = (index + sequence) % this.#bodies.length;
         const request = this.#request(at, { index, sequence });
         for (let taken = false; !taken;) {
@@ -92,7 +118,7 @@ export class SimulatedFleet {
         bytes += request.length;
         rows += this.#recorded[at]!.samples.kind.length;
         this.#pushed += samplesIn(this.#recorded[at]!);
-        await delay(everyMs);
+        due = Math.max(due + everyMs, performance.now());
       }
     };
     const resident = Promise.all([1, 2, 3].map(async (third) => {
@@ -100,13 +126,16 @@ export class SimulatedFleet {
       return this.#residentMb();
     }));
     await Promise.all(Array.from({ length: agents }, (_, index) => agent(index)));
+    const delayP99Ms = delays.quantile(0.99);
+    const ownP99Ms = 1000 * quantileBetween(own, await this.#ownTimes(), 0.99);
     while (!await this.#isEmpty()) await delay(50);
     const took = performance.now() - start;
     const after = [cpuMs(this.#aggregator.child.pid), cpuMs(engine)];
-    times.sort((a, b) => a - b);
     return {
       rowsPerSecond: rows / (took / 1000),
-      p99Ms: times[Math.floor(times.length * 0.99)]!,
+      p99Ms: quantileOf(times, 0.99),
+      ownP99Ms,
+      delayP99Ms,
       aggregatorCpuMsPerMb: (after[0]! - before[0]!) / (bytes / 1e6),
       engineCpuMsPerMb: (after[1]! - before[1]!) / (bytes / 1e6),
       residentMb: await resident,
@@ -131,6 +160,11 @@ export class SimulatedFleet {
     return request;
   }
 
+  async #ownTimes(): Promise<Cumulative> {
+    const response = await this.#aggregator.fetch("/metrics");
+    return readHistogram(await response.text(), "aperture_push_duration_seconds");
+  }
+
   async #isEmpty(): Promise<boolean> {
     const { buffer } = await this.#aggregator.json("/api/health") as { buffer: { batches: number } };
     return buffer.batches === 0;
@@ -139,6 +173,36 @@ export class SimulatedFleet {
   #residentMb(): number {
     return usage(this.#aggregator.child.pid).rssBytes / 1e6;
   }
+}
+
+/** Two timers are set so far apart, in ms. */
+const TIMER_MS = 20;
+
+/** Measures by how much timers are late, until it is disposed of. */
+class TimerDelays implements Disposable {
+  readonly #delays: number[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+  #last = performance.now();
+
+  constructor() {
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      this.#delays.push(Math.max(0, now - this.#last - TIMER_MS));
+      this.#last = now;
+    }, TIMER_MS);
+  }
+
+  quantile(q: number): number {
+    return quantileOf(this.#delays, q);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function quantileOf(values: readonly number[], q: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * q)]!;
 }
 
 /** Returns how many samples of CPUs a batch stands for. */

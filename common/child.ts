@@ -9,6 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { setPriority } from "node:os";
 
 const CONFIG = new URL("../deno.json", import.meta.url).pathname;
+/** What can wait has this priority. */
 const NICE = 10;
 
 /** Says how a module is run. */
@@ -46,12 +47,27 @@ export function startModule(
   }).spawn();
 }
 
-/** Lets other work go before that of a process, where the system allows it. */
-export function lowerPriority({ pid }: Pick<Deno.ChildProcess, "pid">): void {
+/**
+ * Lets other work go before that of a process that was just started, where the system allows it: threads that it starts
+ * have the priority of the one that starts them.
+ *
+ * @param nice @default {10}
+ */
+export function lowerPriority({ pid }: Pick<Deno.ChildProcess, "pid">, nice = NICE): void {
   try {
-    setPriority(pid, NICE);
+    setPriority(pid, nice);
   } catch (error) {
     getLogger(["aperture"]).debug("Cannot lower the priority of process {pid}: {error}", { pid, error });
+  }
+}
+
+/** Lets other threads go before the one that calls this, where the system allows it. */
+export function lowerThreadPriority(nice: number): void {
+  try {
+    // To Linux 0 is the thread that asks, and a thread is what has a priority.
+    setPriority(0, nice);
+  } catch (error) {
+    getLogger(["aperture"]).debug("Cannot lower the priority of a thread: {error}", { error });
   }
 }
 

@@ -16,21 +16,29 @@ export interface PutOptions {
   readonly onLeft: (chunks: number) => void;
 }
 
-/** Returns whether a batch of that agent, epoch and sequence was kept before. */
-export async function wasSeen(kv: Deno.Kv, meta: BatchMeta): Promise<boolean> {
-  const { value } = await kv.get<Uint8Array>(seenKey(meta));
-  return isSeen(value, meta);
+/** Is what is remembered of what a batch's agent pushed around its sequence, or of its content. */
+export type Remembered = Deno.KvEntryMaybe<Uint8Array>;
+
+/** Reads what tells whether a batch was kept before. */
+export function remembered(kv: Deno.Kv, meta: BatchMeta): Promise<Remembered> {
+  return kv.get<Uint8Array>(seenKey(meta));
+}
+
+/** Returns whether a batch of that agent, epoch and sequence, or of that content, was kept before. */
+export function wasKept({ value }: Remembered, { content, sequence }: BatchMeta): boolean {
+  return content === undefined ? hasSequence(value ?? undefined, sequence) : value !== null;
 }
 
 /**
  * Keeps a batch with its sequence; when this resolves it is on disk, where there is one.
  *
+ * @param known was read before, and says that it was not kept
  * @returns false when a batch of that sequence was kept by another call meanwhile; then, and when it throws, nothing
  * is kept
  */
 export async function putBatch(
   kv: Deno.Kv,
-  { head, bytes }: { head: Head; bytes: Uint8Array },
+  { head, bytes, known }: { head: Head; bytes: Uint8Array; known: Remembered },
   { rememberMs, onLeft }: PutOptions,
 ): Promise<boolean> {
   const key = seenKey(head);
@@ -38,9 +46,8 @@ export async function putBatch(
   let kept = false;
   try {
     await writeParts(kv, { id: head.id, bytes, parts });
-    while (!kept) {
-      const seen = await kv.get<Uint8Array>(key);
-      if (isSeen(seen.value, head)) return false;
+    for (let seen = known;; seen = await remembered(kv, head)) {
+      if (wasKept(seen, head)) return false;
       const mark = head.content === undefined ? addSequence(seen.value ?? undefined, head.sequence) : CONTENT;
       const commit = kv.atomic().check(seen).set(["head", head.id], head)
         .set(key, mark, lifetimeOf(key, rememberMs));
@@ -48,8 +55,8 @@ export async function putBatch(
       setChunks(commit, { id: head.id, bytes, from: parts, to: chunkCount(bytes.length) });
       // Else another batch of this agent came between.
       kept = (await commit.commit()).ok;
+      if (kept) return true;
     }
-    return true;
   } finally {
     if (!kept && parts > 0) await removeParts(kv, { id: head.id, chunks: parts }, () => onLeft(parts));
   }
@@ -57,10 +64,6 @@ export async function putBatch(
 
 /** Says of content that it was seen. */
 const CONTENT = Uint8Array.of(1);
-
-function isSeen(value: Uint8Array | null, { content, sequence }: BatchMeta): boolean {
-  return content === undefined ? hasSequence(value ?? undefined, sequence) : value !== null;
-}
 
 /** Removes chunks of a batch that is not visible; `failed` is called where that is not possible, as on a full disk. */
 export async function removeParts(

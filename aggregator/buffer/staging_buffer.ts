@@ -17,7 +17,7 @@ import {
   type Quarantined,
   type StagedGroup,
 } from "./entry.ts";
-import { putBatch, removeParts, wasSeen } from "./put_batch.ts";
+import { putBatch, remembered, removeParts, wasKept } from "./put_batch.ts";
 import { isDamaged, isFull, Store } from "./store.ts";
 
 export interface BufferOptions {
@@ -398,13 +398,14 @@ export class StagingBuffer implements AsyncDisposable {
 
   async #stage(bytes: Uint8Array, meta: BatchMeta): Promise<"staged" | "duplicate"> {
     const { kv } = this.#store;
-    if (await wasSeen(kv, meta)) return "duplicate";
+    const known = await remembered(kv, meta);
+    if (wasKept(known, meta)) return "duplicate";
     using _room = this.#reserve(bytes.length);
     const { clock, rememberMs } = this.#options;
     const checksum = crc32(bytes);
     const head: Head = { ...meta, id: this.#nextId++, size: bytes.length, checksum, receivedMs: clock() };
     const onLeft = (chunks: number) => this.#leftovers.push({ id: head.id, chunks });
-    if (!await putBatch(kv, { head, bytes }, { rememberMs, onLeft })) return "duplicate";
+    if (!await putBatch(kv, { head, bytes, known }, { rememberMs, onLeft })) return "duplicate";
     this.#addHead(head);
     this.onStaged();
     return "staged";

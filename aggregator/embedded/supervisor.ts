@@ -10,6 +10,7 @@ import { delay } from "@std/async/delay";
 import { getLogger } from "@logtape/logtape";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { backoffMs } from "../../common/backoff.ts";
+import { lowerPriority } from "../../common/child.ts";
 import { Burst } from "../../common/log.ts";
 import { libraryPath } from "./connection.ts";
 
@@ -17,6 +18,12 @@ const logger = getLogger(["aperture", "engine"]);
 
 const MAIN = import.meta.resolve("./main.ts");
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+
+/**
+ * The engine has as many threads as there are processors, and merges parts whenever it has time: who takes batches goes
+ * first, and needs little.
+ */
+const ENGINE_NICE = 5;
 
 export interface EmbeddedOptions {
   /** The directory is created where it is missing. */
@@ -176,6 +183,7 @@ class Child {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    lowerPriority(process, ENGINE_NICE);
     const stdin = process.stdin.getWriter();
     // Until it has started, the last line is held back: it is the error if the child ends.
     let started = false;

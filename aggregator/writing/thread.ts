@@ -8,11 +8,15 @@
  * @module
  */
 
+import { lowerThreadPriority } from "../../common/child.ts";
 import type { GroupToWrite } from "../buffer/sink.ts";
 import { StorageClient } from "../storage/client.ts";
 import { Writer } from "../storage/writer.ts";
 import { failureOf, type FromThread, READY, type ToThread } from "./messages.ts";
 import { writeGroup } from "./write_group.ts";
+
+/** As the engine's, which it works for. */
+const NICE = 5;
 
 // The project's own types are the main thread's; here `self` is a worker.
 const scope = globalThis as unknown as DedicatedWorkerGlobalScope;
@@ -22,6 +26,7 @@ scope.onmessage = async ({ data }: MessageEvent<ToThread>) => {
   if ("storage" in data) writer = new Writer(new StorageClient(data.storage));
   else scope.postMessage(await answer(writer!, data.group));
 };
+lowerThreadPriority(NICE);
 scope.postMessage(READY);
 
 async function answer(writer: Writer, group: GroupToWrite): Promise<FromThread> {
