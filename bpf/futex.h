@@ -131,6 +131,12 @@ static __always_inline bool is_private(struct pt_regs *regs, u64 number, u32 abi
 	return has_operation(number) && second_argument(regs, abi) & FUTEX_PRIVATE_FLAG;
 }
 
+/* PTHREAD_RWLOCK_FUTEX_USED of glibc with the bit that is waited for, and READERS_WAITING of Rust's RwLock. */
+#define GLIBC_RWLOCK_VALUE 3
+#define RUST_READERS_WAITING (1U << 30)
+/* PARKED of Rust's threads, which has that bit, too. */
+#define RUST_PARKED 0xffffffffU
+
 /* What the number that a wait expects at its futex tells of it; see enum aperture_hint. */
 static __always_inline u32 hints_of_wait(struct pt_regs *regs, u64 number, u32 abi, u64 address)
 {
@@ -146,8 +152,10 @@ static __always_inline u32 hints_of_wait(struct pt_regs *regs, u64 number, u32 a
 		hints |= APERTURE_HINT_ON_STACK;
 	if (number == NR_FUTEX_WAITV)
 		return hints;
-	if (flags & FUTEX_CLOCK_REALTIME)
-		hints |= APERTURE_HINT_REALTIME;
+	/* glibc counts the time by the wall clock where the wait could end by a timeout. */
+	if (flags & FUTEX_CLOCK_REALTIME ? value == GLIBC_RWLOCK_VALUE :
+					   value & RUST_READERS_WAITING && value != RUST_PARKED)
+		hints |= APERTURE_HINT_RWLOCK;
 	if (value == 2 || (s32)value < -1)
 		hints |= APERTURE_HINT_CONTENDED;
 	return hints;

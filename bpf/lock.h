@@ -47,8 +47,8 @@ enum aperture_hint {
 	APERTURE_HINT_SEVERAL_WAITERS = 1 << 6,
 	/* The waits of a row are at more than one address. */
 	APERTURE_HINT_SEVERAL_ADDRESSES = 1 << 7,
-	/* Who waits counts the time by the wall clock, as glibc does where it could end by a timeout. */
-	APERTURE_HINT_REALTIME = 1 << 8,
+	/* Who waits expects what those do who would read under a lock of glibc or Rust that several may have at once. */
+	APERTURE_HINT_RWLOCK = 1 << 8,
 	/* Who waits expects several numbers that say nothing of others who do: they count what has happened. */
 	APERTURE_HINT_COUNTER = 1 << 9,
 };

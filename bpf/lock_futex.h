@@ -13,7 +13,8 @@
 #include "process_filter.h"
 
 /* Threads hold what has such a hint; what has none of them has only wakers. */
-#define HINTS_OF_LOCKS (APERTURE_HINT_PI | APERTURE_HINT_CONTENDED | APERTURE_HINT_WAITER_WAKES)
+#define HINTS_OF_LOCKS \
+	(APERTURE_HINT_PI | APERTURE_HINT_CONTENDED | APERTURE_HINT_WAITER_WAKES | APERTURE_HINT_RWLOCK)
 
 /*
  * Names the futex at `scratch->futex.address` of the current process by what it is in, where others may have that mapped

@@ -308,7 +308,8 @@ static __always_inline void wake(u64 *ctx, struct scratch *scratch, u32 user, st
 	}
 	u64 place = user_place(ctx, scratch, task, current_pid(task));
 	u32 hints = state->hints;
-	if (!held_ns && hints & HINTS_OF_LOCKS)
+	/* Who had it together with others has not always given it back with a wake, and may have it another time. */
+	if (hints & APERTURE_HINT_RWLOCK ? held_ns < held_since(state) : !held_ns && hints & HINTS_OF_LOCKS)
 		held_ns = held_since(state);
 	if (waiters)
 		keep_wake(state, place, now);

@@ -61,7 +61,7 @@ export interface FutexState {
 export type FindOwner = (wait: OpenWait) => RawStack | undefined;
 
 /** Hints of what somebody holds; others have only wakers. */
-const LOCK_HINTS = HINT.pi | HINT.contended | HINT.waiterWakes;
+const LOCK_HINTS = HINT.pi | HINT.contended | HINT.waiterWakes | HINT.rwlock;
 
 /**
  * Returns the waits that were open at the end of `window`: those that still are, by the state of threads and of waits

@@ -39,7 +39,8 @@ export class LockOwners implements Disposable {
   /** Returns the owner's place, its stack empty when it does not wait; `undefined` when the lock does not tell. */
   find({ place, futex, address, hints, ownTid }: OpenWait): RawStack | undefined {
     const pid = this.#find(place)?.pid;
-    if (!pid || !futex || !(hints & (HINT.pi | HINT.contended)) || this.#reads >= MAX_READS) return undefined;
+    const tells = (hints & (HINT.pi | HINT.contended)) !== 0 && !(hints & HINT.rwlock);
+    if (!pid || !futex || !tells || this.#reads >= MAX_READS) return undefined;
     this.#reads++;
     const at = hints & HINT.pi ? address : address + OWNER_OFFSET;
     const word = this.#read(pid, at);

@@ -192,7 +192,7 @@ export const HINT = {
   threadEnd: 32,
   severalWaiters: 64,
   severalAddresses: 128,
-  realtime: 256,
+  rwlock: 256,
   counter: 512,
 } as const;
 

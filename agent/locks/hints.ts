@@ -10,9 +10,6 @@ import type { FutexHints } from "../collectors/collector.ts";
 import { HINT } from "../libbpf/mod.ts";
 import type { LockClass } from "./lock_class.ts";
 
-/** `PTHREAD_RWLOCK_FUTEX_USED` of glibc, and the bit that is waited for. */
-const GLIBC_RWLOCK_VALUE = 3;
-
 /** Numbers from here on have marks of locks in them: `READERS_WAITING` of Rust's `RwLock` is the lowest. */
 const LEAST_MARK = 2 ** 30;
 
@@ -20,9 +17,10 @@ const LEAST_MARK = 2 ** 30;
  * Returns the class of a wait at a futex; `other` when nothing tells.
  *
  * A contended mutex of glibc, Rust or Go is 2 and one of musl has the highest bit set; their owners wait there, too. What
- * a thread has on its own stack nobody else waits at. Condition variables of Rust count how often they were told. So do
- * its locks for those who write, which nothing but names tells from these. All else is something that is to come: who
- * wakes never waits there, or there is but one who ever waits.
+ * a thread has on its own stack nobody else waits at. Locks of glibc and Rust that several may read under are told by
+ * what who reads expects. Condition variables of Rust count how often they were told. So do its locks for those who
+ * write, which nothing but names tells from these. All else is something that is to come: who wakes never waits there, or
+ * there is but one who ever waits.
  */
 export function classByHints({ hints, value }: Omit<FutexHints, "address">): LockClass {
   const has = (hint: number) => (hints & hint) !== 0;
@@ -30,10 +28,10 @@ export function classByHints({ hints, value }: Omit<FutexHints, "address">): Loc
   if (has(HINT.threadEnd)) return "join";
   // What was expected of a lock, among other numbers, is a count that came by there.
   if (has(HINT.counter) && value < LEAST_MARK) return "condvar";
+  if (has(HINT.rwlock)) return "rwlock";
   const shared = has(HINT.waiterWakes) || has(HINT.severalWaiters);
   if (has(HINT.onStack) && !shared) return "condvar";
   if (has(HINT.contended)) return "mutex";
-  if (has(HINT.realtime) && value === GLIBC_RWLOCK_VALUE) return "rwlock";
   if (has(HINT.waiterWakes)) return "other";
   return value === 0 || value === 0xffffffff ? "semaphore" : "condvar";
 }

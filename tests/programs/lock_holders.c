@@ -1,76 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Waits for one lock that functions of several kinds hold, and measures by itself whom it waited for. `lock_holders KIND
- * THREADS` says "ready", does so for each line of its input, and prints then
- *
- *     {"delayNs": N, "holders": {"flush_orders": {"delayNs": N, "holds": N, "heldNs": N}, …}}
- *
- * of all until now: how long its threads waited for each function, and how often and how long each held the lock from the
- * moment on in which somebody waited for it. A moment in
- * which nobody ran with it belongs to who had it last, but where that one hands it over, to who gets it. It is C and C++,
- * where the lock is a std::mutex.
+ * THREADS` says "ready", does so for each line of its input, and says then what lock_account.h has. It is C and C++, where
+ * the lock is a std::mutex.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __cplusplus
 #include <mutex>
 #endif
 
+#include "lock_account.h"
+
 /* linux/futex.h, which musl's compiler does not find. */
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
 
-#define NOINLINE __attribute__((noinline))
-#define EVENTS 400000
-#define MOST_THREADS 64
-
-enum function { FLUSH_ORDERS, ADD_ORDER, LEAVE_WITH_LOCK, FUNCTIONS };
-static const char *const names[FUNCTIONS] = { "flush_orders", "add_order", "leave_with_lock" };
-
-struct interval {
-	long from, until;
-	int function;
-};
-
-/* Holds follow each other, as they are noted by who has the lock; waits are in no order. */
-static struct interval holds[EVENTS], waits[EVENTS];
-static long hold_count, wait_count;
-static volatile int done;
-static volatile long sink;
-
-static long now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000L + time.tv_nsec;
-}
-
-/* Sleeps, so that it holds what it holds without taking the CPU from those who wait. */
-static NOINLINE void pass_time(long ns)
-{
-	struct timespec time = { 0, ns };
-
-	while (nanosleep(&time, &time))
-		;
-	sink = sink + 1;
-}
-
 static pthread_mutex_t mutex;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static int next_ticket, serving;
-/* Who gives the lock back says who has it next: what that one needs to wake up is its own. */
-static int hands_over;
-
 static void lock_mutex(void)
 {
 	if (pthread_mutex_lock(&mutex) == EOWNERDEAD)
@@ -85,6 +39,11 @@ static void unlock_mutex(void)
 static void lock_rwlock(void)
 {
 	pthread_rwlock_wrlock(&rwlock);
+}
+
+static void lock_to_read(void)
+{
+	pthread_rwlock_rdlock(&rwlock);
 }
 
 static void unlock_rwlock(void)
@@ -128,37 +87,31 @@ static void unlock_std(void)
 static void (*lock)(void) = lock_mutex;
 static void (*unlock)(void) = unlock_mutex;
 
+struct plan {
+	long flush_ns, add_ns, think_ns;
+	int flushes;
+	/* Who flushes first waits until so many are about to wait. */
+	int queue;
+};
+
+static struct plan plan;
+static int arrived;
+
 /* The lock is had from here on; returns when that was. */
 static inline long take(int function)
 {
 	long begun = now();
-	long at;
 
 	lock();
-	at = now();
-	long i = __atomic_fetch_add(&wait_count, 1, __ATOMIC_SEQ_CST);
-	if (i >= EVENTS)
-		abort();
-	waits[i].from = begun;
-	waits[i].until = at;
-	waits[i].function = function;
-	return at;
-}
-
-static inline void note_hold(int function, long from)
-{
-	if (hold_count >= EVENTS)
-		abort();
-	holds[hold_count].from = from;
-	holds[hold_count].function = function;
-	holds[hold_count].until = now();
-	hold_count++;
+	return note_wait(function, begun);
 }
 
 static NOINLINE void flush_orders(long ns)
 {
 	long from = take(FLUSH_ORDERS);
 
+	while (__atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < plan.queue)
+		pass_time(100000);
 	pass_time(ns);
 	note_hold(FLUSH_ORDERS, from);
 	unlock();
@@ -175,6 +128,18 @@ static NOINLINE void add_order(long ns)
 	sink = sink + 1;
 }
 
+static NOINLINE void read_orders(long ns)
+{
+	long begun = now();
+
+	lock_to_read();
+	note_reader(note_wait(READ_ORDERS, begun));
+	pass_time(ns);
+	note_reader_gone();
+	unlock();
+	sink = sink + 1;
+}
+
 static NOINLINE void leave_with_lock(long ns)
 {
 	long from = take(LEAVE_WITH_LOCK);
@@ -183,13 +148,6 @@ static NOINLINE void leave_with_lock(long ns)
 	note_hold(LEAVE_WITH_LOCK, from);
 	pthread_exit(NULL);
 }
-
-struct plan {
-	long flush_ns, add_ns, think_ns;
-	int flushes;
-};
-
-static struct plan plan;
 
 static void *flush(void *unused)
 {
@@ -213,6 +171,27 @@ static void *add(void *unused)
 	return unused;
 }
 
+static void *read_all(void *unused)
+{
+	pthread_setname_np(pthread_self(), "reader");
+	while (!done) {
+		read_orders(plan.add_ns);
+		pass_time(3 * plan.think_ns);
+	}
+	return unused;
+}
+
+static void *add_once(void *number)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "adder %ld", (long)number);
+	pthread_setname_np(pthread_self(), name);
+	__atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
+	add_order(plan.add_ns);
+	return NULL;
+}
+
 static void *leave(void *unused)
 {
 	pthread_setname_np(pthread_self(), "leaver");
@@ -220,16 +199,26 @@ static void *leave(void *unused)
 	return unused;
 }
 
-static void contend(void *(*first)(void *), int others)
+static void contend_by(void *(*other)(void *), int others)
 {
 	pthread_t threads[MOST_THREADS + 1];
 
 	done = 0;
-	pthread_create(&threads[0], NULL, first, NULL);
+	pthread_create(&threads[0], NULL, flush, NULL);
 	for (int i = 1; i <= others; i++)
-		pthread_create(&threads[i], NULL, add, NULL);
+		pthread_create(&threads[i], NULL, other, NULL);
 	for (int i = 0; i <= others; i++)
 		pthread_join(threads[i], NULL);
+}
+
+static void contend(int others)
+{
+	contend_by(add, others);
+}
+
+static void contend_to_read(int others)
+{
+	contend_by(read_all, others);
 }
 
 /* One after another takes the lock and ends with it, while the others wait. */
@@ -250,6 +239,23 @@ static void contend_robust(int others)
 		pthread_join(threads[i], NULL);
 }
 
+/* All come while one has the lock, and wait once, until all who came before have had it. */
+static void contend_in_queue(int others)
+{
+	pthread_t threads[MOST_THREADS + 1];
+	long before = wait_count;
+
+	arrived = 0;
+	plan.queue = others;
+	pthread_create(&threads[0], NULL, flush, NULL);
+	while (__atomic_load_n(&wait_count, __ATOMIC_SEQ_CST) == before)
+		pass_time(100000);
+	for (long i = 1; i <= others; i++)
+		pthread_create(&threads[i], NULL, add_once, (void *)i);
+	for (int i = 0; i <= others; i++)
+		pthread_join(threads[i], NULL);
+}
+
 static void init_mutex(int protocol, int robust)
 {
 	pthread_mutexattr_t attributes;
@@ -260,114 +266,56 @@ static void init_mutex(int protocol, int robust)
 	pthread_mutex_init(&mutex, &attributes);
 }
 
-static int contend_for(const char *kind, int threads)
-{
-	struct plan convoy = { 20000000, 100000, 1000000, 12 };
-	struct plan barging = { 3000000, 1000000, 0, 20 };
-	struct plan robust = { 5000000, 500000, 200000, 12 };
+#define MS 1000000L
 
-	plan = !strcmp(kind, "barging") ? barging : !strcmp(kind, "robust") ? robust : convoy;
-	if (!strcmp(kind, "rwlock")) {
-		lock = lock_rwlock;
-		unlock = unlock_rwlock;
-		hands_over = 1;
-	} else if (!strcmp(kind, "fair")) {
-		lock = lock_ticket;
-		unlock = unlock_ticket;
-	} else if (!strcmp(kind, "pi")) {
-		init_mutex(PTHREAD_PRIO_INHERIT, PTHREAD_MUTEX_STALLED);
-		hands_over = 1;
-	} else if (!strcmp(kind, "robust")) {
-		init_mutex(PTHREAD_PRIO_NONE, PTHREAD_MUTEX_ROBUST);
-		contend_robust(threads);
-		return 1;
+static const struct kind {
+	const char *name;
+	struct plan plan;
+	void (*contend)(int others);
+	void (*lock)(void);
+	void (*unlock)(void);
+	int hands_over, protocol, robust;
+} kinds[] = {
+	{ "mutex", { 20 * MS, MS / 10, MS, 12, 0 }, contend, lock_mutex, unlock_mutex, 0, 0, 0 },
+	{ "barging", { 3 * MS, MS, 0, 20, 0 }, contend, lock_mutex, unlock_mutex, 0, 0, 0 },
+	{ "queue", { 5 * MS, MS, 0, 1, 0 }, contend_in_queue, lock_mutex, unlock_mutex, 0, 0, 0 },
+	{ "fair", { 20 * MS, MS / 10, MS, 12, 0 }, contend, lock_ticket, unlock_ticket, 0, 0, 0 },
+	{ "rwlock", { 20 * MS, MS / 10, MS, 12, 0 }, contend, lock_rwlock, unlock_rwlock, 1, 0, 0 },
+	{ "readers", { 5 * MS, 2 * MS, MS, 12, 0 }, contend_to_read, lock_rwlock, unlock_rwlock, 1, 0, 0 },
+	{ "pi", { 20 * MS, MS / 10, MS, 12, 0 }, contend, lock_mutex, unlock_mutex, 1, PTHREAD_PRIO_INHERIT, 0 },
+	{ "robust", { 5 * MS, MS / 2, MS / 5, 12, 0 }, contend_robust, lock_mutex, unlock_mutex, 0, 0,
+	  PTHREAD_MUTEX_ROBUST },
 #ifdef __cplusplus
-	} else if (!strcmp(kind, "std")) {
-		lock = lock_std;
-		unlock = unlock_std;
+	{ "std", { 20 * MS, MS / 10, MS, 12, 0 }, contend, lock_std, unlock_std, 0, 0, 0 },
 #endif
-	} else if (strcmp(kind, "mutex") && strcmp(kind, "barging")) {
-		return 0;
-	}
-	contend(flush, threads);
-	return 1;
-}
+};
 
-/* When the lock was the next one's: hold `h` was the last before. */
-static long end_of(long h)
+static const struct kind *find_kind(const char *name)
 {
-	return hands_over || h + 1 == hold_count ? holds[h].until : holds[h + 1].from;
-}
-
-/* The first hold that ends after `at`. */
-static long hold_at(long at)
-{
-	long low = 0, high = hold_count;
-
-	while (low < high) {
-		long middle = (low + high) / 2;
-		if (end_of(middle) <= at)
-			low = middle + 1;
-		else
-			high = middle;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!strcmp(kinds[i].name, name))
+			return &kinds[i];
 	}
-	return low;
-}
-
-/* From when on somebody waited for hold `h`; its end when nobody did. */
-static long contended_from(long h)
-{
-	long first = holds[h].until;
-
-	for (long i = 0; i < wait_count; i++) {
-		if (waits[i].until > holds[h].from && waits[i].from < first)
-			first = waits[i].from;
-	}
-	return first > holds[h].from ? first : holds[h].from;
-}
-
-static void report(void)
-{
-	long delays[FUNCTIONS] = { 0 }, counts[FUNCTIONS] = { 0 }, held[FUNCTIONS] = { 0 }, delay = 0;
-
-	for (long i = 0; i < wait_count; i++) {
-		long from = waits[i].from;
-		delay += waits[i].until - from;
-		for (long h = hold_at(from); h < hold_count && from < waits[i].until; h++) {
-			long until = end_of(h);
-			if (until > waits[i].until)
-				until = waits[i].until;
-			if (until > from) {
-				delays[holds[h].function] += until - from;
-				from = until;
-			}
-		}
-	}
-	for (long h = 0; h < hold_count; h++) {
-		long from = contended_from(h);
-		if (from == holds[h].until)
-			continue;
-		counts[holds[h].function]++;
-		held[holds[h].function] += holds[h].until - from;
-	}
-	printf("{\"delayNs\": %ld, \"holders\": {", delay);
-	for (int f = 0; f < FUNCTIONS; f++)
-		printf("%s\"%s\": {\"delayNs\": %ld, \"holds\": %ld, \"heldNs\": %ld}", f ? ", " : "", names[f],
-		       delays[f], counts[f], held[f]);
-	printf("}}\n");
-	fflush(stdout);
+	return NULL;
 }
 
 int main(int count, char **arguments)
 {
+	const struct kind *kind = count > 2 ? find_kind(arguments[1]) : NULL;
+	int threads = kind ? atoi(arguments[2]) : 0;
 	char line[16];
 
-	pthread_mutex_init(&mutex, NULL);
+	if (threads < 1 || threads > MOST_THREADS)
+		return 2;
+	plan = kind->plan;
+	lock = kind->lock;
+	unlock = kind->unlock;
+	hands_over = kind->hands_over;
+	init_mutex(kind->protocol, kind->robust);
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
-		if (count < 3 || !contend_for(arguments[1], atoi(arguments[2])))
-			return 2;
+		kind->contend(threads);
 		report();
 	}
 	return 0;

@@ -32,8 +32,14 @@ export async function compileProgram(
   const source = new URL(`../programs/${name}.c`, import.meta.url).pathname;
   const target = `${folder}/${name}`;
   const args = (path: string) => [...flags, source, "-o", path];
-  await compileTo(target, { compiler: "clang", args, sources: [source] });
+  await compileTo(target, { compiler: "clang", args, sources: [source, ...await headersOf(source)] });
   return target;
+}
+
+/** Returns the paths of the headers beside a C file that it includes. */
+async function headersOf(source: string): Promise<string[]> {
+  const included = (await Deno.readTextFile(source)).matchAll(/^#include "(.+)"$/gm);
+  return [...included].map(([, name]) => `${source.slice(0, source.lastIndexOf("/"))}/${name}`);
 }
 
 /** Copies what `compiler` makes to `target`. @throws {Error} with the compiler's words */
