@@ -117,7 +117,7 @@ async function runAll(): Promise<ReadonlyMap<string, Seen>> {
     }
   }
   await using unwinder = Unwinder.open();
-  using collector = LockCollector.open({ unwinder });
+  using collector = LockCollector.open({ ancestor: Deno.pid, unwinder });
   await using symboliser = Symboliser.open({ unwinder, coldMs: 60_000 });
   for (const program of programs.values()) unwinder.warm(program.pid);
   await unwinder.settle();
