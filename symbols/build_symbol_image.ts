@@ -11,7 +11,7 @@
 import { u64 } from "../common/u64.ts";
 import type { Stub } from "./plt.ts";
 import { ascending, disjoint } from "./ranges.ts";
-import { type ImageFlags, SymbolImage } from "./symbol_image.ts";
+import { type ImageFlags, type ItemNames, SymbolImage } from "./symbol_image.ts";
 
 /** A symbol table section with its strings, as in the file (Elf32_Sym or Elf64_Sym, host byte order). */
 export interface RawSymbols {
@@ -88,7 +88,7 @@ export function buildSymbolImage(
   }
   const ranges = disjoint({ start: address, end, rank });
   const flags: ImageFlags = { whole: tables.some(({ full }) => full), dropped: found.dropped };
-  const image = SymbolImage.encode(ranges, (item) => found.name(item), flags);
+  const image = SymbolImage.encode(ranges, found, flags);
   found.free();
   free(order, end, rank, ranges.start, ranges.end, ranges.item);
   return image;
@@ -100,16 +100,17 @@ export function free(...arrays: readonly { readonly buffer: ArrayBuffer }[]): vo
 }
 
 /** The functions of all tables, one after another. */
-class Collected {
+class Collected implements ItemNames {
   readonly address: Float64Array<ArrayBuffer>;
   readonly size: Float64Array<ArrayBuffer>;
   readonly sectionEnd: Float64Array<ArrayBuffer>;
   readonly preference: Uint8Array<ArrayBuffer>;
   /** Functions that were left out, as all names together are too long. */
   dropped = 0;
-  /** The name of a function: the table that it is of, and where that has it. Those of stubs come last. */
+  /** The name of a function: the table that it is of, where that has it, and its length. Those of stubs come last. */
   readonly #table: Uint8Array<ArrayBuffer>;
   readonly #at: Uint32Array<ArrayBuffer>;
+  readonly #nameLength: Uint16Array<ArrayBuffer>;
   readonly #strings: readonly Strings[];
   readonly #all: readonly { readonly buffer: ArrayBuffer }[];
   #length = 0;
@@ -123,14 +124,15 @@ class Collected {
       Float64Array<ArrayBuffer>,
       Float64Array<ArrayBuffer>,
     ];
-    const [preference, table, at] = [
+    const [preference, table, at, nameLength] = [
       new Uint8Array(entries),
       new Uint8Array(entries),
       new Uint32Array(entries),
+      new Uint16Array(entries),
     ];
-    this.#all = [address, size, sectionEnd, preference, table, at];
+    this.#all = [address, size, sectionEnd, preference, table, at, nameLength];
     [this.address, this.size, this.sectionEnd] = [address, size, sectionEnd];
-    [this.preference, this.#table, this.#at] = [preference, table, at];
+    [this.preference, this.#table, this.#at, this.#nameLength] = [preference, table, at, nameLength];
     const own = stubNames(stubs);
     this.#strings = [...tables.map(({ strings }) => ({ bytes: strings, end: VERSION })), own];
     tables.forEach((table, number) => this.#addTable(table, number, of));
@@ -148,29 +150,49 @@ class Collected {
     this.preference = preference.subarray(0, length);
   }
 
-  /** Returns the name of a function, in the bytes that the table has. */
-  name(row: number): Uint8Array {
-    return nameAt(this.#strings[this.#table[row]!]!, this.#at[row]!);
+  get count(): number {
+    return this.#length;
+  }
+
+  lengthOf(row: number): number {
+    return this.#nameLength[row]!;
+  }
+
+  copyName(row: number, to: Uint8Array, at: number): void {
+    const { bytes } = this.#strings[this.#table[row]!]!;
+    const from = this.#at[row]!;
+    const length = this.#nameLength[row]!;
+    for (let i = 0; i < length; i++) to[at + i] = bytes[from + i]!;
   }
 
   free(): void {
     free(...this.#all);
   }
 
-  #addTable(table: RawSymbols, number: number, of: SymbolsOf): void {
-    eachSymbol(table, of, (symbol, section) => {
-      const row = this.#addRow(number, symbol.name);
-      if (row < 0) return;
-      this.address[row] = symbol.address + table.bias;
-      this.size[row] = symbol.size;
-      this.sectionEnd[row] = section.address + section.size + table.bias;
-      this.preference[row] = preference(symbol, this.name(row));
-    });
+  #addTable({ symbols, bits, sections, bias }: RawSymbols, number: number, of: SymbolsOf): void {
+    const view = new DataView(symbols.buffer, symbols.byteOffset, symbols.byteLength);
+    const wide = bits === 64;
+    const entry = entryBytes(bits);
+    for (let at = entry; at + entry <= symbols.length; at += entry) {
+      const info = symbols[at + (wide ? 4 : 12)]!;
+      if (!isWanted(info & 15, of)) continue;
+      const section = sections[view.getUint16(at + (wide ? 6 : 14), true)];
+      // Without a section it is undefined or absolute.
+      if (section === undefined || section.executable !== (of === "functions")) continue;
+      const address = wide ? u64(view, at + 8) : view.getUint32(at + 4, true);
+      if (address >= 2 ** 48) continue;
+      const row = this.#addRow(number, view.getUint32(at, true));
+      if (row < 0) continue;
+      this.address[row] = address + bias;
+      this.size[row] = wide ? u64(view, at + 16) : view.getUint32(at + 8, true);
+      this.sectionEnd[row] = section.address + section.size + bias;
+      this.preference[row] = this.#preference(row, info);
+    }
   }
 
   /** Returns -1 for a function without a name, or one that is left out. */
   #addRow(table: number, at: number): number {
-    const { length } = nameAt(this.#strings[table]!, at);
+    const length = nameLength(this.#strings[table]!, at);
     if (length === 0) return -1;
     if (this.#nameBytes + length > MAX_NAMES_BYTES) {
       this.dropped++;
@@ -179,7 +201,26 @@ class Collected {
     this.#nameBytes += length;
     this.#table[this.#length] = table;
     this.#at[this.#length] = at;
+    this.#nameLength[this.#length] = length;
     return this.#length++;
+  }
+
+  /**
+   * Ranks the names of one function, of which the first is shown: as in libdw a global one before a weak one before a
+   * local one; then one of a function, and the one with the fewest leading underscores, glibc's `__GI_` for calls within
+   * itself after all others. 0–255.
+   *
+   * @param info `st_info` of the symbol
+   */
+  #preference(row: number, info: number): number {
+    const { bytes } = this.#strings[this.#table[row]!]!;
+    const from = this.#at[row]!;
+    const binding = info >> 4;
+    const reach = binding === STB_GLOBAL ? 2 : binding === STB_WEAK ? 1 : 0;
+    let underscores = 0;
+    while (underscores < 15 && bytes[from + underscores] === 0x5f) underscores++;
+    if (underscores === 2 && INTERNAL.every((byte, i) => bytes[from + 2 + i] === byte)) underscores = 15;
+    return reach * 64 + ((info & 15) === STT_NOTYPE ? 0 : 32) + 15 - underscores;
   }
 }
 
@@ -209,62 +250,18 @@ function entryBytes(bits: RawSymbols["bits"]): number {
   return bits === 64 ? 24 : 16;
 }
 
-interface Symbol {
-  readonly name: number;
-  readonly type: number;
-  readonly binding: number;
-  readonly address: number;
-  readonly size: number;
-}
-
-function eachSymbol(
-  table: RawSymbols,
-  of: SymbolsOf,
-  visit: (symbol: Symbol, section: RawSection) => unknown,
-): void {
-  const { symbols, bits, sections } = table;
-  const view = new DataView(symbols.buffer, symbols.byteOffset, symbols.byteLength);
-  const entry = entryBytes(bits);
-  for (let at = entry; at + entry <= symbols.length; at += entry) {
-    const info = symbols[at + (bits === 64 ? 4 : 12)]!;
-    const type = info & 15;
-    if (!isWanted(type, of)) continue;
-    const section = sections[view.getUint16(at + (bits === 64 ? 6 : 14), true)];
-    // Without a section it is undefined or absolute.
-    if (section === undefined || section.executable !== (of === "functions")) continue;
-    const word = (wide: number, narrow: number) =>
-      bits === 64 ? u64(view, at + wide) : view.getUint32(at + narrow, true);
-    const address = word(8, 4);
-    if (address >= 2 ** 48) continue;
-    visit({ name: view.getUint32(at, true), type, binding: info >> 4, address, size: word(16, 8) }, section);
-  }
-}
-
 function isWanted(type: number, of: SymbolsOf): boolean {
   if (of === "data") return type === STT_OBJECT;
   return type === STT_FUNC || type === STT_NOTYPE || type === STT_GNU_IFUNC;
 }
 
-/** Returns the bytes of a name up to its end. */
-function nameAt({ bytes, end: other }: Strings, from: number): Uint8Array {
+/** Returns the bytes that a name has up to its end. */
+function nameLength({ bytes, end: other }: Strings, from: number): number {
   const limit = Math.min(bytes.length, from + MAX_NAME_BYTES);
   let end = from;
   while (end < limit && bytes[end] !== 0 && bytes[end] !== other) end++;
-  return bytes.subarray(from, end);
+  return Math.max(0, end - from);
 }
 
 /** Follows two underscores. */
 const INTERNAL = new TextEncoder().encode("GI_");
-
-/**
- * Ranks the names of one function, of which the first is shown: as in libdw a global one before a weak one before a
- * local one; then one of a function, and the one with the fewest leading underscores, glibc's `__GI_` for calls within
- * itself after all others. 0–255.
- */
-function preference({ binding, type }: Symbol, name: Uint8Array): number {
-  const reach = binding === STB_GLOBAL ? 2 : binding === STB_WEAK ? 1 : 0;
-  let underscores = 0;
-  while (underscores < 15 && name[underscores] === 0x5f) underscores++;
-  if (underscores === 2 && INTERNAL.every((byte, i) => name[2 + i] === byte)) underscores = 15;
-  return reach * 64 + (type === STT_NOTYPE ? 0 : 32) + 15 - underscores;
-}

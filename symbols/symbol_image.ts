@@ -32,6 +32,16 @@ export interface ImageFlags {
   readonly dropped: number;
 }
 
+/** The names of what ranges come from: they are copied, for to make an object of each of half a million is slow. */
+export interface ItemNames {
+  /** Items are from 0 up to this. */
+  readonly count: number;
+  /** Returns how many bytes a name has. */
+  lengthOf(item: number): number;
+  /** Puts the bytes of a name into `to`, from `at` on. */
+  copyName(item: number, to: Uint8Array, at: number): void;
+}
+
 /** Functions by address. */
 export class SymbolImage implements ImageFlags {
   readonly #start: Float64Array;
@@ -74,25 +84,25 @@ export class SymbolImage implements ImageFlags {
     return checksum === crc32(bytes.subarray(HEADER_BYTES));
   }
 
-  /** Makes an image; `nameOf` returns the name of what a range came from. */
+  /** Makes an image of ranges of items with names. */
   static encode(
     { start, end, item }: DisjointRanges,
-    nameOf: (item: number) => Uint8Array,
+    names: ItemNames,
     { whole, dropped }: ImageFlags,
   ): Uint8Array<ArrayBuffer> {
     const ranges = start.length;
-    const { at, bytes: nameBytes } = placeNames(item, nameOf);
+    const { at, bytes: nameBytes } = placeNames(item, names);
     const image = new Uint8Array(HEADER_BYTES + RANGE_BYTES * ranges + nameBytes);
     const header = new Uint32Array(image.buffer, 0, HEADER_WORDS);
     header.set([MAGIC, LAYOUT, ranges, nameBytes, whole ? WHOLE : 0, dropped]);
     new Float64Array(image.buffer, HEADER_BYTES, ranges).set(start);
     const lengths = new Uint32Array(image.buffer, HEADER_BYTES + 8 * ranges, ranges);
-    const names = new Uint32Array(image.buffer, HEADER_BYTES + 12 * ranges, ranges);
+    const places = new Uint32Array(image.buffer, HEADER_BYTES + 12 * ranges, ranges);
     const text = image.subarray(HEADER_BYTES + RANGE_BYTES * ranges);
     for (let i = 0; i < ranges; i++) {
       lengths[i] = Math.min(end[i]! - start[i]!, MAX_LENGTH);
-      names[i] = at.get(item[i]!)!;
-      text.set(nameOf(item[i]!), names[i]);
+      places[i] = at[item[i]!]!;
+      names.copyName(item[i]!, text, places[i]!);
     }
     header[6] = crc32(image.subarray(HEADER_BYTES));
     return image;
@@ -132,17 +142,17 @@ export class SymbolImage implements ImageFlags {
   }
 }
 
-/** Gives each name its place; ranges of one function share it. */
-function placeNames(
-  items: Uint32Array,
-  nameOf: (item: number) => Uint8Array,
-): { at: ReadonlyMap<number, number>; bytes: number } {
-  const at = new Map<number, number>();
+/** No name is here. */
+const NOWHERE = 0xffffffff;
+
+/** Gives each name its place; ranges of one item share it. */
+function placeNames(items: Uint32Array, names: ItemNames): { at: Uint32Array; bytes: number } {
+  const at = new Uint32Array(names.count).fill(NOWHERE);
   let bytes = 0;
   for (const item of items) {
-    if (at.has(item)) continue;
-    at.set(item, bytes);
-    bytes += nameOf(item).length + 1;
+    if (at[item] !== NOWHERE) continue;
+    at[item] = bytes;
+    bytes += names.lengthOf(item) + 1;
   }
   return { at, bytes };
 }

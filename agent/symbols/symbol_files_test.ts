@@ -17,7 +17,12 @@ function makeImage(padding = 0): Uint8Array<ArrayBuffer> {
     end: Float64Array.of(0x1800, 0x2100, 2 ** 40 + 2 ** 33),
     item: Uint32Array.of(0, 1, 2),
   };
-  return SymbolImage.encode(ranges, (item) => names[item]!, { whole: true, dropped: 3 });
+  const itemNames = {
+    count: names.length,
+    lengthOf: (item: number) => names[item]!.length,
+    copyName: (item: number, to: Uint8Array, at: number) => to.set(names[item]!, at),
+  };
+  return SymbolImage.encode(ranges, itemNames, { whole: true, dropped: 3 });
 }
 
 const filesIn = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name);
