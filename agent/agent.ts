@@ -195,7 +195,8 @@ async function nameWindow(
 function loseWindow({ windows }: Drained): NamedWindow {
   for (const { samples, locks, syscalls, losses } of windows) {
     const waits = locks.filter(({ outcome }) => outcome !== "open");
-    const all = [syscalls.length > 0 ? syscalls : samples, waits].flat();
+    const calls = [...syscalls];
+    const all = [calls.length > 0 ? calls : samples, waits].flat();
     const events = all.reduce((sum, { count }) => sum + count, 0);
     addCounts(losses, new Map([[NAMING_LOSS, events]]));
   }

@@ -5,26 +5,15 @@
  * @module
  */
 
-import type {
-  RawHold,
-  RawLock,
-  RawSample,
-  RawSlowCall,
-  RawStack,
-  RawSyscall,
-  Window,
-} from "./collectors/collector.ts";
+import { CallTable } from "./collectors/call_table.ts";
+import type { RawHold, RawLock, RawSample, RawSlowCall, RawStack, Window } from "./collectors/collector.ts";
 import { HINT } from "./libbpf/mod.ts";
 import { WindowPlaces } from "./window_places.ts";
 
 /** A row while others are added to it. */
 type Sum<Row> = { -readonly [Key in keyof Row]: Row[Key] };
-type SyscallSum = Sum<RawSyscall> & { errors: Map<number, number>; histogram: number[] };
 type LockSum = Sum<RawLock> & { histogram: number[] };
 type HoldSum = Sum<RawHold> & { histogram: number[] };
-
-/** Most calls have none; nothing is added to it. */
-const NO_ERRORS = new Map<number, number>();
 
 /** All drains of a window together gave this. */
 export interface SummedWindow extends Required<Window> {
@@ -45,7 +34,7 @@ export class WindowSum {
   readonly #samples = new Map<RawStack, Map<string | undefined, Sum<RawSample>>>();
   readonly #locks = new Map<string, LockSum>();
   readonly #holds = new Map<string, HoldSum>();
-  readonly #syscalls = new Map<string, SyscallSum>();
+  readonly #syscalls = new CallTable();
   readonly #slowCalls = new Map<string, Sum<RawSlowCall>>();
   readonly #losses = new Map<string, number>();
   readonly #stackEnds = new Map<string, number>();
@@ -67,7 +56,7 @@ export class WindowSum {
     for (const sample of window.samples) this.#addSample(sample, represent);
     for (const lock of window.locks ?? []) this.#addLock(lock, represent);
     for (const hold of window.holds ?? []) this.#addHold(hold, represent);
-    for (const call of window.syscalls ?? []) this.#addCalls(call, represent(call.pid));
+    for (const call of window.syscalls ?? []) this.#syscalls.addRow(call, represent(call.pid));
     for (const slow of window.slowCalls ?? []) this.#addSlowCall(slow, represent(slow.pid));
     addCounts(this.#losses, window.losses);
     addCounts(this.#stackEnds, window.stackEnds ?? new Map());
@@ -78,7 +67,7 @@ export class WindowSum {
       samples: this.#samples.values().flatMap((ofCalls) => ofCalls.values()).toArray(),
       locks: [...this.#locks.values()],
       holds: [...this.#holds.values()],
-      syscalls: [...this.#syscalls.values()],
+      syscalls: this.#syscalls,
       slowCalls: [...this.#slowCalls.values()],
       losses: this.#losses,
       stackEnds: this.#stackEnds,
@@ -88,7 +77,7 @@ export class WindowSum {
   /** Leaves of what was open at the last drain only the time that it had. */
   #closeOpen(): void {
     for (const sum of this.#locks.values()) if (sum.outcome === "open") sum.count = sum.maxNs = 0;
-    for (const sum of this.#syscalls.values()) sum.open = sum.oldestNs = 0;
+    this.#syscalls.closeOpen();
   }
 
   #addSlowCall(row: RawSlowCall, pid: number): void {
@@ -163,30 +152,6 @@ export class WindowSum {
     sum.count += count;
     sum.totalNs += totalNs;
     sum.maxNs = Math.max(sum.maxNs, maxNs);
-    addHistogram(sum.histogram, row.histogram);
-  }
-
-  #addCalls(row: RawSyscall, pid: number): void {
-    const key = `${pid} ${row.call} ${row.comm}`;
-    const sum = this.#syscalls.get(key);
-    if (sum === undefined) {
-      // Not by spread, which makes objects of another shape, and there are tens of thousands.
-      const { comm, call, count, totalNs, minNs, maxNs, open, oldestNs } = row;
-      const errors = row.errors.size > 0 ? new Map(row.errors) : NO_ERRORS;
-      const histogram = row.histogram.slice();
-      const sums = { count, totalNs, minNs, maxNs, open, oldestNs };
-      this.#syscalls.set(key, { pid, comm, call, errors, histogram, ...sums });
-      return;
-    }
-    // The least of no calls is 0, which is less than that of any.
-    if (row.count > 0) sum.minNs = sum.count > 0 ? Math.min(sum.minNs, row.minNs) : row.minNs;
-    sum.count += row.count;
-    sum.totalNs += row.totalNs;
-    sum.maxNs = Math.max(sum.maxNs, row.maxNs);
-    sum.open += row.open;
-    sum.oldestNs = Math.max(sum.oldestNs, row.oldestNs);
-    if (sum.errors === NO_ERRORS && row.errors.size > 0) sum.errors = new Map(row.errors);
-    else addCounts(sum.errors, row.errors);
     addHistogram(sum.histogram, row.histogram);
   }
 }

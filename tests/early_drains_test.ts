@@ -45,7 +45,7 @@ function openOf({ windows: [locks, syscalls] }: Drained, comm: string): readonly
   const waits = locks!.locks.filter(({ waiter, type, outcome }) => {
     return waiter.comm === comm && type === "futex" && outcome === "open";
   });
-  const [call] = syscalls!.syscalls.filter((row) => row.comm === comm && row.call === "futex");
+  const [call] = [...syscalls!.syscalls].filter((row) => row.comm === comm && row.call === "futex");
   return [
     {
       count: waits.reduce((sum, { count }) => sum + count, 0),

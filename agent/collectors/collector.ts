@@ -127,7 +127,7 @@ export interface Window {
   readonly samples: readonly RawSample[];
   readonly locks?: readonly RawLock[];
   readonly holds?: readonly RawHold[];
-  readonly syscalls?: readonly RawSyscall[];
+  readonly syscalls?: Iterable<RawSyscall>;
   readonly slowCalls?: readonly RawSlowCall[];
   /**
    * The number of events that could not be counted, by reason: the names of `enum aperture_loss` in `bpf/aperture.h`.

@@ -51,7 +51,7 @@ for (const taskStorage of [true, false]) {
         `${random.onCpuNs}`,
       );
       // Both tell of the same calls.
-      const calls = syscalls.filter(({ pid, call }) => pid === said.pid && call === "write");
+      const calls = [...syscalls].filter(({ pid, call }) => pid === said.pid && call === "write");
       const written = own.filter(({ call }) => call === "write");
       assertEquals(
         written.reduce((sum, { count }) => sum + count, 0),

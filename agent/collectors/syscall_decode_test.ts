@@ -64,7 +64,7 @@ Deno.test("SyscallRows adds up what CPUs counted of the same process, name and c
   const histogram = new Array<number>(SYSCALL_BUCKETS).fill(0);
   histogram[1] = 3;
   histogram[2] = histogram[3] = histogram[SYSCALL_BUCKETS - 1] = 1;
-  assertEquals(rows.rows(), [{
+  assertEquals([...rows.rows()], [{
     pid: 7,
     comm: "main",
     call: "syscall_500",
@@ -91,7 +91,7 @@ Deno.test("SyscallRows adds what calls that did not end have of the window", () 
     },
   );
   assertEquals(
-    rows.rows().map(({ call, count, totalNs, minNs, maxNs, open, oldestNs }) => {
+    [...rows.rows()].map(({ call, count, totalNs, minNs, maxNs, open, oldestNs }) => {
       return { call, count, totalNs, minNs, maxNs, open, oldestNs };
     }),
     [
@@ -107,13 +107,13 @@ Deno.test("SyscallRows tells processes, names and calls apart, and has no row wi
     rows.addCalls(one(key(part), value({ histogram: { 0: 1 } })));
   }
   rows.addErrors(one(key({ call: 502, error: 1 }), view([0, u64(1)])(8)));
-  assertEquals(rows.rows().map(({ pid, comm, call }) => `${pid} ${comm} ${call}`), [
+  assertEquals([...rows.rows()].map(({ pid, comm, call }) => `${pid} ${comm} ${call}`), [
     "7 main syscall_500",
     "8 main syscall_500",
     "7 other syscall_500",
     "7 main syscall_501",
   ]);
-  assertEquals(rows.rows()[0]!.histogram, [1]);
+  assertEquals([...rows.rows()][0]!.histogram, [1]);
 });
 
 Deno.test("decodeSyscallSamples() gives a sample its stack by the stack's hash", () => {

@@ -42,7 +42,7 @@ for (const taskStorage of [true, false]) {
         await delay(150);
         const drained = performance.now();
         const window = await collector.drain();
-        const rows = window.syscalls!.filter(({ call, open }) => call.startsWith("read") && open > 0);
+        const rows = [...window.syscalls!].filter(({ call, open }) => call.startsWith("read") && open > 0);
         windows.push({ rows, window, ms: drained });
         assertEquals(rows.map(({ call, open, count }) => [call, open, count]), [["read(pipe)", 1, 0]]);
         const { oldestNs, totalNs } = rows[0]!;
@@ -57,7 +57,7 @@ for (const taskStorage of [true, false]) {
       }
       await child.stdin.close();
       await child.status;
-      const last = (await collector.drain()).syscalls!.filter(({ call }) => call === "read(pipe)");
+      const last = [...(await collector.drain()).syscalls!].filter(({ call }) => call === "read(pipe)");
       assertEquals(last.map(({ open, count }) => [open, count]), [[0, 1]]);
       const { maxNs, minNs, totalNs, histogram } = last[0]!;
       assertEquals([minNs, histogram[Math.floor(Math.log2(maxNs))]], [maxNs, 1]);

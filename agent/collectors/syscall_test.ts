@@ -39,7 +39,7 @@ async function watch(args: readonly string[], options: SyscallCollectorOptions =
   assertEquals(code, 0);
   const window = await collector.drain();
   const said = JSON.parse(stdout);
-  const rows = window.syscalls!.filter(({ pid }) => pid === said.pid);
+  const rows = [...window.syscalls!].filter(({ pid }) => pid === said.pid);
   return { said, pid: said.pid, rows, samples: window.samples.filter(({ pid }) => pid === said.pid), window };
 }
 
@@ -168,7 +168,7 @@ for (const taskStorage of [true, false]) {
       assertNothingLost(window);
       assertEquals(sumOf(rows, "clone").count, 200);
       assertEquals(sumOf(rows, "wait4").count, 200);
-      const children = window.syscalls!.filter(({ comm, pid }) => comm === "child" && pid !== 0);
+      const children = [...window.syscalls!].filter(({ comm, pid }) => comm === "child" && pid !== 0);
       assertEquals(sumOf(children, "exit_group").count, 200);
       // The return from clone() in the child is the end of no call of its own.
       assertEquals(sumOf(children, "clone").count, 0);
@@ -202,7 +202,7 @@ testWith(
     const output = `${folder.path}/strace`;
     const { stdout } = await runProgram("strace", ["-c", "-f", "-o", output, program, "exactly", "2000"]);
     const { pid } = JSON.parse(stdout);
-    const rows = (await collector.drain()).syscalls!.filter((row) =>
+    const rows = [...(await collector.drain()).syscalls!].filter((row) =>
       row.pid === pid && row.comm !== "strace"
     );
     const theirs = await Deno.readTextFile(output);
@@ -281,7 +281,7 @@ testWith(
     const self = async (options: SyscallCollectorOptions) => {
       using collector = SyscallCollector.open(options);
       for (let i = 0; i < 100; i++) Deno.statSync("/");
-      return (await collector.drain()).syscalls!;
+      return [...(await collector.drain()).syscalls!];
     };
     await build("bpf");
     assertEquals((await self({})).filter(({ pid }) => pid === Deno.pid), []);
@@ -311,7 +311,7 @@ testWith(
       using collector = SyscallCollector.open({ ...pid && { pid } });
       await delay(300);
       const { syscalls, losses } = await collector.drain();
-      const pids = [...new Set(syscalls.map(({ pid }) => pid))];
+      const pids = [...new Set([...syscalls].map(({ pid }) => pid))];
       result[pid ? "one" : "all"] = { pids, outside: losses.get("outside_pid_namespace") ?? 0 };
     }
     console.log(JSON.stringify({ ...result, reader: reader.pid, self: Deno.pid }));
@@ -343,7 +343,7 @@ testWith(["bpf", "clang"], "SyscallCollector counts what its maps have no room f
   const { window } = await watch(["fork", String(forks)], { memoryBytes });
   const lost = window.losses.get("syscalls_map_full") ?? 0;
   assert(lost > 0, Deno.inspect(window.losses));
-  const exits = sumOf(window.syscalls!.filter(({ comm }) => comm === "child"), "exit_group").count;
+  const exits = sumOf([...window.syscalls!].filter(({ comm }) => comm === "child"), "exit_group").count;
   assert(exits < forks && exits + lost >= forks, `${exits} counted and ${lost} lost`);
 });
 

@@ -16,7 +16,7 @@ export async function countCalls(options: Pick<SyscallCollectorOptions, "unwinde
     const { stdout } = await new Deno.Command("/bin/syscalls", { args }).output();
     const { pid } = JSON.parse(new TextDecoder().decode(stdout));
     const { syscalls, losses } = await collector.drain();
-    const rows = syscalls!.filter((row) => row.pid === pid)
+    const rows = [...syscalls!].filter((row) => row.pid === pid)
       .map(({ call, count, errors }) => ({ call, count, errors: [...errors] }));
     runs.push({ what: args[0]!, rows, losses: [...losses] });
   }

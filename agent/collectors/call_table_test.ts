@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { CallTable } from "./call_table.ts";
+import type { RawSyscall } from "./collector.ts";
+
+const ended = fc.record({
+  pid: fc.integer({ min: 1, max: 3 }),
+  comm: fc.constantFrom("a", "b", ""),
+  call: fc.constantFrom("read", "write"),
+  bucket: fc.nat(47),
+  calls: fc.integer({ min: 1, max: 9 }),
+  ns: fc.integer({ min: 1, max: 2 ** 40 }),
+});
+
+Deno.test("CallTable has a row for each process, name and call, with the sums of what was added to it", () => {
+  fc.assert(fc.property(fc.array(ended, { maxLength: 300 }), (added) => {
+    const table = new CallTable();
+    for (const { pid, comm, call, bucket, calls, ns } of added) {
+      const row = table.row(pid, table.text(comm), table.text(call));
+      table.addBucket(row, bucket, calls);
+      table.addEnded(row, { calls, totalNs: calls * ns, minNs: ns, maxNs: ns });
+      table.addErrors(row, bucket, calls);
+    }
+    const groups = Map.groupBy(added, ({ pid, comm, call }) => `${pid} ${comm} ${call}`);
+    const rows = [...table];
+    assertEquals(rows.map(({ pid, comm, call }) => `${pid} ${comm} ${call}`), [...groups.keys()]);
+    for (const [i, group] of [...groups.values()].entries()) {
+      const { count, totalNs, minNs, maxNs, histogram, errors } = rows[i]!;
+      const sum = (of: (one: typeof group[number]) => number) => group.reduce((sum, one) => sum + of(one), 0);
+      assertEquals([count, totalNs], [sum(({ calls }) => calls), sum(({ calls, ns }) => calls * ns)]);
+      assertEquals([minNs, maxNs], [
+        Math.min(...group.map(({ ns }) => ns)),
+        Math.max(...group.map(({ ns }) => ns)),
+      ]);
+      const inBucket = (bucket: number) => sum((one) => one.bucket === bucket ? one.calls : 0);
+      assertEquals(histogram, Array.from({ length: histogram.length }, (_, bucket) => inBucket(bucket)));
+      assertEquals(histogram.reduce((sum, calls) => sum + calls, 0), count);
+      assertEquals(errors, new Map([...errors.keys()].map((bucket) => [bucket, inBucket(bucket)])));
+    }
+  }));
+});
+
+Deno.test("CallTable.closeOpen() leaves of open calls the time that they had", () => {
+  const table = new CallTable();
+  const open: RawSyscall = {
+    ...{ pid: 1, comm: "a", call: "read", count: 0, errors: new Map(), totalNs: 5, minNs: 0, maxNs: 0 },
+    ...{ histogram: [], open: 2, oldestNs: 9 },
+  };
+  table.addRow(open, 1);
+  assertEquals([...table], [open]);
+  table.closeOpen();
+  assertEquals([...table], [{ ...open, open: 0, oldestNs: 0 }]);
+  table.addRow(open, 1);
+  assertEquals([...table], [{ ...open, totalNs: 10 }]);
+});
+
+Deno.test("CallTable has no row of which only errors are known", () => {
+  const table = new CallTable();
+  table.addErrors(table.row(1, table.text("a"), table.text("read")), 2, 1);
+  assertEquals([...table], []);
+});
