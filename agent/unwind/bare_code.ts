@@ -27,7 +27,7 @@ import type { TableBuilder } from "./table.ts";
 
 /** What is smaller lies between two functions and is not run. */
 const LEAST_BYTES = 16;
-/** So much code of one file is looked at; all of musl's is a tenth of that. */
+/** So much code is looked at for one table; all of musl's is a tenth of that. */
 const MAX_BYTES = 8 << 20;
 /** What is beside the pages that are wanted is looked at so far, as it may tell where functions begin. */
 const MORE_BYTES = 65_536;
@@ -56,6 +56,11 @@ export class BareCode {
     this.#pieces = segments.filter(({ executable }) => executable)
       .map((segment) => ({ range: rangeOf(source, segment), offset: segment.offset }))
       .sort((a, b) => a.range.address - b.range.address);
+  }
+
+  /** Lets the next table have as much code looked at as the first had. */
+  renew(): void {
+    this.#left = MAX_BYTES;
   }
 
   /**

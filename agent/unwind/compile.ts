@@ -81,6 +81,7 @@ export class UnwindInfo {
 
   /** Returns the table of the whole file. */
   async compile(options: CompileOptions = {}): Promise<Compiled> {
+    this.#file.bare.renew();
     return await inSlices(compileSections(await this.#file.sections(), this.#file), options);
   }
 
@@ -89,6 +90,7 @@ export class UnwindInfo {
    * {@linkcode searchable}.
    */
   async compilePages(first: number, last: number, options: CompileOptions = {}): Promise<Compiled> {
+    this.#file.bare.renew();
     return await inSlices(this.#compilePages({ first, last }), options);
   }
 

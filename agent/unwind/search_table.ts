@@ -32,6 +32,8 @@ const MAX_ENTRIES = 1 << 20;
  * know.
  */
 const MAX_BYTES = 64 << 20;
+/** So many common entries are kept from one question to the next; linkers leave some tens in a file. */
+const MAX_CIES = 4096;
 /** To read anything at all costs as much as so many bytes. */
 const READ_BYTES = 1024;
 
@@ -121,6 +123,7 @@ export class SearchTable {
    */
   *read({ entries }: Found): Generator<{ reader: FrameReader; offsets: number[] }> {
     this.#left = MAX_BYTES;
+    if (this.#cies.size > MAX_CIES) this.#cies.clear();
     for (let i = 0; i < entries.length && this.#left > 0;) {
       const first = entries[i]!;
       const offsets: number[] = [];

@@ -7,15 +7,14 @@
 
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
-import { type ByteSource, memorySource } from "../../symbols/elf/byte_source.ts";
-import { type CodeFile, openCopies } from "../elf/code_file.ts";
+import type { CodeFile } from "../elf/code_file.ts";
 import { ElfError } from "../../symbols/elf/elf.ts";
-import { readVdsoImage, VDSO } from "../elf/vdso_image.ts";
-import { type Compiled, UnwindInfo } from "./compile.ts";
+import type { Compiled } from "./compile.ts";
 import { EM_X86_64 } from "./frame_sections.ts";
 import type { PageStore } from "./page_store.ts";
 import { pagesOf, range, runsOf, withNeighbours } from "./page_runs.ts";
 import { tableBytes, type UnwindTable } from "./table.ts";
+import { type OpenInfo, UnwindInfos } from "./unwind_infos.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
 
@@ -50,6 +49,7 @@ export interface CompilerStats {
 export class TableCompiler {
   /** Tables are found by {@linkcode CodeFile.serial}. */
   readonly #tables: LRUCache<number, UnwindTable>;
+  readonly #infos = new UnwindInfos();
   /** Files that were compiled and loaded whole; pages of theirs that were given up since come back alone. */
   readonly #whole = new WeakSet<CodeFile>();
   /** Files that were compiled and have not one rule. */
@@ -106,26 +106,25 @@ export class TableCompiler {
   ): AsyncGenerator<CompiledPages> {
     const known = this.#tables.get(file.serial);
     if (known) return yield { table: known, pages: wanted };
-    for (const source of sourcesOf(file)) {
-      yield* this.#compile(file, { source, wanted, store, signal, hurried });
-      return;
-    }
-    this.#failed++;
+    using opened = this.#infos.open(file);
+    if (opened === undefined) this.#failed++;
+    else yield* this.#compile(file, { opened, wanted, store, signal, hurried });
   }
 
   async *#compile(
     file: CodeFile,
-    { source, wanted, store, signal, hurried }: {
-      source: ByteSource;
+    { opened, wanted, store, signal, hurried }: {
+      opened: OpenInfo;
       wanted: ReadonlySet<number>;
       store: Pick<PageStore, "has" | "hasRoomFor">;
       signal: AbortSignal;
       hurried: boolean;
     },
   ): AsyncGenerator<CompiledPages> {
-    const info = infoOf(source, file);
+    const { info } = opened;
     const { searchable } = info ?? {};
     if (info && searchable && (searchable > WHOLE_FUNCTIONS || this.#whole.has(file))) {
+      opened.keep();
       for (const [first, last] of runsOf(hurried ? wanted : this.#withNear(file, wanted, store))) {
         const table = await this.#timed(file, info.compilePages(first, last, { signal }));
         this.#compiledPages++;
@@ -178,29 +177,12 @@ export class TableCompiler {
   }
 }
 
-/** Opens what a file can be read from, one after the other. */
-function* sourcesOf(file: CodeFile): Generator<ByteSource> {
-  const image = file.path === VDSO ? readVdsoImage() : undefined;
-  if (image) yield memorySource(image);
-  else for (const copy of openCopies(file)) yield copy.file;
-}
-
 const EMPTY: UnwindTable = {
   rows: new Uint32Array(0),
   pages: new Uint32Array(0),
   first: Uint32Array.of(0),
   rules: new Int32Array(0),
 };
-
-/** Returns `undefined` for a file that is damaged, which is not tried again. */
-function infoOf(source: ByteSource, file: CodeFile): UnwindInfo | undefined {
-  try {
-    return new UnwindInfo(source);
-  } catch (error) {
-    noTable(file, error);
-    return undefined;
-  }
-}
 
 function noTable({ path }: CodeFile, error: unknown): UnwindTable {
   if (!(error instanceof ElfError)) throw error;

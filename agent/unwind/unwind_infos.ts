@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The unwind information of files, while tables are compiled of it, and from one turn of a file to the next.
+ *
+ * A large file has many turns, of some pages each, and to find its parts anew for each would cost more than the pages do:
+ * where functions begin is read out of tables of megabytes. Files are open only while something of them is compiled, as
+ * what is open cannot be unmounted.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { LRUCache } from "lru-cache";
+import type { CodeFile } from "../elf/code_file.ts";
+import { pathsTo } from "../elf/mapped_file.ts";
+import { readVdsoImage, VDSO } from "../elf/vdso_image.ts";
+import { type ByteSource, memorySource } from "../../symbols/elf/byte_source.ts";
+import { ElfError } from "../../symbols/elf/elf.ts";
+import { RegularFile } from "../../symbols/elf/regular_file.ts";
+import { UnwindInfo } from "./compile.ts";
+
+const logger = getLogger(["aperture", "unwind"]);
+
+/** So many files are kept; each may have some megabytes of where its functions begin. */
+const MAX_KEPT = 4;
+
+/** Is open until it is disposed of. */
+export interface OpenInfo extends Disposable {
+  /** It is `undefined` of a file that is damaged, or of another machine. */
+  readonly info: UnwindInfo | undefined;
+  /** Keeps what was found of the file for its next turn. */
+  keep(): void;
+}
+
+interface Kept {
+  readonly info: UnwindInfo | undefined;
+  readonly source: CodeSource;
+}
+
+/** Opens the unwind information of files. */
+export class UnwindInfos {
+  /** They are found by {@linkcode CodeFile.serial}. */
+  readonly #kept = new LRUCache<number, Kept>({ max: MAX_KEPT });
+
+  /** Opens that of a file; `undefined` where it cannot be reached, now or any more. */
+  open(file: CodeFile): OpenInfo | undefined {
+    if (file.path === VDSO) {
+      const image = readVdsoImage();
+      return image && { info: infoOf(memorySource(image), file), keep() {}, [Symbol.dispose]() {} };
+    }
+    const known = this.#kept.get(file.serial);
+    const source = known?.source ?? new CodeSource(file);
+    if (!source.open()) return undefined;
+    using undo = new DisposableStack();
+    undo.use(source);
+    const info = known ? known.info : infoOf(source, file);
+    undo.move();
+    return {
+      info,
+      keep: () => void this.#kept.set(file.serial, { info, source }),
+      [Symbol.dispose]: () => source[Symbol.dispose](),
+    };
+  }
+}
+
+function infoOf(source: ByteSource, { path }: CodeFile): UnwindInfo | undefined {
+  try {
+    return new UnwindInfo(source);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    logger.debug("No unwind table of {path}: {error}", { path, error });
+    return undefined;
+  }
+}
+
+/** A file that may be opened again after it was closed: the same one, as it was, or none. */
+class CodeSource implements ByteSource, Disposable {
+  readonly #file: CodeFile;
+  #opened: RegularFile | undefined;
+  #size = 0;
+
+  constructor(file: CodeFile) {
+    this.#file = file;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Opens the copy whose process had it mapped last; false where none can be reached. */
+  open(): boolean {
+    this[Symbol.dispose]();
+    for (const place of this.#file.places.toReversed()) {
+      for (const path of pathsTo(place)) {
+        const opened = RegularFile.open(path);
+        if (opened?.identity === place.identity) {
+          [this.#opened, this.#size] = [opened, opened.size];
+          return true;
+        }
+        opened?.[Symbol.dispose]();
+      }
+    }
+    return false;
+  }
+
+  read(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    if (this.#opened === undefined) throw new Error(`Cannot read ${this.#file.path}: it is closed`);
+    return this.#opened.read(offset, length);
+  }
+
+  [Symbol.dispose](): void {
+    this.#opened?.[Symbol.dispose]();
+    this.#opened = undefined;
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
+import { CodeFiles } from "../elf/code_files.ts";
+import { PAGE_BYTES } from "./table.ts";
+import { UnwindInfos } from "./unwind_infos.ts";
+
+/** The program header of the code is here in an image of elfImage(). */
+const CODE_HEADER = 120;
+
+async function library(): Promise<Uint8Array<ArrayBuffer>> {
+  const frames = new Frames();
+  frames.fde(frames.cie(), { start: CODE_ADDRESS, length: 16, code: [] });
+  return await elfImage({ ehFrame: frames.bytes, searchTable: frames.functions });
+}
+
+/** Writes a file that a process has mapped. */
+function mapped(folder: TempFolder, image: Uint8Array) {
+  const path = folder.write("root/library", image);
+  const { ino: inode } = Deno.statSync(path);
+  const mapping = { start: 0x1000, end: 0x2000, offset: 0, device: "fe:00", inode: inode!, path: "/library" };
+  const file = new CodeFiles().of({
+    process: { folder: folder.path },
+    mapping: { ...mapping, deleted: false },
+  })!;
+  return { path, file };
+}
+
+function timesOpen(path: string): number {
+  const links = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return "";
+    }
+  });
+  return links.filter((link) => link === path).length;
+}
+
+Deno.test("UnwindInfos.open() has a file open only meanwhile, and knows again what was kept of it", async () => {
+  using folder = new TempFolder();
+  const { path, file } = mapped(folder, await library());
+  const infos = new UnwindInfos();
+  let kept;
+  {
+    using opened = infos.open(file)!;
+    opened.keep();
+    kept = opened.info;
+    assertEquals(timesOpen(path), 1);
+  }
+  assertEquals(timesOpen(path), 0);
+  const page = CODE_ADDRESS / PAGE_BYTES;
+  for (let turn = 0; turn < 2; turn++) {
+    using opened = infos.open(file)!;
+    assertStrictEquals(opened.info, kept);
+    const { table } = await opened.info!.compilePages(page, page);
+    assertEquals([...table.pages], [page]);
+  }
+  Deno.writeFileSync(path, new Uint8Array(10));
+  assertEquals(infos.open(file), undefined);
+  assertEquals(timesOpen(path), 0);
+});
+
+Deno.test("UnwindInfos.open() has nothing of a file that is damaged, and closes it", async () => {
+  using folder = new TempFolder();
+  const image = await library();
+  new DataView(image.buffer).setBigUint64(CODE_HEADER + 16, 2n ** 60n, true); // p_vaddr
+  const { path, file } = mapped(folder, image);
+  {
+    using opened = new UnwindInfos().open(file);
+    assert(opened);
+    assertEquals(opened.info, undefined);
+  }
+  assertEquals(timesOpen(path), 0);
+});
