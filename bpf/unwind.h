@@ -71,6 +71,8 @@ static __always_inline struct aperture_rule *rule_at(struct unwind_state *state,
 	s32 index = find_rule(state, state->file, address - state->bias);
 	struct aperture_rule *rule = index < 0 ? NULL : bpf_map_lookup_elem(&unwind_rules, &index);
 
+	if (index < 0)
+		forget_mapping(state, address);
 	*end = index < 0 ? APERTURE_STACK_NO_PAGE : APERTURE_STACK_NO_RULE;
 	return rule;
 }
@@ -181,6 +183,7 @@ static __always_inline bool unwind_begin(struct unwind_state *state, u32 pid)
 	state->mapping.end = 0;
 	state->replaced = false;
 	state->read_count = 0;
+	state->scheduling = false;
 	state->sequence = mapping_sequence();
 	state->search.found.end = 0;
 	state->exact = true;

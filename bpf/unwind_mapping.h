@@ -6,30 +6,36 @@
 #ifndef __APERTURE_UNWIND_MAPPING_H__
 #define __APERTURE_UNWIND_MAPPING_H__
 
-#include "unwind_state.h"
+#include "unwind_found.h"
 
 #include <bpf/bpf_endian.h>
 
 /*
- * A number that is another one once the mappings of the current process were changed; 0: this kernel (6.1 to 6.3, or
- * without locks of single mappings) has none, so that what was read of a process is compared in each walk.
+ * A number that is another one once the mappings of the current process were changed; 0: they are being changed, or this
+ * kernel (6.1 to 6.3, or without locks of single mappings) has none, so that what was read of a process is compared in
+ * each walk.
  */
 static __always_inline u32 mapping_sequence(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct mm_struct___6_13 *newest = (void *)mm;
 	struct mm_struct___6_4 *newer = (void *)mm;
 	struct mm_struct___5_10 *older = (void *)mm;
 	u32 sequence = 0;
 
-	if (bpf_core_field_exists(struct mm_struct___6_4, mm_lock_seq))
-		/* The member may be a struct, whose first member it is. */
-		bpf_probe_read_kernel(&sequence, sizeof(sequence),
-				      (void *)newer + bpf_core_field_offset(struct mm_struct___6_4, mm_lock_seq));
-	else if (bpf_core_field_exists(struct mm_struct___5_10, vmacache_seqnum))
+	/* The types of a member must agree: that of one kernel is no member of the other. */
+	if (bpf_core_field_exists(newest->mm_lock_seq)) {
+		sequence = BPF_CORE_READ(newest, mm_lock_seq.sequence);
+		if (sequence & 1)
+			return 0;
+	} else if (bpf_core_field_exists(newer->mm_lock_seq)) {
+		sequence = BPF_CORE_READ(newer, mm_lock_seq);
+	} else if (bpf_core_field_exists(older->vmacache_seqnum)) {
 		sequence = BPF_CORE_READ(older, vmacache_seqnum);
-	else
+	} else {
 		return 0;
+	}
 	return sequence + 1 ?: 1;
 }
 
@@ -74,6 +80,36 @@ __attribute__((noinline)) int unwind_check_mapping(u64 address)
 	return inode == mapping->inode && vma->start - vma->offset == mapping->start - mapping->offset;
 }
 
+/* Reads into state->mapping what the agent has of `address` in the process; false where it has nothing that still holds. */
+static __always_inline bool read_mapping(struct unwind_state *state, u64 address)
+{
+	struct aperture_mapping *mapping = &state->mapping;
+
+	state->mapping_key.prefix_bits = 96;
+	state->mapping_key.process = state->process;
+	state->mapping_key.address = bpf_cpu_to_be64(address);
+	struct aperture_mapping *known = bpf_map_lookup_elem(&unwind_mappings, &state->mapping_key);
+	if (!known)
+		return false;
+	*mapping = *known;
+	if (state->sequence && mapping->checked == state->sequence)
+		return true;
+	if (!unwind_check_mapping(address)) {
+		mapping->end = 0;
+		state->replaced = true;
+		return false;
+	}
+	mapping->checked = state->sequence;
+	known->inode = mapping->inode;
+	known->checked = state->sequence;
+	return true;
+}
+
+static __always_inline bool holds(const struct aperture_mapping *mapping, u64 address)
+{
+	return address >= mapping->start && address < mapping->end;
+}
+
 /* What is mapped at `address` in a process that the agent has read, as long as it still is. */
 static __always_inline bool find_in_process(struct unwind_state *state, u64 address)
 {
@@ -81,22 +117,17 @@ static __always_inline bool find_in_process(struct unwind_state *state, u64 addr
 
 	if (state->process == 0)
 		return false;
-	if (address < mapping->start || address >= mapping->end) {
-		state->mapping_key.prefix_bits = 96;
-		state->mapping_key.process = state->process;
-		state->mapping_key.address = bpf_cpu_to_be64(address);
-		struct aperture_mapping *found = bpf_map_lookup_elem(&unwind_mappings, &state->mapping_key);
-		if (!found)
+	if (!holds(mapping, address)) {
+		struct found_mapping *found = found_mapping_of(state->process, address);
+		if (found && state->sequence && found->process == state->process && found->window == state->window &&
+		    found->mapping.checked == state->sequence && holds(&found->mapping, address)) {
+			*mapping = found->mapping;
+		} else if (!read_mapping(state, address)) {
 			return false;
-		*mapping = *found;
-		if (state->sequence == 0 || mapping->checked != state->sequence) {
-			if (!unwind_check_mapping(address)) {
-				mapping->end = 0;
-				state->replaced = true;
-				return false;
-			}
-			found->inode = mapping->inode;
-			found->checked = state->sequence;
+		} else if (found) {
+			found->mapping = *mapping;
+			found->process = state->process;
+			found->window = state->window;
 		}
 	}
 	state->bias = mapping->bias;

@@ -3,7 +3,8 @@
 #ifndef __APERTURE_UNWIND_RULE_H__
 #define __APERTURE_UNWIND_RULE_H__
 
-#include "unwind_state.h"
+#include "unwind_found.h"
+#include "unwind_go.h"
 
 /* Kinds of agent/unwind/rules.ts. */
 enum {
@@ -28,12 +29,18 @@ enum {
 #define RULE_SIGNAL 1
 /* Nobody vouches for it but the code itself. */
 #define RULE_DERIVED 2
+/* Go's scheduler. */
+#define RULE_SCHEDULER 4
+/* Nothing called it, so that the caller's pc is exact. */
+#define RULE_INJECTED 8
+/* The caller's frame may be on another stack, which may lie anywhere. */
+#define RULE_OTHER_STACK 16
 
 /* Steps that find a row among the most that a page can have. */
 #define SEARCH_STEPS 16
 
-/* The rule that holds at `address` of a file; negative when its page is not there. */
-static __always_inline s32 find_rule(struct unwind_state *state, u32 file, u64 address)
+/* Looks in the table for the rule that holds at `address` of a file; negative when its page is not there. */
+static __always_inline s32 search_rule(struct unwind_state *state, u32 file, u64 address)
 {
 	u32 zero = 0;
 
@@ -65,6 +72,23 @@ static __always_inline s32 find_rule(struct unwind_state *state, u32 file, u64 a
 		count -= half;
 	}
 	return rows[at & (APERTURE_CHUNK_ROWS - 1)].rule;
+}
+
+/* The same; stacks have mostly places that others of the window had before. */
+static __always_inline s32 find_rule(struct unwind_state *state, u32 file, u64 address)
+{
+	struct found_rule *found = found_rule_of(file, address);
+	s32 rule;
+
+	if (found && found->place == place_of(file, address) && found->window == state->window)
+		return found->rule;
+	rule = search_rule(state, file, address);
+	if (found && rule >= 0) {
+		found->place = place_of(file, address);
+		found->window = state->window;
+		found->rule = rule;
+	}
+	return rule;
 }
 
 /* Going on is no end. */
@@ -107,46 +131,6 @@ static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact
 	state->pc = pc;
 	state->exact = exact;
 	return STEP_ON;
-}
-
-/* Members of Go's struct g that are where they always were: g.m, and g.sched.sp. */
-#define GO_MACHINE 48
-#define GO_SAVED_STACK 56
-
-/*
- * The frame above one that went on on the thread's own stack: on the goroutine's, as the runtime left that. While the
- * function has not changed over yet, or has changed back, its frame is an ordinary one.
- */
-static __always_inline bool find_go_stack(struct unwind_state *state, const struct aperture_rule *rule, u64 *cfa, int *end)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	/* Not of the stack, which is short. */
-	u64 *word = &state->next_pc;
-	u64 running, goroutine;
-
-	*end = APERTURE_STACK_READ_FAULT;
-	if (!read_word(state, word, user_thread_id(task) + (s64)rule->cfa_offset))
-		return false;
-	running = *word;
-	if (!read_word(state, word, running + GO_MACHINE) ||
-	    !read_word(state, word, *word + rule->frame_pointer_offset))
-		return false;
-	goroutine = *word;
-	if (running == goroutine) {
-		*cfa = state->registers[STACK_POINTER] + 8 * ((u64)(rule->cfa >> 4) + 1);
-		return true;
-	}
-	/* The thread runs the scheduler, and nobody's goroutine. */
-	if (!goroutine) {
-		*end = APERTURE_STACK_COMPLETE;
-		return false;
-	}
-	if (!read_word(state, word, goroutine + GO_SAVED_STACK) || !*word)
-		return false;
-	/* Whatever its address is, it is a caller's frame: the two stacks are anywhere. */
-	state->registers[STACK_POINTER] = 0;
-	*cfa = *word + (s64)rule->cfa_add;
-	return true;
 }
 
 /* The canonical frame address; false when it cannot be had, and *end is then why. */
@@ -205,14 +189,16 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	u64 frame = state->registers[FRAME_POINTER];
 	u32 has_frame = state->known & 1U << FRAME_POINTER;
 
+	state->scheduling |= rule->flags & RULE_SCHEDULER;
 	/* The kernel put it there. */
 	state->placed |= signal && !state->exact;
 	if ((rule->return_address & 15) == SAVED_UNDEFINED)
 		return APERTURE_STACK_COMPLETE;
 	if ((rule->cfa & 15) == CFA_GO_STACK ? !find_go_stack(state, rule, &cfa, &end) : !find_cfa(state, rule, &cfa, &end))
 		return end;
-	/* A handler may run on a stack of its own. */
-	if (!signal && !is_caller_frame(cfa, state->registers[STACK_POINTER], state->exact))
+	/* A handler may run on a stack of its own, too. */
+	if (!(rule->flags & (RULE_SIGNAL | RULE_OTHER_STACK)) &&
+	    !is_caller_frame(cfa, state->registers[STACK_POINTER], state->exact))
 		return APERTURE_STACK_BAD_FRAME;
 	if ((rule->return_address & 15) == SAVED_SAME) {
 		note_other_source(state);
@@ -230,7 +216,7 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	}
 	state->registers[FRAME_POINTER] = frame;
 	state->known = has_frame | 1U << STACK_POINTER;
-	return go_on(state, cfa, signal);
+	return go_on(state, cfa, rule->flags & (RULE_SIGNAL | RULE_INJECTED));
 }
 
 #endif

@@ -227,7 +227,15 @@ struct mm_struct {
 	} uprobes_state;
 };
 
-/* Since 6.4 (since 6.13 in a struct of its own), and up to 6.0: other numbers once mappings were changed. */
+/* Since 6.13, from 6.4 on, and up to 6.0: other numbers once mappings were changed. */
+struct seqcount {
+	u32 sequence;
+};
+
+struct mm_struct___6_13 {
+	struct seqcount mm_lock_seq;
+};
+
 struct mm_struct___6_4 {
 	u32 mm_lock_seq;
 };

@@ -18,7 +18,7 @@ import { cpuMapSize } from "./cpu_map_size.ts";
 import { checkProcess } from "../metadata/watched_process.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { PythonProcesses } from "./python_processes.ts";
-import { setStackSource, type StackSource } from "./user_stacks.ts";
+import { setStackSource, type StackSource, WALK_MAPS } from "./user_stacks.ts";
 
 const SECOND_NS = 1e9;
 /** Returns the time between two samples of a CPU, in ns. */
@@ -133,7 +133,7 @@ export class CpuCollector implements Collector {
 
   /** The maps use so many bytes of the kernel's memory. */
   get memoryBytes(): number {
-    return this.#sets.memoryBytes(["scratch", "taken", "python_processes", "stack_ends", "unwind_state"]);
+    return this.#sets.memoryBytes(["scratch", "taken", "python_processes", ...WALK_MAPS]);
   }
 
   /** Samples since the load that were wanted, so many as all windows together have and the maps of counts lost. */

@@ -5,13 +5,13 @@
  * @module
  */
 
-import { checkMemory, entryBytes, SETS, STACK_BYTES } from "./map_size.ts";
+import { checkMemory, entryBytes, SETS, STACK_BYTES, WALK_BYTES } from "./map_size.ts";
 
 const COUNT_BYTES = entryBytes(48, 8);
 /** The map of Python processes takes so many bytes: a key has 4, which are kept as 8. */
 const PYTHON_BYTES = 4096 * entryBytes(8, 72);
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
-const CPU_BYTES = 8192 + SETS * (COUNT_BYTES + STACK_BYTES);
+const CPU_BYTES = 4096 + WALK_BYTES + SETS * (COUNT_BYTES + STACK_BYTES);
 
 /** Room for a drain that comes late. */
 const MARGIN = 1.25;

@@ -19,7 +19,7 @@ import { MapSets, type SetWindow } from "./map_sets.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { checkProcess } from "../metadata/watched_process.ts";
 import { tracepointRanges } from "./tracepoint_frames.ts";
-import { setStackSource, type StackSource } from "./user_stacks.ts";
+import { setStackSource, type StackSource, WALK_MAPS } from "./user_stacks.ts";
 
 /** The program's object file. */
 export const LOCK_OBJECT = new URL("../../bpf/build/lock.bpf.o", import.meta.url).pathname;
@@ -133,9 +133,8 @@ export class LockCollector implements Collector {
       "spins",
       "scratches",
       "taken",
-      "stack_ends",
-      "unwind_state",
       "walk_memos",
+      ...WALK_MAPS,
     ];
     return this.#sets.memoryBytes(names);
   }

@@ -16,7 +16,7 @@ import {
   STACK_ENDS,
 } from "../libbpf/mod.ts";
 import { Counters } from "./counters.ts";
-import { setStackSource, type StackSource } from "./user_stacks.ts";
+import { setStackSource, type StackSource, WALK_MAPS } from "./user_stacks.ts";
 import type { Collector, RawSample, RawSlowCall, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./cpu_decode.ts";
@@ -166,8 +166,7 @@ export class SyscallCollector implements Collector {
         "ended",
         "object_scratch",
         "scratch",
-        "stack_ends",
-        "unwind_state",
+        ...WALK_MAPS,
         ...this.taskStorage ? [] : ["threads_by_task"],
       ],
     );

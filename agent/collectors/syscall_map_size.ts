@@ -5,10 +5,10 @@
  * @module
  */
 
-import { checkMemory, entryBytes, SETS, STACK_BYTES } from "./map_size.ts";
+import { checkMemory, entryBytes, SETS, STACK_BYTES, WALK_BYTES } from "./map_size.ts";
 
 /** Each CPU has its own scratch and counters, and each map a spare entry for it. */
-const CPU_BYTES = 4096;
+const CPU_BYTES = 4096 + WALK_BYTES;
 /** Calls that end while the agent looks for those that are open: entries of one map. */
 export const ENDED_CALLS = 2048;
 const ENDED_BYTES = entryBytes(4, 64);

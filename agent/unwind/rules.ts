@@ -56,6 +56,12 @@ export const SAVED_IS_CFA = 5;
 export const RULE_SIGNAL = 1;
 /** It was derived from the code, and holds only where a call precedes the return address. */
 export const RULE_DERIVED = 2;
+/** It is that of Go's scheduler: what it was called for has been put aside, and is not what the thread works for. */
+export const RULE_SCHEDULER = 4;
+/** Nothing called it: it was put between the caller and the instruction where that stood. The caller's pc is exact. */
+export const RULE_INJECTED = 8;
+/** The caller's frame may be on another stack, which may lie anywhere. */
+export const RULE_OTHER_STACK = 16;
 
 /** The two rules that every set starts with. */
 export const RULE_NONE = 0;

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Stacks of Go's runtime where that has left the goroutine's stack, or put a call where none was.
+ *
+ * @module
+ */
+
+import { assert } from "@std/assert";
+import { RunningProgram } from "./support/programs.ts";
+import { testWith } from "./support/needs.ts";
+import { compileUnwind } from "./support/unwind_programs.ts";
+import { assertWhole, watch } from "./support/user_stacks.ts";
+
+testWith(
+  ["bpf", "clang", "go"],
+  "Go's clock, scheduler and signals are crossed to the goroutine, and a fault is in the function that made it",
+  async () => {
+    using program = await compileUnwind("runtime.go");
+    await using running = await RunningProgram.start(program.path);
+    const watched = await watch(running.pid, { atLeastMs: 3000 });
+    assertWhole(watched);
+    for (
+      const { inside, caller, least } of [
+        { inside: /time\.now/, caller: /main\.clocks;time\.Now/, least: 0.9 },
+        // What it looks for afterwards is nobody's.
+        {
+          inside: /gosched_m(?!.*runtime\.schedule)/,
+          caller: /main\.yields;runtime\.Gosched;runtime\.mcall/,
+          least: 0.8,
+        },
+        { inside: /syscall\.Kill.*runtime\.sigreturn/, caller: /main\.signals;syscall\.Kill/, least: 0.9 },
+        { inside: /runtime\.sigpanic/, caller: /main\.faults;main\.load;runtime\.sigpanic/, least: 0.9 },
+      ]
+    ) {
+      let [right, all] = [0, 0];
+      for (const [stack, count] of watched.stacks) {
+        if (!inside.test(stack)) continue;
+        all += count;
+        if (caller.test(stack)) right += count;
+      }
+      assert(
+        all >= 10 && right >= all * least,
+        `${right} of ${all} have ${caller}: ${
+          Deno.inspect([...watched.stacks].filter(([s]) => inside.test(s)), { strAbbreviateSize: 4000 })
+        }`,
+      );
+    }
+  },
+);
