@@ -90,6 +90,7 @@ export class ElfCode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#tables[Symbol.dispose]();
+    this.#starts[Symbol.dispose]();
     await this.#inlining[Symbol.asyncDispose]();
   }
 
@@ -161,6 +162,7 @@ export class ElfCode implements AsyncDisposable {
   endWindow(): void {
     this.#tables.endWindow(this.#files.values());
     this.#inlining.endWindow();
+    this.#starts.endWindow();
     this.#frames.forget(this.#tables.takeImproved());
     this.#coldLeft = this.#coldMs;
   }

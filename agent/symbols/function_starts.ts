@@ -8,6 +8,7 @@
 
 import { LRUCache } from "lru-cache";
 import { type CodeFile, openCopies } from "../elf/code_file.ts";
+import { CodeSource } from "../elf/code_source.ts";
 import { ElfError } from "../../symbols/elf/elf.ts";
 import { SearchTable } from "../unwind/search_table.ts";
 
@@ -25,16 +26,27 @@ interface Functions {
 const FUNCTION_BYTES = 8;
 /** One file may take this part of all that is kept: two that do not fit beside each other would be read time and again. */
 const KEPT_SHARE = 1 / 16;
-/** There are more than are kept. */
-const LARGE = "large";
+/** So many files of those that are searched are open at once, until the end of a window. */
+const MAX_OPEN = 8;
+/** What is kept of the table of a file that is searched, for each function, about. */
+const SEARCHED_BYTES = 1 / 16;
+
+/** A file that has more functions than are kept, and what is known of its table. */
+interface Searched {
+  readonly source: CodeSource;
+  readonly functions: number;
+  table?: SearchTable | undefined;
+}
 
 const NONE: Functions = { first: 0, offsets: new Uint32Array(), lengths: new Uint32Array() };
 
 /** Reads the tables of files, as far as these can be reached. */
-export class FunctionStarts {
+export class FunctionStarts implements Disposable {
   /** They are found by {@linkcode CodeFile.serial}. */
-  readonly #files: LRUCache<number, Functions | typeof LARGE>;
+  readonly #files: LRUCache<number, Functions | Searched>;
   readonly #bytes: number;
+  /** These are open, the first for longest. */
+  readonly #open = new Set<CodeSource>();
 
   /** @param bytes the tables that are kept may take so many; a larger one is searched where it is, in the file */
   constructor(bytes: number) {
@@ -42,27 +54,65 @@ export class FunctionStarts {
     this.#files = new LRUCache({
       max: MAX_FILES,
       maxSize: bytes,
-      sizeCalculation: (functions) =>
-        functions === LARGE ? 1 : 1 + functions.offsets.byteLength + functions.lengths.byteLength,
+      sizeCalculation: (file) =>
+        "source" in file
+          ? Math.ceil(1 + file.functions * SEARCHED_BYTES)
+          : 1 + file.offsets.byteLength + file.lengths.byteLength,
     });
   }
 
   /** Returns where the function that has `address` begins; `address` itself where none is known to have it. */
   of(file: CodeFile, address: number): number {
-    let functions = this.#files.get(file.serial);
-    if (functions === undefined) {
-      functions = read(file, this.#bytes * KEPT_SHARE);
-      this.#files.set(file.serial, functions);
+    let known = this.#files.get(file.serial);
+    if (known === undefined) {
+      known = read(file, this.#bytes * KEPT_SHARE);
+      this.#files.set(file.serial, known);
     }
-    if (functions === LARGE) return search(file, address);
-    const { first, offsets, lengths } = functions;
+    if ("source" in known) return this.#search(file, known, address);
+    const { first, offsets, lengths } = known;
     const at = address - first;
     const i = countUpTo(offsets, at) - 1;
     return i >= 0 && at < offsets[i]! + lengths[i]! ? first + offsets[i]! : address;
   }
 
+  /** Call after the addresses of a window: nothing is open from one to the next. */
+  endWindow(): void {
+    for (const source of this.#open) source[Symbol.dispose]();
+    this.#open.clear();
+  }
+
   clear(): void {
     this.#files.clear();
+    this.endWindow();
+  }
+
+  [Symbol.dispose](): void {
+    this.clear();
+  }
+
+  /** Searches the file itself, by some reads: to read all of a large one takes tenths of a second and its memory. */
+  #search(file: CodeFile, searched: Searched, address: number): number {
+    if (!this.#opened(searched.source)) return address;
+    try {
+      searched.table ??= SearchTable.open(searched.source, file.elf);
+      return searched.table?.rangeAt(address)?.address ?? address;
+    } catch (error) {
+      if (!(error instanceof ElfError)) throw error;
+      return address;
+    }
+  }
+
+  /** Tells whether a file is open: as good as all addresses of a window are in a few of them. */
+  #opened(source: CodeSource): boolean {
+    if (this.#open.has(source)) return true;
+    if (!source.open()) return false;
+    const [oldest] = this.#open;
+    if (this.#open.size >= MAX_OPEN && oldest) {
+      this.#open.delete(oldest);
+      oldest[Symbol.dispose]();
+    }
+    this.#open.add(source);
+    return true;
   }
 }
 
@@ -76,30 +126,19 @@ function countUpTo(offsets: Uint32Array, offset: number): number {
   return low;
 }
 
-function read(file: CodeFile, maxBytes: number): Functions | typeof LARGE {
-  const functions = inTable(
-    file,
-    (table) => table.count * FUNCTION_BYTES > maxBytes ? LARGE : compact(table.ranges()),
-  );
-  return functions ?? NONE;
-}
-
-/** Searches the file itself, by some twenty reads: to read all of a large one takes tenths of a second and its memory. */
-function search(file: CodeFile, address: number): number {
-  return inTable(file, (table) => table.rangeAt(address))?.address ?? address;
-}
-
-/** Returns what `look` finds in the table of the first copy of a file that is not damaged; `undefined` without one. */
-function inTable<Found>(file: CodeFile, look: (table: SearchTable) => Found): Found | undefined {
+function read(file: CodeFile, maxBytes: number): Functions | Searched {
   for (const { file: copy } of openCopies(file)) {
     try {
       const table = SearchTable.open(copy, file.elf);
-      return table && look(table);
+      if (table === undefined) return NONE;
+      if (table.count * FUNCTION_BYTES <= maxBytes) return compact(table.ranges());
+      return { source: new CodeSource(file), functions: table.count };
     } catch (error) {
+      // The next one may be whole.
       if (!(error instanceof ElfError)) throw error;
     }
   }
-  return undefined;
+  return NONE;
 }
 
 function compact({ starts, ends }: ReturnType<SearchTable["ranges"]>): Functions {

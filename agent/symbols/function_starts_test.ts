@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertGreater } from "@std/assert";
+import { timesOpen } from "../../tests/support/descriptors.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
 import { CodeFiles } from "../elf/code_files.ts";
@@ -33,7 +34,9 @@ testWith(
     const files = new CodeFiles();
     const file = files.of({ process, mapping: process.mappings[0]! })!;
     // Kept, and searched in the file.
-    for (const starts of [new FunctionStarts(1 << 20), new FunctionStarts(16)]) {
+    using kept = new FunctionStarts(1 << 20);
+    using searched = new FunctionStarts(16);
+    for (const starts of [kept, searched]) {
       let looked = 0;
       for (const name of ["first", "main"]) {
         const { address, size } = symbols.get(name)!;
@@ -47,5 +50,21 @@ testWith(
       for (let at = bare; at < bare + 4; at++) assertEquals(starts.of(file, at), at);
       assertEquals(starts.of(file, 1), 1);
     }
+    // One that is searched is open until the window ends, and is opened again in the next one.
+    assertEquals(timesOpen(path), 1);
+    for (let window = 0; window < 2; window++) {
+      searched.endWindow();
+      assertEquals(timesOpen(path), 0);
+      const { address, size } = symbols.get("main")!;
+      assertEquals(searched.of(file, address + size - 1), address);
+    }
+    // Another file that is called so is not searched.
+    searched.endWindow();
+    Deno.removeSync(path);
+    Deno.writeFileSync(path, new Uint8Array(100));
+    await program[Symbol.asyncDispose]();
+    const { address } = symbols.get("main")!;
+    assertEquals(searched.of(file, address + 1), address + 1);
+    assertEquals(timesOpen(path), 0);
   },
 );

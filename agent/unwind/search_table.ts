@@ -15,6 +15,7 @@ import { viewOf } from "../../symbols/elf/sections.ts";
 import { type CodeRange, contains, rangeOf, readExactly } from "./code_range.ts";
 import { type Cie, type EhFrameHeader, FrameReader, MAX_ADDRESS, readEhFrameHeader } from "./eh_frame.ts";
 import { MalformedError, Reader } from "./reader.ts";
+import { SortedEntries } from "./sorted_entries.ts";
 
 /** DW_EH_PE_datarel | DW_EH_PE_sdata4: what all linkers write, as the C library searches no other. */
 const SEARCHABLE = 0x3b;
@@ -62,6 +63,7 @@ interface Layout {
 export class SearchTable {
   readonly #source: ByteSource;
   readonly #layout: Layout;
+  readonly #entries: SortedEntries;
   readonly #cies = new Map<number, Cie | MalformedError>();
   /** So many bytes may still be read for this question. */
   #left = 0;
@@ -69,6 +71,8 @@ export class SearchTable {
   private constructor(source: ByteSource, layout: Layout) {
     this.#source = source;
     this.#layout = layout;
+    const { tableOffset: offset, count } = layout;
+    this.#entries = new SortedEntries(source, { offset, count, entryBytes: ENTRY_BYTES });
   }
 
   /**
@@ -200,15 +204,7 @@ export class SearchTable {
 
   /** Returns how many functions start below `address`. */
   #lowerBound(address: number): number {
-    const { tableOffset, base, count } = this.#layout;
-    let [low, high] = [0, count];
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const bytes = readExactly(this.#source, tableOffset + middle * ENTRY_BYTES, 4);
-      if (base + new Reader(bytes).i32() < address) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return this.#entries.countBelow(address - this.#layout.base);
   }
 
   /** Reads `.eh_frame` from the entry at address `first` to the end of that at `last`; `undefined` for none in it. */

@@ -3,8 +3,7 @@
  * The unwind information of files, while tables are compiled of it, and from one turn of a file to the next.
  *
  * A large file has many turns, of some pages each, and to find its parts anew for each would cost more than the pages do:
- * where functions begin is read out of tables of megabytes. Files are open only while something of them is compiled, as
- * what is open cannot be unmounted.
+ * where functions begin is read out of tables of megabytes. Files are open only while something of them is compiled.
  *
  * @module
  */
@@ -12,11 +11,10 @@
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import type { CodeFile } from "../elf/code_file.ts";
-import { pathsTo } from "../elf/mapped_file.ts";
+import { CodeSource } from "../elf/code_source.ts";
 import { readVdsoImage, VDSO } from "../elf/vdso_image.ts";
 import { type ByteSource, memorySource } from "../../symbols/elf/byte_source.ts";
 import { ElfError } from "../../symbols/elf/elf.ts";
-import { RegularFile } from "../../symbols/elf/regular_file.ts";
 import { UnwindInfo } from "./compile.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -70,46 +68,5 @@ function infoOf(source: ByteSource, { path }: CodeFile): UnwindInfo | undefined 
     if (!(error instanceof ElfError)) throw error;
     logger.debug("No unwind table of {path}: {error}", { path, error });
     return undefined;
-  }
-}
-
-/** A file that may be opened again after it was closed: the same one, as it was, or none. */
-class CodeSource implements ByteSource, Disposable {
-  readonly #file: CodeFile;
-  #opened: RegularFile | undefined;
-  #size = 0;
-
-  constructor(file: CodeFile) {
-    this.#file = file;
-  }
-
-  get size(): number {
-    return this.#size;
-  }
-
-  /** Opens the copy whose process had it mapped last; false where none can be reached. */
-  open(): boolean {
-    this[Symbol.dispose]();
-    for (const place of this.#file.places.toReversed()) {
-      for (const path of pathsTo(place)) {
-        const opened = RegularFile.open(path);
-        if (opened?.identity === place.identity) {
-          [this.#opened, this.#size] = [opened, opened.size];
-          return true;
-        }
-        opened?.[Symbol.dispose]();
-      }
-    }
-    return false;
-  }
-
-  read(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    if (this.#opened === undefined) throw new Error(`Cannot read ${this.#file.path}: it is closed`);
-    return this.#opened.read(offset, length);
-  }
-
-  [Symbol.dispose](): void {
-    this.#opened?.[Symbol.dispose]();
-    this.#opened = undefined;
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { timesOpen } from "../../tests/support/descriptors.ts";
 import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
 import { TempFolder } from "../../tests/support/programs.ts";
 import { CodeFiles } from "../elf/code_files.ts";
@@ -25,17 +26,6 @@ function mapped(folder: TempFolder, image: Uint8Array) {
     mapping: { ...mapping, deleted: false },
   })!;
   return { path, file };
-}
-
-function timesOpen(path: string): number {
-  const links = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => {
-    try {
-      return Deno.readLinkSync(`/proc/self/fd/${name}`);
-    } catch {
-      return "";
-    }
-  });
-  return links.filter((link) => link === path).length;
 }
 
 Deno.test("UnwindInfos.open() has a file open only meanwhile, and knows again what was kept of it", async () => {
