@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Kind, KIND_NUMBER, type Profile, type Total, UNKNOWN_MODULE } from "./model.ts";
+import { DEFAULT_LEVELS, type Level, levelNames } from "./first_levels.ts";
+import { type Kind, KIND_NUMBER, type Profile, seriesAt, type Total, UNKNOWN_MODULE } from "./model.ts";
 
 /**
  * Is one level of boxes, from left to right. Box `i` begins at `start[i]` and is `width[i]` wide, both in the graph's
@@ -19,12 +20,12 @@ export interface FlameLevel {
   readonly name: number[];
 }
 
-/** Level 0 is one box, the whole; then the threads' names, then frames from the root to the leaf. */
+/** Level 0 is one box, the whole; then the first levels' names, then frames from the root to the leaf. */
 export interface FlameGraph {
   /** Is `nanoseconds`, `count`, or the unit of what others measured. */
   readonly unit: string;
   readonly total: number;
-  /** Holds `function` or thread name, and the module ("" for threads' names, the whole, and `other`). */
+  /** Holds names of functions and first levels, and modules ("" for first levels, the whole, and `other`). */
   readonly names: readonly string[];
   readonly modules: readonly string[];
   readonly levels: readonly FlameLevel[];
@@ -46,6 +47,8 @@ export interface FlameGraphOptions {
   readonly maxNodes?: number;
   /** Boxes that are a smaller share of the whole are cut in the same way. @default {0} */
   readonly minShare?: number;
+  /** Lists what stands above the functions, from the root on. @default {["process", "comm"]} */
+  readonly firstLevels?: readonly Level[];
   /** Is missing from the profile: a box `other` of the first level. */
   readonly other?: Total;
 }
@@ -57,9 +60,11 @@ export interface FlameGraphOptions {
  */
 export function flameGraph(
   profile: Profile,
-  { kind, value = "value", maxNodes = Infinity, minShare = 0, other }: FlameGraphOptions,
+  options: FlameGraphOptions,
 ): FlameGraph {
-  const names = nameTable(profile);
+  const { kind, value = "value", maxNodes = Infinity, minShare = 0, firstLevels = DEFAULT_LEVELS, other } =
+    options;
+  const names = nameTable(profile, firstLevels);
   const tree = growTree(profile, names, sortedSamples(profile, names, KIND_NUMBER[kind]), value);
   const all = names.names.push(ALL) - 1;
   const rest = names.names.push(OTHER) - 1;
@@ -80,13 +85,14 @@ interface NameTable {
   /** The names are in order, and without equal pairs of name and module. */
   readonly names: string[];
   readonly modules: string[];
-  /** Holds the name of each row of the frame table, and of each series' thread. */
+  /** Holds the name of each row of the frame table, and those of the first levels of each series. */
   readonly ofFrame: Uint32Array;
-  readonly ofSeries: Uint32Array;
+  readonly ofSeries: readonly Uint32Array[];
 }
 
 /** Numbers the names in their order, so that comparing numbers later is comparing names. */
-function nameTable({ strings, frames, series }: Profile): NameTable {
+function nameTable(profile: Profile, firstLevels: readonly Level[]): NameTable {
+  const { strings, frames, series } = profile;
   const numbers = new Map<string, number>();
   const pairs: (readonly [name: string, module: string])[] = [];
   const numberOf = (name: string, module: string) => {
@@ -96,7 +102,11 @@ function nameTable({ strings, frames, series }: Profile): NameTable {
     return number;
   };
   const ofFrame = frames.function.map((name, row) => numberOf(strings[name]!, strings[frames.module[row]!]!));
-  const ofSeries = series.comm.map((comm) => numberOf(strings[comm] || UNKNOWN_MODULE, ""));
+  const ofSeries = Array.from(
+    series.pid,
+    (_, row) =>
+      levelNames(seriesAt(profile, row), firstLevels).map((name) => numberOf(name || UNKNOWN_MODULE, "")),
+  );
   const order = Uint32Array.from(pairs.keys()).sort((a, b) => {
     const [nameA, moduleA] = pairs[a]!;
     const [nameB, moduleB] = pairs[b]!;
@@ -107,7 +117,7 @@ function nameTable({ strings, frames, series }: Profile): NameTable {
     names: Array.from(order, (i) => pairs[i]![0]),
     modules: Array.from(order, (i) => pairs[i]![1]),
     ofFrame: ofFrame.map((number) => rank[number]!),
-    ofSeries: ofSeries.map((number) => rank[number]!),
+    ofSeries: ofSeries.map((levels) => Uint32Array.from(levels, (number) => rank[number]!)),
   };
 }
 
@@ -125,12 +135,30 @@ function sortedSamples({ stacks, samples }: Profile, { ofFrame, ofSeries }: Name
     return (i - offset[a]!) - (j - offset[b]!);
   });
   const rank = inverse(byPath);
+  const ofLevels = levelsRank(ofSeries);
   const key = Float64Array.from(samples.stack, (stack, i) => {
-    return ofSeries[samples.series[i]!]! * count + rank[stack]!;
+    return ofLevels[samples.series[i]!]! * count + rank[stack]!;
   });
   return samples.kind.keys().filter((i) => samples.kind[i] === kind).toArray().sort((a, b) =>
     key[a]! - key[b]!
   );
+}
+
+/** Returns each series' place in the order of their first levels; series that agree in them share one. */
+function levelsRank(ofSeries: readonly Uint32Array[]): Uint32Array {
+  const compared = (a: Uint32Array, b: Uint32Array) => {
+    const level = a.findIndex((name, i) => name !== b[i]);
+    return level < 0 ? 0 : a[level]! - b[level]!;
+  };
+  const rank = new Uint32Array(ofSeries.length);
+  let before: number | undefined;
+  for (const row of Uint32Array.from(ofSeries.keys()).sort((a, b) => compared(ofSeries[a]!, ofSeries[b]!))) {
+    if (before !== undefined) {
+      rank[row] = rank[before]! + (compared(ofSeries[before]!, ofSeries[row]!) === 0 ? 0 : 1);
+    }
+    before = row;
+  }
+  return rank;
 }
 
 /** Holds nodes in the order of a walk that visits a node before its children and siblings from left to right. */
@@ -155,10 +183,11 @@ function growTree(
     if (weight === 0) continue;
     const stack = samples.stack[i]!;
     const end = offset[stack + 1]!;
-    const depth = end - offset[stack]! + 1;
+    const levels = ofSeries[samples.series[i]!]!;
+    const depth = levels.length + end - offset[stack]!;
     let same = true;
     for (let d = 1; d <= depth; d++) {
-      const name = d === 1 ? ofSeries[samples.series[i]!]! : ofFrame[frame[end - d + 1]!]!;
+      const name = d <= levels.length ? levels[d - 1]! : ofFrame[frame[end - (d - levels.length)]!]!;
       same &&= d < path.length && tree.name[path[d]!] === name;
       if (same) continue;
       tree.parent.push(path[d - 1]!);

@@ -68,11 +68,12 @@ Deno.test("flameGraph() merges equal functions of a module from the root on, in 
   assertEquals(graph.unit, "nanoseconds");
   assertEquals(boxes(graph), [
     `;${ALL}@=38/0`,
-    `;${ALL}@;demo@=38/0`,
-    `;${ALL}@;demo@;main@/m=38/2`,
-    `;${ALL}@;demo@;main@/m;cold@/lib=1/1`,
-    `;${ALL}@;demo@;main@/m;cold@/m=10/10`,
-    `;${ALL}@;demo@;main@/m;hot@/m=25/25`,
+    `;${ALL}@;[demo]@=38/0`,
+    `;${ALL}@;[demo]@;demo@=38/0`,
+    `;${ALL}@;[demo]@;demo@;main@/m=38/2`,
+    `;${ALL}@;[demo]@;demo@;main@/m;cold@/lib=1/1`,
+    `;${ALL}@;[demo]@;demo@;main@/m;cold@/m=10/10`,
+    `;${ALL}@;[demo]@;demo@;main@/m;hot@/m=25/25`,
   ]);
 });
 
@@ -84,7 +85,7 @@ Deno.test("flameGraph() sums what it cuts into `other`, and what the caller cut 
       { kind: "cpu", comm: "a", path: ["x@/m", "w@/m"], address: 1, value: 5, count: 1 },
       { kind: "cpu", comm: "b", path: ["x@/m"], address: 1, value: 3, count: 1 },
     ]),
-    { kind: "cpu", maxNodes: 3, other: { value: 32, count: 4 } },
+    { kind: "cpu", maxNodes: 3, firstLevels: ["comm"], other: { value: 32, count: 4 } },
   );
   assertEquals(graph.total, 100);
   assertEquals(boxes(graph).map((box) => box.replaceAll(/@[^;=]*/g, "")), [

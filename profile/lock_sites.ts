@@ -37,9 +37,10 @@ export interface LockSite {
   /** Counts waits that were woken, and those that are open. */
   waits: number;
   open: number;
-  /** Counts nanoseconds of both in the windows, and of the longest as a whole. */
+  /** Counts nanoseconds of both in the windows, of the longest as a whole, and since the oldest of the open ones began. */
   delay: number;
   max: number;
+  oldest: number;
   /** Counts waits that timed out or were interrupted. */
   gaveUp: number;
   /** Says how many of `waits` took from 2^i up to 2^(i+1) ns, at index i. */
@@ -58,8 +59,10 @@ export function lockSites(profile: Profile): LockSite[] {
       site.gaveUp += lock.count;
       continue;
     }
-    if (lock.outcome === "open") site.open += lock.count;
-    else site.waits += lock.count;
+    if (lock.outcome === "open") {
+      site.open += lock.count;
+      if (lock.count > 0) site.oldest = Math.max(site.oldest, lock.max);
+    } else site.waits += lock.count;
     site.delay += lock.delay;
     site.max = Math.max(site.max, lock.max);
     addHistogram(site.histogram, lock.histogram);
@@ -89,7 +92,7 @@ function siteOf(sites: Map<string, LockSite>, profile: Profile, lock: LockRow): 
 }
 
 function noSums() {
-  return { waits: 0, open: 0, delay: 0, max: 0, gaveUp: 0, histogram: [], holders: [] };
+  return { waits: 0, open: 0, delay: 0, max: 0, oldest: 0, gaveUp: 0, histogram: [], holders: [] };
 }
 
 function codeOf(profile: Profile, stack: number, type: string) {
@@ -121,11 +124,12 @@ export function sumOfSites(sites: readonly LockSite[]): LockSite {
     ...{ function: "", module: "", process: "", class: "", type: "", idle: false, isHeld: true },
     ...noSums(),
   };
-  for (const { waits, open, delay, max, gaveUp, histogram } of sites) {
+  for (const { waits, open, delay, max, oldest, gaveUp, histogram } of sites) {
     whole.waits += waits;
     whole.open += open;
     whole.delay += delay;
     whole.max = Math.max(whole.max, max);
+    whole.oldest = Math.max(whole.oldest, oldest);
     whole.gaveUp += gaveUp;
     addHistogram(whole.histogram, histogram);
   }

@@ -26,8 +26,8 @@ export function taggedProfile(
   { shape = (frames) => frames }: { shape?: (frames: readonly Frame[]) => readonly Frame[] } = {},
 ): Profile {
   const builder = new ProfileBuilder();
-  for (const { frames, tags: { comm = "", ...tags }, total } of stacks) {
-    const series = builder.series({ comm, labels: encodeLabels(new Map(Object.entries(tags))) });
+  for (const { frames, tags: { process = "", comm = "", ...tags }, total } of stacks) {
+    const series = builder.series({ process, comm, labels: encodeLabels(new Map(Object.entries(tags))) });
     const stack = builder.stack(shape(frames).map((frame) => builder.frame(frame)));
     builder.add(kind, series, stack, total.value, total.count);
   }

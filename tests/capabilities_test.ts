@@ -108,10 +108,10 @@ async function becomes(pid: number, name: string): Promise<void> {
 function named({ stdout }: Ran): Record<string, boolean> {
   const lines = stdout.split("\n");
   const programs = ["shares", "private", "deleted"].map((program) => {
-    return [program, lines.some((line) => line.startsWith(`${program};`) && line.includes("two_thirds"))];
+    return [program, lines.some((line) => line.includes(`;${program};`) && line.includes("two_thirds"))];
   });
   return {
-    kernel: lines.some((line) => line.startsWith("reads;") && line.includes("vfs_read")),
+    kernel: lines.some((line) => line.includes(";reads;") && line.includes("vfs_read")),
     ...Object.fromEntries(programs),
   };
 }

@@ -7,6 +7,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Profile, seriesAt } from "../../profile/model.ts";
+import { processName } from "../../profile/process_name.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
 
@@ -39,8 +40,8 @@ export class CutStacks {
       if (last === undefined || stacks.offset[stack] === stacks.offset[stack + 1]) continue;
       const reason = CUT.exec(strings[frames.function[last]!]!)?.[1];
       if (reason === undefined) continue;
-      const { exe, comm } = seriesAt(profile, samples.series[row]!);
-      this.#count(exe || comm, { reason, count });
+      const series = seriesAt(profile, samples.series[row]!);
+      this.#count(series.exe || processName(series), { reason, count });
     }
     if (this.#clock() - this.#since >= PERIOD_MS) this.#say();
   }

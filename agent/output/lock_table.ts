@@ -10,6 +10,7 @@ import { quantile } from "../../profile/histogram.ts";
 import { type LockSite, lockSites, type SiteHolder, sumOfSites } from "../../profile/lock_sites.ts";
 import type { Profile } from "../../profile/model.ts";
 import { formatAmount, formatCount, formatPercent } from "./amount.ts";
+import { type Column, fitColumns } from "./columns.ts";
 import { columnsOf, cutMiddle } from "./fit.js";
 import { printable } from "./top_table.ts";
 
@@ -26,31 +27,24 @@ export interface LockTableOptions {
 
 /** So many of those who were waited for are named. */
 const HOLDERS = 3;
-const GAP = "  ";
 /** The names have so many columns at least; what can be done without goes before. */
 const NAMES_WIDTH = 40;
 
-/** A column before the names: what it says of a site, and which ones go first where there is no room. */
-interface Column {
-  readonly head: string;
-  readonly cell: (site: LockSite) => string;
-  /** Is true when it is left aligned. */
-  readonly text?: boolean;
-  /** The larger the earlier it goes; those without one stay. */
-  readonly spare?: number;
-}
-
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Column<LockSite>[] = [
   { head: "delay", cell: ({ delay }) => ns(delay) },
   { head: "waits", cell: ({ waits }) => formatCount(waits) },
-  { head: "p50", cell: (site) => quantileOf(site, 0.5), spare: 4 },
-  { head: "p99", cell: (site) => quantileOf(site, 0.99), spare: 3 },
-  { head: "longest", cell: ({ max }) => ns(max), spare: 1 },
   { head: "open", cell: ({ open }) => open > 0 ? formatCount(open) : "" },
-  { head: "gave up", cell: ({ gaveUp }) => gaveUp > 0 ? formatCount(gaveUp) : "", spare: 5 },
+  { head: "oldest", cell: ({ open, oldest }) => open > 0 ? ns(oldest) : "", spare: 3 },
+  { head: "p50", cell: (site) => quantileOf(site, 0.5), spare: 5 },
+  { head: "p90", cell: (site) => quantileOf(site, 0.9), spare: 7 },
+  { head: "p99", cell: (site) => quantileOf(site, 0.99), spare: 4 },
+  { head: "longest", cell: ({ max }) => ns(max), spare: 1 },
+  { head: "gave up", cell: ({ gaveUp }) => gaveUp > 0 ? formatCount(gaveUp) : "", spare: 6 },
   { head: "class", cell: (site) => site.class, text: true },
   { head: "process", cell: ({ process }) => printable(process), text: true, spare: 2 },
 ];
+/** These are there where a wait did not end. */
+const OPEN_HEADS: readonly string[] = ["open", "oldest"];
 
 /**
  * Returns a row for each function that waited, outside of the C library and the runtime, the longest delay first; then
@@ -76,51 +70,26 @@ export function lockTable(profile: Profile, options: LockTableOptions = {}): str
       : [],
     { site: whole, waiter: "total", holders: "" },
   ];
-  const { columns, widths } = fit(rows.map(({ site }) => site), width);
-  const room = Math.max(width - sum(widths) - GAP.length * columns.length, 20);
+  const columns = COLUMNS.filter(({ head }) => whole.open > 0 || !OPEN_HEADS.includes(head));
+  const fitted = fitColumns(columns, rows.map(({ site }) => site), { width, beside: NAMES_WIDTH });
+  const room = Math.max(width - fitted.width, 20);
   const longest = Math.max(...rows.map(({ waiter }) => columnsOf(waiter)), 10);
   const waiterWidth = Math.min(longest, Number.isFinite(room) ? Math.floor(room / 2) - 2 : longest);
-  const line = (cells: readonly string[], waiter: string, holders: string) => {
-    const numbers = cells.map((cell, i) => {
-      const pad = " ".repeat(Math.max(0, widths[i]! - columnsOf(cell)));
-      return columns[i]!.text ? cell + pad : pad + cell;
-    });
+  const line = (cells: string, waiter: string, holders: string) => {
     const name = cutMiddle(waiter, waiterWidth);
     const by = holders === "" ? "" : " ".repeat(waiterWidth - columnsOf(name)) +
       ` ← ${cutMiddle(holders, room - waiterWidth - 3)}`;
-    return [...numbers, name + by].join(GAP).trimEnd();
+    return cells + name + by;
   };
   const lines = rows.map(({ site, waiter, holders }, i) => {
-    const text = line(columns.map(({ cell }) => cell(site)), waiter, holders);
+    const text = line(fitted.line(site), waiter, holders);
     if (!colors) return text;
     if (i >= shown.length) return dim(text);
-    return paint(whole.delay > 0 ? site.delay / whole.delay : 0)(text.slice(0, widths[0])) +
-      text.slice(widths[0]);
+    const amount = text.slice(0, fitted.first);
+    return paint(whole.delay > 0 ? site.delay / whole.delay : 0)(amount) + text.slice(fitted.first);
   });
-  const head = line(columns.map(({ head }) => head), "who waited", "for whom");
+  const head = line(fitted.head, "who waited", "for whom");
   return [colors ? bold(head) : head, ...lines].join("\n") + `\n${note}`;
-}
-
-/** Returns the columns that there is room for beside the names, and how wide they are. */
-function fit(sites: readonly LockSite[], width: number): { columns: readonly Column[]; widths: number[] } {
-  let columns = COLUMNS;
-  for (;;) {
-    const widths = columns.map(({ head, cell }) => {
-      return Math.max(columnsOf(head), ...sites.map((site) => Math.min(columnsOf(cell(site)), 20)));
-    });
-    const spare = Math.max(...columns.map(({ spare = 0 }) => spare));
-    if (spare === 0 || width - sum(widths) - GAP.length * columns.length >= NAMES_WIDTH) {
-      return {
-        columns: columns.map((column) => ({ ...column, cell: (site) => cutMiddle(column.cell(site), 20) })),
-        widths,
-      };
-    }
-    columns = columns.filter((column) => column.spare !== spare);
-  }
-}
-
-function sum(widths: readonly number[]): number {
-  return widths.reduce((all, width) => all + width, 0);
 }
 
 function ns(amount: number): string {

@@ -36,9 +36,9 @@ function contended() {
 Deno.test("lockTable() shows who waited and for whom, without idle waits", () => {
   assertEquals(
     lockTable(contended(), { width: 90 }),
-    " delay  waits  longest  open  class  process  who waited ← for whom\n" +
-      "10.0 s     49   2.00 s        mutex  [demo]   take       ← slow 90.0 %, quick 10.0 %\n" +
-      "10.0 s     49   2.00 s                        total\n" +
+    " delay  waits  p50  p99  longest  class  process  who waited ← for whom\n" +
+      "10.0 s     49             2.00 s  mutex  [demo]   take       ← slow 90.0 %, quick 10.0 %\n" +
+      "10.0 s     49             2.00 s                  total\n" +
       "idle hidden: 1.00 min of 1 waits\n",
   );
   assertEquals(lockTable(new ProfileBuilder().build()), "");

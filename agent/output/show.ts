@@ -12,6 +12,7 @@ import { oneShape } from "../../profile/one_shape.ts";
 import type { Summary } from "../agent.ts";
 import { cpuPeriodNs } from "../collectors/cpu.ts";
 import type { AgentConfig } from "../config.ts";
+import { holderTable } from "./holder_table.ts";
 import { lockTable } from "./lock_table.ts";
 import { syscallTable } from "./syscall_table.ts";
 import { stackEndsLine, summaryLine, topTable } from "./top_table.ts";
@@ -65,7 +66,10 @@ function tableOf(
   kind: Kind,
   options: { limit: number; width: number; colors: boolean; idle: boolean },
 ): string {
-  if (kind === "lock") return lockTable(profile, options);
+  if (kind === "lock") {
+    const [waiters, holders] = [lockTable(profile, options), holderTable(profile, options)];
+    return holders === "" ? waiters : `${waiters}\n${holders}`;
+  }
   if (kind === "syscall") return syscallTable(profile, options);
   return topTable(profile, { kind, ...options });
 }

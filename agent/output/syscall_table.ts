@@ -11,7 +11,9 @@ import { isIdleCategory } from "../../profile/idle.ts";
 import type { Profile } from "../../profile/model.ts";
 import { CallSums, syscallAt } from "../../profile/syscalls.ts";
 import { formatAmount, formatCount, formatPercent } from "./amount.ts";
-import { columnsOf, cutMiddle } from "./fit.js";
+import { type Column, fitColumns } from "./columns.ts";
+import { cutMiddle } from "./fit.js";
+import { printable } from "./top_table.ts";
 
 export interface SyscallTableOptions {
   /** This many calls have a row; the others are summed in one. @default {all} */
@@ -24,17 +26,39 @@ export interface SyscallTableOptions {
   readonly idle?: boolean;
 }
 
-const HEAD = ["% time", "total", "calls", "errors", "p50", "p99", "max"];
+/** The names have so many columns at least; what can be done without goes before. */
+const NAMES_WIDTH = 24;
+
+/** Is a row, and the sum of all that its share is of. */
+interface Row {
+  readonly call: string;
+  readonly sums: CallSums;
+  readonly whole: CallSums;
+}
+
+const COLUMNS: readonly Column<Row>[] = [
+  {
+    head: "% time",
+    cell: ({ sums, whole }) => formatPercent(whole.total > 0 ? sums.total / whole.total : 0),
+  },
+  { head: "total", cell: ({ sums }) => time(sums.total) },
+  { head: "calls", cell: ({ sums }) => formatCount(sums.count) },
+  { head: "errors", cell: ({ sums }) => errorsOf(sums), spare: 4 },
+  { head: "p50", cell: ({ sums }) => quantileOf(sums, 0.5), spare: 5 },
+  { head: "p90", cell: ({ sums }) => quantileOf(sums, 0.9), spare: 6 },
+  { head: "p99", cell: ({ sums }) => quantileOf(sums, 0.99), spare: 3 },
+  { head: "max", cell: ({ sums }) => sums.count > 0 ? time(sums.max) : "", spare: 1 },
+  { head: "open", cell: ({ sums }) => sums.open > 0 ? formatCount(sums.open) : "" },
+  { head: "oldest", cell: ({ sums }) => sums.open > 0 ? time(sums.oldest) : "", spare: 2 },
+];
 /** These are there where a call did not end. */
-const OPEN_HEAD = ["open", "oldest"];
-const GAP = "  ";
+const OPEN_HEADS: readonly string[] = ["open", "oldest"];
 
 /**
  * Returns a row for each call, those of all processes summed, the longest total first; then their total, and what is
- * left out of calls that wait by purpose. "" of no calls.
+ * left out of calls that wait by purpose. "" of no calls. Lines are at most `width` columns wide.
  *
- * Quantiles are those of the log2 histogram: right to within a factor of two, and never beyond the maximum. Names are
- * cut to the width, numbers are not.
+ * Quantiles are those of the log2 histogram: right to within a factor of two, and never beyond the maximum.
  */
 export function syscallTable(
   profile: Profile,
@@ -48,33 +72,27 @@ export function syscallTable(
   // One row too many is shown rather than summed alone.
   const shown = sums.length > limit + 1 ? sums.slice(0, limit) : sums;
   const rest = sums.slice(shown.length);
-  const cells = (call: string, row: CallSums) => cellsOf(call, row, { whole, open: whole.open > 0 });
-  const rows = shown.map(([call, row]) => cells(call, row));
-  if (rest.length > 0) rows.push(cells(`${rest.length} other calls`, sumOf(rest.map(([, row]) => row))));
-  rows.push(cells("total", whole));
-  const heads = [...HEAD, ...whole.open > 0 ? OPEN_HEAD : [], "call"];
-  const widths = heads.map((head, column) =>
-    Math.max(...[heads, ...rows].map((row) => columnsOf(row[column]!)), head.length)
-  );
-  const room = Math.max(width - widths.slice(0, -1).reduce((sum, of) => sum + of + GAP.length, 0), 16);
-  const line = (cells: readonly string[]) => {
-    const numbers = cells.slice(0, -1).map((cell, column) => {
-      return " ".repeat(widths[column]! - columnsOf(cell)) + cell;
-    });
-    return [...numbers, cutMiddle(cells.at(-1)!, room)].join(GAP);
-  };
-  const lines = rows.map((cells, i) => {
-    if (!colors) return line(cells);
-    const share = (shown[i]?.[1].total ?? 0) / whole.total;
-    return share >= 0.1 ? red(line(cells)) : i >= shown.length ? dim(line(cells)) : line(cells);
+  const rows: Row[] = shown.map(([call, sums]) => ({ call, sums, whole }));
+  if (rest.length > 0) {
+    rows.push({ call: `${rest.length} other calls`, sums: sumOf(rest.map(([, row]) => row)), whole });
+  }
+  rows.push({ call: "total", sums: whole, whole });
+  const columns = COLUMNS.filter(({ head }) => whole.open > 0 || !OPEN_HEADS.includes(head));
+  const fitted = fitColumns(columns, rows, { width, beside: NAMES_WIDTH });
+  const room = Math.max(width - fitted.width, 16);
+  const lines = rows.map((row, i) => {
+    const text = fitted.line(row) + cutMiddle(printable(row.call), room);
+    if (!colors) return text;
+    const share = i < shown.length ? row.sums.total / whole.total : 0;
+    return share >= 0.1 ? red(text) : i >= shown.length ? dim(text) : text;
   });
-  const head = line(heads);
+  const head = fitted.head + "call";
   return [colors ? bold(head) : head, ...lines].join("\n") + `\n${note}`;
 }
 
 function hiddenText({ total, count, open }: CallSums): string {
   const calls = formatCount(count + open);
-  return `idle hidden: ${formatAmount(Math.round(total), "nanoseconds")} of ${calls} calls`;
+  return `idle hidden: ${time(total)} of ${calls} calls`;
 }
 
 function sumByCall(
@@ -100,25 +118,15 @@ function sumOf(rows: readonly CallSums[]): CallSums {
   return sum;
 }
 
-function cellsOf(
-  call: string,
-  row: CallSums,
-  { whole, open }: { readonly whole: CallSums; readonly open: boolean },
-): string[] {
-  const time = (ns: number) => formatAmount(Math.round(ns), "nanoseconds");
-  const at = (q: number) => {
-    return row.count > 0 ? time(Math.min(Math.max(quantile(row.histogram, q), row.min), row.max)) : "";
-  };
-  const failed = row.errors.values().reduce((sum, count) => sum + count, 0);
-  return [
-    formatPercent(whole.total > 0 ? row.total / whole.total : 0),
-    time(row.total),
-    formatCount(row.count),
-    failed > 0 ? formatCount(failed) : "",
-    at(0.5),
-    at(0.99),
-    row.count > 0 ? time(row.max) : "",
-    ...open ? [row.open > 0 ? formatCount(row.open) : "", row.open > 0 ? time(row.oldest) : ""] : [],
-    call,
-  ];
+function time(ns: number): string {
+  return formatAmount(Math.round(ns), "nanoseconds");
+}
+
+function quantileOf({ count, histogram, min, max }: CallSums, q: number): string {
+  return count > 0 ? time(Math.min(Math.max(quantile(histogram, q), min), max)) : "";
+}
+
+function errorsOf({ errors }: CallSums): string {
+  const failed = errors.values().reduce((sum, count) => sum + count, 0);
+  return failed > 0 ? formatCount(failed) : "";
 }

@@ -37,10 +37,10 @@ Deno.test("syscallTable() shows calls of all processes together, the longest fir
   );
   assertEquals(
     syscallTable(profile),
-    ` % time    total  calls  errors      p50      p99      max  call
- 75.0 %  48.0 µs      4       4  1.54 µs  4.01 µs  2.50 ms  openat
- 25.0 %  16.0 µs      8       2  1.54 µs  4.01 µs  8.00 µs  read
-100.0 %  64.0 µs     12       6  1.54 µs  4.01 µs  2.50 ms  total
+    ` % time    total  calls  errors      p50      p90      p99      max  call
+ 75.0 %  48.0 µs      4       4  1.54 µs  3.28 µs  4.01 µs  2.50 ms  openat
+ 25.0 %  16.0 µs      8       2  1.54 µs  3.28 µs  4.01 µs  8.00 µs  read
+100.0 %  64.0 µs     12       6  1.54 µs  3.28 µs  4.01 µs  2.50 ms  total
 idle hidden: 1.00 s of 4 calls
 `,
   );

@@ -12,6 +12,7 @@ import { profileJson } from "../../profile/formats/json.ts";
 import { pprofBytes } from "../../profile/formats/pprof.ts";
 import { viewOf } from "../../profile/idle.ts";
 import type { Kind, Profile } from "../../profile/model.ts";
+import { taggedView } from "../../profile/tagged_view.ts";
 import { flameSvg, MIN_SHARE } from "./svg.ts";
 import { syscallTable } from "./syscall_table.ts";
 import { summaryLine } from "./top_table.ts";
@@ -117,8 +118,8 @@ export async function writeOutput(profile: Profile, options: WriteOutputOptions)
   const { path, stdout = Deno.stdout } = options;
   const format = outputFormat(path);
   const bytes = path === STDOUT && options.kind === "syscall"
-    ? new TextEncoder().encode(syscallTable(profile, { idle: true }))
-    : await encode(format === "json" ? profile : viewOf(profile, options.kind, options), format, options);
+    ? new TextEncoder().encode(syscallTable(profile, { idle: options.idle ?? false, width: Infinity }))
+    : await encode(profile, format, options);
   if (path === STDOUT) return await writeAll(stdout, bytes);
   const temporary = temporaryName(path);
   try {
@@ -137,11 +138,11 @@ async function encode(
 ): Promise<Uint8Array> {
   switch (format) {
     case "folded":
-      return new TextEncoder().encode(foldedStacks(profile, options));
+      return new TextEncoder().encode(foldedStacks(viewOf(profile, options.kind, options), options));
     case "json":
       return new TextEncoder().encode(profileJson(profile, options));
     case "pprof":
-      return await pprofBytes(profile, options);
+      return await pprofBytes(taggedView(profile, options.kind, options), options);
     case "svg":
       return new TextEncoder().encode(svgOf(profile, options));
   }
@@ -155,7 +156,7 @@ const TITLES: Readonly<Record<Kind, string>> = {
 
 function svgOf(profile: Profile, options: WriteOutputOptions): string {
   const { kind, node, startNs } = options;
-  const graph = flameGraph(profile, { kind, minShare: MIN_SHARE });
+  const graph = flameGraph(viewOf(profile, kind, options), { kind, minShare: MIN_SHARE });
   const when = new Date(Number(startNs / 1_000_000n)).toISOString().replace("T", " ").replace(
     /\.\d+Z/,
     " UTC",

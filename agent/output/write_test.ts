@@ -65,7 +65,7 @@ Deno.test("writeOutput() writes each format, readable by others, and nothing bes
     }
     const text = (name: string) => Deno.readTextFileSync(`${folder}/${name}`);
     assertStringIncludes(text("a.svg"), "2023-11-14 22:13:20 UTC · 30 samples in 10.0 s");
-    assertStringIncludes(text("a.folded"), "demo;main;hot 180000000\n");
+    assertStringIncludes(text("a.folded"), "demo;demo;main;hot 180000000\n");
     assert(gunzipSync(Deno.readFileSync(`${folder}/a.pb.gz`)).length > 100);
     assertEquals(JSON.parse(text("a.json")).node, "n1");
     assertEquals([...Deno.readDirSync(folder)].length, 4);
@@ -96,7 +96,7 @@ Deno.test("writeOutput() to `-` writes all, and bears a reader that leaves", asy
   await writeOutput(demoProfile(), { ...OPTIONS, path: "-", stdout: slow });
   assertStringIncludes(
     new TextDecoder().decode(Uint8Array.from(written)),
-    "idle;main;read;ksys_read 30000000\n",
+    "[idle];idle;main;read;ksys_read 30000000\n",
   );
   const gone = { write: () => Promise.reject(new Deno.errors.BrokenPipe()) };
   await writeOutput(demoProfile(), { ...OPTIONS, path: "-", stdout: gone });

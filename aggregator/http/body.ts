@@ -7,8 +7,9 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import * as v from "valibot";
+import { DEFAULT_LEVELS } from "../../profile/first_levels.ts";
 import type { AnyKind } from "../../profile/profile_type.ts";
-import { DEFAULT_LEVELS, type GroupBy } from "../query/stack_answers.ts";
+import type { GroupBy } from "../query/stack_answers.ts";
 import type { Selection } from "../query/asked.ts";
 import { HttpError } from "./errors.ts";
 import { anyKind, checkSelection, GROUPS, isGroup, levels, matchersOf, time, UNITS } from "./params.ts";

@@ -6,12 +6,14 @@
  */
 
 import { OTHER } from "../../profile/flame.ts";
+import { DEFAULT_LEVELS } from "../../profile/first_levels.ts";
 import { foldedStacks } from "../../profile/formats/folded.ts";
 import { profileJson } from "../../profile/formats/json.ts";
 import { pprofBytes } from "../../profile/formats/pprof.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import type { Profile, Total } from "../../profile/model.ts";
 import type { AnyKind } from "../../profile/profile_type.ts";
+import { taggedProfile } from "../../profile/tagged.ts";
 import type { Selection } from "../query/asked.ts";
 import { limitParam, readSelection, unitParam } from "./params.ts";
 import type { Reply } from "./reply.ts";
@@ -26,6 +28,8 @@ interface Format {
   readonly name: string;
   readonly extension: string;
   readonly type: string;
+  /** It has labels: what was waited for and called is among them. @default {false} */
+  readonly hasLabels?: boolean;
   readonly write: (
     profile: Profile,
     selection: Selection,
@@ -44,6 +48,7 @@ const FORMATS: readonly Format[] = [
     name: "pprof",
     extension: "pb.gz",
     type: "application/octet-stream",
+    hasLabels: true,
     write: (profile, { kind, from, to }) => pprofBytes(profile, { kind, ...span({ from, to }) }),
   },
   {
@@ -68,16 +73,29 @@ export function exportRoutes({ queries, now = Date.now }: HandlerOptions): Route
     turn: "export",
     async handle({ url, signal }): Promise<Reply> {
       const { selection, params } = readSelection(url, { unit: unitParam, limit: EXPORT_LIMIT }, now());
-      const { profile, other } = await queries.stacks(selection, { limit: params.limit, signal });
+      const profile = await profileOf(queries, selection, { format, limit: params.limit, signal });
       const unit = params.unit === "count" ? "count" : "value";
       const moment = formatTime(selection.to).replace(/\.\d+|[:-]/g, "");
       const name = `aperture-${selection.kind.replaceAll(":", "_")}-${moment}.${format.extension}`;
       return {
         headers: { "content-type": format.type, "content-disposition": `attachment; filename="${name}"` },
-        body: await format.write(withOther(profile, other, selection.kind), selection, unit),
+        body: await format.write(profile, selection, unit),
       };
     },
   }));
+}
+
+async function profileOf(
+  queries: HandlerOptions["queries"],
+  selection: Selection,
+  { format: { hasLabels }, ...options }: { format: Format; limit: number; signal: AbortSignal },
+): Promise<Profile> {
+  if (hasLabels) {
+    const answer = await queries.taggedStacks(selection, { ...options, labels: DEFAULT_LEVELS });
+    return taggedProfile(answer, selection.kind);
+  }
+  const { profile, other } = await queries.stacks(selection, options);
+  return withOther(profile, other, selection.kind);
 }
 
 /** Returns `profile` with what was cut from it as a stack of one frame. */
@@ -86,6 +104,6 @@ export function withOther(profile: Profile, other: Total, kind: AnyKind): Profil
   const builder = new ProfileBuilder();
   builder.merge(profile);
   const frame = builder.frame({ function: OTHER, module: "", file: "", line: 0, buildId: "", address: 0 });
-  builder.add(kind, builder.series({ comm: OTHER }), builder.stack([frame]), other.value, other.count);
+  builder.add(kind, builder.series({ process: OTHER }), builder.stack([frame]), other.value, other.count);
   return builder.build();
 }

@@ -12,7 +12,7 @@ import { KINDS } from "../../profile/model.ts";
 import { type AnyKind, isAnyKind } from "../../profile/profile_type.ts";
 import { LABELS } from "../../profile/labels.ts";
 import { type AnyLabel, isLabel, MatcherError, parseMatchers } from "../query/matchers.ts";
-import { CODE_GROUPS, type GroupBy } from "../query/stack_answers.ts";
+import { CODE_GROUPS, type GroupBy, isWaitGroup, WAIT_GROUPS } from "../query/stack_answers.ts";
 import type { Selection, TimeRange } from "../query/asked.ts";
 import { HttpError } from "./errors.ts";
 import { parseTime, TIME_FORMS } from "./time.ts";
@@ -79,11 +79,11 @@ function listOf(text: string): string[] {
 }
 
 /** Lists what groups can be called, for messages. */
-export const GROUPS = `${[...CODE_GROUPS, ...LABELS].join(", ")}, label_NAME`;
+export const GROUPS = `${[...CODE_GROUPS, ...WAIT_GROUPS, ...LABELS].join(", ")}, label_NAME`;
 
 /** Tells whether values can be grouped by `name`. */
 export function isGroup(name: string): name is GroupBy {
-  return CODE_GROUPS.some((group) => group === name) || isLabel(name);
+  return CODE_GROUPS.some((group) => group === name) || isWaitGroup(name) || isLabel(name);
 }
 
 /**

@@ -8,6 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { Burst } from "../../common/log.ts";
+import { GroupsError } from "../query/stack_answers.ts";
 import { OverloadedError } from "../turns.ts";
 import { isUnavailable } from "../storage/unavailable.ts";
 import { HttpError } from "./errors.ts";
@@ -31,6 +32,9 @@ export function problemOf(error: unknown, { gone = false }: { gone?: boolean } =
     return { status, code, message, headers };
   }
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof GroupsError) {
+    return { status: STATUS_CODE.BadRequest, code: "bad_request", message };
+  }
   // Nobody reads this answer, and an aborted query is no failure.
   if (gone) {
     return { status: STATUS_CODE.ServiceUnavailable, code: "cancelled", message: "Client has gone" };

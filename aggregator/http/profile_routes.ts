@@ -7,9 +7,10 @@
 
 import * as v from "valibot";
 import { integer, oneOf, toggle } from "../../common/settings.ts";
+import { DEFAULT_LEVELS } from "../../profile/first_levels.ts";
 import { LABELS } from "../../profile/labels.ts";
 import type { AnyLabel } from "../query/matchers.ts";
-import { type AggregateRow, DEFAULT_LEVELS, type DiffRow, type TreeOptions } from "../query/stack_answers.ts";
+import type { AggregateRow, DiffRow, TreeOptions } from "../query/stack_answers.ts";
 import type {
   AggregateJson,
   DiffFlameJson,

@@ -11,6 +11,7 @@ import { Burst } from "../../common/log.ts";
 import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
 import { WireError } from "../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../buffer/staging_buffer.ts";
+import { GroupsError } from "../query/stack_answers.ts";
 import { OverloadedError } from "../turns.ts";
 import { retryAfter } from "./admission.ts";
 
@@ -106,7 +107,7 @@ export class Calls {
     const details = error instanceof Error ? error.message : String(error);
     if (
       error instanceof MalformedBatchError || error instanceof WireError ||
-      error instanceof InvalidArgumentError
+      error instanceof InvalidArgumentError || error instanceof GroupsError
     ) {
       this.#burst.warn(`invalid ${path}`, `Refused a call of ${path}: ${details}`);
       return { code: status.INVALID_ARGUMENT, details };

@@ -16,7 +16,9 @@ import {
   CODE_GROUPS,
   type DiffAnswer,
   type GroupBy,
+  isWaitGroup,
   type StacksAnswer,
+  WAIT_GROUPS,
 } from "../query/stack_answers.ts";
 import type { Selection } from "../query/asked.ts";
 import { InvalidArgumentError } from "./calls.ts";
@@ -40,6 +42,7 @@ export function selectionOf(message: wire.Selection | undefined, field: string):
     to: Number((message.toNs + 999_999n) / 1_000_000n),
     matchers: matchersOf(message.match, `${field}.match`),
     idle: message.includeIdle,
+    holders: message.holders,
   };
 }
 
@@ -60,8 +63,8 @@ function matchersOf(match: string, field: string): Matcher[] {
 export function groupsOf(names: readonly string[]): readonly GroupBy[] {
   if (names.length === 0) return ["function"];
   for (const name of names) {
-    if (!CODE_GROUPS.some((group) => group === name) && !isLabel(name)) {
-      const known = [...CODE_GROUPS, ...LABELS, "label_NAME"].join(", ");
+    if (!CODE_GROUPS.some((group) => group === name) && !isWaitGroup(name) && !isLabel(name)) {
+      const known = [...CODE_GROUPS, ...WAIT_GROUPS, ...LABELS, "label_NAME"].join(", ");
       throw invalid("group_by", `is not one of ${known}: "${name}"`);
     }
   }

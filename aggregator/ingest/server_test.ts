@@ -247,6 +247,7 @@ const SELECTION = {
   toNs: 1_767_225_700_000_000_001n,
   match: '{comm!="demo"}',
   includeIdle: true,
+  holders: true,
 };
 
 Deno.test("QueryStorage and Aggregate ask storage and give what it answers", async () => {
@@ -272,6 +273,7 @@ Deno.test("QueryStorage and Aggregate ask storage and give what it answers", asy
     to: 1_767_225_700_001,
     matchers: [{ label: "comm", operator: "!=", value: "demo" }],
     idle: true,
+    holders: true,
   };
   assertEquals(at.queries.asked, [[selection, 10_000], [selection, ["comm", "pid"], 7]]);
 });

@@ -166,7 +166,7 @@ testWith(
       const flame = await (await ask(`/api/flamegraph?kind=${TYPE}&${range}`)).json();
       assertEquals([flame.selection.kind, flame.total.value], [TYPE, 35]);
       const folded = await (await ask(`/api/export/collapsed?kind=${TYPE}&${range}`)).text();
-      assertEquals(folded, "canary;func1 25\ncanary;func1;func2 10\n");
+      assertEquals(folded, "canary;canary;func1 25\ncanary;canary;func1;func2 10\n");
     });
   },
 );

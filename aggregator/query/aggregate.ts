@@ -5,6 +5,7 @@
  * @module
  */
 
+import { aggregateWaits } from "./aggregate_waits.ts";
 import { isLabel } from "./matchers.ts";
 import { fileNames, functionNames, lineNames, MISSING, moduleNames, type Name } from "./names.ts";
 import type { Question } from "./question.ts";
@@ -17,6 +18,8 @@ import {
   CODE_GROUPS,
   type CodeGroup,
   type GroupBy,
+  GroupsError,
+  isWaitGroup,
 } from "./stack_answers.ts";
 import type { CommonOptions, Selection } from "./asked.ts";
 import type { AnyLabel } from "./matchers.ts";
@@ -65,10 +68,11 @@ const NAMES: Readonly<
 
 /**
  * Asks for the `limit` largest groups of `selection` by their self value, then by their total. Of functions, modules,
- * files and lines one can be a group, beside labels.
+ * files and lines one can be a group, beside labels; and what waits and calls are, see {@linkcode aggregateWaits}.
  *
  * @param options.groupBy @default {["function"]}
  * @param options.limit @default {100}
+ * @throws {GroupsError} when a kind has no such groups, or not at once
  * @throws {RangeError} when the selection, a group or the limit makes no sense
  * @throws {StorageError}
  */
@@ -78,10 +82,11 @@ export async function aggregate(
   { groupBy = ["function"], limit = 100 }: CommonOptions & { groupBy?: readonly GroupBy[] } = {},
 ): Promise<AggregateAnswer> {
   const groups = groupBy.length > 0 ? groupBy : ["function"] as const;
+  if (groups.some(isWaitGroup)) return await aggregateWaits(question, selection, { groupBy: groups, limit });
   const code = CODE_GROUPS.filter((each) => groups.includes(each));
   // A function comes with its module.
   const [by, ...others] = code.includes("function") ? code.filter((each) => each !== "module") : code;
-  if (others.length > 0) throw new RangeError(`Cannot group by ${code.join(" and ")} at once`);
+  if (others.length > 0) throw new GroupsError(`Cannot group by ${code.join(" and ")} at once`);
   const labels = [...new Set(groups)].filter((group) => !CODE_GROUPS.some((each) => each === group));
   const wrong = labels.find((label) => !isLabel(label));
   if (wrong !== undefined) labelSql(wrong as AnyLabel);

@@ -4,6 +4,8 @@ import fc from "fast-check";
 import { isIdleCategory, isIdleClass } from "../../profile/idle.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { type FlameGraph, flameGraph, OTHER } from "../../profile/flame.ts";
+import { siteFrame } from "../../profile/lock_site.ts";
+import { levelNames } from "../../profile/first_levels.ts";
 import { processName } from "../../profile/process_name.ts";
 import { decodeLabels } from "../../profile/labels.ts";
 import {
@@ -23,6 +25,7 @@ import {
   lockSamples,
   type Origin,
   plainHolds,
+  type PlainLock,
   plainLocks,
   type PlainSample,
   plainSamples,
@@ -52,7 +55,7 @@ import {
   OPERATORS,
   type PodLabel,
 } from "./matchers.ts";
-import type { CodeGroup, DiffOptions, GroupBy } from "./stack_answers.ts";
+import { type CodeGroup, type DiffOptions, type GroupBy, GroupsError } from "./stack_answers.ts";
 import type { Queries } from "./types.ts";
 import type { Selection } from "./asked.ts";
 
@@ -115,6 +118,46 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
             groupBy: g,
             limit: n,
           })),
+      ),
+  );
+  await t.step(
+    "aggregate() tells waits and calls apart by what they were",
+    () =>
+      check(
+        fc.asyncProperty(selection, waitGroups, limit, async (s, { holders, lock, syscall, labels }, n) => {
+          const groupBy = [...s.kind === "lock" ? lock : syscall, ...labels];
+          if (s.kind === "cpu") {
+            await assertRejects(
+              () => queries.aggregate(s, { groupBy }),
+              GroupsError,
+              "Cannot group kind cpu by",
+            );
+            return;
+          }
+          const locks = plainLocks(batches).filter((each) => {
+            const isWhole = each.outcome === "woken" || each.outcome === "open";
+            return isWhole && (!holders || each.holder !== undefined) && (s.idle || !isIdleClass(each.class));
+          }).map((each) => ({ ...each, tags: tagsOf(each, { heal, holders }), value: each.delay }));
+          const made = calls.filter(({ category }) => s.idle || !isIdleCategory(category)).map((each) => {
+            return { ...each, tags: { syscall: each.call } as Record<string, string>, value: each.total };
+          });
+          const chosen = (s.kind === "lock" ? locks : made).filter((each) => isIn(each, s)).map((each) => ({
+            group: groupBy.map((group) => each.tags[group] ?? labelOf(each, group as AnyLabel)),
+            value: each.value,
+            count: "outcome" in each && each.outcome === "open" ? 0 : each.count,
+          }));
+          const expected = new Map<string, Total>();
+          for (const { group, ...one } of chosen) {
+            const key = JSON.stringify(group);
+            expected.set(key, sum([expected.get(key) ?? NONE, one]));
+          }
+          const answer = await queries.aggregate({ ...s, holders }, { groupBy, limit: n });
+          assertEquals(answer.total, sum(chosen));
+          const rows = new Map(answer.rows.map(({ group, total }) => [JSON.stringify(group), total]));
+          for (const [key, total] of rows) assertEquals([key, total], [key, expected.get(key)]);
+          assertLargest(rows, expected, n);
+          assertEquals(answer.other, minus(answer.total, answer.rows.map(({ self }) => self)));
+        }),
       ),
   );
   await t.step(
@@ -274,6 +317,26 @@ const groups = fc.tuple(
 ).chain(([code, labels]) =>
   fc.shuffledSubarray<GroupBy>([...code, ...labels], { minLength: code.length + labels.length })
 );
+const waitGroups = fc.boolean().chain((holders) =>
+  fc.record({
+    holders: fc.constant(holders),
+    lock: fc.uniqueArray(
+      fc.constantFrom<GroupBy>("lock_class", "lock_type", "outcome", holders ? "waiter" : "holder"),
+      { minLength: 1 },
+    ),
+    syscall: fc.constant<GroupBy[]>(["syscall"]),
+    labels: fc.uniqueArray(fc.constantFrom<GroupBy>(...LABELS, "label_app"), { maxLength: 2 }),
+  })
+);
+/** Returns what a wait can be grouped by, beside labels. */
+function tagsOf(
+  { class: lock_class, type: lock_type, outcome, frames, holder }: PlainLock,
+  { heal, holders }: { heal: ReturnType<typeof healing>; holders: boolean },
+): Record<string, string> {
+  const other = holders ? frames : holder?.frames;
+  const name = other === undefined ? "" : siteFrame(heal(other), lock_type)?.function ?? "";
+  return { lock_class, lock_type, outcome, [holders ? "waiter" : "holder"]: name };
+}
 const isCode = (groups: readonly GroupBy[]) =>
   groups.length === 0 || groups.some((group) => ["function", "module", "file", "line"].includes(group));
 
@@ -283,9 +346,10 @@ async function check<T>(property: fc.IAsyncProperty<T>): Promise<void> {
 
 function profileOf(chosen: readonly PlainSample[]): Profile {
   const builder = new ProfileBuilder();
-  for (const { kind, series: { comm }, frames, value, count } of chosen) {
+  for (const { kind, series, frames, value, count } of chosen) {
     const stack = builder.stack(frames.map((frame) => builder.frame(frame)));
-    builder.add(kind, builder.series({ comm }), stack, value, count);
+    const { process, exe, comm } = series;
+    builder.add(kind, builder.series({ process, exe, comm }), stack, value, count);
   }
   return builder.build();
 }
@@ -377,7 +441,10 @@ async function checkStacks(
   s: Selection,
   limit: number,
 ): Promise<void> {
-  const expected = sumBy(chosen, ({ series, frames }) => JSON.stringify([series.comm, frames.map(plain)]));
+  const expected = sumBy(
+    chosen,
+    ({ series, frames }) => JSON.stringify([...levelNames(series), frames.map(plain)]),
+  );
   const { profile, total, other } = await queries.stacks(s, { limit });
   assertEquals(total, sum(chosen));
   const answer = stacksOf(profile);
@@ -397,7 +464,8 @@ function stacksOf(profile: Profile): Map<string, Total> {
       frame.subarray(offset[stack], offset[stack + 1]),
       (row) => frameAt(profile, row),
     );
-    const key = JSON.stringify([seriesAt(profile, samples.series[i]!).comm, frames.map(plain)]);
+    const series = seriesAt(profile, samples.series[i]!);
+    const key = JSON.stringify([...levelNames(series), frames.map(plain)]);
     return [key, { value: samples.value[i]!, count: samples.count[i]! }];
   }));
 }

@@ -12,7 +12,7 @@ import type { TaggedStack } from "../../profile/tagged.ts";
 import type { Answer, CommonOptions, StackChoice } from "./asked.ts";
 import type { AnyLabel } from "./matchers.ts";
 
-/** Holds the largest stacks of a selection; each sample's series has only `comm`. */
+/** Holds the largest stacks of a selection; each sample's series has only `process` and `comm`. */
 export interface StacksAnswer extends Answer {
   readonly profile: Profile;
   /** Is the sum of the whole selection. */
@@ -20,9 +20,6 @@ export interface StacksAnswer extends Answer {
   /** Is the sum of what was cut. */
   readonly other: Total;
 }
-
-/** Lists the labels whose values are a tree's first levels where nothing else is said. */
-export const DEFAULT_LEVELS = ["comm"] as const satisfies readonly AnyLabel[];
 
 /** Says what stacks are merged by, from their root or around one function. */
 export interface TreeOptions {
@@ -32,7 +29,7 @@ export interface TreeOptions {
   readonly maxNodes?: number;
   /** Boxes of a smaller share of the whole are cut in the same way. @default {0} */
   readonly minShare?: number;
-  /** Lists the labels whose values are the first levels, in this order; none for functions at once. @default {["comm"]} */
+  /** Lists the labels whose values are the first levels, in this order; none for functions at once. @default {DEFAULT_LEVELS} */
   readonly firstLevels?: readonly AnyLabel[];
   /** Keeps only what is below the node of this name, as `cut.below` of an answer to the same options has it. */
   readonly under?: string;
@@ -92,7 +89,23 @@ export interface DiffTreeAnswer extends Answer {
 /** Functions are told apart by these, or by a label of series. */
 export const CODE_GROUPS = ["function", "module", "file", "line"] as const;
 export type CodeGroup = (typeof CODE_GROUPS)[number];
-export type GroupBy = CodeGroup | AnyLabel;
+/**
+ * Of kind lock the lock's class and type, how the wait ended, and the function of the other side, `holder` or, where
+ * holders are asked for, `waiter`; of kind syscall the call. They stand beside labels, not beside code.
+ */
+export const WAIT_GROUPS = ["lock_class", "lock_type", "outcome", "holder", "waiter", "syscall"] as const;
+export type WaitGroup = (typeof WAIT_GROUPS)[number];
+export type GroupBy = CodeGroup | WaitGroup | AnyLabel;
+
+/** Is thrown for groups that do not go together, or that the kind does not have. */
+export class GroupsError extends RangeError {
+  override name = "GroupsError";
+}
+
+/** Tells whether `name` is of a group that only waits or calls have. */
+export function isWaitGroup(name: string): name is WaitGroup {
+  return (WAIT_GROUPS as readonly string[]).includes(name);
+}
 
 export interface AggregateRow {
   /** Has one for each of `groupBy`. A function comes with its module: "function" alone groups by both. */

@@ -16,6 +16,7 @@ import type { StacksAnswer } from "./stack_answers.ts";
 /** Samples are summed by their own key first: it is the smallest form, and the names join what is left. */
 const sql = (samples: string, series: string) => `
 SELECT
+    process,
     comm,
     stack,
     sum(series_value) AS value,
@@ -28,14 +29,18 @@ FROM
     FROM (${samples}) AS samples
     GROUP BY series, stack
 ) AS sums
-LEFT ANY JOIN (SELECT hash AS series, toString(comm) AS comm FROM series WHERE ${series}) AS labels
+LEFT ANY JOIN
+(
+    SELECT hash AS series, toString(process) AS process, toString(comm) AS comm FROM series WHERE ${series}
+) AS labels
 USING series
-GROUP BY comm, stack
-ORDER BY value DESC, count DESC, comm, stack
+GROUP BY process, comm, stack
+ORDER BY value DESC, count DESC, process, comm, stack
 LIMIT {limit:UInt32}`;
 
 /** 64-bit numbers are decimal text. */
 interface Row {
+  readonly process: string;
   readonly comm: string;
   readonly stack: string;
   readonly value: string;
@@ -45,7 +50,7 @@ interface Row {
 }
 
 /**
- * Asks for the `limit` largest of (thread name, stack) in `selection`, by value.
+ * Asks for the `limit` largest of (process, thread's name, stack) in `selection`, by value.
  *
  * @param options.limit @default {10000}
  * @throws {RangeError} when the selection or the limit makes no sense
@@ -60,10 +65,10 @@ export async function stacks(
   const rows = await question.rows<Row>(sql(samples, series), { ...params, limit: checkLimit(limit) });
   const content = await fetchContent(question, rows.map(({ stack }) => stack));
   const builder = new ProfileBuilder();
-  for (const { comm, stack, value, count } of rows) {
+  for (const { process, comm, stack, value, count } of rows) {
     const frames = content.stacks.has(stack) ? framesOf(content, stack) : [MISSING_FRAME];
     const row = builder.stack(frames.map((frame) => builder.frame(frame)));
-    builder.add(selection.kind, builder.series({ comm }), row, Number(value), Number(count));
+    builder.add(selection.kind, builder.series({ process, comm }), row, Number(value), Number(count));
   }
   const [first] = rows;
   const all = first ? [first.all_value, first.all_count] as const : undefined;

@@ -8,6 +8,7 @@
 import type { AnyLabel } from "./matchers.ts";
 import type { Question } from "./question.ts";
 import { fetchContent, framesOf, MISSING_FRAME } from "./content.ts";
+import { lockRowsSql } from "./lock_rows.ts";
 import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
 import { stackChoice } from "./stack_choice.ts";
 import { stackKeysSql } from "./stack_keys.ts";
@@ -92,19 +93,12 @@ export async function taggedStacks(
 const NOBODY = "0";
 
 function sql(
-  { kind, holders = false }: Selection,
+  selection: Selection,
   selected: SelectionSql,
   { labels, choice }: { labels: readonly AnyLabel[]; choice: string },
 ): string {
-  const [own, other] = holders ? ["holder_stack", "stack"] : ["stack", "holder_stack"];
-  const lock =
-    "toString(class) AS class_name, toString(type) AS type_name, toString(outcome) AS outcome_name";
-  const source = kind === "lock"
-    ? `SELECT series, ${own} AS own_stack, ${lock}, ${other} AS other_stack, delay AS v, if(outcome = 'woken', waits, 0) AS n
-FROM (${
-      selected.rows("locks", "series, stack, class, type, outcome, holder_stack, delay, locks.count AS waits")
-    }) AS locks
-WHERE outcome IN ('woken', 'open') AND ${selected.busy.locks}${holders ? " AND holder_stack != 0" : ""}`
+  const source = selection.kind === "lock"
+    ? lockRowsSql(selected, selection)
     : `SELECT series, stack AS own_stack, '' AS class_name, '' AS type_name, '' AS outcome_name, toUInt64(0) AS other_stack,
     value AS v, count AS n
 FROM (${selected.samples}) AS samples`;

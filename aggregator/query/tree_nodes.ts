@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DEFAULT_LEVELS } from "../../profile/first_levels.ts";
 import { UNKNOWN_MODULE } from "../../profile/model.ts";
 import type { TreeNode } from "../../profile/pruned_tree.ts";
 import { functionKey } from "../storage/content_hash.ts";
@@ -14,7 +15,7 @@ import type { Question } from "./question.ts";
 import { checkLimit, labelSql } from "./selection.ts";
 import { stackChoice } from "./stack_choice.ts";
 import { type TreeSource, treeSql, type TreeSqlOptions } from "./tree_sql.ts";
-import { DEFAULT_LEVELS, type TreeOptions } from "./stack_answers.ts";
+import type { TreeOptions } from "./stack_answers.ts";
 
 /** Each is a part of a statement: more would be a statement of any length. */
 const MAX_MODULES = 16;

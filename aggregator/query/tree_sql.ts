@@ -6,9 +6,10 @@
  * @module
  */
 
+import { DEFAULT_LEVELS } from "../../profile/first_levels.ts";
 import { labelSql, type SelectionSql } from "./selection.ts";
 import { stackKeysSql } from "./stack_keys.ts";
-import { DEFAULT_LEVELS, type TreeOptions } from "./stack_answers.ts";
+import type { TreeOptions } from "./stack_answers.ts";
 
 /** Is what a tree is made of, and a condition that all of its series pass. */
 export type TreeSource = Pick<SelectionSql, "samples" | "series" | "params">;

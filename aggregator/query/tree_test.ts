@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DEFAULT_LEVELS } from "../../profile/first_levels.ts";
 import { type FlameGraph, flameGraph, OTHER } from "../../profile/flame.ts";
 import { ProfileBuilder } from "../../profile/builder.ts";
 import { type Frame, type Kind, type Total, UNKNOWN_MODULE } from "../../profile/model.ts";
@@ -31,6 +32,7 @@ const CHANGES: Readonly<Record<string, readonly [TreeOptions, Change]>> = {
   "first levels: two labels": [{ firstLevels: ["label_app", "comm"] }, (frames, { series }) => {
     return [...frames, detail(series.comm || UNKNOWN_MODULE)];
   }],
+  "first levels: two columns": [{ firstLevels: ["comm", "process"] }, (frames) => frames],
   "first level: none": [{ firstLevels: [] }, (frames) => frames],
   "inlined: off": [{ inlined: false }, (frames) => frames.filter((frame) => !frame.inlined)],
   "inverted": [{ inverted: true }, (frames) => frames.toReversed()],
@@ -79,12 +81,7 @@ testWith(
           assert(shown.length > 0, "no stack is left to look at");
           assertEquals(total, sum(samples));
           assertEquals(hidden, sum(changed.filter(({ frames }) => frames === undefined)));
-          const expected = expectedGraph(
-            shown,
-            kind,
-            options.firstLevels?.[0] ?? (options.firstLevels ? "none" : "comm"),
-          );
-          assertEquals(pathsOf(graph, options), pathsOf(expected, options));
+          assertEquals(pathsOf(graph), pathsOf(expectedGraph(shown, kind, options)));
         });
       }
     }
@@ -123,40 +120,37 @@ function sum(samples: readonly Total[]): Total {
   return { value: of("value"), count: of("count") };
 }
 
-function expectedGraph(
-  samples: readonly PlainSample[],
-  kind: Kind,
-  level: string,
-) {
+/** A label of a pod or the node is the thread's name of the graph that is expected; others are series' own. */
+function expectedGraph(samples: readonly PlainSample[], kind: Kind, { firstLevels }: TreeOptions) {
   const builder = new ProfileBuilder();
   const labels = new Map([["", ""], ["app=web", "web"], ["app=db,team=x%2Cy", "db"]]);
+  const [first] = firstLevels ?? [];
   for (const { node, series, frames, value, count } of samples) {
-    const comm = level === "node"
-      ? node
-      : level === "comm"
-      ? series.comm
-      : level === "none"
-      ? "x"
-      : labels.get(series.labels)!;
+    const { process, exe, comm } = series;
     const stack = builder.stack(frames.map((frame) => builder.frame(frame)));
-    builder.add(kind, builder.series({ comm }), stack, value, count);
+    const shown = first === "node"
+      ? { comm: node }
+      : first === "label_app"
+      ? { comm: labels.get(series.labels)! }
+      : { process, exe, comm };
+    builder.add(kind, builder.series(shown), stack, value, count);
   }
-  return flameGraph(builder.build(), { kind });
+  const own = (firstLevels ?? DEFAULT_LEVELS).filter((label) => label === "process" || label === "comm");
+  return flameGraph(builder.build(), {
+    kind,
+    firstLevels: first === "node" || first === "label_app" ? ["comm"] : own,
+  });
 }
 
-/** Widths by the names from the root; without a first level, that of `expectedGraph` is left out. */
-function pathsOf(
-  { levels, names, modules, total }: FlameGraph,
-  { firstLevels }: TreeOptions,
-): Map<string, number> {
+/** Widths by the names from the root. */
+function pathsOf({ levels, names, modules, total }: FlameGraph): Map<string, number> {
   const paths = new Map<string, number>();
   let before: { path: string; start: number; end: number }[] = [];
   levels.forEach(({ start, width, name }, depth) => {
     before = start.map((from, i) => {
       const parent = before.find((box) => box.start <= from && from < box.end);
       const own = `${names[name[i]!]} ${modules[name[i]!]}`;
-      const skipped = depth === 0 || firstLevels?.length === 0 && own === "x ";
-      const path = skipped ? parent?.path ?? "" : `${parent!.path}\u0001${own}`;
+      const path = depth === 0 ? "" : `${parent!.path}\u0001${own}`;
       paths.set(path, width[i]!);
       return { path, start: from, end: from + width[i]! };
     });

@@ -118,7 +118,7 @@ function safe(number: number | bigint): number {
   return Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
-const LABELS = ["exe", "container", "pod", "namespace", "service"] as const;
+const LABELS = ["process", "exe", "container", "pod", "namespace", "service"] as const;
 
 function seriesOf(
   labels: readonly { key: number | bigint; str: number | bigint; num: number | bigint }[],

@@ -6,6 +6,7 @@
  */
 
 import type { AggregateJson } from "../../aggregator/http/answers.ts";
+import { holderTable } from "../../agent/output/holder_table.ts";
 import { lockTable } from "../../agent/output/lock_table.ts";
 import { syscallTable } from "../../agent/output/syscall_table.ts";
 import { summaryLine } from "../../agent/output/top_table.ts";
@@ -175,7 +176,12 @@ function here(io: Io, { view, values, batch }: { view: View; values: Given; batc
   const durationNs = Number(batch.endNs - batch.startNs);
   const head = summaryLine(profile, { kind, durationNs, losses: batch.losses });
   const options = { limit: values.limit, width: io.width(), colors: io.colors };
-  if (kind === "lock") return `${head}\n${only(view, lockTable(profile, options))}`;
+  if (kind === "lock") {
+    const tables = [lockTable(profile, options), holderTable(profile, options)].filter((table) =>
+      table !== ""
+    );
+    return `${head}\n${tables.map((table) => only(view, table)).join("\n")}`;
+  }
   if (kind === "syscall") return `${head}\n${only(view, syscallTable(profile, options))}`;
   const shown = viewOf(profile, kind);
   return `${head}\n${

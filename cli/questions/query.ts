@@ -165,9 +165,7 @@ async function rows({ io, rest, question }: Asker, values: Values<typeof SETTING
 /** Shows stacks as a tree of lines, the largest nodes. */
 async function tree({ io, rest, question }: Asker, values: Values<typeof SETTINGS>): Promise<number> {
   const { callers, limit } = values;
-  const around = callers === undefined
-    ? { first_level: "process" }
-    : { callers, inverted: true, first_level: "none" };
+  const around = callers === undefined ? {} : { callers, inverted: true, first_level: "none" };
   const params = { kind: question.kind, ...paramsOf(question), ...around };
   const { text, answer, head, notes } = await asking<FlameJson>(
     { io, rest, question },

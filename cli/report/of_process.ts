@@ -6,15 +6,16 @@
  */
 
 import { ProfileBuilder } from "../../profile/builder.ts";
+import { holdAt } from "../../profile/holds.ts";
 import { lockAt } from "../../profile/locks.ts";
 import { frameAt, kindOf, type Profile, seriesAt } from "../../profile/model.ts";
 import { processName } from "../../profile/process_name.ts";
 import { syscallAt } from "../../profile/syscalls.ts";
 
-/** Returns the samples, waits and calls of processes of that name or number. */
+/** Returns the samples, waits, holds and calls of processes of that name or number. */
 export function ofProcess(profile: Profile, name: string): Profile {
   const builder = new ProfileBuilder();
-  const { samples, stacks: { offset, frame }, locks, syscalls } = profile;
+  const { samples, stacks: { offset, frame }, locks, holds, syscalls } = profile;
   const isWanted = Array.from(profile.series.pid, (pid, row) => {
     return String(pid) === name || processName(seriesAt(profile, row)) === name;
   });
@@ -43,6 +44,11 @@ export function ofProcess(profile: Profile, name: string): Profile {
       stack: stackOf(lock.stack),
       holder: holder && { series: seriesOf(holder.series), stack: stackOf(holder.stack) },
     });
+  }
+  for (let row = 0; row < holds.class.length; row++) {
+    if (!isWanted[holds.series[row]!]) continue;
+    const hold = holdAt(profile, row);
+    builder.addHold({ ...hold, series: seriesOf(hold.series), stack: stackOf(hold.stack) });
   }
   for (let row = 0; row < syscalls.call.length; row++) {
     if (!isWanted[syscalls.series[row]!]) continue;

@@ -9,6 +9,7 @@ import { flameSvg, MIN_SHARE } from "../../agent/output/svg.ts";
 import { formatAmount } from "../../agent/output/amount.ts";
 import { counted } from "../../common/words.ts";
 import { defineSettings, oneOf, text, toggle, UsageError, type Values } from "../../common/settings.ts";
+import { knownLevels } from "../../profile/first_levels.ts";
 import { flameGraph } from "../../profile/flame.ts";
 import { foldedStacks } from "../../profile/formats/folded.ts";
 import { profileJson } from "../../profile/formats/json.ts";
@@ -16,6 +17,7 @@ import { speedscopeJson } from "../../profile/formats/speedscope.ts";
 import { pprofBytes } from "../../profile/formats/pprof.ts";
 import { viewOf } from "../../profile/idle.ts";
 import { type Profile, totalOf } from "../../profile/model.ts";
+import { taggedView } from "../../profile/tagged_view.ts";
 import { defineCommand, refuseRest, STATUS } from "../command.ts";
 import type { Loaded, Unit } from "../files/loaded.ts";
 import { readProfile } from "../files/read.ts";
@@ -93,13 +95,14 @@ format into another.`,
     if (file === undefined) throw new UsageError("Missing a file: aperture report FILE");
     refuseRest(rest, 1);
     const loaded = await readProfile(file, values.type);
-    const profile = viewOf(loaded.profile, loaded.kind, { idle: values.idle ?? false });
+    const idle = values.idle ?? false;
+    const profile = viewOf(loaded.profile, loaded.kind, { idle });
     if (totalOf(profile, loaded.kind).value === 0) {
       await say(io, `${file} has no samples of ${loaded.type}`);
       return STATUS.noData;
     }
     const format = STACK_FORMATS.find((format) => format === values.output);
-    if (format) await convert(io, { file, loaded, profile, format });
+    if (format) await convert(io, { file, loaded, profile, format, idle });
     else await describe(io, { loaded, profile, values });
     return STATUS.ok;
   },
@@ -107,21 +110,23 @@ format into another.`,
 
 async function convert(
   io: Io,
-  { file, loaded, profile, format }: {
+  { file, loaded, profile, format, idle }: {
     file: string;
     loaded: Loaded;
     profile: Profile;
     format: StackFormat;
+    idle: boolean;
   },
 ): Promise<void> {
   const { kind, startNs, durationNs, type } = loaded;
   if (format === "folded") return await write(io, foldedStacks(profile, { kind }));
   if (format === "pprof") {
-    return await showBytes(io, await pprofBytes(profile, { kind, startNs, durationNs }), format);
+    const tagged = taggedView(loaded.profile, kind, { idle });
+    return await showBytes(io, await pprofBytes(tagged, { kind, startNs, durationNs }), format);
   }
   const name = file.split("/").at(-1)!;
   if (format === "speedscope") return await write(io, speedscopeJson([{ kind, profile }], { name }));
-  const graph = flameGraph(profile, { kind, minShare: MIN_SHARE });
+  const graph = flameGraph(profile, { kind, minShare: MIN_SHARE, firstLevels: knownLevels(profile) });
   await write(io, flameSvg(graph, { title: `${type} of ${name}` }));
 }
 

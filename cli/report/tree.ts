@@ -5,8 +5,8 @@
  * @module
  */
 
+import { levelNames } from "../../profile/first_levels.ts";
 import { type Kind, KIND_NUMBER, type Profile, seriesAt, UNKNOWN_MODULE } from "../../profile/model.ts";
-import { processName } from "../../profile/process_name.ts";
 
 /** Is one box of the tree. */
 export interface Node {
@@ -15,31 +15,35 @@ export interface Node {
   readonly children: Map<string, Node>;
 }
 
-/** Returns the tree of samples of `kind`: the processes, then their stacks from the root to the leaf. */
+/** Returns the tree of samples of `kind`: processes, their threads, and their stacks from the root to the leaf. */
 export function callTree(profile: Profile, kind: Kind): Node {
-  return grow(profile, kind, (names, process) => [process, ...names.reverse()]);
+  return grow(profile, kind, (names, levels) => [...levels, ...names.reverse()]);
 }
 
 /** Returns the tree of who calls functions of that name: from it to the root, where it is nearest to the leaf. */
 export function callerTree(profile: Profile, kind: Kind, name: string): Node {
-  return grow(profile, kind, (names, process) => {
+  return grow(profile, kind, (names, levels) => {
     const at = names.indexOf(name);
-    return at < 0 ? undefined : [...names.slice(at), process];
+    return at < 0 ? undefined : [...names.slice(at), ...levels.toReversed()];
   });
 }
 
 function grow(
   profile: Profile,
   kind: Kind,
-  path: (names: string[], process: string) => readonly string[] | undefined,
+  path: (names: string[], levels: readonly string[]) => readonly string[] | undefined,
 ): Node {
   const { strings, frames, samples, stacks: { offset, frame } } = profile;
   const root: Node = { name: "", value: 0, children: new Map() };
+  const levels = Array.from(profile.series.pid, (_, row) => {
+    const known = levelNames(seriesAt(profile, row)).filter((name) => name !== "");
+    return known.length > 0 ? known : ["all"];
+  });
   for (let i = 0; i < samples.kind.length; i++) {
     if (samples.kind[i] !== KIND_NUMBER[kind]) continue;
     const rows = frame.subarray(offset[samples.stack[i]!]!, offset[samples.stack[i]! + 1]!);
     const names = Array.from(rows, (row) => strings[frames.function[row]!] || UNKNOWN_MODULE);
-    const steps = path(names, processName(seriesAt(profile, samples.series[i]!)) || "all");
+    const steps = path(names, levels[samples.series[i]!]!);
     if (!steps) continue;
     const value = samples.value[i]!;
     root.value += value;

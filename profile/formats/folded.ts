@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Profile, UNKNOWN_MODULE } from "../model.ts";
+import { levelNames } from "../first_levels.ts";
+import { type Profile, seriesAt, UNKNOWN_MODULE } from "../model.ts";
 import type { AnyKind } from "../profile_type.ts";
 import { samplesOf } from "../samples_of.ts";
 
@@ -16,19 +17,21 @@ export interface FoldedOptions {
 }
 
 /**
- * Returns the samples of `kind` as lines `comm;root;…;leaf NUMBER`, sorted; equal lines are summed.
+ * Returns the samples of `kind` as lines `process;thread;root;…;leaf NUMBER`, sorted; equal lines are summed. A name of
+ * process or thread that is not known is left out, where the other is known.
  *
  * The format has no escapes: a `;` in a name becomes `:`, a control character or line separator a space.
  */
 export function foldedStacks(profile: Profile, { kind, value = "value" }: FoldedOptions): string {
-  const { strings, frames, stacks: { offset, frame }, series } = profile;
+  const { strings, frames, stacks: { offset, frame } } = profile;
   const samples = samplesOf(profile, kind);
   const clean = strings.map(escapeName);
   const sums = new Map<string, number>();
+  const begins: string[] = [];
   for (let i = 0; i < samples.series.length; i++) {
     const weight = samples[value][i]!;
     if (weight === 0) continue;
-    let line = clean[series.comm[samples.series[i]!]!] || UNKNOWN_MODULE;
+    let line = begins[samples.series[i]!] ??= beginning(profile, samples.series[i]!);
     const stack = samples.stack[i]!;
     for (let f = offset[stack + 1]! - 1; f >= offset[stack]!; f--) {
       line += ";" + (clean[frames.function[frame[f]!]!] || UNKNOWN_MODULE);
@@ -36,6 +39,11 @@ export function foldedStacks(profile: Profile, { kind, value = "value" }: Folded
     sums.set(line, (sums.get(line) ?? 0) + weight);
   }
   return sums.entries().map(([line, sum]) => `${line} ${sum}\n`).toArray().sort().join("");
+}
+
+function beginning(profile: Profile, series: number): string {
+  const known = levelNames(seriesAt(profile, series)).filter((name) => name !== "");
+  return known.map(escapeName).join(";") || UNKNOWN_MODULE;
 }
 
 function escapeName(name: string): string {

@@ -10,9 +10,12 @@ import { foldedStacks } from "./folded.ts";
 Deno.test("foldedStacks() writes a line a stack, root first", () => {
   assertEquals(
     foldedStacks(demoProfile(), { kind: "cpu", value: "count" }),
-    "demo;main;cold 9\ndemo;main;hot 18\nidle;main;read;ksys_read 3\n",
+    "[idle];idle;main;read;ksys_read 3\ndemo;demo;main;cold 9\ndemo;demo;main;hot 18\n",
   );
-  assertEquals(foldedStacks(withLockSamples(demoProfile()), { kind: "lock" }), "demo;main;read 7000000000\n");
+  assertEquals(
+    foldedStacks(withLockSamples(demoProfile()), { kind: "lock" }),
+    "demo;demo;main;read 7000000000\n",
+  );
 });
 
 Deno.test("foldedStacks() sums lines that agree, and replaces what would break them", () => {

@@ -22,6 +22,7 @@ import {
 } from "pprof-format";
 import { decodeLabels } from "../labels.ts";
 import { frameAt, type Kind, type Profile, type Series, seriesAt, UNKNOWN_MODULE } from "../model.ts";
+import { processName } from "../process_name.ts";
 import { type AnyKind, isProfileType, profileTypeParts } from "../profile_type.ts";
 import { samplesOf } from "../samples_of.ts";
 
@@ -58,7 +59,8 @@ const SAMPLE_TYPES = {
  *
  * A frame is a location with its address in the module, and a module a mapping from address 0 on with the
  * build id. Mappings say that they have functions, files and lines, so that a reader does not symbolise what the
- * agent has, on another machine's files. What belongs to a series is in string labels, the thread's name in `thread`.
+ * agent has, on another machine's files. What belongs to a series is in string labels: what people call its process in
+ * `process`, the thread's name in `thread`.
  */
 export async function pprofBytes(profile: Profile, options: PprofOptions): Promise<Uint8Array<ArrayBuffer>> {
   return await promisify(gzip)(encodePprof(profile, options)) as Uint8Array<ArrayBuffer>;
@@ -125,12 +127,10 @@ function pprofSamples(
   return rows;
 }
 
-function labelsOf(
-  { pid, comm, labels: own, ...series }: Series,
-  node: string,
-  strings: StringTable,
-): Label[] {
-  const known = Object.entries({ node, ...series, thread: comm, pid: pid === 0 ? "" : String(pid) });
+function labelsOf(whole: Series, node: string, strings: StringTable): Label[] {
+  const { pid, comm, labels: own, ...series } = whole;
+  const process = processName(whole);
+  const known = Object.entries({ node, ...series, process, thread: comm, pid: pid === 0 ? "" : String(pid) });
   // What a series is known by goes before labels of that name.
   const labels = new Map([...decodeLabels(own), ...known.filter(([, text]) => text !== "")]);
   return [...labels].filter(([, text]) => text !== "").map(([key, text]) => {

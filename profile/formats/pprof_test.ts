@@ -48,7 +48,8 @@ testWith(["go"], "pprofBytes() gives go tool pprof mappings, build ids, lines an
   assertStringIncludes(raw, "PeriodType: cpu nanoseconds\nPeriod: 10101010\n");
   assertStringIncludes(raw, "samples/count cpu/nanoseconds[dflt]");
   assertMatch(raw, / 18 +180000000: 1 2 /);
-  for (const label of ["thread:[demo]", "pid:[42]", "node:[n1]", "pod:[web-0]", "exe:[/bin/demo]"]) {
+  const series = ["pid:[42]", "node:[n1]", "pod:[web-0]", "exe:[/bin/demo]"];
+  for (const label of [...series, "process:[demo]", "thread:[demo]", "process:[[idle]]", "thread:[idle]"]) {
     assertStringIncludes(raw, label);
   }
   assertMatch(raw, /: 0x40 M=1 hot demo\.c:7/);

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { frameAt, type Profile, UNKNOWN_MODULE } from "../model.ts";
+import { levelNames } from "../first_levels.ts";
+import { frameAt, type Profile, seriesAt, UNKNOWN_MODULE } from "../model.ts";
 import { type AnyKind, unitOf } from "../profile_type.ts";
 import { samplesOf } from "../samples_of.ts";
 import { speedscopeUnit } from "./speedscope_unit.ts";
@@ -32,18 +33,20 @@ export function speedscopeJson(
     return number;
   };
   const profiles = kinds.map(({ kind, profile }) => {
-    const { stacks: { offset, frame }, series, strings } = profile;
+    const { stacks: { offset, frame } } = profile;
     const table = samplesOf(profile, kind);
     const known: number[] = [];
+    const levels: number[][] = [];
     const samples: number[][] = [];
     const weights: number[] = [];
     for (const [i, weight] of table[value].entries()) {
       if (weight === 0) continue;
       const stack = table.stack[i]!;
       const rows = frame.subarray(offset[stack], offset[stack + 1]);
-      const thread = strings[series.comm[table.series[i]!]!]!;
+      const series = table.series[i]!;
       samples.push([
-        ...(thread === "" ? [] : [numberOf({ name: thread })]),
+        ...levels[series] ??= levelNames(seriesAt(profile, series)).filter((name) => name !== "")
+          .map((name) => numberOf({ name })),
         // The format has the root first.
         ...Array.from(rows, (row) => known[row] ??= numberOf(placeOf(profile, row))).reverse(),
       ]);

@@ -23,7 +23,7 @@ Deno.test("speedscopeJson() has each kind as a profile, stacks from the root on"
     7e9,
   ]);
   const names = cpu.samples.map((sample: number[]) => sample.map((i) => frames[i].name).join(" "));
-  assert(names.includes("demo main hot"), names.join("\n"));
+  assert(names.includes("demo demo main hot"), names.join("\n"));
   assertEquals(frames.find(({ name }: { name: string }) => name === "hot"), {
     name: "hot",
     file: "demo.c",

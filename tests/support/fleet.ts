@@ -181,7 +181,7 @@ export function fleetOfAllKinds(): FleetNode[] {
   const [first, ...others] = fleet();
   const builder = new ProfileBuilder();
   builder.merge(first!.profile);
-  const series = builder.series({ pid: 100, comm: "postgres" });
+  const series = builder.series({ pid: 100, exe: CODES[0]!.exe, comm: "postgres" });
   const stack = (...path: string[]) =>
     builder.stack(
       path.toReversed().map((text) => {
@@ -224,7 +224,11 @@ function machine(seed: number, { samples, bias }: { samples: number; bias: numbe
   const builder = new ProfileBuilder();
   for (let i = 0; i < samples; i++) {
     const code = bias === 0 || random() < 0.6 ? pickCode(random()) : CODES[1 + i % 2]!;
-    const series = builder.series({ pid: 100 + CODES.indexOf(code!), comm: code?.comm ?? small(random()) });
+    const series = builder.series({
+      pid: 100 + CODES.indexOf(code!),
+      exe: code?.exe ?? "",
+      comm: code?.comm ?? small(random()),
+    });
     const path = code ? userPath(code, random) : [{ name: "main", module: "/usr/sbin/daemon" }];
     if (!code || random() * 100 < code.kernel) {
       const kernel = KERNEL_PATHS[Math.floor(random() ** 2 * KERNEL_PATHS.length)]!;

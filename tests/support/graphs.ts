@@ -27,7 +27,7 @@ export function graphOf(...lines: string[]): FlameGraph {
     });
     builder.add("cpu", builder.series({ comm: comm! }), builder.stack(rows.toReversed()), value, 1);
   }
-  return flameGraph(builder.build(), { kind: "cpu" });
+  return flameGraph(builder.build(), { kind: "cpu", firstLevels: ["comm"] });
 }
 
 /** Returns both graphs as one. */

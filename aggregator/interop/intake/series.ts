@@ -7,6 +7,7 @@
 
 import { encodeLabels } from "../../../profile/labels.ts";
 import type { Series } from "../../../profile/model.ts";
+import { processName } from "../../../profile/process_name.ts";
 import { POD_LABEL } from "../../../profile/otlp/write_otlp.ts";
 
 /** Says which labels a column of a series is taken from: the first that is there. */
@@ -17,7 +18,8 @@ const SOURCES = {
   pod: ["pod", "k8s.pod.name"],
   container: ["container", "k8s.container.name", "container.id"],
   exe: ["process.executable.path", "exe"],
-  comm: ["thread.name", "thread_name", "comm", "process.executable.name"],
+  process: ["process", "process.executable.name"],
+  comm: ["thread.name", "thread_name", "thread", "comm"],
   pid: ["process.pid", "pid"],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -33,7 +35,8 @@ export interface Origin {
 
 /**
  * Returns what a profile with `labels` belongs to. What is no column of a series is a label of its own; names that begin
- * with `__` are for those who send them. Where no thread or program is named, its service stands for it.
+ * with `__` are for those who send them. Where no process is named, its service stands for it, and
+ * where no thread is, its process.
  *
  * @param address stands for the node where no label names one; "" where it is not known
  */
@@ -51,17 +54,22 @@ export function originOf(labels: ReadonlyMap<string, string>, address: string): 
   };
   const node = take(SOURCES.node) || address || "unknown";
   const service = take(SOURCES.service);
+  const process = take(SOURCES.process);
   const pid = take(SOURCES.pid);
   const series = {
     namespace: take(SOURCES.namespace),
     pod: take(SOURCES.pod),
     container: take(SOURCES.container),
     exe: take(SOURCES.exe),
-    comm: take(SOURCES.comm) || service,
+    comm: take(SOURCES.comm) || process || service,
     pid: /^\d{1,10}$/.test(pid) && Number(pid) <= MAX_PID ? Number(pid) : 0,
     service,
   };
-  // A program that names no file is called as its service is.
-  const process = series.exe === "" ? service : "";
-  return { node: node.slice(0, NODE_LENGTH), series: { ...series, process, labels: encodeLabels(rest) } };
+  // What the file of the program says is left out, as in series of agents.
+  const byFile = processName({ ...series, process: "", comm: "" });
+  const own = (process || byFile || service) === byFile ? "" : process || service;
+  return {
+    node: node.slice(0, NODE_LENGTH),
+    series: { ...series, process: own, labels: encodeLabels(rest) },
+  };
 }

@@ -37,7 +37,7 @@ const DEFAULT_SECONDS = 30;
 const MAX_STACKS = 200_000;
 
 /** Samples keep these labels; threads' names are `thread` in the file. */
-const TAGS = ["node", "namespace", "pod", "container", SERVICE_NAME, "exe", "comm"] as const;
+const TAGS = ["node", "namespace", "pod", "container", SERVICE_NAME, "process", "exe", "comm"] as const;
 
 const OPTIONS = { method: "GET", scope: "read", maxBytes: 0, timeoutMs: 60_000, tell: tellPprof } as const;
 

@@ -57,7 +57,7 @@ testWith(
         await open({ query: CPU }, async ({ page }) => {
           await settled(page);
           const box = (await page.locator(CANVAS).boundingBox())!;
-          await page.mouse.move(box.x + box.width * 0.4, box.y + 2 * 18 + 8);
+          await page.mouse.move(box.x + box.width * 0.4, box.y + 3 * 18 + 8);
           assertEquals(await text(page, ".panel h2"), "_start");
           assertMatch(await text(page, ".panel dl"), /^Here\d+\.\d s · \d\d\.\d %Of the view/);
           await page.focus(CANVAS);

@@ -338,6 +338,8 @@ export interface Selection {
   match: string;
   /** Of lock and syscall: with what threads do that have nothing to do, such as waiting for a condition variable. */
   includeIdle: boolean;
+  /** Of lock: the stacks of those who held locks, in place of those who waited. */
+  holders: boolean;
 }
 
 export interface QueryStorageRequest {
@@ -370,7 +372,10 @@ export interface AggregateRequest {
   selection:
     | Selection
     | undefined;
-  /** One of "function", "module", "file" and "line", and labels. Empty: "function". */
+  /**
+   * One of "function", "module", "file" and "line", and labels; or labels and, of lock, "lock_class", "lock_type",
+   * "outcome" and "holder" ("waiter" of holders), of syscall "syscall". Empty: "function".
+   */
   groupBy: string[];
   /** 0 for 100 */
   limit: number;
@@ -3894,7 +3899,7 @@ export const QueryResponse: MessageFns<QueryResponse> = {
 };
 
 function createBaseSelection(): Selection {
-  return { kind: 0, fromNs: 0n, toNs: 0n, match: "", includeIdle: false };
+  return { kind: 0, fromNs: 0n, toNs: 0n, match: "", includeIdle: false, holders: false };
 }
 
 export const Selection: MessageFns<Selection> = {
@@ -3919,6 +3924,9 @@ export const Selection: MessageFns<Selection> = {
     }
     if (message.includeIdle !== false) {
       writer.uint32(40).bool(message.includeIdle);
+    }
+    if (message.holders !== false) {
+      writer.uint32(48).bool(message.holders);
     }
     return writer;
   },
@@ -3976,6 +3984,14 @@ export const Selection: MessageFns<Selection> = {
             message.includeIdle = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.holders = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3998,6 +4014,7 @@ export const Selection: MessageFns<Selection> = {
     message.toNs = (object.toNs !== undefined && object.toNs !== null) ? BigInt(object.toNs) : 0n;
     message.match = object.match ?? "";
     message.includeIdle = object.includeIdle ?? false;
+    message.holders = object.holders ?? false;
     return message;
   },
 };
