@@ -18,6 +18,7 @@ import type { AgentConfig } from "./config.ts";
 import { FLUSH_MS, flushOnExit, sender } from "./handing_on.ts";
 import type { Budget } from "./memory/budget.ts";
 import { MemoryKeeper, residentBytes } from "./memory/keeper.ts";
+import { OwnUsage } from "./own_usage.ts";
 import { emptyReason } from "./empty_reason.ts";
 import { sayDelivered } from "./delivery.ts";
 import { LossReport } from "./loss_report.ts";
@@ -179,6 +180,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   progress.begin();
   const delivered = pusher && parts.use(sayDelivered(pusher, config.aggregator!));
   const losses = new LossReport();
+  const usage = new OwnUsage({ reader: () => symboliser.readerPid });
   let startNs: bigint | undefined;
   let endNs = 0n;
   const { duration: durationMs } = config;
@@ -206,7 +208,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       progress.count(summary.events);
       if (!local) losses.add(summary.events - before, recording.losses);
       recorded?.merge(recording.profile);
-      pusher?.push(recording.profile, recording);
+      pusher?.push(recording.profile, { ...recording, usage: usage.next() });
       send?.(recording);
       keeper.endWindow();
     }

@@ -294,6 +294,16 @@ export interface Batch extends Profile {
    * Counts how walks along user stacks ended: `complete` at the thread's entry, others before it. Left out for none.
    */
   readonly stackEnds?: ReadonlyMap<string, number>;
+  /** Left out where it is not known. */
+  readonly usage?: AgentUsage;
+}
+
+/** Says what the processes of an agent took. */
+export interface AgentUsage {
+  /** Is their time on CPUs since the window before, in ns; what the kernel runs for them elsewhere is not in it. */
+  readonly cpuNs: number;
+  /** Is their memory in RAM at the window's end, in bytes. */
+  readonly memoryBytes: number;
 }
 
 /** Holds a value in nanoseconds and how many samples it was summed from. */

@@ -5,6 +5,7 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
+import type { FleetJson } from "../aggregator/http/fleet_answers.ts";
 import { OUTCOME_NUMBER, type Total } from "../profile/model.ts";
 import type { ProfileJson } from "../profile/formats/json.ts";
 import { build } from "../tasks/build.ts";
@@ -68,6 +69,14 @@ testWith(
     const sum = (column: readonly number[]) => column.reduce((a, b) => a + b, 0);
     const get = <T>(path: string) =>
       aggregator.json(`${path}${path.includes("?") ? "&" : "?"}from=-5m`) as Promise<T>;
+
+    await t.step("the fleet's table says what the agent itself took", async () => {
+      const { agents } = await get<FleetJson>("/api/fleet");
+      const { cores, memory_bytes } = agents[0]!.usage!;
+      // It has started, compiled and named within these seconds; a thread of it is its main one.
+      assert(cores > 0.001 && cores < 4, `${cores} cores`);
+      assert(memory_bytes > 30e6 && memory_bytes < 1e9, `${memory_bytes} bytes`);
+    });
 
     await t.step("a lock's waits are told with class, delay and who held it", async () => {
       const { sites } = await get<{ sites: Site[] }>("/api/locks");

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Batch, type Profile, rowCount } from "../../profile/model.ts";
+import { type AgentUsage, type Batch, type Profile, rowCount } from "../../profile/model.ts";
 import { expandedSize } from "../../profile/expanded.ts";
 import { BATCH_LIMITS } from "../../profile/wire/validate_batch.ts";
 import { sliceProfile } from "../../profile/slice.ts";
@@ -28,6 +28,8 @@ export interface BatchWindow {
   readonly losses: ReadonlyMap<string, number>;
   /** Counts how walks along user stacks ended. @default {none} */
   readonly stackEnds?: ReadonlyMap<string, number>;
+  /** Is what the agent took in it. @default {not known} */
+  readonly usage?: AgentUsage | undefined;
 }
 
 /**
@@ -43,7 +45,7 @@ export function makeBatch(
   const { strings, ...tables } = profile;
   const labels = new Set(tables.series.labels);
   const { agentId, epoch, node, agentVersion } = identity;
-  const { endNs, losses, stackEnds = new Map() } = window;
+  const { endNs, losses, stackEnds = new Map(), usage } = window;
   const longest = BigInt(BATCH_LIMITS.windowMs) * 1_000_000n;
   const lasts = endNs - window.startNs;
   const startNs = lasts < 1n ? endNs - 1n : lasts > longest ? endNs - longest : window.startNs;
@@ -55,6 +57,7 @@ export function makeBatch(
       losses,
     },
     ...stackEnds.size > 0 && { stackEnds },
+    ...usage && { usage },
   };
 }
 
@@ -77,7 +80,7 @@ export interface Part {
   readonly window: BatchWindow;
 }
 
-/** Returns two halves of the rows, the losses with the first; `undefined` when there are fewer than two rows. */
+/** Returns two halves of the rows, the losses and the agent's usage with the first; `undefined` when there are fewer than two rows. */
 export function halves({ profile, window }: Part): [Part, Part] | undefined {
   const count = rowCount(profile);
   if (count < 2) return undefined;
@@ -86,7 +89,7 @@ export function halves({ profile, window }: Part): [Part, Part] | undefined {
     { profile: sliceProfile(profile, 0, middle), window },
     {
       profile: sliceProfile(profile, middle, count),
-      window: { ...window, losses: new Map(), stackEnds: new Map() },
+      window: { ...window, losses: new Map(), stackEnds: new Map(), usage: undefined },
     },
   ];
 }

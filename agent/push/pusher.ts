@@ -311,8 +311,8 @@ export class Pusher {
 /** Returns `undefined` when there are fewer than two rows, or the bytes, maybe of another version, cannot be read. */
 function halvesOf(bytes: Uint8Array): readonly Part[] | undefined {
   try {
-    const { startNs, endNs, losses, stackEnds = new Map(), ...profile } = readBatch(bytes);
-    return halves({ profile, window: { startNs, endNs, losses, stackEnds } });
+    const { startNs, endNs, losses, stackEnds = new Map(), usage, ...profile } = readBatch(bytes);
+    return halves({ profile, window: { startNs, endNs, losses, stackEnds, usage } });
   } catch {
     return undefined;
   }

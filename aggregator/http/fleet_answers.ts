@@ -20,6 +20,7 @@ export interface FleetJson {
     readonly values: Readonly<Record<string, number>>;
     readonly losses: Readonly<Record<string, number>>;
     readonly stack_ends: Readonly<Record<string, number>>;
+    readonly usage: { readonly cores: number; readonly memory_bytes: number } | null;
   }[];
   readonly cost: CostJson;
 }

@@ -103,12 +103,13 @@ async function fleet({ url, signal }: Context, { queries, now = Date.now }: Hand
   const { agents, cost } = await queries.fleet(range, { ...params, signal });
   return json(
     {
-      agents: agents.map(({ agentId, lastEnd, started, stackEnds, ...agent }) => ({
+      agents: agents.map(({ agentId, lastEnd, started, stackEnds, usage, ...agent }) => ({
         ...agent,
         agent_id: agentId,
         started: formatTime(started),
         last_end: formatTime(lastEnd),
         stack_ends: stackEnds,
+        usage: usage ? { cores: usage.cores, memory_bytes: usage.memoryBytes } : null,
       })),
       cost: costJson(cost),
     } satisfies FleetJson,

@@ -28,7 +28,10 @@ SELECT
     count() AS batches,
     sumMap(batches.value) AS value_by_kind,
     sumMap(batches.losses) AS losses_by_reason,
-    sumMap(batches.stack_ends) AS ends
+    sumMap(batches.stack_ends) AS ends,
+    sum(agent_cpu) AS cpu,
+    sumIf(toUnixTimestamp64Nano(end) - toUnixTimestamp64Nano(start), agent_memory > 0) AS cpu_of,
+    argMaxIf(agent_memory, start, agent_memory > 0) AS memory
 FROM (${BATCHES}) AS batches
 GROUP BY node, agent_id
 ORDER BY node, agent_id
@@ -75,6 +78,9 @@ export async function fleet(
     readonly value_by_kind: Counts;
     readonly losses_by_reason: Counts;
     readonly ends: Counts;
+    readonly cpu: string;
+    readonly cpu_of: string;
+    readonly memory: string;
   };
   const rows = await question.rows<Row>(FLEET, { ...rangeParams(range), limit: checkLimit(limit) });
   return {
@@ -89,6 +95,10 @@ export async function fleet(
       values: numbers(row.value_by_kind),
       losses: numbers(row.losses_by_reason),
       stackEnds: numbers(row.ends),
+      // What sends no such thing is no agent of ours, or an older one.
+      usage: Number(row.memory) === 0
+        ? undefined
+        : { cores: Number(row.cpu) / Number(row.cpu_of), memoryBytes: Number(row.memory) },
     })),
     cost: question.cost,
   };

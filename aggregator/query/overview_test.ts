@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { KINDS, RANK, type Total } from "../../profile/model.ts";
 import { splitLosses } from "../../profile/losses.ts";
 import { testWith } from "../../tests/support/needs.ts";
@@ -132,12 +132,20 @@ testWith(["chdb"], "questions without stacks answer what the written batches hol
     const { agents } = await queries.fleet(range);
     const keys = new Set(batches.map(({ node, agentId }) => `${node} ${agentId}`));
     assertEquals(new Set(agents.map(({ node, agentId }) => `${node} ${agentId}`)), keys);
+    let known = 0;
     for (const agent of agents) {
       const own = batches.filter(({ node, agentId }) => node === agent.node && agentId === agent.agentId);
       assertEquals(agent.batches, own.length);
       assertEquals(agent.lastEnd, Math.max(...own.map(({ endNs }) => Number(endNs / 1_000_000n))));
       assertEquals(agent.losses, summed(own.map(({ losses }) => losses)));
+      const told = own.filter(({ usage }) => usage).sort((a, b) => a.startNs < b.startNs ? -1 : 1);
+      const ns = told.reduce((all, { startNs, endNs }) => all + Number(endNs - startNs), 0);
+      const cpuNs = told.reduce((all, { usage }) => all + usage!.cpuNs, 0);
+      assertEquals(agent.usage?.memoryBytes, told.at(-1)?.usage?.memoryBytes);
+      assertAlmostEquals(agent.usage?.cores ?? 0, told.length > 0 ? cpuNs / ns : 0);
+      known += told.length;
     }
+    assert(known > 0);
     const { losses, batches: count } = await queries.losses(range);
     assertEquals([losses, count], [summed(batches.map(({ losses }) => losses)), batches.length]);
     assertEquals((await queries.losses({ from: 0, to: 1000 })).losses, {});

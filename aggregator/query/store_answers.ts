@@ -38,6 +38,15 @@ export interface FleetAgent {
   readonly values: Readonly<Record<string, number>>;
   readonly losses: Readonly<Record<string, number>>;
   readonly stackEnds: Readonly<Record<string, number>>;
+  /** Is what the agent itself takes; `undefined` where it does not say. */
+  readonly usage: FleetAgentUsage | undefined;
+}
+
+export interface FleetAgentUsage {
+  /** Is how many processors its processes kept busy, on average of the range. */
+  readonly cores: number;
+  /** Is what they had in RAM at the end of the last window. */
+  readonly memoryBytes: number;
 }
 
 export interface FleetAnswer extends Answer {

@@ -27,7 +27,8 @@ const SHARD_KEYS: readonly (readonly [column: string, key: string])[] = [
 
 /**
  * Rewrites one statement for a cluster of several shards. A table becomes one of each server, `NAME_local`, and one of
- * that name over all of them; a view fills the tables of its own server. Rows of a node are on one shard.
+ * that name over all of them, and what changes a table changes both; a view fills the tables of its own server. Rows of
+ * a node are on one shard.
  *
  * @param cluster as the server's configuration calls it
  * @returns the statements to run in its place
@@ -44,6 +45,8 @@ export function sharded(statement: string, cluster: string): string[] {
 ENGINE = Distributed(${quote(cluster)}, currentDatabase(), '${table}_local', ${key})`,
     ];
   }
+  const altered = /^ALTER TABLE \w+/m.exec(sql)?.[0];
+  if (altered !== undefined) return [sql.replace(altered, `${altered}_local`), sql];
   const view = /CREATE MATERIALIZED VIEW IF NOT EXISTS \w+ TO (\w+) AS[^]*?\bFROM (\w+)/.exec(sql);
   if (view === null) return [sql];
   const [, target, source] = view;

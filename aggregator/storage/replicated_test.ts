@@ -27,7 +27,9 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
   const statements = readMigrations().flatMap(({ sql }) => splitStatements(sql));
   const all = statements.map((statement) => sharded(statement, "main"));
   const keys = new Map<string, string>();
-  for (const [local, distributed] of all.filter(({ length }) => length === 2)) {
+  const pairs = all.filter(({ length }) => length === 2);
+  const isChange = ([, over]: readonly string[]) => /^ALTER TABLE/m.test(over!);
+  for (const [local, distributed] of pairs.filter((pair) => !isChange(pair))) {
     const [, name] = /CREATE TABLE IF NOT EXISTS (\w+)_local\b/.exec(local!)!;
     const engine =
       /^CREATE TABLE IF NOT EXISTS (\w+) AS (\w+)_local\nENGINE = Distributed\('main', currentDatabase\(\), '(\w+)_local', (.*)\)$/;
@@ -60,6 +62,14 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
     assertEquals(keys.get(table), "cityHash64(build_id)", table);
   }
   assertEquals([keys.get("stacks"), keys.get("symbols"), keys.get("functions")], ["hash", "location", "key"]);
+  for (const [local, over] of pairs.filter(isChange)) {
+    const [, table] = /^ALTER TABLE (\w+) /m.exec(over!)!;
+    assertEquals([keys.has(table!), local], [
+      true,
+      over!.replace(`TABLE ${table} `, `TABLE ${table}_local `),
+    ]);
+  }
+  assertEquals(pairs.filter(isChange).length, 1);
   const views = all.filter(({ length }) => length === 1).map(([view]) => view!);
   assertEquals(views.length, 19);
   for (const view of views) {

@@ -68,6 +68,8 @@ function batchBlock(batches: readonly ReceivedBatch[]): Column[] {
     maps("count", sums.map(({ count }) => count)),
     maps("losses", batches.map(({ losses }) => losses)),
     maps("stack_ends", batches.map(({ stackEnds }) => stackEnds ?? new Map())),
+    numbers("agent_cpu", "UInt64", toUint64(batches.map(({ usage }) => usage?.cpuNs ?? 0))),
+    numbers("agent_memory", "UInt64", toUint64(batches.map(({ usage }) => usage?.memoryBytes ?? 0))),
   ];
 }
 

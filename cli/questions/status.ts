@@ -182,6 +182,20 @@ function columnsOf(now: number): Column<Agent>[] {
     },
     { head: "WHOLE", cell: whole, spare: 3 },
     {
+      head: "AGENT CPU",
+      cell: ({ usage }) => usage ? part(usage.cores, 1) : "–",
+      spare: 3,
+      key: "agent_cores",
+      value: ({ usage }) => usage?.cores ?? "",
+    },
+    {
+      head: "MEMORY",
+      cell: ({ usage }) => usage ? `${(usage.memory_bytes / 2 ** 20).toFixed(0)} MiB` : "–",
+      spare: 3,
+      key: "agent_memory_bytes",
+      value: ({ usage }) => usage?.memory_bytes ?? "",
+    },
+    {
       head: "VERSION",
       cell: ({ version }) => version,
       spare: 4,

@@ -99,6 +99,8 @@ class BatchReader {
   #endNs = 0n;
   #node = "";
   #agentVersion = "";
+  #agentCpuNs = 0;
+  #agentMemoryBytes = 0;
   readonly #strings: string[] = [];
   /** Holds the columns by field number less one, as in `TableShape`; field 6 is the address. */
   readonly #frames = columns(9, uint32Column, { without: [5] });
@@ -153,6 +155,12 @@ class BatchReader {
           return true;
         case tagOf(8, 2):
           this.#strings.push(reader.string());
+          return true;
+        case tagOf(24, 0):
+          this.#agentCpuNs = reader.uint64();
+          return true;
+        case tagOf(25, 0):
+          this.#agentMemoryBytes = reader.uint64();
           return true;
         default:
           return this.#table(reader, tag);
@@ -251,6 +259,8 @@ class BatchReader {
         count: this.#foreignAmounts[4]!.finish(),
       },
       slowCalls: this.#finishSlowCalls(),
+      agentCpuNs: this.#agentCpuNs,
+      agentMemoryBytes: this.#agentMemoryBytes,
     };
   }
 

@@ -39,7 +39,7 @@ for (const { name, version, bytes, json } of RECORDED) {
 
 Deno.test("readBatch() skips what a later version adds, in each message", () => {
   const added = fc.array(
-    fc.tuple(fc.integer({ min: 24, max: 2 ** 29 - 1 }), fc.constantFrom(0, 1, 2, 5), fc.nat(40)),
+    fc.tuple(fc.integer({ min: 26, max: 2 ** 29 - 1 }), fc.constantFrom(0, 1, 2, 5), fc.nat(40)),
   );
   for (const { bytes } of RECORDED) {
     const known = wireJson(readPushRequest(bytes)!);
@@ -140,7 +140,7 @@ function assertAgrees(read: WireJson, json: WireJson): void {
   );
   const added = Object.keys(rest).filter((name) => !Object.hasOwn(json, name));
   for (const name of added) {
-    assertEquals(rest[name], {});
+    assertEquals(rest[name], typeof rest[name] === "number" ? 0 : {});
     delete rest[name];
   }
   assertEquals(rest, json);

@@ -109,7 +109,7 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   const max = { ...BATCH_LIMITS, ...limits };
   checkIdentity(wire, max);
   checkStrings(wire.strings, max);
-  const { stackEnds, foreign, ...rest } = wire;
+  const { stackEnds, foreign, agentCpuNs, agentMemoryBytes, ...rest } = wire;
   const { frames, stacks, series, samples, losses } = rest;
   checkLengths("frames", frames, max.frames);
   checkLengths("series", series, max.series);
@@ -139,6 +139,8 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   checkSum("losses.count", losses.count);
   checkIndexes("stackEnds", { end: stackEnds.end }, strings, "string");
   checkSum("stackEnds.count", stackEnds.count);
+  checkIntegers("agentCpuNs", Float64Array.of(agentCpuNs));
+  checkIntegers("agentMemoryBytes", Float64Array.of(agentMemoryBytes));
   const locks = checkLocks(wire, max);
   const holds = checkHolds(wire, max);
   const syscalls = checkSyscalls(wire, max);
@@ -157,6 +159,8 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
     ...tables,
     losses: countsByName(wire.strings, losses.reason, losses.count),
     ...stackEnds.end.length > 0 && { stackEnds: countsByName(wire.strings, stackEnds.end, stackEnds.count) },
+    ...(agentCpuNs > 0 || agentMemoryBytes > 0) &&
+      { usage: { cpuNs: agentCpuNs, memoryBytes: agentMemoryBytes } },
   };
 }
 

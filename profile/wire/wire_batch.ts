@@ -40,6 +40,9 @@ export interface WireBatch {
   readonly foreign: ForeignColumns;
   readonly slowCalls: SlowCallColumns;
   readonly stackEnds: { readonly end: Uint32Array; readonly count: Float64Array };
+  /** Both are 0 where they are left out. */
+  readonly agentCpuNs: number;
+  readonly agentMemoryBytes: number;
 }
 
 /** Holds histograms as they stand on the wire: how many buckets each row has, not where they begin. */

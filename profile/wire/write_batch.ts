@@ -117,6 +117,9 @@ export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
       slowCalls.max,
     ]);
   }
+  const { cpuNs = 0, memoryBytes = 0 } = batch.usage ?? {};
+  if (cpuNs > 0) writer.tag(24, VARINT).uint64(cpuNs);
+  if (memoryBytes > 0) writer.tag(25, VARINT).uint64(memoryBytes);
   return writer.join().finish() as Uint8Array<ArrayBuffer>;
 }
 

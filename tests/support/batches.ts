@@ -75,6 +75,7 @@ export function makeBatch({
     agentVersion: "0.1.0",
     losses: new Map([["stack_map_full", 2]]),
     stackEnds: new Map([["complete", 97], ["no_page", 3]]),
+    usage: { cpuNs: 120_000_000, memoryBytes: 130 * 2 ** 20 },
   };
 }
 
@@ -155,6 +156,7 @@ export function arbitraryBatch(): fc.Arbitrary<Batch> {
     stackEnds: fc.array(fc.tuple(text, fc.nat()), { minLength: 1, maxLength: 4 }).map((entries) =>
       new Map(entries)
     ),
+    usage: fc.record({ cpuNs: fc.maxSafeNat(), memoryBytes: fc.integer({ min: 1, max: 2 ** 31 - 1 }) }),
   }).map(({ rows, waits, calls, slow, window, ...rest }) => {
     const builder = new ProfileBuilder();
     const places: { series: number; stack: number }[] = [];

@@ -433,6 +433,7 @@ export class FleetQueries implements Queries {
     const agents = this.#fleet.map(({ node }) => ({
       ...{ node, agentId: node, version: "0.1.0", lastEnd: 1_764_000_010_000, started: 1_764_000_000_000 },
       ...{ runs: 1, batches: 1, values: { cpu: 1 }, losses: {}, stackEnds: { complete: 1 } },
+      usage: { cores: 0.0123, memoryBytes: 96 * 2 ** 20 },
     }));
     return Promise.resolve({ agents, cost: NO_COST });
   }

@@ -217,6 +217,10 @@ export function batchArbitrary(samples: number): fc.Arbitrary<ReceivedBatch> {
       endNs: startNs + 10_000_000_000n,
       losses: new Map(Object.entries(losses)),
       stackEnds: new Map(Object.entries(stackEnds)),
+      // Batches of one time say the same.
+      ...batch.sequence % 3 > 0 && {
+        usage: { cpuNs: batch.sequence % 1e9, memoryBytes: 2 ** 20 + startMs % 1_000_003 },
+      },
       receivedMs: startMs + 10_500,
     };
   });

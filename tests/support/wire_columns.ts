@@ -118,6 +118,8 @@ export function columnsOf(batch: BatchMessage): WireBatch {
       max: f64(slowCalls?.max),
     },
     stackEnds: { end: u32(stackEnds?.end), count: f64(stackEnds?.count) },
+    agentCpuNs: Number(batch.agentCpuNs),
+    agentMemoryBytes: Number(batch.agentMemoryBytes),
   };
 }
 

@@ -139,6 +139,21 @@ export class DataView implements View {
         cell: (agent) => `${formatNumber((agent.values["cpu"] ?? 0) / 1e9 / this.#seconds)} cores`,
       },
       {
+        title: "Agent's CPU",
+        hint: "What the agent itself takes, of one core",
+        number: true,
+        value: (agent) => agent.usage?.cores ?? 0,
+        cell: (agent) => agent.usage ? formatShare(agent.usage.cores, 1) : "–",
+      },
+      {
+        title: "Agent's memory",
+        hint: "What the agent itself had in RAM at the end of its last window",
+        number: true,
+        minor: true,
+        value: (agent) => agent.usage?.memory_bytes ?? 0,
+        cell: (agent) => agent.usage ? formatBytes(agent.usage.memory_bytes) : "–",
+      },
+      {
         title: "Windows",
         number: true,
         minor: true,

@@ -76,7 +76,15 @@ export interface Batch {
   stackEnds: StackEndTable | undefined;
   holds: HoldTable | undefined;
   foreign: ForeignTable | undefined;
-  slowCalls: SlowCallTable | undefined;
+  slowCalls:
+    | SlowCallTable
+    | undefined;
+  /**
+   * What the agent's own processes took since its last window: time on CPUs, and their memory in RAM at the end. Both
+   * may be left out.
+   */
+  agentCpuNs: bigint;
+  agentMemoryBytes: bigint;
 }
 
 /** One function at one place. */
@@ -446,6 +454,8 @@ function createBaseBatch(): Batch {
     holds: undefined,
     foreign: undefined,
     slowCalls: undefined,
+    agentCpuNs: 0n,
+    agentMemoryBytes: 0n,
   };
 }
 
@@ -519,6 +529,18 @@ export const Batch: MessageFns<Batch> = {
     }
     if (message.slowCalls !== undefined) {
       SlowCallTable.encode(message.slowCalls, writer.uint32(186).fork()).join();
+    }
+    if (message.agentCpuNs !== 0n) {
+      if (BigInt.asUintN(64, message.agentCpuNs) !== message.agentCpuNs) {
+        throw new globalThis.Error("value provided for field message.agentCpuNs of type uint64 too large");
+      }
+      writer.uint32(192).uint64(message.agentCpuNs);
+    }
+    if (message.agentMemoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.agentMemoryBytes) !== message.agentMemoryBytes) {
+        throw new globalThis.Error("value provided for field message.agentMemoryBytes of type uint64 too large");
+      }
+      writer.uint32(200).uint64(message.agentMemoryBytes);
     }
     return writer;
   },
@@ -688,6 +710,22 @@ export const Batch: MessageFns<Batch> = {
             message.slowCalls = SlowCallTable.decode(reader, reader.uint32());
             continue;
           }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.agentCpuNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.agentMemoryBytes = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -746,6 +784,12 @@ export const Batch: MessageFns<Batch> = {
     message.slowCalls = (object.slowCalls !== undefined && object.slowCalls !== null)
       ? SlowCallTable.fromPartial(object.slowCalls)
       : undefined;
+    message.agentCpuNs = (object.agentCpuNs !== undefined && object.agentCpuNs !== null)
+      ? BigInt(object.agentCpuNs)
+      : 0n;
+    message.agentMemoryBytes = (object.agentMemoryBytes !== undefined && object.agentMemoryBytes !== null)
+      ? BigInt(object.agentMemoryBytes)
+      : 0n;
     return message;
   },
 };
