@@ -71,6 +71,8 @@ export interface RecordOptions {
   readonly captures?: Pick<Captures, "frequency" | "stats"> | undefined;
   /** A process that is left out, of every kind. */
   readonly excludedPid?: number | undefined;
+  /** It is called when a window is drained, before it is named. */
+  readonly onDrained?: (() => void) | undefined;
   /** It stops after this long; without it, when `signal` aborts. */
   readonly durationMs?: number | undefined;
   readonly signal: AbortSignal;
@@ -107,6 +109,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
     const end = clock.monotonic();
     const stamped = stamps.end();
     sayStep(stamped);
+    options.onDrained?.();
     if (labels) labels.all = captured !== undefined;
     const { early } = drained;
     const named = await nameWindow(drained, { ...options, captured }).then((named) => {

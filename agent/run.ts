@@ -196,6 +196,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
         ...{ collectors, symboliser, labels, unwinder, captures },
         ...{ windowMs, durationMs, signal, excludedPid },
         beats: () => pusher?.beats ?? 1,
+        onDrained: () => keeper.ease(),
       })
     ) {
       const recording = relabeller ? { ...named, profile: relabeller.apply(named.profile, node) } : named;

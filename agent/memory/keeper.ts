@@ -23,7 +23,10 @@ export interface KeeperOptions {
   readonly shed: (what: Shed) => void;
 }
 
-/** Looks once a window. */
+/** Before work that takes much for a while no more than this part of all is held, where that can be. */
+const EASE_SHARE = 0.75;
+
+/** Looks once a window, and before its work. */
 export class MemoryKeeper {
   readonly #options: KeeperOptions;
   readonly #burst = new Burst(getLogger(["aperture", "agent"]));
@@ -38,6 +41,12 @@ export class MemoryKeeper {
   /** Returns how often what was given up. */
   get stats(): Readonly<Record<Shed, number>> {
     return { ...this.#counts };
+  }
+
+  /** Call before a window is named, which takes tens of megabytes for a while: what is free makes room for that. */
+  ease(): void {
+    const { bytes, resident, giveBack } = this.#options;
+    if (resident() > EASE_SHARE * bytes) giveBack();
   }
 
   /** Call when a window is handed on. */

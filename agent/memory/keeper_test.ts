@@ -24,6 +24,19 @@ Deno.test("MemoryKeeper gives up the least useful first, one thing a window, as 
   assertEquals(logs.lines.length, 1);
 });
 
+Deno.test("MemoryKeeper.ease() gives back what is free where much is held, and gives up nothing", () => {
+  let held = 0;
+  const given: (Shed | "free")[] = [];
+  const keeper = new MemoryKeeper({
+    bytes: 100,
+    resident: () => held,
+    giveBack: () => given.push("free"),
+    shed: (what) => given.push(what),
+  });
+  for (held of [50, 75, 76, 150]) keeper.ease();
+  assertEquals(given, ["free", "free"]);
+});
+
 Deno.test("residentBytes() is the sum of those that are there, but files count once", () => {
   using folder = new TempFolder();
   const write = (pid: number, anon: number, file: number) => {
