@@ -20,7 +20,7 @@ import type { StagingBuffer } from "./buffer/staging_buffer.ts";
 import type { Admission } from "./ingest/admission.ts";
 import { type Protocol, PROTOCOLS } from "./interop/decoding/request.ts";
 import { type Result, RESULTS } from "./interop/intake/intake.ts";
-import { type IngestMetrics, type Refusal, REFUSALS } from "./ingest/push.ts";
+import { type IngestMetrics, type Phase, PHASES, type Refusal, REFUSALS } from "./ingest/push.ts";
 
 const BUFFER: readonly Reading<StagingBuffer>[] = [
   ["aperture_buffer_batches", "Batches in the buffer", ({ batches }) => batches],
@@ -153,6 +153,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   readonly #pushDuplicates: Counter;
   readonly #refused: Counter<"reason">;
   readonly #pushSeconds: Histogram;
+  readonly #pushPhases: Histogram<"phase">;
   readonly #drops: Counter;
   readonly #flush: Counter<"status">;
   readonly #flushRows: Counter;
@@ -184,6 +185,12 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
       "Batches that were sent again after they had been staged, and acknowledged again",
     );
     this.#pushSeconds = make.histogram("aperture_push_duration_seconds", "Time that pushes took");
+    this.#pushPhases = make.histogram(
+      "aperture_push_phase_duration_seconds",
+      "Time that phases of pushes took: until the message was there, reading and checking it, staging it",
+      { labelNames: ["phase"] },
+    );
+    for (const phase of PHASES) this.#pushPhases.zero({ phase });
     this.#drops = make.counter(
       "aperture_buffer_drops_total",
       "Staged batches that were lost: they could not be read any more, or too many were in quarantine",
@@ -198,7 +205,7 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
     this.#lag = make.histogram(
       "aperture_storage_lag_seconds",
       "From the end of a batch's window to its being in storage",
-      LAG_SECONDS,
+      { buckets: LAG_SECONDS },
     );
     this.#lastStored = make.gauge(
       "aperture_storage_last_flush_timestamp_seconds",
@@ -261,6 +268,10 @@ export class AggregatorMetrics implements IngestMetrics, FlushMetrics {
   /** Tells from now on what `parts` are, too. */
   watch(parts: WatchedParts): void {
     this.#parts = { ...this.#parts, ...parts };
+  }
+
+  spent(phase: Phase, seconds: number): void {
+    this.#pushPhases.observe({ phase }, seconds);
   }
 
   refused(reason: Refusal): void {

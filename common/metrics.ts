@@ -67,8 +67,15 @@ export class MetricFactory {
   }
 
   /** Makes a histogram of seconds. */
-  histogram(name: string, help: string, buckets: readonly number[] = SECONDS): Histogram {
-    return new Histogram({ name, help, buckets: [...buckets], registers: this.#registers });
+  histogram<T extends string = never>(
+    name: string,
+    help: string,
+    { buckets = SECONDS, labelNames = [] }: {
+      readonly buckets?: readonly number[];
+      readonly labelNames?: readonly T[];
+    } = {},
+  ): Histogram<T> {
+    return new Histogram({ name, help, buckets: [...buckets], labelNames, registers: this.#registers });
   }
 
   gauge<T extends string = never>(name: string, help: string, labelNames: readonly T[] = []): Gauge<T> {

@@ -8,6 +8,7 @@
 import {
   type Frame,
   frameAt,
+  type Kind,
   KIND_NUMBER,
   kindOf,
   type Profile,
@@ -63,7 +64,12 @@ export class ProfileBuilder {
     labels: [] as number[],
     process: [] as number[],
   };
-  readonly #sampleRow = new Map<string, number>();
+  /** By kind, and then by {@linkcode pairOf} series and stack. */
+  readonly #sampleRow: Record<Kind, Map<number, number>> = {
+    cpu: new Map(),
+    lock: new Map(),
+    syscall: new Map(),
+  };
   readonly #samples = {
     kind: [] as number[],
     series: [] as number[],
@@ -75,7 +81,8 @@ export class ProfileBuilder {
   readonly #locks = new LockTable();
   readonly #holds = new HoldTable();
   readonly #syscalls = new SyscallTable();
-  readonly #foreignRow = new Map<string, number>();
+  /** By the row of the type's name, and then as those of samples. */
+  readonly #foreignRow = new Map<number, Map<number, number>>();
   readonly #foreign = {
     type: [] as number[],
     series: [] as number[],
@@ -158,7 +165,7 @@ export class ProfileBuilder {
   add(kind: AnyKind, series: number, stack: number, value: number, count: number): void {
     if (isProfileType(kind)) return this.#addForeign(kind, series, stack, value, count);
     const samples = this.#samples;
-    const row = intern(this.#sampleRow, `${kind},${series},${stack}`, () => {
+    const row = intern(this.#sampleRow[kind], pairOf(series, stack), () => {
       samples.kind.push(KIND_NUMBER[kind]);
       samples.series.push(series);
       samples.stack.push(stack);
@@ -192,7 +199,9 @@ export class ProfileBuilder {
   #addForeign(type: ProfileType, series: number, stack: number, value: number, count: number): void {
     const rows = this.#foreign;
     const name = this.string(type);
-    const row = intern(this.#foreignRow, `${name},${series},${stack}`, () => {
+    let rowOf = this.#foreignRow.get(name);
+    if (!rowOf) this.#foreignRow.set(name, rowOf = new Map());
+    const row = intern(rowOf, pairOf(series, stack), () => {
       rows.type.push(name);
       rows.series.push(series);
       rows.stack.push(stack);
@@ -310,7 +319,12 @@ export class ProfileBuilder {
   }
 }
 
-function intern(rows: Map<string, number>, key: string, add: () => number): number {
+/** Returns one number for two: a table of 2^26 rows is more than a process holds. */
+function pairOf(series: number, stack: number): number {
+  return series * 2 ** 26 + stack;
+}
+
+function intern<Key>(rows: Map<Key, number>, key: Key, add: () => number): number {
   let row = rows.get(key);
   if (row === undefined) rows.set(key, row = add());
   return row;

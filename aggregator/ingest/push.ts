@@ -21,6 +21,10 @@ const PATH: (typeof AggregatorService)["push"]["path"] = "/aperture.v1.Aggregato
 export const REFUSALS = ["malformed", "expired", "future", "full", "unavailable"] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
+/** A push goes through these: its message arrives, is read and checked, and is staged. */
+export const PHASES = ["arrive", "check", "stage"] as const;
+export type Phase = (typeof PHASES)[number];
+
 /** Takes what ingest counts. */
 export interface IngestMetrics {
   /**
@@ -30,6 +34,8 @@ export interface IngestMetrics {
    * client went away, or its message was too large
    */
   pushed(status: string, seconds: number): void;
+  /** Is told how long a phase of a push took, from the end of the one before; of one that failed, nothing. */
+  spent(phase: Phase, seconds: number): void;
   /** Is told that a batch of `events` samples was staged. */
   accepted(events: number): void;
   /** Is told that a batch was acknowledged that had been staged before. */
@@ -80,9 +86,15 @@ export type StageOptions = Omit<PushOptions, "limits" | "relabeller">;
  * @throws {UnavailableError} when the buffer cannot be written
  */
 export async function push(bytes: Uint8Array, options: PushOptions): Promise<PushResponse> {
-  return await counted(options, () => {
-    const relabel = (batch: Batch) => relabelled(batch, options);
-    return take(checkBatch(bytes, { limits: options.limits, relabel }), options);
+  return await counted(options, async () => {
+    const { limits, metrics } = options;
+    const start = performance.now();
+    const batch = checkBatch(bytes, { limits, relabel: (given) => relabelled(given, options) });
+    metrics?.spent("check", secondsSince(start));
+    const checked = performance.now();
+    const answer = await take(batch, options);
+    metrics?.spent("stage", secondsSince(checked));
+    return answer;
   });
 }
 
@@ -170,6 +182,10 @@ function refusalOf(error: unknown): Refusal {
   return error instanceof UnavailableError ? "unavailable" : "malformed";
 }
 
+function secondsSince(start: number): number {
+  return (performance.now() - start) / 1000;
+}
+
 /** Counts each Push once and takes its time, whoever ends it: place it before what may refuse a call. */
 export function countPushes(metrics: IngestMetrics): ServerInterceptor {
   return ({ path }, call) => {
@@ -177,11 +193,18 @@ export function countPushes(metrics: IngestMetrics): ServerInterceptor {
     const start = performance.now();
     let ended = false;
     const end = (name: string) => {
-      if (!ended) metrics.pushed(name, (performance.now() - start) / 1000);
+      if (!ended) metrics.pushed(name, secondsSince(start));
       ended = true;
     };
     return new ServerInterceptingCall(call, {
-      start: (next) => next({ onCancel: () => end("aborted") }),
+      start: (next) =>
+        next({
+          onReceiveHalfClose(nextHalfClose) {
+            metrics.spent("arrive", secondsSince(start));
+            nextHalfClose();
+          },
+          onCancel: () => end("aborted"),
+        }),
       sendStatus(result, next) {
         end(status[result.code ?? status.OK].toLowerCase());
         next(result);

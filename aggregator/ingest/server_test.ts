@@ -23,7 +23,7 @@ import { type BufferOptions, StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Queries } from "../query/types.ts";
 import type { Selection } from "../query/asked.ts";
 import { ListenError } from "../../common/net/listener.ts";
-import type { Refusal } from "./push.ts";
+import type { Phase, Refusal } from "./push.ts";
 import { type IngestOptions, IngestServer } from "./server.ts";
 
 const TOKEN = "secret";
@@ -76,6 +76,10 @@ class CountedPushes {
   duplicates = 0;
   pushed(name: string) {
     this.ended.set(name, (this.ended.get(name) ?? 0) + 1);
+  }
+  readonly phases: Phase[] = [];
+  spent(phase: Phase) {
+    this.phases.push(phase);
   }
   accepted(events: number) {
     this.events += events;
@@ -131,6 +135,7 @@ Deno.test("Push acknowledges a batch that is staged, byte for byte", async () =>
     duplicate: false,
     capture: undefined,
   }]);
+  assertEquals(at.metrics.phases, ["arrive", "check", "stage"]);
   assertEquals((await at.buffer.takeGroup())!.batches.map(({ bytes }) => bytes), [bytes]);
   assertEquals(PushResponse.decode((await at.push(bytes)).bytes).duplicate, true);
   assertEquals([at.buffer.batches, at.metrics.duplicates, [...at.metrics.ended]], [1, 1, [["ok", 2]]]);

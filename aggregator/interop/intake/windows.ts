@@ -10,7 +10,7 @@ import type { Profile } from "../../../profile/model.ts";
 import { isBatchTime } from "../../../profile/wire/validate_batch.ts";
 
 /** Is a bucket of time in storage, in ns. */
-const BUCKET_NS = 10_000_000_000n;
+export const BUCKET_NS = 10_000_000_000n;
 /** One request makes at most so many batches. */
 const MAX_WINDOWS = 2048;
 

@@ -6,7 +6,7 @@
  */
 
 import { fields, message, tagOf } from "../../../profile/wire/fields.ts";
-import { Column, WireError, WireReader } from "../../../profile/wire/wire_reader.ts";
+import { WireError, WireReader } from "../../../profile/wire/wire_reader.ts";
 import { ForeignError } from "../intake/windows.ts";
 import { type Evidence, formOf, noEvidence, type RawSample, type WireForm } from "./form.ts";
 import {
@@ -25,6 +25,10 @@ import {
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Values may be lists of lists; nobody's are so deep. */
 const MAX_NESTING = 16;
+
+/** Stand for lists that are left out, and are never written to. */
+const NONE: number[] = [];
+const NO_TIMES: bigint[] = [];
 
 type RawProfile = Omit<OtlpProfile, "samples"> & { readonly samples: readonly RawSample[] };
 
@@ -67,6 +71,11 @@ function inForm({ stack, field2, field3, field4, timestamps }: RawSample, form: 
 class ProtoReader {
   readonly evidence: Evidence = noEvidence();
   readonly #reader: WireReader;
+  #open: {
+    -readonly [Name in keyof RawSample]: RawSample[Name] extends readonly (infer T)[] ? T[] : number;
+  } = {
+    ...{ stack: 0, field2: NONE, field3: NONE, field4: NONE, timestamps: NO_TIMES },
+  };
   readonly #counts: Record<keyof typeof MOST, number> = {
     ...{ strings: 0, mappings: 0, locations: 0, functions: 0, attributes: 0, stacks: 0 },
     ...{ lines: 0, resources: 0, profiles: 0, samples: 0, numbers: 0 },
@@ -124,7 +133,7 @@ class ProtoReader {
           return true;
         case tagOf(3, 2):
           this.#count("functions");
-          to.functions.push(this.#numbers({ name: 1, systemName: 2, file: 3, startLine: 4 }));
+          to.functions.push(this.#function());
           return true;
         case tagOf(5, 2):
           this.#count("strings");
@@ -133,13 +142,10 @@ class ProtoReader {
         case tagOf(6, 2):
           to.attributes.push(this.#attribute({ keyIndex: 1 }));
           return true;
-        case tagOf(7, 2): {
+        case tagOf(7, 2):
           this.#count("stacks");
-          const list: number[][] = [];
-          this.#numbers({}, (tag) => this.#list(tag, 1, list));
-          to.stacks.push(list.flat());
+          to.stacks.push(this.#stack());
           return true;
-        }
         default:
           return false;
       }
@@ -147,21 +153,81 @@ class ProtoReader {
   }
 
   #mapping(): OtlpMapping {
-    const attributes: number[][] = [];
-    const { file } = this.#numbers({ file: 4 }, (tag) => this.#list(tag, 5, attributes));
-    return { file, attributes: attributes.flat() };
+    const reader = this.#reader;
+    let file = 0;
+    let attributes = NONE;
+    message(reader, (tag) => {
+      if (tag === tagOf(4, 0)) file = reader.uint64();
+      else if (isList(tag, 5)) attributes = this.#list(tag, attributes);
+      else return false;
+      return true;
+    });
+    return { file, attributes };
   }
 
   #location(): OtlpLocation {
+    const reader = this.#reader;
+    let [mapping, address] = [0, 0];
     const lines: { function: number; line: number }[] = [];
-    const attributes: number[][] = [];
-    const place = this.#numbers({ mapping: 1, address: 2 }, (tag) => {
-      if (tag !== tagOf(3, 2)) return this.#list(tag, 4, attributes);
-      this.#count("lines");
-      lines.push(this.#numbers({ function: 1, line: 2 }));
+    let attributes = NONE;
+    message(reader, (tag) => {
+      if (tag === tagOf(1, 0)) mapping = reader.uint64();
+      else if (tag === tagOf(2, 0)) address = reader.uint64();
+      else if (tag === tagOf(3, 2)) lines.push(this.#line());
+      else if (isList(tag, 4)) attributes = this.#list(tag, attributes);
+      else return false;
       return true;
     });
-    return { ...place, lines, attributes: attributes.flat() };
+    return { mapping, address, lines, attributes };
+  }
+
+  #line(): { function: number; line: number } {
+    this.#count("lines");
+    const reader = this.#reader;
+    let [of, line] = [0, 0];
+    message(reader, (tag) => {
+      if (tag === tagOf(1, 0)) of = reader.uint64();
+      else if (tag === tagOf(2, 0)) line = reader.uint64();
+      else return false;
+      return true;
+    });
+    return { function: of, line };
+  }
+
+  #function(): OtlpFunction {
+    const reader = this.#reader;
+    let [name, systemName, file, startLine] = [0, 0, 0, 0];
+    message(reader, (tag) => {
+      if (tag === tagOf(1, 0)) name = reader.uint64();
+      else if (tag === tagOf(2, 0)) systemName = reader.uint64();
+      else if (tag === tagOf(3, 0)) file = reader.uint64();
+      else if (tag === tagOf(4, 0)) startLine = reader.uint64();
+      else return false;
+      return true;
+    });
+    return { name, systemName, file, startLine };
+  }
+
+  #stack(): readonly number[] {
+    let locations = NONE;
+    message(this.#reader, (tag) => {
+      if (!isList(tag, 1)) return false;
+      locations = this.#list(tag, locations);
+      return true;
+    });
+    return locations;
+  }
+
+  #type(): OtlpType {
+    const reader = this.#reader;
+    let [type, unit] = [0, 0];
+    message(reader, (tag) => {
+      if (tag === tagOf(1, 0)) type = reader.uint64();
+      else if (tag === tagOf(2, 0)) unit = reader.uint64();
+      else return false;
+      return true;
+    });
+    return { type, unit };
   }
 
   #resource() {
@@ -192,15 +258,15 @@ class ProtoReader {
   #profile(): RawProfile {
     const reader = this.#reader;
     const samples: RawSample[] = [];
-    let [sampleType, periodType]: OtlpType[] = [{ type: 0, unit: 0 }, { type: 0, unit: 0 }];
-    let [timeNs, types] = [0n, 0];
-    const { duration, period } = this.#numbers({ duration: 4, period: 6 }, (tag) => {
+    let [sampleType, periodType]: [OtlpType, OtlpType] = [{ type: 0, unit: 0 }, { type: 0, unit: 0 }];
+    let [timeNs, types, duration, period] = [0n, 0, 0, 0];
+    message(reader, (tag) => {
       switch (tag) {
         case tagOf(1, 2):
           if (++types > 1) {
             throw new ForeignError("Cannot read profiles of OTLP up to 1.7: send those of 1.8 or newer");
           }
-          sampleType = this.#numbers({ type: 1, unit: 2 });
+          sampleType = this.#type();
           return true;
         case tagOf(2, 2):
           this.#count("samples");
@@ -209,84 +275,103 @@ class ProtoReader {
         case tagOf(3, 1):
           timeNs = reader.fixed64();
           return true;
+        case tagOf(4, 0):
+          duration = reader.uint64();
+          return true;
         case tagOf(5, 2):
-          periodType = this.#numbers({ type: 1, unit: 2 });
+          periodType = this.#type();
+          return true;
+        case tagOf(6, 0):
+          period = reader.uint64();
           return true;
         default:
           return false;
       }
     });
-    return {
-      sampleType: sampleType!,
-      periodType: periodType!,
-      period,
-      timeNs,
-      durationNs: BigInt(duration),
-      samples,
-    };
+    return { sampleType, periodType, period, timeNs, durationNs: BigInt(duration), samples };
   }
 
   #sample(): RawSample {
-    const reader = this.#reader;
+    this.#open = { stack: 0, field2: NONE, field3: NONE, field4: NONE, timestamps: NO_TIMES };
+    message(this.#reader, this.#sampleField);
+    return this.#open;
+  }
+
+  /** Takes a field of the sample that is open: one function for all of them, as there are very many. */
+  readonly #sampleField = (tag: number): boolean => {
+    const sample = this.#open;
     const { evidence } = this;
-    const lists: [number[][], number[][], number[][]] = [[], [], []];
-    const timestamps: bigint[] = [];
-    const { stack } = this.#numbers({ stack: 1 }, (tag) => {
-      const [number, type] = [tag >>> 3, tag & 7];
-      if (number >= 2 && number <= 4 && (type === 0 || type === 2)) {
-        if (number === 3) type === 2 ? evidence.packed3++ : evidence.single3++;
-        if (number === 4) type === 2 ? evidence.packed4++ : evidence.single4++;
-        return this.#list(tag, number, lists[number - 2]!);
-      }
-      if (tag === tagOf(5, 1)) {
-        this.#count("numbers");
-        timestamps.push(reader.fixed64());
+    const packed = (tag & 7) === 2;
+    switch (tag) {
+      case tagOf(1, 0):
+        sample.stack = this.#reader.uint64();
         return true;
-      }
-      if (tag === tagOf(5, 2)) {
-        const end = reader.uint32() + reader.pos;
-        if (end > reader.bytes.length) {
-          throw new WireError("Cannot read a message as it ends in the middle of a field");
-        }
-        for (; reader.pos + 8 <= end;) {
-          this.#count("numbers");
-          timestamps.push(reader.fixed64());
-        }
-        reader.pos = end;
+      case tagOf(2, 0):
+      case tagOf(2, 2):
+        sample.field2 = this.#list(tag, sample.field2);
         return true;
-      }
-      if (number === 6 || tag === tagOf(5, 0)) evidence.old++;
-      return false;
-    });
-    const [field2, field3, field4] = lists.map((list) => list.flat()) as [number[], number[], number[]];
-    return { stack, field2, field3, field4, timestamps };
+      case tagOf(3, 0):
+      case tagOf(3, 2):
+        packed ? evidence.packed3++ : evidence.single3++;
+        sample.field3 = this.#list(tag, sample.field3);
+        return true;
+      case tagOf(4, 0):
+      case tagOf(4, 2):
+        packed ? evidence.packed4++ : evidence.single4++;
+        sample.field4 = this.#list(tag, sample.field4);
+        return true;
+      case tagOf(5, 1):
+      case tagOf(5, 2):
+        sample.timestamps = this.#times(tag, sample.timestamps);
+        return true;
+      default:
+        if (tag >>> 3 === 6 || tag === tagOf(5, 0)) evidence.old++;
+        return false;
+    }
+  };
+
+  /** Appends a field that is a list of numbers, packed or not, and returns the list. */
+  #list(tag: number, to: number[]): number[] {
+    const reader = this.#reader;
+    const list = to === NONE ? [] : to;
+    if ((tag & 7) === 0) {
+      this.#count("numbers");
+      list.push(reader.uint64());
+      return list;
+    }
+    // The last value may reach beyond the field, which protobuf's own runtimes let pass.
+    for (const end = this.#end(); reader.pos < end;) {
+      this.#count("numbers");
+      list.push(reader.uint64());
+    }
+    return list;
   }
 
-  /** Reads a field that is a list of numbers, packed or not, if it has this number. */
-  #list(tag: number, number: number, to: number[][]): boolean {
-    const packed = tag === tagOf(number, 2);
-    if (!packed && tag !== tagOf(number, 0)) return false;
-    const column = new Column((length) => new Float64Array(length));
-    this.#reader.uint64s(column, packed);
-    this.#count("numbers", column.length);
-    to.push(Array.from(column.finish()));
-    return true;
+  /** Appends a field that is a list of times, packed or not, and returns the list. */
+  #times(tag: number, to: bigint[]): bigint[] {
+    const reader = this.#reader;
+    const times = to === NO_TIMES ? [] : to;
+    if ((tag & 7) === 1) {
+      this.#count("numbers");
+      times.push(reader.fixed64());
+      return times;
+    }
+    const end = this.#end();
+    while (reader.pos + 8 <= end) {
+      this.#count("numbers");
+      times.push(reader.fixed64());
+    }
+    reader.pos = end;
+    return times;
   }
 
-  /** Reads a message whose fields are numbers, 0 where they are left out; `other` takes fields of other sorts. */
-  #numbers<const F extends Readonly<Record<string, number>>>(
-    of: F,
-    other: (tag: number) => boolean = () => false,
-  ): Record<keyof F, number> {
-    const values = Object.fromEntries(Object.keys(of).map((name) => [name, 0])) as Record<keyof F, number>;
-    const names = Object.entries(of);
-    message(this.#reader, (tag) => {
-      const found = (tag & 7) === 0 && names.find(([, number]) => tag === tagOf(number, 0));
-      if (!found) return other(tag);
-      values[found[0] as keyof F] = this.#reader.uint64();
-      return true;
-    });
-    return values;
+  /** Reads the length of a field, and returns where it ends. @throws {WireError} where the message ends before */
+  #end(): number {
+    const end = this.#reader.uint32() + this.#reader.pos;
+    if (end > this.#reader.bytes.length) {
+      throw new WireError("Cannot read a message as it ends in the middle of a field");
+    }
+    return end;
   }
 
   #attribute({ key = -1, keyIndex }: { key?: number; keyIndex: number }): OtlpAttribute {
@@ -336,6 +421,11 @@ class ProtoReader {
     });
     return value;
   }
+}
+
+/** Returns whether a tag begins field `number` as a list of numbers, packed or not. */
+function isList(tag: number, number: number): boolean {
+  return tag === tagOf(number, 0) || tag === tagOf(number, 2);
 }
 
 /** Gives a number of 64 bits its sign. */

@@ -5,12 +5,12 @@
  * @module
  */
 
-import type { Frame } from "../../../profile/model.ts";
 import { type AnyKind, profileType } from "../../../profile/profile_type.ts";
 import type { Taken } from "../decoding/request.ts";
 import { type Origin, originOf } from "../intake/series.ts";
 import { ForeignError, type Windows } from "../intake/windows.ts";
 import { OtlpFrames } from "./frames.ts";
+import { RequestWindows } from "./request_windows.ts";
 import type { OtlpAttribute, OtlpProfile, OtlpRequest, OtlpResource, OtlpSample } from "./model.ts";
 
 export interface TakeOptions {
@@ -48,43 +48,52 @@ export function takeOtlp(request: OtlpRequest, windows: Windows, options: TakeOp
   return { profiles, rejected, message: faults.join("; ") };
 }
 
-interface Point {
-  readonly origin: Origin;
-  readonly timeNs: bigint;
-  readonly frames: readonly Frame[];
-  readonly amount: number;
+/** Holds the points of a profile, in columns: what was measured of a stack at a time. */
+interface Points {
+  readonly origin: Origin[];
+  readonly stack: number[];
+  readonly timeNs: bigint[];
+  readonly amount: number[];
+}
+
+/** Holds a resource's labels, and the origins of its samples by the indexes of their attributes. */
+interface Given {
+  readonly labels: ReadonlyMap<string, string>;
+  readonly origins: Map<string, Origin>;
 }
 
 class Taker {
   readonly #request: OtlpRequest;
-  readonly #windows: Windows;
+  readonly #windows: RequestWindows;
   readonly #options: TakeOptions;
   readonly #frames: OtlpFrames;
+  readonly #given = new Map<OtlpResource, Given>();
   readonly #origins = new Map<string, Origin>();
 
   constructor(request: OtlpRequest, windows: Windows, options: TakeOptions) {
     this.#request = request;
-    this.#windows = windows;
     this.#options = options;
     this.#frames = new OtlpFrames(request.dictionary);
+    this.#windows = new RequestWindows(windows, this.#frames);
   }
 
   take(resource: OtlpResource, profile: OtlpProfile): void {
     const { kind, scale, counts } = this.#kindOf(profile);
-    const given = this.#resourceLabels(resource);
+    const given = this.#givenBy(resource);
     // All of them before the first is added: a profile is taken whole, or not at all.
-    const points = profile.samples.flatMap((sample) => this.#points(sample, profile, given));
-    for (const { amount } of points) {
+    const points: Points = { origin: [], stack: [], timeNs: [], amount: [] };
+    for (const sample of profile.samples) this.#add(sample, profile, given, points);
+    for (const amount of points.amount) {
       if (amount * scale > MAX_VALUE) {
         throw new ForeignError(`Cannot take a value that is not from 0 to 2^53 - 1, of ${kind}`);
       }
     }
-    const builders = points.map(({ origin, timeNs }) => this.#windows.at(origin.node, timeNs));
-    for (const [i, { origin, frames, amount }] of points.entries()) {
+    const windows = points.origin.map(({ node }, i) => this.#windows.at(node, points.timeNs[i]!));
+    for (const [i, amount] of points.amount.entries()) {
       if (amount === 0) continue;
-      const builder = builders[i]!;
-      const stack = builder.stack(frames.map((frame) => builder.frame(frame)));
-      builder.add(kind, builder.series(origin.series), stack, amount * scale, counts(amount));
+      const window = windows[i]!;
+      const [series, stack] = [window.series(points.origin[i]!), window.stack(points.stack[i]!)];
+      window.builder.add(kind, series, stack, amount * scale, counts(amount));
     }
   }
 
@@ -120,13 +129,18 @@ class Taker {
     return isUnit(type) && unit !== "" && !isUnit(unit) ? { type: unit, unit: type } : { type, unit };
   }
 
-  #resourceLabels({ attributes }: OtlpResource): ReadonlyMap<string, string> {
-    const labels = new Map<string, string>();
-    for (const attribute of attributes) {
-      const [key, value] = this.#attribute(attribute);
-      if (key !== "" && value !== "" && !SECRET.test(key) && labels.size < MAX_LABELS) labels.set(key, value);
+  #givenBy(resource: OtlpResource): Given {
+    let given = this.#given.get(resource);
+    if (!given) {
+      const labels = new Map<string, string>();
+      for (const attribute of resource.attributes) {
+        const [key, value] = this.#attribute(attribute);
+        const isOpen = key !== "" && value !== "" && !SECRET.test(key);
+        if (isOpen && labels.size < MAX_LABELS) labels.set(key, value);
+      }
+      this.#given.set(resource, given = { labels, origins: new Map() });
     }
-    return labels;
+    return given;
   }
 
   #attribute({ key, value }: OtlpAttribute): readonly [key: string, value: string] {
@@ -134,7 +148,10 @@ class Taker {
     return [text(key), text(value)];
   }
 
-  #originOf({ attributes }: OtlpSample, given: ReadonlyMap<string, string>): Origin {
+  #originOf({ attributes }: OtlpSample, { labels: given, origins }: Given): Origin {
+    const indexes = attributes.join();
+    let origin = origins.get(indexes);
+    if (origin) return origin;
     const labels = new Map(given);
     for (const index of attributes) {
       const attribute = index === 0 ? undefined : this.#request.dictionary.attributes[index];
@@ -142,27 +159,33 @@ class Taker {
       const [key, value] = attribute ? this.#attribute(attribute) : ["", ""];
       if (OF_SERIES.test(key) && value !== "" && labels.size < MAX_LABELS) labels.set(key, value);
     }
+    // Attributes that make no series, such as the CPU's number, are many; what is left of them is one origin.
     const name = JSON.stringify([...labels]);
-    let origin = this.#origins.get(name);
-    if (!origin) this.#origins.set(name, origin = originOf(labels, this.#options.address));
+    origin = this.#origins.get(name) ?? originOf(labels, this.#options.address);
+    this.#origins.set(name, origin);
+    origins.set(indexes, origin);
     return origin;
   }
 
-  #points(sample: OtlpSample, profile: OtlpProfile, given: ReadonlyMap<string, string>): Point[] {
+  #add(sample: OtlpSample, profile: OtlpProfile, given: Given, to: Points): void {
     const { values, timestamps } = sample;
     if (values.length > 0 && timestamps.length > 0 && values.length !== timestamps.length) {
       throw new ForeignError(`Cannot take a sample of ${values.length} values at ${timestamps.length} times`);
     }
     const origin = this.#originOf(sample, given);
-    const frames = this.#frames.of(sample.stack);
+    // What it refers to must be there.
+    this.#frames.of(sample.stack);
+    const add = (timeNs: bigint, amount: number) => {
+      to.origin.push(origin);
+      to.stack.push(sample.stack);
+      to.timeNs.push(timeNs);
+      to.amount.push(amount);
+    };
     const start = profile.timeNs === 0n ? this.#options.nowNs : profile.timeNs;
-    if (timestamps.length === 0) {
-      return [{ origin, timeNs: start, frames, amount: values.reduce((sum, value) => sum + value, 0) }];
+    if (timestamps.length === 0) return add(start, values.reduce((sum, value) => sum + value, 0));
+    for (let i = 0; i < timestamps.length; i++) {
+      add(within(timestamps[i]!, start, profile.durationNs), values[i] ?? 1);
     }
-    return timestamps.map((timeNs, i) => ({
-      ...{ origin, frames, amount: values[i] ?? 1 },
-      timeNs: within(timeNs, start, profile.durationNs),
-    }));
   }
 }
 
