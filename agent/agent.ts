@@ -12,7 +12,7 @@ import { eventCount, type Kind, type Profile } from "../profile/model.ts";
 import { BriefProcesses } from "./brief_processes.ts";
 import { type Clock, MACHINE_CLOCK, type Stamps, WindowStamps } from "./clock.ts";
 import type { Captures } from "./capture.ts";
-import type { Collector, Window } from "./collectors/collector.ts";
+import type { Collector, ProgramOf, Window } from "./collectors/collector.ts";
 import { type Drained, Drains } from "./drains.ts";
 import type { ProcessLabels } from "./metadata/labels.ts";
 import { Namer, NAMING_LOSS } from "./naming.ts";
@@ -96,7 +96,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
   symboliser.findPython();
   watchPython(options);
   using _observing = observeProcesses(options);
-  using drains = new Drains({ collectors, processes, group: (pid) => groupOf(pid, options) });
+  using drains = new Drains({ collectors, processes, group: (process) => groupOf(process, options) });
   const stamps = new WindowStamps(clock);
   const begin = clock.monotonic();
   const frequencies = new Frequencies(options);
@@ -215,8 +215,8 @@ function sayStep({ stepMs }: Stamps): void {
 }
 
 /** Returns what the series of a process is told by, but for its id and the thread's name. */
-function groupOf(pid: number, { symboliser, labels }: RecordOptions): string {
-  const process = symboliser.process(pid);
+function groupOf({ pid, program }: ProgramOf, { symboliser, labels }: RecordOptions): string {
+  const process = symboliser.process(pid, program);
   return process ? JSON.stringify([process.exe, process.script, labels?.of(process)]) : "";
 }
 

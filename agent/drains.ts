@@ -9,7 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { Burst } from "../common/log.ts";
 import type { Kind } from "../profile/model.ts";
 import type { Brief, BriefProcesses } from "./brief_processes.ts";
-import type { Collector } from "./collectors/collector.ts";
+import type { Collector, ProgramOf } from "./collectors/collector.ts";
 import { type SummedWindow, WindowSum } from "./window_sum.ts";
 
 /** A set is emptied when a map of it is so full. What it then has room for must last until the other one is empty. */
@@ -25,7 +25,7 @@ export interface DrainsOptions {
   readonly collectors: readonly Collector[];
   readonly processes: BriefProcesses;
   /** Returns what two processes agree in that are told as one where both were brief, such as their program. */
-  readonly group: (pid: number) => string;
+  readonly group: (process: ProgramOf) => string;
 }
 
 /** Holds what was counted in a window. */
@@ -45,7 +45,7 @@ export class Drains implements Disposable {
   readonly #failures = new Map<Collector, number>();
   #sums: Map<Collector, WindowSum>;
   /** Holds, by group, the brief process that stands for all others of it. */
-  #representatives = new Map<string, number>();
+  #representatives = new Map<string, ProgramOf>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #disposed = false;
 
@@ -109,8 +109,11 @@ export class Drains implements Disposable {
       const window = await collector.drain();
       const brief = this.#options.processes.look();
       // Each row asks, and what is known of a process is not looked up for each.
-      const known = new Map<number, number>();
-      const represent = (pid: number) => known.getOrInsertComputed(pid, () => this.#represent(pid, brief));
+      const known = new Map<number, Map<number, ProgramOf>>();
+      const represent = ({ pid, program = 0 }: ProgramOf) => {
+        const ofPrograms = known.getOrInsertComputed(pid, () => new Map());
+        return ofPrograms.getOrInsertComputed(program, () => this.#represent({ pid, program }, brief));
+      };
       this.#sums.get(collector)!.add(window, represent);
       this.#failures.delete(collector);
     } catch (error) {
@@ -127,12 +130,8 @@ export class Drains implements Disposable {
   }
 
   /** One brief process of each group stands for all, so that a window's rows are as many as its programs. */
-  #represent(pid: number, brief: Brief): number {
-    if (!brief.has(pid)) return pid;
-    const group = this.#options.group(pid);
-    const known = this.#representatives.get(group);
-    if (known !== undefined) return known;
-    this.#representatives.set(group, pid);
-    return pid;
+  #represent(process: ProgramOf, brief: Brief): ProgramOf {
+    if (!brief.has(process.pid)) return process;
+    return this.#representatives.getOrInsertComputed(this.#options.group(process), () => process);
   }
 }

@@ -71,7 +71,7 @@ Deno.test("Drains sums the calls of processes of one program that began and ende
   using drains = new Drains({
     collectors: [collector],
     processes,
-    group: (pid) => pid === 23 ? "other" : "sh",
+    group: ({ pid }) => pid === 23 ? "other" : "sh",
   });
   alive = new Set([10, 30]);
   const { windows, brief } = await drains.take();

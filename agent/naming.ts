@@ -72,8 +72,8 @@ export class Namer {
   readonly #labels: ProcessLabels | undefined;
   readonly #excludedPid: number | undefined;
   readonly #rowOf = new Map<Frame, number>();
-  /** Rows of series, by process and thread's name. */
-  readonly #seriesOf = new Map<number, Map<string, number>>();
+  /** Rows of series, by process, its program and the thread's name. */
+  readonly #seriesOf = new Map<number, Map<number, Map<string, number>>>();
   /** The frames of one stack, by their rows, while they are put together. */
   readonly #rows: number[] = [];
   readonly #places = new Map<RawStack, Place>();
@@ -192,7 +192,7 @@ export class Namer {
   /** Says where a lock of user space is; "" of several, and of the kernel's. */
   #lockPlace({ type, waiter, address, hints }: RawLock): string {
     if (type !== "futex" || address === 0n) return "";
-    const place = this.#symboliser.dataPlace(waiter.pid, Number(address));
+    const place = this.#symboliser.dataPlace(waiter, Number(address));
     // Where the kernel side saw it beside the thread's stack pointer, that says more than what memory looks like.
     return hints & HINT.onStack && (place === "" || place === HEAP) ? STACK : place;
   }
@@ -228,14 +228,17 @@ export class Namer {
     }));
   }
 
-  #series({ pid, comm }: Pick<RawStack, "pid" | "comm">): number {
-    const ofNames = this.#seriesOf.getOrInsertComputed(pid, () => new Map());
-    return ofNames.getOrInsertComputed(comm, () => this.#newSeries(pid, comm));
+  #series({ pid, program = 0, comm }: Pick<RawStack, "pid" | "program" | "comm">): number {
+    const ofPrograms = this.#seriesOf.getOrInsertComputed(pid, () => new Map());
+    const ofNames = ofPrograms.getOrInsertComputed(program, () => new Map());
+    return ofNames.getOrInsertComputed(comm, () => this.#newSeries({ pid, program, comm }));
   }
 
-  #newSeries(pid: number, comm: string): number {
-    const process = this.#symboliser.process(pid);
-    const labels = this.#mark(process && this.#labels?.of(process) || NO_LABELS);
+  #newSeries({ pid, program, comm }: Pick<RawStack, "pid" | "program" | "comm">): number {
+    const process = this.#symboliser.process(pid, program);
+    // Where a process belongs does not change by an exec.
+    const placed = process ?? this.#symboliser.process(pid);
+    const labels = this.#mark(placed && this.#labels?.of(placed) || NO_LABELS);
     return this.builder.series({
       ...labels,
       pid: this.#brief?.has(pid) ? 0 : pid,

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EARLIER_HOLDERS, type RawStack } from "./collectors/collector.ts";
+import { EARLIER_HOLDERS, type ProgramOf, type RawStack } from "./collectors/collector.ts";
 import { isInFile } from "./elf/file_address.ts";
 
 /** Addresses with a number that no others of the window have. */
@@ -31,18 +31,18 @@ export class WindowPlaces {
   /**
    * Returns the place that is equal to this one; itself where it has Python's frames, whose objects may have changed.
    *
-   * @param represent returns the process that stands for the one with this id, where its code means the same in both:
+   * @param represent returns the process that stands for this one, where its code means the same in both:
    * that is so of code in files alone
    */
-  of(place: RawStack, represent: (pid: number) => number): RawStack {
+  of(place: RawStack, represent: (process: ProgramOf) => ProgramOf): RawStack {
     if (place === EARLIER_HOLDERS || place.python !== undefined) return place;
     const { comm } = place;
     const [user, kernel] = [this.#stack(place.user), this.#stack(place.kernel)];
-    const pid = place.user.every(isInFile) ? represent(place.pid) : place.pid;
-    const key = `${pid} ${user.id} ${kernel.id} ${comm}`;
+    const { pid, program } = place.user.every(isInFile) ? represent(place) : place;
+    const key = `${pid} ${program} ${user.id} ${kernel.id} ${comm}`;
     let known = this.#places.get(key);
     if (known === undefined) {
-      known = { pid, comm, user: user.addresses, kernel: kernel.addresses };
+      known = { pid, program, comm, user: user.addresses, kernel: kernel.addresses };
       this.#places.set(key, known);
     }
     return known;

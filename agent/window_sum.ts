@@ -6,10 +6,19 @@
  */
 
 import { CallTable } from "./collectors/call_table.ts";
-import type { RawHold, RawLock, RawSample, RawSlowCall, RawStack, Window } from "./collectors/collector.ts";
+import type {
+  ProgramOf,
+  RawHold,
+  RawLock,
+  RawSample,
+  RawSlowCall,
+  RawStack,
+  Window,
+} from "./collectors/collector.ts";
 import { HINT } from "./libbpf/mod.ts";
 import { WindowPlaces } from "./window_places.ts";
 
+type Represent = (process: ProgramOf) => ProgramOf;
 /** A row while others are added to it. */
 type Sum<Row> = { -readonly [Key in keyof Row]: Row[Key] };
 type LockSum = Sum<RawLock> & { histogram: number[] };
@@ -48,16 +57,16 @@ export class WindowSum {
   /**
    * Adds what a drain gave, after those of all drains before it.
    *
-   * @param represent returns the process that stands for the one with this id: what both did is summed
+   * @param represent returns the process that stands for this one: what both did is summed
    */
-  add(window: Window, represent: (pid: number) => number): void {
+  add(window: Window, represent: Represent): void {
     this.#drains++;
     this.#closeOpen();
     for (const sample of window.samples) this.#addSample(sample, represent);
     for (const lock of window.locks ?? []) this.#addLock(lock, represent);
     for (const hold of window.holds ?? []) this.#addHold(hold, represent);
-    for (const call of window.syscalls ?? []) this.#syscalls.addRow(call, represent(call.pid));
-    for (const slow of window.slowCalls ?? []) this.#addSlowCall(slow, represent(slow.pid));
+    for (const call of window.syscalls ?? []) this.#syscalls.addRow(call, represent(call));
+    for (const slow of window.slowCalls ?? []) this.#addSlowCall(slow, represent(slow));
     addCounts(this.#losses, window.losses);
     addCounts(this.#stackEnds, window.stackEnds ?? new Map());
   }
@@ -80,11 +89,11 @@ export class WindowSum {
     this.#syscalls.closeOpen();
   }
 
-  #addSlowCall(row: RawSlowCall, pid: number): void {
-    const key = [pid, row.call, row.comm, row.object].join("\0");
+  #addSlowCall(row: RawSlowCall, { pid, program }: ProgramOf): void {
+    const key = [pid, program, row.call, row.comm, row.object].join("\0");
     const sum = this.#slowCalls.get(key);
     if (sum === undefined) {
-      this.#slowCalls.set(key, { ...row, pid });
+      this.#slowCalls.set(key, { ...row, pid, program });
       return;
     }
     sum.count += row.count;
@@ -101,7 +110,7 @@ export class WindowSum {
     return number;
   }
 
-  #addSample({ value, count, call, ...raw }: RawSample, represent: (pid: number) => number): void {
+  #addSample({ value, count, call, ...raw }: RawSample, represent: Represent): void {
     const place = this.#places.of(raw, represent);
     const ofCalls = this.#samples.getOrInsertComputed(place, () => new Map());
     const sum = ofCalls.get(call);
@@ -113,12 +122,12 @@ export class WindowSum {
     sum.count += count;
   }
 
-  #addLock(row: RawLock, represent: (pid: number) => number): void {
+  #addLock(row: RawLock, represent: Represent): void {
     const waiter = this.#places.of(row.waiter, represent);
     const holder = row.holder && this.#places.of(row.holder, represent);
     const { type, outcome, count, delayNs, maxNs, hints, value } = row;
     // An address means nothing in the process that stands for the waiter's.
-    const address = waiter.pid === row.waiter.pid ? row.address : 0n;
+    const address = waiter.pid === row.waiter.pid && waiter.program === row.waiter.program ? row.address : 0n;
     const key = `${this.#numberOf(waiter)} ${this.#numberOf(holder)} ${type} ${outcome}`;
     const sum = this.#locks.get(key);
     if (sum === undefined) {
@@ -139,7 +148,7 @@ export class WindowSum {
     addHistogram(sum.histogram, row.histogram);
   }
 
-  #addHold(row: RawHold, represent: (pid: number) => number): void {
+  #addHold(row: RawHold, represent: Represent): void {
     const holder = this.#places.of(row.holder, represent);
     const { hints, count, totalNs, maxNs } = row;
     const key = `${this.#numberOf(holder)} ${hints}`;

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
-import { EARLIER_HOLDERS, type RawLock, type RawStack, type RawSyscall } from "./collectors/collector.ts";
+import {
+  EARLIER_HOLDERS,
+  type ProgramOf,
+  type RawLock,
+  type RawStack,
+  type RawSyscall,
+} from "./collectors/collector.ts";
 import { HINT } from "./libbpf/mod.ts";
 import { WindowSum } from "./window_sum.ts";
 
 const call: fc.Arbitrary<RawSyscall> = fc.record({
   pid: fc.integer({ min: 1, max: 6 }),
+  program: fc.constantFrom(8, 9),
   comm: fc.constantFrom("a", "b"),
   call: fc.constantFrom("read", "write"),
   count: fc.nat(9),
@@ -24,12 +31,12 @@ const call: fc.Arbitrary<RawSyscall> = fc.record({
   oldestNs: row.open > 0 ? row.oldestNs : 0,
 }));
 
-const identity = (pid: number) => pid;
+const identity = (process: ProgramOf) => process;
 
-Deno.test("WindowSum.build() has of all drains together what one row for each (process, name, call) would have", () => {
+Deno.test("WindowSum.build() has of all drains together what one row for each (process, program, name, call) would have", () => {
   fc.assert(fc.property(fc.array(fc.array(call)), fc.integer({ min: 1, max: 6 }), (drains, from) => {
     // Processes from `from` on are told as one.
-    const represent = (pid: number) => pid >= from ? from : pid;
+    const represent = ({ pid, program }: ProgramOf) => ({ pid: pid >= from ? from : pid, program });
     const sum = new WindowSum();
     for (const syscalls of drains) {
       sum.add({ samples: [], syscalls, losses: new Map([["lost", 1]]) }, represent);
@@ -38,7 +45,7 @@ Deno.test("WindowSum.build() has of all drains together what one row for each (p
     const syscalls = [...built.syscalls];
     const all = drains.flat();
     const same = (a: RawSyscall, b: RawSyscall) =>
-      represent(a.pid) === b.pid && a.comm === b.comm && a.call === b.call;
+      represent(a).pid === b.pid && a.program === b.program && a.comm === b.comm && a.call === b.call;
     for (const row of syscalls) {
       const rows = all.filter((one) => same(one, row));
       const total = (of: (one: RawSyscall) => number) => rows.reduce((total, one) => total + of(one), 0);
@@ -58,12 +65,15 @@ Deno.test("WindowSum.build() has of all drains together what one row for each (p
       syscalls.reduce((total, { count }) => total + count, 0),
       all.reduce((n, { count }) => n + count, 0),
     );
-    assertEquals(new Set(syscalls.map((row) => `${row.pid} ${row.call} ${row.comm}`)).size, syscalls.length);
+    assertEquals(
+      new Set(syscalls.map((row) => `${row.pid} ${row.program} ${row.call} ${row.comm}`)).size,
+      syscalls.length,
+    );
     assertEquals(losses.get("lost") ?? 0, drains.length);
   }));
 });
 
-const place = { pid: 1, comm: "a", user: [], kernel: [] };
+const place = { pid: 1, program: 8, comm: "a", user: [], kernel: [] };
 const lock: fc.Arbitrary<RawLock> = fc.record({
   outcome: fc.constantFrom("woken" as const, "open" as const),
   count: fc.nat(3),
@@ -128,7 +138,7 @@ Deno.test("WindowSum.build() has no address of a process that another one stands
   });
   const sum = new WindowSum();
   const locks = [of(1, "own"), of(2, "other")];
-  sum.add({ samples: [], locks, losses: new Map() }, (pid) => Math.min(pid, 1));
+  sum.add({ samples: [], locks, losses: new Map() }, ({ pid }) => ({ pid: Math.min(pid, 1) }));
   const addresses = sum.build().locks.map(({ waiter, address }) => [waiter.comm, address]);
   assertEquals(addresses, [["own", 4096n], ["other", 0n]]);
 });
@@ -136,6 +146,7 @@ Deno.test("WindowSum.build() has no address of a process that another one stands
 Deno.test("WindowSum.add() changes nothing of what it is given", () => {
   const row = {
     pid: 1,
+    program: 8,
     comm: "a",
     call: "read",
     count: 1,
@@ -164,6 +175,7 @@ Deno.test("WindowSum.add() changes nothing of what it is given", () => {
 
 const stack: fc.Arbitrary<RawStack> = fc.record({
   pid: fc.integer({ min: 1, max: 4 }),
+  program: fc.constantFrom(8, 9),
   comm: fc.constantFrom("a", "b"),
   user: fc.array(fc.constantFrom(-(2 ** 40), -(2 ** 40) - 1, 2 ** 46, 5), { maxLength: 3 }),
   kernel: fc.array(fc.constantFrom(2 ** 47, 2 ** 47 + 2 ** 33), { maxLength: 2 }),
@@ -171,15 +183,15 @@ const stack: fc.Arbitrary<RawStack> = fc.record({
 
 Deno.test("WindowSum.build() has one row for each stack, and tells processes apart where their code is not of files", () => {
   fc.assert(fc.property(fc.array(fc.array(stack)), (drains) => {
-    const represent = (pid: number) => Math.min(pid, 3);
+    const represent = ({ pid, program }: ProgramOf) => ({ pid: Math.min(pid, 3), program });
     const sum = new WindowSum();
     for (const stacks of drains) {
       const samples = stacks.map((stack) => ({ ...stack, value: 10, count: 1 }));
       sum.add({ samples, losses: new Map() }, represent);
     }
     const seen = (stack: RawStack) => {
-      const pid = stack.user.every((address) => address < 0) ? represent(stack.pid) : stack.pid;
-      return JSON.stringify([pid, stack.comm, stack.user, stack.kernel]);
+      const { pid, program } = stack.user.every((address) => address < 0) ? represent(stack) : stack;
+      return JSON.stringify([pid, program, stack.comm, stack.user, stack.kernel]);
     };
     const expected = Map.groupBy(drains.flat(), seen);
     const { samples } = sum.build();

@@ -312,7 +312,8 @@ struct aperture_cpu_key {
 	u32 pid;
 	/* The thread's name. */
 	char comm[APERTURE_COMM_SIZE];
-	u32 reserved;
+	/* See program_of(). */
+	u32 program;
 };
 _Static_assert(sizeof(struct aperture_cpu_key) == 48, "the agent reads this layout");
 

@@ -5,6 +5,7 @@
 #include "aperture.h"
 #include "kernel.h"
 #include "process_filter.h"
+#include "program.h"
 #include "python.h"
 #include "stack.h"
 #include "taken.h"
@@ -53,7 +54,7 @@ static __always_inline u32 wanted_pid(struct task_struct *task)
 	return pid;
 }
 
-static __always_inline struct sample *begin_sample(u32 pid)
+static __always_inline struct sample *begin_sample(struct task_struct *task, u32 pid)
 {
 	u32 zero = 0;
 	struct sample *sample = bpf_map_lookup_elem(&scratch, &zero);
@@ -64,7 +65,7 @@ static __always_inline struct sample *begin_sample(u32 pid)
 	sample->set = active_set();
 	count_taken();
 	sample->key.pid = pid;
-	sample->key.reserved = 0;
+	sample->key.program = program_of(task);
 	bpf_get_current_comm(sample->key.comm, sizeof(sample->key.comm));
 	sample->user.length = 0;
 	sample->kernel.length = 0;
@@ -107,7 +108,7 @@ int sample_cpu(struct bpf_perf_event_data *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	u32 pid = wanted_pid(task);
-	struct sample *sample = pid ? begin_sample(pid) : NULL;
+	struct sample *sample = pid ? begin_sample(task, pid) : NULL;
 
 	if (!sample)
 		return 0;

@@ -61,7 +61,8 @@ struct aperture_lock_place {
 	char comm[APERTURE_COMM_SIZE];
 	/* The process, in the agent's pid namespace. */
 	u32 pid;
-	u32 reserved;
+	/* See program_of(). */
+	u32 program;
 };
 _Static_assert(sizeof(struct aperture_lock_place) == 40, "the agent reads this layout");
 

@@ -6,6 +6,7 @@
 #include "lock_maps.h"
 #include "log2.h"
 #include "mix.h"
+#include "program.h"
 #include "taken.h"
 #include "tracepoint_stacks.h"
 #include "walk_memo.h"
@@ -15,8 +16,9 @@ static __always_inline u64 keep_place(u32 set, const struct aperture_lock_place 
 {
 	void *places = set ? (void *)&places_b : (void *)&places_a;
 	const u64 *comm = (const void *)place->comm;
-	u64 hash = mix(mix(mix(mix(mix(1, place->user_stack), place->kernel_stack), place->pid), comm[0]), comm[1]);
+	u64 hash = mix(mix(mix(1, place->user_stack), place->kernel_stack), (u64)place->program << 32 | place->pid);
 
+	hash = mix(mix(hash, comm[0]), comm[1]);
 	if (hash <= APERTURE_PLACE_EARLIER)
 		hash += APERTURE_PLACE_EARLIER + 1;
 	if (bpf_map_lookup_elem(places, &hash))
@@ -49,6 +51,7 @@ static __always_inline u64 user_place(u64 *ctx, struct scratch *scratch, struct 
 	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, &scratch->stack);
 	place->kernel_stack = 0;
 	place->pid = pid;
+	place->program = program_of(task);
 	__builtin_memcpy(place->comm, scratch->begin.comm, sizeof(place->comm));
 	u64 hash = keep_place(scratch->set, place);
 	if (use_unwinder && hash != APERTURE_PLACE_NONE)

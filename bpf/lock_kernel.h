@@ -135,6 +135,7 @@ static __always_inline u64 owner_place(struct scratch *scratch, u64 lock, u32 fl
 	place->user_stack = 0;
 	place->kernel_stack = 0;
 	place->pid = pid_namespace ? pid_in_namespace(owner, pid_namespace) : (u32)BPF_CORE_READ(owner, tgid);
+	place->program = program_of(owner);
 	__builtin_memset(place->comm, 0, sizeof(place->comm));
 	BPF_CORE_READ_STR_INTO(&place->comm, owner, comm);
 	/* What was freed meanwhile and is no task any more. */
@@ -169,6 +170,7 @@ static __always_inline void contend(void *ctx, u64 lock, u32 flags)
 	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, &scratch->stack);
 	place->kernel_stack = keep_kernel_stack(ctx, scratch->set, &scratch->stack);
 	place->pid = pid;
+	place->program = program_of(task);
 	bpf_get_current_comm(place->comm, sizeof(place->comm));
 	contention.place = keep_place(scratch->set, place);
 	give_scratch(scratch);

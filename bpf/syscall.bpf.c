@@ -16,6 +16,7 @@ static __noinline int keep_slow(struct task_struct *task, struct thread *thread,
 		.comm = { thread->key.comm[0], thread->key.comm[1] },
 		.pid = thread->key.pid,
 		.call = thread->key.call,
+		.program = thread->key.program,
 	};
 	u32 abi = thread->key.call >> APERTURE_CALL_ABI_SHIFT & 0xff;
 
@@ -235,6 +236,19 @@ int on_contention_end(struct bpf_raw_tracepoint_args *ctx)
 
 	if (thread)
 		end_lock(&thread->parts, thread->start_ns, ctx->args[0], bpf_ktime_get_ns());
+	return 0;
+}
+
+/* (struct task_struct *task, pid_t before, struct linux_binprm *program) */
+SEC("tp_btf/sched_process_exec")
+int on_process_exec(u64 *ctx)
+{
+	struct task_struct *task = current_task();
+	struct thread *thread = find_thread(task);
+
+	(void)ctx;
+	if (thread)
+		thread->key.program = program_of(task);
 	return 0;
 }
 

@@ -37,9 +37,11 @@ struct aperture_syscall_key {
 	u32 pid;
 	/* Number, abi and source. */
 	u32 call;
-	u32 cpu;
+	u16 cpu;
 	/* In the maps of errors, else 0. */
-	u32 error;
+	u16 error;
+	/* See program_of(). */
+	u32 program;
 };
 _Static_assert(sizeof(struct aperture_syscall_key) == 32, "the agent reads this layout");
 
@@ -60,8 +62,10 @@ struct aperture_syscall_sample_key {
 	u64 comm[APERTURE_COMM_SIZE / sizeof(u64)];
 	u32 pid;
 	u32 call;
+	u32 program;
+	u32 reserved;
 };
-_Static_assert(sizeof(struct aperture_syscall_sample_key) == 32, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_syscall_sample_key) == 40, "the agent reads this layout");
 
 /* A call that did not end yet when a window did. */
 struct aperture_open_call {
@@ -89,8 +93,10 @@ struct aperture_slow_key {
 	u32 pid;
 	u32 call;
 	u64 object;
+	u32 program;
+	u32 reserved;
 };
-_Static_assert(sizeof(struct aperture_slow_key) == 32, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_slow_key) == 40, "the agent reads this layout");
 
 struct aperture_slow_call {
 	u64 count;

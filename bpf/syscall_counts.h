@@ -119,6 +119,7 @@ static __always_inline void keep_sample(void *ctx, struct task_struct *task, str
 		.comm = { thread->key.comm[0], thread->key.comm[1] },
 		.pid = thread->key.pid,
 		.call = thread->key.call,
+		.program = thread->key.program,
 	};
 
 	if (stack && has_stack)

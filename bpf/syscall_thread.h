@@ -5,6 +5,7 @@
 
 #include "kernel.h"
 #include "process_filter.h"
+#include "program.h"
 #include "slow_call.h"
 #include "syscall.h"
 
@@ -126,6 +127,7 @@ static __noinline struct thread *begin_thread(void)
 		return NULL;
 	u32 pid = current_pid(task);
 	thread->key.pid = pid;
+	thread->key.program = program_of(task);
 	if (sample_every)
 		thread->until_sample = first_interval();
 	if (!is_wanted(pid))

@@ -219,6 +219,7 @@ struct uprobe_task {
 struct mm_struct {
 	/* Since 6.1. */
 	struct maple_tree mm_mt;
+	unsigned long end_code, start_stack;
 	struct {
 		void *vdso;
 	} context;

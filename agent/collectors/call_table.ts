@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { RawSyscall } from "./collector.ts";
+import type { ProgramOf, RawSyscall } from "./collector.ts";
 import { TupleTable } from "./tuple_table.ts";
 
 const FIRST_ROWS = 256;
@@ -20,11 +20,11 @@ const [COUNT, TOTAL, MIN, MAX, OPEN, OLDEST] = [0, 1, 2, 3, 4, 5] as const;
 /** Most calls have none. */
 const NO_ERRORS: ReadonlyMap<number, number> = new Map();
 
-/** Rows of calls, one for each process, thread name and call. */
+/** Rows of calls, one for each process and its program, thread name and call. */
 export class CallTable implements Iterable<RawSyscall> {
   readonly #texts: string[] = [];
   readonly #textNumbers = new Map<string, number>();
-  /** The process, and the numbers of the thread's name and the call. */
+  /** The process, its program, and the numbers of the thread's name and the call. */
   readonly #keys = new TupleTable();
   #amounts = new Float64Array(AMOUNTS * FIRST_ROWS);
   /** A row's first cell + 1; 0 without one. */
@@ -44,9 +44,9 @@ export class CallTable implements Iterable<RawSyscall> {
   }
 
   /** Returns the row of a process and the numbers of two texts. */
-  row(pid: number, comm: number, call: number): number {
+  row({ pid, program = 0 }: ProgramOf, comm: number, call: number): number {
     const rows = this.#keys.size;
-    const row = this.#keys.number(pid, comm, call, 0);
+    const row = this.#keys.number(pid, program, comm, call);
     if (row === rows) {
       if (row === this.#firstCell.length) this.#growRows();
       this.#amounts[row * AMOUNTS + MIN] = Infinity;
@@ -90,12 +90,12 @@ export class CallTable implements Iterable<RawSyscall> {
     amounts[at + OLDEST] = Math.max(amounts[at + OLDEST]!, oldestNs);
   }
 
-  /** Adds all of a row of another table, of the process `pid` here. */
+  /** Adds all of a row of another table, of the process `process` here. */
   addRow(
     { comm, call, count, errors, totalNs, minNs, maxNs, histogram, open, oldestNs }: RawSyscall,
-    pid: number,
+    process: ProgramOf,
   ): void {
-    const row = this.row(pid, this.text(comm), this.text(call));
+    const row = this.row(process, this.text(comm), this.text(call));
     this.addEnded(row, { calls: count, totalNs, minNs, maxNs });
     if (open > 0) this.addOpen(row, { calls: open, ns: 0, oldestNs });
     for (let bucket = 0; bucket < histogram.length; bucket++) {
@@ -121,8 +121,9 @@ export class CallTable implements Iterable<RawSyscall> {
       if (count + open === 0 && amount(TOTAL) === 0) continue;
       yield {
         pid: this.#keys.word(row, 0),
-        comm: this.#texts[this.#keys.word(row, 1)]!,
-        call: this.#texts[this.#keys.word(row, 2)]!,
+        program: this.#keys.word(row, 1),
+        comm: this.#texts[this.#keys.word(row, 2)]!,
+        call: this.#texts[this.#keys.word(row, 3)]!,
         ...{ count, errors: this.#errors.get(row) ?? NO_ERRORS },
         ...{ totalNs: amount(TOTAL), minNs: count > 0 ? amount(MIN) : 0, maxNs: amount(MAX) },
         ...{ histogram: this.#histogramOf(row), open, oldestNs: amount(OLDEST) },

@@ -6,6 +6,7 @@ import type { RawSyscall } from "./collector.ts";
 
 const ended = fc.record({
   pid: fc.integer({ min: 1, max: 3 }),
+  program: fc.constantFrom(0, 7, 2 ** 32 - 1),
   comm: fc.constantFrom("a", "b", ""),
   call: fc.constantFrom("read", "write"),
   bucket: fc.nat(47),
@@ -13,18 +14,20 @@ const ended = fc.record({
   ns: fc.integer({ min: 1, max: 2 ** 40 }),
 });
 
-Deno.test("CallTable has a row for each process, name and call, with the sums of what was added to it", () => {
+Deno.test("CallTable has a row for each process, program, name and call, with the sums of what was added to it", () => {
   fc.assert(fc.property(fc.array(ended, { maxLength: 300 }), (added) => {
     const table = new CallTable();
-    for (const { pid, comm, call, bucket, calls, ns } of added) {
-      const row = table.row(pid, table.text(comm), table.text(call));
+    for (const { pid, program, comm, call, bucket, calls, ns } of added) {
+      const row = table.row({ pid, program }, table.text(comm), table.text(call));
       table.addBucket(row, bucket, calls);
       table.addEnded(row, { calls, totalNs: calls * ns, minNs: ns, maxNs: ns });
       table.addErrors(row, bucket, calls);
     }
-    const groups = Map.groupBy(added, ({ pid, comm, call }) => `${pid} ${comm} ${call}`);
+    const keyOf = ({ pid, program, comm, call }: Pick<RawSyscall, "pid" | "program" | "comm" | "call">) =>
+      `${pid} ${program} ${comm} ${call}`;
+    const groups = Map.groupBy(added, keyOf);
     const rows = [...table];
-    assertEquals(rows.map(({ pid, comm, call }) => `${pid} ${comm} ${call}`), [...groups.keys()]);
+    assertEquals(rows.map(keyOf), [...groups.keys()]);
     for (const [i, group] of [...groups.values()].entries()) {
       const { count, totalNs, minNs, maxNs, histogram, errors } = rows[i]!;
       const sum = (of: (one: typeof group[number]) => number) => group.reduce((sum, one) => sum + of(one), 0);
@@ -44,19 +47,29 @@ Deno.test("CallTable has a row for each process, name and call, with the sums of
 Deno.test("CallTable.closeOpen() leaves of open calls the time that they had", () => {
   const table = new CallTable();
   const open: RawSyscall = {
-    ...{ pid: 1, comm: "a", call: "read", count: 0, errors: new Map(), totalNs: 5, minNs: 0, maxNs: 0 },
+    ...{
+      pid: 1,
+      program: 7,
+      comm: "a",
+      call: "read",
+      count: 0,
+      errors: new Map(),
+      totalNs: 5,
+      minNs: 0,
+      maxNs: 0,
+    },
     ...{ histogram: [], open: 2, oldestNs: 9 },
   };
-  table.addRow(open, 1);
+  table.addRow(open, open);
   assertEquals([...table], [open]);
   table.closeOpen();
   assertEquals([...table], [{ ...open, open: 0, oldestNs: 0 }]);
-  table.addRow(open, 1);
+  table.addRow(open, open);
   assertEquals([...table], [{ ...open, totalNs: 10 }]);
 });
 
 Deno.test("CallTable has no row of which only errors are known", () => {
   const table = new CallTable();
-  table.addErrors(table.row(1, table.text("a"), table.text("read")), 2, 1);
+  table.addErrors(table.row({ pid: 1 }, table.text("a"), table.text("read")), 2, 1);
   assertEquals([...table], []);
 });

@@ -9,10 +9,16 @@ import type { Kind, Outcome } from "../../profile/model.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 
-/** The stack of a thread, without names. */
-export interface RawStack {
+/** A process while it runs one program. */
+export interface ProgramOf {
   /** The process's number in the pid namespace of the agent. */
   readonly pid: number;
+  /** Names the program, see `agent/metadata/program.ts`. @default {0} it is not known */
+  readonly program?: number | undefined;
+}
+
+/** The stack of a thread, without names. */
+export interface RawStack extends ProgramOf {
   /** The thread's name. */
   readonly comm: string;
   /** Frame addresses of user space, leaf first; negative ones are in files, see `agent/elf/file_address.ts`. */
@@ -82,9 +88,7 @@ export interface RawHold {
 }
 
 /** The calls of one kind that the threads of one name made in one process. */
-export interface RawSyscall {
-  /** The process's number in the pid namespace of the agent. */
-  readonly pid: number;
+export interface RawSyscall extends ProgramOf {
   /** The thread's name. */
   readonly comm: string;
   /** The name in the kernel's table; calls of 32-bit code on a 64-bit kernel are `ia32:NAME`. */
@@ -106,9 +110,7 @@ export interface RawSyscall {
 }
 
 /** Holds the calls that took long and ended, from begin to end, of the threads of one name on one object. */
-export interface RawSlowCall {
-  /** The process's number in the pid namespace of the agent. */
-  readonly pid: number;
+export interface RawSlowCall extends ProgramOf {
   /** The thread's name. */
   readonly comm: string;
   readonly call: string;

@@ -93,6 +93,7 @@ export function decodeCounts(
     const frames = python?.get(keys.getBigUint64(at + CPU_KEY.python_stack, true));
     samples.push({
       pid: keys.getUint32(at + CPU_KEY.pid, true),
+      program: keys.getUint32(at + CPU_KEY.program, true),
       comm: decodeComm(keys, at + CPU_KEY.comm),
       user: addresses.get(keys.getBigUint64(at + CPU_KEY.user_stack, true)) ?? NO_STACK,
       kernel: addresses.get(keys.getBigUint64(at + CPU_KEY.kernel_stack, true)) ?? NO_STACK,

@@ -14,6 +14,7 @@ import { type AddressRange, withoutTracepoint } from "./tracepoint_frames.ts";
 
 interface PlaceEntry {
   readonly pid: number;
+  readonly program: number;
   readonly comm: string;
   readonly userStack: bigint;
   readonly kernelStack: bigint;
@@ -52,6 +53,7 @@ export class LockPlaces {
       const at = i * LOCK_PLACE.size;
       this.#places.set(keys.getBigUint64(i * 8, true), {
         pid: values.getUint32(at + LOCK_PLACE.pid, true),
+        program: values.getUint32(at + LOCK_PLACE.program, true),
         comm: decodeComm(values, at + LOCK_PLACE.comm),
         userStack: values.getBigUint64(at + LOCK_PLACE.user_stack, true),
         kernelStack: values.getBigUint64(at + LOCK_PLACE.kernel_stack, true),
@@ -71,6 +73,7 @@ export class LockPlaces {
     const stack = (of: bigint) => of === 0n ? NO_STACK : this.#stacks.get(of) ?? NO_STACK;
     const raw = {
       pid: place.pid,
+      program: place.program,
       comm: place.comm,
       user: stack(place.userStack),
       kernel: withoutTracepoint(stack(place.kernelStack), this.tracepoint),

@@ -108,6 +108,7 @@ export function decodeSlowCalls(
     const inLockNs = Math.min(u64(values, value + SLOW_CALL.in_lock_ns), totalNs);
     return {
       pid: keys.getUint32(key + SLOW_KEY.pid, true),
+      program: keys.getUint32(key + SLOW_KEY.program, true),
       comm: decodeComm(keys, key + SLOW_KEY.comm),
       call: callName(keys.getUint32(key + SLOW_KEY.call, true)),
       object: objects.get(keys.getBigUint64(key + SLOW_KEY.object, true)) ?? "",

@@ -37,7 +37,13 @@ const MAPS = ["calls", "errors", "samples", "stacks", "slow", "objects"] as cons
 const SWITCH_PROGRAM = "on_switch";
 const LOCK_PROGRAMS = ["on_contention_begin", "on_contention_end"] as const;
 const ENOENT = 2;
-const PROGRAMS = ["on_process_exit", "on_signal_deliver", "on_sys_exit", "on_sys_enter"] as const;
+const PROGRAMS = [
+  "on_process_exec",
+  "on_process_exit",
+  "on_signal_deliver",
+  "on_sys_exit",
+  "on_sys_enter",
+] as const;
 /** So many threads can be known where they do not hold their state themselves: entries are made when needed. */
 const MAX_THREADS = 65_536;
 

@@ -26,8 +26,9 @@ import { TupleTable } from "./tuple_table.ts";
 const KEY_WORDS = SYSCALL_KEY.size / 4;
 const VALUE_WORDS = SYSCALL_VALUE.size / 4;
 const [COMM_WORD, PID_WORD, CALL_WORD] = [SYSCALL_KEY.comm / 4, SYSCALL_KEY.pid / 4, SYSCALL_KEY.call / 4];
+const PROGRAM_WORD = SYSCALL_KEY.program / 4;
 
-/** Adds entries up to rows, one for each (process, thread name, call). */
+/** Adds entries up to rows, one for each (process, program, thread name, call). */
 export class SyscallRows {
   readonly #table = new CallTable();
   /** Names of threads by their bytes, and the number that each has as a text. */
@@ -65,7 +66,7 @@ export class SyscallRows {
   addErrors({ count, keys, values }: Entries): void {
     const keyWords = new Uint32Array(keys.buffer, keys.byteOffset, count * KEY_WORDS);
     for (let i = 0; i < count; i++) {
-      const error = keyWords[i * KEY_WORDS + SYSCALL_KEY.error / 4]!;
+      const error = keys.getUint16(i * SYSCALL_KEY.size + SYSCALL_KEY.error, true);
       this.#table.addErrors(this.#row(keys, keyWords, i), error, u64(values, i * 8));
     }
   }
@@ -74,7 +75,7 @@ export class SyscallRows {
   addOpen(calls: readonly OpenCall[], { startNs, endNs }: SetWindow): void {
     const table = this.#table;
     for (const open of calls) {
-      const row = table.row(open.pid, table.text(open.comm), this.#callText(open.call));
+      const row = table.row(open, table.text(open.comm), this.#callText(open.call));
       const oldestNs = Number(endNs - open.beganNs);
       table.addOpen(row, { calls: 1, ns: openNs(open, { startNs, endNs }), oldestNs });
     }
@@ -91,7 +92,7 @@ export class SyscallRows {
     const name = this.#comms.number(words[comm]!, words[comm + 1]!, words[comm + 2]!, words[comm + 3]!);
     this.#commTexts[name] ??= this.#table.text(decodeComm(keys, i * SYSCALL_KEY.size + SYSCALL_KEY.comm));
     return this.#table.row(
-      words[at + PID_WORD]!,
+      { pid: words[at + PID_WORD]!, program: words[at + PROGRAM_WORD]! },
       this.#commTexts[name]!,
       this.#callText(words[at + CALL_WORD]!),
     );
@@ -114,6 +115,7 @@ export function decodeSyscallSamples(
     const value = i * SYSCALL_SAMPLE.size;
     return {
       pid: keys.getUint32(key + SYSCALL_SAMPLE_KEY.pid, true),
+      program: keys.getUint32(key + SYSCALL_SAMPLE_KEY.program, true),
       comm: decodeComm(keys, key + SYSCALL_SAMPLE_KEY.comm),
       user: addresses.get(keys.getBigUint64(key + SYSCALL_SAMPLE_KEY.user_stack, true)) ?? [],
       kernel: [],

@@ -18,19 +18,21 @@ function view(...parts: [offset: number, write: (view: DataView<ArrayBuffer>, at
   };
 }
 
+const u16 = (value: number) => (view: DataView, at: number) => view.setUint16(at, value, true);
 const u32 = (value: number) => (view: DataView, at: number) => view.setUint32(at, value, true);
 const u64 = (value: number) => (view: DataView, at: number) => view.setBigUint64(at, BigInt(value), true);
 const text = (value: string) => (view: DataView<ArrayBuffer>, at: number) => {
   new Uint8Array(view.buffer).set(new TextEncoder().encode(value), at);
 };
 
-function key({ comm = "main", pid = 7, call = 500, cpu = 0, error = 0 } = {}) {
+function key({ comm = "main", pid = 7, call = 500, cpu = 0, error = 0, program = 9 } = {}) {
   return view(
     [SYSCALL_KEY.comm, text(comm)],
     [SYSCALL_KEY.pid, u32(pid)],
     [SYSCALL_KEY.call, u32(call)],
-    [SYSCALL_KEY.cpu, u32(cpu)],
-    [SYSCALL_KEY.error, u32(error)],
+    [SYSCALL_KEY.cpu, u16(cpu)],
+    [SYSCALL_KEY.error, u16(error)],
+    [SYSCALL_KEY.program, u32(program)],
   )(SYSCALL_KEY.size);
 }
 
@@ -66,6 +68,7 @@ Deno.test("SyscallRows adds up what CPUs counted of the same process, name and c
   histogram[2] = histogram[3] = histogram[SYSCALL_BUCKETS - 1] = 1;
   assertEquals([...rows.rows()], [{
     pid: 7,
+    program: 9,
     comm: "main",
     call: "syscall_500",
     count: 6,
@@ -82,7 +85,7 @@ Deno.test("SyscallRows adds up what CPUs counted of the same process, name and c
 Deno.test("SyscallRows adds what calls that did not end have of the window", () => {
   const rows = new SyscallRows();
   rows.addCalls(one(key({}), value({ total: 5, min: 5, max: 5, histogram: { 2: 1 } })));
-  const open = { pid: 7, comm: "main", call: 500, interruptedNs: 0n };
+  const open = { pid: 7, program: 9, comm: "main", call: 500, interruptedNs: 0n };
   rows.addOpen(
     [{ ...open, beganNs: 40n }, { ...open, beganNs: 160n }, { ...open, call: 501, beganNs: 190n }],
     {
@@ -101,17 +104,18 @@ Deno.test("SyscallRows adds what calls that did not end have of the window", () 
   );
 });
 
-Deno.test("SyscallRows tells processes, names and calls apart, and has no row without a call", () => {
+Deno.test("SyscallRows tells processes, programs, names and calls apart, and has no row without a call", () => {
   const rows = new SyscallRows();
-  for (const part of [{}, { pid: 8 }, { comm: "other" }, { call: 501 }]) {
+  for (const part of [{}, { pid: 8 }, { program: 10 }, { comm: "other" }, { call: 501 }]) {
     rows.addCalls(one(key(part), value({ histogram: { 0: 1 } })));
   }
   rows.addErrors(one(key({ call: 502, error: 1 }), view([0, u64(1)])(8)));
-  assertEquals([...rows.rows()].map(({ pid, comm, call }) => `${pid} ${comm} ${call}`), [
-    "7 main syscall_500",
-    "8 main syscall_500",
-    "7 other syscall_500",
-    "7 main syscall_501",
+  assertEquals([...rows.rows()].map(({ pid, program, comm, call }) => `${pid} ${program} ${comm} ${call}`), [
+    "7 9 main syscall_500",
+    "8 9 main syscall_500",
+    "7 10 main syscall_500",
+    "7 9 other syscall_500",
+    "7 9 main syscall_501",
   ]);
   assertEquals([...rows.rows()][0]!.histogram, [1]);
 });
@@ -122,12 +126,14 @@ Deno.test("decodeSyscallSamples() gives a sample its stack by the stack's hash",
     [SYSCALL_SAMPLE_KEY.comm, text("0123456789abcdef")],
     [SYSCALL_SAMPLE_KEY.pid, u32(7)],
     [SYSCALL_SAMPLE_KEY.call, u32(500)],
+    [SYSCALL_SAMPLE_KEY.program, u32(9)],
   )(SYSCALL_SAMPLE_KEY.size);
   const values = view([SYSCALL_SAMPLE.latency_ns, u64(2 ** 33)], [SYSCALL_SAMPLE.count, u64(2)])(
     SYSCALL_SAMPLE.size,
   );
   const sample = {
     pid: 7,
+    program: 9,
     comm: "0123456789abcdef",
     kernel: [],
     value: 2 ** 33,

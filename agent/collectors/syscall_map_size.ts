@@ -28,9 +28,9 @@ export interface SyscallMapSize {
 const BYTES: SyscallMapSize = {
   calls: entryBytes(32, 216),
   errors: entryBytes(32, 8),
-  samples: entryBytes(32, 16),
+  samples: entryBytes(40, 16),
   stacks: STACK_BYTES,
-  slow: entryBytes(32, 40),
+  slow: entryBytes(40, 40),
   objects: entryBytes(8, 672),
 };
 

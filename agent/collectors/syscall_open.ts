@@ -7,13 +7,12 @@
 
 import { type Entries, OPEN_CALL, SYSCALL_KEY } from "../libbpf/mod.ts";
 import { callName } from "../syscalls/name.ts";
-import type { RawSample } from "./collector.ts";
+import type { ProgramOf, RawSample } from "./collector.ts";
 import { decodeComm } from "./comm.ts";
 import type { SetWindow } from "./map_sets.ts";
 
 /** A call that was open when the window ended. */
-export interface OpenCall {
-  readonly pid: number;
+export interface OpenCall extends ProgramOf {
   readonly comm: string;
   /** It is as in the keys of the maps. */
   readonly call: number;
@@ -58,6 +57,7 @@ export class OpenCalls {
     const key = at + OPEN_CALL.key;
     this.#calls.set(tid, {
       pid: view.getUint32(key + SYSCALL_KEY.pid, true),
+      program: view.getUint32(key + SYSCALL_KEY.program, true),
       comm: decodeComm(view, key + SYSCALL_KEY.comm),
       call: view.getUint32(key + SYSCALL_KEY.call, true),
       beganNs,
@@ -89,6 +89,7 @@ export function openSamples(
   if (slowNs === 0) return [];
   return calls.filter(({ beganNs }) => Number(window.endNs - beganNs) >= slowNs).map((call) => ({
     pid: call.pid,
+    program: call.program,
     comm: call.comm,
     user: [],
     kernel: [],

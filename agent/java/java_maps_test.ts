@@ -37,6 +37,8 @@ testWith(["root"], "jcmd() leaves alone what SIGQUIT would end", async () => {
 
 const PROCESS: Process = {
   pid: 7,
+  program: 1,
+  past: false,
   ownPid: 7,
   startTime: 1,
   comm: "java",

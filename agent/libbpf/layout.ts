@@ -17,9 +17,17 @@ export const CPU_KEY = {
   python_stack: 16,
   pid: 24,
   comm: 28,
+  program: 44,
 } as const;
 export const WINDOW = { size: 16, start_ns: 0, looks: 8 } as const;
-export const LOCK_PLACE = { size: 40, user_stack: 0, kernel_stack: 8, comm: 16, pid: 32 } as const;
+export const LOCK_PLACE = {
+  size: 40,
+  user_stack: 0,
+  kernel_stack: 8,
+  comm: 16,
+  pid: 32,
+  program: 36,
+} as const;
 export const LOCK_KEY = { size: 24, waiter: 0, holder: 8, lock: 16, outcome: 17 } as const;
 export const LOCK_SUM = {
   size: 200,
@@ -66,12 +74,19 @@ export const LOCK_ENDED = {
   hints: 60,
   lock: 64,
 } as const;
-export const SYSCALL_KEY = { size: 32, comm: 0, pid: 16, call: 20, cpu: 24, error: 28 } as const;
+export const SYSCALL_KEY = { size: 32, comm: 0, pid: 16, call: 20, cpu: 24, error: 26, program: 28 } as const;
 export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, histogram: 24 } as const;
 export const OPEN_CALL = { size: 64, key: 0, start_ns: 32, end_ns: 40, window_ns: 48, tid: 56 } as const;
-export const SYSCALL_SAMPLE_KEY = { size: 32, user_stack: 0, comm: 8, pid: 24, call: 28 } as const;
+export const SYSCALL_SAMPLE_KEY = {
+  size: 40,
+  user_stack: 0,
+  comm: 8,
+  pid: 24,
+  call: 28,
+  program: 32,
+} as const;
 export const SYSCALL_SAMPLE = { size: 16, latency_ns: 0, count: 8 } as const;
-export const SLOW_KEY = { size: 32, comm: 0, pid: 16, call: 20, object: 24 } as const;
+export const SLOW_KEY = { size: 40, comm: 0, pid: 16, call: 20, object: 24, program: 32 } as const;
 export const SLOW_CALL = {
   size: 40,
   count: 0,

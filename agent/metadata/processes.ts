@@ -11,10 +11,10 @@
 import { readLink, readSmallFile, readSmallText } from "../libbpf/mod.ts";
 import { isInterpreter, readArguments, scriptName } from "./script_name.ts";
 import { executableMappings, isSameMapping, type Mapping } from "./maps.ts";
+import { programNumber, Programs, type Ran } from "./program.ts";
 
 /** A process as it was when it was read in this window. */
-export interface Process {
-  readonly pid: number;
+export interface Process extends Ran {
   /** The pid as the process itself sees it, in the innermost pid namespace. */
   readonly ownPid: number;
   /** Clock ticks since boot; with the pid it names a process for ever. */
@@ -60,6 +60,8 @@ interface Entry {
   alive: boolean;
   /** It was last read then, in ms. */
   readAt: number;
+  /** Programs that this window asked for and that are not known. */
+  readonly unknown: Set<number>;
   /** Somebody sees when it changes, and says so: see {@linkcode ProcessTable.observe}. */
   observed: boolean;
 }
@@ -69,6 +71,12 @@ interface Entry {
  * where some was.
  */
 export const RENEW_MS = 10_000;
+/**
+ * What a process ran before is remembered for so many windows: samples of a window are asked for at its end. So many are
+ * at most; on a busy machine there are some hundreds a second.
+ */
+const PAST_WINDOWS = 2;
+const PAST_PROGRAMS = 1024;
 
 /** The processes that had samples of late. */
 export class ProcessTable {
@@ -77,6 +85,7 @@ export class ProcessTable {
   readonly #idleWindows: number;
   readonly #clock: () => number;
   readonly #entries = new Map<number, Entry>();
+  readonly #programs: Programs<Process>;
   /** The pid namespace of this process; "" where it cannot be told. */
   #namespace: string | undefined;
   #window = 0;
@@ -91,6 +100,7 @@ export class ProcessTable {
     this.#capacity = capacity;
     this.#idleWindows = idleWindows;
     this.#clock = clock;
+    this.#programs = new Programs({ capacity: PAST_PROGRAMS, idleWindows: PAST_WINDOWS });
   }
 
   get stats(): ProcessStats {
@@ -101,15 +111,31 @@ export class ProcessTable {
    * Returns the process, read anew when this window asks for the first time; one that is observed only where it may
    * have become another one, or ended.
    *
+   * @param program what the process ran: where that is another one by now it is told as it was then @default {0} any
    * @returns what was known in earlier windows when the process has exited since, for its samples are from
    * before; `undefined` when nothing was
    */
-  get(pid: number): Process | undefined {
+  get(pid: number, program = 0): Process | undefined {
+    const entry = this.#entry(pid);
+    const now = entry.process;
+    // Of some processes it is not told.
+    if (program === 0 || now?.program === 0 || now?.program === program) return now;
+    const past = this.#programs.of(pid, program);
+    if (past || entry.unknown.has(program)) return past;
+    // It may have become that one since it was read.
+    const { process } = this.#look(pid);
+    if (process?.program === program) return process;
+    this.#entries.get(pid)?.unknown.add(program);
+    return undefined;
+  }
+
+  #entry(pid: number): Entry {
     const known = this.#entries.get(pid);
-    if (known?.window === this.#window) return known.process;
-    const entry = known && this.#isCurrent(known) ? this.#renew(pid, known) : this.#look(pid);
+    if (known?.window === this.#window) return known;
+    const entry = known && this.#isCurrent(known) ? this.#keep(pid, known) : this.#look(pid);
     entry.gone = !entry.alive;
-    return entry.process;
+    entry.unknown.clear();
+    return entry;
   }
 
   /**
@@ -138,6 +164,7 @@ export class ProcessTable {
     for (const [pid, { window, gone }] of this.#entries) {
       if (gone || this.#window - window >= this.#idleWindows) this.#entries.delete(pid);
     }
+    this.#programs.endWindow();
     this.#window++;
   }
 
@@ -145,7 +172,8 @@ export class ProcessTable {
   #isCurrent({ process, observed, alive, readAt }: Entry): boolean {
     if (!process || !observed || !alive || this.#clock() - readAt >= RENEW_MS) return false;
     const stat = readStat(process.folder);
-    return stat?.startTime === process.startTime && stat.comm === process.comm && !hasEnded(stat);
+    return stat?.startTime === process.startTime && stat.comm === process.comm &&
+      stat.program === process.program && !hasEnded(stat);
   }
 
   #look(pid: number): Entry {
@@ -153,14 +181,21 @@ export class ProcessTable {
     this.#reads++;
     const process = this.#read(pid, known?.process);
     if (process === undefined) this.#gone++;
+    else this.#programs.add(process);
     return this.#renew(pid, {
       process: process ?? known?.process,
       window: this.#window,
       gone: false,
       alive: process !== undefined,
       readAt: this.#clock(),
+      unknown: known?.unknown ?? new Set(),
       observed: known?.observed ?? false,
     });
+  }
+
+  #keep(pid: number, entry: Entry): Entry {
+    if (entry.process) this.#programs.keep(entry.process);
+    return this.#renew(pid, entry);
   }
 
   /** Makes `entry` the last one that was asked for, in the order of the map. */
@@ -186,8 +221,12 @@ export class ProcessTable {
     return innermostPid(readSmallText(`${folder}/status`) ?? "") ?? pid;
   }
 
-  /** Returns `undefined` when the process is gone, or went while it was read. */
-  #read(pid: number, before: Process | undefined): Process | undefined {
+  /**
+   * Returns `undefined` when the process is gone, or went while it was read.
+   *
+   * @param isAgain it has become another program while it was read for the first time
+   */
+  #read(pid: number, before: Process | undefined, isAgain = false): Process | undefined {
     try {
       let folder = `${this.#procRoot}/${pid}`;
       const stat = readStat(folder);
@@ -197,18 +236,25 @@ export class ProcessTable {
         if (thread === undefined) return undefined;
         folder = thread;
       }
+      const program = programOf(folder);
       const maps = readSmallFile(`${folder}/maps`);
       if (maps === undefined) return undefined;
       const mappings = executableMappings(maps);
       const same = before?.startTime === stat.startTime ? before : undefined;
       const exe = readExe(folder);
+      const script = isInterpreter(exe) ? scriptName(exe, readArguments(folder)) : "";
+      // What was read of two programs is of none. One that ends has none any more.
+      const after = programOf(folder);
+      if (after !== program && after !== 0) return isAgain ? undefined : this.#read(pid, before, true);
       return {
         pid,
+        program,
+        past: false,
         ownPid: same?.ownPid ?? this.#ownPid(pid, folder),
         startTime: stat.startTime,
         comm: stat.comm,
         exe,
-        script: isInterpreter(exe) ? scriptName(exe, readArguments(folder)) : "",
+        script,
         mappings: reuse(same?.mappings, mappings),
         folder,
       };
@@ -218,12 +264,16 @@ export class ProcessTable {
   }
 }
 
-function readStat(folder: string) {
+function readStat(folder: string): Stat | undefined {
   const text = readSmallText(`${folder}/stat`);
   return text === undefined ? undefined : parseStat(text);
 }
 
-function hasEnded({ state }: { state: string }): boolean {
+function programOf(folder: string): number {
+  return readStat(folder)?.program ?? 0;
+}
+
+function hasEnded({ state }: Pick<Stat, "state">): boolean {
   return state === "Z" || state === "X";
 }
 
@@ -240,18 +290,28 @@ function livingThread(folder: string): string | undefined {
   return undefined;
 }
 
+/** What `/proc/PID/stat` tells. */
+interface Stat {
+  readonly comm: string;
+  readonly state: string;
+  readonly startTime: number;
+  readonly program: number;
+}
+
 /**
  * Returns the fields of `/proc/PID/stat` that are used: the name stands in parentheses and may itself hold spaces
- * and parentheses, the state is the 3rd field and the start time the 22nd.
+ * and parentheses, the state is the 3rd field, the start time the 22nd, the end of code the 27th and the stack's begin
+ * the 28th.
  */
-export function parseStat(text: string): { comm: string; state: string; startTime: number } | undefined {
+export function parseStat(text: string): Stat | undefined {
   const open = text.indexOf("(");
   const close = text.lastIndexOf(")");
   if (open < 0 || close < open) return undefined;
   const fields = text.slice(close + 2).split(" ");
   const startTime = Number(fields[19]);
   if (fields.length < 20 || !Number.isFinite(startTime)) return undefined;
-  return { comm: text.slice(open + 1, close), state: fields[0]!, startTime };
+  const program = programNumber(Number(fields[25] ?? 0), Number(fields[24] ?? 0));
+  return { comm: text.slice(open + 1, close), state: fields[0]!, startTime, program };
 }
 
 /** Returns the last number of `NSpid:` in `/proc/PID/status`. */

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RunningProgram, TempFolder } from "../../tests/support/programs.ts";
+import { programNumber } from "./program.ts";
 import { innermostPid, parseStat, ProcessTable, RENEW_MS } from "./processes.ts";
 
 const MAPS = "1000-2000 r-xp 00000000 fe:00 5 /usr/bin/demo\n";
 
 /** Writes a process into a folder that is laid out as /proc. */
-function writeProcess(folder: TempFolder, pid: number, { startTime = 7, comm = "demo", maps = MAPS } = {}) {
+function writeProcess(
+  folder: TempFolder,
+  pid: number,
+  { startTime = 7, comm = "demo", maps = MAPS, startStack = 0 } = {},
+) {
   const zeros = Array(18).fill("0").join(" ");
-  folder.write(`${pid}/stat`, `${pid} (${comm}) S ${zeros} ${startTime} 0\n`);
+  const code = startStack === 0 ? 0 : 4096;
+  folder.write(
+    `${pid}/stat`,
+    `${pid} (${comm}) S ${zeros} ${startTime} 0 0 0 0 ${code} ${startStack}\n`,
+  );
   folder.write(`${pid}/status`, `Name:\t${comm}\nNSpid:\t${pid}\t12\n`);
   folder.write(`${pid}/maps`, maps);
 }
@@ -83,6 +92,38 @@ Deno.test("ProcessTable.get() reads a process that is observed again once it may
   assertEquals(table.stats, { processes: 1, reads: 3, gone: 0 });
 });
 
+Deno.test("ProcessTable.get() tells what a process ran before an exec, and that it does no more", () => {
+  using folder = new TempFolder();
+  const [first, second, never] = [32, 48, 64].map((startStack) => programNumber(startStack, 4096));
+  writeProcess(folder, 40, { startStack: 32 });
+  const table = new ProcessTable({ procRoot: folder.path });
+  assertEquals(table.observe(40)!.program, first);
+  writeProcess(folder, 40, { startStack: 48, maps: "1000-2000 r-xp 00000000 fe:00 6 /usr/bin/other\n" });
+  const path = (pid: number, program?: number) => table.get(pid, program)?.mappings[0]?.path;
+  // The same name, and observed a moment ago.
+  assertEquals(path(40), "/usr/bin/other");
+  assertEquals([path(40, first), path(40, second), path(40, never)], [
+    "/usr/bin/demo",
+    "/usr/bin/other",
+    undefined,
+  ]);
+  assertEquals([first, second].map((program) => table.get(40, program)!.past), [true, false]);
+  // A child that ended before it was read ran what its parent does.
+  assertEquals([path(41, second), path(41, never)], ["/usr/bin/other", undefined]);
+  for (let window = 0; window < 3; window++) {
+    assertEquals(path(40, second), "/usr/bin/other");
+    table.endWindow();
+  }
+  assertEquals(path(40, first), undefined);
+});
+
+Deno.test("ProcessTable.get() gives a process whose program is not told for any", () => {
+  using folder = new TempFolder();
+  writeProcess(folder, 40);
+  const table = new ProcessTable({ procRoot: folder.path });
+  assertStrictEquals(table.get(40, 5), table.get(40));
+});
+
 Deno.test("ProcessTable.observe() has nothing of a process that is gone, but get() has what was known", () => {
   using folder = new TempFolder();
   writeProcess(folder, 40);
@@ -135,7 +176,12 @@ Deno.test("ProcessTable keeps to its capacity and forgets who is idle", () => {
 
 Deno.test("parseStat() reads a name that holds spaces and parentheses", () => {
   const rest = Array.from({ length: 30 }, (_, i) => i + 3).join(" ");
-  assertEquals(parseStat(`7 (a) b (c) S ${rest.slice(2)}`), { comm: "a) b (c", state: "S", startTime: 22 });
+  assertEquals(parseStat(`7 (a) b (c) S ${rest.slice(2)}`), {
+    comm: "a) b (c",
+    state: "S",
+    startTime: 22,
+    program: programNumber(28, 27),
+  });
   assertEquals(parseStat("7 (a S 1 2"), undefined);
   assertEquals(parseStat("7 (a) S 1 2"), undefined);
   assertEquals(parseStat(""), undefined);

@@ -134,9 +134,12 @@ export class PythonSymbols implements Disposable {
     return found;
   }
 
-  /** Returns the frames of a stack, in the runs that the native stack has loops for. */
-  stack(pid: number, raw: readonly RawPythonFrame[]): PythonStack {
-    const entry = this.#entries.get(pid);
+  /**
+   * Returns the frames of a stack, in the runs that the native stack has loops for. They have no names where the process
+   * is gone or has run another program since.
+   */
+  stack(process: Pick<Process, "pid" | "past"> | undefined, raw: readonly RawPythonFrame[]): PythonStack {
+    const entry = process && !process.past ? this.#entries.get(process.pid) : undefined;
     const runs: Frame[][] = [];
     let run: Frame[] = [];
     for (const frame of raw) {

@@ -27,7 +27,7 @@ testWith(
     const running = await RunningProgram.start(path, ["-c", HOLD]);
     const codes = running.firstLine.split(" ").map(Number);
     const frame = (code: number) =>
-      symbols.stack(running.pid, [{ code, unit: -1, entry: true }]).runs[0]![0]!;
+      symbols.stack({ pid: running.pid, past: false }, [{ code, unit: -1, entry: true }]).runs[0]![0]!;
     try {
       const table = new ProcessTable();
       symbols.look(table.get(running.pid)!);
@@ -67,7 +67,8 @@ testWith(["root", "sleep"], "PythonSymbols finds no interpreter in other program
   symbols.look(new ProcessTable().get(running.pid)!);
   assertEquals(symbols.has(running.pid), false);
   assertEquals(
-    symbols.stack(running.pid, [{ code: 4096, unit: 1, entry: true }]).runs[0]![0]!.module,
+    symbols.stack({ pid: running.pid, past: false }, [{ code: 4096, unit: 1, entry: true }]).runs[0]![0]!
+      .module,
     PYTHON_MODULE,
   );
 });

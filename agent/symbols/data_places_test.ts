@@ -48,7 +48,7 @@ for (const kind of ["whole", "stripped", "not relocatable"]) {
       await using program = await RunningProgram.start(at("program"));
       await using symboliser = Symboliser.open();
       const places = program.firstLine.trim().split(" ").map((address) =>
-        symboliser.dataPlace(program.pid, Number(address))
+        symboliser.dataPlace(program, Number(address))
       );
       const own = ["set", "zeroed"];
       for (const [i, name] of own.entries()) {
@@ -57,7 +57,7 @@ for (const kind of ["whole", "stripped", "not relocatable"]) {
       }
       assertEquals(places[2], `kept in ${at("liblibrary.so")}`);
       assertEquals(places.slice(3), ["heap", "heap", "stack", "stack", "shared memory", ""]);
-      assertEquals(symboliser.dataPlace(2 ** 30, 4096), "");
+      assertEquals(symboliser.dataPlace({ pid: 2 ** 30 }, 4096), "");
     },
   );
 }

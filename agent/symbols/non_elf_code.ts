@@ -75,7 +75,8 @@ export class NonElfCode {
    */
   frame(process: Process, mapping: Mapping, address: number): Frame {
     const base = { file: "", line: 0, buildId: "" };
-    const name = this.#perfMaps.find(process, address);
+    // The map that is there is of the program that runs now.
+    const name = process.past ? undefined : this.#perfMaps.find(process, address);
     if (name !== undefined) {
       const script = parseV8Name(name) ?? parsePythonName(name);
       if (script) {
@@ -89,7 +90,7 @@ export class NonElfCode {
     this.#unnamed++;
     if (ANONYMOUS.test(mapping.path)) {
       const kind = this.#kindOf(process);
-      if (kind === JVM) this.#java?.want(process);
+      if (kind === JVM && !process.past) this.#java?.want(process);
       return { function: jitName(kind), module: JIT_MODULE, ...base, address: 0 };
     }
     // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's

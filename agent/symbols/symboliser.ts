@@ -250,16 +250,16 @@ export class Symboliser implements AsyncDisposable {
    * call left, as a signal interrupted a function there, the unwinder has added the byte. The last frame of a stack that
    * is not whole is `[cut: reason]`.
    */
-  stack({ pid, user, kernel, python }: Omit<RawStack, "comm">): Frame[] {
+  stack({ pid, program, user, kernel, python }: Omit<RawStack, "comm">): Frame[] {
     const frames: Frame[] = [];
     this.#addNear(frames, { near: this.#nearKernel, addresses: kernel }, (at) => this.#kernelFrames(at));
     if (user.length === 0 && python === undefined) return frames;
-    const process = this.#process(pid);
+    const process = this.#process(pid, program);
     const near = this.#nearOf(process);
     const native: Frame[] = python === undefined ? frames : [];
     this.#addNear(native, { near, addresses: user }, (at) => this.#userFrames(process, at));
     if (python === undefined) return frames;
-    for (const frame of this.#withPython(pid, { native, python })) frames.push(frame);
+    for (const frame of this.#withPython(process, { native, python })) frames.push(frame);
     return frames;
   }
 
@@ -267,9 +267,9 @@ export class Symboliser implements AsyncDisposable {
    * Looks up the addresses of a stack that no other of the window had, for {@linkcode settle} to ask about: `stack` then
    * need not be called twice.
    */
-  prepare({ pid, user }: Pick<RawStack, "pid" | "user">): void {
+  prepare({ pid, program, user }: Pick<RawStack, "pid" | "program" | "user">): void {
     if (user.length === 0) return;
-    const process = this.#process(pid);
+    const process = this.#process(pid, program);
     const near = this.#nearOf(process);
     for (let i = 0; i < user.length; i++) {
       if (cutReasonOf(user[i]!) !== undefined) continue;
@@ -291,18 +291,21 @@ export class Symboliser implements AsyncDisposable {
     return improved;
   }
 
-  /** Returns what is known of a process; `undefined` when it was gone before it was first asked for. */
-  process(pid: number): KnownProcess | undefined {
-    return this.#process(pid);
+  /**
+   * Returns what is known of a process, of when it ran `program`; `undefined` when it was gone before it was first asked
+   * for.
+   */
+  process(pid: number, program?: number): KnownProcess | undefined {
+    return this.#process(pid, program);
   }
 
   /**
    * Returns what the data at an address of a process are: `SYMBOL in MODULE` of a variable, `heap`, `stack` or
-   * `shared memory`; "" where that is not known.
+   * `shared memory`; "" where that is not known, or the process has run another program since.
    */
-  dataPlace(pid: number, address: number): string {
-    const process = this.#process(pid);
-    return process ? this.#dataPlaces.of(process, address) : "";
+  dataPlace({ pid, program }: Pick<RawStack, "pid" | "program">, address: number): string {
+    const process = this.#process(pid, program);
+    return process && !process.past ? this.#dataPlaces.of(process, address) : "";
   }
 
   /** Returns the processes that run Python, as far as they are known. */
@@ -382,17 +385,17 @@ export class Symboliser implements AsyncDisposable {
     return UNMAPPED;
   }
 
-  #process(pid: number): Process | undefined {
-    const process = this.#processes.get(pid);
-    if (process) this.#python.look(process);
+  #process(pid: number, program?: number): Process | undefined {
+    const process = this.#processes.get(pid, program);
+    if (process && !process.past) this.#python.look(process);
     return process;
   }
 
   #withPython(
-    pid: number,
+    process: Process | undefined,
     { native, python }: { native: readonly Frame[]; python: readonly RawPythonFrame[] },
   ): Frame[] {
-    const { frames, matched } = mergeStacks(native, this.#python.stack(pid, python));
+    const { frames, matched } = mergeStacks(native, this.#python.stack(process, python));
     this.#pythonStacks++;
     if (!matched) this.#pythonMismatches++;
     return frames;

@@ -10,6 +10,8 @@ import { PerfMaps, type PerfMapsOptions } from "./perf_maps.ts";
 function processIn(folder: TempFolder, overrides: Partial<Process> = {}): Process {
   const base = {
     pid: 40,
+    program: 1,
+    past: false,
     ownPid: 3,
     startTime: 1,
     comm: "jit",
