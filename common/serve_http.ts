@@ -75,6 +75,11 @@ export interface HttpServer extends AsyncDisposable {
 const CHECK_MS = 1000;
 const MAX_HEAD_BYTES = 16 * 1024;
 const MAX_HEADERS = 100;
+/** Says what a request that was never whole is answered, by node's word for why. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+};
 
 /**
  * Listens on `listen` and answers by `handler`.
@@ -136,9 +141,11 @@ function serverOf(exchanges: Exchanges, { tls, limits = {} }: ServeHttpOptions):
   server.maxHeadersCount = MAX_HEADERS;
   // Begins to watch the times of requests.
   server.emit("listening");
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
-    else socket.destroy();
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    // Browsers open connections ahead, and would take an answer on one that asked nothing for that of their next request.
+    const asked = !("bytesRead" in socket) || socket.bytesRead !== 0;
+    if (!socket.writable || !asked) return void socket.destroy();
+    socket.end(`HTTP/1.1 ${REFUSALS[error.code ?? ""] ?? "400 Bad Request"}\r\nconnection: close\r\n\r\n`);
   });
   return server;
 }

@@ -102,7 +102,7 @@ Deno.test("serveHttp() refuses what is no request for a path of its own", async 
     ]
   ) {
     const answer = await answerTo(server.address, head + end);
-    assertMatch(answer, /^HTTP\/1\.1 4\d\d /, head);
+    assertMatch(answer, head.length > 20_000 ? /^HTTP\/1\.1 431 / : /^HTTP\/1\.1 400 /, head);
     assertEquals(/secret|\.ts|\bat /.test(answer), false, answer);
   }
   assertMatch(await answerTo(server.address, `GET / HTTP/1.1\r\nhost: a:80\r\n${end}`), /\r\nsecret\r\n/);
@@ -115,7 +115,9 @@ Deno.test("serveHttp() ends who is too slow: half a head, half a body, an answer
     return new Response(new Uint8Array(64 << 20));
   };
   await using server = serveHttp({ listen, handler, limits });
-  await answerTo(server.address, "GET / HTTP/1.1\r\nho");
+  // What was opened ahead gets no answer, which would be taken for that of the request that comes next.
+  assertEquals(await answerTo(server.address, ""), "");
+  assertMatch(await answerTo(server.address, "GET / HTTP/1.1\r\nho"), /^HTTP\/1\.1 408 /);
   await answerTo(server.address, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf");
   using deaf = await Deno.connect(server.address);
   await deaf.write(new TextEncoder().encode("GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
