@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { batchBytes, batchMeta } from "../../tests/support/staged.ts";
-import { BufferFullError, StagingBuffer } from "./staging_buffer.ts";
+import { BufferFullError } from "./held.ts";
+import { StagingBuffer } from "./staging_buffer.ts";
 import { BufferOpenError } from "./store.ts";
 
 async function tempFolder(): Promise<{ path: string } & AsyncDisposable> {

@@ -93,11 +93,21 @@ export class Store implements AsyncDisposable {
   }
 
   /** Gives the room that was kept to what must be written now; false where there is none. */
-  releaseReserve(): boolean {
+  #releaseReserve(): boolean {
     if (!this.#lock || !this.#reserved) return false;
     this.#reserved = false;
     Deno.removeSync(this.#reserve);
     return true;
+  }
+
+  /** Runs what empties the file, with the reserve's room where the disk is full. */
+  async withReserve(write: () => Promise<unknown>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (!isFull(error) || !this.#releaseReserve()) throw error;
+      await write();
+    }
   }
 
   /** Keeps room again, where the disk has it; says whether there is. */

@@ -10,7 +10,7 @@ import { getLogger } from "@logtape/logtape";
 import { Burst } from "../../common/log.ts";
 import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
 import { WireError } from "../../profile/wire/wire_reader.ts";
-import { BufferFullError } from "../buffer/staging_buffer.ts";
+import { BufferFullError } from "../buffer/held.ts";
 import { GroupsError } from "../query/stack_answers.ts";
 import { OverloadedError } from "../turns.ts";
 import { retryAfter } from "./admission.ts";

@@ -11,7 +11,8 @@ import type { Relabeller } from "../../profile/relabel/relabeller.ts";
 import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
 import { type AggregatorService, PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
 import type { BatchMeta } from "../buffer/entry.ts";
-import { BufferFullError, type StagingBuffer } from "../buffer/staging_buffer.ts";
+import { BufferFullError } from "../buffer/held.ts";
+import type { StagingBuffer } from "../buffer/staging_buffer.ts";
 import { OutOfRangeError, UnavailableError } from "./calls.ts";
 import { checkBatch, type CheckedBatch } from "./checked_batch.ts";
 
