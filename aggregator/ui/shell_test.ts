@@ -2,6 +2,7 @@
 
 /// <reference lib="dom" />
 import { Buffer } from "node:buffer";
+import { text as streamText } from "node:stream/consumers";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fleetOfAllKinds, FleetQueries } from "../../tests/support/fleet.ts";
 import { TEST_ALERTS } from "../../tests/support/http_handler.ts";
@@ -204,6 +205,44 @@ testWith(
           assertMatch(await text(page, ".times:not(button)"), /A before\.pb\.gz/);
         });
       });
+
+      await t.step(
+        "what was done to a comparison stands above it, and its files have both sides",
+        async () => {
+          const query = `?view=compare&group=comm&base={comm="nginx"}&steps=hide:PostgresMain`;
+          await open({ query }, async ({ page }) => {
+            await settled(page);
+            assertMatch(
+              await text(page, ".compare .chip"),
+              /^hidden: stacks through PostgresMain \d\d\.\d % hidden×$/,
+            );
+            await page.click('.compare button:has-text("without kernel")');
+            await settled(page);
+            assertMatch(search(page), /steps=hide:PostgresMain&steps=preset:kernel/);
+            await page.click('.compare button:has-text("Side by side")');
+            await settled(page);
+            const download = async (name: string) => {
+              await page.click('.compare button:has-text("Export")');
+              const [file] = await Promise.all([
+                page.waitForEvent("download"),
+                page.click(`.menu button:has-text("${name}")`),
+              ]);
+              return await streamText(await file.createReadStream());
+            };
+            const folded = (await download("Folded")).trim().split("\n");
+            assert(folded.every((line) => /;.* \d+ \d+$/.test(line)), folded[0]);
+            assert(folded.some((line) => /^nginx;.* [1-9]\d* [1-9]\d*$/.test(line)), folded[0]);
+            assert(folded.some((line) => /^node;.* 0 [1-9]\d*$/.test(line)), folded[0]);
+            assert(!folded.some((line) => line.includes("PostgresMain")));
+            const { profiles } = JSON.parse(await download("speedscope"));
+            assertEquals(profiles.map(({ name }: { name: string }) => name), ["A, before", "B, after"]);
+            assertMatch(await download("SVG"), /^<\?xml[^]*node[^]*<\/svg>\n$/);
+            await page.keyboard.press("Escape");
+            await settled(page);
+            assertEquals(await page.locator(".compare .chip").count(), 1);
+          });
+        },
+      );
     });
   },
 );

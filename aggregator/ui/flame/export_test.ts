@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { graphOf } from "../../../tests/support/graphs.ts";
 import { drawFlame, fit, levelAt, ROW_HEIGHT, yOf } from "./draw.ts";
-import { foldedText, speedscopeText } from "./export.ts";
+import { foldedSides, foldedText, speedscopeText } from "./export.ts";
 import { flameModel } from "./model.ts";
 import { SvgRenderer } from "./renderer.ts";
 import { treeOf } from "./tree.ts";
@@ -18,9 +18,20 @@ Deno.test("foldedText() has a line for each stack with time of its own", () => {
   ]);
 });
 
+Deno.test("foldedSides() has what a stack is worth on both sides, where it is on one alone, too", () => {
+  const compare = flameModel(graphOf("demo;main;a;b 20", "demo;new 7"));
+  assertEquals(foldedSides(treeOf(model), treeOf(compare)).split("\n").sort(), [
+    "",
+    "demo;<x>&\u0001 5 0",
+    "demo;main;a 10 0",
+    "demo;main;a;b 30 20",
+    "demo;new 0 7",
+  ]);
+});
+
 Deno.test("speedscopeText() has each stack's weight, and its frames by row", () => {
   const { profiles: [profile], shared: { frames } } = JSON.parse(
-    speedscopeText(treeOf(model), { name: "x", unit: "nanoseconds" }),
+    speedscopeText({ x: treeOf(model) }, { name: "x", unit: "nanoseconds" }),
   );
   const stacks = profile.samples.map((stack: number[]) => stack.map((frame) => frames[frame].name).join(";"));
   assertEquals([profile.unit, profile.endValue], ["nanoseconds", 45]);

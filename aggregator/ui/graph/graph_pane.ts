@@ -36,6 +36,7 @@ import { HotTable } from "./hot_table.ts";
 import { boxMenu, fileMenu, step } from "./menu.ts";
 import { Sandwich } from "./sandwich.ts";
 import { boxLabel, sceneOf } from "./scene.ts";
+import { stepAmounts } from "./step_chips.ts";
 import { GraphTools } from "./tools.ts";
 
 /** More boxes come when what was cut is clicked. */
@@ -194,13 +195,10 @@ export class GraphPane {
     const key = JSON.stringify(state.steps);
     if (this.#made?.key === key) return this.#made;
     const { tree, moved } = applySteps(this.#whole!, state.steps);
-    const amounts = new Map(
-      [...moved].map(([text, value]) => [text, `${formatShare(value, tree.value)} to callers`]),
-    );
-    const left = state.steps.filter((text) => /^(hide|focus|callers|callees):/.test(text));
-    if (left.length > 0) {
-      amounts.set(left.at(-1)!, `${formatShare(answer.hidden.value, answer.total.value)} hidden`);
-    }
+    const amounts = stepAmounts(state.steps, {
+      ...{ moved, value: tree.value },
+      ...{ total: answer.total.value, hidden: answer.hidden.value },
+    });
     const model = modelOf(tree, answer.graph.unit);
     const shares = new Map(
       originSums(model).entries().map(([origin, value]) => [origin, formatShare(value, model.total)]),

@@ -7,11 +7,11 @@
  * @module
  */
 
-import { foldedText, speedscopeText } from "../flame/export.ts";
+import { foldedSides, foldedText, speedscopeText } from "../flame/export.ts";
 import type { FlameView } from "../flame/flame_view.ts";
 import { type FlameModel, functionKey, isOther, pathHash } from "../flame/model.ts";
 import { addStep } from "../flame/transforms.ts";
-import { stackText, treeOf } from "../flame/tree.ts";
+import { stackText, type Tree, treeOf } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
 import { saveFile } from "../parts/dom.ts";
 import type { MenuItem } from "../parts/menu.ts";
@@ -58,13 +58,15 @@ export function boxMenu(app: App, model: FlameModel, box: number, loadMore?: () 
       ...copies,
     ];
   }
+  // These are of one selection.
+  const isCompared = store.state.view === "compare";
   return [
     zoom,
-    {
+    ...(isCompared ? [] : [{
       text: "Sandwich: callers and callees",
       key: "s",
       run: () => store.set({ fn: functionKey(model, row), mode: "sandwich" }),
-    },
+    }]),
     "Stacks",
     { text: "Focus: only stacks through it", run: () => step(app, `focus:${name}`) },
     { text: "Callers only", run: () => step(app, `callers:${name}`) },
@@ -76,18 +78,20 @@ export function boxMenu(app: App, model: FlameModel, box: number, loadMore?: () 
     { text: "Collapse the module", run: () => step(app, `module:${module}`) },
     "Elsewhere",
     { text: "Search it", run: () => store.set({ search: `/^${escapeExpression(name)}$/` }) },
-    { text: "Show in the table", run: () => store.set({ mode: "table", fn: functionKey(model, row) }) },
-    {
-      text: "Compare stacks through it",
-      key: "c",
-      run: () =>
-        store.set({
-          view: "compare",
-          kind: kindOf(store.state),
-          steps: addStep(store.state.steps, `focus:${name}`),
-          zoom: "",
-        }),
-    },
+    ...(isCompared ? [] : [
+      { text: "Show in the table", run: () => store.set({ mode: "table", fn: functionKey(model, row) }) },
+      {
+        text: "Compare stacks through it",
+        key: "c",
+        run: () =>
+          store.set({
+            view: "compare",
+            kind: kindOf(store.state),
+            steps: addStep(store.state.steps, `focus:${name}`),
+            zoom: "",
+          }),
+      },
+    ]),
     ...(kindOf(store.state) === "cpu"
       ? [{
         text: "Alert on this",
@@ -103,13 +107,18 @@ export function escapeExpression(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }
 
-/** Lists the files of the graph that `view` shows; `pprof` is the address of the selection's. */
-export function fileMenu(view: FlameView, { name, pprof }: { name: string; pprof?: string }): MenuItem[] {
-  const { scene } = view;
-  if (!scene) return [];
+/** Lists the pictures of what `view` shows, and what is written of `trees`. */
+function shownFiles(
+  view: FlameView,
+  { name, unit, folded, trees }: {
+    readonly name: string;
+    readonly unit: string;
+    readonly folded: () => string;
+    readonly trees: () => Readonly<Record<string, Tree>>;
+  },
+): MenuItem[] {
   const save = (extension: string, type: string, text: string) =>
     saveFile(`${name}.${extension}`, new Blob([text], { type }));
-  const tree = () => treeOf(scene.model);
   return [
     "What is shown",
     { text: "SVG", run: () => save("svg", "image/svg+xml", view.toSvg(name)) },
@@ -117,15 +126,51 @@ export function fileMenu(view: FlameView, { name, pprof }: { name: string; pprof
       text: "PNG",
       run: () => void view.toPng().then((picture) => picture && saveFile(`${name}.png`, picture)),
     },
-    { text: "Folded stacks", run: () => save("folded", "text/plain", foldedText(tree())) },
+    { text: "Folded stacks", run: () => save("folded", "text/plain", folded()) },
     {
       text: "speedscope",
-      run: () =>
-        save("speedscope.json", "application/json", speedscopeText(tree(), { name, unit: scene.model.unit })),
+      run: () => save("speedscope.json", "application/json", speedscopeText(trees(), { name, unit })),
     },
-    ...(pprof === undefined ? [] : [
-      "The whole selection",
-      { text: "pprof", run: () => location.assign(pprof) },
-    ]),
+  ];
+}
+
+/** Lists the files of the graph that `view` shows; `pprof` is the address of the selection's. */
+export function fileMenu(view: FlameView, { name, pprof }: { name: string; pprof: string }): MenuItem[] {
+  const { scene } = view;
+  if (!scene) return [];
+  const tree = () => treeOf(scene.model);
+  return [
+    ...shownFiles(view, {
+      ...{ name, unit: scene.model.unit },
+      folded: () => foldedText(tree()),
+      trees: () => ({ [name]: tree() }),
+    }),
+    "The whole selection",
+    { text: "pprof", run: () => location.assign(pprof) },
+  ];
+}
+
+export interface ComparedFiles {
+  readonly name: string;
+  readonly unit: string;
+  readonly base: Tree;
+  readonly compare: Tree;
+  /** Holds the addresses of the selections' files by what they are called. */
+  readonly pprof: Readonly<Record<string, string>>;
+}
+
+/** Lists the files of a comparison, of which `view` shows both sides as one. */
+export function comparedFileMenu(
+  view: FlameView,
+  { name, unit, base, compare, pprof }: ComparedFiles,
+): MenuItem[] {
+  return [
+    ...shownFiles(view, {
+      ...{ name, unit },
+      folded: () => foldedSides(base, compare),
+      trees: () => ({ "A, before": base, "B, after": compare }),
+    }),
+    "The whole selections",
+    ...Object.entries(pprof).map(([text, address]) => ({ text, run: () => location.assign(address) })),
   ];
 }

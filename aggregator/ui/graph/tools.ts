@@ -14,10 +14,10 @@ import {
   originColor,
   type Theme,
 } from "../../../profile/flame_color.ts";
-import { addStep, parseSteps, PRESETS, stepText } from "../flame/transforms.ts";
 import { choice, h } from "../parts/dom.ts";
 import type { Store } from "../state/store.ts";
 import type { State } from "../state/url_state.ts";
+import { StepChips } from "./step_chips.ts";
 
 export interface ToolsOptions {
   readonly store: Store;
@@ -44,12 +44,11 @@ export class GraphTools {
   readonly faded = new Set<CodeOrigin>();
   readonly #options: ToolsOptions;
   readonly #mode;
-  readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "What was done to the graph" });
+  readonly #steps: StepChips;
   readonly #legend = h("div", { class: "legend", role: "group", "aria-label": "Kinds of code" });
   readonly #up: HTMLButtonElement;
   readonly #inverted: HTMLButtonElement;
   readonly #color: HTMLButtonElement;
-  readonly #presets: HTMLButtonElement[];
 
   constructor(options: ToolsOptions) {
     this.#options = options;
@@ -71,9 +70,7 @@ export class GraphTools {
     this.#color = toggle("By module", "A colour for each module, instead of each kind of code", () => {
       store.set({ color: store.state.color === "kind" ? "module" : "kind" });
     });
-    this.#presets = Object.entries(PRESETS).map(([name, { text }]) =>
-      h("button", { "data-preset": name, onclick: () => this.#flip(`preset:${name}`) }, text)
-    );
+    this.#steps = new StepChips(store);
     const files = h("button", {
       "aria-haspopup": "menu",
       onclick: () => {
@@ -94,7 +91,7 @@ export class GraphTools {
         h("span", { class: "grow" }),
         files,
       ),
-      h("div", { class: "row presets" }, ...this.#presets, this.#chips),
+      this.#steps.root,
       this.#legend,
     );
   }
@@ -104,21 +101,7 @@ export class GraphTools {
     this.#up.setAttribute("aria-pressed", String(state.up));
     this.#inverted.setAttribute("aria-pressed", String(state.inverted));
     this.#color.setAttribute("aria-pressed", String(state.color === "module"));
-    for (const button of this.#presets) {
-      button.setAttribute("aria-pressed", String(state.steps.includes(`preset:${button.dataset["preset"]}`)));
-    }
-    this.#chips.replaceChildren(...state.steps.flatMap((text) => {
-      const [step] = parseSteps([text]);
-      if (!step) return [];
-      const amount = amounts.get(text);
-      return [h(
-        "span",
-        { class: "chip" },
-        stepText(step),
-        amount !== undefined && h("small", {}, ` ${amount}`),
-        h("button", { "aria-label": `Take off: ${stepText(step)}`, onclick: () => this.#flip(text) }, "×"),
-      )];
-    }));
+    this.#steps.show(state.steps, amounts);
     this.#legend.hidden = state.color !== "kind";
     this.#legend.replaceChildren(
       ...CODE_ORIGINS.filter((origin) => shares.has(origin)).map((origin) => {
@@ -140,13 +123,5 @@ export class GraphTools {
         );
       }),
     );
-  }
-
-  #flip(step: string): void {
-    const { store } = this.#options;
-    const { steps } = store.state;
-    store.set({
-      steps: steps.includes(step) ? steps.filter((other) => other !== step) : addStep(steps, step),
-    });
   }
 }

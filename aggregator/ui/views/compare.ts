@@ -23,19 +23,23 @@ import { FlameView } from "../flame/flame_view.ts";
 import { boxOfHash, type FlameModel, isOther, pathHash } from "../flame/model.ts";
 import { readPprof, type ReadProfile, unpack } from "../flame/read_pprof.ts";
 import { applySteps } from "../flame/transforms.ts";
+import type { Tree } from "../flame/tree.ts";
 import { GraphSearch } from "../graph/graph_search.ts";
-import { boxMenu, fileMenu } from "../graph/menu.ts";
+import { boxMenu, comparedFileMenu, step } from "../graph/menu.ts";
+import { stepAmounts, StepChips } from "../graph/step_chips.ts";
 import { isProfileType, profileTypeParts } from "../../../profile/profile_type.ts";
 import type { App, View } from "../parts/app.ts";
 import { choice, h } from "../parts/dom.ts";
 import { formatChange, shortModule } from "../parts/format.ts";
-import { amountText, formatNormed, isTime } from "../parts/kind_words.ts";
-import { openMenu } from "../parts/menu.ts";
+import { formatNormed } from "../parts/kind_words.ts";
+import { type MenuItem, openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
+import { selectionParams } from "../state/api.ts";
 import type { Shown } from "../state/store.ts";
-import { type Compared, type ComparedSide, compareQuestion } from "./compare_ask.ts";
-import { CompareBar } from "./compare_bar.ts";
+import { type Compared, compareQuestion } from "./compare_ask.ts";
+import { baseOf, CompareBar } from "./compare_bar.ts";
 import { DifferencesTable } from "./compare_table.ts";
+import { scaleText, sentenceOf, wordsOf } from "./compare_words.ts";
 
 type Sides = { readonly base: Side; readonly compare: Side };
 
@@ -46,6 +50,10 @@ interface Made extends DiffModel {
   readonly sides: Sides;
   readonly norm: Norm;
   readonly rows: readonly DiffRow[];
+  /** Are both sides after the steps that are done here. */
+  readonly trees: { readonly base: Tree; readonly compare: Tree };
+  /** Says of each step how much of B it moved or left out. */
+  readonly amounts: ReadonlyMap<string, string>;
 }
 
 export class CompareView implements View {
@@ -59,6 +67,7 @@ export class CompareView implements View {
   readonly #words = h("p", { class: "words" });
   readonly #scale = h("p", { class: "quiet scale" });
   readonly #side;
+  readonly #steps: StepChips;
   readonly #card: HTMLElement;
   #file: { readonly name: string; readonly profile: ReadProfile } | undefined;
   readonly #search = new GraphSearch();
@@ -68,6 +77,7 @@ export class CompareView implements View {
   constructor(app: App) {
     this.#app = app;
     this.#bar = new CompareBar(app, (file) => void this.#upload(file));
+    this.#steps = new StepChips(app.store);
     this.#view = this.#flame("Difference");
     this.#pair = [this.#flame("Before"), this.#flame("After")];
     this.#side = choice("Shown as", [["overlay", "Overlay", "f"], ["side", "Side by side"], [
@@ -79,7 +89,7 @@ export class CompareView implements View {
       "aria-haspopup": "menu",
       onclick: () => {
         const { left, bottom } = files.getBoundingClientRect();
-        openMenu({ x: left, y: bottom + 4 }, fileMenu(this.#view, { name: "aperture-compare" }));
+        openMenu({ x: left, y: bottom + 4 }, this.#files());
       },
     }, "Export ▾");
     const half = (title: string, view: FlameView) =>
@@ -88,6 +98,7 @@ export class CompareView implements View {
       "section",
       { class: "graph compare card", "aria-label": "Comparison" },
       h("div", { class: "row" }, this.#side.root, this.#words, h("span", { class: "grow" }), files),
+      this.#steps.root,
       h(
         "div",
         { class: "graph-body" },
@@ -113,9 +124,13 @@ export class CompareView implements View {
 
   press(key: string): boolean {
     const { store } = this.#app;
+    const { inverted, zoom, steps } = store.state;
     if (key === "f" || key === "t") store.set({ side: key === "f" ? "overlay" : "table" });
+    else if (key === "i") store.set({ inverted: !inverted, zoom: "" });
+    else if (key === "r") step(this.#app, "recursion:");
     else if (key === "n" || key === "N") this.#walk(key === "n" ? 1 : -1);
-    else if (key === "Escape" && store.state.zoom !== "") store.set({ zoom: "" });
+    else if (key === "Escape" && zoom !== "") store.set({ zoom: "" });
+    else if (key === "Escape" && steps.length > 0) store.set({ steps: steps.slice(0, -1) });
     else return false;
     return true;
   }
@@ -123,6 +138,21 @@ export class CompareView implements View {
   leave(): void {
     this.#bar.stop();
     this.#part.stop();
+  }
+
+  #files(): MenuItem[] {
+    if (!this.#made || !this.#shown) return [];
+    const { state: { kind, match, idle, base: asked }, state, window } = this.#shown;
+    const base = baseOf(state, window);
+    const pprof = (of: typeof base) =>
+      `/api/export/pprof?${selectionParams({ kind, window: of.window, match: of.match, idle })}`;
+    return comparedFileMenu(this.#view, {
+      ...{ name: "aperture-compare", unit: this.#made.compared.unit, ...this.#made.trees },
+      pprof: {
+        ...(asked !== "file" && { "pprof of A": pprof(base) }),
+        "pprof of B": pprof({ window, match }),
+      },
+    });
   }
 
   async #upload(file: File): Promise<void> {
@@ -139,12 +169,10 @@ export class CompareView implements View {
 
   #draw(compared: Compared): void {
     const { kind } = compared;
-    const { model } = this.#made = this.#make(compared);
-    this.#showWords(compared);
-    const less = isTime(kind) ? "less time" : "less";
-    this.#scale.textContent = `Blue takes ${less} than before, orange takes more; grey is ${
-      isProfileType(kind) ? "" : "within chance (two standard deviations of the counts) or "
-    }below 0.1 % of all. What has gone is striped.`;
+    const { model, amounts } = this.#made = this.#make(compared);
+    this.#words.textContent = wordsOf(compared);
+    this.#scale.textContent = scaleText(kind);
+    this.#steps.show(this.#app.store.state.steps, amounts);
     this.#drawScene();
     void this.#find(model);
   }
@@ -159,11 +187,16 @@ export class CompareView implements View {
       base: sideOf(base.total, { norm, seconds: base.seconds, kind }),
       compare: sideOf(compare.total, { norm, seconds: compare.seconds, kind }),
     };
-    const [a, b] = [base.tree, compare.tree].map((tree) => applySteps(tree, steps).tree);
+    const [before, after] = [applySteps(base.tree, steps), applySteps(compare.tree, steps)];
+    const trees = { base: before.tree, compare: after.tree };
     return {
-      ...diffTrees(a!, b!, { sides, unit }),
-      ...{ compared, key, sides, norm },
-      rows: diffRows(a!, b!),
+      ...diffTrees(trees.base, trees.compare, { sides, unit }),
+      ...{ compared, key, sides, norm, trees },
+      rows: diffRows(trees.base, trees.compare),
+      amounts: stepAmounts(steps, {
+        ...{ moved: after.moved, value: trees.compare.value },
+        ...{ total: compare.total.value, hidden: compare.total.value - compare.tree.value },
+      }),
     };
   }
 
@@ -193,16 +226,16 @@ export class CompareView implements View {
         : box === 0
         ? "all"
         : labelOf(model.names[model.name[box]!]!, model.modules[model.name[box]!]!);
-    if (state.side === "overlay") {
-      const mark = (box: number) => {
-        const change = this.#change(box);
-        return change === 0 ? name(box) : `${change > 0 ? "▲" : "▼"} ${name(box)}`;
-      };
-      this.#view.show(scene(mark, (box) => after[box] === 0));
-    } else if (state.side === "side") {
+    const mark = (box: number) => {
+      const change = this.#change(box);
+      return change === 0 ? name(box) : `${change > 0 ? "▲" : "▼"} ${name(box)}`;
+    };
+    // Where it is not in sight it is what pictures are made of.
+    this.#view.show(scene(mark, (box) => after[box] === 0));
+    if (state.side === "side") {
       this.#pair[0].show(scene(name, (box) => before[box] === 0));
       this.#pair[1].show(scene(name, (box) => after[box] === 0));
-    } else {
+    } else if (state.side === "table") {
       const found = matches &&
         new Set(
           [...matches.keys()].filter((row) => matches[row] === 1).map((row) =>
@@ -239,23 +272,6 @@ export class CompareView implements View {
     const theme = this.#app.theme();
     if (isOther(model, model.name[box]!)) return { fill: diffColors(0, theme).fill, text: TEXT[theme] };
     return diffColors(this.#change(box), theme);
-  }
-
-  #showWords({ kind, base, compare }: Compared): void {
-    const side = ({ total, seconds }: ComparedSide) => sideOf(total, { norm: "core", seconds, kind });
-    const sides = { base: side(base), compare: side(compare) };
-    const change = changeOf(base.total.value, compare.total.value, sides);
-    const time = isTime(kind) ? " time" : "";
-    const word = change === 0 ? `as much${time} as before` : `takes ${change > 0 ? "more" : "less"}${time}`;
-    const amount = ({ total, seconds }: ComparedSide) => amountText(total.value, kind, seconds);
-    const rate = ({ total, seconds }: ComparedSide) => total.value / seconds;
-    this.#words.textContent = base.total.value === 0
-      ? "There is nothing to compare with: A has no samples"
-      : compare.total.value === 0
-      ? "There is nothing to compare: B has no samples"
-      : `A ${amount(base)}, B ${amount(compare)}: ${
-        change === 0 ? word : `${word} (${formatChange(rate(base), rate(compare))})`
-      }`;
   }
 
   #flame(label: string): FlameView {
@@ -296,12 +312,8 @@ export class CompareView implements View {
 
   #sentence(box: number): string {
     const { base, compare } = this.#made!;
-    const change = this.#change(box);
-    if (change === 0) return "no difference that counts";
-    if (base[box] === 0) return "is new";
-    if (compare[box] === 0) return "has gone";
-    const time = isTime(this.#app.store.state.kind) ? " time" : "";
-    return `takes ${change > 0 ? "more" : "less"}${time}`;
+    const { kind } = this.#app.store.state;
+    return sentenceOf({ base: base[box]!, compare: compare[box]!, change: this.#change(box), kind });
   }
 }
 
