@@ -13,6 +13,9 @@ import type { Renderer } from "./renderer.ts";
 /** Is a row's height in CSS pixels, the gap below it included. */
 export const ROW_HEIGHT = 18;
 const GAP = 1;
+const BOX = ROW_HEIGHT - GAP;
+/** Narrower boxes have their colour alone. */
+const DETAILS_FROM = 3;
 const PADDING = 4;
 /** Narrower boxes have no text. */
 const TEXT_FROM = 24;
@@ -59,48 +62,64 @@ export function levelAt(y: number, { up, height }: { up: boolean; height: number
   return Math.floor((up ? height - y : y) / ROW_HEIGHT);
 }
 
-/** Draws what of `scene` is in `sight`. */
-export function drawFlame(renderer: Renderer, scene: Scene, sight: Sight): void {
+/** Returns the range of levels that are in `sight`, the last not included. */
+export function levelsIn({ height, top, bottom }: Sight, up: boolean): { from: number; to: number } {
+  const levels = [top, bottom].map((y) => levelAt(y, { up, height }));
+  return { from: Math.max(0, Math.min(...levels)), to: Math.max(...levels) + 1 };
+}
+
+/** Draws what of `scene` is in `sight`, and returns it. */
+export function drawFlame(renderer: Renderer, scene: Scene, sight: Sight): Rect[] {
   const { model, focus, up, matches } = scene;
-  const levels = [sight.top, sight.bottom].map((y) => levelAt(y, { up, height: sight.height }));
   const rects = layOut(model, {
     focus,
     width: sight.width,
-    from: Math.max(0, Math.min(...levels)),
-    to: Math.max(...levels) + 1,
+    ...levelsIn(sight, up),
     prefer: (box) => matches?.[model.name[box]!] === 1,
   });
+  const place = { up, height: sight.height };
   for (const rect of rects) {
-    drawBox(renderer, scene, { rect, y: yOf(rect.level, { up, height: sight.height }) });
+    renderer.rect(rect.x, yOf(rect.level, place), drawnWidth(rect), BOX, looksOf(scene, rect).fill);
   }
+  renderer.settle();
+  for (const rect of rects) {
+    if (drawnWidth(rect) >= DETAILS_FROM) drawOn(renderer, scene, { rect, y: yOf(rect.level, place) });
+  }
+  return rects;
 }
 
-function drawBox(
-  renderer: Renderer,
-  scene: Scene,
-  { rect: { box, run, level, x, width }, y }: { rect: Rect; y: number },
-): void {
-  const { model, matches, theme } = scene;
-  const height = ROW_HEIGHT - GAP;
-  // A gap would swallow a narrow box.
-  const drawn = width > 3 ? width - GAP : width;
+/** A gap would swallow a narrow box. */
+function drawnWidth({ width }: Rect): number {
+  return width > DETAILS_FROM ? width - GAP : width;
+}
+
+function isMatch({ model, matches }: Scene, { box, level }: Rect): boolean {
   const name = model.name[box]!;
-  const isRest = isOther(model, name);
-  const isMatch = matches?.[name] === 1 && !isRest && level > 0;
-  const colors = matches && !isMatch ? FADED[theme] : scene.colors(box);
-  renderer.rect(x, y, drawn, height, colors.fill);
-  if (drawn >= 3 && (isRest || scene.hatched(box))) {
-    renderer.hatch(x, y, drawn, height, theme === "light" ? "#00000033" : "#ffffff33");
+  return level > 0 && matches?.[name] === 1 && !isOther(model, name);
+}
+
+function looksOf(scene: Scene, rect: Rect): BoxColors {
+  return scene.matches && !isMatch(scene, rect) ? FADED[scene.theme] : scene.colors(rect.box);
+}
+
+/** Draws what stands on a box. */
+function drawOn(renderer: Renderer, scene: Scene, { rect, y }: { rect: Rect; y: number }): void {
+  const { box, run, x } = rect;
+  const { model, theme } = scene;
+  const drawn = drawnWidth(rect);
+  if (isOther(model, model.name[box]!) || scene.hatched(box)) {
+    renderer.hatch(x, y, drawn, BOX, theme === "light" ? "#00000033" : "#ffffff33");
   }
-  if (isMatch && drawn >= 4) renderer.outline(x, y, drawn, height, MATCH[theme]);
+  if (drawn >= 4 && isMatch(scene, rect)) renderer.outline(x, y, drawn, BOX, MATCH[theme]);
   if (run || drawn < TEXT_FROM) return;
-  const middle = y + height / 2 + 0.5;
+  const middle = y + BOX / 2 + 0.5;
+  const { text: color } = looksOf(scene, rect);
   const share = drawn >= SHARE_FROM ? scene.share(box) : "";
   const room = drawn - 2 * PADDING - (share === "" ? 0 : (share.length + 1) * renderer.letter);
   const text = fit(scene.label(box), Math.floor(room / renderer.letter), scene.ends);
-  if (text !== "") renderer.text(text, x + PADDING, middle, colors.text);
+  if (text !== "") renderer.text(text, x + PADDING, middle, color);
   if (share !== "") {
-    renderer.text(share, x + drawn - PADDING - share.length * renderer.letter, middle, colors.text);
+    renderer.text(share, x + drawn - PADDING - share.length * renderer.letter, middle, color);
   }
 }
 

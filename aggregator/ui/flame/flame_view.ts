@@ -9,10 +9,11 @@
 
 import { h } from "../parts/dom.ts";
 import { OUTLINE } from "./colors.ts";
-import { drawFlame, levelAt, ROW_HEIGHT, type Scene, yOf } from "./draw.ts";
-import { boxAt, depthOf, layOut } from "./layout.ts";
+import { drawFlame, levelAt, levelsIn, ROW_HEIGHT, type Scene, yOf } from "./draw.ts";
+import { boxAt, depthOf, type Rect } from "./layout.ts";
 import { descendantsAt, type FlameModel, pathOf } from "./model.ts";
 import { CanvasRenderer, SvgRenderer } from "./renderer.ts";
+import { StripRenderer, Strips } from "./strip_renderer.ts";
 
 export interface FlameEvents {
   /** Is told which box is looked at, by the pointer or by keys; `undefined` for none any more. */
@@ -38,6 +39,9 @@ export class FlameView {
   #outlined: number | undefined;
   #frame = 0;
   #height = 0;
+  readonly #strips = new Strips();
+  /** Is what was drawn last. */
+  #rects: readonly Rect[] = [];
 
   constructor(label: string, events: FlameEvents) {
     this.#events = events;
@@ -79,6 +83,7 @@ export class FlameView {
     const moved = scene.model !== this.#scene?.model || scene.focus !== this.#scene.focus ||
       scene.up !== this.#scene.up;
     this.#scene = scene;
+    this.#rects = [];
     this.#height = (depthOf(scene.model, scene.focus) + 1) * ROW_HEIGHT;
     this.#spacer.style.height = `${this.#height}px`;
     if (moved) {
@@ -116,7 +121,17 @@ export class FlameView {
     const scene = this.#scene;
     const context = this.#prepare(this.#canvas);
     if (!scene || !context) return;
-    drawFlame(new CanvasRenderer(context), scene, this.#sight());
+    const sight = this.#sight();
+    const { from, to } = levelsIn(sight, scene.up);
+    const renderer = new StripRenderer(context, {
+      strips: this.#strips,
+      ratio: globalThis.devicePixelRatio || 1,
+      width: this.#canvas.width,
+      pitch: ROW_HEIGHT,
+      first: Math.round(yOf(scene.up ? to - 1 : from, { up: scene.up, height: this.#height }) / ROW_HEIGHT),
+      rows: to - from,
+    });
+    this.#rects = drawFlame(renderer, scene, sight);
     this.#drawOverlay();
   }
 
@@ -180,22 +195,14 @@ export class FlameView {
     const scene = this.#scene;
     const context = this.#prepare(this.#overlay);
     if (!scene || !context) return;
-    const { model, focus, up, theme } = scene;
+    const { model, up, theme } = scene;
     const marked = this.#key ?? this.#hovered;
     const name = marked !== undefined ? model.name[marked]! : this.#outlined;
     if (name === undefined) return;
-    const sight = this.#sight();
-    const levels = [sight.top, sight.bottom].map((y) => levelAt(y, { up, height: sight.height }));
     const renderer = new CanvasRenderer(context);
-    const view = {
-      focus,
-      width: sight.width,
-      from: Math.max(0, Math.min(...levels)),
-      to: Math.max(...levels) + 1,
-    };
-    for (const { box, run, level, x, width } of layOut(model, view)) {
+    for (const { box, run, level, x, width } of this.#rects) {
       if (run || model.name[box] !== name || (model.modules[name] === "" && box !== marked)) continue;
-      const y = yOf(level, { up, height: sight.height });
+      const y = yOf(level, { up, height: this.#height });
       renderer.outline(x, y, Math.max(width - 1, 2), ROW_HEIGHT - 1, OUTLINE[theme]);
     }
   }

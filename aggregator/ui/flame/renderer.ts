@@ -11,6 +11,8 @@ export interface Renderer {
   /** Is the width of one letter of the font, in CSS pixels: all are as wide. */
   readonly letter: number;
   rect(x: number, y: number, width: number, height: number, fill: string): void;
+  /** Is called when all boxes are there, before what stands on them. */
+  settle(): void;
   /** Draws stripes over a box. */
   hatch(x: number, y: number, width: number, height: number, color: string): void;
   outline(x: number, y: number, width: number, height: number, color: string): void;
@@ -40,6 +42,8 @@ export class CanvasRenderer implements Renderer {
     this.#use(fill);
     this.#context.fillRect(x, y, width, height);
   }
+
+  settle(): void {}
 
   hatch(x: number, y: number, width: number, height: number, color: string): void {
     const context = this.#context;
@@ -86,6 +90,8 @@ export class SvgRenderer implements Renderer {
   rect(x: number, y: number, width: number, height: number, fill: string): void {
     this.#parts.push(`<rect ${place(x, y, width, height)} rx="2" fill="${fill}"/>`);
   }
+
+  settle(): void {}
 
   hatch(x: number, y: number, width: number, height: number, color: string): void {
     const lines: string[] = [];
