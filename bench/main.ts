@@ -22,6 +22,7 @@ const PARTS: Readonly<Record<string, () => Promise<{ rows(option?: string): Prom
   syscall: () => import("./syscall.ts"),
   agent: () => import("./agent.ts"),
   lock: () => import("./lock.ts"),
+  page: () => import("./page.ts"),
   names: () => import("./names.ts"),
   store: () => import("./store.ts"),
 };
