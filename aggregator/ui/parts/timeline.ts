@@ -34,11 +34,27 @@ export interface Size {
   readonly height: number;
 }
 
-const INK: Readonly<Record<Theme, { grid: string; text: string; gap: string; lost: string; mark: string }>> =
-  {
-    light: { grid: "#00000014", text: "#67635c", gap: "#00000026", lost: "#d97706", mark: "#7c2d92" },
-    dark: { grid: "#ffffff1c", text: "#a8a399", gap: "#ffffff30", lost: "#f59e0b", mark: "#d8a1ec" },
-  };
+interface Ink {
+  readonly grid: string;
+  readonly text: string;
+  /** Is of text that stands on areas, and what is around it. */
+  readonly strong: string;
+  readonly halo: string;
+  readonly gap: string;
+  readonly lost: string;
+  readonly mark: string;
+}
+
+const INK: Readonly<Record<Theme, Ink>> = {
+  light: {
+    ...{ grid: "#00000014", text: "#67635c", strong: "#3b3833", halo: "#ffffffe0" },
+    ...{ gap: "#00000026", lost: "#d97706", mark: "#7c2d92" },
+  },
+  dark: {
+    ...{ grid: "#ffffff1c", text: "#a8a399", strong: "#f2efe9", halo: "#171614e0" },
+    ...{ gap: "#ffffff30", lost: "#f59e0b", mark: "#d8a1ec" },
+  },
+};
 /** Is what is below the areas: the times, and the strip of losses. */
 export const FOOT = 18;
 const STRIP = 3;
@@ -118,17 +134,20 @@ export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShow
   context.textBaseline = "alphabetic";
   for (const tick of ticksOf(peak, measure.base)) {
     const y = Math.round(height - tick / peak * height) + 0.5;
+    context.lineJoin = "round";
     context.strokeStyle = INK[theme].grid;
     context.beginPath();
     context.moveTo(0, y);
     context.lineTo(width, y);
     context.stroke();
-    context.fillStyle = INK[theme].text;
-    context.fillText(
-      measure.base === 10 ? String(Number(tick.toPrecision(3))) : measure.format(tick),
-      2,
-      y - 2,
-    );
+    const text = measure.base === 10 ? String(Number(tick.toPrecision(3))) : measure.format(tick);
+    // Areas of any colour may be behind it.
+    context.strokeStyle = INK[theme].halo;
+    context.lineWidth = 3;
+    context.strokeText(text, 2, y - 2);
+    context.lineWidth = 1;
+    context.fillStyle = INK[theme].strong;
+    context.fillText(text, 2, y - 2);
   }
   drawMarks(context, shown, size);
 }

@@ -7,7 +7,15 @@
  * @module
  */
 
-import type { DiffJson, FleetJson, LabelValuesJson, LocksJson, SyscallsJson } from "../../http/answers.ts";
+import type { Kind } from "../../../profile/model.ts";
+import type {
+  DiffJson,
+  FleetJson,
+  LabelValuesJson,
+  LocksJson,
+  SyscallsJson,
+  TimelineJson,
+} from "../../http/answers.ts";
 import { changeOf, sideOf } from "../flame/diff.ts";
 import type { App, View } from "../parts/app.ts";
 import { type Child, h } from "../parts/dom.ts";
@@ -20,8 +28,9 @@ import {
   shortModule,
 } from "../parts/format.ts";
 import { Part } from "../parts/part.ts";
+import { sparkline, sumOfLanes } from "../parts/sparkline.ts";
 import { selectionBody, selectionParams } from "../state/api.ts";
-import { clock, shift } from "../state/range.ts";
+import { clock, shift, stepOf } from "../state/range.ts";
 import { withFilter } from "../state/selector.ts";
 import type { Shown } from "../state/store.ts";
 import { siteKey } from "./lock_columns.ts";
@@ -30,6 +39,17 @@ const MOST = 6;
 /** An agent that has been silent for so long is not well. In ms. */
 const SILENT_MS = 60_000;
 
+/** Is how many steps a small picture of time has at most. */
+const STEPS = 45;
+
+interface Drawn {
+  readonly head: string;
+  /** Is what the head is about, over time. */
+  readonly over?: readonly number[];
+  readonly lines: readonly Line[];
+  readonly foot?: string;
+}
+
 interface Line {
   readonly name: string;
   readonly detail: string;
@@ -37,6 +57,8 @@ interface Line {
   readonly note?: string;
   /** Is the part of a bar that is filled, from 0 to 1. */
   readonly part?: number;
+  /** Is its value over time. */
+  readonly over?: readonly number[] | undefined;
   readonly run?: () => void;
 }
 
@@ -67,7 +89,7 @@ export class OverviewView implements View {
   }
 
   #cpu() {
-    type Both = { now: LabelValuesJson; before: LabelValuesJson; seconds: number };
+    type Both = { now: LabelValuesJson; before: LabelValuesJson; over: TimelineJson; seconds: number };
     return this.#card<Both>("CPU", {
       view: "cpu",
       ask: ({ state, window }) => {
@@ -81,23 +103,28 @@ export class OverviewView implements View {
           load: async (signal) => {
             const get = (params: URLSearchParams) =>
               this.#app.api.get<LabelValuesJson>("/api/labels", params, signal);
-            const [a, b] = await Promise.all([get(now), get(before)]);
-            return { now: a, before: b, seconds: (window.to - window.from) / 1000 };
+            const [a, b, over] = await Promise.all([
+              ...[get(now), get(before)] as const,
+              this.#over("cpu", { state, window }, signal, { by: label, limit: MOST + 2 }),
+            ]);
+            return { now: a, before: b, over, seconds: (window.to - window.from) / 1000 };
           },
         };
       },
-      draw: ({ now, before, seconds }) => {
+      draw: ({ now, before, over, seconds }) => {
         const known = new Map(before.values.map(({ value, total }) => [value, total.value]));
         const largest = now.values[0]?.total.value ?? 1;
         const all = now.values.reduce((sum, { total }) => sum + total.value, 0);
         return {
           head: `${formatNumber(all / 1e9 / seconds)} cores busy`,
+          over: sumOfLanes(over),
           lines: now.values.slice(0, MOST + 2).map(({ value, total }) => ({
             name: shortModule(value) || "(none)",
             detail: value,
             value: `${formatNumber(total.value / 1e9 / seconds)} cores`,
             note: known.size > 0 ? formatChange(known.get(value) ?? 0, total.value) : "",
             part: total.value / largest,
+            over: over.lanes.find(({ name, rest }) => name === value && !rest)?.value,
             run: () => this.#open({ view: "cpu" }, now.label, value),
           })),
           foot: known.size > 0 ? "Changes are against the time just before" : "",
@@ -107,7 +134,7 @@ export class OverviewView implements View {
   }
 
   #locks() {
-    return this.#card<LocksJson>("Locks", {
+    return this.#card<LocksJson & { over: TimelineJson }>("Locks", {
       view: "locks",
       ask: ({ state, window }) => {
         const params = selectionParams({ window, match: state.match, idle: state.idle }, {
@@ -116,11 +143,18 @@ export class OverviewView implements View {
         });
         return {
           key: String(params),
-          load: (signal) => this.#app.api.get<LocksJson>("/api/locks", params, signal),
+          load: async (signal) => {
+            const [locks, over] = await Promise.all([
+              this.#app.api.get<LocksJson>("/api/locks", params, signal),
+              this.#over("lock", { state, window }, signal),
+            ]);
+            return { ...locks, over };
+          },
         };
       },
-      draw: ({ sites, total }) => ({
+      draw: ({ sites, total, over }) => ({
         head: `${formatNs(total.value)} waited`,
+        over: sumOfLanes(over),
         lines: sites.map((site) => ({
           name: site.function,
           detail: `${site.class} in ${site.module}`,
@@ -136,7 +170,7 @@ export class OverviewView implements View {
   }
 
   #calls() {
-    return this.#card<SyscallsJson>("Slowest system calls", {
+    return this.#card<SyscallsJson & { over: TimelineJson }>("Slowest system calls", {
       view: "calls",
       ask: ({ state, window }) => {
         const params = selectionParams({ window, match: state.match, idle: state.idle }, {
@@ -145,14 +179,21 @@ export class OverviewView implements View {
         });
         return {
           key: String(params),
-          load: (signal) => this.#app.api.get<SyscallsJson>("/api/syscalls", params, signal),
+          load: async (signal) => {
+            const [calls, over] = await Promise.all([
+              this.#app.api.get<SyscallsJson>("/api/syscalls", params, signal),
+              this.#over("syscall", { state, window }, signal),
+            ]);
+            return { ...calls, over };
+          },
         };
       },
-      draw: ({ rows, total }) => {
+      draw: ({ rows, total, over }) => {
         const worst = (row: SyscallsJson["rows"][number]) => row.p99 * row.total.count;
         const sorted = rows.toSorted((a, b) => worst(b) - worst(a)).slice(0, MOST);
         return {
           head: `${formatCount(total.count)} calls, ${formatNs(total.value)}`,
+          over: sumOfLanes(over),
           lines: sorted.map((row) => ({
             name: row.call,
             detail: row.group[0] ?? "",
@@ -261,6 +302,17 @@ export class OverviewView implements View {
     });
   }
 
+  /** Asks for time of a kind over the time that is shown. */
+  #over(
+    kind: Kind,
+    { state: { match, idle }, window }: Shown,
+    signal: AbortSignal,
+    { by, limit }: { readonly by: string; readonly limit: number } = { by: "node", limit: 1 },
+  ): Promise<TimelineJson> {
+    const params = selectionParams({ kind, window, match, idle }, { by, step: stepOf(window, STEPS), limit });
+    return this.#app.api.get<TimelineJson>("/api/timeline", params, signal);
+  }
+
   #open(patch: Parameters<App["store"]["set"]>[0], label: string, value: string): void {
     const { store } = this.#app;
     store.set({ ...patch, match: withFilter(store.state.match, { label, operator: "=", value }), zoom: "" });
@@ -269,7 +321,7 @@ export class OverviewView implements View {
   #card<T>(title: string, { view, ask, draw }: {
     readonly view: "cpu" | "locks" | "calls" | "compare" | "data";
     readonly ask: (shown: Shown) => { key: string; load: (signal: AbortSignal) => Promise<T> };
-    readonly draw: (answer: T) => { head: string; lines: readonly Line[]; foot?: string };
+    readonly draw: (answer: T) => Drawn;
   }) {
     const list = h("ul", {});
     const [head, foot] = [h("span", { class: "quiet" }), h("p", { class: "quiet" })];
@@ -295,7 +347,10 @@ export class OverviewView implements View {
       root,
       draw: (answer) => {
         const drawn = draw(answer);
-        head.textContent = drawn.head;
+        head.replaceChildren(
+          drawn.head,
+          ...(drawn.over && drawn.over.length > 1 ? [sparkline(drawn.over)] : []),
+        );
         foot.textContent = drawn.foot ?? (drawn.lines.length === 0 ? "None in this time" : "");
         list.replaceChildren(...drawn.lines.map((line) => this.#line(line)));
       },
@@ -310,10 +365,10 @@ export class OverviewView implements View {
     };
   }
 
-  #line({ name, detail, value, note = "", part, run }: Line): HTMLElement {
+  #line({ name, detail, value, note = "", part, over, run }: Line): HTMLElement {
     const content: Child[] = [
       h("span", { class: "name", title: detail }, name),
-      h("span", { class: "number" }, value),
+      h("span", { class: "number" }, ...(over && over.length > 1 ? [sparkline(over)] : []), value),
       note !== "" && h("small", { class: "quiet" }, note),
     ];
     const made = run
