@@ -209,16 +209,13 @@ testWith(
       await t.step(
         "what was done to a comparison stands above it, and its files have both sides",
         async () => {
-          const query = `?view=compare&group=comm&base={comm="nginx"}&steps=hide:PostgresMain`;
+          const query = `?view=compare&group=comm&base={comm="nginx"}&steps=preset:kernel`;
           await open({ query }, async ({ page }) => {
             await settled(page);
-            assertMatch(
-              await text(page, ".compare .chip"),
-              /^hidden: stacks through PostgresMain \d\d\.\d % hidden×$/,
-            );
-            await page.click('.compare button:has-text("without kernel")');
+            assertMatch(await text(page, ".compare .chip"), /^without kernel \d\d\.\d % to callers×$/);
+            await page.click('.compare button:has-text("without libc")');
             await settled(page);
-            assertMatch(search(page), /steps=hide:PostgresMain&steps=preset:kernel/);
+            assertMatch(search(page), /steps=preset:kernel&steps=preset:libc/);
             await page.click('.compare button:has-text("Side by side")');
             await settled(page);
             const download = async (name: string) => {
@@ -233,7 +230,7 @@ testWith(
             assert(folded.every((line) => /;.* \d+ \d+$/.test(line)), folded[0]);
             assert(folded.some((line) => /^nginx;.* [1-9]\d* [1-9]\d*$/.test(line)), folded[0]);
             assert(folded.some((line) => /^node;.* 0 [1-9]\d*$/.test(line)), folded[0]);
-            assert(!folded.some((line) => line.includes("PostgresMain")));
+            assert(!folded.some((line) => line.includes("do_syscall_64")));
             const { profiles } = JSON.parse(await download("speedscope"));
             assertEquals(profiles.map(({ name }: { name: string }) => name), ["A, before", "B, after"]);
             assertMatch(await download("SVG"), /^<\?xml[^]*node[^]*<\/svg>\n$/);

@@ -64,7 +64,11 @@ export async function withVisits(run: (open: Open) => Promise<void>): Promise<vo
         visited.on(name, listener);
         listening.defer(() => visited.off(name, listener));
       }) as Page["on"];
-      listen("console", (message) => void (message.type() === "error" && errors.push(message.text())));
+      listen("console", (message) => {
+        if (message.type() === "error") {
+          errors.push(`${message.text()} ${decodeURIComponent(message.location().url)}`);
+        }
+      });
       listen("pageerror", (error) => void errors.push(error.message));
       listen(
         "request",
