@@ -65,7 +65,7 @@ export class WindowSum {
     for (const sample of window.samples) this.#addSample(sample, represent);
     for (const lock of window.locks ?? []) this.#addLock(lock, represent);
     for (const hold of window.holds ?? []) this.#addHold(hold, represent);
-    for (const call of window.syscalls ?? []) this.#syscalls.addRow(call, represent(call));
+    this.#syscalls.addAll(window.syscalls ?? [], represent);
     for (const slow of window.slowCalls ?? []) this.#addSlowCall(slow, represent(slow));
     addCounts(this.#losses, window.losses);
     addCounts(this.#stackEnds, window.stackEnds ?? new Map());

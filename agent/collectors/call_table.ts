@@ -90,8 +90,17 @@ export class CallTable implements Iterable<RawSyscall> {
     amounts[at + OLDEST] = Math.max(amounts[at + OLDEST]!, oldestNs);
   }
 
-  /** Adds all of a row of another table, of the process `process` here. */
-  addRow(
+  /**
+   * Adds rows of others.
+   *
+   * @param represent returns the process that is told in the place of this one
+   */
+  addAll(rows: Iterable<RawSyscall>, represent: (process: ProgramOf) => ProgramOf): void {
+    if (rows instanceof CallTable) this.#addTable(rows, represent);
+    else for (const row of rows) this.#addRow(row, represent(row));
+  }
+
+  #addRow(
     { comm, call, count, errors, totalNs, minNs, maxNs, histogram, open, oldestNs }: RawSyscall,
     process: ProgramOf,
   ): void {
@@ -102,6 +111,39 @@ export class CallTable implements Iterable<RawSyscall> {
       if (histogram[bucket]! > 0) this.addBucket(row, bucket, histogram[bucket]!);
     }
     for (const [error, calls] of errors) this.addErrors(row, error, calls);
+  }
+
+  /** Adds the columns of another table: of tens of thousands of rows no object is made. */
+  #addTable(from: CallTable, represent: (process: ProgramOf) => ProgramOf): void {
+    const texts = from.#texts.map((text) => this.text(text));
+    const keys = from.#keys;
+    for (let row = 0; row < keys.size; row++) {
+      if (!from.#hasCall(row)) continue;
+      const process = represent({ pid: keys.word(row, 0), program: keys.word(row, 1) });
+      const to = this.row(process, texts[keys.word(row, 2)]!, texts[keys.word(row, 3)]!);
+      this.#addAmounts(to, from.#amounts, row * AMOUNTS);
+      for (let cell = from.#firstCell[row]!; cell !== 0; cell = from.#cellNext[cell - 1]!) {
+        this.addBucket(to, from.#cellBucket[cell - 1]!, from.#cellCount[cell - 1]!);
+      }
+      for (const [error, calls] of from.#errors.get(row) ?? NO_ERRORS) this.addErrors(to, error, calls);
+    }
+  }
+
+  #addAmounts(row: number, from: Float64Array, source: number): void {
+    const amounts = this.#amounts;
+    const at = row * AMOUNTS;
+    for (const sum of [COUNT, TOTAL, OPEN]) amounts[at + sum]! += from[source + sum]!;
+    // The least of no calls is Infinity.
+    amounts[at + MIN] = Math.min(amounts[at + MIN]!, from[source + MIN]!);
+    for (const most of [MAX, OLDEST]) {
+      amounts[at + most] = Math.max(amounts[at + most]!, from[source + most]!);
+    }
+  }
+
+  /** Tells whether a row has a call: one whose calls were lost, but not their errors, has none. */
+  #hasCall(row: number): boolean {
+    const at = row * AMOUNTS;
+    return this.#amounts[at + COUNT]! + this.#amounts[at + OPEN]! > 0 || this.#amounts[at + TOTAL]! > 0;
   }
 
   /** Leaves of calls that are open only the time that they had. */
@@ -115,10 +157,9 @@ export class CallTable implements Iterable<RawSyscall> {
   /** Yields the rows that have a call. */
   *[Symbol.iterator](): Generator<RawSyscall> {
     for (let row = 0; row < this.#keys.size; row++) {
+      if (!this.#hasCall(row)) continue;
       const amount = (index: number) => this.#amounts[row * AMOUNTS + index]!;
       const [count, open] = [amount(COUNT), amount(OPEN)];
-      // One whose calls were lost, but not their errors, has none.
-      if (count + open === 0 && amount(TOTAL) === 0) continue;
       yield {
         pid: this.#keys.word(row, 0),
         program: this.#keys.word(row, 1),

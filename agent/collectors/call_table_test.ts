@@ -2,8 +2,9 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { CallTable } from "./call_table.ts";
-import type { RawSyscall } from "./collector.ts";
+import type { ProgramOf, RawSyscall } from "./collector.ts";
 
+const identity = (process: ProgramOf) => process;
 const ended = fc.record({
   pid: fc.integer({ min: 1, max: 3 }),
   program: fc.constantFrom(0, 7, 2 ** 32 - 1),
@@ -44,6 +45,36 @@ Deno.test("CallTable has a row for each process, program, name and call, with th
   }));
 });
 
+const row: fc.Arbitrary<RawSyscall> = fc.record({
+  pid: fc.integer({ min: 1, max: 5 }),
+  program: fc.constantFrom(0, 7, 2 ** 32 - 1),
+  comm: fc.constantFrom("a", "b", ""),
+  call: fc.constantFrom("read", "write"),
+  count: fc.nat(3),
+  errors: fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 9 })))
+    .map((errors) => new Map(errors)),
+  totalNs: fc.nat(1000),
+  minNs: fc.nat(1000),
+  maxNs: fc.nat(1000),
+  histogram: fc.array(fc.nat(3), { maxLength: 48 }),
+  open: fc.nat(2),
+  oldestNs: fc.nat(1000),
+});
+
+Deno.test("CallTable.addAll() adds another table as it adds its rows", () => {
+  fc.assert(fc.property(fc.array(fc.array(row)), fc.integer({ min: 1, max: 6 }), (drains, from) => {
+    const represent = (process: ProgramOf) => process.pid >= from ? { pid: from, program: 7 } : process;
+    const [byTable, byRow] = [new CallTable(), new CallTable()];
+    for (const rows of drains) {
+      const drained = new CallTable();
+      drained.addAll(rows, identity);
+      byTable.addAll(drained, represent);
+      byRow.addAll([...drained], represent);
+    }
+    assertEquals([...byTable], [...byRow]);
+  }));
+});
+
 Deno.test("CallTable.closeOpen() leaves of open calls the time that they had", () => {
   const table = new CallTable();
   const open: RawSyscall = {
@@ -60,11 +91,11 @@ Deno.test("CallTable.closeOpen() leaves of open calls the time that they had", (
     },
     ...{ histogram: [], open: 2, oldestNs: 9 },
   };
-  table.addRow(open, open);
+  table.addAll([open], identity);
   assertEquals([...table], [open]);
   table.closeOpen();
   assertEquals([...table], [{ ...open, open: 0, oldestNs: 0 }]);
-  table.addRow(open, open);
+  table.addAll([open], identity);
   assertEquals([...table], [{ ...open, totalNs: 10 }]);
 });
 
