@@ -21,10 +21,15 @@ export interface KeeperOptions {
   readonly giveBack: () => void;
   /** Gives up what can be had again. */
   readonly shed: (what: Shed) => void;
+  /** Returns the time in ms. @default {performance.now} */
+  readonly clock?: () => number;
 }
 
 /** Before work that takes much for a while no more than this part of all is held, where that can be. */
 const EASE_SHARE = 0.75;
+
+/** To give back takes some milliseconds: windows of a second do not each do it, as long as there is room. */
+const PAUSE_MS = 5000;
 
 /** Looks once a window, and before its work. */
 export class MemoryKeeper {
@@ -33,6 +38,8 @@ export class MemoryKeeper {
   readonly #counts: Record<Shed, number> = { debug_info: 0, symbol_tables: 0, frames: 0 };
   /** Says how much of {@linkcode SHEDDING} goes where the last window was over the budget, too. */
   #step = 0;
+  /** What is free was given back at these times, before a window was named and when it was handed on. */
+  readonly #gaveBackAt = { ease: -Infinity, end: -Infinity };
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -45,14 +52,14 @@ export class MemoryKeeper {
 
   /** Call before a window is named, which takes tens of megabytes for a while: what is free makes room for that. */
   ease(): void {
-    const { bytes, resident, giveBack } = this.#options;
-    if (resident() > EASE_SHARE * bytes) giveBack();
+    const { bytes, resident } = this.#options;
+    if (resident() > EASE_SHARE * bytes) this.#giveBack("ease");
   }
 
   /** Call when a window is handed on. */
   endWindow(): void {
-    const { bytes, resident, giveBack, shed } = this.#options;
-    giveBack();
+    const { bytes, resident, shed } = this.#options;
+    this.#giveBack("end");
     const held = resident();
     if (held <= bytes) {
       this.#step = 0;
@@ -67,6 +74,14 @@ export class MemoryKeeper {
       "over",
       `The agent holds ${now} of ${most}, and gives up what it can read again: raise --memory (APERTURE_MEMORY)`,
     );
+  }
+
+  #giveBack(when: "ease" | "end"): void {
+    const { bytes, resident, giveBack, clock = () => performance.now() } = this.#options;
+    const now = clock();
+    if (now - this.#gaveBackAt[when] < PAUSE_MS && resident() <= bytes) return;
+    giveBack();
+    this.#gaveBackAt[when] = now;
   }
 }
 

@@ -6,22 +6,42 @@ import { MemoryKeeper, residentBytes, type Shed } from "./keeper.ts";
 
 Deno.test("MemoryKeeper gives up the least useful first, one thing a window, as long as there is too much", async () => {
   await using logs = await collectLogs();
-  const windows = [50, 150, 150, 80, 150, 150, 150, 150];
   const given: (Shed | "free")[] = [];
+  let held = 0;
   const keeper = new MemoryKeeper({
     bytes: 100,
-    resident: () => windows.shift()!,
+    resident: () => held,
     giveBack: () => given.push("free"),
     shed: (what) => given.push(what),
   });
-  while (windows.length > 0) keeper.endWindow();
+  for (held of [50, 150, 150, 80, 150, 150, 150, 150]) keeper.endWindow();
   assertEquals(given.filter((what) => what !== "free"), [
     ...["debug_info", "symbol_tables"],
     ...["debug_info", "symbol_tables", "frames", "debug_info"],
   ]);
-  assertEquals(given.filter((what) => what === "free").length, 8);
+  // Within some seconds where there is too much, and for the first time.
+  assertEquals(given.filter((what) => what === "free").length, 7);
   assertEquals(keeper.stats, { debug_info: 3, symbol_tables: 2, frames: 1 });
   assertEquals(logs.lines.length, 1);
+});
+
+Deno.test("MemoryKeeper gives back what is free once in some seconds, but in each window where too much is held", () => {
+  let [held, now, given] = [50, 0, 0];
+  const keeper = new MemoryKeeper({
+    bytes: 100,
+    resident: () => held,
+    giveBack: () => given++,
+    shed: () => {},
+    clock: () => now,
+  });
+  for (now of [0, 1000, 2000, 4999, 5000, 9000]) keeper.endWindow();
+  assertEquals(given, 2);
+  held = 101;
+  for (now of [9500, 9600]) keeper.endWindow();
+  assertEquals(given, 4);
+  held = 80;
+  for (now of [9700, 9800, 14_700]) keeper.ease();
+  assertEquals(given, 6);
 });
 
 Deno.test("MemoryKeeper.ease() gives back what is free where much is held, and gives up nothing", () => {
