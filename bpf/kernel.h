@@ -42,6 +42,20 @@ static __always_inline bool read_user_registers(bpf_user_pt_regs_t *registers)
 }
 
 /*
+ * Whether the kernel vouches for the current task as current_task() has it, so that its members are read without a helper:
+ * since 5.11.
+ */
+static __always_inline bool is_task_trusted(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id___aperture, BPF_FUNC_get_current_task_btf___aperture);
+}
+
+static __always_inline struct task_struct *trusted_task(void)
+{
+	return is_task_trusted() ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
+}
+
+/*
  * Whether `task` has a user stack: threads of the kernel do not, nor those that it runs for io_uring in a process, nor one
  * that ends and has given up its memory.
  */

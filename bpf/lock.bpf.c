@@ -113,9 +113,9 @@ int begin_call(u64 *ctx)
 
 	if (!may_be_futex(number))
 		return 0;
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = trusted_task();
 	struct pt_regs *regs = (void *)ctx[0];
-	u32 abi = abi_of(task, number, false);
+	u32 abi = abi_of(task, number, is_task_trusted());
 	enum futex_call call = futex_call(regs, number, abi);
 	struct scratch *scratch = call == FUTEX_CALL_OTHER ? NULL : take_scratch(SCRATCH_ENTER);
 	if (!scratch)

@@ -50,8 +50,8 @@ static __always_inline bool is_same_futex(const struct aperture_futex *one, cons
 	return one->address == other->address && one->space == other->space;
 }
 
-/* The entry of `scratch->futex`, made if need be; NULL when there is no room. */
-static __always_inline struct aperture_futex_state *futex_state(struct scratch *scratch)
+/* The entry of `scratch->futex`, made if need be, at `now_ns`; NULL when there is no room. */
+static __always_inline struct aperture_futex_state *futex_state(struct scratch *scratch, u64 now_ns)
 {
 	struct aperture_futex_state *state = bpf_map_lookup_elem(&futexes, &scratch->futex);
 
@@ -63,14 +63,14 @@ static __always_inline struct aperture_futex_state *futex_state(struct scratch *
 	if (!state)
 		count_loss(APERTURE_LOSS_HOLDER_FORGOTTEN);
 	else if (!state->created_ns)
-		state->created_ns = bpf_ktime_get_ns();
+		state->created_ns = now_ns;
 	return state;
 }
 
-/* Notes that the current thread waits at `scratch->futex` from now on, where it expects `value`. */
-static __always_inline void come(struct scratch *scratch, u32 value, u32 hints)
+/* Notes that the current thread waits at `scratch->futex` from `now_ns` on, where it expects `value`. */
+static __always_inline void come(struct scratch *scratch, u32 value, u32 hints, u64 now_ns)
 {
-	struct aperture_futex_state *state = futex_state(scratch);
+	struct aperture_futex_state *state = futex_state(scratch, now_ns);
 	u32 tid = bpf_get_current_pid_tgid();
 
 	if (!state)
@@ -78,7 +78,7 @@ static __always_inline void come(struct scratch *scratch, u32 value, u32 hints)
 	if (state->waiters <= 0) {
 		/* Below 0 when the entry was forgotten and made again meanwhile. */
 		state->waiters = 0;
-		state->contended_ns = bpf_ktime_get_ns();
+		state->contended_ns = now_ns;
 	}
 	__sync_fetch_and_add(&state->waiters, 1);
 	if (state->waiter && state->waiter != tid)

@@ -100,15 +100,11 @@ struct scratch {
 	struct aperture_futex futex;
 	u64 from_ns;
 	u64 until_ns;
-	/* Who wakes, and whether its lock is a mutex that it leaves behind. */
+	/* Who wakes by its end. */
 	u64 waker;
-	u64 now_ns;
-	u32 wake_hints;
-	u32 reserved;
 	struct share shares[SHARES];
 	union {
 		struct aperture_stack stack;
-		struct aperture_wake wakes[APERTURE_LOCK_WAKES];
 		struct vma_search search;
 	};
 };

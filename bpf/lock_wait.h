@@ -142,7 +142,7 @@ static __always_inline void resume_wait(struct scratch *scratch, struct aperture
 	u64 begun = thread->paused_begun_ns + (now - thread->paused_ns);
 
 	scratch->futex = thread->futex;
-	come(scratch, thread->value, thread->hints);
+	come(scratch, thread->value, thread->hints, now);
 	thread->restarts = false;
 	/* That paused_begun_ns stays tells that a signal has interrupted it. */
 	thread->paused_ns = 0;
@@ -181,11 +181,13 @@ static __always_inline void begin_wait(u64 *ctx, struct scratch *scratch, u32 us
 	thread->paused_begun_ns = 0;
 	if (!tail)
 		thread->tail_end_ns = 0;
-	scratch->futex = futex;
-	come(scratch, value, hints);
 	thread->place = user_place(ctx, scratch, task, thread->pid);
+	scratch->futex = futex;
+	/* As late as can be, so that the time is the wait's and not ours. */
+	u64 now = bpf_ktime_get_ns();
+	come(scratch, value, hints, now);
 	/* Whose lock another thread took first has waited all the time, for that one. */
-	thread->begun_ns = tail ?: bpf_ktime_get_ns();
+	thread->begun_ns = tail ?: now;
 }
 
 /* Whether the lock is somebody else's, when its waiter goes on: that one came by and was faster. */

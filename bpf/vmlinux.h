@@ -58,6 +58,7 @@ enum {
 
 /* For whether the running kernel has a helper; what follows ___ is not compared. */
 enum bpf_func_id___aperture {
+	BPF_FUNC_get_current_task_btf___aperture = 158,
 	BPF_FUNC_task_pt_regs___aperture = 175,
 };
 

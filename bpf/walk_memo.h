@@ -17,6 +17,12 @@
 /* So many walks are known on each CPU; a power of two. */
 #define WALK_MEMOS 64
 
+/*
+ * Their words are close together, on the stack: where so many bytes have them all, they are read at once, which is far
+ * cheaper than word by word. A power of two.
+ */
+#define WALK_SPAN 2048
+
 /* Where a thread came into the kernel. */
 struct walk_begin {
 	u64 comm[APERTURE_COMM_SIZE / sizeof(u64)];
@@ -38,6 +44,9 @@ struct walk_memo {
 	u64 words;
 	u64 words_now;
 	u64 read_count;
+	/* What has them all: the lowest, and so many bytes up to the end of the highest; 0 where that are too many. */
+	u64 from;
+	u64 span;
 	u64 reads[WALK_READS];
 };
 
@@ -48,20 +57,62 @@ struct {
 	__type(value, struct walk_memo);
 } walk_memos SEC(".maps");
 
-/* Reads the words of a memo. A function of its own, as unwind_step is. */
+struct walk_span {
+	u64 words[WALK_SPAN / sizeof(u64)];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct walk_span);
+} walk_spans SEC(".maps");
+
+/* Finds out what has all words of a memo. */
+static __always_inline void measure_span(struct walk_memo *memo)
+{
+	u64 from = memo->reads[0];
+	u64 last = from;
+	u64 unaligned = 0;
+
+	for (u32 i = 1; i < WALK_READS; i++) {
+		if (i >= memo->read_count)
+			break;
+		u64 at = memo->reads[i];
+		unaligned |= at - memo->reads[0];
+		if (at < from)
+			from = at;
+		if (at > last)
+			last = at;
+	}
+	memo->from = from;
+	memo->span = 0;
+	if (!(unaligned & (sizeof(u64) - 1)) && last - from <= WALK_SPAN - sizeof(u64))
+		memo->span = last - from + sizeof(u64);
+}
+
+/* Hashes the words of a memo as they are now. A function of its own, as unwind_step is. */
 __attribute__((noinline)) int read_walk_words(u32 index)
 {
+	u32 zero = 0;
 	struct walk_memo *memo = bpf_map_lookup_elem(&walk_memos, &index);
+	struct walk_span *span = bpf_map_lookup_elem(&walk_spans, &zero);
 	u64 hash = 0;
 
-	if (!memo)
+	if (!memo || !span)
+		return false;
+	u64 bytes = memo->span;
+	u64 from = memo->from;
+	if (bytes && (bytes > sizeof(span->words) || bpf_probe_read_user(span->words, bytes, (void *)from)))
 		return false;
 	for (u32 i = 0; i < WALK_READS; i++) {
 		u64 word = 0;
 
 		if (i >= memo->read_count)
 			break;
-		if (bpf_probe_read_user(&word, sizeof(word), (void *)memo->reads[i]))
+		if (bytes)
+			word = span->words[((memo->reads[i] - from) / sizeof(u64)) & (WALK_SPAN / sizeof(u64) - 1)];
+		else if (bpf_probe_read_user(&word, sizeof(word), (void *)memo->reads[i]))
 			return false;
 		hash = mix(hash, word);
 	}
@@ -69,7 +120,7 @@ __attribute__((noinline)) int read_walk_words(u32 index)
 	return true;
 }
 
-/* Fills in where `task`, the current one, came into the kernel with `regs`. */
+/* Fills in where `task`, which is trusted_task(), came into the kernel with `regs`. */
 static __always_inline void begin_at(struct walk_begin *begin, struct task_struct *task, struct pt_regs *regs)
 {
 	begin->pc = instruction_pointer(regs);
@@ -77,8 +128,14 @@ static __always_inline void begin_at(struct walk_begin *begin, struct task_struc
 	begin->frame = frame_pointer(regs);
 	begin->thread = bpf_get_current_pid_tgid();
 	begin->operation = second_argument(regs, APERTURE_ABI_NATIVE);
-	/* In one piece, which is cheaper than the helper for it. */
-	BPF_CORE_READ_INTO(&begin->comm, task, comm);
+	if (is_task_trusted()) {
+		const u64 *comm = (void *)__builtin_preserve_access_index(&task->comm);
+		begin->comm[0] = comm[0];
+		begin->comm[1] = comm[1];
+	} else {
+		/* In one piece, which is cheaper than the helper for it. */
+		BPF_CORE_READ_INTO(&begin->comm, task, comm);
+	}
 }
 
 static __always_inline bool is_same_begin(const struct walk_begin *one, const struct walk_begin *other)
@@ -136,6 +193,7 @@ static __always_inline void remember_walk(const struct walk_begin *begin, u32 se
 	memo->begin = *begin;
 	memo->read_count = state->read_count;
 	bpf_probe_read_kernel(memo->reads, sizeof(memo->reads), state->reads);
+	measure_span(memo);
 	if (!read_walk_words(index))
 		return;
 	memo->words = memo->words_now;

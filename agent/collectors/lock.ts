@@ -134,6 +134,7 @@ export class LockCollector implements Collector {
       "scratches",
       "taken",
       "walk_memos",
+      "walk_spans",
       ...WALK_MAPS,
     ];
     return this.#sets.memoryBytes(names);
