@@ -53,6 +53,9 @@ const logger = getLogger(["aperture", "agent"]);
 /** A local run looks often: its progress shows, and processes are still there to be read. */
 const LOCAL_WINDOW_MS = 1000;
 
+/** A local run reads ahead for this part of the time: it is short, and wants whole stacks of what begins meanwhile. */
+const AHEAD_SHARE = 0.2;
+
 export interface RunOptions {
   /** Stops the run; what was recorded until then is written. */
   readonly signal: AbortSignal;
@@ -177,6 +180,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       time: lasting(ms),
     });
   }
+  if (local) unwinder?.keepReadingAhead(AHEAD_SHARE);
   progress.begin();
   const delivered = pusher && parts.use(sayDelivered(pusher, config.aggregator!));
   const losses = new LossReport();

@@ -52,8 +52,13 @@ export class ReadAhead {
   /**
    * Returns pages of the file that was missed most for what was given out of it already; `undefined` when there are none,
    * or half of the memory is used.
+   *
+   * @param options.most the pages of a turn: what is missed meanwhile waits for its end @default {64}
    */
-  next(store: Pick<PageStore, "has" | "hasRoomFor">): Turn | undefined {
+  next(
+    store: Pick<PageStore, "has" | "hasRoomFor">,
+    { most = MAX_PAGES }: { most?: number } = {},
+  ): Turn | undefined {
     for (;;) {
       const best = this.#best();
       if (best === undefined) return undefined;
@@ -61,10 +66,10 @@ export class ReadAhead {
       const { given } = missed;
       const pages = new Set<number>();
       for (const page of nearPages(file, missed)) {
-        if (pages.size === MAX_PAGES) break;
+        if (pages.size === most) break;
         if (!given.has(page) && !store.has(file.id, page)) pages.add(page);
       }
-      if (pages.size < MAX_PAGES) {
+      if (pages.size < most) {
         missed.distance += STEP;
         given.clear();
       } else {

@@ -70,6 +70,18 @@ Deno.test("ReadAhead leaves out no page near those that were missed, however man
   assertEquals(pages, missed.flatMap((page) => near.map((step) => page + step)));
 });
 
+Deno.test("ReadAhead gives no more pages in a turn than are asked for, and leaves out none", () => {
+  const ahead = new ReadAhead();
+  ahead.add(fileOf(1, 0, 10_000), 5000);
+  const store = { has: () => false, hasRoomFor: () => true };
+  const given: number[] = [];
+  for (let turn = ahead.next(store, { most: 3 }); turn; turn = ahead.next(store, { most: 3 })) {
+    assert(turn.pages.size <= 3);
+    given.push(...turn.pages);
+  }
+  assertEquals([given.length, new Set(given).size], [2 * 128, 2 * 128]);
+});
+
 Deno.test("ReadAhead comes to an end where nothing can be loaded", () => {
   const ahead = new ReadAhead();
   const file = fileOf(1, 0, 100_000);

@@ -20,6 +20,7 @@ import { FileMap, type ObservedFile, readObservedFile } from "./file_map.ts";
 import { type Likely, type MappingStats, ProcessMappings } from "./mappings.ts";
 import { CHUNK_BYTES, type PageStats, PageStore } from "./page_store.ts";
 import { type CompilerStats, TableCompiler } from "./table_compiler.ts";
+import { AheadPace } from "./ahead_pace.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import { PAGE_BYTES } from "./table.ts";
 import { type Turn, WantedPages } from "./wanted_pages.ts";
@@ -102,8 +103,7 @@ export class Unwinder implements AsyncDisposable {
   readonly #queue = new WantedPages();
   /** What this window missed. */
   readonly #ahead = new ReadAhead();
-  /** What nobody has missed is loaded until then, in ms of `performance.now()`. */
-  #aheadUntil = 0;
+  readonly #pace = new AheadPace();
   /** The file whose pages are being compiled and loaded. */
   #loading: CodeFile | undefined;
   readonly #holder: Disposable;
@@ -209,9 +209,17 @@ export class Unwinder implements AsyncDisposable {
    * is missed meanwhile comes first.
    */
   async readAhead(ms: number): Promise<void> {
-    this.#aheadUntil = performance.now() + ms;
+    this.#pace.allow(ms);
     if (!this.#serving) this.#startServing();
     await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  /**
+   * Loads such pages from now on for this part of the time: a program that is large and begins while others are watched
+   * has its stacks cut for its first second otherwise.
+   */
+  keepReadingAhead(share: number): void {
+    this.#pace.keep(share);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -238,7 +246,7 @@ export class Unwinder implements AsyncDisposable {
   }
 
   #poll(): void {
-    if (this.#serving || this.#control.words()[1] === this.#wantsSeen) return;
+    if (this.#serving || (this.#control.words()[1] === this.#wantsSeen && !this.#pace.due)) return;
     this.#startServing();
   }
 
@@ -269,14 +277,19 @@ export class Unwinder implements AsyncDisposable {
       this.#loading = next;
       // Nothing comes along with what is read ahead, nor with a page while others wait.
       const hurried = missed === undefined || this.#queue.size > 0;
+      const begun = performance.now();
       await this.#load(next, pages, hurried).finally(() => this.#loading = undefined);
+      if (missed === undefined) this.#pace.took(performance.now() - begun);
       // After its pages, for walks need these first, and before larger files, as its process may end soon.
       this.onFile?.(next);
     }
   }
 
   #takeAhead(): Turn | undefined {
-    return performance.now() < this.#aheadUntil ? this.#ahead.next(this.#pages) : undefined;
+    if (!this.#pace.due) return undefined;
+    const turn = this.#ahead.next(this.#pages, { most: this.#pace.most });
+    if (turn === undefined) this.#pace.foundNothing();
+    return turn;
   }
 
   #readProcesses(): void {
