@@ -100,7 +100,7 @@ export class Shell {
         // Setting it makes the browser ask for it again.
         if (icon.getAttribute("href") !== path) icon.href = path;
       },
-      onback: () => this.#store.refresh(),
+      onback: () => this.#refresh(),
     });
     this.#api = new Api((error) => this.#banner.reached(error));
     const app: App = {
@@ -245,8 +245,11 @@ export class Shell {
     this.#store.set({ view, zoom: "", pick: "", fn: "" });
   }
 
+  /** Has all that is shown asked for again, also where it is of a time that stays as it is. */
   #refresh(): void {
     this.#api.forget();
+    this.#view?.leave?.();
+    this.#timeline.stop();
     this.#store.refresh();
   }
 

@@ -256,7 +256,8 @@ function frame(
   context.globalAlpha = 1;
   context.strokeStyle = color;
   context.strokeRect(left! + 0.5, 0.5, right! - left! - 1, floor - 1);
-  if (name !== undefined) context.fillText(name, left! + 4, 12);
+  // Above it are the numbers.
+  if (name !== undefined) context.fillText(name, left! + 4, floor - 4);
 }
 
 function hatch(

@@ -136,6 +136,12 @@ export class TimelinePart {
     });
   }
 
+  /** Stops what is under way, and forgets what was asked. */
+  stop(): void {
+    this.#part.stop();
+    this.#more.stop();
+  }
+
   /** Takes a key. */
   press(key: string): boolean {
     const { window } = this.#app.store;
