@@ -6,8 +6,10 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { SyscallsJson } from "../aggregator/http/answers.ts";
+import { EmbeddedClickHouse } from "../aggregator/embedded/supervisor.ts";
+import type { HealthJson, SyscallsJson, TopJson } from "../aggregator/http/answers.ts";
 import { formatCount } from "../aggregator/ui/parts/format.ts";
+import { isoTime } from "../aggregator/ui/state/range.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
 import { build } from "../tasks/build.ts";
 import { openBrowser } from "./support/browser.ts";
@@ -16,13 +18,18 @@ import { Contender } from "./support/contender.ts";
 import { testWith } from "./support/needs.ts";
 import { RunningProgram, TempFolder } from "./support/programs.ts";
 import { until } from "./support/until.ts";
-import { search, settled, text } from "./support/visits.ts";
+import { coloursOfRow, search, settled, text } from "./support/visits.ts";
 
 const PROGRAMS = new URL("programs/", import.meta.url).pathname;
 /** A burst that is not seen after so long is none of the stored ones. */
 const AGAIN_MS = 10_000;
 /** The agent watches the whole machine, where other programs run, too. */
-const OURS = 'process=~"shares.py|script.js|all_kinds"';
+const OURS = 'process=~"regression.py|script.js|all_kinds"';
+const SLOWED = 'process="regression.py"';
+/** Storage keeps samples by so much time. */
+const BUCKET_MS = 10_000;
+/** So many samples of a function tell how much of a program's time it takes. */
+const ENOUGH = 40;
 
 testWith(
   ["bpf", "chdb", "chromium", "clang", "node", "python3"],
@@ -31,13 +38,27 @@ testWith(
     await build();
     await using cleanup = new AsyncDisposableStack();
     const folder = cleanup.use(new TempFolder());
-    const options = { args: [`--data-dir=${folder.path}/data`, "--log-level=error"], timeout: 120_000 };
-    const starting = RunningAggregator.start(options);
+    // The aggregator's storage is no child of it, so that it can be without.
+    const starting = EmbeddedClickHouse.start({ dataDir: `${folder.path}/data` }).then(async (engine) => {
+      cleanup.use(engine);
+      const aggregator = await RunningAggregator.start({
+        args: [
+          `--clickhouse-endpoint=${engine.url}`,
+          `--data-dir=${folder.path}/aggregator`,
+          "--flush-interval=500ms",
+          "--log-level=error",
+        ],
+        env: { APERTURE_CLICKHOUSE_PASSWORD: engine.password },
+        timeout: 120_000,
+        stderr: "null",
+      });
+      return { engine, aggregator: cleanup.use(aggregator) };
+    });
     const opening = openBrowser();
     const program = cleanup.use(await Contender.start(await compileProgram("all_kinds", folder.path)));
-    cleanup.use(await RunningProgram.start("python3", [`${PROGRAMS}shares.py`]));
+    const slowed = cleanup.use(await RunningProgram.start("python3", [`${PROGRAMS}regression.py`]));
     cleanup.use(await RunningProgram.start("node", ["--perf-basic-prof", `${PROGRAMS}script.js`]));
-    const aggregator = cleanup.use(await starting);
+    const { engine, aggregator } = await starting;
     cleanup.use(
       new Program("agent", [
         "--mode=all",
@@ -61,6 +82,7 @@ testWith(
       }).rows;
     const has = async (query: string, name: string) =>
       (await top(query)).some((row) => row.function === name);
+    const health = async () => await aggregator.json("/api/health") as HealthJson;
     let bursts = 0;
     /** Has the program contend until a function of its is there: a machine that stands still leaves out a whole burst. */
     const contendFor = async (query: string, name: string) => {
@@ -75,7 +97,20 @@ testWith(
       });
     };
 
-    await until(async () => await has("kind=cpu", "two_thirds") || undefined);
+    /** Counts a function's samples in a range of whole buckets. */
+    const samplesIn = async (from: number, to: number, name: string) => {
+      const range = `from=${isoTime(from)}&to=${isoTime(to)}`;
+      const { rows } = await aggregator.json(`/api/top?${range}&match={${SLOWED}}`) as TopJson;
+      return rows.find((row) => row.function === name)?.self.count ?? 0;
+    };
+    const begin = floorBucket(Date.now()) - BUCKET_MS;
+    await until(async () => {
+      return await samplesIn(begin, floorBucket(Date.now()), "slowed") >= ENOUGH || undefined;
+    });
+    // The bucket that it became slow in is of neither range.
+    const before = { from: begin, to: floorBucket(Date.now()) };
+    Deno.kill(slowed.pid, "SIGUSR1");
+    const after = floorBucket(Date.now()) + BUCKET_MS;
     await contendFor("kind=cpu", "hold_lock");
     await contendFor("kind=lock", "want_lock");
     await contendFor("kind=syscall&idle=true", "openat");
@@ -106,19 +141,24 @@ testWith(
     await t.step("the overview tells programs, locks and agents, and leads to them filtered", async () => {
       await open();
       const cards = await page.locator(".overview .card").allTextContents();
-      assertMatch(cards[0]!, /shares\.py/);
+      assertMatch(cards[0]!, /regression\.py/);
       assertMatch(cards[0]!, /script\.js/);
       assertMatch(cards[1]!, /want_lock.*held by hold_lock/);
       assertMatch(cards[4]!, /1 agent, 0 silent.*machine/);
-      await page.click('[aria-label="CPU"] button:has-text("shares.py")');
+      await page.click('[aria-label="CPU"] button:has-text("regression.py")');
       await settled(page);
-      assertMatch(search(page), /view=cpu.*process="shares\.py"/);
+      assertMatch(search(page), /view=cpu.*process="regression\.py"/);
     });
 
-    await t.step("the functions of a program have their shares", async () => {
-      await open('&view=cpu&match=process="shares.py"');
-      await press("t");
-      const [two, one] = [await totalOf("two_thirds"), await totalOf("one_third")];
+    await t.step("the functions of a program have their shares, and a search says the same", async () => {
+      const range = `&match=${SLOWED}&from=${isoTime(before.from)}&to=${isoTime(before.to)}`;
+      await open(`&view=cpu&mode=table&search=/^steady$/${range}`);
+      const found = page.locator(".found", { hasText: /^\d+ hits? · \d/ });
+      const share = Number(/ · ([\d.]+) %/.exec((await found.textContent())!)![1]);
+      assertEquals(await page.locator('[aria-label="Functions"] tbody .name').allTextContents(), ["steady"]);
+      await open(`&view=cpu&mode=table${range}`);
+      const [two, one] = [await totalOf("steady"), await totalOf("slowed")];
+      assertEquals(share, two);
       assert(two + one > 60 && two + one <= 100.1, `${two} ${one}`);
       assert(two / one > 1.3 && two / one < 3, `${two} ${one}`);
     });
@@ -154,5 +194,51 @@ testWith(
       assertEquals(await page.locator('[aria-label="Rules"]').first().isVisible(), true);
       assertEquals(errors, []);
     });
+
+    await t.step("two times are compared: what became slow is named, and grows", async () => {
+      await until(async () => await samplesIn(after, Date.now(), "slowed") >= ENOUGH || undefined);
+      const to = floorBucket(Date.now()) + BUCKET_MS;
+      await open(
+        `&view=compare&match=${SLOWED}&from=${isoTime(after)}&to=${isoTime(to)}` +
+          `&base=${isoTime(before.from)}/${isoTime(before.to)}&side=table`,
+      );
+      assertMatch((await rowOf("Differences", "slowed").textContent())!, /▲ \+/);
+      assertMatch((await rowOf("Differences", "steady").textContent())!, /▼ −/);
+      await open(
+        `&view=compare&match=${SLOWED}&from=${isoTime(after)}&to=${isoTime(to)}` +
+          `&base=${isoTime(before.from)}/${isoTime(before.to)}&steps=hide:steady`,
+      );
+      // Of what there is after, steady() is a quarter.
+      assertMatch(await text(page, ".chip"), /^hidden: stacks through steady [1-4]\d\.\d % hidden×$/);
+      await page.fill("#search", "/^slowed$/");
+      await page.locator(".found", { hasText: /^\d+ hits?$/ }).waitFor();
+      assertEquals(errors, []);
+    });
+
+    await t.step("storage that is gone is said, and what was there stays", async () => {
+      await open(`&view=cpu&from=${isoTime(before.from)}&to=${isoTime(before.to)}`);
+      await engine[Symbol.asyncDispose]();
+      await page.click('[aria-label="Ask again"]');
+      await page.waitForSelector(".graph .problem:not([hidden])");
+      assertMatch(await text(page, ".graph .problem span"), /^Storage does not answer now/);
+      assert(await coloursOfRow(page, 2) > 1);
+      // The page looks at how the aggregator is now and then, and when somebody comes back to it.
+      await until(async () => (await health()).storage.failing_since !== null || undefined);
+      await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+      await page.waitForSelector(".banner.bad");
+      assertMatch(await text(page, ".banner.bad"), /^Storage takes nothing since .* batch(es)? waits?, of /);
+    });
+
+    await t.step("an aggregator that is gone is said since when", async () => {
+      await aggregator.stop("SIGKILL");
+      await page.click('[aria-label="Ask again"]');
+      await page.locator(".banner.bad", { hasText: /^The aggregator does not answer since/ }).waitFor();
+      assert(await coloursOfRow(page, 2) > 1);
+    });
   },
 );
+
+/** Returns when the bucket begins that a moment is in. */
+function floorBucket(ms: number): number {
+  return Math.floor(ms / BUCKET_MS) * BUCKET_MS;
+}
