@@ -185,6 +185,8 @@ export class Shell {
       this.#filters.found(undefined);
       this.#view = view;
       this.#main.replaceChildren(h("h1", { class: "hidden" }, TITLES[state.view]), view.root);
+      // On a narrow screen the tabs scroll.
+      this.#tabs.get(state.view)?.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     for (const [name, tab] of this.#tabs) {
       tab.toggleAttribute("aria-current", name === state.view);
@@ -192,11 +194,11 @@ export class Shell {
       tab.href = formatState({ ...state, view: name, zoom: "", pick: "", fn: "" }) || "?";
     }
     document.body.dataset["view"] = state.view;
-    this.#panel.root.hidden = !WITH_DETAILS.has(state.view) || !this.#preferences.panel;
+    const isOpen = isWithoutType(state);
+    this.#panel.root.hidden = !WITH_DETAILS.has(state.view) || !this.#preferences.panel || isOpen;
     document.title = titleOf(state);
     this.#range.update(shown);
     this.#filters.update(shown);
-    const isOpen = isWithoutType(state);
     this.#timeline.root.hidden = isOpen;
     if (isOpen) this.#empty.hide();
     else this.#timeline.update(state, this.#timelineOf(shown));

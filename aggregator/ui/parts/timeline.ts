@@ -141,13 +141,14 @@ export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShow
     context.lineTo(width, y);
     context.stroke();
     const text = measure.base === 10 ? String(Number(tick.toPrecision(3))) : measure.format(tick);
-    // Areas of any colour may be behind it.
+    // Areas of any colour may be behind it, and the highest has no room above its line.
+    const base = y < 14 ? y + 11 : y - 2;
     context.strokeStyle = INK[theme].halo;
     context.lineWidth = 3;
-    context.strokeText(text, 2, y - 2);
+    context.strokeText(text, 2, base);
     context.lineWidth = 1;
     context.fillStyle = INK[theme].strong;
-    context.fillText(text, 2, y - 2);
+    context.fillText(text, 2, base);
   }
   drawMarks(context, shown, size);
 }

@@ -109,7 +109,10 @@ export class CompareBar {
     const { state, window } = shown;
     const options: (readonly [string, string])[] = [...BASES];
     if (state.base === "file") options.push(["file", file ?? "a file that is no longer there"]);
-    else if (!BASES.some(([base]) => base === state.base)) options.push([state.base, state.base]);
+    else if (!BASES.some(([base]) => base === state.base)) {
+      // What it is stands below, with its times.
+      options.push([state.base, state.base.startsWith("{") ? state.base : "the time that was chosen"]);
+    }
     options.push(["selector", "another selection …"], ["upload", "a file of pprof …"]);
     this.#base.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
     this.#base.value = state.base;

@@ -28,15 +28,6 @@ export function siteColumns(total: () => number): Column<Site>[] {
   return [
     shareColumn("Waited", (site) => site.total.value, total),
     {
-      title: "Waits",
-      number: true,
-      minor: true,
-      value: (site) => site.total.count,
-      cell: (site) => formatCount(site.total.count),
-    },
-    ...quantileColumns<Site>(),
-    openColumn("Waits now"),
-    {
       title: "Waited in",
       value: (site) => site.function,
       cell: (site) =>
@@ -53,6 +44,15 @@ export function siteColumns(total: () => number): Column<Site>[] {
       value: (site) => site.holders[0] ? holderName(site.holders[0]) : "",
       cell: (site) => h("span", { class: "name" }, holdersText(site)),
     },
+    {
+      title: "Waits",
+      number: true,
+      minor: true,
+      value: (site) => site.total.count,
+      cell: (site) => formatCount(site.total.count),
+    },
+    ...quantileColumns<Site>(),
+    openColumn("Waits now"),
     {
       title: "Lock",
       minor: true,

@@ -19,6 +19,7 @@ export class ProfilesView implements View {
   readonly #app: App;
   readonly #kinds: KindSelect;
   readonly #graph: GraphPane;
+  readonly #bar: HTMLElement;
   readonly #none: HTMLElement;
 
   constructor(app: App) {
@@ -45,18 +46,18 @@ export class ProfilesView implements View {
         " as they push to their own servers.",
       ),
     );
-    const bar = h(
+    this.#bar = h(
       "section",
       { class: "card row", "aria-label": "Profile type" },
       h("label", {}, "Profile ", this.#kinds.root),
     );
-    this.root = h("div", { class: "view profiles" }, bar, this.#none, this.#graph.root);
+    this.root = h("div", { class: "view profiles" }, this.#bar, this.#none, this.#graph.root);
   }
 
   update(shown: Shown): void {
     const { state, window } = shown;
     const isOpen = isWithoutType(state);
-    this.#graph.root.hidden = isOpen;
+    this.#graph.root.hidden = this.#bar.hidden = isOpen;
     if (isOpen) this.#graph.stop();
     else {
       this.#none.hidden = true;
