@@ -9,23 +9,38 @@
  */
 
 import { EARLIER_HOLDERS, type ProgramOf, type RawStack } from "./collectors/collector.ts";
+import { TupleTable } from "./collectors/tuple_table.ts";
 import { isInFile } from "./elf/file_address.ts";
 
 /** Addresses with a number that no others of the window have. */
 interface Known {
   readonly addresses: readonly number[];
   readonly id: number;
+  /** All of them are in files. */
+  readonly inFiles: boolean;
 }
 
 /** Makes equal stacks one object. */
 export class WindowPlaces {
   readonly #stacks = new Map<number, Known[]>();
-  readonly #places = new Map<string, RawStack>();
+  /** Those of this drain, in which many rows have the same object. */
+  readonly #ofDrain = new Map<readonly number[], Known>();
+  readonly #comms = new Map<string, number>();
+  /** Process, program and the number of the thread's name. */
+  readonly #threads = new TupleTable();
+  /** The number of the thread, and the ids of both stacks. */
+  readonly #keys = new TupleTable();
+  readonly #places: RawStack[] = [];
   #stackCount = 0;
 
   /** Returns how many different places there were. */
   get size(): number {
-    return this.#places.size;
+    return this.#places.length;
+  }
+
+  /** Call after the rows of a drain: what comes then are other objects. */
+  endDrain(): void {
+    this.#ofDrain.clear();
   }
 
   /**
@@ -38,22 +53,27 @@ export class WindowPlaces {
     if (place === EARLIER_HOLDERS || place.python !== undefined) return place;
     const { comm } = place;
     const [user, kernel] = [this.#stack(place.user), this.#stack(place.kernel)];
-    const { pid, program } = place.user.every(isInFile) ? represent(place) : place;
-    const key = `${pid} ${program} ${user.id} ${kernel.id} ${comm}`;
-    let known = this.#places.get(key);
-    if (known === undefined) {
-      known = { pid, program, comm, user: user.addresses, kernel: kernel.addresses };
-      this.#places.set(key, known);
-    }
-    return known;
+    const { pid, program } = user.inFiles ? represent(place) : place;
+    const name = this.#comms.getOrInsertComputed(comm, () => this.#comms.size);
+    const thread = this.#threads.number(pid, program ?? 0, name, 0);
+    const number = this.#keys.number(thread, user.id, kernel.id, 0);
+    return this.#places[number] ??= { pid, program, comm, user: user.addresses, kernel: kernel.addresses };
   }
 
   #stack(addresses: readonly number[]): Known {
+    let known = this.#ofDrain.get(addresses);
+    if (known === undefined) this.#ofDrain.set(addresses, known = this.#find(addresses));
+    return known;
+  }
+
+  #find(addresses: readonly number[]): Known {
     const hash = hashOf(addresses);
     let alike = this.#stacks.get(hash);
     if (alike === undefined) this.#stacks.set(hash, alike = []);
     let known = alike.find((one) => isEqual(one.addresses, addresses));
-    if (known === undefined) alike.push(known = { addresses, id: this.#stackCount++ });
+    if (known === undefined) {
+      alike.push(known = { addresses, id: this.#stackCount++, inFiles: addresses.every(isInFile) });
+    }
     return known;
   }
 }

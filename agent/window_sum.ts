@@ -15,10 +15,15 @@ import type {
   RawStack,
   Window,
 } from "./collectors/collector.ts";
+import { TupleTable } from "./collectors/tuple_table.ts";
+import { OUTCOME_NUMBER } from "../profile/model.ts";
 import { HINT } from "./libbpf/mod.ts";
 import { WindowPlaces } from "./window_places.ts";
 
 type Represent = (process: ProgramOf) => ProgramOf;
+/** Stands for the number of a place where there is none. */
+const NOBODY = 2 ** 32 - 1;
+
 /** A row while others are added to it. */
 type Sum<Row> = { -readonly [Key in keyof Row]: Row[Key] };
 type LockSum = Sum<RawLock> & { histogram: number[] };
@@ -41,8 +46,13 @@ export class WindowSum {
   readonly #numbers = new Map<RawStack, number>();
   /** Samples by their place, and by their call where they have one. */
   readonly #samples = new Map<RawStack, Map<string | undefined, Sum<RawSample>>>();
-  readonly #locks = new Map<string, LockSum>();
-  readonly #holds = new Map<string, HoldSum>();
+  /** The numbers of waiter and holder, of the type, and of the outcome. */
+  readonly #lockKeys = new TupleTable();
+  readonly #locks: LockSum[] = [];
+  /** The number of the holder, and hints. */
+  readonly #holdKeys = new TupleTable();
+  readonly #holds: HoldSum[] = [];
+  readonly #types = new Map<string, number>();
   readonly #syscalls = new CallTable();
   readonly #slowCalls = new Map<string, Sum<RawSlowCall>>();
   readonly #losses = new Map<string, number>();
@@ -67,6 +77,7 @@ export class WindowSum {
     for (const hold of window.holds ?? []) this.#addHold(hold, represent);
     this.#syscalls.addAll(window.syscalls ?? [], represent);
     for (const slow of window.slowCalls ?? []) this.#addSlowCall(slow, represent(slow));
+    this.#places.endDrain();
     addCounts(this.#losses, window.losses);
     addCounts(this.#stackEnds, window.stackEnds ?? new Map());
   }
@@ -74,8 +85,8 @@ export class WindowSum {
   build(): SummedWindow {
     return {
       samples: this.#samples.values().flatMap((ofCalls) => ofCalls.values()).toArray(),
-      locks: [...this.#locks.values()],
-      holds: [...this.#holds.values()],
+      locks: this.#locks,
+      holds: this.#holds,
       syscalls: this.#syscalls,
       slowCalls: [...this.#slowCalls.values()],
       losses: this.#losses,
@@ -85,7 +96,7 @@ export class WindowSum {
 
   /** Leaves of what was open at the last drain only the time that it had. */
   #closeOpen(): void {
-    for (const sum of this.#locks.values()) if (sum.outcome === "open") sum.count = sum.maxNs = 0;
+    for (const sum of this.#locks) if (sum.outcome === "open") sum.count = sum.maxNs = 0;
     this.#syscalls.closeOpen();
   }
 
@@ -104,14 +115,15 @@ export class WindowSum {
   }
 
   #numberOf(place: RawStack | undefined): number {
-    if (place === undefined) return -1;
+    if (place === undefined) return NOBODY;
     let number = this.#numbers.get(place);
     if (number === undefined) this.#numbers.set(place, number = this.#numbers.size);
     return number;
   }
 
-  #addSample({ value, count, call, ...raw }: RawSample, represent: Represent): void {
-    const place = this.#places.of(raw, represent);
+  #addSample(sample: RawSample, represent: Represent): void {
+    const place = this.#places.of(sample, represent);
+    const { value, count, call } = sample;
     const ofCalls = this.#samples.getOrInsertComputed(place, () => new Map());
     const sum = ofCalls.get(call);
     if (sum === undefined) {
@@ -128,12 +140,18 @@ export class WindowSum {
     const { type, outcome, count, delayNs, maxNs, hints, value } = row;
     // An address means nothing in the process that stands for the waiter's.
     const address = waiter.pid === row.waiter.pid && waiter.program === row.waiter.program ? row.address : 0n;
-    const key = `${this.#numberOf(waiter)} ${this.#numberOf(holder)} ${type} ${outcome}`;
-    const sum = this.#locks.get(key);
+    const typeNumber = this.#types.getOrInsertComputed(type, () => this.#types.size);
+    const number = this.#lockKeys.number(
+      this.#numberOf(waiter),
+      this.#numberOf(holder),
+      typeNumber,
+      OUTCOME_NUMBER[outcome],
+    );
+    const sum = this.#locks[number];
     if (sum === undefined) {
       const histogram = row.histogram.slice();
       const amounts = { count, delayNs, maxNs, histogram };
-      this.#locks.set(key, { waiter, holder, type, outcome, hints, value, address, ...amounts });
+      this.#locks.push({ waiter, holder, type, outcome, hints, value, address, ...amounts });
       return;
     }
     sum.count += count;
@@ -151,11 +169,10 @@ export class WindowSum {
   #addHold(row: RawHold, represent: Represent): void {
     const holder = this.#places.of(row.holder, represent);
     const { hints, count, totalNs, maxNs } = row;
-    const key = `${this.#numberOf(holder)} ${hints}`;
-    const sum = this.#holds.get(key);
+    const sum = this.#holds[this.#holdKeys.number(this.#numberOf(holder), hints, 0, 0)];
     if (sum === undefined) {
       const histogram = row.histogram.slice();
-      this.#holds.set(key, { holder, hints, count, totalNs, maxNs, histogram });
+      this.#holds.push({ holder, hints, count, totalNs, maxNs, histogram });
       return;
     }
     sum.count += count;
