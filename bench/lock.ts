@@ -12,7 +12,7 @@ import { build } from "../tasks/build.ts";
 import { compile, FRAME_POINTERS } from "../tasks/compile.ts";
 import { Rival } from "./rival.ts";
 import type { Row } from "./row.ts";
-import { ratesUnder, type Watcher } from "./turns.ts";
+import { ratesUnder, turnsOf, type Watcher } from "./turns.ts";
 
 /** All watch the whole machine. */
 const PERF = ["perf", "trace", "-a", "-s", "-e", "futex", "-o", "/dev/null"] as const;
@@ -26,8 +26,9 @@ const PROGRAMS = [
   { what: "getppid", name: "cheap_calls", args: [] },
 ] as const;
 
-/** Returns the rows of `deno task bench lock`. */
-export async function rows(): Promise<Row[]> {
+/** Returns the rows of `deno task bench lock`, or `lock=TURNS` with so many turns of each watcher. */
+export async function rows(option?: string): Promise<Row[]> {
+  const turns = turnsOf(option);
   await build("bpf");
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
@@ -47,7 +48,7 @@ export async function rows(): Promise<Row[]> {
       alone: (turn) => turn(),
       ours: withOurs,
       ...rivals,
-    });
+    }, turns);
     for (const [rival, rate] of Object.entries(theirs)) {
       rows.push({
         what: `${what} while locks are watched`,

@@ -11,7 +11,7 @@ import { print, run, UserError } from "../common/main.ts";
 import { formatTable, type Row } from "./row.ts";
 
 /**
- * Each is in a file of its own; a part's name chooses it on the command line, and `store=1000000` says how much of it.
+ * Each is in a file of its own; a part's name chooses it on the command line, and `store=1000000` or `lock=1` says how much of it.
  */
 const PARTS: Readonly<Record<string, () => Promise<{ rows(option?: string): Promise<Row[]> }>>> = {
   wire: () => import("./wire.ts"),

@@ -7,12 +7,12 @@
  */
 
 import { SyscallCollector } from "../agent/collectors/syscall.ts";
+import { build } from "../tasks/build.ts";
 import { compile } from "../tasks/compile.ts";
 import { Rival } from "./rival.ts";
 import type { Row } from "./row.ts";
-import { ratesUnder, type Watcher } from "./turns.ts";
+import { ratesUnder, turnsOf, type Watcher } from "./turns.ts";
 
-const ROUNDS = 5;
 const CALLS = 1_000_000;
 /** Two stops of the program for each call take their time. */
 const STRACE_CALLS = 20_000;
@@ -21,8 +21,10 @@ const SYSCOUNTS = [["syscount-bpfcc", "-L"], ["syscount", "-L"]] as const;
 
 type Program = (calls: number, wrapper?: readonly string[]) => Promise<number>;
 
-/** Returns the rows of `deno task bench syscall`. */
-export async function rows(): Promise<Row[]> {
+/** Returns the rows of `deno task bench syscall`, or `syscall=TURNS` with so many turns of each watcher. */
+export async function rows(option?: string): Promise<Row[]> {
+  const turns = turnsOf(option);
+  await build("bpf");
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
@@ -38,7 +40,7 @@ export async function rows(): Promise<Row[]> {
     strace: [] as number[],
   };
   const syscount = await Rival.find(SYSCOUNTS);
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < turns; round++) {
     figures.bare.push(await run(CALLS));
     figures.ours.push(await watched(run));
     if (syscount) {
@@ -58,12 +60,12 @@ export async function rows(): Promise<Row[]> {
     row("nobody counts", figures.bare),
     ...syscount ? [row(syscount.join(" "), figures.syscount)] : [],
     row("strace -c", figures.strace),
-    await switchRow(folder),
+    await switchRow(folder, turns),
   ];
 }
 
 /** To tell what threads do in slow calls takes a look at each switch between threads: how much that costs these. */
-async function switchRow(folder: string): Promise<Row> {
+async function switchRow(folder: string, turns: number): Promise<Row> {
   const path = `${folder}/futex_ping_pong`;
   await compile(new URL("../tests/programs/futex_ping_pong.c", import.meta.url), path);
   const counted = (slowNs?: number): Watcher => async (turn) => {
@@ -72,7 +74,7 @@ async function switchRow(folder: string): Promise<Row> {
     await collector.drain();
     return rate;
   };
-  const { slow, none } = await ratesUnder([path, "1"], { none: counted(0), slow: counted() });
+  const { slow, none } = await ratesUnder([path, "1"], { none: counted(0), slow: counted() }, turns);
   return {
     what: "switches of threads while slow calls are looked into",
     ours: 2 * slow,
