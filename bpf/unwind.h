@@ -184,6 +184,7 @@ static __always_inline bool unwind_begin(struct unwind_state *state, u32 pid)
 	state->replaced = false;
 	state->read_count = 0;
 	state->scheduling = false;
+	state->waits_for_own = false;
 	state->sequence = mapping_sequence();
 	state->search.found.end = 0;
 	state->exact = true;

@@ -35,6 +35,8 @@ enum {
 #define RULE_INJECTED 8
 /* The caller's frame may be on another stack, which may lie anywhere. */
 #define RULE_OTHER_STACK 16
+/* The thread waits for the goroutine that it belongs to. */
+#define RULE_WAITS_FOR_OWN 32
 
 /* Steps that find a row among the most that a page can have. */
 #define SEARCH_STEPS 16
@@ -189,7 +191,8 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	u64 frame = state->registers[FRAME_POINTER];
 	u32 has_frame = state->known & 1U << FRAME_POINTER;
 
-	state->scheduling |= rule->flags & RULE_SCHEDULER;
+	state->waits_for_own |= rule->flags & RULE_WAITS_FOR_OWN;
+	state->scheduling |= rule->flags & RULE_SCHEDULER && !state->waits_for_own;
 	/* The kernel put it there. */
 	state->placed |= signal && !state->exact;
 	if ((rule->return_address & 15) == SAVED_UNDEFINED)

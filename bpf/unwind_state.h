@@ -44,8 +44,9 @@ struct unwind_state {
 	/* See mapping_sequence(). */
 	u32 sequence;
 	u32 vma_identified;
-	/* It came by Go's scheduler. */
+	/* It came by Go's scheduler, which looks for work; and by where that waits for the thread's own goroutine. */
 	u32 scheduling;
+	u32 waits_for_own;
 	/* The walk came by a mapping that is another one by now than the agent has read. */
 	u32 replaced;
 	/* The last mapping that was looked for in the kernel's own tree, and what it is, where that is known. */

@@ -19,6 +19,7 @@ import {
   RULE_SCHEDULER,
   RULE_SIGNAL,
   RULE_UNKNOWN,
+  RULE_WAITS_FOR_OWN,
   type RuleSet,
   SAVED_AT_CFA,
   SAVED_AT_REGISTER,
@@ -30,8 +31,11 @@ import type { TableBuilder } from "./table.ts";
 const WORD = 8;
 /** A rule has four bits for the depth of a function that changes stacks, in words. */
 const MAX_SWITCH_WORDS = 15;
-/** The thread looks for another goroutine in this one, and in what it calls. */
-const SCHEDULER = "runtime.schedule";
+/** The thread looks for another goroutine in the first, and in what it calls, but for the second. */
+const SCHEDULING = new Map([["runtime.schedule", RULE_SCHEDULER], [
+  "runtime.stoplockedm",
+  RULE_WAITS_FOR_OWN,
+]]);
 /** The runtime's handlers of signals put these between a function and the instruction that was interrupted. */
 const INJECTED = new Set([
   "runtime.asyncPreempt",
@@ -130,7 +134,7 @@ export class GoRows {
       cfa: inRegister(CFA_REGISTER),
       offset: bytes + WORD,
       ...(bytes >= WORD && { framePointer: SAVED_AT_CFA, framePointerOffset: -2 * WORD }),
-      flags: fn.name === SCHEDULER ? RULE_SCHEDULER : INJECTED.has(fn.name) ? RULE_INJECTED : 0,
+      flags: SCHEDULING.get(fn.name) ?? (INJECTED.has(fn.name) ? RULE_INJECTED : 0),
     });
   }
 }

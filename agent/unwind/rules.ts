@@ -62,6 +62,8 @@ export const RULE_SCHEDULER = 4;
 export const RULE_INJECTED = 8;
 /** The caller's frame may be on another stack, which may lie anywhere. */
 export const RULE_OTHER_STACK = 16;
+/** The thread waits for the goroutine that it belongs to: the scheduler that does so looks for no other. */
+export const RULE_WAITS_FOR_OWN = 32;
 
 /** The two rules that every set starts with. */
 export const RULE_NONE = 0;
