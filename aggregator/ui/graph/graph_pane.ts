@@ -295,6 +295,7 @@ export class GraphPane {
   }
 
   async #find(model: FlameModel, text: string): Promise<void> {
+    const drawn = this.#search.matches(model);
     const found = await this.#search.find(model, text);
     if (!found || model !== this.#model) return;
     if ("problem" in found) this.#app.found({ hits: 0, share: "", problem: found.problem });
@@ -302,7 +303,8 @@ export class GraphPane {
       const share = text.trim() === "" ? "" : this.#share(found.width);
       this.#app.found({ hits: found.count, share }, (by) => this.#walk(by));
     }
-    this.#drawScene();
+    // Drawing makes the browser lay the page out.
+    if (this.#search.matches(model) !== drawn) this.#drawScene();
   }
 
   /** Goes to the next box that matches; zooms, as it may be too narrow to be seen. */

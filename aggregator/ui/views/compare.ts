@@ -248,11 +248,12 @@ export class CompareView implements View {
   }
 
   async #find(model: FlameModel): Promise<void> {
+    const drawn = this.#search.matches(model);
     const found = await this.#search.find(model, this.#app.store.state.search);
     if (!found || model !== this.#made?.model) return;
     if ("problem" in found) this.#app.found({ hits: 0, share: "", problem: found.problem });
     else this.#app.found({ hits: found.count, share: "" }, (by) => this.#walk(by));
-    this.#drawScene();
+    if (this.#search.matches(model) !== drawn) this.#drawScene();
   }
 
   /** Goes to the next box that matches. */
