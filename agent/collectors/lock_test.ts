@@ -12,7 +12,7 @@ import type { LockClass } from "../locks/lock_class.ts";
 import { Symboliser } from "../symbols/symboliser.ts";
 import { Unwinder } from "../unwind/unwinder.ts";
 import type { Outcome } from "../../profile/model.ts";
-import type { RawLock, RawStack, Window } from "./collector.ts";
+import { EARLIER_HOLDERS, type RawLock, type RawStack, type Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { LockCollector, type LockCollectorOptions } from "./lock.ts";
 import { lockMapBytes, SMALLEST_LOCK_MAPS } from "./lock_map_size.ts";
@@ -483,12 +483,17 @@ testWith(
       assert(leaf && !/^(bpf_|__bpf_|__traceiter)/.test(leaf.function), `a wait in ${leaf?.function}`);
     }
     const rwsem = rows.filter(({ type }) => type === "rwsem");
+    const ofMap = rwsem.filter(({ waiter }) =>
+      symboliser.stack(waiter).some(({ function: name }) => /mmap|munmap/.test(name))
+    );
     assert(
-      rwsem.some(({ waiter }) =>
-        symboliser.stack(waiter).some(({ function: name }) => /mmap|munmap/.test(name))
-      ),
+      ofMap.length > 0,
       `no wait for the lock of the memory map: ${Deno.inspect(rows.map(({ type }) => type))}`,
     );
+    // Who writes is known while it has the lock: another thread of the program, as nobody else changes its memory.
+    const holders = ofMap.flatMap(({ holder }) => holder && holder !== EARLIER_HOLDERS ? [holder] : []);
+    assert(holders.length > 0, `nobody had it: ${Deno.inspect(ofMap)}`);
+    assertEquals(new Set(holders.map(({ pid }) => pid)), new Set([running.pid]));
   },
 );
 
