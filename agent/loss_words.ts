@@ -37,7 +37,7 @@ const WORDS: Readonly<Record<Loss | typeof NAMING_LOSS, Words>> = {
     why: "of processes outside of the agent's pid namespace: run it in the host's (hostPID: true)",
   },
   user_stack_failed: { what: STACK, why: "as their memory could not be read" },
-  user_stack_truncated: { what: CUT, why: "as they have more than 127 frames" },
+  user_stack_truncated: { what: CUT, why: "as they have more than 254 frames" },
   kernel_stack_failed: { what: STACK, why: "of the kernel, which gave none" },
   kernel_stack_truncated: { what: CUT, why: "as they have more than 127 frames of the kernel" },
   stacks_map_full: { what: STACK, why: MAPS_FULL },

@@ -6,7 +6,7 @@
 #ifndef __APERTURE_H__
 #define __APERTURE_H__
 
-/* The kernel's own limit of frames (kernel.perf_event_max_stack), unless somebody raised it. */
+/* Frames of an entry. It is the kernel's own limit (kernel.perf_event_max_stack), unless somebody raised it. */
 #define APERTURE_STACK_DEPTH 127
 #define APERTURE_COMM_SIZE 16
 
@@ -77,6 +77,12 @@ enum aperture_filled {
 enum aperture_stack_kind {
 	APERTURE_STACK_NATIVE,
 	APERTURE_STACK_PYTHON,
+	/*
+	 * The leaf's part of a native stack of more frames. The rest, towards the root, is an entry of its own, whose name has
+	 * all bits the other way round: a stack has twice as many frames at most, and only deep ones need the room.
+	 */
+	APERTURE_STACK_DEEP,
+	APERTURE_STACK_REST,
 };
 
 /*

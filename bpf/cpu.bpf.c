@@ -20,7 +20,7 @@ struct sample {
 	struct aperture_cpu_key key;
 	/* Which of the two map sets, read once, so that counts and stacks of a sample are in the same one. */
 	u32 set;
-	struct aperture_stack user;
+	struct aperture_stack spare;
 	struct aperture_stack kernel;
 	struct aperture_stack python;
 };
@@ -67,7 +67,7 @@ static __always_inline struct sample *begin_sample(struct task_struct *task, u32
 	sample->key.pid = pid;
 	sample->key.program = program_of(task);
 	bpf_get_current_comm(sample->key.comm, sizeof(sample->key.comm));
-	sample->user.length = 0;
+	sample->key.user_stack = 0;
 	sample->kernel.length = 0;
 	sample->python.length = 0;
 	sample->python.kind = APERTURE_STACK_PYTHON;
@@ -83,9 +83,8 @@ static __always_inline void collect_stacks(struct bpf_perf_event_data *ctx, stru
 				     APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
 	}
 	if (has_user_stack(task)) {
-		collect_interrupted_user_stack(ctx, sample->key.pid, &sample->user);
-		count_missing_frames(&sample->user, APERTURE_LOSS_USER_STACK_FAILED,
-				     APERTURE_LOSS_USER_STACK_TRUNCATED);
+		sample->key.user_stack =
+			collect_interrupted_user_stack(ctx, sample->key.pid, sample->set, &sample->spare);
 		count_loss(collect_python_stack(task, sample->key.pid, &sample->python));
 	}
 }
@@ -95,7 +94,6 @@ static __always_inline void count_sample(struct sample *sample)
 	void *counts = sample->set ? (void *)&counts_b : (void *)&counts_a;
 	const u64 one = 1;
 
-	sample->key.user_stack = keep_stack(sample->set, &sample->user);
 	sample->key.kernel_stack = keep_stack(sample->set, &sample->kernel);
 	sample->key.python_stack = keep_stack(sample->set, &sample->python);
 	u64 *count = find_counted(counts, &sample->key, &one, sample->set, APERTURE_FILLED_COUNTS);

@@ -6,16 +6,11 @@
 #include "user_stack.h"
 #include "window.h"
 
-/* Reads the user stack of `task`, the current one, of process `pid`, into `stack`, and returns its name. */
+/* Keeps the user stack of `task`, the current one, of process `pid`, and returns its name. */
 static __always_inline u64 keep_user_stack(void *ctx, struct task_struct *task, u32 pid, u32 set,
-					   struct aperture_stack *stack)
+					   struct aperture_stack *spare)
 {
-	stack->length = 0;
-	if (!has_user_stack(task))
-		return 0;
-	collect_user_stack(ctx, pid, stack);
-	count_missing_frames(stack, APERTURE_LOSS_USER_STACK_FAILED, APERTURE_LOSS_USER_STACK_TRUNCATED);
-	return keep_stack(set, stack);
+	return has_user_stack(task) ? collect_user_stack(ctx, pid, set, spare) : 0;
 }
 
 /* Its first frames are the program and the tracepoint; see agent/collectors/tracepoint_frames.ts. */

@@ -163,14 +163,15 @@ static __always_inline void find_returns(struct unwind_state *state)
 		state->trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
 }
 
-/* Begins at the user registers in state->user. */
-static __always_inline bool unwind_begin(struct unwind_state *state, u32 pid)
+/* Begins at the user registers in the state; false (0) when it cannot. A function of its own, as unwind_step is. */
+__attribute__((noinline)) int unwind_begin(u32 pid)
 {
 	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
 	struct aperture_unwind_control *control = bpf_map_lookup_elem(&unwind_control, &zero);
 	struct aperture_process *process = bpf_map_lookup_elem(&unwind_processes, &pid);
 
-	if (!control)
+	if (!state || !control)
 		return false;
 	state->window = control->window;
 	state->pid = pid;
@@ -217,41 +218,61 @@ static __always_inline void mark_cut(struct aperture_stack *stack, u32 end)
 	stack->length = last + 1;
 }
 
+/* The parts of a stack. */
+enum {
+	PART_LEAF,
+	PART_REST,
+};
+
 /*
- * Walks from the state's registers into its stack; how that ended. A function of its own, too: that of Linux 6.1,
- * for one, would else verify all that follows the walk once for each turn that may be the last.
+ * Goes on with the walk and fills a part of its stack; how the walk ended, STEP_ON where the part is full. A function of
+ * its own, too: that of Linux 6.1, for one, would else verify all that follows the walk once for each turn that may be
+ * the last.
  */
-__attribute__((noinline)) int unwind_walk(u32 pid)
+__attribute__((noinline)) int unwind_part(u32 part)
 {
 	u32 zero = 0;
 	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
-	struct aperture_stack *stack;
 
 	if (!state)
 		return APERTURE_STACK_NO_PROCESS;
-	stack = &state->stack;
-	stack->length = 0;
-	if (!unwind_begin(state, pid))
-		return APERTURE_STACK_NO_PROCESS;
+	struct aperture_stack *stack = part == PART_LEAF ? &state->stack : &state->rest;
 	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {
-		u64 pc = state->pc;
-		bool exact = state->exact;
+		/* In the state, as all functions that are under way at once have 512 bytes of stack. */
+		state->frame_pc = state->pc;
+		state->frame_exact = state->exact;
+		state->frame_first = state->leaf;
 		state->file = 0;
 		int end = unwind_step();
 		state->leaf = false;
 		/* Readers take one off all but the first, for return addresses point behind the call: not this one. */
-		stack->frames[i] = native_frame(state, i > 0 && (exact || state->placed) ? pc + 1 : pc);
+		bool first = state->frame_first;
+		bool behind = !first && (state->frame_exact || state->placed);
+		stack->frames[i] = native_frame(state, state->frame_pc + behind);
 		stack->length = i + 1;
 		if (end == STEP_ON)
 			continue;
 		/* What was taken for a return address was none, or would be named by what is mapped there later. */
-		if (end == APERTURE_STACK_NO_MAPPING && (i > 0 || state->replaced))
+		if (end == APERTURE_STACK_NO_MAPPING && (!first || state->replaced))
 			stack->length = i;
-		if (end == APERTURE_STACK_NO_MAPPING && i == 0 && state->process == 0)
+		if (end == APERTURE_STACK_NO_MAPPING && first && state->process == 0)
 			return APERTURE_STACK_NO_PROCESS;
 		return end;
 	}
-	return APERTURE_STACK_DEPTH_REACHED;
+	return STEP_ON;
+}
+
+/* Walks from the state's registers into its stack; how that ended. */
+__attribute__((noinline)) int unwind_walk(u32 pid)
+{
+	int end;
+
+	if (!unwind_begin(pid))
+		return APERTURE_STACK_NO_PROCESS;
+	end = unwind_part(PART_LEAF);
+	if (end == STEP_ON)
+		end = unwind_part(PART_REST);
+	return end == STEP_ON ? APERTURE_STACK_DEPTH_REACHED : end;
 }
 
 #endif

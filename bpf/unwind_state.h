@@ -25,6 +25,10 @@ struct unwind_state {
 	u32 leaf;
 	/* No call left the pc on the stack: it is that of a trampoline, of makecontext() or where a handler returns to. */
 	u32 placed;
+	/* Of the frame that the walk goes on from: its pc, and `exact` and `leaf` as they were. */
+	u64 frame_pc;
+	u32 frame_exact;
+	u32 frame_first;
 	u32 pid;
 	u32 process;
 	u32 window;
@@ -64,8 +68,9 @@ struct unwind_state {
 	/* Of `reads`; more than WALK_READS where the walk went by something else, too. 0 where it came to no end. */
 	u32 read_count;
 	u64 reads[WALK_READS];
-	/* What was walked so far. */
+	/* What was walked so far: see APERTURE_STACK_DEEP. */
 	struct aperture_stack stack;
+	struct aperture_stack rest;
 };
 
 struct {

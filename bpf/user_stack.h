@@ -6,8 +6,9 @@
 #ifndef __APERTURE_USER_STACK_H__
 #define __APERTURE_USER_STACK_H__
 
-#include "stack.h"
+#include "mix.h"
 #include "unwind.h"
+#include "window.h"
 
 /* Whether the agent has filled in what the unwinder goes by. */
 const volatile bool use_unwinder = false;
@@ -30,39 +31,66 @@ static __always_inline void count_stack_end(u32 end)
 		(*count)++;
 }
 
-/*
- * Walks from the registers that `state->user` was filled with. The helper would invent callers in code without frame
- * pointers: where there is an unwinder only the leaf is taken of it.
- */
-static __always_inline void walk_user_stack(void *ctx, struct unwind_state *state, u32 pid,
-					    struct aperture_stack *stack)
+/* Keeps the stack of the state, in two entries where one cannot hold it. A function of its own, as unwind_step is. */
+__attribute__((noinline)) u64 keep_walked_stack(u32 set)
 {
-	u32 end = APERTURE_STACK_HELPER;
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+	u64 hash;
 
-	stack->length = 0;
-	if (state && !in_64_bit_mode(&state->user)) {
-		end = APERTURE_STACK_OTHER_ABI;
+	if (!state)
+		return 0;
+	if (!state->rest.length)
+		return keep_stack(set, &state->stack);
+	state->stack.kind = APERTURE_STACK_DEEP;
+	state->rest.kind = APERTURE_STACK_REST;
+	hash = mix(hash_stack(&state->stack), hash_stack(&state->rest)) ?: 1;
+	/* The rest first: who finds the leaf's part finds all of it. */
+	return put_stack(set, ~hash, &state->rest) && put_stack(set, hash, &state->stack) ? hash : 0;
+}
+
+/* Walks from the registers that `state->user` was filled with, and keeps the stack. */
+static __always_inline u64 keep_walk(struct unwind_state *state, u32 pid, u32 set)
+{
+	u32 end = APERTURE_STACK_OTHER_ABI;
+	u64 hash;
+
+	state->stack.length = 0;
+	state->stack.kind = APERTURE_STACK_NATIVE;
+	state->rest.length = 0;
+	if (in_64_bit_mode(&state->user)) {
+		end = unwind_walk(pid);
+	} else {
 		state->stack.length = 1;
 		state->stack.frames[0] = user_pc(&state->user);
-	} else if (state) {
-		end = unwind_walk(pid);
 	}
-	if (state) {
-		if (end != APERTURE_STACK_COMPLETE) {
-			mark_cut(&state->stack, end);
-			state->read_count = 0;
-		}
-		/* In one piece: a copy by words would be a long loop for the verifier. */
-		bpf_probe_read_kernel(stack, sizeof(*stack), &state->stack);
-		state->busy = false;
-	} else {
-		read_stack(ctx, stack, BPF_F_USER_STACK);
-		if (use_unwinder && stack->length > 0) {
-			stack->length = 1;
-			mark_cut(stack, end);
-		}
+	if (end != APERTURE_STACK_COMPLETE) {
+		mark_cut(state->stack.length < APERTURE_STACK_DEPTH ? &state->stack : &state->rest, end);
+		state->read_count = 0;
 	}
+	if (end == APERTURE_STACK_DEPTH_REACHED)
+		count_loss(APERTURE_LOSS_USER_STACK_TRUNCATED);
+	hash = keep_walked_stack(set);
+	state->busy = false;
 	count_stack_end(end);
+	return hash;
+}
+
+/*
+ * Keeps the stack that the kernel's helper reads, into `stack`. It would invent callers in code without frame pointers:
+ * where there is an unwinder only the leaf is taken of it.
+ */
+static __always_inline u64 keep_helper_stack(void *ctx, u32 set, struct aperture_stack *stack)
+{
+	stack->kind = APERTURE_STACK_NATIVE;
+	read_stack(ctx, stack, BPF_F_USER_STACK);
+	count_missing_frames(stack, APERTURE_LOSS_USER_STACK_FAILED, APERTURE_LOSS_USER_STACK_TRUNCATED);
+	if (use_unwinder && stack->length > 0) {
+		stack->length = 1;
+		mark_cut(stack, APERTURE_STACK_HELPER);
+	}
+	count_stack_end(APERTURE_STACK_HELPER);
+	return keep_stack(set, stack);
 }
 
 /* NULL where a walk is not to be: with no unwinder, or in an interrupt of another program of this object that walks. */
@@ -84,21 +112,21 @@ static __always_inline struct unwind_state *give_up(struct unwind_state *state)
 }
 
 /*
- * Reads the stack with which the current thread of process `pid` (in the agent's namespace) came into the kernel; for
- * tracepoints.
+ * Keeps the stack with which the current thread of process `pid` (in the agent's namespace) came into the kernel, for
+ * tracepoints; its name. `spare` is for the helper's.
  */
-static __always_inline void collect_user_stack(void *ctx, u32 pid, struct aperture_stack *stack)
+static __always_inline u64 collect_user_stack(void *ctx, u32 pid, u32 set, struct aperture_stack *spare)
 {
 	struct unwind_state *state = begin_walk();
 
 	if (state && !read_user_registers(&state->user))
 		state = give_up(state);
-	walk_user_stack(ctx, state, pid, stack);
+	return state ? keep_walk(state, pid, set) : keep_helper_stack(ctx, set, spare);
 }
 
-/* Reads the same where a perf event interrupted the thread: in user code, or after it came into the kernel. */
-static __always_inline void collect_interrupted_user_stack(struct bpf_perf_event_data *ctx, u32 pid,
-							   struct aperture_stack *stack)
+/* Keeps the same where a perf event interrupted the thread: in user code, or after it came into the kernel. */
+static __always_inline u64 collect_interrupted_user_stack(struct bpf_perf_event_data *ctx, u32 pid, u32 set,
+							  struct aperture_stack *spare)
 {
 	struct unwind_state *state = begin_walk();
 
@@ -106,7 +134,7 @@ static __always_inline void collect_interrupted_user_stack(struct bpf_perf_event
 		copy_registers(&state->user, &ctx->regs);
 	else if (state && !read_user_registers(&state->user))
 		state = give_up(state);
-	walk_user_stack(ctx, state, pid, stack);
+	return state ? keep_walk(state, pid, set) : keep_helper_stack(ctx, set, spare);
 }
 
 #endif

@@ -146,22 +146,29 @@ static __always_inline struct aperture_window *window_of(u32 set)
 	return bpf_map_lookup_elem(&windows, &index);
 }
 
-/* Keeps `stack` under its hash, which is returned; 0 when it is empty or there is no room. */
-static __always_inline u64 keep_stack(u32 set, const struct aperture_stack *stack)
+/* Puts `stack` under the name `hash`; false when there is no room, which is counted. */
+static __always_inline bool put_stack(u32 set, u64 hash, const struct aperture_stack *stack)
 {
 	void *stacks = set ? (void *)&stacks_b : (void *)&stacks_a;
-	u64 hash = hash_stack(stack);
 
-	if (hash == 0 || bpf_map_lookup_elem(stacks, &hash))
-		return hash;
+	if (bpf_map_lookup_elem(stacks, &hash))
+		return true;
 	long error = bpf_map_update_elem(stacks, &hash, stack, BPF_NOEXIST);
 	if (error == 0)
 		note_filled(set, APERTURE_FILLED_STACKS);
 	/* Another CPU may have been faster. */
 	if (error == 0 || error == -EEXIST)
-		return hash;
+		return true;
 	count_loss(error == -E2BIG ? APERTURE_LOSS_STACKS_MAP_FULL : APERTURE_LOSS_STACKS_MAP_BUSY);
-	return 0;
+	return false;
+}
+
+/* Keeps `stack` under its hash, which is returned; 0 when it is empty or there is no room. */
+static __always_inline u64 keep_stack(u32 set, const struct aperture_stack *stack)
+{
+	u64 hash = hash_stack(stack);
+
+	return hash && put_stack(set, hash, stack) ? hash : 0;
 }
 
 #endif

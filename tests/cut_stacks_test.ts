@@ -93,14 +93,17 @@ testWith(
 
 testWith(
   ["bpf", "clang", "gcc"],
-  "a stack that is too deep ends with a frame that says so, at its root",
+  "a stack of 400 frames has 253, and at its root a frame that says so",
   async () => {
     using program = await compileUnwind("deep.c");
-    await using running = await RunningProgram.start(program.path);
+    await using running = await RunningProgram.start(program.path, ["400"]);
     const watched = await watch(running.pid);
     for (const stack of watched.stacks.keys()) {
       // On its way down and up it is not so deep.
-      assertMatch(stack, new RegExp(`^(\\[cut: depth_reached\\]|${MAIN});recurse(;recurse)*(;leaf)?$`));
+      assertMatch(
+        stack,
+        new RegExp(`^(\\[cut: depth_reached\\](?=(;\\w+){253}$)|${MAIN});recurse(;recurse)*(;leaf)?$`),
+      );
     }
     const deep = watched.ends.get("depth_reached") ?? 0;
     const all = watched.ends.values().reduce((sum, n) => sum + n, 0);
@@ -108,6 +111,16 @@ testWith(
     assertAlmostEquals(shareOf(watched, /^\[cut: depth_reached/), deep / all, 0.05);
   },
 );
+
+testWith(["bpf", "clang", "gcc"], "a stack of 200 frames is whole", async () => {
+  using program = await compileUnwind("deep.c");
+  await using running = await RunningProgram.start(program.path, ["200"]);
+  // 201 calls when it is at the leaf, where it is nearly always.
+  assertChain(
+    await watch(running.pid),
+    new RegExp(`^${MAIN}(;recurse){1,201}$|^${MAIN}(;recurse){201};leaf$`),
+  );
+});
 
 const EVENTS = "/sys/kernel/tracing/uprobe_events";
 

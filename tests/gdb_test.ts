@@ -29,6 +29,12 @@ const SLEEPERS: Readonly<Record<string, (folder: TempFolder) => Promise<Running>
     await compileTo(target, { compiler: "g++", args, sources: [source] });
     return run(target);
   },
+  async gcc(folder) {
+    const [source, target] = [`${PROGRAMS}sleeps_deep.c`, `${folder.path}/sleeps-deep`];
+    const args = (path: string) => ["-O2", "-fomit-frame-pointer", source, "-o", path];
+    await compileTo(target, { compiler: "gcc", args, sources: [source] });
+    return run(target);
+  },
   async rustc(folder) {
     const [source, target] = [`${PROGRAMS}sleeps.rs`, `${folder.path}/sleeps-rs`];
     const args = (path: string) => ["-O", "-g", source, "-o", path];
@@ -52,7 +58,7 @@ const SCRIPT = `
 import gdb, json
 gdb.execute("set backtrace past-main on")
 gdb.execute("set backtrace past-entry on")
-gdb.execute("set backtrace limit 200")
+gdb.execute("set backtrace limit 300")
 threads = []
 for thread in gdb.selected_inferior().threads():
     thread.switch()

@@ -24,17 +24,28 @@ const KERNEL_UPPERS = 0x80000000;
 const FILE_UPPER = 0x40000000;
 const FILE_MASK = 0xffe00000;
 
+/** APERTURE_STACK_DEPTH. */
+const STACK_DEPTH = (STACK.size - STACK.frames) / 8;
 const NO_STACK: readonly number[] = [];
 
-/** APERTURE_STACK_PYTHON. */
-const PYTHON_STACK = 1;
+/** These are of `enum aperture_stack_kind`: the second is the leaf's part of a stack, the third its root's. */
+const [PYTHON_STACK, DEEP_STACK, REST_OF_STACK] = [1, 2, 3];
 /** The parts of a frame in a Python stack: 1 bit, 19 bits, 44 bits; the second is all ones where it does not fit. */
 const UNIT_MASK = 0x7ffff;
 
-/** Adds the stacks of a batch to `addresses`, and those of Python to `python`, by their hash. */
+/** Holds addresses by the hash of their stack. */
+export interface StackMap {
+  get(hash: bigint): readonly number[] | undefined;
+  set(hash: bigint, addresses: readonly number[]): unknown;
+}
+
+/**
+ * Adds the stacks of a batch to `addresses`, and those of Python to `python`, by their hash. The two parts of a deep stack
+ * may be in different batches, in any order; that of its root is there under a name of its own, too.
+ */
 export function decodeStacks(
   { count, keys, values }: Entries,
-  addresses: Map<bigint, readonly number[]>,
+  addresses: StackMap,
   { python }: {
     /** Stacks of Python are passed over without it. */
     python?: Map<bigint, readonly RawPythonFrame[]>;
@@ -44,17 +55,29 @@ export function decodeStacks(
   for (let i = 0; i < count; i++) {
     const at = i * STACK.size / 4;
     const length = words[at + STACK.length / 4]!;
-    if (words[at + STACK.kind / 4] === PYTHON_STACK) {
+    const kind = words[at + STACK.kind / 4];
+    const hash = keys.getBigUint64(i * 8, true);
+    if (kind === PYTHON_STACK) {
       const from = at + STACK.frames / 4;
-      python?.set(keys.getBigUint64(i * 8, true), decodePython(words.subarray(from, from + length * 2)));
+      python?.set(hash, decodePython(words.subarray(from, from + length * 2)));
       continue;
     }
     const stack = new Array<number>(length);
     for (let frame = 0, word = at + STACK.frames / 4; frame < length; frame++, word += 2) {
       stack[frame] = frameAddress(words[word + 1]!, words[word]!);
     }
-    addresses.set(keys.getBigUint64(i * 8, true), stack);
+    addresses.set(hash, stack);
+    if (kind === DEEP_STACK || kind === REST_OF_STACK) join(addresses, kind === DEEP_STACK ? hash : ~hash);
   }
+}
+
+/** Appends to the leaf's part of a stack its root's, where both are there. */
+function join(addresses: StackMap, name: bigint): void {
+  const hash = BigInt.asUintN(64, name);
+  const leaf = addresses.get(hash);
+  const rest = addresses.get(BigInt.asUintN(64, ~hash));
+  // It may be joined already, in an earlier drain.
+  if (leaf && rest) addresses.set(hash, [...leaf.slice(0, STACK_DEPTH), ...rest]);
 }
 
 /** Returns a frame address as {@linkcode RawStack} has it. */

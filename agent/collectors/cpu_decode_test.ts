@@ -41,6 +41,29 @@ Deno.test("decodeStacks() keeps user addresses and the low 48 bits of kernel add
   }));
 });
 
+Deno.test("decodeStacks() joins the parts of a deep stack, in whatever order and drain they come", () => {
+  const part = fc.bigInt({ min: 1n, max: 2n ** 47n - 1n });
+  const [leaf, rest] = [
+    fc.array(part, { minLength: 127, maxLength: 127 }),
+    fc.array(part, { minLength: 1, maxLength: 127 }),
+  ];
+  const hash = fc.bigInt({ min: 1n, max: 2n ** 64n - 2n });
+  fc.assert(fc.property(hash, leaf, rest, fc.boolean(), (hash, leaf, rest, leafFirst) => {
+    const addresses = new Map<bigint, readonly number[]>();
+    const parts = [
+      { kind: 2, entries: stackEntries([[hash, leaf]]) },
+      { kind: 3, entries: stackEntries([[BigInt.asUintN(64, ~hash), rest]]) },
+    ];
+    if (!leafFirst) parts.reverse();
+    // What is kept over windows meets the same again.
+    for (const { kind, entries } of [...parts, ...parts, ...parts.toReversed()]) {
+      entries.values.setUint32(STACK.kind, kind, true);
+      decodeStacks(entries, addresses);
+    }
+    assertEquals(addresses.get(hash), [...leaf, ...rest].map(Number));
+  }));
+});
+
 Deno.test("decodeStacks() makes a safe integer of any address", () => {
   fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (word) => {
     const addresses = new Map<bigint, readonly number[]>();
@@ -92,6 +115,7 @@ Deno.test("decodeCounts() reads keys, counts and the stacks they name", () => {
   keys.setBigUint64(CPU_KEY.user_stack, 2n ** 64n - 1n, true);
   keys.setUint32(CPU_KEY.pid, 4242, true);
   new Uint8Array(keys.buffer).set(new TextEncoder().encode("postgres: wörk\0junk"), CPU_KEY.comm);
+  keys.setUint32(CPU_KEY.program, 9, true);
   values.setBigUint64(0, 2n ** 32n + 7n, true);
   keys.setBigUint64(CPU_KEY.size + CPU_KEY.kernel_stack, 5n, true);
   new Uint8Array(keys.buffer).set(new TextEncoder().encode("sixteen bytes ok"), CPU_KEY.size + CPU_KEY.comm);
@@ -102,12 +126,13 @@ Deno.test("decodeCounts() reads keys, counts and the stacks they name", () => {
   assertEquals(samples, [
     {
       pid: 4242,
+      program: 9,
       comm: "postgres: wörk",
       user: [1, 2],
       kernel: [],
       value: (2 ** 32 + 7) * 1000,
       count: 2 ** 32 + 7,
     },
-    { pid: 0, comm: "sixteen bytes ok", user: [], kernel: [9], value: 1000, count: 1 },
+    { pid: 0, program: 0, comm: "sixteen bytes ok", user: [], kernel: [9], value: 1000, count: 1 },
   ]);
 });

@@ -42,9 +42,7 @@ export class LockPlaces {
 
   /** Takes a batch of a map of stacks in. */
   addStacks(entries: Entries): void {
-    const stacks = new Map<bigint, readonly number[]>();
-    decodeStacks(entries, stacks);
-    for (const [hash, stack] of stacks) this.#stacks.set(hash, stack);
+    decodeStacks(entries, this.#stacks);
   }
 
   /** Takes a batch of a map of places in. */

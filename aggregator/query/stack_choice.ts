@@ -8,7 +8,7 @@
 import type { Question } from "./question.ts";
 import type { FunctionNames, StackChoice } from "./asked.ts";
 
-/** A path is a stack's; agents cut these at 127 locations, each of which may have inlined functions. */
+/** A path is a stack's; agents cut these at 254 locations, each of which may have inlined functions. */
 const MAX_PATH = 1024;
 
 /** Is a condition on `keys`, which are from the root to the leaf, and what its parameters stand for. */

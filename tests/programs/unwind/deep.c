@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Deeper than a stack can be told. */
+/* As deep as its argument says. */
 #include <stdio.h>
+#include <stdlib.h>
 
 static volatile unsigned long sum;
 
@@ -21,10 +22,12 @@ __attribute__((noinline)) static int recurse(int n)
 	return depth;
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+	int depth = count > 1 ? atoi(arguments[1]) : 0;
+
 	puts("ready");
 	fflush(stdout);
 	for (;;)
-		recurse(1000);
+		recurse(depth);
 }
