@@ -44,7 +44,7 @@ struct walk_memo {
 	u64 words;
 	u64 words_now;
 	u64 read_count;
-	/* What has them all: the lowest, and so many bytes up to the end of the highest; 0 where that are too many. */
+	/* What has them all: from where on, and so many bytes; 0 where that are too many. */
 	u64 from;
 	u64 span;
 	u64 reads[WALK_READS];
@@ -68,27 +68,24 @@ struct {
 	__type(value, struct walk_span);
 } walk_spans SEC(".maps");
 
-/* Finds out what has all words of a memo. */
+/*
+ * Finds out what has all words of a memo: they are above the stack pointer. Without branches by what the words are, of
+ * which each doubles what the verifier looks at.
+ */
 static __always_inline void measure_span(struct walk_memo *memo)
 {
-	u64 from = memo->reads[0];
-	u64 last = from;
-	u64 unaligned = 0;
+	u64 offsets = 0;
 
-	for (u32 i = 1; i < WALK_READS; i++) {
+	for (u32 i = 0; i < WALK_READS; i++) {
 		if (i >= memo->read_count)
 			break;
-		u64 at = memo->reads[i];
-		unaligned |= at - memo->reads[0];
-		if (at < from)
-			from = at;
-		if (at > last)
-			last = at;
+		offsets |= memo->reads[i] - memo->begin.stack;
 	}
-	memo->from = from;
+	memo->from = memo->begin.stack;
 	memo->span = 0;
-	if (!(unaligned & (sizeof(u64) - 1)) && last - from <= WALK_SPAN - sizeof(u64))
-		memo->span = last - from + sizeof(u64);
+	/* Together they have all bits of the highest, and no more bits than that. */
+	if (offsets < WALK_SPAN && !(offsets & (sizeof(u64) - 1)))
+		memo->span = offsets + sizeof(u64);
 }
 
 /* Hashes the words of a memo as they are now. A function of its own, as unwind_step is. */
