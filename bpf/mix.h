@@ -3,7 +3,7 @@
 #ifndef __APERTURE_MIX_H__
 #define __APERTURE_MIX_H__
 
-#include "vmlinux.h"
+#include "kernel.h"
 
 static __always_inline u64 mix(u64 hash, u64 word)
 {

@@ -100,11 +100,12 @@ testWith(["bpf", "clang", "perf", "chrt"], "CpuCollector counts as perf record d
 const SLOW_PROGRAM = `
 #include "vmlinux.h"
 #include "user_stack.h"
-static __always_inline void collect_slowly(struct bpf_perf_event_data *ctx, u32 pid, struct aperture_stack *stack)
+static __always_inline u64 collect_slowly(struct bpf_perf_event_data *ctx, u32 pid, u32 set,
+					  struct aperture_stack *spare)
 {
 	for (u32 i = 0; i < 3000; i++)
 		bpf_ktime_get_ns();
-	collect_interrupted_user_stack(ctx, pid, stack);
+	return collect_interrupted_user_stack(ctx, pid, set, spare);
 }
 #define collect_interrupted_user_stack collect_slowly
 #include "cpu.bpf.c"
