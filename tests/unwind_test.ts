@@ -135,10 +135,11 @@ while True: recurse(20)
 const SCRIPT = "function f(n){return n<2?n:f(n-1)+f(n-2)};for(;;){f(20);JSON.stringify([1,2,3].map(x=>x*2))}";
 
 for (
-  const { name, command, args } of [
+  const { name, command, args, atLeastMs = 0 } of [
     { name: "python3", command: "/usr/bin/python3", args: ["-c", PYTHON] },
-    { name: "node", command: "node", args: ["-e", SCRIPT] },
-    { name: "deno", command: "deno", args: ["eval", SCRIPT] },
+    // A page of a large program is missed by all samples of the moment that needs it first.
+    { name: "node", command: "node", args: ["-e", SCRIPT], atLeastMs: 4000 },
+    { name: "deno", command: "deno", args: ["eval", SCRIPT], atLeastMs: 4000 },
     { name: "perl", command: "perl", args: ["-e", "for(;;){$s=join(',',map{$_*2}1..999);$s=~s/(1+)/x$1/g}"] },
     {
       name: "openssl",
@@ -150,7 +151,7 @@ for (
 ) {
   testWith(["bpf", "clang", name], `stacks of ${name} from its package are whole`, async () => {
     await using running: Running = run(command, args);
-    assertWhole(await watch(running.pid));
+    assertWhole(await watch(running.pid, { atLeastMs }));
   });
 }
 
