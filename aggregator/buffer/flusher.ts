@@ -108,7 +108,11 @@ export class Flusher {
    * @throws what the sink or the buffer threw; what was not written stays
    */
   flushNow(): Promise<void> {
-    const flush = this.#last.catch(() => {}).then(() => this.#flushAll());
+    return this.#inTurn(() => this.#flush({ all: true }));
+  }
+
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    const flush = this.#last.catch(() => {}).then(run);
     // Whoever called handles it; the next flush only waits for it.
     this.#last = flush.catch(() => {});
     return flush;
@@ -132,7 +136,7 @@ export class Flusher {
       await this.#pause(this.#failing?.failures ?? 0);
       if (this.#stopping.signal.aborted) return;
       try {
-        await this.flushNow();
+        await this.#inTurn(() => this.#flush({ all: false }));
       } catch (error) {
         this.#warn(error);
       }
@@ -141,14 +145,13 @@ export class Flusher {
 
   /** Waits until it is time, the buffer holds a group's worth (which means nothing after a failure), or the end. */
   async #pause(failures: number): Promise<void> {
-    const { buffer, intervalMs, maxBatches, maxBytes, retryMs, maxRetryMs, random } = this.#options;
+    const { buffer, intervalMs, retryMs, maxRetryMs, random } = this.#options;
     const { signal } = this.#stopping;
     const { promise, resolve } = Promise.withResolvers<void>();
     const backoff = backoffMs(failures, { firstMs: retryMs, maxMs: maxRetryMs, random });
     const timer = setTimeout(resolve, failures === 0 ? intervalMs : backoff);
     const look = () => {
-      // One that can be taken must be there, else the loop would spin while the first are being staged.
-      if (buffer.staged >= maxBatches || (buffer.staged > 0 && buffer.bytes >= maxBytes)) resolve();
+      if (this.#isFull()) resolve();
     };
     if (failures === 0) {
       buffer.onStaged = look;
@@ -164,7 +167,18 @@ export class Flusher {
     buffer.onStaged = () => {};
   }
 
-  async #flushAll(): Promise<void> {
+  /** Returns whether there is a group's worth. */
+  #isFull(): boolean {
+    const { buffer, maxBatches, maxBytes } = this.#options;
+    // One that can be taken must be there, else the loop would spin while the first are being staged.
+    return buffer.staged >= maxBatches || (buffer.staged > 0 && buffer.bytes >= maxBytes);
+  }
+
+  /**
+   * Writes groups until there is less than a group's worth; with `all`, until there is nothing. What comes meanwhile
+   * would else be written in groups of a few, of which each costs storage as much as one of a hundred.
+   */
+  async #flush({ all }: { all: boolean }): Promise<void> {
     const { buffer, maxBatches, maxBytes } = this.#options;
     try {
       for (let group; (group = await buffer.takeGroup({ maxBatches, maxBytes }));) {
@@ -175,6 +189,7 @@ export class Flusher {
         // Not before: a group may be tried many times.
         for (const why of written.unreadable) this.#drop(why);
         this.#succeeded();
+        if (!all && !buffer.hasGroups && !this.#isFull()) return;
       }
     } catch (error) {
       this.#failed(error);

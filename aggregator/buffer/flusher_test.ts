@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import { makeBatch } from "../../tests/support/batches.ts";
 import { batchMeta } from "../../tests/support/staged.ts";
@@ -98,6 +99,23 @@ Deno.test("Flusher.flushNow() writes what is staged, in groups, with the time of
   assertEquals([at.buffer.batches, at.metrics.rows], [0, 50]);
   const { receivedMs, ...batch } = at.sink.batches[0]!;
   assertEquals([receivedMs, batch.sequence, batch.samples], [1_767_225_612_345, 1, makeBatch().samples]);
+});
+
+Deno.test("Flusher lets what comes while it writes wait for others, or for its time", async () => {
+  const sink = new Tables();
+  await using at = await setUp({ sink, maxBatches: 3, intervalMs: 3_600_000 });
+  const write = sink.write.bind(sink);
+  sink.write = async (group) => {
+    if (sink.groups.length === 0) await at.stage(4);
+    return await write(group);
+  };
+  at.flusher.start();
+  await at.stage(1, 2, 3);
+  await at.sink.called(1);
+  while (at.metrics.storedSequences.length < 3) await delay(1);
+  await at.stage(5, 6);
+  await at.sink.called(2);
+  assertEquals(at.sink.groups.map(({ sequences }) => sequences), [[1, 2, 3], [4, 5, 6]]);
 });
 
 Deno.test("Flusher keeps what storage refuses, and writes it under the same token later", async () => {

@@ -136,6 +136,11 @@ export class StagingBuffer implements AsyncDisposable {
     return this.#held.size;
   }
 
+  /** Tells whether there are groups that were made and are not in storage. */
+  get hasGroups(): boolean {
+    return this.#groups.first !== undefined;
+  }
+
   /** Sums the bytes of all that is held, with what is being staged. */
   get bytes(): number {
     return this.#held.bytes;
