@@ -5,6 +5,7 @@
  * @module
  */
 
+import { statFields } from "../common/proc_stat.ts";
 import { UserError } from "../common/main.ts";
 
 /** Stops itself until the agent has begun to watch; then it becomes the command, under the same number. */
@@ -69,8 +70,7 @@ export class Command implements AsyncDisposable {
 /** Returns the state of a process in `/proc/PID/stat`, such as T for one that is stopped; "" when it is gone. */
 function stateOf(pid: number): string {
   try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
+    return statFields(Deno.readTextFileSync(`/proc/${pid}/stat`))[0]!;
   } catch {
     return "";
   }

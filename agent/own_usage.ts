@@ -5,11 +5,9 @@
  * @module
  */
 
+import { cpuSeconds, statFields } from "../common/proc_stat.ts";
 import type { AgentUsage } from "../profile/model.ts";
 import { residentBytes } from "./memory/keeper.ts";
-
-/** Ticks of /proc/PID/stat a second: USER_HZ is 100 on every Linux that we know. */
-const TICKS = 100;
 
 export interface OwnUsageOptions {
   /** Is the process that reads debug information for this one, while there is one. */
@@ -56,10 +54,9 @@ export class OwnUsage {
 
   #time(pid: number): number | undefined {
     try {
-      const stat = Deno.readTextFileSync(`${this.#options.procRoot}/${pid}/stat`);
-      // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field after it.
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return (Number(fields[11]) + Number(fields[12])) * 1e9 / TICKS;
+      const fields = statFields(Deno.readTextFileSync(`${this.#options.procRoot}/${pid}/stat`));
+      const { user, system } = cpuSeconds(fields);
+      return Math.round((user + system) * 1e9);
     } catch {
       // It has ended.
       return undefined;

@@ -8,6 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import { existsSync } from "node:fs";
 import { setPriority } from "node:os";
+import { statFields } from "../common/proc_stat.ts";
 
 const logger = getLogger(["aperture", "agent"]);
 
@@ -34,6 +35,5 @@ export function raisePriority({ session }: { session: boolean }): void {
 
 /** Tells whether somebody sits before the terminal that this process belongs to: field 7 of `/proc/PID/stat`. */
 function hasTerminal(): boolean {
-  const stat = Deno.readTextFileSync("/proc/self/stat");
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[4] !== "0";
+  return statFields(Deno.readTextFileSync("/proc/self/stat"))[4] !== "0";
 }

@@ -6,6 +6,7 @@
  */
 
 import { delay } from "@std/async/delay";
+import { statFields } from "../common/proc_stat.ts";
 import { PushClient, PushError } from "../agent/push/client.ts";
 import type { Batch } from "../profile/model.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
@@ -239,8 +240,7 @@ function engineOf(pid: number): number {
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
-      if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === pid) return Number(name);
+      if (Number(statFields(Deno.readTextFileSync(`/proc/${name}/stat`))[1]) === pid) return Number(name);
     } catch {
       // It has ended meanwhile.
     }

@@ -5,8 +5,7 @@
  * @module
  */
 
-/** Ticks of /proc/PID/stat a second: USER_HZ is 100 on every Linux that we know. */
-const TICKS = 100;
+import { cpuSeconds, statFields } from "../common/proc_stat.ts";
 
 /** All but the last two grow for as long as the process lives. */
 export interface Usage {
@@ -20,9 +19,7 @@ export interface Usage {
 
 /** @throws {Error} when there is no such process */
 export function usage(pid: number): Usage {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field after it.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const { user, system } = cpuSeconds(statFields(Deno.readTextFileSync(`/proc/${pid}/stat`)));
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   const bpf = new Map<string, { runNs: number; mapBytes: number }>();
   for (const { name } of Deno.readDirSync(`/proc/${pid}/fdinfo`)) {
@@ -35,8 +32,8 @@ export function usage(pid: number): Usage {
     }
   }
   return {
-    userSeconds: Number(fields[11]) / TICKS,
-    systemSeconds: Number(fields[12]) / TICKS,
+    userSeconds: user,
+    systemSeconds: system,
     bpfSeconds: bpf.values().reduce((sum, { runNs }) => sum + runNs, 0) / 1e9,
     rssBytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024,
     mapBytes: bpf.values().reduce((sum, { mapBytes }) => sum + mapBytes, 0),

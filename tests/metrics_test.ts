@@ -6,6 +6,7 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { cpuSeconds, statFields } from "../common/proc_stat.ts";
 import type { ProfileJson } from "../profile/formats/json.ts";
 import { type Kind, KIND_NUMBER, KINDS } from "../profile/model.ts";
 import { build } from "../tasks/build.ts";
@@ -84,10 +85,9 @@ testWith(
 );
 
 /** Returns the CPU time that the process has used, in seconds, as the kernel counts it: in ticks of 10 ms. */
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
-  const [utime, stime] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
-  return (utime! + stime!) / 100;
+async function cpuSecondsOf(pid: number): Promise<number> {
+  const { user, system } = cpuSeconds(statFields(await Deno.readTextFile(`/proc/${pid}/stat`)));
+  return user + system;
 }
 
 /** Returns `nothing lost, 3 incomplete (user_stack_truncated 3)`, or `; cut: no_page 12` as numbers by reason. */
@@ -133,9 +133,9 @@ testWith(
     const text = new Response(agent.child.stdout).text();
     const exists = () => Deno.stat(output).then(() => true, () => false);
     await agent.until(exists);
-    const before = await cpuSeconds(agent.child.pid);
+    const before = await cpuSecondsOf(agent.child.pid);
     const scrape = await Scrape.of(`http://127.0.0.1:${port}/metrics`);
-    const after = await cpuSeconds(agent.child.pid);
+    const after = await cpuSecondsOf(agent.child.pid);
     const table = await text;
     // Its batches are lost.
     assertEquals((await agent.child.status).code, 1);

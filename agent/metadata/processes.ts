@@ -8,6 +8,7 @@
  * @module
  */
 
+import { statFields } from "../../common/proc_stat.ts";
 import { readLink, readSmallFile, readSmallText } from "../libbpf/mod.ts";
 import { isInterpreter, readArguments, scriptName } from "./script_name.ts";
 import { executableMappings, isSameMapping, type Mapping } from "./maps.ts";
@@ -299,15 +300,14 @@ interface Stat {
 }
 
 /**
- * Returns the fields of `/proc/PID/stat` that are used: the name stands in parentheses and may itself hold spaces
- * and parentheses, the state is the 3rd field, the start time the 22nd, the end of code the 27th and the stack's begin
- * the 28th.
+ * Returns the fields of `/proc/PID/stat` that are used: the name, the state, the start time (the 22nd), the end of code
+ * (the 27th) and the stack's begin (the 28th).
  */
 export function parseStat(text: string): Stat | undefined {
   const open = text.indexOf("(");
   const close = text.lastIndexOf(")");
   if (open < 0 || close < open) return undefined;
-  const fields = text.slice(close + 2).split(" ");
+  const fields = statFields(text);
   const startTime = Number(fields[19]);
   if (fields.length < 20 || !Number.isFinite(startTime)) return undefined;
   const program = programNumber(Number(fields[25] ?? 0), Number(fields[24] ?? 0));
