@@ -63,12 +63,8 @@ export function lowerPriority({ pid }: Pick<Deno.ChildProcess, "pid">, nice = NI
 
 /** Lets other threads go before the one that calls this, where the system allows it. */
 export function lowerThreadPriority(nice: number): void {
-  try {
-    // To Linux 0 is the thread that asks, and a thread is what has a priority.
-    setPriority(0, nice);
-  } catch (error) {
-    getLogger(["aperture"]).debug("Cannot lower the priority of a thread: {error}", { error });
-  }
+  // To Linux 0 is the thread that asks, and a thread is what has a priority.
+  lowerPriority({ pid: 0 }, nice);
 }
 
 /** Ends a process at once, unless it has ended. */
