@@ -2,12 +2,11 @@
 
 /// <reference lib="dom" />
 import { Buffer } from "node:buffer";
-import { text as streamText } from "node:stream/consumers";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fleetOfAllKinds, FleetQueries } from "../../tests/support/fleet.ts";
 import { TEST_ALERTS } from "../../tests/support/http_handler.ts";
 import { testWith } from "../../tests/support/needs.ts";
-import { clickBox, CPU, search, settled, text, withVisits } from "../../tests/support/visits.ts";
+import { clickBox, CPU, exported, search, settled, text, withVisits } from "../../tests/support/visits.ts";
 import type { AlertsApi } from "../alerts/alerts_api.ts";
 import type { Rule } from "../alerts/rule.ts";
 import { RuleBookError } from "../alerts/rule_book.ts";
@@ -218,14 +217,7 @@ testWith(
             assertMatch(search(page), /steps=preset:kernel&steps=preset:libc/);
             await page.click('.compare button:has-text("Side by side")');
             await settled(page);
-            const download = async (name: string) => {
-              await page.click('.compare button:has-text("Export")');
-              const [file] = await Promise.all([
-                page.waitForEvent("download"),
-                page.click(`.menu button:has-text("${name}")`),
-              ]);
-              return await streamText(await file.createReadStream());
-            };
+            const download = async (name: string) => (await exported(page, ".compare", name)).text;
             const folded = (await download("Folded")).trim().split("\n");
             assert(folded.every((line) => /;.* \d+ \d+$/.test(line)), folded[0]);
             assert(folded.some((line) => /^nginx;.* [1-9]\d* [1-9]\d*$/.test(line)), folded[0]);

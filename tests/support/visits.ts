@@ -7,6 +7,7 @@
  * @module
  */
 
+import { text as streamText } from "node:stream/consumers";
 import { assertEquals } from "@std/assert";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { createHandler } from "../../aggregator/http/handler.ts";
@@ -136,6 +137,20 @@ export async function clickBox(
   const width = (await canvas.boundingBox())!.width;
   await canvas.click({ position: { x: width * at, y: level * 18 + 8 }, button, modifiers });
   await settled(page);
+}
+
+/** Takes the file `name` of the menu "Export" that is in `within`, a selector, and returns what it is called and holds. */
+export async function exported(
+  page: Page,
+  within: string,
+  name: string,
+): Promise<{ readonly name: string; readonly text: string }> {
+  await page.click(`${within} button:has-text("Export")`);
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.click(`.menu button:has-text("${name}")`),
+  ]);
+  return { name: file.suggestedFilename(), text: await streamText(await file.createReadStream()) };
 }
 
 /** Is the view of CPU time, whose boxes the fleet in memory knows the threads of. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// <reference lib="dom" />
-import { text as streamText } from "node:stream/consumers";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../../../tests/support/needs.ts";
 import {
@@ -9,6 +8,7 @@ import {
   clickBox,
   coloursOfRow,
   CPU,
+  exported,
   search,
   settled,
   text,
@@ -181,21 +181,14 @@ testWith(
       await t.step("exports are what is shown", async () => {
         await open({ query: CPU }, async ({ page }) => {
           await settled(page);
-          const download = async (name: string) => {
-            await page.click('.tools button:has-text("Export")');
-            const [file] = await Promise.all([
-              page.waitForEvent("download"),
-              page.click(`.menu button:has-text("${name}")`),
-            ]);
-            return [file.suggestedFilename(), await streamText(await file.createReadStream())] as const;
-          };
-          const [name, svg] = await download("SVG");
+          const download = (name: string) => exported(page, ".tools", name);
+          const { name, text: svg } = await download("SVG");
           assertMatch(name, /^aperture-cpu-\d{8}T\d{6}Z\.svg$/);
           assertMatch(svg, /^<\?xml[^]*>postgres<[^]*<\/svg>\n$/);
-          const folded = (await download("Folded"))[1].trim().split("\n");
+          const folded = (await download("Folded")).text.trim().split("\n");
           assert(folded.every((line) => /^[^;]+;.* \d+$/.test(line)));
-          assertEquals(JSON.parse((await download("speedscope"))[1]).profiles[0].type, "sampled");
-          assertMatch((await download("PNG"))[0], /\.png$/);
+          assertEquals(JSON.parse((await download("speedscope")).text).profiles[0].type, "sampled");
+          assertMatch((await download("PNG")).name, /\.png$/);
         });
       });
     });

@@ -12,7 +12,7 @@ import { connectClient } from "../../../tests/support/connect_client.ts";
 import { pprofFile } from "../../../tests/support/foreign.ts";
 import { testWith } from "../../../tests/support/needs.ts";
 import { startStorage } from "../../../tests/support/storage.ts";
-import { search, settled, text, withVisits } from "../../../tests/support/visits.ts";
+import { exported, search, settled, text, withVisits } from "../../../tests/support/visits.ts";
 import { Flusher } from "../../buffer/flusher.ts";
 import { StagingBuffer } from "../../buffer/staging_buffer.ts";
 import { decode } from "../../interop/decoding/decode.ts";
@@ -161,14 +161,8 @@ testWith(
           await settled(page);
           assertEquals(await page.inputValue('[aria-label="Kind"]'), HEAP);
           assertEquals((await rowsOf(page, "Functions"))[0], "77.8 %77.8 %7.00 MiBnewNodeserver");
-          const saving = page.waitForEvent("download");
-          await page.click('button:has-text("Export")');
-          await page.click('.menu button:has-text("Folded stacks")');
-          const file = await saving;
-          assertMatch(
-            file.suggestedFilename(),
-            /^aperture-memory_inuse_space_bytes_space_bytes-\w+\.folded$/,
-          );
+          const { name } = await exported(page, "body", "Folded stacks");
+          assertMatch(name, /^aperture-memory_inuse_space_bytes_space_bytes-\w+\.folded$/);
         });
       });
 
