@@ -55,24 +55,35 @@ async function guestOptions(folder: string): Promise<GuestOptions> {
   return { script: `${GUESTS}main.ts`, scripts, programs };
 }
 
-/** Boots a kernel, and returns what the guest's script wrote. */
+/**
+ * The emulator's own fault, mended in QEMU 8.1: a CPU runs the breakpoint of code that another CPU has patched since. No
+ * program in the guest can cause this message.
+ */
+const EMULATOR_FAULT = /\bOops: int3: /;
+const MAX_BOOTS = 3;
+
+/** Boots a kernel, again where the emulator fails it, and returns what the guest's script wrote. */
 async function boot({ suite, runsAgent }: KernelVersion): Promise<string> {
   using folder = new TempFolder();
   const kernel = await debianKernel(suite);
   const initramfs = await makeInitramfs(await guestOptions(folder.path), kernel);
   // Without a network card and a screen, whose firmware takes seconds to find that it is not wanted.
   const qemu = ["qemu-system-x86_64", "-M", "q35", "-cpu", "max", "-smp", "2", "-m", "3072", "-nodefaults"];
-  const args = runsAgent ? "--agent" : "";
-  const { stdout, stderr } = await runProgram("timeout", [
+  const args = [
     ...["600", ...qemu, "-nographic", "-serial", "stdio", "-no-reboot"],
     ...["-kernel", kernel.image, "-initrd", initramfs],
     // The kernel's check of its timer takes a machine that gets little of a CPU for a broken one.
-    ...["-append", `console=ttyS0 edd=off quiet no_timer_check panic=-1 rdinit=/init -- ${args}`],
-  ]);
-  // The firmware leaves no newline before the first.
-  const lines = stdout.split(/\r?\n/).filter((line) => line.includes(MARK));
-  if (lines.length === 0) throw new Error(`Cannot run in ${kernel.image}: ${stdout.slice(-4000)} ${stderr}`);
-  return lines.map((line) => line.slice(line.indexOf(MARK) + MARK.length)).join("\n");
+    ...["-append", `console=ttyS0 edd=off quiet no_timer_check panic=-1 rdinit=/init -- ${runsAgent ? "--agent" : ""}`],
+  ];
+  for (let boots = 1;; boots++) {
+    const { stdout, stderr } = await runProgram("timeout", args);
+    // The firmware leaves no newline before the first.
+    const lines = stdout.split(/\r?\n/).filter((line) => line.includes(MARK));
+    if (lines.length > 0) return lines.map((line) => line.slice(line.indexOf(MARK) + MARK.length)).join("\n");
+    if (!EMULATOR_FAULT.test(stdout) || boots === MAX_BOOTS) {
+      throw new Error(`Cannot run in ${kernel.image}: ${stdout.slice(-4000)} ${stderr}`);
+    }
+  }
 }
 
 async function main(version: string | undefined): Promise<void> {
