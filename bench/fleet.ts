@@ -47,8 +47,7 @@ export async function rows(): Promise<Row[]> {
   const alone = await fleet.run(beside);
   const senders = new OtlpSenders(aggregator.http, recorded);
   senders.start(OTLP_SENDERS);
-  const shared = await fleet.run(beside);
-  await senders.stop();
+  const shared = await fleet.run(beside, () => senders.stop());
   const stored = await fleet.stored();
   const pushed = fleet.pushed + senders.staged;
   if (stored !== pushed) {

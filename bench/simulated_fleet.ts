@@ -85,7 +85,8 @@ export class SimulatedFleet {
     return (answer as { total: { count: number } }).total.count;
   }
 
-  async run({ agents, seconds, everyMs }: RunOptions): Promise<Figures> {
+  /** @param pushed is awaited once the last push is acknowledged: from then on nothing else may be pushed */
+  async run({ agents, seconds, everyMs }: RunOptions, pushed?: () => Promise<void>): Promise<Figures> {
     this.#run++;
     const times: number[] = [];
     let [bytes, rows] = [0, 0];
@@ -129,6 +130,7 @@ export class SimulatedFleet {
     await Promise.all(Array.from({ length: agents }, (_, index) => agent(index)));
     const delayP99Ms = delays.quantile(0.99);
     const ownP99Ms = 1000 * quantileBetween(own, await this.#ownTimes(), 0.99);
+    await pushed?.();
     while (!await this.#isEmpty()) await delay(50);
     const took = performance.now() - start;
     const after = [cpuMs(this.#aggregator.child.pid), cpuMs(engine)];
