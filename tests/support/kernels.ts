@@ -73,7 +73,10 @@ async function boot({ suite, runsAgent }: KernelVersion): Promise<string> {
     ...["600", ...qemu, "-nographic", "-serial", "stdio", "-no-reboot"],
     ...["-kernel", kernel.image, "-initrd", initramfs],
     // The kernel's check of its timer takes a machine that gets little of a CPU for a broken one.
-    ...["-append", `console=ttyS0 edd=off quiet no_timer_check panic=-1 rdinit=/init -- ${runsAgent ? "--agent" : ""}`],
+    ...[
+      "-append",
+      `console=ttyS0 edd=off quiet no_timer_check panic=-1 rdinit=/init -- ${runsAgent ? "--agent" : ""}`,
+    ],
   ];
   for (let boots = 1;; boots++) {
     const { stdout, stderr } = await runProgram("timeout", args);
