@@ -77,7 +77,10 @@ export function openSymbolFiles({ symbolCache, symbolCacheSize }: AgentConfig, f
  * Opens the unwinder. Without it stacks are those of frame pointers, which is said and counted, but no reason not to
  * start.
  */
-export function openUnwinder({ bpfMemory }: AgentConfig): Unwinder | undefined {
+export function openUnwinder(
+  { bpfMemory }: AgentConfig,
+  downloads: Debuginfod | undefined,
+): Unwinder | undefined {
   const memoryBytes = Math.floor(bpfMemory * UNWINDER_SHARE);
   if (memoryBytes < LEAST_UNWINDER_BYTES) {
     logger.warning(
@@ -89,7 +92,7 @@ export function openUnwinder({ bpfMemory }: AgentConfig): Unwinder | undefined {
     return undefined;
   }
   try {
-    return Unwinder.open({ memoryBytes });
+    return Unwinder.open({ memoryBytes, downloads });
   } catch (error) {
     logger.warning("Stacks will end where code has no frame pointers: {error}", { error });
     return undefined;

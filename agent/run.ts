@@ -101,9 +101,9 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
 
   limitAllocator();
   await using parts = new AsyncDisposableStack();
-  const unwinder = parts.use(openUnwinder(config));
   const debuginfod = await openDebuginfod(config, debugFiles);
   if (debuginfod) parts.use(debuginfod);
+  const unwinder = parts.use(openUnwinder(config, debuginfod));
   const java = config.javaMaps === "on" ? parts.use(new JavaMaps()) : undefined;
   const symboliser = parts.use(
     Symboliser.open({

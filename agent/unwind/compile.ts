@@ -12,6 +12,7 @@
 import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import { CfaMachine } from "./cfa_machine.ts";
 import { type CodeRange, contains } from "./code_range.ts";
+import type { DebugFrames } from "./debug_frames.ts";
 import { type Fde, FrameReader, type FrameSection } from "./eh_frame.ts";
 import { FdeIndex } from "./fde_index.ts";
 import { type FrameFile, openFrameFile } from "./frame_sections.ts";
@@ -55,13 +56,26 @@ export async function compileUnwindTable(
   return await new UnwindInfo(source).compile(options);
 }
 
+/** Reads the functions of a program's separate debug file; `undefined` where there is none. */
+export type DebugFramesOf = (program: Pick<FrameFile, "elf" | "code">) => Promise<DebugFrames | undefined>;
+
+/** A file, and what its separate debug file has. */
+type Parts = Pick<FrameFile, "code" | "go" | "bare" | "search"> & { readonly debug: DebugFrames | undefined };
+
 /** A file's unwind information, to be compiled as a whole or by pages. */
 export class UnwindInfo {
   readonly #file: FrameFile;
+  readonly #debugFrames: DebugFramesOf | undefined;
+  #debug: Promise<DebugFrames | undefined> | undefined;
 
-  /** @throws {ElfError} when it is no ELF file for this machine, or it ends too early */
-  constructor(source: ByteSource) {
+  /**
+   * @param debugFrames reads those of a separate debug file, for code that the file itself tells nothing of; it is called
+   * once @default {there is none}
+   * @throws {ElfError} when it is no ELF file for this machine, or it ends too early
+   */
+  constructor(source: ByteSource, debugFrames?: DebugFramesOf) {
     this.#file = openFrameFile(source);
+    this.#debugFrames = debugFrames;
   }
 
   /** Returns the code that a table of the whole file covers. */
@@ -82,7 +96,8 @@ export class UnwindInfo {
   /** Returns the table of the whole file. */
   async compile(options: CompileOptions = {}): Promise<Compiled> {
     this.#file.bare.renew();
-    return await inSlices(compileSections(await this.#file.sections(), this.#file), options);
+    const [sections, debug] = [await this.#file.sections(), await this.#readDebug()];
+    return await inSlices(compileSections(sections, { ...this.#file, debug }), options);
   }
 
   /**
@@ -91,13 +106,18 @@ export class UnwindInfo {
    */
   async compilePages(first: number, last: number, options: CompileOptions = {}): Promise<Compiled> {
     this.#file.bare.renew();
-    return await inSlices(this.#compilePages({ first, last }), options);
+    return await inSlices(this.#compilePages({ first, last }, await this.#readDebug()), options);
   }
 
-  *#compilePages(bounds: PageBounds): Generator<void, Compiled> {
+  #readDebug(): Promise<DebugFrames | undefined> | undefined {
+    if (this.#file.hasDebug) return undefined;
+    return this.#debug ??= this.#debugFrames?.(this.#file);
+  }
+
+  *#compilePages(bounds: PageBounds, debug: DebugFrames | undefined): Generator<void, Compiled> {
     const losses = new LossCounts();
     const index = yield* this.#functionsOf(bounds, losses);
-    return yield* compile(index, this.#file, { losses, bounds });
+    return yield* compile(index, { ...this.#file, debug }, { losses, bounds });
   }
 
   /** Returns the functions that start in the pages, and that which reaches over the start of the first, if one does. */
@@ -145,7 +165,7 @@ async function inSlices<T>(work: Generator<void, T>, { budget = 5, signal }: Com
 }
 
 /** Yields between steps of bounded work. */
-function* compileSections(sections: readonly FrameSection[], file: FrameFile): Generator<void, Compiled> {
+function* compileSections(sections: readonly FrameSection[], file: Parts): Generator<void, Compiled> {
   const losses = new LossCounts();
   const index = new FdeIndex();
   for (const section of sections) yield* collect(new FrameReader(section), file.code, { index, losses });
@@ -155,7 +175,7 @@ function* compileSections(sections: readonly FrameSection[], file: FrameFile): G
 /** Yields between steps of bounded work. */
 function* compile(
   index: FdeIndex,
-  { code, go, bare, search }: Pick<FrameFile, "code" | "go" | "bare" | "search">,
+  { code, go, bare, search, debug }: Parts,
   { losses, bounds }: { losses: LossCounts; bounds?: PageBounds },
 ): Generator<void, Compiled> {
   const order = index.sorted();
@@ -173,10 +193,20 @@ function* compile(
   function* setBare(to: number) {
     losses.add("not_followed", yield* bare.set(table, { rules, from: end, to, wanted: from, limit }));
   }
+  /** Sets the rows up to `to` of code that the file itself tells nothing of. */
+  function* setRest(to: number) {
+    for (const { reader, fde, next } of debug?.within(end, Math.min(to, limit)) ?? []) {
+      if (++functions % STEP === 0) yield;
+      if (end < fde.start) yield* setBare(fde.start);
+      end = Math.min(fde.end, endOfCode(code, fde.start), next, to, limit);
+      if (end > from) machine.run(reader, fde, end);
+    }
+    if (end < to) yield* setBare(to);
+  }
   function* setGo() {
     goLeft = undefined;
     if (goStart >= limit || goEnd <= from) return;
-    if (end < goStart) yield* setBare(goStart);
+    if (end < goStart) yield* setRest(goStart);
     end = Math.min(goEnd, limit);
     functions += yield* go!.set(table, { rules, from: Math.max(goStart, from), to: end });
   }
@@ -188,7 +218,7 @@ function* compile(
     if (i > 0 && start === index.start(order[i - 1]!)) continue;
     if (start >= goStart && goLeft) yield* setGo();
     if (start >= goStart && start < goEnd) continue;
-    if (end < start) yield* setBare(start);
+    if (end < start) yield* setRest(start);
     const reader = index.reader(row);
     const fde = reader.fde(index.offset(row));
     const next = start < goStart ? goStart : Infinity;
@@ -197,7 +227,7 @@ function* compile(
     functions++;
   }
   if (goLeft) yield* setGo();
-  if (end < limit) yield* setBare(bounds ? search?.startAfter(limit - 1) ?? Infinity : Infinity);
+  if (end < limit) yield* setRest(bounds ? search?.startAfter(limit - 1) ?? Infinity : Infinity);
   // It holds up to the last page that is wanted.
   if (bounds) table.set(limit, RULE_NONE);
   return { table: table.finish(rules.toArray()), functions, losses: losses.toMap() };

@@ -20,7 +20,7 @@ import { SearchTable } from "./search_table.ts";
 /** `e_machine` of x86-64. */
 export const EM_X86_64 = 62;
 const EH_FRAME = ".eh_frame";
-const DEBUG_FRAME = ".debug_frame";
+export const DEBUG_FRAME = ".debug_frame";
 const ELFCOMPRESS_ZLIB = 1;
 /** The most code that there can be in one file, as a call reaches that far; more is in files that are mostly holes. */
 const MAX_CODE_BYTES = 2 ** 31;
@@ -31,6 +31,9 @@ export interface FrameFile {
   readonly code: readonly CodeRange[];
   /** `undefined` where there is none, or where it cannot lead to all functions. */
   readonly search: SearchTable | undefined;
+  readonly elf: ElfInfo;
+  /** Is true when the file itself has what a separate debug file could have, as far as that tells anything new. */
+  readonly hasDebug: boolean;
   /** Is true when there is anything to be read by {@linkcode sections}. */
   readonly hasFrames: boolean;
   /** Go's own code, which has rows by its own table; `undefined` where there is none. */
@@ -64,6 +67,8 @@ export function openFrameFile(source: ByteSource): FrameFile {
   // What only .debug_frame has is in no search table.
   const hasDebug = headers.some(({ name, size }) => name === DEBUG_FRAME && size > 0);
   return {
+    elf,
+    hasDebug: hasDebug || go !== undefined,
     code: codeRanges(source, elf),
     search: hasDebug ? undefined : SearchTable.open(source, elf),
     hasFrames: hasDebug || elf.ehFrameHeader !== undefined || headers.some(({ name }) => name === EH_FRAME),
@@ -126,7 +131,7 @@ function ehFrameByHeader(source: ByteSource, { ehFrameHeader, segments }: ElfInf
  *
  * @throws {ElfError} when the file ends before it, or it cannot be unpacked
  */
-async function unpacked(source: ByteSource, sections: readonly Section[], name: string) {
+export async function unpacked(source: ByteSource, sections: readonly Section[], name: string) {
   const section = sections.find((section) => section.name === name);
   if (!section || section.type === SHT_NOBITS || section.size === 0) return undefined;
   const bytes = readExactly(source, section.offset, section.size);

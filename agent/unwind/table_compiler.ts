@@ -14,7 +14,7 @@ import { EM_X86_64 } from "./frame_sections.ts";
 import type { PageStore } from "./page_store.ts";
 import { pagesOf, range, runsOf, withNeighbours } from "./page_runs.ts";
 import { tableBytes, type UnwindTable } from "./table.ts";
-import { type OpenInfo, UnwindInfos } from "./unwind_infos.ts";
+import { type Downloads, type OpenInfo, UnwindInfos } from "./unwind_infos.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
 
@@ -45,11 +45,18 @@ export interface CompilerStats {
   readonly tableBytes: number;
 }
 
+export interface TableCompilerOptions {
+  /** For tables that are not loaded whole and have no pages of their own. @default {16 MiB} */
+  readonly cacheBytes?: number;
+  /** Knows debug files that were downloaded. @default none */
+  readonly downloads?: Downloads | undefined;
+}
+
 /** Compiles the tables of files. */
 export class TableCompiler {
   /** Tables are found by {@linkcode CodeFile.serial}. */
   readonly #tables: LRUCache<number, UnwindTable>;
-  readonly #infos = new UnwindInfos();
+  readonly #infos: UnwindInfos;
   /** Files that were compiled and loaded whole; pages of theirs that were given up since come back alone. */
   readonly #whole = new WeakSet<CodeFile>();
   /** Files that were compiled and have not one rule. */
@@ -59,10 +66,8 @@ export class TableCompiler {
   #failed = 0;
   #compileMs = 0;
 
-  /**
-   * @param options.cacheBytes for tables that are not loaded whole and have no pages of their own; @default {16 MiB}
-   */
-  constructor({ cacheBytes = 16 << 20 }: { cacheBytes?: number } = {}) {
+  constructor({ cacheBytes = 16 << 20, downloads }: TableCompilerOptions = {}) {
+    this.#infos = new UnwindInfos(downloads);
     this.#tables = new LRUCache({ maxSize: cacheBytes, sizeCalculation: (table) => 1 + tableBytes(table) });
   }
 

@@ -10,14 +10,23 @@
 
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
-import type { CodeFile } from "../elf/code_file.ts";
+import { type CodeFile, openCopies } from "../elf/code_file.ts";
 import { CodeSource } from "../elf/code_source.ts";
 import { readVdsoImage, VDSO } from "../elf/vdso_image.ts";
 import { type ByteSource, memorySource } from "../../symbols/elf/byte_source.ts";
 import { ElfError } from "../../symbols/elf/elf.ts";
-import { UnwindInfo } from "./compile.ts";
+import { RegularFile } from "../../symbols/elf/regular_file.ts";
+import { debugLink } from "../../symbols/pack.ts";
+import type { Debuginfod } from "../../symbols/debuginfod/debuginfod.ts";
+import { rootsOf } from "../elf/mapped_file.ts";
+import { findDebugFile } from "../symbols/debug/debug_files.ts";
+import { type DebugFramesOf, UnwindInfo } from "./compile.ts";
+import { DebugFrames } from "./debug_frames.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
+
+/** Knows where debug files are that were downloaded. */
+export type Downloads = Pick<Debuginfod, "pathOf">;
 
 /** So many files are kept; each may have some megabytes of where its functions begin. */
 const MAX_KEPT = 4;
@@ -37,8 +46,14 @@ interface Kept {
 
 /** Opens the unwind information of files. */
 export class UnwindInfos {
+  readonly #downloads: Downloads | undefined;
   /** They are found by {@linkcode CodeFile.serial}. */
   readonly #kept = new LRUCache<number, Kept>({ max: MAX_KEPT });
+
+  /** @param downloads knows debug files that are in no process's folders @default none */
+  constructor(downloads?: Downloads) {
+    this.#downloads = downloads;
+  }
 
   /** Opens that of a file; `undefined` where it cannot be reached, now or any more. */
   open(file: CodeFile): OpenInfo | undefined {
@@ -51,7 +66,7 @@ export class UnwindInfos {
     if (!source.open()) return undefined;
     using undo = new DisposableStack();
     undo.use(source);
-    const info = known ? known.info : infoOf(source, file);
+    const info = known ? known.info : infoOf(source, file, (program) => this.#debugFrames(file, program));
     undo.move();
     return {
       info,
@@ -59,11 +74,31 @@ export class UnwindInfos {
       [Symbol.dispose]: () => source[Symbol.dispose](),
     };
   }
+
+  /** Reads what the file's own debug file has; without a build id that could only be told by reading all of it. */
+  async #debugFrames(
+    file: CodeFile,
+    { elf: program, code }: Parameters<DebugFramesOf>[0],
+  ): ReturnType<DebugFramesOf> {
+    const { path, elf: { buildId } } = file;
+    if (buildId === "") return undefined;
+    const downloaded = this.#downloads?.pathOf(buildId);
+    for (const { file: copy, place } of openCopies(file)) {
+      const found = findDebugFile({ path, buildId, roots: rootsOf(place), downloaded }, debugLink(copy));
+      using debug = found === undefined ? undefined : RegularFile.open(found);
+      if (debug) return await DebugFrames.read(debug, { program, code });
+    }
+    return undefined;
+  }
 }
 
-function infoOf(source: ByteSource, { path }: CodeFile): UnwindInfo | undefined {
+function infoOf(
+  source: ByteSource,
+  { path }: CodeFile,
+  debugFrames?: DebugFramesOf,
+): UnwindInfo | undefined {
   try {
-    return new UnwindInfo(source);
+    return new UnwindInfo(source, debugFrames);
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     logger.debug("No unwind table of {path}: {error}", { path, error });

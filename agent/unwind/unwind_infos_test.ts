@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
 import { timesOpen } from "../../tests/support/descriptors.ts";
 import { CODE_ADDRESS, elfImage, Frames } from "../../tests/support/elf_image.ts";
-import { TempFolder } from "../../tests/support/programs.ts";
+import { testWith } from "../../tests/support/needs.ts";
+import { run, TempFolder } from "../../tests/support/programs.ts";
+import { pageRows } from "../../tests/support/unwind_steps.ts";
+import { memorySource } from "../../symbols/elf/byte_source.ts";
 import { CodeFiles } from "../elf/code_files.ts";
+import { compileUnwindTable } from "./compile.ts";
 import { PAGE_BYTES } from "./table.ts";
 import { UnwindInfos } from "./unwind_infos.ts";
 
@@ -64,3 +68,43 @@ Deno.test("UnwindInfos.open() has nothing of a file that is damaged, and closes 
   }
   assertEquals(timesOpen(path), 0);
 });
+
+/** Saves registers and makes room in ways that no disassembly of a few instructions tells. */
+const LIBRARY = `
+void use(void *);
+__attribute__((noinline)) long deep(long n) { volatile long a[64]; a[n & 63] = n; use((void *)a); return a[n & 63]; }
+long outer(long n) { char room[n + 1]; room[0] = 0; use(room); return deep(n) + deep(n + 1) + room[0]; }
+void use(void *p) { asm volatile("" :: "r"(p) : "memory"); }
+`;
+
+testWith(
+  ["gcc", "objcopy"],
+  "UnwindInfos.open() knows of a stripped file what only its debug file has",
+  async () => {
+    using folder = new TempFolder();
+    const flags = "-shared -fPIC -nostdlib -O2 -g -fno-asynchronous-unwind-tables -Wl,--build-id=sha1".split(
+      " ",
+    );
+    const whole = `${folder.path}/whole`;
+    run("gcc", [...flags, "-o", whole, folder.write("library.c", LIBRARY)]);
+    run("objcopy", ["--only-keep-debug", "--compress-debug-sections", whole, `${folder.path}/debug`]);
+    run("objcopy", ["--strip-debug", whole, `${folder.path}/stripped`]);
+    const { path, file } = mapped(folder, Deno.readFileSync(`${folder.path}/stripped`));
+    const tableOf = async (infos: UnwindInfos) => {
+      using opened = infos.open(file)!;
+      return pageRows((await opened.info!.compile()).table);
+    };
+    const wanted = pageRows((await compileUnwindTable(memorySource(Deno.readFileSync(whole)))).table);
+    assertNotEquals(await tableOf(new UnwindInfos()), wanted);
+    const debug = Deno.readFileSync(`${folder.path}/debug`);
+    const { buildId } = file.elf;
+    const downloads = { pathOf: (id: string) => id === buildId ? `${folder.path}/debug` : undefined };
+    assertEquals(await tableOf(new UnwindInfos(downloads)), wanted);
+    const installed = folder.write(
+      `root/usr/lib/debug/.build-id/${buildId.slice(0, 2)}/${buildId.slice(2)}.debug`,
+      debug,
+    );
+    assertEquals(await tableOf(new UnwindInfos()), wanted);
+    assertEquals([timesOpen(path), timesOpen(installed)], [0, 0]);
+  },
+);

@@ -23,6 +23,7 @@ import { type CompilerStats, TableCompiler } from "./table_compiler.ts";
 import { AheadPace } from "./ahead_pace.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import { PAGE_BYTES } from "./table.ts";
+import type { Downloads } from "./unwind_infos.ts";
 import { type Turn, WantedPages } from "./wanted_pages.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -60,6 +61,8 @@ export interface UnwinderOptions {
   memoryBytes?: number;
   /** @default {bpf/build/unwind.bpf.o of this source tree} */
   objectPath?: string;
+  /** Knows debug files that were downloaded, which may tell of code that the program itself tells nothing of. */
+  downloads?: Downloads | undefined;
 }
 
 export interface UnwinderStats {
@@ -95,7 +98,7 @@ export class Unwinder implements AsyncDisposable {
   readonly #object: BpfObject;
   readonly #control: MappedMemory;
   readonly #pages: PageStore;
-  readonly #tables = new TableCompiler();
+  readonly #tables: TableCompiler;
   readonly #mappings: ProcessMappings;
   readonly #fileMap: FileMap;
   readonly #links: BpfLink[] = [];
@@ -117,7 +120,9 @@ export class Unwinder implements AsyncDisposable {
    *
    * @throws {Error} when the kernel refuses
    */
-  static open({ memoryBytes = 32 << 20, objectPath = UNWIND_OBJECT }: UnwinderOptions = {}): Unwinder {
+  static open(
+    { memoryBytes = 32 << 20, objectPath = UNWIND_OBJECT, downloads }: UnwinderOptions = {},
+  ): Unwinder {
     using stack = new DisposableStack();
     const object = stack.use(BpfObject.open(objectPath));
     const chunkBytes = CHUNK_BYTES + PAGES_PER_CHUNK * PAGE_ENTRY_BYTES;
@@ -126,13 +131,17 @@ export class Unwinder implements AsyncDisposable {
     object.map("unwind_chunks").setMaxEntries(maxChunks);
     object.map("unwind_pages").setMaxEntries(Math.max(LEAST_PAGES, maxChunks * PAGES_PER_CHUNK));
     object.load();
-    const unwinder = new Unwinder(object, maxChunks);
+    const unwinder = new Unwinder(object, { maxChunks, downloads });
     stack.move();
     return unwinder;
   }
 
-  private constructor(object: BpfObject, maxChunks: number) {
+  private constructor(
+    object: BpfObject,
+    { maxChunks, downloads }: { maxChunks: number } & Pick<UnwinderOptions, "downloads">,
+  ) {
     this.#object = object;
+    this.#tables = new TableCompiler({ downloads });
     const [rules, chunks, pages] = ["rules", "chunks", "pages"].map((name) => object.map(`unwind_${name}`));
     this.#control = object.map("unwind_control").mapMemory();
     this.#pages = new PageStore({ rules: rules!, chunks: chunks!, pages: pages! }, { maxChunks });
