@@ -6,24 +6,26 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { delay } from "@std/async/delay";
 import { ProfileBuilder } from "../profile/builder.ts";
 import { eventCount, type Kind, type Profile } from "../profile/model.ts";
 import { BriefProcesses } from "./brief_processes.ts";
-import { type Clock, MACHINE_CLOCK, type Stamps, WindowStamps } from "./clock.ts";
+import { type Clock, MACHINE_CLOCK, type Stamps } from "./clock.ts";
 import type { Captures } from "./capture.ts";
 import type { Collector, ProgramOf, Window } from "./collectors/collector.ts";
-import { type Drained, Drains } from "./drains.ts";
+import type { Drained } from "./drains.ts";
 import type { ProcessLabels } from "./metadata/labels.ts";
 import { Namer, NAMING_LOSS } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import type { Unwinder } from "./unwind/unwinder.ts";
 import { addCounts } from "./window_sum.ts";
+import { Windows } from "./windows.ts";
 
 const logger = getLogger(["aperture", "agent"]);
 
 /** A window waits at most so many ms for inlined functions and lines that were not known before. */
 const MAX_SETTLE_MS = 1000;
+/** When a run is over, what it counted is named with what is read in so many ms; else a file could keep who waits. */
+const LAST_MS = 1000;
 /** After so many windows in a row that could not be named there is no use in going on. */
 const MAX_FAILED_WINDOWS = 3;
 
@@ -85,33 +87,30 @@ export interface RecordOptions {
 /**
  * Yields one recording a window until the time is over or the signal aborts, the last one shorter.
  *
- * Windows begin on a fixed beat: what naming and handing on take does not move the next one. A window that cannot be
- * named is yielded without rows, its events among its losses.
+ * Windows begin on a fixed beat: what naming and handing on take does not move the next one, nor the end. A window that
+ * cannot be named is yielded without rows, its events among its losses.
  *
  * @throws {Error} when window after window fails
  */
 export async function* record(options: RecordOptions): AsyncGenerator<Recording> {
-  const { collectors, symboliser, labels, windowMs, durationMs = Infinity, signal } = options;
+  const { collectors, symboliser, labels, durationMs = Infinity } = options;
   const { clock = MACHINE_CLOCK, processes = new BriefProcesses(), beats = () => 1 } = options;
   symboliser.findPython();
   watchPython(options);
   using _observing = observeProcesses(options);
-  using drains = new Drains({ collectors, processes, group: (process) => groupOf(process, options) });
-  const stamps = new WindowStamps(clock);
-  const begin = clock.monotonic();
-  const frequencies = new Frequencies(options);
+  using windows = new Windows({
+    ...{ ...options, collectors, processes, clock, beats, durationMs },
+    group: (process) => groupOf(process, options),
+    onEnd: () => symboliser.endReadingIn(LAST_MS),
+  });
   let failed = 0;
   // What was drained is not kept while its profile is handed on: on a busy machine it is tens of megabytes.
-  const takeWindow = async () => {
-    // The new one holds from this drain on; what is drained was counted at the old one.
-    const captured = frequencies.next();
-    const drained = await drains.take();
-    const end = clock.monotonic();
-    const stamped = stamps.end();
-    sayStep(stamped);
+  const nameNext = async () => {
+    const { drained, captured, ...taken } = await windows.next();
+    const begun = clock.monotonic();
+    sayStep(taken.stamped);
     options.onDrained?.();
     if (labels) labels.all = captured !== undefined;
-    const { early } = drained;
     const named = await nameWindow(drained, { ...options, captured }).then((named) => {
       failed = 0;
       return named;
@@ -120,33 +119,20 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
       logger.error("Cannot name a window, whose events are lost: {error}", { error });
       return loseWindow(drained);
     });
-    return { named, notes: notesOf(drained.windows), early, end, stamped };
+    const { early } = drained;
+    return { ...taken, ...named, ...notesOf(drained.windows), early, name: clock.monotonic() - begun };
   };
-  for (let beat = beats();; beat += beats()) {
-    const elapsed = Math.min(beat * windowMs, durationMs);
-    const due = begin + elapsed;
-    await delay(Math.max(0, due - clock.monotonic()), { signal }).catch((error) => {
-      if (!signal.aborted) throw error;
-    });
-    // Who stops the agent while it names this window wants what was counted meanwhile, too: that is one window more.
-    const stopped = signal.aborted;
-    const drainedAt = clock.monotonic();
-    const { named, notes, early, end, stamped } = await takeWindow();
-    const namedAt = clock.monotonic();
+  while (true) {
+    const { profile, stamped, losses, stackEnds, kinds, early, isLast, ...times } = await nameNext();
     symboliser.endWindow();
     labels?.endWindow();
     watchPython(options);
     options.unwinder?.endWindow();
-    const times = {
-      ...{ late: Math.max(0, drainedAt - due), drain: end - drainedAt },
-      ...{ name: namedAt - end, settle: named.settle },
-    };
     yield {
-      ...{ profile: named.profile, startNs: nanoseconds(stamped.start), endNs: nanoseconds(stamped.end) },
-      ...{ ...notes, times, early },
+      ...{ profile, startNs: nanoseconds(stamped.start), endNs: nanoseconds(stamped.end) },
+      ...{ losses, stackEnds, kinds, times, early },
     };
-    // Not by `due`: the sum of two fractions, less one of them, may be less than the other.
-    if (stopped || elapsed >= durationMs) return;
+    if (isLast) return;
   }
 }
 
@@ -154,29 +140,6 @@ interface NamedWindow {
   readonly profile: Profile;
   /** See {@linkcode WindowTimes}. */
   readonly settle: number;
-}
-
-/** Sets the frequency of what samples by time. */
-class Frequencies {
-  readonly #options: Pick<RecordOptions, "captures" | "collectors">;
-  readonly #usual: number | undefined;
-  #now: number | undefined;
-
-  constructor(options: Pick<RecordOptions, "captures" | "collectors">) {
-    this.#options = options;
-    this.#usual = this.#now = options.captures?.frequency();
-  }
-
-  /** Sets that of the next window, and returns that of the one that ends where it is not the usual one. */
-  next(): number | undefined {
-    const { captures, collectors } = this.#options;
-    const ends = this.#now;
-    this.#now = captures?.frequency();
-    if (this.#now !== undefined && this.#now !== ends) {
-      for (const collector of collectors) collector.setFrequency?.(this.#now);
-    }
-    return ends === this.#usual ? undefined : ends;
-  }
 }
 
 async function nameWindow(

@@ -225,7 +225,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   progress[Symbol.dispose]();
   startNs ??= 0n;
   const durationNs = Number(endNs - startNs);
-  if (recorded) await show({ config, files, node, recorded, summary, startNs, durationNs });
+  const { unread } = symboliser.stats;
+  if (recorded) await show({ config, files, node, recorded, summary, startNs, durationNs, unread });
   delivered?.[Symbol.dispose]();
   const status = await flush();
   if (command) return await command.status || status;

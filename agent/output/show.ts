@@ -15,7 +15,7 @@ import type { AgentConfig } from "../config.ts";
 import { holderTable } from "./holder_table.ts";
 import { lockTable } from "./lock_table.ts";
 import { syscallTable } from "./syscall_table.ts";
-import { stackEndsLine, summaryLine, topTable } from "./top_table.ts";
+import { stackEndsLine, summaryLine, topTable, unreadLine } from "./top_table.ts";
 import { STDOUT, writeOutput } from "./write.ts";
 
 const TOP_ROWS = 15;
@@ -28,10 +28,12 @@ export interface Shown {
   readonly summary: Summary;
   readonly startNs: bigint;
   readonly durationNs: number;
+  /** Places in files that were not named, as the run was over. */
+  readonly unread: number;
 }
 
 /** Writes the files, and of each kind a table of what took longest. */
-export async function show({ config, files, recorded, summary, ...rest }: Shown): Promise<void> {
+export async function show({ config, files, recorded, summary, unread, ...rest }: Shown): Promise<void> {
   const profile = oneShape(recorded.build());
   const idle = config.includeIdle ?? false;
   for (const file of files) {
@@ -58,6 +60,8 @@ export async function show({ config, files, recorded, summary, ...rest }: Shown)
     const stacks = stackEndsLine(stackEnds);
     if (stacks !== "") await print(to, `${stacks}\n`);
   }
+  const unnamed = unreadLine(unread);
+  if (unnamed !== "") await print(to, `${unnamed}\n`);
   for (const { path } of isPiped ? [] : files) await print(to, `Wrote ${path}\n`);
 }
 

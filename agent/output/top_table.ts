@@ -6,6 +6,7 @@
  */
 
 import { bold, dim, red, yellow } from "@std/fmt/colors";
+import { counted } from "../../common/words.ts";
 import { totalOfView } from "../../profile/idle.ts";
 import { lossesText } from "../../profile/losses.ts";
 import { type Kind, KIND_NUMBER, type Profile, totalOf, UNKNOWN_MODULE } from "../../profile/model.ts";
@@ -144,6 +145,14 @@ export function stackEndsLine(stackEnds: ReadonlyMap<string, number>): string {
   const reasons = cut.map(([end, count]) => `${end} ${formatCount(count)}`).join(", ");
   return `${formatPercent((stackEnds.get(WHOLE) ?? 0) / all)} of user stacks whole` +
     (reasons === "" ? "" : `; cut: ${reasons}`);
+}
+
+/** Returns what is to be said of places that the end of a run left no time for; "" where there are none. */
+export function unreadLine(unread: number): string {
+  if (unread === 0) return "";
+  return `${
+    counted(unread, "place is", "places are")
+  } shown by module and offset: there was no time to read what has their names`;
 }
 
 /** Names the good one of `enum aperture_stack_end`. */

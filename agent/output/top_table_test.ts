@@ -5,7 +5,7 @@ import { ProfileBuilder } from "../../profile/builder.ts";
 import { totalOf } from "../../profile/model.ts";
 import { anyProfile, demoFrame, demoProfile } from "../../tests/support/profiles.ts";
 import { columnsOf } from "./fit.js";
-import { stackEndsLine, summaryLine, topFunctions, topTable } from "./top_table.ts";
+import { stackEndsLine, summaryLine, topFunctions, topTable, unreadLine } from "./top_table.ts";
 
 Deno.test("topFunctions() counts a function that calls itself once", () => {
   const builder = new ProfileBuilder();
@@ -70,4 +70,12 @@ Deno.test("stackEndsLine() says how many stacks are whole, and why others are no
     stackEndsLine(new Map([["read_fault", 1], ["complete", 992], ["no_page", 7]])),
     "99.2 % of user stacks whole; cut: no_page 7, read_fault 1",
   );
+});
+
+Deno.test("unreadLine() says how many places have no name for want of time", () => {
+  assertEquals([0, 1, 1200].map(unreadLine), [
+    "",
+    "1 place is shown by module and offset: there was no time to read what has their names",
+    "1,200 places are shown by module and offset: there was no time to read what has their names",
+  ]);
 });

@@ -17,6 +17,7 @@ import type { Demangler } from "../../symbols/names/demangle.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
 import { findDebugFile } from "./debug/debug_files.ts";
 import { offsetName } from "./frame_cache.ts";
+import { ReadingTime } from "./reading_time.ts";
 
 export interface DataSymbolsOptions {
   readonly libdw: Libdw;
@@ -46,21 +47,18 @@ export class DataSymbols implements Disposable {
   readonly #libdw: Libdw;
   readonly #files: CodeFiles;
   readonly #demangler: Demangler;
-  readonly #coldMs: number;
-  readonly #clock: () => number;
+  readonly #reading: ReadingTime;
   /** They are found by {@linkcode CodeFile.serial}. */
   readonly #tables: LRUCache<number, SymbolTable | typeof NO_TABLE>;
   readonly #loaded = new WeakMap<Process["mappings"], readonly Loaded[]>();
   readonly #tableBytes: number;
-  #coldLeft: number;
   #postponed = 0;
 
   constructor(options: DataSymbolsOptions) {
     const { libdw, files, demangler, tableBytes = 8 << 20, coldMs = 200 } = options;
     [this.#libdw, this.#files, this.#demangler] = [libdw, files, demangler];
     this.#tableBytes = tableBytes;
-    this.#coldMs = this.#coldLeft = coldMs;
-    this.#clock = options.clock ?? (() => performance.now());
+    this.#reading = new ReadingTime(coldMs, options.clock ?? (() => performance.now()));
     this.#tables = new LRUCache({
       maxSize: tableBytes,
       sizeCalculation: (table) => table === NO_TABLE ? 1 : 1 + table.bytes,
@@ -85,7 +83,12 @@ export class DataSymbols implements Disposable {
   }
 
   endWindow(): void {
-    this.#coldLeft = this.#coldMs;
+    this.#reading.renew();
+  }
+
+  /** Reads nothing more in `ms` from now on. */
+  endReadingIn(ms: number): void {
+    this.#reading.endIn(ms);
   }
 
   /**
@@ -127,13 +130,11 @@ export class DataSymbols implements Disposable {
   #table(file: CodeFile): SymbolTable | typeof NO_TABLE | undefined {
     const known = this.#tables.get(file.serial);
     if (known !== undefined) return known;
-    if (this.#coldLeft <= 0) {
+    if (this.#reading.isOver) {
       this.#postponed++;
       return undefined;
     }
-    const start = this.#clock();
-    const table = this.#read(file) ?? NO_TABLE;
-    this.#coldLeft -= this.#clock() - start;
+    const table = this.#reading.spend(() => this.#read(file)) ?? NO_TABLE;
     this.#tables.set(file.serial, table);
     return table;
   }

@@ -20,6 +20,7 @@ import { GoSymbols } from "./go_symbols.ts";
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import type { Demangler } from "../../symbols/names/demangle.ts";
 import type { SymbolTable } from "../../symbols/symbol_table.ts";
+import { ReadingTime } from "./reading_time.ts";
 import type { SymbolFiles } from "./symbol_files.ts";
 import { SymbolTables, type SymbolTablesStats } from "./symbol_tables.ts";
 
@@ -53,8 +54,16 @@ export interface ElfCodeStats {
   readonly unnamed: number;
   /** Addresses that went unnamed for now as reading files took too long in their window. */
   readonly postponed: number;
+  /** Places that stay without a name as the run is over. */
+  readonly unread: number;
   readonly symbolTables: SymbolTablesStats;
   readonly debug: DebugStats;
+}
+
+/** Is what an address stands for, `final` unless a later window may know better. */
+interface Looked {
+  readonly frame: Frame;
+  readonly final: boolean;
 }
 
 /** Finds the frames of addresses in files. */
@@ -66,13 +75,13 @@ export class ElfCode implements AsyncDisposable {
   readonly #inlining: Inlining;
   readonly #go = new GoSymbols();
   readonly #starts: FunctionStarts;
-  readonly #clock: () => number;
-  readonly #coldMs: number;
-  #coldLeft: number;
+  readonly #reading: ReadingTime;
   #hits = 0;
   #misses = 0;
   #unnamed = 0;
   #postponed = 0;
+  /** Places that the end of the run left no time for. */
+  readonly #unread = new Set<string>();
 
   constructor(options: ElfCodeOptions) {
     const { libdw, files, frames, demangler, tableBytes, debug, downloads, coldMs, clock } = options;
@@ -80,8 +89,7 @@ export class ElfCode implements AsyncDisposable {
     this.#files = files;
     this.#frames = frames;
     this.#demangler = demangler;
-    this.#clock = clock;
-    this.#coldMs = this.#coldLeft = coldMs;
+    this.#reading = new ReadingTime(coldMs, clock);
     const locator = new DebugInfoLocator({ downloads, max: MAX_LOCATED });
     this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads, cache });
     this.#starts = new FunctionStarts(Math.ceil(tableBytes / 8));
@@ -118,6 +126,7 @@ export class ElfCode implements AsyncDisposable {
       misses: this.#misses,
       unnamed: this.#unnamed,
       postponed: this.#postponed,
+      unread: this.#unread.size,
       symbolTables: { ...tables, unreadable: tables.unreadable + this.#files.stats.unreadable },
       debug: this.#inlining.stats,
     };
@@ -125,12 +134,12 @@ export class ElfCode implements AsyncDisposable {
 
   /** Takes in the functions of a file while there is a process that has it. */
   observe(file: CodeFile): void {
-    if (this.#coldLeft > 0 && !this.#tables.has(file)) this.#readSymbols(file);
+    if (!this.#reading.isOver && !this.#tables.has(file)) this.#readSymbols(file);
   }
 
   /** Returns the frames of an address in `file`, which counts as the file's program headers do. */
   frames(file: CodeFile, address: number): readonly Frame[] {
-    if (this.#tables.hasBetterCopy(file) && this.#coldLeft > 0) this.#readSymbols(file);
+    if (this.#tables.hasBetterCopy(file) && !this.#reading.isOver) this.#readSymbols(file);
     const known = this.#frames.get(file.serial, address);
     if (known) {
       this.#hits++;
@@ -155,7 +164,12 @@ export class ElfCode implements AsyncDisposable {
 
   /** Asks for inlined functions and lines, see {@linkcode Inlining.settle}. */
   settle(ms: number): Promise<boolean> {
-    return this.#inlining.settle(ms);
+    return this.#inlining.settle(this.#reading.within(ms));
+  }
+
+  /** Reads nothing more in `ms` from now on. */
+  endReadingIn(ms: number): void {
+    this.#reading.endIn(ms);
   }
 
   /** Call after the samples of a window. */
@@ -164,36 +178,40 @@ export class ElfCode implements AsyncDisposable {
     this.#inlining.endWindow();
     this.#starts.endWindow();
     this.#frames.forget(this.#tables.takeImproved());
-    this.#coldLeft = this.#coldMs;
+    this.#reading.renew();
   }
 
   #readSymbols(file: CodeFile): SymbolTable | undefined {
-    const start = this.#clock();
-    const symbols = this.#tables.of(file);
-    this.#frames.forget(this.#tables.takeImproved());
-    this.#coldLeft -= this.#clock() - start;
-    return symbols;
+    return this.#reading.spend(() => {
+      const symbols = this.#tables.of(file);
+      this.#frames.forget(this.#tables.takeImproved());
+      return symbols;
+    });
   }
 
-  /** Looks up the function at an address; `final` unless a later window may know better. */
-  #look(file: CodeFile, address: number): { frame: Frame; final: boolean } {
+  /** Looks up the function at an address. */
+  #look(file: CodeFile, address: number): Looked {
     const { path, name, elf: { buildId } } = file;
     const base = { module: path, file: "", line: 0, buildId, address };
     const cold = !this.#tables.has(file);
-    if (cold && this.#coldLeft <= 0) {
-      this.#postponed++;
-      return { frame: { function: offsetName(name, address), ...base }, final: false };
-    }
+    if (cold && this.#reading.isOver) return this.#postpone(file, address);
     const symbols = cold ? this.#readSymbols(file) : this.#tables.of(file);
     const symbol = symbols?.find(address);
     if (symbol !== undefined) {
       const rank = symbols!.whole ? RANK.symbols : RANK.dynamic;
       return { frame: { function: this.#demangler.name(symbol), ...base, rank }, final: true };
     }
+    if (this.#reading.hasEnded && !this.#starts.has(file)) return this.#postpone(file, address);
     this.#unnamed++;
-    const begun = this.#clock();
-    const start = this.#starts.of(file, address);
-    this.#coldLeft -= this.#clock() - begun;
+    const start = this.#reading.spend(() => this.#starts.of(file, address));
     return { frame: { function: offsetName(name, start), ...base }, final: symbols !== undefined };
+  }
+
+  /** Returns what stands for an address that there is no time left for. */
+  #postpone({ path, name, serial, elf: { buildId } }: CodeFile, address: number): Looked {
+    this.#postponed++;
+    if (this.#reading.isEnding) this.#unread.add(`${serial}:${address}`);
+    const frame = { function: offsetName(name, address), module: path, file: "", line: 0, buildId, address };
+    return { frame, final: false };
   }
 }

@@ -61,6 +61,11 @@ export class FunctionStarts implements Disposable {
     });
   }
 
+  /** Tells whether {@linkcode of} need not read the file's table. */
+  has(file: CodeFile): boolean {
+    return this.#files.has(file.serial);
+  }
+
   /** Returns where the function that has `address` begins; `address` itself where none is known to have it. */
   of(file: CodeFile, address: number): number {
     let known = this.#files.get(file.serial);

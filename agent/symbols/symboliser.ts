@@ -90,6 +90,8 @@ export interface SymboliserStats {
   readonly unnamed: number;
   /** Addresses that went unnamed for now as reading files took too long in their window. */
   readonly postponed: number;
+  /** Places in files that stay without a name as the run is over, see {@linkcode Symboliser.endReadingIn}. */
+  readonly unread: number;
   /** C++ and Rust symbols that were left as they are, as their names are too long. */
   readonly undemangled: number;
   readonly perfMapBytes: number;
@@ -216,7 +218,7 @@ export class Symboliser implements AsyncDisposable {
   }
 
   get stats(): SymboliserStats {
-    const { hits, misses, unnamed, postponed, symbolTables, debug } = this.#elf.stats;
+    const { hits, misses, unnamed, postponed, unread, symbolTables, debug } = this.#elf.stats;
     return {
       frames: this.#frames.size,
       frameBytes: this.#frames.bytes,
@@ -225,6 +227,7 @@ export class Symboliser implements AsyncDisposable {
       unmapped: this.#unmapped,
       unnamed: unnamed + this.#nonElf.unnamed,
       postponed: postponed + this.#dataSymbols.postponed,
+      unread,
       undemangled: this.#demangler.refused,
       perfMapBytes: this.#nonElf.perfMapBytes,
       kernelBytes: this.#kernel.bytes,
@@ -289,6 +292,15 @@ export class Symboliser implements AsyncDisposable {
     const improved = await this.#elf.settle(ms);
     if (improved) this.#clearNear();
     return improved;
+  }
+
+  /**
+   * Has no file read any more that was not, in `ms` from now on: the run is over. What is still asked for then has the
+   * names that are known, else `module+0xoffset`.
+   */
+  endReadingIn(ms: number): void {
+    this.#elf.endReadingIn(ms);
+    this.#dataSymbols.endReadingIn(ms);
   }
 
   /**

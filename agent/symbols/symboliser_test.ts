@@ -424,6 +424,33 @@ testWith(["gcc"], "Symboliser.stack() puts off files when reading took too long 
   assert(!names()[1]!.startsWith("libc.so.6+0x"));
 });
 
+testWith(
+  ["gcc"],
+  "Symboliser.endReadingIn() has no more files read: what is known has its name, the rest is counted",
+  async () => {
+    using folder = new TempFolder();
+    await using program = await RunningProgram.start(compile(folder, SPIN));
+    let now = 0;
+    await using symboliser = Symboliser.open({ clock: () => now });
+    const libc = executableMappings(Deno.readFileSync(`/proc/${program.pid}/maps`))
+      .find((m) => m.path.includes("libc.so"))!;
+    const leaf = { pid: program.pid, user: [parseInt(program.firstLine, 16)], kernel: [] };
+    const stack = { ...leaf, user: [...leaf.user, libc.start + 0x27000, libc.start + 0x28000] };
+    const names = (of: typeof stack) => symboliser.stack(of).map((frame) => frame.function);
+    symboliser.endReadingIn(10);
+    assertEquals(names(leaf), ["spin_leaf"]);
+    now = 10;
+    for (let window = 0; window < 2; window++) {
+      const [first, ...others] = names(stack);
+      assertEquals(first, "spin_leaf");
+      for (const other of others) assert(other.startsWith("libc.so.6+0x"), other);
+      symboliser.endWindow();
+    }
+    // Two places, however often they are asked for.
+    assertEquals(symboliser.stats.unread, 2);
+  },
+);
+
 testWith(["gcc"], "Symboliser leaves no file open", async () => {
   using folder = new TempFolder();
   await using program = await RunningProgram.start(compile(folder, SPIN));
