@@ -7,24 +7,24 @@
  * @module
  */
 
-import { splitLosses } from "../../profile/losses.ts";
 import { isProfileType } from "../../profile/profile_type.ts";
-import type { AboutJson, AnswerJson } from "../http/answers.ts";
+import type { AboutJson } from "../http/answers.ts";
 import { copyText } from "./graph/clipboard.ts";
 import type { App, View } from "./parts/app.ts";
 import { Banner } from "./parts/banner.ts";
+import { Changes } from "./parts/changes.ts";
 import { element, h } from "./parts/dom.ts";
 import { EmptyState } from "./parts/empty_state.ts";
 import { FilterBar } from "./parts/filter_bar.ts";
-import { formatCount, formatShare } from "./parts/format.ts";
 import { showKeys } from "./parts/keys.ts";
 import { kindText } from "./parts/kind_words.ts";
 import { Panel } from "./parts/panel.ts";
 import { Preferences } from "./parts/preferences.ts";
 import { RangeBar } from "./parts/range_bar.ts";
+import { StatusLine } from "./parts/status_line.ts";
 import { TimelinePart } from "./parts/timeline_part.ts";
 import { Api } from "./state/api.ts";
-import { clock, isoTime, type TimeWindow } from "./state/range.ts";
+import { isoTime, type TimeWindow } from "./state/range.ts";
 import { type Shown, Store } from "./state/store.ts";
 import { formatState, isWithoutType, kindOf, type State, type ViewName, VIEWS } from "./state/url_state.ts";
 import { AlertsView } from "./views/alerts.ts";
@@ -80,15 +80,13 @@ export class Shell {
   readonly #empty: EmptyState;
   readonly #tabs: ReadonlyMap<ViewName, HTMLAnchorElement>;
   readonly #main = h("main", {});
-  readonly #status = h("footer", { class: "status", "aria-label": "State of the answers" });
+  readonly #status: StatusLine;
   readonly #said = h("p", { class: "said", role: "status", hidden: true });
   readonly #views = new Map<ViewName, View>();
   #view: View | undefined;
   #about: AboutJson | undefined;
   #saidTimer = 0;
-  /** Counts the events of all kinds in the time that is shown, as losses are of all kinds. */
-  #counted: number | undefined;
-  #noted: [AnswerJson, string, number] | undefined;
+  readonly #tabChanges = new Changes();
 
   constructor() {
     this.#preferences = new Preferences(() => this.#store.tell());
@@ -102,6 +100,10 @@ export class Shell {
       },
       onback: () => this.#refresh(),
     });
+    this.#status = new StatusLine({
+      zone: () => this.#preferences.zone,
+      onquality: (quality, counted) => this.#banner.quality(quality, counted),
+    });
     this.#api = new Api((error) => this.#banner.reached(error));
     const app: App = {
       store: this.#store,
@@ -111,7 +113,7 @@ export class Shell {
       theme: () => this.#preferences.theme,
       zone: () => this.#preferences.zone,
       found: (found, onstep) => this.#filters.found(found, onstep),
-      note: (answer, words, counted) => this.#note(answer, words, counted),
+      note: (answer, kind, counted) => this.#status.note(answer, kind, counted),
       say: (text) => this.#say(text),
     };
     this.#app = app;
@@ -161,7 +163,7 @@ export class Shell {
       this.#timeline.root,
       this.#empty.root,
       h("div", { class: "work" }, this.#main, this.#panel.root),
-      this.#status,
+      this.#status.root,
       this.#said,
     );
     this.#main.id = "view";
@@ -188,21 +190,29 @@ export class Shell {
       // On a narrow screen the tabs scroll.
       this.#tabs.get(state.view)?.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
-    for (const [name, tab] of this.#tabs) {
-      tab.toggleAttribute("aria-current", name === state.view);
-      if (name === state.view) tab.setAttribute("aria-current", "page");
-      tab.href = formatState({ ...state, view: name, zoom: "", pick: "", fn: "" }) || "?";
-    }
-    document.body.dataset["view"] = state.view;
+    this.#showTabs(state);
     const isOpen = isWithoutType(state);
     this.#panel.root.hidden = !WITH_DETAILS.has(state.view) || !this.#preferences.panel || isOpen;
-    document.title = titleOf(state);
+    const title = titleOf(state);
+    if (document.title !== title) document.title = title;
     this.#range.update(shown);
     this.#filters.update(shown);
     this.#timeline.root.hidden = isOpen;
     if (isOpen) this.#empty.hide();
     else this.#timeline.update(state, this.#timelineOf(shown));
     view.update({ state, window });
+  }
+
+  /** Marks the tab of the view, and has all lead to the same selection. */
+  #showTabs(state: State): void {
+    const addressOf = (view: ViewName) => formatState({ ...state, view, zoom: "", pick: "", fn: "" }) || "?";
+    if (!this.#tabChanges.of(state.view, addressOf(state.view))) return;
+    for (const [name, tab] of this.#tabs) {
+      if (name === state.view) tab.setAttribute("aria-current", "page");
+      else tab.removeAttribute("aria-current");
+      tab.href = addressOf(name);
+    }
+    document.body.dataset["view"] = state.view;
   }
 
   /** Returns what the time line shows: more than the selection where that is compared. */
@@ -214,10 +224,7 @@ export class Shell {
       if (total > 0 || state.view === "data" || state.view === "alerts") this.#empty.hide();
       else void this.#empty.explain(shown);
     };
-    const oncounted = (events: number) => {
-      this.#counted = events;
-      if (this.#noted) this.#note(...this.#noted);
-    };
+    const oncounted = (events: number) => this.#status.countedAll(events);
     if (state.view !== "compare") {
       return { kind: kindOf(state), window, ranges: [], onbrush: select, ontotal, oncounted };
     }
@@ -269,30 +276,6 @@ export class Shell {
     this.#said.hidden = false;
     clearTimeout(this.#saidTimer);
     this.#saidTimer = Number(setTimeout(() => this.#said.hidden = true, SAID_MS));
-  }
-
-  #note(answer: AnswerJson, kind: string, counted: number): void {
-    this.#noted = [answer, kind, counted];
-    const { cost, quality, selection } = answer;
-    const all = this.#counted;
-    const { lost, incomplete } = splitLosses(new Map(Object.entries(quality.losses)));
-    const sum = (counts: ReadonlyMap<string, number>) => counts.values().reduce((a, b) => a + b, 0);
-    const words: Record<string, string> = { cpu: "samples", lock: "waits", syscall: "calls" };
-    if (all !== undefined) this.#banner.quality(quality, all);
-    this.#status.textContent = [
-      `${formatCount(counted)} ${words[kind] ?? "samples"}`,
-      ...(isProfileType(kind) ? [] : [
-        lost.size > 0 ? `${formatShare(sum(lost), (all ?? 0) + sum(lost))} lost` : "nothing lost",
-        incomplete.size > 0 ? `${formatCount(sum(incomplete))} incomplete on all nodes` : "",
-      ]),
-      quality.staged > 0
-        ? `${quality.staged} ${quality.staged === 1 ? "batch" : "batches"} not yet in storage`
-        : "",
-      `${formatCount(cost.rows_read)} rows in ${formatCount(cost.elapsed_ms)} ms`,
-      `until ${
-        clock(Date.parse(selection.to), { zone: this.#preferences.zone, near: Date.now(), seconds: true })
-      }`,
-    ].filter(Boolean).join(" · ");
   }
 
   #press(event: KeyboardEvent): void {

@@ -66,6 +66,7 @@ testWith(
             const [from, to] = range();
             assert(to! - from! > 180_000 && to! - from! < 280_000, `${to! - from!}`);
             await page.keyboard.press("[");
+            await settled(page);
             assertEquals(range(), [from! - (to! - from!), from]);
             await page.selectOption("#range", "-1h");
             await page.keyboard.press("y");

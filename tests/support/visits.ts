@@ -104,7 +104,10 @@ export async function settled(page: Page): Promise<void> {
     undefined,
     { polling: POLLING_MS },
   );
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  // What is put off until a frame has been drawn comes by timers, which fire in their order.
+  await page.evaluate(() =>
+    new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))
+  );
 }
 
 /** Counts the colours of the first canvas' row `level`; 1 is an empty row. */

@@ -94,8 +94,7 @@ function drawnWidth({ width }: Rect): number {
 }
 
 function isMatch({ model, matches }: Scene, { box, level }: Rect): boolean {
-  const name = model.name[box]!;
-  return level > 0 && matches?.[name] === 1 && !isOther(model, name);
+  return level > 0 && matches?.[model.name[box]!] === 1;
 }
 
 function looksOf(scene: Scene, rect: Rect): BoxColors {

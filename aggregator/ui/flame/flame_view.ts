@@ -38,7 +38,13 @@ export class FlameView {
   /** Is the row of the names whose boxes are outlined, as one of them is looked at elsewhere. */
   #outlined: number | undefined;
   #frame = 0;
+  /** Is how high all levels are, in CSS pixels. */
   #height = 0;
+  /** Is the size of what can be seen, which is told when it changes: to ask for it would have the page laid out. */
+  #size = { width: 0, height: 0 };
+  /** Is how far the root is scrolled, and how far it is to be before it is drawn again. */
+  #top = 0;
+  #wantedTop: number | undefined;
   readonly #strips = new Strips();
   /** Is what was drawn last. */
   #rects: readonly Rect[] = [];
@@ -53,10 +59,20 @@ export class FlameView {
         `${label}. Arrows walk from box to box, Enter zooms, m opens the menu; the table has the same.`,
     });
     this.#overlay = h("canvas", { class: "overlay", "aria-hidden": "true" });
+    this.#overlay.style.visibility = "hidden";
     this.#spacer.append(this.#canvas, this.#overlay);
     this.root = h("div", { class: "flame" }, this.#spacer, this.#spoken);
-    this.root.addEventListener("scroll", () => this.redraw());
-    new ResizeObserver(() => this.redraw()).observe(this.root);
+    this.root.addEventListener("scroll", () => {
+      this.#top = this.root.scrollTop;
+      this.redraw();
+    });
+    new ResizeObserver(([entry]) => {
+      const { width, height } = entry!.contentRect;
+      this.#size = { width: Math.floor(width), height: Math.floor(height) };
+      // A view that was away comes back as the browser likes.
+      this.#top = this.root.scrollTop;
+      this.redraw();
+    }).observe(this.root);
     const canvas = this.#canvas;
     canvas.addEventListener("pointermove", (event) => this.#look(this.#under(event)));
     canvas.addEventListener("pointerleave", () => this.#look(undefined));
@@ -85,12 +101,11 @@ export class FlameView {
     this.#scene = scene;
     this.#rects = [];
     this.#height = (depthOf(scene.model, scene.focus) + 1) * ROW_HEIGHT;
-    this.#spacer.style.height = `${this.#height}px`;
     if (moved) {
       const way = scene.model.level[scene.focus]! * ROW_HEIGHT;
       // What is zoomed to is to be seen, with some of the way to it.
-      const top = Math.max(0, way - this.root.clientHeight / 2);
-      this.root.scrollTop = scene.up ? this.#height - this.root.clientHeight - top : top;
+      const top = Math.max(0, way - this.#size.height / 2);
+      this.#wantedTop = scene.up ? this.#height - this.#size.height - top : top;
     }
     this.redraw();
   }
@@ -106,22 +121,25 @@ export class FlameView {
   reveal(box: number): void {
     if (!this.#scene) return;
     const y = yOf(this.#scene.model.level[box]!, { up: this.#scene.up, height: this.#height });
-    if (y < this.root.scrollTop) this.root.scrollTop = y;
-    const bottom = y + ROW_HEIGHT - this.root.clientHeight;
-    if (bottom > this.root.scrollTop) this.root.scrollTop = bottom;
+    const top = this.#wantedTop ?? this.#top;
+    const wanted = Math.max(Math.min(top, y), y + ROW_HEIGHT - this.#size.height);
+    if (wanted === top) return;
+    this.#wantedTop = wanted;
+    this.redraw();
   }
 
   redraw(): void {
     cancelAnimationFrame(this.#frame);
-    this.#frame = requestAnimationFrame(() => this.draw());
+    this.#frame = requestAnimationFrame(() => this.#draw());
   }
 
-  /** Draws at once. */
-  draw(): void {
+  #draw(): void {
     const scene = this.#scene;
+    const { width, height } = this.#size;
+    if (!scene || width === 0 || height === 0) return;
+    this.#scroll();
     const context = this.#prepare(this.#canvas);
-    if (!scene || !context) return;
-    const sight = this.#sight();
+    const sight = { width, height: this.#height, top: this.#top, bottom: this.#top + height };
     const { from, to } = levelsIn(sight, scene.up);
     const renderer = new StripRenderer(context, {
       strips: this.#strips,
@@ -166,15 +184,21 @@ export class FlameView {
     return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   }
 
-  #sight() {
-    const { scrollTop, clientHeight, clientWidth } = this.root;
-    return { width: clientWidth, height: this.#height, top: scrollTop, bottom: scrollTop + clientHeight };
+  /** Makes room for all levels, and goes where `#wantedTop` is; what is there already is not touched. */
+  #scroll(): void {
+    const room = `${this.#height}px`;
+    if (this.#spacer.style.height !== room) this.#spacer.style.height = room;
+    const wanted = this.#wantedTop ?? this.#top;
+    const top = Math.max(0, Math.min(wanted, this.#height - this.#size.height));
+    this.#wantedTop = undefined;
+    if (top === this.#top) return;
+    this.root.scrollTop = top;
+    this.#top = this.root.scrollTop;
   }
 
   /** Makes a canvas as large as what can be seen, and clears it. */
-  #prepare(canvas: HTMLCanvasElement): CanvasRenderingContext2D | undefined {
-    const { clientWidth: width, clientHeight: height, scrollTop } = this.root;
-    if (width === 0 || height === 0) return undefined;
+  #prepare(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+    const { width, height } = this.#size;
     const ratio = globalThis.devicePixelRatio || 1;
     const [pixelsX, pixelsY] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (canvas.width !== pixelsX || canvas.height !== pixelsY) {
@@ -183,23 +207,25 @@ export class FlameView {
       canvas.style.width = `${width}px`;
       canvas.style.height = `${height}px`;
     }
-    canvas.style.transform = `translateY(${scrollTop}px)`;
+    const place = `translateY(${this.#top}px)`;
+    if (canvas.style.transform !== place) canvas.style.transform = place;
     const context = canvas.getContext("2d")!;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, pixelsX, pixelsY);
-    context.setTransform(ratio, 0, 0, ratio, 0, -Math.round(scrollTop * ratio));
+    context.setTransform(ratio, 0, 0, ratio, 0, -Math.round(this.#top * ratio));
     return context;
   }
 
   #drawOverlay(): void {
     const scene = this.#scene;
-    const context = this.#prepare(this.#overlay);
-    if (!scene || !context) return;
-    const { model, up, theme } = scene;
     const marked = this.#key ?? this.#hovered;
-    const name = marked !== undefined ? model.name[marked]! : this.#outlined;
-    if (name === undefined) return;
-    const renderer = new CanvasRenderer(context);
+    const name = marked !== undefined ? scene?.model.name[marked] : this.#outlined;
+    // A canvas costs a frame its pixels, whatever is on it.
+    const isEmpty = name === undefined || this.#rects.length === 0;
+    this.#overlay.style.visibility = isEmpty ? "hidden" : "";
+    if (!scene || name === undefined || this.#rects.length === 0) return;
+    const { model, up, theme } = scene;
+    const renderer = new CanvasRenderer(this.#prepare(this.#overlay));
     for (const { box, run, level, x, width } of this.#rects) {
       if (run || model.name[box] !== name || (model.modules[name] === "" && box !== marked)) continue;
       const y = yOf(level, { up, height: this.#height });
@@ -219,7 +245,7 @@ export class FlameView {
     const scene = this.#scene;
     if (!scene) return undefined;
     const { left, top, width } = this.#canvas.getBoundingClientRect();
-    const y = event.clientY - top + this.root.scrollTop;
+    const y = event.clientY - top + this.#top;
     const level = levelAt(y, { up: scene.up, height: this.#height });
     return boxAt(scene.model, { focus: scene.focus, width }, { x: event.clientX - left, level });
   }
@@ -246,7 +272,7 @@ export class FlameView {
       this.#events.onpick(at, { shift: event.shiftKey, alt: false });
     } else if (event.key === "m" || event.key === "ContextMenu") {
       const { left, top } = this.#canvas.getBoundingClientRect();
-      const y = yOf(scene.model.level[at]!, { up: scene.up, height: this.#height }) - this.root.scrollTop;
+      const y = yOf(scene.model.level[at]!, { up: scene.up, height: this.#height }) - this.#top;
       this.#events.onmenu(at, { x: left + 40, y: top + y + ROW_HEIGHT });
     } else return;
     event.preventDefault();

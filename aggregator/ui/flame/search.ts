@@ -5,7 +5,7 @@
  * @module
  */
 
-import { descendantsAt, type FlameModel, isOther } from "./model.ts";
+import { type FlameModel, isOther } from "./model.ts";
 
 export interface SearchResult {
   /** Is what the matching boxes cover together: one in another counts once. */
@@ -45,33 +45,42 @@ export function parseSearch(text: string): ((name: string, module: string) => bo
   };
 }
 
-/** Returns for each row of the names 1 where it matches. */
+/** Returns for each row of the names 1 where it matches; what was cut never does. */
 export function matchNames(
   { names, modules }: Pick<FlameModel, "names" | "modules">,
   test: (name: string, module: string) => boolean,
 ): Uint8Array {
-  return Uint8Array.from(names, (name, row) => test(name, modules[row]!) ? 1 : 0);
+  const isMatch = (name: string, row: number) =>
+    test(name, modules[row]!) && !isOther({ names, modules }, row) ? 1 : 0;
+  return Uint8Array.from(names, isMatch);
 }
 
-/** Returns what of the boxes within `focus` has a name that matches; the whole and what was cut never do. */
-export function search(model: FlameModel, matches: Uint8Array, focus = 0): SearchResult {
+/** Returns which boxes have a name that matches; the whole never does. */
+export function search({ name, parent, width: widths }: FlameModel, matches: Uint8Array): SearchResult {
   const boxes: number[] = [];
   let width = 0;
   let count = 0;
-  const covered = new Uint8Array(model.name.length);
-  for (let level = Math.max(1, model.level[focus]!); level + 1 < model.levelStart.length; level++) {
-    const [first, end] = descendantsAt(model, focus, level);
-    for (let box = first; box < end; box++) {
-      const name = model.name[box]!;
-      const isMatch = matches[name] === 1 && !isOther(model, name);
-      const inside = box !== focus && covered[model.parent[box]!] === 1;
-      if (isMatch) count++;
-      if (isMatch && !inside) {
-        width += model.width[box]!;
-        boxes.push(box);
-      }
-      if (isMatch || inside) covered[box] = 1;
-    }
+  const covered = new Uint8Array(name.length);
+  // Callers stand before those whom they call.
+  for (let box = 1; box < name.length; box++) {
+    const inside = covered[parent[box]!];
+    covered[box] = inside!;
+    if (matches[name[box]!] !== 1) continue;
+    count++;
+    if (inside === 1) continue;
+    covered[box] = 1;
+    width += widths[box]!;
+    boxes.push(box);
   }
-  return { width, boxes: boxes.sort((a, b) => model.width[b]! - model.width[a]!), count };
+  let isSorted = false;
+  return {
+    width,
+    count,
+    get boxes() {
+      // Who types looks at each search, but walks through few.
+      if (!isSorted) boxes.sort((a, b) => widths[b]! - widths[a]!);
+      isSorted = true;
+      return boxes;
+    },
+  };
 }

@@ -18,6 +18,8 @@ export class Strips {
   readonly #colors = new Map<string, number>();
   #image: ImageData | undefined;
   #pixels = new Uint32Array();
+  /** Is the colour before: neighbours often have the same. */
+  #last = { color: "", pixel: 0 };
 
   /** Makes room for `rows` empty lines of `width` pixels. */
   begin(width: number, rows: number): void {
@@ -46,6 +48,7 @@ export class Strips {
   }
 
   #pixelOf(color: string): number {
+    if (color === this.#last.color) return this.#last.pixel;
     let pixel = this.#colors.get(color);
     if (pixel === undefined) {
       this.#one.fillStyle = color;
@@ -53,6 +56,7 @@ export class Strips {
       pixel = new Uint32Array(this.#one.getImageData(0, 0, 1, 1).data.buffer)[0]!;
       this.#colors.set(color, pixel);
     }
+    this.#last = { color, pixel };
     return pixel;
   }
 }

@@ -2,31 +2,40 @@
 
 /// <reference lib="dom" />
 /**
- * Says what a graph is zoomed to, with the way back; and why it is empty.
+ * Says what of a graph is shown, with the way back from a zoom; and why it is empty.
  *
  * @module
  */
 
 import type { App } from "../parts/app.ts";
+import { Changes } from "../parts/changes.ts";
 import { h } from "../parts/dom.ts";
 
-/** Is a line above the graph, which is hidden where the whole is shown. */
+/** Is a line above the graph, always there: what comes and goes would move the graph under the pointer that zooms. */
 export class Crumbs {
-  readonly root = h("nav", { class: "crumbs", "aria-label": "Zoom", hidden: true });
+  readonly root = h("nav", { class: "crumbs", "aria-label": "Zoom" });
   readonly #app: App;
+  readonly #changes = new Changes();
 
   constructor(app: App) {
     this.#app = app;
   }
 
-  /** Shows the box that is zoomed to; `undefined` for the whole. */
-  show(box: { readonly name: string; readonly label: string; readonly share: string } | undefined): void {
-    this.root.hidden = box === undefined;
-    if (!box) return;
+  /** Shows the box that is zoomed to, where that is not the whole. */
+  show({ isWhole, name, label, share }: {
+    readonly isWhole: boolean;
+    readonly name: string;
+    readonly label: string;
+    readonly share: string;
+  }): void {
+    if (!this.#changes.of(isWhole, name, label, share)) return;
+    const whole = "Whole graph";
     this.root.replaceChildren(
-      h("button", { class: "plain", onclick: () => this.#app.store.set({ zoom: "" }) }, "Whole graph"),
-      h("span", { "aria-current": "true", title: box.name }, ` › ${box.label}`),
-      h("span", { class: "quiet" }, ` ${box.share} of the selection`),
+      isWhole
+        ? h("span", { "aria-current": "true" }, whole)
+        : h("button", { class: "plain", onclick: () => this.#app.store.set({ zoom: "" }) }, whole),
+      isWhole ? "" : h("span", { "aria-current": "true", title: name }, ` › ${label}`),
+      h("span", { class: "quiet" }, ` ${share} of the selection`),
     );
   }
 }

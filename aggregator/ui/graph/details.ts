@@ -5,7 +5,7 @@
  * @module
  */
 
-import { descendantsAt, type FlameModel, isOther, pathOf } from "../flame/model.ts";
+import { descendantsAt, type FlameModel, isOther } from "../flame/model.ts";
 
 export interface Neighbour {
   /** Is the row of the names. */
@@ -38,14 +38,13 @@ export function sumFunction(model: FlameModel, name: number): FunctionSums {
   const add = (sums: Map<number, number>, key: number, value: number) =>
     sums.set(key, (sums.get(key) ?? 0) + value);
   let [self, total, boxes] = [0, 0, 0];
-  for (let box = 1; box < model.name.length; box++) {
-    if (model.name[box] !== name) continue;
+  for (const box of boxesOf(model, name)) {
+    if (box === 0) continue;
     boxes++;
     self += model.self[box]!;
-    const path = pathOf(model, box);
-    if (!path.slice(0, -1).some((above) => model.name[above] === name)) {
+    const { root, isWithinItself } = above(model, box);
+    if (!isWithinItself) {
       total += model.width[box]!;
-      const root = path.findLast((above) => model.modules[model.name[above]!] === "") ?? 0;
       if (root !== 0) add(roots, model.name[root]!, model.width[box]!);
     }
     const parent = model.name[model.parent[box]!]!;
@@ -58,6 +57,37 @@ export function sumFunction(model: FlameModel, name: number): FunctionSums {
     }
   }
   return { self, total, boxes, callers: largest(callers), callees: largest(callees), roots: largest(roots) };
+}
+
+/** Returns the nearest of a box's callers that is no code, and whether its function is among them. */
+function above(model: FlameModel, box: number): { readonly root: number; readonly isWithinItself: boolean } {
+  const name = model.name[box]!;
+  let root: number | undefined = model.modules[name] === "" ? box : undefined;
+  for (let at = box; at !== 0;) {
+    at = model.parent[at]!;
+    const row = model.name[at]!;
+    if (row === name) return { root: 0, isWithinItself: true };
+    if (root === undefined && model.modules[row] === "") root = at;
+  }
+  return { root: root ?? 0, isWithinItself: false };
+}
+
+/** Each box that is looked at has its function's summed: they are found without a walk over all boxes. */
+const boxesByName = new WeakMap<FlameModel, { readonly starts: Uint32Array; readonly boxes: Uint32Array }>();
+
+/** Returns the boxes of row `name` of the names, in order. */
+function boxesOf(model: FlameModel, name: number): Uint32Array {
+  let index = boxesByName.get(model);
+  if (!index) {
+    const starts = new Uint32Array(model.names.length + 1);
+    for (const row of model.name) starts[row + 1]!++;
+    for (let row = 0; row < model.names.length; row++) starts[row + 1]! += starts[row]!;
+    const next = starts.slice();
+    const boxes = new Uint32Array(model.name.length);
+    model.name.forEach((row, box) => boxes[next[row]!++] = box);
+    boxesByName.set(model, index = { starts, boxes });
+  }
+  return index.boxes.subarray(index.starts[name], index.starts[name + 1]);
 }
 
 function largest(sums: ReadonlyMap<number, number>): Neighbour[] {

@@ -23,11 +23,13 @@ import { originSums } from "../flame/origins.ts";
 import { applySteps, stepParams } from "../flame/transforms.ts";
 import { modelOf, putIn, type Tree, treeOf } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
+import { Changes } from "../parts/changes.ts";
 import { h } from "../parts/dom.ts";
 import { formatShare, formatValue } from "../parts/format.ts";
 import { openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import { type Asked, selectionParams } from "../state/api.ts";
+import { AfterFrame } from "../state/after_frame.ts";
 import type { State } from "../state/url_state.ts";
 import { boxDetails } from "./box_details.ts";
 import { Crumbs, EmptyGraph } from "./crumbs.ts";
@@ -35,7 +37,7 @@ import { GraphSearch } from "./graph_search.ts";
 import { HotTable } from "./hot_table.ts";
 import { boxMenu, fileMenu, step } from "./menu.ts";
 import { Sandwich } from "./sandwich.ts";
-import { boxLabel, sceneOf } from "./scene.ts";
+import { boxLabel, SceneColors, sceneOf } from "./scene.ts";
 import { stepAmounts } from "./step_chips.ts";
 import { GraphTools } from "./tools.ts";
 
@@ -74,6 +76,9 @@ export class GraphPane {
   #whole: Tree | undefined;
   #made: Made | undefined;
   #focus = 0;
+  readonly #changes = new Changes();
+  readonly #afterFrame = new AfterFrame();
+  readonly #colors = new SceneColors();
 
   /** @param label says what the graph is of */
   constructor(app: App, label: string) {
@@ -179,13 +184,12 @@ export class GraphPane {
     this.#empty.show(!isEmpty ? undefined : answer.total.value === 0 ? "filtered" : "hidden");
     this.#focus = boxOfHash(model, state.zoom);
     this.#tools.show({ state, theme: this.#app.theme(), shares, amounts });
-    this.#crumbs.show(
-      this.#focus === 0 ? undefined : {
-        name: model.names[model.name[this.#focus]!]!,
-        label: boxLabel(model, this.#focus),
-        share: this.#share(model.width[this.#focus]!),
-      },
-    );
+    this.#crumbs.show({
+      isWhole: this.#focus === 0,
+      name: model.names[model.name[this.#focus]!]!,
+      label: boxLabel(model, this.#focus),
+      share: this.#share(model.width[this.#focus]!),
+    });
     this.#drawScene();
     void this.#find(model, state.search);
   }
@@ -208,10 +212,14 @@ export class GraphPane {
 
   #drawScene(): void {
     const model = this.#model!;
-    const { mode } = this.#app.store.state;
+    const { mode, up, color, fn } = this.#app.store.state;
     const [focus, matches, { faded }] = [this.#focus, this.#search.matches(model), this.#tools];
+    const looks = [mode, up, color, this.#app.theme(), [...faded].join()];
+    // The table marks the function that was picked.
+    if (!this.#changes.of(model, focus, matches, ...looks, mode === "flame" || fn)) return;
     const share = (value: number) => this.#share(value);
-    this.view.show(sceneOf(this.#app, { model, focus, faded, matches, share }));
+    const colors = this.#colors.of(this.#app, { model, faded });
+    this.view.show(sceneOf(this.#app, { model, focus, colors, matches, share }));
     if (mode === "table" || mode === "split") {
       this.#table.show({ model, focus, whole: this.#answer!.total.value, matches });
     }
@@ -251,7 +259,7 @@ export class GraphPane {
       return this.#app.store.set({ fn: functionKey(model, row), mode: "sandwich" });
     }
     const fn = model.modules[row] === "" ? {} : { fn: functionKey(model, row) };
-    this.#look(box);
+    this.#afterFrame.run(() => this.#look(box));
     this.#app.store.set({ zoom: pathHash(model, box), ...fn });
   }
 
@@ -314,7 +322,7 @@ export class GraphPane {
     if (box === undefined) return;
     this.#app.store.set({ zoom: pathHash(model!, box) });
     this.view.reveal(box);
-    this.#look(box);
+    this.#afterFrame.run(() => this.#look(box));
   }
 
   #files() {

@@ -12,36 +12,51 @@ import { type BoxColors, colorsOf, FADED } from "../flame/colors.ts";
 import type { Scene } from "../flame/draw.ts";
 import { type FlameModel, isOther } from "../flame/model.ts";
 import type { App } from "../parts/app.ts";
+import { Changes } from "../parts/changes.ts";
 import { shortModule } from "../parts/format.ts";
 
 export interface SceneOptions {
   readonly model: FlameModel;
   readonly focus: number;
-  /** These kinds of code have no colour now. */
-  readonly faded: ReadonlySet<CodeOrigin>;
+  /** Returns the colours of a row of the names. */
+  readonly colors: (row: number) => BoxColors;
   readonly matches: Uint8Array | undefined;
   /** Writes what part of the selection an amount is. */
   readonly share: (value: number) => string;
 }
 
+/** Keeps the colours of a graph's functions, which are reckoned once however often it is zoomed. */
+export class SceneColors {
+  readonly #changes = new Changes();
+  #known: BoxColors[] = [];
+
+  /** Returns what gives the colours of a row of `model`'s names; kinds of code that are `faded` have none. */
+  of(
+    app: App,
+    { model, faded }: { readonly model: FlameModel; readonly faded: ReadonlySet<CodeOrigin> },
+  ): (row: number) => BoxColors {
+    const theme = app.theme();
+    const { color: by } = app.store.state;
+    const isFaded = (module: string, name: string) => faded.size > 0 && faded.has(codeOrigin(module, name));
+    if (this.#changes.of(model, theme, by, [...faded].join())) this.#known = [];
+    const known = this.#known;
+    return (row) => {
+      const [name, module] = [model.names[row]!, model.modules[row]!];
+      return known[row] ??= isFaded(module, name) ? FADED[theme] : colorsOf(name, module, { theme, by });
+    };
+  }
+}
+
 /** Returns what is drawn. */
-export function sceneOf(app: App, { model, focus, faded, matches, share }: SceneOptions): Scene {
-  const { up, color: by } = app.store.state;
-  const theme = app.theme();
-  // Boxes of one function have one colour, which is reckoned once.
-  const known: BoxColors[] = [];
-  const colors = (row: number) => {
-    const [name, module] = [model.names[row]!, model.modules[row]!];
-    if (faded.size > 0 && faded.has(codeOrigin(module, name))) return FADED[theme];
-    return colorsOf(name, module, { theme, by });
-  };
+export function sceneOf(app: App, { model, focus, colors, matches, share }: SceneOptions): Scene {
+  const { up } = app.store.state;
   return {
     model,
     focus,
     up,
-    theme,
+    theme: app.theme(),
     ends: false,
-    colors: (box) => known[model.name[box]!] ??= colors(model.name[box]!),
+    colors: (box) => colors(model.name[box]!),
     label: (box) => boxLabel(model, box),
     share: (box) => share(model.width[box]!),
     hatched: () => false,

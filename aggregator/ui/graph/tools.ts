@@ -14,6 +14,7 @@ import {
   originColor,
   type Theme,
 } from "../../../profile/flame_color.ts";
+import { Changes } from "../parts/changes.ts";
 import { choice, h } from "../parts/dom.ts";
 import type { Store } from "../state/store.ts";
 import type { State } from "../state/url_state.ts";
@@ -49,6 +50,7 @@ export class GraphTools {
   readonly #up: HTMLButtonElement;
   readonly #inverted: HTMLButtonElement;
   readonly #color: HTMLButtonElement;
+  readonly #changes = new Changes();
 
   constructor(options: ToolsOptions) {
     this.#options = options;
@@ -97,12 +99,16 @@ export class GraphTools {
   }
 
   show({ state, theme, shares, amounts }: ToolsShown): void {
-    this.#mode.show(state.mode);
-    this.#up.setAttribute("aria-pressed", String(state.up));
-    this.#inverted.setAttribute("aria-pressed", String(state.inverted));
-    this.#color.setAttribute("aria-pressed", String(state.color === "module"));
+    const { mode, up, inverted, color } = state;
+    const faded = [...this.faded].join();
+    // Amounts are those of the steps.
+    if (!this.#changes.of(mode, up, inverted, color, theme, shares, amounts, faded)) return;
+    this.#mode.show(mode);
+    this.#up.setAttribute("aria-pressed", String(up));
+    this.#inverted.setAttribute("aria-pressed", String(inverted));
+    this.#color.setAttribute("aria-pressed", String(color === "module"));
     this.#steps.show(state.steps, amounts);
-    this.#legend.hidden = state.color !== "kind";
+    this.#legend.hidden = color !== "kind";
     this.#legend.replaceChildren(
       ...CODE_ORIGINS.filter((origin) => shares.has(origin)).map((origin) => {
         const swatch = h("i");

@@ -9,6 +9,7 @@
 
 import type { QualityJson } from "../../http/answers.ts";
 import { clock, type Zone } from "../state/range.ts";
+import { Changes } from "./changes.ts";
 import { h } from "./dom.ts";
 import { formatShare } from "./format.ts";
 import { seriousLoss } from "./losses.ts";
@@ -38,6 +39,7 @@ export class Banner {
   #gone: number | undefined;
   #health: HealthJson | undefined;
   #loss: string | undefined;
+  readonly #changes = new Changes();
   #timer = 0;
 
   constructor(options: BannerOptions) {
@@ -88,9 +90,8 @@ export class Banner {
   #draw(): void {
     const zone = this.#options.zone();
     const at = (ms: number) => clock(ms, { zone, near: Date.now(), seconds: true });
-    const lines: HTMLElement[] = [];
-    const line = (kind: "bad" | "warn", text: string) =>
-      lines.push(h("p", { class: `banner ${kind}` }, text));
+    const lines: { readonly kind: "bad" | "warn"; readonly text: string }[] = [];
+    const line = (kind: "bad" | "warn", text: string) => lines.push({ kind, text });
     if (this.#gone !== undefined) {
       line(
         "bad",
@@ -112,7 +113,8 @@ export class Banner {
         }}
     }
     if (this.#loss !== undefined) line("warn", this.#loss);
-    this.root.replaceChildren(...lines);
-    this.#options.onchange(lines.some((each) => each.classList.contains("bad")));
+    if (!this.#changes.of(...lines.flatMap(({ kind, text }) => [kind, text]))) return;
+    this.root.replaceChildren(...lines.map(({ kind, text }) => h("p", { class: `banner ${kind}` }, text)));
+    this.#options.onchange(lines.some(({ kind }) => kind === "bad"));
   }
 }

@@ -13,6 +13,7 @@ import { formatFilters, OPERATORS, parseFilters } from "../state/selector.ts";
 import type { Shown } from "../state/store.ts";
 import { kindOf, type State } from "../state/url_state.ts";
 import type { App, Found } from "./app.ts";
+import { Changes } from "./changes.ts";
 import { h } from "./dom.ts";
 import { formatShare } from "./format.ts";
 
@@ -44,6 +45,7 @@ export class FilterBar {
   readonly #group = h("select", { "aria-label": "Group by" });
   readonly #output = h("output", { class: "found", "aria-live": "polite" });
   readonly #steps = h("span", { class: "steps", hidden: true });
+  readonly #changes = new Changes();
   #values: AbortController | undefined;
   #chosen = -1;
   #onstep: ((step: 1 | -1) => void) | undefined;
@@ -101,6 +103,8 @@ export class FilterBar {
   }
 
   update({ state }: Shown): void {
+    if (document.activeElement !== this.searchField) this.searchField.value = state.search;
+    if (!this.#changes.of(state.match, state.group)) return;
     const filters = parseFilters(state.match);
     this.#tokens.replaceChildren(
       ...(filters === undefined
@@ -118,7 +122,6 @@ export class FilterBar {
     const options = known ? GROUPINGS : [...GROUPINGS, [state.group, state.group] as const];
     this.#group.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
     this.#group.value = state.group;
-    if (document.activeElement !== this.searchField) this.searchField.value = state.search;
   }
 
   /** Shows what a search found. */

@@ -10,6 +10,7 @@
 import { clock, formatDuration, isoTime, parseMoment, shift, type TimeWindow } from "../state/range.ts";
 import type { Shown } from "../state/store.ts";
 import type { App } from "./app.ts";
+import { Changes } from "./changes.ts";
 import { h } from "./dom.ts";
 
 const PRESETS: readonly (readonly [from: string, text: string])[] = [
@@ -34,6 +35,7 @@ export class RangeBar {
   readonly #from = h("input", { type: "text", "aria-label": "From", spellcheck: "false" });
   readonly #to = h("input", { type: "text", "aria-label": "To", spellcheck: "false" });
   readonly #form: HTMLFormElement;
+  readonly #changes = new Changes();
   #timer = 0;
 
   constructor(app: App) {
@@ -85,17 +87,21 @@ export class RangeBar {
       ] as const,
       ...PRESETS,
     ];
-    this.#preset.replaceChildren(
-      ...options.map(([value, text]) => h("option", { value }, text)),
-      ...(isPreset ? [h("option", { value: "custom" }, "from … to …")] : []),
-    );
-    this.#preset.value = isPreset ? state.from : "custom";
     const zone = this.#app.zone();
     const near = Date.now();
-    this.#times.textContent = `${clock(window.from, { zone, near })} – ${clock(window.to, { zone, near })}${
+    const times = `${clock(window.from, { zone, near })} – ${clock(window.to, { zone, near })}${
       zone === "utc" ? " UTC" : ""
     }`;
-    this.#live.setAttribute("aria-pressed", String(state.live));
+    if (this.#changes.of(isPreset, state.from, options[0]![1], times, state.live)) {
+      this.#preset.replaceChildren(
+        ...options.map(([value, text]) => h("option", { value }, text)),
+        ...(isPreset ? [h("option", { value: "custom" }, "from … to …")] : []),
+      );
+      this.#times.textContent = times;
+      this.#live.setAttribute("aria-pressed", String(state.live));
+    }
+    // Who chose to enter times, and did not, has the list as it was.
+    this.#preset.value = isPreset ? state.from : "custom";
     this.#schedule();
   }
 

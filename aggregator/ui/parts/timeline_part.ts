@@ -14,6 +14,7 @@ import { clock, isoTime, shift, stepOf, type TimeWindow, widen } from "../state/
 import { withFilter } from "../state/selector.ts";
 import type { State } from "../state/url_state.ts";
 import type { App } from "./app.ts";
+import { Changes } from "./changes.ts";
 import { choice, h } from "./dom.ts";
 import { formatCount, shortModule } from "./format.ts";
 import { measureOf } from "./kind_words.ts";
@@ -67,6 +68,9 @@ export class TimelinePart {
   #brush: TimeWindow | undefined;
   #at: number | undefined;
   #frame = 0;
+  readonly #changes = new Changes();
+  /** Is the room for the picture, which is told when it changes: to ask for it would have the page laid out. */
+  #width = 0;
 
   constructor(app: App) {
     this.#app = app;
@@ -104,7 +108,10 @@ export class TimelinePart {
         redraw();
       },
     });
-    new ResizeObserver(redraw).observe(this.#box);
+    new ResizeObserver(([entry]) => {
+      this.#width = Math.floor(entry!.contentRect.width);
+      redraw();
+    }).observe(this.#box);
     this.#listen();
   }
 
@@ -208,7 +215,7 @@ export class TimelinePart {
 
   #momentAt(x: number): number | undefined {
     const { window } = this.#asked ?? {};
-    const width = this.#box.clientWidth - this.#left;
+    const width = this.#width - this.#left;
     if (!window || x < this.#left || width <= 0) return undefined;
     return window.from + (x - this.#left) / width * (window.to - window.from);
   }
@@ -247,20 +254,25 @@ export class TimelinePart {
   #draw(): void {
     const timeline = this.#part.answer;
     const asked = this.#asked;
-    const width = this.#box.clientWidth;
+    const width = this.#width;
     if (!timeline || !asked || width === 0) return;
     const { state } = this.#app.store;
-    const zone = this.#app.zone();
+    const [zone, theme] = [this.#app.zone(), this.#app.theme()];
+    const { window: { from, to }, kind, ranges } = asked;
+    const marks = JSON.stringify([ranges, this.#brush]);
+    const screen = [width, globalThis.devicePixelRatio, theme, zone];
+    const more = this.#more.answer;
+    if (!this.#changes.of(timeline, more, from, to, kind, state.heat, marks, this.#at, ...screen)) return;
     const rows = timeline.lanes.filter(({ rest }) => !rest).length;
     const height = state.heat ? Math.max(1, rows) * HEAT_ROW + FOOT : HEIGHT;
     const context = prepare(this.#canvas, { width, height });
     const shown: TimelineShown = {
       timeline,
       measure: measureOf(asked.kind, timeline.step),
-      windows: this.#more.answer?.windows,
-      builds: this.#more.answer?.builds ?? [],
+      windows: more?.windows,
+      builds: more?.builds ?? [],
       window: asked.window,
-      theme: this.#app.theme(),
+      theme,
       brush: this.#brush,
       at: this.#at,
       ranges: asked.ranges,
@@ -306,7 +318,7 @@ export class TimelinePart {
     });
     const { heat } = this.#app.store.state;
     const build = at === undefined ? undefined : builds.find(({ first }) => {
-      const width = this.#box.clientWidth - this.#left;
+      const width = this.#width - this.#left;
       return Math.abs(xOf(Date.parse(first), window, width) - xOf(at, window, width)) < 6;
     });
     const lost = i >= 0 ? this.#lostAt(at!) : "";

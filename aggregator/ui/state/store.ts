@@ -7,6 +7,7 @@
  * @module
  */
 
+import { AddressBar } from "./address_bar.ts";
 import { type TimeWindow, windowOf } from "./range.ts";
 import { formatState, parseState, type State } from "./url_state.ts";
 
@@ -22,11 +23,15 @@ export class Store {
   #state: State;
   #window: TimeWindow;
   readonly #listeners: ((shown: Shown) => void)[] = [];
+  readonly #address = new AddressBar();
 
   constructor() {
     this.#state = parseState(location.search);
     this.#window = windowOf(this.#state.from, this.#state.to, Date.now());
-    addEventListener("popstate", () => this.#become(parseState(location.search)));
+    addEventListener("popstate", () => {
+      this.#address.forget();
+      this.#become(parseState(location.search));
+    });
   }
 
   get state(): State {
@@ -50,9 +55,7 @@ export class Store {
     const state = { ...this.#state, ...patch };
     const query = formatState(state);
     if (query === formatState(this.#state)) return;
-    const address = location.pathname + query;
-    if (replace) history.replaceState(null, "", address);
-    else history.pushState(null, "", address);
+    this.#address.write(location.pathname + query, { replace });
     this.#become(state);
   }
 
