@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { build } from "../../tasks/build.ts";
-import { compileTo } from "../../tests/support/compiled.ts";
+import { compileTo, sourcesOf } from "../../tests/support/compiled.ts";
 import { Contender } from "../../tests/support/contender.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { TempFolder } from "../../tests/support/programs.ts";
@@ -76,7 +76,7 @@ testWith(
       await compileTo(path, {
         compiler,
         args: (output) => [...flags, "-o", output, `${PROGRAMS}${source}`],
-        sources: [`${PROGRAMS}${source}`, `${PROGRAMS}lock_account.h`],
+        sources: await sourcesOf(`${PROGRAMS}${source}`),
       });
       started.push({
         name,

@@ -9,7 +9,7 @@
 import { assert } from "@std/assert";
 import { isIdleClass } from "../../profile/idle.ts";
 import { build } from "../../tasks/build.ts";
-import { compileTo } from "../../tests/support/compiled.ts";
+import { compileTo, sourcesOf } from "../../tests/support/compiled.ts";
 import { Contender } from "../../tests/support/contender.ts";
 import { isMissing, type Need, testWith } from "../../tests/support/needs.ts";
 import { run } from "../../tests/support/programs.ts";
@@ -31,11 +31,11 @@ interface Runtime {
   readonly onlyIdle?: boolean;
 }
 
-const compiled = (compiler: string, source: string, args: readonly string[]) => (path: string) =>
+const compiled = (compiler: string, source: string, args: readonly string[]) => async (path: string) =>
   compileTo(path, {
     compiler,
     args: (output) => [...args.slice(0, 1), "-o", output, `${PROGRAMS}${source}`, ...args.slice(1)],
-    sources: [`${PROGRAMS}${source}`],
+    sources: await sourcesOf(`${PROGRAMS}${source}`),
   });
 
 const RUNTIMES: Readonly<Record<string, Runtime>> = {

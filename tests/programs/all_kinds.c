@@ -9,29 +9,20 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define ROUNDS 50
 #define HOLD_NS 6000000
 #define GETPPIDS 100000
 #define FAILING_OPENS 1000
-#define NOINLINE __attribute__((noinline))
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t queue_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t queue = PTHREAD_COND_INITIALIZER;
 static atomic_int held;
 static atomic_int stopped;
-static volatile long sink;
-
-static long now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000L + time.tv_nsec;
-}
 
 static NOINLINE void hold_lock(void)
 {

@@ -11,8 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 static atomic_int turn;
 static atomic_long trips;
@@ -39,14 +40,6 @@ static void *serve(void *unused)
 	for (;;)
 		pass(0, 1);
 	return unused;
-}
-
-static long now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000L + time.tv_nsec;
 }
 
 static void bind(pthread_t thread, int cpu)

@@ -15,9 +15,9 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#define NOINLINE __attribute__((noinline))
+#include "clock.h"
+
 #define EVENTS 400000
 #define MOST_THREADS 64
 
@@ -33,25 +33,6 @@ struct interval {
 static struct interval holds[EVENTS], waits[EVENTS];
 static long hold_count, wait_count;
 static volatile int done;
-static volatile long sink;
-
-static long now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000L + time.tv_nsec;
-}
-
-/* Sleeps, so that it holds what it holds without taking the CPU from those who wait. */
-static NOINLINE void pass_time(long ns)
-{
-	struct timespec time = { 0, ns };
-
-	while (nanosleep(&time, &time))
-		;
-	sink = sink + 1;
-}
 
 /* Who gives the lock back says who has it next: what that one needs to wake up is its own. */
 static int hands_over;

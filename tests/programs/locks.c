@@ -16,8 +16,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 /* linux/futex.h, which musl's compiler does not find. */
 #define FUTEX_WAIT_PRIVATE 128
@@ -28,29 +29,9 @@
 #define THREADS 3
 #define ROUNDS 60
 #define HOLD_NS 4000000
-#define NOINLINE __attribute__((noinline))
 
 static atomic_long delay_ns;
 static atomic_bool done;
-static volatile long sink;
-
-static long now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000L + time.tv_nsec;
-}
-
-/* Sleeps, so that it holds what it holds without taking the CPU from those who wait. */
-static NOINLINE void pass_time(long ns)
-{
-	struct timespec time = { .tv_nsec = ns };
-
-	while (nanosleep(&time, &time))
-		;
-	sink++;
-}
 
 static void run_threads(void *(*run)(void *), int count)
 {

@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { FRAME_POINTERS } from "../../tasks/compile.ts";
 import { cached } from "./cache.ts";
 import { runProgram } from "./child.ts";
@@ -32,14 +33,15 @@ export async function compileProgram(
   const source = new URL(`../programs/${name}.c`, import.meta.url).pathname;
   const target = `${folder}/${name}`;
   const args = (path: string) => [...flags, source, "-o", path];
-  await compileTo(target, { compiler: "clang", args, sources: [source, ...await headersOf(source)] });
+  await compileTo(target, { compiler: "clang", args, sources: await sourcesOf(source) });
   return target;
 }
 
-/** Returns the paths of the headers beside a C file that it includes. */
-async function headersOf(source: string): Promise<string[]> {
-  const included = (await Deno.readTextFile(source)).matchAll(/^#include "(.+)"$/gm);
-  return [...included].map(([, name]) => `${source.slice(0, source.lastIndexOf("/"))}/${name}`);
+/** Returns the path of a file of C and those of the headers of ours that it includes, and that these do. */
+export async function sourcesOf(path: string): Promise<string[]> {
+  const included = (await Deno.readTextFile(path)).matchAll(/^#include "(.+)"$/gm);
+  const headers = [...included].map(([, name]) => sourcesOf(join(dirname(path), name!)));
+  return [path, ...(await Promise.all(headers)).flat()];
 }
 
 /** Copies what `compiler` makes to `target`. @throws {Error} with the compiler's words */

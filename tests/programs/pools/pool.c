@@ -5,7 +5,8 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
+
+#include "../clock.h"
 
 #define WORKERS 3
 #define JOBS 60
@@ -16,19 +17,6 @@ static pthread_cond_t given = PTHREAD_COND_INITIALIZER;
 static int jobs, closed;
 static pthread_mutex_t contended = PTHREAD_MUTEX_INITIALIZER;
 static long waited;
-
-static void sleep_us(long us)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
-}
-
-static long now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000L + time.tv_nsec;
-}
 
 static void *work(void *unused)
 {
@@ -50,9 +38,9 @@ static void *contend(void *unused)
 
 		pthread_mutex_lock(&contended);
 		waited += now() - begun;
-		sleep_us(2000);
+		pass_time(2000000);
 		pthread_mutex_unlock(&contended);
-		sleep_us(100);
+		pass_time(100000);
 	}
 	return unused;
 }
@@ -73,7 +61,7 @@ int main(void)
 		jobs++;
 		pthread_cond_signal(&given);
 		pthread_mutex_unlock(&queue);
-		sleep_us(3000);
+		pass_time(3000000);
 	}
 	for (int i = 0; i < 2; i++)
 		pthread_join(contenders[i], NULL);
