@@ -40,8 +40,11 @@ export async function compileProgram(
 /** Returns the path of a file of C and those of the headers of ours that it includes, and that these do. */
 export async function sourcesOf(path: string): Promise<string[]> {
   const included = (await Deno.readTextFile(path)).matchAll(/^#include "(.+)"$/gm);
-  const headers = [...included].map(([, name]) => sourcesOf(join(dirname(path), name!)));
-  return [path, ...(await Promise.all(headers)).flat()];
+  // Others are the system's.
+  const headers = [...included].map(([, name]) => join(dirname(path), name!)).filter((path) =>
+    existsSync(path)
+  );
+  return [path, ...(await Promise.all(headers.map(sourcesOf))).flat()];
 }
 
 /** Copies what `compiler` makes to `target`. @throws {Error} with the compiler's words */
