@@ -9,14 +9,24 @@
  */
 
 import { u64 } from "../common/u64.ts";
-import type { ByteSource } from "./elf/byte_source.ts";
-import { readSections, type Section, sectionBytes, SHF_COMPRESSED, textAt, viewOf } from "./elf/sections.ts";
+import type { ByteSource, FillingSource } from "./elf/byte_source.ts";
+import {
+  readSections,
+  type Section,
+  sectionBytes,
+  SHF_COMPRESSED,
+  SHT_NOBITS,
+  textAt,
+  viewOf,
+} from "./elf/sections.ts";
 
 /** Libdw reads these for functions, call sites and lines; locations of variables and indexes are left out. */
 const WANTED = /^\.z?debug_(info|abbrev|line|str|line_str|ranges|rnglists|addr|str_offsets|types)$/;
 const INFO = /^\.z?debug_info$/;
 const HEADER_BYTES = 64;
 const SECTION_BYTES = 64;
+/** Of a compressed section so many bytes tell how large it is. */
+const COMPRESSION_BYTES = 24;
 const SHT_PROGBITS = 1;
 const SHT_STRTAB = 3;
 
@@ -62,23 +72,29 @@ export function commonLink(source: ByteSource): CommonLink | undefined {
 /**
  * Packs the debug sections of `source`.
  *
+ * @param options.makeRoom is told, before anything large is read, how many bytes it will take
  * @returns `undefined` when there are none, they are not whole, or take more than `limit` bytes
  */
-export function packDebugInfo(source: ByteSource, limit: number): Packed | undefined {
+export function packDebugInfo(
+  source: FillingSource,
+  limit: number,
+  { makeRoom = () => {} }: { makeRoom?: (bytes: number) => void } = {},
+): Packed | undefined {
   const found = readSections(source).filter((s) => WANTED.test(s.name) && s.size > 0);
   const stored = found.reduce((sum, s) => sum + s.size, 0);
   if (!found.some((s) => INFO.test(s.name)) || stored > limit) return undefined;
   const header = source.read(0, HEADER_BYTES);
-  const sections: { section: Section; bytes: Uint8Array<ArrayBuffer> }[] = [];
   let bytes = stored;
   for (const section of found) {
-    const data = sectionBytes(source, section);
-    if (data === undefined || (header[4] !== 2 && section.flags & SHF_COMPRESSED)) return undefined;
-    sections.push({ section, bytes: data });
-    bytes += unpackedBytes(section, data);
+    const { type, offset, size, flags } = section;
+    if (type === SHT_NOBITS || offset + size > source.size) return undefined;
+    if (header[4] !== 2 && flags & SHF_COMPRESSED) return undefined;
+    bytes += unpackedBytes(section, source.read(offset, Math.min(size, COMPRESSION_BYTES)));
     if (bytes > limit) return undefined;
   }
-  return { image: assemble(header, sections), bytes };
+  makeRoom(bytes);
+  const image = assemble(header, { source, sections: found });
+  return image && { image, bytes };
 }
 
 /** Returns the bytes to which libelf will unpack a section, as its header claims; 0 when it is not compressed. */
@@ -92,15 +108,16 @@ function unpackedBytes(section: Section, data: Uint8Array<ArrayBuffer>): number 
   return 0;
 }
 
+/** Reads the sections into an image; `undefined` where the file ends before them. */
 function assemble(
   original: Uint8Array<ArrayBuffer>,
-  parts: readonly { section: Section; bytes: Uint8Array }[],
-): Uint8Array<ArrayBuffer> {
-  const names = new TextEncoder().encode(`\0.shstrtab\0${parts.map((p) => p.section.name + "\0").join("")}`);
+  { source, sections }: { source: FillingSource; sections: readonly Section[] },
+): Uint8Array<ArrayBuffer> | undefined {
+  const names = new TextEncoder().encode(`\0.shstrtab\0${sections.map(({ name }) => name + "\0").join("")}`);
   const aligned = (size: number) => Math.ceil(size / 16) * 16;
-  const data = parts.reduce((sum, p) => sum + aligned(p.bytes.length), 0);
+  const data = sections.reduce((sum, { size }) => sum + aligned(size), 0);
   const tableAt = HEADER_BYTES + data + aligned(names.length);
-  const image = new Uint8Array(tableAt + SECTION_BYTES * (parts.length + 2));
+  const image = new Uint8Array(tableAt + SECTION_BYTES * (sections.length + 2));
   const view = viewOf(image);
   image.set(original.subarray(0, 20)); // Magic number, class, byte order, type and machine.
   image[4] = 2;
@@ -108,25 +125,30 @@ function assemble(
   view.setUint32(40, tableAt, true); // e_shoff
   view.setUint16(52, HEADER_BYTES, true);
   view.setUint16(58, SECTION_BYTES, true);
-  view.setUint16(60, parts.length + 2, true);
-  view.setUint16(62, parts.length + 1, true); // e_shstrndx
+  view.setUint16(60, sections.length + 2, true);
+  view.setUint16(62, sections.length + 1, true); // e_shstrndx
   let at = HEADER_BYTES;
   let nameAt = 11;
-  const put = (index: number, name: number, type: number, flags: number, bytes: Uint8Array) => {
+  const place = (
+    index: number,
+    { name, type, flags, size }: Record<"name" | "type" | "flags" | "size", number>,
+  ) => {
     const header = tableAt + index * SECTION_BYTES;
     view.setUint32(header, name, true);
     view.setUint32(header + 4, type, true);
     view.setUint32(header + 8, flags, true);
     view.setUint32(header + 24, at, true);
-    view.setUint32(header + 32, bytes.length, true);
+    view.setUint32(header + 32, size, true);
     view.setUint32(header + 48, 8, true); // sh_addralign
-    image.set(bytes, at);
-    at += aligned(bytes.length);
+    const room = image.subarray(at, at + size);
+    at += aligned(size);
+    return room;
   };
-  parts.forEach(({ section, bytes }, i) => {
-    put(i + 1, nameAt, SHT_PROGBITS, section.flags & SHF_COMPRESSED, bytes);
-    nameAt += section.name.length + 1;
-  });
-  put(parts.length + 1, 1, SHT_STRTAB, 0, names);
+  for (const [i, { name, offset, size, flags }] of sections.entries()) {
+    const room = place(i + 1, { name: nameAt, type: SHT_PROGBITS, flags: flags & SHF_COMPRESSED, size });
+    if (source.readInto(room, offset) < size) return undefined;
+    nameAt += name.length + 1;
+  }
+  place(sections.length + 1, { name: 1, type: SHT_STRTAB, flags: 0, size: names.length }).set(names);
   return image;
 }

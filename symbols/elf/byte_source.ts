@@ -13,10 +13,23 @@ export interface ByteSource {
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
 }
 
+/** Puts the bytes of a file where the caller has room for them: what is large is then in memory once. */
+export interface FillingSource extends ByteSource {
+  /** Fills `bytes` from `offset` on; returns how many there were, which are fewer at the end. */
+  readInto(bytes: Uint8Array<ArrayBuffer>, offset: number): number;
+}
+
 /** Gives bytes that are in memory. */
-export function memorySource(bytes: Uint8Array<ArrayBuffer>): ByteSource {
+export function memorySource(bytes: Uint8Array<ArrayBuffer>): FillingSource {
+  const read = (offset: number, length: number) =>
+    bytes.subarray(Math.min(offset, bytes.length), offset + length);
   return {
     size: bytes.length,
-    read: (offset, length) => bytes.subarray(Math.min(offset, bytes.length), offset + length),
+    read,
+    readInto(to, offset) {
+      const found = read(offset, to.length);
+      to.set(found);
+      return found.length;
+    },
   };
 }

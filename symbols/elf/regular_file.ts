@@ -6,13 +6,13 @@
  */
 
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import type { ByteSource } from "./byte_source.ts";
+import type { FillingSource } from "./byte_source.ts";
 
 /** The flag O_PATH of open(2), which Deno has no name for, finds a file without opening it. */
 const O_PATH = 0o10000000;
 
 /** A regular file, open for reading. */
-export class RegularFile implements ByteSource, Disposable {
+export class RegularFile implements FillingSource, Disposable {
   readonly #fd: number;
   readonly size: number;
   /** This text stays the same as long as the file's bytes do, but for writes within a mapping. */
@@ -57,13 +57,17 @@ export class RegularFile implements ByteSource, Disposable {
 
   read(offset: number, length: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - offset)));
+    return bytes.subarray(0, this.readInto(bytes, offset));
+  }
+
+  readInto(bytes: Uint8Array<ArrayBuffer>, offset: number): number {
     let filled = 0;
     while (filled < bytes.length) {
       const n = readSync(this.#fd, bytes, filled, bytes.length - filled, offset + filled);
       if (n === 0) break;
       filled += n;
     }
-    return bytes.subarray(0, filled);
+    return filled;
   }
 
   [Symbol.dispose](): void {

@@ -15,7 +15,7 @@ const logger = getLogger(["aperture", "symbols"]);
 
 /** libdw's memory is not V8's. */
 const HEAP_FLAGS =
-  "--max-old-space-size=64,--max-semi-space-size=1,--single-threaded-gc,--optimize-for-size,--no-memory-pool";
+  "--max-old-space-size=64,--max-semi-space-size=1,--single-threaded-gc,--optimize-for-size,--no-memory-pool,--expose-gc";
 /** A process whose input has ended may take so long to end. */
 const END_MS = 1000;
 

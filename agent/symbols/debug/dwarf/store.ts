@@ -48,7 +48,7 @@ export class DebugStore implements Disposable {
     this.#open.delete(key);
     this.#open.set(key, entry); // The map's order is that of the last question.
     const frames = addresses.map((address) => entry.info.frames(address - place.bias));
-    this.#makeRoom(key);
+    this.#makeRoom({ newest: key });
     return frames;
   }
 
@@ -62,9 +62,13 @@ export class DebugStore implements Disposable {
   }
 
   #read(place: DebugInfoPlace): Refusal | Entry {
-    const main = readPacked(place, this.#limit);
+    const makeRoom = (bytes: number) => this.#makeRoom({ for: bytes });
+    const main = readPacked(place, { limit: this.#limit, makeRoom });
     if (typeof main === "string") return main;
-    const common = place.common && readPacked(place.common, this.#limit - main.bytes);
+    const common = place.common && readPacked(place.common, {
+      limit: this.#limit - main.bytes,
+      makeRoom: (bytes) => makeRoom(main.bytes + bytes),
+    });
     if (common === "unreadable") return common;
     // Without it the lines and the outermost functions are still known.
     const alternative = common === "too large" ? undefined : common;
@@ -77,8 +81,9 @@ export class DebugStore implements Disposable {
     }
   }
 
-  #makeRoom(newest: string): void {
-    let bytes = this.stats.bytes;
+  /** Closes what was asked longest ago until what is open, and what will be, is within the limit. */
+  #makeRoom({ newest, for: more = 0 }: { newest?: string; for?: number }): void {
+    let bytes = this.stats.bytes + more;
     for (const [key, entry] of this.#open) {
       if (bytes <= this.#limit) return;
       // The newest goes too if it alone is too much: it is read again when it is asked again.
@@ -98,9 +103,12 @@ function identityOf({ identity, common }: DebugInfoPlace): string {
   return common ? `${identity} ${common.identity}` : identity;
 }
 
-function readPacked({ path, identity }: DebugFile, limit: number): Refusal | Packed {
+function readPacked(
+  { path, identity }: DebugFile,
+  { limit, makeRoom }: { limit: number; makeRoom: (bytes: number) => void },
+): Refusal | Packed {
   using file = RegularFile.open(path);
   if (file?.identity !== identity) return "unreadable";
   if (file.size > 64 * limit) return "too large";
-  return packDebugInfo(file, limit) ?? "too large";
+  return packDebugInfo(file, limit, { makeRoom }) ?? "too large";
 }
