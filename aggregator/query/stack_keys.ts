@@ -21,70 +21,66 @@ export interface StackKeysOptions {
   readonly detail?: "line" | "address";
 }
 
-/** Is the key of what is not in the tables, which a writer never leaves out. */
-export const UNKNOWN_KEY = "toUInt64(0)";
+type Named = Pick<StackKeysOptions, "by" | "inlined" | "detail">;
 
-/** Selects for each location the name of the highest rank; of two of the same rank, the newer one. */
-const bestSymbols = (columns: readonly string[]) =>
-  `SELECT location, ${columns.map((column) => `argMax(${column}, (rank, day)) AS ${column}`).join(", ")}
-FROM symbols GROUP BY location`;
-
-/** Says how a location's keys are made, innermost function first. */
-const KEYS: Readonly<Record<CodeGroup, { readonly columns: readonly string[]; readonly keys: string }>> = {
+/** Says of which columns a location's keys are made, and how: the innermost function first. */
+const KEYS: Readonly<
+  Record<Exclude<CodeGroup, "module">, { readonly columns: readonly string[]; readonly keys: string }>
+> = {
   function: { columns: ["functions"], keys: "functions" },
   file: { columns: ["files"], keys: "arrayMap(f -> cityHash64(toString(f)), files)" },
   line: { columns: ["files", "lines"], keys: `arrayMap((f, l) -> ${lineKey("f", "l")}, files, lines)` },
-  // A location's frames are all of one file.
-  module: { columns: [], keys: "[cityHash64(toString(module))]" },
 };
 
-const DETAIL = { line: lineKey("files[1]", "lines[1]"), address: "location" } as const;
+/** Stands for what is not in the tables, which a writer never leaves out. */
+const UNKNOWN = bytesSql("[toUInt64(0)]");
 
 /**
  * Makes a query with `stack`, the columns `carry`, and `keys`, from the root to the leaf.
  *
- * Stacks are taken apart to locations, which are joined with their names, and put together again: a location is looked
- * up once for each place that it has in a stack, which is what it costs that names may come later. What stacks carry
- * goes along with their first place alone. The few stacks that are asked for are what is held; all stacks stream by.
+ * The best names of all locations are one constant of the statement, in which each place of a stack is looked up where
+ * it stands: stacks stream by and are never taken apart. That is what it costs that names may come later. A location
+ * has as many keys as functions, so what is looked up is their bytes, which are strung together.
  */
-export function stackKeysSql(options: StackKeysOptions): string {
-  const { weights, carry, by = "function", inlined = true, detail } = options;
-  const { columns, keys } = KEYS[by];
-  const source = by === "module"
-    ? "SELECT hash AS location, module FROM locations"
-    : bestSymbols(detail === "line" ? ["functions", "files", "lines"] : columns);
-  const list = (columns: readonly string[]) => columns.map((column) => `${column}, `).join("");
-  const known = inlined || by === "module" ? keys : `arraySlice(${keys}, -1)`;
-  const first = (column: string) =>
-    `arrayPushFront(arrayWithConstant(length(places) - 1, arraySlice(${column}, 1, 0)), ${column})`;
+export function stackKeysSql(
+  { weights, carry, by = "function", inlined = true, detail }: StackKeysOptions,
+): string {
+  const found = "arrayMap(l -> transform(l, names.1, names.2, unknown), arrayReverse(locations))";
+  const details = {
+    line: `transform(locations[1], names.1, names.3, ${lineKey("''", "toUInt32(0)")}) AS detail`,
+    address: "locations[1] AS detail",
+  };
   return `
-SELECT
-    stack,
-    ${list(carry.map((column) => `groupArrayArray(${column}) AS ${column}`))}
-    ${detail ? "argMin(own_detail, place) AS detail," : ""}
-    arrayReverse(arrayFlatten(arraySort((own, place) -> place, groupArray(own), groupArray(place)))) AS keys
-FROM
-(
-    SELECT
-        stack, ${list(carry)}place, ${detail ? `${DETAIL[detail]} AS own_detail, ` : ""}
-        multiIf(place = 0, [], ${
-    by === "module" ? "module = ''" : "empty(own_keys)"
-  }, [${UNKNOWN_KEY}], own_keys) AS own
-    FROM
-    (
-        SELECT stack, ${list(carry)}location, place
-        FROM
-        (
-            SELECT * EXCEPT (locations), if(empty(locations), [toUInt64(0)], locations) AS of_places,
-                if(empty(locations), [toUInt32(0)], arrayEnumerate(locations)) AS places
-            FROM (SELECT hash AS stack, locations FROM stacks) AS content
-            RIGHT ANY JOIN (${weights}) AS weights USING stack
-        )
-        ARRAY JOIN of_places AS location, places AS place${
-    carry.map((column) => `, ${first(column)} AS ${column}`).join("")
+WITH (${namesSql({ by, inlined, ...(detail && { detail }) })}) AS names, ${UNKNOWN} AS unknown
+SELECT ${["stack", ...carry, ...(detail ? [details[detail]] : [])].join(", ")},
+    reinterpret(arrayStringConcat(${found}), 'Array(UInt64)') AS keys
+FROM (SELECT hash AS stack, locations FROM stacks) AS content
+RIGHT ANY JOIN (${weights}) AS weights USING stack`;
+}
+
+/**
+ * Makes a query of one row: the hashes of locations, the bytes of their keys with the outermost function first, and
+ * where it is asked for what the leaf's line is told by. Of each location the name of the highest rank is taken; of two
+ * of the same rank, the newer one.
+ */
+function namesSql({ by = "function", inlined, detail }: Named): string {
+  // A location's frames are all of one file.
+  if (by === "module") {
+    return `SELECT (groupArray(hash), groupArray(if(own = '', ${UNKNOWN}, ${bytesSql("[cityHash64(own)]")})))
+FROM (SELECT hash, toString(any(module)) AS own FROM locations GROUP BY hash)`;
   }
-    ) AS places
-    LEFT ANY JOIN (SELECT *, ${known} AS own_keys FROM (${source})) AS names USING location
-)
-GROUP BY stack`;
+  const { columns, keys } = KEYS[by];
+  const all = [...new Set([...columns, ...(detail === "line" ? ["files", "lines"] : [])])];
+  const best = all.map((column) => `argMax(${column}, (rank, day)) AS ${column}`).join(", ");
+  const bytes = `if(empty(${columns[0]}), ${UNKNOWN}, ${
+    bytesSql(inlined ? `arrayReverse(${keys})` : `arraySlice(${keys}, -1)`)
+  })`;
+  const lists = ["location", bytes, ...(detail === "line" ? [lineKey("files[1]", "lines[1]")] : [])];
+  return `SELECT (${lists.map((list) => `groupArray(${list})`).join(", ")})
+FROM (SELECT location, ${best} FROM symbols GROUP BY location)`;
+}
+
+/** Makes the bytes of numbers, as `reinterpret` reads them. */
+function bytesSql(numbers: string): string {
+  return `arrayStringConcat(arrayMap(k -> concat('', reinterpretAsFixedString(k)), ${numbers}))`;
 }

@@ -58,11 +58,10 @@ export async function treeNodes(
   }
   const chosen = await stackChoice(question, options.choice);
   const sql = treeSql(selected, { ...options, widths, collapseModules: modules, chosen: chosen.sql });
-  const { rows, ...answer } = await question.select(sql, {
+  const answer = await question.select(sql, {
     ...selected.params,
     // The root comes along.
     nodes: checkLimit(maxNodes) + 1,
-    share: minShare,
     focus: options.focus ?? "",
     around: options.around?.function ?? "",
     under: options.under ?? "0",
@@ -71,13 +70,14 @@ export async function treeNodes(
     ...chosen.params,
     ...Object.fromEntries(modules.map((module, i) => [`module_${i}`, String(functionKey(module, module))])),
   });
-  if (rows === 0) {
+  if (answer.rows === 0) {
     return { nodes: [], others: [], paths: [], total: ["0", "0"], hidden: ["0", "0"], cut: 0 };
   }
   const columns = answer.columns as unknown as NodeColumns;
+  const rows = largeRows(columns, minShare);
   const firstFunction = 2 + firstLevels.length;
   const isDetail = (row: number) => lastLevel !== "none" && Boolean(columns.ends[row]);
-  const all = columns.key.keys().toArray();
+  const all = Array.from({ length: rows }, (_, row) => row);
   const keysOf = (wanted: (row: number) => boolean) => all.filter(wanted).map((row) => columns.key[row]!);
   const isCode = (row: number) => columns.place[row]! >= firstFunction;
   const names = await functionNames(question, keysOf((row) => isCode(row) && !isDetail(row)));
@@ -92,7 +92,8 @@ export async function treeNodes(
       labelNames(question, selected, { label, keys: keysOf((row) => columns.place[row] === level + 2) })
     ),
   );
-  const rowOf = new Map(columns.path.map((path, row) => [path, row]));
+  const paths = columns.path.slice(0, rows);
+  const rowOf = new Map(paths.map((path, row) => [path, row]));
   const { width_1: otherWidths = [], self_1: otherSelves = [] } = columns;
   const others = all.map((row) => ({
     width: Number(otherWidths[row] ?? 0),
@@ -116,10 +117,10 @@ export async function treeNodes(
   return {
     nodes,
     others,
-    paths: columns.path,
-    total: [columns.value[0]!, columns.count[0]!],
-    hidden: [columns.hidden_value[0]!, columns.hidden_count[0]!],
-    cut: Number(columns.nodes[0]) - rows,
+    paths,
+    total: [columns.all_value[0]!, columns.all_count[0]!],
+    hidden: [columns.all_hidden_value[0]!, columns.all_hidden_count[0]!],
+    cut: answer.rowsBeforeLimit - rows,
   };
 }
 
@@ -136,12 +137,24 @@ interface NodeColumns {
   /** Are there where two widths were asked for. */
   readonly width_1?: readonly string[];
   readonly self_1?: readonly string[];
-  readonly nodes: readonly string[];
-  /** Is the sum of all stacks, where the row is the root. */
-  readonly value: readonly string[];
-  readonly count: readonly string[];
-  readonly hidden_value: readonly string[];
-  readonly hidden_count: readonly string[];
+  /** Are sums of all stacks, where the row is the root. */
+  readonly all_value: readonly string[];
+  readonly all_count: readonly string[];
+  readonly all_hidden_value: readonly string[];
+  readonly all_hidden_count: readonly string[];
+}
+
+/** Counts the rows, the largest of which come first, with at least `minShare` of the root's width, or of either of two. */
+function largeRows({ width_0, width_1 }: NodeColumns, minShare: number): number {
+  if (minShare === 0) return width_0.length;
+  const isLarge = (widths: readonly string[], row: number) => {
+    const width = Number(widths[row]);
+    return width > 0 && width >= minShare * Number(widths[0]);
+  };
+  const first = width_0.findIndex((_, row) =>
+    row > 0 && !isLarge(width_0, row) && !(width_1 && isLarge(width_1, row))
+  );
+  return first < 0 ? width_0.length : first;
 }
 
 /** Returns the values of a label by their hashes. */

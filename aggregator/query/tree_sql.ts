@@ -7,6 +7,7 @@
  */
 
 import { DEFAULT_LEVELS } from "../../profile/first_levels.ts";
+import type { AnyLabel } from "./matchers.ts";
 import { labelSql, type SelectionSql } from "./selection.ts";
 import { stackKeysSql } from "./stack_keys.ts";
 import type { TreeOptions } from "./stack_answers.ts";
@@ -39,96 +40,132 @@ export function treeSql(selected: TreeSource, options: TreeSqlOptions): string {
     ...(lastLevel !== "none" && { detail: lastLevel }),
   });
   const { collapsed, dropped, shown } = transformSql(options);
-  const full = [
-    ...(firstLevels.length === 0 ? [] : ["levels"]),
-    "shown",
-    ...(lastLevel === "none" ? [] : ["[detail]"]),
-  ].join(", ");
+  const isDropping = dropped !== "false";
+  const levels = levelsSql(selected, firstLevels);
+  const parts = [...levels.keys, "shown", ...(lastLevel === "none" ? [] : ["[detail]"])];
+  const full = parts.length === 1 ? "shown" : `arrayConcat(${parts.join(", ")})`;
   const ends = "steps.place = depth";
+  const isWhole = widths.length > 1;
   const weights = widths.map((of, i) => {
     const weight = of === "value" ? "v" : "n";
-    return `sum(${weight}) - hidden_${of} AS width_${i}, sumIf(${weight}, ${ends} AND NOT dropped) AS self_${i},
-        max(if(place = 1, width_${i}, 0)) OVER () AS whole_${i}`;
+    const whole = isWhole ? `, max(if(place = 1, width_${i}, 0)) OVER () AS whole_${i}` : "";
+    return `sum(${weight}) - hidden_${of} AS width_${i},
+        sumIf(${weight}, ${ends}${isDropping ? " AND NOT dropped" : ""}) AS self_${i}${whole}`;
   });
   const columns = widths.map((_, i) => `width_${i}, self_${i}`).join(", ");
   // Where there are two widths, a box is as large as the larger of its shares: no box is larger than its parent.
-  const shares = widths.map((_, i) => `if(whole_${i} = 0, 0, width_${i} / whole_${i})`);
-  const size = widths.length === 1 ? "width_0" : `greatest(${shares.join(", ")})`;
-  const enough = widths.map((_, i) => `width_${i} > 0 AND width_${i} >= whole_${i} * {share:Float64}`);
+  const size = isWhole
+    ? `greatest(${widths.map((_, i) => `if(whole_${i} = 0, 0, width_${i} / whole_${i})`).join(", ")})`
+    : "width_0";
+  const hidden = isDropping
+    ? "sumIf(v, dropped) AS hidden_value, sumIf(n, dropped) AS hidden_count"
+    : "0 AS hidden_value, 0 AS hidden_count";
+  const wholes = ["value", "count", "hidden_value", "hidden_count"];
   return `
-SELECT path, if(place = 1, path, toUInt64(path - cityHash64(key, toUInt32(place - 1)))) AS parent, key, place, ends,
-    value, count, hidden_value, hidden_count, ${columns}, nodes
+${levels.with}SELECT *, if(place = 1, path, toUInt64(path - cityHash64(key, toUInt32(place - 1)))) AS parent
 FROM
 (
-    SELECT path, any(steps.key) AS key, any(steps.place) AS place,
-        ${lastLevel === "none" ? "false" : `max(${ends})`} AS ends, sum(v) AS value, sum(n) AS count,
-        ${
-    dropped === "false"
-      ? "0 AS hidden_value, 0 AS hidden_count"
-      : "sumIf(v, dropped) AS hidden_value, sumIf(n, dropped) AS hidden_count"
-  },
-        ${weights.join(",\n        ")},
-        countIf(place = 1 OR ${widths.map((_, i) => `width_${i} > 0`).join(" OR ")}) OVER () AS nodes
+    SELECT path, key, place, ends, ${columns},
+        ${wholes.map((sum) => `if(place = 1, ${sum}, 0) AS all_${sum}`).join(", ")}
     FROM
     (
-        SELECT v, n, dropped, path, key, place, depth
+        SELECT path, any(steps.key) AS key, any(steps.place) AS place,
+            ${lastLevel === "none" ? "false" : `max(${ends})`} AS ends, sum(v) AS value, sum(n) AS count,
+            ${hidden},
+            ${weights.join(",\n            ")}
         FROM
         (
-            SELECT v, n, dropped, paths, arrayPushFront(keys, toUInt64(0)) AS path_keys, length(paths) AS depth
+            SELECT v, n, dropped, path, key, place, depth
             FROM
             (
-                SELECT v, n, dropped, keys,
-                    arrayPushFront(
-                        arrayCumSum(arrayMap((k, i) -> cityHash64(k, i), keys, arrayEnumerate(keys))), toUInt64(0)
-                    ) AS paths
+                SELECT v, n, dropped, paths, arrayPushFront(keys, toUInt64(0)) AS path_keys, length(paths) AS depth
                 FROM
                 (
-                    SELECT v, n, dropped, if(dropped, [], arrayConcat(${full})) AS keys
+                    SELECT v, n, dropped, keys,
+                        arrayPushFront(
+                            arrayCumSum(arrayMap((k, i) -> cityHash64(k, i), keys, arrayEnumerate(keys))), toUInt64(0)
+                        ) AS paths
                     FROM
                     (
-                        SELECT *, ${shown} AS shown
-                        FROM (SELECT *, ${dropped} AS dropped FROM (SELECT * EXCEPT keys, ${collapsed} AS keys FROM (${stacks})))
+                        SELECT v, n, dropped, ${isDropping ? `if(dropped, [], ${full})` : full} AS keys
+                        FROM
+                        (
+                            SELECT *, ${shown} AS shown
+                            FROM (SELECT *, ${dropped} AS dropped FROM (SELECT * EXCEPT keys, ${collapsed} AS keys FROM (${stacks})))
+                        )
+                        ARRAY JOIN labels AS label, values AS v, counts AS n
                     )
-                    ARRAY JOIN labels AS levels, values AS v, counts AS n
                 )
+                WHERE {under:UInt64} = 0 OR has(paths, {under:UInt64})
             )
-            WHERE {under:UInt64} = 0 OR has(paths, {under:UInt64})
-        )
-        ARRAY JOIN paths AS path, path_keys AS key, arrayEnumerate(paths) AS place
-    ) AS steps
-    GROUP BY path
-)
-WHERE place = 1 OR ${enough.map((each) => `(${each})`).join(" OR ")}
-ORDER BY place = 1 DESC, ${size} DESC, place, path
-LIMIT {nodes:UInt32}`;
+            ARRAY JOIN paths AS path, path_keys AS key, arrayEnumerate(paths) AS place
+        ) AS steps
+        GROUP BY path
+    )
+    WHERE place = 1 OR ${widths.map((_, i) => `width_${i} > 0`).join(" OR ")}
+    ORDER BY place = 1 DESC, ${size} DESC, place, path
+    LIMIT {nodes:UInt32}
+)`;
 }
 
 /**
- * Makes a query of stacks, each once, with the hashes of the values of the first levels and what each combination is
- * worth. Text would be carried along with each frame of each stack.
+ * Makes a query of stacks, each once, with the combinations of the first levels, as a hash of each, and what each
+ * combination is worth. Text would be carried along with each frame of each stack.
  */
-function weightsSql(
-  { samples, series }: TreeSource,
-  firstLevels: NonNullable<TreeOptions["firstLevels"]>,
-): string {
-  if (firstLevels.length === 0) {
-    return `SELECT stack, [emptyArrayUInt64()] AS labels, [sum(samples.value)] AS values, [sum(samples.count)] AS counts
-FROM (${samples}) AS samples GROUP BY stack`;
-  }
-  const isNode = firstLevels.length === 1 && firstLevels[0] === "node";
-  const own = isNode ? "node" : "series";
-  const sums = `SELECT ${own}, stack, sum(samples.value) AS own_value, sum(samples.count) AS own_count
-FROM (${samples}) AS samples GROUP BY ${own}, stack`;
-  const labelled = isNode
-    ? `SELECT stack, [cityHash64(toString(node))] AS label, own_value AS v, own_count AS n FROM (${sums})`
-    : `SELECT stack, label, sum(own_value) AS v, sum(own_count) AS n
-FROM (${sums}) AS sums
-LEFT ANY JOIN (SELECT hash AS series, ${`[${
-      firstLevels.map((label) => `cityHash64(${labelSql(label)})`).join(", ")
-    }]`} AS label FROM series WHERE ${series}) AS labels USING series
-GROUP BY stack, label`;
+function weightsSql({ samples }: TreeSource, firstLevels: readonly AnyLabel[]): string {
+  const label = firstLevels.length === 0
+    ? "toUInt64(0)"
+    : isNode(firstLevels)
+    ? "cityHash64(toString(node))"
+    : "transform(series, series_labels.1, series_labels.2, toUInt64(0))";
   return `SELECT stack, groupArray(label) AS labels, groupArray(v) AS values, groupArray(n) AS counts
-FROM (${labelled}) GROUP BY stack`;
+FROM (
+    SELECT stack, ${label} AS label, sum(samples.value) AS v, sum(samples.count) AS n
+    FROM (${samples}) AS samples GROUP BY stack, label
+)
+GROUP BY stack`;
+}
+
+/**
+ * Makes what `label` of {@linkcode weightsSql} is told by, and expressions of arrays of the first keys of a stack. What
+ * series there are is a constant of the statement, in which each sample's is looked up: there are few combinations, and
+ * as many pairs of series and stack as samples.
+ */
+function levelsSql(
+  { series }: TreeSource,
+  firstLevels: readonly AnyLabel[],
+): { readonly with: string; readonly keys: readonly string[] } {
+  if (firstLevels.length === 0) return { with: "", keys: [] };
+  if (isNode(firstLevels)) return { with: "", keys: ["[label]"] };
+  const hashes = firstLevels.map((level) => `cityHash64(${labelSql(level)})`);
+  if (hashes.length === 1) {
+    return {
+      with: `WITH (SELECT (groupArray(hash), groupArray(${
+        hashes[0]
+      })) FROM series WHERE ${series}) AS series_labels\n`,
+      keys: ["[label]"],
+    };
+  }
+  const levels = hashes.map((_, i) => `level_${i}`);
+  const combinations = `SELECT hash, ${hashes.map((hash, i) => `${hash} AS level_${i}`).join(", ")},
+    cityHash64(${levels.join(", ")}) AS combination FROM series WHERE ${series}`;
+  return {
+    with: `WITH
+    (SELECT (groupArray(hash), groupArray(combination)) FROM (${combinations})) AS series_labels,
+    (
+        SELECT (groupArray(combination), ${levels.map((level) => `groupArray(${level})`).join(", ")})
+        FROM (SELECT DISTINCT combination, ${levels.join(", ")} FROM (${combinations}))
+    ) AS levels
+`,
+    keys: [
+      `[${levels.map((_, i) => `transform(label, levels.1, levels.${i + 2}, toUInt64(0))`).join(", ")}]`,
+    ],
+  };
+}
+
+/** Tells whether the node is the only level: samples have it themselves. */
+function isNode(firstLevels: readonly AnyLabel[]): boolean {
+  return firstLevels.length === 1 && firstLevels[0] === "node";
 }
 
 /** Makes the expressions that change the keys of a stack, which are from the root to the leaf. */

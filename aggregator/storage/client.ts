@@ -51,6 +51,8 @@ export interface Selected {
   readonly columns: Readonly<Record<string, readonly unknown[]>>;
   /** Counts the rows of the answer. */
   readonly rows: number;
+  /** Counts the rows that there were before a LIMIT of the whole statement. */
+  readonly rowsBeforeLimit: number;
   readonly statistics: QueryStatistics;
 }
 
@@ -95,6 +97,7 @@ const SELECT_SETTINGS: ClickHouseSettings = {
   cancel_http_readonly_queries_on_client_close: 1,
   // An error after the first rows would be part of the answer.
   wait_end_of_query: 1,
+  exact_rows_before_limit: 1,
 };
 
 const INSERT_SETTINGS: ClickHouseSettings = {
@@ -181,10 +184,11 @@ export class StorageClient implements AsyncDisposable {
         ...(signal && { abort_signal: signal }),
         clickhouse_settings: { ...SELECT_SETTINGS, ...settings },
       });
-      const { data, rows, statistics } = await result.json() as unknown as ColumnsAnswer;
+      const { data, rows, statistics, ...answer } = await result.json() as unknown as ColumnsAnswer;
       return {
         columns: data,
         rows,
+        rowsBeforeLimit: Number(answer.rows_before_limit_at_least ?? rows),
         statistics: {
           elapsedMs: statistics.elapsed * 1000,
           rowsRead: Number(statistics.rows_read),
@@ -268,6 +272,8 @@ export class StorageClient implements AsyncDisposable {
 interface ColumnsAnswer {
   readonly data: Readonly<Record<string, readonly unknown[]>>;
   readonly rows: number;
+  /** Is there where a statement has a LIMIT. */
+  readonly rows_before_limit_at_least?: number | string;
   readonly statistics: {
     readonly elapsed: number;
     readonly rows_read: number | string;
