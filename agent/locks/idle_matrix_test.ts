@@ -29,6 +29,8 @@ interface Runtime {
   readonly command?: (folder: string) => [string, ...string[]];
   /** Nobody contends, as far as the kernel sees. */
   readonly onlyIdle?: boolean;
+  /** Its functions have names that `strip` leaves. */
+  readonly keepsNames?: boolean;
 }
 
 const compiled = (compiler: string, source: string, args: readonly string[]) => async (path: string) =>
@@ -50,9 +52,9 @@ const RUNTIMES: Readonly<Record<string, Runtime>> = {
   },
   "Rust's std": { needs: ["rustc"], compile: compiled("rustc", "pool.rs", ["-O"]) },
   tokio: { needs: ["cargo", "librust-tokio-dev"], compile: compileTokio },
-  Go: { needs: ["go"], compile: compileGo("pool.go"), onlyIdle: true },
+  Go: { needs: ["go"], compile: compileGo("pool.go"), onlyIdle: true, keepsNames: true },
   // Of goroutines only one that has a thread for itself waits in the kernel's view.
-  "Go's LockOSThread": { needs: ["go"], compile: compileGo("../lock_sync_mutex.go") },
+  "Go's LockOSThread": { needs: ["go"], compile: compileGo("../lock_sync_mutex.go"), keepsNames: true },
   Deno: {
     needs: ["deno"],
     command: () => ["deno", "run", "--allow-all", `${PROGRAMS}pool.mjs`],
@@ -115,7 +117,8 @@ async function runAll(): Promise<ReadonlyMap<string, Seen>> {
     if (runtime.command) await start(name, runtime.command(path));
     else {
       await start(name, [path]);
-      run("strip", ["-o", `${path}s`, path]);
+      // By the number of its build it would be taken for the one with symbols.
+      run("strip", ["--remove-section=.note.gnu.build-id", "-o", `${path}s`, path]);
       await start(`${name}, stripped`, [`${path}s`]);
     }
   }
@@ -148,7 +151,13 @@ async function runAll(): Promise<ReadonlyMap<string, Seen>> {
   }));
 }
 
-for (const [name, { needs, command, onlyIdle = false }] of Object.entries(RUNTIMES)) {
+/**
+ * Runtimes contend for locks of their own where the machine is busy: 6 % of their pools' time was seen. A worker of a pool
+ * that is taken for one who contends has a third of it.
+ */
+const OWN_LOCKS = 0.15;
+
+for (const [name, { needs, command, onlyIdle = false, keepsNames = false }] of Object.entries(RUNTIMES)) {
   for (const program of command ? [name] : [name, `${name}, stripped`]) {
     testWith(["bpf", ...needs], `pools are idle and contention is not: ${program}`, async () => {
       const { shownNs, idleNs, delayNs, rows } = (await (seen ??= runAll())).get(program)!;
@@ -157,7 +166,8 @@ for (const [name, { needs, command, onlyIdle = false }] of Object.entries(RUNTIM
       } by its own account\n${rows.join("\n")}`;
       assert(idleNs > 100e6, text);
       if (onlyIdle) assert(shownNs < idleNs * 0.05, text);
-      else assert(shownNs > delayNs * 0.7 && shownNs < delayNs * 1.2, text);
+      else assert(shownNs > delayNs * 0.7 && shownNs < delayNs * 1.2 + idleNs * OWN_LOCKS, text);
+      if (program !== name && !keepsNames) assert(!rows.some((row) => row.includes("contend")), text);
     });
   }
 }
