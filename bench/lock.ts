@@ -10,15 +10,13 @@ import { LockCollector } from "../agent/collectors/lock.ts";
 import { Unwinder } from "../agent/unwind/unwinder.ts";
 import { build } from "../tasks/build.ts";
 import { compile, FRAME_POINTERS } from "../tasks/compile.ts";
+import { findFutexctn, findSyscount } from "./bcc.ts";
 import { Rival } from "./rival.ts";
 import type { Row } from "./row.ts";
 import { ratesUnder, turnsOf, type Watcher } from "./turns.ts";
 
 /** All watch the whole machine. */
 const PERF = ["perf", "trace", "-a", "-s", "-e", "futex", "-o", "/dev/null"] as const;
-/** Of bcc: with its own compiler, and the same tool without that need (libbpf-tools; since its 0.28). */
-const FUTEXCTNS = [["futexctn-bpfcc"], ["futexctn"]] as const;
-const SYSCOUNTS = [["syscount-bpfcc", "-L"], ["syscount", "-L"]] as const;
 
 const PROGRAMS = [
   { what: "futex ping-pong on one CPU", name: "futex_ping_pong", args: ["1"] },
@@ -34,10 +32,8 @@ export async function rows(option?: string): Promise<Row[]> {
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => Deno.remove(folder, { recursive: true }));
   const rivals: Record<string, Watcher> = {};
-  for (const command of [PERF, await Rival.find(FUTEXCTNS), await Rival.find(SYSCOUNTS)]) {
-    if (command) {
-      rivals[command.filter((word) => !/^(-[ao]|\/.*)$/.test(word)).join(" ")] = withRival(command);
-    }
+  for (const command of [PERF, await findFutexctn(), await findSyscount()]) {
+    if (command) rivals[nameOf(command)] = withRival(command);
   }
   const rows: Row[] = [];
   for (const { what, name, args } of PROGRAMS) {
@@ -59,6 +55,12 @@ export async function rows(option?: string): Promise<Row[]> {
     }
   }
   return rows;
+}
+
+/** Returns what of a command tells the tool and what it does. */
+function nameOf([program, ...args]: readonly [string, ...string[]]): string {
+  const telling = args.filter((word) => !/^(-[ao]|\/.*)$/.test(word));
+  return [program.slice(program.lastIndexOf("/") + 1), ...telling].join(" ");
 }
 
 /** As the agent does it: with stacks by unwind tables. In the first turn these get to know the program. */

@@ -9,6 +9,7 @@
 import { SyscallCollector } from "../agent/collectors/syscall.ts";
 import { build } from "../tasks/build.ts";
 import { compile } from "../tasks/compile.ts";
+import { findSyscount } from "./bcc.ts";
 import { Rival } from "./rival.ts";
 import type { Row } from "./row.ts";
 import { ratesUnder, turnsOf, type Watcher } from "./turns.ts";
@@ -16,8 +17,6 @@ import { ratesUnder, turnsOf, type Watcher } from "./turns.ts";
 const CALLS = 1_000_000;
 /** Two stops of the program for each call take their time. */
 const STRACE_CALLS = 20_000;
-/** bcc's own, which needs the kernel's headers, and the same tool without that need (libbpf-tools). */
-const SYSCOUNTS = [["syscount-bpfcc", "-L"], ["syscount", "-L"]] as const;
 
 type Program = (calls: number, wrapper?: readonly string[]) => Promise<number>;
 
@@ -39,7 +38,7 @@ export async function rows(option?: string): Promise<Row[]> {
     syscount: [] as number[],
     strace: [] as number[],
   };
-  const syscount = await Rival.find(SYSCOUNTS);
+  const syscount = await findSyscount();
   for (let round = 0; round < turns; round++) {
     figures.bare.push(await run(CALLS));
     figures.ours.push(await watched(run));
