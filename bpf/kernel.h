@@ -42,6 +42,24 @@ static __always_inline bool read_user_registers(bpf_user_pt_regs_t *registers)
 }
 
 /*
+ * The same of `task`, another thread that is in the kernel: they are as far into its stack as the current one's are into
+ * that one's. `word` is any of a map, by which a pointer becomes a number.
+ */
+static __always_inline bool read_registers_of(struct task_struct *task, volatile u64 *word,
+					      bpf_user_pt_regs_t *registers)
+{
+	u64 offset = THREAD_SIZE - bpf_core_type_size(struct pt_regs);
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id___aperture, BPF_FUNC_task_pt_regs___aperture)) {
+		struct task_struct *current = bpf_get_current_task_btf();
+		*word = bpf_task_pt_regs(current);
+		offset = *word - (u64)BPF_CORE_READ(current, stack);
+	}
+	void *saved = BPF_CORE_READ(task, stack) + offset;
+	return bpf_probe_read_kernel(registers, sizeof(*registers), saved) == 0;
+}
+
+/*
  * Whether the kernel vouches for the current task as current_task() has it, so that its members are read without a helper:
  * since 5.11.
  */

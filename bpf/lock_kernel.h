@@ -124,7 +124,23 @@ static __always_inline struct task_struct *owner_of(u64 lock, u32 flags)
 	return (void *)(owner & ~OWNER_MARKS);
 }
 
-/* The process and the name of the thread that has the lock; it may run, so that where it is cannot be told. */
+/*
+ * Keeps the user stack of `owner`, of process `pid`, that has the lock; 0 where that cannot be told. It is one that does
+ * not change, as who has a lock of the kernel is in there: be it on a CPU or not. Of other processes than the current one
+ * no program can read memory that does not sleep.
+ */
+static __always_inline u64 owner_stack(struct task_struct *owner, u32 pid, u32 set, u64 lock, u32 flags)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (!has_user_stack(owner) || BPF_CORE_READ(owner, mm) != BPF_CORE_READ(task, mm))
+		return 0;
+	u64 stack = collect_stack_of(owner, pid, set);
+	/* It has given the lock back meanwhile, and may have left the kernel. */
+	return owner_of(lock, flags) == owner ? stack : 0;
+}
+
+/* The place of the thread that has the lock; where that is a thread of another process, without its stack. */
 static __always_inline u64 owner_place(struct scratch *scratch, u64 lock, u32 flags)
 {
 	struct task_struct *owner = owner_of(lock, flags);
@@ -132,9 +148,9 @@ static __always_inline u64 owner_place(struct scratch *scratch, u64 lock, u32 fl
 
 	if (!owner)
 		return APERTURE_PLACE_NONE;
-	place->user_stack = 0;
-	place->kernel_stack = 0;
 	place->pid = pid_namespace ? pid_in_namespace(owner, pid_namespace) : (u32)BPF_CORE_READ(owner, tgid);
+	place->user_stack = owner_stack(owner, place->pid, scratch->set, lock, flags);
+	place->kernel_stack = 0;
 	place->program = program_of(owner);
 	__builtin_memset(place->comm, 0, sizeof(place->comm));
 	BPF_CORE_READ_STR_INTO(&place->comm, owner, comm);

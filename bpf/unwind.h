@@ -148,7 +148,7 @@ __attribute__((noinline)) int unwind_step(void)
 /* Which of the thread's functions return to uretprobes. */
 static __always_inline void find_returns(struct unwind_state *state)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = state->task;
 
 	state->trampoline = 0;
 	state->returns = NULL;

@@ -34,13 +34,12 @@ static __always_inline u64 set_aside(struct unwind_state *state, u64 place)
  */
 static __always_inline bool find_go_stack(struct unwind_state *state, const struct aperture_rule *rule, u64 *cfa, int *end)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	/* Not of the stack, which is short. */
 	u64 *word = &state->next_pc;
 	u64 running, goroutine;
 
 	*end = APERTURE_STACK_READ_FAULT;
-	if (!read_word(state, word, user_thread_id(task) + (s64)rule->cfa_offset))
+	if (!read_word(state, word, user_thread_id(state->task) + (s64)rule->cfa_offset))
 		return false;
 	running = *word;
 	if (!read_word(state, word, running + GO_MACHINE) ||

@@ -34,6 +34,8 @@ struct unwind_state {
 	u32 window;
 	/* A walk is under way. */
 	u32 busy;
+	/* Whose stack it is: the current thread, or one of its process that is in the kernel. */
+	struct task_struct *task;
 	/* The caller's, while it is being found. */
 	u64 next_pc;
 	/* Where uretprobes have functions return to, and the innermost one of these that the walk has not passed. */

@@ -93,8 +93,11 @@ static __always_inline u64 keep_helper_stack(void *ctx, u32 set, struct aperture
 	return keep_stack(set, stack);
 }
 
-/* NULL where a walk is not to be: with no unwinder, or in an interrupt of another program of this object that walks. */
-static __always_inline struct unwind_state *begin_walk(void)
+/*
+ * The state for a walk along the stack of `task`; NULL where there is to be none: with no unwinder, or in an interrupt of
+ * another program of this object that walks.
+ */
+static __always_inline struct unwind_state *begin_walk(struct task_struct *task)
 {
 	u32 zero = 0;
 	struct unwind_state *state = use_unwinder ? bpf_map_lookup_elem(&unwind_state, &zero) : NULL;
@@ -102,6 +105,7 @@ static __always_inline struct unwind_state *begin_walk(void)
 	if (!state || state->busy)
 		return NULL;
 	state->busy = true;
+	state->task = task;
 	return state;
 }
 
@@ -117,18 +121,31 @@ static __always_inline struct unwind_state *give_up(struct unwind_state *state)
  */
 static __always_inline u64 collect_user_stack(void *ctx, u32 pid, u32 set, struct aperture_stack *spare)
 {
-	struct unwind_state *state = begin_walk();
+	struct unwind_state *state = begin_walk((void *)bpf_get_current_task());
 
 	if (state && !read_user_registers(&state->user))
 		state = give_up(state);
 	return state ? keep_walk(state, pid, set) : keep_helper_stack(ctx, set, spare);
 }
 
+/*
+ * Keeps the stack with which `task`, another thread of the current process `pid`, came into the kernel, where it still is;
+ * 0 where there is no unwinder.
+ */
+static __always_inline u64 collect_stack_of(struct task_struct *task, u32 pid, u32 set)
+{
+	struct unwind_state *state = begin_walk(task);
+
+	if (state && !read_registers_of(task, &state->next_pc, &state->user))
+		state = give_up(state);
+	return state ? keep_walk(state, pid, set) : 0;
+}
+
 /* Keeps the same where a perf event interrupted the thread: in user code, or after it came into the kernel. */
 static __always_inline u64 collect_interrupted_user_stack(struct bpf_perf_event_data *ctx, u32 pid, u32 set,
 							  struct aperture_stack *spare)
 {
-	struct unwind_state *state = begin_walk();
+	struct unwind_state *state = begin_walk((void *)bpf_get_current_task());
 
 	if (state && in_user_mode(&ctx->regs))
 		copy_registers(&state->user, &ctx->regs);

@@ -468,8 +468,11 @@ testWith(
     await build("bpf");
     using program = await compileC(await Deno.readTextFile(`${PROGRAMS}kernel_locks.c`));
     await using running = run(program.path);
-    using collector = LockCollector.open({ pid: running.pid });
-    await using symboliser = Symboliser.open();
+    await using unwinder = Unwinder.open();
+    unwinder.warm(running.pid);
+    await unwinder.settle();
+    using collector = LockCollector.open({ pid: running.pid, unwinder });
+    await using symboliser = Symboliser.open({ unwinder, coldMs: 60_000 });
     if (!collector.watchesKernel) return;
     await delay(1500);
     const { locks } = await collector.drain();
@@ -494,6 +497,13 @@ testWith(
     const holders = ofMap.flatMap(({ holder }) => holder && holder !== EARLIER_HOLDERS ? [holder] : []);
     assert(holders.length > 0, `nobody had it: ${Deno.inspect(ofMap)}`);
     assertEquals(new Set(holders.map(({ pid }) => pid)), new Set([running.pid]));
+    // It had called the kernel to change that, which does not let it go before the lock is free.
+    const where = holders.map((holder) => symboliser.stack(holder).map(({ function: name }) => name));
+    assert(
+      where.some((names) => /m(un)?map$/.test(names[0] ?? "") && names.includes("map")),
+      Deno.inspect(where),
+    );
+    for (const names of where) assert(names.length === 0 || names.includes("map"), Deno.inspect(where));
   },
 );
 
