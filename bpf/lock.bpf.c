@@ -20,7 +20,7 @@ static __always_inline void enter(u64 *ctx, struct scratch *scratch, struct task
 	u64 word = first_argument(regs, abi);
 
 	if (call == FUTEX_CALL_RESTART) {
-		u32 tid = bpf_get_current_pid_tgid();
+		u32 tid = scratch->tid;
 		struct aperture_lock_thread *thread = bpf_map_lookup_elem(&threads, &tid);
 		/* Else it goes on with another call, like nanosleep. */
 		if (thread && thread->restarts && thread->paused_ns)
@@ -33,7 +33,7 @@ static __always_inline void enter(u64 *ctx, struct scratch *scratch, struct task
 		return;
 	}
 	u32 hints = hints_of_wait(regs, number, abi, word);
-	if (scratch->futex.space != bpf_get_current_pid_tgid() >> 32)
+	if (scratch->futex.space != scratch->tgid)
 		hints |= APERTURE_HINT_SHARED;
 	begin_wait(ctx, scratch, SCRATCH_ENTER, task, word, third_argument(regs), hints);
 }
@@ -88,7 +88,7 @@ static __always_inline void enter_exit(u64 *ctx, struct scratch *scratch, struct
 	bool has_robust = head && robust.list.next != &head->list;
 	if (!word && !has_robust)
 		return;
-	scratch->waker = user_place(ctx, scratch, task, current_pid(task));
+	scratch->waker = user_place(ctx, scratch, task, own_pid(scratch, task));
 	if (word)
 		wake_joiner(scratch, word);
 	if (!has_robust)
@@ -117,10 +117,9 @@ int begin_call(u64 *ctx)
 	struct pt_regs *regs = (void *)ctx[0];
 	u32 abi = abi_of(task, number, is_task_trusted());
 	enum futex_call call = futex_call(regs, number, abi);
-	struct scratch *scratch = call == FUTEX_CALL_OTHER ? NULL : take_scratch(SCRATCH_ENTER);
+	struct scratch *scratch = call == FUTEX_CALL_OTHER ? NULL : take_scratch_of(task, SCRATCH_ENTER);
 	if (!scratch)
 		return 0;
-	scratch->set = active_set();
 	if (call == FUTEX_CALL_EXIT)
 		enter_exit(ctx, scratch, task);
 	else

@@ -41,7 +41,7 @@ static __always_inline u64 user_place(u64 *ctx, struct scratch *scratch, struct 
 {
 	struct aperture_lock_place *place = &scratch->place;
 
-	begin_at(&scratch->begin, task, (struct pt_regs *)ctx[0]);
+	begin_at(&scratch->begin, task, scratch->tid, (struct pt_regs *)ctx[0]);
 	u64 known = use_unwinder ? recall_walk(&scratch->begin, scratch->set) : APERTURE_PLACE_NONE;
 
 	if (known != APERTURE_PLACE_NONE)
@@ -78,7 +78,7 @@ __attribute__((noinline)) int add_wait(u32 user)
 		return 0;
 	void *counts = scratch->set ? (void *)&counts_b : (void *)&counts_a;
 	struct aperture_lock_sum *add = &scratch->sum;
-	struct aperture_lock_sum *sum = bpf_map_lookup_elem(counts, &scratch->key);
+	struct aperture_lock_sum *sum = look_up(counts, scratch->set, &scratch->key);
 	u32 bucket = bucket_of(add->max_ns);
 
 	if (add->count)
@@ -126,7 +126,7 @@ __attribute__((noinline)) int add_wait(u32 user)
 static __always_inline void count_hold(u32 set, u64 place, u64 ns, u32 hints)
 {
 	void *holds = set ? (void *)&holds_b : (void *)&holds_a;
-	struct aperture_hold_sum *sum = bpf_map_lookup_elem(holds, &place);
+	struct aperture_hold_sum *sum = look_up(holds, set, &place);
 	u32 bucket = bucket_of(ns);
 
 	if (!sum) {

@@ -40,7 +40,7 @@ __attribute__((noinline)) int name_shared(u32 user)
 static __always_inline void name_futex(struct scratch *scratch, enum scratch_user user, u64 word, bool private)
 {
 	scratch->futex.address = word;
-	scratch->futex.space = bpf_get_current_pid_tgid() >> 32;
+	scratch->futex.space = scratch->tgid;
 	if (!private)
 		name_shared(user);
 }
@@ -71,7 +71,7 @@ static __always_inline struct aperture_futex_state *futex_state(struct scratch *
 static __always_inline void come(struct scratch *scratch, u32 value, u32 hints, u64 now_ns)
 {
 	struct aperture_futex_state *state = futex_state(scratch, now_ns);
-	u32 tid = bpf_get_current_pid_tgid();
+	u32 tid = scratch->tid;
 
 	if (!state)
 		return;

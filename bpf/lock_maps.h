@@ -90,6 +90,9 @@ enum scratch_user {
 struct scratch {
 	u32 busy;
 	u32 set;
+	/* The current thread and its process, in the kernel's numbers; of programs at calls. */
+	u32 tid;
+	u32 tgid;
 	struct aperture_lock_place place;
 	/* Where the thread called. */
 	struct walk_begin begin;
@@ -135,6 +138,27 @@ static __always_inline struct scratch *take_scratch(enum scratch_user user)
 		return NULL;
 	}
 	*(volatile u32 *)&scratch->busy = 1;
+	return scratch;
+}
+
+/* The same for a program at a call of `task`, the current one, which is trusted_task(). */
+static __always_inline struct scratch *take_scratch_of(struct task_struct *task, enum scratch_user user)
+{
+	struct scratch *scratch = take_scratch(user);
+	u64 numbers;
+
+	if (!scratch)
+		return NULL;
+	scratch->set = active_set();
+	/* Each call of a helper counts here: this code runs at each call that is about a futex. */
+	if (is_task_trusted()) {
+		scratch->tid = task->pid;
+		scratch->tgid = task->tgid;
+	} else {
+		numbers = bpf_get_current_pid_tgid();
+		scratch->tid = numbers;
+		scratch->tgid = numbers >> 32;
+	}
 	return scratch;
 }
 

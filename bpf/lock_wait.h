@@ -18,15 +18,22 @@ static __always_inline u32 own_tid(struct task_struct *task)
 	return BPF_CORE_READ(upid, nr);
 }
 
-/* The entry of the current thread, made if need be; NULL when there is no room. */
-static __always_inline struct aperture_lock_thread *current_thread(struct task_struct *task)
+/* The process of `task`, the current one, in the agent's pid namespace: current_pid() without a helper. */
+static __always_inline u32 own_pid(const struct scratch *scratch, struct task_struct *task)
 {
-	u32 tid = bpf_get_current_pid_tgid();
+	return pid_namespace ? pid_in_namespace(task, pid_namespace) : scratch->tgid;
+}
+
+/* The entry of the current thread, made if need be; NULL when there is no room. */
+static __always_inline struct aperture_lock_thread *current_thread(const struct scratch *scratch,
+								   struct task_struct *task)
+{
+	u32 tid = scratch->tid;
 	struct aperture_lock_thread *thread = bpf_map_lookup_elem(&threads, &tid);
 
 	if (thread)
 		return thread;
-	struct aperture_lock_thread fresh = { .pid = current_pid(task), .own_tid = own_tid(task) };
+	struct aperture_lock_thread fresh = { .pid = own_pid(scratch, task), .own_tid = own_tid(task) };
 	fresh.wanted = is_wanted(fresh.pid);
 	long error = bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
 	if (error) {
@@ -153,7 +160,7 @@ static __always_inline void resume_wait(struct scratch *scratch, struct aperture
 static __always_inline void begin_wait(u64 *ctx, struct scratch *scratch, u32 user, struct task_struct *task,
 				       u64 word, u32 value, u32 hints)
 {
-	struct aperture_lock_thread *thread = current_thread(task);
+	struct aperture_lock_thread *thread = current_thread(scratch, task);
 
 	if (!thread || !thread->wanted)
 		return;
@@ -286,7 +293,7 @@ static __always_inline void end_wait(struct scratch *scratch, u32 user, struct a
 /* The current thread wakes others at `scratch->futex`. */
 static __always_inline void wake(u64 *ctx, struct scratch *scratch, u32 user, struct task_struct *task)
 {
-	u32 tid = bpf_get_current_pid_tgid();
+	u32 tid = scratch->tid;
 	struct aperture_futex_state *state = bpf_map_lookup_elem(&futexes, &scratch->futex);
 
 	if (!state)
@@ -308,7 +315,7 @@ static __always_inline void wake(u64 *ctx, struct scratch *scratch, u32 user, st
 		if (thread->value && !(state->hints & APERTURE_HINT_WAITER_WAKES))
 			state->hints |= APERTURE_HINT_WAITER_WAKES;
 	}
-	u64 place = user_place(ctx, scratch, task, current_pid(task));
+	u64 place = user_place(ctx, scratch, task, own_pid(scratch, task));
 	u32 hints = state->hints;
 	/* Who had it together with others has not always given it back with a wake, and may have it another time. */
 	if (hints & APERTURE_HINT_RWLOCK ? held_ns < held_since(state) : !held_ns && hints & HINTS_OF_LOCKS)

@@ -117,13 +117,13 @@ __attribute__((noinline)) int read_walk_words(u32 index)
 	return true;
 }
 
-/* Fills in where `task`, which is trusted_task(), came into the kernel with `regs`. */
-static __always_inline void begin_at(struct walk_begin *begin, struct task_struct *task, struct pt_regs *regs)
+/* Fills in where `task`, which is trusted_task() and has the number `tid`, came into the kernel with `regs`. */
+static __always_inline void begin_at(struct walk_begin *begin, struct task_struct *task, u32 tid, struct pt_regs *regs)
 {
 	begin->pc = instruction_pointer(regs);
 	begin->stack = stack_pointer(regs);
 	begin->frame = frame_pointer(regs);
-	begin->thread = bpf_get_current_pid_tgid();
+	begin->thread = tid;
 	begin->operation = second_argument(regs, APERTURE_ABI_NATIVE);
 	if (is_task_trusted()) {
 		const u64 *comm = (void *)__builtin_preserve_access_index(&task->comm);

@@ -146,6 +146,22 @@ static __always_inline struct aperture_window *window_of(u32 set)
 	return bpf_map_lookup_elem(&windows, &index);
 }
 
+/*
+ * The value of `key` in the map NAME_a or NAME_b of `set`. Where a look-up can be of one map only, the kernel makes code
+ * for that map of it, without a call by way of a pointer: so the compiler must not make one of the two.
+ */
+#define look_up(name, set, key)                                    \
+	({                                                         \
+		void *_value;                                      \
+		if (set) {                                         \
+			_value = bpf_map_lookup_elem(&name##_b, key); \
+			asm volatile("" ::: "memory");             \
+		} else {                                           \
+			_value = bpf_map_lookup_elem(&name##_a, key); \
+		}                                                  \
+		_value;                                            \
+	})
+
 /* Puts `stack` under the name `hash`; false when there is no room, which is counted. */
 static __always_inline bool put_stack(u32 set, u64 hash, const struct aperture_stack *stack)
 {
