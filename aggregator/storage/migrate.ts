@@ -60,13 +60,16 @@ export async function createDatabase(options: StorageOptions): Promise<void> {
  * Applies the migrations that the database has not seen, in their order.
  *
  * @returns the names of those that were applied now
- * @throws {MigrationError} when an applied one was changed since, or the database knows one that is not in `migrations`
+ * @throws {MigrationError} when the server is too old, an applied one was changed since, or the database knows one that
+ * is not in `migrations`
  * @throws {StorageError}
  */
 export async function migrate(
   client: StorageClient,
   migrations: readonly Migration[] = readMigrations(),
 ): Promise<string[]> {
+  const [server] = await client.rows<{ version: string }>("SELECT version() AS version");
+  checkVersion(server!.version);
   await findShards(client);
   for (const statement of formOf(client, RECORD)) await client.command(statement);
   const applied = await client.rows<Applied>("SELECT number, name, checksum FROM migrations ORDER BY number");
@@ -83,6 +86,19 @@ export async function migrate(
     logger.info("applied migration {name} to database {database}", { name, database: client.database });
   }
   return pending.map(({ name }) => name);
+}
+
+/** Queries read bytes as arrays, which older releases do not. */
+const OLDEST_VERSION = [25, 8] as const;
+
+/** @throws {MigrationError} when a ClickHouse of `version` cannot answer this program's queries */
+export function checkVersion(version: string): void {
+  const [year, month] = version.split(".").map(Number);
+  const [oldestYear, oldestMonth] = OLDEST_VERSION;
+  if (year! > oldestYear || (year === oldestYear && month! >= oldestMonth)) return;
+  throw new MigrationError(
+    `Cannot use ClickHouse ${version} as it is older than ${OLDEST_VERSION.join(".")}`,
+  );
 }
 
 /** Asks whether the cluster has several shards. */

@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { testWith } from "../../tests/support/needs.ts";
 import { startStorage } from "../../tests/support/storage.ts";
 import {
+  checkVersion,
   createDatabase,
   migrate,
   type Migration,
@@ -58,6 +59,17 @@ Deno.test("pendingMigrations() refuses the database of a newer version", () => {
     MigrationError,
     "it has migration 0002_two, this version knows 1",
   );
+});
+
+Deno.test("checkVersion() refuses a server that cannot answer, and takes newer ones", () => {
+  for (const version of ["25.8.1.5101", "25.12.3", "26.1.1", "26.7.2.1-embedded"]) checkVersion(version);
+  for (const version of ["25.7.9", "24.12.1", "9.9"]) {
+    assertThrows(
+      () => checkVersion(version),
+      MigrationError,
+      `ClickHouse ${version} as it is older than 25.8`,
+    );
+  }
 });
 
 testWith(["chdb"], "migrate() does nothing the second time, and what is new the third", async () => {
