@@ -46,7 +46,11 @@ ENGINE = Distributed(${quote(cluster)}, currentDatabase(), '${table}_local', ${k
     ];
   }
   const altered = /^ALTER TABLE \w+/m.exec(sql)?.[0];
-  if (altered !== undefined) return [sql.replace(altered, `${altered}_local`), sql];
+  if (altered !== undefined) {
+    const local = sql.replace(altered, `${altered}_local`);
+    // How rows are stored is no matter of a table over others.
+    return /\bMODIFY SETTING\b/.test(sql) ? [local] : [local, sql];
+  }
   const view = /CREATE MATERIALIZED VIEW IF NOT EXISTS \w+ TO (\w+) AS[^]*?\bFROM (\w+)/.exec(sql);
   if (view === null) return [sql];
   const [, target, source] = view;
