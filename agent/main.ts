@@ -12,6 +12,7 @@ import { agentHelp, readAgentConfig } from "./config.ts";
 import { becomeProgram } from "./libbpf/mod.ts";
 import { memoryLimit } from "../common/memory_limit.ts";
 import { divideMemory } from "./memory/budget.ts";
+import { currentBundle } from "./memory/bundle.ts";
 import { boundArguments, ownArguments } from "./memory/relaunch.ts";
 import { inClusterUrl } from "./metadata/kube/client.ts";
 import { cacheFolder, defaultCacheFolder } from "../symbols/debuginfod/cache_folder.ts";
@@ -30,7 +31,11 @@ async function main(): Promise<number> {
   }
   await setupLog(config.logLevel);
   const budget = divideMemory(config.memory, memoryLimit());
-  const bound = boundArguments(ownArguments(), budget.heapBytes);
+  const root = new URL("..", import.meta.url).pathname;
+  const bound = boundArguments(ownArguments(), {
+    heapBytes: budget.heapBytes,
+    bundle: () => currentBundle(root),
+  });
   if (bound) becomeProgram(Deno.execPath(), bound);
   const apiServer = inClusterUrl(
     Deno.env.get("KUBERNETES_SERVICE_HOST"),

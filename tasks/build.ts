@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Builds what is compiled, the BPF programs and the page's script, where it is out of date.
+ * Builds what is compiled, the BPF programs, the agent as one file and the page's script, where it is out of date.
  *
- * An output is up to date when the hash of its sources and of the command stands beside it, so that a copy
+ * An output is up to date when the digests of the command and of its sources stand beside it, so that a copy
  * with other file times (a container image, a fresh clone) is not built again.
  *
  * @module
@@ -10,6 +10,7 @@
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { AGENT_BUNDLE, agentSources, READER_BUNDLE, sourceDigest } from "../common/source_digest.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -25,12 +26,15 @@ interface Output {
 /**
  * Builds all outputs whose sources changed.
  *
- * @param only the outputs' kind: `bpf` or `ui`; both when left out
+ * @param only the outputs' kind: `bpf`, `agent` or `ui`; all when left out
  * @throws {Error} with the compiler's words when it fails
  */
 export async function build(only?: string): Promise<void> {
   if (only === undefined || only === "bpf") {
     for (const output of bpfOutputs()) await make(output);
+  }
+  if (only === undefined || only === "agent") {
+    for (const output of agentOutputs()) await make(output);
   }
   if (only === undefined || only === "ui") {
     for (const output of uiOutputs()) await make(output);
@@ -103,18 +107,41 @@ function uiOutput(
     name,
     path,
     sources: [...sources, "deno.lock"],
-    command: [
+    command: bundleCommand(`aggregator/ui/${script}`, { platform: "browser", path }),
+    remedy: "",
+  };
+}
+
+/** The agent, and what reads debug information for it. */
+function agentOutputs(): Output[] {
+  const sources = agentSources(ROOT);
+  const scripts = [
+    ["the agent", "agent/main.ts", AGENT_BUNDLE],
+    ["the agent's reader", "agent/symbols/debug/dwarf/reader.ts", READER_BUNDLE],
+  ] as const;
+  return scripts.map(([name, script, path]) => ({
+    ...{ name, path, sources },
+    command: bundleCommand(script, { platform: "deno", path }),
+    remedy: "",
+  }));
+}
+
+function bundleCommand(
+  script: string,
+  { platform, path }: { platform: "browser" | "deno"; path: string },
+): Output["command"] {
+  return [
+    ...[
       Deno.execPath(),
       "bundle",
       "--quiet",
-      "--platform=browser",
+      `--platform=${platform}`,
       "--minify",
       "--output",
       path,
-      `aggregator/ui/${script}`,
-    ],
-    remedy: "",
-  };
+    ] as const,
+    script,
+  ];
 }
 
 /** Returns the folders directly below `folder`, sorted, as paths from the root. */
@@ -130,9 +157,8 @@ function files(folder: string): string[] {
 }
 
 async function make({ name, path, sources, command, remedy }: Output): Promise<void> {
-  const hash = createHash("sha256").update(JSON.stringify(command.slice(1)));
-  for (const source of sources) hash.update(source).update(await Deno.readFile(ROOT + source));
-  const digest = hash.digest("hex");
+  const ofCommand = createHash("sha256").update(JSON.stringify(command.slice(1))).digest("hex");
+  const digest = `${ofCommand} ${sourceDigest(ROOT, sources)}`;
   const stamp = `${ROOT}${path}.sha256`;
   if (existsSync(ROOT + path) && await Deno.readTextFile(stamp).catch(() => "") === digest) return;
   await Deno.stderr.write(new TextEncoder().encode(`building ${name}\n`));

@@ -200,17 +200,23 @@ testWith(["chdb"], "the engine alone answers with the permissions of its task", 
   assertWorks({ code, stdout: "", stderr: await stderr });
 });
 
-testWith(["clang"], "the BPF programs and the page build with the permissions of their tasks", async () => {
-  await using folder = new Folder();
-  const root = `${folder.path}/`;
-  await copyTree(["deno.json", "deno.lock", "third_party", "tasks", "bpf", "profile", "aggregator/ui"], root);
-  // One program stands for all: the command is the same.
-  for (const name of ["cpu", "lock", "unwind"]) await Deno.remove(`${root}bpf/${name}.bpf.c`);
-  assertWorks(await runScript("bpf", ["tasks/build.ts", "bpf"], { root }));
-  assert((await Deno.stat(`${root}bpf/build/syscall.bpf.o`)).size > 0);
-  assertWorks(await runScript("build", ["tasks/build.ts"], { root }));
-  assert((await Deno.stat(`${root}aggregator/ui/build/app.js`)).size > 0);
-});
+testWith(
+  ["clang"],
+  "the BPF programs, the agent and the page build with the permissions of their tasks",
+  async () => {
+    await using folder = new Folder();
+    const root = `${folder.path}/`;
+    const sources = ["agent", "bpf", "common", "profile", "proto", "symbols", "tasks", "aggregator/ui"];
+    await copyTree(["deno.json", "deno.lock", "third_party", ...sources], root);
+    // One program stands for all: the command is the same.
+    for (const name of ["cpu", "lock", "unwind"]) await Deno.remove(`${root}bpf/${name}.bpf.c`);
+    assertWorks(await runScript("bpf", ["tasks/build.ts", "bpf"], { root }));
+    assert((await Deno.stat(`${root}bpf/build/syscall.bpf.o`)).size > 0);
+    assertWorks(await runScript("build", ["tasks/build.ts"], { root }));
+    assert((await Deno.stat(`${root}aggregator/ui/build/app.js`)).size > 0);
+    assert((await Deno.stat(`${root}agent/build/agent.js`)).size > 0);
+  },
+);
 
 testWith(["protoc"], "the code of proto/ is generated with the permissions of its task", async () => {
   await using folder = new Folder();

@@ -7,13 +7,24 @@
 
 const HEAP_FLAG = "--max-old-space-size";
 
+const INSPECT = /^--inspect/;
+
+export interface BoundOptions {
+  /** The bound of V8's old space. */
+  readonly heapBytes: number;
+  /** Returns the path of what is run in place of the script, unless somebody looks at that by an inspector. */
+  readonly bundle: () => string | undefined;
+}
+
 /**
- * Returns the arguments of this program with V8 bound to `heapBytes`; `undefined` where it is bound already, or this is
- * not `deno run`.
+ * Returns the arguments of this program with V8 bound; `undefined` where it is bound already, or this is not `deno run`.
  *
  * @param args of the process, its name first, as `/proc/self/cmdline` has them
  */
-export function boundArguments(args: readonly string[], heapBytes: number): string[] | undefined {
+export function boundArguments(
+  args: readonly string[],
+  { heapBytes, bundle }: BoundOptions,
+): string[] | undefined {
   if (args[1] !== "run") return undefined;
   const flags = [
     `${HEAP_FLAG}=${Math.floor(heapBytes / 2 ** 20)}`,
@@ -30,9 +41,13 @@ export function boundArguments(args: readonly string[], heapBytes: number): stri
   const script = args.findIndex((arg, i) => i > 1 && !arg.startsWith("-"));
   const own = args.slice(0, script < 0 ? args.length : script);
   if (own.some((arg) => arg.includes(HEAP_FLAG))) return undefined;
+  const bound = ["deno", ...args.slice(1)];
+  const bundled = script < 0 || own.some((arg) => INSPECT.test(arg)) ? undefined : bundle();
+  if (bundled !== undefined) bound[script] = bundled;
   const given = own.findIndex((arg) => arg.startsWith("--v8-flags="));
-  if (given < 0) return ["deno", "run", `--v8-flags=${flags}`, ...args.slice(2)];
-  return ["deno", ...args.slice(1).map((arg, i) => i + 1 === given ? `${arg},${flags}` : arg)];
+  if (given < 0) bound.splice(2, 0, `--v8-flags=${flags}`);
+  else bound[given] = `${bound[given]},${flags}`;
+  return bound;
 }
 
 /** Returns what `/proc/self/cmdline` says. */

@@ -145,10 +145,13 @@ function drawLegend({ levels, names, modules }: FlameGraph, y: number, parts: st
   }
 }
 
-/** Returns the scripts beside this file, made fit to stand in a document. */
+/** Returns the scripts of this folder, as it is called from a bundle, too, made fit to stand in a document. */
 function viewScript(): string {
   const sources = ["fit.js", "svg_view.js"].map((name) => {
-    return Deno.readTextFileSync(new URL(name, import.meta.url)).replaceAll(/^import .*$|^export /gm, "");
+    return Deno.readTextFileSync(new URL(`../output/${name}`, import.meta.url)).replaceAll(
+      /^import .*$|^export /gm,
+      "",
+    );
   });
   return `{\n${sources.join("\n")}\nstart(document.currentScript.closest("svg"));\n}\n`;
 }

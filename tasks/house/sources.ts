@@ -9,7 +9,15 @@
 export const ROOT = new URL("../..", import.meta.url).pathname;
 
 /** Folders that hold what is built, downloaded or stored by a run; the tree has no source below one. */
-const NOT_SOURCES = new Set([".git", ".tools", "node_modules", "bpf/build", "aggregator/ui/build", "data"]);
+const NOT_SOURCES = new Set([
+  ".git",
+  ".tools",
+  "node_modules",
+  "bpf/build",
+  "agent/build",
+  "aggregator/ui/build",
+  "data",
+]);
 
 /** Returns the paths of all source files, relative to the root and sorted. */
 export function sourceFiles(): string[] {

@@ -51,7 +51,7 @@ async function guestOptions(folder: string): Promise<GuestOptions> {
   for (const name of ["locks", "lock_holders", "kernel_locks", "syscalls"]) {
     programs[`/bin/${name}`] = await compileProgram(name, folder, ["-O2", "-pthread", "-static"]);
   }
-  const scripts = { "agent.js": "agent/main.ts", "reader.ts": "agent/symbols/debug/dwarf/reader.ts" };
+  const scripts = { "agent.js": "agent/main.ts", "reader.js": "agent/symbols/debug/dwarf/reader.ts" };
   return { script: `${GUESTS}main.ts`, scripts, programs };
 }
 

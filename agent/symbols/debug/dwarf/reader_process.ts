@@ -13,6 +13,10 @@ import type { Answer, Request } from "./protocol.ts";
 
 const logger = getLogger(["aperture", "symbols"]);
 
+/** Is beside this file, or beside the bundle that this is in. */
+const READER =
+  new URL(import.meta.url.endsWith(".ts") ? "./reader.ts" : "./reader.js", import.meta.url).pathname;
+
 /** libdw's memory is not V8's. */
 const HEAP_FLAGS =
   "--max-old-space-size=64,--max-semi-space-size=1,--single-threaded-gc,--optimize-for-size,--no-memory-pool,--expose-gc";
@@ -48,7 +52,7 @@ export class ReaderProcess {
           `--v8-flags=${HEAP_FLAGS}`,
           "--allow-all",
         ],
-        ...[new URL("./reader.ts", import.meta.url).pathname, String(options.bytes)],
+        ...[READER, String(options.bytes)],
       ],
       stdin: "piped",
       stdout: "piped",

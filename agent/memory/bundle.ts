@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The agent as one file. Of each module that it runs, Deno and V8 keep the text, and its map, for as long as the agent
+ * lives: that is some twenty megabytes, of which a bundle has one.
+ *
+ * @module
+ */
+
+import { AGENT_BUNDLE, agentSources, sourceDigest } from "../../common/source_digest.ts";
+
+/**
+ * Returns the path of the bundle; `undefined` where there is none, or it is of other sources than those that are there.
+ *
+ * @param root of the installation, with a slash at its end
+ */
+export function currentBundle(root: string): string | undefined {
+  try {
+    const path = root + AGENT_BUNDLE;
+    const [, digest] = Deno.readTextFileSync(`${path}.sha256`).split(" ");
+    return digest === sourceDigest(root, agentSources(root)) ? path : undefined;
+  } catch {
+    // Not built, or not whole.
+    return undefined;
+  }
+}
