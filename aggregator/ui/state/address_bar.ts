@@ -10,8 +10,8 @@
 
 import { AfterFrame } from "./after_frame.ts";
 
-/** What is typed is written this often at most, in ms. */
-const TYPED_EVERY_MS = 400;
+/** What is typed is written after a pause of this, in ms. */
+const TYPED_MS = 300;
 
 interface Entry {
   readonly address: string;
@@ -23,7 +23,6 @@ export class AddressBar {
   readonly #afterFrame = new AfterFrame();
   #waiting: Entry[] = [];
   #timer = 0;
-  #typed = -Infinity;
 
   constructor() {
     addEventListener("pagehide", () => this.#flush());
@@ -34,9 +33,8 @@ export class AddressBar {
     const before = replace ? this.#waiting.pop() : undefined;
     this.#waiting.push({ address, replace: before?.replace ?? replace });
     clearTimeout(this.#timer);
-    const wait = replace ? this.#typed + TYPED_EVERY_MS - performance.now() : 0;
-    if (wait <= 0) this.#afterFrame.run(() => this.#flush());
-    else this.#timer = Number(setTimeout(() => this.#flush(), wait));
+    if (replace) this.#timer = Number(setTimeout(() => this.#flush(), TYPED_MS));
+    else this.#afterFrame.run(() => this.#flush());
   }
 
   /** Forgets what was not written: another entry of the history was chosen. */
@@ -48,10 +46,8 @@ export class AddressBar {
   #flush(): void {
     clearTimeout(this.#timer);
     for (const { address, replace } of this.#waiting) {
-      if (replace) {
-        this.#typed = performance.now();
-        history.replaceState(null, "", address);
-      } else history.pushState(null, "", address);
+      if (replace) history.replaceState(null, "", address);
+      else history.pushState(null, "", address);
     }
     this.#waiting = [];
   }
