@@ -144,6 +144,7 @@ testWith(
       assertMatch(cards[0]!, /script\.js/);
       assertMatch(cards[1]!, /want_lock.*held by hold_lock/);
       assertMatch(cards[4]!, /1 agent, 0 silent.*machine/);
+      await page.waitForSelector('[aria-label="Agents"] li:has-text("machine") .spark path');
       await page.click('[aria-label="CPU"] button:has-text("regression.py")');
       await settled(page);
       assertMatch(search(page), /view=cpu.*process="regression\.py"/);

@@ -46,3 +46,14 @@ export function sparkPath(
 export function sumOfLanes({ lanes }: TimelineJson): number[] {
   return (lanes[0]?.value ?? []).map((_, i) => lanes.reduce((sum, { value }) => sum + (value[i] ?? 0), 0));
 }
+
+/** Returns the values of the lane of this name, where it is one of the largest. */
+export function laneOf(
+  timeline: TimelineJson | undefined,
+  name: string,
+  module?: string,
+): readonly number[] | undefined {
+  return timeline?.lanes.find((lane) =>
+    lane.name === name && !lane.rest && (module === undefined || lane.module === module)
+  )?.value;
+}

@@ -7,18 +7,10 @@
  * @module
  */
 
-import type { Kind } from "../../../profile/model.ts";
-import type {
-  DiffJson,
-  FleetJson,
-  LabelValuesJson,
-  LocksJson,
-  SyscallsJson,
-  TimelineJson,
-} from "../../http/answers.ts";
+import type { DiffJson, FleetJson, LabelValuesJson, LocksJson, SyscallsJson } from "../../http/answers.ts";
 import { changeOf, sideOf } from "../flame/diff.ts";
 import type { App, View } from "../parts/app.ts";
-import { type Child, h } from "../parts/dom.ts";
+import { h } from "../parts/dom.ts";
 import {
   formatChange,
   formatCount,
@@ -27,40 +19,20 @@ import {
   formatShare,
   shortModule,
 } from "../parts/format.ts";
-import { Part } from "../parts/part.ts";
-import { sparkline, sumOfLanes } from "../parts/sparkline.ts";
+import { laneOf, sumOfLanes } from "../parts/sparkline.ts";
 import { selectionBody, selectionParams } from "../state/api.ts";
-import { clock, shift, stepOf } from "../state/range.ts";
+import { clock, shift } from "../state/range.ts";
 import { withFilter } from "../state/selector.ts";
 import type { Shown } from "../state/store.ts";
 import { siteKey } from "./lock_columns.ts";
+import { type Line, overviewCard } from "./overview_card.ts";
 
 const MOST = 6;
 /** An agent that has been silent for so long is not well. In ms. */
 const SILENT_MS = 60_000;
-
-/** Is how many steps a small picture of time has at most. */
-const STEPS = 45;
-
-interface Drawn {
-  readonly head: string;
-  /** Is what the head is about, over time. */
-  readonly over?: readonly number[];
-  readonly lines: readonly Line[];
-  readonly foot?: string;
-}
-
-interface Line {
-  readonly name: string;
-  readonly detail: string;
-  readonly value: string;
-  readonly note?: string;
-  /** Is the part of a bar that is filled, from 0 to 1. */
-  readonly part?: number;
-  /** Is its value over time. */
-  readonly over?: readonly number[] | undefined;
-  readonly run?: () => void;
-}
+/** Of so many functions and nodes, the largest, it is asked what they took over time. */
+const MOST_FUNCTIONS = 60;
+const MOST_NODES = 100;
 
 export class OverviewView implements View {
   readonly root: HTMLElement;
@@ -89,42 +61,45 @@ export class OverviewView implements View {
   }
 
   #cpu() {
-    type Both = { now: LabelValuesJson; before: LabelValuesJson; over: TimelineJson; seconds: number };
-    return this.#card<Both>("CPU", {
+    type Both = { now: LabelValuesJson; before: LabelValuesJson; seconds: number };
+    const labelOf = ({ group }: Shown["state"]) => {
+      const by = group.split(",")[0] ?? "process";
+      return by === "none" ? "process" : by;
+    };
+    return overviewCard<Both>(this.#app, "CPU", {
       view: "cpu",
       ask: ({ state, window }) => {
-        const by = state.group.split(",")[0] ?? "process";
-        const label = by === "none" ? "process" : by;
         const params = (at: typeof window) =>
-          selectionParams({ kind: "cpu", window: at, match: state.match }, { label, limit: 100 });
+          selectionParams({ kind: "cpu", window: at, match: state.match }, {
+            label: labelOf(state),
+            limit: 100,
+          });
         const [now, before] = [params(window), params(shift(window, -1))];
         return {
           key: `${now} ${before}`,
           load: async (signal) => {
             const get = (params: URLSearchParams) =>
               this.#app.api.get<LabelValuesJson>("/api/labels", params, signal);
-            const [a, b, over] = await Promise.all([
-              ...[get(now), get(before)] as const,
-              this.#over("cpu", { state, window }, signal, { by: label, limit: MOST + 2 }),
-            ]);
-            return { now: a, before: b, over, seconds: (window.to - window.from) / 1000 };
+            const [a, b] = await Promise.all([get(now), get(before)]);
+            return { now: a, before: b, seconds: (window.to - window.from) / 1000 };
           },
         };
       },
-      draw: ({ now, before, over, seconds }) => {
+      over: ({ state }) => ({ kind: "cpu", by: labelOf(state), limit: MOST + 2 }),
+      draw: ({ now, before, seconds }, over) => {
         const known = new Map(before.values.map(({ value, total }) => [value, total.value]));
         const largest = now.values[0]?.total.value ?? 1;
         const all = now.values.reduce((sum, { total }) => sum + total.value, 0);
         return {
           head: `${formatNumber(all / 1e9 / seconds)} cores busy`,
-          over: sumOfLanes(over),
+          over: over && sumOfLanes(over),
           lines: now.values.slice(0, MOST + 2).map(({ value, total }) => ({
             name: shortModule(value) || "(none)",
             detail: value,
             value: `${formatNumber(total.value / 1e9 / seconds)} cores`,
             note: known.size > 0 ? formatChange(known.get(value) ?? 0, total.value) : "",
             part: total.value / largest,
-            over: over.lanes.find(({ name, rest }) => name === value && !rest)?.value,
+            over: laneOf(over, value),
             run: () => this.#open({ view: "cpu" }, now.label, value),
           })),
           foot: known.size > 0 ? "Changes are against the time just before" : "",
@@ -134,7 +109,7 @@ export class OverviewView implements View {
   }
 
   #locks() {
-    return this.#card<LocksJson & { over: TimelineJson }>("Locks", {
+    return overviewCard<LocksJson>(this.#app, "Locks", {
       view: "locks",
       ask: ({ state, window }) => {
         const params = selectionParams({ window, match: state.match, idle: state.idle }, {
@@ -143,18 +118,13 @@ export class OverviewView implements View {
         });
         return {
           key: String(params),
-          load: async (signal) => {
-            const [locks, over] = await Promise.all([
-              this.#app.api.get<LocksJson>("/api/locks", params, signal),
-              this.#over("lock", { state, window }, signal),
-            ]);
-            return { ...locks, over };
-          },
+          load: (signal) => this.#app.api.get<LocksJson>("/api/locks", params, signal),
         };
       },
-      draw: ({ sites, total, over }) => ({
+      over: () => ({ kind: "lock", by: "node", limit: 1 }),
+      draw: ({ sites, total }, over) => ({
         head: `${formatNs(total.value)} waited`,
-        over: sumOfLanes(over),
+        over: over && sumOfLanes(over),
         lines: sites.map((site) => ({
           name: site.function,
           detail: `${site.class} in ${site.module}`,
@@ -170,7 +140,7 @@ export class OverviewView implements View {
   }
 
   #calls() {
-    return this.#card<SyscallsJson & { over: TimelineJson }>("Slowest system calls", {
+    return overviewCard<SyscallsJson>(this.#app, "Slowest system calls", {
       view: "calls",
       ask: ({ state, window }) => {
         const params = selectionParams({ window, match: state.match, idle: state.idle }, {
@@ -179,21 +149,16 @@ export class OverviewView implements View {
         });
         return {
           key: String(params),
-          load: async (signal) => {
-            const [calls, over] = await Promise.all([
-              this.#app.api.get<SyscallsJson>("/api/syscalls", params, signal),
-              this.#over("syscall", { state, window }, signal),
-            ]);
-            return { ...calls, over };
-          },
+          load: (signal) => this.#app.api.get<SyscallsJson>("/api/syscalls", params, signal),
         };
       },
-      draw: ({ rows, total, over }) => {
+      over: () => ({ kind: "syscall", by: "node", limit: 1 }),
+      draw: ({ rows, total }, over) => {
         const worst = (row: SyscallsJson["rows"][number]) => row.p99 * row.total.count;
         const sorted = rows.toSorted((a, b) => worst(b) - worst(a)).slice(0, MOST);
         return {
           head: `${formatCount(total.count)} calls, ${formatNs(total.value)}`,
-          over: sumOfLanes(over),
+          over: over && sumOfLanes(over),
           lines: sorted.map((row) => ({
             name: row.call,
             detail: row.group[0] ?? "",
@@ -210,7 +175,7 @@ export class OverviewView implements View {
   }
 
   #changes() {
-    return this.#card<DiffJson & { seconds: number }>("What has changed", {
+    return overviewCard<DiffJson & { seconds: number }>(this.#app, "What has changed", {
       view: "compare",
       ask: ({ state, window }) => {
         const base = shift(window, -1);
@@ -230,7 +195,14 @@ export class OverviewView implements View {
           }),
         };
       },
-      draw: ({ base, compare, rows, seconds }) => {
+      // Both times: what has changed is seen at the middle.
+      over: ({ window }) => ({
+        kind: "cpu",
+        window: { from: shift(window, -1).from, to: window.to },
+        by: "function",
+        limit: MOST_FUNCTIONS,
+      }),
+      draw: ({ base, compare, rows, seconds }, over) => {
         if (base.total.count === 0 || compare.total.count === 0) {
           return {
             head: "",
@@ -250,6 +222,7 @@ export class OverviewView implements View {
             return {
               name: row.function,
               detail: row.module,
+              over: laneOf(over, row.function, row.module),
               value: `${more > 0 ? "▲ +" : "▼ −"}${formatNumber(Math.abs(more))} cores`,
               note: `${formatChange(row.base_self.value, row.compare_self.value)} · ${
                 more > 0 ? "takes more time" : "takes less time"
@@ -260,14 +233,14 @@ export class OverviewView implements View {
           }),
           foot: real.length === 0
             ? "Nothing beyond chance, against the time just before"
-            : "Each function's own time, against the time just before; what chance explains is left out",
+            : "Each function's own time, against the time just before: the picture has both. What chance explains is left out",
         };
       },
     });
   }
 
   #agents() {
-    return this.#card<FleetJson>("Agents", {
+    return overviewCard<FleetJson>(this.#app, "Agents", {
       view: "data",
       ask: ({ window }) => {
         const params = selectionParams({ window, match: "" }, { limit: 1000 });
@@ -276,7 +249,8 @@ export class OverviewView implements View {
           load: (signal) => this.#app.api.get<FleetJson>("/api/fleet", params, signal),
         };
       },
-      draw: ({ agents }) => {
+      over: () => ({ kind: "cpu", by: "node", limit: MOST_NODES }),
+      draw: ({ agents }, over) => {
         const { to } = this.#app.store.window;
         const silent = agents.filter((agent) => to - Date.parse(agent.last_end) > SILENT_MS);
         const zone = this.#app.zone();
@@ -289,6 +263,7 @@ export class OverviewView implements View {
             const ends = Object.values(agent.stack_ends).reduce((a, b) => a + b, 0);
             return {
               name: agent.node,
+              over: laneOf(over, agent.node),
               detail: `${agent.agent_id} ${agent.version}`,
               value: `seen ${clock(Date.parse(agent.last_end), { zone, near: to, seconds: true })}`,
               note: `${lost > 0 ? `${formatCount(lost)} lost or incomplete · ` : ""}${
@@ -302,82 +277,8 @@ export class OverviewView implements View {
     });
   }
 
-  /** Asks for time of a kind over the time that is shown. */
-  #over(
-    kind: Kind,
-    { state: { match, idle }, window }: Shown,
-    signal: AbortSignal,
-    { by, limit }: { readonly by: string; readonly limit: number } = { by: "node", limit: 1 },
-  ): Promise<TimelineJson> {
-    const params = selectionParams({ kind, window, match, idle }, { by, step: stepOf(window, STEPS), limit });
-    return this.#app.api.get<TimelineJson>("/api/timeline", params, signal);
-  }
-
   #open(patch: Parameters<App["store"]["set"]>[0], label: string, value: string): void {
     const { store } = this.#app;
     store.set({ ...patch, match: withFilter(store.state.match, { label, operator: "=", value }), zoom: "" });
-  }
-
-  #card<T>(title: string, { view, ask, draw }: {
-    readonly view: "cpu" | "locks" | "calls" | "compare" | "data";
-    readonly ask: (shown: Shown) => { key: string; load: (signal: AbortSignal) => Promise<T> };
-    readonly draw: (answer: T) => Drawn;
-  }) {
-    const list = h("ul", {});
-    const [head, foot] = [h("span", { class: "quiet" }), h("p", { class: "quiet" })];
-    const root = h(
-      "section",
-      { class: "card", "aria-label": title },
-      h(
-        "div",
-        { class: "row" },
-        h("h2", {}, title),
-        head,
-        h("span", { class: "grow" }),
-        h("button", {
-          class: "plain",
-          "aria-label": `Open ${title}`,
-          onclick: () => this.#app.store.set({ view, zoom: "", pick: "" }),
-        }, "Open ›"),
-      ),
-      list,
-      foot,
-    );
-    const part = new Part<T>({
-      root,
-      draw: (answer) => {
-        const drawn = draw(answer);
-        head.replaceChildren(
-          drawn.head,
-          ...(drawn.over && drawn.over.length > 1 ? [sparkline(drawn.over)] : []),
-        );
-        foot.textContent = drawn.foot ?? (drawn.lines.length === 0 ? "None in this time" : "");
-        list.replaceChildren(...drawn.lines.map((line) => this.#line(line)));
-      },
-    });
-    return {
-      root,
-      ask: (shown: Shown) => {
-        const { key, load } = ask(shown);
-        part.ask(key, load);
-      },
-      stop: () => part.stop(),
-    };
-  }
-
-  #line({ name, detail, value, note = "", part, over, run }: Line): HTMLElement {
-    const content: Child[] = [
-      h("span", { class: "name", title: detail }, name),
-      h("span", { class: "number" }, ...(over && over.length > 1 ? [sparkline(over)] : []), value),
-      note !== "" && h("small", { class: "quiet" }, note),
-    ];
-    const made = run
-      ? h("button", { class: "plain line", onclick: run }, ...content)
-      : h("div", { class: "line" }, ...content);
-    if (part !== undefined) {
-      made.classList.add("meter");
-      made.style.setProperty("--part", String(part));
-    }
-    return h("li", {}, made);
   }
 }
