@@ -12,7 +12,8 @@ import { type IngestOptions, IngestServer } from "../aggregator/ingest/server.ts
 import { writeBatch } from "../profile/wire/write_batch.ts";
 import { QueryStorageRequest } from "../proto/gen/aperture/v1/aperture.ts";
 import { makeBatch } from "./support/batches.ts";
-import { fleet, FleetQueries } from "./support/fleet.ts";
+import { fleet } from "./support/fleet.ts";
+import { FleetQueries } from "./support/fleet_queries.ts";
 import { pushOnce } from "./support/grpc_client.ts";
 import { testWith } from "./support/needs.ts";
 import { TempFolder } from "./support/programs.ts";

@@ -2,7 +2,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Profile as Pprof } from "pprof-format";
 import { testWith } from "../../tests/support/needs.ts";
-import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
+import { fleet } from "../../tests/support/fleet.ts";
+import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { testHandler } from "../../tests/support/http_handler.ts";
 
 const TO = "2026-01-31T12:00:00Z";

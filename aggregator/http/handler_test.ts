@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
-import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
+import { fleet } from "../../tests/support/fleet.ts";
+import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { LABELS } from "../../profile/labels.ts";
 import { StorageError } from "../storage/client.ts";
 import { HEALTHY, testAccess, testHandler } from "../../tests/support/http_handler.ts";

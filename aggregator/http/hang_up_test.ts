@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { serveHttp } from "../../common/serve_http.ts";
-import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
+import { fleet } from "../../tests/support/fleet.ts";
+import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { createHandler } from "./handler.ts";
 import { testOptions } from "../../tests/support/http_handler.ts";
 

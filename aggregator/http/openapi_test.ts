@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
-import { FleetQueries } from "../../tests/support/fleet.ts";
+import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { build } from "../../tasks/build.ts";
 import { routeTable } from "./handler.ts";
 import { loadPage } from "./page.ts";

@@ -3,7 +3,8 @@
 /// <reference lib="dom" />
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
-import { fleetOfAllKinds, FleetQueries } from "../../tests/support/fleet.ts";
+import { fleetOfAllKinds } from "../../tests/support/fleet.ts";
+import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { CPU, settled, withVisits } from "../../tests/support/visits.ts";
 import { build } from "../../tasks/build.ts";

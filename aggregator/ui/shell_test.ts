@@ -3,7 +3,8 @@
 /// <reference lib="dom" />
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fleetOfAllKinds, FleetQueries } from "../../tests/support/fleet.ts";
+import { fleetOfAllKinds } from "../../tests/support/fleet.ts";
+import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { TEST_ALERTS } from "../../tests/support/http_handler.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { clickBox, CPU, exported, search, settled, text, withVisits } from "../../tests/support/visits.ts";

@@ -2,7 +2,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Health } from "../../aggregator/http/types.ts";
 import { StorageError } from "../../aggregator/storage/client.ts";
-import { fleet, FleetQueries } from "../../tests/support/fleet.ts";
+import { fleet } from "../../tests/support/fleet.ts";
+import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { HEALTHY, testHandler } from "../../tests/support/http_handler.ts";
 import { ScriptedServer } from "../../tests/support/scripted_server.ts";
 import { runProgram } from "../program.ts";

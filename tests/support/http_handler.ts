@@ -6,7 +6,8 @@
  */
 
 import { Registry } from "prom-client";
-import { fleet, FleetQueries } from "./fleet.ts";
+import { fleet } from "./fleet.ts";
+import { FleetQueries } from "./fleet_queries.ts";
 import { Access } from "../../aggregator/access/access.ts";
 import { TokenSet } from "../../aggregator/access/tokens.ts";
 import type { Alert } from "../../aggregator/alerts/alert.ts";

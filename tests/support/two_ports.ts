@@ -9,7 +9,8 @@
 import { StagingBuffer } from "../../aggregator/buffer/staging_buffer.ts";
 import { IngestServer } from "../../aggregator/ingest/server.ts";
 import { serveHttp } from "../../common/serve_http.ts";
-import { fleet, FleetQueries } from "./fleet.ts";
+import { fleet } from "./fleet.ts";
+import { FleetQueries } from "./fleet_queries.ts";
 
 const listen = { hostname: "127.0.0.1", port: 0 };
 const limits = { connections: 10_000, perAddress: 10_000 };

@@ -10,7 +10,7 @@ import { writeOtlp } from "../../../profile/otlp/write_otlp.ts";
 import { readBatch } from "../../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../../profile/wire/write_batch.ts";
 import { makeBatch } from "../../../tests/support/batches.ts";
-import { FleetQueries } from "../../../tests/support/fleet.ts";
+import { FleetQueries } from "../../../tests/support/fleet_queries.ts";
 import { linesOf, startIntake } from "../../../tests/support/foreign.ts";
 import { type Fixture, readOtlp } from "../../../tests/support/otlp.ts";
 import { batchArbitrary } from "../../../tests/support/random_batches.ts";

@@ -11,7 +11,7 @@ import { WireError } from "../../../profile/wire/wire_reader.ts";
 import { writeBatch } from "../../../profile/wire/write_batch.ts";
 import { linesOf, startIntake } from "../../../tests/support/foreign.ts";
 import { pushOnce } from "../../../tests/support/grpc_client.ts";
-import { FleetQueries } from "../../../tests/support/fleet.ts";
+import { FleetQueries } from "../../../tests/support/fleet_queries.ts";
 import { type Fixture, otlpBytes, type Release } from "../../../tests/support/otlp.ts";
 import { Access } from "../../access/access.ts";
 import { TokenSet } from "../../access/tokens.ts";

@@ -2,7 +2,8 @@
 
 /// <reference lib="dom" />
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fleet, FleetQueries } from "../../../tests/support/fleet.ts";
+import { fleet } from "../../../tests/support/fleet.ts";
+import { FleetQueries } from "../../../tests/support/fleet_queries.ts";
 import { HEALTHY, testAccess } from "../../../tests/support/http_handler.ts";
 import { testWith } from "../../../tests/support/needs.ts";
 import { coloursOfRow, CPU, search, settled, text, withVisits } from "../../../tests/support/visits.ts";
