@@ -47,6 +47,21 @@ export async function installAgent(folder: string): Promise<void> {
     }
   }
   await Deno.copyFile(Deno.execPath(), `${folder}/deno`);
+  // As its image is built: nobody may write there, so each run would compile all of the agent for itself.
+  const warm = await runProgram(`${folder}/deno`, [...RUN, main(folder), "--version"], {
+    env: environment(folder),
+  });
+  if (warm.code !== 0) throw new Error(warm.stderr);
+}
+
+const RUN = ["run", "--quiet", "--no-prompt", "--frozen", "--cached-only", "--allow-all"];
+
+function main(folder: string): string {
+  return `${folder}/aperture/agent/main.ts`;
+}
+
+function environment(folder: string): Record<string, string> {
+  return { PATH: "/usr/bin:/bin", DENO_DIR: `${folder}/deno-dir`, NO_COLOR: "1" };
 }
 
 async function copyIfThere(from: string, to: string): Promise<void> {
@@ -77,17 +92,8 @@ export function runUnprivileged(
     `--bounding-set=${set}`,
     "--no-new-privs",
     `${folder}/deno`,
-    "run",
-    "--quiet",
-    "--no-prompt",
-    "--frozen",
-    "--cached-only",
-    "--allow-all",
-    `${folder}/aperture/agent/main.ts`,
+    ...RUN,
+    main(folder),
     ...args,
-  ], {
-    clearEnv: true,
-    env: { PATH: "/usr/bin:/bin", DENO_DIR: `${folder}/deno-dir`, NO_COLOR: "1" },
-    cwd: "/",
-  });
+  ], { clearEnv: true, env: environment(folder), cwd: "/" });
 }
