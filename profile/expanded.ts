@@ -5,7 +5,8 @@
  * @module
  */
 
-import { NO_FOREIGN, type Profile } from "./model.ts";
+import type { Profile } from "./model.ts";
+import { NO_FOREIGN } from "./no_rows.ts";
 
 /** A row takes so many bytes, beside its strings. */
 const ROW_BYTES = 64;

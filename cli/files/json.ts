@@ -8,16 +8,8 @@
 import * as v from "valibot";
 import { viewOf } from "../../profile/idle.ts";
 import { JSON_VERSION } from "../../profile/formats/json.ts";
-import {
-  type Kind,
-  KIND_NUMBER,
-  KINDS,
-  NO_HOLDS,
-  NO_LOCKS,
-  NO_SLOW_CALLS,
-  NO_SYSCALLS,
-  type Profile,
-} from "../../profile/model.ts";
+import { type Kind, KIND_NUMBER, KINDS, type Profile } from "../../profile/model.ts";
+import { NO_HOLDS, NO_LOCKS, NO_SLOW_CALLS, NO_SYSCALLS } from "../../profile/no_rows.ts";
 import { FormatError, type Loaded } from "./loaded.ts";
 
 const rows = v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)));

@@ -12,11 +12,11 @@ import {
   type Kind,
   KIND_NUMBER,
   KINDS,
-  NO_LOCKS,
   type Profile,
   type Total,
   totalOf,
 } from "../../profile/model.ts";
+import { NO_LOCKS } from "../../profile/no_rows.ts";
 import type { Label } from "../../profile/labels.ts";
 import type { AnyLabel } from "../../aggregator/query/matchers.ts";
 import { flameGraph } from "../../profile/flame.ts";
