@@ -80,18 +80,20 @@ export async function treeNodes(
   const all = Array.from({ length: rows }, (_, row) => row);
   const keysOf = (wanted: (row: number) => boolean) => all.filter(wanted).map((row) => columns.key[row]!);
   const isCode = (row: number) => columns.place[row]! >= firstFunction;
-  const names = await functionNames(question, keysOf((row) => isCode(row) && !isDetail(row)));
+  const [names, details, labels] = await Promise.all([
+    functionNames(question, keysOf((row) => isCode(row) && !isDetail(row))),
+    detailNames(question, lastLevel, keysOf((row) => isCode(row) && isDetail(row))),
+    Promise.all(
+      firstLevels.map((label, level) =>
+        labelNames(question, selected, { label, keys: keysOf((row) => columns.place[row] === level + 2) })
+      ),
+    ),
+  ]);
   // Stacks that others push may be names alone; a tree tells code from what is none by its module.
   for (const [key, { name, module }] of names) {
     if (module === "") names.set(key, { name, module: UNKNOWN_MODULE });
   }
   for (const module of modules) names.set(String(functionKey(module, module)), { name: module, module });
-  const details = await detailNames(question, lastLevel, keysOf((row) => isCode(row) && isDetail(row)));
-  const labels = await Promise.all(
-    firstLevels.map((label, level) =>
-      labelNames(question, selected, { label, keys: keysOf((row) => columns.place[row] === level + 2) })
-    ),
-  );
   const paths = columns.path.slice(0, rows);
   const rowOf = new Map(paths.map((path, row) => [path, row]));
   const { width_1: otherWidths = [], self_1: otherSelves = [] } = columns;
