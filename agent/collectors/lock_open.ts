@@ -73,21 +73,32 @@ export function readOpenWaits(
   { endNs }: SetWindow,
 ): OpenWait[] {
   const open = new Map<string, OpenWait>();
-  maps.threads.read((entries) => addThreads(entries, endNs, open));
-  maps.contentions.read((entries) => addContentions(entries, endNs, open));
+  const sleepers: Sleepers = new Map();
+  maps.contentions.read((entries) => addContentions(entries, endNs, { open, sleepers }));
+  maps.threads.read((entries) => addThreads(entries, endNs, { open, sleepers }));
   maps.ended.drain((entries) => addEnded(entries, endNs, open));
   return [...open.values()];
 }
 
-function addThreads({ count, keys, values }: Entries, endNs: bigint, open: Map<string, OpenWait>): void {
+/** Waits for locks of the kernel by thread, in its numbers: the thread's own number is known by its futexes. */
+type Sleepers = Map<number, (OpenWait & { ownTid: number })[]>;
+
+interface Found {
+  readonly open: Map<string, OpenWait>;
+  readonly sleepers: Sleepers;
+}
+
+function addThreads({ count, keys, values }: Entries, endNs: bigint, { open, sleepers }: Found): void {
   for (let i = 0; i < count; i++) {
     const at = i * LOCK_THREAD.size;
     const beganNs = values.getBigUint64(at + LOCK_THREAD.begun_ns, true);
-    if (beganNs === 0n || beganNs >= endNs) continue;
     const tid = keys.getUint32(i * 4, true);
+    const ownTid = values.getUint32(at + LOCK_THREAD.own_tid, true);
+    for (const wait of sleepers.get(tid) ?? []) wait.ownTid = ownTid;
+    if (beganNs === 0n || beganNs >= endNs) continue;
     open.set(`0 ${tid}`, {
       tid,
-      ownTid: values.getUint32(at + LOCK_THREAD.own_tid, true),
+      ownTid,
       beganNs,
       futex: bytesAt(values, at + LOCK_THREAD.futex),
       address: values.getBigUint64(at + LOCK_THREAD.word, true),
@@ -100,14 +111,14 @@ function addThreads({ count, keys, values }: Entries, endNs: bigint, open: Map<s
   }
 }
 
-function addContentions({ count, keys, values }: Entries, endNs: bigint, open: Map<string, OpenWait>): void {
+function addContentions({ count, keys, values }: Entries, endNs: bigint, { open, sleepers }: Found): void {
   for (let i = 0; i < count; i++) {
     const at = i * CONTENTION.size;
     const beganNs = values.getBigUint64(at + CONTENTION.begun_ns, true);
     if (beganNs >= endNs) continue;
     const lock = values.getBigUint64(at + CONTENTION.lock, true);
     const tid = Number(keys.getBigUint64(i * 16 + 8, true));
-    open.set(`${lock} ${tid}`, {
+    const wait = {
       tid,
       ownTid: 0,
       beganNs,
@@ -118,7 +129,9 @@ function addContentions({ count, keys, values }: Entries, endNs: bigint, open: M
       type: kernelType(values.getUint32(at + CONTENTION.flags, true)),
       value: 0,
       hints: 0,
-    });
+    };
+    open.set(`${lock} ${tid}`, wait);
+    sleepers.set(tid, [...sleepers.get(tid) ?? [], wait]);
   }
 }
 

@@ -19,7 +19,7 @@ const MAX_READS = 1000;
 
 /**
  * Finds owners among the threads of the waiters' processes. Most of them wait for something themselves, as in a
- * deadlock, so that it is known where.
+ * deadlock or for a lock of the kernel, so that it is known where.
  */
 export class LockOwners implements Disposable {
   readonly #find: FindPlace;
