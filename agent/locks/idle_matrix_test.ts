@@ -133,7 +133,12 @@ async function runAll(): Promise<ReadonlyMap<string, Seen>> {
   const { locks = [], losses } = await collector.drain();
   return new Map(measured.map(([name, { pid }, { delayNs }]) => {
     let [shownNs, idleNs] = [0, 0];
-    const rows = [...losses].map(([loss, count]) => `${count} ${loss}`);
+    const rows = [
+      `of ${locks.length} rows and ${collector.taken} waits of processes ${[
+        ...new Set(locks.map(({ waiter }) => waiter.pid)),
+      ]}`,
+      ...[...losses].map(([loss, count]) => `${count} ${loss}`),
+    ];
     for (const row of locks) {
       if (row.type !== "futex" || row.waiter.pid !== pid) continue;
       const frames = symboliser.stack(row.waiter);
