@@ -6,7 +6,8 @@
  * @module
  */
 
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { countedCache } from "../../common/counted_cache.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import { type ByteSource, memorySource } from "../../symbols/elf/byte_source.ts";
 import { type CodeFile, fileKey, type FilePlace } from "./code_file.ts";
@@ -74,7 +75,7 @@ export class CodeFiles {
   constructor({ maxFiles = MAX_FILES, maxId }: CodeFilesOptions = {}) {
     this.#maxFiles = maxFiles;
     this.#ids = new FileIds(maxId);
-    this.#byIdentity = new LRUCache({ max: maxFiles });
+    this.#byIdentity = countedCache(maxFiles);
   }
 
   get stats(): CodeFilesStats {

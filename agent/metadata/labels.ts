@@ -9,7 +9,8 @@
  * @module
  */
 
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { countedCache } from "../../common/counted_cache.ts";
 import type { Series } from "../../profile/model.ts";
 import { readSmallText } from "../libbpf/mod.ts";
 import { parseCgroup, type Placement } from "./cgroup.ts";
@@ -92,9 +93,9 @@ export class ProcessLabels {
     this.#procRoot = procRoot;
     this.#own = "own" in options ? options.own : ownContainer(procRoot);
     this.#runtime = new RuntimeNames({ procRoot });
-    this.#entries = new LRUCache({ max: capacity });
-    this.#placements = new LRUCache({ max: capacity });
-    this.#unknown = new LRUCache({ max: capacity });
+    this.#entries = countedCache(capacity);
+    this.#placements = countedCache(capacity);
+    this.#unknown = countedCache(capacity);
   }
 
   get stats(): LabelStats {

@@ -9,7 +9,8 @@
  * @module
  */
 
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { countedCache } from "../../common/counted_cache.ts";
 
 /** Holds what a runtime knows of a container; "" is not known. */
 export interface ContainerNames {
@@ -51,7 +52,7 @@ export class RuntimeNames {
   constructor({ procRoot = "/proc", clock, capacity = 4096 }: RuntimeNamesOptions = {}) {
     this.#root = `${procRoot}/1/root`;
     this.#clock = clock ?? (() => performance.now());
-    this.#known = new LRUCache({ max: capacity });
+    this.#known = countedCache(capacity);
   }
 
   /**

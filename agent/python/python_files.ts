@@ -5,7 +5,7 @@
  * @module
  */
 
-import { LRUCache } from "lru-cache";
+import { countedCache } from "../../common/counted_cache.ts";
 import { openMapped } from "../elf/mapped_file.ts";
 import type { Mapping } from "../metadata/maps.ts";
 import { DynamicSymbols } from "./dynamic_symbols.ts";
@@ -22,7 +22,7 @@ export interface Symbols {
 
 /** Remembers what files were found to be. */
 export class PythonFiles {
-  readonly #known = new LRUCache<string, boolean>({ max: MAX_FILES });
+  readonly #known = countedCache<string, boolean>(MAX_FILES);
   /** Files that hold none, by their path: that is one text in all mappings, by which a file is found at once. */
   readonly #without = new Map<string, Pick<Mapping, "device" | "inode">>();
 

@@ -6,6 +6,7 @@
  */
 
 import { LRUCache } from "lru-cache";
+import { countedCache } from "../../common/counted_cache.ts";
 import { type CodeFile, openCopies } from "../elf/code_file.ts";
 import { rootsOf } from "../elf/mapped_file.ts";
 import { findDebugFile } from "./debug/debug_files.ts";
@@ -72,9 +73,9 @@ export class SymbolTables {
   /** Tables above the budget: kept while they are asked for, for to read them in each window is worse. */
   readonly #large = new Map<string, Large>();
   /** Keys of files whose own symbols are not all: another copy, or a download, may have them. */
-  readonly #partial = new LRUCache<string, true>({ max: MAX_PARTIAL });
+  readonly #partial = countedCache<string, true>(MAX_PARTIAL);
   /** Identities of copies that were read and do not have all symbols. */
-  readonly #stripped = new LRUCache<string, true>({ max: MAX_PARTIAL });
+  readonly #stripped = countedCache<string, true>(MAX_PARTIAL);
   readonly #improved = new Set<number>();
   #opened = 0;
   #unreadable = 0;

@@ -9,7 +9,7 @@
 import { backoffMs } from "../../common/backoff.ts";
 import { Burst } from "../../common/log.ts";
 import { getLogger } from "@logtape/logtape";
-import { LRUCache } from "lru-cache";
+import { countedCache } from "../../common/counted_cache.ts";
 import { DebugFileCache } from "./cache.ts";
 import { download, type Outcome } from "./download.ts";
 import { BURST_MS, missRetryMs } from "./retry_after.ts";
@@ -101,7 +101,7 @@ export class Debuginfod implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #waiting = new Map<string, Job>();
   readonly #running = new Map<string, Promise<void>>();
-  readonly #resting = new LRUCache<string, Rest>({ max: MAX_RESTING });
+  readonly #resting = countedCache<string, Rest>(MAX_RESTING);
   #found: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #cleanedAt = -Infinity;

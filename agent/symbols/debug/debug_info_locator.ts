@@ -6,7 +6,8 @@
  * @module
  */
 
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { countedCache } from "../../../common/counted_cache.ts";
 import { findCommonFile, findDebugFile } from "./debug_files.ts";
 import type { Debuginfod } from "../../../symbols/debuginfod/debuginfod.ts";
 import { commonLink, debugLink, hasDebugInfo } from "../../../symbols/pack.ts";
@@ -36,7 +37,7 @@ export class DebugInfoLocator {
   /** @param options.max so many files are remembered */
   constructor({ downloads, max }: { downloads: Downloads | undefined; max: number }) {
     this.#downloads = downloads;
-    this.#found = new LRUCache({ max });
+    this.#found = countedCache(max);
   }
 
   /** Returns where the debug information of `file` is; what is missing is asked for. */
