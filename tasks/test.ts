@@ -8,6 +8,7 @@
  * @module
  */
 
+import { MemoryFolder } from "../tests/support/memory_folder.ts";
 import { build } from "./build.ts";
 import { type Ended, runLane } from "./test/lane.ts";
 import { type Lane, laneOf } from "./test/lanes.ts";
@@ -30,7 +31,8 @@ async function main(args: readonly string[]): Promise<number> {
   await build();
   const mark = crypto.randomUUID();
   const ended = await withStrays(mark, async () => {
-    await using shared = SharedServer.start({ [MARK]: mark });
+    using memory = new MemoryFolder();
+    await using shared = SharedServer.start({ env: { [MARK]: mark }, folder: memory.path });
     if (filter === undefined && files.some(({ path }) => path === TESTS_OF_KERNELS)) shared.bootKernels();
     const lanes = LANES.map((lane) => {
       return { lane, files: files.filter(({ source }) => laneOf(source) === lane).map(({ path }) => path) };
@@ -38,8 +40,10 @@ async function main(args: readonly string[]): Promise<number> {
     const whole = paths.length === 0 && filter === undefined;
     const folder = `${FOLDER}/${whole ? "whole" : "some"}`;
     await Deno.mkdir(folder, { recursive: true });
-    const env = { [MARK]: mark, APERTURE_TEST_SHARED: shared.url };
+    const common = { [MARK]: mark, APERTURE_TEST_SHARED: shared.url, APERTURE_TEST_MEMORY: memory.path };
     const [first, ...others] = lanes.map(({ lane, files }, i) => {
+      // What agents watch is in the serial lane, and lies on a disk as elsewhere.
+      const env = { ...common, ...lane === "parallel" && { TMPDIR: memory.path } };
       return runLane(lane, files, { root: ROOT, folder, filter, flags, env, isBackground: i > 0 });
     });
     return await Promise.all([first!, ...others]);

@@ -9,23 +9,32 @@
 import { Boots } from "../../tests/support/boots.ts";
 import type { EmbeddedClickHouse } from "../../aggregator/embedded/supervisor.ts";
 
+export interface SharedOptions {
+  /** It is added to the environment of what is started. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The engine has its data below. */
+  readonly folder: string;
+}
+
 /** A server on loopback that tests ask, see `tests/support/shared.ts`; what it gave ends with it. */
 export class SharedServer implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #boots: Boots;
+  readonly #folder: string;
   readonly #owned = new AsyncDisposableStack();
   #engine: Promise<EmbeddedClickHouse> | undefined;
   #browser: Promise<string> | undefined;
 
-  private constructor(env: Readonly<Record<string, string>>) {
+  private constructor({ env, folder }: SharedOptions) {
     this.#boots = new Boots(env);
+    this.#folder = folder;
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
     this.#server = Deno.serve(options, (request) => this.#answer(new URL(request.url).pathname));
   }
 
   /** Starts the server; engine, browser and kernels start with the first who asks for one. */
-  static start(env: Readonly<Record<string, string>>): SharedServer {
-    return new SharedServer(env);
+  static start(options: SharedOptions): SharedServer {
+    return new SharedServer(options);
   }
 
   /** Returns what tests find in `APERTURE_TEST_SHARED`. */
@@ -54,7 +63,7 @@ export class SharedServer implements AsyncDisposable {
   async #startEngine(): Promise<EmbeddedClickHouse> {
     // A run that asks for no engine need not load what starts one.
     const { EmbeddedClickHouse } = await import("../../aggregator/embedded/supervisor.ts");
-    const dataDir = await Deno.makeTempDir({ prefix: "aperture-tests-" });
+    const dataDir = await Deno.makeTempDir({ dir: this.#folder, prefix: "engine-" });
     this.#owned.defer(() => Deno.remove(dataDir, { recursive: true }));
     return this.#owned.use(await EmbeddedClickHouse.start({ dataDir }));
   }
