@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { delay } from "@std/async/delay";
 import { build } from "../../tasks/build.ts";
 import { compile, FRAME_POINTERS } from "../../tasks/compile.ts";
+import { compileProgram } from "../../tests/support/compiled.ts";
 import { Contender, type Measured } from "../../tests/support/contender.ts";
 import { compileBpf } from "../../tests/support/bpf.ts";
 import { testWith } from "../../tests/support/needs.ts";
@@ -188,8 +189,7 @@ const CASES: readonly {
 ];
 
 async function compileLocks(folder: string): Promise<string> {
-  await compile(`${PROGRAMS}locks.c`, `${folder}/locks`, { flags: FRAME_POINTERS });
-  return `${folder}/locks`;
+  return await compileProgram("locks", folder);
 }
 
 for (const { name, needs, make, want, hold } of CASES) {
@@ -251,8 +251,7 @@ for (
     async () => {
       await build("bpf");
       using folder = tempFolder();
-      const program = `${folder.path}/locks`;
-      await compile(`${PROGRAMS}locks.c`, program, { flags: ["-O2", "-g", "-pthread"] });
+      const program = await compileProgram("locks", folder.path, ["-O2", "-g", "-pthread"]);
       await using unwinder = Unwinder.open();
       const joins = ({ locks, classOf }: Watched) =>
         futexes(locks).filter((lock) => classOf(lock) === "join");
