@@ -51,7 +51,8 @@ testWith(
       `--aggregator=${aggregator.grpc}`,
       "--node-name=test-node",
       "--push-interval=2s",
-      "--duration=16s",
+      "--duration=8s",
+      "--freq=199",
       `--output=${output}`,
       "--log-level=warning",
     ]);

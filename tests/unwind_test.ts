@@ -156,8 +156,10 @@ for (
 }
 
 /** It is often enough that two points are more than chance makes of the samples of some seconds. */
-const RIVAL_FREQ = 997;
-const RIVAL_SECONDS = 15;
+const RIVAL_FREQ = 1999;
+const RIVAL_SECONDS = 8;
+/** perf has room for the copies of so much of a second that others may keep it from its turn. */
+const RIVAL_BUFFER = "8M";
 /** So many samples of a CPU make the chance of a difference of two points one in thousands, whatever the share. */
 const RIVAL_SAMPLES = 11_000;
 
@@ -194,6 +196,8 @@ async function perfStacks(pid: number, { seconds }: { seconds: number }): Promis
       "cpu-clock",
       "-F",
       `${RIVAL_FREQ}`,
+      "-m",
+      RIVAL_BUFFER,
       "--call-graph",
       "dwarf,8192",
       "-p",
