@@ -19,6 +19,9 @@ interface Stack {
   readonly count: number;
 }
 
+/** The program has a part of a CPU: the samples that a test needs come within a second or two of it. */
+const FREQ = 1999;
+
 /** Returns some of a program's stacks. */
 async function sample(
   { path }: Python,
@@ -34,7 +37,7 @@ async function sample(
   await using program = await RunningProgram.start(path, [...flags, `${PROGRAMS}/${script}`, ...args]);
   await using unwinder = Unwinder.open();
   await using symboliser = Symboliser.open({ coldMs: 10_000, unwinder });
-  using collector = CpuCollector.open({ freq: 997, pid: program.pid, unwinder });
+  using collector = CpuCollector.open({ freq: FREQ, pid: program.pid, unwinder });
   symboliser.findPython();
   collector.watchPython(symboliser.pythonInterpreters());
   // Until what samples miss is loaded.
