@@ -263,8 +263,10 @@ export class CompareView implements View {
     if (box !== undefined) this.#app.store.set({ zoom: pathHash(model!, box) });
   }
 
+  /** Where one side has nothing there is nothing to compare with, and no box is more or less. */
   #change(box: number): number {
-    const { base, compare, sides } = this.#made!;
+    const { base, compare, sides, compared } = this.#made!;
+    if (compared.base.total.count === 0 || compared.compare.total.count === 0) return 0;
     return changeOf(base[box]!, compare[box]!, sides);
   }
 

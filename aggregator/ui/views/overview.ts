@@ -27,7 +27,8 @@ import type { Shown } from "../state/store.ts";
 import { siteKey } from "./lock_columns.ts";
 import { type Line, overviewCard } from "./overview_card.ts";
 
-const MOST = 6;
+/** A card has so many lines: on a high screen there is room for more. */
+const MOST = globalThis.innerHeight >= 1000 ? 12 : 6;
 /** An agent that has been silent for so long is not well. In ms. */
 const SILENT_MS = 60_000;
 /** Of so many functions and nodes, the largest, it is asked what they took over time. */

@@ -119,7 +119,8 @@ function pictureOf(values: readonly number[] | undefined): Node[] {
 function lineOf({ name, detail, value, note = "", part, over, run }: Line): HTMLElement {
   const content: Child[] = [
     h("span", { class: "name", title: detail }, name),
-    h("span", { class: "number" }, ...pictureOf(over), value),
+    h("span", {}, ...pictureOf(over)),
+    h("span", { class: "number" }, value),
     note !== "" && h("small", { class: "quiet" }, note),
   ];
   const made = run
