@@ -47,6 +47,8 @@ struct walk_memo {
 	/* What has them all: from where on, and so many bytes; 0 where that are too many. */
 	u64 from;
 	u64 span;
+	/* Where in that each word is, in words: a line or two of memory, where `reads` are four times as many. */
+	u16 offsets[WALK_READS];
 	u64 reads[WALK_READS];
 };
 
@@ -70,22 +72,28 @@ struct {
 
 /*
  * Finds out what has all words of a memo: they are above the stack pointer. Without branches by what the words are, of
- * which each doubles what the verifier looks at.
+ * which each doubles what the verifier looks at. A function of its own, as unwind_step is.
  */
-static __always_inline void measure_span(struct walk_memo *memo)
+__attribute__((noinline)) int measure_span(u32 index)
 {
-	u64 offsets = 0;
+	struct walk_memo *memo = bpf_map_lookup_elem(&walk_memos, &index);
+	u64 bits = 0;
 
+	if (!memo)
+		return false;
+	memo->from = memo->begin.stack;
 	for (u32 i = 0; i < WALK_READS; i++) {
 		if (i >= memo->read_count)
 			break;
-		offsets |= memo->reads[i] - memo->begin.stack;
+		u64 offset = memo->reads[i] - memo->from;
+		memo->offsets[i] = offset / sizeof(u64);
+		bits |= offset;
 	}
-	memo->from = memo->begin.stack;
 	memo->span = 0;
 	/* Together they have all bits of the highest, and no more bits than that. */
-	if (offsets < WALK_SPAN && !(offsets & (sizeof(u64) - 1)))
-		memo->span = offsets + sizeof(u64);
+	if (bits < WALK_SPAN && !(bits & (sizeof(u64) - 1)))
+		memo->span = bits + sizeof(u64);
+	return true;
 }
 
 /* Hashes the words of a memo as they are now. A function of its own, as unwind_step is. */
@@ -102,16 +110,23 @@ __attribute__((noinline)) int read_walk_words(u32 index)
 	u64 from = memo->from;
 	if (bytes && (bytes > sizeof(span->words) || bpf_probe_read_user(span->words, bytes, (void *)from)))
 		return false;
-	for (u32 i = 0; i < WALK_READS; i++) {
-		u64 word = 0;
+	u32 count = memo->read_count;
+	if (bytes) {
+		for (u32 i = 0; i < WALK_READS; i++) {
+			if (i >= count)
+				break;
+			hash = mix(hash, span->words[memo->offsets[i] & (WALK_SPAN / sizeof(u64) - 1)]);
+		}
+	} else {
+		for (u32 i = 0; i < WALK_READS; i++) {
+			u64 word = 0;
 
-		if (i >= memo->read_count)
-			break;
-		if (bytes)
-			word = span->words[((memo->reads[i] - from) / sizeof(u64)) & (WALK_SPAN / sizeof(u64) - 1)];
-		else if (bpf_probe_read_user(&word, sizeof(word), (void *)memo->reads[i]))
-			return false;
-		hash = mix(hash, word);
+			if (i >= count)
+				break;
+			if (bpf_probe_read_user(&word, sizeof(word), (void *)memo->reads[i]))
+				return false;
+			hash = mix(hash, word);
+		}
 	}
 	memo->words_now = hash;
 	return true;
@@ -190,8 +205,7 @@ static __always_inline void remember_walk(const struct walk_begin *begin, u32 se
 	memo->begin = *begin;
 	memo->read_count = state->read_count;
 	bpf_probe_read_kernel(memo->reads, sizeof(memo->reads), state->reads);
-	measure_span(memo);
-	if (!read_walk_words(index))
+	if (!measure_span(index) || !read_walk_words(index))
 		return;
 	memo->words = memo->words_now;
 	memo->place = place;

@@ -16,7 +16,7 @@ const CONTENTION_BYTES = entryBytes(16, 40);
 const FUTEX_BYTES = 24 + entryBytes(16, 1064);
 const ENDED_BYTES = entryBytes(16, 72);
 /** Each CPU has its own scratches, counters and walks that are known, and each map a spare entry for it. */
-const CPU_BYTES = 57_344 + WALK_BYTES + THREAD_BYTES + CONTENTION_BYTES + FUTEX_BYTES + ENDED_BYTES +
+const CPU_BYTES = 65_536 + WALK_BYTES + THREAD_BYTES + CONTENTION_BYTES + FUTEX_BYTES + ENDED_BYTES +
   SETS * (COUNT_BYTES + STACK_BYTES + PLACE_BYTES + HOLD_BYTES);
 
 /** A stack is that of a few threads, which wait for several holders, and of which some hold. */
