@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { build } from "../../tasks/build.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { until } from "../../tests/support/until.ts";
 import type { RawSyscall, Window } from "./collector.ts";
 import { SyscallCollector } from "./syscall.ts";
 import { openNs } from "./syscall_open.ts";
@@ -16,6 +17,9 @@ Deno.test("openNs() gives a window no more of a call than is in it", () => {
   assertEquals(openNs({ ...call, beganNs: 250n, interruptedNs: 260n }, window), 10);
   assertEquals(openNs({ ...call, beganNs: 10n, interruptedNs: 60n }, window), 0);
 });
+
+/** The number of the call. */
+const READ = Deno.build.arch === "aarch64" ? 63 : 0;
 
 for (const taskStorage of [true, false]) {
   testWith(
@@ -31,11 +35,13 @@ for (const taskStorage of [true, false]) {
         await child.status;
       });
       const writer = child.stdin.getWriter();
+      const before = await until(() => waitsForMore(child.pid));
       using collector = SyscallCollector.open({ pid: child.pid, taskStorage });
       // The read that it is in was there before; the next one is seen from its begin.
+      const begun = performance.now();
       await writer.write(new Uint8Array(1));
       writer.releaseLock();
-      const begun = performance.now();
+      await until(() => waitsForMore(child.pid, before));
       const windows: { rows: RawSyscall[]; window: Window; ms: number }[] = [];
       for (let i = 0; i < 3; i++) {
         const windowBegun = i === 0 ? begun : windowEnd(windows);
@@ -65,6 +71,16 @@ for (const taskStorage of [true, false]) {
       assertEquals(windows.reduce((sum, { rows }) => sum + rows[0]!.totalNs, totalNs), maxNs);
     },
   );
+}
+
+/**
+ * Returns how much a process has read in all, in bytes, once that is more than `before` and it stands in a read of its
+ * standard input.
+ */
+function waitsForMore(pid: number, before = -1): number | undefined {
+  const read = Number(/^rchar: (\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/io`))![1]);
+  const stands = Deno.readTextFileSync(`/proc/${pid}/syscall`).startsWith(`${READ} 0x0 `);
+  return stands && read > before ? read : undefined;
 }
 
 /** Returns when the last of the windows was drained, in ms. */
