@@ -100,6 +100,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   const node = config.nodeName ?? hostname;
 
   limitAllocator();
+  // To load the agent took tens of megabytes, which are free by now.
+  giveBackMemory();
   await using parts = new AsyncDisposableStack();
   const debuginfod = await openDebuginfod(config, debugFiles);
   if (debuginfod) parts.use(debuginfod);

@@ -62,13 +62,16 @@ export interface ImageSources {
    * further. @default {there is none}
    */
   readonly startAfter?: (address: number) => number;
+  /** Gives the memory of the tables' symbols back as soon as they are read; their strings are needed to the end. */
+  readonly consumes?: boolean;
 }
 
 /** Returns the image of all functions, or of all variables, see {@linkcode SymbolImage}. */
 export function buildSymbolImage(
-  { of = "functions", tables, stubs = [], startAfter = () => Infinity }: ImageSources,
+  { of = "functions", tables, stubs = [], startAfter = () => Infinity, consumes = false }: ImageSources,
 ): Uint8Array<ArrayBuffer> {
   const found = new Collected(tables, stubs, of);
+  if (consumes) free(...tables.map(({ symbols }) => symbols));
   const { address, size, sectionEnd, preference } = found;
   const order = ascending(address);
   const end = Float64Array.from(address, (address, i) => address + size[i]!);
@@ -86,17 +89,20 @@ export function buildSymbolImage(
     }
     from = to;
   }
-  const ranges = disjoint({ start: address, end, rank });
+  const ranges = disjoint({ start: address, end, rank }, order);
+  // The image is large: it is made when what only its ranges needed is gone.
+  free(order, end, rank);
+  found.freeRanges();
   const flags: ImageFlags = { whole: tables.some(({ full }) => full), dropped: found.dropped };
   const image = SymbolImage.encode(ranges, found, flags);
-  found.free();
-  free(order, end, rank, ranges.start, ranges.end, ranges.item);
+  found.freeNames();
+  free(ranges.start, ranges.end, ranges.item);
   return image;
 }
 
-/** Gives memory back now, not when the engine finds that nobody has it any more. */
+/** Gives memory back now, not when the engine finds that nobody has it any more; what is given back already stays so. */
 export function free(...arrays: readonly { readonly buffer: ArrayBuffer }[]): void {
-  for (const { buffer } of arrays) buffer.transfer(0);
+  for (const { buffer } of arrays) if (!buffer.detached) buffer.transfer(0);
 }
 
 /** The functions of all tables, one after another. */
@@ -112,7 +118,7 @@ class Collected implements ItemNames {
   readonly #at: Uint32Array<ArrayBuffer>;
   readonly #nameLength: Uint16Array<ArrayBuffer>;
   readonly #strings: readonly Strings[];
-  readonly #all: readonly { readonly buffer: ArrayBuffer }[];
+  readonly #names: readonly { readonly buffer: ArrayBuffer }[];
   #length = 0;
   #nameBytes = 0;
 
@@ -130,7 +136,7 @@ class Collected implements ItemNames {
       new Uint32Array(entries),
       new Uint16Array(entries),
     ];
-    this.#all = [address, size, sectionEnd, preference, table, at, nameLength];
+    this.#names = [table, at, nameLength];
     [this.address, this.size, this.sectionEnd] = [address, size, sectionEnd];
     [this.preference, this.#table, this.#at, this.#nameLength] = [preference, table, at, nameLength];
     const own = stubNames(stubs);
@@ -165,8 +171,14 @@ class Collected implements ItemNames {
     for (let i = 0; i < length; i++) to[at + i] = bytes[from + i]!;
   }
 
-  free(): void {
-    free(...this.#all);
+  /** Gives back what says where functions lie. */
+  freeRanges(): void {
+    free(this.address, this.size, this.sectionEnd, this.preference);
+  }
+
+  /** Gives back what says how they are called. */
+  freeNames(): void {
+    free(...this.#names);
   }
 
   #addTable({ symbols, bits, sections, bias }: RawSymbols, number: number, of: SymbolsOf): void {

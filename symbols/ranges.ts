@@ -20,9 +20,12 @@ export interface DisjointRanges {
   readonly item: Uint32Array<ArrayBuffer>;
 }
 
-/** Makes ranges disjoint in O(n log n), with no object per range. Ranges with `end <= start` are left out. */
-export function disjoint(raw: RawRanges): DisjointRanges {
-  const order = ascending(raw.start);
+/**
+ * Makes ranges disjoint in O(n log n), with no object per range. Ranges with `end <= start` are left out.
+ *
+ * @param order of the ranges by their start, where that is known
+ */
+export function disjoint(raw: RawRanges, order: Uint32Array = ascending(raw.start)): DisjointRanges {
   const out = new Disjoint(raw.start.length);
   const active = new Active(raw.rank, raw.end);
   for (const item of order) {

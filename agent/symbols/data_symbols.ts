@@ -148,7 +148,7 @@ export class DataSymbols implements Disposable {
           name,
           findDebugFile: (link) => findDebugFile({ path: name, buildId, roots: rootsOf(place) }, link),
         });
-        const image = buildSymbolImage({ of: "data", tables });
+        const image = buildSymbolImage({ of: "data", tables, consumes: true });
         for (const { symbols, strings } of tables) free(symbols, strings);
         if (image.length < this.#tableBytes) return SymbolTable.inMemory(image);
         free(image);

@@ -251,6 +251,7 @@ export class SymbolTables {
         });
         this.#skippedStubs += plt.skipped;
         const image = buildSymbolImage({
+          consumes: true,
           ...{ tables, stubs: [...plt.stubs, ...splitParts(copy, { elf: file.elf, tables, frames })] },
           startAfter: (address) => frames?.startAfter(address) ?? Infinity,
         });
