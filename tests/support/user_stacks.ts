@@ -65,16 +65,23 @@ export async function watch(
   return { stacks, count, ends };
 }
 
-/** Waits until a drain has only stacks that missed nothing. */
+/** So many walks in a row that miss nothing tell that what the program runs is loaded: a drain may have but few. */
+const QUIET_WALKS = 100;
+
+/** Waits until some drains, and enough walks in them, have only stacks that missed nothing. */
 export async function settled(collector: CpuCollector, unwinder: Unwinder): Promise<void> {
   const until = performance.now() + 30_000;
-  for (let quiet = 0; quiet < 3;) {
+  for (let [drains, walks] = [0, 0]; drains < 3 || walks < QUIET_WALKS;) {
     assert(performance.now() < until, `still loading after 30 s: ${Deno.inspect(unwinder.stats)}`);
     await delay(100);
     const { stackEnds = new Map<string, number>() } = await collector.drain();
     await unwinder.settle();
     if (stackEnds.size === 0) continue;
-    quiet = stackEnds.has("no_process") || stackEnds.has("no_page") ? 0 : quiet + 1;
+    if (stackEnds.has("no_process") || stackEnds.has("no_page")) [drains, walks] = [0, 0];
+    else {
+      drains++;
+      walks += stackEnds.values().reduce((sum, count) => sum + count, 0);
+    }
   }
 }
 
