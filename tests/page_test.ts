@@ -26,6 +26,8 @@ const AGAIN_MS = 10_000;
 /** The agent watches the whole machine, where other programs run, too. */
 const OURS = 'process=~"regression.py|script.js|all_kinds"';
 const SLOWED = 'process="regression.py"';
+/** Questions to storage take from a small machine what they wait for. */
+const ASKED = { every: 500 };
 /** Storage keeps samples by so much time. */
 const BUCKET_MS = 10_000;
 /** So many samples of a function tell how much of a program's time it takes. */
@@ -93,7 +95,7 @@ testWith(
           last = performance.now();
         }
         return await has(query, name) || undefined;
-      });
+      }, ASKED);
     };
 
     /** Counts a function's samples in a range of whole buckets. */
@@ -104,8 +106,10 @@ testWith(
     };
     const begin = floorBucket(Date.now()) - BUCKET_MS;
     await until(async () => {
-      return await samplesIn(begin, floorBucket(Date.now()), "slowed") >= ENOUGH || undefined;
-    });
+      const now = floorBucket(Date.now());
+      // Before the first bucket ends there is nothing to ask for.
+      return now > begin + BUCKET_MS && await samplesIn(begin, now, "slowed") >= ENOUGH || undefined;
+    }, ASKED);
     // The bucket that it became slow in is of neither range.
     const before = { from: begin, to: floorBucket(Date.now()) };
     Deno.kill(slowed.pid, "SIGUSR1");
@@ -119,7 +123,7 @@ testWith(
       const { rows } = await aggregator.json(asked) as SyscallsJson;
       const counted = rows.find(({ call }) => call === "openat")?.errors["ENOENT"] ?? 0;
       return counted >= bursts * 1000 || undefined;
-    });
+    }, ASKED);
 
     const open = async (query = "") => {
       await page.goto(`${aggregator.http}/?${query.includes("match=") ? "" : `match=${OURS}`}${query}`);
@@ -196,7 +200,7 @@ testWith(
     });
 
     await t.step("two times are compared: what became slow is named, and grows", async () => {
-      await until(async () => await samplesIn(after, Date.now(), "slowed") >= ENOUGH || undefined);
+      await until(async () => await samplesIn(after, Date.now(), "slowed") >= ENOUGH || undefined, ASKED);
       const to = floorBucket(Date.now()) + BUCKET_MS;
       await open(
         `&view=compare&match=${SLOWED}&from=${isoTime(after)}&to=${isoTime(to)}` +

@@ -13,14 +13,19 @@ const PATIENCE_MS = 120_000;
 /**
  * Returns what `check` answers once that is not `undefined`.
  *
+ * @param options.every is how long it rests between two checks, in ms: what costs more than a moment takes from what is
+ * waited for. @default {50}
  * @throws {Error} when it has not come after two minutes
  */
-export async function until<T>(check: () => T | undefined | Promise<T | undefined>): Promise<T> {
+export async function until<T>(
+  check: () => T | undefined | Promise<T | undefined>,
+  { every = 50 }: { readonly every?: number } = {},
+): Promise<T> {
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
     const found = await check();
     if (found !== undefined) return found;
     if (performance.now() > end) throw new Error(`Waited in vain for two minutes: ${check}`);
-    await delay(50);
+    await delay(every);
   }
 }
