@@ -11,7 +11,7 @@ import { createHandler } from "../aggregator/http/handler.ts";
 import { loadPage } from "../aggregator/http/page.ts";
 import { serveHttp } from "../common/serve_http.ts";
 import type { FlameGraph } from "../profile/flame.ts";
-import { fleet } from "../tests/support/fleet.ts";
+import { fleet, randomOf } from "../tests/support/fleet.ts";
 import { FleetQueries } from "../tests/support/fleet_queries.ts";
 import { testOptions } from "../tests/support/http_handler.ts";
 import { npmPackage } from "../tests/support/npm_package.ts";
@@ -51,9 +51,15 @@ const type = (field) => {
 /** Serves the page, whose aggregator has `graph` in memory. */
 export async function servePage(graph: FlameGraph): Promise<Served> {
   const queries = new FleetQueries(fleet());
-  const tree = queries.tree.bind(queries);
   const total = { value: graph.total, count: graph.total / SAMPLE_NS };
-  queries.tree = async (selection) => ({ ...await tree(selection), graph, total });
+  // Answers are there at once: what a fleet in memory takes to reckon them is nothing of the page's.
+  const answer = {
+    ...await queries.tree({ kind: "cpu", from: 0, to: Date.now(), matchers: [] }),
+    graph,
+    total,
+  };
+  queries.tree = () => Promise.resolve(answer);
+  queries.timeline = ({ from, to }, { step = 60 } = {}) => Promise.resolve(timelineOf({ from, to, step }));
   const handler = createHandler(testOptions({ page: await loadPage(), queries }));
   const server = await serveHttp({ listen: { hostname: "127.0.0.1", port: 0 }, handler });
   const canvas = `const canvas = document.querySelector(".graph-body > .flame canvas");${POINTER}`;
@@ -75,6 +81,20 @@ export async function servePage(graph: FlameGraph): Promise<Served> {
       },
     },
   };
+}
+
+const LANES = 8;
+
+/** Makes up as many lanes as the page asks for at most, with a value in each step. */
+function timelineOf({ from, to, step }: { from: number; to: number; step: number }) {
+  const random = randomOf(LANES);
+  const steps = Math.ceil((to - from) / 1000 / step);
+  const lanes = Array.from({ length: LANES }, (_, lane) => {
+    const value = Array.from({ length: steps }, () => Math.round(random() * step * 1e9 / (lane + 1)));
+    const count = value.map((ns) => Math.round(ns / SAMPLE_NS));
+    return { name: `program-${lane}`, module: "", rest: lane === LANES - 1, value, count };
+  });
+  return { from, step, steps, lanes, cost: { elapsedMs: 1, rowsRead: 0, bytesRead: 0 } };
 }
 
 /** Serves speedscope as its authors release it. It shows stacks merged, the heaviest at the left. */
