@@ -131,6 +131,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   // After the command was made, which is to have the priority that the user has.
   raisePriority({ session: command === undefined });
   const { collectors } = parts.use(openKinds(kinds, config, { unwinder }));
+  // What the first was counting while the others were loaded, for seconds on a busy machine, is of no window.
+  await Promise.all(collectors.map((collector) => collector.drain()));
   const keeper = new MemoryKeeper({
     bytes: options.budget.bytes,
     resident: () => residentBytes([Deno.pid, ...symboliser.readerPid ? [symboliser.readerPid] : []]),
