@@ -40,7 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
     const whole = paths.length === 0 && filter === undefined;
     const folder = `${FOLDER}/${whole ? "whole" : "some"}`;
     await Deno.mkdir(folder, { recursive: true });
-    const common = { [MARK]: mark, APERTURE_TEST_SHARED: shared.url, APERTURE_TEST_MEMORY: memory.path };
+    const common = { [MARK]: mark, APERTURE_TEST_SHARED: shared.url };
     const [first, ...others] = lanes.map(({ lane, files }, i) => {
       // What agents watch is in the serial lane, and lies on a disk as elsewhere.
       const env = { ...common, ...lane === "parallel" && { TMPDIR: memory.path } };

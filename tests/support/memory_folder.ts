@@ -43,8 +43,3 @@ function mount(path: string): boolean {
     return false;
   }
 }
-
-/** Returns the folder of this run; `undefined` under plain `deno test`. */
-export function memoryFolder(): string | undefined {
-  return Deno.env.get("APERTURE_TEST_MEMORY");
-}

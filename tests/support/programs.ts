@@ -9,12 +9,7 @@ import { limitCpu } from "./cpu_limit.ts";
 
 /** A folder that goes with what is in it. */
 export class TempFolder implements Disposable {
-  readonly path: string;
-
-  /** @param dir it is made in there @default {where temporary folders are} */
-  constructor(dir?: string) {
-    this.path = Deno.makeTempDirSync({ prefix: "aperture-test-", ...dir !== undefined && { dir } });
-  }
+  readonly path = Deno.makeTempDirSync({ prefix: "aperture-test-" });
 
   /** Writes a file and gives its path. */
   write(name: string, content: string | Uint8Array): string {
