@@ -108,8 +108,8 @@ export const SYMBOLS: readonly Reading<SymboliserStats>[] = [
   [
     "aperture_agent_symbol_failures_total",
     "Addresses without a name: of no mapping or a process that was gone (unmapped), without a symbol (unnamed), " +
-    "or for now, as reading files took too long (postponed)",
-    ({ unmapped, unnamed, postponed }) => ({ unmapped, unnamed, postponed }),
+    "or for now, as reading files took too long (postponed); places that had none when the run was over (unread)",
+    ({ unmapped, unnamed, postponed, unread }) => ({ unmapped, unnamed, postponed, unread }),
     "reason",
   ],
   [
