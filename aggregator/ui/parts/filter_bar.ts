@@ -73,7 +73,7 @@ export class FilterBar {
       "aria-label": "Search functions and modules",
       autocomplete: "off",
       spellcheck: "false",
-      oninput: () => app.store.set({ search: this.searchField.value }, { replace: true }),
+      oninput: () => app.store.set({ search: this.searchField.value }, { entry: "typed" }),
       onkeydown: (event: KeyboardEvent) => {
         if (event.key === "Enter") this.#onstep?.(event.shiftKey ? -1 : 1);
         else if (event.key === "Escape") {

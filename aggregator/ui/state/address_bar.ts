@@ -13,7 +13,10 @@ import { AfterFrame } from "./after_frame.ts";
 /** What is typed is written after a pause of this, in ms. */
 const TYPED_MS = 300;
 
-interface Entry {
+/** Says whether an address is a new entry of the history, or takes the place of the newest. */
+export type Entry = "new" | "same" | "typed";
+
+interface Waiting {
   readonly address: string;
   readonly replace: boolean;
 }
@@ -21,19 +24,19 @@ interface Entry {
 /** Writes all entries in order; of those that take the place of one another, the last. */
 export class AddressBar {
   readonly #afterFrame = new AfterFrame();
-  #waiting: Entry[] = [];
+  #waiting: Waiting[] = [];
   #timer = 0;
 
   constructor() {
     addEventListener("pagehide", () => this.#flush());
   }
 
-  /** @param options.replace takes the place of the entry before */
-  write(address: string, { replace }: { readonly replace: boolean }): void {
+  write(address: string, entry: Entry): void {
+    const replace = entry !== "new";
     const before = replace ? this.#waiting.pop() : undefined;
     this.#waiting.push({ address, replace: before?.replace ?? replace });
     clearTimeout(this.#timer);
-    if (replace) this.#timer = Number(setTimeout(() => this.#flush(), TYPED_MS));
+    if (entry === "typed") this.#timer = Number(setTimeout(() => this.#flush(), TYPED_MS));
     else this.#afterFrame.run(() => this.#flush());
   }
 

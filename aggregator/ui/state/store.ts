@@ -7,7 +7,7 @@
  * @module
  */
 
-import { AddressBar } from "./address_bar.ts";
+import { AddressBar, type Entry } from "./address_bar.ts";
 import { type TimeWindow, windowOf } from "./range.ts";
 import { formatState, parseState, type State } from "./url_state.ts";
 
@@ -49,13 +49,14 @@ export class Store {
   /**
    * Changes some of the state.
    *
-   * @param options.replace takes the place of the history's entry, for what is typed
+   * @param options.entry says whether it is an entry of the history; `same` and `typed` take the place of the newest,
+   * what is typed once the typing rests
    */
-  set(patch: Partial<State>, { replace = false }: { readonly replace?: boolean } = {}): void {
+  set(patch: Partial<State>, { entry = "new" }: { readonly entry?: Entry } = {}): void {
     const state = { ...this.#state, ...patch };
     const query = formatState(state);
     if (query === formatState(this.#state)) return;
-    this.#address.write(location.pathname + query, { replace });
+    this.#address.write(location.pathname + query, entry);
     this.#become(state);
   }
 

@@ -31,7 +31,7 @@ export class ProfilesView implements View {
         if (!isWithoutType(app.store.state)) return;
         this.#none.hidden = first !== undefined;
         // The address says what is shown, and the way back leads to the view before.
-        if (first !== undefined) app.store.set({ kind: first }, { replace: true });
+        if (first !== undefined) app.store.set({ kind: first }, { entry: "same" });
       },
     });
     this.#none = h(
