@@ -24,6 +24,8 @@ export interface TimelineShown {
   readonly brush?: TimeWindow | undefined;
   /** Is the moment under the pointer. */
   readonly at?: number | undefined;
+  /** Is the row of colours under the pointer. */
+  readonly row?: number | undefined;
   /** Lists other ranges that are marked, each with a letter. */
   readonly ranges: readonly (TimeWindow & { readonly name: string })[];
   readonly clock: (ms: number) => string;
@@ -153,8 +155,18 @@ export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShow
   drawMarks(context, shown, size);
 }
 
-/** Is the height of a row of colours. */
-export const HEAT_ROW = 14;
+/** A row of colours is so high in CSS pixels where there are few, and where there are many. */
+const HEAT_ROW = 14;
+const LEAST_HEAT_ROW = 3;
+/** All rows together are higher only where each has the least height. */
+const HEAT_HEIGHT = 600;
+/** A name needs so much height. */
+const NAME_HEIGHT = 12;
+
+/** Returns how high each of `rows` rows of colours is, in CSS pixels: two hundred nodes are one look. */
+export function heatRowHeight(rows: number): number {
+  return Math.max(LEAST_HEAT_ROW, Math.min(HEAT_ROW, Math.floor(HEAT_HEIGHT / Math.max(rows, 1))));
+}
 
 /** Draws a row of colours for each lane. */
 export function drawHeat(
@@ -166,21 +178,32 @@ export function drawHeat(
   const { timeline, window, theme } = shown;
   const first = Date.parse(timeline.from);
   const lanes = timeline.lanes.filter(({ rest }) => !rest);
-  const peak = Math.max(...lanes.flatMap(({ value }) => value), 1);
+  const peak = Math.max(...lanes.map(({ value }) => Math.max(...value)), 1);
+  const high = heatRowHeight(lanes.length);
+  const named = Math.ceil(NAME_HEIGHT / high);
   context.font = "11px system-ui, sans-serif";
   context.textBaseline = "middle";
   lanes.forEach(({ name, value }, row) => {
-    const y = row * HEAT_ROW;
+    const y = row * high;
     value.forEach((amount, i) => {
       if (amount === 0) return;
       const left = labels + xOf(first + i * timeline.step * 1000, window, width - labels);
       const right = labels + xOf(first + (i + 1) * timeline.step * 1000, window, width - labels);
       context.fillStyle = heatColor(amount / peak, theme);
-      context.fillRect(Math.floor(Math.max(labels, left)), y, Math.ceil(right - left), HEAT_ROW - 1);
+      context.fillRect(
+        Math.floor(Math.max(labels, left)),
+        y,
+        Math.ceil(right - left),
+        high > 4 ? high - 1 : high,
+      );
     });
-    context.fillStyle = INK[theme].text;
+    // Where rows are low, the one that is pointed at has its name, and of those that are not beside it one of each few.
+    const isPointed = row === shown.row;
+    const isBeside = shown.row !== undefined && Math.abs(row - shown.row) < named;
+    if (!isPointed && (isBeside || row % named !== 0)) return;
+    context.fillStyle = isPointed ? INK[theme].strong : INK[theme].text;
     const text = name === "" ? "(none)" : name.length > 22 ? `…${name.slice(-21)}` : name;
-    context.fillText(text, 2, y + HEAT_ROW / 2, labels - 6);
+    context.fillText(text, 2, y + high / 2, labels - 6);
   });
   context.save();
   context.translate(labels, 0);

@@ -23,7 +23,7 @@ import {
   drawAreas,
   drawHeat,
   FOOT,
-  HEAT_ROW,
+  heatRowHeight,
   laneColor,
   LOSS_FROM,
   peakOf,
@@ -34,7 +34,7 @@ import {
 const MAX_STEPS = 200;
 const HEIGHT = 96 + FOOT;
 /** So many rows of colours are asked for. */
-const HEAT_LANES = 40;
+const HEAT_LANES = 200;
 const LANES = 7;
 /** Is the width of the names beside rows of colours. In CSS pixels. */
 const LABELS = 150;
@@ -67,6 +67,8 @@ export class TimelinePart {
   #asked: TimelineAsked | undefined;
   #brush: TimeWindow | undefined;
   #at: number | undefined;
+  /** Is the row of colours under the pointer. */
+  #row: number | undefined;
   #frame = 0;
   readonly #changes = new Changes();
   /** Is the room for the picture, which is told when it changes: to ask for it would have the page laid out. */
@@ -177,6 +179,7 @@ export class TimelinePart {
     });
     canvas.addEventListener("pointermove", (event) => {
       this.#at = moment(event);
+      this.#row = this.#rowAt(event);
       if (from !== undefined && Math.abs(event.clientX - from) >= DRAG_FROM) {
         this.#brush = this.#rangeOf(
           from - canvas.getBoundingClientRect().left,
@@ -194,7 +197,7 @@ export class TimelinePart {
       this.#redraw();
     });
     canvas.addEventListener("pointerleave", () => {
-      this.#at = undefined;
+      this.#at = this.#row = undefined;
       this.#redraw();
     });
     canvas.addEventListener("dblclick", () => this.#select(widen(this.#app.store.window, 2)));
@@ -233,8 +236,8 @@ export class TimelinePart {
   /** Filters by the lane of a cell, and selects its time. */
   #pickCell(event: PointerEvent): void {
     const timeline = this.#part.answer;
-    const { left, top } = this.#canvas.getBoundingClientRect();
-    const lane = timeline?.lanes.filter(({ rest }) => !rest)[Math.floor((event.clientY - top) / HEAT_ROW)];
+    const { left } = this.#canvas.getBoundingClientRect();
+    const lane = timeline?.lanes[this.#rowAt(event) ?? -1];
     if (!timeline || !lane) return;
     const { store } = this.#app;
     const match = withFilter(store.state.match, { label: timeline.by, operator: "=", value: lane.name });
@@ -244,6 +247,16 @@ export class TimelinePart {
     const step = timeline.step * 1000;
     const from = first + Math.floor((at - first) / step) * step;
     store.set({ match, from: isoTime(from), to: isoTime(from + step), live: false });
+  }
+
+  /** Returns the row of colours at a place, which is that of its lane: others are one lane, the last. */
+  #rowAt(event: PointerEvent): number | undefined {
+    const lanes = this.#part.answer?.lanes.filter(({ rest }) => !rest);
+    if (!lanes || !this.#app.store.state.heat) return undefined;
+    const row = Math.floor(
+      (event.clientY - this.#canvas.getBoundingClientRect().top) / heatRowHeight(lanes.length),
+    );
+    return row < lanes.length ? row : undefined;
   }
 
   #redraw(): void {
@@ -262,9 +275,11 @@ export class TimelinePart {
     const marks = JSON.stringify([ranges, this.#brush]);
     const screen = [width, globalThis.devicePixelRatio, theme, zone];
     const more = this.#more.answer;
-    if (!this.#changes.of(timeline, more, from, to, kind, state.heat, marks, this.#at, ...screen)) return;
+    if (
+      !this.#changes.of(timeline, more, from, to, kind, state.heat, marks, this.#at, this.#row, ...screen)
+    ) return;
     const rows = timeline.lanes.filter(({ rest }) => !rest).length;
-    const height = state.heat ? Math.max(1, rows) * HEAT_ROW + FOOT : HEIGHT;
+    const height = state.heat ? Math.max(1, rows) * heatRowHeight(rows) + FOOT : HEIGHT;
     const context = prepare(this.#canvas, { width, height });
     const shown: TimelineShown = {
       timeline,
@@ -275,6 +290,7 @@ export class TimelinePart {
       theme,
       brush: this.#brush,
       at: this.#at,
+      row: this.#row,
       ranges: asked.ranges,
       clock: (ms) => clock(ms, { zone, near: asked.window.to }),
     };
@@ -284,7 +300,7 @@ export class TimelinePart {
   }
 
   /** Says what is under the pointer; else what the lanes are, and what is marked. */
-  #showLegend(timeline: TimelineJson, { at, theme, window, builds, measure }: TimelineShown): void {
+  #showLegend(timeline: TimelineJson, { at, row, theme, window, builds, measure }: TimelineShown): void {
     const zone = this.#app.zone();
     const i = at === undefined ? -1 : Math.floor((at - Date.parse(timeline.from)) / 1000 / timeline.step);
     const when = at === undefined ? "" : ` at ${clock(at, { zone, near: window.to, seconds: true })}`;
@@ -332,6 +348,7 @@ export class TimelinePart {
               measure.format(peakOf({ ...timeline, lanes: timeline.lanes.slice(0, 1) }, measure.scale))
             } · ${timeline.by}`,
           ),
+          ...(row === undefined ? [] : [lanes[row]!]),
         ]
         : lanes),
       ...(build

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { measureOf } from "./kind_words.ts";
-import { drawAreas, momentsOf, peakOf, ticksOf, xOf } from "./timeline.ts";
+import { drawAreas, drawHeat, heatRowHeight, momentsOf, peakOf, ticksOf, xOf } from "./timeline.ts";
 
 Deno.test("peakOf() is the largest sum of all lanes, in what they are shown in", () => {
   const lane = (value: number[]) => ({ name: "", module: "", rest: false, value, count: value });
@@ -57,4 +57,39 @@ Deno.test("drawAreas() goes there above a lane and back below it, for one step a
     assertEquals(xs, xs.toReversed());
     assertEquals([xs[0], Math.max(...xs)], [0, 100]);
   }
+});
+
+Deno.test("heatRowHeight() lets two hundred rows be one look", () => {
+  assertEquals([0, 1, 42, 43, 100, 200, 1000].map(heatRowHeight), [14, 14, 14, 13, 6, 3, 3]);
+});
+
+Deno.test("drawHeat() names rows that are far enough apart, and the one that is pointed at", () => {
+  const value = [1, 0];
+  const lanes = Array.from(
+    { length: 200 },
+    (_, i) => ({ name: `node-${i}`, module: "", rest: false, value, count: value }),
+  );
+  const from = Date.parse("2026-01-31T12:00:00Z");
+  const namesOf = (rows: number, row?: number) => {
+    const names: string[] = [];
+    const context = new Proxy({ fillText: (text: string) => names.push(text) }, {
+      get: (target, name) => name === "fillText" ? target.fillText : () => {},
+      set: () => true,
+    });
+    const timeline = { from: "2026-01-31T12:00:00Z", by: "node", step: 10, lanes: lanes.slice(0, rows) };
+    const shown = {
+      ...{ timeline, windows: undefined, builds: [], ranges: [], theme: "light", row },
+      ...{ window: { from, to: from + 20_000 }, clock: () => "" },
+    };
+    drawHeat(
+      context as unknown as CanvasRenderingContext2D,
+      shown as unknown as Parameters<typeof drawHeat>[1],
+      { width: 600, height: 800 },
+      150,
+    );
+    return names.filter((name) => name.startsWith("node-"));
+  };
+  assertEquals(namesOf(40).length, 40);
+  assertEquals(namesOf(200).slice(0, 3), ["node-0", "node-4", "node-8"]);
+  assertEquals(namesOf(200, 5).slice(0, 3), ["node-0", "node-5", "node-12"]);
 });
