@@ -360,19 +360,25 @@ testWith(
     const joins = async () =>
       futexes((await collector.drain()).locks!).filter(({ waiter }) => waiter.comm === "joiner");
     const rows: RawLock[] = [];
-    for (let ages = [0]; rows.length < 3;) {
+    let last: RawLock[] = [];
+    while (last.length === 0) {
       await delay(60);
       const [row, ...others] = await joins();
       // It has not begun yet.
       if (row === undefined && rows.length === 0) continue;
+      if (row?.outcome === "woken") {
+        last = [row, ...others];
+        continue;
+      }
       assertEquals([row?.outcome, row?.count, row?.histogram, others], ["open", 1, [], []]);
       // It is as old as all windows that it was in.
-      assert(row!.maxNs >= Math.max(...ages) + 50e6, `${row!.maxNs} after ${ages}`);
-      ages = [...ages, row!.maxNs];
+      const before = rows.at(-1)?.maxNs ?? 0;
+      assert(row!.maxNs >= before + 50e6, `${row!.maxNs} after ${before}`);
       rows.push(row!);
     }
     const { delayNs } = await contended;
-    const last = await joins();
+    // Where others want the CPU, a window may be as long as the wait.
+    assert(rows.length > 0);
     assertEquals(last.map(({ outcome, count }) => [outcome, count]), [["woken", 1]]);
     assertNear(last[0]!.maxNs, delayNs, 0.05);
     assertEquals(last[0]!.histogram[Math.floor(Math.log2(last[0]!.maxNs))], 1);
@@ -450,12 +456,14 @@ for (
 
 testWith(["bpf", "clang"], "LockCollector counts what its maps have no room for", async () => {
   await build("bpf");
-  using program = await compileC(MANY_PLACES, { flags: ["-DTHREADS=400"] });
+  using program = await compileC(MANY_PLACES, { flags: ["-DTHREADS=300"] });
   using collector = LockCollector.open({
     memoryBytes: lockMapBytes(SMALLEST_LOCK_MAPS, onlineCpus().length),
   });
-  await using _many = run(program.path);
+  await using many = run(program.path);
   await delay(1500);
+  // Among so many that run the kernel takes minutes to know that no program reads the maps any more.
+  Deno.kill(many.pid, "SIGSTOP");
   const { losses } = await collector.drain();
   assert((losses.get("threads_map_full") ?? 0) > 0, Deno.inspect(losses));
 });
