@@ -93,7 +93,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
       exporter,
       descriptors: machine.descriptors,
       decoderBytes: decoderMemory(machine.memoryBytes),
-      queries: createQueries(storage.client),
+      queries: createQueries(storage.client, engine ? { cpus: navigator.hardwareConcurrency } : {}),
       alerts,
       captures: alerts.captures,
       debugFiles,

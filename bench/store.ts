@@ -90,7 +90,11 @@ async function fill(
 const note = (text: string) => print(Deno.stderr, `store: ${text}\n`);
 
 function asker(client: StorageClient) {
-  const handler = createHandler(testOptions({ queries: createQueries(client) }));
+  const handler = createHandler(
+    testOptions({
+      queries: createQueries(client, { cpus: navigator.hardwareConcurrency }),
+    }),
+  );
   return async (path: string) => {
     const response = await handler(new Request(`http://bench.test${path}`));
     const text = await response.text();
@@ -126,7 +130,11 @@ async function questions(client: StorageClient): Promise<Row[]> {
     base: { from: DAY, to: DAY + 43_200 },
     compare: { from: DAY + 43_200, to: DAY + 86_400 },
   };
-  const handler = createHandler(testOptions({ queries: createQueries(client) }));
+  const handler = createHandler(
+    testOptions({
+      queries: createQueries(client, { cpus: navigator.hardwareConcurrency }),
+    }),
+  );
   const diff = async () => {
     const response = await handler(
       new Request("http://bench.test/api/diff", {

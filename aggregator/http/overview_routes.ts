@@ -84,7 +84,7 @@ async function timeline({ url, signal }: Context, options: HandlerOptions) {
   const { selection, params } = readSelection(url, {
     by: { schema: v.union([v.literal("function", "function"), labelName()]), default: "node" },
     step: stepParam,
-    limit: limitParam(7, 100),
+    limit: limitParam(7, 200),
   }, now());
   const asked = queries.timeline(selection, { ...params, signal });
   const { answer, common } = await withQuality(options, selection, { answer: asked, signal });

@@ -14,6 +14,14 @@ export interface AdmissionOptions {
   readonly waiting?: number;
 }
 
+/** More at once make none of them faster. */
+const CONCURRENT = 4;
+
+/** Returns how many questions run at once in an engine that has `cpus`, which what is written needs, too. */
+export function questionsAtOnce(cpus: number): number {
+  return Math.min(Math.max(cpus, 2), CONCURRENT);
+}
+
 /** Is a run, and who waits for it. */
 interface Run {
   readonly result: Promise<unknown>;
@@ -26,7 +34,7 @@ export class Admission {
   readonly #turns: Turns;
   readonly #runs = new Map<string, Run>();
 
-  constructor({ concurrent = 4, waiting = 64 }: AdmissionOptions = {}) {
+  constructor({ concurrent = CONCURRENT, waiting = 64 }: AdmissionOptions = {}) {
     this.#turns = new Turns({ atOnce: concurrent, waiting });
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertRejects } from "@std/assert";
 import { OverloadedError } from "../turns.ts";
-import { Admission } from "./admission.ts";
+import { Admission, questionsAtOnce } from "./admission.ts";
 
 /** Waits until what was resolved has been heard of. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -76,4 +76,8 @@ Deno.test("Admission.run() lets who waits leave the queue", async () => {
   gate.resolve();
   await first;
   assertEquals(admission.stats, { running: 0, waiting: 0 });
+});
+
+Deno.test("questionsAtOnce() is one on each CPU, but two and not many", () => {
+  assertEquals([1, 2, 3, 4, 64].map(questionsAtOnce), [2, 2, 3, 4, 4]);
 });

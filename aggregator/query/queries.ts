@@ -6,7 +6,7 @@
  */
 
 import type { StorageClient } from "../storage/client.ts";
-import { Admission, type AdmissionOptions } from "./admission.ts";
+import { Admission, type AdmissionOptions, questionsAtOnce } from "./admission.ts";
 import { agentWindows } from "./agent_windows.ts";
 import { aggregate } from "./aggregate.ts";
 import { batches } from "./batches.ts";
@@ -31,14 +31,23 @@ import { timeline } from "./timeline.ts";
 import { tree } from "./tree.ts";
 import type { Queries } from "./types.ts";
 
-export interface QueriesOptions extends AdmissionOptions {
+export interface QueriesOptions extends Pick<AdmissionOptions, "waiting"> {
+  /**
+   * Is how many CPUs the engine has, where it shares them with what is written: as many questions as that run at once, and
+   * share them. @default {not known: each is left to the server}
+   */
+  readonly cpus?: number;
   /** Says what each statement may take. */
   readonly limits?: QueryLimits;
 }
 
 /** Makes the queries of the database behind `client`. */
 export function createQueries(client: StorageClient, options: QueriesOptions = {}): Queries {
-  const admission = new Admission(options);
+  const { cpus, waiting } = options;
+  const admission = new Admission({
+    ...(waiting !== undefined && { waiting }),
+    ...(cpus !== undefined && { concurrent: questionsAtOnce(cpus) }),
+  });
   const oldest = new Oldest(client);
   /** Asks `name` once for all who ask the same at the same time. */
   const ask = <T, O extends { readonly signal?: AbortSignal }>(
@@ -54,6 +63,7 @@ export function createQueries(client: StorageClient, options: QueriesOptions = {
         name,
         oldest: reach,
         signal: shared,
+        ...(cpus !== undefined && { threads: Math.max(1, Math.floor(cpus / admission.stats.running)) }),
         ...(options.limits && { limits: options.limits }),
       });
       return await answer(question, rest);

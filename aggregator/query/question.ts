@@ -26,6 +26,8 @@ export interface QuestionOptions {
   /** Says how far back the finer tables reach. */
   readonly oldest: NonNullable<CoverOptions["oldest"]>;
   readonly limits?: QueryLimits;
+  /** So many threads work on it. @default {as the server is set} */
+  readonly threads?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,7 +41,7 @@ export class Question {
   #rowsRead = 0;
   #bytesRead = 0;
 
-  constructor(client: StorageClient, { name, oldest, limits = {}, signal }: QuestionOptions) {
+  constructor(client: StorageClient, { name, oldest, limits = {}, threads, signal }: QuestionOptions) {
     const { timeoutMs = 30_000, memoryBytes = 2 ** 30, rowsRead = 5e9 } = limits;
     this.#client = client;
     this.oldest = oldest;
@@ -49,6 +51,7 @@ export class Question {
       // Inserts go first; under a flood of them a question goes on, a block each time that it has waited.
       priority: "2",
       low_priority_query_wait_time_ms: "50",
+      ...(threads !== undefined && { max_threads: threads }),
       max_execution_time: Math.ceil(timeoutMs / 1000),
       max_memory_usage: String(memoryBytes),
       max_rows_to_read: String(rowsRead),

@@ -53,7 +53,7 @@ export const series = defineCommand({
         v.check((ms) => ms % 10_000 === 0, "a time of tens of seconds"),
       ),
     },
-    ...limitSettings(7, 100),
+    ...limitSettings(7, 200),
     ...SELECTION_SETTINGS,
     ...outputSettings(ROW_FORMATS),
     ...SERVER_SETTINGS,
