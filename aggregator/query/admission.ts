@@ -22,6 +22,15 @@ export function questionsAtOnce(cpus: number): number {
   return Math.min(Math.max(cpus, 2), CONCURRENT);
 }
 
+/**
+ * Returns how many threads of an engine that has `cpus` a question gets: all while one request is answered, which asks for
+ * what it answers and for what was lost meanwhile; else they share.
+ */
+export function threadsOf(cpus: number, { running, waiting }: Admission["stats"]): number {
+  const share = Math.floor(2 * cpus / Math.max(running + waiting, 1));
+  return Math.min(Math.max(share, 1), cpus);
+}
+
 /** Is a run, and who waits for it. */
 interface Run {
   readonly result: Promise<unknown>;

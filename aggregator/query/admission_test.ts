@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertRejects } from "@std/assert";
 import { OverloadedError } from "../turns.ts";
-import { Admission, questionsAtOnce } from "./admission.ts";
+import { Admission, questionsAtOnce, threadsOf } from "./admission.ts";
 
 /** Waits until what was resolved has been heard of. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -80,4 +80,11 @@ Deno.test("Admission.run() lets who waits leave the queue", async () => {
 
 Deno.test("questionsAtOnce() is one on each CPU, but two and not many", () => {
   assertEquals([1, 2, 3, 4, 64].map(questionsAtOnce), [2, 2, 3, 4, 4]);
+});
+
+Deno.test("threadsOf() is all CPUs for one request, and a share of them for many", () => {
+  const threads = (cpus: number, running: number, waiting: number) => threadsOf(cpus, { running, waiting });
+  assertEquals([threads(2, 1, 0), threads(2, 2, 0), threads(2, 2, 1), threads(2, 2, 60)], [2, 2, 1, 1]);
+  assertEquals([threads(8, 1, 0), threads(8, 2, 0), threads(8, 4, 0), threads(8, 4, 4)], [8, 8, 4, 2]);
+  assertEquals(threads(1, 2, 5), 1);
 });

@@ -6,7 +6,7 @@
  */
 
 import type { StorageClient } from "../storage/client.ts";
-import { Admission, type AdmissionOptions, questionsAtOnce } from "./admission.ts";
+import { Admission, type AdmissionOptions, questionsAtOnce, threadsOf } from "./admission.ts";
 import { agentWindows } from "./agent_windows.ts";
 import { aggregate } from "./aggregate.ts";
 import { batches } from "./batches.ts";
@@ -63,7 +63,7 @@ export function createQueries(client: StorageClient, options: QueriesOptions = {
         name,
         oldest: reach,
         signal: shared,
-        ...(cpus !== undefined && { threads: Math.max(1, Math.floor(cpus / admission.stats.running)) }),
+        ...(cpus !== undefined && { threads: threadsOf(cpus, admission.stats) }),
         ...(options.limits && { limits: options.limits }),
       });
       return await answer(question, rest);
