@@ -157,9 +157,9 @@ export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShow
 
 /** A row of colours is so high in CSS pixels where there are few, and where there are many. */
 const HEAT_ROW = 14;
-const LEAST_HEAT_ROW = 3;
-/** All rows together are higher only where each has the least height. */
-const HEAT_HEIGHT = 600;
+const LEAST_HEAT_ROW = 2;
+/** All rows together are higher only where each has the least height: what is higher scrolls. */
+const HEAT_HEIGHT = 400;
 /** A name needs so much height. */
 const NAME_HEIGHT = 12;
 
@@ -203,7 +203,7 @@ export function drawHeat(
     if (!isPointed && (isBeside || row % named !== 0)) return;
     context.fillStyle = isPointed ? INK[theme].strong : INK[theme].text;
     const text = name === "" ? "(none)" : name.length > 22 ? `…${name.slice(-21)}` : name;
-    context.fillText(text, 2, y + high / 2, labels - 6);
+    context.fillText(text, 2, Math.max(y + high / 2, NAME_HEIGHT / 2), labels - 6);
   });
   context.save();
   context.translate(labels, 0);

@@ -60,7 +60,7 @@ Deno.test("drawAreas() goes there above a lane and back below it, for one step a
 });
 
 Deno.test("heatRowHeight() lets two hundred rows be one look", () => {
-  assertEquals([0, 1, 42, 43, 100, 200, 1000].map(heatRowHeight), [14, 14, 14, 13, 6, 3, 3]);
+  assertEquals([0, 1, 28, 29, 100, 200, 1000].map(heatRowHeight), [14, 14, 14, 13, 4, 2, 2]);
 });
 
 Deno.test("drawHeat() names rows that are far enough apart, and the one that is pointed at", () => {
@@ -89,7 +89,7 @@ Deno.test("drawHeat() names rows that are far enough apart, and the one that is 
     );
     return names.filter((name) => name.startsWith("node-"));
   };
-  assertEquals(namesOf(40).length, 40);
-  assertEquals(namesOf(200).slice(0, 3), ["node-0", "node-4", "node-8"]);
-  assertEquals(namesOf(200, 5).slice(0, 3), ["node-0", "node-5", "node-12"]);
+  assertEquals(namesOf(28).length, 28);
+  assertEquals(namesOf(200).slice(0, 3), ["node-0", "node-6", "node-12"]);
+  assertEquals(namesOf(200, 5).slice(0, 3), ["node-5", "node-12", "node-18"]);
 });
