@@ -21,8 +21,6 @@ export interface StackKeysOptions {
   readonly detail?: "line" | "address";
 }
 
-type Named = Pick<StackKeysOptions, "by" | "inlined" | "detail">;
-
 /** Says of which columns a location's keys are made, and how: the innermost function first. */
 const KEYS: Readonly<
   Record<Exclude<CodeGroup, "module">, { readonly columns: readonly string[]; readonly keys: string }>
@@ -42,16 +40,15 @@ const UNKNOWN = bytesSql("[toUInt64(0)]");
  * it stands: stacks stream by and are never taken apart. That is what it costs that names may come later. A location
  * has as many keys as functions, so what is looked up is their bytes, which are strung together.
  */
-export function stackKeysSql(
-  { weights, carry, by = "function", inlined = true, detail }: StackKeysOptions,
-): string {
+export function stackKeysSql(options: StackKeysOptions): string {
+  const { weights, carry, detail } = options;
   const found = "arrayMap(l -> transform(l, names.1, names.2, unknown), arrayReverse(locations))";
   const details = {
     line: `transform(locations[1], names.1, names.3, ${lineKey("''", "toUInt32(0)")}) AS detail`,
     address: "locations[1] AS detail",
   };
   return `
-WITH (${namesSql({ by, inlined, ...(detail && { detail }) })}) AS names, ${UNKNOWN} AS unknown
+WITH (${namesSql(options)}) AS names, ${UNKNOWN} AS unknown
 SELECT ${["stack", ...carry, ...(detail ? [details[detail]] : [])].join(", ")},
     reinterpret(arrayStringConcat(${found}), 'Array(UInt64)') AS keys
 FROM (SELECT hash AS stack, locations FROM stacks) AS content
@@ -63,7 +60,7 @@ RIGHT ANY JOIN (${weights}) AS weights USING stack`;
  * where it is asked for what the leaf's line is told by. Of each location the name of the highest rank is taken; of two
  * of the same rank, the newer one.
  */
-function namesSql({ by = "function", inlined, detail }: Named): string {
+function namesSql({ by = "function", inlined = true, detail }: StackKeysOptions): string {
   // A location's frames are all of one file.
   if (by === "module") {
     return `SELECT (groupArray(hash), groupArray(if(own = '', ${UNKNOWN}, ${bytesSql("[cityHash64(own)]")})))

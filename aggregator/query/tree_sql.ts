@@ -28,8 +28,8 @@ export type TreeSqlOptions = TreeOptions & Required<Pick<TreeOptions, "collapseM
  * names all prefixes of a stack, and a node's name without its own hash is its parent's. Of nodes of one width those
  * nearer to the root come first: a node's parent is never cut before it. The root comes before all.
  *
- * There may be millions of nodes before they are cut: what is summed for each is little, and what a stack that is left
- * out is worth is summed at the root alone.
+ * There may be millions of nodes before they are cut: what is summed for each is little, what a stack that is left out is
+ * worth is summed at the root alone, and how many nodes there were is what the answer counts before its limit.
  */
 export function treeSql(selected: TreeSource, options: TreeSqlOptions): string {
   const { firstLevels = DEFAULT_LEVELS, lastLevel = "none", inlined = true, widths } = options;
@@ -105,7 +105,8 @@ FROM
     WHERE place = 1 OR ${widths.map((_, i) => `width_${i} > 0`).join(" OR ")}
     ORDER BY place = 1 DESC, ${size} DESC, place, path
     LIMIT {nodes:UInt32}
-)`;
+)
+SETTINGS exact_rows_before_limit = 1`;
 }
 
 /**

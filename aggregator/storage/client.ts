@@ -51,7 +51,7 @@ export interface Selected {
   readonly columns: Readonly<Record<string, readonly unknown[]>>;
   /** Counts the rows of the answer. */
   readonly rows: number;
-  /** Counts the rows that there were before a LIMIT of the whole statement. */
+  /** Counts the rows that there were before a LIMIT: all of them with `exact_rows_before_limit`, else at least those read. */
   readonly rowsBeforeLimit: number;
   readonly statistics: QueryStatistics;
 }
@@ -97,7 +97,6 @@ const SELECT_SETTINGS: ClickHouseSettings = {
   cancel_http_readonly_queries_on_client_close: 1,
   // An error after the first rows would be part of the answer.
   wait_end_of_query: 1,
-  exact_rows_before_limit: 1,
 };
 
 const INSERT_SETTINGS: ClickHouseSettings = {
