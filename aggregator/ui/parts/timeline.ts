@@ -168,6 +168,11 @@ export function heatRowHeight(rows: number): number {
   return Math.max(LEAST_HEAT_ROW, Math.min(HEAT_ROW, Math.floor(HEAT_HEIGHT / Math.max(rows, 1))));
 }
 
+/** Returns the lanes that have a row of colours, in order: all but the last where that is the others. */
+export function rowLanes({ lanes }: TimelineJson): TimelineJson["lanes"] {
+  return lanes.filter(({ rest }) => !rest);
+}
+
 /** Draws a row of colours for each lane. */
 export function drawHeat(
   context: CanvasRenderingContext2D,
@@ -177,7 +182,7 @@ export function drawHeat(
 ): void {
   const { timeline, window, theme } = shown;
   const first = Date.parse(timeline.from);
-  const lanes = timeline.lanes.filter(({ rest }) => !rest);
+  const lanes = rowLanes(timeline);
   const peak = Math.max(...lanes.map(({ value }) => Math.max(...value)), 1);
   const high = heatRowHeight(lanes.length);
   const named = Math.ceil(NAME_HEIGHT / high);

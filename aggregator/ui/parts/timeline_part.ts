@@ -27,6 +27,7 @@ import {
   laneColor,
   LOSS_FROM,
   peakOf,
+  rowLanes,
   type TimelineShown,
   xOf,
 } from "./timeline.ts";
@@ -251,12 +252,11 @@ export class TimelinePart {
 
   /** Returns the row of colours at a place, which is that of its lane: others are one lane, the last. */
   #rowAt(event: PointerEvent): number | undefined {
-    const lanes = this.#part.answer?.lanes.filter(({ rest }) => !rest);
-    if (!lanes || !this.#app.store.state.heat) return undefined;
-    const row = Math.floor(
-      (event.clientY - this.#canvas.getBoundingClientRect().top) / heatRowHeight(lanes.length),
-    );
-    return row < lanes.length ? row : undefined;
+    const timeline = this.#part.answer;
+    if (!timeline || !this.#app.store.state.heat) return undefined;
+    const rows = rowLanes(timeline).length;
+    const row = Math.floor((event.clientY - this.#canvas.getBoundingClientRect().top) / heatRowHeight(rows));
+    return row < rows ? row : undefined;
   }
 
   #redraw(): void {
@@ -278,7 +278,7 @@ export class TimelinePart {
     if (
       !this.#changes.of(timeline, more, from, to, kind, state.heat, marks, this.#at, this.#row, ...screen)
     ) return;
-    const rows = timeline.lanes.filter(({ rest }) => !rest).length;
+    const rows = rowLanes(timeline).length;
     const height = state.heat ? Math.max(1, rows) * heatRowHeight(rows) + FOOT : HEIGHT;
     const context = prepare(this.#canvas, { width, height });
     const shown: TimelineShown = {
@@ -306,7 +306,7 @@ export class TimelinePart {
     const when = at === undefined ? "" : ` at ${clock(at, { zone, near: window.to, seconds: true })}`;
     this.#title.textContent = `${measure.text}${when}`;
     const steps = timeline.lanes[0]?.value.length || 1;
-    const lanes = timeline.lanes.map(({ name, rest, value }, lane) => {
+    const legendOf = ({ name, rest, value }: TimelineJson["lanes"][number], lane: number) => {
       const amount = measure.format(
         (i >= 0 ? value[i] ?? 0 : value.reduce((a, b) => a + b, 0) / steps) * measure.scale,
       );
@@ -331,7 +331,7 @@ export class TimelinePart {
         `${text} `,
         h("small", {}, amount),
       );
-    });
+    };
     const { heat } = this.#app.store.state;
     const build = at === undefined ? undefined : builds.find(({ first }) => {
       const width = this.#width - this.#left;
@@ -348,9 +348,9 @@ export class TimelinePart {
               measure.format(peakOf({ ...timeline, lanes: timeline.lanes.slice(0, 1) }, measure.scale))
             } · ${timeline.by}`,
           ),
-          ...(row === undefined ? [] : [lanes[row]!]),
+          ...(row === undefined ? [] : [legendOf(timeline.lanes[row]!, row)]),
         ]
-        : lanes),
+        : timeline.lanes.map(legendOf)),
       ...(build
         ? [h("strong", {}, ` new build of ${shortModule(build.module)} (${build.build_id.slice(0, 8)})`)]
         : []),

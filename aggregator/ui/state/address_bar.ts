@@ -31,6 +31,7 @@ export class AddressBar {
     addEventListener("pagehide", () => this.#flush());
   }
 
+  /** Takes an address, which is written once the page has been drawn, or the typing rests. */
   write(address: string, entry: Entry): void {
     const replace = entry !== "new";
     const before = replace ? this.#waiting.pop() : undefined;
