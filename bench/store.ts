@@ -89,12 +89,15 @@ async function fill(
 
 const note = (text: string) => print(Deno.stderr, `store: ${text}\n`);
 
-function asker(client: StorageClient) {
-  const handler = createHandler(
-    testOptions({
-      queries: createQueries(client, { cpus: navigator.hardwareConcurrency }),
-    }),
+/** Returns what answers as an aggregator does that shares this machine with its engine. */
+function handlerOf(client: StorageClient) {
+  return createHandler(
+    testOptions({ queries: createQueries(client, { cpus: navigator.hardwareConcurrency }) }),
   );
+}
+
+function asker(client: StorageClient) {
+  const handler = handlerOf(client);
   return async (path: string) => {
     const response = await handler(new Request(`http://bench.test${path}`));
     const text = await response.text();
@@ -130,11 +133,7 @@ async function questions(client: StorageClient): Promise<Row[]> {
     base: { from: DAY, to: DAY + 43_200 },
     compare: { from: DAY + 43_200, to: DAY + 86_400 },
   };
-  const handler = createHandler(
-    testOptions({
-      queries: createQueries(client, { cpus: navigator.hardwareConcurrency }),
-    }),
-  );
+  const handler = handlerOf(client);
   const diff = async () => {
     const response = await handler(
       new Request("http://bench.test/api/diff", {
