@@ -75,8 +75,6 @@ function serverSettings(memoryBytes: number): Record<string, string> {
   const share = (part: number) => String(Math.round(memoryBytes * part));
   return {
     max_server_memory_usage: String(memoryBytes),
-    // Questions that run at once share the CPUs, each with one thread at least: what is written gets its turn, too.
-    concurrent_threads_soft_limit_ratio_to_cores: "1",
     // What the engine believes to use drifts upwards for good after heavy queries, until it refuses all; this takes
     // what the allocator says now and then (ClickHouse issue 117681).
     memory_worker_correct_memory_tracker: "1",
