@@ -32,11 +32,13 @@ function open(collector: Collector, options: Partial<WindowsOptions>): Windows {
 
 Deno.test("Windows takes the last window when the run is over, though nobody asks for it yet", async () => {
   const collector = counting();
+  const stop = new AbortController();
   const ended = Promise.withResolvers<void>();
-  using windows = open(collector, { windowMs: 10, durationMs: 60, onEnd: ended.resolve });
+  using windows = open(collector, { windowMs: 10, signal: stop.signal, onEnd: ended.resolve });
   const first = await windows.next();
   assertEquals([first.isLast, first.drained.windows[0]!.samples[0]!.count], [false, 1]);
   // The first window is named for longer than the run has left.
+  stop.abort();
   await ended.promise;
   const last = await windows.next();
   assertEquals([last.isLast, collector.drains], [true, 2]);
