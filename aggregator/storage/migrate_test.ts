@@ -11,6 +11,7 @@ import {
   pendingMigrations,
   readMigrations,
 } from "./migrate.ts";
+import { StorageClient } from "./client.ts";
 import { DEFAULT_RETENTION, setRetention } from "./retention.ts";
 
 const ONE: Migration = { number: 1, name: "0001_one", sql: "SELECT 1" };
@@ -100,6 +101,42 @@ testWith(["chdb"], "migrate() runs a migration again that was cut off before it 
   assertEquals(await migrate(client), names);
   assertEquals((await client.rows("SELECT * FROM migrations")).length, names.length);
 });
+
+testWith(
+  ["chdb"],
+  "migrate() changes no sum of what an older version stored, nor do merges after it",
+  async () => {
+    await using storage = await startStorage();
+    const options = { ...storage.options, database: `${storage.options.database}_old` };
+    await createDatabase(options);
+    await using client = new StorageClient(options);
+    await using dropped = new AsyncDisposableStack();
+    dropped.defer(() => client.command(`DROP DATABASE ${options.database} SYNC`));
+    const all = readMigrations();
+    await migrate(client, all.slice(0, 11));
+    await client.command(
+      `INSERT INTO samples (kind, idle, period, node, series, stack, bucket, value, count)
+    SELECT if(number % 7 = 0, 'syscall', 'cpu'), false, toDateTime('2026-06-15 10:00:00', 'UTC'), concat('n', toString(number % 3)),
+      number % 5, cityHash64(number % 90), number % 360, if(number % 7 = 0, cityHash64(number) % 1000000007, 10101010 * (number % 11)), number % 11
+    FROM numbers(30000)`,
+    );
+    const tables = ["samples", "samples_1m", "samples_1h", "samples_1d", "totals_1m", "totals_1h"];
+    const sums = () =>
+      Promise.all(tables.map((table) =>
+        client.rows(
+          `SELECT kind, node, series, time, sum(t.value) AS value, sum(t.count) AS count, uniqExact(${
+            table.startsWith("samples") ? "stack" : "series"
+          }) AS keys FROM ${table} AS t GROUP BY kind, node, series, time ORDER BY ALL`,
+        )
+      ));
+    const before = await sums();
+    assertEquals(before.map((rows) => rows.length > 0), tables.map(() => true));
+    assertEquals(await migrate(client), all.slice(11).map(({ name }) => name));
+    assertEquals(await sums(), before);
+    for (const table of tables) await client.command(`OPTIMIZE TABLE ${table} FINAL`);
+    assertEquals(await sums(), before);
+  },
+);
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

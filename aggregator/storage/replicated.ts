@@ -49,7 +49,7 @@ ENGINE = Distributed(${quote(cluster)}, currentDatabase(), '${table}_local', ${k
   if (altered !== undefined) {
     const local = sql.replace(altered, `${altered}_local`);
     // How rows are stored is no matter of a table over others.
-    return /\bMODIFY SETTING\b/.test(sql) ? [local] : [local, sql];
+    return /\bMODIFY (SETTING|COLUMN \w+ CODEC)\b/.test(sql) ? [local] : [local, sql];
   }
   const view = /CREATE MATERIALIZED VIEW IF NOT EXISTS \w+ TO (\w+) AS[^]*?\bFROM (\w+)/.exec(sql);
   if (view === null) return [sql];
