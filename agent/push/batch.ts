@@ -7,7 +7,7 @@
 
 import { type AgentUsage, type Batch, type Profile, rowCount } from "../../profile/model.ts";
 import { expandedSize } from "../../profile/expanded.ts";
-import { BATCH_LIMITS } from "../../profile/wire/validate_batch.ts";
+import { BATCH_LIMITS } from "../../profile/wire/batch_limits.ts";
 import { sliceProfile } from "../../profile/slice.ts";
 
 /** Says which run of which agent a batch is of. */

@@ -8,7 +8,7 @@
 import { type handleUnaryCall, type Metadata, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { getLogger } from "@logtape/logtape";
 import { Burst } from "../../common/log.ts";
-import { MalformedBatchError } from "../../profile/wire/validate_batch.ts";
+import { MalformedBatchError } from "../../profile/wire/check_columns.ts";
 import { WireError } from "../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../buffer/held.ts";
 import { GroupsError } from "../query/stack_answers.ts";

@@ -8,7 +8,7 @@
 import { expandedSize } from "../../profile/expanded.ts";
 import { type Batch, eventCount, rowCount } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
-import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
+import type { BatchLimits } from "../../profile/wire/batch_limits.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import type { BatchMeta } from "../buffer/entry.ts";
 

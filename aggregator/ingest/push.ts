@@ -8,7 +8,7 @@
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import type { Batch } from "../../profile/model.ts";
 import type { Relabeller } from "../../profile/relabel/relabeller.ts";
-import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
+import type { BatchLimits } from "../../profile/wire/batch_limits.ts";
 import { type AggregatorService, PushResponse } from "../../proto/gen/aperture/v1/aperture.ts";
 import type { BatchMeta } from "../buffer/entry.ts";
 import { BufferFullError } from "../buffer/held.ts";

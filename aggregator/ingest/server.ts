@@ -18,7 +18,7 @@ import { Buffer } from "node:buffer";
 import { type ConnectionLimits, Listener } from "../../common/net/listener.ts";
 import type { Certificate } from "../../common/serve_http.ts";
 import type { Address } from "../../common/settings.ts";
-import type { BatchLimits } from "../../profile/wire/validate_batch.ts";
+import type { BatchLimits } from "../../profile/wire/batch_limits.ts";
 import { type AggregatorServer, AggregatorService } from "../../proto/gen/aperture/v1/aperture.ts";
 import type { Access } from "../access/access.ts";
 import type { StagingBuffer } from "../buffer/staging_buffer.ts";

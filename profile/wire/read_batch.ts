@@ -6,7 +6,8 @@
  */
 
 import type { Batch, HoldColumns, LockColumns, SlowCallColumns } from "../model.ts";
-import { type BatchLimits, validateBatch } from "./validate_batch.ts";
+import type { BatchLimits } from "./batch_limits.ts";
+import { validateBatch } from "./validate_batch.ts";
 import type { WireBatch, WireHistograms, WireSyscalls } from "./wire_batch.ts";
 import { fields, message, tagOf } from "./fields.ts";
 import { Column, WireReader } from "./wire_reader.ts";

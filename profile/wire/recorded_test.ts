@@ -11,7 +11,7 @@ import { RECORDED_MODES, recordedBatches } from "../../tests/support/recorded_ba
 import { type TableJson, type WireJson, wireJson } from "../../tests/support/wire_columns.ts";
 import { rowCount } from "../model.ts";
 import { readBatch, readPushRequest } from "./read_batch.ts";
-import { MalformedBatchError } from "./validate_batch.ts";
+import { MalformedBatchError } from "./check_columns.ts";
 
 const RECORDED = recordedBatches();
 

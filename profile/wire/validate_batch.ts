@@ -18,71 +18,17 @@ import {
 } from "../model.ts";
 import type { WireBatch } from "./wire_batch.ts";
 import { expandedSize } from "../expanded.ts";
+import { BATCH_LIMITS, type BatchLimits } from "./batch_limits.ts";
+import {
+  checkIndexes,
+  checkIntegers,
+  checkLengths,
+  checkSum,
+  countsByName,
+  malformed,
+  offsetsOf,
+} from "./check_columns.ts";
 import { isProfileType } from "../profile_type.ts";
-
-/** Is thrown for a batch that says what cannot be; sending it again is of no use. */
-export class MalformedBatchError extends Error {
-  override name = "MalformedBatchError";
-}
-
-/** These are far above what an agent sends; they keep one message from taking the aggregator's memory or time. */
-export interface BatchLimits {
-  /** Bounds `agentId`, `node` and `agentVersion`, in UTF-16 units. @default {256} */
-  nameLength?: number;
-  /** Bounds one entry of the string table, in UTF-16 units. @default {16384} */
-  stringLength?: number;
-  /** @default {1048576} */
-  strings?: number;
-  /** @default {1048576} */
-  frames?: number;
-  /** @default {1048576} */
-  stacks?: number;
-  /** Bounds the frames of one stack. @default {1024} */
-  depth?: number;
-  /** @default {1048576} */
-  series?: number;
-  /** @default {4194304} */
-  samples?: number;
-  /** @default {1048576} */
-  locks?: number;
-  /** @default {1048576} */
-  holds?: number;
-  /** @default {1048576} */
-  syscalls?: number;
-  /** Bounds the samples of others. @default {1048576} */
-  foreign?: number;
-  /** @default {1048576} */
-  slowCalls?: number;
-  /** Bounds the different errors of one row of system calls. @default {4096} */
-  errors?: number;
-  /** Bounds the reasons of losses, and ends of stacks. @default {1024} */
-  losses?: number;
-  /** Bounds the batch written out, see {@linkcode expandedSize}: what it costs to store. @default {67108864} */
-  expandedBytes?: number;
-  /** The window, from `startNs` to `endNs`, is at most so long, in ms. @default {86400000} */
-  windowMs?: number;
-}
-
-/** Holds the limits where none are given. */
-export const BATCH_LIMITS: Readonly<Required<BatchLimits>> = {
-  nameLength: 256,
-  stringLength: 16_384,
-  strings: 2 ** 20,
-  frames: 2 ** 20,
-  stacks: 2 ** 20,
-  depth: 1024,
-  series: 2 ** 20,
-  samples: 2 ** 22,
-  locks: 2 ** 20,
-  holds: 2 ** 20,
-  syscalls: 2 ** 20,
-  foreign: 2 ** 20,
-  slowCalls: 2 ** 20,
-  errors: 4096,
-  losses: 1024,
-  expandedBytes: 2 ** 26,
-  windowMs: 86_400_000,
-};
 
 /** Is 2000-01-01: an earlier time is seconds or milliseconds where nanoseconds should be, or a dead clock. */
 const EARLIEST_NS = 946_684_800_000_000_000n;
@@ -304,63 +250,6 @@ function checkStrings(strings: readonly string[], max: Required<BatchLimits>): v
   }
 }
 
-type Columns = Readonly<Record<string, Uint8Array | Uint32Array | Float64Array>>;
-
-function checkLengths(table: string, columns: object, max: number): void {
-  const all = Object.entries(columns as Columns);
-  const [first, { length }] = all[0]!;
-  for (const [name, column] of all) {
-    if (column.length !== length) {
-      throw malformed(
-        `${table}.${name} and ${table}.${first} differ in length: ${column.length} and ${length}`,
-      );
-    }
-  }
-  if (length > max) throw malformed(`it has more than ${max} ${table}: ${length}`);
-}
-
-function checkIndexes(
-  table: string,
-  columns: Readonly<Record<string, Uint32Array>>,
-  rows: number,
-  of: string,
-): void {
-  for (const [name, column] of Object.entries(columns)) {
-    for (let i = 0; i < column.length; i++) {
-      if (column[i]! >= rows) {
-        throw malformed(`${table}.${name}[${i}] is not one of its ${rows} rows of ${of}: ${column[i]}`);
-      }
-    }
-  }
-}
-
-/**
- * Returns where the items of each row begin, and where those of the last one end.
- *
- * @param columns how many items each row has, and the items
- * @param most items of a row
- */
-function offsetsOf(
-  table: string,
-  columns: Readonly<Record<string, ArrayLike<number>>>,
-  most: number,
-): Uint32Array {
-  const [[name, lengths], [itemsName, items]] = Object.entries(columns) as unknown as readonly [Entry, Entry];
-  const offset = new Uint32Array(lengths.length + 1);
-  let sum = 0;
-  for (let i = 0; i < lengths.length; i++) {
-    if (lengths[i]! > most) throw malformed(`${table}.${name}[${i}] is more than ${most}: ${lengths[i]}`);
-    sum += lengths[i]!;
-    offset[i + 1] = sum;
-  }
-  if (sum !== items.length) {
-    throw malformed(`${table}.${name} and ${table}.${itemsName} disagree: ${sum} and ${items.length}`);
-  }
-  return offset;
-}
-
-type Entry = readonly [name: string, column: ArrayLike<number>];
-
 function checkKinds(kind: Uint8Array): void {
   for (let i = 0; i < kind.length; i++) {
     if (kindOf(kind[i]!) === undefined) throw malformed(`samples.kind[${i}] is not known: ${kind[i]}`);
@@ -368,38 +257,4 @@ function checkKinds(kind: Uint8Array): void {
       throw malformed(`samples.kind[${i}] is lock, whose waits belong in locks`);
     }
   }
-}
-
-function checkIntegers(name: string, column: Float64Array): void {
-  for (let i = 0; i < column.length; i++) {
-    if (column[i]! > Number.MAX_SAFE_INTEGER) {
-      throw malformed(`${name}[${i}] is more than 2^53 - 1: ${column[i]}`);
-    }
-  }
-}
-
-/** Checks that the sum, too, is exact, as totals are. */
-function checkSum(name: string, column: Float64Array): void {
-  checkIntegers(name, column);
-  let sum = 0;
-  for (let i = 0; i < column.length; i++) sum += column[i]!;
-  if (sum > Number.MAX_SAFE_INTEGER) throw malformed(`${name} sums to more than 2^53 - 1: ${sum}`);
-}
-
-/** Reads counts by name; what is given twice under a name is summed. */
-function countsByName(
-  strings: readonly string[],
-  name: Uint32Array,
-  count: Float64Array,
-): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (let i = 0; i < name.length; i++) {
-    const text = strings[name[i]!]!;
-    counts.set(text, (counts.get(text) ?? 0) + count[i]!);
-  }
-  return counts;
-}
-
-function malformed(why: string): MalformedBatchError {
-  return new MalformedBatchError(`Cannot accept the batch as ${why}`);
 }

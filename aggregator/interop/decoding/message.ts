@@ -8,7 +8,7 @@
  */
 
 import { deserialize, serialize } from "node:v8";
-import { MalformedBatchError } from "../../../profile/wire/validate_batch.ts";
+import { MalformedBatchError } from "../../../profile/wire/check_columns.ts";
 import { WireError } from "../../../profile/wire/wire_reader.ts";
 import { HttpError } from "../../http/errors.ts";
 import { ForeignError } from "../intake/windows.ts";

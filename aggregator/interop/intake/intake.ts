@@ -7,7 +7,7 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import type { Relabeller } from "../../../profile/relabel/relabeller.ts";
-import { MalformedBatchError } from "../../../profile/wire/validate_batch.ts";
+import { MalformedBatchError } from "../../../profile/wire/check_columns.ts";
 import { WireError } from "../../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../../buffer/held.ts";
 import { HttpError } from "../../http/errors.ts";
