@@ -94,6 +94,56 @@ testWith(
   },
 );
 
+testWith(
+  ["chdb"],
+  "a question's threads go behind those of inserts, where the engine may do that",
+  async () => {
+    await withDirectory(async (dataDir) => {
+      await using engine = await EmbeddedClickHouse.start({ dataDir });
+      const client = clientOf(engine);
+      const niceOf = (thread: string) => {
+        try {
+          const stat = Deno.readTextFileSync(`/proc/${engine.pid}/task/${thread}/stat`);
+          return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
+        } catch {
+          // A thread that worked for a query may have ended.
+          return NaN;
+        }
+      };
+      const [, caps] = /^CapEff:\s*(\w+)/m.exec(Deno.readTextFileSync(`/proc/${engine.pid}/status`))!;
+      const mayLower = (BigInt(`0x${caps}`) >> 23n & 1n) === 1n;
+      const stop = new AbortController();
+      const run = (name: string, priority: string) =>
+        client.query({
+          query: `SELECT sleepEachRow(1) FROM numbers(3000) AS ${name}`,
+          abort_signal: stop.signal,
+          clickhouse_settings: {
+            priority,
+            max_block_size: "1",
+            function_sleep_max_microseconds_per_block: "0",
+          },
+        }).catch(() => {});
+      const running = [run("question", "2"), run("insert", "1")];
+      const threads = async (name: string) => {
+        const answer = await client.query({
+          query: "SELECT arrayJoin(thread_ids) FROM system.processes WHERE query LIKE {pattern:String}",
+          query_params: { pattern: `%numbers(3000) AS ${name}%` },
+          format: "JSONCompactEachRow",
+        });
+        return (await answer.json<[string]>()).map(([thread]) => niceOf(thread));
+      };
+      const wait = async (name: string, nice: number) => {
+        while (!(await threads(name)).includes(nice)) await delay(20);
+      };
+      await wait("question", mayLower ? 10 : niceOf(String(engine.pid)));
+      await wait("insert", niceOf(String(engine.pid)));
+      stop.abort();
+      await Promise.all(running);
+      await client.close();
+    });
+  },
+);
+
 testWith(["chdb"], "EmbeddedClickHouse.start() names who has the directory", async () => {
   await withDirectory(async (dataDir) => {
     await using engine = await EmbeddedClickHouse.start({ dataDir });
