@@ -17,10 +17,12 @@ const EPOCH = BigInt(NOW) * 1_000_000n;
 const BESIDE = { nowMs: NOW, address: "10.0.0.1", epoch: EPOCH, sequence: 7, rules: undefined };
 const INGEST: DecodeRequest = { ...BESIDE, protocol: "ingest", search: "?name=cart", contentType: "" };
 const OTLP: DecodeRequest = { ...BESIDE, protocol: "otlp", encoding: "proto", versions: [] };
+/** For bodies that do not take long, whatever else runs. */
+const PATIENCE_MS = 600_000;
 const TEXT = new TextEncoder().encode("main;hot 3\nmain 2\n");
 
 Deno.test("what a process decodes is what decode() gives, with relabel rules, and errors keep their kinds", async () => {
-  await using decoder = new DecoderProcess();
+  await using decoder = new DecoderProcess({ timeoutMs: PATIENCE_MS });
   const labels = [{ name: "__name__", value: "memory" }, { name: "service_name", value: "cart" }];
   const push: DecodeRequest = { ...BESIDE, protocol: "push", labels };
   const rows = [{ stack: ["alloc", "main"], values: [2, 4096] }];
@@ -80,7 +82,7 @@ function emptySamples(count: number): Uint8Array {
 }
 
 Deno.test("a body that takes too much memory ends the process alone, and the next one is decoded", async () => {
-  await using decoder = new DecoderProcess({ heapBytes: 32 * 2 ** 20 });
+  await using decoder = new DecoderProcess({ heapBytes: 32 * 2 ** 20, timeoutMs: PATIENCE_MS });
   const error = await assertRejects(() => decoder.decode(OTLP, emptySamples(500_000)), ForeignError);
   assertEquals(
     error.message,
