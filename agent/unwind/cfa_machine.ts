@@ -294,12 +294,15 @@ export class CfaMachine {
       this.#losses.add("frame_pointer");
       fp = rules.SAVED_UNDEFINED;
     }
-    const { [CFA_OFFSET]: offset, [CFA_ADD]: add, [FP_OFFSET]: fpOffset, [RA_OFFSET]: raOffset } = state;
-    if ((offset! | 0) !== offset || (fpOffset! | 0) !== fpOffset || raOffset! << 16 >> 16 !== raOffset) {
+    // One by one: V8 compiles a destructuring by numbers time and again, as what it made is wrong at the next call.
+    const offset = state[CFA_OFFSET]!;
+    const fpOffset = state[FP_OFFSET]!;
+    const raOffset = state[RA_OFFSET]!;
+    if ((offset | 0) !== offset || (fpOffset | 0) !== fpOffset || raOffset << 16 >> 16 !== raOffset) {
       return this.#unknown("offset");
     }
     const word = cfa | fp << 8 | ra << 16 | this.#signal << 24;
-    const rule = this.#set.intern(word, offset, fpOffset, raOffset & 0xffff | add! << 16);
+    const rule = this.#set.intern(word, offset, fpOffset, raOffset & 0xffff | state[CFA_ADD]! << 16);
     return rule < 0 ? this.#unknown("rules") : rule;
   }
 
