@@ -59,6 +59,8 @@ export class TableCompiler {
   readonly #infos: UnwindInfos;
   /** Files that were compiled and loaded whole; pages of theirs that were given up since come back alone. */
   readonly #whole = new WeakSet<CodeFile>();
+  /** Files that found no room as a whole: to compile all of one for each page that is missed is work for nothing. */
+  readonly #byPages = new WeakSet<CodeFile>();
   /** Files that were compiled and have not one rule. */
   readonly #tableless = new WeakSet<CodeFile>();
   #compiled = 0;
@@ -128,7 +130,8 @@ export class TableCompiler {
   ): AsyncGenerator<CompiledPages> {
     const { info } = opened;
     const { searchable } = info ?? {};
-    if (info && searchable && (searchable > WHOLE_FUNCTIONS || this.#whole.has(file))) {
+    const alone = this.#whole.has(file) || this.#byPages.has(file);
+    if (info && searchable && (searchable > WHOLE_FUNCTIONS || alone)) {
       opened.keep();
       for (const [first, last] of runsOf(hurried ? wanted : this.#withNear(file, wanted, store))) {
         const table = await this.#timed(file, info.compilePages(first, last, { signal }));
@@ -145,7 +148,8 @@ export class TableCompiler {
     const pages = pagesOf(info.code, table);
     const fits = length <= WHOLE_ROWS && store.hasRoomFor({ rows: length, pages: pages.size });
     if (this.#whole.has(file) || !fits) {
-      if (!searchable) this.#tables.set(file.serial, table);
+      if (searchable) this.#byPages.add(file);
+      else this.#tables.set(file.serial, table);
       return yield { table, pages: wanted };
     }
     this.#whole.add(file);

@@ -77,3 +77,28 @@ Deno.test("TableCompiler.compile() has no table for code beyond all addresses", 
   assertEquals(await compiledPages(tables, file), []);
   assertEquals(tables.isTableless(file), true);
 });
+
+Deno.test("TableCompiler.compile() compiles a file whole once, where the store has no room for all of it", async () => {
+  using folder = new TempFolder();
+  const frames = new Frames();
+  const cie = frames.cie();
+  frames.fde(cie, { start: CODE_ADDRESS, length: 16, code: [] });
+  const image = await elfImage({ ehFrame: frames.bytes, searchTable: frames.functions });
+  const tables = new TableCompiler();
+  const file = new CodeFiles().of(mapped(folder, image))!;
+  const store = { has: () => false, hasRoomFor: () => false };
+  const page = CODE_ADDRESS / PAGE_BYTES;
+  for (let turn = 0; turn < 3; turn++) {
+    const pages: number[] = [];
+    for await (
+      const run of tables.compile(file, {
+        wanted: new Set([page]),
+        store,
+        signal: new AbortController().signal,
+      })
+    ) pages.push(...run.pages);
+    assertEquals(pages, [page]);
+  }
+  const { compiled, compiledPages } = tables.stats;
+  assertEquals({ compiled, compiledPages }, { compiled: 1, compiledPages: 2 });
+});
