@@ -9,7 +9,7 @@
 
 import type { Page } from "playwright-core";
 
-export const ACTIONS = ["pan", "zoom", "hover", "search"] as const;
+export const ACTIONS = ["rest", "pan", "zoom", "hover", "search"] as const;
 export type Action = (typeof ACTIONS)[number];
 
 /** Is a page that shows the graph, and how it is used: what it is done by are scripts, in which `i` counts the steps. */
@@ -24,11 +24,13 @@ export interface Viewer {
   readonly isDrawn: string;
   /** Shows the whole graph, where an action leaves a part of it. */
   readonly reset?: string;
-  readonly actions: Readonly<Record<Action, string>>;
+  readonly actions: Readonly<Record<Exclude<Action, "rest">, string>>;
 }
 
 /** Holds how many times an action is done, and how long each is watched at least, in ms. */
 const STEPS: Readonly<Record<Action, { readonly steps: number; readonly ms: number }>> = {
+  // Frames of a page where nothing happens are what the browser and the machine allow.
+  rest: { steps: 24, ms: 0 },
   pan: { steps: 40, ms: 0 },
   zoom: { steps: 24, ms: 60 },
   hover: { steps: 40, ms: 0 },
@@ -58,7 +60,7 @@ export async function frameTimes(page: Page, viewer: Viewer): Promise<Record<Act
     const frames = await page.evaluate(framesOf, {
       ...STEPS[action],
       most: MOST_MS,
-      script: viewer.actions[action],
+      script: action === "rest" ? "" : viewer.actions[action],
     });
     frames.sort((a, b) => a - b);
     const at = (part: number) => frames[Math.ceil(frames.length * part) - 1]!;

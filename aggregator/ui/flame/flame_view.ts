@@ -37,7 +37,9 @@ export class FlameView {
   #key: number | undefined;
   /** Is the row of the names whose boxes are outlined, as one of them is looked at elsewhere. */
   #outlined: number | undefined;
+  /** Is the frame that draws, 0 for none. */
   #frame = 0;
+  #isDue = false;
   /** Is how high all levels are, in CSS pixels. */
   #height = 0;
   /** Is the size of what can be seen, which is told when it changes: to ask for it would have the page laid out. */
@@ -63,15 +65,17 @@ export class FlameView {
     this.#spacer.append(this.#canvas, this.#overlay);
     this.root = h("div", { class: "flame" }, this.#spacer, this.#spoken);
     this.root.addEventListener("scroll", () => {
+      // Where the view itself scrolled, it has been drawn.
+      if (this.root.scrollTop === this.#top) return;
       this.#top = this.root.scrollTop;
-      this.redraw();
+      this.#drawInFrame();
     });
     new ResizeObserver(([entry]) => {
       const { width, height } = entry!.contentRect;
       this.#size = { width: Math.floor(width), height: Math.floor(height) };
       // A view that was away comes back as the browser likes.
       this.#top = this.root.scrollTop;
-      this.redraw();
+      this.#drawInFrame();
     }).observe(this.root);
     const canvas = this.#canvas;
     canvas.addEventListener("pointermove", (event) => this.#look(this.#under(event)));
@@ -128,12 +132,24 @@ export class FlameView {
     this.redraw();
   }
 
+  /** Draws once all that happens now is known, and not in the next frame, which would begin late by as much. */
   redraw(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      this.#draw();
+    });
+  }
+
+  /** Draws with the frame that scrolling and sizes are told in, or the next. */
+  #drawInFrame(): void {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => this.#draw());
   }
 
   #draw(): void {
+    cancelAnimationFrame(this.#frame);
     const scene = this.#scene;
     const { width, height } = this.#size;
     if (!scene || width === 0 || height === 0) return;

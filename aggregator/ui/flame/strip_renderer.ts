@@ -38,7 +38,9 @@ export class Strips {
     if (row < 0 || row >= this.#canvas.height) return;
     const first = Math.min(Math.max(0, Math.round(from)), width - 1);
     const end = Math.min(Math.max(first + 1, Math.round(to)), width);
-    this.#pixels.fill(this.#pixelOf(color), row * width + first, row * width + end);
+    const pixel = this.#pixelOf(color);
+    // Most boxes are a pixel or two wide, for which a call costs more than they do.
+    for (let at = row * width + first, to = row * width + end; at < to; at++) this.#pixels[at] = pixel;
   }
 
   /** Returns a picture that is as high as there are lines. */

@@ -54,6 +54,26 @@ testWith(
         });
       });
 
+      await t.step("a click has drawn the graph before the next frame begins", async () => {
+        await open({ query: CPU }, async ({ page }) => {
+          await settled(page);
+          const [before, after] = await page.evaluate(async (selector) => {
+            const canvas = document.querySelector<HTMLCanvasElement>(selector)!;
+            const row = () =>
+              canvas.getContext("2d")!.getImageData(0, 3 * 18 + 2, canvas.width, 1).data.join();
+            const before = row();
+            const { left, top, width } = canvas.getBoundingClientRect();
+            canvas.dispatchEvent(new MouseEvent("click", { clientX: left + width * 0.4, clientY: top + 26 }));
+            // What comes in a frame, or by a timer, comes later.
+            await Promise.resolve();
+            return [before, row()];
+          }, CANVAS);
+          assert(before !== after);
+          await settled(page);
+          assertMatch(await text(page, ".crumbs"), /› node/);
+        });
+      });
+
       await t.step("the pointer and the arrows fill the panel, and Enter zooms", async () => {
         await open({ query: CPU }, async ({ page }) => {
           await settled(page);
