@@ -18,6 +18,7 @@ import { makeBatch } from "../tests/support/batches.ts";
 import { testOptions } from "../tests/support/http_handler.ts";
 import { median, type Row } from "./row.ts";
 import { fillMonth, fillStore, mergeStore, recordStacks } from "./store_fill.ts";
+import { bytes, sizes } from "./store_sizes.ts";
 
 const DEFAULT_ROWS = 100_000_000;
 const RECORD_S = 30;
@@ -39,16 +40,16 @@ export async function rows(option?: string): Promise<Row[]> {
   await using cleanup = new AsyncDisposableStack();
   const folder = kept ?? await Deno.makeTempDir();
   if (kept === undefined) cleanup.defer(() => Deno.remove(folder, { recursive: true }));
-  const { client, engine, options } = await openStore(folder);
+  const { client, engine, options, changed } = await openStore(folder);
   cleanup.use(engine);
   cleanup.use(client);
-  await fill(client, { folder, rows: count ? Number(count) : DEFAULT_ROWS });
+  await fill(client, { folder, changed, rows: count ? Number(count) : DEFAULT_ROWS });
   const size = await sizes(client);
   await note(`${size.rows} rows; measuring`);
   const results = [
     ...await questions(client),
     await month(client),
-    ...await bytes(client, size),
+    ...await bytes(client, size, { hour: DAY + 36_000 }),
     await ingest(client, options),
   ];
   // Of what was written meanwhile nothing stays.
@@ -64,17 +65,20 @@ async function openStore(folder: string) {
   const options = { url: engine.url, username: engine.username, password: engine.password, timeout: 600_000 };
   await createDatabase(options);
   const client = new StorageClient(options);
-  await migrate(client);
-  return { engine, client, options };
+  const changed = (await migrate(client)).length > 0;
+  return { engine, client, options, changed };
 }
 
-/** Fills the store unless its folder says that it was filled to the end. */
+/** Fills the store unless its folder says that it was filled to the end; merges one whose tables were `changed` since. */
 async function fill(
   client: StorageClient,
-  { folder, rows }: { folder: string; rows: number },
+  { folder, rows, changed }: { folder: string; rows: number; changed: boolean },
 ): Promise<void> {
   const mark = `${folder}/filled`;
-  if (await Deno.stat(mark).then(() => true, () => false)) return;
+  if (await Deno.stat(mark).then(() => true, () => false)) {
+    if (changed) await mergeStore(client);
+    return;
+  }
   const recorded = await recordStacks(folder, RECORD_S);
   await fillStore(client, recorded, {
     rows,
@@ -168,66 +172,6 @@ async function questions(client: StorageClient): Promise<Row[]> {
         ask(`/api/labels?label=comm&${hour}`),
         ask(`/api/timeline?by=service&${hour}`),
       ])),
-  ];
-}
-
-interface Sizes {
-  readonly rows: number;
-  readonly bytes: number;
-  readonly own: number;
-}
-
-async function sizes(client: StorageClient): Promise<Sizes> {
-  const [row] = await client.rows<{ samples: string; all: string; own: string }>(
-    // Of the days before the one that was filled there are days alone.
-    `SELECT sumIf(rows, table = 'samples') AS samples, sum(bytes_on_disk / if(table = 'samples_1d', 30, 1)) AS all,
-      sumIf(bytes_on_disk, table = 'samples') AS own
-    FROM system.parts WHERE active AND database = currentDatabase() AND table NOT LIKE 'bench%'`,
-  );
-  return { rows: Number(row!.samples), bytes: Number(row!.all), own: Number(row!.own) };
-}
-
-/** Returns the bytes of the rival: a row with its labels and its whole stack as text, of some rows of one hour. */
-async function bytes(client: StorageClient, { rows, bytes, own }: Sizes): Promise<Row[]> {
-  const text = `SELECT stack, arrayStringConcat(groupArray(concat(module, '!', name)), ';') AS text
-    FROM (SELECT hash AS stack, location FROM stacks ARRAY JOIN locations AS location) AS places
-    LEFT ANY JOIN (SELECT location, argMax(functions, rank)[-1] AS key FROM symbols GROUP BY location) AS names USING location
-    LEFT ANY JOIN functions USING key
-    GROUP BY stack`;
-  await client.command("DROP TABLE IF EXISTS bench_text");
-  await client.command(
-    `CREATE TABLE bench_text (kind LowCardinality(String), time DateTime, node LowCardinality(String), service LowCardinality(String),
-      comm LowCardinality(String), pid UInt32, stack String CODEC(ZSTD(1)), value UInt64, count UInt64)
-    ENGINE = MergeTree ORDER BY (kind, node, time)`,
-  );
-  await client.command(
-    `INSERT INTO bench_text SELECT toString(kind), time, node, service, comm, pid, text, value, count
-    FROM (SELECT kind, time, node, series, stack, value, count FROM samples WHERE period = toDateTime(${
-      DAY + 36_000
-    }, 'UTC') AND node IN ('node-1', 'node-2', 'node-3')) AS own
-    LEFT ANY JOIN (SELECT hash AS series, service, comm, pid FROM series) AS labels USING series
-    LEFT ANY JOIN (${text}) AS stacks USING stack`,
-  );
-  await client.command("OPTIMIZE TABLE bench_text FINAL");
-  const [row] = await client.rows<{ bytes: number }>(
-    "SELECT sum(bytes_on_disk) / sum(rows) AS bytes FROM system.parts WHERE active AND table = 'bench_text'",
-  );
-  const rival = { name: "whole stack as text in each row", value: row!.bytes };
-  return [
-    {
-      what: "a sample row on disk, with sums of minutes and hours and all names",
-      ours: bytes / rows,
-      unit: "bytes",
-      less: true,
-      rival,
-    },
-    {
-      what: "a sample row on disk, buckets of 10 s alone",
-      ours: own / rows,
-      unit: "bytes",
-      less: true,
-      rival,
-    },
   ];
 }
 

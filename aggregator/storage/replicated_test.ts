@@ -77,6 +77,7 @@ Deno.test("sharded() makes each table one of its server and one over all, and vi
     ...["totals_1m_local", "totals_1h_local"],
     ...["samples_local", "samples_1m_local", "samples_1h_local", "samples_1d_local"],
     ...["samples_local", "samples_1m_local", "samples_1h_local", "samples_1d_local"],
+    ...["stacks_local", "stacks_local"],
   ]);
   const views = alone.filter((statement) => !stored.includes(statement));
   assertEquals(views.length, 19);
