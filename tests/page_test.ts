@@ -5,7 +5,7 @@
  * The page on a real aggregator that a real agent fills: kernel → agent → gRPC → Deno KV → ClickHouse → REST → chromium.
  */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EmbeddedClickHouse } from "../aggregator/embedded/supervisor.ts";
 import type { SyscallsJson, TopJson } from "../aggregator/http/answers.ts";
 import { formatCount } from "../aggregator/ui/parts/format.ts";
@@ -23,14 +23,18 @@ import { coloursOfRow, search, settled, text } from "./support/visits.ts";
 const PROGRAMS = new URL("programs/", import.meta.url).pathname;
 /** A burst that is not seen after so long is none of the stored ones. */
 const AGAIN_MS = 10_000;
-/** The agent watches the whole machine, where other programs run, too. */
-const OURS = 'process=~"regression.py|script.js|all_kinds"';
-const SLOWED = 'process="regression.py"';
+/** The agent watches the whole machine, where others may run the same tests: what the programs are called is this run's. */
+const RUN = crypto.randomUUID().slice(0, 4);
+const REGRESSION = `regression_${RUN}.py`;
+const SCRIPT = `script_${RUN}.js`;
+const KINDS = `all_kinds_${RUN}`;
+const OURS = `process=~"${REGRESSION}|${SCRIPT}|${KINDS}"`;
+const SLOWED = `process="${REGRESSION}"`;
 /** Questions to storage take from a small machine what they wait for. */
 const ASKED = { every: 500 };
 /** Storage keeps samples by so much time. */
 const BUCKET_MS = 10_000;
-/** So many samples of a function tell how much of a program's time it takes. */
+/** So many samples of a function tell how much of a program's time it takes: those of some ten seconds. */
 const ENOUGH = 40;
 
 testWith(
@@ -57,9 +61,13 @@ testWith(
       return { engine, aggregator: cleanup.use(aggregator) };
     });
     const opening = openBrowser();
-    const program = cleanup.use(await Contender.start(await compileProgram("all_kinds", folder.path)));
-    const slowed = cleanup.use(await RunningProgram.start("python3", [`${PROGRAMS}regression.py`]));
-    cleanup.use(await RunningProgram.start("node", ["--perf-basic-prof", `${PROGRAMS}script.js`]));
+    const [kinds, regression, script] = [KINDS, REGRESSION, SCRIPT].map((name) => `${folder.path}/${name}`);
+    await Deno.rename(await compileProgram("all_kinds", folder.path), kinds!);
+    await Deno.copyFile(`${PROGRAMS}regression.py`, regression!);
+    await Deno.copyFile(`${PROGRAMS}script.js`, script!);
+    const program = cleanup.use(await Contender.start(kinds!));
+    const slowed = cleanup.use(await RunningProgram.start("python3", [regression!], { share: 0.2 }));
+    cleanup.use(await RunningProgram.start("node", ["--perf-basic-prof", script!], { share: 0.1 }));
     const { engine, aggregator } = await starting;
     cleanup.use(
       new Program("agent", [
@@ -144,14 +152,14 @@ testWith(
     await t.step("the overview tells programs, locks and agents, and leads to them filtered", async () => {
       await open();
       const cards = await page.locator(".overview .card").allTextContents();
-      assertMatch(cards[0]!, /regression\.py/);
-      assertMatch(cards[0]!, /script\.js/);
+      assertStringIncludes(cards[0]!, REGRESSION);
+      assertStringIncludes(cards[0]!, SCRIPT);
       assertMatch(cards[1]!, /want_lock.*held by hold_lock/);
       assertMatch(cards[4]!, /1 agent, 0 silent.*machine/);
       await page.waitForSelector('[aria-label="Agents"] li:has-text("machine") .spark path');
-      await page.click('[aria-label="CPU"] button:has-text("regression.py")');
+      await page.click(`[aria-label="CPU"] button:has-text("${REGRESSION}")`);
       await settled(page);
-      assertMatch(search(page), /view=cpu.*process="regression\.py"/);
+      assertMatch(search(page), new RegExp(`view=cpu.*${SLOWED}`));
     });
 
     await t.step("the functions of a program have their shares, and a search says the same", async () => {
@@ -187,7 +195,7 @@ testWith(
       await rowOf("System calls", "openat").click();
       await settled(page);
       assertMatch(await text(page, ".errors"), new RegExp(`ENOENT ${formatCount(bursts * 1000)}\\b`));
-      await page.waitForSelector('[aria-label="Callers"] tbody tr:has-text("all_kinds")');
+      await page.waitForSelector(`[aria-label="Callers"] tbody tr:has-text("${KINDS}")`);
       await press("Escape");
     });
 

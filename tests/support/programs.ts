@@ -42,7 +42,7 @@ export function run(command: string, args: readonly string[], options: { cwd?: s
   return decoder.decode(stdout);
 }
 
-/** The part of a CPU that a program that runs has: enough samples, and time for other tests. */
+/** The part of a CPU that a program that runs has by default: enough samples, and time for other tests. */
 const SHARE = 0.4;
 
 /** A program that runs until it is disposed of, after it wrote its first line. */
@@ -72,13 +72,14 @@ export class RunningProgram implements AsyncDisposable {
   /**
    * Runs `command` and waits for its first line; from then on it has a part of a CPU where the machine can see to it.
    *
-   * @param urgent ahead of all other programs and as fast as it goes, so that what it uses of a CPU does not depend on
-   * them
+   * @param options.urgent ahead of all other programs and as fast as it goes, so that what it uses of a CPU does not
+   * depend on them
+   * @param options.share of one CPU that it has otherwise @default {0.4}
    */
   static async start(
     command: string,
     args: readonly string[] = [],
-    { urgent = false }: { urgent?: boolean } = {},
+    { urgent = false, share = SHARE }: { urgent?: boolean; share?: number } = {},
   ): Promise<RunningProgram> {
     const line = urgent ? ["chrt", "-f", "1", command, ...args] : [command, ...args];
     const child = new Deno.Command(line[0]!, { args: line.slice(1), stdout: "piped", stdin: "piped" })
@@ -91,7 +92,7 @@ export class RunningProgram implements AsyncDisposable {
       text += value;
     }
     await child.stdin.close();
-    const limit = urgent ? undefined : limitCpu(child.pid, SHARE);
+    const limit = urgent ? undefined : limitCpu(child.pid, share);
     return new RunningProgram(child, { firstLine: text.slice(0, text.indexOf("\n")), words, limit });
   }
 
