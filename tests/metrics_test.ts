@@ -136,6 +136,7 @@ testWith(
     const before = await cpuSecondsOf(agent.child.pid);
     const scrape = await Scrape.of(`http://127.0.0.1:${port}/metrics`);
     const after = await cpuSecondsOf(agent.child.pid);
+    const windows = scrape.value("aperture_agent_windows_total");
     const table = await text;
     // Its batches are lost.
     assertEquals((await agent.child.status).code, 1);
@@ -152,7 +153,8 @@ testWith(
         );
         assertGreater(count, 0, kind);
       }
-      assertEquals(scrape.value("aperture_agent_windows_total"), 3);
+      // On a busy machine one may be as long as two.
+      assert(windows >= 1 && windows <= 3, `${windows} windows`);
     });
 
     await t.step("stack ends and losses of each kind are those of the table", () => {
@@ -173,7 +175,7 @@ testWith(
     });
 
     await t.step("what could not be pushed waits", () => {
-      assertEquals(scrape.value("aperture_agent_push_pending_batches"), 3);
+      assertEquals(scrape.value("aperture_agent_push_pending_batches"), windows);
       assertGreater(scrape.value("aperture_agent_push_pending_bytes"), 0);
       assertGreater(scrape.value("aperture_agent_push_failures_total"), 0);
       assertEquals(scrape.value("aperture_agent_push_batches_total"), 0);
