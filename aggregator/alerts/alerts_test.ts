@@ -31,7 +31,8 @@ function optionsOf(client: StorageClient, more: Partial<AlertsOptions> = {}): Al
     figures: () => CALM,
     problem: () => Promise.resolve(undefined),
     capture: false,
-    intervalMs: 100,
+    // Within two of them a turn has an outcome, or none: on a busy machine each question takes a part of a second.
+    intervalMs: 3000,
     publicUrl: new URL("http://aperture.test"),
     ...more,
   };
@@ -49,6 +50,7 @@ Deno.test("an aggregator tells of itself while storage is away", async () => {
   let figures = CALM;
   await using _alerts = await Alerts.start(optionsOf(client, {
     figures: () => figures,
+    intervalMs: 100,
     problem: () => Promise.resolve("It is away"),
     rulesPath: folder.write("rules.yml", FILE),
     webhooks: [new URL(`http://127.0.0.1:${webhook.addr.port}`)],

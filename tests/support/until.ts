@@ -8,14 +8,14 @@
 import { delay } from "@std/async/delay";
 
 /** A busy machine may take a while; what takes longer does not come. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 300_000;
 
 /**
  * Returns what `check` answers once that is not `undefined`.
  *
  * @param options.every is how long it rests between two checks, in ms: what costs more than a moment takes from what is
  * waited for. @default {50}
- * @throws {Error} when it has not come after two minutes
+ * @throws {Error} when it has not come after five minutes
  */
 export async function until<T>(
   check: () => T | undefined | Promise<T | undefined>,
@@ -25,7 +25,7 @@ export async function until<T>(
   for (;;) {
     const found = await check();
     if (found !== undefined) return found;
-    if (performance.now() > end) throw new Error(`Waited in vain for two minutes: ${check}`);
+    if (performance.now() > end) throw new Error(`Waited in vain for five minutes: ${check}`);
     await delay(every);
   }
 }
