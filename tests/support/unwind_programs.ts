@@ -8,6 +8,7 @@
 import { compileTo } from "./compiled.ts";
 
 const SOURCES = new URL("../programs/unwind/", import.meta.url).pathname;
+const GO_CACHE = new URL("../../.tools/go", import.meta.url).pathname;
 const C_FLAGS = ["-O2", "-fomit-frame-pointer", "-fasynchronous-unwind-tables", "-pthread"];
 
 /**
@@ -51,7 +52,8 @@ export async function compileUnwind(
       compiler: "go",
       sources,
       args: (to) => ["build", ...others, "-o", to, from],
-      env: { GOCACHE: `${folder}/cache`, GOFLAGS: "-mod=mod" },
+      // Its own library is compiled once for all programs of the same flags.
+      env: { GOCACHE: GO_CACHE, GOFLAGS: "-mod=mod" },
     });
   }
   return { path, [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }) };
