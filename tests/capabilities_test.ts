@@ -20,8 +20,10 @@ const CAPABILITIES = template.spec.containers[0]!.securityContext.capabilities!.
 /** Without these it does not start. */
 const MUSTS = ["bpf", "perfmon"];
 
-/** The part of a CPU that each program has: at 99 Hz some 40 samples in a profile, of which a third are elsewhere. */
-const SHARE = 0.2;
+/** Of a profile, in Hz. */
+const FREQ = 397;
+/** The part of a CPU that each program has: some 40 samples in a profile, of which a third are elsewhere. */
+const SHARE = 0.05;
 
 /** Lists which programs' functions have no names without each of the others. */
 const UNNAMED: Readonly<Record<string, readonly string[]>> = {
@@ -42,7 +44,10 @@ testWith(
     await installAgent(folder);
     const profile = async (capabilities: readonly string[]) => {
       // What it says of memory is not what this is about.
-      const args = ["--memory=512MiB", "--duration=2s", "--freq=99", "--output=-", "--listen=127.0.0.1:0"];
+      const args = [
+        ...["--memory=512MiB", "--duration=2s", `--freq=${FREQ}`],
+        ...["--output=-", "--listen=127.0.0.1:0"],
+      ];
       return await runUnprivileged(folder, { capabilities, args });
     };
     const without = (capability: string) => profile(CAPABILITIES.filter((name) => name !== capability));
