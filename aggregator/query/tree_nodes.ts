@@ -76,7 +76,7 @@ export async function treeNodes(
   const columns = answer.columns as unknown as NodeColumns;
   const rows = largeRows(columns, minShare);
   const firstFunction = 2 + firstLevels.length;
-  const isDetail = (row: number) => lastLevel !== "none" && Boolean(columns.ends[row]);
+  const isDetail = (row: number) => Boolean(columns.ends?.[row]);
   const all = Array.from({ length: rows }, (_, row) => row);
   const keysOf = (wanted: (row: number) => boolean) => all.filter(wanted).map((row) => columns.key[row]!);
   const isCode = (row: number) => columns.place[row]! >= firstFunction;
@@ -116,12 +116,13 @@ export async function treeNodes(
       self: Number(columns.self_0[row]) + others[row]!.self,
     };
   });
+  const [value, count, hiddenValue, hiddenCount] = columns.wholes[0]!;
   return {
     nodes,
     others,
     paths,
-    total: [columns.all_value[0]!, columns.all_count[0]!],
-    hidden: [columns.all_hidden_value[0]!, columns.all_hidden_count[0]!],
+    total: [value!, count!],
+    hidden: [hiddenValue!, hiddenCount!],
     cut: answer.rowsBeforeLimit - rows,
   };
 }
@@ -133,17 +134,15 @@ interface NodeColumns {
   readonly key: readonly string[];
   /** The place is 1 for the root. */
   readonly place: readonly number[];
-  readonly ends: readonly number[];
+  /** Tells at which nodes stacks end, where a last level was asked for. */
+  readonly ends?: readonly number[];
   readonly width_0: readonly string[];
   readonly self_0: readonly string[];
   /** Are there where two widths were asked for. */
   readonly width_1?: readonly string[];
   readonly self_1?: readonly string[];
-  /** Are sums of all stacks, where the row is the root. */
-  readonly all_value: readonly string[];
-  readonly all_count: readonly string[];
-  readonly all_hidden_value: readonly string[];
-  readonly all_hidden_count: readonly string[];
+  /** Are the value and the count of all stacks, and of those that were left out, where the row is the root. */
+  readonly wholes: readonly (readonly string[])[];
 }
 
 /** Counts the rows, the largest of which come first, with at least `minShare` of the root's width, or of either of two. */

@@ -29,7 +29,7 @@ export type TreeSqlOptions = TreeOptions & Required<Pick<TreeOptions, "collapseM
  * nearer to the root come first: a node's parent is never cut before it. The root comes before all.
  *
  * There may be millions of nodes before they are cut: what is summed for each is little, what a stack that is left out is
- * worth is summed at the root alone, and how many nodes there were is what the answer counts before its limit.
+ * worth is told of the root alone, and how many nodes there were is what the answer counts before its limit.
  */
 export function treeSql(selected: TreeSource, options: TreeSqlOptions): string {
   const { firstLevels = DEFAULT_LEVELS, lastLevel = "none", inlined = true, widths } = options;
@@ -60,17 +60,16 @@ export function treeSql(selected: TreeSource, options: TreeSqlOptions): string {
   const hidden = isDropping
     ? "sumIf(v, dropped) AS hidden_value, sumIf(n, dropped) AS hidden_count"
     : "0 AS hidden_value, 0 AS hidden_count";
-  const wholes = ["value", "count", "hidden_value", "hidden_count"];
   return `
 ${levels.with}SELECT *, if(place = 1, path, toUInt64(path - cityHash64(key, toUInt32(place - 1)))) AS parent
 FROM
 (
-    SELECT path, key, place, ends, ${columns},
-        ${wholes.map((sum) => `if(place = 1, ${sum}, 0) AS all_${sum}`).join(", ")}
+    SELECT path, key, place, ${lastLevel === "none" ? "" : "ends, "}${columns},
+        if(place = 1, [value, count, hidden_value, hidden_count], []) AS wholes
     FROM
     (
         SELECT path, any(steps.key) AS key, any(steps.place) AS place,
-            ${lastLevel === "none" ? "false" : `max(${ends})`} AS ends, sum(v) AS value, sum(n) AS count,
+            ${lastLevel === "none" ? "" : `max(${ends}) AS ends, `}sum(v) AS value, sum(n) AS count,
             ${hidden},
             ${weights.join(",\n            ")}
         FROM
@@ -148,18 +147,17 @@ function levelsSql(
     };
   }
   const levels = hashes.map((_, i) => `level_${i}`);
-  const combinations = `SELECT hash, ${hashes.map((hash, i) => `${hash} AS level_${i}`).join(", ")},
-    cityHash64(${levels.join(", ")}) AS combination FROM series WHERE ${series}`;
+  const lists = ["hash", `cityHash64(${levels.join(", ")})`, ...levels].map((list) => `groupArray(${list})`);
+  const combinations = `SELECT hash, ${hashes.map((hash, i) => `${hash} AS level_${i}`).join(", ")}
+    FROM series WHERE ${series}`;
   return {
-    with: `WITH
-    (SELECT (groupArray(hash), groupArray(combination)) FROM (${combinations})) AS series_labels,
-    (
-        SELECT (groupArray(combination), ${levels.map((level) => `groupArray(${level})`).join(", ")})
-        FROM (SELECT DISTINCT combination, ${levels.join(", ")} FROM (${combinations}))
-    ) AS levels
-`,
+    with: `WITH (SELECT (${lists.join(", ")}) FROM (${combinations})) AS series_labels\n`,
     keys: [
-      `[${levels.map((_, i) => `transform(label, levels.1, levels.${i + 2}, toUInt64(0))`).join(", ")}]`,
+      `[${
+        levels.map((_, i) => `transform(label, series_labels.2, series_labels.${i + 3}, toUInt64(0))`).join(
+          ", ",
+        )
+      }]`,
     ],
   };
 }
