@@ -29,7 +29,7 @@ import { formatShare, formatValue } from "../parts/format.ts";
 import { openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import { type Asked, selectionParams } from "../state/api.ts";
-import { AfterFrame } from "../state/after_frame.ts";
+import { AfterFrame, frameDrawn } from "../state/after_frame.ts";
 import type { State } from "../state/url_state.ts";
 import { boxDetails } from "./box_details.ts";
 import { Crumbs, EmptyGraph } from "./crumbs.ts";
@@ -128,7 +128,12 @@ export class GraphPane {
     const params = this.#params(state, asked);
     this.#part.ask(
       String(params),
-      (signal) => this.#app.api.get<FlameJson>("/api/flamegraph", params, signal),
+      async (signal) => {
+        const answer = await this.#app.api.get<FlameJson>("/api/flamegraph", params, signal);
+        // What it takes to make a graph of it would keep the time line, which came before, from the screen.
+        await frameDrawn();
+        return answer;
+      },
     );
     this.#sandwich.update(state, asked, state.mode === "sandwich" ? this.#function(state) : undefined);
   }

@@ -30,6 +30,35 @@ testWith(
         });
       });
 
+      await t.step("the graph leaves a frame to what was answered with it", async () => {
+        await open({ context: {} }, async ({ page, url }) => {
+          await page.addInitScript(() => {
+            const held: FrameRequestCallback[] = [];
+            const { requestAnimationFrame } = globalThis;
+            globalThis.requestAnimationFrame = (frame) => held.push(frame);
+            Object.assign(globalThis, {
+              release: () => {
+                globalThis.requestAnimationFrame = requestAnimationFrame;
+                for (const frame of held) requestAnimationFrame(frame);
+              },
+            });
+          });
+          const answered = page.waitForResponse((response) => response.url().includes("/api/flamegraph"));
+          await page.goto(url + CPU);
+          await (await answered).finished();
+          const polling = { polling: 20 };
+          await page.waitForFunction(
+            () => document.querySelector('.timeline[data-state=""]'),
+            undefined,
+            polling,
+          );
+          assertEquals(await page.locator(".graph").getAttribute("data-state"), "loading");
+          await page.evaluate("release()");
+          await settled(page);
+          assertEquals(await page.locator(".graph").getAttribute("data-state"), "");
+        });
+      });
+
       await t.step("a click zooms, the address keeps it, and back and Escape lead out", async () => {
         await open({ query: CPU }, async ({ page }) => {
           await settled(page);

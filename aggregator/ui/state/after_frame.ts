@@ -7,6 +7,11 @@
  * @module
  */
 
+/** Settles when the next frame has been drawn: its callbacks have ended then, and what is small is on the screen. */
+export function frameDrawn(): Promise<void> {
+  return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+}
+
 /** Runs the last of what it was given, once the next frame has been drawn. */
 export class AfterFrame {
   #work: (() => void) | undefined;
@@ -16,13 +21,10 @@ export class AfterFrame {
     const isWaiting = this.#work !== undefined;
     this.#work = work;
     if (isWaiting) return;
-    // A frame is drawn when its callbacks have ended.
-    requestAnimationFrame(() =>
-      setTimeout(() => {
-        const last = this.#work;
-        this.#work = undefined;
-        last?.();
-      })
-    );
+    void frameDrawn().then(() => {
+      const last = this.#work;
+      this.#work = undefined;
+      last?.();
+    });
   }
 }
