@@ -65,14 +65,27 @@ static __always_inline int step_without_rule(struct unwind_state *state)
 	return step_by_frame_pointer(state);
 }
 
+/* Notes where the code is that `address` is in. */
+static __always_inline void note_code(struct unwind_state *state, u64 address)
+{
+	const struct aperture_mapping *mapping = &state->mapping;
+	const struct vma *vma = &state->search.found;
+	bool is_read = state->process && holds(mapping, address);
+
+	state->code_start = is_read ? mapping->start : vma->start;
+	state->code_bytes = is_read ? mapping->end - mapping->start : vma->end - vma->start;
+}
+
 /* The rule of a file for `address`; NULL where there is none, and *end is then why. */
 static __always_inline struct aperture_rule *rule_at(struct unwind_state *state, u64 address, int *end)
 {
 	s32 index = find_rule(state, state->file, address - state->bias);
 	struct aperture_rule *rule = index < 0 ? NULL : bpf_map_lookup_elem(&unwind_rules, &index);
 
-	if (index < 0)
+	if (index < 0) {
+		note_code(state, address);
 		forget_mapping(state, address);
+	}
 	*end = index < 0 ? APERTURE_STACK_NO_PAGE : APERTURE_STACK_NO_RULE;
 	return rule;
 }
@@ -260,6 +273,52 @@ __attribute__((noinline)) int unwind_part(u32 part)
 		return end;
 	}
 	return STEP_ON;
+}
+
+/* Has the page loaded that word `i` of state->rest points into, if that is of the same code. A function of its own, too. */
+__attribute__((noinline)) int unwind_want_word(u64 i)
+{
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state || i >= APERTURE_STACK_DEPTH)
+		return 0;
+	u64 word = state->rest.frames[i];
+	if (word - state->code_start >= state->code_bytes)
+		return 0;
+	u32 page = (word - state->bias) >> 16;
+	if (page == state->page_key.page)
+		return 0;
+	state->page_key.page = page;
+	if (!bpf_map_lookup_elem(&unwind_pages, &state->page_key))
+		want_page(&state->page_key);
+	return 0;
+}
+
+/* So many times as many words of the stack are looked through as state->rest has frames: 4 KiB. */
+#define STACK_PARTS 4
+
+/*
+ * Where a page was missed: has all pages loaded of the same code that words further up the stack point into. Most of
+ * these are return addresses, and would be missed one a sample, each once the page before it is there. Uses state->rest. A
+ * function of its own, as unwind_step is.
+ */
+__attribute__((noinline)) int unwind_want_stack(void)
+{
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state)
+		return 0;
+	u64 at = state->registers[STACK_POINTER];
+	for (u32 part = 0; part < STACK_PARTS; part++) {
+		if (bpf_probe_read_user(state->rest.frames, sizeof(state->rest.frames), (void *)at))
+			return 0;
+		at += sizeof(state->rest.frames);
+		for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++)
+			unwind_want_word(i);
+	}
+	return 0;
 }
 
 /* Walks from the state's registers into its stack; how that ended. */

@@ -45,6 +45,9 @@ struct unwind_state {
 	u64 bias;
 	u32 file;
 	u32 tableless;
+	/* Where a page was missed: what is mapped of that file there. */
+	u64 code_start;
+	u64 code_bytes;
 	/* The last mapping that was found among those of the process; the next frame is mostly in the same one. */
 	struct aperture_mapping mapping;
 	/* See mapping_sequence(). */
