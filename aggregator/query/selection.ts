@@ -104,7 +104,11 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
     if (matcher.label === "node") matched.push(condition);
     else bySeries = true;
   });
-  if (bySeries) matched.push(`series IN (SELECT hash FROM series WHERE ${series.join(" AND ")})`);
+  const own = `FROM series WHERE ${series.join(" AND ")}`;
+  if (bySeries) matched.push(`series IN (SELECT hash ${own})`);
+  // Tables of stacks have each node's rows by series: of a node without any of the selection nothing is read, and of
+  // others the parts that may have some. As a condition the pair would be looked up for each row.
+  const nodesFirst = bySeries ? [`indexHint((node, series) IN (SELECT node, hash ${own}))`] : [];
   const busy = {
     locks: selection.idle ? "true" : `class NOT IN {${name("idle_classes")}:Array(String)}`,
     syscalls: selection.idle ? "true" : `category NOT IN {${name("idle_categories")}:Array(String)}`,
@@ -116,7 +120,7 @@ export function selectionSql(selection: Selection, options: SelectionOptions = {
   ) => {
     const queries = parts.map((part, i) => {
       const time = timeSql(part, name(`${of}from_${i}`), name(`${of}to_${i}`));
-      return query(part, [time, ...matched].join(" AND "));
+      return query(part, [time, ...matched, ...(of === "totals_" ? [] : nodesFirst)].join(" AND "));
     });
     // No time at all is a query without rows.
     return queries.length > 0 ? queries.join("\nUNION ALL\n") : `${query(NOTHING, "false")}`;
