@@ -121,7 +121,7 @@ testWith(["chdb"], "rules come by file and by REST, and outlive an aggregator", 
         id: "1",
         labels: { alertname: "Renamed" },
         comment: "Known",
-        untilMs: Date.now() + 60_000,
+        untilMs: Date.now() + 86_400_000,
       };
       await alerts.silence(silence);
       assertEquals((await alerts.state(signal)).silences, [silence]);

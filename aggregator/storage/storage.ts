@@ -23,10 +23,9 @@ export interface OpenStorageOptions extends StorageOptions {
   readonly onDropped?: (partitions: number) => void;
   /** The pause between two tries to reach a server that is away is so long, in ms. @default {2000} */
   readonly retryMs?: number;
+  /** Two looks at what storage takes are so far apart, in ms, where no write fails. @default {30000} */
+  readonly lookMs?: number;
 }
-
-/** Two looks at what storage takes are so far apart, in ms. */
-const LIMIT_MS = 30_000;
 
 /** The answer to "does it answer?" may take so long, in ms. */
 const PING_MS = 2000;
@@ -93,9 +92,9 @@ export class Storage implements AsyncDisposable {
 
   /** Drops what is too much. That it cannot is no reason not to write. */
   async #keepWithin(): Promise<void> {
-    const { limit, onDropped } = this.#options;
+    const { limit, onDropped, lookMs = 30_000 } = this.#options;
     if (limit === undefined) return;
-    this.#nextLook = performance.now() + LIMIT_MS;
+    this.#nextLook = performance.now() + lookMs;
     try {
       const dropped = await enforceLimit(this.client, limit);
       if (dropped.length > 0) onDropped?.(dropped.length);
