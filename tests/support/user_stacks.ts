@@ -52,7 +52,8 @@ export async function watch(
     assert(performance.now() < until, `only ${count} samples in 30 s`);
     await delay(100);
     const window = await collector.drain();
-    unwinder.endWindow();
+    // A program that had no CPU for some of these short windows would be forgotten.
+    if (window.samples.length > 0) unwinder.endWindow();
     for (const sample of window.samples) {
       const names = symboliser.stack({ ...sample, kernel: [] }).map((frame) => plainName(frame.function));
       const stack = names.reverse().join(";");
