@@ -25,8 +25,8 @@ import { StackDepths } from "./stack_depths.ts";
 import type { StackState } from "./stack_state.ts";
 import type { TableBuilder } from "./table.ts";
 
-/** What is smaller lies between two functions and is not run. */
-const LEAST_BYTES = 16;
+/** What is smaller lies between two functions and is not run, in bytes. */
+export const LEAST_BARE_BYTES = 16;
 /** So much code is looked at for one table; all of musl's is a tenth of that. */
 const MAX_BYTES = 8 << 20;
 /** What is beside the pages that are wanted is looked at so far, as it may tell where functions begin. */
@@ -84,7 +84,7 @@ export class BareCode {
     for (const { range, offset } of this.#pieces) {
       const begin = Math.max(end, range.address, wanted - MORE_BYTES);
       const size = Math.min(to, range.address + range.size, limit + MORE_BYTES) - begin;
-      if (size < LEAST_BYTES || begin >= limit || begin + size <= wanted) continue;
+      if (size < LEAST_BARE_BYTES || begin >= limit || begin + size <= wanted) continue;
       if (size > this.#left) {
         skipped += size;
         continue;
