@@ -54,7 +54,7 @@ const logger = getLogger(["aperture", "agent"]);
 const LOCAL_WINDOW_MS = 1000;
 
 /** A local run reads ahead for this part of the time: it is short, and wants whole stacks of what begins meanwhile. */
-const AHEAD_SHARE = 0.2;
+const AHEAD_SHARE = 0.4;
 
 export interface RunOptions {
   /** Stops the run; what was recorded until then is written. */

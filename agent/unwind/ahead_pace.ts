@@ -9,7 +9,7 @@
 const EMPTY_MS = 200;
 
 /** The pages of a turn while nobody waits for samples, and while somebody does. */
-const [MANY, FEW] = [64, 6];
+const [MANY, FEW] = [64, 16];
 
 /** All the time for a while, or from some time on for a part of the time. */
 export class AheadPace {

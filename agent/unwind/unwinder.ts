@@ -42,8 +42,9 @@ export const SHARED_MAPS: readonly string[] = [
   "unwind_wanted_pages",
   "unwind_control",
 ];
-/** The lists are looked at every so many ms. */
+/** The lists are looked at every so many ms; and in a run that is short, where each cut stack is a part of all. */
 const POLL_MS = 50;
+const SHORT_RUN_POLL_MS = 10;
 /**
  * They are looked at soon after something was on them, for the next frame up may miss a page; not for ever, for what
  * finds no room is missed again.
@@ -113,6 +114,7 @@ export class Unwinder implements AsyncDisposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #window = 1;
   #wantsSeen = 0;
+  #pollMs = POLL_MS;
   #serving: Promise<void> | undefined;
 
   /**
@@ -224,10 +226,11 @@ export class Unwinder implements AsyncDisposable {
   }
 
   /**
-   * Loads such pages from now on for this part of the time: a program that is large and begins while others are watched
-   * has its stacks cut for its first second otherwise.
+   * Loads such pages from now on for this part of the time, and looks more often for those that are missed: a program that
+   * is large and begins while others are watched has its stacks cut for its first second otherwise.
    */
   keepReadingAhead(share: number): void {
+    this.#pollMs = SHORT_RUN_POLL_MS;
     this.#pace.keep(share);
   }
 
@@ -249,8 +252,8 @@ export class Unwinder implements AsyncDisposable {
       const missed = this.#serving !== undefined;
       await this.#serving;
       if (this.#stop.signal.aborted) return;
-      if (missed) this.#pollIn(busy < MAX_SOON ? SOON_MS : POLL_MS, busy + 1);
-      else this.#pollIn(Math.min(POLL_MS, 2 * ms));
+      if (missed) this.#pollIn(busy < MAX_SOON ? SOON_MS : this.#pollMs, busy + 1);
+      else this.#pollIn(Math.min(this.#pollMs, 2 * ms));
     }, ms);
   }
 
