@@ -5,6 +5,7 @@
  * @module
  */
 
+import { groupFiles } from "./groups.ts";
 import type { Lane } from "./lanes.ts";
 import { filesWithout, readReport, type Report } from "./report.ts";
 
@@ -44,15 +45,22 @@ export async function runLane(
 ): Promise<Ended> {
   const [xml, log] = [`${folder}/${lane}.xml`, `${folder}/${lane}.log`];
   await Deno.remove(xml).catch(() => {});
+  const isPartial = filter !== undefined || flags.some((flag) => flag.startsWith("--fail-fast"));
+  await using groups = new AsyncDisposableStack();
+  const groupsFolder = await Deno.makeTempDir({ prefix: "aperture-groups-" });
+  groups.defer(() => Deno.remove(groupsFolder, { recursive: true }));
+  // What a filter leaves of a file need not be anything, by which a file that does not load would pass.
+  const modules = isPartial ? files : groupFiles(files, { root, folder: groupsFolder });
   const command = [
     Deno.execPath(),
     "test",
     ...["--quiet", "--allow-all", "--frozen", "--no-check", "--sanitize-ops", "--sanitize-resources"],
+    `--config=${root}/deno.json`,
     `--junit-path=${xml}`,
-    ...lane === "parallel" && files.length > 1 ? ["--parallel"] : [],
+    ...lane === "parallel" && modules.length > 1 ? ["--parallel"] : [],
     ...filter === undefined ? [] : [`--filter=${filter}`],
     ...flags,
-    ...files,
+    ...modules,
   ];
   const [program, ...args] = isBackground
     ? ["sh", "-c", 'log=$1; shift; exec nice -n 5 "$@" >"$log" 2>&1', "sh", log, ...command]
@@ -66,7 +74,6 @@ export async function runLane(
     stderr: "inherit",
   }).spawn().status;
   const report = readReport(await Deno.readTextFile(xml).catch(() => ""));
-  const isPartial = filter !== undefined || flags.some((flag) => flag.startsWith("--fail-fast"));
   const missing = isPartial ? [] : filesWithout(files, report);
   const end = `the ${lane} lane ended by ${signal ?? `status ${code}`}`;
   const faults = missing.length === files.length

@@ -48,3 +48,27 @@ Deno.test("runLane() tells of a lane that is killed, under a filter too", async 
   assertEquals((await run(files)).faults, [`${end}, and has no result of its 1 files`]);
   assertEquals((await run(files, "dies")).faults, [`${end}, though no test failed`]);
 });
+
+Deno.test("runLane() of many files has the tests of each by its file, and tells which do not load", async () => {
+  const many = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`m${i}_test.ts`, GOOD]));
+  const { report, faults, output } = await run({
+    ...many,
+    "m3_test.ts": `Deno.test("fails", () => { throw 1; });`,
+    "m4_test.ts": `throw new Error("no");`,
+    "m5_test.ts": `import "./nowhere.ts";`,
+    "m6_test.ts": "",
+  });
+  assertEquals(report.counts, { passed: 16, failed: 3, skipped: 0 });
+  const failed = report.cases.filter(({ failure }) => failure !== undefined);
+  assertEquals(failed.map(({ file, name }) => [file, name]).sort(), [
+    ["m3_test.ts", "fails"],
+    ["m4_test.ts", "the file is loaded"],
+    ["m5_test.ts", "the file is loaded"],
+  ]);
+  assertEquals(
+    report.cases.map(({ file }) => file).sort(),
+    Object.keys(many).filter((file) => file !== "m6_test.ts").sort(),
+  );
+  assertEquals(faults, ["m6_test.ts: none of its tests ran to an end"]);
+  assertEquals(output.match(/is good/g)?.length, 16);
+});

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Puts files of tests together, so that what they import is loaded once for many of them: Deno gives each file that it
+ * is told an isolate of its own, which loads everything again, and for most files that takes longer than their tests.
+ *
+ * @module
+ */
+
+import { pathToFileURL } from "node:url";
+import { runInThisContext } from "node:vm";
+
+/** So few files need not be put together, and are seen to run one by one. */
+const FEW = 8;
+/**
+ * A group has so many files at most: enough that loading is a small part of its time, and few enough that the lane's
+ * last one keeps nobody waiting.
+ */
+const SIZE = 20;
+
+/**
+ * Writes a module into `folder` for each group of `files`, which are relative to `root`, and returns their paths; few
+ * files are returned as they are. Neighbours are in a group, as they import the same.
+ */
+export function groupFiles(files: readonly string[], { root, folder }: {
+  readonly root: string;
+  readonly folder: string;
+}): readonly string[] {
+  if (files.length <= FEW) return files;
+  const count = Math.ceil(files.length / SIZE);
+  return Array.from({ length: count }, (_, i) => {
+    const group = files.slice(
+      Math.floor(files.length * i / count),
+      Math.floor(files.length * (i + 1) / count),
+    );
+    // The name is what `deno test` says before the tests of the group.
+    const name = `${String(i + 1).padStart(2, "0")}_from_${group[0]!.replaceAll("/", "_")}`;
+    const urls = group.map((file) => pathToFileURL(file.startsWith("/") ? file : `${root}/${file}`).href);
+    const path = `${folder}/${name}`;
+    Deno.writeTextFileSync(
+      path,
+      `import { loadFiles } from ${JSON.stringify(import.meta.url)};\nawait loadFiles(${
+        JSON.stringify(urls, null, 1)
+      });\n`,
+    );
+    return path;
+  });
+}
+
+/** Loads files of tests by their URLs, one after the other; one that cannot be loaded has a test that fails for that. */
+export async function loadFiles(urls: readonly string[]): Promise<void> {
+  for (const url of urls) {
+    try {
+      await import(url);
+    } catch (error) {
+      const fail = () => {
+        throw error;
+      };
+      // As of that file, see `testWith()`: then its failure is counted once.
+      const options = { filename: `${url}#` };
+      runInThisContext("(test) => Deno.test(test)", options)({ name: "the file is loaded", fn: fail });
+    }
+  }
+}
