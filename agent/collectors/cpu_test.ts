@@ -4,6 +4,7 @@ import { delay } from "@std/async/delay";
 import { build } from "../../tasks/build.ts";
 import { compileBpf } from "../../tests/support/bpf.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { until } from "../../tests/support/until.ts";
 import { compileC, run, runBusy } from "../../tests/support/watched.ts";
 import { SAMPLE_LOSSES } from "../libbpf/mod.ts";
 import type { RawSample, Window } from "./collector.ts";
@@ -210,13 +211,18 @@ testWith(
     const memoryBytes = cpuMapBytes({ counts: 256, stacks: 256 }, onlineCpus().length);
     using collector = CpuCollector.open({ freq: 5000, memoryBytes });
     await using _many = run(program.path);
-    await delay(1000);
-    collector.stop();
-    const window = await collector.drain();
-    assert((window.losses.get("stacks_map_full") ?? 0) > 0, Deno.inspect(window.losses));
-    assertEquals(countOf(window.samples) + lostBy(window), collector.taken);
+    const windows: Window[] = [];
+    const has = (wanted: (window: Window) => boolean) => windows.some(wanted) || undefined;
     // A stack that was not kept leaves the sample, with its process.
-    assert(window.samples.some(({ user, comm }) => user.length === 0 && comm === "program"));
+    await until(async () => {
+      windows.push(await collector.drain());
+      return has(({ losses }) => (losses.get("stacks_map_full") ?? 0) > 0) &&
+        has(({ samples }) => samples.some(({ user, comm }) => user.length === 0 && comm === "program"));
+    }, { every: 1000 });
+    collector.stop();
+    windows.push(await collector.drain());
+    const counted = windows.reduce((sum, window) => sum + countOf(window.samples) + lostBy(window), 0);
+    assertEquals(counted, collector.taken);
   },
 );
 
@@ -238,12 +244,16 @@ testWith(["bpf", "clang"], "CpuCollector counts a stack deeper than it can hold 
   });
   await using deep = run(program.path);
   using collector = CpuCollector.open({ freq: 999, pid: deep.pid });
-  await delay(500);
+  let [truncated, full] = [0, 0];
+  const take = async () => {
+    const { samples, losses } = await collector.drain();
+    truncated += losses.get("user_stack_truncated") ?? 0;
+    full += countOf(samples.filter(({ user }) => user.length === 127));
+  };
+  await until(() => take().then(() => full > 0 || undefined), { every: 250 });
   collector.stop();
-  const { samples, losses } = await collector.drain();
-  const full = samples.filter(({ user }) => user.length === 127);
-  assert(full.length > 0);
-  assertEquals(losses.get("user_stack_truncated"), countOf(full));
+  await take();
+  assertEquals(truncated, full);
 });
 
 testWith(
@@ -296,22 +306,31 @@ testWith(
     await build("bpf");
     const script = `
     import { delay } from "@std/async/delay";
+    import { until } from "./tests/support/until.ts";
     import { run, runBusy } from "./tests/support/watched.ts";
     import { CpuCollector } from "./agent/collectors/cpu.ts";
     await using busy = runBusy();
     // Its child has a number here, and another in the namespace below, where it is 1.
     await using below = run("unshare", ["--pid", "--fork", "sh", "-c", "while :; do :; done"]);
     const result = {};
+    const childOf = (pid) => Number(Deno.readTextFileSync(\`/proc/\${pid}/task/\${pid}/children\`));
+    const child = await until(() => childOf(below.pid) || undefined);
     for (const pid of [busy.pid, undefined]) {
       using collector = CpuCollector.open({ freq: 999, pid });
-      await delay(700);
-      const { samples, losses } = await collector.drain();
-      const pids = [...new Set(samples.map(({ pid }) => pid))];
-      result[pid === undefined ? "all" : "one"] = { pids, outside: losses.get("outside_pid_namespace") ?? 0 };
+      const pids = new Set();
+      let outside = 0;
+      // All that is to be seen, and at least a while.
+      await until(async () => {
+        await delay(700);
+        const { samples, losses } = await collector.drain();
+        for (const { pid } of samples) pids.add(pid);
+        outside += losses.get("outside_pid_namespace") ?? 0;
+        return pids.has(busy.pid) && (pid !== undefined || pids.has(child) && outside > 0) || undefined;
+      });
+      result[pid === undefined ? "all" : "one"] = { pids: [...pids], outside };
     }
-    const children = Deno.readTextFileSync(\`/proc/\${below.pid}/task/\${below.pid}/children\`);
-    console.log(JSON.stringify({ ...result, busy: busy.pid, below: Number(children) }));
-    Deno.kill(Number(children), "SIGKILL");
+    console.log(JSON.stringify({ ...result, busy: busy.pid, below: child }));
+    Deno.kill(child, "SIGKILL");
   `;
     await using _outside = runBusy();
     const { stdout, stderr } = await new Deno.Command("unshare", {

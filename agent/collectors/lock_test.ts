@@ -7,6 +7,7 @@ import { compileProgram } from "../../tests/support/compiled.ts";
 import { Contender, type Measured } from "../../tests/support/contender.ts";
 import { compileBpf } from "../../tests/support/bpf.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { until } from "../../tests/support/until.ts";
 import { compileC, run } from "../../tests/support/watched.ts";
 import { isIdle, lockClass } from "../locks/classes.ts";
 import type { LockClass } from "../locks/lock_class.ts";
@@ -396,10 +397,12 @@ testWith(
     await using running = await Contender.start(program.path);
     using collector = LockCollector.open({ pid: running.pid });
     Deno.kill(running.pid, "SIGUSR1");
-    await delay(500);
-    const open = futexes((await collector.drain()).locks!);
-    assertEquals(open.map(({ outcome, count }) => ({ outcome, count })), [{ outcome: "open", count: 1 }]);
-    assert(delayOf(open) > 100e6);
+    const open: RawLock[] = [];
+    await until(async () => {
+      open.push(...futexes((await collector.drain()).locks!));
+      return delayOf(open) > 100e6 || undefined;
+    }, { every: 250 });
+    for (const { outcome, count } of open) assertEquals([outcome, count], ["open", 1]);
     Deno.kill(running.pid, "SIGKILL");
     await running[Symbol.asyncDispose]();
     const rows = futexes((await collector.drain()).locks!);
@@ -461,11 +464,13 @@ testWith(["bpf", "clang"], "LockCollector counts what its maps have no room for"
     memoryBytes: lockMapBytes(SMALLEST_LOCK_MAPS, onlineCpus().length),
   });
   await using many = run(program.path);
-  await delay(1500);
-  // Among so many that run the kernel takes minutes to know that no program reads the maps any more.
-  Deno.kill(many.pid, "SIGSTOP");
-  const { losses } = await collector.drain();
-  assert((losses.get("threads_map_full") ?? 0) > 0, Deno.inspect(losses));
+  await until(async () => {
+    Deno.kill(many.pid, "SIGCONT");
+    await delay(1500);
+    // Among so many that run the kernel takes minutes to know that no program reads the maps any more.
+    Deno.kill(many.pid, "SIGSTOP");
+    return (await collector.drain()).losses.get("threads_map_full") || undefined;
+  });
 });
 
 testWith(
