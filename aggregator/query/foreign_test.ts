@@ -7,7 +7,7 @@ import type { ProfileType } from "../../profile/profile_type.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import { testWith } from "../../tests/support/needs.ts";
-import { startStorage } from "../../tests/support/storage.ts";
+import { PATIENT, startStorage } from "../../tests/support/storage.ts";
 import type { ReceivedBatch } from "../storage/part.ts";
 import { Writer } from "../storage/writer.ts";
 import { createQueries } from "./queries.ts";
@@ -79,7 +79,7 @@ testWith(
               kept.map((type) => [type, sum(type), all.filter((r) => r.type === type).length]),
             );
           }
-          const queries = createQueries(client);
+          const queries = createQueries(client, PATIENT);
           const range = { from: FIRST_MS, to: FIRST_MS + 3_600_000, matchers: [] };
           const kinds = (await queries.kinds(range)).kinds;
           assertEquals(kinds[0], {

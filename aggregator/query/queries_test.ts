@@ -36,7 +36,7 @@ import {
   plainTotals,
 } from "../../tests/support/random_batches.ts";
 import { testWith } from "../../tests/support/needs.ts";
-import { startStorage } from "../../tests/support/storage.ts";
+import { PATIENT, startStorage } from "../../tests/support/storage.ts";
 import { Writer } from "../storage/writer.ts";
 import {
   atEndOf,
@@ -71,7 +71,7 @@ testWith(["chdb"], "queries answer what the written batches hold", async (t) => 
     // As after a restart, or from several aggregators: what samples refer to is there more than once.
     await new Writer(storage.client).write({ token: `group ${i}`, batches: batches.slice(i, i + 7) });
   }
-  const queries = createQueries(storage.client);
+  const queries = createQueries(storage.client, PATIENT);
   const heal = healing(batches);
   const samples = [...plainSamples(batches), ...lockSamples(batches)].map((sample) => ({
     ...sample,

@@ -6,9 +6,13 @@
  */
 
 import { EmbeddedClickHouse } from "../../aggregator/embedded/supervisor.ts";
+import type { QueriesOptions } from "../../aggregator/query/queries.ts";
 import { StorageClient, type StorageOptions } from "../../aggregator/storage/client.ts";
 import { createDatabase, migrate } from "../../aggregator/storage/migrate.ts";
 import { askShared } from "./shared.ts";
+
+/** Questions of tests have the time that a busy machine takes, as long as the client waits. */
+export const PATIENT: QueriesOptions = { limits: { timeoutMs: 120_000 } };
 
 export interface TestStorage extends AsyncDisposable {
   readonly options: StorageOptions;

@@ -20,7 +20,7 @@ import {
   type PlainSample,
   plainSamples,
 } from "./random_batches.ts";
-import { startStorage } from "./storage.ts";
+import { PATIENT, startStorage } from "./storage.ts";
 
 export interface StoredBatches extends AsyncDisposable {
   readonly client: StorageClient;
@@ -47,7 +47,7 @@ export async function storeBatches({ count, seed }: { count: number; seed: numbe
   const owned = stack.move();
   return {
     client: storage.client,
-    queries: createQueries(storage.client),
+    queries: createQueries(storage.client, PATIENT),
     batches,
     samples,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
