@@ -42,17 +42,26 @@ const UNKNOWN = bytesSql("[toUInt64(0)]");
  */
 export function stackKeysSql(options: StackKeysOptions): string {
   const { weights, carry, detail } = options;
-  const found = "arrayMap(l -> transform(l, names.1, names.2, unknown), arrayReverse(locations))";
+  const found = "arrayMap(l -> transform(l, names_1, names_2, unknown), arrayReverse(locations))";
   const details = {
-    line: `transform(locations[1], names.1, names.3, ${lineKey("''", "toUInt32(0)")}) AS detail`,
+    line: `transform(locations[1], names_1, names_3, ${lineKey("''", "toUInt32(0)")}) AS detail`,
     address: "locations[1] AS detail",
   };
   return `
-WITH (${namesSql(options)}) AS names, ${UNKNOWN} AS unknown
+WITH (${namesSql(options)}) AS names, ${arraysSql("names", detail === "line" ? 3 : 2)}, ${UNKNOWN} AS unknown
 SELECT ${["stack", ...carry, ...(detail ? [details[detail]] : [])].join(", ")},
     reinterpret(arrayStringConcat(${found}), 'Array(UInt64)') AS keys
 FROM (SELECT hash AS stack, locations FROM stacks) AS content
 RIGHT ANY JOIN (${weights}) AS weights USING stack`;
+}
+
+/**
+ * Makes `NAME_1`, `NAME_2` and so on of the `count` arrays of the constant `name`. The engine has the result of a subquery
+ * by reference, but writes out what is taken from it each time that it plans a step of the statement: of 30,000
+ * locations that was 80 ms of a flame graph.
+ */
+export function arraysSql(name: string, count: number): string {
+  return Array.from({ length: count }, (_, i) => `(SELECT ${name}.${i + 1}) AS ${name}_${i + 1}`).join(", ");
 }
 
 /**

@@ -9,7 +9,7 @@
 import { DEFAULT_LEVELS } from "../../profile/first_levels.ts";
 import type { AnyLabel } from "./matchers.ts";
 import { labelSql, type SelectionSql } from "./selection.ts";
-import { stackKeysSql } from "./stack_keys.ts";
+import { arraysSql, stackKeysSql } from "./stack_keys.ts";
 import type { TreeOptions } from "./stack_answers.ts";
 
 /** Is what a tree is made of, and a condition that all of its series pass. */
@@ -117,7 +117,7 @@ function weightsSql({ samples }: TreeSource, firstLevels: readonly AnyLabel[]): 
     ? "toUInt64(0)"
     : isNode(firstLevels)
     ? "cityHash64(toString(node))"
-    : "transform(series, series_labels.1, series_labels.2, toUInt64(0))";
+    : "transform(series, series_labels_1, series_labels_2, toUInt64(0))";
   return `SELECT stack, groupArray(label) AS labels, groupArray(v) AS values, groupArray(n) AS counts
 FROM (
     SELECT stack, ${label} AS label, sum(samples.value) AS v, sum(samples.count) AS n
@@ -142,7 +142,7 @@ function levelsSql(
     return {
       with: `WITH (SELECT (groupArray(hash), groupArray(${
         hashes[0]
-      })) FROM series WHERE ${series}) AS series_labels\n`,
+      })) FROM series WHERE ${series}) AS series_labels, ${arraysSql("series_labels", 2)}\n`,
       keys: ["[label]"],
     };
   }
@@ -151,10 +151,11 @@ function levelsSql(
   const combinations = `SELECT hash, ${hashes.map((hash, i) => `${hash} AS level_${i}`).join(", ")}
     FROM series WHERE ${series}`;
   return {
-    with: `WITH (SELECT (${lists.join(", ")}) FROM (${combinations})) AS series_labels\n`,
+    with: `WITH (SELECT (${lists.join(", ")}) FROM (${combinations})) AS series_labels,
+    ${arraysSql("series_labels", lists.length)}\n`,
     keys: [
       `[${
-        levels.map((_, i) => `transform(label, series_labels.2, series_labels.${i + 3}, toUInt64(0))`).join(
+        levels.map((_, i) => `transform(label, series_labels_2, series_labels_${i + 3}, toUInt64(0))`).join(
           ", ",
         )
       }]`,
