@@ -330,9 +330,10 @@ testWith(
     await build("bpf");
     using folder = tempFolder();
     const locks = await compileLocks(folder.path);
+    // With pages for what perf has no time to read on a busy machine.
     await Deno.writeTextFile(
       `${folder.path}/trace`,
-      `#!/bin/sh\nmount -t tracefs tracefs /sys/kernel/tracing\nexec perf trace -s -e futex -o ${folder.path}/out ${locks} word\n`,
+      `#!/bin/sh\nmount -t tracefs tracefs /sys/kernel/tracing\nexec perf trace -m 4096 -s -e futex -o ${folder.path}/out ${locks} word\n`,
       { mode: 0o755 },
     );
     using collector = LockCollector.open();

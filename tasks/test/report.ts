@@ -76,16 +76,25 @@ export function formatSlowest(cases: readonly TestCase[]): string {
 /** So many lines of a message are told again at the end. */
 const LINES_OF_FAILURE = 8;
 
+/** Is Deno's message of a test that did not run any more, as an error before it was caught by nobody. */
+const CANCELLED = "Cancelled";
+
 /**
- * Gives what failed, with the beginning of its message, for who reads the end of a long output alone. What the counts
- * have and no test is marked with is one line of its own.
+ * Gives what failed, with the beginning of its message, for who reads the end of a long output alone. What was cancelled,
+ * and what the counts have and no test is marked with, is one line each.
  */
 export function formatFailed({ counts, cases }: Report): string {
   const failed = cases.filter(({ failure }) => failure !== undefined);
-  const told = failed.map(({ name, file, line, failure }) => {
+  const cancelled = failed.filter(({ failure }) => failure === CANCELLED).length;
+  const told = failed.filter(({ failure }) => failure !== CANCELLED).map(({ name, file, line, failure }) => {
     const lines = failure!.split("\n").filter((text) => text.trim() !== "").slice(0, LINES_OF_FAILURE);
     return `FAILED: ${file}:${line}  ${name}\n${lines.map((text) => `          ${text}\n`).join("")}`;
   });
+  if (cancelled > 0) {
+    told.push(
+      `FAILED: ${cancelled} that did not run, as nobody caught an error before them, which the output above has\n`,
+    );
+  }
   const rest = counts.failed - failed.length;
   if (rest > 0) told.push(`FAILED: ${rest} for what they left open or began, which the output above names\n`);
   return told.join("");

@@ -43,16 +43,21 @@ Deno.test("slowest() has tests of a second or more, without their steps", () => 
 });
 
 Deno.test("formatFailed() tells what failed with its message, and that more did than the report marks", () => {
-  const xml = `<testsuite name="./a_test.ts" tests="3" failures="2">
+  const cancelled = (name: string) =>
+    `<testcase name="${name}" classname="./a_test.ts" time="0" line="5" col="6">
+      <error message="Cancelled"/></testcase>`;
+  const xml = `<testsuite name="./a_test.ts" tests="5" failures="4">
     <testcase name="a &amp; b" classname="./a_test.ts" time="0.1" line="3" col="6">
       <failure message="Uncaught Error: one
  &lt;two&gt;">Error: one</failure>
     </testcase>
     <testcase name="leaks" classname="./a_test.ts" time="0.1" line="4" col="6"></testcase>
+    ${cancelled("later")}${cancelled("last")}
   </testsuite>`;
   assertEquals(
     formatFailed(readReport(xml)),
     "FAILED: a_test.ts:3  a & b\n          Uncaught Error: one\n           <two>\n" +
+      "FAILED: 2 that did not run, as nobody caught an error before them, which the output above has\n" +
       "FAILED: 1 for what they left open or began, which the output above names\n",
   );
   assertEquals(formatFailed(readReport("")), "");
