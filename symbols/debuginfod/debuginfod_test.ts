@@ -109,22 +109,27 @@ Deno.test("Debuginfod asks again after an error, with one warning, and never aft
   assertStringIncludes(warnings[0]!, `from ${test.servers[0]!.url.href.slice(0, -1)}: HTTP status 500`);
 });
 
+const PAUSE_MS = 2000;
+
 Deno.test("Debuginfod goes on with other servers while one does not answer, and returns to that", async () => {
   await using logs = await collectLogs();
   let away = true;
   await using test = await setUp([
     (r) => away ? new Response("", { status: 503 }) : idOf(r) === "ffff" ? has(r) : hasNot(r),
     (r) => idOf(r) === "ffff" ? hasNot(r) : has(r),
-    // Longer than the other takes to answer, on a busy machine too.
-  ], { retry: { firstMs: 2000, maxMs: 2000 } });
+    // Longer than the other takes to answer.
+  ], { retry: { firstMs: PAUSE_MS, maxMs: PAUSE_MS } });
   const { debuginfod, servers } = test;
+  const begun = performance.now();
   debuginfod.want("ffff");
   await until(() => debuginfod.stats.failed === 1);
   for (let i = 0; i < 20; i++) debuginfod.want(`abcd${i + 10}`);
   await until(() => debuginfod.stats.found === 20);
   const asked = servers[0]!.paths.length;
-  assert(asked <= 3, `${asked} requests to a server that was away`);
-  assertEquals(debuginfod.stats.pending, 1);
+  // On a busy machine the other may take longer than a pause, which is half as long at least.
+  const pauses = (performance.now() - begun) / (PAUSE_MS / 2);
+  assert(asked <= 3 + pauses, `${asked} requests to a server that was away, in ${pauses} pauses`);
+  await until(() => debuginfod.stats.pending === 1);
   away = false;
   await until(() => debuginfod.stats.found === 21);
   assertEquals(logs.lines.filter((line) => line.startsWith("warn")).length, 1);
