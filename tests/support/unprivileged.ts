@@ -46,6 +46,8 @@ export async function installAgent(folder: string): Promise<void> {
       await copyIfThere(`${from}/registry.json`, `${to}/registry.json`);
     }
   }
+  const lean = await runProgram(`${ROOT}deploy/images/lean_modules.sh`, [`${folder}/deno-dir`]);
+  if (lean.code !== 0) throw new Error(lean.stderr);
   await Deno.copyFile(Deno.execPath(), `${folder}/deno`);
   // As its image is built: nobody may write there, so each run would compile all of the agent for itself.
   const warm = await runProgram(`${folder}/deno`, [...RUN, main(folder), "--version"], {
