@@ -12,7 +12,8 @@ import { OUTLINE } from "./colors.ts";
 import { drawFlame, levelAt, levelsIn, ROW_HEIGHT, type Scene, yOf } from "./draw.ts";
 import { boxAt, depthOf, type Rect } from "./layout.ts";
 import { descendantsAt, type FlameModel, pathOf } from "./model.ts";
-import { CanvasRenderer, SvgRenderer } from "./renderer.ts";
+import type { Picture } from "./picture.ts";
+import { CanvasRenderer } from "./renderer.ts";
 import { StripRenderer, Strips } from "./strip_renderer.ts";
 
 export interface FlameEvents {
@@ -169,35 +170,13 @@ export class FlameView {
     this.#drawOverlay();
   }
 
-  /** Returns the whole graph as a file of SVG, as it is shown now. */
-  toSvg(title: string): string {
-    const scene = this.#scene!;
-    const width = Math.max(this.root.clientWidth, 800);
-    const renderer = new SvgRenderer();
-    drawFlame(renderer, scene, { width, height: this.#height, top: 0, bottom: this.#height });
-    const background = getComputedStyle(document.body).backgroundColor;
-    return renderer.file({ width, height: this.#height, background, title });
-  }
-
-  /** Returns the whole graph as a picture of twice the page's pixels, or less where that is too high. */
-  toPng(): Promise<Blob | null> {
-    const width = Math.max(this.root.clientWidth, 800);
-    const ratio = Math.min(2, 16_000 / this.#height);
-    const canvas = h("canvas", {
-      width: Math.round(width * ratio),
-      height: Math.round(this.#height * ratio),
-    });
-    const context = canvas.getContext("2d")!;
-    context.scale(ratio, ratio);
-    context.fillStyle = getComputedStyle(document.body).backgroundColor;
-    context.fillRect(0, 0, width, this.#height);
-    drawFlame(new CanvasRenderer(context), this.#scene!, {
-      width,
-      height: this.#height,
-      top: 0,
-      bottom: this.#height,
-    });
-    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  /** Returns the whole graph, as it is shown now; `undefined` where nothing is. */
+  picture(): Picture | undefined {
+    const scene = this.#scene;
+    if (!scene) return undefined;
+    const size = { width: Math.max(this.root.clientWidth, 800), height: this.#height };
+    const sight = { ...size, top: 0, bottom: this.#height };
+    return { ...size, draw: (renderer) => void drawFlame(renderer, scene, sight) };
   }
 
   /** Makes room for all levels, and goes where `#wantedTop` is; what is there already is not touched. */

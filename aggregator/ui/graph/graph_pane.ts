@@ -25,7 +25,7 @@ import { modelOf, putIn, type Tree, treeOf } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
 import { Changes } from "../parts/changes.ts";
 import { h } from "../parts/dom.ts";
-import { formatShare, formatValue } from "../parts/format.ts";
+import { fileName, formatShare, formatValue } from "../parts/format.ts";
 import { openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import { type Asked, selectionParams } from "../state/api.ts";
@@ -333,9 +333,10 @@ export class GraphPane {
   #files() {
     const { kind = "cpu" } = this.#asked!;
     const { to } = this.#answer!.selection;
+    const isSandwich = this.#app.store.state.mode === "sandwich";
     return {
-      // Types of profiles have colons, which not every disk takes in a name.
-      name: `aperture-${kind.replaceAll(":", "_")}-${to.replace(/\.\d+|[:-]/g, "")}`,
+      ...(isSandwich && { sandwich: this.#sandwich.picture() }),
+      name: fileName(kind, to),
       pprof: `/api/export/pprof?${selectionParams(this.#asked!)}`,
     };
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// <reference lib="dom" />
+import { text as streamText } from "node:stream/consumers";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../../../tests/support/needs.ts";
 import {
@@ -239,7 +240,44 @@ testWith(
           assert(folded.every((line) => /^[^;]+;.* \d+$/.test(line)));
           assertEquals(JSON.parse((await download("speedscope")).text).profiles[0].type, "sampled");
           assertMatch((await download("PNG")).name, /\.png$/);
+          const line = await exported(page, ".timeline", "CSV");
+          assertMatch(line.name, /^aperture-time-line-cpu-\d{8}T\d{6}Z\.csv$/);
+          assertMatch(line.text, /^Begin,.*: cores busy\r\n20\d\d-.*Z,[\d.]+/);
+          assertMatch((await exported(page, ".timeline", "PNG")).name, /^aperture-time-line-.*\.png$/);
         });
+      });
+
+      await t.step("a sandwich, a table and the flow of locks are files, too", async () => {
+        await open(
+          { query: `${CPU}&mode=sandwich&fn=_start%09/usr/bin/postgres` },
+          async ({ page, asked }) => {
+            await settled(page);
+            const svg = (await exported(page, ".tools", "SVG")).text;
+            assertMatch(svg, />callers<[^]*>_start {2}[\d.]+ % of the selection[^]*>callees</);
+            assertMatch((await exported(page, ".tools", "PNG")).name, /\.png$/);
+            await page.keyboard.press("t");
+            await settled(page);
+            const [table] = await Promise.all([
+              page.waitForEvent("download"),
+              page.click('[title="Save Functions as CSV"]'),
+            ]);
+            assertEquals(table.suggestedFilename(), "aperture-functions.csv");
+            await page.keyboard.press("3");
+            await settled(page);
+            const [flow] = await Promise.all([
+              page.waitForEvent("download"),
+              page.click('button:has-text("Export SVG")'),
+            ]);
+            const text = await streamText(await flow.createReadStream());
+            assertMatch(
+              text,
+              /^<\?xml[^]*<svg [^>]*width="1000"[^]*text\{[^}]*fill:rgb[^]*>waiters<[^]*<\/svg>\n$/,
+            );
+            assertEquals(/role="button"|tabindex/.test(text), false);
+            // The time line above marks what was replaced among those who waited.
+            assert(asked.some((path) => path.startsWith("/api/builds?") && path.includes("kind=lock")));
+          },
+        );
       });
     });
   },

@@ -10,6 +10,8 @@
 import { foldedSides, foldedText, speedscopeText } from "../flame/export.ts";
 import type { FlameView } from "../flame/flame_view.ts";
 import { type FlameModel, functionKey, isOther, pathHash } from "../flame/model.ts";
+import { pageColor, type Picture, savePng, svgOf } from "../flame/picture.ts";
+import { CanvasRenderer } from "../flame/renderer.ts";
 import { addStep } from "../flame/transforms.ts";
 import { stackText, type Tree, treeOf } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
@@ -107,9 +109,9 @@ export function escapeExpression(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }
 
-/** Lists the pictures of what `view` shows, and what is written of `trees`. */
+/** Lists the files of a picture, and what is written of `trees`. */
 function shownFiles(
-  view: FlameView,
+  picture: Picture,
   { name, unit, folded, trees }: {
     readonly name: string;
     readonly unit: string;
@@ -121,10 +123,10 @@ function shownFiles(
     saveFile(`${name}.${extension}`, new Blob([text], { type }));
   return [
     "What is shown",
-    { text: "SVG", run: () => save("svg", "image/svg+xml", view.toSvg(name)) },
+    { text: "SVG", run: () => save("svg", "image/svg+xml", svgOf(picture, name, pageColor())) },
     {
       text: "PNG",
-      run: () => void view.toPng().then((picture) => picture && saveFile(`${name}.png`, picture)),
+      run: () => savePng(name, picture, (context) => picture.draw(new CanvasRenderer(context))),
     },
     { text: "Folded stacks", run: () => save("folded", "text/plain", folded()) },
     {
@@ -134,13 +136,22 @@ function shownFiles(
   ];
 }
 
-/** Lists the files of the graph that `view` shows; `pprof` is the address of the selection's. */
-export function fileMenu(view: FlameView, { name, pprof }: { name: string; pprof: string }): MenuItem[] {
+/**
+ * Lists the files of the graph that `view` shows.
+ *
+ * @param options.pprof is the address of the selection's
+ * @param options.sandwich is shown instead of the graph, where it is there
+ */
+export function fileMenu(
+  view: FlameView,
+  { name, pprof, sandwich }: { name: string; pprof: string; sandwich?: Picture | undefined },
+): MenuItem[] {
   const { scene } = view;
-  if (!scene) return [];
+  const picture = sandwich ?? view.picture();
+  if (!scene || !picture) return [];
   const tree = () => treeOf(scene.model);
   return [
-    ...shownFiles(view, {
+    ...shownFiles(picture, {
       ...{ name, unit: scene.model.unit },
       folded: () => foldedText(tree()),
       trees: () => ({ [name]: tree() }),
@@ -164,8 +175,10 @@ export function comparedFileMenu(
   view: FlameView,
   { name, unit, base, compare, pprof }: ComparedFiles,
 ): MenuItem[] {
+  const picture = view.picture();
+  if (!picture) return [];
   return [
-    ...shownFiles(view, {
+    ...shownFiles(picture, {
       ...{ name, unit },
       folded: () => foldedSides(base, compare),
       trees: () => ({ "A, before": base, "B, after": compare }),

@@ -8,9 +8,11 @@
  */
 
 import type { FlameJson } from "../../http/answers.ts";
-import { colorsOf } from "../flame/colors.ts";
+import { colorsOf, TEXT } from "../flame/colors.ts";
 import { FlameView } from "../flame/flame_view.ts";
 import { type FlameModel, flameModel, functionKey, isOther } from "../flame/model.ts";
+import { type Picture, stacked } from "../flame/picture.ts";
+import type { Renderer } from "../flame/renderer.ts";
 import { stepParams } from "../flame/transforms.ts";
 import type { App } from "../parts/app.ts";
 import { h } from "../parts/dom.ts";
@@ -89,6 +91,17 @@ export class Sandwich {
       const row = model?.names.indexOf(name) ?? -1;
       view.outline(row < 0 ? undefined : row);
     }
+  }
+
+  /** Returns both halves and what stands between them; `undefined` until both are there. */
+  picture(): Picture | undefined {
+    const [callers, callees] = SIDES.map((side) => this.#halves[side].view.picture());
+    if (!callers || !callees) return undefined;
+    const text = `${this.#middle.textContent}  ${this.#middle.dataset["share"] ?? ""}`;
+    const color = TEXT[this.#app.theme()];
+    const { width } = callers;
+    const middle = { width, height: 24, draw: (to: Renderer) => to.text(text, 4, 12, color) };
+    return stacked([callers, middle, callees]);
   }
 
   #half(side: SideName): Half {

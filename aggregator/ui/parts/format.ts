@@ -98,3 +98,9 @@ export function formatChange(base: number, compare: number): string {
 export function shortName(name: string, most: number): string {
   return name.length <= most ? name : `…${name.slice(1 - most)}`;
 }
+
+/** Returns what a file of `what` until `to`, a time as REST writes it, is called, without what follows the dot. */
+export function fileName(what: string, to: string): string {
+  // Types of profiles have colons, which not every disk takes in a name.
+  return `aperture-${what.replaceAll(":", "_")}-${to.replace(/\.\d+|[:-]/g, "")}`;
+}

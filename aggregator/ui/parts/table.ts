@@ -7,14 +7,17 @@
  * @module
  */
 
-import { type Child, h } from "./dom.ts";
+import { type CsvCell, csvText } from "./csv.ts";
+import { type Child, h, saveFile } from "./dom.ts";
 
 export interface Column<R> {
   readonly title: string;
   /** Explains the title. */
   readonly hint?: string;
   /** Is what rows are sorted by: numbers from large to small, texts by the alphabet. */
-  readonly value: (row: R) => number | string;
+  readonly value: (row: R) => CsvCell;
+  /** Is what a file has of the row. @default `value` */
+  readonly plain?: (row: R) => CsvCell;
   readonly cell: (row: R) => Child;
   /** Aligns to the right. @default {false} */
   readonly number?: boolean;
@@ -56,11 +59,18 @@ export class DataTable<R> {
   constructor(options: TableOptions<R>) {
     this.#options = options;
     this.#by = { column: options.sort ?? 0, down: true };
+    // Other columns may be out of sight, to the right.
+    const first = options.columns.findIndex(({ minor }) => !minor);
     this.#heads = options.columns.map(({ title, hint, number, minor }, i) =>
       h(
         "th",
         { scope: "col", class: `${number ? "number" : ""} ${minor ? "minor" : ""}` },
         h("button", { title: hint, onclick: () => this.#sortBy(i) }, title),
+        i === first && h("button", {
+          class: "save",
+          title: `Save ${options.label} as CSV`,
+          onclick: () => this.#save(),
+        }),
       )
     );
     const table = h(
@@ -88,6 +98,14 @@ export class DataTable<R> {
   /** Draws the rows again, as a mark has changed. */
   redraw(): void {
     this.#draw();
+  }
+
+  #save(): void {
+    const { columns, label } = this.#options;
+    const rows = this.#sorted.map((row) => columns.map(({ value, plain = value }) => plain(row)));
+    const text = csvText([columns.map(({ title }) => title), ...rows]);
+    const name = `aperture-${label.toLowerCase().replaceAll(" ", "-")}.csv`;
+    saveFile(name, new Blob([text], { type: "text/csv" }));
   }
 
   #sortBy(column: number): void {

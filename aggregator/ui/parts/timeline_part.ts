@@ -16,8 +16,9 @@ import type { State } from "../state/url_state.ts";
 import type { App } from "./app.ts";
 import { Changes } from "./changes.ts";
 import { choice, h } from "./dom.ts";
-import { formatCount, shortModule } from "./format.ts";
+import { fileName, formatCount, shortModule } from "./format.ts";
 import { measureOf } from "./kind_words.ts";
+import { openMenu } from "./menu.ts";
 import { Part } from "./part.ts";
 import {
   drawAreas,
@@ -28,9 +29,11 @@ import {
   LOSS_FROM,
   peakOf,
   rowLanes,
+  type Size,
   type TimelineShown,
   xOf,
 } from "./timeline.ts";
+import { timelineFiles } from "./timeline_files.ts";
 
 const MAX_STEPS = 200;
 const HEIGHT = 96 + FOOT;
@@ -54,6 +57,11 @@ export interface TimelineAsked {
   readonly ontotal: (total: number) => void;
 }
 
+interface Drawn {
+  readonly shown: TimelineShown;
+  readonly size: Size;
+}
+
 /** Draws the time line, and turns the pointer into ranges. */
 export class TimelinePart {
   readonly root: HTMLElement;
@@ -62,7 +70,13 @@ export class TimelinePart {
   readonly #title = h("span", { class: "quiet" });
   readonly #legend = h("div", { class: "lanes" });
   readonly #mode;
+  readonly #export = h("button", {
+    "aria-haspopup": "menu",
+    onclick: () => this.#openFiles(),
+  }, "Export ▾");
   readonly #box: HTMLElement;
+  /** Is what was drawn last. */
+  #drawn: Drawn | undefined;
   readonly #part: Part<TimelineJson>;
   readonly #more: Part<{ windows: WindowsJson | undefined; builds: BuildsJson["builds"] }>;
   #asked: TimelineAsked | undefined;
@@ -90,7 +104,11 @@ export class TimelinePart {
     this.root = h(
       "section",
       { class: "timeline card", "aria-label": "Time line" },
-      h("div", { class: "row" }, this.#title, this.#legend, h("span", { class: "grow" }), this.#mode.root),
+      h(
+        "div",
+        { class: "row" },
+        ...[this.#title, this.#legend, h("span", { class: "grow" }), this.#mode.root, this.#export],
+      ),
       this.#box,
     );
     const redraw = () => this.#redraw();
@@ -140,7 +158,7 @@ export class TimelinePart {
       const [first, second] = await Promise.all([
         // What others push does not come with agents' windows.
         isProfileType(kind) ? undefined : this.#app.api.get<WindowsJson>("/api/windows", windows, signal),
-        kind === "cpu" ? this.#app.api.get<BuildsJson>("/api/builds", builds, signal) : { builds: [] },
+        isProfileType(kind) ? { builds: [] } : this.#app.api.get<BuildsJson>("/api/builds", builds, signal),
       ]);
       return { windows: first, builds: newBuilds(second.builds, window) };
     });
@@ -294,9 +312,27 @@ export class TimelinePart {
       ranges: asked.ranges,
       clock: (ms) => clock(ms, { zone, near: asked.window.to }),
     };
-    if (state.heat) drawHeat(context, shown, { width, height }, LABELS);
-    else drawAreas(context, shown, { width, height });
+    this.#drawn = { shown, size: { width, height } };
+    this.#drawOn(context, this.#drawn);
     this.#showLegend(timeline, shown);
+  }
+
+  #drawOn(context: CanvasRenderingContext2D, { shown, size }: Drawn): void {
+    if (this.#app.store.state.heat) drawHeat(context, shown, size, LABELS);
+    else drawAreas(context, shown, size);
+  }
+
+  #openFiles(): void {
+    const drawn = this.#drawn;
+    if (!drawn) return;
+    const { left, bottom } = this.#export.getBoundingClientRect();
+    const { lanes, selection } = drawn.shown.timeline;
+    const name = fileName(`time-line-${selection.kind}`, selection.to);
+    const legend = this.#app.store.state.heat ? [] : lanes;
+    openMenu(
+      { x: left, y: bottom + 4 },
+      timelineFiles(name, { ...drawn, legend, draw: (context) => this.#drawOn(context, drawn) }),
+    );
   }
 
   /** Says what is under the pointer; else what the lanes are, and what is marked. */

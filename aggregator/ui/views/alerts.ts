@@ -155,6 +155,7 @@ export class AlertsView implements View {
         title: "Value",
         number: true,
         value: ({ value }) => value ?? Infinity,
+        plain: ({ value }) => value ?? "",
         cell: ({ annotations, value }) =>
           h(
             "span",
@@ -172,6 +173,7 @@ export class AlertsView implements View {
       {
         title: "Since",
         value: ({ fired, started }) => Date.parse(fired ?? started),
+        plain: ({ fired, started }) => fired ?? started,
         cell: ({ fired, started }) => this.#time(fired ?? started),
       },
       {

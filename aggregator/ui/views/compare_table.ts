@@ -75,6 +75,7 @@ export class DifferencesTable {
         hint: "In the function itself, largest first",
         number: true,
         value: (row) => Math.abs(more(row)),
+        plain: more,
         cell: (row) => {
           const amount = more(row);
           // It is what it calls that differs.
@@ -87,6 +88,7 @@ export class DifferencesTable {
         title: "Change",
         number: true,
         value: (row) => more(row) / (scaled(row, "base", "self") || 1e-12),
+        plain: (row) => scaled(row, "base", "self") > 0 ? more(row) / scaled(row, "base", "self") : "new",
         cell: (row) => formatChange(scaled(row, "base", "self"), scaled(row, "compare", "self")),
       },
       number("A total", "base", "total", true),

@@ -129,6 +129,7 @@ export class DataView implements View {
       {
         title: "Last window",
         value: (agent) => -Date.parse(agent.last_end),
+        plain: (agent) => agent.last_end,
         cell: (agent) => this.#time(agent.last_end),
       },
       {
@@ -175,6 +176,7 @@ export class DataView implements View {
         title: "Started",
         minor: true,
         value: (agent) => Date.parse(agent.started),
+        plain: (agent) => agent.started,
         cell: (agent) => `${this.#time(agent.started)}${agent.runs > 1 ? `, ${agent.runs} times` : ""}`,
       },
       { title: "Version", minor: true, value: (agent) => agent.version, cell: (agent) => agent.version },

@@ -8,6 +8,7 @@
  */
 
 import { SERIES, type Theme } from "../flame/colors.ts";
+import { pageColor } from "../flame/picture.ts";
 import { svg } from "../parts/dom.ts";
 import { formatNs, shortName } from "../parts/format.ts";
 
@@ -43,6 +44,8 @@ const MOST = 8;
 const GAP = 6;
 const LEAST = 14;
 const BAR = 12;
+/** Is all of the picture, with the heads of its columns. */
+const BOX = { x: 0, y: -22, width: WIDTH, height: HEIGHT + 28 };
 
 /** Places the largest of a column below each other, as high as their share; the others are one. */
 export function placeColumn(sides: readonly FlowSide[]): Placed[] {
@@ -64,6 +67,24 @@ export function placeColumn(sides: readonly FlowSide[]): Placed[] {
     y += height + GAP;
     return placed;
   });
+}
+
+/** Returns a file of SVG of what {@linkcode drawFlow} drew, with the colours that the page gives it. */
+export function flowFile(drawn: SVGElement, title: string): string {
+  const file = drawn.cloneNode(true) as SVGElement;
+  const fillOf = (selector: string) => getComputedStyle(drawn.querySelector(selector)!).fill;
+  const style = `text{font:12px system-ui,sans-serif;fill:${fillOf("text:not(.head)")}}` +
+    `.head{font-weight:600;fill:${fillOf(".head")}}`;
+  file.setAttribute("width", String(WIDTH));
+  file.setAttribute("height", String(BOX.height));
+  file.prepend(
+    svg("title", {}, document.createTextNode(title)),
+    svg("style", {}, document.createTextNode(style)),
+    svg("rect", { ...BOX, fill: pageColor() }),
+  );
+  // What is a button on the page is none in a picture.
+  const text = new XMLSerializer().serializeToString(file).replaceAll(' tabindex="0" role="button"', "");
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${text}\n`;
 }
 
 /** Draws `flow` into `root`. */
@@ -130,7 +151,7 @@ export function drawFlow(root: HTMLElement, flow: Flow): void {
     });
   root.replaceChildren(svg(
     "svg",
-    { viewBox: `0 -22 ${WIDTH} ${HEIGHT + 28}`, role: "group", "aria-label": "Waiters, locks and holders" },
+    { viewBox: Object.values(BOX).join(" "), role: "group", "aria-label": "Waiters, locks and holders" },
     ...[["waiters", x.waiters, "end"], ["locks", x.locks + BAR / 2, "middle"], [
       flow.holdersHead,
       x.holders + BAR,

@@ -10,8 +10,8 @@
 import type { FlameJson, LocksJson } from "../../http/answers.ts";
 import { GraphPane } from "../graph/graph_pane.ts";
 import type { App, View } from "../parts/app.ts";
-import { h } from "../parts/dom.ts";
-import { formatCount, formatNs, shortModule } from "../parts/format.ts";
+import { h, saveFile } from "../parts/dom.ts";
+import { fileName, formatCount, formatNs, shortModule } from "../parts/format.ts";
 import { Part } from "../parts/part.ts";
 import { DataTable } from "../parts/table.ts";
 import { WaitsCard } from "../parts/waits_card.ts";
@@ -19,7 +19,7 @@ import { selectionParams } from "../state/api.ts";
 import { withFilter } from "../state/selector.ts";
 import type { Shown } from "../state/store.ts";
 import { type Holder, holderColumns, holderName, type Site, siteColumns, siteKey } from "./lock_columns.ts";
-import { drawFlow, type FlowSide } from "./lock_flow.ts";
+import { drawFlow, flowFile, type FlowSide } from "./lock_flow.ts";
 
 const MOST_SITES = 200;
 
@@ -63,7 +63,17 @@ export class LocksView implements View {
     this.#flowCard = h(
       "section",
       { class: "card", "aria-label": "Waiters, lock and holders" },
-      h("h2", {}, "Who waits for whom"),
+      h(
+        "div",
+        { class: "row" },
+        h("h2", {}, "Who waits for whom"),
+        h("span", { class: "grow" }),
+        h(
+          "button",
+          { onclick: () => this.#saveFlow() },
+          "Export SVG",
+        ),
+      ),
       this.#flow,
     );
     this.#graph = new GraphPane(app, "Stacks of those who waited");
@@ -114,6 +124,13 @@ export class LocksView implements View {
         `idle threads hidden: ${formatNs(answer.hidden.value)} (pools, condition variables, timers)`,
     );
     this.#drawFlow();
+  }
+
+  #saveFlow(): void {
+    const [drawn, answer] = [this.#flow.querySelector("svg"), this.#sites.answer];
+    if (!drawn || !answer) return;
+    const name = fileName("lock-flow", answer.selection.to);
+    saveFile(`${name}.svg`, new Blob([flowFile(drawn, name)], { type: "image/svg+xml" }));
   }
 
   /** Shows the stacks through a holder's function, in its process, on the CPU. */

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Writes tables for spreadsheets, as RFC 4180 has them.
+ *
+ * @module
+ */
+
+export type CsvCell = string | number;
+
+/** Returns a line for each row. */
+export function csvText(rows: readonly (readonly CsvCell[])[]): string {
+  return rows.map((row) => `${row.map(cellText).join(",")}\r\n`).join("");
+}
+
+function cellText(cell: CsvCell): string {
+  if (typeof cell === "number") return String(cell);
+  // A spreadsheet would take such a name, which anybody may give a function, for a formula and reckon it.
+  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
