@@ -17,21 +17,21 @@ testWith(
   async () => {
     using program = await compileUnwind("runtime.go");
     await using running = await RunningProgram.start(program.path);
-    const watched = await watch(running.pid, { atLeastMs: 3000 });
+    const expected = [
+      { inside: /time\.now/, caller: /main\.clocks;time\.Now/, least: 0.9 },
+      // What it looks for afterwards is nobody's.
+      {
+        inside: /gosched_m(?!.*runtime\.schedule)/,
+        caller: /main\.yields;runtime\.Gosched;runtime\.mcall/,
+        least: 0.8,
+      },
+      { inside: /syscall\.Kill.*runtime\.sigreturn/, caller: /main\.signals;syscall\.Kill/, least: 0.9 },
+      { inside: /runtime\.sigpanic/, caller: /main\.faults;main\.load;runtime\.sigpanic/, least: 0.9 },
+    ];
+    const wanted = expected.map(({ inside }) => ({ stack: inside, samples: 10 }));
+    const watched = await watch(running.pid, { atLeastMs: 3000, wanted });
     assertWhole(watched);
-    for (
-      const { inside, caller, least } of [
-        { inside: /time\.now/, caller: /main\.clocks;time\.Now/, least: 0.9 },
-        // What it looks for afterwards is nobody's.
-        {
-          inside: /gosched_m(?!.*runtime\.schedule)/,
-          caller: /main\.yields;runtime\.Gosched;runtime\.mcall/,
-          least: 0.8,
-        },
-        { inside: /syscall\.Kill.*runtime\.sigreturn/, caller: /main\.signals;syscall\.Kill/, least: 0.9 },
-        { inside: /runtime\.sigpanic/, caller: /main\.faults;main\.load;runtime\.sigpanic/, least: 0.9 },
-      ]
-    ) {
+    for (const { inside, caller, least } of expected) {
       let [right, all] = [0, 0];
       for (const [stack, count] of watched.stacks) {
         if (!inside.test(stack)) continue;

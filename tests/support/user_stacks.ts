@@ -15,6 +15,9 @@ import { build } from "../../tasks/build.ts";
 /** Samples that are asked for. */
 export const SAMPLES = 200;
 
+/** A program that is to be seen has been within this. */
+const PATIENCE_MS = 60_000;
+
 export interface Watched {
   /** The thread's entry is first, `;` between functions, with how many samples had it. */
   readonly stacks: ReadonlyMap<string, number>;
@@ -26,9 +29,11 @@ export interface Watched {
 /** Returns the stacks of a program once all of it is known: user functions, with their arguments' types left out. */
 export async function watch(
   pid: number,
-  { atLeastMs = 0, python = false }: {
+  { atLeastMs = 0, wanted = [], python = false }: {
     /** Goes on so long, however many samples there are, in ms. @default {0} */
     atLeastMs?: number;
+    /** Goes on until so many samples match each of these. @default {[]} */
+    wanted?: readonly { readonly stack: RegExp; readonly samples: number }[];
     /** Includes the functions that Python runs. @default {false} */
     python?: boolean;
   } = {},
@@ -47,9 +52,16 @@ export async function watch(
   const ends = new Map<string, number>();
   let count = 0;
   const begin = performance.now();
-  const until = begin + 30_000;
-  while (count < SAMPLES || performance.now() - begin < atLeastMs) {
-    assert(performance.now() < until, `only ${count} samples in 30 s`);
+  const until = begin + PATIENCE_MS;
+  const isWanting = () =>
+    wanted.some(({ stack, samples }) => {
+      return [...stacks].reduce((sum, [text, n]) => sum + (stack.test(text) ? n : 0), 0) < samples;
+    });
+  while (count < SAMPLES || performance.now() - begin < atLeastMs || isWanting()) {
+    assert(
+      performance.now() < until,
+      `only ${count} samples in ${PATIENCE_MS} ms, or not of all that is wanted`,
+    );
     await delay(100);
     const window = await collector.drain();
     // A program that had no CPU for some of these short windows would be forgotten.
