@@ -9,7 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { ProfileBuilder } from "../profile/builder.ts";
 import { eventCount, type Kind, type Profile } from "../profile/model.ts";
 import { BriefProcesses } from "./brief_processes.ts";
-import { type Clock, MACHINE_CLOCK, type Stamps } from "./clock.ts";
+import { type Clock, MACHINE_CLOCK, type Moment, type Stamps } from "./clock.ts";
 import type { Captures } from "./capture.ts";
 import type { Collector, ProgramOf, Window } from "./collectors/collector.ts";
 import type { Drained } from "./drains.ts";
@@ -80,6 +80,8 @@ export interface RecordOptions {
   readonly signal: AbortSignal;
   /** @default {MACHINE_CLOCK} */
   readonly clock?: Clock;
+  /** The collectors count since then: when they were drained last. @default {now} */
+  readonly begun?: Moment | undefined;
   /** Knows which processes there are. @default {those of /proc} */
   readonly processes?: BriefProcesses;
 }

@@ -57,6 +57,13 @@ Deno.test("record() yields a recording a window, without time between two of the
   }
 });
 
+Deno.test("record() has its first window begin when the collectors began to count", async () => {
+  const begun = { monotonic: 1000, wall: 5000 };
+  const clock = { monotonic: () => 1700, wall: () => 5700 };
+  const [recording] = await collect(collectorOf([windowOf(1)]), 1, { begun, clock });
+  assertEquals([recording!.startNs, recording!.endNs], [5_000_000_000n, 5_700_000_000n]);
+});
+
 Deno.test("record() ends with a shorter window when its time is over", async () => {
   const collector = collectorOf([windowOf(1), windowOf(2)]);
   await using symboliser = Symboliser.open();

@@ -19,6 +19,18 @@ export const MACHINE_CLOCK: Clock = {
   wall: () => Date.now(),
 };
 
+/** Holds both times of one moment, in ms. */
+export interface Moment {
+  readonly monotonic: number;
+  /** Unix time. */
+  readonly wall: number;
+}
+
+/** Returns this moment. */
+export function momentOf(clock: Clock = MACHINE_CLOCK): Moment {
+  return { monotonic: clock.monotonic(), wall: clock.wall() };
+}
+
 /** What slewing a clock does between two windows, or a reading of both that was interrupted, is no step. */
 const LEAST_STEP_MS = 1000;
 
@@ -36,11 +48,11 @@ export class WindowStamps {
   #monotonic: number;
   #wall: number;
 
-  /** The first window begins now. */
-  constructor(clock: Clock) {
+  /** @param begun the first window's begin @default {now} */
+  constructor(clock: Clock, begun: Moment = momentOf(clock)) {
     this.#clock = clock;
-    this.#monotonic = clock.monotonic();
-    this.#wall = clock.wall();
+    this.#monotonic = begun.monotonic;
+    this.#wall = begun.wall;
   }
 
   /**

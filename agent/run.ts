@@ -13,6 +13,7 @@ import { openExporter } from "../profile/otlp/open.ts";
 import { record, Summary } from "./agent.ts";
 import { OBJECTS } from "./collectors/open.ts";
 import { Captures } from "./capture.ts";
+import { momentOf } from "./clock.ts";
 import { Command } from "./command.ts";
 import type { AgentConfig } from "./config.ts";
 import { FLUSH_MS, flushOnExit, sender } from "./handing_on.ts";
@@ -133,6 +134,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   const { collectors } = parts.use(openKinds(kinds, config, { unwinder }));
   // What the first was counting while the others were loaded, for seconds on a busy machine, is of no window.
   await Promise.all(collectors.map((collector) => collector.drain()));
+  let begun = momentOf();
   const keeper = new MemoryKeeper({
     bytes: options.budget.bytes,
     resident: () => residentBytes([Deno.pid, ...symboliser.readerPid ? [symboliser.readerPid] : []]),
@@ -175,10 +177,12 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
     // The C library's tables, and those of the shell that becomes the command.
     unwinder?.warm(command.pid);
     await unwinder?.settle();
+    begun = momentOf();
     await command.begin();
   } else if (local && unwinder) {
     progress.reading(() => unwinder.stats.files.files);
     const { ms } = await warmUp({ collectors, unwinder, pid: config.pid, signal });
+    begun = momentOf();
     logger.info("Read {files} in {time}", {
       files: counted(unwinder.stats.files.files, "file", "files"),
       time: lasting(ms),
@@ -202,7 +206,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
     for await (
       const named of record({
         ...{ collectors, symboliser, labels, unwinder, captures },
-        ...{ windowMs, durationMs, signal, excludedPid },
+        ...{ windowMs, durationMs, signal, excludedPid, begun },
         beats: () => pusher?.beats ?? 1,
         onDrained: () => keeper.ease(),
       })

@@ -7,7 +7,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { type Clock, type Stamps, WindowStamps } from "./clock.ts";
+import { type Clock, type Moment, type Stamps, WindowStamps } from "./clock.ts";
 import type { Captures } from "./capture.ts";
 import type { Collector } from "./collectors/collector.ts";
 import { type Drained, Drains, type DrainsOptions } from "./drains.ts";
@@ -18,6 +18,8 @@ export interface WindowsOptions extends DrainsOptions {
   readonly durationMs: number;
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** Since then there is counted what the first window has. @default {now} */
+  readonly begun?: Moment | undefined;
   /** Returns the beats of `windowMs` that the next window has. */
   readonly beats: () => number;
   /** Says at which frequency to sample. */
@@ -56,10 +58,10 @@ export class Windows implements Disposable {
   #beat = 0;
 
   constructor(options: WindowsOptions) {
-    const { durationMs, signal, clock } = options;
+    const { durationMs, signal, clock, begun } = options;
     this.#options = options;
     this.#drains = new Drains(options);
-    this.#stamps = new WindowStamps(clock);
+    this.#stamps = new WindowStamps(clock, begun);
     this.#frequencies = new Frequencies(options);
     this.#begin = clock.monotonic();
     if (signal.aborted) this.#end();

@@ -17,17 +17,32 @@ const FEW = 8;
  */
 const SIZE = 20;
 
-/**
- * Writes a module into `folder` for each group of `files`, which are relative to `root`, and returns their paths; few
- * files are returned as they are. Neighbours are in a group, as they import the same.
- */
-export function groupFiles(files: readonly string[], { root, folder }: {
+export interface GroupOptions {
+  /** Files are relative to it. */
   readonly root: string;
+  /** Modules are written into it. */
   readonly folder: string;
-}): readonly string[] {
-  if (files.length <= FEW) return files;
+  /** Returns whether a file is to be in no group, as what it leaves running would be held against the test after it. */
+  readonly isAlone: (file: string) => boolean;
+}
+
+/** Returns whether a file with this source says of a test that it may leave something running. */
+export function leavesWork(source: string): boolean {
+  return /\bsanitize(Ops|Resources): false\b/.test(source);
+}
+
+/**
+ * Writes a module for each group of `files`, and returns their paths and those of files that are alone; few files are
+ * returned as they are. Neighbours are in a group, as they import the same.
+ */
+export function groupFiles(
+  all: readonly string[],
+  { root, folder, isAlone }: GroupOptions,
+): readonly string[] {
+  if (all.length <= FEW) return all;
+  const files = all.filter((file) => !isAlone(file));
   const count = Math.ceil(files.length / SIZE);
-  return Array.from({ length: count }, (_, i) => {
+  const groups = Array.from({ length: count }, (_, i) => {
     const group = files.slice(
       Math.floor(files.length * i / count),
       Math.floor(files.length * (i + 1) / count),
@@ -44,6 +59,7 @@ export function groupFiles(files: readonly string[], { root, folder }: {
     );
     return path;
   });
+  return [...groups, ...all.filter(isAlone)];
 }
 
 /** Loads files of tests by their URLs, one after the other; one that cannot be loaded has a test that fails for that. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { TempFolder } from "../../tests/support/programs.ts";
-import { groupFiles } from "./groups.ts";
+import { groupFiles, leavesWork } from "./groups.ts";
 
 Deno.test("groupFiles() leaves few files alone, and has each of many in one group", () => {
   using folder = new TempFolder();
   const names = (count: number) =>
     Array.from({ length: count }, (_, i) => `a/${String(i).padStart(3, "0")}_test.ts`);
-  const options = { root: "/somewhere", folder: folder.path };
+  const options = { root: "/somewhere", folder: folder.path, isAlone: () => false };
   assertEquals(groupFiles(names(8), options), names(8));
   for (const count of [9, 20, 21, 45, 333]) {
     const groups = groupFiles(names(count), options);
@@ -21,4 +21,15 @@ Deno.test("groupFiles() leaves few files alone, and has each of many in one grou
     const sizes = grouped.map(({ length }) => length);
     assert(Math.max(...sizes) <= 20 && Math.max(...sizes) - Math.min(...sizes) <= 1, `${sizes}`);
   }
+});
+
+Deno.test("groupFiles() has what leaves something running in no group", () => {
+  using folder = new TempFolder();
+  const files = Array.from({ length: 12 }, (_, i) => `a/${i}_test.ts`);
+  const isAlone = (file: string) => file === "a/3_test.ts";
+  const [group, ...alone] = groupFiles(files, { root: "/somewhere", folder: folder.path, isAlone });
+  assertEquals(alone, ["a/3_test.ts"]);
+  assertEquals(Deno.readTextFileSync(group!).match(/\/a\/\d+_test\.ts/g)!.length, 11);
+  assert(leavesWork("}, { sanitizeOps: false, sanitizeResources: false });"));
+  assert(!leavesWork("sanitizeOps"));
 });

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { groupFiles } from "./groups.ts";
+import { resolve } from "node:path";
+import { groupFiles, leavesWork } from "./groups.ts";
 import type { Lane } from "./lanes.ts";
 import { filesWithout, readReport, type Report } from "./report.ts";
 
@@ -50,7 +51,10 @@ export async function runLane(
   const groupsFolder = await Deno.makeTempDir({ prefix: "aperture-groups-" });
   groups.defer(() => Deno.remove(groupsFolder, { recursive: true }));
   // What a filter leaves of a file need not be anything, by which a file that does not load would pass.
-  const modules = isPartial ? files : groupFiles(files, { root, folder: groupsFolder });
+  const modules = isPartial ? files : groupFiles(files, {
+    ...{ root, folder: groupsFolder },
+    isAlone: (file) => leavesWork(Deno.readTextFileSync(resolve(root, file))),
+  });
   const command = [
     Deno.execPath(),
     "test",

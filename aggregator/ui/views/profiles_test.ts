@@ -161,7 +161,7 @@ testWith(
           await settled(page);
           assertEquals(await page.inputValue('[aria-label="Kind"]'), HEAP);
           assertEquals((await rowsOf(page, "Functions"))[0], "77.8 %77.8 %7.00 MiBnewNodeserver");
-          const { name } = await exported(page, "body", "Folded stacks");
+          const { name } = await exported(page, ".graph .tools", "Folded stacks");
           assertMatch(name, /^aperture-memory_inuse_space_bytes_space_bytes-\w+\.folded$/);
         });
       });
