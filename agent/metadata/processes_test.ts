@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RunningProgram, TempFolder } from "../../tests/support/programs.ts";
+import { until } from "../../tests/support/until.ts";
 import { programNumber } from "./program.ts";
 import { innermostPid, parseStat, ProcessTable, RENEW_MS } from "./processes.ts";
 
@@ -150,12 +151,13 @@ Deno.test("ProcessTable.get() has nothing of a process that has exited but was n
   // The shell becomes a sleep that never waits for its child.
   await using parent = await RunningProgram.start("/bin/sh", [
     "-c",
-    "sleep 0 & echo $!; exec sleep 1000",
+    "sleep 1000 & echo $!; exec sleep 1000",
   ]);
   const pid = Number(parent.firstLine);
-  while (!/^State:\tZ/m.test(Deno.readTextFileSync(`/proc/${pid}/status`))) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  await until(() => Deno.readTextFileSync(`/proc/${parent.pid}/comm`) === "sleep\n" || undefined);
+  // The shell itself would wait for it.
+  Deno.kill(pid, "SIGKILL");
+  await until(() => /^State:\tZ/m.test(Deno.readTextFileSync(`/proc/${pid}/status`)) || undefined);
   const table = new ProcessTable();
   assertEquals(table.get(pid), undefined);
   assertEquals(table.stats.gone, 1);
