@@ -7,6 +7,7 @@
 
 import { bold, dim } from "@std/fmt/colors";
 import { columnsOf, cutMiddle } from "../../agent/output/fit.js";
+import { csvCell } from "../../profile/formats/csv.ts";
 
 /** Is one column: what people see of it, what programs get, or both. */
 export interface Column<R> {
@@ -95,11 +96,6 @@ export function separated<R>({ columns, rows }: Sheet<R>, separator: "," | "\t")
   const escape = separator === "," ? csvCell : tsvCell;
   const lines = rows.map((row) => known.map(({ value }) => escape(String(value!(row)))));
   return [known.map(({ key }) => key!), ...lines].map((line) => `${line.join(separator)}\n`).join("");
-}
-
-/** RFC 4180. */
-function csvCell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** The format has no escapes: what would end a cell is a space. */

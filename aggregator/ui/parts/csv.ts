@@ -5,6 +5,8 @@
  * @module
  */
 
+import { csvCell } from "../../../profile/formats/csv.ts";
+
 export type CsvCell = string | number;
 
 /** Returns a line for each row. */
@@ -15,6 +17,5 @@ export function csvText(rows: readonly (readonly CsvCell[])[]): string {
 function cellText(cell: CsvCell): string {
   if (typeof cell === "number") return String(cell);
   // A spreadsheet would take such a name, which anybody may give a function, for a formula and reckon it.
-  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvCell(/^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell);
 }

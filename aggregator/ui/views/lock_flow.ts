@@ -83,8 +83,10 @@ export function flowFile(drawn: SVGElement, title: string): string {
     svg("rect", { ...BOX, fill: pageColor() }),
   );
   // What is a button on the page is none in a picture.
-  const text = new XMLSerializer().serializeToString(file).replaceAll(' tabindex="0" role="button"', "");
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${text}\n`;
+  for (const button of file.querySelectorAll("[tabindex]")) {
+    for (const name of ["tabindex", "role"]) button.removeAttribute(name);
+  }
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(file)}\n`;
 }
 
 /** Draws `flow` into `root`. */
