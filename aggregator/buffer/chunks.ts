@@ -11,7 +11,8 @@ import { crc32 } from "node:zlib";
 export const CHUNK_BYTES = 60 * 1024;
 /** 13 chunks and a head record stay below 800 KiB. */
 export const CHUNKS_PER_COMMIT = 13;
-export const MUTATIONS_PER_COMMIT = 1000;
+/** 1,000 would be taken; but a push that comes meanwhile waits for the whole commit. */
+export const DELETES_PER_COMMIT = 100;
 
 /** Returns how many chunks `size` bytes take. */
 export function chunkCount(size: number): number {
@@ -59,8 +60,8 @@ export async function deleteAll(
   let left = keys;
   do {
     const commit = kv.atomic();
-    for (const key of left.slice(0, MUTATIONS_PER_COMMIT - 1)) commit.delete(key);
-    left = left.slice(MUTATIONS_PER_COMMIT - 1);
+    for (const key of left.slice(0, DELETES_PER_COMMIT - 1)) commit.delete(key);
+    left = left.slice(DELETES_PER_COMMIT - 1);
     if (left.length === 0) {
       if (value === undefined) commit.delete(marker);
       else commit.set(marker, value);

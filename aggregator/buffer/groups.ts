@@ -6,7 +6,7 @@
  * @module
  */
 
-import { chunkCount, chunkKeys, deleteAll, MUTATIONS_PER_COMMIT } from "./chunks.ts";
+import { chunkCount, chunkKeys, deleteAll, DELETES_PER_COMMIT } from "./chunks.ts";
 import type { GroupRecord, Head } from "./entry.ts";
 import type { Store } from "./store.ts";
 
@@ -121,7 +121,7 @@ export class Groups {
   async #erase(group: GroupRecord, rest: readonly GroupRecord[]): Promise<void> {
     const { kv } = this.#store;
     const keys = group.ids.flatMap((id, i) => [["head", id], ...chunkKeys(id, group.chunks[i]!)]);
-    if (keys.length + 1 > MUTATIONS_PER_COMMIT && !group.done) {
+    if (keys.length + 1 > DELETES_PER_COMMIT && !group.done) {
       await kv.set(["groups"], [{ ...group, done: true }, ...rest]);
     }
     await deleteAll(kv, keys, { marker: ["groups"], value: rest.length > 0 ? rest : undefined });

@@ -227,9 +227,9 @@ export class StagingBuffer implements AsyncDisposable {
       const { token, ids, skip, tries } = group;
       // One that a damaged file lost is known to be lost.
       const heads = ids.map((id) => this.#held.get(id)).filter((head) => head !== undefined);
-      const batches = await Promise.all(
-        heads.map(async (head) => ({ head, bytes: await readChunks(this.#store.kv, head) })),
-      );
+      const batches: StagedGroup["batches"][number][] = [];
+      // One after the other: the store does what it is asked in turn, and pushes would wait until all are read.
+      for (const head of heads) batches.push({ head, bytes: await readChunks(this.#store.kv, head) });
       return { token, batches, skip, tries, size: ids.length };
     });
   }
