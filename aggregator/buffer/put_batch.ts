@@ -33,29 +33,30 @@ export function wasKept({ value }: Remembered, { content, sequence }: BatchMeta)
  * Keeps a batch with its sequence; when this resolves it is on disk, where there is one.
  *
  * @param known was read before, and says that it was not kept
- * @returns false when a batch of that sequence was kept by another call meanwhile; then, and when it throws, nothing
- * is kept
+ * @returns what is remembered now; `undefined` when a batch of that sequence was kept by another call meanwhile: then,
+ * and when it throws, nothing is kept
  */
 export async function putBatch(
   kv: Deno.Kv,
   { head, bytes, known }: { head: Head; bytes: Uint8Array; known: Remembered },
   { rememberMs, onLeft }: PutOptions,
-): Promise<boolean> {
+): Promise<Remembered | undefined> {
   const key = seenKey(head);
   const parts = partsOf(bytes);
   let kept = false;
   try {
     await writeParts(kv, { id: head.id, bytes, parts });
     for (let seen = known;; seen = await remembered(kv, head)) {
-      if (wasKept(seen, head)) return false;
+      if (wasKept(seen, head)) return undefined;
       const mark = head.content === undefined ? addSequence(seen.value ?? undefined, head.sequence) : CONTENT;
       const commit = kv.atomic().check(seen).set(["head", head.id], head)
         .set(key, mark, lifetimeOf(key, rememberMs));
       if (parts > 0) commit.delete(["part", head.id]);
       setChunks(commit, { id: head.id, bytes, from: parts, to: chunkCount(bytes.length) });
       // Else another batch of this agent came between.
-      kept = (await commit.commit()).ok;
-      if (kept) return true;
+      const committed = await commit.commit();
+      kept = committed.ok;
+      if (committed.ok) return { key, value: mark, versionstamp: committed.versionstamp };
     }
   } finally {
     if (!kept && parts > 0) await removeParts(kv, { id: head.id, chunks: parts }, () => onLeft(parts));

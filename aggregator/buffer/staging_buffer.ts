@@ -19,8 +19,9 @@ import {
 } from "./entry.ts";
 import { Groups } from "./groups.ts";
 import { BufferFullError, Held } from "./held.ts";
-import { putBatch, remembered, removeParts, wasKept } from "./put_batch.ts";
+import { putBatch, removeParts, wasKept } from "./put_batch.ts";
 import { Quarantine } from "./quarantine.ts";
+import { RecentAgents } from "./recent_agents.ts";
 import { isDamaged, Store } from "./store.ts";
 
 export interface BufferOptions {
@@ -60,6 +61,7 @@ export class StagingBuffer implements AsyncDisposable {
   readonly #logger = getLogger(["aperture", "buffer"]);
   readonly #held: Held;
   readonly #quarantine: Quarantine;
+  readonly #agents = new RecentAgents();
   #aggregator = "";
   readonly #groups: Groups;
   #nextId = 1;
@@ -243,6 +245,7 @@ export class StagingBuffer implements AsyncDisposable {
       const { rememberMs } = this.#options;
       const prefixes = [["aggregator"], ["seen"], ["quarantine"]];
       await this.#guard(() => this.#store.rebuild(prefixes, (key) => lifetimeOf(key, rememberMs)));
+      this.#agents.clear();
       // Their chunks are gone with the old file.
       await this.#quarantine.loseAll();
       this.#store.keepReserve();
@@ -346,6 +349,7 @@ export class StagingBuffer implements AsyncDisposable {
     await this.#groups.load();
     this.#held.clear();
     this.#quarantine.clear();
+    this.#agents.clear();
     const count = (id: number) => this.#nextId = Math.max(this.#nextId, id + 1);
     for await (const { value: head } of kv.list<Head>({ prefix: ["head"] })) {
       this.#held.add(head);
@@ -372,14 +376,16 @@ export class StagingBuffer implements AsyncDisposable {
 
   async #stage(bytes: Uint8Array, meta: BatchMeta): Promise<"staged" | "duplicate"> {
     const { kv } = this.#store;
-    const known = await remembered(kv, meta);
+    const known = await this.#agents.remembered(kv, meta);
     if (wasKept(known, meta)) return "duplicate";
     using _room = this.#held.reserve(bytes.length);
     const { clock, rememberMs } = this.#options;
     const checksum = crc32(bytes);
     const head: Head = { ...meta, id: this.#nextId++, size: bytes.length, checksum, receivedMs: clock() };
     const onLeft = (chunks: number) => this.#leftovers.push({ id: head.id, chunks });
-    if (!await putBatch(kv, { head, bytes, known }, { rememberMs, onLeft })) return "duplicate";
+    const written = await putBatch(kv, { head, bytes, known }, { rememberMs, onLeft });
+    if (!written) return "duplicate";
+    this.#agents.hold(meta, written);
     this.#held.add(head);
     this.onStaged();
     return "staged";

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Holds what is remembered of the agents that push now, as it was written last, so that a push need not ask the store
+ * for it.
+ *
+ * @module
+ */
+
+import { LRUCache } from "lru-cache";
+import type { BatchMeta } from "./entry.ts";
+import { type Remembered, remembered } from "./put_batch.ts";
+import { blockOf } from "./sequences.ts";
+
+/** So many agents are held, with some 800 bytes each. */
+const MAX_AGENTS = 8192;
+
+/**
+ * Is right about what it has as long as nobody else writes to the store: what it says is older than the store's own
+ * shows when the store checks it as it is written over.
+ */
+export class RecentAgents {
+  readonly #entries = new LRUCache<string, Remembered>({ max: MAX_AGENTS });
+
+  /** Returns what is remembered around a batch's sequence, or of its content. */
+  async remembered(kv: Deno.Kv, meta: BatchMeta): Promise<Remembered> {
+    return this.#entries.get(nameOf(meta)) ?? await remembered(kv, meta);
+  }
+
+  /** Holds what was written with a batch. What is sent with content is rarely sent again. */
+  hold(meta: BatchMeta, written: Remembered): void {
+    if (meta.content === undefined) this.#entries.set(nameOf(meta), written);
+  }
+
+  /** Forgets all: the store is another one. */
+  clear(): void {
+    this.#entries.clear();
+  }
+}
+
+function nameOf({ agentId, epoch, sequence, content }: BatchMeta): string {
+  return content === undefined ? `${epoch}/${blockOf(sequence)}/${agentId}` : `content/${content}/${agentId}`;
+}
