@@ -82,10 +82,11 @@ function bpfOutputs(): Output[] {
   });
 }
 
-/** The page's scripts: the page itself, and the worker that searches. */
-const SCRIPTS = [
+/** What the page is built of: itself, the worker that searches, and how it looks. */
+const PAGE_PARTS = [
   ["the page", "app.ts", "app.js"],
   ["the page's search", "flame/search_worker.ts", "search_worker.js"],
+  ["the page's looks", "app.css", "app.css"],
 ] as const;
 
 function uiOutputs(): Output[] {
@@ -95,7 +96,7 @@ function uiOutputs(): Output[] {
   ];
   const sources = [...folders, "profile"].flatMap(files)
     .filter((path) => !path.endsWith("_test.ts"));
-  return SCRIPTS.map(([name, script, file]) => uiOutput(name, { script, file, sources }));
+  return PAGE_PARTS.map(([name, script, file]) => uiOutput(name, { script, file, sources }));
 }
 
 function uiOutput(

@@ -22,7 +22,7 @@ const FILES = [
   ["/", "index.html", "text/html; charset=utf-8"],
   ["/app.js", "build/app.js", "text/javascript; charset=utf-8"],
   ["/search_worker.js", "build/search_worker.js", "text/javascript; charset=utf-8"],
-  ["/app.css", "app.css", "text/css; charset=utf-8"],
+  ["/app.css", "build/app.css", "text/css; charset=utf-8"],
   ["/favicon.svg", "favicon.svg", "image/svg+xml"],
   ["/favicon-alert.svg", "favicon-alert.svg", "image/svg+xml"],
 ] as const;
