@@ -108,7 +108,7 @@ export interface StoreTable {
   readonly bytes: number;
   readonly parts: number;
   readonly partitions: number;
-  /** The time is in Unix milliseconds; `undefined` for what has no time. */
+  /** Are when the first and the last bucket of time begin, in Unix milliseconds; `undefined` for what has no time. */
   readonly oldest: number | undefined;
   readonly newest: number | undefined;
 }

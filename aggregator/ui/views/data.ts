@@ -108,6 +108,10 @@ export class DataView implements View {
     for (const part of [this.#agents, this.#coverage, this.#store]) part.stop();
   }
 
+  #timeColumn(title: string, hint: string, of: (table: Table) => string | null): Column<Table> {
+    return { title, hint, value: (table) => of(table) ?? "", cell: (table) => this.#time(of(table)) };
+  }
+
   #time(text: string | null): string {
     if (text === null) return "";
     return clock(Date.parse(text), {
@@ -207,8 +211,8 @@ export class DataView implements View {
         value: (table) => table.parts,
         cell: (table) => formatCount(table.parts),
       },
-      { title: "Oldest", value: (table) => table.oldest ?? "", cell: (table) => this.#time(table.oldest) },
-      { title: "Newest", value: (table) => table.newest ?? "", cell: (table) => this.#time(table.newest) },
+      this.#timeColumn("Oldest", "When its first bucket begins", (table) => table.oldest),
+      this.#timeColumn("Newest", "When its last bucket begins", (table) => table.newest),
     ];
   }
 }
