@@ -11,6 +11,7 @@ import type { Frame, Total } from "../../profile/model.ts";
 import { MISSING_FRAME } from "./content.ts";
 import { hiddenTotal } from "./hidden.ts";
 import { addSparse, quantilesOf, type SparseHistogram } from "./histograms.ts";
+import { withChains } from "./lock_chains.ts";
 import { framesOfStacks, holderCode, holderSites, NO_CODE, type Stacks } from "./lock_holders.ts";
 import type { Question } from "./question.ts";
 import { checkLimit, type SelectionSql, selectionSql } from "./selection.ts";
@@ -168,7 +169,8 @@ export async function lockSites(
   if (!first) {
     return { sites: [], holders: byHolder, total, other: NO_TOTAL, hidden, cost: question.cost };
   }
-  const groups = bySite(rows, await framesOfStacks(question, rows.map(({ stack }) => stack))).slice(0, limit);
+  const waiting = await framesOfStacks(question, rows.map(({ stack }) => stack));
+  const groups = bySite(rows, waiting).slice(0, limit);
   const shown = groups.flatMap((group) => group.rows);
   const pairs = await question.rows<HolderRow>(holdersSql(selected), {
     ...selected.params,
@@ -177,11 +179,16 @@ export async function lockSites(
   });
   const content = await framesOfStacks(question, pairs.map((pair) => pair.holder_stack));
   const byKey = Map.groupBy(pairs, keyOf);
+  const sites = groups.map((group) => {
+    const own = group.rows.flatMap((row) => byKey.get(keyOf(row)) ?? []);
+    return siteOf(group, holdersOf(own, content), holders);
+  });
+  const stacksOf = (group: SiteStacks) =>
+    group.rows.map(({ process_name: process, stack, delay_ns, waits }) => {
+      return { process, stack, total: toTotal(delay_ns, waits) };
+    });
   return {
-    sites: groups.map((group) => {
-      const own = group.rows.flatMap((row) => byKey.get(keyOf(row)) ?? []);
-      return siteOf(group, holdersOf(own, content), holders);
-    }),
+    sites: withChains(sites, groups.map(stacksOf), waiting),
     holders: byHolder,
     total,
     other: rest(
@@ -222,7 +229,7 @@ function holdersOf(pairs: readonly HolderRow[], content: Stacks): LockHolder[] {
     const { value, count } = holders.get(key)?.total ?? NO_TOTAL;
     const more = toTotal(delay_ns, waits);
     const total = { value: value + more.value, count: count + more.count };
-    holders.set(key, { ...own, process: holder_process, thread, total });
+    holders.set(key, { ...own, process: holder_process, thread, total, waits: [] });
   }
   return [...holders.values()].sort((a, b) => b.total.value - a.total.value || b.total.count - a.total.count);
 }

@@ -26,6 +26,11 @@ export interface LockHolder {
   readonly thread: string;
   /** Says how long it was waited for, and how many waits it ended. */
   readonly total: Total;
+  /**
+   * Lists the other sites of the answer, by their place in it, where stacks through this function waited themselves,
+   * and for how long: with what they held, or without. The longest come first.
+   */
+  readonly waits: readonly { readonly site: number; readonly total: Total }[];
 }
 
 /** Is code of one process that waited for locks of one class and type at one place. */

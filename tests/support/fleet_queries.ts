@@ -26,7 +26,7 @@ import type { LabelValue, TimelineOptions } from "../../aggregator/query/series_
 import type { Queries } from "../../aggregator/query/types.ts";
 import type { Selection, TimeRange } from "../../aggregator/query/asked.ts";
 import type { StoredBatch } from "../../aggregator/query/store_answers.ts";
-import type { SyscallsOptions } from "../../aggregator/query/wait_answers.ts";
+import type { LockHolder, SyscallsOptions } from "../../aggregator/query/wait_answers.ts";
 import type { FleetNode } from "./fleet.ts";
 import { HOLDER_SITES, LOCK_SITES, SYSCALL_ROWS } from "./fleet_waits.ts";
 import { bothGraphs } from "./graphs.ts";
@@ -144,7 +144,13 @@ export class FleetQueries implements Queries {
   }
 
   lockSites({ idle = false }: Selection, { limit = 50 }: { limit?: number } = {}) {
-    const sites = LOCK_SITES.filter((site) => idle || site.class !== "condvar").slice(0, limit);
+    const shown = LOCK_SITES.filter((site) => idle || site.class !== "condvar").slice(0, limit);
+    const waits = (of: LockHolder) =>
+      of.waits.map(({ site, total }) => ({ site: shown.indexOf(LOCK_SITES[site]!), total }));
+    const sites = shown.map((site) => ({
+      ...site,
+      holders: site.holders.map((holder) => ({ ...holder, waits: waits(holder) })),
+    }));
     const total = sum(sites);
     const hidden = sum(LOCK_SITES.filter((site) => !idle && site.class === "condvar"));
     const none = { value: 0, count: 0 };

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { HolderSite, LockSite, SyscallRow } from "../../aggregator/query/wait_answers.ts";
+import type { HolderSite, LockHolder, LockSite, SyscallRow } from "../../aggregator/query/wait_answers.ts";
 
 const POSTGRES = "/usr/lib/postgresql/15/bin/postgres";
 
@@ -37,9 +37,19 @@ function site(name: string, of: Partial<LockSite> & Pick<LockSite, "total">): Lo
   };
 }
 
-function holder(name: string, value: number, count: number) {
-  return { function: name, module: POSTGRES, process: "postgres", thread: "", total: { value, count } };
+function holder(name: string, value: number, count: number, waits: LockHolder["waits"] = []) {
+  return {
+    function: name,
+    module: POSTGRES,
+    process: "postgres",
+    thread: "",
+    total: { value, count },
+    waits,
+  };
 }
+
+/** Who writes the log waits for buffers with the lock held. */
+const WAITS_AT_BUFFERS = [{ site: 2, total: { value: 0.9e9, count: 2_300 } }];
 
 /** They are in the order of how long they waited. */
 export const LOCK_SITES: readonly LockSite[] = [
@@ -51,7 +61,10 @@ export const LOCK_SITES: readonly LockSite[] = [
   }),
   site("XLogInsertRecord", {
     total: { value: 8.4e9, count: 31_200 },
-    holders: [holder("XLogWrite", 6.1e9, 20_400), holder("CopyXLogRecordToWAL", 1.9e9, 9_800)],
+    holders: [
+      holder("XLogWrite", 6.1e9, 20_400, WAITS_AT_BUFFERS),
+      holder("CopyXLogRecordToWAL", 1.9e9, 9_800),
+    ],
     otherHolders: { value: 0.4e9, count: 1000 },
   }),
   site("BufTableLookup", {

@@ -15,7 +15,12 @@ import { SlowCallSums } from "../../profile/slow_calls.ts";
 import { CallSums } from "../../profile/syscalls.ts";
 import type { Label } from "../../profile/labels.ts";
 import { coverTime } from "../../aggregator/query/time_cover.ts";
-import type { LocksAnswer, SyscallsAnswer } from "../../aggregator/query/wait_answers.ts";
+import type {
+  LockHolder,
+  LocksAnswer,
+  LockSite,
+  SyscallsAnswer,
+} from "../../aggregator/query/wait_answers.ts";
 import type { Selection } from "../../aggregator/query/asked.ts";
 import type { Origin, PlainHold, PlainLock, PlainSlowCall, PlainSyscall } from "./random_batches.ts";
 
@@ -86,6 +91,7 @@ export function checkSites(
     for (const holder of site.holders) {
       const of = JSON.stringify([holder.function, holder.module, holder.process, holder.thread]);
       assertEquals(holder.total, expected.holders.get(of));
+      assertEquals(holder.waits, waitsOf(holder, { answer, own: site, locks }));
     }
     assertEquals(site.holders.length, Math.min(holders, expected.holders.size));
     const shown = site.holders.map(({ total }) => total.value);
@@ -96,6 +102,29 @@ export function checkSites(
   assertEquals(answer.total, totalOf(locks));
   const listed = answer.sites.reduce((sum, { total }) => sum + total.value, 0);
   assertEquals(answer.other.value, answer.total.value - listed);
+}
+
+/** Reckons at which other sites of `answer` stacks through a holder's function waited. */
+function waitsOf(
+  holder: LockHolder,
+  { answer, own, locks }: { answer: LocksAnswer; own: LockSite; locks: readonly PlainLock[] },
+): LockHolder["waits"] {
+  if (holder.function === "") return [];
+  const through = locks.filter(({ series, frames }) =>
+    processName(series) === holder.process &&
+    frames.some((frame) => frame.function === holder.function && frame.module === holder.module)
+  );
+  return answer.sites.map((site, i) => {
+    const parts = [site.function, site.module, site.process, site.class, site.type, site.address];
+    const key = JSON.stringify(parts);
+    return { site: i, total: totalOf(through.filter((lock) => siteKeyOf(lock) === key)) };
+  }).filter(({ site, total }) => answer.sites[site] !== own && total.value > 0)
+    .sort((a, b) => b.total.value - a.total.value || a.site - b.site).slice(0, 3);
+}
+
+function siteKeyOf({ frames, series, class: of, type, address }: PlainLock): string {
+  const { function: name, module } = siteFrame(frames, type) ?? NO_FRAME;
+  return JSON.stringify([name, module, processName(series), of, type, address]);
 }
 
 /** Returns the sum of waits that are in a graph. */
@@ -157,9 +186,7 @@ function sitesOf(locks: readonly PlainLock[], atEnd: AtEnd): Map<string, Site> {
   // Rows of one key that are of one bucket are one row; the most of them was open.
   const open = new Map<string, { readonly site: Site; most: number }>();
   for (const lock of locks) {
-    const { function: name, module } = siteFrame(lock.frames, lock.type) ?? NO_FRAME;
-    const process = processName(lock.series);
-    const key = JSON.stringify([name, module, process, lock.class, lock.type, lock.address]);
+    const key = siteKeyOf(lock);
     const none = { waits: 0, delay: 0, max: 0, timeouts: 0, interrupted: 0, open: 0, oldest: 0 };
     const site: Site = sites.get(key) ?? { ...none, histogram: [], holders: new Map<string, Total>() };
     sites.set(key, site);

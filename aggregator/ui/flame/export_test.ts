@@ -4,7 +4,8 @@ import { graphOf } from "../../../tests/support/graphs.ts";
 import { drawFlame, fit, levelAt, ROW_HEIGHT, yOf } from "./draw.ts";
 import { foldedSides, foldedText, speedscopeText } from "./export.ts";
 import { flameModel } from "./model.ts";
-import { SvgRenderer } from "./renderer.ts";
+import { SvgPen } from "./pen.ts";
+import { Renderer } from "./renderer.ts";
 import { treeOf } from "./tree.ts";
 
 const model = flameModel(graphOf("demo;main;a;b 30", "demo;main;a 10", "demo;<x>&\u0001 5"));
@@ -40,9 +41,9 @@ Deno.test("speedscopeText() has each stack's weight, and its frames by row", () 
 });
 
 Deno.test("drawFlame() writes SVG in which no name is markup", () => {
-  const renderer = new SvgRenderer();
+  const pen = new SvgPen();
   const height = model.levelStart.length * ROW_HEIGHT;
-  drawFlame(renderer, {
+  drawFlame(new Renderer(pen), {
     model,
     focus: 0,
     up: false,
@@ -53,7 +54,7 @@ Deno.test("drawFlame() writes SVG in which no name is markup", () => {
     share: () => "",
     hatched: () => true,
   }, { width: 1000, height, top: 0, bottom: height });
-  const file = renderer.file({ width: 1000, height, background: "#fff", title: "a<b" });
+  const file = pen.file({ width: 1000, height, background: "#fff", title: "a<b" });
   assertMatch(file, /<title>a&lt;b<\/title>/);
   assertMatch(file, />&lt;x&gt;&amp;\ufffd<\/text>/);
   assertEquals(file.match(/<rect /g)!.length, 1 + model.name.length);

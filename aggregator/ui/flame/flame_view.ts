@@ -13,7 +13,7 @@ import { drawFlame, levelAt, levelsIn, ROW_HEIGHT, type Scene, yOf } from "./dra
 import { boxAt, depthOf, type Rect } from "./layout.ts";
 import { descendantsAt, type FlameModel, pathOf } from "./model.ts";
 import type { Picture } from "./picture.ts";
-import { CanvasRenderer } from "./renderer.ts";
+import { Renderer } from "./renderer.ts";
 import { StripRenderer, Strips } from "./strip_renderer.ts";
 
 export interface FlameEvents {
@@ -176,7 +176,7 @@ export class FlameView {
     if (!scene) return undefined;
     const size = { width: Math.max(this.root.clientWidth, 800), height: this.#height };
     const sight = { ...size, top: 0, bottom: this.#height };
-    return { ...size, draw: (renderer) => void drawFlame(renderer, scene, sight) };
+    return { ...size, draw: (pen) => void drawFlame(new Renderer(pen), scene, sight) };
   }
 
   /** Makes room for all levels, and goes where `#wantedTop` is; what is there already is not touched. */
@@ -220,7 +220,7 @@ export class FlameView {
     this.#overlay.style.visibility = isEmpty ? "hidden" : "";
     if (!scene || name === undefined || this.#rects.length === 0) return;
     const { model, up, theme } = scene;
-    const renderer = new CanvasRenderer(this.#prepare(this.#overlay));
+    const renderer = new Renderer(this.#prepare(this.#overlay));
     for (const { box, run, level, x, width } of this.#rects) {
       if (run || model.name[box] !== name || (model.modules[name] === "" && box !== marked)) continue;
       const y = yOf(level, { up, height: this.#height });

@@ -8,13 +8,14 @@
  */
 
 import { h, saveFile } from "../parts/dom.ts";
-import { type Renderer, SvgRenderer } from "./renderer.ts";
+import type { MenuItem } from "../parts/menu.ts";
+import { type Pen, SvgPen } from "./pen.ts";
 
-/** Is what can be drawn by any renderer, as large as it is in CSS pixels. */
+/** Is what can be drawn with any pen, as large as it is in CSS pixels. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
-  readonly draw: (renderer: Renderer) => void;
+  readonly draw: (pen: Pen) => void;
 }
 
 /** A canvas that is higher has no picture in some browsers. In pixels. */
@@ -25,33 +26,28 @@ export function stacked(pictures: readonly Picture[]): Picture {
   return {
     width: Math.max(...pictures.map(({ width }) => width)),
     height: pictures.reduce((sum, { height }) => sum + height, 0),
-    draw: (renderer) => {
-      let top = 0;
+    draw: (pen) => {
       for (const { height, draw } of pictures) {
-        draw(lowered(renderer, top));
-        top += height;
+        draw(pen);
+        pen.translate(0, height);
       }
     },
   };
 }
 
-/** Returns what draws `by` CSS pixels lower than `renderer`. */
-function lowered(renderer: Renderer, by: number): Renderer {
-  return {
-    letter: renderer.letter,
-    rect: (x, y, width, height, fill) => renderer.rect(x, y + by, width, height, fill),
-    settle: () => renderer.settle(),
-    hatch: (x, y, width, height, color) => renderer.hatch(x, y + by, width, height, color),
-    outline: (x, y, width, height, color) => renderer.outline(x, y + by, width, height, color),
-    text: (text, x, y, fill) => renderer.text(text, x, y + by, fill),
-  };
-}
-
 /** Returns a file of SVG. */
 export function svgOf({ draw, ...size }: Picture, title: string, background: string): string {
-  const renderer = new SvgRenderer();
-  draw(renderer);
-  return renderer.file({ ...size, background, title });
+  const pen = new SvgPen();
+  draw(pen);
+  return pen.file({ ...size, background, title });
+}
+
+/** Lists the files of a picture. */
+export function pictureFiles(picture: Picture, name: string): MenuItem[] {
+  return [
+    { text: "SVG", run: () => saveFile(`${name}.svg`, svgOf(picture, name, pageColor())) },
+    { text: "PNG", run: () => savePng(name, picture, picture.draw) },
+  ];
 }
 
 /** Saves what `draw` draws as a file of PNG of twice the page's pixels, or less where that is too high. */

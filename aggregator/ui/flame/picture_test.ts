@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertMatch } from "@std/assert";
 import { type Picture, stacked, svgOf } from "./picture.ts";
+import { Renderer } from "./renderer.ts";
 
 Deno.test("stacked() draws pictures below each other, and is as large as all of them", () => {
   const part = (text: string, width: number, height: number): Picture => ({
     width,
     height,
-    draw: (renderer) => {
+    draw: (pen) => {
+      const renderer = new Renderer(pen);
       renderer.rect(1, 2, 3, 4, "#abc");
       renderer.settle();
       renderer.hatch(1, 2, 3, 4, "#def");
@@ -24,5 +26,5 @@ Deno.test("stacked() draws pictures below each other, and is as large as all of 
   );
   assertEquals([...file.matchAll(/<rect x="1" y="(\d+)" width="3"/g)].map(([, y]) => y), ["2", "32"]);
   assertEquals([...file.matchAll(/<rect x="2" y="(\d+)" width="7"/g)].map(([, y]) => y), ["3", "33"]);
-  assertEquals([...file.matchAll(/<path d="M1 (\d+)L/g)].map(([, y]) => y), ["6", "36"]);
+  assertEquals([...file.matchAll(/<path d="M2 (\d+)L/g)].map(([, y]) => y), ["6", "36"]);
 });

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { FlameModel } from "./model.ts";
+import type { Searched } from "./search.ts";
 import type { SearchQuestion, SearchReply } from "./search_worker.ts";
 
 /** An expression that takes longer on the names of one graph never ends, or nearly. In ms. */
@@ -26,7 +26,7 @@ export interface SearchClientOptions {
 
 /** Is a question on its way, or that waits for the one before. */
 interface Question {
-  readonly model: Pick<FlameModel, "names" | "modules">;
+  readonly searched: Searched;
   readonly text: string;
   readonly answer: (matched: Matched | undefined) => void;
 }
@@ -41,7 +41,8 @@ export class SearchClient {
   #worker: Worker | undefined;
   /** Comes when the worker has been loaded. */
   #started: Promise<void> | undefined;
-  #names: readonly string[] | undefined;
+  /** Is what the worker knows. */
+  #known: Searched | undefined;
   #asked: Question | undefined;
   #waiting: Question | undefined;
   #id = 0;
@@ -55,10 +56,10 @@ export class SearchClient {
   }
 
   /** @returns `undefined` when another search was begun meanwhile */
-  match(model: Pick<FlameModel, "names" | "modules">, text: string): Promise<Matched | undefined> {
+  match(searched: Searched, text: string): Promise<Matched | undefined> {
     const { promise, resolve } = Promise.withResolvers<Matched | undefined>();
     this.#waiting?.answer(undefined);
-    this.#waiting = { model, text, answer: resolve };
+    this.#waiting = { searched, text, answer: resolve };
     this.#next();
     return promise;
   }
@@ -66,7 +67,7 @@ export class SearchClient {
   /** Ends the worker. */
   stop(): void {
     this.#worker?.terminate();
-    this.#worker = this.#names = this.#started = undefined;
+    this.#worker = this.#known = this.#started = undefined;
   }
 
   /** Asks the worker what waits, when it has nothing else to do. */
@@ -74,12 +75,13 @@ export class SearchClient {
     if (this.#asked || !this.#waiting) return;
     const question = this.#asked = this.#waiting;
     this.#waiting = undefined;
-    const { names, modules } = question.model;
+    const { names, modules, files } = question.searched;
     const id = ++this.#id;
     const worker = this.#worker ??= this.#start();
     this.#started ??= new Promise((done) => worker.addEventListener("message", () => done(), { once: true }));
-    const isNew = this.#names !== names;
-    this.#names = names;
+    // Files that nobody asks for now need not be forgotten.
+    const isNew = this.#known?.names !== names || files && this.#known.files !== files;
+    if (isNew) this.#known = { names, modules, files };
     let timer = 0;
     const done = (matched: Matched) => {
       clearTimeout(timer);
@@ -102,6 +104,6 @@ export class SearchClient {
     });
     worker.addEventListener("message", listen);
     const { text } = question;
-    worker.postMessage({ id, text, ...(isNew && { names: { names, modules } }) } satisfies SearchQuestion);
+    worker.postMessage({ id, text, ...(isNew && { names: this.#known! }) } satisfies SearchQuestion);
   }
 }

@@ -7,13 +7,13 @@
  * @module
  */
 
-import { matchNames, parseSearch } from "./search.ts";
+import { matchNames, parseSearch, type Searched } from "./search.ts";
 
 /** Is what the page asks: with `names` for a new graph, then with texts alone. */
 export interface SearchQuestion {
   readonly id: number;
   readonly text: string;
-  readonly names?: { readonly names: readonly string[]; readonly modules: readonly string[] };
+  readonly names?: Searched;
 }
 
 export interface SearchReply {
@@ -22,7 +22,7 @@ export interface SearchReply {
   readonly matches?: Uint8Array;
 }
 
-let known: NonNullable<SearchQuestion["names"]> = { names: [], modules: [] };
+let known: Searched = { names: [], modules: [] };
 
 // The project's own types are the page's; here `self` is a worker.
 const scope = globalThis as unknown as DedicatedWorkerGlobalScope;

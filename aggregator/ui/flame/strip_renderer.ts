@@ -8,7 +8,7 @@
  * @module
  */
 
-import { CanvasRenderer } from "./renderer.ts";
+import { Renderer } from "./renderer.ts";
 
 /** Is where the lines are made, for as many frames as there are. */
 export class Strips {
@@ -77,7 +77,7 @@ export interface StripOptions {
 }
 
 /** Draws on a canvas, whose transformation is set; boxes stand in rows. */
-export class StripRenderer extends CanvasRenderer {
+export class StripRenderer extends Renderer {
   readonly #context: CanvasRenderingContext2D;
   readonly #options: StripOptions;
   /** Is how high the boxes are, in CSS pixels. */

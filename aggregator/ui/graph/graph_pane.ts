@@ -38,6 +38,7 @@ import { HotTable } from "./hot_table.ts";
 import { boxMenu, fileMenu, step } from "./menu.ts";
 import { Sandwich } from "./sandwich.ts";
 import { boxLabel, SceneColors, sceneOf } from "./scene.ts";
+import { sourceFiles } from "./source_files.ts";
 import { stepAmounts } from "./step_chips.ts";
 import { GraphTools } from "./tools.ts";
 
@@ -67,7 +68,7 @@ export class GraphPane {
   readonly #tools: GraphTools;
   readonly #table: HotTable;
   readonly #sandwich: Sandwich;
-  readonly #search = new GraphSearch();
+  readonly #search = new GraphSearch((model) => sourceFiles(this.#app.api, [this.#asked!], model));
   readonly #empty: EmptyGraph;
   readonly #crumbs: Crumbs;
   #asked: GraphAsked | undefined;
@@ -91,7 +92,7 @@ export class GraphPane {
     });
     this.#tools = new GraphTools({
       store: app.store,
-      onexport: (at) => openMenu(at, fileMenu(this.view, this.#files())),
+      files: () => fileMenu(this.view, this.#files()),
       onlegend: () => this.#show(),
     });
     this.#table = new HotTable(app, {

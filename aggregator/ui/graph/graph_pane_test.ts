@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// <reference lib="dom" />
-import { text as streamText } from "node:stream/consumers";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../../../tests/support/needs.ts";
 import {
@@ -244,6 +243,8 @@ testWith(
           assertMatch(line.name, /^aperture-time-line-cpu-\d{8}T\d{6}Z\.csv$/);
           assertMatch(line.text, /^Begin,.*: cores busy\r\n20\d\d-.*Z,[\d.]+/);
           assertMatch((await exported(page, ".timeline", "PNG")).name, /^aperture-time-line-.*\.png$/);
+          const picture = (await exported(page, ".timeline", "SVG")).text;
+          assertMatch(picture, /^<\?xml[^]*<path d="M[^"]*" fill="#[^]*>cores busy<[^]*<\/svg>\n$/);
         });
       });
 
@@ -264,11 +265,9 @@ testWith(
             assertEquals(table.suggestedFilename(), "aperture-functions.csv");
             await page.keyboard.press("3");
             await settled(page);
-            const [flow] = await Promise.all([
-              page.waitForEvent("download"),
-              page.click('button:has-text("Export SVG")'),
-            ]);
-            const text = await streamText(await flow.createReadStream());
+            const within = '[aria-label="Waiters, lock and holders"]';
+            assertMatch((await exported(page, within, "PNG")).name, /^aperture-lock-flow-.*\.png$/);
+            const { text } = await exported(page, within, "SVG");
             assertMatch(
               text,
               /^<\?xml[^]*<svg [^>]*width="1000"[^]*text\{[^}]*fill:rgb[^]*>waiters<[^]*<\/svg>\n$/,

@@ -8,7 +8,7 @@
  */
 
 import type { FlameModel } from "../flame/model.ts";
-import { search, type SearchResult } from "../flame/search.ts";
+import { needsFiles, search, type SearchResult } from "../flame/search.ts";
 import { SearchClient } from "../flame/search_client.ts";
 
 /** Holds what was found of a text in a model. */
@@ -19,13 +19,26 @@ interface Found {
   readonly result: SearchResult;
 }
 
+/** Holds the files of a model's names, as far as they were asked for. */
+interface Files {
+  readonly model: FlameModel;
+  readonly files: readonly string[];
+}
+
 /** Keeps what the last search found, and the hit that was walked to. */
 export class GraphSearch {
   readonly #client = new SearchClient();
+  readonly #ask: (model: FlameModel) => Promise<readonly string[]>;
+  #files: Files | undefined;
   #found: Found | undefined;
   #hit: number | undefined;
   /** Counts searches: what comes late for one is no answer to the next, which may need no worker. */
   #last = 0;
+
+  /** @param ask asks for the files of a model's names */
+  constructor(ask: (model: FlameModel) => Promise<readonly string[]>) {
+    this.#ask = ask;
+  }
 
   /** Returns for each row of `model`'s names 1 where it matches; `undefined` where it is not searched, or not yet. */
   matches(model: FlameModel): Uint8Array | undefined {
@@ -48,7 +61,17 @@ export class GraphSearch {
     }
     const known = this.#in(model);
     if (known?.text === text) return known.result;
-    const matched = await this.#client.match(model, text);
+    let files: readonly string[] | undefined;
+    if (needsFiles(text)) {
+      try {
+        files = await this.#filesOf(model);
+      } catch (error) {
+        return id === this.#last ? { problem: (error as Error).message } : undefined;
+      }
+      if (id !== this.#last) return undefined;
+    }
+    const { names, modules } = model;
+    const matched = await this.#client.match({ names, modules, files }, text);
     if (!matched || id !== this.#last) return undefined;
     this.#hit = undefined;
     if ("problem" in matched) {
@@ -68,6 +91,11 @@ export class GraphSearch {
     const from = this.#hit ?? (by === 1 ? -1 : 0);
     this.#hit = (from + by + boxes.length) % boxes.length;
     return boxes[this.#hit];
+  }
+
+  async #filesOf(model: FlameModel): Promise<readonly string[]> {
+    if (this.#files?.model !== model) this.#files = { model, files: await this.#ask(model) };
+    return this.#files.files;
   }
 
   /** Returns what was found in `model`: rows and boxes of another have other numbers. */

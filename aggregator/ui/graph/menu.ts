@@ -10,8 +10,7 @@
 import { foldedSides, foldedText, speedscopeText } from "../flame/export.ts";
 import type { FlameView } from "../flame/flame_view.ts";
 import { type FlameModel, functionKey, isOther, pathHash } from "../flame/model.ts";
-import { pageColor, type Picture, savePng, svgOf } from "../flame/picture.ts";
-import { CanvasRenderer } from "../flame/renderer.ts";
+import { type Picture, pictureFiles } from "../flame/picture.ts";
 import { addStep } from "../flame/transforms.ts";
 import { stackText, type Tree, treeOf } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
@@ -119,19 +118,13 @@ function shownFiles(
     readonly trees: () => Readonly<Record<string, Tree>>;
   },
 ): MenuItem[] {
-  const save = (extension: string, type: string, text: string) =>
-    saveFile(`${name}.${extension}`, new Blob([text], { type }));
   return [
     "What is shown",
-    { text: "SVG", run: () => save("svg", "image/svg+xml", svgOf(picture, name, pageColor())) },
-    {
-      text: "PNG",
-      run: () => savePng(name, picture, (context) => picture.draw(new CanvasRenderer(context))),
-    },
-    { text: "Folded stacks", run: () => save("folded", "text/plain", folded()) },
+    ...pictureFiles(picture, name),
+    { text: "Folded stacks", run: () => saveFile(`${name}.folded`, folded()) },
     {
       text: "speedscope",
-      run: () => save("speedscope.json", "application/json", speedscopeText(trees(), { name, unit })),
+      run: () => saveFile(`${name}.speedscope.json`, speedscopeText(trees(), { name, unit })),
     },
   ];
 }

@@ -12,7 +12,8 @@ import { colorsOf, TEXT } from "../flame/colors.ts";
 import { FlameView } from "../flame/flame_view.ts";
 import { type FlameModel, flameModel, functionKey, isOther } from "../flame/model.ts";
 import { type Picture, stacked } from "../flame/picture.ts";
-import type { Renderer } from "../flame/renderer.ts";
+import type { Pen } from "../flame/pen.ts";
+import { Renderer } from "../flame/renderer.ts";
 import { stepParams } from "../flame/transforms.ts";
 import type { App } from "../parts/app.ts";
 import { h } from "../parts/dom.ts";
@@ -100,7 +101,7 @@ export class Sandwich {
     const text = `${this.#middle.textContent}  ${this.#middle.dataset["share"] ?? ""}`;
     const color = TEXT[this.#app.theme()];
     const { width } = callers;
-    const middle = { width, height: 24, draw: (to: Renderer) => to.text(text, 4, 12, color) };
+    const middle = { width, height: 24, draw: (pen: Pen) => new Renderer(pen).text(text, 4, 12, color) };
     return stacked([callers, middle, callees]);
   }
 

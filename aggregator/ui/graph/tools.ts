@@ -16,14 +16,15 @@ import {
 } from "../../../profile/flame_color.ts";
 import { Changes } from "../parts/changes.ts";
 import { choice, h } from "../parts/dom.ts";
+import { exportButton, type MenuItem } from "../parts/menu.ts";
 import type { Store } from "../state/store.ts";
 import type { State } from "../state/url_state.ts";
 import { StepChips } from "./step_chips.ts";
 
 export interface ToolsOptions {
   readonly store: Store;
-  /** Opens the menu of files at a point. */
-  readonly onexport: (at: { readonly x: number; readonly y: number }) => void;
+  /** Lists what can be saved. */
+  readonly files: () => readonly MenuItem[];
   /** Is told that a kind of code is to be shown in colour, or not. */
   readonly onlegend: () => void;
 }
@@ -73,13 +74,6 @@ export class GraphTools {
       store.set({ color: store.state.color === "kind" ? "module" : "kind" });
     });
     this.#steps = new StepChips(store);
-    const files = h("button", {
-      "aria-haspopup": "menu",
-      onclick: () => {
-        const { left, bottom } = files.getBoundingClientRect();
-        options.onexport({ x: left, y: bottom + 4 });
-      },
-    }, "Export ▾");
     this.root = h(
       "div",
       { class: "tools" },
@@ -91,7 +85,7 @@ export class GraphTools {
         this.#inverted,
         this.#color,
         h("span", { class: "grow" }),
-        files,
+        exportButton(options.files),
       ),
       this.#steps.root,
       this.#legend,

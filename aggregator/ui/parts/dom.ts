@@ -76,9 +76,9 @@ export function choice<T extends string>(
   };
 }
 
-/** Gives what the browser is to save under `name`. */
-export function saveFile(name: string, content: Blob): void {
-  const url = URL.createObjectURL(content);
+/** Gives what the browser is to save under `name`, which says what it is. */
+export function saveFile(name: string, content: Blob | string): void {
+  const url = URL.createObjectURL(new Blob([content]));
   const link = h("a", { href: url, download: name });
   link.click();
   // The browser has taken it by the next turn.

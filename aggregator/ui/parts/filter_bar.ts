@@ -69,8 +69,8 @@ export class FilterBar {
     this.searchField = h("input", {
       type: "search",
       id: "search",
-      placeholder: "Search: words, /regex/, m:module",
-      "aria-label": "Search functions and modules",
+      placeholder: "Search: words, /regex/, m:module, f:file",
+      "aria-label": "Search functions, modules and files",
       autocomplete: "off",
       spellcheck: "false",
       oninput: () => app.store.set({ search: this.searchField.value }, { entry: "typed" }),

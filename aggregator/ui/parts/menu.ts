@@ -61,6 +61,19 @@ export function openMenu(at: { readonly x: number; readonly y: number }, items: 
   buttons[0]?.focus({ preventScroll: true });
 }
 
+/** Makes the button that opens the menu of what is saved as files; without any there is no menu. */
+export function exportButton(files: () => readonly MenuItem[]): HTMLButtonElement {
+  const button = h("button", {
+    "aria-haspopup": "menu",
+    onclick: () => {
+      const { left, bottom } = button.getBoundingClientRect();
+      const items = files();
+      if (items.length > 0) openMenu({ x: left, y: bottom + 4 }, items);
+    },
+  }, "Export ▾");
+  return button;
+}
+
 export function closeMenu(): void {
   open?.remove();
   open = undefined;

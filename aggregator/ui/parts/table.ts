@@ -105,7 +105,7 @@ export class DataTable<R> {
     const rows = this.#sorted.map((row) => columns.map(({ value, plain = value }) => plain(row)));
     const text = csvText([columns.map(({ title }) => title), ...rows]);
     const name = `aperture-${label.toLowerCase().replaceAll(" ", "-")}.csv`;
-    saveFile(name, new Blob([text], { type: "text/csv" }));
+    saveFile(name, text);
   }
 
   #sortBy(column: number): void {

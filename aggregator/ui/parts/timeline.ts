@@ -9,6 +9,7 @@
 
 import type { BuildsJson, TimelineJson, WindowsJson } from "../../http/answers.ts";
 import { SERIES, type Theme } from "../flame/colors.ts";
+import { hatch, type Pen } from "../flame/pen.ts";
 import type { TimeWindow } from "../state/range.ts";
 import type { Measure } from "./kind_words.ts";
 
@@ -102,7 +103,7 @@ export function momentsOf({ from, to }: TimeWindow, width: number, room = 90): n
 }
 
 /** Draws stacked areas. */
-export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShown, size: Size): void {
+export function drawAreas(context: Pen, shown: TimelineShown, size: Size): void {
   const { timeline, measure, window, theme } = shown;
   const { width } = size;
   const height = size.height - FOOT;
@@ -127,7 +128,6 @@ export function drawAreas(context: CanvasRenderingContext2D, shown: TimelineShow
     };
     edge((at) => below[at]! + values[at]!, { back: false });
     edge((at) => below[at]!, { back: true });
-    context.closePath();
     context.fillStyle = laneColor(i, lane.rest, theme);
     context.fill();
     values.forEach((value, at) => below[at]! += value);
@@ -175,7 +175,7 @@ export function rowLanes({ lanes }: TimelineJson): TimelineJson["lanes"] {
 
 /** Draws a row of colours for each lane. */
 export function drawHeat(
-  context: CanvasRenderingContext2D,
+  context: Pen,
   shown: TimelineShown,
   { width, height }: Size,
   labels: number,
@@ -210,14 +210,13 @@ export function drawHeat(
     const text = name === "" ? "(none)" : name.length > 22 ? `…${name.slice(-21)}` : name;
     context.fillText(text, 2, Math.max(y + high / 2, NAME_HEIGHT / 2), labels - 6);
   });
-  context.save();
   context.translate(labels, 0);
-  drawMarks(context, { ...shown, brush: shown.brush }, { width: width - labels, height });
-  context.restore();
+  drawMarks(context, shown, { width: width - labels, height });
+  context.translate(-labels, 0);
 }
 
 /** Draws what is missing, what was lost, what was replaced, the times, and what is selected. */
-function drawMarks(context: CanvasRenderingContext2D, shown: TimelineShown, { width, height }: Size): void {
+function drawMarks(context: Pen, shown: TimelineShown, { width, height }: Size): void {
   const { windows, window, theme, builds, brush, at, ranges } = shown;
   const ink = INK[theme];
   const floor = height - FOOT;
@@ -226,7 +225,7 @@ function drawMarks(context: CanvasRenderingContext2D, shown: TimelineShown, { wi
     windows.agents.forEach((agents, i) => {
       const left = Math.max(0, xOf(first + i * windows.step * 1000, window, width));
       const right = Math.min(width, xOf(first + (i + 1) * windows.step * 1000, window, width));
-      if (agents === 0) hatch(context, { left, right, height: floor, color: ink.gap });
+      if (agents === 0) hatch(context, { x: left, y: 0, width: right - left, height: floor }, ink.gap, 8);
       const [lost, counted] = [windows.lost[i] ?? 0, windows.counted[i] ?? 0];
       if (lost > LOSS_FROM * (lost + counted)) {
         context.fillStyle = ink.lost;
@@ -268,7 +267,7 @@ function drawMarks(context: CanvasRenderingContext2D, shown: TimelineShown, { wi
 }
 
 function frame(
-  context: CanvasRenderingContext2D,
+  context: Pen,
   { range, window, width, floor, color, name }: {
     range: TimeWindow;
     window: TimeWindow;
@@ -287,24 +286,6 @@ function frame(
   context.strokeRect(left! + 0.5, 0.5, right! - left! - 1, floor - 1);
   // Above it are the numbers.
   if (name !== undefined) context.fillText(name, left! + 4, floor - 4);
-}
-
-function hatch(
-  context: CanvasRenderingContext2D,
-  { left, right, height, color }: { left: number; right: number; height: number; color: string },
-): void {
-  context.save();
-  context.beginPath();
-  context.rect(left, 0, right - left, height);
-  context.clip();
-  context.strokeStyle = color;
-  context.beginPath();
-  for (let x = Math.floor(left / 8) * 8 - height; x < right; x += 8) {
-    context.moveTo(x, height);
-    context.lineTo(x + height, 0);
-  }
-  context.stroke();
-  context.restore();
 }
 
 /** Returns the colour of lane `index`. */

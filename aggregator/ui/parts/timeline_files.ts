@@ -9,7 +9,8 @@
 
 import type { TimelineJson } from "../../http/answers.ts";
 import { TEXT } from "../flame/colors.ts";
-import { savePng } from "../flame/picture.ts";
+import type { Pen } from "../flame/pen.ts";
+import { pictureFiles } from "../flame/picture.ts";
 import { isoTime } from "../state/range.ts";
 import { csvText } from "./csv.ts";
 import { saveFile } from "./dom.ts";
@@ -36,40 +37,35 @@ export function timelineCsv({ from, step, lanes }: TimelineJson, { text, scale }
   return csvText([["Begin", ...heads], ...steps]);
 }
 
-/** Lists the files of what `draw` draws on a canvas as large as `size`. */
+/** Lists the files of what `draw` draws, as large as `size`. */
 export function timelineFiles(name: string, { shown, size, legend, draw }: {
   readonly shown: TimelineShown;
   readonly size: Size;
   /** Lists what has a colour of its own. */
   readonly legend: readonly Lane[];
-  readonly draw: (context: CanvasRenderingContext2D) => void;
+  readonly draw: (context: Pen) => void;
 }): MenuItem[] {
   const { timeline, measure, theme } = shown;
-  const savePicture = () => {
-    const places = placeLegend([measure.text, ...legend.map(laneText)], size.width);
-    const height = size.height + (places.at(-1)!.line + 1) * LINE;
-    savePng(name, { width: size.width, height }, (context) => {
-      draw(context);
-      context.font = "12px system-ui, sans-serif";
-      context.textBaseline = "middle";
-      places.forEach(({ text, x, line }, i) => {
-        const y = size.height + line * LINE + LINE / 2;
-        const lane = legend[i - 1];
-        if (lane) {
-          context.fillStyle = laneColor(i - 1, lane.rest, theme);
-          context.fillRect(x, y - DOT / 2, DOT, DOT);
-        }
-        context.fillStyle = TEXT[theme];
-        context.fillText(text, x + (lane ? DOT + 4 : 0), y);
-      });
+  const places = placeLegend([measure.text, ...legend.map(laneText)], size.width);
+  const whole = { width: size.width, height: size.height + (places.at(-1)!.line + 1) * LINE };
+  const drawAll = (context: Pen) => {
+    draw(context);
+    context.font = "12px system-ui, sans-serif";
+    context.textBaseline = "middle";
+    places.forEach(({ text, x, line }, i) => {
+      const y = size.height + line * LINE + LINE / 2;
+      const lane = legend[i - 1];
+      if (lane) {
+        context.fillStyle = laneColor(i - 1, lane.rest, theme);
+        context.fillRect(x, y - DOT / 2, DOT, DOT);
+      }
+      context.fillStyle = TEXT[theme];
+      context.fillText(text, x + (lane ? DOT + 4 : 0), y);
     });
   };
   return [
-    { text: "PNG", run: savePicture },
-    {
-      text: "CSV",
-      run: () => saveFile(`${name}.csv`, new Blob([timelineCsv(timeline, measure)], { type: "text/csv" })),
-    },
+    ...pictureFiles({ ...whole, draw: drawAll }, name),
+    { text: "CSV", run: () => saveFile(`${name}.csv`, timelineCsv(timeline, measure)) },
   ];
 }
 

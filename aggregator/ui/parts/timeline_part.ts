@@ -9,6 +9,7 @@
 
 import { type AnyKind, isProfileType } from "../../../profile/profile_type.ts";
 import type { BuildsJson, TimelineJson, WindowsJson } from "../../http/answers.ts";
+import type { Pen } from "../flame/pen.ts";
 import { selectionParams } from "../state/api.ts";
 import { clock, isoTime, shift, stepOf, type TimeWindow, widen } from "../state/range.ts";
 import { withFilter } from "../state/selector.ts";
@@ -18,7 +19,7 @@ import { Changes } from "./changes.ts";
 import { choice, h } from "./dom.ts";
 import { fileName, formatCount, shortModule } from "./format.ts";
 import { measureOf } from "./kind_words.ts";
-import { openMenu } from "./menu.ts";
+import { exportButton, type MenuItem } from "./menu.ts";
 import { Part } from "./part.ts";
 import {
   drawAreas,
@@ -70,10 +71,6 @@ export class TimelinePart {
   readonly #title = h("span", { class: "quiet" });
   readonly #legend = h("div", { class: "lanes" });
   readonly #mode;
-  readonly #export = h("button", {
-    "aria-haspopup": "menu",
-    onclick: () => this.#openFiles(),
-  }, "Export ▾");
   readonly #box: HTMLElement;
   /** Is what was drawn last. */
   #drawn: Drawn | undefined;
@@ -107,7 +104,13 @@ export class TimelinePart {
       h(
         "div",
         { class: "row" },
-        ...[this.#title, this.#legend, h("span", { class: "grow" }), this.#mode.root, this.#export],
+        ...[
+          this.#title,
+          this.#legend,
+          h("span", { class: "grow" }),
+          this.#mode.root,
+          exportButton(() => this.#files()),
+        ],
       ),
       this.#box,
     );
@@ -317,22 +320,18 @@ export class TimelinePart {
     this.#showLegend(timeline, shown);
   }
 
-  #drawOn(context: CanvasRenderingContext2D, { shown, size }: Drawn): void {
+  #drawOn(context: Pen, { shown, size }: Drawn): void {
     if (this.#app.store.state.heat) drawHeat(context, shown, size, LABELS);
     else drawAreas(context, shown, size);
   }
 
-  #openFiles(): void {
+  #files(): MenuItem[] {
     const drawn = this.#drawn;
-    if (!drawn) return;
-    const { left, bottom } = this.#export.getBoundingClientRect();
+    if (!drawn) return [];
     const { lanes, selection } = drawn.shown.timeline;
     const name = fileName(`time-line-${selection.kind}`, selection.to);
     const legend = this.#app.store.state.heat ? [] : lanes;
-    openMenu(
-      { x: left, y: bottom + 4 },
-      timelineFiles(name, { ...drawn, legend, draw: (context) => this.#drawOn(context, drawn) }),
-    );
+    return timelineFiles(name, { ...drawn, legend, draw: (context) => this.#drawOn(context, drawn) });
   }
 
   /** Says what is under the pointer; else what the lanes are, and what is marked. */

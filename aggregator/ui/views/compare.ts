@@ -26,13 +26,14 @@ import { applySteps } from "../flame/transforms.ts";
 import type { Tree } from "../flame/tree.ts";
 import { GraphSearch } from "../graph/graph_search.ts";
 import { boxMenu, comparedFileMenu, step } from "../graph/menu.ts";
+import { sourceFiles } from "../graph/source_files.ts";
 import { stepAmounts, StepChips } from "../graph/step_chips.ts";
 import { isProfileType, profileTypeParts } from "../../../profile/profile_type.ts";
 import type { App, View } from "../parts/app.ts";
 import { choice, h } from "../parts/dom.ts";
 import { formatChange, shortModule } from "../parts/format.ts";
 import { formatNormed } from "../parts/kind_words.ts";
-import { type MenuItem, openMenu } from "../parts/menu.ts";
+import { exportButton, type MenuItem, openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import { selectionParams } from "../state/api.ts";
 import type { Shown } from "../state/store.ts";
@@ -70,7 +71,12 @@ export class CompareView implements View {
   readonly #steps: StepChips;
   readonly #card: HTMLElement;
   #file: { readonly name: string; readonly profile: ReadProfile } | undefined;
-  readonly #search = new GraphSearch();
+  readonly #search = new GraphSearch((model) => {
+    const { state, window } = this.#shown!;
+    const { kind, match, idle } = state;
+    const sides = [...(state.base === "file" ? [] : [baseOf(state, window)]), { window, match }];
+    return sourceFiles(this.#app.api, sides.map((side) => ({ ...side, kind, idle })), model);
+  });
   #made: Made | undefined;
   #shown: Shown | undefined;
 
@@ -85,19 +91,19 @@ export class CompareView implements View {
       "Table",
       "t",
     ]], (side) => app.store.set({ side }));
-    const files = h("button", {
-      "aria-haspopup": "menu",
-      onclick: () => {
-        const { left, bottom } = files.getBoundingClientRect();
-        openMenu({ x: left, y: bottom + 4 }, this.#files());
-      },
-    }, "Export ▾");
     const half = (title: string, view: FlameView) =>
       h("div", { class: "half" }, h("h3", {}, title), view.root);
     this.#card = h(
       "section",
       { class: "graph compare card", "aria-label": "Comparison" },
-      h("div", { class: "row" }, this.#side.root, this.#words, h("span", { class: "grow" }), files),
+      h(
+        "div",
+        { class: "row" },
+        this.#side.root,
+        this.#words,
+        h("span", { class: "grow" }),
+        exportButton(() => this.#files()),
+      ),
       this.#steps.root,
       h(
         "div",

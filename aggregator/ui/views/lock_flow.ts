@@ -8,9 +8,11 @@
  */
 
 import { SERIES, type Theme } from "../flame/colors.ts";
-import { pageColor } from "../flame/picture.ts";
-import { svg } from "../parts/dom.ts";
+import { pageColor, savePng } from "../flame/picture.ts";
+import { svgFile } from "../flame/pen.ts";
+import { saveFile, svg } from "../parts/dom.ts";
 import { formatNs, shortName } from "../parts/format.ts";
+import type { MenuItem } from "../parts/menu.ts";
 
 export interface FlowSide {
   readonly name: string;
@@ -44,6 +46,7 @@ const MOST = 8;
 const GAP = 6;
 const LEAST = 14;
 const BAR = 12;
+const FONT = "system-ui, sans-serif";
 /** Is all of the picture, with the heads of its columns. */
 const BOX = { x: 0, y: -22, width: WIDTH, height: HEIGHT + 28 };
 
@@ -69,24 +72,46 @@ export function placeColumn(sides: readonly FlowSide[]): Placed[] {
   });
 }
 
-/** Returns a file of SVG of what {@linkcode drawFlow} drew, with the colours that the page gives it. */
-export function flowFile(drawn: SVGElement, title: string): string {
-  const file = drawn.cloneNode(true) as SVGElement;
-  const fillOf = (selector: string) => getComputedStyle(drawn.querySelector(selector)!).fill;
-  const style = `text{font:12px system-ui,sans-serif;fill:${fillOf("text:not(.head)")}}` +
-    `.head{font-weight:600;fill:${fillOf(".head")}}`;
-  file.setAttribute("width", String(WIDTH));
-  file.setAttribute("height", String(BOX.height));
-  file.prepend(
-    svg("title", {}, document.createTextNode(title)),
-    svg("style", {}, document.createTextNode(style)),
-    svg("rect", { ...BOX, fill: pageColor() }),
-  );
+/** Lists the files of what {@linkcode drawFlow} drew, with the colours that the page gives it. */
+export function flowFiles(drawn: SVGElement, name: string): MenuItem[] {
+  return [
+    { text: "SVG", run: () => saveFile(`${name}.svg`, flowSvg(drawn, name)) },
+    { text: "PNG", run: () => savePng(name, BOX, (context) => paintFlow(context, drawn)) },
+  ];
+}
+
+function flowSvg(drawn: SVGElement, title: string): string {
+  const copy = drawn.cloneNode(true) as SVGElement;
   // What is a button on the page is none in a picture.
-  for (const button of file.querySelectorAll("[tabindex]")) {
-    for (const name of ["tabindex", "role"]) button.removeAttribute(name);
+  for (const button of copy.querySelectorAll("[tabindex]")) {
+    for (const attribute of ["tabindex", "role"]) button.removeAttribute(attribute);
   }
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(file)}\n`;
+  const fillOf = (selector: string) => getComputedStyle(drawn.querySelector(selector)!).fill;
+  const style = `text{font:12px ${FONT};fill:${fillOf("text:not(.head)")}}` +
+    `.head{font-weight:600;fill:${fillOf(".head")}}`;
+  const frame = { ...BOX, background: pageColor(), title };
+  return svgFile(frame, style, new XMLSerializer().serializeToString(copy));
+}
+
+/** Draws on a canvas what is drawn as SVG, as it looks on the page. */
+function paintFlow(context: CanvasRenderingContext2D, drawn: SVGElement): void {
+  context.translate(0, -BOX.y);
+  context.textBaseline = "middle";
+  for (const shape of drawn.querySelectorAll("path, rect, text")) {
+    const { fill, opacity, textAnchor, fontWeight } = getComputedStyle(shape);
+    const [x, y, width, height] = ["x", "y", "width", "height"].map((name) =>
+      Number(shape.getAttribute(name))
+    );
+    context.fillStyle = fill;
+    context.globalAlpha = Number(opacity);
+    if (shape.tagName === "path") context.fill(new Path2D(shape.getAttribute("d")!));
+    else if (shape.tagName === "rect") context.fillRect(x!, y!, width!, height!);
+    else {
+      context.font = `${fontWeight} 12px ${FONT}`;
+      context.textAlign = textAnchor === "middle" ? "center" : textAnchor as CanvasTextAlign;
+      context.fillText(shape.textContent, x!, y!);
+    }
+  }
 }
 
 /** Draws `flow` into `root`. */

@@ -10,8 +10,9 @@
 import type { FlameJson, LocksJson } from "../../http/answers.ts";
 import { GraphPane } from "../graph/graph_pane.ts";
 import type { App, View } from "../parts/app.ts";
-import { h, saveFile } from "../parts/dom.ts";
+import { h } from "../parts/dom.ts";
 import { fileName, formatCount, formatNs, shortModule } from "../parts/format.ts";
+import { exportButton, type MenuItem } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import { DataTable } from "../parts/table.ts";
 import { WaitsCard } from "../parts/waits_card.ts";
@@ -19,7 +20,8 @@ import { selectionParams } from "../state/api.ts";
 import { withFilter } from "../state/selector.ts";
 import type { Shown } from "../state/store.ts";
 import { type Holder, holderColumns, holderName, type Site, siteColumns, siteKey } from "./lock_columns.ts";
-import { drawFlow, flowFile, type FlowSide } from "./lock_flow.ts";
+import { chainList, chainsOf } from "./lock_chains.ts";
+import { drawFlow, flowFiles, type FlowSide } from "./lock_flow.ts";
 
 const MOST_SITES = 200;
 
@@ -33,6 +35,7 @@ export class LocksView implements View {
   readonly #graph: GraphPane;
   readonly #flow = h("div", { class: "flow" });
   readonly #flowCard: HTMLElement;
+  readonly #chains = h("div", { class: "chains", hidden: true });
   readonly #card: WaitsCard;
   #total = 1;
 
@@ -68,13 +71,10 @@ export class LocksView implements View {
         { class: "row" },
         h("h2", {}, "Who waits for whom"),
         h("span", { class: "grow" }),
-        h(
-          "button",
-          { onclick: () => this.#saveFlow() },
-          "Export SVG",
-        ),
+        exportButton(() => this.#files()),
       ),
       this.#flow,
+      this.#chains,
     );
     this.#graph = new GraphPane(app, "Stacks of those who waited");
     this.root = h("div", { class: "view locks" }, list, this.#flowCard, this.#graph.root);
@@ -126,11 +126,9 @@ export class LocksView implements View {
     this.#drawFlow();
   }
 
-  #saveFlow(): void {
+  #files(): MenuItem[] {
     const [drawn, answer] = [this.#flow.querySelector("svg"), this.#sites.answer];
-    if (!drawn || !answer) return;
-    const name = fileName("lock-flow", answer.selection.to);
-    saveFile(`${name}.svg`, new Blob([flowFile(drawn, name)], { type: "image/svg+xml" }));
+    return drawn && answer ? flowFiles(drawn, fileName("lock-flow", answer.selection.to)) : [];
   }
 
   /** Shows the stacks through a holder's function, in its process, on the CPU. */
@@ -149,6 +147,13 @@ export class LocksView implements View {
     const { pick } = this.#app.store.state;
     const shown = pick === "" ? sites : sites.filter((site) => siteKey(site) === pick);
     this.#flowCard.hidden = shown.length === 0;
+    const open = (site: Site) => this.#app.store.set({ pick: siteKey(site), zoom: "" });
+    const chains = chainsOf(sites);
+    this.#chains.hidden = chains.length === 0;
+    this.#chains.replaceChildren(
+      h("h3", {}, "Chains: who is waited for, and waits itself"),
+      h("ol", {}, ...chainList(chains, open)),
+    );
     const level = waiters.graph.levels[1];
     const processes = (level?.name ?? []).map((name, i): FlowSide => ({
       name: shortModule(waiters.graph.names[name]!),
