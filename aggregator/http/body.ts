@@ -26,6 +26,7 @@ function selectionEntries(now: number) {
     to: v.optional(moment, "now"),
     match: v.optional(v.string(), ""),
     idle: v.optional(v.boolean(), false),
+    holders: v.optional(v.boolean(), false),
   };
 }
 
@@ -65,9 +66,17 @@ export function aggregateBody(now: number) {
   );
 }
 
-function toSelection(
-  { match, ...selection }: { kind: AnyKind; from: number; to: number; idle: boolean; match: string },
-): Selection {
+/** Is a selection as bodies have it. */
+interface SelectionBody {
+  kind: AnyKind;
+  from: number;
+  to: number;
+  idle: boolean;
+  holders: boolean;
+  match: string;
+}
+
+function toSelection({ match, ...selection }: SelectionBody): Selection {
   return { ...selection, matchers: matchersOf("match", match) };
 }
 

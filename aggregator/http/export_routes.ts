@@ -15,7 +15,7 @@ import type { Profile, Total } from "../../profile/model.ts";
 import type { AnyKind } from "../../profile/profile_type.ts";
 import { taggedProfile } from "../../profile/tagged.ts";
 import type { Selection } from "../query/asked.ts";
-import { limitParam, readSelection, unitParam } from "./params.ts";
+import { holdersParam, limitParam, readSelection, unitParam } from "./params.ts";
 import type { Reply } from "./reply.ts";
 import type { Route } from "./route.ts";
 import { formatTime } from "./time.ts";
@@ -23,6 +23,7 @@ import type { HandlerOptions } from "./types.ts";
 
 /** So many stacks are exported; the rest is one stack `other`, so that totals hold. */
 const EXPORT_LIMIT = limitParam(200_000, 1_000_000);
+const EXPORT_PARAMS = { unit: unitParam, limit: EXPORT_LIMIT, holders: holdersParam } as const;
 
 interface Format {
   readonly name: string;
@@ -72,7 +73,8 @@ export function exportRoutes({ queries, now = Date.now }: HandlerOptions): Route
     access: "token",
     turn: "export",
     async handle({ url, signal }): Promise<Reply> {
-      const { selection, params } = readSelection(url, { unit: unitParam, limit: EXPORT_LIMIT }, now());
+      const { selection: read, params } = readSelection(url, EXPORT_PARAMS, now());
+      const selection = { ...read, holders: params.holders };
       const profile = await profileOf(queries, selection, { format, limit: params.limit, signal });
       const unit = params.unit === "count" ? "count" : "value";
       const moment = formatTime(selection.to).replace(/\.\d+|[:-]/g, "");

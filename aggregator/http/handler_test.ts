@@ -4,6 +4,7 @@ import { Registry } from "prom-client";
 import { fleet } from "../../tests/support/fleet.ts";
 import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { LABELS } from "../../profile/labels.ts";
+import type { Selection } from "../query/asked.ts";
 import { StorageError } from "../storage/client.ts";
 import { HEALTHY, testAccess, testHandler } from "../../tests/support/http_handler.ts";
 
@@ -122,6 +123,20 @@ Deno.test("POST /login takes the token and returns to the page's own query", asy
     assertEquals((await ask("/login", form({ token: "s3cret", next }))).headers.get("location"), "/");
   }
   assertEquals((await ask("/login", post({}))).status, 415);
+});
+
+Deno.test("stacks of those who held locks are asked for by holders, in parameters and bodies", async () => {
+  const asked: Selection[] = [];
+  const queries = new FleetQueries(fleet());
+  const [tree, aggregate] = [queries.tree.bind(queries), queries.aggregate.bind(queries)];
+  queries.tree = (selection, options) => (asked.push(selection), tree(selection, options));
+  queries.aggregate = (selection, options) => (asked.push(selection), aggregate(selection, options));
+  const ask = testHandler({ queries });
+  for (const path of ["/api/flamegraph?kind=lock&holders=true", "/api/flamegraph?kind=lock"]) {
+    assertEquals((await ask(path)).status, 200);
+  }
+  assertEquals((await ask("/api/aggregate", post({ kind: "lock", holders: true }))).status, 200);
+  assertEquals(asked.map(({ holders }) => holders), [true, false, true]);
 });
 
 Deno.test("GET /api/flamegraph answers columns whose first box is the whole", async () => {

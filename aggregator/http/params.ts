@@ -160,6 +160,9 @@ export function anyKind(): v.GenericSchema<string, AnyKind> {
   return v.pipe(v.string(message), v.check(isAnyKind, message), v.transform((kind) => kind as AnyKind));
 }
 
+/** Says that stacks of kind lock are those of who held locks. */
+export const holdersParam = { schema: toggle(), default: "false" } as const satisfies Param<boolean>;
+
 const KIND = { kind: { schema: anyKind(), default: "cpu" } } as const satisfies Params;
 
 function readRest<const P extends Params>(

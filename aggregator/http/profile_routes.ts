@@ -23,6 +23,7 @@ import type {
 } from "./answers.ts";
 import { aggregateBody, checkSelections, diffBody, diffTreeBody, readBody } from "./body.ts";
 import {
+  holdersParam,
   labelParam,
   levels,
   limitParam,
@@ -65,6 +66,7 @@ const levelsParam = {
 } as const satisfies Param<AnyLabel[]>;
 
 const FLAME_PARAMS = {
+  holders: holdersParam,
   unit: unitParam,
   max_nodes: limitParam(20_000, 500_000),
   min_per_mille: shareParam,
@@ -83,7 +85,8 @@ const FLAME_PARAMS = {
 
 async function flamegraph({ url, signal }: Context, options: HandlerOptions) {
   const { queries, now = Date.now } = options;
-  const { selection, params } = readSelection(url, FLAME_PARAMS, now());
+  const { selection: read, params } = readSelection(url, FLAME_PARAMS, now());
+  const selection = { ...read, holders: params.holders };
   const asked = queries.tree(selection, {
     value: params.unit === "count" ? "count" : "value",
     maxNodes: params.max_nodes,

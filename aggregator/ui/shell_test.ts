@@ -80,7 +80,7 @@ testWith(
 
       await t.step("each view opens with data, by its tab and by its key", async () => {
         const queries = new FleetQueries(fleetOfAllKinds());
-        await open({ options: { queries } }, async ({ page }) => {
+        await open({ options: { queries } }, async ({ page, asked }) => {
           await settled(page);
           assertEquals(await page.locator(".overview .card").count(), 5);
           assertMatch(
@@ -100,6 +100,19 @@ testWith(
             /11\.2 s waited .*hidden: 3\.53 min/,
           );
           assertMatch(await text(page, "main tbody tr:first-child"), /held by XLogWrite 72\.6 %/);
+          assertMatch(
+            await text(page, ".chains li"),
+            /^XLogInsertRecord 8\.40 s held by XLogWrite 72\.6 %, which itself waits 900 ms in BufTableLookup$/,
+          );
+          await page.click('[aria-label="Stacks of"] button:has-text("Who held")');
+          await settled(page);
+          assertMatch(search(page), /held=1.*pick=XLogInsertRecord/);
+          assertMatch(
+            asked.findLast((path) => path.includes("flamegraph"))!,
+            /kind=lock.*holders=true.*focus=XLogWrite/,
+          );
+          await page.goBack();
+          await settled(page);
           await page.click('[aria-label="Holders"] tbody button:has-text("XLogWrite")');
           await settled(page);
           assertMatch(search(page), /view=cpu.*match=process="postgres".*steps=focus:XLogWrite/);

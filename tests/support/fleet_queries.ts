@@ -298,6 +298,7 @@ function leaves(
     const group = groupBy.map((by) => {
       if (by === "function") return strings[frames.function[leaf]!]!;
       if (by === "module") return module;
+      if (by === "file") return `/src${module}.c`;
       return by === "comm" ? strings[series.comm[samples.series[i]!]!]! : "";
     });
     const before = rows.get(group.join("\0"))?.self ?? { value: 0, count: 0 };

@@ -120,7 +120,7 @@ testWith(
       });
 
       await t.step("a search counts hits, tells the share of all, and walks from hit to hit", async () => {
-        await open({ query: CPU }, async ({ page }) => {
+        await open({ query: CPU }, async ({ page, asked }) => {
           await settled(page);
           const before = await coloursOfRow(page, 3);
           await page.keyboard.press("/");
@@ -154,6 +154,12 @@ testWith(
           const last = hits[5];
           assertEquals(hits, [first, second, third, second, first, last, first]);
           assertEquals(new Set([first, second, third, last]).size, 4);
+          await page.fill("#search", "f:bin/postgres.c m:postgres");
+          await page.waitForFunction(() => /hits/.test(document.querySelector(".found")!.textContent!));
+          const files = asked.filter((path) => path.includes("aggregate"));
+          await page.fill("#search", "f:bin/postgres.c m:node");
+          await page.waitForFunction(() => /no hits/.test(document.querySelector(".found")!.textContent!));
+          assertEquals([files.length, asked.filter((path) => path.includes("aggregate")).length], [1, 1]);
           await page.fill("#search", "/(/");
           await page.waitForFunction(() => /no regular/.test(document.querySelector(".found")!.textContent!));
           // It has no end; the page stays at hand, and says so.

@@ -99,11 +99,13 @@ export interface Asked {
   readonly window: TimeWindow;
   readonly match: string;
   readonly idle?: boolean;
+  /** Takes the stacks of those who held locks, in place of those who waited. */
+  readonly holders?: boolean;
 }
 
 /** Returns the parameters of a selection, and `more`, of which empty ones are left out. */
 export function selectionParams(
-  { kind, window, match, idle = false }: Asked,
+  { kind, window, match, idle = false, holders = false }: Asked,
   more: Readonly<Record<string, string | number | boolean | undefined>> = {},
 ): URLSearchParams {
   const params = new URLSearchParams();
@@ -112,6 +114,7 @@ export function selectionParams(
   params.set("to", isoTime(window.to));
   // All of a CPU's time is work, and of what others measured nothing is known to be idle.
   if (idle && (kind === undefined || kind === "lock" || kind === "syscall")) params.set("idle", "true");
+  if (holders) params.set("holders", "true");
   if (match !== "") params.set("match", `{${match}}`);
   for (const [name, value] of Object.entries(more)) {
     if (value !== undefined && value !== "" && value !== false) params.set(name, String(value));
@@ -120,7 +123,12 @@ export function selectionParams(
 }
 
 /** Returns the selection as the body of a POST has it. */
-export function selectionBody({ kind = "cpu", window, match, idle = false }: Asked): Record<string, unknown> {
+export function selectionBody(
+  { kind = "cpu", window, match, idle = false, holders = false }: Asked,
+): Record<string, unknown> {
   const { from, to } = window;
-  return { kind, from: isoTime(from), to: isoTime(to), idle, ...(match !== "" && { match: `{${match}}` }) };
+  return {
+    ...{ kind, from: isoTime(from), to: isoTime(to), idle, holders },
+    ...(match !== "" && { match: `{${match}}` }),
+  };
 }

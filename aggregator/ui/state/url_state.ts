@@ -38,6 +38,8 @@ export interface State {
   readonly heat: boolean;
   /** Includes what threads wait for that have nothing to do. */
   readonly idle: boolean;
+  /** Shows the stacks of those who held locks, in place of those who waited. */
+  readonly held: boolean;
   readonly live: boolean;
   /** Is the kind that is compared, that the overview's time line has, or the type of profile that is looked at. */
   readonly kind: AnyKind;
@@ -65,6 +67,7 @@ export const INITIAL: State = {
   fn: "",
   heat: false,
   idle: false,
+  held: false,
   live: false,
   kind: "cpu",
   base: "previous",

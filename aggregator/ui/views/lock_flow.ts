@@ -29,7 +29,7 @@ export interface Flow {
   readonly holdersHead: string;
   readonly theme: Theme;
   readonly onlock: (key: string) => void;
-  /** Takes the holder's key; holders without one cannot be opened. */
+  /** Takes the holder's key, its function; holders without one cannot be opened. */
   readonly onholder: (key: string) => void;
   readonly onwaiter: (detail: string) => void;
 }

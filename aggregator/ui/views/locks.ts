@@ -10,7 +10,7 @@
 import type { FlameJson, LocksJson } from "../../http/answers.ts";
 import { GraphPane } from "../graph/graph_pane.ts";
 import type { App, View } from "../parts/app.ts";
-import { h } from "../parts/dom.ts";
+import { choice, h } from "../parts/dom.ts";
 import { fileName, formatCount, formatNs, shortModule } from "../parts/format.ts";
 import { exportButton, type MenuItem } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
@@ -37,6 +37,9 @@ export class LocksView implements View {
   readonly #flowCard: HTMLElement;
   readonly #chains = h("div", { class: "chains", hidden: true });
   readonly #card: WaitsCard;
+  readonly #whose;
+  /** Says through which function the stacks are, where they are not all. */
+  readonly #through = h("span", { class: "quiet" });
   #total = 1;
 
   constructor(app: App) {
@@ -76,7 +79,13 @@ export class LocksView implements View {
       this.#flow,
       this.#chains,
     );
-    this.#graph = new GraphPane(app, "Stacks of those who waited");
+    this.#whose = choice("Stacks of", [["waiters", "Who waited"], ["holders", "Who held"]], (whose) => {
+      app.store.set({ held: whose === "holders", zoom: "" });
+    });
+    this.#graph = new GraphPane(app, "Stacks of those who waited, or held");
+    this.#graph.root.prepend(
+      h("div", { class: "row" }, h("h2", {}, "Stacks"), this.#whose.root, this.#through),
+    );
     this.root = h("div", { class: "view locks" }, list, this.#flowCard, this.#graph.root);
     this.#sites = new Part<LocksJson>({ root: list, draw: (answer) => this.#draw(answer) });
     this.#waiters = new Part<FlameJson>({ root: this.#flowCard, draw: () => this.#drawFlow() });
@@ -97,7 +106,19 @@ export class LocksView implements View {
       String(waiters),
       (signal) => this.#app.api.get<FlameJson>("/api/flamegraph", waiters, signal),
     );
-    this.#graph.update(state, { kind: "lock", ...asked, ...(picked && { through: picked }) });
+    this.#updateGraph();
+  }
+
+  #updateGraph(): void {
+    const { state, window } = this.#app.store;
+    const { match, idle, held, pick } = state;
+    // A holder's stacks do not have who waited for it: the one that most waited for stands for those of a site.
+    const site = this.#sites.answer?.sites.find((site) => siteKey(site) === pick);
+    const through = held ? site?.holders[0]?.function : pick.split("\t")[0];
+    this.#whose.show(held ? "holders" : "waiters");
+    this.#through.textContent = through ? `through ${through}` : "";
+    const holders = held && { holders: held };
+    this.#graph.update(state, { kind: "lock", window, match, idle, ...holders, ...(through && { through }) });
   }
 
   press(key: string): boolean {
@@ -124,6 +145,7 @@ export class LocksView implements View {
         `idle threads hidden: ${formatNs(answer.hidden.value)} (pools, condition variables, timers)`,
     );
     this.#drawFlow();
+    if (this.#app.store.state.held) this.#updateGraph();
   }
 
   #files(): MenuItem[] {
@@ -170,7 +192,7 @@ export class LocksView implements View {
           name,
           detail: holder.module,
           value: known + holder.total.value,
-          key: holder.function && `${holder.function}\t${holder.process}`,
+          key: holder.function,
         });
       }
     }
@@ -187,12 +209,15 @@ export class LocksView implements View {
       holdersHead: held.size > 1 ? "held by, or woken by" : held.has(true) ? "held by" : "woken by",
       theme: this.#app.theme(),
       onlock: (key) => this.#app.store.set({ pick: key, zoom: "" }),
-      onholder: (key) => {
-        const [name = "", process = ""] = key.split("\t");
-        this.#openHolder({ function: name, process });
+      onholder: (name) => this.#app.store.set({ held: true, steps: [`focus:${name}`], zoom: "" }),
+      onwaiter: (process) => {
+        const match = withFilter(this.#app.store.state.match, {
+          label: "process",
+          operator: "=",
+          value: process,
+        });
+        this.#app.store.set({ held: false, match, zoom: "" });
       },
-      onwaiter: (detail) =>
-        this.#app.store.set({ match: `process="${detail.replaceAll(/[\\"]/g, "\\$&")}"` }),
     });
   }
 }
