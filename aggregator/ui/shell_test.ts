@@ -50,6 +50,16 @@ testWith(
         });
       });
 
+      await t.step("what is filtered by can be grouped by, also a label of pods", async () => {
+        await open({ query: `${CPU}&match=label_app!="x"` }, async ({ page, asked }) => {
+          await settled(page);
+          await page.selectOption('[aria-label="Group by"]', "label_app");
+          await settled(page);
+          assert(asked.some((path) => path.startsWith("/api/timeline") && path.includes("by=label_app")));
+          assert(asked.some((path) => path.includes("first_level=label_app")));
+        });
+      });
+
       await t.step(
         "a drag on the time line selects, keys move it, and Share has absolute times",
         async () => {

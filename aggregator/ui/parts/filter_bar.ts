@@ -30,6 +30,7 @@ const GROUPINGS: readonly (readonly [group: string, text: string])[] = [
   ["service,process", "service › process"],
   ["service", "service"],
   ["process,pid", "process › pid"],
+  ...["namespace", "pod", "container", "exe", "pid"].map((label) => [label, label] as const),
   ["none", "functions at once"],
 ];
 const MOST_VALUES = 50;
@@ -118,9 +119,12 @@ export class FilterBar {
           )
         )),
     );
-    const known = GROUPINGS.some(([group]) => group === state.group);
-    const options = known ? GROUPINGS : [...GROUPINGS, [state.group, state.group] as const];
-    this.#group.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
+    // What is filtered by can be grouped by, too: labels of pods are nowhere else.
+    const options = new Map(GROUPINGS);
+    for (const group of [...filters?.map(({ label }) => label) ?? [], state.group]) {
+      if (!options.has(group)) options.set(group, group);
+    }
+    this.#group.replaceChildren(...[...options].map(([value, text]) => h("option", { value }, text)));
     this.#group.value = state.group;
   }
 
