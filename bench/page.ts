@@ -12,7 +12,7 @@ import { build } from "../tasks/build.ts";
 import { CHROMIUM } from "../tests/support/browser.ts";
 import { type Action, ACTIONS, type FrameTimes, frameTimes, type Viewer } from "./page_frames.ts";
 import { largeGraph } from "./page_graph.ts";
-import { type Served, serveGrafana, servePage, serveSpeedscope } from "./page_viewers.ts";
+import { type Served, serveGrafana, serveOneBox, servePage, serveSpeedscope } from "./page_viewers.ts";
 import type { Row } from "./row.ts";
 
 const NODES = 100_000;
@@ -32,7 +32,12 @@ export async function rows(option?: string): Promise<Row[]> {
   const browser = await chromium.launch({ ...CHROMIUM, args: [...CHROMIUM.args, ...FLAGS] });
   cleanup.defer(() => browser.close());
   const served = cleanup.use(await servePage(graph));
-  const rivals = [cleanup.use(await serveSpeedscope(graph)), cleanup.use(await serveGrafana(graph))];
+  const rivals = [
+    cleanup.use(await serveSpeedscope(graph)),
+    cleanup.use(await serveGrafana(graph)),
+    // No rival, but what there is to reach.
+    cleanup.use(serveOneBox()),
+  ];
   const times = new Map<Served, Record<Action, FrameTimes>[]>();
   for (let round = 0; round < ROUNDS; round++) {
     for (const each of [served, ...rivals]) {

@@ -130,6 +130,37 @@ export async function serveSpeedscope(graph: FlameGraph): Promise<Served> {
   };
 }
 
+/**
+ * Serves a page that has as large a canvas as the others, and draws one box where they draw a graph: what its frames take
+ * is what the browser and the machine ask for any picture, and no viewer can have less.
+ */
+export function serveOneBox(): Served {
+  const html = `<!doctype html><body style="margin:0"><input><div style="overflow:auto;height:850px">
+    <canvas width="1280" height="2000" style="display:block"></canvas></div>`;
+  const server = serve(() =>
+    Promise.resolve(new Response(html, { headers: { "content-type": "text/html" } }))
+  );
+  const draw = `const pen = document.querySelector("canvas").getContext("2d");
+    pen.clearRect(0, 0, 1280, 2000);
+    pen.fillStyle = "#f5b778";
+    pen.fillRect(i * 20, 100, 600, 17);`;
+  return {
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    viewer: {
+      name: "a canvas with one box",
+      url: server.url,
+      viewport: { width: 1280, height: 880 },
+      isDrawn: `document.querySelector("canvas")`,
+      actions: {
+        pan: `document.querySelector("div").scrollTop = (i * 45) % 1000;`,
+        zoom: draw,
+        hover: draw,
+        search: `${TYPE} type(document.querySelector("input")); ${draw}`,
+      },
+    },
+  };
+}
+
 /** Serves the panel of Grafana's Explore and of Pyroscope. */
 export async function serveGrafana(graph: FlameGraph): Promise<Served> {
   const folder = await buildGrafana();
