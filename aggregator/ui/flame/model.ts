@@ -6,6 +6,7 @@
  */
 
 import { type FlameGraph, OTHER } from "../../../profile/flame.ts";
+import { hashOf } from "../../../profile/flame_color.ts";
 
 /** Holds columns of boxes; box 0 is the whole. Boxes of level `l` are `levelStart[l]` to `levelStart[l + 1] - 1`. */
 export interface FlameModel {
@@ -111,9 +112,12 @@ function pathHashes(model: FlameModel): Uint32Array {
   let hashes = hashesOf.get(model);
   if (!hashes) {
     hashesOf.set(model, hashes = new Uint32Array(model.start.length));
-    hashes[0] = 0x811c9dc5;
+    // Names are far fewer than boxes, and the first click waits for all of them.
+    const names = Uint32Array.from(model.names, (name, row) => hashOf(`${name}\0${model.modules[row]}`));
     for (let box = 1; box < hashes.length; box++) {
-      hashes[box] = addName(hashes[model.parent[box]!]!, model, box);
+      const mixed = Math.imul(hashes[model.parent[box]!]! ^ names[model.name[box]!]!, 0x01000193);
+      // Else what is in the upper bits would never come down.
+      hashes[box] = mixed ^ mixed >>> 15;
     }
   }
   return hashes;
@@ -173,13 +177,4 @@ export function firstFrom(
     else to = middle;
   }
   return from;
-}
-
-/** Returns FNV-1a over a box's name and module. */
-function addName(hash: number, model: FlameModel, box: number): number {
-  const name = model.name[box]!;
-  for (const text of [model.names[name]!, "\0", model.modules[name]!, "\0"]) {
-    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  }
-  return hash >>> 0;
 }
