@@ -5,10 +5,14 @@
  * @module
  */
 
+import { gzipSync } from "node:zlib";
+
 /** Is one file as it is served. */
 export interface PageFile {
   readonly type: string;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** Is the body as small as gzip makes it. */
+  readonly packed?: Uint8Array<ArrayBuffer>;
 }
 
 export interface Page {
@@ -42,7 +46,10 @@ export async function loadPage(folder: URL = new URL("../ui/", import.meta.url))
     }
   };
   const files = await Promise.all(
-    FILES.map(async ([path, name, type]) => [path, { type, body: await read(name) }] as const),
+    FILES.map(async ([path, name, type]) => {
+      const body = await read(name);
+      return [path, { type, body, packed: new Uint8Array(gzipSync(body, { level: 9 })) }] as const;
+    }),
   );
   return { files: new Map(files), login: new TextDecoder().decode(await read("login.html")) };
 }

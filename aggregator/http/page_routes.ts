@@ -19,12 +19,12 @@ const MAX_FORM_BYTES = 16 * 1024;
 
 /** Makes the routes of `page`; with `access`, those of its session too. */
 export function pageRoutes(page: Page, access?: Access): Route[] {
-  const files = [...page.files].map(([path, { type, body }]): Route => ({
+  const files = [...page.files].map(([path, { type, ...bodies }]): Route => ({
     method: "GET",
     path,
     // What is no secret (the code is public) is open, so that the form looks like the page.
     access: path === "/" ? "token" : "open",
-    handle: () => ({ headers: { "content-type": type }, body, revalidate: true }),
+    handle: () => ({ headers: { "content-type": type }, ...bodies, revalidate: true }),
   }));
   return [
     ...files,

@@ -23,6 +23,8 @@ export interface Reply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** Is the body after gzip, where it was made before. */
+  readonly packed?: Uint8Array<ArrayBuffer>;
   /** The body may be kept by the client and asked for again by its tag. @default {false} */
   readonly revalidate?: boolean;
 }
@@ -73,8 +75,8 @@ export async function respond(request: Request, reply: Reply): Promise<Response>
   }
   if (body && COMPRESSIBLE.test(headers.get("content-type") ?? "")) {
     headers.append("vary", "accept-encoding");
-    if (body.length >= COMPRESS_FROM_BYTES && takesGzip(request)) {
-      body = new Uint8Array(await compress(body));
+    if ((reply.packed || body.length >= COMPRESS_FROM_BYTES) && takesGzip(request)) {
+      body = reply.packed ?? new Uint8Array(await compress(body));
       headers.set("content-encoding", "gzip");
     }
   }

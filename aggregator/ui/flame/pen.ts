@@ -43,7 +43,8 @@ export class SvgPen implements Pen {
   fillStyle = "";
   strokeStyle = "";
   lineWidth = 1;
-  lineJoin: CanvasLineJoin = "miter";
+  /** Is always so. */
+  lineJoin: CanvasLineJoin = "round";
   globalAlpha = 1;
   font = "";
   textBaseline: CanvasTextBaseline = "alphabetic";
@@ -81,11 +82,11 @@ export class SvgPen implements Pen {
   }
 
   fillRect(x: number, y: number, width: number, height: number): void {
-    this.#put(`rect ${this.#place(x, y)} width="${round(width)}" height="${round(height)}"`, this.#filled);
+    this.#rect(x, y, width, height, this.#filled);
   }
 
   strokeRect(x: number, y: number, width: number, height: number): void {
-    this.#put(`rect ${this.#place(x, y)} width="${round(width)}" height="${round(height)}"`, this.#stroked);
+    this.#rect(x, y, width, height, this.#stroked);
   }
 
   measureText(text: string): { readonly width: number } {
@@ -94,17 +95,17 @@ export class SvgPen implements Pen {
 
   /** Names are as wide as they are: the room for them is for canvases. */
   fillText(text: string, x: number, y: number): void {
-    this.#put(`text ${this.#place(x, y)}${this.#type()}`, this.#filled, escapeXml(text));
+    this.#text(text, x, y, this.#filled);
   }
 
   strokeText(text: string, x: number, y: number): void {
-    this.#put(`text ${this.#place(x, y)}${this.#type()}`, this.#stroked, escapeXml(text));
+    this.#text(text, x, y, this.#stroked);
   }
 
   /** Returns the file. */
   file(frame: SvgFrame): string {
     const fonts = [...this.#fonts].map(([font, name]) => `.${name}{font:${font.replaceAll('"', "'")}}`);
-    return svgFile(frame, `text{white-space:pre}${fonts.join("")}`, this.#shapes);
+    return svgFile(frame, `*{stroke-linejoin:round}text{white-space:pre}${fonts.join("")}`, this.#shapes);
   }
 
   get #filled(): string {
@@ -112,14 +113,18 @@ export class SvgPen implements Pen {
   }
 
   get #stroked(): string {
-    const { strokeStyle, lineWidth, lineJoin } = this;
-    return `fill="none" stroke="${strokeStyle}" stroke-width="${lineWidth}" stroke-linejoin="${lineJoin}"`;
+    return `fill="none" stroke="${this.strokeStyle}" stroke-width="${this.lineWidth}"`;
   }
 
-  #type(): string {
+  #rect(x: number, y: number, width: number, height: number, look: string): void {
+    this.#put(`rect ${this.#place(x, y)} width="${round(width)}" height="${round(height)}"`, look);
+  }
+
+  #text(text: string, x: number, y: number, look: string): void {
     const known = this.#fonts.get(this.font) ?? `f${this.#fonts.size}`;
     this.#fonts.set(this.font, known);
-    return ` class="${known}"${this.textBaseline === "middle" ? ' dominant-baseline="central"' : ""}`;
+    const line = this.textBaseline === "middle" ? ' dominant-baseline="central"' : "";
+    this.#put(`text ${this.#place(x, y)} class="${known}"${line}`, look, escapeXml(text));
   }
 
   #put(shape: string, look: string, text = ""): void {

@@ -28,7 +28,7 @@ Deno.test("SvgPen writes what a canvas would show, where it was moved to", () =>
   assertEquals(lines, [
     '<path d="M1 2L3.46 4" fill="#123"/>',
     '<rect x="11" y="2" width="3" height="4" fill="#123" opacity="0.5"/>',
-    '<rect x="11" y="2" width="3" height="4" fill="none" stroke="#456" stroke-width="3" stroke-linejoin="miter"/>',
+    '<rect x="11" y="2" width="3" height="4" fill="none" stroke="#456" stroke-width="3"/>',
   ]);
 });
 
@@ -66,7 +66,8 @@ Deno.test("hatch() stays within its box, and goes on in the next", () => {
   for (const [x, y] of left!) {
     assertEquals([x >= 5 && x <= 12, y >= 10 && y <= 19], [true, true], `${x} ${y}`);
   }
-  const edge = (of: typeof left) => of!.filter(([x]) => x === 12).map(([, y]) => y);
+  // A stripe that ends in a corner of one is not in the other.
+  const edge = (of: typeof left) => of!.filter(([x, y]) => x === 12 && y > 10 && y < 19).map(([, y]) => y);
   assertEquals(edge(left), edge(right));
   assertEquals(edge(left).length > 0, true);
 });

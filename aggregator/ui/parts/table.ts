@@ -9,6 +9,7 @@
 
 import { type CsvCell, csvText } from "./csv.ts";
 import { type Child, h, saveFile } from "./dom.ts";
+import { formatCount } from "./format.ts";
 
 export interface Column<R> {
   readonly title: string;
@@ -39,6 +40,11 @@ export interface TableOptions<R> {
   readonly empty?: string;
   /** Is so high at most; in rows. @default all rows are made, and the page scrolls */
   readonly rows?: number;
+}
+
+/** Makes a column of whole numbers, which is left out where there is little room. */
+export function countColumn<R>(title: string, value: (row: R) => number): Column<R> {
+  return { title, number: true, minor: true, value, cell: (row) => formatCount(value(row)) };
 }
 
 /** Rows are of one height, so that what is in sight can be reckoned. In CSS pixels, as in the style sheet. */

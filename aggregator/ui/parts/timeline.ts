@@ -134,9 +134,9 @@ export function drawAreas(context: Pen, shown: TimelineShown, size: Size): void 
   });
   context.font = "11px system-ui, sans-serif";
   context.textBaseline = "alphabetic";
+  context.lineJoin = "round";
   for (const tick of ticksOf(peak, measure.base)) {
     const y = Math.round(height - tick / peak * height) + 0.5;
-    context.lineJoin = "round";
     context.strokeStyle = INK[theme].grid;
     context.beginPath();
     context.moveTo(0, y);

@@ -20,6 +20,7 @@ const states: fc.Arbitrary<State> = fc.record({
   fn: text,
   heat: fc.boolean(),
   idle: fc.boolean(),
+  held: fc.boolean(),
   live: fc.boolean(),
   kind: fc.constantFrom("cpu", "lock", "syscall", HEAP),
   base: text,

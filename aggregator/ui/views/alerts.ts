@@ -12,7 +12,7 @@ import type { App, View } from "../parts/app.ts";
 import { h } from "../parts/dom.ts";
 import { formatCount, formatNumber } from "../parts/format.ts";
 import { Part } from "../parts/part.ts";
-import { type Column, DataTable } from "../parts/table.ts";
+import { type Column, countColumn, DataTable } from "../parts/table.ts";
 import { clock } from "../state/range.ts";
 import type { Shown } from "../state/store.ts";
 import { RuleForm } from "./rule_form.ts";
@@ -163,13 +163,7 @@ export class AlertsView implements View {
             annotations["value"] ?? (value === null ? "from none" : formatNumber(value)),
           ),
       },
-      {
-        title: "Samples",
-        number: true,
-        minor: true,
-        value: ({ samples }) => samples,
-        cell: ({ samples }) => formatCount(samples),
-      },
+      countColumn("Samples", ({ samples }) => samples),
       {
         title: "Since",
         value: ({ fired, started }) => Date.parse(fired ?? started),

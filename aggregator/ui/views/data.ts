@@ -12,7 +12,7 @@ import type { App, View } from "../parts/app.ts";
 import { h } from "../parts/dom.ts";
 import { formatBytes, formatCount, formatNumber, formatShare, shortModule } from "../parts/format.ts";
 import { Part } from "../parts/part.ts";
-import { type Column, DataTable } from "../parts/table.ts";
+import { type Column, countColumn, DataTable } from "../parts/table.ts";
 import { selectionParams } from "../state/api.ts";
 import { clock } from "../state/range.ts";
 import { withFilter } from "../state/selector.ts";
@@ -158,13 +158,7 @@ export class DataView implements View {
         value: (agent) => agent.usage?.memory_bytes ?? 0,
         cell: (agent) => agent.usage ? formatBytes(agent.usage.memory_bytes) : "–",
       },
-      {
-        title: "Windows",
-        number: true,
-        minor: true,
-        value: (agent) => agent.batches,
-        cell: (agent) => formatCount(agent.batches),
-      },
+      countColumn("Windows", (agent) => agent.batches),
       {
         title: "Whole stacks",
         number: true,
@@ -204,13 +198,7 @@ export class DataView implements View {
         value: (table) => table.bytes / Math.max(1, table.rows),
         cell: (table) => `${(table.bytes / Math.max(1, table.rows)).toFixed(1)} B`,
       },
-      {
-        title: "Parts",
-        number: true,
-        minor: true,
-        value: (table) => table.parts,
-        cell: (table) => formatCount(table.parts),
-      },
+      countColumn("Parts", (table) => table.parts),
       this.#timeColumn("Oldest", "When its first bucket begins", (table) => table.oldest),
       this.#timeColumn("Newest", "When its last bucket begins", (table) => table.newest),
     ];

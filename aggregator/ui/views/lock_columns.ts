@@ -10,7 +10,7 @@
 import type { LocksJson } from "../../http/answers.ts";
 import { h } from "../parts/dom.ts";
 import { formatCount, formatShare, shortModule } from "../parts/format.ts";
-import type { Column } from "../parts/table.ts";
+import { type Column, countColumn } from "../parts/table.ts";
 import { openColumn, quantileColumns, shareColumn, timeColumn } from "../parts/wait_columns.ts";
 
 const NOT_SEEN = "not seen";
@@ -44,13 +44,7 @@ export function siteColumns(total: () => number): Column<Site>[] {
       value: (site) => site.holders[0] ? holderName(site.holders[0]) : "",
       cell: (site) => h("span", { class: "name" }, holdersText(site)),
     },
-    {
-      title: "Waits",
-      number: true,
-      minor: true,
-      value: (site) => site.total.count,
-      cell: (site) => formatCount(site.total.count),
-    },
+    countColumn("Waits", (site) => site.total.count),
     ...quantileColumns<Site>(),
     openColumn("Waits now"),
     {
@@ -99,21 +93,9 @@ export function holderColumns(
           h("small", {}, ` ${shortModule(holder.module)}`),
         ),
     },
-    {
-      title: "Waits ended",
-      number: true,
-      minor: true,
-      value: (holder) => holder.delay.count,
-      cell: (holder) => formatCount(holder.delay.count),
-    },
+    countColumn("Waits ended", (holder) => holder.delay.count),
     timeColumn("Held", (holder) => holder.held.value, "How long it held locks for which others waited"),
-    {
-      title: "Times",
-      number: true,
-      minor: true,
-      value: (holder) => holder.held.count,
-      cell: (holder) => formatCount(holder.held.count),
-    },
+    countColumn("Times", (holder) => holder.held.count),
     ...quantileColumns<Holder>(),
     { title: "Lock", minor: true, value: (holder) => holder.class, cell: (holder) => holder.class },
   ];
