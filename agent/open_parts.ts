@@ -16,10 +16,12 @@ import { openCollectors } from "./collectors/open.ts";
 import type { AgentConfig } from "./config.ts";
 import { newEpoch } from "./epoch.ts";
 import { BpfError } from "./libbpf/mod.ts";
+import { sourcesOfThis } from "./memory/bundle.ts";
 import type { MetricSources } from "./metrics/metrics.ts";
 import { PushClient } from "./push/client.ts";
 import { Pusher } from "./push/pusher.ts";
 import { SymbolFiles } from "./symbols/symbol_files.ts";
+import { TableFiles } from "./unwind/table_files.ts";
 import { Unwinder } from "./unwind/unwinder.ts";
 
 const logger = getLogger(["aperture", "agent"]);
@@ -62,13 +64,33 @@ export async function openDebuginfod(config: AgentConfig, folder: string): Promi
   }
 }
 
+/** Unwind tables have this part of the folder, symbol tables the rest. */
+const UNWIND_SHARE = 0.25;
+
 /** Opens the folder of symbol tables; without it they are in memory, which is no reason not to start. */
 export function openSymbolFiles({ symbolCache, symbolCacheSize }: AgentConfig, folder: string) {
   if (symbolCacheSize === 0) return undefined;
   try {
-    return new SymbolFiles({ folder: symbolCache ?? folder, maxBytes: symbolCacheSize });
+    const maxBytes = Math.ceil(symbolCacheSize * (1 - UNWIND_SHARE));
+    return new SymbolFiles({ folder: symbolCache ?? folder, maxBytes });
   } catch (error) {
     logger.info("Symbol tables are kept in memory: {reason}", { reason: (error as Error).message });
+    return undefined;
+  }
+}
+
+/** Opens the unwind tables of the same folder; without it they are compiled again by each run. */
+export function openTableFiles(
+  { symbolCache, symbolCacheSize }: AgentConfig,
+  folder: string,
+): TableFiles | undefined {
+  const version = sourcesOfThis();
+  if (symbolCacheSize === 0 || version === undefined) return undefined;
+  try {
+    const maxBytes = Math.floor(symbolCacheSize * UNWIND_SHARE);
+    return new TableFiles({ folder: symbolCache ?? folder, maxBytes, version });
+  } catch {
+    // It was said of symbol tables.
     return undefined;
   }
 }
@@ -79,7 +101,7 @@ export function openSymbolFiles({ symbolCache, symbolCacheSize }: AgentConfig, f
  */
 export function openUnwinder(
   { bpfMemory }: AgentConfig,
-  downloads: Debuginfod | undefined,
+  { downloads, kept }: { downloads: Debuginfod | undefined; kept: TableFiles | undefined },
 ): Unwinder | undefined {
   const memoryBytes = Math.floor(bpfMemory * UNWINDER_SHARE);
   if (memoryBytes < LEAST_UNWINDER_BYTES) {
@@ -92,7 +114,7 @@ export function openUnwinder(
     return undefined;
   }
   try {
-    return Unwinder.open({ memoryBytes, downloads });
+    return Unwinder.open({ memoryBytes, downloads, kept });
   } catch (error) {
     logger.warning("Stacks will end where code has no frame pointers: {error}", { error });
     return undefined;

@@ -35,6 +35,7 @@ import {
   openPusher,
   openRelabeller,
   openSymbolFiles,
+  openTableFiles,
   openUnwinder,
   orExplain,
 } from "./open_parts.ts";
@@ -106,7 +107,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
   await using parts = new AsyncDisposableStack();
   const debuginfod = await openDebuginfod(config, debugFiles);
   if (debuginfod) parts.use(debuginfod);
-  const unwinder = parts.use(openUnwinder(config, debuginfod));
+  const kept = openTableFiles(config, options.symbolFiles);
+  const unwinder = parts.use(openUnwinder(config, { downloads: debuginfod, kept }));
   const java = config.javaMaps === "on" ? parts.use(new JavaMaps()) : undefined;
   const symboliser = parts.use(
     Symboliser.open({

@@ -53,6 +53,11 @@ export function fileKey({ buildId, segments, truncated }: ElfInfo, identity: str
   return buildId === "" || truncated ? identity : `${buildId}:${shape}`;
 }
 
+/** Tells whether a file's key names what is in it for ever: one without a build id is told by where it is. */
+export function hasLastingKey({ elf: { buildId, truncated } }: Pick<CodeFile, "elf">): boolean {
+  return buildId !== "" && !truncated;
+}
+
 /**
  * Returns what to take from an address in the mapping to get that of the file's program headers; `undefined` where no
  * segment has the mapping.

@@ -23,3 +23,18 @@ export function currentBundle(root: string): string | undefined {
     return undefined;
   }
 }
+
+/**
+ * Returns a digest of the sources that this program was made of; `undefined` where it cannot be told.
+ *
+ * @param url of a module of this program that lies two folders below the root, or of the bundle
+ */
+export function sourcesOfThis(url = import.meta.url): string | undefined {
+  try {
+    const root = new URL("../..", url).pathname;
+    if (!url.endsWith(AGENT_BUNDLE)) return sourceDigest(root, agentSources(root));
+    return Deno.readTextFileSync(`${root}${AGENT_BUNDLE}.sha256`).split(" ")[1];
+  } catch {
+    return undefined;
+  }
+}

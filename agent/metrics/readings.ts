@@ -75,6 +75,26 @@ export const UNWIND: readonly Reading<UnwinderStats>[] = [
     ({ tables }) => tables.tableBytes,
   ],
   [
+    "aperture_agent_unwind_cache_bytes",
+    "What unwind tables take in files of the agent's own",
+    ({ tables }) => tables.kept.bytes,
+  ],
+  [
+    "aperture_agent_unwind_cache_files",
+    "Programs and libraries with unwind tables in files of the agent's own",
+    ({ tables }) => tables.kept.files,
+  ],
+  [
+    "aperture_agent_unwind_cache_total",
+    "Pages that were found in the agent's files (hit) or put there (written), and files that were given up for others " +
+    "(evicted), could not be written to (failed), or were given up as damaged (damaged)",
+    ({ tables }) => {
+      const { hits: hit, written, evicted, failed, damaged } = tables.kept;
+      return { hit, written, evicted, failed, damaged };
+    },
+    "result",
+  ],
+  [
     "aperture_agent_unwind_processes",
     "Processes whose mappings the kernel has",
     ({ mappings }) => mappings.processes,

@@ -3,26 +3,17 @@
  * Symbol tables in files of the agent's own, which outlive it: they are mapped and searched where they are, and cost
  * memory only while they are looked at.
  *
- * A file is written under another name and put in place by a rename, so that several agents may share a folder. Its time
- * of change is when it was last used, by which it is given up for others.
+ * A file is written under another name and put in place by a rename, so that several agents may share a folder.
  *
  * @module
  */
 
 import { getLogger } from "@logtape/logtape";
-import { createHash } from "node:crypto";
 import { Burst } from "../../common/log.ts";
 import { SymbolImage } from "../../symbols/symbol_image.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
+import { KeptFiles, removeFile } from "../elf/kept_files.ts";
 import { MappedMemory } from "../libbpf/mod.ts";
-
-/** All files have names that end so. */
-const END = ".symbols";
-const TEMPORARY = ".symbols.tmp";
-/** What is left unfinished for so long, in ms, nobody writes any more. */
-const STALE_MS = 600_000;
-/** A file that was used so lately, in ms, need not be marked again. */
-const TOUCH_MS = 60_000;
 
 export interface SymbolFilesOptions {
   /** It is made where there is none. */
@@ -53,79 +44,52 @@ export const NO_SYMBOL_FILES: SymbolFilesStats = {
   ...{ files: 0, bytes: 0, hits: 0, written: 0, evicted: 0, failed: 0, damaged: 0 },
 };
 
-interface Known {
-  bytes: number;
-  /** It was last marked as used then, in ms. */
-  usedAt: number;
-  /** This process wrote it, or has looked at all of it. */
-  checked: boolean;
-}
-
 /** The files of one folder. */
 export class SymbolFiles {
   readonly #folder: string;
-  readonly #maxBytes: number;
-  readonly #clock: () => number;
+  readonly #files: KeptFiles;
   readonly #burst = new Burst(getLogger(["aperture", "symbols"]));
-  /** Files by name, the one that was used longest ago first. */
-  readonly #files = new Map<string, Known>();
-  #bytes = 0;
   #hits = 0;
   #written = 0;
-  #evicted = 0;
   #failed = 0;
   #damaged = 0;
-  #temporary = 0;
 
   /** @throws {Error} when the folder cannot be made or read, or is not this user's alone to write to */
-  constructor({ folder, maxBytes, clock = Date.now }: SymbolFilesOptions) {
+  constructor({ folder, maxBytes, clock }: SymbolFilesOptions) {
     this.#folder = folder;
-    this.#maxBytes = maxBytes;
-    this.#clock = clock;
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const { uid, mode, isDirectory } = Deno.lstatSync(folder);
-    // Whoever may change a file that is mapped may end who has it mapped.
-    if (!isDirectory || uid !== Deno.uid() || (mode! & 0o022) !== 0) {
-      throw new Error(`Cannot use ${folder} as others may write to it, or it is no folder`);
-    }
-    this.#find();
-    this.#makeRoom();
+    this.#files = new KeptFiles({ folder, end: ".symbols", maxBytes, clock });
   }
 
   get stats(): SymbolFilesStats {
+    const { files, bytes, evicted } = this.#files.stats;
     return {
-      ...{ files: this.#files.size, bytes: this.#bytes },
-      ...{ hits: this.#hits, written: this.#written, evicted: this.#evicted },
+      ...{ files, bytes, evicted },
+      ...{ hits: this.#hits, written: this.#written },
       ...{ failed: this.#failed, damaged: this.#damaged },
     };
   }
 
   /** Returns the table that was put there under `key`, by this process or an earlier one. */
   get(key: string): SymbolTable | undefined {
-    const name = nameOf(key);
-    const known = this.#files.get(name);
-    if (known === undefined) return undefined;
-    const table = this.#map(name, known);
+    const name = this.#files.nameOf(key);
+    if (!this.#files.has(name)) return undefined;
+    const table = this.#map(name);
     if (table === undefined) {
-      this.#remove(name);
+      this.#files.remove(name);
       return undefined;
     }
-    known.checked = true;
+    this.#files.setChecked(name);
     this.#hits++;
-    this.#use(name, known);
+    this.#files.use(name);
     return table;
   }
 
   /** Writes a table; `undefined` where that cannot be, which is said and counted. */
   put(key: string, image: Uint8Array): SymbolTable | undefined {
     return this.#write(image, (temporary) => {
-      const name = nameOf(key);
-      Deno.renameSync(temporary, this.#pathOf(name));
-      this.#forget(name);
-      this.#files.set(name, { bytes: image.length, usedAt: this.#clock(), checked: true });
-      this.#bytes += image.length;
-      this.#makeRoom(name);
-      return mapTable(this.#pathOf(name), { check: false });
+      const name = this.#files.nameOf(key);
+      this.#files.place(temporary, name, image.length);
+      return mapTable(this.#files.pathOf(name), { check: false });
     });
   }
 
@@ -140,14 +104,15 @@ export class SymbolFiles {
 
   /** Forgets the table of `key`, of which more is known now. */
   delete(key: string): void {
-    if (this.#files.has(nameOf(key))) this.#remove(nameOf(key));
+    const name = this.#files.nameOf(key);
+    if (this.#files.has(name)) this.#files.remove(name);
   }
 
   #write(
     image: Uint8Array,
     place: (temporary: string) => SymbolTable | undefined,
   ): SymbolTable | undefined {
-    const temporary = `${this.#folder}/${Deno.pid}-${++this.#temporary}${TEMPORARY}`;
+    const temporary = this.#files.newPath();
     try {
       Deno.writeFileSync(temporary, image, { mode: 0o600, createNew: true });
       const table = place(temporary);
@@ -164,71 +129,15 @@ export class SymbolFiles {
     }
   }
 
-  #map(name: string, { checked }: Known): SymbolTable | undefined {
+  #map(name: string): SymbolTable | undefined {
     try {
-      const table = mapTable(this.#pathOf(name), { check: !checked });
+      const table = mapTable(this.#files.pathOf(name), { check: !this.#files.isChecked(name) });
       if (table === undefined) this.#damaged++;
       return table;
     } catch {
       // Another agent has given it up.
       return undefined;
     }
-  }
-
-  #use(name: string, known: Known): void {
-    this.#files.delete(name);
-    this.#files.set(name, known);
-    const now = this.#clock();
-    if (now - known.usedAt < TOUCH_MS) return;
-    known.usedAt = now;
-    try {
-      Deno.utimeSync(this.#pathOf(name), new Date(now), new Date(now));
-    } catch {
-      // On a disk that cannot be written to nothing is given up either.
-    }
-  }
-
-  /** Takes in what is there, and removes what was left unfinished. */
-  #find(): void {
-    const found: { name: string; bytes: number; usedAt: number }[] = [];
-    for (const { name } of Deno.readDirSync(this.#folder)) {
-      if (!name.endsWith(END) && !name.endsWith(TEMPORARY)) continue;
-      try {
-        const { size, mtime, isFile } = Deno.lstatSync(this.#pathOf(name));
-        const usedAt = mtime?.getTime() ?? 0;
-        if (isFile && name.endsWith(END)) found.push({ name, bytes: size, usedAt });
-        else if (isFile && this.#clock() - usedAt > STALE_MS) removeFile(this.#pathOf(name));
-      } catch {
-        // Another agent has given it up.
-      }
-    }
-    for (const { name, ...known } of found.sort((a, b) => a.usedAt - b.usedAt)) {
-      this.#files.set(name, { ...known, checked: false });
-      this.#bytes += known.bytes;
-    }
-  }
-
-  #makeRoom(newest?: string): void {
-    for (const name of this.#files.keys()) {
-      if (this.#bytes <= this.#maxBytes) return;
-      if (name === newest) continue;
-      this.#remove(name);
-      this.#evicted++;
-    }
-  }
-
-  #remove(name: string): void {
-    this.#forget(name);
-    removeFile(this.#pathOf(name));
-  }
-
-  #forget(name: string): void {
-    this.#bytes -= this.#files.get(name)?.bytes ?? 0;
-    this.#files.delete(name);
-  }
-
-  #pathOf(name: string): string {
-    return `${this.#folder}/${name}`;
   }
 }
 
@@ -246,17 +155,4 @@ function mapTable(path: string, { check }: { check: boolean }): SymbolTable | un
   if (image === undefined || (check && !SymbolImage.isIntact(bytes))) return undefined;
   stack.move();
   return new SymbolTable(image, { bytes: 0, release: () => memory[Symbol.dispose]() });
-}
-
-/** Returns the name of a file; a key may be long, and have any character. */
-function nameOf(key: string): string {
-  return createHash("sha256").update(key).digest("hex") + END;
-}
-
-function removeFile(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch {
-    // It is gone, or the disk cannot be written to: then it is found again at the next start.
-  }
 }

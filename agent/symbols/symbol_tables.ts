@@ -7,7 +7,7 @@
 
 import { LRUCache } from "lru-cache";
 import { countedCache } from "../../common/counted_cache.ts";
-import { type CodeFile, openCopies } from "../elf/code_file.ts";
+import { type CodeFile, hasLastingKey, openCopies } from "../elf/code_file.ts";
 import { rootsOf } from "../elf/mapped_file.ts";
 import { findDebugFile } from "./debug/debug_files.ts";
 import type { DebugInfoLocator, Downloads } from "./debug/debug_info_locator.ts";
@@ -164,7 +164,7 @@ export class SymbolTables {
 
   /** Returns the table that an earlier run made of an equal file, unless there is more to be had by now. */
   #cached(file: CodeFile): SymbolTable | undefined {
-    if (!isCacheable(file)) return undefined;
+    if (!hasLastingKey(file)) return undefined;
     const table = this.#cache?.get(file.key);
     if (table === undefined) return undefined;
     if (!table.whole && this.#hasDebugFile(file)) {
@@ -207,7 +207,7 @@ export class SymbolTables {
       if (!found.has(file.elf.buildId) && !found.has(this.#locator.missingOf(file))) continue;
       this.#tables.delete(file.key);
       this.#forgetLarge(file.key);
-      if (isCacheable(file)) this.#cache?.delete(file.key);
+      if (hasLastingKey(file)) this.#cache?.delete(file.key);
       this.#improve(file);
     }
   }
@@ -270,14 +270,9 @@ export class SymbolTables {
 
   /** Puts an image into a file, else keeps it in memory. */
   #store(file: CodeFile, image: Uint8Array<ArrayBuffer>): SymbolTable {
-    const stored = isCacheable(file) ? this.#cache?.put(file.key, image) : this.#cache?.putUnnamed(image);
+    const stored = hasLastingKey(file) ? this.#cache?.put(file.key, image) : this.#cache?.putUnnamed(image);
     if (stored === undefined) return SymbolTable.inMemory(image)!;
     free(image);
     return stored;
   }
-}
-
-/** Tells whether a file's key names what is in it for ever: one without a build id is told by where it is. */
-function isCacheable({ elf: { buildId, truncated } }: CodeFile): boolean {
-  return buildId !== "" && !truncated;
 }

@@ -8,7 +8,7 @@
 
 import { BpfArray, type BpfMap, type MappedMemory } from "../libbpf/mod.ts";
 import { ChunkSpace, type Extent } from "./chunk_space.ts";
-import { RULE_NONE, RULE_UNKNOWN, RuleSet } from "./rules.ts";
+import { RULE_NONE, RULE_UNKNOWN, RULE_WORDS, RuleSet } from "./rules.ts";
 import { ROW_BYTES, type UnwindTable } from "./table.ts";
 
 /** APERTURE_CHUNK_ROWS of bpf/aperture.h. */
@@ -61,6 +61,8 @@ export class PageStore implements Disposable {
   #rulesWritten = 0;
   /** Pages are found by their key, see {@linkcode pageKey}. */
   readonly #loaded = new Map<number, Loaded>();
+  /** The rules of the table whose pages were loaded last, and what they are here. */
+  #last: { readonly rules: Int32Array; readonly global: Int32Array } | undefined;
   /** A page's rows are put together here. */
   #rows = new Uint32Array(USUAL_ROWS);
   #usedRows = 0;
@@ -103,6 +105,7 @@ export class PageStore implements Disposable {
 
   /** Lets go of the memory of chunks, which is the kernel's own between two loads. */
   rest(): void {
+    this.#last = undefined;
     for (const chunk of this.#chunks) chunk.unmap();
   }
 
@@ -160,24 +163,33 @@ export class PageStore implements Disposable {
     const chunk = await this.#chunk(extent.chunk);
     if (this.#rows.length < extent.count) this.#rows = new Uint32Array(extent.count);
     const rows = this.#rows;
-    const global = new Map<number, number>();
+    const global = this.#globalOf(table.rules);
     for (let i = 0; i < extent.count; i++) {
       const row = table.rows[from + i]!;
       const local = row >>> 16;
-      let rule = global.get(local);
-      if (rule === undefined) {
+      let rule = global[local]!;
+      if (rule < 0) {
         rule = local <= RULE_UNKNOWN ? local : this.#rules.add(table.rules, local);
         if (rule < RULE_NONE) {
           rule = RULE_UNKNOWN;
           this.#rulesRefused++;
         }
-        global.set(local, rule);
+        global[local] = rule;
       }
       rows[i] = (row & 0xffff | rule << 16) >>> 0;
     }
     chunk.write(extent.first * ROW_BYTES, new Uint8Array(rows.buffer, 0, extent.count * ROW_BYTES));
     this.#usedRows += extent.count;
     this.#writeRules();
+  }
+
+  /** Returns the numbers of a table's rules here, as far as they are known: negative ones are not. */
+  #globalOf(rules: Int32Array): Int32Array {
+    // A table's pages come one after another.
+    if (this.#last?.rules !== rules) {
+      this.#last = { rules, global: new Int32Array(rules.length / RULE_WORDS).fill(-1) };
+    }
+    return this.#last.global;
   }
 
   /** Rules that are new since the last call; before the pages whose rows refer to them. */

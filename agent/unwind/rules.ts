@@ -70,7 +70,8 @@ export const RULE_NONE = 0;
 export const RULE_UNKNOWN = 1;
 
 export const RULE_BYTES = 16;
-const WORDS = RULE_BYTES / 4;
+/** A rule has so many words in {@linkcode RuleSet.toArray}. */
+export const RULE_WORDS = RULE_BYTES / 4;
 /** A row holds its rule in 16 bits. */
 export const MAX_RULES = 65_536;
 
@@ -95,7 +96,7 @@ export interface Rule {
  * reads is another, which takes in the rules of all files with {@linkcode RuleSet.add}.
  */
 export class RuleSet {
-  #words = new Int32Array(64 * WORDS);
+  #words = new Int32Array(64 * RULE_WORDS);
   #count = 0;
   /** Open addressing; a slot holds index + 1, 0 is free. */
   #slots = new Int32Array(128);
@@ -127,7 +128,7 @@ export class RuleSet {
       this.#grow();
       slot = this.#slot(w0, w1, w2, w3);
     }
-    const at = this.#count * WORDS;
+    const at = this.#count * RULE_WORDS;
     this.#words[at] = w0;
     this.#words[at + 1] = w1;
     this.#words[at + 2] = w2;
@@ -138,13 +139,13 @@ export class RuleSet {
 
   /** Takes in rule `index` of another set's {@linkcode RuleSet.toArray}; the index here, as `intern` gives it. */
   add(rules: Int32Array, index: number): number {
-    const at = index * WORDS;
+    const at = index * RULE_WORDS;
     return this.intern(rules[at]!, rules[at + 1]!, rules[at + 2]!, rules[at + 3]!);
   }
 
   /** Returns all rules, four words each: on a little-endian machine the bytes of `struct aperture_rule[]`. */
   toArray(): Int32Array {
-    return this.#words.slice(0, this.#count * WORDS);
+    return this.#words.slice(0, this.#count * RULE_WORDS);
   }
 
   /** Returns the slot that holds these words, or the free one where they belong. */
@@ -156,7 +157,7 @@ export class RuleSet {
     for (let slot = hash & mask;; slot = (slot + 1) & mask) {
       const index = this.#slots[slot]!;
       if (index === 0) return slot;
-      const at = (index - 1) * WORDS;
+      const at = (index - 1) * RULE_WORDS;
       const words = this.#words;
       if (words[at] === w0 && words[at + 1] === w1 && words[at + 2] === w2 && words[at + 3] === w3) {
         return slot;
@@ -170,7 +171,7 @@ export class RuleSet {
     this.#words = words;
     this.#slots = new Int32Array(this.#slots.length * 2);
     for (let i = 0; i < this.#count; i++) {
-      const at = i * WORDS;
+      const at = i * RULE_WORDS;
       this.#slots[this.#slot(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)] = i + 1;
     }
   }
@@ -178,7 +179,7 @@ export class RuleSet {
 
 /** Returns rule `index` of `rules`, taken apart. */
 export function ruleOf(rules: Int32Array, index: number): Rule {
-  const at = index * WORDS;
+  const at = index * RULE_WORDS;
   const w0 = rules[at]!;
   const w3 = rules[at + 3]!;
   return {

@@ -7,13 +7,15 @@
 
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
-import type { CodeFile } from "../elf/code_file.ts";
+import { type CodeFile, hasLastingKey } from "../elf/code_file.ts";
+import { VDSO } from "../elf/vdso_image.ts";
 import { ElfError } from "../../symbols/elf/elf.ts";
 import type { Compiled } from "./compile.ts";
 import { EM_X86_64 } from "./frame_sections.ts";
 import type { PageStore } from "./page_store.ts";
 import { pagesOf, range, runsOf, withNeighbours } from "./page_runs.ts";
 import { tableBytes, type UnwindTable } from "./table.ts";
+import { NO_TABLE_FILES, type StoredTable, type TableFiles, type TableFilesStats } from "./table_files.ts";
 import { type Downloads, type OpenInfo, UnwindInfos } from "./unwind_infos.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -25,6 +27,10 @@ const WHOLE_ROWS = 2 << 20;
 
 /** Most pages have about so many rows, or fewer. */
 const USUAL_ROWS = 1500;
+
+/** A file of fewer rows is compiled again as quickly as it is read, unless that took so long, in ms. */
+const STORED_ROWS = 1024;
+const STORED_MS = 5;
 
 /** Some pages of a file, in a table that has all rows of theirs. */
 export interface CompiledPages {
@@ -43,13 +49,20 @@ export interface CompilerStats {
   readonly compileMs: number;
   /** The size of the tables that are kept for pages to come, as they cannot be compiled alone, in bytes. */
   readonly tableBytes: number;
+  /** What is kept in files. */
+  readonly kept: TableFilesStats;
 }
+
+/** Knows what the kernel has, and has room for. */
+export type Room = Pick<PageStore, "has" | "hasRoomFor">;
 
 export interface TableCompilerOptions {
   /** For tables that are not loaded whole and have no pages of their own. @default {16 MiB} */
   readonly cacheBytes?: number;
   /** Knows debug files that were downloaded. @default none */
   readonly downloads?: Downloads | undefined;
+  /** Keeps what was compiled for the next run. @default it is compiled again */
+  readonly kept?: TableFiles | undefined;
 }
 
 /** Compiles the tables of files. */
@@ -63,12 +76,18 @@ export class TableCompiler {
   readonly #byPages = new WeakSet<CodeFile>();
   /** Files that were compiled and have not one rule. */
   readonly #tableless = new WeakSet<CodeFile>();
+  readonly #kept: TableFiles | undefined;
+  /** The keys under which tables are kept. */
+  readonly #keys = new WeakMap<CodeFile, string>();
+  /** Files of which the pages were given out that walks missed lately. */
+  readonly #warmed = new WeakSet<CodeFile>();
   #compiled = 0;
   #compiledPages = 0;
   #failed = 0;
   #compileMs = 0;
 
-  constructor({ cacheBytes = 16 << 20, downloads }: TableCompilerOptions = {}) {
+  constructor({ cacheBytes = 16 << 20, downloads, kept }: TableCompilerOptions = {}) {
+    this.#kept = kept;
     this.#infos = new UnwindInfos(downloads);
     this.#tables = new LRUCache({ maxSize: cacheBytes, sizeCalculation: (table) => 1 + tableBytes(table) });
   }
@@ -80,6 +99,7 @@ export class TableCompiler {
       failed: this.#failed,
       compileMs: this.#compileMs,
       tableBytes: this.#tables.calculatedSize,
+      kept: this.#kept?.stats ?? NO_TABLE_FILES,
     };
   }
 
@@ -95,8 +115,8 @@ export class TableCompiler {
   }
 
   /**
-   * Compiles `wanted` pages of a file: these, and those beside them, where the file is large and they can be, else all of
-   * the file's where the store has room for them.
+   * Compiles `wanted` pages of a file, or takes what an earlier run has compiled: these, and those beside them, where the
+   * file is large and they can be, else all of the file's where the store has room for them.
    *
    * @returns nothing when the file cannot be read, now or any more, or has not one rule, as {@linkcode isTableless}
    * then tells
@@ -105,7 +125,7 @@ export class TableCompiler {
     file: CodeFile,
     { wanted, store, signal, hurried = false }: {
       wanted: ReadonlySet<number>;
-      store: Pick<PageStore, "has" | "hasRoomFor">;
+      store: Room;
       signal: AbortSignal;
       /** Other files wait: nothing is compiled that nobody has missed. @default {false} */
       hurried?: boolean;
@@ -113,40 +133,105 @@ export class TableCompiler {
   ): AsyncGenerator<CompiledPages> {
     const known = this.#tables.get(file.serial);
     if (known) return yield { table: known, pages: wanted };
+    const stored = this.#storedOf(file);
+    if (stored && stored.size > 0) {
+      yield* this.#take(file, { stored, wanted, store });
+      if (this.#tableless.has(file)) return;
+      // What turned out to be damaged has no pages any more.
+      if (stored.size > 0 && wanted.values().every((page) => stored.has(page))) return;
+    }
     using opened = this.#infos.open(file);
     if (opened === undefined) this.#failed++;
-    else yield* this.#compile(file, { opened, wanted, store, signal, hurried });
+    else yield* this.#compile(file, { opened, stored, wanted, store, signal, hurried });
+  }
+
+  /** Returns what is kept of a file; `undefined` of one that may become another one under the same key. */
+  #storedOf(file: CodeFile): StoredTable | undefined {
+    if (!this.#kept || !hasLastingKey(file) || file.path === VDSO) return undefined;
+    let key = this.#keys.get(file);
+    if (key === undefined) this.#keys.set(file, key = `${file.key} ${this.#infos.debugIdentity(file)}`);
+    return this.#kept.of(key);
+  }
+
+  /** Gives of what is stored the pages that are wanted, then those that walks missed lately. */
+  *#take(
+    file: CodeFile,
+    { stored, wanted, store }: { stored: StoredTable; wanted: ReadonlySet<number>; store: Room },
+  ): Generator<CompiledPages> {
+    if (stored.isWhole && !this.#isByPages(file)) {
+      const whole = stored.readWhole();
+      if (whole) yield* this.#giveWhole(file, { ...whole, wanted, store, searchable: true });
+      return;
+    }
+    if (!stored.isWhole) stored.note(wanted);
+    yield* stored.read(wanted);
+    if (this.#warmed.has(file)) return;
+    this.#warmed.add(file);
+    const missed = stored.missed.values().filter((page) => !wanted.has(page) && !store.has(file.id, page));
+    for (const { table, pages } of stored.read([...missed])) {
+      if (!store.hasRoomFor({ rows: table.rows.length, pages: pages.length })) return;
+      yield { table, pages };
+    }
   }
 
   async *#compile(
     file: CodeFile,
-    { opened, wanted, store, signal, hurried }: {
+    { opened, stored, wanted, store, signal, hurried }: {
       opened: OpenInfo;
+      stored: StoredTable | undefined;
       wanted: ReadonlySet<number>;
-      store: Pick<PageStore, "has" | "hasRoomFor">;
+      store: Room;
       signal: AbortSignal;
       hurried: boolean;
     },
   ): AsyncGenerator<CompiledPages> {
     const { info } = opened;
     const { searchable } = info ?? {};
-    const alone = this.#whole.has(file) || this.#byPages.has(file);
-    if (info && searchable && (searchable > WHOLE_FUNCTIONS || alone)) {
+    if (info && searchable && (searchable > WHOLE_FUNCTIONS || this.#isByPages(file))) {
       opened.keep();
-      for (const [first, last] of runsOf(hurried ? wanted : this.#withNear(file, wanted, store))) {
-        const table = await this.#timed(file, info.compilePages(first, last, { signal }));
+      if (!stored?.isWhole) stored?.note(wanted);
+      const near = hurried ? wanted : this.#withNear(file, wanted, store);
+      for (const [first, last] of runsOf(new Set(near.values().filter((page) => !stored?.has(page))))) {
+        const { table } = await this.#timed(file, info.compilePages(first, last, { signal }));
         this.#compiledPages++;
-        yield { table, pages: range(first, last) };
+        const pages = [...range(first, last)];
+        stored?.add({ table, pages });
+        yield { table, pages };
       }
       return;
     }
-    const table = info ? await this.#timed(file, info.compile({ signal })) : EMPTY;
+    const { table, ms } = info ? await this.#timed(file, info.compile({ signal })) : { table: EMPTY, ms: 0 };
     this.#compiled++;
-    if (table.pages.length === 0) this.#tableless.add(file);
+    const pages = [...info && table.pages.length > 0 ? pagesOf(info.code, table) : []];
+    if (info && (table.rows.length >= STORED_ROWS || ms >= STORED_MS)) {
+      stored?.add({ table, pages }, { whole: true });
+    }
+    yield* this.#giveWhole(file, { table, pages, wanted, store, searchable: searchable !== undefined });
+  }
+
+  /** Tells whether pages of the file are loaded alone: those that were given up, or for which there was no room. */
+  #isByPages(file: CodeFile): boolean {
+    return this.#whole.has(file) || this.#byPages.has(file);
+  }
+
+  /** Gives all `pages` of a file, where there is room for them and that was not done before. */
+  *#giveWhole(
+    file: CodeFile,
+    { table, pages, wanted, store, searchable }: {
+      table: UnwindTable;
+      pages: readonly number[];
+      wanted: ReadonlySet<number>;
+      store: Room;
+      /** Pages of it can be had alone. */
+      searchable: boolean;
+    },
+  ): Generator<CompiledPages> {
+    if (table.pages.length === 0) {
+      this.#tableless.add(file);
+      return;
+    }
     const { length } = table.rows;
-    if (info === undefined || table.pages.length === 0) return;
-    const pages = pagesOf(info.code, table);
-    const fits = length <= WHOLE_ROWS && store.hasRoomFor({ rows: length, pages: pages.size });
+    const fits = length <= WHOLE_ROWS && store.hasRoomFor({ rows: length, pages: pages.length });
     if (this.#whole.has(file) || !fits) {
       if (searchable) this.#byPages.add(file);
       else this.#tables.set(file.serial, table);
@@ -160,14 +245,14 @@ export class TableCompiler {
   #withNear(
     file: CodeFile,
     wanted: ReadonlySet<number>,
-    store: Pick<PageStore, "has" | "hasRoomFor">,
+    store: Room,
   ): ReadonlySet<number> {
     const near = new Set([...withNeighbours(wanted)].filter((page) => !store.has(file.id, page)));
     return store.hasRoomFor({ rows: near.size * USUAL_ROWS, pages: near.size }) ? near : wanted;
   }
 
   /** Returns what was compiled, or nothing for a file that is damaged. */
-  async #timed(file: CodeFile, compiling: Promise<Compiled>): Promise<UnwindTable> {
+  async #timed(file: CodeFile, compiling: Promise<Compiled>): Promise<{ table: UnwindTable; ms: number }> {
     const begin = performance.now();
     try {
       const { table, losses } = await compiling;
@@ -177,9 +262,9 @@ export class TableCompiler {
         rows: table.rows.length,
         losses: Object.fromEntries(losses),
       });
-      return table;
+      return { table, ms: performance.now() - begin };
     } catch (error) {
-      return noTable(file, error);
+      return { table: noTable(file, error), ms: 0 };
     } finally {
       this.#compileMs += performance.now() - begin;
     }

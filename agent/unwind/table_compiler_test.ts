@@ -6,7 +6,8 @@ import type { CodeFile } from "../elf/code_file.ts";
 import { CodeFiles } from "../elf/code_files.ts";
 import type { MappedFile } from "../elf/mapped_file.ts";
 import { PAGE_BYTES } from "./table.ts";
-import { TableCompiler } from "./table_compiler.ts";
+import { type CompiledPages, type Room, TableCompiler } from "./table_compiler.ts";
+import { TableFiles } from "./table_files.ts";
 
 /** The program header of the code is here in an image of elfImage(). */
 const CODE_HEADER = 120;
@@ -101,4 +102,100 @@ Deno.test("TableCompiler.compile() compiles a file whole once, where the store h
   }
   const { compiled, compiledPages } = tables.stats;
   assertEquals({ compiled, compiledPages }, { compiled: 1, compiledPages: 2 });
+});
+
+/** Returns a library of so many functions of `length` bytes, each of which has other rules. */
+async function libraryOf(functions: number, length = 16): Promise<Uint8Array<ArrayBuffer>> {
+  const frames = new Frames();
+  const cie = frames.cie();
+  for (let i = 0; i < functions; i++) {
+    // DW_CFA_advance_loc 4, DW_CFA_def_cfa_offset
+    frames.fde(cie, { start: CODE_ADDRESS + length * i, length, code: [0x44, 0x0e, 16 + i % 64] });
+  }
+  return await elfImage({
+    ehFrame: frames.bytes,
+    searchTable: frames.functions,
+    codeBytes: length * functions,
+  });
+}
+
+/** Returns what a compiler gives that finds what earlier ones kept, and what it compiled itself. */
+async function compiledAfter(
+  folder: TempFolder,
+  { place, wanted, store, hurried = false }: {
+    place: MappedFile;
+    wanted: readonly number[];
+    store: Room;
+    hurried?: boolean;
+  },
+): Promise<{ given: CompiledPages[]; compiled: number; compiledPages: number }> {
+  const kept = new TableFiles({ folder: `${folder.path}/kept`, maxBytes: 1 << 24, version: "1" });
+  const tables = new TableCompiler({ kept });
+  const file = new CodeFiles().of(place)!;
+  const named = { ...file, elf: { ...file.elf, buildId: "0123456789" } };
+  const { signal } = new AbortController();
+  const given: CompiledPages[] = [];
+  for await (const run of tables.compile(named, { wanted: new Set(wanted), store, signal, hurried })) {
+    given.push({ ...run, pages: [...run.pages] });
+  }
+  const { compiled, compiledPages } = tables.stats;
+  return { given, compiled, compiledPages };
+}
+
+const FIRST = CODE_ADDRESS / PAGE_BYTES;
+const ROOM = { has: () => false, hasRoomFor: () => true };
+
+Deno.test("TableCompiler.compile() takes a small file's table from an earlier run", async () => {
+  using folder = new TempFolder();
+  const place = mapped(folder, await libraryOf(1000));
+  const first = await compiledAfter(folder, { place, wanted: [], store: ROOM });
+  const second = await compiledAfter(folder, { place, wanted: [FIRST], store: ROOM });
+  assertEquals([first.compiled, second.compiled], [1, 0]);
+  assertEquals(second.given, first.given);
+  // Alone where there is no room for all.
+  const alone = await compiledAfter(folder, {
+    ...{ place, wanted: [FIRST] },
+    store: { ...ROOM, hasRoomFor: () => false },
+  });
+  assertEquals([alone.compiled, alone.compiledPages, alone.given[0]!.pages], [0, 0, [FIRST]]);
+});
+
+Deno.test("TableCompiler.compile() gives the pages of a large file that earlier runs missed before they are missed", async () => {
+  using folder = new TempFolder();
+  // 20 pages.
+  const place = mapped(folder, await libraryOf(16_500, 80));
+  const first = await compiledAfter(folder, {
+    place,
+    wanted: [FIRST + 1, FIRST + 9],
+    store: ROOM,
+    hurried: true,
+  });
+  assertEquals(first.compiledPages, 2);
+  const expected = await compiledAfter(folder, { place, wanted: [], store: ROOM });
+  assertEquals([expected.compiled, expected.compiledPages], [0, 0]);
+  assertEquals(expected.given, first.given);
+  // What is wanted comes first, and is compiled where nobody did before.
+  const more = await compiledAfter(folder, {
+    place,
+    wanted: [FIRST + 9, FIRST + 15],
+    store: ROOM,
+    hurried: true,
+  });
+  assertEquals(more.given.map(({ pages }) => [...pages]), [[FIRST + 9], [FIRST + 1], [FIRST + 15]]);
+  assertEquals(more.compiledPages, 1);
+  const has = (_: number, page: number) => page !== FIRST + 15;
+  const rest = await compiledAfter(folder, { place, wanted: [], store: { ...ROOM, has } });
+  assertEquals(rest.given.map(({ pages }) => [...pages]), [[FIRST + 15]]);
+});
+
+Deno.test("TableCompiler.compile() compiles again what was kept and is damaged", async () => {
+  using folder = new TempFolder();
+  const place = mapped(folder, await libraryOf(1000));
+  const first = await compiledAfter(folder, { place, wanted: [], store: ROOM });
+  const [{ name }] = [...Deno.readDirSync(`${folder.path}/kept`)] as [Deno.DirEntry];
+  const bytes = Deno.readFileSync(`${folder.path}/kept/${name}`);
+  bytes[bytes.length - 1]! ^= 1;
+  Deno.writeFileSync(`${folder.path}/kept/${name}`, bytes);
+  const second = await compiledAfter(folder, { place, wanted: [], store: ROOM });
+  assertEquals(second, first);
 });

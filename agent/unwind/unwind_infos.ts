@@ -75,18 +75,32 @@ export class UnwindInfos {
     };
   }
 
+  /**
+   * Returns a text that is the same as long as the file's separate debug file is, which may tell of code that the file
+   * tells nothing of; "" where none is found.
+   */
+  debugIdentity(file: CodeFile): string {
+    using debug = this.#openDebugFile(file);
+    return debug?.identity ?? "";
+  }
+
   /** Reads what the file's own debug file has; without a build id that could only be told by reading all of it. */
   async #debugFrames(
     file: CodeFile,
     { elf: program, code }: Parameters<DebugFramesOf>[0],
   ): ReturnType<DebugFramesOf> {
+    using debug = this.#openDebugFile(file);
+    return debug && await DebugFrames.read(debug, { program, code });
+  }
+
+  #openDebugFile(file: CodeFile): RegularFile | undefined {
     const { path, elf: { buildId } } = file;
     if (buildId === "") return undefined;
     const downloaded = this.#downloads?.pathOf(buildId);
     for (const { file: copy, place } of openCopies(file)) {
       const found = findDebugFile({ path, buildId, roots: rootsOf(place), downloaded }, debugLink(copy));
-      using debug = found === undefined ? undefined : RegularFile.open(found);
-      if (debug) return await DebugFrames.read(debug, { program, code });
+      const debug = found === undefined ? undefined : RegularFile.open(found);
+      if (debug) return debug;
     }
     return undefined;
   }

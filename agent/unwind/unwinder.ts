@@ -23,6 +23,7 @@ import { type CompilerStats, TableCompiler } from "./table_compiler.ts";
 import { AheadPace } from "./ahead_pace.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import { PAGE_BYTES } from "./table.ts";
+import type { TableFiles } from "./table_files.ts";
 import type { Downloads } from "./unwind_infos.ts";
 import { type Turn, WantedPages } from "./wanted_pages.ts";
 
@@ -64,6 +65,8 @@ export interface UnwinderOptions {
   objectPath?: string;
   /** Knows debug files that were downloaded, which may tell of code that the program itself tells nothing of. */
   downloads?: Downloads | undefined;
+  /** Keeps compiled tables for the next run. @default none are kept */
+  kept?: TableFiles | undefined;
 }
 
 export interface UnwinderStats {
@@ -123,7 +126,7 @@ export class Unwinder implements AsyncDisposable {
    * @throws {Error} when the kernel refuses
    */
   static open(
-    { memoryBytes = 32 << 20, objectPath = UNWIND_OBJECT, downloads }: UnwinderOptions = {},
+    { memoryBytes = 32 << 20, objectPath = UNWIND_OBJECT, downloads, kept }: UnwinderOptions = {},
   ): Unwinder {
     using stack = new DisposableStack();
     const object = stack.use(BpfObject.open(objectPath));
@@ -133,17 +136,17 @@ export class Unwinder implements AsyncDisposable {
     object.map("unwind_chunks").setMaxEntries(maxChunks);
     object.map("unwind_pages").setMaxEntries(Math.max(LEAST_PAGES, maxChunks * PAGES_PER_CHUNK));
     object.load();
-    const unwinder = new Unwinder(object, { maxChunks, downloads });
+    const unwinder = new Unwinder(object, { maxChunks, downloads, kept });
     stack.move();
     return unwinder;
   }
 
   private constructor(
     object: BpfObject,
-    { maxChunks, downloads }: { maxChunks: number } & Pick<UnwinderOptions, "downloads">,
+    { maxChunks, downloads, kept }: { maxChunks: number } & Pick<UnwinderOptions, "downloads" | "kept">,
   ) {
     this.#object = object;
-    this.#tables = new TableCompiler({ downloads });
+    this.#tables = new TableCompiler({ downloads, kept });
     const [rules, chunks, pages] = ["rules", "chunks", "pages"].map((name) => object.map(`unwind_${name}`));
     this.#control = object.map("unwind_control").mapMemory();
     this.#pages = new PageStore({ rules: rules!, chunks: chunks!, pages: pages! }, { maxChunks });
