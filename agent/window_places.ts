@@ -9,7 +9,7 @@
  */
 
 import { EARLIER_HOLDERS, type ProgramOf, type RawStack } from "./collectors/collector.ts";
-import { TupleTable } from "./collectors/tuple_table.ts";
+import { TupleTable } from "../common/tuple_table.ts";
 import { isInFile } from "./elf/file_address.ts";
 
 /** Addresses with a number that no others of the window have. */

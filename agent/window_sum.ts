@@ -15,7 +15,7 @@ import type {
   RawStack,
   Window,
 } from "./collectors/collector.ts";
-import { TupleTable } from "./collectors/tuple_table.ts";
+import { TupleTable } from "../common/tuple_table.ts";
 import { OUTCOME_NUMBER } from "../profile/model.ts";
 import { HINT } from "./libbpf/mod.ts";
 import { WindowPlaces } from "./window_places.ts";
@@ -44,8 +44,10 @@ export class WindowSum {
   readonly #places = new WindowPlaces();
   /** Numbers of places, for the keys of rows. */
   readonly #numbers = new Map<RawStack, number>();
-  /** Samples by their place, and by their call where they have one. */
-  readonly #samples = new Map<RawStack, Map<string | undefined, Sum<RawSample>>>();
+  /** The numbers of the place, and of the call; {@linkcode NOBODY} where there is none. */
+  readonly #sampleKeys = new TupleTable();
+  readonly #samples: Sum<RawSample>[] = [];
+  readonly #calls = new Map<string, number>();
   /** The numbers of waiter and holder, of the type, and of the outcome. */
   readonly #lockKeys = new TupleTable();
   readonly #locks: LockSum[] = [];
@@ -84,7 +86,7 @@ export class WindowSum {
 
   build(): SummedWindow {
     return {
-      samples: this.#samples.values().flatMap((ofCalls) => ofCalls.values()).toArray(),
+      samples: this.#samples,
       locks: this.#locks,
       holds: this.#holds,
       syscalls: this.#syscalls,
@@ -124,10 +126,10 @@ export class WindowSum {
   #addSample(sample: RawSample, represent: Represent): void {
     const place = this.#places.of(sample, represent);
     const { value, count, call } = sample;
-    const ofCalls = this.#samples.getOrInsertComputed(place, () => new Map());
-    const sum = ofCalls.get(call);
+    const of = call === undefined ? NOBODY : this.#calls.getOrInsertComputed(call, () => this.#calls.size);
+    const sum = this.#samples[this.#sampleKeys.number(this.#numberOf(place), of, 0, 0)];
     if (sum === undefined) {
-      ofCalls.set(call, { ...place, value, count, ...call !== undefined && { call } });
+      this.#samples.push({ ...place, value, count, ...call !== undefined && { call } });
       return;
     }
     sum.value += value;

@@ -8,7 +8,6 @@
 import {
   type Frame,
   frameAt,
-  type Kind,
   KIND_NUMBER,
   kindOf,
   type Profile,
@@ -18,6 +17,7 @@ import {
 } from "./model.ts";
 import { holdAt, type HoldRow, HoldTable } from "./holds.ts";
 import { lockAt, LockTable, type NewLock } from "./locks.ts";
+import { TupleTable } from "../common/tuple_table.ts";
 import { type AnyKind, isProfileType, type ProfileType } from "./profile_type.ts";
 import { symbolRank } from "./symbol_rank.ts";
 import { StackTable } from "./stack_table.ts";
@@ -39,7 +39,10 @@ import { syscallAt, type SyscallRow, SyscallTable } from "./syscalls.ts";
 export class ProfileBuilder {
   readonly #strings: string[] = [""];
   readonly #stringRow = new Map<string, number>([["", 0]]);
-  readonly #frameRow = new Map<string, number>();
+  /** Function, module, file and line; build id and what else is no address; both, and the halves of the address. */
+  readonly #frameNames = new TupleTable();
+  readonly #frameKinds = new TupleTable();
+  readonly #frameKeys = new TupleTable();
   readonly #frames = {
     function: [] as number[],
     module: [] as number[],
@@ -64,12 +67,8 @@ export class ProfileBuilder {
     labels: [] as number[],
     process: [] as number[],
   };
-  /** By kind, and then by {@linkcode pairOf} series and stack. */
-  readonly #sampleRow: Record<Kind, Map<number, number>> = {
-    cpu: new Map(),
-    lock: new Map(),
-    syscall: new Map(),
-  };
+  /** Kind, series and stack. */
+  readonly #sampleKeys = new TupleTable();
   readonly #samples = {
     kind: [] as number[],
     series: [] as number[],
@@ -81,8 +80,8 @@ export class ProfileBuilder {
   readonly #locks = new LockTable();
   readonly #holds = new HoldTable();
   readonly #syscalls = new SyscallTable();
-  /** By the row of the type's name, and then as those of samples. */
-  readonly #foreignRow = new Map<number, Map<number, number>>();
+  /** The row of the type's name, series and stack. */
+  readonly #foreignKeys = new TupleTable();
   readonly #foreign = {
     type: [] as number[],
     series: [] as number[],
@@ -110,19 +109,21 @@ export class ProfileBuilder {
     const buildId = this.string(frame.buildId);
     const { line, address, startLine = 0, rank = symbolRank(frame) } = frame;
     const inlined = frame.inlined ? 1 : 0;
-    const key = `${fn},${module},${file},${line},${buildId},${address},${startLine},${inlined},${rank}`;
-    return intern(this.#frameRow, key, () => {
-      const to = this.#frames;
-      to.function.push(fn);
-      to.module.push(module);
-      to.file.push(file);
-      to.line.push(line);
-      to.buildId.push(buildId);
-      to.startLine.push(startLine);
-      to.inlined.push(inlined);
-      to.rank.push(rank);
-      return to.address.push(address) - 1;
-    });
+    const name = this.#frameNames.number(fn, module, file, line);
+    const kind = this.#frameKinds.number(buildId, startLine, inlined, rank);
+    const row = this.#frameKeys.number(name, kind, address / 2 ** 32, address);
+    const to = this.#frames;
+    if (row < to.line.length) return row;
+    to.function.push(fn);
+    to.module.push(module);
+    to.file.push(file);
+    to.line.push(line);
+    to.buildId.push(buildId);
+    to.startLine.push(startLine);
+    to.inlined.push(inlined);
+    to.rank.push(rank);
+    to.address.push(address);
+    return row;
   }
 
   /** Returns the row of the stack whose frames are `rows` of the frame table, leaf first. */
@@ -165,13 +166,14 @@ export class ProfileBuilder {
   add(kind: AnyKind, series: number, stack: number, value: number, count: number): void {
     if (isProfileType(kind)) return this.#addForeign(kind, series, stack, value, count);
     const samples = this.#samples;
-    const row = intern(this.#sampleRow[kind], pairOf(series, stack), () => {
+    const row = this.#sampleKeys.number(KIND_NUMBER[kind], series, stack, 0);
+    if (row === samples.kind.length) {
       samples.kind.push(KIND_NUMBER[kind]);
       samples.series.push(series);
       samples.stack.push(stack);
       samples.value.push(0);
-      return samples.count.push(0) - 1;
-    });
+      samples.count.push(0);
+    }
     samples.value[row]! += value;
     samples.count[row]! += count;
   }
@@ -199,15 +201,14 @@ export class ProfileBuilder {
   #addForeign(type: ProfileType, series: number, stack: number, value: number, count: number): void {
     const rows = this.#foreign;
     const name = this.string(type);
-    let rowOf = this.#foreignRow.get(name);
-    if (!rowOf) this.#foreignRow.set(name, rowOf = new Map());
-    const row = intern(rowOf, pairOf(series, stack), () => {
+    const row = this.#foreignKeys.number(name, series, stack, 0);
+    if (row === rows.type.length) {
       rows.type.push(name);
       rows.series.push(series);
       rows.stack.push(stack);
       rows.value.push(0);
-      return rows.count.push(0) - 1;
-    });
+      rows.count.push(0);
+    }
     rows.value[row]! += value;
     rows.count[row]! += count;
   }
@@ -317,11 +318,6 @@ export class ProfileBuilder {
       slowCalls: this.#slowCalls.build(),
     };
   }
-}
-
-/** Returns one number for two: a table of 2^26 rows is more than a process holds. */
-function pairOf(series: number, stack: number): number {
-  return series * 2 ** 26 + stack;
 }
 
 function intern<Key>(rows: Map<Key, number>, key: Key, add: () => number): number {

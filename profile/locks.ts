@@ -5,6 +5,7 @@
  * @module
  */
 
+import { TupleTable } from "../common/tuple_table.ts";
 import { addHistogram, histogramAt, histogramColumns } from "./histogram.ts";
 import { type LockColumns, type Outcome, OUTCOME_NUMBER, outcomeOf, type Profile } from "./model.ts";
 
@@ -52,7 +53,10 @@ export function lockAt({ locks, strings }: Pick<Profile, "locks" | "strings">, r
 
 /** Holds the columns of locks while they grow: rows that differ in nothing but their amounts are summed. */
 export class LockTable {
-  readonly #rowOf = new Map<string, number>();
+  /** Outcome, series, stack and class; that tuple's number, type, address, and the number of the holder's. */
+  readonly #waits = new TupleTable();
+  readonly #holders = new TupleTable();
+  readonly #keys = new TupleTable();
   readonly #outcome: number[] = [];
   readonly #series: number[] = [];
   readonly #stack: number[] = [];
@@ -74,10 +78,11 @@ export class LockTable {
     const address = string(lock.address ?? "");
     const holderSeries = lock.holder ? lock.holder.series + 1 : 0;
     const holderStack = lock.holder ? lock.holder.stack + 1 : 0;
-    const key = [outcome, lock.series, lock.stack, name, type, address, holderSeries, holderStack].join();
-    let row = this.#rowOf.get(key);
-    if (row === undefined) {
-      this.#rowOf.set(key, row = this.#outcome.push(outcome) - 1);
+    const wait = this.#waits.number(outcome, lock.series, lock.stack, name);
+    const holder = this.#holders.number(holderSeries, holderStack, 0, 0);
+    const row = this.#keys.number(wait, type, address, holder);
+    if (row === this.#outcome.length) {
+      this.#outcome.push(outcome);
       this.#series.push(lock.series);
       this.#stack.push(lock.stack);
       this.#class.push(name);

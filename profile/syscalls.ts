@@ -5,7 +5,9 @@
  * @module
  */
 
-import { addHistogram, histogramAt, histogramColumns, offsets } from "./histogram.ts";
+import { TupleTable } from "../common/tuple_table.ts";
+import { CallColumns } from "./call_columns.ts";
+import { addHistogram, histogramAt, offsets } from "./histogram.ts";
 import type { Profile, SyscallColumns } from "./model.ts";
 
 /** Is one row of system calls; `series` is a row of that table. */
@@ -79,43 +81,50 @@ export class CallSums {
 
 /** Holds the columns of system calls while they grow: rows that agree in series, call and category are summed. */
 export class SyscallTable {
-  readonly #rowOf = new Map<string, number>();
-  readonly #series: number[] = [];
-  readonly #call: number[] = [];
-  readonly #category: number[] = [];
-  readonly #sums: CallSums[] = [];
+  /** The series, and the rows of the texts of call and category. */
+  readonly #keys = new TupleTable();
+  readonly #columns = new CallColumns();
 
   /** @param string gives the row of a text in the string table */
   add(syscall: SyscallRow, string: (text: string) => number): void {
-    const call = string(syscall.call);
-    const category = string(syscall.category);
-    const key = `${syscall.series},${call},${category}`;
-    let row = this.#rowOf.get(key);
-    if (row === undefined) {
-      this.#rowOf.set(key, row = this.#series.push(syscall.series) - 1);
-      this.#call.push(call);
-      this.#category.push(category);
-      this.#sums.push(new CallSums());
+    const { series, call, category, count, total, min, max, errors, histogram, open, oldest } = syscall;
+    const row = this.#keys.number(series, string(call), string(category), 0);
+    const columns = this.#columns;
+    if (row === columns.size) columns.addRow();
+    columns.addEnded(row, { calls: count, totalNs: total, minNs: min, maxNs: max });
+    columns.addOpen(row, { calls: open, ns: 0, oldestNs: oldest });
+    for (const [errno, failed] of errors) if (failed > 0) columns.addErrors(row, errno, failed);
+    for (let bucket = 0; bucket < histogram.length; bucket++) {
+      if (histogram[bucket]! > 0) columns.addBucket(row, bucket, histogram[bucket]!);
     }
-    this.#sums[row]!.add(syscall);
   }
 
   build(): SyscallColumns {
-    const sums = this.#sums;
+    const [keys, columns] = [this.#keys, this.#columns];
+    const rows = keys.size;
+    const [series, call, category] = [new Uint32Array(rows), new Uint32Array(rows), new Uint32Array(rows)];
+    const [count, total, min, max, open, oldest] = [0, 0, 0, 0, 0, 0].map(() => new Float64Array(rows));
+    const [failed, buckets] = [new Uint32Array(rows), new Uint32Array(rows)];
+    for (let row = 0; row < rows; row++) {
+      [series[row], call[row], category[row]] = [keys.word(row, 0), keys.word(row, 1), keys.word(row, 2)];
+      const amounts = columns.amounts(row);
+      [count![row], total![row], min![row]] = [amounts.count, amounts.total, amounts.min];
+      [max![row], open![row], oldest![row]] = [amounts.max, amounts.open, amounts.oldest];
+      [failed[row], buckets[row]] = [columns.errors(row).size, columns.histogramLength(row)];
+    }
+    const [errorOffset, histogramOffset] = [offsets(failed), offsets(buckets)];
+    const [errno, errorCount] = [new Uint32Array(errorOffset[rows]!), new Float64Array(errorOffset[rows]!)];
+    const histogram = new Float64Array(histogramOffset[rows]!);
+    for (let row = 0, at = 0; row < rows; row++) {
+      columns.copyHistogram(row, histogram, histogramOffset[row]!);
+      for (const [number, calls] of columns.errors(row)) {
+        [errno[at], errorCount[at]] = [number, calls];
+        at++;
+      }
+    }
     return {
-      series: Uint32Array.from(this.#series),
-      call: Uint32Array.from(this.#call),
-      category: Uint32Array.from(this.#category),
-      count: Float64Array.from(sums, ({ count }) => count),
-      total: Float64Array.from(sums, ({ total }) => total),
-      min: Float64Array.from(sums, ({ count, min }) => count > 0 ? min : 0),
-      max: Float64Array.from(sums, ({ max }) => max),
-      errorOffset: offsets(sums.map(({ errors }) => errors.size)),
-      errno: Uint32Array.from(sums.flatMap(({ errors }) => [...errors.keys()])),
-      errorCount: Float64Array.from(sums.flatMap(({ errors }) => [...errors.values()])),
-      ...histogramColumns(sums.map(({ histogram }) => histogram)),
-      open: Float64Array.from(sums, ({ open }) => open),
-      oldest: Float64Array.from(sums, ({ oldest }) => oldest),
+      ...{ series, call, category, count: count!, total: total!, min: min!, max: max! },
+      ...{ errorOffset, errno, errorCount, histogramOffset, histogram, open: open!, oldest: oldest! },
     };
   }
 }

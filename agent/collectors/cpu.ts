@@ -13,6 +13,7 @@ import type { Collector, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { Counters } from "./counters.ts";
 import { decodeCounts, decodeStacks } from "./cpu_decode.ts";
+import { KnownStacks } from "./known_stacks.ts";
 import { MapSets } from "./map_sets.ts";
 import { cpuMapSize } from "./cpu_map_size.ts";
 import { checkProcess } from "../metadata/watched_process.ts";
@@ -46,6 +47,8 @@ export interface CpuCollectorOptions {
   objectPath?: string;
   /** It makes user stacks whole; without it they are those of the kernel's helper, by frame pointers. */
   unwinder?: StackSource;
+  /** Stacks that drains gave before, of any kind. @default those of this collector */
+  known?: KnownStacks | undefined;
   /** The CPUs to sample, asked for at every drain. @default {those that are online} */
   cpus?: () => readonly number[];
 }
@@ -73,6 +76,7 @@ export class CpuCollector implements Collector {
   readonly #sets: MapSets<"counts" | "stacks">;
   #stopped = false;
   readonly #stackEnds: Counters;
+  readonly #known: KnownStacks;
 
   /**
    * Loads the program and samples from here on.
@@ -89,6 +93,7 @@ export class CpuCollector implements Collector {
     memoryBytes = 64 * 2 ** 20,
     objectPath = CPU_OBJECT,
     unwinder,
+    known = new KnownStacks(),
     cpus = onlineCpus,
   }: CpuCollectorOptions = {}): CpuCollector {
     if (!Number.isInteger(freq) || freq < 1 || freq > 10_000) {
@@ -113,7 +118,7 @@ export class CpuCollector implements Collector {
     }
     setStackSource(object, unwinder);
     object.load();
-    const collector = stack.use(new CpuCollector(object, { periodNs: cpuPeriodNs(freq), cpus }));
+    const collector = stack.use(new CpuCollector(object, { periodNs: cpuPeriodNs(freq), cpus, known }));
     collector.#follow();
     stack.move();
     return collector;
@@ -121,11 +126,12 @@ export class CpuCollector implements Collector {
 
   private constructor(
     object: BpfObject,
-    { periodNs, cpus }: { periodNs: number; cpus: () => readonly number[] },
+    { periodNs, cpus, known }: { periodNs: number; cpus: () => readonly number[]; known: KnownStacks },
   ) {
     this.#object = object;
     this.#periodNs = this.#nextPeriodNs = periodNs;
     this.#cpus = cpus;
+    this.#known = known;
     this.#python = new PythonProcesses(object.map("python_processes"));
     this.#stackEnds = new Counters(object.map("stack_ends"), STACK_ENDS);
     this.#sets = new MapSets(object, ["counts", "stacks"]);
@@ -177,7 +183,7 @@ export class CpuCollector implements Collector {
     const stackEnds = this.#stackEnds.drain();
     const addresses = new Map<bigint, readonly number[]>();
     const python = new Map<bigint, readonly RawPythonFrame[]>();
-    stacks.drain((entries) => decodeStacks(entries, addresses, { python }));
+    stacks.drain((entries) => decodeStacks(entries, addresses, { python, known: this.#known }));
     const samples: RawSample[] = [];
     counts.drain((entries) => decodeCounts(entries, { addresses, python, periodNs, samples }));
     return { samples, losses, stackEnds };

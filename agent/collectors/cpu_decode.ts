@@ -10,6 +10,7 @@ import { CPU_KEY, type Entries, STACK } from "../libbpf/mod.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { RawSample } from "./collector.ts";
 import { decodeComm } from "./comm.ts";
+import type { KnownStacks } from "./known_stacks.ts";
 
 const TWO_32 = 2 ** 32;
 /** The upper half of an address, as far as a number can hold it. */
@@ -27,6 +28,8 @@ const FILE_MASK = 0xffe00000;
 /** APERTURE_STACK_DEPTH. */
 const STACK_DEPTH = (STACK.size - STACK.frames) / 8;
 const NO_STACK: readonly number[] = [];
+/** A stack is put together here, and then copied: V8 keeps it as plain numbers from the begin on, and in no more room. */
+const scratch = new Array<number>(STACK_DEPTH).fill(0.5);
 
 /** These are of `enum aperture_stack_kind`: the second is the leaf's part of a stack, the third its root's. */
 const [PYTHON_STACK, DEEP_STACK, REST_OF_STACK] = [1, 2, 3];
@@ -46,12 +49,15 @@ export interface StackMap {
 export function decodeStacks(
   { count, keys, values }: Entries,
   addresses: StackMap,
-  { python }: {
+  { python, known }: {
     /** Stacks of Python are passed over without it. */
     python?: Map<bigint, readonly RawPythonFrame[]>;
+    /** What it has is not read again. @default nothing is known */
+    known?: KnownStacks | undefined;
   } = {},
 ): void {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.byteLength / 4);
+  const names = new Uint32Array(keys.buffer, keys.byteOffset, 2 * count);
   for (let i = 0; i < count; i++) {
     const at = i * STACK.size / 4;
     const length = words[at + STACK.length / 4]!;
@@ -62,13 +68,23 @@ export function decodeStacks(
       python?.set(hash, decodePython(words.subarray(from, from + length * 2)));
       continue;
     }
-    const stack = new Array<number>(length);
-    for (let frame = 0, word = at + STACK.frames / 4; frame < length; frame++, word += 2) {
-      stack[frame] = frameAddress(words[word + 1]!, words[word]!);
+    // What is known of the hash of a deep stack may be all of it, and is put together anew.
+    const isPart = kind === DEEP_STACK || kind === REST_OF_STACK;
+    let stack = isPart ? undefined : known?.get(names[2 * i]!, names[2 * i + 1]!);
+    if (stack === undefined) {
+      stack = stackAt(words, { from: at + STACK.frames / 4, length });
+      if (!isPart) known?.add(names[2 * i]!, names[2 * i + 1]!, stack);
     }
     addresses.set(hash, stack);
-    if (kind === DEEP_STACK || kind === REST_OF_STACK) join(addresses, kind === DEEP_STACK ? hash : ~hash);
+    if (isPart) join(addresses, kind === DEEP_STACK ? hash : ~hash);
   }
+}
+
+function stackAt(words: Uint32Array, { from, length }: { from: number; length: number }): number[] {
+  for (let frame = 0, word = from; frame < length; frame++, word += 2) {
+    scratch[frame] = frameAddress(words[word + 1]!, words[word]!);
+  }
+  return scratch.slice(0, length);
 }
 
 /** Appends to the leaf's part of a stack its root's, where both are there. */

@@ -10,6 +10,7 @@ import { BpfError, type BpfMap, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
 import type { Collector, RawHold, RawLock, Window } from "./collector.ts";
 import { Counters } from "./counters.ts";
 import { onlineCpus } from "./cpus.ts";
+import type { KnownStacks } from "./known_stacks.ts";
 import { decodeHolds, decodeLocks } from "./lock_decode.ts";
 import { lockMapSize } from "./lock_map_size.ts";
 import { decodeFutexState, openRows, readOpenWaits } from "./lock_open.ts";
@@ -46,6 +47,8 @@ export interface LockCollectorOptions {
   objectPath?: string;
   /** It makes user stacks whole; without it they are those of the kernel's helper, by frame pointers. */
   unwinder?: StackSource;
+  /** Stacks that drains gave before, of any kind. @default those of this collector */
+  known?: KnownStacks | undefined;
 }
 
 /**
@@ -84,6 +87,7 @@ export class LockCollector implements Collector {
       memoryBytes = 16 * 2 ** 20,
       objectPath = LOCK_OBJECT,
       unwinder,
+      known,
     }: LockCollectorOptions = {},
   ): LockCollector {
     if (pid !== undefined) checkProcess(pid);
@@ -105,14 +109,17 @@ export class LockCollector implements Collector {
     setStackSource(object, unwinder);
     object.load();
     const collector = stack.use(
-      new LockCollector(object, { places: 2 * size.places, stacks: 2 * size.stacks }),
+      new LockCollector(object, { places: 2 * size.places, stacks: 2 * size.stacks, known }),
     );
     collector.#attach();
     stack.move();
     return collector;
   }
 
-  private constructor(object: BpfObject, remembered: { places: number; stacks: number }) {
+  private constructor(
+    object: BpfObject,
+    remembered: { places: number; stacks: number; known: KnownStacks | undefined },
+  ) {
     this.#object = object;
     this.#places = new LockPlaces(remembered);
     this.#sets = new MapSets(object, SETS);

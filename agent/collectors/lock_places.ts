@@ -10,6 +10,7 @@ import { type Entries, LOCK_PLACE } from "../libbpf/mod.ts";
 import type { RawStack } from "./collector.ts";
 import { decodeComm } from "./comm.ts";
 import { decodeStacks } from "./cpu_decode.ts";
+import { KnownStacks } from "./known_stacks.ts";
 import { type AddressRange, withoutTracepoint } from "./tracepoint_frames.ts";
 
 interface PlaceEntry {
@@ -32,17 +33,24 @@ export class LockPlaces {
   readonly #raw = new Map<bigint, RawStack>();
   /** These are left out at the leaf end of kernel stacks. */
   tracepoint: readonly AddressRange[] = [];
+  readonly #known: KnownStacks;
   #forgotten = 0;
 
-  /** @param most how many places and stacks are remembered */
-  constructor(most: { readonly places: number; readonly stacks: number }) {
+  /**
+   * @param most how many places and stacks are remembered
+   * @param most.known has stacks that others know @default nobody else does
+   */
+  constructor(
+    most: { readonly places: number; readonly stacks: number; readonly known?: KnownStacks | undefined },
+  ) {
+    this.#known = most.known ?? new KnownStacks();
     this.#places = new LRUCache({ max: most.places });
     this.#stacks = new LRUCache({ max: most.stacks });
   }
 
   /** Takes a batch of a map of stacks in. */
   addStacks(entries: Entries): void {
-    decodeStacks(entries, this.#stacks);
+    decodeStacks(entries, this.#stacks, { known: this.#known });
   }
 
   /** Takes a batch of a map of places in. */

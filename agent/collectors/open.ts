@@ -8,6 +8,7 @@
 import type { Kind } from "../../profile/model.ts";
 import type { Collector } from "./collector.ts";
 import { CPU_OBJECT, CpuCollector } from "./cpu.ts";
+import { KnownStacks } from "./known_stacks.ts";
 import { LOCK_OBJECT, LockCollector } from "./lock.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
 import { SYSCALL_OBJECT, SyscallCollector } from "./syscall.ts";
@@ -50,8 +51,9 @@ export function openCollectors(
 ): { readonly collectors: readonly Collector[]; [Symbol.dispose](): void } {
   using stack = new DisposableStack();
   const memory = shareMemory(kinds, options.memoryBytes);
+  const known = new KnownStacks();
   const collectors = kinds.map((kind) =>
-    stack.use(openCollector(kind, { ...options, memoryBytes: memory[kind]! }))
+    stack.use(openCollector(kind, { ...options, known, memoryBytes: memory[kind]! }))
   );
   const owned = stack.move();
   return { collectors, [Symbol.dispose]: () => owned.dispose() };
@@ -65,10 +67,13 @@ export function shareMemory(kinds: readonly Kind[], memoryBytes: number): Partia
 
 function openCollector(
   kind: Kind,
-  { freq, maxFreq, pid, ancestor, memoryBytes, slowNs, includeSelf, unwinder }: OpenCollectorsOptions,
+  { freq, maxFreq, pid, ancestor, memoryBytes, slowNs, includeSelf, unwinder, known }:
+    & OpenCollectorsOptions
+    & { readonly known: KnownStacks },
 ): Collector {
   const common = {
     memoryBytes,
+    known,
     ...(pid === undefined ? {} : { pid }),
     ...(ancestor === undefined ? {} : { ancestor }),
     ...(unwinder && { unwinder }),

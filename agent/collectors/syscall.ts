@@ -20,6 +20,7 @@ import { setStackSource, type StackSource, WALK_MAPS } from "./user_stacks.ts";
 import type { Collector, RawSample, RawSlowCall, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./cpu_decode.ts";
+import { KnownStacks } from "./known_stacks.ts";
 import { decodeObjects, decodeSlowCalls } from "./slow_calls.ts";
 import { decodeSyscallSamples, SyscallRows } from "./syscall_decode.ts";
 import { MapSets, type SetWindow } from "./map_sets.ts";
@@ -62,6 +63,8 @@ export interface SyscallCollectorOptions {
   memoryBytes?: number;
   /** It makes user stacks whole; without it they are those of the kernel's helper, by frame pointers. */
   unwinder?: StackSource;
+  /** Stacks that drains gave before, of any kind. @default those of this collector */
+  known?: KnownStacks | undefined;
   /** @default {bpf/build/syscall.bpf.o of this source tree} */
   objectPath?: string;
   /**
@@ -95,6 +98,7 @@ export class SyscallCollector implements Collector {
   readonly #links: DisposableStack;
   readonly #open: BpfIterator;
   readonly #slowNs: number;
+  readonly #known: KnownStacks;
   /** Is true when threads hold their state themselves. */
   readonly taskStorage: boolean;
 
@@ -106,7 +110,7 @@ export class SyscallCollector implements Collector {
    */
   static open(options: SyscallCollectorOptions = {}): SyscallCollector {
     const { slowNs = 1_000_000, sampleEvery = 1000, pid, ancestor, includeSelf = false } = options;
-    const { memoryBytes = 64 * 2 ** 20, objectPath = SYSCALL_OBJECT } = options;
+    const { memoryBytes = 64 * 2 ** 20, objectPath = SYSCALL_OBJECT, known = new KnownStacks() } = options;
     check("slowNs", slowNs, Number.MAX_SAFE_INTEGER);
     check("sampleEvery", sampleEvery, 2 ** 30);
     if (pid !== undefined) checkProcess(pid);
@@ -123,7 +127,7 @@ export class SyscallCollector implements Collector {
       const object = loadObject(objectPath, { constants, size, taskStorage, unwinder: options.unwinder });
       using stack = new DisposableStack();
       stack.use(object);
-      const collector = new SyscallCollector(object, { taskStorage, slowNs });
+      const collector = new SyscallCollector(object, { taskStorage, slowNs, known });
       stack.move();
       return collector;
     };
@@ -147,10 +151,11 @@ export class SyscallCollector implements Collector {
 
   private constructor(
     object: BpfObject,
-    { taskStorage, slowNs }: { taskStorage: boolean; slowNs: number },
+    { taskStorage, slowNs, known }: { taskStorage: boolean; slowNs: number; known: KnownStacks },
   ) {
     this.#object = object;
     this.#slowNs = slowNs;
+    this.#known = known;
     this.taskStorage = taskStorage;
     using undo = new DisposableStack();
     this.#sets = undo.use(new MapSets(object, MAPS));
@@ -201,7 +206,7 @@ export class SyscallCollector implements Collector {
     errors.drain((entries) => rows.addErrors(entries));
     rows.addOpen(open, window);
     const addresses = new Map<bigint, readonly number[]>();
-    stacks.drain((entries) => decodeStacks(entries, addresses));
+    stacks.drain((entries) => decodeStacks(entries, addresses, { known: this.#known }));
     const samples: RawSample[] = openSamples(open, window, { slowNs: this.#slowNs });
     counts.drain((entries) => samples.push(...decodeSyscallSamples(entries, addresses)));
     const texts = new Map<bigint, string>();

@@ -20,7 +20,7 @@ import type { RawSample } from "./collector.ts";
 import { decodeComm } from "./comm.ts";
 import type { SetWindow } from "./map_sets.ts";
 import { type OpenCall, openNs } from "./syscall_open.ts";
-import { TupleTable } from "./tuple_table.ts";
+import { TupleTable } from "../../common/tuple_table.ts";
 
 /** The sizes of key and value are in 32-bit words. */
 const KEY_WORDS = SYSCALL_KEY.size / 4;

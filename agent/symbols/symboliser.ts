@@ -18,6 +18,7 @@ import { type PythonStats, PythonSymbols, type RawPythonFrame } from "../python/
 import type { Debuginfod } from "../../symbols/debuginfod/debuginfod.ts";
 import { Demangler } from "../../symbols/names/demangle.ts";
 import type { DebugClientOptions, DebugStats } from "./debug/dwarf/client.ts";
+import { AddressMap } from "./address_map.ts";
 import { NonElfCode } from "./non_elf_code.ts";
 import { DataPlaces } from "./data_places.ts";
 import { DataSymbols } from "./data_symbols.ts";
@@ -67,7 +68,7 @@ export type FileSource = Pick<Unwinder, "files" | "processes" | "onFile">;
 const OBSERVED_MS = 1000;
 
 /** Frames that one window found already. */
-type Near = Map<number, readonly Frame[]>;
+type Near = AddressMap<readonly Frame[]>;
 
 /** The part of a process that others ask for. */
 export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "script" | "comm">;
@@ -141,8 +142,8 @@ export class Symboliser implements AsyncDisposable {
   readonly #frames: FrameCache;
   readonly #demangler: Demangler;
   /** This window found these already, by address: of the kernel, of files, and of each process. */
-  readonly #nearKernel: Near = new Map();
-  readonly #nearFiles: Near = new Map();
+  readonly #nearKernel: Near = new AddressMap();
+  readonly #nearFiles: Near = new AddressMap();
   readonly #near = new Map<Process | undefined, Near>();
   readonly #files: CodeFiles;
   readonly #unwinder: FileSource | undefined;
@@ -278,7 +279,7 @@ export class Symboliser implements AsyncDisposable {
       if (cutReasonOf(user[i]!) !== undefined) continue;
       const address = i === 0 ? user[i]! : byteBefore(user[i]!);
       const known = address < 0 ? this.#nearFiles : near;
-      if (!known.has(address)) known.set(address, this.#userFrames(process, address));
+      if (known.get(address) === undefined) known.set(address, this.#userFrames(process, address));
     }
   }
 
@@ -347,7 +348,7 @@ export class Symboliser implements AsyncDisposable {
 
   #nearOf(process: Process | undefined): Near {
     let near = this.#near.get(process);
-    if (near === undefined) this.#near.set(process, near = new Map());
+    if (near === undefined) this.#near.set(process, near = new AddressMap());
     return near;
   }
 
