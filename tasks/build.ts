@@ -49,14 +49,16 @@ export type BpfArch = (typeof BPF_ARCHES)[number];
  * Makes the command that compiles a BPF program, to be run from the root of the repository. -g keeps BTF, which CO-RE
  * needs; the machine's own headers are left out but for libbpf's.
  */
-export function bpfCommand(source: string, { object, arch = hostArch() }: {
+export function bpfCommand(source: string, { object, arch = hostArch(), include = "bpf" }: {
   /** The path of what is written. */
   object: string;
   /** @default the machine's own */
   arch?: BpfArch;
+  /** The path of the folder of the headers. @default {"bpf"} */
+  include?: string;
 }): [string, ...string[]] {
   const flags = ["-O2", "-g", "-Wall", "-Wextra", "-Werror", "-mcpu=v2", "-target", "bpf"];
-  return ["clang", ...flags, `-D__TARGET_ARCH_${arch}`, "-Ibpf", "-c", source, "-o", object];
+  return ["clang", ...flags, `-D__TARGET_ARCH_${arch}`, `-I${include}`, "-c", source, "-o", object];
 }
 
 function hostArch(): BpfArch {
@@ -68,8 +70,13 @@ export function bpfSources(): string[] {
   return files("bpf").filter((path) => path.endsWith(".bpf.c"));
 }
 
+/** Lists the headers that they may include, as paths from the root. */
+export function bpfHeaders(): string[] {
+  return [...files("bpf"), ...files("bpf/arch")].filter((path) => path.endsWith(".h"));
+}
+
 function bpfOutputs(): Output[] {
-  const headers = [...files("bpf"), ...files("bpf/arch")].filter((path) => path.endsWith(".h"));
+  const headers = bpfHeaders();
   return bpfSources().map((source) => {
     const path = source.replace("bpf/", "bpf/build/").replace(/\.c$/, ".o");
     return {

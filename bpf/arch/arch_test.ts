@@ -2,14 +2,14 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { BpfObject, PerfEvent } from "../../agent/libbpf/mod.ts";
-import { BPF_ARCHES, type BpfArch, bpfCommand, bpfSources } from "../../tasks/build.ts";
-import { compileBpf } from "../../tests/support/bpf.ts";
+import { BPF_ARCHES, type BpfArch, bpfSources } from "../../tasks/build.ts";
+import { compileBpf, compileBpfTo } from "../../tests/support/bpf.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { TempFolder } from "../../tests/support/programs.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
-/** Runs a program from the root of the repository; what it prints. */
+/** Runs a program from the root of the repository, and returns what it prints. */
 async function output(program: string, args: readonly string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, { args: [...args], cwd: ROOT })
     .output();
@@ -45,8 +45,7 @@ for (const source of bpfSources()) {
       const seen: Record<string, readonly string[]>[] = [];
       for (const arch of BPF_ARCHES) {
         const object = `${folder.path}/${arch}.bpf.o`;
-        const [program, ...args] = bpfCommand(source, { object, arch });
-        await output(program, args);
+        await compileBpfTo(object, source, { arch });
         seen.push(await contents(object));
         // It is refused where a struct or an enum differs from what the agent reads.
         using _opened = BpfObject.open(object);
@@ -69,7 +68,7 @@ Deno.test("only bpf/arch/ asks which architecture is compiled for", async () => 
   assertEquals(asking, []);
 });
 
-/** What return_address() of an architecture's header makes of addresses, in the kernel of this machine. */
+/** Returns what return_address() of an architecture's header makes of addresses, in the kernel of this machine. */
 async function returnAddresses(arch: BpfArch, saved: readonly bigint[]): Promise<bigint[]> {
   using source = await compileBpf(
     `

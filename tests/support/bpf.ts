@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type BpfArch, bpfCommand } from "../../tasks/build.ts";
+import { type BpfArch, bpfCommand, bpfHeaders } from "../../tasks/build.ts";
+import { compileTo } from "./compiled.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
@@ -18,12 +19,36 @@ export async function compileBpf(
   } = {},
 ): Promise<{ path: string } & Disposable> {
   const folder = await Deno.makeTempDir({ prefix: "aperture-bpf-" });
-  const [path, file] = [`${folder}/test.bpf.o`, `${folder}/test.bpf.c`];
-  await Deno.writeTextFile(file, source);
-  const [program, ...args] = bpfCommand(file, { object: path, ...arch && { arch } });
-  const { success, stderr } = await new Deno.Command(program, { args, cwd: ROOT }).output();
+  const [path, file] = [`${folder}/test.bpf.o`, "test.bpf.c"];
   const remove = () => Deno.removeSync(folder, { recursive: true });
-  if (success) return { path, [Symbol.dispose]: remove };
-  remove();
-  throw new Error(`Cannot compile: ${new TextDecoder().decode(stderr)}`);
+  try {
+    await Deno.writeTextFile(`${folder}/${file}`, source);
+    // By its name alone, as the folder is another one each time.
+    await compileBpfTo(path, file, { arch, cwd: folder });
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { path, [Symbol.dispose]: remove };
+}
+
+/**
+ * Compiles the file `source` to `target`, unless that was done before.
+ *
+ * @param options.arch @default {the machine's own}
+ * @param options.cwd `source` is relative to it @default {the root of the repository}
+ */
+export async function compileBpfTo(
+  target: string,
+  source: string,
+  { arch, cwd = ROOT }: { arch?: BpfArch | undefined; cwd?: string } = {},
+): Promise<void> {
+  const command = (object: string) =>
+    bpfCommand(source, { object, include: `${ROOT}bpf`, ...arch && { arch } });
+  await compileTo(target, {
+    compiler: command(target)[0],
+    args: (object) => command(object).slice(1),
+    sources: [`${cwd}/${source}`, ...bpfHeaders().map((path) => ROOT + path)],
+    cwd,
+  });
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { compileTo } from "./compiled.ts";
 import { limitCpu } from "./cpu_limit.ts";
 
 /** A running program, ended when it is disposed of. */
@@ -57,11 +58,20 @@ export async function compileC(
   } = {},
 ): Promise<{ path: string } & Disposable> {
   const folder = await Deno.makeTempDir({ prefix: "aperture-c-" });
-  await Deno.writeTextFile(`${folder}/program.c`, source);
-  const path = `${folder}/program`;
-  const { success, stderr } = await new Deno.Command("clang", {
-    args: ["-O1", "-g", "-pthread", ...flags, `${folder}/program.c`, "-o", path],
-  }).output();
-  if (!success) throw new Error(`Cannot compile: ${new TextDecoder().decode(stderr)}`);
-  return { path, [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }) };
+  const [path, file] = [`${folder}/program`, "program.c"];
+  const remove = () => Deno.removeSync(folder, { recursive: true });
+  try {
+    await Deno.writeTextFile(`${folder}/${file}`, source);
+    await compileTo(path, {
+      compiler: "clang",
+      // By its name alone, as the folder is another one each time.
+      args: (to) => ["-O1", "-g", "-pthread", ...flags, file, "-o", to],
+      sources: [`${folder}/${file}`],
+      cwd: folder,
+    });
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { path, [Symbol.dispose]: remove };
 }
