@@ -6,6 +6,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { sourceDigest } from "../../common/source_digest.ts";
 import type { DebianKernel } from "./debian_kernel.ts";
 import { cached } from "./cache.ts";
 import { run, TempFolder } from "./programs.ts";
@@ -20,8 +21,10 @@ export const MARK = "=== guest: ";
 export interface GuestOptions {
   /** It is of TypeScript, bundled with all that it imports; its output goes to the console, each line behind `MARK`. */
   readonly script: string;
-  /** Other scripts, which are bundled and lie beside it, by name. */
-  readonly scripts: Readonly<Record<string, string>>;
+  /** Paths from the root of all that it imports of ours, and maybe more. */
+  readonly sources: readonly string[];
+  /** Scripts that are bundles already, which lie beside it, by name. */
+  readonly bundles: Readonly<Record<string, string>>;
   /** Programs that the script may run, by their path in the guest. */
   readonly programs: Readonly<Record<string, string>>;
 }
@@ -36,7 +39,7 @@ type Files = ReadonlyMap<string, string>;
  */
 export async function makeInitramfs(options: GuestOptions, kernel: DebianKernel): Promise<string> {
   using folder = new TempFolder();
-  const files = filesOf(folder, options).set("/bin/dummy.ko", unpackedModule(folder, kernel.module));
+  const files = (await filesOf(folder, options)).set("/bin/dummy.ko", unpackedModule(folder, kernel.module));
   return await cached("initramfs", digestOf(files), (image) => {
     const root = `${folder.path}/root`;
     for (const name of ["proc", "sys", "dev", "tmp"]) Deno.mkdirSync(`${root}/${name}`, { recursive: true });
@@ -59,15 +62,21 @@ function digestOf(files: Files): string {
   return hash.digest("hex");
 }
 
-function filesOf(folder: TempFolder, { script, scripts, programs }: GuestOptions): Map<string, string> {
+async function filesOf(
+  folder: TempFolder,
+  { script, sources, bundles, programs }: GuestOptions,
+): Promise<Map<string, string>> {
   // Where the agent looks for its objects from where its code is: ../../bpf/build.
   const code = "/agent/guest";
   const files = new Map<string, string>();
-  for (const [name, path] of Object.entries({ "main.js": script, ...scripts })) {
-    const bundle = `${folder.path}/${name}`;
-    run(Deno.execPath(), ["bundle", "--quiet", "--output", bundle, path], { cwd: ROOT });
-    files.set(`${code}/${name}`, bundle);
-  }
+  const key = createHash("sha256").update(`${Deno.version.deno} ${sourceDigest(ROOT, sources)}`).digest(
+    "hex",
+  );
+  const main = await cached("bundles", `${key}.js`, (path) => {
+    run(Deno.execPath(), ["bundle", "--quiet", "--minify", "--output", path, script], { cwd: ROOT });
+  });
+  files.set(`${code}/main.js`, main);
+  for (const [name, path] of Object.entries(bundles)) files.set(`${code}/${name}`, path);
   // What is read as a file is in no bundle.
   const wasm = new URL("index_bg.wasm", import.meta.resolve("gecko-profiler-demangle"));
   files.set(`${code}/demangle/index_bg.wasm`, wasm.pathname);

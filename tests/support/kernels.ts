@@ -8,6 +8,7 @@
  * @module
  */
 
+import { AGENT_BUNDLE, agentSources, READER_BUNDLE } from "../../common/source_digest.ts";
 import { build } from "../../tasks/build.ts";
 import { runProgram } from "./child.ts";
 import { compileProgram } from "./compiled.ts";
@@ -17,6 +18,7 @@ import { type GuestOptions, makeInitramfs, MARK } from "./initramfs.ts";
 import { TempFolder } from "./programs.ts";
 import { compileUnwind } from "./unwind_programs.ts";
 
+const ROOT = new URL("../../", import.meta.url).pathname;
 const GUESTS = new URL("../guests/", import.meta.url).pathname;
 
 export interface KernelVersion {
@@ -45,14 +47,18 @@ export async function compileChain(): Promise<{ path: string } & Disposable> {
 
 async function guestOptions(folder: string): Promise<GuestOptions> {
   await build("bpf");
+  await build("agent");
   using chain = await compileChain();
   await Deno.copyFile(chain.path, `${folder}/chain`);
   const programs: Record<string, string> = { "/bin/chain": `${folder}/chain` };
   for (const name of ["locks", "lock_holders", "kernel_locks", "syscalls"]) {
     programs[`/bin/${name}`] = await compileProgram(name, folder, ["-O2", "-pthread", "-static"]);
   }
-  const scripts = { "agent.js": "agent/main.ts", "reader.js": "agent/symbols/debug/dwarf/reader.ts" };
-  return { script: `${GUESTS}main.ts`, scripts, programs };
+  const bundles = { "agent.js": ROOT + AGENT_BUNDLE, "reader.js": ROOT + READER_BUNDLE };
+  const own = ["tests/guests", "tests/support"].flatMap((folder) => {
+    return [...Deno.readDirSync(ROOT + folder)].map(({ name }) => `${folder}/${name}`);
+  });
+  return { script: `${GUESTS}main.ts`, sources: [...agentSources(ROOT), ...own.sort()], bundles, programs };
 }
 
 /**
