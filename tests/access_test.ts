@@ -7,7 +7,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { writeBatch } from "../profile/wire/write_batch.ts";
-import { RunningAggregator } from "../tasks/programs.ts";
+import { startAggregator } from "./support/aggregator.ts";
 import { makeBatch } from "./support/batches.ts";
 import { runProgram } from "./support/child.ts";
 import { testWith } from "./support/needs.ts";
@@ -27,8 +27,9 @@ testWith(
     const other = selfSigned(folder.path, "127.0.0.1", "other");
     const tokens = (text: string) => Deno.writeTextFile(at("tokens"), text);
     await tokens("# name scopes token\nagents ingest ingest-token\ngrafana read reading-token\n");
-    await using aggregator = await RunningAggregator.start({
-      args: [`--data-dir=${at("data")}`, "--log-level=error"],
+    await using cleanup = new AsyncDisposableStack();
+    const aggregator = await startAggregator(cleanup, {
+      args: ["--log-level=error"],
       env: {
         APERTURE_AUTH_TOKEN_FILE: at("tokens"),
         APERTURE_TLS_CERT: at("server.crt"),

@@ -9,6 +9,7 @@ import { PushClient } from "../agent/push/client.ts";
 import type { AlertEvaluationJson, AlertHistoryJson, AlertsJson } from "../aggregator/http/answers.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
 import { freePort, RunningAggregator } from "../tasks/programs.ts";
+import { storageEnv } from "./support/aggregator.ts";
 import { runProgram } from "./support/child.ts";
 import { testWith } from "./support/needs.ts";
 import { TempFolder } from "./support/programs.ts";
@@ -117,10 +118,7 @@ function startAggregator(
   return RunningAggregator.start({
     args: ["--flush-interval=100ms", "--alert-interval=1s", "--log-level=warning"],
     env: {
-      APERTURE_CLICKHOUSE_ENDPOINT: String(options.url),
-      APERTURE_CLICKHOUSE_USER: options.username!,
-      APERTURE_CLICKHOUSE_PASSWORD: options.password ?? "",
-      APERTURE_CLICKHOUSE_DATABASE: options.database!,
+      ...storageEnv(options),
       APERTURE_ALERT_RULES: folder.write("rules.yml", RULES),
       APERTURE_ALERT_CAPTURE: "true",
       APERTURE_ALERTMANAGERS: alertmanager.url,

@@ -7,6 +7,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { build } from "../tasks/build.ts";
 import { freePort, Program, RunningAggregator } from "../tasks/programs.ts";
+import { startAggregator } from "./support/aggregator.ts";
 import { testWith } from "./support/needs.ts";
 
 interface Ended {
@@ -126,8 +127,9 @@ testWith(
       const away = await agent([`--aggregator=http://127.0.0.1:${freePort()}`, ...args]);
       assertEquals(away.code, 0, away.stderr);
       assertMatch(away.stderr, /Stopped with 2 batches .* they are in the spool's folder/);
-      await using there = await RunningAggregator.start({
-        args: [`--data-dir=${folder}/data`, "--flush-interval=100ms", "--log-level=warning"],
+      await using cleanup = new AsyncDisposableStack();
+      const there = await startAggregator(cleanup, {
+        args: ["--flush-interval=100ms", "--log-level=warning"],
       });
       const back = await agent([`--aggregator=${there.grpc}`, ...args]);
       assertEquals(back.code, 0, back.stderr);

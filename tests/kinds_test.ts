@@ -9,7 +9,8 @@ import type { FleetJson } from "../aggregator/http/fleet_answers.ts";
 import { OUTCOME_NUMBER, type Total } from "../profile/model.ts";
 import type { ProfileJson } from "../profile/formats/json.ts";
 import { build } from "../tasks/build.ts";
-import { Program, RunningAggregator } from "../tasks/programs.ts";
+import { Program, type RunningAggregator } from "../tasks/programs.ts";
+import { startAggregator } from "./support/aggregator.ts";
 import { runProgram } from "./support/child.ts";
 import { compileProgram } from "./support/compiled.ts";
 import { Contender } from "./support/contender.ts";
@@ -42,9 +43,7 @@ testWith(
     const folder = await Deno.makeTempDir();
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => Deno.remove(folder, { recursive: true }));
-    const aggregator = cleanup.use(
-      await RunningAggregator.start({ args: [`--data-dir=${folder}/data`, "--log-level=warning"] }),
-    );
+    const aggregator = await startAggregator(cleanup, { args: ["--log-level=warning"] });
     const program = cleanup.use(await Contender.start(await compileProgram("all_kinds", folder)));
     const output = `${folder}/local.json`;
     const agent = cleanup.use(

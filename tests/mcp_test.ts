@@ -9,7 +9,7 @@ import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { MAX_ANSWER } from "../cli/assist/server.ts";
 import { taskFlags } from "../common/task_flags.ts";
-import { RunningAggregator } from "../tasks/programs.ts";
+import { startAggregator } from "./support/aggregator.ts";
 import { testWith } from "./support/needs.ts";
 import { TempFolder } from "./support/programs.ts";
 import { pushShop, SLOWED } from "./support/shop.ts";
@@ -54,8 +54,9 @@ testWith(
   async (t) => {
     using folder = new TempFolder();
     const tokens = folder.write("tokens", "agents ingest ingest-token-1\nreaders read read-token-1\n");
-    await using aggregator = await RunningAggregator.start({
-      args: [`--data-dir=${folder.path}/data`, "--log-level=error", `--auth-token-file=${tokens}`],
+    await using cleanup = new AsyncDisposableStack();
+    const aggregator = await startAggregator(cleanup, {
+      args: ["--log-level=error", `--auth-token-file=${tokens}`],
     });
     await pushShop(aggregator, "ingest-token-1", "read-token-1");
     const env = { APERTURE_SERVER: aggregator.http, APERTURE_AUTH_TOKEN: "read-token-1" };

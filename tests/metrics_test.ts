@@ -10,7 +10,8 @@ import { cpuSeconds, statFields } from "../common/proc_stat.ts";
 import type { ProfileJson } from "../profile/formats/json.ts";
 import { type Kind, KIND_NUMBER, KINDS } from "../profile/model.ts";
 import { build } from "../tasks/build.ts";
-import { freePort, Program, RunningAggregator } from "../tasks/programs.ts";
+import { freePort, Program } from "../tasks/programs.ts";
+import { startAggregator } from "./support/aggregator.ts";
 import { testWith } from "./support/needs.ts";
 import { TempFolder } from "./support/programs.ts";
 import { Scrape } from "./support/prometheus.ts";
@@ -35,9 +36,9 @@ testWith(
   "an agent's metrics are those of the batches that it pushed until then",
   async () => {
     await build();
-    using folder = new TempFolder();
-    await using aggregator = await RunningAggregator.start({
-      args: [`--data-dir=${folder.path}/data`, "--flush-interval=100ms", "--log-level=warning"],
+    await using cleanup = new AsyncDisposableStack();
+    const aggregator = await startAggregator(cleanup, {
+      args: ["--flush-interval=100ms", "--log-level=warning"],
     });
     await using _busy = runBusy();
     const port = freePort();

@@ -8,7 +8,8 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { FlameJson, SymbolsJson, SymbolsUploadJson, TopJson } from "../aggregator/http/answers.ts";
 import { build } from "../tasks/build.ts";
-import { Program, RunningAggregator } from "../tasks/programs.ts";
+import { Program } from "../tasks/programs.ts";
+import { startAggregator } from "./support/aggregator.ts";
 import { sourceLines, strippedSpin } from "./support/debug_files.ts";
 import { testWith } from "./support/needs.ts";
 import { RunningProgram, TempFolder } from "./support/programs.ts";
@@ -22,9 +23,7 @@ testWith(
     await build();
     using folder = new TempFolder();
     await using cleanup = new AsyncDisposableStack();
-    const aggregator = cleanup.use(
-      await RunningAggregator.start({ args: [`--data-dir=${folder.path}/data`, "--log-level=warning"] }),
-    );
+    const aggregator = await startAggregator(cleanup, { args: ["--log-level=warning"] });
     const stripped = strippedSpin(folder, "late");
     const program = cleanup.use(await RunningProgram.start(stripped.path));
     const agent = cleanup.use(

@@ -5,7 +5,8 @@
 
 import { assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
 import { build } from "../tasks/build.ts";
-import { Program, RunningAggregator } from "../tasks/programs.ts";
+import { Program } from "../tasks/programs.ts";
+import { startAggregator } from "./support/aggregator.ts";
 import { testWith } from "./support/needs.ts";
 import { selfSigned } from "./support/tls.ts";
 
@@ -18,13 +19,11 @@ testWith(
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => Deno.remove(folder, { recursive: true }));
     const { ca } = selfSigned(folder, "127.0.0.1");
-    const aggregator = cleanup.use(
-      await RunningAggregator.start({
-        args: [`--data-dir=${folder}/data`, "--log-level=error"],
-        ca,
-        env: { APERTURE_TLS_CERT: `${folder}/server.crt`, APERTURE_TLS_KEY: `${folder}/server.key` },
-      }),
-    );
+    const aggregator = await startAggregator(cleanup, {
+      args: ["--log-level=error"],
+      ca,
+      env: { APERTURE_TLS_CERT: `${folder}/server.crt`, APERTURE_TLS_KEY: `${folder}/server.key` },
+    });
     const { port } = new URL(aggregator.grpc);
     const args = ["--push-interval=1s", "--duration=2s"];
     const pushed = async () => {
