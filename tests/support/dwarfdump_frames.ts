@@ -19,6 +19,14 @@ export async function dwarfdumpSteps(path: string): Promise<Steps> {
 
 function parseDump(input: Iterable<string>): FrameRows[] {
   const fdes: FrameRows[] = [];
+  // Of the texts of a large file's rows some hundred are different.
+  const [whole, anyCfa] = [new Map<string, string>(), new Map<string, string>()];
+  const textOf = (words: string, restores: boolean) => {
+    const texts = restores ? anyCfa : whole;
+    const text = texts.get(words) ?? rowText(words, restores);
+    texts.set(words, text);
+    return text;
+  };
   let restores = false;
   for (const line of input) {
     const entry = /FDE cie=[0-9a-f]+ pc=([0-9a-f]+)\.\.\.([0-9a-f]+)/.exec(line);
@@ -31,7 +39,7 @@ function parseDump(input: Iterable<string>): FrameRows[] {
     const row = /^ {2}0x([0-9a-f]+): CFA=(.*)$/.exec(line);
     if (!row) continue;
     fdes.at(-1)!.address.push(parseInt(row[1]!, 16));
-    fdes.at(-1)!.text.push(rowText(row[2]!, restores));
+    fdes.at(-1)!.text.push(textOf(row[2]!, restores));
   }
   return fdes;
 }

@@ -33,23 +33,44 @@ export function parseFrames(input: Iterable<string>): FrameRows[] {
   const fdes: FrameRows[] = [];
   let cies = new Map<string, string>();
   let cie: string | undefined;
-  let columns: string[] = [];
+  const tables = new Map<string, RowTexts>();
+  let table = new RowTexts("");
   for (const line of input) {
     if (line.startsWith("Contents of")) cies = new Map();
-    const entry = /^([0-9a-f]{8,16}) [0-9a-f]{16} [0-9a-f]{8,16} (CIE|FDE)(.*)/.exec(line);
+    const entry = ENTRY.test(line) ? /^([0-9a-f]+) \S+ \S+ (CIE|FDE)(.*)/.exec(line) : undefined;
     if (entry) {
       cie = undefined;
       if (entry[2] === "CIE") cies.set(cie = entry[1]!, "- u u");
       else fdes.push(startFde(entry[3]!, cies));
     } else if (line.startsWith("   LOC")) {
-      columns = line.trim().split(/\s+/).slice(2);
+      table = tables.get(line) ?? new RowTexts(line);
+      tables.set(line, table);
     } else if (/^[0-9a-f]{16} /.test(line)) {
-      const text = rowText(line, columns);
+      const text = table.of(line.slice(17));
       if (cie !== undefined) cies.set(cie, text);
       else addRow(fdes.at(-1)!, parseInt(line.slice(0, 16), 16), text);
     }
   }
   return fdes;
+}
+
+const ENTRY = /^[0-9a-f]{8,16} [0-9a-f]{16} [0-9a-f]{8,16} [CF][ID]E/;
+
+/** The texts of the rows below one header: a large file has a million rows, and of different ones some hundred. */
+class RowTexts {
+  readonly #columns: readonly string[];
+  readonly #texts = new Map<string, string>();
+
+  constructor(header: string) {
+    this.#columns = header.trim().split(/\s+/).slice(2);
+  }
+
+  /** Returns the text of a row, of which `cells` is what stands behind its address. */
+  of(cells: string): string {
+    let text = this.#texts.get(cells);
+    if (text === undefined) this.#texts.set(cells, text = rowText(cells, this.#columns));
+    return text;
+  }
 }
 
 /** A function without rows of its own has its CIE's: readelf prints none for instructions that are all nops. */
@@ -68,9 +89,9 @@ function addRow({ address, text }: FrameRows, at: number, row: string): void {
   }
 }
 
-function rowText(line: string, columns: readonly string[]): string {
+function rowText(row: string, columns: readonly string[]): string {
   // A register in a register is printed with its number: "r2 (rcx)".
-  const [, cfa, ...cells] = line.trim().replace(/r\d+ \((\w+)\)/g, "$1").split(/\s+/);
+  const [cfa, ...cells] = row.trim().replace(/r\d+ \((\w+)\)/g, "$1").split(/\s+/);
   const cell = (name: string) => {
     const at = columns.indexOf(name);
     // "s" is explicitly the same value, and a column that is missing was never mentioned.
