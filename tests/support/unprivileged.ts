@@ -5,6 +5,7 @@
  * @module
  */
 
+import { AGENT_BUNDLE, agentSources, sourceDigest } from "../../common/source_digest.ts";
 import { neededModules } from "../../deploy/images/needed_modules.ts";
 import { type Ran, runProgram } from "./child.ts";
 
@@ -33,6 +34,10 @@ export async function installAgent(folder: string): Promise<void> {
   const needed = neededModules(config, lock, packages.split(/[\s\\]+/).filter(Boolean));
   await Deno.writeTextFile(`${agent}/deno.json`, JSON.stringify(needed.config));
   await Deno.writeTextFile(`${agent}/deno.lock`, JSON.stringify(needed.lock));
+  // As its image has it: of these settings and packages, by the sources that are there.
+  const stamp = `${agent}/${AGENT_BUNDLE}.sha256`;
+  const [command] = (await Deno.readTextFile(stamp)).split(" ");
+  await Deno.writeTextFile(stamp, `${command} ${sourceDigest(`${agent}/`, agentSources(`${agent}/`))}`);
   const { stdout } = await runProgram(Deno.execPath(), ["info", "--json"]);
   const { npmCache } = JSON.parse(stdout) as { npmCache: string };
   for (const registry of Deno.readDirSync(npmCache)) {
