@@ -7,7 +7,7 @@
 
 import { compile } from "../tasks/compile.ts";
 
-/** What has a program busy. */
+/** Is a program that is busy with something of its own. */
 export interface NameLoad {
   readonly name: string;
   /** Programs that it needs; where one is missing, it is not run. */

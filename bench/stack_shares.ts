@@ -17,7 +17,7 @@ export interface SharesFrame {
   readonly address: number | undefined;
 }
 
-/** What the first function of a thread is called: of C, of Go, and of the kernel's threads. */
+/** Matches what the first function of a thread is called: of C, of Go, and of the kernel's threads. */
 const ENTRIES =
   /^(_start|(__)?(GI_+)?clone3?|__start_context|_rt0_amd64_linux|runtime\.(goexit|mstart|rt0_go|clone)(\.abi0)?|_dl_start_user)$/;
 /** No function `_start` is longer, in bytes. */

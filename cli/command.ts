@@ -52,7 +52,7 @@ export interface Command {
   readonly run: (args: readonly string[], io: Io) => Promise<number>;
 }
 
-/** What each command has, beside its own. */
+/** Lists what each command has, beside its own. */
 export const HELP_SETTINGS = defineSettings({
   help: { flag: "help", alias: "h", placeholder: "", help: "Show this text", schema: toggle() },
 });

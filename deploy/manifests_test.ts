@@ -31,7 +31,7 @@ function kustomization(folder: string) {
   };
 }
 
-/** Where kubernetes-models has the class of an object: `apps/v1`, `v1`. */
+/** Returns the class that kubernetes-models has of an object: of `apps/v1`, `v1` and so on. */
 async function modelOf({ apiVersion, kind }: Manifest) {
   const models = await import(`kubernetes-models/${apiVersion}`);
   return models[kind] as new (object: unknown) => { validate(): void };
@@ -159,7 +159,7 @@ function assertReferences(objects: readonly Manifest[]): void {
   }
 }
 
-/** Of a Service, of a PodDisruptionBudget, or of a NetworkPolicy. */
+/** Returns the labels by which a Service, a PodDisruptionBudget or a NetworkPolicy chooses pods. */
 function labelsOf(spec: Record<string, unknown>): Record<string, string> {
   const selector = spec["podSelector"] ?? spec["selector"];
   const { matchLabels = selector } = selector as { matchLabels?: Record<string, string> };

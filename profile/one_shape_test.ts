@@ -32,7 +32,7 @@ function stacksOf(profile: Profile): string[] {
   );
 }
 
-/** Whether each of a stack's addresses is inlined there; 0 is a frame that is in no file. */
+/** Tells whether each of a stack's addresses is inlined there; 0 is a frame that is in no file. */
 const stack = fc.array(fc.tuple(fc.nat(3), fc.boolean()), { minLength: 1, maxLength: 5 });
 
 Deno.test("oneShape() has each location with its best names in all stacks, and the same totals", () => {

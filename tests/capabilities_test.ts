@@ -20,7 +20,7 @@ const CAPABILITIES = template.spec.containers[0]!.securityContext.capabilities!.
 /** Without these it does not start. */
 const MUSTS = ["bpf", "perfmon"];
 
-/** Of a profile, in Hz. */
+/** Is the frequency of a profile, in Hz. */
 const FREQ = 397;
 /** The part of a CPU that each program has: some 40 samples in a profile, of which a third are elsewhere. */
 const SHARE = 0.05;

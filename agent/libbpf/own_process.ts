@@ -67,7 +67,7 @@ export function giveBackMemory(): void {
   }
 }
 
-/** What the C library's allocator has of this process's memory, in bytes. */
+/** The C library's allocator has so many bytes of this process's memory. */
 export interface AllocatorBytes {
   /** Somebody uses it. */
   readonly used: number;

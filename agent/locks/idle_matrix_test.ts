@@ -19,7 +19,7 @@ import { Unwinder } from "../unwind/unwinder.ts";
 import { lockClass } from "./classes.ts";
 
 const PROGRAMS = new URL("../../tests/programs/pools/", import.meta.url).pathname;
-/** Where Debian's packages of Rust crates put their sources. */
+/** Debian's packages of Rust crates put their sources here. */
 const CRATES = "/usr/share/cargo/registry";
 
 interface Runtime {
@@ -88,7 +88,7 @@ function compileTokio(path: string): Promise<void> {
   });
 }
 
-/** What was seen of a program, in ns of its threads together. */
+/** Holds what was seen of a program, in ns of its threads together. */
 interface Seen {
   /** Waits that the default view shows, and those that it hides. */
   readonly shownNs: number;

@@ -291,7 +291,7 @@ function livingThread(folder: string): string | undefined {
   return undefined;
 }
 
-/** What `/proc/PID/stat` tells. */
+/** Holds what `/proc/PID/stat` tells. */
 interface Stat {
   readonly comm: string;
   readonly state: string;

@@ -35,7 +35,7 @@ export interface ElfCodeOptions {
   readonly demangler: Demangler;
   /** The symbol tables that are kept in memory may take so much. */
   readonly tableBytes: number;
-  /** How debug information is read. */
+  /** Says how debug information is read. */
   readonly debug: DebugClientOptions;
   readonly downloads?: Downloads | undefined;
   /** Keeps symbol tables in files. @default they are in memory */

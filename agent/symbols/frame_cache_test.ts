@@ -7,7 +7,7 @@ import { FrameCache } from "./frame_cache.ts";
 const framesOf = (name: string): readonly Frame[] => [
   { function: name, module: "m", file: "", line: 0, buildId: "", address: 0 },
 ];
-/** What one of `framesOf()` with a name of one character takes. */
+/** One of `framesOf()` with a name of one character takes so much. */
 const BYTES = 257;
 
 Deno.test("FrameCache gives what was put there last, and nothing of what was deleted or forgotten", () => {

@@ -58,7 +58,7 @@ export interface SymbolTablesStats {
   readonly skippedTables: number;
   /** Functions that were left out as a file's names are too long. */
   readonly droppedFunctions: number;
-  /** What is kept in files. */
+  /** Counts what is kept in files. */
   readonly cache: SymbolFilesStats;
 }
 

@@ -41,7 +41,7 @@ import type { NameStyle } from "../../symbols/names/name_style.ts";
 export interface SymboliserOptions {
   /** Named frames and the symbol tables in memory together may take so many bytes. @default {64 MiB} */
   cacheBytes?: number;
-  /** How debug information is read, in a process of its own. */
+  /** Says how debug information is read, in a process of its own. */
   debug?: DebugClientOptions;
   /** The stacks are from its walks: it knows the files that negative addresses name. @default {none} */
   unwinder?: FileSource | undefined;

@@ -25,7 +25,7 @@ const NONE = 0;
 const OPERANDS = 1;
 const CONSTANT_8 = 2;
 const CONSTANT_16 = 4;
-/** Of 16 bits with the prefix for that. */
+/** Has 16 bits with the prefix for that. */
 const CONSTANT_32 = 8;
 const INVALID = 16;
 

@@ -231,7 +231,7 @@ export class SearchTable {
 }
 
 const NO_RANGES = { starts: new Float64Array(), ends: new Float64Array() };
-/** How an address is encoded, without what it counts from (DW_EH_PE_*). */
+/** Masks how an address is encoded, without what it counts from (DW_EH_PE_*). */
 const FORM = 0x0f;
 /** Forms of four bytes, and of eight: of any, without a sign, with one. */
 const FOUR = [0x03, 0x0b];

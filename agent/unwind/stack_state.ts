@@ -10,7 +10,7 @@ import type { Instruction } from "./amd64_code.ts";
 /** The numbers that instructions have for them; DWARF's are 7 and 6. */
 export const RSP = 4;
 const RBP = 5;
-/** What a return address takes. */
+/** A return address takes so many bytes. */
 const WORD = 8;
 /** More is no frame. */
 const MAX_DEPTH = 1 << 24;
@@ -27,7 +27,7 @@ export interface StackState {
   readonly copy: Copy | undefined;
   /** After the stack pointer was rounded, how far it was moved down since. */
   readonly moved: number;
-  /** Where from the rounded stack pointer, downwards, the copy was stored, and what it was. */
+  /** Tells where from the rounded stack pointer, downwards, the copy was stored, and what it was. */
   readonly stored: { readonly at: number; readonly below: number } | undefined;
 }
 

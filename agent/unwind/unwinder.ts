@@ -108,7 +108,7 @@ export class Unwinder implements AsyncDisposable {
   readonly #links: BpfLink[] = [];
   readonly #stop = new AbortController();
   readonly #queue = new WantedPages();
-  /** What this window missed. */
+  /** Holds what this window missed. */
   readonly #ahead = new ReadAhead();
   readonly #pace = new AheadPace();
   /** The file whose pages are being compiled and loaded. */

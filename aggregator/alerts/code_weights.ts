@@ -14,9 +14,9 @@ export interface CodeWeightsOptions {
   readonly function?: string | undefined;
   readonly module?: string | undefined;
   readonly of: "self" | "total";
-  /** Of kind lock: how long locks were held for which others waited, rather than how long was waited. @default {false} */
+  /** Asks, of kind lock, how long locks were held for which others waited, rather than how long was waited. @default {false} */
   readonly holds?: boolean;
-  /** Of kind lock: what the lock is for. */
+  /** Names, of kind lock, what the lock is for. */
   readonly class?: string | undefined;
   readonly labels: readonly AnyLabel[];
   /** At most so many groups, those with most first. */

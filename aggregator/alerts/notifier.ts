@@ -69,7 +69,7 @@ export class Notifier {
   readonly #news = new Map<string, News>();
   readonly #alertmanagers: readonly Line[];
   readonly #webhooks: readonly Line[];
-  /** What webhooks took and storage may not know yet. */
+  /** Holds what webhooks took and storage may not know yet. */
   readonly #done = new Set<string>();
   #asked: ReadonlySet<string> = new Set();
   #waiting = new Map<string, Event>();

@@ -51,7 +51,7 @@ function alertOf(pod: string, more: Partial<Alert> = {}): Alert {
   };
 }
 
-/** What was written down, as storage would keep it. */
+/** Holds what was written down, as storage would keep it. */
 class Written {
   readonly keys = new Set<string>();
 

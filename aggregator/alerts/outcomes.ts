@@ -83,7 +83,7 @@ interface Row {
 }
 
 export interface ChangesOptions {
-  /** Of one scope; without it, of all. */
+  /** Asks for those of one scope; without it, of all. */
   readonly scope?: string | undefined;
   readonly rule?: string | undefined;
   /** Unix ms. */

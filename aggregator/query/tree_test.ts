@@ -9,7 +9,7 @@ import type { PlainSample } from "../../tests/support/random_batches.ts";
 import { everything, storeBatches } from "../../tests/support/stored_batches.ts";
 import type { TreeOptions } from "./stack_answers.ts";
 
-/** What an option makes of a stack, leaf first; `undefined` where the stack is left out. */
+/** Returns what an option makes of a stack, leaf first; `undefined` where the stack is left out. */
 type Change = (frames: readonly Frame[], sample: PlainSample) => readonly Frame[] | undefined;
 
 const through = (name: string) => (frames: readonly Frame[]) =>

@@ -83,7 +83,7 @@ Deno.test("hashContent() gives the same hashes in every version", () => {
   ]);
 });
 
-/** What a symbol says of one frame. */
+/** Holds what a symbol says of one frame. */
 function named({ inlined: _inlined, rank: _rank, ...frame }: Required<Frame>) {
   return frame;
 }

@@ -9,7 +9,7 @@ import { MigrationError } from "./migrate.ts";
 import { Storage } from "./storage.ts";
 import { Writer } from "./writer.ts";
 
-/** Of this minute: older samples go by retention. */
+/** Returns a group of this minute: older samples go by retention. */
 function groupOf(sequence: number) {
   const startNs = BigInt(Date.now()) * 1_000_000n;
   const window = { startNs, endNs: startNs + 1_000_000_000n, receivedMs: Date.now() };

@@ -32,7 +32,7 @@ function someBatches(seed: number): ReceivedBatch[] {
   }));
 }
 
-/** What is in the tables, each sum as exact text. */
+/** Holds what is in the tables, each sum as exact text. */
 async function contents(client: StorageClient) {
   const [samples] = await client.rows<{ value: string; count: string; days: string }>(
     "SELECT sum(samples.value) AS value, sum(samples.count) AS count, uniqExact(toDate(period)) AS days FROM samples",

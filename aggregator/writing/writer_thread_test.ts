@@ -16,7 +16,7 @@ function toWrite(sequence: number, bytes = bytesOf(sequence)) {
   return { agentId: "agent", sequence, receivedMs: Date.now(), bytes };
 }
 
-/** Of this minute: older samples go by retention. */
+/** Returns the bytes of a batch of this minute: older samples go by retention. */
 function bytesOf(sequence: number): Uint8Array {
   const startNs = BigInt(Date.now()) * 1_000_000n;
   return writeBatch({ ...makeBatch({ sequence }), startNs, endNs: startNs + 1_000_000_000n });

@@ -13,7 +13,7 @@ import { csvCell } from "../../profile/formats/csv.ts";
 export interface Column<R> {
   /** Stands over it in tables, in capitals; left out where only programs get it. */
   readonly head?: string;
-  /** What people see in a row. */
+  /** Returns what people see in a row. */
   readonly cell?: (row: R) => string;
   /** Text is at the left, numbers at the right. @default {false} */
   readonly text?: boolean;

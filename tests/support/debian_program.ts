@@ -10,7 +10,7 @@ import { existsSync } from "node:fs";
 import { suiteOptions } from "./debian_suite.ts";
 import { run } from "./programs.ts";
 
-/** Where Debian's x86-64 has its libraries. */
+/** Debian's x86-64 has its libraries here. */
 const LIBRARIES = "usr/lib/x86_64-linux-gnu";
 const LOADER = "usr/lib64/ld-linux-x86-64.so.2";
 

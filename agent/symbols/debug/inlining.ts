@@ -28,7 +28,7 @@ interface Wanted {
   readonly addresses: number[];
 }
 
-/** What debug information has of an address. */
+/** Holds what debug information has of an address. */
 interface Answer {
   readonly file: CodeFile;
   readonly address: number;

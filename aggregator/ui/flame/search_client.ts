@@ -20,7 +20,7 @@ export type Matched =
 export interface SearchClientOptions {
   /** Starts the worker. @default that of the page */
   readonly start?: () => Worker;
-  /** How long one question may take. In ms. @default {2000} */
+  /** One question may take so long, in ms. @default {2000} */
   readonly patience?: number;
 }
 

@@ -15,7 +15,7 @@ export interface Step {
   readonly name: string;
 }
 
-/** What the aggregator does, and what is done here. */
+/** Lists what the aggregator does, and what is done here. */
 const ASKED = ["hide", "focus", "callers", "callees", "recursion", "module"] as const;
 const LOCAL = ["fold", "preset"] as const;
 export type Action = (typeof ASKED)[number] | (typeof LOCAL)[number];
