@@ -104,3 +104,10 @@ export function lifetimeOf(key: Deno.KvKey, rememberMs: number): { readonly expi
   if (key[0] !== "seen") return {};
   return { expireIn: key.length === 3 ? CONTENT_MS : rememberMs };
 }
+
+/** Copies all entries of a store into another one; what is remembered for a time begins that time again. */
+export async function copyEntries(from: Deno.Kv, to: Deno.Kv, rememberMs: number): Promise<void> {
+  for await (const { key, value } of from.list({ prefix: [] }, { batchSize: 13 })) {
+    await to.set(key, value, lifetimeOf(key, rememberMs));
+  }
+}

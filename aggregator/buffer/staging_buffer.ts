@@ -11,6 +11,7 @@ import { VERSION } from "../../common/main.ts";
 import { chunkKeys, deleteAll, readChunks } from "./chunks.ts";
 import {
   type BatchMeta,
+  copyEntries,
   type GroupRecord,
   type Head,
   lifetimeOf,
@@ -397,11 +398,5 @@ export class StagingBuffer implements AsyncDisposable {
     for (const { id, chunks } of this.#leftovers.splice(0)) {
       await removeParts(this.#store.kv, { id, chunks }, () => this.#leftovers.push({ id, chunks }));
     }
-  }
-}
-
-async function copyEntries(from: Deno.Kv, to: Deno.Kv, rememberMs: number): Promise<void> {
-  for await (const { key, value } of from.list({ prefix: [] }, { batchSize: 13 })) {
-    await to.set(key, value, lifetimeOf(key, rememberMs));
   }
 }
