@@ -8,8 +8,10 @@ import { delay } from "@std/async/delay";
 import { build } from "../tasks/build.ts";
 import { type Ran } from "./support/child.ts";
 import { compileProgram } from "./support/compiled.ts";
+import { limitCpu } from "./support/cpu_limit.ts";
 import { podTemplates, readManifests } from "./support/manifests.ts";
 import { testWith } from "./support/needs.ts";
+import { childOf, PidNamespace } from "./support/pid_namespace.ts";
 import { run } from "./support/watched.ts";
 import { installAgent, runUnprivileged } from "./support/unprivileged.ts";
 
@@ -34,7 +36,7 @@ const UNNAMED: Readonly<Record<string, readonly string[]>> = {
 };
 
 testWith(
-  ["bpf", "setpriv", "clang"],
+  ["bpf", "setpriv", "clang", "nsenter"],
   "the capabilities of agent-unprivileged.yml are enough, and each is needed",
   async (t) => {
     await build();
@@ -42,13 +44,19 @@ testWith(
     const folder = await Deno.makeTempDir({ prefix: "aperture-capabilities-" });
     cleanup.defer(() => Deno.remove(folder, { recursive: true }));
     await installAgent(folder);
+    // Else each of the agents reads the tables of all that runs beside the tests.
+    const machine = cleanup.use(await PidNamespace.start());
     const profile = async (capabilities: readonly string[]) => {
       // What it says of memory is not what this is about.
       const args = [
         ...["--memory=512MiB", "--duration=2s", `--freq=${FREQ}`],
         ...["--output=-", "--listen=127.0.0.1:0"],
       ];
-      return await runUnprivileged(folder, { capabilities, args });
+      return await runUnprivileged(folder, {
+        capabilities,
+        args,
+        enter: (...words) => machine.enter(...words),
+      });
     };
     const without = (capability: string) => profile(CAPABILITIES.filter((name) => name !== capability));
 
@@ -73,7 +81,9 @@ testWith(
     await Deno.chmod(hidden, 0o700);
     for (const path of [shares, hidden, gone, await compileProgram("reads", folder)]) {
       // Nicer than the agent, which else waits for them on a small machine, and slower.
-      const { pid } = cleanup.use(run("nice", ["-n", "5", path], { share: SHARE }));
+      const [enter, ...words] = machine.enter("nice", "-n", "5", path);
+      const pid = await childOf(cleanup.use(run(enter, words)).pid);
+      cleanup.use(limitCpu(pid, SHARE));
       await becomes(pid, path.slice(path.lastIndexOf("/") + 1));
     }
     await Deno.remove(gone);

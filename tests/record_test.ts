@@ -9,7 +9,9 @@ import { top } from "../cli/local/top.ts";
 import { taskFlags } from "../common/task_flags.ts";
 import { build } from "../tasks/build.ts";
 import { type Ran, runProgram } from "./support/child.ts";
+import { limitCpu } from "./support/cpu_limit.ts";
 import { testWith } from "./support/needs.ts";
+import { childOf, PidNamespace } from "./support/pid_namespace.ts";
 import { TempFolder } from "./support/programs.ts";
 import { run } from "./support/watched.ts";
 
@@ -26,19 +28,24 @@ function launcher(folder: TempFolder): string {
   return path;
 }
 
-testWith(["bpf", "make"], "aperture record's examples run on this machine", async (t) => {
+testWith(["bpf", "make", "nsenter"], "aperture record's examples run on this machine", async (t) => {
   await build();
   using folder = new TempFolder();
   const path = launcher(folder);
   // Ends with a status of its own, and takes as long as samples need.
   folder.write("Makefile", "all:\n\t@i=0; while [ $$i -lt 300000 ]; do i=$$((i+1)); done\n");
   Deno.copyFileSync("/bin/dd", `${folder.path}/shopd`);
-  await using _shop = run(`${folder.path}/shopd`, ["if=/dev/zero", "of=/dev/null", "bs=1"], { share: 0.3 });
-  const shell = (line: string): Promise<Ran> =>
-    runProgram("sh", ["-c", line], {
-      cwd: folder.path,
-      env: { PATH: `${folder.path}/bin:${Deno.env.get("PATH")}`, INIT_CWD: folder.path },
-    });
+  // The machine of the examples: else each agent reads the tables of all that runs beside the tests.
+  await using machine = await PidNamespace.start();
+  const shop = [`${folder.path}/shopd`, "if=/dev/zero", "of=/dev/null", "bs=1"];
+  const [enter, ...words] = machine.enter(...shop);
+  await using shopd = run(enter, words);
+  using _limited = limitCpu(await childOf(shopd.pid), 0.3);
+  const env = { PATH: `${folder.path}/bin:${Deno.env.get("PATH")}`, INIT_CWD: folder.path };
+  const shell = (line: string): Promise<Ran> => {
+    const [enter, ...words] = machine.enter("sh", "-c", `cd ${folder.path} && ${line}`);
+    return runProgram(enter, words, { env });
+  };
 
   await t.step("every example of the help and of docs/cli.md", async () => {
     const page = Deno.readTextFileSync(`${ROOT}docs/cli.md`);
@@ -46,7 +53,7 @@ testWith(["bpf", "make"], "aperture record's examples run on this machine", asyn
     const lines = [...new Set([...[...record.examples, ...top.examples].map(({ line }) => line), ...told])]
       .filter((line) => /^aperture (record|top --here)/.test(line));
     assert(lines.length >= 8);
-    // Two at a time: each agent reads the tables of all that runs here.
+    // Two at a time: each agent has a CPU for a while.
     await Promise.all([0, 1].map(async (turn) => {
       for (const line of lines.filter((_, i) => i % 2 === turn)) await check(line);
     }));

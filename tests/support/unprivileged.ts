@@ -87,10 +87,16 @@ async function copy(from: string, to: string): Promise<void> {
 /** Runs the agent of {@linkcode installAgent} with `capabilities`, such as `bpf`, and no others. */
 export function runUnprivileged(
   folder: string,
-  { capabilities, args }: { capabilities: readonly string[]; args: readonly string[] },
+  { capabilities, args, enter }: {
+    capabilities: readonly string[];
+    args: readonly string[];
+    /** Returns the words of a command that runs others where the agent is to run. */
+    enter: (...words: readonly string[]) => [string, ...string[]];
+  },
 ): Promise<Ran> {
   const set = ["-all", ...capabilities.map((name) => `+${name}`)].join();
-  return runProgram("setpriv", [
+  const [program, ...words] = enter(
+    "setpriv",
     `--reuid=${UID}`,
     `--regid=${UID}`,
     "--clear-groups",
@@ -102,5 +108,6 @@ export function runUnprivileged(
     ...RUN,
     main(folder),
     ...args,
-  ], { clearEnv: true, env: environment(folder), cwd: "/" });
+  );
+  return runProgram(program, words, { clearEnv: true, env: environment(folder), cwd: "/" });
 }
