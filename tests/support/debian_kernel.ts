@@ -7,6 +7,7 @@
 
 import { runProgram } from "./child.ts";
 import { suiteOptions } from "./debian_suite.ts";
+import { unpackKernel } from "./kernel_image.ts";
 import { isFile } from "./programs.ts";
 
 const CACHE = new URL("../../.tools/kernels", import.meta.url).pathname;
@@ -17,7 +18,7 @@ const MODULE = "kernel/drivers/net/dummy.ko";
 
 /** A kernel of Debian's. */
 export interface DebianKernel {
-  /** The path of its image. */
+  /** The path of its image, unpacked. */
   readonly image: string;
   /** The path of its module `dummy`; newer packages have it compressed. */
   readonly module: string;
@@ -48,6 +49,8 @@ export async function debianKernel(suite: string): Promise<DebianKernel> {
     const wanted = `'./boot/vmlinuz-*' '*lib/modules/*/${MODULE}*'`;
     const unpack = `dpkg-deb --fsys-tarfile "$0" | tar -x -C "$1" --wildcards ${wanted}`;
     await output("sh", ["-c", unpack, `${folder}/${file}`, unpacked]);
+    const image = `${unpacked}/boot/vmlinuz-${name.replace("linux-image-", "")}`;
+    await unpackKernel(image, image.replace("vmlinuz", "vmlinux"));
     await Deno.remove(`${CACHE}/${name}`, { recursive: true }).catch(() => {});
     await Deno.rename(unpacked, `${CACHE}/${name}`);
   } finally {
@@ -60,7 +63,7 @@ export async function debianKernel(suite: string): Promise<DebianKernel> {
 }
 
 function kernelIn(root: string, release: string): DebianKernel | undefined {
-  const image = `${root}/boot/vmlinuz-${release}`;
+  const image = `${root}/boot/vmlinux-${release}`;
   // Since Debian 13 in /usr.
   const module = ["lib", "usr/lib"].map((lib) => `${root}/${lib}/modules/${release}/${MODULE}`)
     .flatMap((path) => [path, `${path}.xz`]).find(isFile);
