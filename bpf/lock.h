@@ -171,10 +171,13 @@ struct aperture_futex_state {
 	/* A thread that waited, in the kernel's numbers, and what the last one expected; 0 before there was one. */
 	u32 waiter;
 	u32 value;
-	u32 reserved;
+	/* Who had it when a wait began: its number in its own pid namespace, 0 where that was not told, and its place. */
+	u32 owner;
+	u64 owner_ns;
+	u64 owner_place;
 	struct aperture_wake wakes[APERTURE_LOCK_WAKES];
 };
-_Static_assert(sizeof(struct aperture_futex_state) == 1064, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_futex_state) == 1080, "the agent reads this layout");
 
 struct aperture_contention_key {
 	u64 lock;

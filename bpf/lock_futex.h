@@ -67,14 +67,17 @@ static __always_inline struct aperture_futex_state *futex_state(struct scratch *
 	return state;
 }
 
-/* Notes that the current thread waits at `scratch->futex` from `now_ns` on, where it expects `value`. */
-static __always_inline void come(struct scratch *scratch, u32 value, u32 hints, u64 now_ns)
+/*
+ * Notes that the current thread waits at `scratch->futex` from `now_ns` on, where it expects `value`. Returns the entry;
+ * NULL when there is no room.
+ */
+static __always_inline struct aperture_futex_state *come(struct scratch *scratch, u32 value, u32 hints, u64 now_ns)
 {
 	struct aperture_futex_state *state = futex_state(scratch, now_ns);
 	u32 tid = scratch->tid;
 
 	if (!state)
-		return;
+		return NULL;
 	if (state->waiters <= 0) {
 		/* Below 0 when the entry was forgotten and made again meanwhile. */
 		state->waiters = 0;
@@ -93,6 +96,7 @@ static __always_inline void come(struct scratch *scratch, u32 value, u32 hints, 
 		state->waiter = tid;
 	if (~state->hints & hints)
 		state->hints |= hints;
+	return state;
 }
 
 /*

@@ -103,6 +103,8 @@ struct scratch {
 	struct aperture_futex futex;
 	u64 from_ns;
 	u64 until_ns;
+	/* Where the process has that futex. */
+	u64 word;
 	/* Who wakes by its end. */
 	u64 waker;
 	struct share shares[SHARES];

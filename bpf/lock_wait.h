@@ -3,7 +3,7 @@
 #ifndef __APERTURE_LOCK_WAIT_H__
 #define __APERTURE_LOCK_WAIT_H__
 
-#include "lock_futex.h"
+#include "lock_owner.h"
 
 /* So many of the newest wakes may have come after the waiter went on. */
 #define NEWEST_WAKES 4
@@ -168,6 +168,11 @@ static __always_inline void begin_wait(u64 *ctx, struct scratch *scratch, u32 us
 		count_loss(APERTURE_LOSS_OUTSIDE_PID_NAMESPACE);
 		return;
 	}
+	/* The end of its last wait was missed. */
+	if (thread->begun_ns) {
+		leave(&thread->futex, thread->begun_ns);
+		thread->begun_ns = 0;
+	}
 	struct aperture_futex futex = scratch->futex;
 	bool again = is_same_futex(&thread->futex, &futex);
 	/* The same wait again is the one that a signal interrupted, called again by the kernel or by libc. */
@@ -192,7 +197,12 @@ static __always_inline void begin_wait(u64 *ctx, struct scratch *scratch, u32 us
 	scratch->futex = futex;
 	/* As late as can be, so that the time is the wait's and not ours. */
 	u64 now = bpf_ktime_get_ns();
-	come(scratch, value, hints, now);
+	struct aperture_futex_state *state = come(scratch, value, hints, now);
+	if (state && may_tell_owner(hints | state->hints) && now - state->owner_ns > OWNER_INTERVAL_NS) {
+		scratch->word = word;
+		scratch->from_ns = now;
+		note_owner(user);
+	}
 	/* Whose lock another thread took first has waited all the time, for that one. */
 	thread->begun_ns = tail ?: now;
 }
@@ -280,10 +290,12 @@ static __always_inline void end_wait(struct scratch *scratch, u32 user, struct a
 			count_woken(scratch, user, thread, state, now);
 		} else if (state) {
 			scratch->sum.hints |= state->hints;
-			if (scratch->sum.hints & HINTS_OF_LOCKS)
+			if (scratch->sum.hints & HINTS_OF_LOCKS) {
+				scratch->key.holder = known_owner(state);
 				count_shares(scratch, user);
-			else
+			} else {
 				count_whole(scratch, user);
+			}
 		} else {
 			count_whole(scratch, user);
 		}

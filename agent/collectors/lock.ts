@@ -173,7 +173,7 @@ export class LockCollector implements Collector {
     using owners = new LockOwners(open, find);
     const futexes = map("futexes");
     const state = (futex: Uint8Array<ArrayBuffer>) => decodeFutexState(futexes.lookup(futex));
-    const locks: RawLock[] = openRows(open, { window, state, find, owner: (wait) => owners.find(wait) });
+    const locks: RawLock[] = openRows(open, { window, state, find, owner: owners.find.bind(owners) });
     counts.drain((entries) => decodeLocks(entries, find, locks));
     const held: RawHold[] = [];
     holds.drain((entries) => decodeHolds(entries, find, held));

@@ -13,7 +13,7 @@ const HOLD_BYTES = entryBytes(8, 192);
 const THREAD_BYTES = entryBytes(8, 112);
 const CONTENTION_BYTES = entryBytes(16, 40);
 /** An entry of an LRU map has a node in a list, too. */
-const FUTEX_BYTES = 24 + entryBytes(16, 1064);
+const FUTEX_BYTES = 24 + entryBytes(16, 1080);
 const ENDED_BYTES = entryBytes(16, 72);
 /** Each CPU has its own scratches, counters and walks that are known, and each map a spare entry for it. */
 const CPU_BYTES = 65_536 + WALK_BYTES + THREAD_BYTES + CONTENTION_BYTES + FUTEX_BYTES + ENDED_BYTES +

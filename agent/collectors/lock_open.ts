@@ -55,10 +55,12 @@ export interface FutexState {
   readonly wakes: readonly Wake[];
   /** Is true when there were more wakes than those. */
   readonly more: boolean;
+  /** Who had it when a wait began, in the numbers of its own pid namespace, if nobody has woken there since. */
+  readonly owner: { readonly tid: number; readonly place: bigint } | undefined;
 }
 
 /** Tells who holds what a wait is for, by its own word; `undefined` where that says nothing. */
-export type FindOwner = (wait: OpenWait) => RawStack | undefined;
+export type FindOwner = (wait: OpenWait, state: FutexState | undefined) => RawStack | undefined;
 
 /** Hints of what somebody holds; others have only wakers. */
 const LOCK_HINTS = HINT.pi | HINT.contended | HINT.waiterWakes | HINT.rwlock;
@@ -181,10 +183,18 @@ export function decodeFutexState(bytes: Uint8Array<ArrayBuffer> | undefined): Fu
       place: view.getBigUint64(at + WAKE.place, true),
     };
   });
+  const owner = {
+    tid: view.getUint32(FUTEX_STATE.owner, true),
+    place: view.getBigUint64(FUTEX_STATE.owner_place, true),
+  };
+  const seenNs = view.getBigUint64(FUTEX_STATE.owner_ns, true);
+  // Before somebody waits, who gives it back wakes nobody.
+  const seen = owner.tid !== 0 && seenNs >= view.getBigUint64(FUTEX_STATE.contended_ns, true);
   return {
     hints: view.getUint32(FUTEX_STATE.hints, true),
     wakes: wakes.filter(({ atNs }) => atNs !== 0n),
     more: written > kept,
+    owner: seen && wakes.every(({ atNs }) => atNs < seenNs) ? owner : undefined,
   };
 }
 
@@ -240,7 +250,7 @@ export function openRows(
     const waiter = find(wait.place) ?? UNKNOWN_PLACE;
     for (const [i, share] of shares.entries()) {
       const last = i === shares.length - 1;
-      const holder = share.place === NO_PLACE ? owner(wait) : holderOf(share.place, find);
+      const holder = share.place === NO_PLACE ? owner(wait, known) : holderOf(share.place, find);
       const name = holder === undefined ? "" : String(idOf(holder));
       const key = `${wait.place} ${wait.type} ${name}`;
       const row = rows.get(key);

@@ -4,13 +4,20 @@ import { delay } from "@std/async/delay";
 import fc from "fast-check";
 import { build } from "../../tasks/build.ts";
 import { compile, FRAME_POINTERS } from "../../tasks/compile.ts";
+import { compileProgram } from "../../tests/support/compiled.ts";
 import { Contender } from "../../tests/support/contender.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
 import { EARLIER_PLACE, NO_PLACE } from "../libbpf/mod.ts";
 import { lockClass } from "../locks/classes.ts";
 import { Symboliser } from "../symbols/symboliser.ts";
+import { Unwinder } from "../unwind/unwinder.ts";
+import { EARLIER_HOLDERS } from "./collector.ts";
 import { LockCollector } from "./lock.ts";
 import { shareOut, type Wake } from "./lock_open.ts";
+
+/** Programs have small numbers there. */
+const UNSHARED = ["unshare", "--pid", "--fork", "--kill-child"];
 
 const wakes = fc.array(
   fc.record({ atNs: fc.bigInt({ min: 1n, max: 1000n }), place: fc.bigInt({ min: 2n, max: 9n }) }),
@@ -78,3 +85,66 @@ testWith(
     }
   },
 );
+
+for (const kind of ["mutex", "pi"]) {
+  for (const [namespaces, command] of [["", []], [", in a pid namespace of its own", UNSHARED]] as const) {
+    testWith(
+      ["bpf", "clang", "unshare"],
+      `LockCollector knows where who has a ${kind} rests in other calls, when nobody wakes${namespaces}`,
+      async () => {
+        await build("bpf");
+        using folder = new TempFolder();
+        const path = await compileProgram("lock_owner", folder.path, ["-O2", "-g", "-pthread"]);
+        const [program, ...args] = [...command, path, kind];
+        await using contender = await Contender.start(program!, args);
+        await using unwinder = Unwinder.open();
+        using collector = LockCollector.open({ ancestor: Deno.pid, unwinder });
+        await using symboliser = Symboliser.open({ unwinder, coldMs: 60_000 });
+        unwinder.warm(command.length > 0 ? childOf(contender.pid) : contender.pid);
+        await unwinder.settle();
+        const rowsOf = async () => {
+          const { locks = [] } = await collector.drain();
+          return locks.filter(({ waiter, delayNs }) => waiter.comm === "lister" && delayNs > 0);
+        };
+        const contended = contender.contend();
+        await delay(150);
+        const rows = await rowsOf();
+        const { delayNs } = await contended;
+        await delay(50);
+        rows.push(...await rowsOf());
+        // It was open in the first window, ended by its timeout in the second, and another one is open then.
+        const outcomes = new Set(rows.map(({ outcome }) => outcome));
+        assertEquals(outcomes, new Set(["open", "timeout"]), Deno.inspect(rows));
+        for (const { holder } of rows) {
+          assert(holder && holder !== EARLIER_HOLDERS, Deno.inspect(rows));
+          assertEquals(holder.comm, "updater");
+          const names = symboliser.stack(holder).map((frame) => frame.function);
+          const own = names.filter((name) => /^(fetch_prices|update_orders|own)$/.test(name));
+          assertEquals(own, ["fetch_prices", "update_orders", "own"], `${names}`);
+        }
+        const [ended] = rows.filter(({ outcome }) => outcome === "timeout");
+        assert(Math.abs(ended!.maxNs - delayNs) <= delayNs * 0.05, `${ended!.maxNs} of ${delayNs}`);
+      },
+    );
+  }
+}
+
+testWith(["bpf", "clang"], "LockCollector counts the waits of every call that waits", async () => {
+  await build("bpf");
+  using folder = new TempFolder();
+  await using program = await Contender.start(await compileProgram("futex_calls", folder.path));
+  using collector = LockCollector.open({ pid: program.pid });
+  const waits = await program.contend<Record<string, number>>();
+  const { locks = [] } = await collector.drain();
+  const counted: Record<string, number> = Object.fromEntries(Object.keys(waits).map((name) => [name, 0]));
+  for (const { waiter, outcome, count } of locks) {
+    if (outcome === "timeout") counted[waiter.comm]! += count;
+  }
+  assertEquals(counted, waits);
+  assert(waits.futex! > 0 && waits["ia32:futex"]! > 0, Deno.inspect(waits));
+});
+
+/** Returns the only child of a process. */
+function childOf(pid: number): number {
+  return Number(Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`));
+}

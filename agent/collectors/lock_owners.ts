@@ -8,14 +8,17 @@
 import { HINT, readSmallText } from "../libbpf/mod.ts";
 import type { RawStack } from "./collector.ts";
 import type { FindPlace } from "./lock_decode.ts";
-import type { OpenWait } from "./lock_open.ts";
+import type { FutexState, OpenWait } from "./lock_open.ts";
 
 /** FUTEX_TID_MASK of linux/futex.h: the part of the word of a PI futex that is its owner. */
 const TID_MASK = 0x3fffffff;
-/** `__owner` of glibc's pthread_mutex_t, behind the word that is waited at: so since 2.0, on all 64-bit machines. */
-const OWNER_OFFSET = 8n;
+/** The begin of glibc's pthread_mutex_t, of which the word that is waited at is the first; see bpf/lock_owner.h. */
+const MUTEX = { size: 20, owner: 8, users: 12, kind: 16, mostUsers: 65_536, kinds: 0x3ff } as const;
 /** So many processes and words of them are read at most: each costs some system calls. */
 const MAX_READS = 1000;
+
+/** Returns `length` bytes at `address` in a process; `undefined` where they cannot be read. */
+export type ReadMemory = (pid: number, address: bigint, length: number) => DataView | undefined;
 
 /**
  * Finds owners among the threads of the waiters' processes. Most of them wait for something themselves, as in a
@@ -23,44 +26,53 @@ const MAX_READS = 1000;
  */
 export class LockOwners implements Disposable {
   readonly #find: FindPlace;
+  readonly #read: ReadMemory;
   /** They are found by process and number in its own pid namespace. */
   readonly #waiting = new Map<string, bigint>();
   readonly #files = new Map<number, Deno.FsFile | undefined>();
   #reads = 0;
 
-  constructor(waits: readonly OpenWait[], find: FindPlace) {
+  /** @param read reads the memory of a process @default {by `/proc/PID/mem`} */
+  constructor(waits: readonly OpenWait[], find: FindPlace, read?: ReadMemory) {
     this.#find = find;
+    this.#read = read ?? ((...what) => this.#readFile(...what));
     for (const { ownTid, place } of waits) {
       const pid = find(place)?.pid;
       if (ownTid && pid) this.#waiting.set(`${pid} ${ownTid}`, place);
     }
   }
 
-  /** Returns the owner's place, its stack empty when it does not wait; `undefined` when the lock does not tell. */
-  find({ place, futex, address, hints, ownTid }: OpenWait): RawStack | undefined {
+  /**
+   * Returns the owner's place: where it waits itself, or where it was when a wait for the lock began, else one without a
+   * stack; `undefined` when the lock does not tell.
+   *
+   * @param state of the futex
+   */
+  find({ place, futex, address, hints, ownTid }: OpenWait, state?: FutexState): RawStack | undefined {
     const pid = this.#find(place)?.pid;
     const tells = (hints & (HINT.pi | HINT.contended)) !== 0 && !(hints & HINT.rwlock);
     if (!pid || !futex || !tells || this.#reads >= MAX_READS) return undefined;
     this.#reads++;
-    const at = hints & HINT.pi ? address : address + OWNER_OFFSET;
-    const word = this.#read(pid, at);
-    const tid = word === undefined ? 0 : hints & HINT.pi ? word & TID_MASK : word;
+    const tid = hints & HINT.pi
+      ? (this.#read(pid, address, 4)?.getUint32(0, true) ?? 0) & TID_MASK
+      : ownerOf(this.#read(pid, address, MUTEX.size));
     if (tid === 0 || tid === ownTid) return undefined;
-    const known = this.#waiting.get(`${pid} ${tid}`);
-    if (known !== undefined) return this.#find(known);
+    const waits = this.#waiting.get(`${pid} ${tid}`);
+    if (waits !== undefined) return this.#find(waits);
+    const seen = state?.owner?.tid === tid ? this.#find(state.owner.place) : undefined;
+    if (seen) return seen;
     const comm = commOf(pid, tid);
     return comm === undefined ? undefined : { pid, comm, user: [], kernel: [] };
   }
 
-  #read(pid: number, address: bigint): number | undefined {
+  #readFile(pid: number, address: bigint, length: number): DataView | undefined {
     if (!this.#files.has(pid)) this.#files.set(pid, openMemory(pid));
     const file = this.#files.get(pid);
     if (!file || address > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
     try {
       file.seekSync(address, Deno.SeekMode.Start);
-      const bytes = new Uint8Array(4);
-      if (file.readSync(bytes) !== 4) return undefined;
-      return new DataView(bytes.buffer).getUint32(0, true);
+      const bytes = new Uint8Array(length);
+      return file.readSync(bytes) === length ? new DataView(bytes.buffer) : undefined;
     } catch {
       // The process is gone, or the lock is.
       return undefined;
@@ -71,6 +83,14 @@ export class LockOwners implements Disposable {
     for (const file of this.#files.values()) file?.close();
     this.#files.clear();
   }
+}
+
+/** Returns the owner that a mutex tells; 0 when it is none of glibc's, or free. */
+function ownerOf(mutex: DataView | undefined): number {
+  if (!mutex) return 0;
+  const users = mutex.getUint32(MUTEX.users, true);
+  if (users === 0 || users > MUTEX.mostUsers || mutex.getUint32(MUTEX.kind, true) & ~MUTEX.kinds) return 0;
+  return mutex.getUint32(MUTEX.owner, true);
 }
 
 function openMemory(pid: number): Deno.FsFile | undefined {

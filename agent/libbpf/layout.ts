@@ -53,11 +53,15 @@ export const LOCK_THREAD = {
 } as const;
 export const FUTEX = { size: 16, address: 0, space: 8 } as const;
 export const FUTEX_STATE = {
-  size: 1064,
+  size: 1080,
   created_ns: 0,
+  contended_ns: 8,
   wake_count: 20,
   hints: 24,
-  wakes: 40,
+  owner: 36,
+  owner_ns: 40,
+  owner_place: 48,
+  wakes: 56,
 } as const;
 export const WAKE = { size: 16, at_ns: 0, place: 8 } as const;
 export const CONTENTION_KEY = { size: 16, lock: 0, tid: 8 } as const;

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Who has a lock of user space when a wait for it begins, where its memory tells: the word of a futex with priority
+ * inheritance, and glibc's mutexes. It is who the wait is for as long as nobody wakes there.
+ */
+#ifndef __APERTURE_LOCK_OWNER_H__
+#define __APERTURE_LOCK_OWNER_H__
+
+#include "lock_futex.h"
+
+/* linux/futex.h: the part of the word with priority inheritance that is a thread. */
+#define FUTEX_TID_MASK 0x3fffffff
+
+/* The begin of glibc's pthread_mutex_t, on all 64-bit machines. `lock` is the word that is waited at. */
+struct glibc_mutex {
+	u32 lock;
+	u32 count;
+	u32 owner;
+	/* The owner, and those who wait at a condition variable with it. */
+	u32 users;
+	u32 kind;
+};
+
+/* What other libraries have behind such a word is seldom both. */
+#define GLIBC_MOST_USERS 65536
+#define GLIBC_KINDS 0x3ff
+
+/* At one futex nobody looks again before so long: the look takes some microseconds. */
+#define OWNER_INTERVAL_NS 1000000
+/* Of processes with more threads the newer ones are not found. */
+#define OWNER_THREADS 512
+
+/* What has such hints may tell its owner. */
+static __always_inline bool may_tell_owner(u32 hints)
+{
+	return hints & (APERTURE_HINT_PI | APERTURE_HINT_CONTENDED) && !(hints & APERTURE_HINT_RWLOCK);
+}
+
+/* The owner's number in its own pid namespace, by what is at `word`; 0 where that tells none. */
+static __always_inline u32 owner_number(u64 word, u32 hints)
+{
+	struct glibc_mutex mutex = {};
+
+	if (hints & APERTURE_HINT_PI) {
+		bpf_probe_read_user(&mutex.lock, sizeof(mutex.lock), (void *)word);
+		return mutex.lock & FUTEX_TID_MASK;
+	}
+	if (bpf_probe_read_user(&mutex, sizeof(mutex), (void *)word))
+		return 0;
+	if (mutex.users - 1 >= GLIBC_MOST_USERS || mutex.kind & ~GLIBC_KINDS)
+		return 0;
+	return mutex.owner;
+}
+
+/* The thread with `number`, in its own pid namespace, of the process of `task`; NULL where there is none. */
+static __always_inline struct task_struct *thread_of(struct task_struct *task, u32 number)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	u32 level = BPF_CORE_READ(task, thread_pid, level);
+	u64 at = bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid) +
+		 bpf_core_field_offset(struct upid, nr);
+	void *head = (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
+	struct list_head *entry = head;
+
+	for (u32 i = 0; i < OWNER_THREADS; i++) {
+		u32 own = 0;
+
+		entry = BPF_CORE_READ(entry, next);
+		if (!entry || entry == head)
+			break;
+		struct task_struct *thread = (void *)entry - bpf_core_field_offset(struct task_struct, thread_node);
+		bpf_probe_read_kernel(&own, sizeof(own), (void *)BPF_CORE_READ(thread, thread_pid) + at);
+		if (own == number)
+			return thread;
+	}
+	return NULL;
+}
+
+/* How often the thread has left its CPU. */
+static __always_inline u64 switches_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
+}
+
+/* Keeps the stack of `owner`, a thread of the current process `pid`; 0 where it runs, so that it has none to keep. */
+static __always_inline u64 resting_stack(struct task_struct *owner, u32 pid, u32 set)
+{
+	u64 switches = switches_of(owner);
+
+	if (BPF_CORE_READ(owner, on_cpu) || !has_user_stack(owner))
+		return 0;
+	u64 stack = collect_stack_of(owner, pid, set);
+	/* Where it has run meanwhile the walk was along what changed. */
+	return !BPF_CORE_READ(owner, on_cpu) && switches_of(owner) == switches ? stack : 0;
+}
+
+/*
+ * Notes who has the lock at `scratch->futex`, which the current process has at `scratch->word`, now at `scratch->from_ns`.
+ * A function of its own, as unwind_step is.
+ */
+__attribute__((noinline)) int note_owner(u32 user)
+{
+	struct scratch *scratch = scratch_of(user);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct aperture_futex_state *state = scratch ? bpf_map_lookup_elem(&futexes, &scratch->futex) : NULL;
+
+	if (!state)
+		return 0;
+	u32 number = owner_number(scratch->word, state->hints);
+	struct task_struct *owner = number ? thread_of(task, number) : NULL;
+	struct aperture_lock_place *place = &scratch->place;
+	state->owner = owner ? number : 0;
+	/* Of a lock that does not tell, too: it is not asked again and again. */
+	state->owner_ns = scratch->from_ns;
+	if (!owner || owner == task)
+		return 0;
+	place->pid = pid_namespace ? pid_in_namespace(task, pid_namespace) : scratch->tgid;
+	place->user_stack = resting_stack(owner, place->pid, scratch->set);
+	place->kernel_stack = 0;
+	place->program = program_of(task);
+	__builtin_memset(place->comm, 0, sizeof(place->comm));
+	BPF_CORE_READ_STR_INTO(&place->comm, owner, comm);
+	state->owner_place = keep_place(scratch->set, place);
+	return 0;
+}
+
+/* Who has had the lock since the last wake, as it was seen when a wait began; APERTURE_PLACE_NONE where nobody was. */
+static __always_inline u64 known_owner(struct aperture_futex_state *state)
+{
+	u64 seen_ns = state->owner_ns;
+
+	/* Before there were waiters nobody has to wake who gives it back. */
+	if (!state->owner || seen_ns < state->contended_ns || wake_before(state, 1)->at_ns >= seen_ns)
+		return APERTURE_PLACE_NONE;
+	return state->owner_place;
+}
+
+#endif
