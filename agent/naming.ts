@@ -264,7 +264,7 @@ export class Namer {
   #stack(frames: readonly Frame[]): number {
     const rows = this.#rows;
     rows.length = 0;
-    for (const frame of frames) rows.push(this.#row(frame));
+    for (let i = 0; i < frames.length; i++) rows.push(this.#row(frames[i]!));
     return this.builder.stack(rows);
   }
 

@@ -52,7 +52,8 @@ export class WindowPlaces {
   of(place: RawStack, represent: (process: ProgramOf) => ProgramOf): RawStack {
     if (place === EARLIER_HOLDERS || place.python !== undefined) return place;
     const { comm } = place;
-    const [user, kernel] = [this.#stack(place.user), this.#stack(place.kernel)];
+    const user = this.#stack(place.user);
+    const kernel = this.#stack(place.kernel);
     const { pid, program } = user.inFiles ? represent(place) : place;
     const name = this.#comms.getOrInsertComputed(comm, () => this.#comms.size);
     const thread = this.#threads.number(pid, program ?? 0, name, 0);

@@ -50,7 +50,10 @@ export class TupleTable {
       this.#words = words;
     }
     const words = this.#words;
-    [words[at], words[at + 1], words[at + 2], words[at + 3]] = [a, b, c, d];
+    words[at] = a;
+    words[at + 1] = b;
+    words[at + 2] = c;
+    words[at + 3] = d;
     this.#slots[slot] = number + 1;
     if (this.#size * 2 > this.#slots.length) this.#growSlots();
     return number;

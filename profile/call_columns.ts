@@ -10,6 +10,7 @@
 
 const FIRST_ROWS = 256;
 const FIRST_CELLS = 512;
+const FIRST_ERRORS = 64;
 /** The numbers that a row has, beside its histogram and errors. */
 const AMOUNTS = 6;
 const [COUNT, TOTAL, MIN, MAX, OPEN, OLDEST] = [0, 1, 2, 3, 4, 5] as const;
@@ -40,7 +41,12 @@ export class CallColumns {
   #cellCount = new Float64Array(FIRST_CELLS);
   #cellNext = new Uint32Array(FIRST_CELLS);
   #cells = 0;
-  readonly #errors = new Map<number, Map<number, number>>();
+  /** A row's first error + 1, as its first cell; an error has its number, its count and the next one of its row + 1. */
+  #firstError = new Uint32Array(FIRST_ROWS);
+  #errorNumber = new Uint32Array(FIRST_ERRORS);
+  #errorCount = new Float64Array(FIRST_ERRORS);
+  #errorNext = new Uint32Array(FIRST_ERRORS);
+  #errors = 0;
 
   /** Returns how many rows there are. */
   get size(): number {
@@ -85,24 +91,31 @@ export class CallColumns {
   }
 
   addErrors(row: number, error: number, calls: number): void {
-    const errors = this.#errors.getOrInsertComputed(row, () => new Map());
-    errors.set(error, (errors.get(error) ?? 0) + calls);
+    let at = this.#firstError[row]!;
+    while (at !== 0 && this.#errorNumber[at - 1] !== error) at = this.#errorNext[at - 1]!;
+    if (at === 0) at = this.#newError(row, error);
+    this.#errorCount[at - 1]! += calls;
   }
 
   /** Adds a row of other columns to one of these. */
   addFrom(row: number, from: CallColumns, source: number): void {
     const amounts = this.#amounts;
-    const [at, other] = [row * AMOUNTS, source * AMOUNTS];
-    for (const sum of [COUNT, TOTAL, OPEN]) amounts[at + sum]! += from.#amounts[other + sum]!;
+    const others = from.#amounts;
+    const at = row * AMOUNTS;
+    const other = source * AMOUNTS;
+    amounts[at + COUNT]! += others[other + COUNT]!;
+    amounts[at + TOTAL]! += others[other + TOTAL]!;
+    amounts[at + OPEN]! += others[other + OPEN]!;
     // The least of no calls is Infinity.
-    amounts[at + MIN] = Math.min(amounts[at + MIN]!, from.#amounts[other + MIN]!);
-    for (const most of [MAX, OLDEST]) {
-      amounts[at + most] = Math.max(amounts[at + most]!, from.#amounts[other + most]!);
-    }
+    amounts[at + MIN] = Math.min(amounts[at + MIN]!, others[other + MIN]!);
+    amounts[at + MAX] = Math.max(amounts[at + MAX]!, others[other + MAX]!);
+    amounts[at + OLDEST] = Math.max(amounts[at + OLDEST]!, others[other + OLDEST]!);
     for (let cell = from.#firstCell[source]!; cell !== 0; cell = from.#cellNext[cell - 1]!) {
       this.addBucket(row, from.#cellBucket[cell - 1]!, from.#cellCount[cell - 1]!);
     }
-    for (const [error, calls] of from.errors(source)) this.addErrors(row, error, calls);
+    for (let error = from.#firstError[source]!; error !== 0; error = from.#errorNext[error - 1]!) {
+      this.addErrors(row, from.#errorNumber[error - 1]!, from.#errorCount[error - 1]!);
+    }
   }
 
   /** Tells whether a row has a call: one whose calls were lost, but not their errors, has none. */
@@ -133,7 +146,12 @@ export class CallColumns {
 
   /** Returns how many calls of a row failed, by errno. */
   errors(row: number): ReadonlyMap<number, number> {
-    return this.#errors.get(row) ?? NO_ERRORS;
+    if (this.#firstError[row] === 0) return NO_ERRORS;
+    const errors = new Map<number, number>();
+    for (let at = this.#firstError[row]!; at !== 0; at = this.#errorNext[at - 1]!) {
+      errors.set(this.#errorNumber[at - 1]!, this.#errorCount[at - 1]!);
+    }
+    return errors;
   }
 
   /** Returns the length of a row's histogram, which is no longer than it must be. */
@@ -164,10 +182,23 @@ export class CallColumns {
     return this.#firstCell[row] = cell + 1;
   }
 
+  #newError(row: number, error: number): number {
+    if (this.#errors === this.#errorNext.length) {
+      this.#errorNumber = larger(this.#errorNumber, new Uint32Array(2 * this.#errors));
+      this.#errorCount = larger(this.#errorCount, new Float64Array(2 * this.#errors));
+      this.#errorNext = larger(this.#errorNext, new Uint32Array(2 * this.#errors));
+    }
+    const at = this.#errors++;
+    this.#errorNumber[at] = error;
+    this.#errorNext[at] = this.#firstError[row]!;
+    return this.#firstError[row] = at + 1;
+  }
+
   #growRows(): void {
     const rows = 2 * this.#firstCell.length;
     this.#amounts = larger(this.#amounts, new Float64Array(AMOUNTS * rows));
     this.#firstCell = larger(this.#firstCell, new Uint32Array(rows));
+    this.#firstError = larger(this.#firstError, new Uint32Array(rows));
   }
 }
 

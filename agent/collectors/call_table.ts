@@ -26,6 +26,11 @@ export class CallTable implements Iterable<RawSyscall> {
 
   /** Returns the row of a process and the numbers of two texts. */
   row({ pid, program = 0 }: ProgramOf, comm: number, call: number): number {
+    return this.rowOf(pid, program, comm, call);
+  }
+
+  /** Returns what {@linkcode row} does, for which nothing is made. */
+  rowOf(pid: number, program: number, comm: number, call: number): number {
     const row = this.#keys.number(pid, program, comm, call);
     if (row === this.#columns.size) this.#columns.addRow();
     return row;
@@ -80,10 +85,16 @@ export class CallTable implements Iterable<RawSyscall> {
   #addTable(from: CallTable, represent: (process: ProgramOf) => ProgramOf): void {
     const texts = from.#texts.map((text) => this.text(text));
     const keys = from.#keys;
+    const processes = new TupleTable();
+    const represented: ProgramOf[] = [];
     for (let row = 0; row < keys.size; row++) {
       if (!from.#columns.hasCall(row)) continue;
-      const process = represent({ pid: keys.word(row, 0), program: keys.word(row, 1) });
-      const to = this.row(process, texts[keys.word(row, 2)]!, texts[keys.word(row, 3)]!);
+      const known = processes.number(keys.word(row, 0), keys.word(row, 1), 0, 0);
+      const { pid, program = 0 } = represented[known] ??= represent({
+        pid: keys.word(row, 0),
+        program: keys.word(row, 1),
+      });
+      const to = this.rowOf(pid, program, texts[keys.word(row, 2)]!, texts[keys.word(row, 3)]!);
       this.#columns.addFrom(to, from.#columns, row);
     }
   }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { CPU_KEY, STACK } from "../libbpf/mod.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { RawSample } from "./collector.ts";
 import { toFileAddress } from "../elf/file_address.ts";
 import { decodeCounts, decodeStacks } from "./cpu_decode.ts";
+import { KnownStacks } from "./known_stacks.ts";
 
 /** Entries as the kernel lays them out. */
 function stackEntries(stacks: readonly (readonly [hash: bigint, addresses: readonly bigint[]])[]) {
@@ -62,6 +63,31 @@ Deno.test("decodeStacks() joins the parts of a deep stack, in whatever order and
     }
     assertEquals(addresses.get(hash), [...leaf, ...rest].map(Number));
   }));
+});
+
+Deno.test("decodeStacks() gives what is known of a hash as the same object, but for parts of deep stacks", () => {
+  const known = new KnownStacks();
+  const decode = (stacks: Parameters<typeof stackEntries>[0], kind = 0) => {
+    const entries = stackEntries(stacks);
+    for (const i of stacks.keys()) entries.values.setUint32(i * STACK.size + STACK.kind, kind, true);
+    const addresses = new Map<bigint, readonly number[]>();
+    decodeStacks(entries, addresses, { known });
+    return addresses;
+  };
+  const [a, b] = [2n ** 63n + 5n, 5n];
+  const first = decode([[a, [1n, 2n]], [b, [3n]]]);
+  const second = decode([[b, [3n]], [a, [1n, 2n]]]);
+  assertEquals(first, new Map([[a, [1, 2]], [b, [3]]]));
+  for (const hash of [a, b]) assertStrictEquals(second.get(hash), first.get(hash));
+  // The leaf's part alone is not all of a deep one.
+  const leaf = Array.from({ length: 127 }, (_, i) => BigInt(i + 1));
+  assertEquals(decode([[7n, leaf]], 2).get(7n)!.length, 127);
+  const entries = stackEntries([[7n, leaf], [BigInt.asUintN(64, ~7n), [9n]]]);
+  entries.values.setUint32(STACK.kind, 2, true);
+  entries.values.setUint32(STACK.size + STACK.kind, 3, true);
+  const addresses = new Map<bigint, readonly number[]>();
+  decodeStacks(entries, addresses, { known });
+  assertEquals(addresses.get(7n), [...leaf, 9n].map(Number));
 });
 
 Deno.test("decodeStacks() makes a safe integer of any address", () => {

@@ -172,7 +172,10 @@ export class LockCollector implements Collector {
     const find = (hash: bigint) => this.#places.find(hash);
     using owners = new LockOwners(open, find);
     const futexes = map("futexes");
-    const state = (futex: Uint8Array<ArrayBuffer>) => decodeFutexState(futexes.lookup(futex));
+    const bytes = new Uint8Array(futexes.valueBytes);
+    const state = (futex: Uint8Array<ArrayBuffer>) => {
+      return futexes.lookupInto(futex, bytes) ? decodeFutexState(bytes) : undefined;
+    };
     const locks: RawLock[] = openRows(open, { window, state, find, owner: owners.find.bind(owners) });
     counts.drain((entries) => decodeLocks(entries, find, locks));
     const held: RawHold[] = [];

@@ -74,7 +74,7 @@ export function readOpenWaits(
   maps: { readonly threads: BpfMap; readonly contentions: BpfMap; readonly ended: BpfMap },
   { endNs }: SetWindow,
 ): OpenWait[] {
-  const open = new Map<string, OpenWait>();
+  const open: OpenWaits = new Map();
   const sleepers: Sleepers = new Map();
   maps.contentions.read((entries) => addContentions(entries, endNs, { open, sleepers }));
   maps.threads.read((entries) => addThreads(entries, endNs, { open, sleepers }));
@@ -82,15 +82,19 @@ export function readOpenWaits(
   return [...open.values()];
 }
 
+/** By the thread, where that waits at a futex; else by lock and thread. */
+type OpenWaits = Map<string | number, OpenWait>;
+
 /** Waits for locks of the kernel by thread, in its numbers: the thread's own number is known by its futexes. */
 type Sleepers = Map<number, (OpenWait & { ownTid: number })[]>;
 
 interface Found {
-  readonly open: Map<string, OpenWait>;
+  readonly open: OpenWaits;
   readonly sleepers: Sleepers;
 }
 
 function addThreads({ count, keys, values }: Entries, endNs: bigint, { open, sleepers }: Found): void {
+  const copy = copyOf(values);
   for (let i = 0; i < count; i++) {
     const at = i * LOCK_THREAD.size;
     const beganNs = values.getBigUint64(at + LOCK_THREAD.begun_ns, true);
@@ -98,11 +102,11 @@ function addThreads({ count, keys, values }: Entries, endNs: bigint, { open, sle
     const ownTid = values.getUint32(at + LOCK_THREAD.own_tid, true);
     for (const wait of sleepers.get(tid) ?? []) wait.ownTid = ownTid;
     if (beganNs === 0n || beganNs >= endNs) continue;
-    open.set(`0 ${tid}`, {
+    open.set(tid, {
       tid,
       ownTid,
       beganNs,
-      futex: bytesAt(values, at + LOCK_THREAD.futex),
+      futex: futexAt(copy, at + LOCK_THREAD.futex),
       address: values.getBigUint64(at + LOCK_THREAD.word, true),
       place: values.getBigUint64(at + LOCK_THREAD.place, true),
       holder: NO_PLACE,
@@ -137,11 +141,13 @@ function addContentions({ count, keys, values }: Entries, endNs: bigint, { open,
   }
 }
 
-function addEnded({ count, keys, values }: Entries, endNs: bigint, open: Map<string, OpenWait>): void {
+function addEnded({ count, keys, values }: Entries, endNs: bigint, open: OpenWaits): void {
+  const copy = copyOf(values);
   for (let i = 0; i < count; i++) {
     const at = i * LOCK_ENDED.size;
     const lock = keys.getBigUint64(i * 16, true);
-    const key = `${lock} ${keys.getBigUint64(i * 16 + 8, true)}`;
+    const tid = Number(keys.getBigUint64(i * 16 + 8, true));
+    const key = lock === 0n ? tid : `${lock} ${tid}`;
     // Those of an earlier window were seen then; what was open still when it was read is known.
     if (values.getBigUint64(at + LOCK_ENDED.window_ns, true) !== endNs || open.has(key)) continue;
     const type = LOCK_TYPES[values.getUint32(at + LOCK_ENDED.lock, true)]!;
@@ -149,7 +155,7 @@ function addEnded({ count, keys, values }: Entries, endNs: bigint, open: Map<str
       tid: 0,
       ownTid: 0,
       beganNs: values.getBigUint64(at + LOCK_ENDED.begun_ns, true),
-      futex: type === "futex" ? bytesAt(values, at + LOCK_ENDED.futex) : undefined,
+      futex: type === "futex" ? futexAt(copy, at + LOCK_ENDED.futex) : undefined,
       address: type === "futex" ? values.getBigUint64(at + LOCK_ENDED.word, true) : lock,
       place: values.getBigUint64(at + LOCK_ENDED.place, true),
       holder: values.getBigUint64(at + LOCK_ENDED.holder, true),
@@ -170,11 +176,24 @@ function kernelType(flags: number): string {
   return flags & (READ | WRITE) ? "rwsem" : "sem";
 }
 
-/** Returns a futex's state from the bytes of its entry; `undefined` without one. */
-export function decodeFutexState(bytes: Uint8Array<ArrayBuffer> | undefined): FutexState | undefined {
-  if (!bytes) return undefined;
+/** Returns a futex's state from the bytes of its entry, which must stay as they are as long as it is asked. */
+export function decodeFutexState(bytes: Uint8Array<ArrayBuffer>): FutexState {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const written = view.getUint32(FUTEX_STATE.wake_count, true);
+  return {
+    hints: view.getUint32(FUTEX_STATE.hints, true),
+    // Of most futexes nobody asks for these: threads wait there for work.
+    get wakes() {
+      return wakesOf(view, written);
+    },
+    more: written > LOCK_WAKES,
+    get owner() {
+      return ownerOf(view, this.wakes);
+    },
+  };
+}
+
+function wakesOf(view: DataView<ArrayBuffer>, written: number): Wake[] {
   const kept = Math.min(written, LOCK_WAKES);
   const wakes = Array.from({ length: kept }, (_, i) => {
     const at = FUTEX_STATE.wakes + ((written - kept + i) % LOCK_WAKES) * WAKE.size;
@@ -183,19 +202,16 @@ export function decodeFutexState(bytes: Uint8Array<ArrayBuffer> | undefined): Fu
       place: view.getBigUint64(at + WAKE.place, true),
     };
   });
-  const owner = {
-    tid: view.getUint32(FUTEX_STATE.owner, true),
-    place: view.getBigUint64(FUTEX_STATE.owner_place, true),
-  };
+  return wakes.filter(({ atNs }) => atNs !== 0n);
+}
+
+function ownerOf(view: DataView<ArrayBuffer>, wakes: readonly Wake[]): FutexState["owner"] {
+  const tid = view.getUint32(FUTEX_STATE.owner, true);
   const seenNs = view.getBigUint64(FUTEX_STATE.owner_ns, true);
   // Before somebody waits, who gives it back wakes nobody.
-  const seen = owner.tid !== 0 && seenNs >= view.getBigUint64(FUTEX_STATE.contended_ns, true);
-  return {
-    hints: view.getUint32(FUTEX_STATE.hints, true),
-    wakes: wakes.filter(({ atNs }) => atNs !== 0n),
-    more: written > kept,
-    owner: seen && wakes.every(({ atNs }) => atNs < seenNs) ? owner : undefined,
-  };
+  if (tid === 0 || seenNs < view.getBigUint64(FUTEX_STATE.contended_ns, true)) return undefined;
+  if (!wakes.every(({ atNs }) => atNs < seenNs)) return undefined;
+  return { tid, place: view.getBigUint64(FUTEX_STATE.owner_place, true) };
 }
 
 /** A part of a wait, and the place of who held meanwhile. */
@@ -273,6 +289,11 @@ export function openRows(
   });
 }
 
-function bytesAt(view: DataView<ArrayBuffer>, at: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(view.buffer.slice(view.byteOffset + at, view.byteOffset + at + FUTEX.size));
+/** Copies the values of a batch at once: a buffer of its own for each futex is dear. */
+function copyOf({ buffer, byteOffset, byteLength }: DataView<ArrayBuffer>): ArrayBuffer {
+  return buffer.slice(byteOffset, byteOffset + byteLength);
+}
+
+function futexAt(copy: ArrayBuffer, at: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(copy, at, FUTEX.size);
 }

@@ -91,8 +91,9 @@ export class SyscallRows {
     const comm = at + COMM_WORD;
     const name = this.#comms.number(words[comm]!, words[comm + 1]!, words[comm + 2]!, words[comm + 3]!);
     this.#commTexts[name] ??= this.#table.text(decodeComm(keys, i * SYSCALL_KEY.size + SYSCALL_KEY.comm));
-    return this.#table.row(
-      { pid: words[at + PID_WORD]!, program: words[at + PROGRAM_WORD]! },
+    return this.#table.rowOf(
+      words[at + PID_WORD]!,
+      words[at + PROGRAM_WORD]!,
       this.#commTexts[name]!,
       this.#callText(words[at + CALL_WORD]!),
     );

@@ -37,6 +37,8 @@ export class BpfMap {
   readonly valueBytes: number;
   /** A batch has room for so many entries; 0 before the first. */
   #batchEntries = 0;
+  /** The descriptor stays the same from when the map is created on. */
+  #fd: number | undefined;
 
   /** @param of the object; `live` throws when that is closed, `hold` keeps what it has until it is let go of */
   constructor(
@@ -94,6 +96,19 @@ export class BpfMap {
     if (result === -ENOENT) return undefined;
     check(this.#library, result, `look up in the map '${this.name}'`);
     return value;
+  }
+
+  /**
+   * Reads the value of `key` into `value`, for which nothing is made, and says whether there is one; not of a map with a
+   * value for each CPU.
+   */
+  lookupInto(key: ArrayBufferView<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): boolean {
+    this.#checkSize("key", key.byteLength, this.keyBytes);
+    this.#checkSize("value", value.byteLength, this.valueBytes);
+    const result = this.#library.bpf.bpf_map_lookup_elem(this.fd, key, value);
+    if (result === -ENOENT) return false;
+    check(this.#library, result, `look up in the map '${this.name}'`);
+    return true;
   }
 
   /** Returns the sum over all CPUs of the 64-bit counter at `index` of a per-CPU array. */
@@ -244,7 +259,12 @@ export class BpfMap {
 
   /** Is the descriptor of the map itself, once it is created. */
   get fd(): number {
-    return check(this.#library, this.#library.bpf.bpf_map__fd(this.#pointer), `use the map '${this.name}'`);
+    const pointer = this.#pointer;
+    return this.#fd ??= check(
+      this.#library,
+      this.#library.bpf.bpf_map__fd(pointer),
+      `use the map '${this.name}'`,
+    );
   }
 
   get #isPerCpu(): boolean {

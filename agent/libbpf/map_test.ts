@@ -62,6 +62,9 @@ testWith(
     assertEquals(table.lookup(Uint32Array.of(1)), undefined);
     table.update(Uint32Array.of(1), BigUint64Array.of(5n));
     assertEquals(table.lookup(Uint32Array.of(1)), Uint8Array.of(5, 0, 0, 0, 0, 0, 0, 0));
+    const value = new Uint8Array(8);
+    assertEquals([table.lookupInto(Uint32Array.of(1), value), value[0]], [true, 5]);
+    assertEquals([table.lookupInto(Uint32Array.of(2), value), value[0]], [false, 5]);
     assertThrows(
       () => table.update(Uint32Array.of(2), BigUint64Array.of(5n)),
       Error,

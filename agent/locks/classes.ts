@@ -139,9 +139,19 @@ function plainName(name: string): string {
   return plain;
 }
 
+/** What was found of names, by the rows that were looked at: there are some tens, and as many names in a stack. */
+const found = new Map<readonly Row[], Map<string, LockClass | undefined>>();
+
 function nearest(names: readonly string[], rows: readonly Row[]): LockClass | undefined {
+  const known = found.getOrInsertComputed(rows, () => new Map());
   for (const name of names) {
-    for (const [className, pattern] of rows) if (pattern.test(name)) return className;
+    let className = known.get(name);
+    if (className === undefined && !known.has(name)) {
+      className = rows.find(([, pattern]) => pattern.test(name))?.[0];
+      if (known.size >= MAX_KNOWN) known.clear();
+      known.set(name, className);
+    }
+    if (className !== undefined) return className;
   }
   return undefined;
 }
