@@ -123,26 +123,29 @@ export class TableCompiler {
    */
   async *compile(
     file: CodeFile,
-    { wanted, store, signal, hurried = false }: {
+    { wanted, store, signal, hurried = false, ahead = false }: {
       wanted: ReadonlySet<number>;
       store: Room;
       signal: AbortSignal;
       /** Other files wait: nothing is compiled that nobody has missed. @default {false} */
       hurried?: boolean;
+      /** Nobody has missed those that are wanted either. @default {false} */
+      ahead?: boolean;
     },
   ): AsyncGenerator<CompiledPages> {
     const known = this.#tables.get(file.serial);
     if (known) return yield { table: known, pages: wanted };
     const stored = this.#storedOf(file);
+    const missed = ahead ? NONE : wanted;
     if (stored && stored.size > 0) {
-      yield* this.#take(file, { stored, wanted, store });
+      yield* this.#take(file, { stored, wanted, missed, store });
       if (this.#tableless.has(file)) return;
       // What turned out to be damaged has no pages any more.
       if (stored.size > 0 && wanted.values().every((page) => stored.has(page))) return;
     }
     using opened = this.#infos.open(file);
     if (opened === undefined) this.#failed++;
-    else yield* this.#compile(file, { opened, stored, wanted, store, signal, hurried });
+    else yield* this.#compile(file, { opened, stored, wanted, missed, store, signal, hurried });
   }
 
   /** Returns what is kept of a file; `undefined` of one that may become another one under the same key. */
@@ -156,19 +159,24 @@ export class TableCompiler {
   /** Gives of what is stored the pages that are wanted, then those that walks missed lately. */
   *#take(
     file: CodeFile,
-    { stored, wanted, store }: { stored: StoredTable; wanted: ReadonlySet<number>; store: Room },
+    { stored, wanted, missed, store }: {
+      stored: StoredTable;
+      wanted: ReadonlySet<number>;
+      missed: ReadonlySet<number>;
+      store: Room;
+    },
   ): Generator<CompiledPages> {
     if (stored.isWhole && !this.#isByPages(file)) {
       const whole = stored.readWhole();
       if (whole) yield* this.#giveWhole(file, { ...whole, wanted, store, searchable: true });
       return;
     }
-    if (!stored.isWhole) stored.note(wanted);
+    if (!stored.isWhole) stored.note(missed);
     yield* stored.read(wanted);
     if (this.#warmed.has(file)) return;
     this.#warmed.add(file);
-    const missed = stored.missed.values().filter((page) => !wanted.has(page) && !store.has(file.id, page));
-    for (const { table, pages } of stored.read([...missed])) {
+    const before = stored.missed.values().filter((page) => !wanted.has(page) && !store.has(file.id, page));
+    for (const { table, pages } of stored.read([...before])) {
       if (!store.hasRoomFor({ rows: table.rows.length, pages: pages.length })) return;
       yield { table, pages };
     }
@@ -176,10 +184,11 @@ export class TableCompiler {
 
   async *#compile(
     file: CodeFile,
-    { opened, stored, wanted, store, signal, hurried }: {
+    { opened, stored, wanted, missed, store, signal, hurried }: {
       opened: OpenInfo;
       stored: StoredTable | undefined;
       wanted: ReadonlySet<number>;
+      missed: ReadonlySet<number>;
       store: Room;
       signal: AbortSignal;
       hurried: boolean;
@@ -189,7 +198,7 @@ export class TableCompiler {
     const { searchable } = info ?? {};
     if (info && searchable && (searchable > WHOLE_FUNCTIONS || this.#isByPages(file))) {
       opened.keep();
-      if (!stored?.isWhole) stored?.note(wanted);
+      if (!stored?.isWhole) stored?.note(missed);
       const near = hurried ? wanted : this.#withNear(file, wanted, store);
       for (const [first, last] of runsOf(new Set(near.values().filter((page) => !stored?.has(page))))) {
         const { table } = await this.#timed(file, info.compilePages(first, last, { signal }));
@@ -270,6 +279,8 @@ export class TableCompiler {
     }
   }
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 const EMPTY: UnwindTable = {
   rows: new Uint32Array(0),

@@ -122,11 +122,12 @@ async function libraryOf(functions: number, length = 16): Promise<Uint8Array<Arr
 /** Returns what a compiler gives that finds what earlier ones kept, and what it compiled itself. */
 async function compiledAfter(
   folder: TempFolder,
-  { place, wanted, store, hurried = false }: {
+  { place, wanted, store, hurried = false, ahead = false }: {
     place: MappedFile;
     wanted: readonly number[];
     store: Room;
     hurried?: boolean;
+    ahead?: boolean;
   },
 ): Promise<{ given: CompiledPages[]; compiled: number; compiledPages: number }> {
   const kept = new TableFiles({ folder: `${folder.path}/kept`, maxBytes: 1 << 24, version: "1" });
@@ -135,7 +136,7 @@ async function compiledAfter(
   const named = { ...file, elf: { ...file.elf, buildId: "0123456789" } };
   const { signal } = new AbortController();
   const given: CompiledPages[] = [];
-  for await (const run of tables.compile(named, { wanted: new Set(wanted), store, signal, hurried })) {
+  for await (const run of tables.compile(named, { wanted: new Set(wanted), store, signal, hurried, ahead })) {
     given.push({ ...run, pages: [...run.pages] });
   }
   const { compiled, compiledPages } = tables.stats;
@@ -183,6 +184,10 @@ Deno.test("TableCompiler.compile() gives the pages of a large file that earlier 
   });
   assertEquals(more.given.map(({ pages }) => [...pages]), [[FIRST + 9], [FIRST + 1], [FIRST + 15]]);
   assertEquals(more.compiledPages, 1);
+  // What was read ahead was not missed.
+  const ahead = { place, wanted: [FIRST + 17], store: ROOM, hurried: true, ahead: true };
+  assertEquals((await compiledAfter(folder, ahead)).compiledPages, 1);
+  assertEquals((await compiledAfter(folder, { ...ahead, wanted: [] })).given.length, 3);
   const has = (_: number, page: number) => page !== FIRST + 15;
   const rest = await compiledAfter(folder, { place, wanted: [], store: { ...ROOM, has } });
   assertEquals(rest.given.map(({ pages }) => [...pages]), [[FIRST + 15]]);

@@ -293,7 +293,8 @@ export class Unwinder implements AsyncDisposable {
       // Nothing comes along with what is read ahead, nor with a page while others wait.
       const hurried = missed === undefined || this.#queue.size > 0;
       const begun = performance.now();
-      await this.#load(next, pages, hurried).finally(() => this.#loading = undefined);
+      await this.#load(next, pages, { hurried, ahead: missed === undefined })
+        .finally(() => this.#loading = undefined);
       if (missed === undefined) this.#pace.took(performance.now() - begun);
       // After its pages, for walks need these first, and before larger files, as its process may end soon.
       this.onFile?.(next);
@@ -370,11 +371,15 @@ export class Unwinder implements AsyncDisposable {
   }
 
   /** Loads the pages that are wanted, and all others of the file that come along. */
-  async #load(file: CodeFile, wanted: ReadonlySet<number>, hurried: boolean): Promise<void> {
+  async #load(
+    file: CodeFile,
+    wanted: ReadonlySet<number>,
+    how: { hurried: boolean; ahead: boolean },
+  ): Promise<void> {
     if (this.#tables.isTableless(file)) return;
     const { signal } = this.#stop;
     const store = this.#pages;
-    for await (const { table, pages } of this.#tables.compile(file, { wanted, store, signal, hurried })) {
+    for await (const { table, pages } of this.#tables.compile(file, { wanted, store, signal, ...how })) {
       for (const page of pages) await this.#pages.load(file.id, page, { table, window: this.#window });
     }
     if (!this.#tables.isTableless(file)) return;
