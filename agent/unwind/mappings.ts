@@ -15,7 +15,7 @@ import type { CodeFiles } from "../elf/code_files.ts";
 import { type BpfMap, MAPPING } from "../libbpf/mod.ts";
 import { isSameMapping, type Mapping } from "../metadata/maps.ts";
 import { type Process, type ProcessTable, RENEW_MS } from "../metadata/processes.ts";
-import { prefixesOf } from "./prefixes.ts";
+import { type Prefix, prefixesOf } from "./prefixes.ts";
 import type { TableCompiler } from "./table_compiler.ts";
 
 /** Windows without a sample after which a process is forgotten. */
@@ -229,7 +229,6 @@ export class ProcessMappings {
   #write(entry: ProcessEntry, known: Known): void {
     const { mapping, file } = known;
     const bias = file && biasOf(file, mapping);
-    const value = new DataView(new ArrayBuffer(MAPPING.size));
     value.setBigInt64(MAPPING.bias, BigInt(bias ?? 0), true);
     value.setBigUint64(MAPPING.start, BigInt(mapping.start), true);
     value.setBigUint64(MAPPING.end, BigInt(mapping.end), true);
@@ -240,7 +239,8 @@ export class ProcessMappings {
     value.setUint32(MAPPING.file, bias === undefined ? NO_FILE : file!.id, true);
     value.setUint32(MAPPING.tableless, file && this.#tables.isTableless(file) ? 1 : 0, true);
     value.setUint32(MAPPING.of_file, mapping.inode === 0 || mapping.copied ? 0 : 1, true);
-    for (const key of keysOf(entry.id, mapping)) {
+    for (const prefix of prefixesOf(mapping.start, mapping.end)) {
+      setKey(entry.id, prefix);
       try {
         this.#maps.mappings.update(key, value);
         this.#prefixes++;
@@ -251,7 +251,8 @@ export class ProcessMappings {
   }
 
   #erase({ id }: ProcessEntry, mapping: Mapping): void {
-    for (const key of keysOf(id, mapping)) {
+    for (const prefix of prefixesOf(mapping.start, mapping.end)) {
+      setKey(id, prefix);
       if (this.#maps.mappings.delete(key)) this.#prefixes--;
     }
   }
@@ -281,13 +282,14 @@ export class ProcessMappings {
 
 const C_LIBRARY = /\/(libc|ld-musl|libc\.musl)[-.][^/]*$/;
 
-/** Returns `struct aperture_mapping_key` of each prefix of a mapping. */
-function keysOf(id: number, { start, end }: Mapping): DataView<ArrayBuffer>[] {
-  return prefixesOf(start, end).map(({ address, bits }) => {
-    const key = new DataView(new ArrayBuffer(16));
-    key.setUint32(0, PROCESS_BITS + ADDRESS_BITS - bits, true);
-    key.setUint32(4, id, true);
-    key.setBigUint64(8, BigInt(address), false);
-    return key;
-  });
+/** A build has some hundreds of processes a second, each with tens of keys: all are made here. */
+const key = new DataView(new ArrayBuffer(16));
+/** `checked`, the kernel side's own, stays 0. */
+const value = new DataView(new ArrayBuffer(MAPPING.size));
+
+/** Sets {@linkcode key} to the `struct aperture_mapping_key` of a prefix. */
+function setKey(id: number, { address, bits }: Prefix): void {
+  key.setUint32(0, PROCESS_BITS + ADDRESS_BITS - bits, true);
+  key.setUint32(4, id, true);
+  key.setBigUint64(8, BigInt(address), false);
 }
