@@ -12,6 +12,9 @@
 #include "user_stack.h"
 #include "window.h"
 
+/* No walk is known again here. */
+const volatile bool notes_reads = false;
+
 /*
  * A sample while it is made; one a CPU, as the kernel runs no perf_event program inside another. It holds all that
  * the last step needs, so that the steps may be programs of their own.
@@ -65,7 +68,7 @@ static __always_inline struct sample *begin_sample(struct task_struct *task, u32
 	sample->set = active_set();
 	count_taken();
 	sample->key.pid = pid;
-	sample->key.program = program_of(task);
+	sample->key.program = program_of(task, is_task_trusted());
 	bpf_get_current_comm(sample->key.comm, sizeof(sample->key.comm));
 	sample->key.user_stack = 0;
 	sample->kernel.length = 0;
@@ -82,7 +85,7 @@ static __always_inline void collect_stacks(struct bpf_perf_event_data *ctx, stru
 		count_missing_frames(&sample->kernel, APERTURE_LOSS_KERNEL_STACK_FAILED,
 				     APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
 	}
-	if (has_user_stack(task)) {
+	if (has_user_stack(task, is_task_trusted())) {
 		sample->key.user_stack =
 			collect_interrupted_user_stack(ctx, sample->key.pid, sample->set, &sample->spare);
 		count_loss(collect_python_stack(task, sample->key.pid, &sample->python));
@@ -104,7 +107,7 @@ static __always_inline void count_sample(struct sample *sample)
 SEC("perf_event")
 int sample_cpu(struct bpf_perf_event_data *ctx)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = trusted_task();
 	u32 pid = wanted_pid(task);
 	struct sample *sample = pid ? begin_sample(task, pid) : NULL;
 

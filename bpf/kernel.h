@@ -75,11 +75,13 @@ static __always_inline struct task_struct *trusted_task(void)
 
 /*
  * Whether `task` has a user stack: threads of the kernel do not, nor those that it runs for io_uring in a process, nor one
- * that ends and has given up its memory.
+ * that ends and has given up its memory. The kernel vouches for what `task` points to when `trusted`.
  */
-static __always_inline bool has_user_stack(struct task_struct *task)
+static __always_inline bool has_user_stack(struct task_struct *task, bool trusted)
 {
-	return !(BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER)) && BPF_CORE_READ(task, mm);
+	u32 flags = trusted ? task->flags : BPF_CORE_READ(task, flags);
+
+	return !(flags & (PF_KTHREAD | PF_IO_WORKER)) && (trusted ? task->mm : BPF_CORE_READ(task, mm));
 }
 
 #endif

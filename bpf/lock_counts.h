@@ -51,7 +51,7 @@ static __always_inline u64 user_place(u64 *ctx, struct scratch *scratch, struct 
 	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, &scratch->stack);
 	place->kernel_stack = 0;
 	place->pid = pid;
-	place->program = program_of(task);
+	place->program = program_of(task, false);
 	__builtin_memcpy(place->comm, scratch->begin.comm, sizeof(place->comm));
 	u64 hash = keep_place(scratch->set, place);
 	if (use_unwinder && hash != APERTURE_PLACE_NONE)

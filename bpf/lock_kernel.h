@@ -133,7 +133,7 @@ static __always_inline u64 owner_stack(struct task_struct *owner, u32 pid, u32 s
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
-	if (!has_user_stack(owner) || BPF_CORE_READ(owner, mm) != BPF_CORE_READ(task, mm))
+	if (!has_user_stack(owner, false) || BPF_CORE_READ(owner, mm) != BPF_CORE_READ(task, mm))
 		return 0;
 	u64 stack = collect_stack_of(owner, pid, set);
 	/* It has given the lock back meanwhile, and may have left the kernel. */
@@ -151,7 +151,7 @@ static __always_inline u64 owner_place(struct scratch *scratch, u64 lock, u32 fl
 	place->pid = pid_namespace ? pid_in_namespace(owner, pid_namespace) : (u32)BPF_CORE_READ(owner, tgid);
 	place->user_stack = owner_stack(owner, place->pid, scratch->set, lock, flags);
 	place->kernel_stack = 0;
-	place->program = program_of(owner);
+	place->program = program_of(owner, false);
 	__builtin_memset(place->comm, 0, sizeof(place->comm));
 	BPF_CORE_READ_STR_INTO(&place->comm, owner, comm);
 	/* What was freed meanwhile and is no task any more. */
@@ -186,7 +186,7 @@ static __always_inline void contend(void *ctx, u64 lock, u32 flags)
 	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, &scratch->stack);
 	place->kernel_stack = keep_kernel_stack(ctx, scratch->set, &scratch->stack);
 	place->pid = pid;
-	place->program = program_of(task);
+	place->program = program_of(task, false);
 	bpf_get_current_comm(place->comm, sizeof(place->comm));
 	contention.place = keep_place(scratch->set, place);
 	give_scratch(scratch);

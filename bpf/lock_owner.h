@@ -87,7 +87,7 @@ static __always_inline u64 resting_stack(struct task_struct *owner, u32 pid, u32
 {
 	u64 switches = switches_of(owner);
 
-	if (BPF_CORE_READ(owner, on_cpu) || !has_user_stack(owner))
+	if (BPF_CORE_READ(owner, on_cpu) || !has_user_stack(owner, false))
 		return 0;
 	u64 stack = collect_stack_of(owner, pid, set);
 	/* Where it has run meanwhile the walk was along what changed. */
@@ -117,7 +117,7 @@ __attribute__((noinline)) int note_owner(u32 user)
 	place->pid = pid_namespace ? pid_in_namespace(task, pid_namespace) : scratch->tgid;
 	place->user_stack = resting_stack(owner, place->pid, scratch->set);
 	place->kernel_stack = 0;
-	place->program = program_of(task);
+	place->program = program_of(task, false);
 	__builtin_memset(place->comm, 0, sizeof(place->comm));
 	BPF_CORE_READ_STR_INTO(&place->comm, owner, comm);
 	state->owner_place = keep_place(scratch->set, place);

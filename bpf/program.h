@@ -8,13 +8,19 @@
 /*
  * A number of the program that `task` runs. /proc/PID/stat tells what it is made of, so that who reads
  * the path there knows whose it is. execve chooses these at random; a fork's are its parent's, whose program it runs. 0
- * where there is none: in a thread of the kernel, and within execve, until that has the new program in place.
+ * where there is none: in a thread of the kernel, and within execve, until that has the new program in place. The kernel
+ * vouches for what `task` points to when `trusted`, so that it can be read without a helper.
  */
-static __always_inline u32 program_of(struct task_struct *task)
+static __always_inline u32 program_of(struct task_struct *task, bool trusted)
 {
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	u64 stack = mm ? BPF_CORE_READ(mm, start_stack) : 0;
-	u64 code = mm ? BPF_CORE_READ(mm, end_code) : 0;
+	struct mm_struct *mm = trusted ? task->mm : BPF_CORE_READ(task, mm);
+	u64 stack = 0;
+	u64 code = 0;
+
+	if (mm) {
+		stack = trusted ? mm->start_stack : BPF_CORE_READ(mm, start_stack);
+		code = trusted ? mm->end_code : BPF_CORE_READ(mm, end_code);
+	}
 
 	/* execve sets both at its end. */
 	if (!stack || !code)

@@ -9,6 +9,9 @@
 #include "syscall_counts.h"
 #include "syscall_open.h"
 
+/* No walk is known again here. */
+const volatile bool notes_reads = false;
+
 /* Counts a call of `ns` that is over as slow; only calls on a descriptor have an object. */
 static __noinline int keep_slow(struct task_struct *task, struct thread *thread, u64 ns, u32 set)
 {
@@ -248,7 +251,7 @@ int on_process_exec(u64 *ctx)
 
 	(void)ctx;
 	if (thread)
-		thread->key.program = program_of(task);
+		thread->key.program = program_of(task, false);
 	return 0;
 }
 

@@ -127,7 +127,7 @@ static __noinline struct thread *begin_thread(void)
 		return NULL;
 	u32 pid = current_pid(task);
 	thread->key.pid = pid;
-	thread->key.program = program_of(task);
+	thread->key.program = program_of(task, false);
 	if (sample_every)
 		thread->until_sample = first_interval();
 	if (!is_wanted(pid))

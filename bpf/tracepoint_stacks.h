@@ -10,7 +10,7 @@
 static __always_inline u64 keep_user_stack(void *ctx, struct task_struct *task, u32 pid, u32 set,
 					   struct aperture_stack *spare)
 {
-	return has_user_stack(task) ? collect_user_stack(ctx, pid, set, spare) : 0;
+	return has_user_stack(task, false) ? collect_user_stack(ctx, pid, set, spare) : 0;
 }
 
 /* Its first frames are the program and the tracepoint; see agent/collectors/tracepoint_frames.ts. */

@@ -29,8 +29,12 @@ static __always_inline int step_over_signal(struct unwind_state *state)
 
 static __always_inline int step_by_frame_pointer(struct unwind_state *state)
 {
-	if (!state->exact && is_signal_return(state->pc))
-		return step_over_signal(state);
+	if (!state->exact && !(state->seen & SEEN_NO_SIGNAL_RETURN)) {
+		if (is_signal_return(state->pc))
+			return step_over_signal(state);
+		if (state->file && !state->placed)
+			unwind_note_seen(state->pc - 1, SEEN_NO_SIGNAL_RETURN);
+	}
 
 	u64 frame = state->registers[FRAME_POINTER];
 	u64 stack = state->registers[STACK_POINTER];
@@ -40,18 +44,22 @@ static __always_inline int step_by_frame_pointer(struct unwind_state *state)
 		return APERTURE_STACK_COMPLETE;
 	if (!known(state, FRAME_POINTER) || frame & 7 || frame < stack || frame - stack > MAX_FRAME_BYTES)
 		return APERTURE_STACK_NO_RULE;
-	if (!read_word(state, &state->next_pc, frame + FRAME_RECORD_RETURN) ||
-	    !read_word(state, &state->registers[FRAME_POINTER], frame))
+	if (!read_stack_word(state, &state->next_pc, frame + FRAME_RECORD_RETURN) ||
+	    !read_stack_word(state, &state->registers[FRAME_POINTER], frame))
 		return APERTURE_STACK_NO_RULE;
 	state->known = FRAME_RECORD_KNOWN;
 	return go_on(state, frame + FRAME_RECORD_BYTES, false);
 }
 
-/* The same where no rule is known: assembly without unwind information, and code of a JIT. */
-static __always_inline int step_without_rule(struct unwind_state *state)
+/* The same where no rule is known: assembly without unwind information, and code of a JIT. A function of its own, too. */
+__attribute__((noinline)) int unwind_without_rule(void)
 {
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
 	u64 bytes = 0;
 
+	if (!state)
+		return APERTURE_STACK_NO_RULE;
 	/* Only in files: others' code keeps frame pointers. */
 	if (state->leaf && state->file && find_leaf_caller(state->registers, state->pc, &state->next_pc, &bytes)) {
 		state->known &= 1U << FRAME_POINTER | 1U << STACK_POINTER;
@@ -76,18 +84,16 @@ static __always_inline void note_code(struct unwind_state *state, u64 address)
 	state->code_bytes = is_read ? mapping->end - mapping->start : vma->end - vma->start;
 }
 
-/* The rule of a file for `address`; NULL where there is none, and *end is then why. */
-static __always_inline struct aperture_rule *rule_at(struct unwind_state *state, u64 address, int *end)
+/* Has the rule of a file for `address` in state->rule; false where there is none, and state->rule_end is then why. */
+static __always_inline bool rule_at(struct unwind_state *state, u64 address)
 {
-	s32 index = find_rule(state, state->file, address - state->bias);
-	struct aperture_rule *rule = index < 0 ? NULL : bpf_map_lookup_elem(&unwind_rules, &index);
-
-	if (index < 0) {
+	if (find_rule(state, address - state->bias))
+		return true;
+	if (state->rule_end == APERTURE_STACK_NO_PAGE) {
 		note_code(state, address);
 		forget_mapping(state, address);
 	}
-	*end = index < 0 ? APERTURE_STACK_NO_PAGE : APERTURE_STACK_NO_RULE;
-	return rule;
+	return false;
 }
 
 /* Where nobody called from: makecontext() and the like have the entry of a fiber return there. */
@@ -119,6 +125,27 @@ static __always_inline int step_over_returned(struct unwind_state *state)
 /* Functions start at multiples of this, so that what was put on the stack, and is no return address, is mostly one. */
 #define FUNCTION_ALIGNMENT 16
 
+/* Whether no call left the pc of the state on the stack, which is no leaf's. A function of its own, too. */
+__attribute__((noinline)) int unwind_is_placed(void)
+{
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state)
+		return false;
+	const struct aperture_mapping *mapping = &state->mapping;
+	u64 at = state->pc - 1;
+	/* The caller is mostly in the same mapping. */
+	bool is_known = state->process && mapping->file && holds(mapping, at);
+	struct found_rule *found = is_known ? found_rule_of(state, mapping->file, at - mapping->bias) : NULL;
+	if (found && found->seen & SEEN_CALL)
+		return false;
+	u32 call = unwind_follows_call(state->pc, CALL_UNREAD);
+	if (found && call && call != CALL_UNREAD)
+		found->seen |= SEEN_CALL;
+	return !call;
+}
+
 /* One frame up: STEP_ON, or how the walk ended. */
 __attribute__((noinline)) int unwind_step(void)
 {
@@ -127,11 +154,11 @@ __attribute__((noinline)) int unwind_step(void)
 
 	if (!state)
 		return APERTURE_STACK_NO_PROCESS;
+	state->seen = 0;
 	if (state->exact && state->trampoline && state->pc - state->trampoline < TRAMPOLINE_BYTES)
 		return step_over_returned(state);
-	state->placed = !state->exact && state->pc % FUNCTION_ALIGNMENT == 0 && !follows_call(state->pc, true);
+	state->placed = !state->exact && state->pc % FUNCTION_ALIGNMENT == 0 && unwind_is_placed();
 	u64 at = state->exact || state->placed ? state->pc : state->pc - 1;
-	int end = 0;
 	if (!find_in_process(state, at)) {
 		/* Of a process that is not known it is enough that this is wanted once. */
 		if (state->process)
@@ -140,22 +167,26 @@ __attribute__((noinline)) int unwind_step(void)
 			return APERTURE_STACK_NO_MAPPING;
 	}
 	if (state->file == 0 || state->tableless)
-		return state->file && state->placed ? step_from_entry(state) : step_without_rule(state);
-	struct aperture_rule *rule = rule_at(state, at, &end);
-	if (!rule)
-		return end;
-	if ((rule->cfa & 15) == CFA_NONE && !state->exact && !state->placed && !follows_call(state->pc, false)) {
-		state->placed = true;
-		rule = rule_at(state, state->pc, &end);
-		if (!rule)
-			return end;
+		return state->file && state->placed ? step_from_entry(state) : unwind_without_rule();
+	const struct aperture_rule *rule = &state->rule;
+	if (!rule_at(state, at))
+		return state->rule_end;
+	if ((rule->cfa & 15) == CFA_NONE && !state->exact && !state->placed && !(state->seen & SEEN_CALL)) {
+		if (unwind_follows_call(state->pc, false)) {
+			unwind_note_seen(at, SEEN_CALL);
+		} else {
+			state->placed = true;
+			if (!rule_at(state, state->pc))
+				return state->rule_end;
+			state->seen = 0;
+		}
 	}
 	if (state->placed && !(rule->flags & RULE_SIGNAL))
 		return step_from_entry(state);
 	if ((rule->cfa & 15) <= CFA_UNKNOWN)
-		return step_without_rule(state);
-	end = step_by_rule(state, rule);
-	return rule->flags & RULE_DERIVED && end != STEP_ON ? step_without_rule(state) : end;
+		return unwind_without_rule();
+	int end = step_by_rule(state, rule);
+	return rule->flags & RULE_DERIVED && end != STEP_ON ? unwind_without_rule() : end;
 }
 
 /* Which of the thread's functions return to uretprobes. */
@@ -196,11 +227,15 @@ __attribute__((noinline)) int unwind_begin(u32 pid)
 		process->window = state->window;
 	state->mapping.end = 0;
 	state->replaced = false;
+	state->is_wanted = false;
 	state->read_count = 0;
+	state->piece_bytes = 0;
 	state->scheduling = false;
 	state->waits_for_own = false;
 	state->sequence = mapping_sequence();
+	state->found_room = found_room(&state->next_pc);
 	state->search.found.end = 0;
+	state->likely_vma = 0;
 	state->exact = true;
 	state->leaf = true;
 	state->known = ALL_REGISTERS;

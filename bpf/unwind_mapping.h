@@ -17,8 +17,8 @@
  */
 static __always_inline u32 mapping_sequence(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct task_struct *task = trusted_task();
+	struct mm_struct *mm = is_task_trusted() ? task->mm : BPF_CORE_READ(task, mm);
 	struct mm_struct___6_13 *newest = (void *)mm;
 	struct mm_struct___6_4 *newer = (void *)mm;
 	struct mm_struct___5_10 *older = (void *)mm;
@@ -26,7 +26,7 @@ static __always_inline u32 mapping_sequence(void)
 
 	/* The types of a member must agree: that of one kernel is no member of the other. */
 	if (bpf_core_field_exists(newest->mm_lock_seq)) {
-		sequence = BPF_CORE_READ(newest, mm_lock_seq.sequence);
+		sequence = is_task_trusted() ? newest->mm_lock_seq.sequence : BPF_CORE_READ(newest, mm_lock_seq.sequence);
 		if (sequence & 1)
 			return 0;
 	} else if (bpf_core_field_exists(newer->mm_lock_seq)) {
@@ -45,10 +45,13 @@ static __always_inline bool look_up_vma(struct unwind_state *state, u64 address)
 	struct vma *vma = &state->search.found;
 	struct task_struct *task = (void *)bpf_get_current_task();
 
-	if (address >= vma->start && address < vma->end)
+	if (holds_address(vma, address))
 		return true;
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	u64 likely = state->likely_vma;
 	state->vma_identified = false;
+	if (mm && likely && is_vma(likely, mm) && read_vma(vma, likely, address))
+		return true;
 	if (mm && find_vma(&state->search, mm, address))
 		return true;
 	vma->end = 0;
@@ -105,31 +108,60 @@ static __always_inline bool read_mapping(struct unwind_state *state, u64 address
 	return true;
 }
 
-static __always_inline bool holds(const struct aperture_mapping *mapping, u64 address)
+/*
+ * Has in state->mapping what is mapped at `address` in the process, as long as it still is; false (0) where that is not
+ * known. A function of its own, as unwind_step is.
+ */
+__attribute__((noinline)) int unwind_find_mapping(u64 address)
 {
-	return address >= mapping->start && address < mapping->end;
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state)
+		return false;
+	struct aperture_mapping *mapping = &state->mapping;
+	const struct vma *vma = &state->search.found;
+	struct found_mapping *found = found_mapping_of(state, address);
+	if (found) {
+		*mapping = found->mapping;
+		if (state->sequence && mapping->checked == state->sequence)
+			return true;
+		/*
+		 * It was mostly another mapping that changed: to compare this one is less than to look it up. What is of a file that
+		 * is not known yet may be known by now.
+		 */
+		state->likely_vma = found->vma;
+		bool is_same = (mapping->file || !mapping->of_file) && unwind_check_mapping(address);
+		state->likely_vma = 0;
+		if (is_same) {
+			found->mapping.inode = mapping->inode;
+			found->mapping.checked = state->sequence;
+			found->vma = holds_address(vma, address) ? vma->at : 0;
+			return true;
+		}
+		found->mapping.end = 0;
+		mapping->end = 0;
+	}
+	if (!read_mapping(state, address))
+		return false;
+	struct found_mappings *kept = found_mappings_of(state, address);
+	if (kept) {
+		kept->mappings[1] = kept->mappings[0];
+		kept->mappings[0].mapping = *mapping;
+		kept->mappings[0].process = state->process;
+		kept->mappings[0].window = state->window;
+		kept->mappings[0].vma = holds_address(vma, address) ? vma->at : 0;
+	}
+	return true;
 }
 
-/* What is mapped at `address` in a process that the agent has read, as long as it still is. */
+/* The same for a frame; the caller is mostly in the same mapping. */
 static __always_inline bool find_in_process(struct unwind_state *state, u64 address)
 {
-	struct aperture_mapping *mapping = &state->mapping;
+	const struct aperture_mapping *mapping = &state->mapping;
 
-	if (state->process == 0)
+	if (state->process == 0 || (!holds(mapping, address) && !unwind_find_mapping(address)))
 		return false;
-	if (!holds(mapping, address)) {
-		struct found_mapping *found = found_mapping_of(state->process, address);
-		if (found && state->sequence && found->process == state->process && found->window == state->window &&
-		    found->mapping.checked == state->sequence && holds(&found->mapping, address)) {
-			*mapping = found->mapping;
-		} else if (!read_mapping(state, address)) {
-			return false;
-		} else if (found) {
-			found->mapping = *mapping;
-			found->process = state->process;
-			found->window = state->window;
-		}
-	}
 	state->bias = mapping->bias;
 	state->file = mapping->file;
 	state->tableless = mapping->tableless;

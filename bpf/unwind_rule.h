@@ -41,16 +41,16 @@ enum {
 /* Steps that find a row among the most that a page can have. */
 #define SEARCH_STEPS 16
 
-/* Looks in the table for the rule that holds at `address` of a file; negative when its page is not there. */
-static __always_inline s32 search_rule(struct unwind_state *state, u32 file, u64 address)
+/* Looks in the table for the rule that holds at `address` of the state's file; negative when its page is not there. */
+static __always_inline s32 search_table(struct unwind_state *state, u64 address)
 {
 	u32 zero = 0;
 
-	state->page_key.file = file;
+	state->page_key.file = state->file;
 	state->page_key.page = address >> 16;
 	struct aperture_page *page = bpf_map_lookup_elem(&unwind_pages, &state->page_key);
 	if (!page) {
-		want_page(&state->page_key);
+		state->is_wanted = want_page(&state->page_key);
 		return -1;
 	}
 	if (page->window != state->window)
@@ -76,22 +76,49 @@ static __always_inline s32 search_rule(struct unwind_state *state, u32 file, u64
 	return rows[at & (APERTURE_CHUNK_ROWS - 1)].rule;
 }
 
-/* The same; stacks have mostly places that others of the window had before. */
-static __always_inline s32 find_rule(struct unwind_state *state, u32 file, u64 address)
+/*
+ * Has the rule that holds at `address` of the state's file in state->rule; false (0) where there is none, and state->rule_end
+ * is then why. A function of its own, as unwind_step is: what is seldom run is not between what always is.
+ */
+__attribute__((noinline)) int unwind_search_rule(u64 address)
 {
-	struct found_rule *found = found_rule_of(file, address);
-	s32 rule;
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
 
-	if (found && found->place == place_of(file, address) && found->window == state->window)
-		return found->rule;
-	rule = search_rule(state, file, address);
-	if (found && rule >= 0) {
-		found->place = place_of(file, address);
-		found->window = state->window;
-		found->rule = rule;
+	if (!state)
+		return false;
+	s32 index = search_table(state, address);
+	const struct aperture_rule *rule = index < 0 ? NULL : bpf_map_lookup_elem(&unwind_rules, &index);
+	state->rule_end = index < 0 ? APERTURE_STACK_NO_PAGE : APERTURE_STACK_NO_RULE;
+	if (!rule)
+		return false;
+	state->rule = *rule;
+	state->seen = 0;
+	struct found_rules *found = found_rules_of(state, state->file, address);
+	if (found) {
+		found->rules[1] = found->rules[0];
+		found->rules[0].place = place_of(state->file, address);
+		found->rules[0].rule = *rule;
+		found->rules[0].window = state->window;
+		found->rules[0].seen = 0;
 	}
-	return rule;
+	return true;
 }
+
+/* The same; stacks have mostly places that others of the window had before. */
+static __always_inline bool find_rule(struct unwind_state *state, u64 address)
+{
+	const struct found_rule *found = found_rule_of(state, state->file, address);
+
+	if (!found)
+		return unwind_search_rule(address);
+	state->rule = found->rule;
+	state->seen = found->seen;
+	return true;
+}
+
+/* What unwind_follows_call() says of code that cannot be read, where that is to be told from a call. */
+#define CALL_UNREAD 2
 
 /* Going on is no end. */
 #define STEP_ON (-1)
@@ -99,9 +126,17 @@ static __always_inline s32 find_rule(struct unwind_state *state, u32 file, u64 a
 /* Functions under way that a process may have uretprobes of: MAX_URETPROBE_DEPTH of kernel/events/uprobes.c. */
 #define MAX_RETURNS 64
 
-/* What stood on the stack before a uretprobe put its own address there. */
-static __always_inline u64 original_return(struct unwind_state *state, u64 cfa)
+/*
+ * What stood on the stack before a uretprobe put its own address there. A function of its own, as unwind_search_rule is: so
+ * are all that few frames need.
+ */
+__attribute__((noinline)) u64 unwind_original_return(u64 cfa)
 {
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state)
+		return 0;
 	for (u32 i = 0; i < MAX_RETURNS && state->returns; i++) {
 		struct return_instance *instance = state->returns;
 		u64 place = BPF_CORE_READ(instance, stack) + RETURN_ADDRESS_BYTES;
@@ -116,6 +151,28 @@ static __always_inline u64 original_return(struct unwind_state *state, u64 cfa)
 	return state->trampoline;
 }
 
+/* See follows_call(). */
+__attribute__((noinline)) int unwind_follows_call(u64 pc, u32 unread)
+{
+	return follows_call(pc, unread);
+}
+
+/* See find_go_stack(), of which this has the results in state->cfa and state->rule_end. */
+__attribute__((noinline)) int unwind_find_go_stack(void)
+{
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+	u64 cfa = 0;
+	int end = 0;
+
+	if (!state)
+		return false;
+	bool found = find_go_stack(state, &state->rule, &cfa, &end);
+	state->cfa = cfa;
+	state->rule_end = end;
+	return found;
+}
+
 /* The frame above is `cfa`, and it called from next_pc. */
 static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact)
 {
@@ -123,7 +180,7 @@ static __always_inline int go_on(struct unwind_state *state, u64 cfa, bool exact
 
 	if (state->trampoline && pc == state->trampoline) {
 		note_other_source(state);
-		pc = original_return(state, cfa);
+		pc = unwind_original_return(cfa);
 	}
 	if (pc == 0)
 		return APERTURE_STACK_COMPLETE;
@@ -179,7 +236,7 @@ static __always_inline bool find_saved(struct unwind_state *state, u8 how, s64 o
 		*value = base + offset;
 		return true;
 	}
-	return read_word(state, value, base + offset);
+	return read_stack_word(state, value, base + offset);
 }
 
 static __always_inline int step_by_rule(struct unwind_state *state, const struct aperture_rule *rule)
@@ -197,8 +254,13 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	state->placed |= signal && !state->exact;
 	if ((rule->return_address & 15) == SAVED_UNDEFINED)
 		return APERTURE_STACK_COMPLETE;
-	if ((rule->cfa & 15) == CFA_GO_STACK ? !find_go_stack(state, rule, &cfa, &end) : !find_cfa(state, rule, &cfa, &end))
+	if ((rule->cfa & 15) == CFA_GO_STACK) {
+		if (!unwind_find_go_stack())
+			return state->rule_end;
+		cfa = state->cfa;
+	} else if (!find_cfa(state, rule, &cfa, &end)) {
 		return end;
+	}
 	/* A handler may run on a stack of its own, too. */
 	if (!(rule->flags & (RULE_SIGNAL | RULE_OTHER_STACK)) &&
 	    !is_caller_frame(cfa, state->registers[STACK_POINTER], state->exact))
@@ -210,7 +272,7 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	} else if (!find_saved(state, rule->return_address, rule->return_address_offset, cfa, &state->next_pc)) {
 		return APERTURE_STACK_READ_FAULT;
 	}
-	if (rule->flags & RULE_DERIVED && !follows_call(state->next_pc, false))
+	if (rule->flags & RULE_DERIVED && !unwind_follows_call(state->next_pc, false))
 		return APERTURE_STACK_NO_RULE;
 	if (kind != SAVED_SAME) {
 		has_frame = 0;

@@ -64,7 +64,8 @@ static __always_inline u64 keep_walk(struct unwind_state *state, u32 pid, u32 se
 		state->stack.length = 1;
 		state->stack.frames[0] = user_pc(&state->user);
 	}
-	if (end == APERTURE_STACK_NO_PAGE && !state->rest.length)
+	/* Else others have looked through their stacks for the same page, which are mostly like this one. */
+	if (end == APERTURE_STACK_NO_PAGE && state->is_wanted && !state->rest.length)
 		unwind_want_stack();
 	if (end != APERTURE_STACK_COMPLETE) {
 		mark_cut(state->stack.length < APERTURE_STACK_DEPTH ? &state->stack : &state->rest, end);

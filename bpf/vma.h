@@ -45,7 +45,14 @@ struct vma {
 	u64 file;
 	/* What is written there others see who have mapped the same. */
 	u64 shared;
+	/* Of struct vm_area_struct. */
+	u64 at;
 };
+
+static __always_inline bool holds_address(const struct vma *vma, u64 address)
+{
+	return address >= vma->start && address < vma->end;
+}
 
 /* A search; its node is too large for the stack. */
 struct vma_search {
@@ -133,6 +140,42 @@ static __always_inline u64 rb_find(struct mm_struct *mm, u64 address)
 	return 0;
 }
 
+/* Fills in `found` with the vm_area_struct at `at`; false when `address` is not in it. */
+static __always_inline bool read_vma(struct vma *found, u64 at, u64 address)
+{
+	struct vm_area_struct *area = (void *)at;
+
+	found->start = BPF_CORE_READ(area, vm_start);
+	found->end = BPF_CORE_READ(area, vm_end);
+	found->offset = BPF_CORE_READ(area, vm_pgoff) << PAGE_SHIFT;
+	found->file = (u64)BPF_CORE_READ(area, vm_file);
+	found->shared = BPF_CORE_READ(area, vm_flags) & VM_SHARED;
+	found->at = at;
+	return holds_address(found, address);
+}
+
+/*
+ * Whether what was a vm_area_struct at `at` is one of `mm`, not of another process meanwhile, nor unmapped; false, too,
+ * where the kernel (before 6.4, or without locks of single mappings) does not tell.
+ */
+static __always_inline bool is_vma(u64 at, struct mm_struct *mm)
+{
+	struct vm_area_struct___6_15 *newer = (void *)at;
+	struct vm_area_struct___6_4 *older = (void *)at;
+	struct vm_area_struct *area = (void *)at;
+
+	if (bpf_core_field_exists(newer->vm_refcnt)) {
+		if (BPF_CORE_READ(newer, vm_refcnt.refs.counter) == 0)
+			return false;
+	} else if (bpf_core_field_exists(older->detached)) {
+		if (BPF_CORE_READ(older, detached))
+			return false;
+	} else {
+		return false;
+	}
+	return BPF_CORE_READ(area, vm_mm) == mm;
+}
+
 /* Fills in search->found; false when nothing is mapped there, or that is not to be told now. */
 static __always_inline bool find_vma(struct vma_search *search, struct mm_struct *mm, u64 address)
 {
@@ -149,14 +192,7 @@ static __always_inline bool find_vma(struct vma_search *search, struct mm_struct
 	/* A slot may hold a mark that is no pointer. */
 	if (at == 0 || at & 3)
 		return false;
-	struct vm_area_struct *area = (void *)at;
-	struct vma *found = &search->found;
-	found->start = BPF_CORE_READ(area, vm_start);
-	found->end = BPF_CORE_READ(area, vm_end);
-	found->offset = BPF_CORE_READ(area, vm_pgoff) << PAGE_SHIFT;
-	found->file = (u64)BPF_CORE_READ(area, vm_file);
-	found->shared = BPF_CORE_READ(area, vm_flags) & VM_SHARED;
-	return address >= found->start && address < found->end;
+	return read_vma(&search->found, at, address);
 }
 
 /* What names `file`. */

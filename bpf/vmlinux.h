@@ -70,6 +70,10 @@ struct bpf_raw_tracepoint_args {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct ns_common {
 	unsigned int inum;
 };
@@ -181,7 +185,21 @@ struct vm_area_struct {
 	unsigned long vm_end;
 	unsigned long vm_pgoff;
 	unsigned long vm_flags;
+	struct mm_struct *vm_mm;
 	struct file *vm_file;
+};
+
+/* Since 6.15, and from 6.4 on, where single mappings have locks: whether it still is a mapping. */
+struct refcount {
+	atomic_t refs;
+};
+
+struct vm_area_struct___6_15 {
+	struct refcount vm_refcnt;
+};
+
+struct vm_area_struct___6_4 {
+	bool detached;
 };
 
 /* Before 6.1. */
@@ -256,10 +274,6 @@ struct fdtable {
 struct files_struct {
 	struct fdtable *fdt;
 };
-
-typedef struct {
-	int counter;
-} atomic_t;
 
 struct list_head {
 	struct list_head *next;

@@ -14,6 +14,8 @@
 #include "user_stack.h"
 #include "window.h"
 
+const volatile bool notes_reads = true;
+
 /* So many walks are known on each CPU; a power of two. */
 #define WALK_MEMOS 64
 

@@ -167,7 +167,7 @@ static __always_inline bool put_stack(u32 set, u64 hash, const struct aperture_s
 {
 	void *stacks = set ? (void *)&stacks_b : (void *)&stacks_a;
 
-	if (bpf_map_lookup_elem(stacks, &hash))
+	if (look_up(stacks, set, &hash))
 		return true;
 	long error = bpf_map_update_elem(stacks, &hash, stack, BPF_NOEXIST);
 	if (error == 0)

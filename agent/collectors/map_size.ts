@@ -19,11 +19,8 @@ export function entryBytes(keyBytes: number, valueBytes: number): number {
 /** An entry of a map of stacks takes so many bytes: a hash, and a `struct aperture_stack`. */
 export const STACK_BYTES = entryBytes(8, 1024);
 
-/**
- * Each CPU takes so many bytes in an object that walks stacks: a `struct unwind_state`, and the entries of `found_rules`
- * and `found_mappings` (`bpf/unwind_found.h`), to each of which the kernel keeps a pointer.
- */
-export const WALK_BYTES = 5120 + 512 * (16 + 8) + 64 * (64 + 8);
+/** Each CPU takes so many bytes in an object that walks stacks: a `struct unwind_state`, and a `struct found`. */
+export const WALK_BYTES = 6144 + 24_640;
 
 /** @throws {RangeError} when the smallest maps do not fit into `memoryBytes` */
 export function checkMemory(memoryBytes: number, smallestBytes: number): void {

@@ -137,10 +137,10 @@ static __always_inline bool is_caller_frame(u64 cfa, u64 stack, bool leaf)
 #define RETURN_ADDRESS_BYTES 0
 
 /*
- * Whether a call may end before `pc`: `bl`, and `blr` with or without authentication. `unread` is for code that cannot be
- * read, as it has never run or memory is short.
+ * Whether a call may end before `pc`: `bl`, and `blr` with or without authentication. `unread` is the answer for code that
+ * cannot be read, as it has never run or memory is short.
  */
-static __always_inline bool follows_call(u64 pc, bool unread)
+static __always_inline u32 follows_call(u64 pc, u32 unread)
 {
 	u32 code = 0;
 

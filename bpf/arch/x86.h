@@ -150,10 +150,10 @@ static __always_inline bool is_caller_frame(u64 cfa, u64 stack, bool leaf)
 #define CALL_BYTES 8
 
 /*
- * Whether a call may end before `pc`: `call rel32` is e8, `call r/m64` is ff /2. `unread` is for code that cannot be read,
- * as it has never run or memory is short.
+ * Whether a call may end before `pc`: `call rel32` is e8, `call r/m64` is ff /2. `unread` is the answer for code that
+ * cannot be read, as it has never run or memory is short.
  */
-static __always_inline bool follows_call(u64 pc, bool unread)
+static __always_inline u32 follows_call(u64 pc, u32 unread)
 {
 	u8 code[CALL_BYTES];
 
