@@ -58,13 +58,29 @@ struct found_mappings {
 /* Code within one of these is mostly of one mapping, or of two. */
 #define FOUND_MAPPING_SHIFT 21
 
+/*
+ * Where the rows of a page are. Those of a page that was used in a window are written over only after the window, and
+ * after all walks that began in it.
+ */
+struct found_page {
+	struct aperture_page_key key;
+	struct aperture_page page;
+	u64 reserved;
+};
+_Static_assert(sizeof(struct found_page) == 32, "two of them are a line of memory");
+
+#define FOUND_PAGES_BITS 6
+
 /* All of a CPU in one value: the kernel would have a pointer for each, which is a line of memory, too. */
 struct found {
 	/* Values are not aligned to lines of memory: what is behind begins so many bytes earlier, see found_room(). */
 	u8 room[LINE_BYTES];
 	struct found_rules rules[1 << FOUND_RULES_BITS];
 	struct found_mappings mappings[1 << FOUND_MAPPINGS_BITS];
+	struct found_page pages[1 << FOUND_PAGES_BITS];
 };
+/* PCPU_MIN_UNIT_SIZE of include/linux/percpu.h. */
+_Static_assert(sizeof(struct found) <= 32768, "no CPU has a larger value");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -151,6 +167,19 @@ static __always_inline struct found_mappings *found_mappings_of(const struct unw
 		return NULL;
 	return (void *)&found->room[state->found_room & (LINE_BYTES - 1)] + sizeof(found->rules) +
 	       index * sizeof(struct found_mappings);
+}
+
+/* Where the page of state->page_key may be; NULL where none is kept. */
+static __always_inline struct found_page *found_page_of(const struct unwind_state *state)
+{
+	struct found *found = found_of_cpu();
+	u64 place = (u64)state->page_key.file << 32 | state->page_key.page;
+	u64 index = place * GOLDEN_RATIO >> (64 - FOUND_PAGES_BITS);
+
+	if (!found)
+		return NULL;
+	return (void *)&found->room[state->found_room & (LINE_BYTES - 1)] + sizeof(found->rules) +
+	       sizeof(found->mappings) + index * sizeof(struct found_page);
 }
 
 static __always_inline bool holds(const struct aperture_mapping *mapping, u64 address)

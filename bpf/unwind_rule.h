@@ -48,13 +48,22 @@ static __always_inline s32 search_table(struct unwind_state *state, u64 address)
 
 	state->page_key.file = state->file;
 	state->page_key.page = address >> 16;
-	struct aperture_page *page = bpf_map_lookup_elem(&unwind_pages, &state->page_key);
-	if (!page) {
-		state->is_wanted = want_page(&state->page_key);
-		return -1;
+	struct found_page *found = found_page_of(state);
+	struct aperture_page *page = found ? &found->page : NULL;
+	if (!found || page->window != state->window || found->key.file != state->page_key.file ||
+	    found->key.page != state->page_key.page) {
+		page = bpf_map_lookup_elem(&unwind_pages, &state->page_key);
+		if (!page) {
+			state->is_wanted = want_page(&state->page_key);
+			return -1;
+		}
+		if (page->window != state->window)
+			page->window = state->window;
+		if (found) {
+			found->key = state->page_key;
+			found->page = *page;
+		}
 	}
-	if (page->window != state->window)
-		page->window = state->window;
 	u32 chunk = page->chunk;
 	u32 at = page->first;
 	u32 count = page->count;
