@@ -105,6 +105,9 @@ struct scratch {
 	u64 until_ns;
 	/* Where the process has that futex. */
 	u64 word;
+	/* Of the struct task_struct of who has the lock there, and how often that had left its CPU before its stack was walked. */
+	u64 owner;
+	u64 owner_switches;
 	/* Who wakes by its end. */
 	u64 waker;
 	struct share shares[SHARES];

@@ -82,16 +82,44 @@ static __always_inline u64 switches_of(struct task_struct *task)
 	return BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
 }
 
-/* Keeps the stack of `owner`, a thread of the current process `pid`; 0 where it runs, so that it has none to keep. */
-static __always_inline u64 resting_stack(struct task_struct *owner, u32 pid, u32 set)
+/* Keeps the stack of scratch->owner, a thread of the current process; 0 where it runs, so that it has none to keep. */
+static __always_inline u64 resting_stack(struct scratch *scratch)
 {
-	u64 switches = switches_of(owner);
+	struct task_struct *owner = (void *)scratch->owner;
 
+	scratch->owner_switches = switches_of(owner);
 	if (BPF_CORE_READ(owner, on_cpu) || !has_user_stack(owner, false))
 		return 0;
-	u64 stack = collect_stack_of(owner, pid, set);
+	u64 stack = collect_stack_of(owner, scratch->place.pid, scratch->set);
+	owner = (void *)scratch->owner;
 	/* Where it has run meanwhile the walk was along what changed. */
-	return !BPF_CORE_READ(owner, on_cpu) && switches_of(owner) == switches ? stack : 0;
+	return !BPF_CORE_READ(owner, on_cpu) && switches_of(owner) == scratch->owner_switches ? stack : 0;
+}
+
+/*
+ * Has in scratch->owner who has the lock at `scratch->futex`, another thread, and fills in of its place what is the current
+ * process's; false (0) where nobody is known. A function of its own, as unwind_step is, and not a part of note_owner, as
+ * what it has on the stack is missing to the walk that comes after.
+ */
+__attribute__((noinline)) int find_owner(u32 user)
+{
+	struct scratch *scratch = scratch_of(user);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct aperture_futex_state *state = scratch ? bpf_map_lookup_elem(&futexes, &scratch->futex) : NULL;
+
+	if (!state)
+		return false;
+	u32 number = owner_number(scratch->word, state->hints);
+	struct task_struct *owner = number ? thread_of(task, number) : NULL;
+	state->owner = owner ? number : 0;
+	/* Of a lock that does not tell, too: it is not asked again and again. */
+	state->owner_ns = scratch->from_ns;
+	scratch->owner = (u64)owner;
+	if (!owner || owner == task)
+		return false;
+	scratch->place.pid = pid_namespace ? pid_in_namespace(task, pid_namespace) : scratch->tgid;
+	scratch->place.program = program_of(task, false);
+	return true;
 }
 
 /*
@@ -101,26 +129,18 @@ static __always_inline u64 resting_stack(struct task_struct *owner, u32 pid, u32
 __attribute__((noinline)) int note_owner(u32 user)
 {
 	struct scratch *scratch = scratch_of(user);
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct aperture_futex_state *state = scratch ? bpf_map_lookup_elem(&futexes, &scratch->futex) : NULL;
 
-	if (!state)
+	if (!scratch || !find_owner(user))
 		return 0;
-	u32 number = owner_number(scratch->word, state->hints);
-	struct task_struct *owner = number ? thread_of(task, number) : NULL;
 	struct aperture_lock_place *place = &scratch->place;
-	state->owner = owner ? number : 0;
-	/* Of a lock that does not tell, too: it is not asked again and again. */
-	state->owner_ns = scratch->from_ns;
-	if (!owner || owner == task)
-		return 0;
-	place->pid = pid_namespace ? pid_in_namespace(task, pid_namespace) : scratch->tgid;
-	place->user_stack = resting_stack(owner, place->pid, scratch->set);
+	place->user_stack = resting_stack(scratch);
 	place->kernel_stack = 0;
-	place->program = program_of(task, false);
 	__builtin_memset(place->comm, 0, sizeof(place->comm));
+	struct task_struct *owner = (void *)scratch->owner;
 	BPF_CORE_READ_STR_INTO(&place->comm, owner, comm);
-	state->owner_place = keep_place(scratch->set, place);
+	struct aperture_futex_state *state = bpf_map_lookup_elem(&futexes, &scratch->futex);
+	if (state)
+		state->owner_place = keep_place(scratch->set, place);
 	return 0;
 }
 

@@ -15,11 +15,15 @@
 /* The frame of one function is smaller; what a frame pointer points to beyond it is no frame. */
 #define MAX_FRAME_BYTES (16 << 20)
 
-/* Goes to what the signal interrupted, by what the kernel keeps of it on the stack. */
-static __always_inline int step_over_signal(struct unwind_state *state)
+/* Goes to what the signal interrupted, by what the kernel keeps of it on the stack. A function of its own, as unwind_step is. */
+__attribute__((noinline)) int unwind_over_signal(void)
 {
-	u64 stack = state->registers[STACK_POINTER];
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
 
+	if (!state)
+		return APERTURE_STACK_NO_RULE;
+	u64 stack = state->registers[STACK_POINTER];
 	state->placed = true;
 	note_other_source(state);
 	if (!read_signal_frame(stack, state->registers, &state->known, &state->next_pc))
@@ -27,11 +31,17 @@ static __always_inline int step_over_signal(struct unwind_state *state)
 	return go_on(state, state->registers[STACK_POINTER], true);
 }
 
-static __always_inline int step_by_frame_pointer(struct unwind_state *state)
+/* Goes by the frame pointer, where nothing else is known. A function of its own, too. */
+__attribute__((noinline)) int unwind_by_frame_pointer(void)
 {
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state)
+		return APERTURE_STACK_NO_RULE;
 	if (!state->exact && !(state->seen & SEEN_NO_SIGNAL_RETURN)) {
 		if (is_signal_return(state->pc))
-			return step_over_signal(state);
+			return unwind_over_signal();
 		if (state->file && !state->placed)
 			unwind_note_seen(state->pc - 1, SEEN_NO_SIGNAL_RETURN);
 	}
@@ -51,26 +61,38 @@ static __always_inline int step_by_frame_pointer(struct unwind_state *state)
 	return go_on(state, frame + FRAME_RECORD_BYTES, false);
 }
 
-/* The same where no rule is known: assembly without unwind information, and code of a JIT. A function of its own, too. */
-__attribute__((noinline)) int unwind_without_rule(void)
+/* No end, and no step, either. */
+#define NO_LEAF (-2)
+
+/*
+ * The same of a leaf of a file, if what is on top of its stack is its caller; else NO_LEAF. A function of its own, too, as
+ * is what calls it: so neither has more on the stack than it needs.
+ */
+__attribute__((noinline)) int unwind_from_leaf(void)
 {
 	u32 zero = 0;
 	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
-	u64 bytes = 0;
 
 	if (!state)
 		return APERTURE_STACK_NO_RULE;
+	if (!find_leaf_caller(state->registers, state->pc, &state->next_pc, &state->saved))
+		return NO_LEAF;
+	state->known &= 1U << FRAME_POINTER | 1U << STACK_POINTER;
+	/* It pushed nothing where the return address is in a register. */
+	if (state->saved)
+		note_read(state, state->registers[STACK_POINTER]);
+	else
+		note_other_source(state);
+	return go_on(state, state->registers[STACK_POINTER] + state->saved, false);
+}
+
+/* The same where no rule is known: assembly without unwind information, and code of a JIT. */
+static __always_inline int step_without_rule(struct unwind_state *state)
+{
 	/* Only in files: others' code keeps frame pointers. */
-	if (state->leaf && state->file && find_leaf_caller(state->registers, state->pc, &state->next_pc, &bytes)) {
-		state->known &= 1U << FRAME_POINTER | 1U << STACK_POINTER;
-		/* It pushed nothing where the return address is in a register. */
-		if (bytes)
-			note_read(state, state->registers[STACK_POINTER]);
-		else
-			note_other_source(state);
-		return go_on(state, state->registers[STACK_POINTER] + bytes, false);
-	}
-	return step_by_frame_pointer(state);
+	int end = state->leaf && state->file ? unwind_from_leaf() : NO_LEAF;
+
+	return end == NO_LEAF ? unwind_by_frame_pointer() : end;
 }
 
 /* Notes where the code is that `address` is in. */
@@ -99,7 +121,7 @@ static __always_inline bool rule_at(struct unwind_state *state, u64 address)
 /* Where nobody called from: makecontext() and the like have the entry of a fiber return there. */
 static __always_inline int step_from_entry(struct unwind_state *state)
 {
-	return is_signal_return(state->pc) ? step_over_signal(state) : APERTURE_STACK_COMPLETE;
+	return is_signal_return(state->pc) ? unwind_over_signal() : APERTURE_STACK_COMPLETE;
 }
 
 /* It pushes three registers, since 6.11; after its code come copies of instructions that probes are on. */
@@ -108,10 +130,15 @@ static __always_inline int step_from_entry(struct unwind_state *state)
 
 /*
  * Where a function has returned to a uretprobe's own code, which the kernel has in a page of the process: it is still
- * the innermost of them, and nothing but that page's code stands below it on the stack.
+ * the innermost of them, and nothing but that page's code stands below it on the stack. A function of its own, too.
  */
-static __always_inline int step_over_returned(struct unwind_state *state)
+__attribute__((noinline)) int unwind_over_returned(void)
 {
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state)
+		return APERTURE_STACK_NO_RULE;
 	struct return_instance *returned = state->returns;
 	u64 cfa = BPF_CORE_READ(returned, stack) + RETURN_ADDRESS_BYTES;
 
@@ -156,7 +183,7 @@ __attribute__((noinline)) int unwind_step(void)
 		return APERTURE_STACK_NO_PROCESS;
 	state->seen = 0;
 	if (state->exact && state->trampoline && state->pc - state->trampoline < TRAMPOLINE_BYTES)
-		return step_over_returned(state);
+		return unwind_over_returned();
 	state->placed = !state->exact && state->pc % FUNCTION_ALIGNMENT == 0 && unwind_is_placed();
 	u64 at = state->exact || state->placed ? state->pc : state->pc - 1;
 	if (!find_in_process(state, at)) {
@@ -167,7 +194,7 @@ __attribute__((noinline)) int unwind_step(void)
 			return APERTURE_STACK_NO_MAPPING;
 	}
 	if (state->file == 0 || state->tableless)
-		return state->file && state->placed ? step_from_entry(state) : unwind_without_rule();
+		return state->file && state->placed ? step_from_entry(state) : step_without_rule(state);
 	const struct aperture_rule *rule = &state->rule;
 	if (!rule_at(state, at))
 		return state->rule_end;
@@ -184,9 +211,9 @@ __attribute__((noinline)) int unwind_step(void)
 	if (state->placed && !(rule->flags & RULE_SIGNAL))
 		return step_from_entry(state);
 	if ((rule->cfa & 15) <= CFA_UNKNOWN)
-		return unwind_without_rule();
+		return step_without_rule(state);
 	int end = step_by_rule(state, rule);
-	return rule->flags & RULE_DERIVED && end != STEP_ON ? unwind_without_rule() : end;
+	return rule->flags & RULE_DERIVED && end != STEP_ON ? step_without_rule(state) : end;
 }
 
 /* Which of the thread's functions return to uretprobes. */
@@ -357,7 +384,7 @@ __attribute__((noinline)) int unwind_want_stack(void)
 }
 
 /* Walks from the state's registers into its stack; how that ended. */
-__attribute__((noinline)) int unwind_walk(u32 pid)
+static __always_inline int unwind_walk(u32 pid)
 {
 	int end;
 

@@ -43,14 +43,14 @@ static __always_inline u32 mapping_sequence(void)
 static __always_inline bool look_up_vma(struct unwind_state *state, u64 address)
 {
 	struct vma *vma = &state->search.found;
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = trusted_task();
 
 	if (holds_address(vma, address))
 		return true;
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct mm_struct *mm = is_task_trusted() ? task->mm : BPF_CORE_READ(task, mm);
 	u64 likely = state->likely_vma;
 	state->vma_identified = false;
-	if (mm && likely && is_vma(likely, mm) && read_vma(vma, likely, address))
+	if (mm && likely && is_vma(&state->search, likely, mm) && read_vma(vma, likely, address))
 		return true;
 	if (mm && find_vma(&state->search, mm, address))
 		return true;
@@ -77,7 +77,11 @@ __attribute__((noinline)) int unwind_check_mapping(u64 address)
 	if (!mapping->of_file)
 		return vma->file == 0 && (mapping->file == 0 || vma->start == mapping->start);
 	struct file *file = (void *)vma->file;
-	u64 inode = file ? BPF_CORE_READ(file, f_inode, i_ino) : 0;
+	u64 *word = state->search.node;
+	*word = 0;
+	if (file)
+		BPF_CORE_READ_INTO(word, file, f_inode, i_ino);
+	u64 inode = *word;
 	if (!mapping->inode)
 		mapping->inode = inode;
 	return inode == mapping->inode && vma->start - vma->offset == mapping->start - mapping->offset;

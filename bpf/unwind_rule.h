@@ -219,11 +219,11 @@ static __always_inline bool find_cfa(struct unwind_state *state, const struct ap
 		value = state->registers[STACK_POINTER] + plt_pushed_bytes(state->pc, rule->cfa_add);
 	value += (s64)rule->cfa_offset;
 	if (kind == CFA_DEREF || kind == CFA_INDEXED) {
-		if (!read_word(state, &value, value)) {
+		if (!read_word(state, &state->saved, value)) {
 			*end = APERTURE_STACK_READ_FAULT;
 			return false;
 		}
-		value += (s64)rule->cfa_add;
+		value = state->saved + (s64)rule->cfa_add;
 	}
 	*cfa = value;
 	return true;
@@ -285,8 +285,11 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 		return APERTURE_STACK_NO_RULE;
 	if (kind != SAVED_SAME) {
 		has_frame = 0;
-		if (kind != SAVED_UNDEFINED && find_saved(state, rule->frame_pointer, rule->frame_pointer_offset, cfa, &frame))
+		if (kind != SAVED_UNDEFINED &&
+		    find_saved(state, rule->frame_pointer, rule->frame_pointer_offset, cfa, &state->saved)) {
 			has_frame = 1U << FRAME_POINTER;
+			frame = state->saved;
+		}
 	}
 	state->registers[FRAME_POINTER] = frame;
 	state->known = has_frame | 1U << STACK_POINTER;

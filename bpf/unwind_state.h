@@ -27,8 +27,9 @@ struct unwind_state {
 	/* By the number that a rule has for them, of this frame: see arch/arch.h. */
 	u64 registers[REGISTERS];
 	u64 pc;
-	/* The caller's, while it is being found. */
+	/* The caller's, while it is being found; and what else is read then. */
 	u64 next_pc;
+	u64 saved;
 	/* Of the frame that the walk goes on from: its pc, and `exact` and `leaf` as they were. */
 	u64 frame_pc;
 	u32 frame_exact;
@@ -208,11 +209,11 @@ __attribute__((noinline)) int unwind_read_piece(u64 address)
 	if (bytes > STACK_PIECE)
 		bytes = STACK_PIECE;
 	state->piece_from = from;
-	state->piece_bytes = 0;
-	if (bpf_probe_read_user(state->piece, bytes, (void *)from))
-		return false;
 	state->piece_bytes = bytes;
-	return true;
+	if (bpf_probe_read_user(state->piece, bytes, (void *)from) == 0)
+		return true;
+	state->piece_bytes = 0;
+	return false;
 }
 
 /* The same of a word of the stack, whose neighbours are wanted next. */

@@ -57,6 +57,9 @@ static __always_inline bool holds_address(const struct vma *vma, u64 address)
 /* A search; its node is too large for the stack. */
 struct vma_search {
 	struct vma found;
+	/* What is looked for, and up to which address the node is: not on the stack, either. */
+	u64 address;
+	u64 max;
 	u64 node[MAPLE_NODE_WORDS];
 };
 
@@ -65,8 +68,8 @@ static __always_inline u64 node_word(const struct vma_search *search, u32 index)
 	return search->node[index & (MAPLE_NODE_WORDS - 1)];
 }
 
-/* The slot for `address` in the node of `search`, which holds addresses up to `max`; that is then the slot's. */
-static __always_inline u64 maple_slot(const struct vma_search *search, u32 type, u64 address, u64 *max)
+/* The slot for search->address in the node, which holds addresses up to search->max; that is then the slot's. */
+static __always_inline u64 maple_slot(struct vma_search *search, u32 type)
 {
 	bool arange = type == MAPLE_ARANGE_64;
 	u32 pivots = arange ? MAPLE_ARANGE_PIVOTS : MAPLE_RANGE_PIVOTS;
@@ -78,13 +81,13 @@ static __always_inline u64 maple_slot(const struct vma_search *search, u32 type,
 	else if (node_word(search, MAPLE_RANGE_PIVOTS) == 0)
 		last = node_word(search, MAPLE_RANGE_META) & 0xff;
 	else
-		last = node_word(search, MAPLE_RANGE_PIVOTS) == *max ? MAPLE_RANGE_PIVOTS - 1 : MAPLE_RANGE_PIVOTS;
+		last = node_word(search, MAPLE_RANGE_PIVOTS) == search->max ? MAPLE_RANGE_PIVOTS - 1 : MAPLE_RANGE_PIVOTS;
 	for (i = 0; i < MAPLE_RANGE_PIVOTS; i++) {
 		if (i >= last || i >= pivots)
 			break;
 		u64 pivot = node_word(search, 1 + i);
-		if (pivot >= address) {
-			*max = pivot;
+		if (pivot >= search->address) {
+			search->max = pivot;
 			break;
 		}
 	}
@@ -92,11 +95,13 @@ static __always_inline u64 maple_slot(const struct vma_search *search, u32 type,
 }
 
 /* The address of the vm_area_struct whose range may hold `address`; 0 for none. */
-static __always_inline u64 maple_find(struct vma_search *search, struct mm_struct *mm, u64 address)
+static __always_inline u64 maple_find(struct vma_search *search, struct mm_struct *mm)
 {
-	u64 entry = (u64)BPF_CORE_READ(mm, mm_mt.ma_root);
-	u64 max = ~0ULL;
+	u64 entry;
 
+	search->max = ~0ULL;
+	BPF_CORE_READ_INTO(search->node, mm, mm_mt.ma_root);
+	entry = search->node[0];
 	/* xa_is_node(): else the tree is empty or of one mapping, which no process that runs has. */
 	if ((entry & 3) != 2)
 		return 0;
@@ -111,7 +116,7 @@ static __always_inline u64 maple_find(struct vma_search *search, struct mm_struc
 		/* ma_dead_node(): it was replaced meanwhile. */
 		if ((search->node[0] & ~(MAPLE_NODE_BYTES - 1ULL)) == node)
 			return 0;
-		entry = maple_slot(search, type, address, &max);
+		entry = maple_slot(search, type);
 		if (type == MAPLE_LEAF_64)
 			return entry;
 	}
@@ -119,61 +124,78 @@ static __always_inline u64 maple_find(struct vma_search *search, struct mm_struc
 }
 
 /* The same before 6.1. */
-static __always_inline u64 rb_find(struct mm_struct *mm, u64 address)
+static __always_inline u64 rb_find(struct vma_search *search, struct mm_struct *mm)
 {
 	struct mm_struct___5_10 *old = (void *)mm;
-	u64 node = (u64)BPF_CORE_READ(old, mm_rb.rb_node);
+	u64 *word = search->node;
+	u64 node;
 
+	BPF_CORE_READ_INTO(word, old, mm_rb.rb_node);
+	node = *word;
 	for (u32 level = 0; level < RB_MAX_LEVELS; level++) {
 		if (node == 0)
 			return 0;
 		u64 vma = node - bpf_core_field_offset(struct vm_area_struct___5_10, vm_rb);
 		struct vm_area_struct *area = (void *)vma;
 		struct rb_node *child = (void *)node;
-		if (address >= BPF_CORE_READ(area, vm_end))
-			node = (u64)BPF_CORE_READ(child, rb_right);
-		else if (address < BPF_CORE_READ(area, vm_start))
-			node = (u64)BPF_CORE_READ(child, rb_left);
-		else
+		BPF_CORE_READ_INTO(word, area, vm_end);
+		if (search->address >= *word) {
+			BPF_CORE_READ_INTO(word, child, rb_right);
+			node = *word;
+			continue;
+		}
+		BPF_CORE_READ_INTO(word, area, vm_start);
+		if (search->address >= *word)
 			return vma;
+		BPF_CORE_READ_INTO(word, child, rb_left);
+		node = *word;
 	}
 	return 0;
 }
 
-/* Fills in `found` with the vm_area_struct at `at`; false when `address` is not in it. */
+/*
+ * Fills in `found` with the vm_area_struct at `at`; false when `address` is not in it. All is read to where it stays: what
+ * is on the stack of a function that is called so deep down is missing to those that called it.
+ */
 static __always_inline bool read_vma(struct vma *found, u64 at, u64 address)
 {
 	struct vm_area_struct *area = (void *)at;
 
-	found->start = BPF_CORE_READ(area, vm_start);
-	found->end = BPF_CORE_READ(area, vm_end);
-	found->offset = BPF_CORE_READ(area, vm_pgoff) << PAGE_SHIFT;
-	found->file = (u64)BPF_CORE_READ(area, vm_file);
-	found->shared = BPF_CORE_READ(area, vm_flags) & VM_SHARED;
+	BPF_CORE_READ_INTO(&found->start, area, vm_start);
+	BPF_CORE_READ_INTO(&found->end, area, vm_end);
+	BPF_CORE_READ_INTO(&found->offset, area, vm_pgoff);
+	BPF_CORE_READ_INTO(&found->file, area, vm_file);
+	BPF_CORE_READ_INTO(&found->shared, area, vm_flags);
+	found->offset <<= PAGE_SHIFT;
+	found->shared &= VM_SHARED;
 	found->at = at;
 	return holds_address(found, address);
 }
 
 /*
  * Whether what was a vm_area_struct at `at` is one of `mm`, not of another process meanwhile, nor unmapped; false, too,
- * where the kernel (before 6.4, or without locks of single mappings) does not tell.
+ * where the kernel (before 6.4, or without locks of single mappings) does not tell. `search` is read into.
  */
-static __always_inline bool is_vma(u64 at, struct mm_struct *mm)
+static __always_inline bool is_vma(struct vma_search *search, u64 at, struct mm_struct *mm)
 {
 	struct vm_area_struct___6_15 *newer = (void *)at;
 	struct vm_area_struct___6_4 *older = (void *)at;
 	struct vm_area_struct *area = (void *)at;
 
+	search->node[0] = 0;
 	if (bpf_core_field_exists(newer->vm_refcnt)) {
-		if (BPF_CORE_READ(newer, vm_refcnt.refs.counter) == 0)
+		BPF_CORE_READ_INTO(search->node, newer, vm_refcnt.refs);
+		if (search->node[0] == 0)
 			return false;
 	} else if (bpf_core_field_exists(older->detached)) {
-		if (BPF_CORE_READ(older, detached))
+		BPF_CORE_READ_INTO(search->node, older, detached);
+		if (search->node[0])
 			return false;
 	} else {
 		return false;
 	}
-	return BPF_CORE_READ(area, vm_mm) == mm;
+	BPF_CORE_READ_INTO(search->node, area, vm_mm);
+	return search->node[0] == (u64)mm;
 }
 
 /* Fills in search->found; false when nothing is mapped there, or that is not to be told now. */
@@ -181,18 +203,19 @@ static __always_inline bool find_vma(struct vma_search *search, struct mm_struct
 {
 	u64 at = 0;
 
+	search->address = address;
 	if (bpf_core_field_exists(struct mm_struct, mm_mt)) {
 		/* What the words of a node are is known of these sizes only. */
 		if (bpf_core_type_size(struct maple_range_64) == MAPLE_NODE_BYTES &&
 		    bpf_core_type_size(struct maple_arange_64) == (MAPLE_ARANGE_META + 1) * 8)
-			at = maple_find(search, mm, address);
+			at = maple_find(search, mm);
 	} else if (bpf_core_field_exists(struct mm_struct___5_10, mm_rb)) {
-		at = rb_find(mm, address);
+		at = rb_find(search, mm);
 	}
 	/* A slot may hold a mark that is no pointer. */
 	if (at == 0 || at & 3)
 		return false;
-	return read_vma(&search->found, at, address);
+	return read_vma(&search->found, at, search->address);
 }
 
 /* What names `file`. */
