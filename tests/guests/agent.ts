@@ -15,7 +15,9 @@ const WATCH_MS = 2000;
 
 /** Returns how it ended, what it said, and the folded stacks that it wrote while `child` ran. */
 export async function runAgent(child: Deno.ChildProcess) {
-  const args = ["run", "--quiet", "--allow-all", "/agent/guest/agent.js", "--log-level=debug"];
+  // Without a bound of V8's it would begin once more, by execve, which takes an emulated machine five seconds.
+  const flags = ["--quiet", "--allow-all", "--v8-flags=--max-old-space-size=256"];
+  const args = ["run", ...flags, "/agent/guest/agent.js", "--log-level=debug"];
   // It is stopped before, unless something is wrong.
   const agent = new Deno.Command("/bin/deno", {
     args: [...args, `--pid=${child.pid}`, "--duration=60s", "--bpf-memory=16MiB", `--output=${OUTPUT}`],
