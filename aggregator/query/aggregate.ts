@@ -7,10 +7,20 @@
 
 import { aggregateWaits } from "./aggregate_waits.ts";
 import { isLabel } from "./matchers.ts";
-import { fileNames, functionNames, lineNames, MISSING, moduleNames, type Name } from "./names.ts";
+import {
+  fileNames,
+  functionNames,
+  lineNames,
+  MISSING,
+  moduleNames,
+  type Name,
+  type Place,
+  placeNames,
+} from "./names.ts";
 import type { Question } from "./question.ts";
 import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
 import { spreadSql } from "./spread.ts";
+import type { KeyedBy } from "./stack_keys.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
 import {
   type AggregateAnswer,
@@ -62,13 +72,21 @@ ORDER BY ${
 }
 LIMIT {limit:UInt32} BY is_all`;
 
-const NAMES: Readonly<
-  Record<CodeGroup, (question: Question, keys: Iterable<string>) => Promise<Map<string, Name>>>
-> = { function: functionNames, module: moduleNames, file: fileNames, line: lineNames };
+type Names = Map<string, Name & Partial<Place>>;
+
+const NAMES: Readonly<Record<KeyedBy, (question: Question, keys: Iterable<string>) => Promise<Names>>> = {
+  function: functionNames,
+  module: moduleNames,
+  file: fileNames,
+  line: lineNames,
+  function_file: (question, keys) => placeNames(question, keys, "function_file"),
+  function_line: (question, keys) => placeNames(question, keys, "function_line"),
+};
 
 /**
  * Asks for the `limit` largest groups of `selection` by their self value, then by their total. Of functions, modules,
- * files and lines one can be a group, beside labels; and what waits and calls are, see {@linkcode aggregateWaits}.
+ * files and lines one can be a group, beside labels, and functions by their files or lines; and what waits and calls are,
+ * see {@linkcode aggregateWaits}.
  *
  * @param options.groupBy @default {["function"]}
  * @param options.limit @default {100}
@@ -84,9 +102,7 @@ export async function aggregate(
   const groups = groupBy.length > 0 ? groupBy : ["function"] as const;
   if (groups.some(isWaitGroup)) return await aggregateWaits(question, selection, { groupBy: groups, limit });
   const code = CODE_GROUPS.filter((each) => groups.includes(each));
-  // A function comes with its module.
-  const [by, ...others] = code.includes("function") ? code.filter((each) => each !== "module") : code;
-  if (others.length > 0) throw new GroupsError(`Cannot group by ${code.join(" and ")} at once`);
+  const by = keyedBy(code);
   const labels = [...new Set(groups)].filter((group) => !CODE_GROUPS.some((each) => each === group));
   const wrong = labels.find((label) => !isLabel(label));
   if (wrong !== undefined) labelSql(wrong as AnyLabel);
@@ -101,14 +117,17 @@ export async function aggregate(
   const first = rows[0];
   const shown = by === undefined ? rows : rows.filter((row) => !(row["is_all"] as unknown as boolean));
   const names = by === undefined
-    ? new Map<string, Name>()
+    ? new Map() as Names
     : await NAMES[by](question, shown.map(({ key }) => key));
   return {
     rows: shown.map((row): AggregateRow => {
-      const { name, module } = by === undefined ? { name: "", module: "" } : names.get(row.key) ?? MISSING;
+      const found = by === undefined ? { name: "", module: "" } : names.get(row.key) ?? MISSING;
+      const { module } = found;
       return {
         group: groups.map((group) =>
-          group === "module" ? module : group === by ? name : row[`label_${labels.indexOf(group)}`]!
+          CODE_GROUPS.some((each) => each === group)
+            ? codeName(found, group as CodeGroup, by!)
+            : row[`label_${labels.indexOf(group)}`]!
         ),
         module,
         self: toTotal(row.self_value, row.self_count),
@@ -125,6 +144,27 @@ export async function aggregate(
       : NO_TOTAL,
     cost: question.cost,
   };
+}
+
+/** Returns what stacks are keyed by for groups of code; `undefined` for none. @throws {GroupsError} */
+function keyedBy(code: readonly CodeGroup[]): KeyedBy | undefined {
+  if (!code.includes("function")) {
+    if (code.length > 1) throw new GroupsError(`Cannot group by ${code.join(" and ")} at once`);
+    return code[0];
+  }
+  // A function comes with its module, and a line with its file.
+  return code.includes("line") ? "function_line" : code.includes("file") ? "function_file" : "function";
+}
+
+/** Returns what a row of what is keyed by `by` has for a group of code. */
+function codeName(
+  { name, module, file = "", line }: Name & Partial<Place>,
+  group: CodeGroup,
+  by: KeyedBy,
+): string {
+  if (group === "module") return module;
+  if (group === "function" || group === by) return name;
+  return group === "file" || file === "" ? file : `${file}:${line}`;
 }
 
 /**

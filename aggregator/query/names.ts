@@ -14,12 +14,24 @@ export interface Name {
   readonly module: string;
 }
 
+/** Is a function at a place in its source; the file is "" where it is not known. */
+export interface Place extends Name {
+  readonly file: string;
+  /** Is 0 where functions are told apart by file alone. */
+  readonly line: number;
+}
+
 /** Stands for a function that storage does not have; a writer leaves none, whatever interrupts it. */
 export const MISSING: Name = { name: "unknown", module: UNKNOWN_MODULE };
 
 /** Makes the expression of a line's hash; lines of a file that is not known are one. */
 export function lineKey(file: string, line: string): string {
   return `cityHash64(toString(${file}), if(${file} = '', 0, ${line}))`;
+}
+
+/** Makes the expression of the hash of a function, which is a key, at a line, or in a file. */
+export function placeKey(name: string, file: string, line = "toUInt32(0)"): string {
+  return `cityHash64(${name}, ${lineKey(file, line)})`;
 }
 
 /** There are 21 bytes for each hash in a request that both sides hold as text. */
@@ -43,6 +55,16 @@ FROM
 (
     SELECT ${lineKey("of_file", "of_line")} AS key, toString(of_file) AS file, of_line AS line
     FROM symbols ARRAY JOIN files AS of_file, lines AS of_line
+)
+WHERE key IN {keys:Array(UInt64)} GROUP BY key`;
+
+const places = (line: string) => `
+SELECT key, any(name) AS function, any(file) AS file, any(line) AS line
+FROM
+(
+    SELECT ${placeKey("of_function", "of_file", line)} AS key, of_function AS name, toString(of_file) AS file,
+        ${line} AS line
+    FROM symbols ARRAY JOIN functions AS of_function, files AS of_file, lines AS of_line
 )
 WHERE key IN {keys:Array(UInt64)} GROUP BY key`;
 
@@ -77,6 +99,20 @@ export async function lineNames(question: Question, keys: Iterable<string>): Pro
   return new Map(
     rows.map(({ key, file, line }) => [key, { name: file === "" ? "" : `${file}:${line}`, module: "" }]),
   );
+}
+
+/** Returns functions with their files by the hash that statements group by, and with their lines where `by` says so. */
+export async function placeNames(
+  question: Question,
+  keys: Iterable<string>,
+  by: "function_file" | "function_line",
+): Promise<Map<string, Place>> {
+  type Row = Omit<Place, keyof Name> & { readonly key: string; readonly function: string };
+  const rows = await byKey<Row>(question, places(by === "function_line" ? "of_line" : "toUInt32(0)"), keys);
+  const names = await functionNames(question, rows.map((row) => row.function));
+  return new Map(rows.map(({ key, file, line, ...row }) => {
+    return [key, { ...names.get(row.function) ?? MISSING, file, line }];
+  }));
 }
 
 /** Returns addresses as `module+0xaddress` by the hash of the location. */

@@ -342,7 +342,10 @@ const callFilter = fc.record({
   categories: fc.array(fc.constantFrom<string>("wait", "file"), { maxLength: 2 }),
 }, { requiredKeys: ["groupBy"] });
 const groups = fc.tuple(
-  fc.constantFrom<CodeGroup[]>([], ["function"], ["function", "module"], ["module"], ["file"], ["line"]),
+  fc.constantFrom<CodeGroup[]>(
+    ...[[], ["function"], ["function", "module"], ["module"], ["file"], ["line"]] as CodeGroup[][],
+    ...[["function", "file"], ["function", "file", "line"], ["function", "module", "line"]] as CodeGroup[][],
+  ),
   fc.uniqueArray(fc.constantFrom<GroupBy>(...LABELS, "label_app"), { maxLength: 2 }),
 ).chain(([code, labels]) =>
   fc.shuffledSubarray<GroupBy>([...code, ...labels], { minLength: code.length + labels.length })

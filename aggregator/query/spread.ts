@@ -5,8 +5,7 @@
  * @module
  */
 
-import { stackKeysSql } from "./stack_keys.ts";
-import type { CodeGroup } from "./stack_answers.ts";
+import { type KeyedBy, stackKeysSql } from "./stack_keys.ts";
 
 export interface SpreadOptions {
   /** Is a query with a column `stack`, one row for each stack, and for each of `lists` an array. */
@@ -14,7 +13,7 @@ export interface SpreadOptions {
   /** Names the columns of `weights` that are arrays of equal length: labels, and what the stack is worth with each. */
   readonly labels: readonly string[];
   readonly sums: readonly string[];
-  readonly by: CodeGroup;
+  readonly by: KeyedBy;
 }
 
 /**

@@ -6,15 +6,18 @@
  * @module
  */
 
-import { lineKey } from "./names.ts";
+import { lineKey, placeKey } from "./names.ts";
 import type { CodeGroup } from "./stack_answers.ts";
+
+/** Is what keys stand for: of functions that are told apart by file, or by line, both. */
+export type KeyedBy = CodeGroup | "function_file" | "function_line";
 
 export interface StackKeysOptions {
   /** Is a query with a column `stack`, one row for each stack, and the columns `carry`, which are arrays. */
   readonly weights: string;
   readonly carry: readonly string[];
   /** @default {"function"} */
-  readonly by?: CodeGroup;
+  readonly by?: KeyedBy;
   /** Functions that are inlined in others count, too. @default {true} */
   readonly inlined?: boolean;
   /** The query has a column `detail`: the hash of the leaf's line, or of its location. @default none */
@@ -23,11 +26,19 @@ export interface StackKeysOptions {
 
 /** Says of which columns a location's keys are made, and how: the innermost function first. */
 const KEYS: Readonly<
-  Record<Exclude<CodeGroup, "module">, { readonly columns: readonly string[]; readonly keys: string }>
+  Record<Exclude<KeyedBy, "module">, { readonly columns: readonly string[]; readonly keys: string }>
 > = {
   function: { columns: ["functions"], keys: "functions" },
   file: { columns: ["files"], keys: "arrayMap(f -> cityHash64(toString(f)), files)" },
   line: { columns: ["files", "lines"], keys: `arrayMap((f, l) -> ${lineKey("f", "l")}, files, lines)` },
+  function_file: {
+    columns: ["functions", "files"],
+    keys: `arrayMap((n, f) -> ${placeKey("n", "f")}, functions, files)`,
+  },
+  function_line: {
+    columns: ["functions", "files", "lines"],
+    keys: `arrayMap((n, f, l) -> ${placeKey("n", "f", "l")}, functions, files, lines)`,
+  },
 };
 
 /** Stands for what is not in the tables, which a writer never leaves out. */

@@ -112,7 +112,7 @@ testWith(
           assertMatch(await text(page, "main tbody tr:first-child"), /held by XLogWrite 72\.6 %/);
           assertMatch(
             await text(page, ".chains li"),
-            /^XLogInsertRecord 8\.40 s held by XLogWrite 72\.6 %, which itself waits 900 ms in BufTableLookup$/,
+            /^XLogInsertRecord 8\.40 s held by XLogWrite 72\.6 %, which itself waits 900 ms in BufTableLookup held by BufferAlloc 100 %$/,
           );
           await page.click('[aria-label="Stacks of"] button:has-text("Who held")');
           await settled(page);

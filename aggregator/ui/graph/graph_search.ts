@@ -72,6 +72,8 @@ export class GraphSearch {
     }
     const { names, modules } = model;
     const matched = await this.#client.match({ names, modules, files }, text);
+    // An answer comes in the middle of a frame: to reckon and draw then would have the next one begin late.
+    await new Promise(requestAnimationFrame);
     if (!matched || id !== this.#last) return undefined;
     this.#hit = undefined;
     if ("problem" in matched) {

@@ -30,7 +30,6 @@ const GROUPINGS: readonly (readonly [group: string, text: string])[] = [
   ["service,process", "service › process"],
   ["service", "service"],
   ["process,pid", "process › pid"],
-  ...["namespace", "pod", "container", "exe", "pid"].map((label) => [label, label] as const),
   ["none", "functions at once"],
 ];
 const MOST_VALUES = 50;

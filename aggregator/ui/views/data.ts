@@ -108,8 +108,8 @@ export class DataView implements View {
     for (const part of [this.#agents, this.#coverage, this.#store]) part.stop();
   }
 
-  #timeColumn(title: string, hint: string, of: (table: Table) => string | null): Column<Table> {
-    return { title, hint, value: (table) => of(table) ?? "", cell: (table) => this.#time(of(table)) };
+  #timeColumn(title: string, of: (table: Table) => string | null): Column<Table> {
+    return { title, value: (table) => of(table) ?? "", cell: (table) => this.#time(of(table)) };
   }
 
   #time(text: string | null): string {
@@ -199,8 +199,8 @@ export class DataView implements View {
         cell: (table) => `${(table.bytes / Math.max(1, table.rows)).toFixed(1)} B`,
       },
       countColumn("Parts", (table) => table.parts),
-      this.#timeColumn("Oldest", "When its first bucket begins", (table) => table.oldest),
-      this.#timeColumn("Newest", "When its last bucket begins", (table) => table.newest),
+      this.#timeColumn("Oldest", (table) => table.oldest),
+      this.#timeColumn("Newest", (table) => table.newest),
     ];
   }
 }

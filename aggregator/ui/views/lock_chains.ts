@@ -11,10 +11,9 @@ import { type Child, h } from "../parts/dom.ts";
 import { formatNs, formatShare } from "../parts/format.ts";
 import { holderName, type Site } from "./lock_columns.ts";
 
-/** Is one step: who waited at `site` waited for `holder`, which itself waited `ns` at the next link's site. */
+/** Is one step: who waited at `site` waited for `holder`, which itself waited `ns` at the next link's site, if there is one. */
 export interface Link {
   readonly site: Site;
-  /** Is missing at the end. */
   readonly holder?: Site["holders"][number];
   readonly ns: number;
 }
@@ -22,23 +21,21 @@ export interface Link {
 /** So many are shown. */
 const MOST = 5;
 
+/** Who is waited for less is no link. */
+const LEAST_SHARE = 0.05;
+
 /**
  * Returns the chains of two sites and more, the longest waits first; at each the holder that is waited for longest of
- * those that wait themselves. A chain that comes back to one of its sites ends with it. What is a part of another chain
- * is left out.
+ * those that wait themselves. A chain that comes back to one of its sites ends before it. What is a part of another
+ * chain is left out.
  */
 export function chainsOf(sites: readonly Site[]): Link[][] {
   const chains = sites.map((site) => {
     const chain: Link[] = [];
-    const seen = new Set<Site>();
     for (let at: Site | undefined = site; at;) {
-      const holder: Link["holder"] = seen.has(at)
-        ? undefined
-        : at.holders.find(({ waits }) => waits.length > 0);
-      const next: Site["holders"][number]["waits"][number] | undefined = holder?.waits[0];
-      seen.add(at);
-      chain.push({ site: at, ...(holder && { holder }), ns: next?.total.value ?? 0 });
-      at = next && sites[next.site];
+      const { link, next }: Step = stepFrom(at, sites);
+      chain.push(link);
+      at = next && chain.every((link) => link.site !== next) ? next : undefined;
     }
     return chain;
   }).filter((chain) => chain.length > 1);
@@ -50,6 +47,27 @@ export function chainsOf(sites: readonly Site[]): Link[][] {
       return j < i || !passes(chain, other[0]!.site);
     })
   ).slice(0, MOST);
+}
+
+interface Step {
+  readonly link: Link;
+  readonly next?: Site;
+}
+
+function stepFrom(site: Site, sites: readonly Site[]): Step {
+  for (const holder of site.holders) {
+    // The root of a stack that is not whole is no function.
+    if (holder.function.startsWith("[") || holder.total.value < site.total.value * LEAST_SHARE) continue;
+    for (const { site: place, total } of holder.waits) {
+      const next = sites[place]!;
+      // It waits there for what it is about to hold, or for the same lock.
+      const isOwn = next.function === holder.function;
+      const isSame = next.address.includes(" in ") && next.address === site.address;
+      if (next.held && !isOwn && !isSame) return { link: { site, holder, ns: total.value }, next };
+    }
+  }
+  const [holder] = site.holders;
+  return { link: { site, ns: 0, ...(holder && { holder }) } };
 }
 
 /** Makes a line for each chain; `onsite` is told whose name was clicked. */
@@ -66,9 +84,10 @@ export function chainList(chains: readonly Link[][], onsite: (site: Site) => voi
         ),
         i === 0 && ` ${formatNs(site.total.value)}`,
         holder && ` ${site.held ? "held by" : "woken by"} `,
-        holder && h("span", { class: "name", title: holder.process }, holderName(holder)),
+        holder && h("code", {}, holderName(holder)),
         holder &&
-        ` ${formatShare(holder.total.value, site.total.value)}, which itself waits ${formatNs(ns)} in `,
+        ` ${formatShare(holder.total.value, site.total.value)}`,
+        ns > 0 && `, which itself waits ${formatNs(ns)} in `,
       ]),
     )
   );

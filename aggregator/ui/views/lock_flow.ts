@@ -7,7 +7,7 @@
  * @module
  */
 
-import { SERIES, type Theme } from "../flame/colors.ts";
+import { SERIES, TEXT, type Theme } from "../flame/colors.ts";
 import { pageColor, savePng } from "../flame/picture.ts";
 import { svgFile } from "../flame/pen.ts";
 import { saveFile, svg } from "../parts/dom.ts";
@@ -39,7 +39,8 @@ export interface Placed extends FlowSide {
   readonly height: number;
 }
 
-const WIDTH = 1000;
+/** A narrow screen scrolls what is wider, so that names can be read. In CSS pixels, as in the style sheet. */
+const [LEAST_WIDTH, MOST_WIDTH] = [560, 1000];
 const HEIGHT = 220;
 /** So many stand in a column; what is smaller is one. */
 const MOST = 8;
@@ -47,8 +48,8 @@ const GAP = 6;
 const LEAST = 14;
 const BAR = 12;
 const FONT = "system-ui, sans-serif";
-/** Is all of the picture, with the heads of its columns. */
-const BOX = { x: 0, y: -22, width: WIDTH, height: HEIGHT + 28 };
+/** Is the room above for the heads of the columns. */
+const HEAD = 22;
 
 /** Places the largest of a column below each other, as high as their share; the others are one. */
 export function placeColumn(sides: readonly FlowSide[]): Placed[] {
@@ -76,8 +77,13 @@ export function placeColumn(sides: readonly FlowSide[]): Placed[] {
 export function flowFiles(drawn: SVGElement, name: string): MenuItem[] {
   return [
     { text: "SVG", run: () => saveFile(`${name}.svg`, flowSvg(drawn, name)) },
-    { text: "PNG", run: () => savePng(name, BOX, (context) => paintFlow(context, drawn)) },
+    { text: "PNG", run: () => savePng(name, sizeOf(drawn), (context) => paintFlow(context, drawn)) },
   ];
+}
+
+function sizeOf(drawn: SVGElement): { readonly width: number; readonly height: number } {
+  const [, , width, height] = drawn.getAttribute("viewBox")!.split(" ").map(Number);
+  return { width: width!, height: height! };
 }
 
 function flowSvg(drawn: SVGElement, title: string): string {
@@ -86,16 +92,13 @@ function flowSvg(drawn: SVGElement, title: string): string {
   for (const button of copy.querySelectorAll("[tabindex]")) {
     for (const attribute of ["tabindex", "role"]) button.removeAttribute(attribute);
   }
-  const fillOf = (selector: string) => getComputedStyle(drawn.querySelector(selector)!).fill;
-  const style = `text{font:12px ${FONT};fill:${fillOf("text:not(.head)")}}` +
-    `.head{font-weight:600;fill:${fillOf(".head")}}`;
-  const frame = { ...BOX, background: pageColor(), title };
-  return svgFile(frame, style, new XMLSerializer().serializeToString(copy));
+  const frame = { ...sizeOf(drawn), background: pageColor(), title };
+  return svgFile(frame, `text{font:12px ${FONT}}`, new XMLSerializer().serializeToString(copy));
 }
 
 /** Draws on a canvas what is drawn as SVG, as it looks on the page. */
 function paintFlow(context: CanvasRenderingContext2D, drawn: SVGElement): void {
-  context.translate(0, -BOX.y);
+  context.translate(0, HEAD);
   context.textBaseline = "middle";
   for (const shape of drawn.querySelectorAll("path, rect, text")) {
     const { fill, opacity, textAnchor, fontWeight } = getComputedStyle(shape);
@@ -117,7 +120,10 @@ function paintFlow(context: CanvasRenderingContext2D, drawn: SVGElement): void {
 /** Draws `flow` into `root`. */
 export function drawFlow(root: HTMLElement, flow: Flow): void {
   const [waiters, locks, holders] = [flow.waiters, flow.locks, flow.holders].map(placeColumn);
-  const x = { waiters: 230, locks: WIDTH / 2 - BAR / 2, holders: WIDTH - 230 - BAR };
+  const width = Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, root.clientWidth));
+  const side = width * 0.23;
+  const letters = Math.round((width - 310) / 23);
+  const x = { waiters: side, locks: width / 2 - BAR / 2, holders: width - side - BAR };
   const colors = SERIES[flow.theme];
   const ribbons = (from: Placed[], to: Placed[], x1: number, x2: number, color: string) => {
     const total = to.reduce((sum, { value }) => sum + value, 0) || 1;
@@ -152,12 +158,13 @@ export function drawFlow(root: HTMLElement, flow: Flow): void {
     run?: (side: Placed) => void,
   ) =>
     sides.map((each) => {
-      const text = `${shortName(each.name, 30)}  ${formatNs(each.value)}`;
+      const text = `${shortName(each.name, letters)}  ${formatNs(each.value)}`;
       const label = svg("text", {
         x: side === "left" ? at - 8 : at + BAR + 8,
         y: each.y + each.height / 2,
         "text-anchor": side === "left" ? "end" : "start",
         "dominant-baseline": "central",
+        fill: TEXT[flow.theme],
       }, document.createTextNode(text));
       return svg(
         "g",
@@ -178,7 +185,11 @@ export function drawFlow(root: HTMLElement, flow: Flow): void {
     });
   root.replaceChildren(svg(
     "svg",
-    { viewBox: Object.values(BOX).join(" "), role: "group", "aria-label": "Waiters, locks and holders" },
+    {
+      viewBox: `0 ${-HEAD} ${width} ${HEIGHT + HEAD + 6}`,
+      role: "group",
+      "aria-label": "Waiters, locks and holders",
+    },
     ...[["waiters", x.waiters, "end"], ["locks", x.locks + BAR / 2, "middle"], [
       flow.holdersHead,
       x.holders + BAR,
@@ -187,7 +198,7 @@ export function drawFlow(root: HTMLElement, flow: Flow): void {
       ([text, at, anchor]) =>
         svg(
           "text",
-          { x: at, y: -10, "text-anchor": anchor, class: "head" },
+          { x: at, y: -10, "text-anchor": anchor, fill: TEXT[flow.theme], "font-weight": 600 },
           document.createTextNode(String(text)),
         ),
     ),

@@ -173,7 +173,7 @@ export class LocksView implements View {
     const chains = chainsOf(sites);
     this.#chains.hidden = chains.length === 0;
     this.#chains.replaceChildren(
-      h("h3", {}, "Chains: who is waited for, and waits itself"),
+      h("h3", {}, "Chains"),
       h("ol", {}, ...chainList(chains, open)),
     );
     const level = waiters.graph.levels[1];
