@@ -108,6 +108,8 @@ struct scratch {
 	/* Of the struct task_struct of who has the lock there, and how often that had left its CPU before its stack was walked. */
 	u64 owner;
 	u64 owner_switches;
+	/* On this CPU nobody looks for an owner before. */
+	u64 look_ns;
 	/* Who wakes by its end. */
 	u64 waker;
 	struct share shares[SHARES];

@@ -25,10 +25,14 @@ struct glibc_mutex {
 #define GLIBC_MOST_USERS 65536
 #define GLIBC_KINDS 0x3ff
 
-/* At one futex nobody looks again before so long: the look takes some microseconds. */
+/* At one futex nobody looks again before so long. */
 #define OWNER_INTERVAL_NS 1000000
 /* Of processes with more threads the newer ones are not found. */
 #define OWNER_THREADS 512
+/* After a look, which takes microseconds, a CPU has none for so many times as long, however many locks are contended. */
+#define OWNER_REST 100
+/* At most; a look that took long was mostly interrupted. */
+#define OWNER_MOST_REST_NS 50000000
 
 /* What has such hints may tell its owner. */
 static __always_inline bool may_tell_owner(u32 hints)
@@ -111,7 +115,7 @@ __attribute__((noinline)) int find_owner(u32 user)
 		return false;
 	u32 number = owner_number(scratch->word, state->hints);
 	struct task_struct *owner = number ? thread_of(task, number) : NULL;
-	state->owner = owner ? number : 0;
+	state->owner = owner && owner != task ? number : 0;
 	/* Of a lock that does not tell, too: it is not asked again and again. */
 	state->owner_ns = scratch->from_ns;
 	scratch->owner = (u64)owner;
@@ -122,6 +126,13 @@ __attribute__((noinline)) int find_owner(u32 user)
 	return true;
 }
 
+static __always_inline void rest_from_look(struct scratch *scratch)
+{
+	u64 rest = (bpf_ktime_get_ns() - scratch->from_ns) * OWNER_REST;
+
+	scratch->look_ns = scratch->from_ns + (rest < OWNER_MOST_REST_NS ? rest : OWNER_MOST_REST_NS);
+}
+
 /*
  * Notes who has the lock at `scratch->futex`, which the current process has at `scratch->word`, now at `scratch->from_ns`.
  * A function of its own, as unwind_step is.
@@ -130,7 +141,11 @@ __attribute__((noinline)) int note_owner(u32 user)
 {
 	struct scratch *scratch = scratch_of(user);
 
-	if (!scratch || !find_owner(user))
+	if (!scratch || scratch->from_ns < scratch->look_ns)
+		return 0;
+	bool found = find_owner(user);
+	rest_from_look(scratch);
+	if (!found)
 		return 0;
 	struct aperture_lock_place *place = &scratch->place;
 	place->user_stack = resting_stack(scratch);
@@ -141,6 +156,7 @@ __attribute__((noinline)) int note_owner(u32 user)
 	struct aperture_futex_state *state = bpf_map_lookup_elem(&futexes, &scratch->futex);
 	if (state)
 		state->owner_place = keep_place(scratch->set, place);
+	rest_from_look(scratch);
 	return 0;
 }
 
