@@ -140,15 +140,21 @@ export function openKinds(
     try {
       return openCollectors(kinds, { ...options, unwinder });
     } catch (error) {
-      if (!(error instanceof BpfError)) throw new UserError((error as Error).message, { cause: error });
+      if (!(error instanceof BpfError)) throw refusal(error);
       logger.warning("Stacks will end where code has no frame pointers: {error}", { error });
     }
   }
   try {
     return openCollectors(kinds, options);
-  } catch (cause) {
-    throw new UserError((cause as Error).message, { cause });
+  } catch (error) {
+    throw refusal(error);
   }
+}
+
+/** Says what to do where the maps that a large machine needs do not fit. */
+function refusal(cause: unknown): UserError {
+  const { message } = cause as Error;
+  return new UserError(cause instanceof RangeError ? `${message}, raise --bpf-memory` : message, { cause });
 }
 
 /** Opens the agent's own HTTP side, whose library is loaded where it is wanted: that takes a tenth of a second. */

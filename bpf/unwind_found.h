@@ -54,7 +54,7 @@ struct found_mappings {
 	struct found_mapping mappings[2];
 };
 
-#define FOUND_MAPPINGS_BITS 5
+#define FOUND_MAPPINGS_BITS 4
 /* Code within one of these is mostly of one mapping, or of two. */
 #define FOUND_MAPPING_SHIFT 21
 

@@ -38,6 +38,14 @@ export interface CpuMapSize {
   readonly stacks: number;
 }
 
+/** These are the smallest with which there is a profile at all. */
+const SMALLEST: CpuMapSize = { counts: MIN_ENTRIES, stacks: MIN_ENTRIES };
+
+/** Returns what the smallest maps use, in bytes. */
+export function leastCpuBytes(cpus: number): number {
+  return cpuMapBytes(SMALLEST, cpus);
+}
+
 /** Returns what maps of that size use at most, in bytes. */
 export function cpuMapBytes({ counts, stacks }: CpuMapSize, cpus: number): number {
   return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + cpus * CPU_BYTES + PYTHON_BYTES;
@@ -51,11 +59,10 @@ export function cpuMapBytes({ counts, stacks }: CpuMapSize, cpus: number): numbe
  * @throws {RangeError} when `memoryBytes` is too little for any profile
  */
 export function cpuMapSize({ cpus, freq, windowMs, memoryBytes }: CpuMapSizeOptions): CpuMapSize {
-  const smallest = { counts: MIN_ENTRIES, stacks: MIN_ENTRIES };
-  checkMemory(memoryBytes, cpuMapBytes(smallest, cpus));
+  checkMemory(memoryBytes, leastCpuBytes(cpus));
   const samples = Math.max(Math.ceil(cpus * freq * windowMs / 1000 * MARGIN), MIN_ENTRIES);
   const room = (memoryBytes - cpus * CPU_BYTES - PYTHON_BYTES) / SETS;
-  // `smallest` fits, so that there is room for as many stacks when there are no more counts than those.
+  // The smallest fits, so that there is room for as many stacks when there are no more counts than those.
   const most = Math.max(room / (COUNT_BYTES + STACK_BYTES / COUNTS_PER_STACK), MIN_ENTRIES);
   const counts = Math.min(
     samples,

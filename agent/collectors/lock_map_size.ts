@@ -68,6 +68,11 @@ export function lockMapBytes(size: LockMapSize, cpus: number): number {
     size.contentions * CONTENTION_BYTES + size.ended * ENDED_BYTES + cpus * CPU_BYTES;
 }
 
+/** Returns what the smallest maps use, in bytes. */
+export function leastLockBytes(cpus: number): number {
+  return lockMapBytes(SMALLEST_LOCK_MAPS, cpus);
+}
+
 /**
  * Shares `memoryBytes` out: how many different waits a window has is not known before, so all of it is used.
  *
@@ -76,7 +81,7 @@ export function lockMapBytes(size: LockMapSize, cpus: number): number {
 export function lockMapSize(
   { cpus, memoryBytes }: { readonly cpus: number; readonly memoryBytes: number },
 ): LockMapSize {
-  const smallest = lockMapBytes(SMALLEST_LOCK_MAPS, cpus);
+  const smallest = leastLockBytes(cpus);
   checkMemory(memoryBytes, smallest);
   const spare = memoryBytes - smallest;
   const more = (share: number, bytes: number) => MIN_ENTRIES + Math.floor(spare * share / bytes);

@@ -20,7 +20,7 @@ export function entryBytes(keyBytes: number, valueBytes: number): number {
 export const STACK_BYTES = entryBytes(8, 1024);
 
 /** Each CPU takes so many bytes in an object that walks stacks: a `struct unwind_state`, and a `struct found`. */
-export const WALK_BYTES = 6208 + 26_688;
+export const WALK_BYTES = 6208 + 22_592;
 
 /** @throws {RangeError} when the smallest maps do not fit into `memoryBytes` */
 export function checkMemory(memoryBytes: number, smallestBytes: number): void {

@@ -8,10 +8,15 @@
 import type { Kind } from "../../profile/model.ts";
 import type { Collector } from "./collector.ts";
 import { CPU_OBJECT, CpuCollector } from "./cpu.ts";
+import { leastCpuBytes } from "./cpu_map_size.ts";
+import { onlineCpus } from "./cpus.ts";
 import { KnownStacks } from "./known_stacks.ts";
 import { LOCK_OBJECT, LockCollector } from "./lock.ts";
+import { leastLockBytes } from "./lock_map_size.ts";
+import { checkMemory } from "./map_size.ts";
 import type { Unwinder } from "../unwind/unwinder.ts";
 import { SYSCALL_OBJECT, SyscallCollector } from "./syscall.ts";
+import { leastSyscallBytes } from "./syscall_map_size.ts";
 
 /** The object file of each kind's programs. */
 export const OBJECTS: Readonly<Record<Kind, string>> = {
@@ -20,7 +25,7 @@ export const OBJECTS: Readonly<Record<Kind, string>> = {
   syscall: SYSCALL_OBJECT,
 };
 
-/** Parts of the memory: calls of processes that come and go fill maps the fastest. */
+/** Parts of the memory that is left: calls of processes that come and go fill maps the fastest. */
 const SHARES: Readonly<Record<Kind, number>> = { cpu: 2, lock: 1, syscall: 3 };
 
 export interface OpenCollectorsOptions {
@@ -50,7 +55,7 @@ export function openCollectors(
   options: OpenCollectorsOptions,
 ): { readonly collectors: readonly Collector[]; [Symbol.dispose](): void } {
   using stack = new DisposableStack();
-  const memory = shareMemory(kinds, options.memoryBytes);
+  const memory = shareMemory(kinds, options.memoryBytes, onlineCpus().length);
   const known = new KnownStacks();
   const collectors = kinds.map((kind) =>
     stack.use(openCollector(kind, { ...options, known, memoryBytes: memory[kind]! }))
@@ -59,10 +64,33 @@ export function openCollectors(
   return { collectors, [Symbol.dispose]: () => owned.dispose() };
 }
 
-/** Returns `memoryBytes` shared out among `kinds`. */
-export function shareMemory(kinds: readonly Kind[], memoryBytes: number): Partial<Record<Kind, number>> {
+const LEAST: Readonly<Record<Kind, (cpus: number) => number>> = {
+  cpu: leastCpuBytes,
+  lock: leastLockBytes,
+  syscall: leastSyscallBytes,
+};
+
+/**
+ * Returns `memoryBytes` shared out among `kinds`: to each what its smallest maps need on so many CPUs, which on large
+ * machines is most of it, and a part of the rest.
+ *
+ * @throws {RangeError} when the smallest maps of several kinds do not fit together
+ */
+export function shareMemory(
+  kinds: readonly Kind[],
+  memoryBytes: number,
+  cpus: number,
+): Partial<Record<Kind, number>> {
+  const [only] = kinds;
+  if (only && kinds.length === 1) return { [only]: memoryBytes };
+  const least = kinds.map((kind) => LEAST[kind](cpus));
+  const smallest = least.reduce((sum, bytes) => sum + bytes, 0);
+  checkMemory(memoryBytes, smallest);
   const whole = kinds.reduce((sum, kind) => sum + SHARES[kind], 0);
-  return Object.fromEntries(kinds.map((kind) => [kind, Math.floor(memoryBytes * SHARES[kind] / whole)]));
+  const spare = memoryBytes - smallest;
+  return Object.fromEntries(
+    kinds.map((kind, i) => [kind, least[i]! + Math.floor(spare * SHARES[kind] / whole)]),
+  );
 }
 
 function openCollector(

@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KINDS } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { build } from "../../tasks/build.ts";
+import { cpuMapSize } from "./cpu_map_size.ts";
+import { lockMapSize } from "./lock_map_size.ts";
 import { openCollectors, shareMemory } from "./open.ts";
+import { syscallMapSize } from "./syscall_map_size.ts";
 
-Deno.test("shareMemory() gives one kind all, and three no more than all", () => {
-  assertEquals(shareMemory(["lock"], 1000), { lock: 1000 });
-  const shared = shareMemory(KINDS, 48 * 2 ** 20);
-  assertEquals(shared, { cpu: 16 * 2 ** 20, lock: 8 * 2 ** 20, syscall: 24 * 2 ** 20 });
+Deno.test("shareMemory() gives one kind all, and three what each needs, and no more than all", () => {
+  assertEquals(shareMemory(["lock"], 1000, 2), { lock: 1000 });
+  // What the unwinder leaves of the default.
+  const memoryBytes = 32 * 2 ** 20;
+  for (const cpus of [1, 2, 64, 128]) {
+    const { cpu = 0, lock = 0, syscall = 0 } = shareMemory(KINDS, memoryBytes, cpus);
+    const sum = cpu + lock + syscall;
+    assert(sum <= memoryBytes && sum > memoryBytes - 3, `${sum}`);
+    // None is refused: what it throws fails the test.
+    cpuMapSize({ cpus, freq: 99, windowMs: 4000, memoryBytes: cpu });
+    lockMapSize({ cpus, memoryBytes: lock });
+    syscallMapSize({ cpus, memoryBytes: syscall });
+  }
+  assertThrows(() => shareMemory(KINDS, memoryBytes, 512), RangeError, "the smallest need");
 });
 
 testWith(["bpf"], "openCollectors() opens three kinds within one budget", async () => {

@@ -48,6 +48,7 @@ const ENOUGH: SyscallMapSize = {
   objects: 1024,
 };
 const CALLS_PER_CPU = 1024;
+const NOTHING: SyscallMapSize = { calls: 0, errors: 0, samples: 0, stacks: 0, slow: 0, objects: 0 };
 const MIN_ENTRIES = 128;
 
 /** Returns what maps of that size use at most, in bytes. */
@@ -55,6 +56,16 @@ export function syscallMapBytes(size: SyscallMapSize, cpus: number): number {
   const entries = (Object.keys(BYTES) as (keyof SyscallMapSize)[])
     .reduce((sum, map) => sum + BYTES[map] * (size[map] + cpus), 0);
   return SETS * entries + (ENDED_CALLS + cpus) * ENDED_BYTES + cpus * CPU_BYTES;
+}
+
+/** Returns what the smallest maps use, in bytes. */
+export function leastSyscallBytes(cpus: number): number {
+  const fixed = syscallMapBytes(NOTHING, cpus);
+  return Math.ceil(fixed + (syscallMapBytes(enough(cpus), cpus) - fixed) * MIN_ENTRIES / ENOUGH.errors);
+}
+
+function enough(cpus: number): SyscallMapSize {
+  return { ...ENOUGH, calls: ENOUGH.calls + cpus * CALLS_PER_CPU };
 }
 
 /**
@@ -65,8 +76,8 @@ export function syscallMapBytes(size: SyscallMapSize, cpus: number): number {
 export function syscallMapSize(
   { cpus, memoryBytes }: { readonly cpus: number; readonly memoryBytes: number },
 ): SyscallMapSize {
-  const whole = { ...ENOUGH, calls: ENOUGH.calls + cpus * CALLS_PER_CPU };
-  const fixed = syscallMapBytes({ calls: 0, errors: 0, samples: 0, stacks: 0, slow: 0, objects: 0 }, cpus);
+  const whole = enough(cpus);
+  const fixed = syscallMapBytes(NOTHING, cpus);
   const scale = Math.min(1, (memoryBytes - fixed) / (syscallMapBytes(whole, cpus) - fixed));
   const of = (entries: number) => Math.floor(entries * scale);
   const size = {
@@ -78,8 +89,7 @@ export function syscallMapSize(
     objects: of(whole.objects),
   };
   if (Object.values(size).some((entries) => entries < MIN_ENTRIES)) {
-    const smallest = fixed + (syscallMapBytes(whole, cpus) - fixed) * MIN_ENTRIES / ENOUGH.errors;
-    checkMemory(memoryBytes, Math.ceil(smallest));
+    checkMemory(memoryBytes, leastSyscallBytes(cpus));
   }
   return size;
 }
