@@ -175,12 +175,45 @@ testWith(
       assert(two / one > 1.3 && two / one < 3, `${two} ${one}`);
     });
 
+    await t.step("functions are found by the file that they are in, and have their lines", async () => {
+      const range = `&match=${SLOWED}&from=${isoTime(before.from)}&to=${isoTime(before.to)}`;
+      await open(`&view=cpu&mode=table&search=f:${REGRESSION}${range}`);
+      await page.locator(".found", { hasText: /^\d+ hits? · \d/ }).waitFor();
+      const names = await page.locator('[aria-label="Functions"] tbody .name').allTextContents();
+      assertEquals(names.filter((name) => /^(steady|slowed|main)$/.test(name)).sort(), [
+        "main",
+        "slowed",
+        "steady",
+      ]);
+      assert(names.every((name) => /^(steady|slowed|main|<module>)$/.test(name)), names.join());
+      await rowOf("Functions", "steady").click();
+      await settled(page);
+      await page.click('.panel button:has-text("Lines of source")');
+      await page.waitForSelector(".panel .lines li");
+      const lines = await page.locator(".panel .lines li > :first-child").allTextContents();
+      const first = (await Deno.readTextFile(regression!)).split("\n").indexOf("def steady(end):") + 1;
+      for (const line of lines) {
+        const [, number] = new RegExp(`^${REGRESSION}:(\\d+)$`).exec(line)!;
+        // It has five lines.
+        assert(Number(number) >= first && Number(number) < first + 5, lines.join());
+      }
+    });
+
     await t.step("locks have their sites and holders, whose name leads to what they did", async () => {
       await open("&view=locks");
       assertMatch((await rowOf("Locks", "want_lock").textContent())!, /held by hold_lock (100|\d\d\.\d) %/);
       await rowOf("Locks", "want_lock").click();
       await settled(page);
       assert(search(page).includes("pick=want_lock"));
+      const drawn = await page.locator('[aria-label="Waiters, lock and holders"] svg text').allTextContents();
+      assertMatch(drawn.join(" "), /want_lock.*hold_lock/);
+      await open("&view=locks&held=1&mode=table");
+      assertMatch((await rowOf("Functions", "hold_lock").textContent())!, / %/);
+      const held = await page.locator('[aria-label="Functions"] tbody .name').allTextContents();
+      assert(!held.includes("want_lock"), held.join());
+      await open("&view=locks");
+      await rowOf("Locks", "want_lock").click();
+      await settled(page);
       await page.click('[aria-label="Holders"] tbody button:has-text("hold_lock")');
       await settled(page);
       assert(search(page).includes("view=cpu") && search(page).includes("steps=focus:hold_lock"));
