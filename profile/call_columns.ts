@@ -9,13 +9,12 @@
  */
 
 const FIRST_ROWS = 256;
-const FIRST_CELLS = 512;
-const FIRST_ERRORS = 64;
+const FIRST_CELLS = 64;
 /** The numbers that a row has, beside its histogram and errors. */
 const AMOUNTS = 6;
 const [COUNT, TOTAL, MIN, MAX, OPEN, OLDEST] = [0, 1, 2, 3, 4, 5] as const;
-/** Most calls have none. */
-const NO_ERRORS: ReadonlyMap<number, number> = new Map();
+/** Most calls have no errors. */
+const NOTHING: ReadonlyMap<number, number> = new Map();
 
 /** What calls of a row took; time is in ns. */
 export interface CallAmounts {
@@ -30,23 +29,78 @@ export interface CallAmounts {
   readonly oldest: number;
 }
 
+/** Counts by a number of each row, such as a bucket or an errno, of which most rows have few: cells in a chain. */
+class Counts {
+  /** A row's first cell + 1; 0 without one. */
+  #first = new Uint32Array(FIRST_ROWS);
+  /** A cell is a number with its count and the next one of its row + 1. */
+  #numbers = new Uint32Array(FIRST_CELLS);
+  #counts = new Float64Array(FIRST_CELLS);
+  #next = new Uint32Array(FIRST_CELLS);
+  #cells = 0;
+
+  add(row: number, number: number, count: number): void {
+    let cell = this.#first[row]!;
+    while (cell !== 0 && this.#numbers[cell - 1] !== number) cell = this.#next[cell - 1]!;
+    if (cell === 0) cell = this.#newCell(row, number);
+    this.#counts[cell - 1]! += count;
+  }
+
+  addFrom(row: number, from: Counts, source: number): void {
+    for (let cell = from.#first[source]!; cell !== 0; cell = from.#next[cell - 1]!) {
+      this.add(row, from.#numbers[cell - 1]!, from.#counts[cell - 1]!);
+    }
+  }
+
+  /** Returns the largest number of a row; -1 where it has none. */
+  largest(row: number): number {
+    let largest = -1;
+    for (let cell = this.#first[row]!; cell !== 0; cell = this.#next[cell - 1]!) {
+      largest = Math.max(largest, this.#numbers[cell - 1]!);
+    }
+    return largest;
+  }
+
+  /** Puts each count of a row into `to`, as far from `at` as its number. */
+  copyTo(row: number, to: number[] | Float64Array, at: number): void {
+    for (let cell = this.#first[row]!; cell !== 0; cell = this.#next[cell - 1]!) {
+      to[at + this.#numbers[cell - 1]!] = this.#counts[cell - 1]!;
+    }
+  }
+
+  toMap(row: number): ReadonlyMap<number, number> {
+    if (this.#first[row] === 0) return NOTHING;
+    const counts = new Map<number, number>();
+    for (let cell = this.#first[row]!; cell !== 0; cell = this.#next[cell - 1]!) {
+      counts.set(this.#numbers[cell - 1]!, this.#counts[cell - 1]!);
+    }
+    return counts;
+  }
+
+  /** Makes room for so many rows. */
+  grow(rows: number): void {
+    this.#first = larger(this.#first, new Uint32Array(rows));
+  }
+
+  #newCell(row: number, number: number): number {
+    if (this.#cells === this.#next.length) {
+      this.#numbers = larger(this.#numbers, new Uint32Array(2 * this.#cells));
+      this.#counts = larger(this.#counts, new Float64Array(2 * this.#cells));
+      this.#next = larger(this.#next, new Uint32Array(2 * this.#cells));
+    }
+    const cell = this.#cells++;
+    this.#numbers[cell] = number;
+    this.#next[cell] = this.#first[row]!;
+    return this.#first[row] = cell + 1;
+  }
+}
+
 /** Rows are numbers from 0 on, each of which is added before it is used. */
 export class CallColumns {
   #rows = 0;
   #amounts = new Float64Array(AMOUNTS * FIRST_ROWS);
-  /** A row's first cell + 1; 0 without one. */
-  #firstCell = new Uint32Array(FIRST_ROWS);
-  /** A cell is a bucket of a histogram that is not 0, with its count and the next one of its row + 1. */
-  #cellBucket = new Uint8Array(FIRST_CELLS);
-  #cellCount = new Float64Array(FIRST_CELLS);
-  #cellNext = new Uint32Array(FIRST_CELLS);
-  #cells = 0;
-  /** A row's first error + 1, as its first cell; an error has its number, its count and the next one of its row + 1. */
-  #firstError = new Uint32Array(FIRST_ROWS);
-  #errorNumber = new Uint32Array(FIRST_ERRORS);
-  #errorCount = new Float64Array(FIRST_ERRORS);
-  #errorNext = new Uint32Array(FIRST_ERRORS);
-  #errors = 0;
+  readonly #histograms = new Counts();
+  readonly #errors = new Counts();
 
   /** Returns how many rows there are. */
   get size(): number {
@@ -55,7 +109,7 @@ export class CallColumns {
 
   /** Adds the next row. */
   addRow(): void {
-    if (this.#rows === this.#firstCell.length) this.#growRows();
+    if (AMOUNTS * this.#rows === this.#amounts.length) this.#growRows();
     this.#amounts[this.#rows++ * AMOUNTS + MIN] = Infinity;
   }
 
@@ -84,17 +138,11 @@ export class CallColumns {
 
   /** Adds to a row's histogram calls that took from 2^bucket up to 2^(bucket + 1) ns. */
   addBucket(row: number, bucket: number, calls: number): void {
-    let cell = this.#firstCell[row]!;
-    while (cell !== 0 && this.#cellBucket[cell - 1] !== bucket) cell = this.#cellNext[cell - 1]!;
-    if (cell === 0) cell = this.#newCell(row, bucket);
-    this.#cellCount[cell - 1]! += calls;
+    this.#histograms.add(row, bucket, calls);
   }
 
   addErrors(row: number, error: number, calls: number): void {
-    let at = this.#firstError[row]!;
-    while (at !== 0 && this.#errorNumber[at - 1] !== error) at = this.#errorNext[at - 1]!;
-    if (at === 0) at = this.#newError(row, error);
-    this.#errorCount[at - 1]! += calls;
+    this.#errors.add(row, error, calls);
   }
 
   /** Adds a row of other columns to one of these. */
@@ -110,12 +158,8 @@ export class CallColumns {
     amounts[at + MIN] = Math.min(amounts[at + MIN]!, others[other + MIN]!);
     amounts[at + MAX] = Math.max(amounts[at + MAX]!, others[other + MAX]!);
     amounts[at + OLDEST] = Math.max(amounts[at + OLDEST]!, others[other + OLDEST]!);
-    for (let cell = from.#firstCell[source]!; cell !== 0; cell = from.#cellNext[cell - 1]!) {
-      this.addBucket(row, from.#cellBucket[cell - 1]!, from.#cellCount[cell - 1]!);
-    }
-    for (let error = from.#firstError[source]!; error !== 0; error = from.#errorNext[error - 1]!) {
-      this.addErrors(row, from.#errorNumber[error - 1]!, from.#errorCount[error - 1]!);
-    }
+    this.#histograms.addFrom(row, from.#histograms, source);
+    this.#errors.addFrom(row, from.#errors, source);
   }
 
   /** Tells whether a row has a call: one whose calls were lost, but not their errors, has none. */
@@ -146,63 +190,28 @@ export class CallColumns {
 
   /** Returns how many calls of a row failed, by errno. */
   errors(row: number): ReadonlyMap<number, number> {
-    if (this.#firstError[row] === 0) return NO_ERRORS;
-    const errors = new Map<number, number>();
-    for (let at = this.#firstError[row]!; at !== 0; at = this.#errorNext[at - 1]!) {
-      errors.set(this.#errorNumber[at - 1]!, this.#errorCount[at - 1]!);
-    }
-    return errors;
+    return this.#errors.toMap(row);
   }
 
   /** Returns the length of a row's histogram, which is no longer than it must be. */
   histogramLength(row: number): number {
-    let length = 0;
-    for (let cell = this.#firstCell[row]!; cell !== 0; cell = this.#cellNext[cell - 1]!) {
-      length = Math.max(length, this.#cellBucket[cell - 1]! + 1);
-    }
-    return length;
+    return this.#histograms.largest(row) + 1;
   }
 
   /** Puts a row's histogram into `to`, which has zeros there, from `at` on. */
   copyHistogram(row: number, to: number[] | Float64Array, at: number): void {
-    for (let cell = this.#firstCell[row]!; cell !== 0; cell = this.#cellNext[cell - 1]!) {
-      to[at + this.#cellBucket[cell - 1]!] = this.#cellCount[cell - 1]!;
-    }
-  }
-
-  #newCell(row: number, bucket: number): number {
-    if (this.#cells === this.#cellNext.length) {
-      this.#cellBucket = larger(this.#cellBucket, new Uint8Array(2 * this.#cells));
-      this.#cellCount = larger(this.#cellCount, new Float64Array(2 * this.#cells));
-      this.#cellNext = larger(this.#cellNext, new Uint32Array(2 * this.#cells));
-    }
-    const cell = this.#cells++;
-    this.#cellBucket[cell] = bucket;
-    this.#cellNext[cell] = this.#firstCell[row]!;
-    return this.#firstCell[row] = cell + 1;
-  }
-
-  #newError(row: number, error: number): number {
-    if (this.#errors === this.#errorNext.length) {
-      this.#errorNumber = larger(this.#errorNumber, new Uint32Array(2 * this.#errors));
-      this.#errorCount = larger(this.#errorCount, new Float64Array(2 * this.#errors));
-      this.#errorNext = larger(this.#errorNext, new Uint32Array(2 * this.#errors));
-    }
-    const at = this.#errors++;
-    this.#errorNumber[at] = error;
-    this.#errorNext[at] = this.#firstError[row]!;
-    return this.#firstError[row] = at + 1;
+    this.#histograms.copyTo(row, to, at);
   }
 
   #growRows(): void {
-    const rows = 2 * this.#firstCell.length;
+    const rows = 2 * this.#rows;
     this.#amounts = larger(this.#amounts, new Float64Array(AMOUNTS * rows));
-    this.#firstCell = larger(this.#firstCell, new Uint32Array(rows));
-    this.#firstError = larger(this.#firstError, new Uint32Array(rows));
+    this.#histograms.grow(rows);
+    this.#errors.grow(rows);
   }
 }
 
-function larger<Column extends Uint8Array | Uint32Array | Float64Array>(from: Column, to: Column): Column {
+function larger<Column extends Uint32Array | Float64Array>(from: Column, to: Column): Column {
   to.set(from);
   return to;
 }
