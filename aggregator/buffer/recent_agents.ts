@@ -7,9 +7,8 @@
  */
 
 import { LRUCache } from "lru-cache";
-import type { BatchMeta } from "./entry.ts";
+import { type BatchMeta, seenKey } from "./entry.ts";
 import { type Remembered, remembered } from "./put_batch.ts";
-import { blockOf } from "./sequences.ts";
 
 /** So many agents are held, with some 800 bytes each. */
 const MAX_AGENTS = 8192;
@@ -23,7 +22,8 @@ export class RecentAgents {
 
   /** Returns what is remembered around a batch's sequence, or of its content. */
   async remembered(kv: Deno.Kv, meta: BatchMeta): Promise<Remembered> {
-    return this.#entries.get(nameOf(meta)) ?? await remembered(kv, meta);
+    const held = meta.content === undefined ? this.#entries.get(nameOf(meta)) : undefined;
+    return held ?? await remembered(kv, meta);
   }
 
   /** Holds what was written with a batch. What is sent with content is rarely sent again. */
@@ -37,6 +37,6 @@ export class RecentAgents {
   }
 }
 
-function nameOf({ agentId, epoch, sequence, content }: BatchMeta): string {
-  return content === undefined ? `${epoch}/${blockOf(sequence)}/${agentId}` : `content/${content}/${agentId}`;
+function nameOf(meta: BatchMeta): string {
+  return seenKey(meta).join("/");
 }
