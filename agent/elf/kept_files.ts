@@ -36,6 +36,22 @@ export interface KeptFilesStats {
   readonly evicted: number;
 }
 
+/** Is counted of files of tables; a table is counted where it is read or written whole, else its pages are. */
+export interface KeptTablesStats extends KeptFilesStats {
+  /** Were found, and read. */
+  readonly hits: number;
+  readonly written: number;
+  /** Could not be written. */
+  readonly failed: number;
+  /** Files that were not as they were written. */
+  readonly damaged: number;
+}
+
+/** Is counted where there is no folder. */
+export const NO_KEPT_TABLES: KeptTablesStats = {
+  ...{ files: 0, bytes: 0, hits: 0, written: 0, evicted: 0, failed: 0, damaged: 0 },
+};
+
 interface Kept {
   bytes: number;
   /** It was last marked as used then, in ms. */

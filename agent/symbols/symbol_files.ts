@@ -12,7 +12,7 @@ import { getLogger } from "@logtape/logtape";
 import { Burst } from "../../common/log.ts";
 import { SymbolImage } from "../../symbols/symbol_image.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
-import { KeptFiles, removeFile } from "../elf/kept_files.ts";
+import { KeptFiles, type KeptTablesStats, removeFile } from "../elf/kept_files.ts";
 import { MappedMemory } from "../libbpf/mod.ts";
 
 export interface SymbolFilesOptions {
@@ -23,26 +23,6 @@ export interface SymbolFilesOptions {
   /** Returns the time in ms. @default {Date.now} */
   readonly clock?: () => number;
 }
-
-/** Is counted since the start, but for what is held now (`files`, `bytes`). */
-export interface SymbolFilesStats {
-  readonly files: number;
-  readonly bytes: number;
-  /** Tables that were found. */
-  readonly hits: number;
-  readonly written: number;
-  /** Files that were given up for others. */
-  readonly evicted: number;
-  /** Tables that could not be written, and are in memory. */
-  readonly failed: number;
-  /** Files that were not as they were written. */
-  readonly damaged: number;
-}
-
-/** Is counted where there is no folder. */
-export const NO_SYMBOL_FILES: SymbolFilesStats = {
-  ...{ files: 0, bytes: 0, hits: 0, written: 0, evicted: 0, failed: 0, damaged: 0 },
-};
 
 /** The files of one folder. */
 export class SymbolFiles {
@@ -60,7 +40,7 @@ export class SymbolFiles {
     this.#files = new KeptFiles({ folder, end: ".symbols", maxBytes, clock });
   }
 
-  get stats(): SymbolFilesStats {
+  get stats(): KeptTablesStats {
     const { files, bytes, evicted } = this.#files.stats;
     return {
       ...{ files, bytes, evicted },

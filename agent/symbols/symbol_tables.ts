@@ -8,6 +8,7 @@
 import { LRUCache } from "lru-cache";
 import { countedCache } from "../../common/counted_cache.ts";
 import { type CodeFile, hasLastingKey, openCopies } from "../elf/code_file.ts";
+import { type KeptTablesStats, NO_KEPT_TABLES } from "../elf/kept_files.ts";
 import { rootsOf } from "../elf/mapped_file.ts";
 import { findDebugFile } from "./debug/debug_files.ts";
 import type { DebugInfoLocator, Downloads } from "./debug/debug_info_locator.ts";
@@ -17,7 +18,7 @@ import { splitParts } from "./split_function.ts";
 import { SearchTable } from "../unwind/search_table.ts";
 import { buildSymbolImage, free } from "../../symbols/build_symbol_image.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
-import { NO_SYMBOL_FILES, type SymbolFiles, type SymbolFilesStats } from "./symbol_files.ts";
+import type { SymbolFiles } from "./symbol_files.ts";
 
 /** Copies of files that are known to lack symbols; some hundred bytes each. */
 const MAX_PARTIAL = 16_384;
@@ -59,7 +60,7 @@ export interface SymbolTablesStats {
   /** Functions that were left out as a file's names are too long. */
   readonly droppedFunctions: number;
   /** Counts what is kept in files. */
-  readonly cache: SymbolFilesStats;
+  readonly cache: KeptTablesStats;
 }
 
 /** Reads the symbol tables of files and keeps them, by {@linkcode CodeFile.key}. */
@@ -115,7 +116,7 @@ export class SymbolTables {
       unreadable: this.#unreadable,
       skippedTables: this.#libdw.skippedTables + this.#skippedStubs,
       droppedFunctions: this.#dropped,
-      cache: this.#cache?.stats ?? NO_SYMBOL_FILES,
+      cache: this.#cache?.stats ?? NO_KEPT_TABLES,
     };
   }
 

@@ -8,6 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import { type CodeFile, hasLastingKey } from "../elf/code_file.ts";
+import { type KeptTablesStats, NO_KEPT_TABLES } from "../elf/kept_files.ts";
 import { VDSO } from "../elf/vdso_image.ts";
 import { ElfError } from "../../symbols/elf/elf.ts";
 import type { Compiled } from "./compile.ts";
@@ -15,7 +16,7 @@ import { EM_X86_64 } from "./frame_sections.ts";
 import type { PageStore } from "./page_store.ts";
 import { pagesOf, range, runsOf, withNeighbours } from "./page_runs.ts";
 import { tableBytes, type UnwindTable } from "./table.ts";
-import { NO_TABLE_FILES, type StoredTable, type TableFiles, type TableFilesStats } from "./table_files.ts";
+import type { StoredTable, TableFiles } from "./table_files.ts";
 import { type Downloads, type OpenInfo, UnwindInfos } from "./unwind_infos.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -50,7 +51,7 @@ export interface CompilerStats {
   /** The size of the tables that are kept for pages to come, as they cannot be compiled alone, in bytes. */
   readonly tableBytes: number;
   /** What is kept in files. */
-  readonly kept: TableFilesStats;
+  readonly kept: KeptTablesStats;
 }
 
 /** Knows what the kernel has, and has room for. */
@@ -99,7 +100,7 @@ export class TableCompiler {
       failed: this.#failed,
       compileMs: this.#compileMs,
       tableBytes: this.#tables.calculatedSize,
-      kept: this.#kept?.stats ?? NO_TABLE_FILES,
+      kept: this.#kept?.stats ?? NO_KEPT_TABLES,
     };
   }
 

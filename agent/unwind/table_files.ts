@@ -13,7 +13,7 @@ import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
 import { crc32 } from "node:zlib";
 import { Burst } from "../../common/log.ts";
-import { KeptFiles } from "../elf/kept_files.ts";
+import { KeptFiles, type KeptTablesStats } from "../elf/kept_files.ts";
 import { RegularFile } from "../../symbols/elf/regular_file.ts";
 import type { UnwindTable } from "./table.ts";
 
@@ -50,27 +50,6 @@ export interface TableFilesOptions {
   readonly clock?: () => number;
 }
 
-/** Is counted since the start, but for what is held now (`files`, `bytes`). */
-export interface TableFilesStats {
-  readonly files: number;
-  readonly bytes: number;
-  /** Pages that were read. */
-  readonly hits: number;
-  /** Pages that were written. */
-  readonly written: number;
-  /** Files that were given up for others. */
-  readonly evicted: number;
-  /** Records that could not be written. */
-  readonly failed: number;
-  /** Files that were not as they were written. */
-  readonly damaged: number;
-}
-
-/** Is counted where there is no folder. */
-export const NO_TABLE_FILES: TableFilesStats = {
-  ...{ files: 0, bytes: 0, hits: 0, written: 0, evicted: 0, failed: 0, damaged: 0 },
-};
-
 /** The files of one folder. */
 export class TableFiles {
   readonly #folder: string;
@@ -89,7 +68,7 @@ export class TableFiles {
     this.#clock = clock;
   }
 
-  get stats(): TableFilesStats {
+  get stats(): KeptTablesStats {
     return { ...this.#files.stats, ...this.#counts };
   }
 

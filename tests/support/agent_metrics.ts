@@ -5,7 +5,7 @@
  * @module
  */
 
-import { NO_TABLE_FILES } from "../../agent/unwind/table_files.ts";
+import { NO_KEPT_TABLES } from "../../agent/elf/kept_files.ts";
 import type { Kind } from "../../profile/model.ts";
 import { Captures } from "../../agent/capture.ts";
 import { ProcessLabels } from "../../agent/metadata/labels.ts";
@@ -20,7 +20,7 @@ import type { MetricSources } from "../../agent/metrics/metrics.ts";
 export const NO_UNWINDING: UnwinderStats = {
   pages: { pages: 0, rowBytes: 0, rules: 0, loaded: 0, evicted: 0, refused: 0, rulesRefused: 0 },
   files: { files: 0, refused: 0 },
-  tables: { compiled: 0, compiledPages: 0, failed: 0, compileMs: 0, tableBytes: 0, kept: NO_TABLE_FILES },
+  tables: { compiled: 0, compiledPages: 0, failed: 0, compileMs: 0, tableBytes: 0, kept: NO_KEPT_TABLES },
   mappings: { processes: 0, prefixes: 0, reads: 0, refused: 0 },
   memoryBytes: 0,
 };
