@@ -40,7 +40,10 @@ export interface RunOptions {
 
 /** Is what a run took. */
 export interface Figures {
+  /** Is what was stored, until none was staged. */
   readonly rowsPerSecond: number;
+  /** Is what was acknowledged, until the last was. */
+  readonly pushedPerSecond: number;
   /** Is what agents waited for an answer, from when they had the batch. */
   readonly p99Ms: number;
   /** Is what pushes took by the aggregator's own histogram. */
@@ -128,6 +131,7 @@ export class SimulatedFleet {
       return this.#residentMb();
     }));
     await Promise.all(Array.from({ length: agents }, (_, index) => agent(index)));
+    const pushedPerSecond = rows / ((performance.now() - start) / 1000);
     const delayP99Ms = delays.quantile(0.99);
     const ownP99Ms = 1000 * quantileBetween(own, await this.#ownTimes(), 0.99);
     await pushed?.();
@@ -136,6 +140,7 @@ export class SimulatedFleet {
     const after = [cpuMs(this.#aggregator.child.pid), cpuMs(engine)];
     return {
       rowsPerSecond: rows / (took / 1000),
+      pushedPerSecond,
       p99Ms: quantileOf(times, 0.99),
       ownP99Ms,
       delayP99Ms,

@@ -15,6 +15,12 @@ export class BufferFullError extends Error {
 /** From this share of its capacity on the buffer asks agents to send less. */
 const BACKPRESSURE = 0.8;
 
+/**
+ * So many bytes of batches are held in memory, too, the oldest ones', which go to storage next: a group's worth. To
+ * read them again takes the store as long as to write them, and pushes wait for it.
+ */
+export const READY_BYTES = 2 ** 25;
+
 /** Holds the heads of batches that are staged, in the order of their ids, and counts those that are on their way. */
 export class Held {
   /** Is in batches. */
@@ -23,6 +29,9 @@ export class Held {
   readonly #heads = new Map<number, Head>();
   /** Sums the bytes of heads. */
   #bytes = 0;
+  readonly #ready = new Map<number, Uint8Array<ArrayBuffer>>();
+  /** Sums their bytes. */
+  #readyBytes = 0;
   /** Counts what is being staged, so that the capacity holds for concurrent pushes. */
   #arriving = { batches: 0, bytes: 0 };
 
@@ -70,15 +79,34 @@ export class Held {
     this.#heads.set(head.id, head);
   }
 
+  /** Adds a batch with a copy of its bytes, where there is room for that. */
+  addReady(head: Head, bytes: Uint8Array): void {
+    this.add(head);
+    if (this.#readyBytes + bytes.length > READY_BYTES) return;
+    // What arrived may be a part of something larger.
+    this.#ready.set(head.id, bytes.slice());
+    this.#readyBytes += bytes.length;
+  }
+
+  /** Hands the bytes of a batch over, once; `undefined` where they must be read. */
+  takeReady(id: number): Uint8Array<ArrayBuffer> | undefined {
+    const bytes = this.#ready.get(id);
+    if (bytes && this.#ready.delete(id)) this.#readyBytes -= bytes.length;
+    return bytes;
+  }
+
   remove(id: number): void {
     const head = this.#heads.get(id);
     if (head && this.#heads.delete(id)) this.#bytes -= head.size;
+    this.takeReady(id);
   }
 
   /** Forgets the staged ones. */
   clear(): void {
     this.#heads.clear();
     this.#bytes = 0;
+    this.#ready.clear();
+    this.#readyBytes = 0;
   }
 
   /**

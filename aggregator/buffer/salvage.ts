@@ -6,6 +6,7 @@
  */
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { deserialize } from "node:v8";
 
 const COLUMNS = "k, v, v_encoding, version, seq, expiration_ms";
 
@@ -71,6 +72,7 @@ function copy(select: StatementSync, insert: StatementSync): number {
   let rows = 0;
   try {
     for (const row of select.iterate() as Iterable<Row>) {
+      if (!isSound(row)) continue;
       const { changes } = insert.run(
         ...[row["k"]!, row["v"]!, row["v_encoding"]!, row["version"]!, row["seq"]!, row["expiration_ms"]!],
       );
@@ -82,4 +84,22 @@ function copy(select: StatementSync, insert: StatementSync): number {
     // Here the damage begins.
   }
   return rows;
+}
+
+/** Says, as Deno KV does, how a value is written. */
+const Encoding = { v8: 1n, u64: 2n, bytes: 3n } as const;
+
+/** Returns whether Deno KV can read the value: SQLite does not know when a page was overwritten within a row. */
+function isSound(row: Row): boolean {
+  const [encoding, value] = [row["v_encoding"], row["v"]];
+  if (!(value instanceof Uint8Array)) return false;
+  if (encoding === Encoding.bytes) return true;
+  if (encoding === Encoding.u64) return value.length === 8;
+  if (encoding !== Encoding.v8) return false;
+  try {
+    deserialize(value);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -232,7 +232,10 @@ export class StagingBuffer implements AsyncDisposable {
       const heads = ids.map((id) => this.#held.get(id)).filter((head) => head !== undefined);
       const batches: StagedGroup["batches"][number][] = [];
       // One after the other: the store does what it is asked in turn, and pushes would wait until all are read.
-      for (const head of heads) batches.push({ head, bytes: await readChunks(this.#store.kv, head) });
+      for (const head of heads) {
+        const bytes = this.#held.takeReady(head.id) ?? await readChunks(this.#store.kv, head);
+        batches.push({ head, bytes });
+      }
       return { token, batches, skip, tries, size: ids.length };
     });
   }
@@ -323,6 +326,8 @@ export class StagingBuffer implements AsyncDisposable {
   async #mend(cause: unknown): Promise<void> {
     const before = this.#held.size;
     const known = new Set(this.#held.heads().map(({ id }) => id));
+    // They are in storage, whatever became of them here.
+    if (this.#groups.first?.done) { for (const id of this.#groups.first.ids) known.delete(id); }
     const rows = await this.#store.replace();
     await this.#load();
     for (const { id } of this.#held.heads()) known.delete(id);
@@ -387,7 +392,7 @@ export class StagingBuffer implements AsyncDisposable {
     const written = await putBatch(kv, { head, bytes, known }, { rememberMs, onLeft });
     if (!written) return "duplicate";
     this.#agents.hold(meta, written);
-    this.#held.add(head);
+    this.#held.addReady(head, bytes);
     this.onStaged();
     return "staged";
   }

@@ -30,11 +30,15 @@ export function isFull(error: unknown): boolean {
 }
 
 /**
- * Returns whether an access failed because the file is not what was written; an I/O error is how one shows that became
- * shorter.
+ * Says that the file is not what was written: SQLite's words, of which an I/O error is for a file that became shorter,
+ * then Deno KV's for a row whose columns are sound and hold what it never writes.
  */
+const DAMAGE =
+  /disk image is malformed|file is not a database|disk I\/O error|value encoding -?\d+ is unknown|could not deserialize value/;
+
+/** Returns whether an access failed because the file is not what was written. */
 export function isDamaged(error: unknown): boolean {
-  return /disk image is malformed|file is not a database|disk I\/O error/.test(messageOf(error));
+  return DAMAGE.test(messageOf(error));
 }
 
 /** Holds an open Deno KV, and the lock that keeps others from it. */
