@@ -8,16 +8,12 @@
 import { getLogger } from "@logtape/logtape";
 import { Burst } from "../common/log.ts";
 import type { Kind } from "../profile/model.ts";
+import { untilBeat } from "./beat.ts";
 import type { Brief, BriefProcesses } from "./brief_processes.ts";
 import type { Collector, ProgramOf } from "./collectors/collector.ts";
+import { FillPace, WATERMARK } from "./fill_pace.ts";
 import { type SummedWindow, WindowSum } from "./window_sum.ts";
 
-/** A set is emptied when a map of it is so full. What it then has room for must last until the other one is empty. */
-const WATERMARK = 0.4;
-/** The maps are looked at this often; more often where one is so full already. */
-const POLL_MS = 50;
-const HASTE = 0.1;
-const HASTE_MS = 10;
 /** After so many failures of one collector in a row, there is no use in going on. */
 const MAX_FAILURES = 3;
 
@@ -43,6 +39,7 @@ export class Drains implements Disposable {
   readonly #burst = new Burst(getLogger(["aperture", "agent"]));
   readonly #early = new Map<Collector, Promise<void>>();
   readonly #failures = new Map<Collector, number>();
+  readonly #paces: ReadonlyMap<Collector, FillPace>;
   #sums: Map<Collector, WindowSum>;
   /** Holds, by group, the brief process that stands for all others of it. */
   #representatives = new Map<string, ProgramOf>();
@@ -52,7 +49,10 @@ export class Drains implements Disposable {
   constructor(options: DrainsOptions) {
     this.#options = options;
     this.#sums = this.#newSums();
-    this.#pollIn(POLL_MS);
+    this.#paces = new Map(
+      options.collectors.map((collector) => [collector, new FillPace(collector.fillsInMs)]),
+    );
+    this.#look();
   }
 
   /**
@@ -86,16 +86,16 @@ export class Drains implements Disposable {
     return new Map(this.#options.collectors.map((collector) => [collector, new WindowSum()]));
   }
 
-  #pollIn(ms: number): void {
-    this.#timer = setTimeout(() => {
-      let most = 0;
-      for (const collector of this.#options.collectors) {
-        const { fill } = collector;
-        most = Math.max(most, fill);
-        if (fill >= WATERMARK) this.#drainEarly(collector);
-      }
-      if (!this.#disposed) this.#pollIn(most >= HASTE ? HASTE_MS : POLL_MS);
-    }, ms);
+  /** Looks whether maps fill, again and again. */
+  #look(): void {
+    let next = Infinity;
+    const now = performance.now();
+    for (const [collector, pace] of this.#paces) {
+      const { fill } = collector;
+      next = Math.min(next, pace.next(fill, now));
+      if (fill >= WATERMARK) this.#drainEarly(collector);
+    }
+    if (!this.#disposed) this.#timer = setTimeout(() => this.#look(), untilBeat(Math.floor(next), now));
   }
 
   #drainEarly(collector: Collector): void {

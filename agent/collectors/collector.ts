@@ -149,6 +149,8 @@ export interface Collector extends Disposable {
   readonly memoryBytes: number;
   /** Tells how full the fullest of the maps is that are counted into, from 0 to 1; to ask costs next to nothing. */
   readonly fill: number;
+  /** Such a map that is empty is full after so many ms at the earliest. @default that is not known */
+  readonly fillsInMs?: number;
   /**
    * Takes what was counted until now since the last call; nothing is counted twice or lost between two calls. Waits for
    * the programs that run, some milliseconds; calls meanwhile take their turn.

@@ -22,6 +22,8 @@ import { PythonProcesses } from "./python_processes.ts";
 import { setStackSource, type StackSource, WALK_MAPS } from "./user_stacks.ts";
 
 const SECOND_NS = 1e9;
+/** A sample has so many at most: of the kernel, of Python, and the two parts of a deep one of user space. */
+const STACKS_OF_SAMPLE = 4;
 /** Returns the time between two samples of a CPU, in ns. */
 export function cpuPeriodNs(freq: number): number {
   return Math.floor(SECOND_NS / freq);
@@ -73,6 +75,7 @@ export class CpuCollector implements Collector {
   #periodNs: number;
   /** Is the period from the next drain on. */
   #nextPeriodNs: number;
+  readonly #leastPeriodNs: number;
   readonly #sets: MapSets<"counts" | "stacks">;
   #stopped = false;
   readonly #stackEnds: Counters;
@@ -118,7 +121,7 @@ export class CpuCollector implements Collector {
     }
     setStackSource(object, unwinder);
     object.load();
-    const collector = stack.use(new CpuCollector(object, { periodNs: cpuPeriodNs(freq), cpus, known }));
+    const collector = stack.use(new CpuCollector(object, { freq, maxFreq, cpus, known }));
     collector.#follow();
     stack.move();
     return collector;
@@ -126,10 +129,13 @@ export class CpuCollector implements Collector {
 
   private constructor(
     object: BpfObject,
-    { periodNs, cpus, known }: { periodNs: number; cpus: () => readonly number[]; known: KnownStacks },
+    { freq, maxFreq, cpus, known }:
+      & Required<Pick<CpuCollectorOptions, "freq" | "cpus">>
+      & { maxFreq: number; known: KnownStacks },
   ) {
     this.#object = object;
-    this.#periodNs = this.#nextPeriodNs = periodNs;
+    this.#periodNs = this.#nextPeriodNs = cpuPeriodNs(freq);
+    this.#leastPeriodNs = cpuPeriodNs(Math.max(freq, maxFreq));
     this.#cpus = cpus;
     this.#known = known;
     this.#python = new PythonProcesses(object.map("python_processes"));
@@ -159,6 +165,14 @@ export class CpuCollector implements Collector {
 
   get fill(): number {
     return this.#sets.fill;
+  }
+
+  get fillsInMs(): number {
+    const entries = Math.min(
+      this.#object.map("counts_a").maxEntries,
+      this.#object.map("stacks_a").maxEntries / STACKS_OF_SAMPLE,
+    );
+    return entries * this.#leastPeriodNs / 1e6 / Math.max(1, this.#links.size);
   }
 
   async drain(): Promise<Window> {

@@ -11,6 +11,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type BpfLink, BpfObject, FILE_KEY, type MappedMemory, WANTED_FILE } from "../libbpf/mod.ts";
+import { untilBeat } from "../beat.ts";
 import type { CodeFile } from "../elf/code_file.ts";
 import { CodeFiles, type CodeFilesStats } from "../elf/code_files.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
@@ -257,7 +258,7 @@ export class Unwinder implements AsyncDisposable {
       if (this.#stop.signal.aborted) return;
       if (missed) this.#pollIn(busy < MAX_SOON ? SOON_MS : this.#pollMs, busy + 1);
       else this.#pollIn(Math.min(this.#pollMs, 2 * ms));
-    }, ms);
+    }, untilBeat(ms));
   }
 
   #poll(): void {
