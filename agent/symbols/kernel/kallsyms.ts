@@ -40,11 +40,22 @@ export interface KallsymsTable {
 export interface Kallsyms {
   readonly table: KallsymsTable;
   readonly dynamic: readonly DynamicSymbol[];
+  /** Nothing but the rest comes after this. */
+  readonly last: LastFunction;
+}
+
+/** The function of the table whose line is the last of such in the file; none where `name` is "". */
+export interface LastFunction {
+  /** Its line begins after so many bytes. */
+  readonly at: number;
+  readonly address: number;
+  readonly name: string;
 }
 
 /** Entries at first; a kernel has 50,000 to 150,000 functions. */
 const FIRST_ENTRIES = 65_536;
 const FIRST_NAME_BYTES = 2 << 20;
+const LEAST_ENTRIES = 16;
 
 /**
  * Takes the text of `/proc/kallsyms` piece by piece, so that its megabytes are never in memory as a whole.
@@ -54,15 +65,25 @@ const FIRST_NAME_BYTES = 2 << 20;
  * them, and gives an empty table.
  */
 export class KallsymsParser {
-  #address = new Float64Array(FIRST_ENTRIES);
-  #name = new Uint32Array(FIRST_ENTRIES);
-  #module = new Uint16Array(FIRST_ENTRIES);
-  #names = new Uint8Array(FIRST_NAME_BYTES);
+  #address: Float64Array<ArrayBuffer>;
+  #name: Uint32Array<ArrayBuffer>;
+  #module: Uint16Array<ArrayBuffer>;
+  #names: Uint8Array<ArrayBuffer>;
   #namesLength = 0;
+  /** Lines begin after so many bytes: the next one, the one that is being added, and the last of a function of the table. */
+  readonly #lineAt = { next: 0, now: 0, last: 0 };
   #size = 0;
   readonly #modules: string[] = [""];
   readonly #dynamic: DynamicSymbol[] = [];
   readonly #bounds = { _text: 0, _end: 0 };
+
+  /** @param entries room is made for so many functions at first */
+  constructor({ entries = FIRST_ENTRIES, nameBytes = FIRST_NAME_BYTES } = {}) {
+    this.#address = new Float64Array(entries);
+    this.#name = new Uint32Array(entries);
+    this.#module = new Uint16Array(entries);
+    this.#names = new Uint8Array(nameBytes);
+  }
 
   /** Takes the whole lines of `text`, and its last line, too, where `last`. Returns how many bytes were taken. */
   add(text: Uint8Array, { last }: { last: boolean }): number {
@@ -72,8 +93,11 @@ export class KallsymsParser {
         if (!last || at >= text.length) return at;
         end = text.length;
       }
+      const next = Math.min(end + 1, text.length);
+      this.#lineAt.now = this.#lineAt.next;
+      this.#lineAt.next += next - at;
       this.#addLine(text, at, end);
-      at = end + 1;
+      at = next;
     }
   }
 
@@ -88,7 +112,13 @@ export class KallsymsParser {
       modules: this.#modules,
       bounds: this.#bounds,
     });
-    return { table, dynamic: this.#dynamic };
+    const i = this.#size - 1;
+    const last = {
+      at: this.#lineAt.last,
+      address: i < 0 ? 0 : this.#address[i]!,
+      name: i < 0 ? "" : decoder.decode(this.#names.subarray(this.#name[i]!, this.#namesLength - 1)),
+    };
+    return { table, dynamic: this.#dynamic, last };
   }
 
   #addLine(text: Uint8Array, at: number, end: number): void {
@@ -110,6 +140,7 @@ export class KallsymsParser {
     const length = nameEnd - name;
     this.#reserve(length + 1);
     const i = this.#size++;
+    this.#lineAt.last = this.#lineAt.now;
     this.#address[i] = address;
     this.#module[i] = inKernel ? 0 : this.#moduleIndex(decoder.decode(text.subarray(nameEnd + 2, end - 1)));
     this.#name[i] = this.#namesLength;
@@ -122,7 +153,7 @@ export class KallsymsParser {
       this.#names = grown(this.#names, new Uint8Array(this.#names.length * 2 + bytes));
     }
     if (this.#size < this.#address.length) return;
-    const entries = this.#size * 2;
+    const entries = Math.max(LEAST_ENTRIES, this.#size * 2);
     this.#address = grown(this.#address, new Float64Array(entries));
     this.#name = grown(this.#name, new Uint32Array(entries));
     this.#module = grown(this.#module, new Uint16Array(entries));
@@ -155,24 +186,47 @@ export function readKallsyms(path: string): Kallsyms {
   const parser = new KallsymsParser();
   try {
     using file = Deno.openSync(path);
-    const buffer = new Uint8Array(CHUNK_BYTES);
-    let held = 0;
-    for (;;) {
-      const read = file.readSync(buffer.subarray(held));
-      const text = buffer.subarray(0, held + (read ?? 0));
-      // A line that fills the buffer is none of kallsyms: it ends the reading.
-      if (read === null || read === 0) {
-        parser.add(text, { last: true });
-        break;
-      }
-      const taken = parser.add(text, { last: false });
-      buffer.copyWithin(0, taken, text.length);
-      held = text.length - taken;
-    }
+    readInto(parser, file);
   } catch {
     // Without /proc there is nothing to know.
   }
   return parser.finish();
+}
+
+/**
+ * Reads what the kernel made while it runs, which is less than a hundredth of the file at `path`.
+ *
+ * @param last of an earlier reading
+ * @returns `undefined` where that is not the last function any more, or the file cannot be read
+ */
+export function readDynamic(path: string, last: LastFunction): readonly DynamicSymbol[] | undefined {
+  const parser = new KallsymsParser({ entries: 0, nameBytes: 0 });
+  try {
+    using file = Deno.openSync(path);
+    file.seekSync(last.at, Deno.SeekMode.Start);
+    readInto(parser, file);
+  } catch {
+    return undefined;
+  }
+  const { dynamic, last: { at, address, name } } = parser.finish();
+  return at === 0 && address === last.address && name === last.name ? dynamic : undefined;
+}
+
+function readInto(parser: KallsymsParser, file: Deno.FsFile): void {
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  let held = 0;
+  for (;;) {
+    const read = file.readSync(buffer.subarray(held));
+    const text = buffer.subarray(0, held + (read ?? 0));
+    // A line that fills the buffer is none of kallsyms: it ends the reading.
+    if (read === null || read === 0) {
+      parser.add(text, { last: true });
+      return;
+    }
+    const taken = parser.add(text, { last: false });
+    buffer.copyWithin(0, taken, text.length);
+    held = text.length - taken;
+  }
 }
 
 interface Parsed {

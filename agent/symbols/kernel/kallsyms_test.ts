@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { KallsymsParser, parseKallsyms, parseModules } from "./kallsyms.ts";
+import { TempFolder } from "../../../tests/support/programs.ts";
+import { KallsymsParser, parseKallsyms, parseModules, readDynamic, readKallsyms } from "./kallsyms.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -79,4 +80,29 @@ Deno.test("parseKallsyms() holds more functions than it made room for", () => {
   for (const i of [0, 65_536, count - 1]) {
     assertEquals(table.find(0xffff80000008 + i * 16)?.name, `f${i}_of_many_names`);
   }
+});
+
+Deno.test("readDynamic() finds what readKallsyms() does, unless the table is another one", () => {
+  using folder = new TempFolder();
+  const name = fc.stringMatching(/^[a-z_]{1,12}$/);
+  const code = (module: string) => (name: string, i: number) =>
+    `ffffffff8${i.toString(16).padStart(7, "1")} t ${name}${module}\n`;
+  const parts = fc.record({ own: fc.array(name), module: fc.array(name), bpf: fc.array(name) });
+  fc.assert(
+    fc.property(parts, fc.array(name), ({ own, module, bpf }, later) => {
+      const table = [...own.map(code("")), ...module.map(code("\t[ext4]"))];
+      const path = folder.write("kallsyms", [...table, ...bpf.map(code("\t[bpf]"))].join(""));
+      const { last, dynamic } = readKallsyms(path);
+      assertEquals(readDynamic(path, last), dynamic);
+      folder.write("kallsyms", [...table, ...later.map(code("\t[bpf]"))].join(""));
+      assertEquals(readDynamic(path, last), readKallsyms(path).dynamic);
+      folder.write("kallsyms", [...table, code("")("another", 200), ...later.map(code("\t[bpf]"))].join(""));
+      assertEquals(readDynamic(path, last), undefined);
+      if (table.length === 0) return;
+      folder.write("kallsyms", [...table.slice(1), ...bpf.map(code("\t[bpf]"))].join(""));
+      const fewer = readDynamic(path, last);
+      assert(fewer === undefined || table[0] === table.at(-1));
+    }),
+    { numRuns: 50 },
+  );
 });

@@ -15,9 +15,11 @@ import { onlineCpus } from "../../collectors/cpus.ts";
 import { DynamicCode } from "./dynamic_code.ts";
 import {
   type KallsymsTable,
+  type LastFunction,
   type ModuleExtent,
   parseKallsyms,
   parseModules,
+  readDynamic,
   readKallsyms,
 } from "./kallsyms.ts";
 
@@ -53,7 +55,7 @@ export interface KernelSymbolsOptions {
  * Finds the function of a kernel address.
  *
  * The table is read once. It is read again when a module came or went; of BPF programs and the like the kernel's own
- * notes tell what changed.
+ * notes tell what changed. Where notes are lost, they alone are read again, if a sample is in one.
  */
 export class KernelSymbols implements Disposable {
   readonly #procRoot: string;
@@ -64,6 +66,10 @@ export class KernelSymbols implements Disposable {
   readonly #dynamic = new DynamicCode();
   #changes: KsymbolSource | undefined;
   #table: KallsymsTable;
+  /** In the file, only what is dynamic comes after this. */
+  #last: LastFunction = { at: 0, address: 0, name: "" };
+  /** Notes were lost: what is dynamic must be read before the next one is asked for. */
+  #isStale = false;
   /** Maps a module's name to where its code lies. */
   #modules: ReadonlyMap<string, ModuleExtent> = new Map();
   #modulesText: string;
@@ -71,6 +77,7 @@ export class KernelSymbols implements Disposable {
   readonly #seen = new Set<number>();
   #toldHidden = false;
   #readings = 0;
+  #dynamicReadings = 0;
   /** Tells what may be looked at again in this window. */
   #mayCheckModules = false;
   #mayReload = false;
@@ -105,9 +112,14 @@ export class KernelSymbols implements Disposable {
     return this.#table.bytes;
   }
 
-  /** Returns how often the table was read. */
+  /** Returns how often the whole table was read. */
   get readings(): number {
     return this.#readings;
+  }
+
+  /** Returns how often what is dynamic was read again without the rest. */
+  get dynamicReadings(): number {
+    return this.#dynamicReadings;
   }
 
   /**
@@ -153,10 +165,12 @@ export class KernelSymbols implements Disposable {
   #findMoving(address: number): { address: number; name: string; module: string } | undefined {
     if (this.#mayCheckModules) this.#checkModules();
     if (this.#isInModule(address)) return this.#table.find(address);
+    if (this.#isStale) this.#loadDynamic();
     const known = this.#dynamic.find(address);
     if (known || this.#seen.has(address)) return known;
     if (this.#changes) this.#takeChanges();
     else if (this.#mayReload) this.#reload();
+    if (this.#isStale) this.#loadDynamic();
     const found = this.#dynamic.find(address);
     if (!found && this.#seen.size < MAX_SEEN) this.#seen.add(address);
     // Where modules hide where they lie, the nearest function is that of one.
@@ -179,10 +193,13 @@ export class KernelSymbols implements Disposable {
   #takeChanges(): void {
     if (!this.#changes!.covers(this.#cpus())) {
       this.#listen();
-      return this.#load();
+      this.#isStale = true;
+      return;
     }
     const { changes, lost } = this.#changes!.take();
-    if (lost) return this.#load();
+    if (lost) this.#isStale = true;
+    // What came and went since is in what will be read.
+    if (this.#isStale) return;
     for (const change of changes) this.#dynamic.apply(change);
     if (changes.length > 0) this.#seen.clear();
   }
@@ -201,13 +218,25 @@ export class KernelSymbols implements Disposable {
   }
 
   /**
-   * Reads the table without notes. A program whose address another one had, and was asked for, keeps that name for a
+   * Reads what is dynamic without notes. A program whose address another one had, and was asked for, keeps that name for a
    * while.
    */
   #reload(): void {
     const before = this.#dynamic.size;
-    this.#load();
+    this.#loadDynamic();
     this.#pause = this.#dynamic.size === before ? Math.min(this.#pause * 2, MAX_PAUSE_WINDOWS) : 1;
+  }
+
+  /** Reads what is dynamic again, and the rest only where it is not what it was. */
+  #loadDynamic(): void {
+    const dynamic = readDynamic(`${this.#procRoot}/kallsyms`, this.#last);
+    if (dynamic === undefined) return this.#load();
+    this.#dynamicReadings++;
+    this.#mayReload = false;
+    this.#paused = 0;
+    this.#isStale = false;
+    this.#seen.clear();
+    this.#dynamic.replace(dynamic);
   }
 
   #load(): void {
@@ -215,8 +244,10 @@ export class KernelSymbols implements Disposable {
     this.#paused = 0;
     this.#readings++;
     this.#seen.clear();
-    const { table, dynamic } = readKallsyms(`${this.#procRoot}/kallsyms`);
+    this.#isStale = false;
+    const { table, dynamic, last } = readKallsyms(`${this.#procRoot}/kallsyms`);
     this.#table = table;
+    this.#last = last;
     this.#dynamic.replace(dynamic);
     this.#modules = parseModules(this.#modulesText);
     if (this.#table.size === 0 && !this.#toldHidden) {

@@ -122,9 +122,12 @@ testWith(
   },
 );
 
-Deno.test("KernelSymbols.frame() reads the table again where changes were lost, or CPUs came", () => {
+Deno.test("KernelSymbols.frame() reads BPF programs again where changes were lost, or CPUs came, and no more", () => {
   using folder = new TempFolder();
-  folder.write("proc/kallsyms", KALLSYMS);
+  const write = (program: string, extra = "") =>
+    folder.write("proc/kallsyms", `${KALLSYMS}${extra}ffffffffc0700000 t ${program}\t[bpf]\n`);
+  write("first");
+  folder.write("proc/modules", MODULES);
   let lost = false;
   let cpus = [0];
   let opened = 0;
@@ -138,19 +141,32 @@ Deno.test("KernelSymbols.frame() reads the table again where changes were lost, 
     };
   };
   using kernel = new KernelSymbols({ procRoot: `${folder.path}/proc`, openChanges, cpus: () => cpus });
+  const name = () => kernel.frame(0xffffc0700004).function;
+  const endWindow = () => {
+    kernel.endWindow();
+    lost = false;
+  };
+  write("second");
   for (let window = 0; window < 5; window++) {
     kernel.frame(0xffffc0900000 + window);
-    kernel.endWindow();
+    endWindow();
   }
-  assertEquals([kernel.readings, opened], [1, 1]);
+  assertEquals([name(), opened], ["first", 1]);
   lost = true;
-  kernel.endWindow();
-  lost = false;
-  assertEquals([kernel.readings, opened], [2, 1]);
+  endWindow();
+  assertEquals([name(), kernel.frame(0xffffc0600008).function], ["second", "bpf_prog_1234_demo"]);
+  write("third");
+  endWindow();
+  assertEquals([name(), opened], ["second", 1]);
   cpus = [0, 1];
-  kernel.endWindow();
-  kernel.endWindow();
-  assertEquals([kernel.readings, opened], [3, 2]);
+  endWindow();
+  assertEquals([name(), opened], ["third", 2]);
+  // The table is read with them where it is another one, though no module is: the file cannot be trusted then.
+  assertEquals([kernel.readings, kernel.dynamicReadings, kernel.size], [1, 2, 5]);
+  write("fourth", "ffffffffc0400200 t ext4_write\t[ext4]\n");
+  lost = true;
+  endWindow();
+  assertEquals([name(), kernel.readings, kernel.size], ["fourth", 2, 6]);
 });
 
 Deno.test("KernelSymbols.frame() reads the table ever more seldom for nothing where the kernel tells of no changes", () => {
@@ -160,5 +176,5 @@ Deno.test("KernelSymbols.frame() reads the table ever more seldom for nothing wh
     kernel.endWindow();
     kernel.frame(0xffffc0900000 + 2 ** 21 * window);
   }
-  assertEquals(kernel.readings, 1 + 7);
+  assertEquals([kernel.readings, kernel.dynamicReadings], [1, 7]);
 });
