@@ -174,7 +174,7 @@ testWith(["chdb"], "Writer.write() knows a group after the engine was started ag
   const folder = await Deno.makeTempDir();
   const batches = someBatches(3);
   for (let start = 0; start < 2; start++) {
-    await using storage = await startStorage(folder);
+    await using storage = await startStorage({ dataDir: folder });
     await new Writer(storage.client).write({ token: "group", batches });
     assertEquals(await contents(storage.client), expected(batches));
   }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Gives what tests of one run share, whichever process they are in: one engine, one browser, and boots of other
- * kernels.
+ * Gives what tests of one run share, whichever process they are in: databases on one engine, one browser, and boots of
+ * other kernels.
  *
  * @module
  */
 
 import { Boots } from "../../tests/support/boots.ts";
 import type { EmbeddedClickHouse } from "../../aggregator/embedded/supervisor.ts";
+import type { Databases, Form } from "./databases.ts";
 
 export interface SharedOptions {
   /** It is added to the environment of what is started. */
@@ -16,13 +17,18 @@ export interface SharedOptions {
   readonly folder: string;
 }
 
+interface SharedEngine {
+  readonly engine: EmbeddedClickHouse;
+  readonly databases: Databases;
+}
+
 /** A server on loopback that tests ask, see `tests/support/shared.ts`; what it gave ends with it. */
 export class SharedServer implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #boots: Boots;
   readonly #folder: string;
   readonly #owned = new AsyncDisposableStack();
-  #engine: Promise<EmbeddedClickHouse> | undefined;
+  #engine: Promise<SharedEngine> | undefined;
   #browser: Promise<string> | undefined;
 
   private constructor({ env, folder }: SharedOptions) {
@@ -49,9 +55,15 @@ export class SharedServer implements AsyncDisposable {
 
   async #answer(path: string): Promise<Response> {
     try {
-      if (path === "/engine") {
-        const { url, username, password } = await (this.#engine ??= this.#startEngine());
-        return Response.json({ url, username, password });
+      const [, what, form, name] = path.split("/");
+      if (what === "databases") {
+        const { engine, databases } = await (this.#engine ??= this.#startEngine());
+        if (name !== undefined) {
+          await databases.give(name);
+          return new Response();
+        }
+        const { url, username, password } = engine;
+        return Response.json({ url, username, password, database: await databases.take(form as Form) });
       }
       if (path === "/browser") return new Response(await (this.#browser ??= this.#startBrowser()));
       return new Response(await this.#boots.output(path.slice("/kernels/".length)));
@@ -60,12 +72,17 @@ export class SharedServer implements AsyncDisposable {
     }
   }
 
-  async #startEngine(): Promise<EmbeddedClickHouse> {
+  async #startEngine(): Promise<SharedEngine> {
     // A run that asks for no engine need not load what starts one.
-    const { EmbeddedClickHouse } = await import("../../aggregator/embedded/supervisor.ts");
+    const [{ EmbeddedClickHouse }, { Databases }] = await Promise.all([
+      import("../../aggregator/embedded/supervisor.ts"),
+      import("./databases.ts"),
+    ]);
     const dataDir = await Deno.makeTempDir({ dir: this.#folder, prefix: "engine-" });
     this.#owned.defer(() => Deno.remove(dataDir, { recursive: true }));
-    return this.#owned.use(await EmbeddedClickHouse.start({ dataDir }));
+    const engine = this.#owned.use(await EmbeddedClickHouse.start({ dataDir }));
+    const { url, username, password } = engine;
+    return { engine, databases: this.#owned.use(new Databases({ url, username, password })) };
   }
 
   /** Returns the address at which playwright finds the browser. */

@@ -17,7 +17,9 @@ export async function startAggregator(
   { args = [], env = {}, ...options }: AggregatorOptions = {},
 ): Promise<RunningAggregator> {
   const folder = cleanup.use(new TempFolder());
-  const storage = cleanup.use(await startStorage());
+  const storage = cleanup.use(
+    await startStorage({ isForAggregator: env["APERTURE_RETENTION"] === undefined }),
+  );
   return cleanup.use(
     await RunningAggregator.start({
       ...options,

@@ -22,31 +22,40 @@ export interface TestStorage extends AsyncDisposable {
 }
 
 /**
- * Makes a database ready: one of its own on the engine that the tests of a run share.
+ * Makes a database ready: on the engine that the tests of a run share, one that nobody else has meanwhile.
  *
- * @param dataDir for an engine of its own, whose data stay there
+ * @param options.dataDir for an engine of its own, whose data stay there
+ * @param options.isForAggregator is true where an aggregator of default settings is to have it; else rows stay, however
+ * old they are
  */
-export async function startStorage(dataDir?: string): Promise<TestStorage> {
+export async function startStorage(
+  { dataDir, isForAggregator = false }: { dataDir?: string; isForAggregator?: boolean } = {},
+): Promise<TestStorage> {
   await using stack = new AsyncDisposableStack();
   // On a busy machine an insert waits for its turn.
   const timeout = 120_000;
-  const shared = dataDir === undefined ? await askShared("/engine") : undefined;
+  const form = isForAggregator ? "kept" : "migrated";
+  const shared = dataDir === undefined ? await askShared(`/databases/${form}`) : undefined;
   const options: StorageOptions & { readonly database: string } = shared
-    ? {
-      ...await shared.json() as StorageOptions,
-      timeout,
-      database: `test_${crypto.randomUUID().replaceAll("-", "")}`,
-    }
+    ? { ...await shared.json() as StorageOptions & { database: string }, timeout }
     : { ...await startEngine(stack, dataDir), timeout, database: "aperture" };
-  await createDatabase(options);
   const client = new StorageClient(options);
+  let areMergesStopped = false;
   stack.defer(async () => {
-    if (shared) await client.command(`DROP DATABASE ${options.database} SYNC`);
+    // Merges stay stopped for the next who has these tables.
+    if (shared && areMergesStopped) await client.command(`DROP DATABASE ${options.database} SYNC`);
     await client[Symbol.asyncDispose]();
+    if (shared && !areMergesStopped) {
+      await (await askShared(`/databases/given/${options.database}`))!.body?.cancel();
+    }
   });
-  await migrate(client);
+  if (!shared) {
+    await createDatabase(options);
+    await migrate(client);
+  }
   const owned = stack.move();
   const stopMerges = async () => {
+    areMergesStopped = true;
     const tables = await client.rows<{ name: string }>(
       "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'",
     );
