@@ -28,8 +28,12 @@ export interface KeeperOptions {
 /** Before work that takes much for a while no more than this part of all is held, where that can be. */
 const EASE_SHARE = 0.75;
 
-/** To give back takes some milliseconds: windows of a second do not each do it, as long as there is room. */
+/**
+ * To give back takes some 15 ms, most of them until what runs again is there again: windows of a second do not each do
+ * it, as long as there is room; and once a minute is enough where there is much.
+ */
 const PAUSE_MS = 5000;
+const ROOMY_PAUSE_MS = 60_000;
 
 /** Looks once a window, and before its work. */
 export class MemoryKeeper {
@@ -79,7 +83,8 @@ export class MemoryKeeper {
   #giveBack(when: "ease" | "end"): void {
     const { bytes, resident, giveBack, clock = () => performance.now() } = this.#options;
     const now = clock();
-    if (now - this.#gaveBackAt[when] < PAUSE_MS && resident() <= bytes) return;
+    const [since, held] = [now - this.#gaveBackAt[when], resident()];
+    if (held <= bytes && since < (held > EASE_SHARE * bytes ? PAUSE_MS : ROOMY_PAUSE_MS)) return;
     giveBack();
     this.#gaveBackAt[when] = now;
   }

@@ -25,7 +25,7 @@ Deno.test("MemoryKeeper gives up the least useful first, one thing a window, as 
   assertEquals(logs.lines.length, 1);
 });
 
-Deno.test("MemoryKeeper gives back what is free once in some seconds, but in each window where too much is held", () => {
+Deno.test("MemoryKeeper gives back what is free once a minute, in seconds where much is held, and in each window where too much is", () => {
   let [held, now, given] = [50, 0, 0];
   const keeper = new MemoryKeeper({
     bytes: 100,
@@ -34,14 +34,17 @@ Deno.test("MemoryKeeper gives back what is free once in some seconds, but in eac
     shed: () => {},
     clock: () => now,
   });
-  for (now of [0, 1000, 2000, 4999, 5000, 9000]) keeper.endWindow();
+  for (now of [0, 1000, 5000, 59_999, 60_000, 65_000]) keeper.endWindow();
   assertEquals(given, 2);
-  held = 101;
-  for (now of [9500, 9600]) keeper.endWindow();
-  assertEquals(given, 4);
   held = 80;
-  for (now of [9700, 9800, 14_700]) keeper.ease();
+  for (now of [65_001, 66_000, 69_999, 70_001]) keeper.endWindow();
+  assertEquals(given, 4);
+  held = 101;
+  for (now of [70_002, 70_003]) keeper.endWindow();
   assertEquals(given, 6);
+  held = 80;
+  for (now of [70_004, 70_005, 75_004]) keeper.ease();
+  assertEquals(given, 8);
 });
 
 Deno.test("MemoryKeeper.ease() gives back what is free where much is held, and gives up nothing", () => {

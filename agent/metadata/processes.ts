@@ -69,9 +69,9 @@ interface Entry {
 
 /**
  * A process that is observed is read again after so long, in ms, for not all changes are seen: other code may be mapped
- * where some was.
+ * where some was. Walks do not go by that, as they ask the kernel what is mapped.
  */
-export const RENEW_MS = 10_000;
+export const RENEW_MS = 30_000;
 /**
  * What a process ran before is remembered for so many windows: samples of a window are asked for at its end. So many are
  * at most; on a busy machine there are some hundreds a second.

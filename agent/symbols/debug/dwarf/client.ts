@@ -27,6 +27,9 @@ const MIN_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 60_000;
 /** Ids of processes that read, some of them gone, whose own samples are not of interest. */
 const MAX_PIDS = 16;
+/** Fewer addresses than that are not worth a process for so many times as long as others. */
+const FEW_ADDRESSES = 64;
+const PATIENCE = 6;
 
 export interface DebugClientOptions {
   /** The files that are open together may take so many bytes. @default {128 MiB} */
@@ -37,7 +40,7 @@ export interface DebugClientOptions {
   idleWindows?: number;
   /**
    * Windows that must pass before it is started again, as a start takes a third of a second of CPU time; questions wait
-   * meanwhile. @default {0}
+   * meanwhile, a few of them six times as long: where all that runs is known, new leaves come one by one. @default {0}
    */
   restWindows?: number;
   /** @default {new ReaderProcess} */
@@ -94,8 +97,8 @@ export class DebugClient implements AsyncDisposable {
   /** So many came in a row, without an answer. */
   #failures = 0;
   #idle = 0;
-  /** So many windows from now on no process is started. */
-  #resting = 0;
+  /** Windows since the process was ended to rest; `undefined` where one may be started. */
+  #rested: number | undefined;
   #next = 1;
   #waiting = 0;
   #asked = 0;
@@ -130,7 +133,7 @@ export class DebugClient implements AsyncDisposable {
   rest(): void {
     if (!this.#reader || this.#waiting > 0) return;
     this.#end();
-    this.#resting = this.#restWindows;
+    if (this.#restWindows > 0) this.#rested = 0;
   }
 
   /** Returns whether `pid` is, or was a while ago, a process that reads. */
@@ -175,7 +178,7 @@ export class DebugClient implements AsyncDisposable {
 
   /** Resolves when nothing is waited for any more, or after `ms`; at once while no process is started. */
   async settle(ms: number): Promise<void> {
-    if (this.#waiting === 0 || this.#resting > 0) return;
+    if (this.#waiting === 0 || this.#rested !== undefined) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#settled.push(resolve);
     await settledWithin(ms, promise);
@@ -183,9 +186,11 @@ export class DebugClient implements AsyncDisposable {
 
   /** Ends a process that has nothing to do for a while. */
   endWindow(): void {
-    if (this.#resting > 0) {
-      this.#resting--;
-      if (this.#resting === 0 && this.#questions.size > 0) this.#begin();
+    if (this.#rested !== undefined) {
+      this.#rested++;
+      if (this.#rested < this.#restWindows * (this.#waiting < FEW_ADDRESSES ? PATIENCE : 1)) return;
+      this.#rested = undefined;
+      if (this.#questions.size > 0) this.#begin();
       return;
     }
     if (this.#waiting === 0 && ++this.#idle >= this.#idleWindows) this.rest();
@@ -200,7 +205,7 @@ export class DebugClient implements AsyncDisposable {
     const request: Request = { id, ...question };
     this.#questions.set(id, { request, count, done });
     if (this.#reader) this.#reader.post(request);
-    else if (this.#restart === undefined && this.#resting === 0) this.#begin();
+    else if (this.#restart === undefined && this.#rested === undefined) this.#begin();
   }
 
   /** Starts a process, and asks it all that is not answered. */

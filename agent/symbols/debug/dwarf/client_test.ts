@@ -73,25 +73,46 @@ Deno.test("DebugClient gives up what dies before it reads", async () => {
   assertEquals([starts, answers], [5, ["never", "never"]]);
 });
 
-Deno.test("DebugClient starts no process while it rests, and lets nobody wait for it", async () => {
+Deno.test("DebugClient starts no process while it rests, for longer where little is asked, and lets nobody wait for it", async () => {
   const { asked, start } = readers();
   await using client = new DebugClient({ start, restWindows: 2 });
   const answers: string[] = [];
-  const ask = (key: string) =>
-    client.ask(key, { path: `/${key}`, identity: "", bias: 0 }, [1], () => void answers.push(key));
-  ask("a");
+  const ask = (key: string, addresses: number) =>
+    client.ask(
+      key,
+      { path: `/${key}`, identity: "", bias: 0 },
+      Array.from({ length: addresses }, (_, i) => i),
+      () => void (answers.at(-1) === key || answers.push(key)),
+    );
+  const windows = async (most: number) => {
+    let passed = 0;
+    for (; passed < most && client.pid === undefined; passed++) client.endWindow();
+    await client.settle(60_000);
+    return passed;
+  };
+  ask("a", 1);
   await client.settle(60_000);
   assertEquals(client.pid, 1001);
   // One window without a question: it ends.
   client.endWindow();
   assertEquals(client.pid, undefined);
-  ask("b");
+  ask("b", 63);
   await client.settle(60_000);
   client.endWindow();
   assertEquals([answers, asked], [["a"], [["a"]]]);
-  client.endWindow();
-  await client.settle(60_000);
+  assertEquals(await windows(100), 11);
   assertEquals([answers, asked, client.pid], [["a", "b"], [["a"], ["b"]], 1002]);
+  client.endWindow();
+  ask("c", 64);
+  assertEquals(await windows(100), 2);
+  assertEquals([answers, client.pid], [["a", "b", "c"], 1003]);
+  client.endWindow();
+  for (let window = 0; window < 12; window++) client.endWindow();
+  assertEquals(client.pid, undefined);
+  // It has rested, and nothing waits.
+  ask("d", 1);
+  assertEquals(client.pid, 1004);
+  await client.settle(60_000);
 });
 
 Deno.test("ReaderProcess answers, outlives what makes no sense, and tells when it is killed", async () => {
