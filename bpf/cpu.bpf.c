@@ -7,9 +7,8 @@
 #include "process_filter.h"
 #include "program.h"
 #include "python.h"
-#include "stack.h"
 #include "taken.h"
-#include "user_stack.h"
+#include "tracepoint_stacks.h"
 #include "window.h"
 
 /* No walk is known again here. */
@@ -23,9 +22,6 @@ struct sample {
 	struct aperture_cpu_key key;
 	/* Which of the two map sets, read once, so that counts and stacks of a sample are in the same one. */
 	u32 set;
-	struct aperture_stack spare;
-	struct aperture_stack kernel;
-	struct aperture_stack python;
 };
 
 struct {
@@ -71,24 +67,20 @@ static __always_inline struct sample *begin_sample(struct task_struct *task, u32
 	sample->key.program = program_of(task, is_task_trusted());
 	bpf_get_current_comm(sample->key.comm, sizeof(sample->key.comm));
 	sample->key.user_stack = 0;
-	sample->kernel.length = 0;
-	sample->python.length = 0;
-	sample->python.kind = APERTURE_STACK_PYTHON;
+	sample->key.kernel_stack = 0;
+	sample->key.python_stack = 0;
 	return sample;
 }
 
 static __always_inline void collect_stacks(struct bpf_perf_event_data *ctx, struct task_struct *task,
 					   struct sample *sample)
 {
-	if (!in_user_mode(&ctx->regs)) {
-		read_stack(ctx, &sample->kernel, 0);
-		count_missing_frames(&sample->kernel, APERTURE_LOSS_KERNEL_STACK_FAILED,
-				     APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
-	}
+	if (!in_user_mode(&ctx->regs))
+		sample->key.kernel_stack = keep_kernel_stack(ctx, sample->set, SPARE_KERNEL);
 	if (has_user_stack(task, is_task_trusted())) {
 		sample->key.user_stack =
-			collect_interrupted_user_stack(ctx, sample->key.pid, sample->set, &sample->spare);
-		count_loss(collect_python_stack(task, sample->key.pid, &sample->python));
+			collect_interrupted_user_stack(ctx, sample->key.pid, sample->set, SPARE_USER);
+		sample->key.python_stack = keep_python_stack(sample->key.pid, sample->set);
 	}
 }
 
@@ -97,8 +89,6 @@ static __always_inline void count_sample(struct sample *sample)
 	void *counts = sample->set ? (void *)&counts_b : (void *)&counts_a;
 	const u64 one = 1;
 
-	sample->key.kernel_stack = keep_stack(sample->set, &sample->kernel);
-	sample->key.python_stack = keep_stack(sample->set, &sample->python);
 	u64 *count = find_counted(counts, &sample->key, &one, sample->set, APERTURE_FILLED_COUNTS);
 	if (count)
 		__sync_fetch_and_add(count, 1);

@@ -5,6 +5,9 @@
  */
 #include "vmlinux.h"
 
+/* One for calls, and one for locks of the kernel, which these may wait for. */
+#define SPARE_STACKS (SPARE_KERNEL + 1)
+
 #include "kernel.h"
 #include "lock.h"
 #include "lock_kernel.h"

@@ -11,9 +11,18 @@
 #include "tracepoint_stacks.h"
 #include "walk_memo.h"
 
-/* Keeps `place` under its hash, which is returned; APERTURE_PLACE_NONE when there is no room. */
-static __always_inline u64 keep_place(u32 set, const struct aperture_lock_place *place)
+/*
+ * Keeps the place of the scratch of `user` under its hash, which is returned; APERTURE_PLACE_NONE when there is no room. A
+ * function of its own.
+ */
+__attribute__((noinline)) u64 keep_place(u32 user)
 {
+	struct scratch *scratch = scratch_of(user);
+
+	if (!scratch)
+		return APERTURE_PLACE_NONE;
+	u32 set = scratch->set;
+	struct aperture_lock_place *place = &scratch->place;
 	void *places = set ? (void *)&places_b : (void *)&places_a;
 	const u64 *comm = (const void *)place->comm;
 	u64 hash = mix(mix(mix(1, place->user_stack), place->kernel_stack), (u64)place->program << 32 | place->pid);
@@ -48,12 +57,12 @@ static __always_inline u64 user_place(u64 *ctx, struct scratch *scratch, struct 
 		return known;
 	if (use_unwinder)
 		forget_reads();
-	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, &scratch->stack);
+	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, SPARE_USER);
 	place->kernel_stack = 0;
 	place->pid = pid;
 	place->program = program_of(task, false);
 	__builtin_memcpy(place->comm, scratch->begin.comm, sizeof(place->comm));
-	u64 hash = keep_place(scratch->set, place);
+	u64 hash = keep_place(SCRATCH_ENTER);
 	if (use_unwinder && hash != APERTURE_PLACE_NONE)
 		remember_walk(&scratch->begin, scratch->set, hash);
 	return hash;
@@ -122,8 +131,8 @@ __attribute__((noinline)) int add_wait(u32 user)
 	return 0;
 }
 
-/* Counts that a lock was held for `ns`, and given back at `place`. */
-static __always_inline void count_hold(u32 set, u64 place, u64 ns, u32 hints)
+/* Counts that a lock was held for `ns`, and given back at `place`. A function of its own. */
+__attribute__((noinline)) int count_hold(u32 set, u64 place, u64 ns, u32 hints)
 {
 	void *holds = set ? (void *)&holds_b : (void *)&holds_a;
 	struct aperture_hold_sum *sum = look_up(holds, set, &place);
@@ -138,7 +147,7 @@ static __always_inline void count_hold(u32 set, u64 place, u64 ns, u32 hints)
 			sum = bpf_map_lookup_elem(holds, &place);
 		if (!sum) {
 			count_loss(error == -E2BIG ? APERTURE_LOSS_HOLDS_MAP_FULL : APERTURE_LOSS_HOLDS_MAP_BUSY);
-			return;
+			return 0;
 		}
 	}
 	__sync_fetch_and_add(&sum->count, 1);
@@ -148,6 +157,7 @@ static __always_inline void count_hold(u32 set, u64 place, u64 ns, u32 hints)
 		sum->max_ns = ns;
 	if (~sum->hints & hints)
 		sum->hints |= hints;
+	return 0;
 }
 
 /* Keeps a wait that was open when the window began, for the agent, which may not have looked yet. */

@@ -18,7 +18,7 @@
 
 /*
  * Names the futex at `scratch->futex.address` of the current process by what it is in, where others may have that mapped
- * elsewhere. A function of its own, as unwind_step is.
+ * elsewhere. A function of its own, as unwind_frame is.
  */
 __attribute__((noinline)) int name_shared(u32 user)
 {

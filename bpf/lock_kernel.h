@@ -157,7 +157,7 @@ static __always_inline u64 owner_place(struct scratch *scratch, u64 lock, u32 fl
 	/* What was freed meanwhile and is no task any more. */
 	if (!place->pid && !place->comm[0])
 		return APERTURE_PLACE_NONE;
-	return keep_place(scratch->set, place);
+	return keep_place(SCRATCH_CONTENTION);
 }
 
 /* The current thread begins to wait for `lock`. */
@@ -183,12 +183,12 @@ static __always_inline void contend(void *ctx, u64 lock, u32 flags)
 	scratch->set = active_set();
 	contention.holder = owner_place(scratch, lock, flags);
 	/* Now, not when the lock is had: others wait for it then. */
-	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, &scratch->stack);
-	place->kernel_stack = keep_kernel_stack(ctx, scratch->set, &scratch->stack);
+	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, SPARE_KERNEL);
+	place->kernel_stack = keep_kernel_stack(ctx, scratch->set, SPARE_KERNEL);
 	place->pid = pid;
 	place->program = program_of(task, false);
 	bpf_get_current_comm(place->comm, sizeof(place->comm));
-	contention.place = keep_place(scratch->set, place);
+	contention.place = keep_place(SCRATCH_CONTENTION);
 	give_scratch(scratch);
 	if (spins)
 		begin_spin(&contention);

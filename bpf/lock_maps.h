@@ -108,15 +108,15 @@ struct scratch {
 	/* Of the struct task_struct of who has the lock there, and how often that had left its CPU before its stack was walked. */
 	u64 owner;
 	u64 owner_switches;
+	/* While that is looked for among the threads: its number, and where in a struct pid that is. */
+	u32 number;
+	u32 number_at;
 	/* On this CPU nobody looks for an owner before. */
 	u64 look_ns;
 	/* Who wakes by its end. */
 	u64 waker;
 	struct share shares[SHARES];
-	union {
-		struct aperture_stack stack;
-		struct vma_search search;
-	};
+	struct vma_search search;
 };
 
 struct {

@@ -27,8 +27,9 @@ struct glibc_mutex {
 
 /* At one futex nobody looks again before so long. */
 #define OWNER_INTERVAL_NS 1000000
-/* Of processes with more threads the newer ones are not found. */
-#define OWNER_THREADS 512
+/* Of processes with more threads than the product the newer ones are not found. */
+#define OWNER_THREADS 16
+#define OWNER_TURNS 32
 /* After a look, which takes microseconds, a CPU has none for so many times as long, however many locks are contended. */
 #define OWNER_REST 100
 /* At most; a look that took long was mostly interrupted. */
@@ -56,53 +57,89 @@ static __always_inline u32 owner_number(u64 word, u32 hints)
 	return mutex.owner;
 }
 
-/* The thread with `number`, in its own pid namespace, of the process of `task`; NULL where there is none. */
-static __always_inline struct task_struct *thread_of(struct task_struct *task, u32 number)
+/* What threads of the current process are a list of. */
+static __always_inline void *threads_of(struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	u32 level = BPF_CORE_READ(task, thread_pid, level);
-	u64 at = bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid) +
-		 bpf_core_field_offset(struct upid, nr);
-	void *head = (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
-	struct list_head *entry = head;
+	return (void *)BPF_CORE_READ(task, signal) + bpf_core_field_offset(struct signal_struct, thread_head);
+}
 
+/*
+ * Looks through OWNER_THREADS more of the list, from its entry scratch->owner on, for the thread with scratch->number; true at
+ * that, which is in scratch->owner then, and at the end of the list, where that is 0. A function of its own.
+ */
+__attribute__((noinline)) int find_among_threads(u32 user)
+{
+	struct scratch *scratch = scratch_of(user);
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (!scratch)
+		return true;
+	void *head = threads_of(task);
+	struct list_head *entry = (void *)scratch->owner;
 	for (u32 i = 0; i < OWNER_THREADS; i++) {
 		u32 own = 0;
 
 		entry = BPF_CORE_READ(entry, next);
-		if (!entry || entry == head)
-			break;
+		if (!entry || entry == head) {
+			scratch->owner = 0;
+			return true;
+		}
 		struct task_struct *thread = (void *)entry - bpf_core_field_offset(struct task_struct, thread_node);
-		bpf_probe_read_kernel(&own, sizeof(own), (void *)BPF_CORE_READ(thread, thread_pid) + at);
-		if (own == number)
-			return thread;
+		bpf_probe_read_kernel(&own, sizeof(own), (void *)BPF_CORE_READ(thread, thread_pid) + scratch->number_at);
+		if (own == scratch->number) {
+			scratch->owner = (u64)thread;
+			return true;
+		}
+	}
+	scratch->owner = (u64)entry;
+	return false;
+}
+
+/* The thread with `number`, in its own pid namespace, of the process of `task`, the current one; NULL where there is none. */
+static __always_inline struct task_struct *thread_of(struct scratch *scratch, u32 user, struct task_struct *task, u32 number)
+{
+	u32 level = BPF_CORE_READ(task, thread_pid, level);
+
+	scratch->number = number;
+	scratch->number_at = bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid) +
+			     bpf_core_field_offset(struct upid, nr);
+	scratch->owner = (u64)threads_of(task);
+	for (u32 i = 0; i < OWNER_TURNS; i++) {
+		if (find_among_threads(user))
+			return (void *)scratch->owner;
 	}
 	return NULL;
 }
 
-/* How often the thread has left its CPU. */
-static __always_inline u64 switches_of(struct task_struct *task)
+/*
+ * Whether scratch->owner is on no CPU, and how often it has left one, in scratch->owner_switches. A function of its own, as
+ * unwind_frame is, and not a part of note_owner: what it has on the stack is missing to the walk.
+ */
+__attribute__((noinline)) int look_at_owner(u32 user)
 {
-	return BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
+	struct scratch *scratch = scratch_of(user);
+
+	if (!scratch)
+		return false;
+	struct task_struct *owner = (void *)scratch->owner;
+	scratch->owner_switches = BPF_CORE_READ(owner, nvcsw) + BPF_CORE_READ(owner, nivcsw);
+	return !BPF_CORE_READ(owner, on_cpu) && has_user_stack(owner, false);
 }
 
 /* Keeps the stack of scratch->owner, a thread of the current process; 0 where it runs, so that it has none to keep. */
-static __always_inline u64 resting_stack(struct scratch *scratch)
+static __always_inline u64 resting_stack(struct scratch *scratch, u32 user)
 {
-	struct task_struct *owner = (void *)scratch->owner;
-
-	scratch->owner_switches = switches_of(owner);
-	if (BPF_CORE_READ(owner, on_cpu) || !has_user_stack(owner, false))
+	if (!look_at_owner(user))
 		return 0;
-	u64 stack = collect_stack_of(owner, scratch->place.pid, scratch->set);
-	owner = (void *)scratch->owner;
+	u64 switches = scratch->owner_switches;
+	u64 stack = collect_stack_of((void *)scratch->owner, scratch->place.pid, scratch->set);
 	/* Where it has run meanwhile the walk was along what changed. */
-	return !BPF_CORE_READ(owner, on_cpu) && switches_of(owner) == scratch->owner_switches ? stack : 0;
+	return look_at_owner(user) && scratch->owner_switches == switches ? stack : 0;
 }
 
 /*
  * Has in scratch->owner who has the lock at `scratch->futex`, another thread, and fills in of its place what is the current
- * process's; false (0) where nobody is known. A function of its own, as unwind_step is, and not a part of note_owner, as
+ * process's; false (0) where nobody is known. A function of its own, as unwind_frame is, and not a part of note_owner, as
  * what it has on the stack is missing to the walk that comes after.
  */
 __attribute__((noinline)) int find_owner(u32 user)
@@ -114,7 +151,7 @@ __attribute__((noinline)) int find_owner(u32 user)
 	if (!state)
 		return false;
 	u32 number = owner_number(scratch->word, state->hints);
-	struct task_struct *owner = number ? thread_of(task, number) : NULL;
+	struct task_struct *owner = number ? thread_of(scratch, user, task, number) : NULL;
 	state->owner = owner && owner != task ? number : 0;
 	/* Of a lock that does not tell, too: it is not asked again and again. */
 	state->owner_ns = scratch->from_ns;
@@ -135,7 +172,7 @@ static __always_inline void rest_from_look(struct scratch *scratch)
 
 /*
  * Notes who has the lock at `scratch->futex`, which the current process has at `scratch->word`, now at `scratch->from_ns`.
- * A function of its own, as unwind_step is.
+ * A function of its own, as unwind_frame is.
  */
 __attribute__((noinline)) int note_owner(u32 user)
 {
@@ -148,14 +185,14 @@ __attribute__((noinline)) int note_owner(u32 user)
 	if (!found)
 		return 0;
 	struct aperture_lock_place *place = &scratch->place;
-	place->user_stack = resting_stack(scratch);
+	place->user_stack = resting_stack(scratch, user);
 	place->kernel_stack = 0;
 	__builtin_memset(place->comm, 0, sizeof(place->comm));
 	struct task_struct *owner = (void *)scratch->owner;
 	BPF_CORE_READ_STR_INTO(&place->comm, owner, comm);
 	struct aperture_futex_state *state = bpf_map_lookup_elem(&futexes, &scratch->futex);
 	if (state)
-		state->owner_place = keep_place(scratch->set, place);
+		state->owner_place = keep_place(user);
 	rest_from_look(scratch);
 	return 0;
 }

@@ -24,22 +24,31 @@ static __always_inline u32 own_pid(const struct scratch *scratch, struct task_st
 	return pid_namespace ? pid_in_namespace(task, pid_namespace) : scratch->tgid;
 }
 
+/* Makes the entry of the current thread; false (0) when there is no room. A function of its own, as unwind_frame is. */
+__attribute__((noinline)) int make_thread(u32 user)
+{
+	const struct scratch *scratch = scratch_of(user);
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (!scratch)
+		return false;
+	u32 tid = scratch->tid;
+	struct aperture_lock_thread fresh = { .pid = own_pid(scratch, task), .own_tid = own_tid(task) };
+	fresh.wanted = is_wanted(fresh.pid);
+	long error = bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
+	if (error)
+		count_loss(error == -E2BIG ? APERTURE_LOSS_THREADS_MAP_FULL : APERTURE_LOSS_THREADS_MAP_BUSY);
+	return !error;
+}
+
 /* The entry of the current thread, made if need be; NULL when there is no room. */
-static __always_inline struct aperture_lock_thread *current_thread(const struct scratch *scratch,
-								   struct task_struct *task)
+static __always_inline struct aperture_lock_thread *current_thread(const struct scratch *scratch, u32 user)
 {
 	u32 tid = scratch->tid;
 	struct aperture_lock_thread *thread = bpf_map_lookup_elem(&threads, &tid);
 
-	if (thread)
+	if (thread || !make_thread(user))
 		return thread;
-	struct aperture_lock_thread fresh = { .pid = own_pid(scratch, task), .own_tid = own_tid(task) };
-	fresh.wanted = is_wanted(fresh.pid);
-	long error = bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
-	if (error) {
-		count_loss(error == -E2BIG ? APERTURE_LOSS_THREADS_MAP_FULL : APERTURE_LOSS_THREADS_MAP_BUSY);
-		return NULL;
-	}
 	return bpf_map_lookup_elem(&threads, &tid);
 }
 
@@ -160,7 +169,7 @@ static __always_inline void resume_wait(struct scratch *scratch, struct aperture
 static __always_inline void begin_wait(u64 *ctx, struct scratch *scratch, u32 user, struct task_struct *task,
 				       u64 word, u32 value, u32 hints)
 {
-	struct aperture_lock_thread *thread = current_thread(scratch, task);
+	struct aperture_lock_thread *thread = current_thread(scratch, user);
 
 	if (!thread || !thread->wanted)
 		return;

@@ -7,6 +7,7 @@
 #define __APERTURE_PYTHON_H__
 
 #include "kernel.h"
+#include "window.h"
 
 #include "aperture.h"
 
@@ -47,34 +48,73 @@ static __always_inline u64 own_python_thread(u64 self, const struct aperture_pyt
 	return block ? read_python_word(block + python->thread_key % THREAD_VALUES * THREAD_VALUE_BYTES + sizeof(u64)) : 0;
 }
 
+/* A walk along the frames of Python; one a CPU, as the kernel runs no perf_event program inside another. */
+struct python_walk {
+	struct aperture_python python;
+	/* What user_thread_id() says of the thread. */
+	u64 self;
+	/* Of the lists that are gone through for it: what comes next. */
+	u64 interpreter;
+	u64 thread;
+	/* The frame that is read next. */
+	u64 frame;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct python_walk);
+} python_walk SEC(".maps");
+
+static __always_inline struct python_walk *python_walk_of_cpu(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&python_walk, &zero);
+}
+
+/* Goes to the next thread in the lists; whether it is at the one that is looked for, or at their end. A function of its own. */
+__attribute__((noinline)) int python_next_thread(void)
+{
+	struct python_walk *walk = python_walk_of_cpu();
+
+	if (!walk)
+		return true;
+	const struct aperture_python *python = &walk->python;
+	if (walk->thread) {
+		if (read_python_word(walk->thread + python->thread_id) == walk->self)
+			return true;
+		walk->thread = read_python_word(walk->thread + python->thread_next);
+		return false;
+	}
+	if (!walk->interpreter)
+		return true;
+	walk->thread = read_python_word(walk->interpreter + python->interpreter_threads);
+	walk->interpreter = read_python_word(walk->interpreter + python->interpreter_next);
+	return false;
+}
+
 /*
- * The PyThreadState of `task`, 0 when it has none. The list may change while it is read; then a thread is missed, or
+ * The PyThreadState of the thread, 0 when it has none. The list may change while it is read; then a thread is missed, or
  * one that is not there is looked at, which has another name.
  */
-static __always_inline u64 find_python_thread(struct task_struct *task, const struct aperture_python *python)
+static __always_inline u64 find_python_thread(struct python_walk *walk)
 {
-	u64 self = user_thread_id(task);
+	const struct aperture_python *python = &walk->python;
+	u64 self = walk->self;
 	u64 thread = python->holder ? read_python_word(python->holder) : 0;
-	u64 interpreter = 0;
 
 	if (thread && read_python_word(thread + python->thread_id) == self)
 		return thread;
 	thread = own_python_thread(self, python);
 	if (thread && read_python_word(thread + python->thread_id) == self)
 		return thread;
-	interpreter = read_python_word(python->interpreters);
-	thread = 0;
+	walk->interpreter = read_python_word(python->interpreters);
+	walk->thread = 0;
 	for (u32 i = 0; i < PYTHON_THREADS; i++) {
-		if (thread) {
-			if (read_python_word(thread + python->thread_id) == self)
-				return thread;
-			thread = read_python_word(thread + python->thread_next);
-		} else {
-			if (!interpreter)
-				return 0;
-			thread = read_python_word(interpreter + python->interpreter_threads);
-			interpreter = read_python_word(interpreter + python->interpreter_next);
-		}
+		if (python_next_thread())
+			return walk->thread;
 	}
 	return 0;
 }
@@ -112,55 +152,78 @@ static __always_inline u64 python_frame(const struct aperture_python *python, u6
 	return code >> 3 << APERTURE_PYTHON_CODE_SHIFT | unit << APERTURE_PYTHON_UNIT_SHIFT;
 }
 
-/* Fills `stack` with the frames from `frame` outwards; says what was lost of them, APERTURE_LOSS_MAX for nothing. */
-static __always_inline enum aperture_loss read_python_frames(const struct aperture_python *python, u64 frame,
-							     struct aperture_stack *stack)
+/* The walk goes on, or what was lost of it: APERTURE_LOSS_MAX for nothing. */
+#define PYTHON_GOES_ON (-1)
+
+/* Adds the frame that the walk is at, and goes on to the one outwards. A function of its own, as unwind_frame is. */
+__attribute__((noinline)) int python_step(void)
+{
+	struct python_walk *walk = python_walk_of_cpu();
+	struct aperture_stack *stack = spare_of(SPARE_PYTHON);
+	u8 mark = 0;
+
+	if (!walk || !stack)
+		return APERTURE_LOSS_MAX;
+	const struct aperture_python *python = &walk->python;
+	u64 frame = walk->frame;
+	if (!frame)
+		return APERTURE_LOSS_MAX;
+	if (stack->length >= APERTURE_STACK_DEPTH)
+		return APERTURE_LOSS_PYTHON_STACK_TRUNCATED;
+	if (bpf_probe_read_user(&mark, sizeof(mark), (void *)(frame + python->frame_mark)))
+		return APERTURE_LOSS_PYTHON_STACK_FAILED;
+	if (python->entry_owner && mark == python->entry_owner) {
+		mark_python_entry(stack);
+	} else {
+		/* The lowest bits of a reference are no part of the address, since 3.14. */
+		u64 code = read_python_word(frame + python->frame_code) & ~7ULL;
+		u64 instruction = read_python_word(frame + python->frame_instruction);
+		code = python_frame(python, code, instruction);
+		if (python->instruction_bytes || (!python->entry_owner && mark))
+			code |= APERTURE_PYTHON_ENTRY;
+		push_python_frame(stack, code);
+	}
+	walk->frame = read_python_word(frame + python->frame_previous);
+	return PYTHON_GOES_ON;
+}
+
+/* Fills the stack with the frames outwards; says what was lost of them, APERTURE_LOSS_MAX for nothing. */
+static __always_inline u32 read_python_frames(void)
 {
 	for (u32 i = 0; i < PYTHON_STEPS; i++) {
-		u8 mark = 0;
-		u64 code = 0;
-		u64 instruction = 0;
-
-		if (!frame)
-			return APERTURE_LOSS_MAX;
-		if (stack->length >= APERTURE_STACK_DEPTH)
-			break;
-		if (bpf_probe_read_user(&mark, sizeof(mark), (void *)(frame + python->frame_mark)))
-			return APERTURE_LOSS_PYTHON_STACK_FAILED;
-		if (python->entry_owner && mark == python->entry_owner) {
-			mark_python_entry(stack);
-		} else {
-			/* The lowest bits of a reference are no part of the address, since 3.14. */
-			code = read_python_word(frame + python->frame_code) & ~7ULL;
-			instruction = read_python_word(frame + python->frame_instruction);
-			code = python_frame(python, code, instruction);
-			if (python->instruction_bytes || (!python->entry_owner && mark))
-				code |= APERTURE_PYTHON_ENTRY;
-			push_python_frame(stack, code);
-		}
-		frame = read_python_word(frame + python->frame_previous);
+		int lost = python_step();
+		if (lost != PYTHON_GOES_ON)
+			return lost;
 	}
 	return APERTURE_LOSS_PYTHON_STACK_TRUNCATED;
 }
 
-/* Fills `stack`, which is empty, if `pid` is a process of Python's; says what was lost, APERTURE_LOSS_MAX for nothing. */
-static __always_inline enum aperture_loss collect_python_stack(struct task_struct *task, u32 pid,
-							       struct aperture_stack *stack)
+/*
+ * Keeps the stack of the functions of Python that the current thread is in, if `pid` is a process of Python's; its name.
+ * A function of its own.
+ */
+__attribute__((noinline)) u64 keep_python_stack(u32 pid, u32 set)
 {
 	const struct aperture_python *python = bpf_map_lookup_elem(&python_processes, &pid);
+	struct aperture_stack *stack = spare_of(SPARE_PYTHON);
+	struct python_walk *walk = python_walk_of_cpu();
 	u64 thread = 0;
-	u64 frame = 0;
 
-	if (!python)
-		return APERTURE_LOSS_MAX;
-	thread = find_python_thread(task, python);
+	if (!python || !stack || !walk)
+		return 0;
+	walk->python = *python;
+	walk->self = user_thread_id((void *)bpf_get_current_task());
+	thread = find_python_thread(walk);
 	/* A thread that no Python code knows of. */
 	if (!thread)
-		return APERTURE_LOSS_MAX;
-	frame = read_python_word(thread + python->thread_frame);
-	if (python->has_cframe)
-		frame = read_python_word(frame + python->cframe_frame);
-	return read_python_frames(python, frame, stack);
+		return 0;
+	stack->length = 0;
+	stack->kind = APERTURE_STACK_PYTHON;
+	walk->frame = read_python_word(thread + walk->python.thread_frame);
+	if (walk->python.has_cframe)
+		walk->frame = read_python_word(walk->frame + walk->python.cframe_frame);
+	count_loss(read_python_frames());
+	return keep_spare(set, SPARE_PYTHON);
 }
 
 #endif

@@ -7,6 +7,29 @@
 
 #include "aperture.h"
 
+/* Stacks of a CPU that are read or made before they are kept: programs that may interrupt one another have different ones. */
+enum spare_stack {
+	SPARE_USER,
+	SPARE_KERNEL,
+	SPARE_PYTHON,
+};
+/* So many of these an object has. */
+#ifndef SPARE_STACKS
+#define SPARE_STACKS (SPARE_PYTHON + 1)
+#endif
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPARE_STACKS);
+	__type(key, u32);
+	__type(value, struct aperture_stack);
+} spare_stacks SEC(".maps");
+
+static __always_inline struct aperture_stack *spare_of(u32 spare)
+{
+	return bpf_map_lookup_elem(&spare_stacks, &spare);
+}
+
 /* Reads a stack with bpf_get_stack; it is empty when it cannot be read. */
 static __always_inline void read_stack(void *ctx, struct aperture_stack *stack, u64 flags)
 {

@@ -2,6 +2,9 @@
 /* Which system calls are made, by whom, how long they take and how they fail: counts all, with stacks of some. */
 #include "vmlinux.h"
 
+/* No program of this object that reads a stack interrupts another. */
+#define SPARE_STACKS (SPARE_USER + 1)
+
 #include "aperture.h"
 #include "kernel.h"
 #include "read_source.h"
@@ -12,9 +15,17 @@
 /* No walk is known again here. */
 const volatile bool notes_reads = false;
 
-/* Counts a call of `ns` that is over as slow; only calls on a descriptor have an object. */
-static __noinline int keep_slow(struct task_struct *task, struct thread *thread, u64 ns, u32 set)
+/*
+ * Counts the current thread's call of `ns` that is over as slow; only calls on a descriptor have an object. A function of its
+ * own, as unwind_frame is.
+ */
+__attribute__((noinline)) int keep_slow(u64 ns, u32 set)
 {
+	struct task_struct *task = current_task();
+	struct thread *thread = find_thread(task);
+
+	if (!thread)
+		return 0;
 	struct aperture_slow_key key = {
 		.comm = { thread->key.comm[0], thread->key.comm[1] },
 		.pid = thread->key.pid,
@@ -48,7 +59,7 @@ static __always_inline void finish(void *ctx, struct task_struct *task, struct t
 	}
 	thread->phase = PHASE_IDLE;
 	if (slow_ns && ns >= slow_ns)
-		keep_slow(task, thread, ns, set);
+		keep_slow(ns, set);
 	count_call(&thread->key, ns, in_window, set);
 	if (result < 0 && result >= -MAX_ERRNO)
 		count_error(&thread->key, -result, set);

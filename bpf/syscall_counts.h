@@ -36,14 +36,6 @@ struct samples {
 	__type(value, struct aperture_syscall_sample);
 } samples_a SEC(".maps"), samples_b SEC(".maps");
 
-/* One a CPU, as no program of this object interrupts another. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct aperture_stack);
-} scratch SEC(".maps");
-
 static __noinline int begin_value(struct aperture_syscall_key *key, u32 set)
 {
 	struct aperture_syscall_value value = { .min_ns = ~0ULL };
@@ -113,8 +105,6 @@ static __always_inline void keep_sample(void *ctx, struct task_struct *task, str
 					struct aperture_syscall_sample sample, u32 set, bool has_stack)
 {
 	void *samples = set ? (void *)&samples_b : (void *)&samples_a;
-	u32 zero = 0;
-	struct aperture_stack *stack = bpf_map_lookup_elem(&scratch, &zero);
 	struct aperture_syscall_sample_key key = {
 		.comm = { thread->key.comm[0], thread->key.comm[1] },
 		.pid = thread->key.pid,
@@ -122,8 +112,8 @@ static __always_inline void keep_sample(void *ctx, struct task_struct *task, str
 		.program = thread->key.program,
 	};
 
-	if (stack && has_stack)
-		key.user_stack = keep_user_stack(ctx, task, thread->key.pid, set, stack);
+	if (has_stack)
+		key.user_stack = keep_user_stack(ctx, task, thread->key.pid, set, SPARE_USER);
 	struct aperture_syscall_sample *counted =
 		find_counted(samples, &key, &sample, set, APERTURE_FILLED_SAMPLES);
 	if (!counted)

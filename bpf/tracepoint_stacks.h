@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* The stacks of the current thread at a tracepoint: they are read, what is missing of them counted, and kept. */
+/* The stacks of the current thread: they are read, what is missing of them counted, and kept. */
 #ifndef __APERTURE_TRACEPOINT_STACKS_H__
 #define __APERTURE_TRACEPOINT_STACKS_H__
 
@@ -8,17 +8,21 @@
 
 /* Keeps the user stack of `task`, the current one, of process `pid`, and returns its name. */
 static __always_inline u64 keep_user_stack(void *ctx, struct task_struct *task, u32 pid, u32 set,
-					   struct aperture_stack *spare)
+					   enum spare_stack spare)
 {
 	return has_user_stack(task, false) ? collect_user_stack(ctx, pid, set, spare) : 0;
 }
 
-/* Its first frames are the program and the tracepoint; see agent/collectors/tracepoint_frames.ts. */
-static __always_inline u64 keep_kernel_stack(void *ctx, u32 set, struct aperture_stack *stack)
+/* At a tracepoint its first frames are the program and that; see agent/collectors/tracepoint_frames.ts. */
+static __always_inline u64 keep_kernel_stack(void *ctx, u32 set, enum spare_stack spare)
 {
+	struct aperture_stack *stack = spare_of(spare);
+
+	if (!stack)
+		return 0;
 	read_stack(ctx, stack, 0);
 	count_missing_frames(stack, APERTURE_LOSS_KERNEL_STACK_FAILED, APERTURE_LOSS_KERNEL_STACK_TRUNCATED);
-	return keep_stack(set, stack);
+	return keep_spare(set, spare);
 }
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * Walks along a user stack by the rules of .eh_frame, and by frame pointers where there is none.
  *
- * One step is a function of its own, not static: the verifier takes such a one for what it is, once, instead of in each
- * turn of the loop that calls it. So the loop is cheap for the verifiers of all kernels since 5.6, in programs of every
+ * What is done with a frame is a function of its own, not static: the verifier takes such a one for what it is, once, instead
+ * of in each turn of the loop that calls it. So the loop is cheap for the verifiers of all kernels since 5.6, in programs of every
  * type, without tail calls. Such a function can take numbers only (before 5.13), so it finds its state in a map.
  */
 #ifndef __APERTURE_UNWIND_H__
@@ -15,7 +15,7 @@
 /* The frame of one function is smaller; what a frame pointer points to beyond it is no frame. */
 #define MAX_FRAME_BYTES (16 << 20)
 
-/* Goes to what the signal interrupted, by what the kernel keeps of it on the stack. A function of its own, as unwind_step is. */
+/* Goes to what the signal interrupted, by what the kernel keeps of it on the stack. A function of its own, as unwind_frame is. */
 __attribute__((noinline)) int unwind_over_signal(void)
 {
 	u32 zero = 0;
@@ -174,13 +174,8 @@ __attribute__((noinline)) int unwind_is_placed(void)
 }
 
 /* One frame up: STEP_ON, or how the walk ended. */
-__attribute__((noinline)) int unwind_step(void)
+static __always_inline int unwind_step(struct unwind_state *state)
 {
-	u32 zero = 0;
-	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
-
-	if (!state)
-		return APERTURE_STACK_NO_PROCESS;
 	state->seen = 0;
 	if (state->exact && state->trampoline && state->pc - state->trampoline < TRAMPOLINE_BYTES)
 		return unwind_over_returned();
@@ -234,7 +229,7 @@ static __always_inline void find_returns(struct unwind_state *state)
 		state->trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
 }
 
-/* Begins at the user registers in the state; false (0) when it cannot. A function of its own, as unwind_step is. */
+/* Begins at the user registers in the state; false (0) when it cannot. A function of its own, as unwind_frame is. */
 __attribute__((noinline)) int unwind_begin(u32 pid)
 {
 	u32 zero = 0;
@@ -300,39 +295,44 @@ enum {
 };
 
 /*
- * Goes on with the walk and fills a part of its stack; how the walk ended, STEP_ON where the part is full. A function of
- * its own, too: that of Linux 6.1, for one, would else verify all that follows the walk once for each turn that may be
- * the last.
+ * Puts the frame that the walk is at into a part of its stack, as number `i`, and goes one up: STEP_ON, or how the walk ended.
+ * A function of its own, as told above: as all are here that are not static.
  */
-__attribute__((noinline)) int unwind_part(u32 part)
+__attribute__((noinline)) int unwind_frame(u32 part, u64 i)
 {
 	u32 zero = 0;
 	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
 
-	if (!state)
+	if (!state || i >= APERTURE_STACK_DEPTH)
 		return APERTURE_STACK_NO_PROCESS;
+	/* In the state, as all functions that are under way at once have 512 bytes of stack. */
+	state->frame_pc = state->pc;
+	state->frame_exact = state->exact;
+	state->frame_first = state->leaf;
+	state->file = 0;
+	int end = unwind_step(state);
 	struct aperture_stack *stack = part == PART_LEAF ? &state->stack : &state->rest;
-	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {
-		/* In the state, as all functions that are under way at once have 512 bytes of stack. */
-		state->frame_pc = state->pc;
-		state->frame_exact = state->exact;
-		state->frame_first = state->leaf;
-		state->file = 0;
-		int end = unwind_step();
-		state->leaf = false;
-		/* Readers take one off all but the first, for return addresses point behind the call: not this one. */
-		bool first = state->frame_first;
-		bool behind = !first && (state->frame_exact || state->placed);
-		stack->frames[i] = native_frame(state, state->frame_pc + behind);
-		stack->length = i + 1;
-		if (end == STEP_ON)
-			continue;
-		/* What was taken for a return address was none, or would be named by what is mapped there later. */
-		if (end == APERTURE_STACK_NO_MAPPING && (!first || state->replaced))
-			stack->length = i;
-		if (end == APERTURE_STACK_NO_MAPPING && first && state->process == 0)
-			return APERTURE_STACK_NO_PROCESS;
+	state->leaf = false;
+	/* Readers take one off all but the first, for return addresses point behind the call: not this one. */
+	bool first = state->frame_first;
+	bool behind = !first && (state->frame_exact || state->placed);
+	stack->frames[i] = native_frame(state, state->frame_pc + behind);
+	stack->length = i + 1;
+	if (end != APERTURE_STACK_NO_MAPPING)
 		return end;
+	/* What was taken for a return address was none, or would be named by what is mapped there later. */
+	if (!first || state->replaced)
+		stack->length = i;
+	return first && state->process == 0 ? APERTURE_STACK_NO_PROCESS : end;
+}
+
+/* Goes on with the walk and fills a part of its stack; how the walk ended, STEP_ON where the part is full. */
+__attribute__((noinline)) int unwind_part(u32 part)
+{
+	for (u32 i = 0; i < APERTURE_STACK_DEPTH; i++) {
+		int end = unwind_frame(part, i);
+		if (end != STEP_ON)
+			return end;
 	}
 	return STEP_ON;
 }
@@ -363,7 +363,7 @@ __attribute__((noinline)) int unwind_want_word(u64 i)
 /*
  * Where a page was missed: has all pages loaded of the same code that words further up the stack point into. Most of
  * these are return addresses, and would be missed one a sample, each once the page before it is there. Uses state->rest. A
- * function of its own, as unwind_step is.
+ * function of its own, as unwind_frame is.
  */
 __attribute__((noinline)) int unwind_want_stack(void)
 {

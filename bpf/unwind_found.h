@@ -144,7 +144,7 @@ static __always_inline struct found_rule *found_rule_of(const struct unwind_stat
 	return is_of_place(state, &found->rules[1], place) ? &found->rules[1] : NULL;
 }
 
-/* Notes what was seen in the code of a place. A function of its own, as unwind_step is. */
+/* Notes what was seen in the code of a place. A function of its own, as unwind_frame is. */
 __attribute__((noinline)) int unwind_note_seen(u64 address, u32 seen)
 {
 	u32 zero = 0;

@@ -39,14 +39,19 @@ static __always_inline u32 mapping_sequence(void)
 	return sequence + 1 ?: 1;
 }
 
-/* Has the mapping of the current process that holds `address` in state->search; false when that is not to be told. */
-static __always_inline bool look_up_vma(struct unwind_state *state, u64 address)
+/*
+ * Has the mapping of the current process that holds `address` in state->search; false (0) when that is not to be told. A
+ * function of its own, as unwind_frame is.
+ */
+__attribute__((noinline)) int unwind_look_up_vma(u64 address)
 {
-	struct vma *vma = &state->search.found;
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
 	struct task_struct *task = trusted_task();
 
-	if (holds_address(vma, address))
-		return true;
+	if (!state)
+		return false;
+	struct vma *vma = &state->search.found;
 	struct mm_struct *mm = is_task_trusted() ? task->mm : BPF_CORE_READ(task, mm);
 	u64 likely = state->likely_vma;
 	state->vma_identified = false;
@@ -58,9 +63,15 @@ static __always_inline bool look_up_vma(struct unwind_state *state, u64 address)
 	return false;
 }
 
+/* The same; it is mostly that of the frame before. */
+static __always_inline bool look_up_vma(struct unwind_state *state, u64 address)
+{
+	return holds_address(&state->search.found, address) || unwind_look_up_vma(address);
+}
+
 /*
  * Whether the kernel has at `address` the mapping that the agent has read, in state->mapping; where it cannot be told,
- * as another thread changes mappings at this moment, what was read holds. A function of its own, as unwind_step is.
+ * as another thread changes mappings at this moment, what was read holds. A function of its own, as unwind_frame is.
  */
 __attribute__((noinline)) int unwind_check_mapping(u64 address)
 {
@@ -114,7 +125,7 @@ static __always_inline bool read_mapping(struct unwind_state *state, u64 address
 
 /*
  * Has in state->mapping what is mapped at `address` in the process, as long as it still is; false (0) where that is not
- * known. A function of its own, as unwind_step is.
+ * known. A function of its own, as unwind_frame is.
  */
 __attribute__((noinline)) int unwind_find_mapping(u64 address)
 {

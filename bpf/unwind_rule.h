@@ -87,7 +87,7 @@ static __always_inline s32 search_table(struct unwind_state *state, u64 address)
 
 /*
  * Has the rule that holds at `address` of the state's file in state->rule; false (0) where there is none, and state->rule_end
- * is then why. A function of its own, as unwind_step is: what is seldom run is not between what always is.
+ * is then why. A function of its own, as unwind_frame is: what is seldom run is not between what always is.
  */
 __attribute__((noinline)) int unwind_search_rule(u64 address)
 {

@@ -190,7 +190,7 @@ static __always_inline bool read_word(struct unwind_state *state, u64 *word, u64
 /*
  * Reads the piece of the stack that has the whole word at `address`: from this frame's end towards the leaf on, where it is
  * as near. It is all of one page, so that it can be read where that word can be. False (0) where that is not. A function of
- * its own, as unwind_step is.
+ * its own, as unwind_frame is.
  */
 __attribute__((noinline)) int unwind_read_piece(u64 address)
 {

@@ -31,7 +31,7 @@ static __always_inline void count_stack_end(u32 end)
 		(*count)++;
 }
 
-/* Keeps the stack of the state, in two entries where one cannot hold it. A function of its own, as unwind_step is. */
+/* Keeps the stack of the state, in two entries where one cannot hold it. A function of its own, as unwind_frame is. */
 __attribute__((noinline)) u64 keep_walked_stack(u32 set)
 {
 	u32 zero = 0;
@@ -49,12 +49,19 @@ __attribute__((noinline)) u64 keep_walked_stack(u32 set)
 	return put_stack(set, ~hash, &state->rest) && put_stack(set, hash, &state->stack) ? hash : 0;
 }
 
-/* Walks from the registers that `state->user` was filled with, and keeps the stack. */
-static __always_inline u64 keep_walk(struct unwind_state *state, u32 pid, u32 set)
+/*
+ * Walks from the registers that the state's `user` was filled with, and keeps the stack. A function of its own, as
+ * unwind_frame is.
+ */
+__attribute__((noinline)) u64 keep_walk(u32 pid, u32 set)
 {
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
 	u32 end = APERTURE_STACK_OTHER_ABI;
 	u64 hash;
 
+	if (!state)
+		return 0;
 	state->stack.length = 0;
 	state->stack.kind = APERTURE_STACK_NATIVE;
 	state->rest.length = 0;
@@ -80,11 +87,15 @@ static __always_inline u64 keep_walk(struct unwind_state *state, u32 pid, u32 se
 }
 
 /*
- * Keeps the stack that the kernel's helper reads, into `stack`. It would invent callers in code without frame pointers:
+ * Keeps the stack that the kernel's helper reads, into a spare one. It would invent callers in code without frame pointers:
  * where there is an unwinder only the leaf is taken of it.
  */
-static __always_inline u64 keep_helper_stack(void *ctx, u32 set, struct aperture_stack *stack)
+static __always_inline u64 keep_helper_stack(void *ctx, u32 set, enum spare_stack spare)
 {
+	struct aperture_stack *stack = spare_of(spare);
+
+	if (!stack)
+		return 0;
 	stack->kind = APERTURE_STACK_NATIVE;
 	read_stack(ctx, stack, BPF_F_USER_STACK);
 	count_missing_frames(stack, APERTURE_LOSS_USER_STACK_FAILED, APERTURE_LOSS_USER_STACK_TRUNCATED);
@@ -93,7 +104,7 @@ static __always_inline u64 keep_helper_stack(void *ctx, u32 set, struct aperture
 		mark_cut(stack, APERTURE_STACK_HELPER);
 	}
 	count_stack_end(APERTURE_STACK_HELPER);
-	return keep_stack(set, stack);
+	return keep_spare(set, spare);
 }
 
 /*
@@ -122,13 +133,13 @@ static __always_inline struct unwind_state *give_up(struct unwind_state *state)
  * Keeps the stack with which the current thread of process `pid` (in the agent's namespace) came into the kernel, for
  * tracepoints; its name. `spare` is for the helper's.
  */
-static __always_inline u64 collect_user_stack(void *ctx, u32 pid, u32 set, struct aperture_stack *spare)
+static __always_inline u64 collect_user_stack(void *ctx, u32 pid, u32 set, enum spare_stack spare)
 {
 	struct unwind_state *state = begin_walk((void *)bpf_get_current_task());
 
 	if (state && !read_user_registers(&state->user))
 		state = give_up(state);
-	return state ? keep_walk(state, pid, set) : keep_helper_stack(ctx, set, spare);
+	return state ? keep_walk(pid, set) : keep_helper_stack(ctx, set, spare);
 }
 
 /*
@@ -141,12 +152,12 @@ static __always_inline u64 collect_stack_of(struct task_struct *task, u32 pid, u
 
 	if (state && !read_registers_of(task, &state->next_pc, &state->user))
 		state = give_up(state);
-	return state ? keep_walk(state, pid, set) : 0;
+	return state ? keep_walk(pid, set) : 0;
 }
 
 /* Keeps the same where a perf event interrupted the thread: in user code, or after it came into the kernel. */
 static __always_inline u64 collect_interrupted_user_stack(struct bpf_perf_event_data *ctx, u32 pid, u32 set,
-							  struct aperture_stack *spare)
+							  enum spare_stack spare)
 {
 	struct unwind_state *state = begin_walk((void *)bpf_get_current_task());
 
@@ -154,7 +165,7 @@ static __always_inline u64 collect_interrupted_user_stack(struct bpf_perf_event_
 		copy_registers(&state->user, &ctx->regs);
 	else if (state && !read_user_registers(&state->user))
 		state = give_up(state);
-	return state ? keep_walk(state, pid, set) : keep_helper_stack(ctx, set, spare);
+	return state ? keep_walk(pid, set) : keep_helper_stack(ctx, set, spare);
 }
 
 #endif

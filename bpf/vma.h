@@ -60,6 +60,11 @@ struct vma_search {
 	/* What is looked for, and up to which address the node is: not on the stack, either. */
 	u64 address;
 	u64 max;
+	/* Of the node: how many slots before the last there are, the word of the first, and the one that is looked for. */
+	u32 last;
+	u32 first;
+	u32 slot;
+	u32 reserved;
 	u64 node[MAPLE_NODE_WORDS];
 };
 
@@ -68,30 +73,50 @@ static __always_inline u64 node_word(const struct vma_search *search, u32 index)
 	return search->node[index & (MAPLE_NODE_WORDS - 1)];
 }
 
-/* The slot for search->address in the node, which holds addresses up to search->max; that is then the slot's. */
+/* Notes where in a node of that type the slots are, and which is the last. */
+static __always_inline void measure_node(struct vma_search *search, u32 type)
+{
+	if (type == MAPLE_ARANGE_64) {
+		search->first = 1 + MAPLE_ARANGE_PIVOTS;
+		search->last = node_word(search, MAPLE_ARANGE_META) & 0xff;
+		if (search->last > MAPLE_ARANGE_PIVOTS)
+			search->last = MAPLE_ARANGE_PIVOTS;
+		return;
+	}
+	u64 highest = node_word(search, MAPLE_RANGE_PIVOTS);
+	search->first = 1 + MAPLE_RANGE_PIVOTS;
+	search->last = highest == search->max ? MAPLE_RANGE_PIVOTS - 1 : MAPLE_RANGE_PIVOTS;
+	if (highest == 0)
+		search->last = node_word(search, MAPLE_RANGE_META) & 0xff;
+}
+
+/* Goes on so many slots where all of these end before the address. */
+static __always_inline void skip_slots(struct vma_search *search, u32 count)
+{
+	u32 slot = *(volatile u32 *)&search->slot + count;
+
+	/* The pivots begin behind the first word, so that it is that of the slot before. */
+	if (slot <= *(volatile u32 *)&search->last && node_word(search, slot) < search->address)
+		*(volatile u32 *)&search->slot = slot;
+}
+
+/*
+ * The slot for search->address in the node, which holds addresses up to search->max; that is then the slot's. What differs by
+ * the way to it is in memory, where the verifier does not follow it: it would look at what comes after once for each slot of
+ * each type.
+ */
 static __always_inline u64 maple_slot(struct vma_search *search, u32 type)
 {
-	bool arange = type == MAPLE_ARANGE_64;
-	u32 pivots = arange ? MAPLE_ARANGE_PIVOTS : MAPLE_RANGE_PIVOTS;
-	u32 last;
-	u32 i;
-
-	if (arange)
-		last = node_word(search, MAPLE_ARANGE_META) & 0xff;
-	else if (node_word(search, MAPLE_RANGE_PIVOTS) == 0)
-		last = node_word(search, MAPLE_RANGE_META) & 0xff;
-	else
-		last = node_word(search, MAPLE_RANGE_PIVOTS) == search->max ? MAPLE_RANGE_PIVOTS - 1 : MAPLE_RANGE_PIVOTS;
-	for (i = 0; i < MAPLE_RANGE_PIVOTS; i++) {
-		if (i >= last || i >= pivots)
-			break;
-		u64 pivot = node_word(search, 1 + i);
-		if (pivot >= search->address) {
-			search->max = pivot;
-			break;
-		}
-	}
-	return node_word(search, 1 + pivots + i);
+	measure_node(search, type);
+	*(volatile u32 *)&search->slot = 0;
+	skip_slots(search, 8);
+	skip_slots(search, 4);
+	skip_slots(search, 2);
+	skip_slots(search, 1);
+	u32 slot = *(volatile u32 *)&search->slot;
+	if (slot < *(volatile u32 *)&search->last)
+		search->max = node_word(search, 1 + slot);
+	return node_word(search, *(volatile u32 *)&search->first + slot);
 }
 
 /* The address of the vm_area_struct whose range may hold `address`; 0 for none. */

@@ -74,7 +74,7 @@ struct {
 
 /*
  * Finds out what has all words of a memo: they are above the stack pointer. Without branches by what the words are, of
- * which each doubles what the verifier looks at. A function of its own, as unwind_step is.
+ * which each doubles what the verifier looks at. A function of its own, as unwind_frame is.
  */
 __attribute__((noinline)) int measure_span(u32 index)
 {
@@ -98,7 +98,7 @@ __attribute__((noinline)) int measure_span(u32 index)
 	return true;
 }
 
-/* Hashes the words of a memo as they are now. A function of its own, as unwind_step is. */
+/* Hashes the words of a memo as they are now. A function of its own, as unwind_frame is. */
 __attribute__((noinline)) int read_walk_words(u32 index)
 {
 	u32 zero = 0;

@@ -145,7 +145,7 @@ export class CpuCollector implements Collector {
 
   /** The maps use so many bytes of the kernel's memory. */
   get memoryBytes(): number {
-    return this.#sets.memoryBytes(["scratch", "taken", "python_processes", ...WALK_MAPS]);
+    return this.#sets.memoryBytes(["scratch", "taken", "python_processes", "python_walk", ...WALK_MAPS]);
   }
 
   /** Samples since the load that were wanted, so many as all windows together have and the maps of counts lost. */

@@ -102,7 +102,7 @@ const SLOW_PROGRAM = `
 #include "vmlinux.h"
 #include "user_stack.h"
 static __always_inline u64 collect_slowly(struct bpf_perf_event_data *ctx, u32 pid, u32 set,
-					  struct aperture_stack *spare)
+					  enum spare_stack spare)
 {
 	for (u32 i = 0; i < 3000; i++)
 		bpf_ktime_get_ns();

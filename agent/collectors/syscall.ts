@@ -176,7 +176,6 @@ export class SyscallCollector implements Collector {
       [
         "ended",
         "object_scratch",
-        "scratch",
         ...WALK_MAPS,
         ...this.taskStorage ? [] : ["threads_by_task"],
       ],

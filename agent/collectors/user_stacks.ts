@@ -9,7 +9,7 @@ import type { BpfObject } from "../libbpf/mod.ts";
 import { SHARED_MAPS, type Unwinder } from "../unwind/unwinder.ts";
 
 /** Each object has these maps of its own to walk with. */
-export const WALK_MAPS: readonly string[] = ["stack_ends", "unwind_state", "found"];
+export const WALK_MAPS: readonly string[] = ["stack_ends", "unwind_state", "found", "spare_stacks"];
 
 /** A collector uses this of an {@linkcode Unwinder}. */
 export type StackSource = Pick<Unwinder, "share">;
