@@ -86,31 +86,29 @@ _Static_assert(sizeof(struct aperture_lock_key) == 24, "the agent reads this lay
 #define APERTURE_LOCK_BUCKETS 40
 
 struct aperture_lock_sum {
-	/* Waits that this holder ended. */
-	u64 count;
 	/* What all waits had of this holder, in this window. */
 	u64 delay_ns;
-	/* The longest of `count`, as a whole. */
+	/* The longest of those in the histogram, as a whole. */
 	u64 max_ns;
 	/* Of the last wait; hints of all. */
 	u64 address;
 	u32 hints;
 	u32 value;
-	/* Of `count`, those that took from 2^i up to 2^(i+1) ns as a whole. */
+	/* All waits that this holder ended: those that took from 2^i up to 2^(i+1) ns as a whole. */
 	u32 histogram[APERTURE_LOCK_BUCKETS];
 };
-_Static_assert(sizeof(struct aperture_lock_sum) == 200, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_lock_sum) == 192, "the agent reads this layout");
 
 /* By the place where it was given back. */
 struct aperture_hold_sum {
-	u64 count;
 	u64 total_ns;
 	u64 max_ns;
 	u32 hints;
 	u32 reserved;
+	/* As above. */
 	u32 histogram[APERTURE_LOCK_BUCKETS];
 };
-_Static_assert(sizeof(struct aperture_hold_sum) == 192, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_hold_sum) == 184, "the agent reads this layout");
 
 /* A futex: its address and the process, or where it is in a file that several have mapped. */
 struct aperture_futex {

@@ -7,7 +7,6 @@
 #include "log2.h"
 #include "mix.h"
 #include "program.h"
-#include "taken.h"
 #include "tracepoint_stacks.h"
 #include "walk_memo.h"
 
@@ -76,8 +75,8 @@ static __always_inline u32 bucket_of(u64 ns)
 }
 
 /*
- * Adds `sum` of the scratch of `user` to the row of its key: a wait, of which `max_ns` is the whole, or with no count a
- * share of one. A function of its own, as unwind_step is.
+ * Adds `sum` of the scratch of `user` to the row of its key: a wait, of which `max_ns` is the whole, or, where none
+ * `ends`, a share of one. A function of its own, as unwind_step is.
  */
 __attribute__((noinline)) int add_wait(u32 user)
 {
@@ -89,11 +88,12 @@ __attribute__((noinline)) int add_wait(u32 user)
 	struct aperture_lock_sum *add = &scratch->sum;
 	struct aperture_lock_sum *sum = look_up(counts, scratch->set, &scratch->key);
 	u32 bucket = bucket_of(add->max_ns);
+	u32 ends = scratch->ends;
 
-	if (add->count)
-		count_taken();
+	if (ends)
+		count_taken(user);
 	if (!sum) {
-		add->histogram[bucket] = add->count;
+		add->histogram[bucket] = ends;
 		long error = bpf_map_update_elem(counts, &scratch->key, add, BPF_NOEXIST);
 		add->histogram[bucket] = 0;
 		if (error == 0) {
@@ -104,7 +104,7 @@ __attribute__((noinline)) int add_wait(u32 user)
 		if (error == -EEXIST)
 			sum = bpf_map_lookup_elem(counts, &scratch->key);
 		if (!sum) {
-			if (!add->count)
+			if (!ends)
 				count_loss(APERTURE_LOSS_WAIT_SHARES_MAP_FULL);
 			else
 				count_loss(error == -E2BIG ? APERTURE_LOSS_COUNTS_MAP_FULL :
@@ -121,10 +121,9 @@ __attribute__((noinline)) int add_wait(u32 user)
 	if (~sum->hints & add->hints)
 		sum->hints |= add->hints;
 	sum->value = add->value;
-	if (!add->count)
+	if (!ends)
 		return 0;
-	__sync_fetch_and_add(&sum->count, add->count);
-	__sync_fetch_and_add(&sum->histogram[bucket], add->count);
+	__sync_fetch_and_add(&sum->histogram[bucket], ends);
 	/* Where two end on two CPUs in the same instant the longer one may lose: there is no maximum in one step. */
 	if (sum->max_ns < add->max_ns)
 		sum->max_ns = add->max_ns;
@@ -150,7 +149,6 @@ __attribute__((noinline)) int count_hold(u32 set, u64 place, u64 ns, u32 hints)
 			return 0;
 		}
 	}
-	__sync_fetch_and_add(&sum->count, 1);
 	__sync_fetch_and_add(&sum->total_ns, ns);
 	__sync_fetch_and_add(&sum->histogram[bucket], 1);
 	if (sum->max_ns < ns)

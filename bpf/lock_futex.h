@@ -152,10 +152,10 @@ static __always_inline void count_share(struct scratch *scratch, u32 user, const
 
 	scratch->key.holder = share->holder;
 	scratch->sum.delay_ns = share->ns;
-	scratch->sum.count = 0;
+	scratch->ends = 0;
 	scratch->sum.max_ns = 0;
 	add_wait(user);
-	scratch->sum.count = 1;
+	scratch->ends = 1;
 	scratch->sum.max_ns = whole;
 }
 

@@ -247,7 +247,7 @@ static __always_inline void end_contend(u64 lock, int result)
 	scratch->key.outcome = result == 0		? APERTURE_OUTCOME_WOKEN
 			       : result == -ETIMEDOUT ? APERTURE_OUTCOME_TIMEOUT
 						      : APERTURE_OUTCOME_INTERRUPTED;
-	scratch->sum.count = 1;
+	scratch->ends = 1;
 	scratch->sum.max_ns = now - contention.begun_ns;
 	scratch->sum.delay_ns = now > from ? now - from : 0;
 	scratch->sum.address = lock;

@@ -99,6 +99,8 @@ struct scratch {
 	/* What a wait is counted by, and with. */
 	struct aperture_lock_key key;
 	struct aperture_lock_sum sum;
+	/* How many waits end with it: one, or none where it is a share of one. */
+	u32 ends;
 	/* Of a wait that is being shared out: at which futex, from when to when. */
 	struct aperture_futex futex;
 	u64 from_ns;
@@ -125,6 +127,25 @@ struct {
 	__type(key, u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
+
+/*
+ * What was to be counted by each user of a scratch: together as much as all counts and the losses of the maps of counts
+ * add up to. Nobody but the user adds to its own on a CPU, so that it needs not be done in one step.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} taken SEC(".maps");
+
+static __always_inline void count_taken(u32 user)
+{
+	u64 *count = bpf_map_lookup_elem(&taken, &user);
+
+	if (count)
+		(*count)++;
+}
 
 static __always_inline struct scratch *scratch_of(u32 user)
 {

@@ -62,7 +62,7 @@ static __always_inline void describe_wait(struct scratch *scratch, const struct 
 	scratch->key.holder = APERTURE_PLACE_NONE;
 	scratch->key.lock = APERTURE_LOCK_FUTEX;
 	scratch->key.outcome = outcome;
-	scratch->sum.count = 1;
+	scratch->ends = 1;
 	/* Zero only if the clock did not move. */
 	scratch->sum.max_ns = end_ns - begun_ns;
 	scratch->sum.address = thread->word;
@@ -136,7 +136,7 @@ static __always_inline void count_tail(struct scratch *scratch, u32 user, struct
 {
 	describe_wait(scratch, thread, thread->tail_ns, thread->tail_end_ns, APERTURE_OUTCOME_WOKEN);
 	scratch->key.holder = thread->tail_holder;
-	scratch->sum.count = 0;
+	scratch->ends = 0;
 	scratch->sum.max_ns = 0;
 	count_whole(scratch, user);
 	thread->tail_ns = 0;

@@ -149,7 +149,10 @@ export class LockCollector implements Collector {
 
   /** Waits since the load that ended, so many as all windows together have and the maps of counts lost. */
   get taken(): number {
-    return this.#object.map("taken").sum(0);
+    const taken = this.#object.map("taken");
+    let sum = 0;
+    for (let program = 0; program < taken.maxEntries; program++) sum += taken.sum(program);
+    return sum;
   }
 
   get fill(): number {

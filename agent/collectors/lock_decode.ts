@@ -37,18 +37,19 @@ export function decodeLocks({ count, keys, values }: Entries, find: FindPlace, l
     const key = i * LOCK_KEY.size;
     const value = i * LOCK_SUM.size;
     const hints = values.getUint32(value + LOCK_SUM.hints, true);
+    const histogram = histogramAt(values, value + LOCK_SUM.histogram);
     locks.push({
       waiter: find(keys.getBigUint64(key + LOCK_KEY.waiter, true)) ?? UNKNOWN_PLACE,
       holder: holderOf(keys.getBigUint64(key + LOCK_KEY.holder, true), find),
       type: LOCK_TYPES[keys.getUint8(key + LOCK_KEY.lock)]!,
       outcome: OUTCOMES[keys.getUint8(key + LOCK_KEY.outcome)]!,
-      count: u64(values, value + LOCK_SUM.count),
+      count: countOf(histogram),
       delayNs: u64(values, value + LOCK_SUM.delay_ns),
       maxNs: u64(values, value + LOCK_SUM.max_ns),
       hints,
       value: values.getUint32(value + LOCK_SUM.value, true),
       address: hints & HINT.severalAddresses ? 0n : values.getBigUint64(value + LOCK_SUM.address, true),
-      histogram: histogramAt(values, value + LOCK_SUM.histogram),
+      histogram,
     });
   }
 }
@@ -59,13 +60,14 @@ export function decodeHolds({ count, keys, values }: Entries, find: FindPlace, h
     const value = i * HOLD_SUM.size;
     const holder = find(keys.getBigUint64(i * 8, true));
     if (!holder) continue;
+    const histogram = histogramAt(values, value + HOLD_SUM.histogram);
     holds.push({
       holder,
       hints: values.getUint32(value + HOLD_SUM.hints, true),
-      count: u64(values, value + HOLD_SUM.count),
+      count: countOf(histogram),
       totalNs: u64(values, value + HOLD_SUM.total_ns),
       maxNs: u64(values, value + HOLD_SUM.max_ns),
-      histogram: histogramAt(values, value + HOLD_SUM.histogram),
+      histogram,
     });
   }
 }
@@ -74,6 +76,11 @@ export function decodeHolds({ count, keys, values }: Entries, find: FindPlace, h
 export function holderOf(hash: bigint, find: FindPlace): RawStack | undefined {
   if (hash === NO_PLACE) return undefined;
   return hash === EARLIER_PLACE ? EARLIER_HOLDERS : find(hash);
+}
+
+/** Returns how many are in a histogram. */
+function countOf(histogram: readonly number[]): number {
+  return histogram.reduce((sum, count) => sum + count, 0);
 }
 
 /** Returns the histogram without the zeros at the end. */

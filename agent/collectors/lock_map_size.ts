@@ -7,9 +7,9 @@
 
 import { checkMemory, entryBytes, SETS, STACK_BYTES, WALK_BYTES } from "./map_size.ts";
 
-const COUNT_BYTES = entryBytes(24, 200);
+const COUNT_BYTES = entryBytes(24, 192);
 const PLACE_BYTES = entryBytes(8, 40);
-const HOLD_BYTES = entryBytes(8, 192);
+const HOLD_BYTES = entryBytes(8, 184);
 const THREAD_BYTES = entryBytes(8, 112);
 const CONTENTION_BYTES = entryBytes(16, 40);
 /** An entry of an LRU map has a node in a list, too. */

@@ -30,16 +30,15 @@ export const LOCK_PLACE = {
 } as const;
 export const LOCK_KEY = { size: 24, waiter: 0, holder: 8, lock: 16, outcome: 17 } as const;
 export const LOCK_SUM = {
-  size: 200,
-  count: 0,
-  delay_ns: 8,
-  max_ns: 16,
-  address: 24,
-  hints: 32,
-  value: 36,
-  histogram: 40,
+  size: 192,
+  delay_ns: 0,
+  max_ns: 8,
+  address: 16,
+  hints: 24,
+  value: 28,
+  histogram: 32,
 } as const;
-export const HOLD_SUM = { size: 192, count: 0, total_ns: 8, max_ns: 16, hints: 24, histogram: 32 } as const;
+export const HOLD_SUM = { size: 184, total_ns: 0, max_ns: 8, hints: 16, histogram: 24 } as const;
 export const LOCK_THREAD = {
   size: 112,
   begun_ns: 0,
