@@ -15,6 +15,7 @@ import { type Ran, runProgram } from "./support/child.ts";
 import { strippedSpin } from "./support/debug_files.ts";
 import { testWith } from "./support/needs.ts";
 import { TempFolder } from "./support/programs.ts";
+import { RememberingProxy } from "./support/remembering_proxy.ts";
 import { pushShop, SLOWED } from "./support/shop.ts";
 import type { Result } from "./support/run_examples.ts";
 
@@ -151,11 +152,15 @@ testWith(
 
     // Behind them, as some examples add to what is stored.
     await t.step("every example of the help and of docs/cli.md", async () => {
+      // All three ask the same: what is looked at is how each shows it.
+      await using proxy = new RememberingProxy(aggregator.http);
+      const asking = { ...env, APERTURE_SERVER: proxy.url };
       const [pipe, narrow, wide] = await Promise.all([undefined, 80, 200].map(async (columns) => {
         const cwd = `${folder.path}/${columns ?? "pipe"}`;
         await files(aggregator, cwd);
-        return await runLines(lines, { cwd, env, ...columns !== undefined && { columns } });
+        return await runLines(lines, { cwd, env: asking, ...columns !== undefined && { columns } });
       }));
+      assert(proxy.counts.passed < proxy.counts.asked / 2, JSON.stringify(proxy.counts));
       const opened = pipe!.find(({ line }) => line === "aperture open cpu service=shop --since 1h")!.stdout;
       assertEquals(Object.fromEntries(new URL(opened).searchParams), {
         ...{ view: "cpu", from: "-1h", to: "now", match: 'service="shop"', kind: "cpu" },
