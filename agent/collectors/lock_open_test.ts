@@ -53,7 +53,7 @@ testWith(
     });
     await using program = await Contender.start(`${folder}/program`);
     using collector = LockCollector.open({ pid: program.pid });
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     const begun = performance.now();
     await program.contend();
     let before = 0;
