@@ -19,6 +19,8 @@ interface Output {
   readonly path: string;
   readonly sources: readonly string[];
   readonly command: readonly [string, ...string[]];
+  /** Is done with what the command made. */
+  readonly then?: readonly [string, ...string[]];
   /** Says what to do when the command is missing. */
   readonly remedy: string;
 }
@@ -114,8 +116,9 @@ function uiOutput(
   return {
     name,
     path,
-    sources: [...sources, "deno.lock"],
+    sources: [...sources, "deno.lock", MINIFY],
     command: bundleCommand(`aggregator/ui/${script}`, { platform: "browser", path }),
+    ...(script.endsWith(".ts") && { then: minifyCommand(path) }),
     remedy: "",
   };
 }
@@ -132,6 +135,14 @@ function agentOutputs(): Output[] {
     command: bundleCommand(script, { platform: "deno", path }),
     remedy: "",
   }));
+}
+
+const MINIFY = "tasks/minify.ts";
+
+function minifyCommand(path: string): [string, ...string[]] {
+  // The minifier looks at variables of the environment; which they are is its own.
+  const may = [`--allow-read=${path}`, `--allow-write=${path}`, "--allow-env"];
+  return [Deno.execPath(), "run", "--quiet", "--frozen", "--no-prompt", ...may, MINIFY, path];
 }
 
 function bundleCommand(
@@ -164,14 +175,22 @@ function files(folder: string): string[] {
     .sort();
 }
 
-async function make({ name, path, sources, command, remedy }: Output): Promise<void> {
-  const ofCommand = createHash("sha256").update(JSON.stringify(command.slice(1))).digest("hex");
+async function make({ name, path, sources, command, then, remedy }: Output): Promise<void> {
+  const all = [command, ...(then ? [then] : [])];
+  const ofCommand = createHash("sha256").update(JSON.stringify(all.map(([, ...args]) => args))).digest("hex");
   const digest = `${ofCommand} ${sourceDigest(ROOT, sources)}`;
   const stamp = `${ROOT}${path}.sha256`;
   if (existsSync(ROOT + path) && await Deno.readTextFile(stamp).catch(() => "") === digest) return;
   await Deno.stderr.write(new TextEncoder().encode(`building ${name}\n`));
   await Deno.mkdir(`${ROOT}${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
-  const [program, ...args] = command;
+  for (const each of all) await run(each, { name, remedy });
+  await Deno.writeTextFile(stamp, digest);
+}
+
+async function run(
+  [program, ...args]: readonly [string, ...string[]],
+  { name, remedy }: Pick<Output, "name" | "remedy">,
+): Promise<void> {
   const { success } = await new Deno.Command(program, {
     args,
     cwd: ROOT,
@@ -185,7 +204,6 @@ async function make({ name, path, sources, command, remedy }: Output): Promise<v
       throw error;
     });
   if (!success) throw new Error(`Cannot build ${name}: see the messages of ${program} above`);
-  await Deno.writeTextFile(stamp, digest);
 }
 
 if (import.meta.main) await build(Deno.args[0]);
