@@ -104,10 +104,12 @@ export async function settled(page: Page): Promise<void> {
     undefined,
     { polling: POLLING_MS },
   );
-  // What is put off until a frame has been drawn comes by timers, which fire in their order.
-  await page.evaluate(() =>
-    new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))
-  );
+  // What is put off until a frame has been drawn comes by timers, which fire in their order: a frame for each of two.
+  await page.evaluate(async () => {
+    for (let frames = 0; frames < 3; frames++) {
+      await new Promise<void>((done) => requestAnimationFrame(() => setTimeout(done)));
+    }
+  });
 }
 
 /** Counts the colours of the first canvas' row `level`; 1 is an empty row. */

@@ -6,7 +6,7 @@
  */
 
 import { type BoxColors, FADED, MATCH, type Theme } from "./colors.ts";
-import { layOut, type Rect } from "./layout.ts";
+import { layOut } from "./layout.ts";
 import { type FlameModel, isOther } from "./model.ts";
 import type { Renderer } from "./renderer.ts";
 
@@ -68,57 +68,61 @@ export function levelsIn({ height, top, bottom }: Sight, up: boolean): { from: n
   return { from: Math.max(0, Math.min(...levels)), to: Math.max(...levels) + 1 };
 }
 
-/** Draws what of `scene` is in `sight`, and returns it. */
-export function drawFlame(renderer: Renderer, scene: Scene, sight: Sight): Rect[] {
+/** Is a rectangle that is wide enough for more than its colour. */
+interface Detailed {
+  readonly box: number;
+  readonly run: boolean;
+  readonly level: number;
+  readonly x: number;
+  readonly width: number;
+}
+
+/** Draws what of `scene` is in `sight`. */
+export function drawFlame(renderer: Renderer, scene: Scene, sight: Sight): void {
   const { model, focus, up, matches } = scene;
-  const rects = layOut(model, {
+  const place = { up, height: sight.height };
+  const detailed: Detailed[] = [];
+  layOut(model, {
     focus,
     width: sight.width,
     ...levelsIn(sight, up),
-    prefer: (box) => matches?.[model.name[box]!] === 1,
+    ...(matches && { prefer: (box) => matches[model.name[box]!] === 1 }),
+  }, (box, run, level, x, laid) => {
+    // A gap would swallow a narrow box.
+    const width = laid > DETAILS_FROM ? laid - GAP : laid;
+    renderer.rect(x, yOf(level, place), width, BOX, looksOf(scene, box).fill);
+    if (width >= DETAILS_FROM) detailed.push({ box, run, level, x, width });
   });
-  const place = { up, height: sight.height };
-  for (const rect of rects) {
-    renderer.rect(rect.x, yOf(rect.level, place), drawnWidth(rect), BOX, looksOf(scene, rect).fill);
-  }
   renderer.settle();
-  for (const rect of rects) {
-    if (drawnWidth(rect) >= DETAILS_FROM) drawOn(renderer, scene, { rect, y: yOf(rect.level, place) });
-  }
-  return rects;
+  for (const rect of detailed) drawOn(renderer, scene, { rect, y: yOf(rect.level, place) });
 }
 
-/** A gap would swallow a narrow box. */
-function drawnWidth({ width }: Rect): number {
-  return width > DETAILS_FROM ? width - GAP : width;
+/** The whole matches nothing: it is box 0. */
+function isMatch({ model, matches }: Scene, box: number): boolean {
+  return box > 0 && matches?.[model.name[box]!] === 1;
 }
 
-function isMatch({ model, matches }: Scene, { box, level }: Rect): boolean {
-  return level > 0 && matches?.[model.name[box]!] === 1;
-}
-
-function looksOf(scene: Scene, rect: Rect): BoxColors {
-  return scene.matches && !isMatch(scene, rect) ? FADED[scene.theme] : scene.colors(rect.box);
+function looksOf(scene: Scene, box: number): BoxColors {
+  return scene.matches && !isMatch(scene, box) ? FADED[scene.theme] : scene.colors(box);
 }
 
 /** Draws what stands on a box. */
-function drawOn(renderer: Renderer, scene: Scene, { rect, y }: { rect: Rect; y: number }): void {
-  const { box, run, x } = rect;
+function drawOn(renderer: Renderer, scene: Scene, { rect, y }: { rect: Detailed; y: number }): void {
+  const { box, run, x, width } = rect;
   const { model, theme } = scene;
-  const drawn = drawnWidth(rect);
   if (isOther(model, model.name[box]!) || scene.hatched(box)) {
-    renderer.hatch(x, y, drawn, BOX, theme === "light" ? "#00000033" : "#ffffff33");
+    renderer.hatch(x, y, width, BOX, theme === "light" ? "#00000033" : "#ffffff33");
   }
-  if (drawn >= 4 && isMatch(scene, rect)) renderer.outline(x, y, drawn, BOX, MATCH[theme]);
-  if (run || drawn < TEXT_FROM) return;
+  if (width >= 4 && isMatch(scene, box)) renderer.outline(x, y, width, BOX, MATCH[theme]);
+  if (run || width < TEXT_FROM) return;
   const middle = y + BOX / 2 + 0.5;
-  const { text: color } = looksOf(scene, rect);
-  const share = drawn >= SHARE_FROM ? scene.share(box) : "";
-  const room = drawn - 2 * PADDING - (share === "" ? 0 : (share.length + 1) * renderer.letter);
+  const { text: color } = looksOf(scene, box);
+  const share = width >= SHARE_FROM ? scene.share(box) : "";
+  const room = width - 2 * PADDING - (share === "" ? 0 : (share.length + 1) * renderer.letter);
   const text = fit(scene.label(box), Math.floor(room / renderer.letter), scene.ends);
   if (text !== "") renderer.text(text, x + PADDING, middle, color);
   if (share !== "") {
-    renderer.text(share, x + drawn - PADDING - share.length * renderer.letter, middle, color);
+    renderer.text(share, x + width - PADDING - share.length * renderer.letter, middle, color);
   }
 }
 

@@ -9,9 +9,9 @@
 
 import { h } from "../parts/dom.ts";
 import { OUTLINE } from "./colors.ts";
-import { drawFlame, levelAt, levelsIn, ROW_HEIGHT, type Scene, yOf } from "./draw.ts";
-import { boxAt, depthOf, type Rect } from "./layout.ts";
-import { descendantsAt, type FlameModel, pathOf } from "./model.ts";
+import { drawFlame, levelAt, levelsIn, ROW_HEIGHT, type Scene, type Sight, yOf } from "./draw.ts";
+import { boxAt, depthOf, placeOf } from "./layout.ts";
+import { boxesOf, descendantsAt, type FlameModel, pathOf } from "./model.ts";
 import type { Picture } from "./picture.ts";
 import { Renderer } from "./renderer.ts";
 import { StripRenderer, Strips } from "./strip_renderer.ts";
@@ -49,8 +49,6 @@ export class FlameView {
   #top = 0;
   #wantedTop: number | undefined;
   readonly #strips = new Strips();
-  /** Is what was drawn last. */
-  #rects: readonly Rect[] = [];
 
   constructor(label: string, events: FlameEvents) {
     this.#events = events;
@@ -104,7 +102,6 @@ export class FlameView {
     const moved = scene.model !== this.#scene?.model || scene.focus !== this.#scene.focus ||
       scene.up !== this.#scene.up;
     this.#scene = scene;
-    this.#rects = [];
     this.#height = (depthOf(scene.model, scene.focus) + 1) * ROW_HEIGHT;
     if (moved) {
       const way = scene.model.level[scene.focus]! * ROW_HEIGHT;
@@ -133,6 +130,11 @@ export class FlameView {
     this.redraw();
   }
 
+  get #sight(): Sight {
+    const { width, height } = this.#size;
+    return { width, height: this.#height, top: this.#top, bottom: this.#top + height };
+  }
+
   /** Draws once all that happens now is known, and not in the next frame, which would begin late by as much. */
   redraw(): void {
     if (this.#isDue) return;
@@ -156,7 +158,7 @@ export class FlameView {
     if (!scene || width === 0 || height === 0) return;
     this.#scroll();
     const context = this.#prepare(this.#canvas);
-    const sight = { width, height: this.#height, top: this.#top, bottom: this.#top + height };
+    const sight = this.#sight;
     const { from, to } = levelsIn(sight, scene.up);
     const renderer = new StripRenderer(context, {
       strips: this.#strips,
@@ -166,7 +168,7 @@ export class FlameView {
       first: Math.round(yOf(scene.up ? to - 1 : from, { up: scene.up, height: this.#height }) / ROW_HEIGHT),
       rows: to - from,
     });
-    this.#rects = drawFlame(renderer, scene, sight);
+    drawFlame(renderer, scene, sight);
     this.#drawOverlay();
   }
 
@@ -176,7 +178,7 @@ export class FlameView {
     if (!scene) return undefined;
     const size = { width: Math.max(this.root.clientWidth, 800), height: this.#height };
     const sight = { ...size, top: 0, bottom: this.#height };
-    return { ...size, draw: (pen) => void drawFlame(new Renderer(pen), scene, sight) };
+    return { ...size, draw: (pen) => drawFlame(new Renderer(pen), scene, sight) };
   }
 
   /** Makes room for all levels, and goes where `#wantedTop` is; what is there already is not touched. */
@@ -215,16 +217,22 @@ export class FlameView {
     const scene = this.#scene;
     const marked = this.#key ?? this.#hovered;
     const name = marked !== undefined ? scene?.model.name[marked] : this.#outlined;
+    const { width, height } = this.#size;
     // A canvas costs a frame its pixels, whatever is on it.
-    const isEmpty = name === undefined || this.#rects.length === 0;
+    const isEmpty = !scene || name === undefined || width === 0 || height === 0;
     this.#overlay.style.visibility = isEmpty ? "hidden" : "";
-    if (!scene || name === undefined || this.#rects.length === 0) return;
-    const { model, up, theme } = scene;
+    if (isEmpty) return;
+    const { model, focus, up, theme } = scene;
+    const { from, to } = levelsIn(this.#sight, up);
     const renderer = new Renderer(this.#prepare(this.#overlay));
-    for (const { box, run, level, x, width } of this.#rects) {
-      if (run || model.name[box] !== name || (model.modules[name] === "" && box !== marked)) continue;
+    // What is no code has its name by chance.
+    const boxes = model.modules[name] === "" ? marked === undefined ? [] : [marked] : boxesOf(model, name);
+    for (const box of boxes) {
+      const level = model.level[box]!;
+      const place = level >= from && level < to ? placeOf(model, { focus, width }, box) : undefined;
+      if (!place) continue;
       const y = yOf(level, { up, height: this.#height });
-      renderer.outline(x, y, Math.max(width - 1, 2), ROW_HEIGHT - 1, OUTLINE[theme]);
+      renderer.outline(place.x, y, Math.max(place.width - 1, 2), ROW_HEIGHT - 1, OUTLINE[theme]);
     }
   }
 

@@ -12,16 +12,12 @@ export const MIN_WIDTH = 0.5;
 /** A run that is wider says too little of where in it something is. */
 const MAX_RUN = 2;
 
-/** Is one rectangle in the graph's plane: `level` rows down, `x` and `width` in CSS pixels. */
-export interface Rect {
-  /** Is the box, or the one that stands for the run. */
-  readonly box: number;
-  /** Is true for neighbours that are too narrow to stand alone. */
-  readonly run: boolean;
-  readonly level: number;
-  readonly x: number;
-  readonly width: number;
-}
+/**
+ * Takes one rectangle in the graph's plane: the box, or the one that stands for a `run` of neighbours that are too narrow
+ * to stand alone; `level` rows down, `x` and `width` in CSS pixels. A large graph has tens of thousands in sight, each of
+ * which would be an object to be made and thrown away in each frame.
+ */
+export type PutRect = (box: number, run: boolean, level: number, x: number, width: number) => void;
 
 export interface View {
   /** Is the box that is as wide as the view. */
@@ -35,23 +31,22 @@ export interface View {
   readonly prefer?: (box: number) => boolean;
 }
 
-/** Returns the rectangles to draw: the ancestors of the focus at full width, then the focus and its descendants. */
+/** Puts the rectangles to draw: the ancestors of the focus at full width, then the focus and its descendants. */
 export function layOut(
   model: FlameModel,
-  { focus, width, from = 0, to = Infinity, prefer = () => false }: View,
-): Rect[] {
-  const rects: Rect[] = [];
+  { focus, width, from = 0, to = Infinity, prefer }: View,
+  put: PutRect,
+): void {
   const path = pathOf(model, focus);
   for (let level = from; level < Math.min(path.length, to); level++) {
-    rects.push({ box: path[level]!, run: false, level, x: 0, width });
+    put(path[level]!, false, level, 0, width);
   }
   const scale = width / model.width[focus]!;
   const left = model.start[focus]!;
   const end = Math.min(model.levelStart.length - 1, to);
   for (let level = Math.max(path.length, from); level < end; level++) {
-    pushLevel(rects, model, { range: descendantsAt(model, focus, level), level, left, scale, prefer });
+    putLevel(model, { range: descendantsAt(model, focus, level), level, left, scale, prefer }, put);
   }
-  return rects;
 }
 
 interface Level {
@@ -59,32 +54,54 @@ interface Level {
   readonly level: number;
   readonly left: number;
   readonly scale: number;
-  readonly prefer: (box: number) => boolean;
+  readonly prefer: View["prefer"];
 }
 
-function pushLevel(rects: Rect[], model: FlameModel, { range, level, left, scale, prefer }: Level): void {
-  // A run of narrow boxes that touch becomes one rectangle: the graph's outline stays true.
-  let run: { box: number; x: number; end: number; preferred: boolean } | undefined;
+function putLevel(model: FlameModel, { range, level, left, scale, prefer }: Level, put: PutRect): void {
+  const { start: starts, width: widths } = model;
+  // A run of narrow boxes that touch becomes one rectangle: the graph's outline stays true. It has none while `runBox` is -1.
+  let [runBox, runX, runEnd, isPreferred] = [-1, 0, 0, false];
   const flush = () => {
-    if (run && run.end - run.x >= MIN_WIDTH) {
-      rects.push({ box: run.box, run: true, level, x: run.x, width: run.end - run.x });
-    }
-    run = undefined;
+    if (runBox >= 0 && runEnd - runX >= MIN_WIDTH) put(runBox, true, level, runX, runEnd - runX);
+    runBox = -1;
   };
   for (let box = range[0]; box < range[1]; box++) {
-    const x = (model.start[box]! - left) * scale;
-    const width = model.width[box]! * scale;
+    const x = (starts[box]! - left) * scale;
+    const width = widths[box]! * scale;
     if (width >= MIN_WIDTH) {
       flush();
-      rects.push({ box, run: false, level, x, width });
+      put(box, false, level, x, width);
       continue;
     }
-    if (run && (x - run.end > MIN_WIDTH || run.end - run.x > MAX_RUN)) flush();
-    run ??= { box, x, end: x, preferred: prefer(box) };
-    run.end = x + width;
-    if (!run.preferred && prefer(box)) run = { ...run, box, preferred: true };
+    if (runBox >= 0 && (x - runEnd > MIN_WIDTH || runEnd - runX > MAX_RUN)) flush();
+    if (runBox < 0) {
+      runBox = box;
+      runX = x;
+      isPreferred = false;
+    }
+    runEnd = x + width;
+    if (prefer && !isPreferred && prefer(box)) {
+      runBox = box;
+      isPreferred = true;
+    }
   }
   flush();
+}
+
+/** Returns where a box is drawn; `undefined` where it is not, or only as one of a run. */
+export function placeOf(
+  model: FlameModel,
+  { focus, width }: View,
+  box: number,
+): { readonly x: number; readonly width: number } | undefined {
+  const level = model.level[box]!;
+  if (level <= model.level[focus]!) return pathOf(model, focus)[level] === box ? { x: 0, width } : undefined;
+  const scale = width / model.width[focus]!;
+  const from = model.start[box]! - model.start[focus]!;
+  const own = model.width[box]! * scale;
+  return from >= 0 && from < model.width[focus]! && own >= MIN_WIDTH
+    ? { x: from * scale, width: own }
+    : undefined;
 }
 
 /** Counts the levels that show with `focus`: its ancestors, its own and those of its descendants. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { boxAt, depthOf, layOut, MIN_WIDTH } from "./layout.ts";
-import { flameModel } from "./model.ts";
+import { boxAt, depthOf, layOut, MIN_WIDTH, placeOf, type View } from "./layout.ts";
+import { type FlameModel, flameModel } from "./model.ts";
 import type { FlameGraph } from "../../../profile/flame.ts";
 
 /** Returns a whole of `widths.reduce(+)`, with boxes of `widths` in level 1 and one on the first of them. */
@@ -23,10 +23,16 @@ function graph(widths: number[]): FlameGraph {
   };
 }
 
+function laidOut(model: FlameModel, view: View) {
+  const rects: { box: number; run: boolean; level: number; x: number; width: number }[] = [];
+  layOut(model, view, (box, run, level, x, width) => rects.push({ box, run, level, x, width }));
+  return rects;
+}
+
 Deno.test("layOut() fills the width with the focus and puts the way to it above", () => {
   const model = flameModel(graph([30, 70]));
   assertEquals(
-    layOut(model, { focus: 0, width: 200 }).map(({ box, level, x, width }) => [box, level, x, width]),
+    laidOut(model, { focus: 0, width: 200 }).map(({ box, level, x, width }) => [box, level, x, width]),
     [
       [0, 0, 0, 200],
       [1, 1, 0, 60],
@@ -34,7 +40,7 @@ Deno.test("layOut() fills the width with the focus and puts the way to it above"
       [3, 2, 0, 60],
     ],
   );
-  assertEquals(layOut(model, { focus: 1, width: 200 }).map(({ box, x, width }) => [box, x, width]), [
+  assertEquals(laidOut(model, { focus: 1, width: 200 }).map(({ box, x, width }) => [box, x, width]), [
     [0, 0, 200],
     [1, 0, 200],
     [3, 0, 200],
@@ -43,14 +49,14 @@ Deno.test("layOut() fills the width with the focus and puts the way to it above"
 
 Deno.test("layOut() leaves out levels that cannot be seen", () => {
   const model = flameModel(graph([30, 70]));
-  assertEquals(layOut(model, { focus: 0, width: 200, from: 1, to: 2 }).map(({ level }) => level), [1, 1]);
+  assertEquals(laidOut(model, { focus: 0, width: 200, from: 1, to: 2 }).map(({ level }) => level), [1, 1]);
 });
 
 Deno.test("layOut() draws narrow neighbours as one, and lets a preferred one stand for them", () => {
   const model = flameModel(graph([1, ...Array.from({ length: 9 }, () => 1), 9990]));
-  const rects = layOut(model, { focus: 0, width: 1000 }).filter(({ level }) => level === 1);
+  const rects = laidOut(model, { focus: 0, width: 1000 }).filter(({ level }) => level === 1);
   assertEquals(rects.map(({ box, run }) => [box, run]), [[1, true], [11, false]]);
-  const preferred = layOut(model, { focus: 0, width: 1000, prefer: (box) => box === 4 });
+  const preferred = laidOut(model, { focus: 0, width: 1000, prefer: (box) => box === 4 });
   assertEquals(preferred.find(({ run }) => run)?.box, 4);
 });
 
@@ -59,7 +65,7 @@ Deno.test("layOut() neither overlaps nor leaves the view, however narrow the box
   fc.assert(fc.property(widths, fc.integer({ min: 50, max: 3000 }), (widths, width) => {
     const model = flameModel(graph(widths));
     let end = 0;
-    for (const rect of layOut(model, { focus: 0, width }).filter(({ level }) => level === 1)) {
+    for (const rect of laidOut(model, { focus: 0, width }).filter(({ level }) => level === 1)) {
       assert(rect.x >= end - 1e-6 && rect.width >= MIN_WIDTH);
       end = rect.x + rect.width;
     }
@@ -72,7 +78,7 @@ Deno.test("boxAt() finds the box that layOut() drew there", () => {
   fc.assert(fc.property(widths, fc.nat(), (widths, pick) => {
     const model = flameModel(graph(widths));
     const view = { focus: pick % model.name.length, width: 700 };
-    for (const { box, run, level, x, width } of layOut(model, view)) {
+    for (const { box, run, level, x, width } of laidOut(model, view)) {
       if (!run) assertEquals(boxAt(model, view, { x: x + width / 2, level }), box);
     }
   }));
@@ -86,6 +92,18 @@ Deno.test("boxAt() finds the box that layOut() drew there", () => {
   ) {
     assertEquals(boxAt(model, view, point), undefined);
   }
+});
+
+Deno.test("placeOf() is where layOut() draws a box, and nowhere where it does not", () => {
+  const widths = fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1, maxLength: 60 });
+  fc.assert(fc.property(widths, fc.nat(), (widths, pick) => {
+    const model = flameModel(graph(widths));
+    const view = { focus: pick % model.name.length, width: 700 };
+    const drawn = new Map(
+      laidOut(model, view).filter(({ run }) => !run).map(({ box, x, width }) => [box, { x, width }]),
+    );
+    for (const box of model.name.keys()) assertEquals(placeOf(model, view, box), drawn.get(box));
+  }));
 });
 
 Deno.test("depthOf() counts the levels that the focus has", () => {

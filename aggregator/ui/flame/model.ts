@@ -123,6 +123,24 @@ function pathHashes(model: FlameModel): Uint32Array {
   return hashes;
 }
 
+/** All boxes of a function are needed whenever one is looked at: they are found without a walk over all there are. */
+const boxesByName = new WeakMap<FlameModel, { readonly starts: Uint32Array; readonly boxes: Uint32Array }>();
+
+/** Returns the boxes of row `name` of the names, in order. */
+export function boxesOf(model: FlameModel, name: number): Uint32Array {
+  let index = boxesByName.get(model);
+  if (!index) {
+    const starts = new Uint32Array(model.names.length + 1);
+    for (const row of model.name) starts[row + 1]!++;
+    for (let row = 0; row < model.names.length; row++) starts[row + 1]! += starts[row]!;
+    const next = starts.slice();
+    const boxes = new Uint32Array(model.name.length);
+    model.name.forEach((row, box) => boxes[next[row]!++] = box);
+    boxesByName.set(model, index = { starts, boxes });
+  }
+  return index.boxes.subarray(index.starts[name], index.starts[name + 1]);
+}
+
 /** Holds sums of one function's boxes. */
 export interface Hot {
   /** Is the row of the names. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { descendantsAt, type FlameModel, isOther } from "../flame/model.ts";
+import { boxesOf, descendantsAt, type FlameModel, isOther } from "../flame/model.ts";
 
 export interface Neighbour {
   /** Is the row of the names. */
@@ -70,24 +70,6 @@ function above(model: FlameModel, box: number): { readonly root: number; readonl
     if (root === undefined && model.modules[row] === "") root = at;
   }
   return { root: root ?? 0, isWithinItself: false };
-}
-
-/** Each box that is looked at has its function's summed: they are found without a walk over all boxes. */
-const boxesByName = new WeakMap<FlameModel, { readonly starts: Uint32Array; readonly boxes: Uint32Array }>();
-
-/** Returns the boxes of row `name` of the names, in order. */
-function boxesOf(model: FlameModel, name: number): Uint32Array {
-  let index = boxesByName.get(model);
-  if (!index) {
-    const starts = new Uint32Array(model.names.length + 1);
-    for (const row of model.name) starts[row + 1]!++;
-    for (let row = 0; row < model.names.length; row++) starts[row + 1]! += starts[row]!;
-    const next = starts.slice();
-    const boxes = new Uint32Array(model.name.length);
-    model.name.forEach((row, box) => boxes[next[row]!++] = box);
-    boxesByName.set(model, index = { starts, boxes });
-  }
-  return index.boxes.subarray(index.starts[name], index.starts[name + 1]);
 }
 
 function largest(sums: ReadonlyMap<number, number>): Neighbour[] {

@@ -12,7 +12,10 @@ export function frameDrawn(): Promise<void> {
   return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
 }
 
-/** Runs the last of what it was given, once the next frame has been drawn. */
+/** Is when all that was put off has its frame: what is done in one would have the next begin late, were it all at once. */
+let turn = Promise.resolve();
+
+/** Runs the last of what it was given, once the next frame has been drawn in which nothing else that was put off is done. */
 export class AfterFrame {
   #work: (() => void) | undefined;
 
@@ -21,7 +24,8 @@ export class AfterFrame {
     const isWaiting = this.#work !== undefined;
     this.#work = work;
     if (isWaiting) return;
-    void frameDrawn().then(() => {
+    turn = turn.then(frameDrawn);
+    void turn.then(() => {
       const last = this.#work;
       this.#work = undefined;
       last?.();
