@@ -12,7 +12,17 @@ import type { AnyKind } from "../../profile/profile_type.ts";
 import type { GroupBy } from "../query/stack_answers.ts";
 import type { Selection } from "../query/asked.ts";
 import { HttpError } from "./errors.ts";
-import { anyKind, checkSelection, GROUPS, isGroup, levels, matchersOf, time, UNITS } from "./params.ts";
+import {
+  anyKind,
+  checkSelection,
+  GROUPS,
+  isGroup,
+  levels,
+  matchersOf,
+  time,
+  underSchema,
+  UNITS,
+} from "./params.ts";
 
 /** This is far more than any selection needs. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -107,6 +117,7 @@ export function diffTreeBody(now: number) {
       first_level: v.optional(v.pipe(v.array(v.string()), levels), [...DEFAULT_LEVELS]),
       inlined: v.optional(v.boolean(), true),
       inverted: v.optional(v.boolean(), false),
+      under: v.optional(underSchema),
       focus: v.optional(name),
       callers: v.optional(name),
       callees: v.optional(name),

@@ -47,6 +47,9 @@ export const unitParam = { schema: oneOf(UNITS), default: "nanoseconds" } as con
 /** Lists at most so many labels: each makes the tree deeper. */
 const MAX_LEVELS = 4;
 
+/** Is the name of a node whose boxes were cut. */
+export const underSchema = v.pipe(v.string(), v.regex(/^\d{1,20}$/, "a name that an answer gave"));
+
 /** Checks the labels whose values are a tree's first levels. */
 export const levels = v.pipe(
   v.array(v.string()),

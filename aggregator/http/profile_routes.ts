@@ -32,6 +32,7 @@ import {
   readParams,
   readSelection,
   textParam,
+  underSchema,
   unitParam,
 } from "./params.ts";
 import { json } from "./reply.ts";
@@ -77,7 +78,7 @@ const FLAME_PARAMS = {
   focus: textParam,
   callers: textParam,
   callees: textParam,
-  under: { schema: v.pipe(v.string(), v.regex(/^\d{1,20}$/, "a name that an answer gave")) },
+  under: { schema: underSchema },
   hide: listParam,
   collapse_recursion: { schema: toggle(), default: "false" },
   collapse_modules: listParam,
@@ -235,6 +236,7 @@ async function diffFlamegraph({ request, signal }: Context, { queries, now = Dat
     maxNodes: options.max_nodes,
     minShare: options.min_per_mille / 1000,
     firstLevels: options.first_level,
+    ...(options.under !== undefined && { under: options.under }),
     ...stepsOf(options),
     signal,
   });

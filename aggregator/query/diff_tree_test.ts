@@ -66,6 +66,16 @@ testWith(
       }
       assertEquals(others, cut.cut.total);
       checkSums(cut.graph);
+
+      const rests = [...sides(cut.graph).keys()].filter((path) => path.endsWith(`${OTHER} `));
+      for (const [i, under] of cut.cut.below.entries()) {
+        const parent = rests[i]!.slice(0, rests[i]!.lastIndexOf("\u0001"));
+        const more = await queries.diffTree(base, compare, { under, maxNodes: 1_000_000 });
+        assertEquals(more.cut.nodes, 0);
+        const below = [...sides(more.graph)].filter(([path]) => path.startsWith(parent));
+        assert(below.length > 1);
+        for (const [path, box] of below) assertEquals(box, boxes.get(path));
+      }
     }
   },
 );
