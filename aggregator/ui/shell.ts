@@ -172,7 +172,11 @@ export class Shell {
     this.#store.subscribe((shown) => this.#update(shown));
     this.#store.tell();
     this.#api.get<AboutJson>("/api/about", new URLSearchParams(), AbortSignal.timeout(30_000)).then(
-      (about) => this.#about = about,
+      (about) => {
+        this.#about = about;
+        // It says how an agent is started.
+        if (!this.#empty.root.hidden) this.#store.tell();
+      },
       // Without it there are no links to source code; the views say what is wrong.
       () => {},
     );

@@ -2,11 +2,13 @@
 
 /// <reference lib="dom" />
 import { Buffer } from "node:buffer";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { fleetOfAllKinds } from "../../tests/support/fleet.ts";
 import { FleetQueries } from "../../tests/support/fleet_queries.ts";
+import { bothGraphs, graphOf } from "../../tests/support/graphs.ts";
 import { TEST_ALERTS } from "../../tests/support/http_handler.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { OTHER } from "../../profile/flame.ts";
 import { clickBox, CPU, exported, search, settled, text, withVisits } from "../../tests/support/visits.ts";
 import type { AlertsApi } from "../alerts/alerts_api.ts";
 import type { Rule } from "../alerts/rule.ts";
@@ -137,6 +139,9 @@ testWith(
           await settled(page);
           assertMatch(await text(page, ".errors"), /EAGAIN 201\u2009400/);
           assert(await page.locator("canvas.latencies").isVisible());
+          const latencies = await exported(page, ".opened", "SVG");
+          assertMatch(latencies.name, /latencies-recvfrom/);
+          assertMatch(latencies.text, /<rect[^]*<text[^]*<\/svg>\n$/);
           assertMatch(await text(page, ".slow"), /^12 slow calls took 2\.05 s: on a CPU .*pg_wal/);
           await page.keyboard.press("6");
           await settled(page);
@@ -212,6 +217,87 @@ testWith(
           });
         },
       );
+
+      await t.step(
+        "how a table is sorted, and which kinds of code have no colour, stand in the address",
+        async () => {
+          await open({ query: `${CPU}&mode=split` }, async ({ page }) => {
+            await settled(page);
+            const head = '[aria-label="Functions"] th:has-text("Function")';
+            // Those that are in sight.
+            const names = () => page.locator('[aria-label="Functions"] tbody .name').allTextContents();
+            const byTime = await names();
+            await page.click(`${head} button`);
+            await settled(page);
+            const byName = await names();
+            assertEquals(byName, byName.toSorted());
+            assertNotEquals(byName, byTime);
+            assertMatch(search(page), /sort=Functions:Function$/);
+            await page.click(`${head} button`);
+            await page.click(".legend button");
+            await settled(page);
+            assertMatch(search(page), /faded=\w+&sort=Functions:Function-$/);
+            await page.reload();
+            await settled(page);
+            const turned = await names();
+            assertEquals(turned, turned.toSorted().reverse());
+            assertNotEquals(turned, byTime);
+            assertEquals(await page.getAttribute(head, "aria-sort"), "descending");
+            assertEquals(await page.getAttribute(".legend button", "aria-pressed"), "false");
+            await page.goBack();
+            await settled(page);
+            assertEquals(await page.getAttribute(".legend button", "aria-pressed"), "true");
+            await page.goBack();
+            await settled(page);
+            assertEquals(await names(), byName);
+            await page.goBack();
+            await settled(page);
+            assertEquals(await names(), byTime);
+          });
+        },
+      );
+
+      await t.step("what was cut in a comparison comes by a click, on both sides", async () => {
+        const queries = new FleetQueries(fleetOfAllKinds());
+        const cut = bothGraphs(
+          graphOf("demo;main;big 60", "demo;main;more 40"),
+          graphOf("demo;main;big 50", "demo;main;more 50"),
+        );
+        const rest = cut.names.indexOf("more");
+        const graph = {
+          ...cut,
+          names: cut.names.with(rest, OTHER),
+          modules: cut.modules.with(rest, ""),
+        };
+        const whole = bothGraphs(
+          graphOf("demo;main;big 60", "demo;main;gone 40"),
+          graphOf("demo;main;big 50", "demo;main;come 50"),
+        );
+        const asked: unknown[] = [];
+        queries.diffTree = ((_base: unknown, _compare: unknown, { under }: { under?: string } = {}) => {
+          asked.push(under);
+          const side = { total: 100, count: 100 };
+          return Promise.resolve({
+            graph: under === undefined ? graph : whole,
+            ...{ base: side, compare: side },
+            cut: { nodes: 2, total: 90, below: under === undefined ? ["77"] : [] },
+            cost: { elapsedMs: 1, rowsRead: 0, bytesRead: 0 },
+          });
+        }) as typeof queries.diffTree;
+        await open({ options: { queries }, query: "?view=compare&group=comm" }, async ({ page }) => {
+          await settled(page);
+          const folded = async () =>
+            (await exported(page, ".compare", "Folded")).text.trim().split("\n").sort();
+          assertEquals(await folded(), ["demo;main;big 60 50", `demo;main;${OTHER} 40 50`]);
+          await clickBox(page, { level: 3, at: 0.9 });
+          assertEquals(asked, [undefined, "77"]);
+          assertEquals(await folded(), [
+            "demo;main;big 60 50",
+            "demo;main;come 0 50",
+            "demo;main;gone 40 0",
+          ]);
+        });
+      });
 
       await t.step("a profile of pprof can be compared with", async () => {
         await open({ query: "?view=compare&group=comm" }, async ({ page, url }) => {

@@ -114,6 +114,7 @@ function pair(a: Tree | undefined, b: Tree | undefined, sides: { base: Side; com
     base: a?.value ?? 0,
     compare: b?.value ?? 0,
     self,
+    below: b?.below ?? a?.below,
     value: Math.max(own, children.reduce((sum, { value }) => sum + value, self)),
     children,
   };

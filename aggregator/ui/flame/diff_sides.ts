@@ -13,9 +13,14 @@ import type { Tree } from "./tree.ts";
 /**
  * Returns the trees of both sides, in the graph's unit. Both have the boxes that were kept, and a box of what was cut
  * stands for the same on either side.
+ *
+ * @param below has a name for each box of what was cut, level by level
  */
-export function sidesOf(graph: DiffGraph): { readonly base: Tree; readonly compare: Tree } {
-  const model = flameModel(graph);
+export function sidesOf(
+  graph: DiffGraph,
+  below?: readonly string[],
+): { readonly base: Tree; readonly compare: Tree } {
+  const model = flameModel(graph, below);
   const value = Float64Array.from(graph.levels.flatMap(({ base }) => base));
   const self = Float64Array.from(graph.levels.flatMap(({ base_self }) => base_self));
   return {
@@ -34,7 +39,14 @@ function sideTree(model: FlameModel, value: Float64Array, self: Float64Array): T
   for (let box = 0; box < value.length; box++) {
     const row = model.name[box]!;
     const [name, module] = [model.names[row]!, model.modules[row]!];
-    const node: Tree = { name, module, value: value[box]!, self: self[box]!, children: [] };
+    const node: Tree = {
+      name,
+      module,
+      value: value[box]!,
+      self: self[box]!,
+      below: model.below.get(box),
+      children: [],
+    };
     nodes.push(node);
     if (box > 0 && node.value > 0) nodes[model.parent[box]!]!.children.push(node);
   }

@@ -66,6 +66,25 @@ export function savePng(
   canvas.toBlob((content) => content && saveFile(`${name}.png`, content));
 }
 
+/** Makes a canvas of the page as large as a picture, and clears it; returns what draws on it. */
+export function preparePen(
+  canvas: HTMLCanvasElement,
+  { width, height }: Pick<Picture, "width" | "height">,
+): CanvasRenderingContext2D {
+  const ratio = globalThis.devicePixelRatio || 1;
+  const [pixelsX, pixelsY] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== pixelsX || canvas.height !== pixelsY) {
+    canvas.width = pixelsX;
+    canvas.height = pixelsY;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext("2d")!;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
 /** Returns the page's own colour, on which pictures stand. */
 export function pageColor(): string {
   return getComputedStyle(document.body).backgroundColor;

@@ -93,7 +93,6 @@ export class GraphPane {
     this.#tools = new GraphTools({
       store: app.store,
       files: () => fileMenu(this.view, this.#files()),
-      onlegend: () => this.#show(),
     });
     this.#table = new HotTable(app, {
       onlook: (name) => this.view.outline(name),
@@ -218,13 +217,13 @@ export class GraphPane {
 
   #drawScene(): void {
     const model = this.#model!;
-    const { mode, up, color, fn } = this.#app.store.state;
-    const [focus, matches, { faded }] = [this.#focus, this.#search.matches(model), this.#tools];
-    const looks = [mode, up, color, this.#app.theme(), [...faded].join()];
+    const { mode, up, color, fn, faded } = this.#app.store.state;
+    const [focus, matches] = [this.#focus, this.#search.matches(model)];
+    const looks = [mode, up, color, this.#app.theme(), faded.join()];
     // The table marks the function that was picked.
     if (!this.#changes.of(model, focus, matches, ...looks, mode === "flame" || fn)) return;
     const share = (value: number) => this.#share(value);
-    const colors = this.#colors.of(this.#app, { model, faded });
+    const colors = this.#colors.of(this.#app, model);
     this.view.show(sceneOf(this.#app, { model, focus, colors, matches, share }));
     if (mode === "table" || mode === "split") {
       this.#table.show({ model, focus, whole: this.#answer!.total.value, matches });
@@ -276,21 +275,15 @@ export class GraphPane {
     if (below === undefined || !this.#asked) return;
     const params = this.#params(state, this.#asked);
     params.set("under", below);
-    this.root.setAttribute("aria-busy", "true");
-    try {
-      const answer = await this.#app.api.get<FlameJson>(
-        "/api/flamegraph",
-        params,
-        AbortSignal.timeout(30_000),
-      );
-      this.#whole = putIn(this.#whole!, below, treeOf(flameModel(answer.graph, answer.cut.below)));
+    const before = this.#answer;
+    await this.#part.whileBusy(async (signal) => {
+      const { graph, cut } = await this.#app.api.get<FlameJson>("/api/flamegraph", params, signal);
+      // Something else may be shown by now.
+      if (before !== this.#answer) return;
+      this.#whole = putIn(this.#whole!, below, treeOf(flameModel(graph, cut.below)));
       this.#made = undefined;
       this.#show();
-    } catch (error) {
-      this.#app.say((error as Error).message);
-    } finally {
-      this.root.setAttribute("aria-busy", "false");
-    }
+    }, this.#app.say);
   }
 
   #look(box: number | undefined): void {

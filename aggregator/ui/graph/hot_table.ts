@@ -40,6 +40,7 @@ export class HotTable {
   constructor(app: App, { onlook, onpick }: HotTableEvents) {
     this.#app = app;
     this.#table = new DataTable<Hot>({
+      store: app.store,
       label: "Functions",
       rows: 24,
       columns: this.#columns(onlook),

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type CodeOrigin, codeOrigin } from "../../../profile/flame_color.ts";
+import { codeOrigin } from "../../../profile/flame_color.ts";
 import { type BoxColors, colorsOf, FADED } from "../flame/colors.ts";
 import type { Scene } from "../flame/draw.ts";
 import { type FlameModel, isOther } from "../flame/model.ts";
@@ -30,15 +30,13 @@ export class SceneColors {
   readonly #changes = new Changes();
   #known: BoxColors[] = [];
 
-  /** Returns what gives the colours of a row of `model`'s names; kinds of code that are `faded` have none. */
-  of(
-    app: App,
-    { model, faded }: { readonly model: FlameModel; readonly faded: ReadonlySet<CodeOrigin> },
-  ): (row: number) => BoxColors {
+  /** Returns what gives the colours of a row of `model`'s names; kinds of code that are faded have none. */
+  of(app: App, model: FlameModel): (row: number) => BoxColors {
     const theme = app.theme();
-    const { color: by } = app.store.state;
-    const isFaded = (module: string, name: string) => faded.size > 0 && faded.has(codeOrigin(module, name));
-    if (this.#changes.of(model, theme, by, [...faded].join())) this.#known = [];
+    const { color: by, faded } = app.store.state;
+    const isFaded = (module: string, name: string) =>
+      faded.length > 0 && faded.includes(codeOrigin(module, name));
+    if (this.#changes.of(model, theme, by, faded.join())) this.#known = [];
     const known = this.#known;
     return (row) => {
       const [name, module] = [model.names[row]!, model.modules[row]!];

@@ -25,8 +25,6 @@ export interface ToolsOptions {
   readonly store: Store;
   /** Lists what can be saved. */
   readonly files: () => readonly MenuItem[];
-  /** Is told that a kind of code is to be shown in colour, or not. */
-  readonly onlegend: () => void;
 }
 
 /** Is what a graph says of itself to its tools. */
@@ -42,9 +40,7 @@ export interface ToolsShown {
 /** Draws the tools of one graph. */
 export class GraphTools {
   readonly root: HTMLElement;
-  /** Holds the kinds of code that are not shown in colour. */
-  readonly faded = new Set<CodeOrigin>();
-  readonly #options: ToolsOptions;
+  readonly #store: Store;
   readonly #mode;
   readonly #steps: StepChips;
   readonly #legend = h("div", { class: "legend", role: "group", "aria-label": "Kinds of code" });
@@ -54,8 +50,8 @@ export class GraphTools {
   readonly #changes = new Changes();
 
   constructor(options: ToolsOptions) {
-    this.#options = options;
     const { store } = options;
+    this.#store = store;
     this.#mode = choice("Shown as", [
       ["flame", "Flame", "f"],
       ["table", "Table", "t"],
@@ -93,10 +89,9 @@ export class GraphTools {
   }
 
   show({ state, theme, shares, amounts }: ToolsShown): void {
-    const { mode, up, inverted, color } = state;
-    const faded = [...this.faded].join();
+    const { mode, up, inverted, color, faded } = state;
     // Amounts are those of the steps.
-    if (!this.#changes.of(mode, up, inverted, color, theme, shares, amounts, faded)) return;
+    if (!this.#changes.of(mode, up, inverted, color, theme, shares, amounts, faded.join())) return;
     this.#mode.show(mode);
     this.#up.setAttribute("aria-pressed", String(up));
     this.#inverted.setAttribute("aria-pressed", String(inverted));
@@ -110,11 +105,11 @@ export class GraphTools {
         return h(
           "button",
           {
-            "aria-pressed": String(!this.faded.has(origin)),
+            "aria-pressed": String(!faded.includes(origin)),
             title: "In its own functions, of what is shown. A click takes its colour away.",
             onclick: () => {
-              if (!this.faded.delete(origin)) this.faded.add(origin);
-              this.#options.onlegend();
+              const others = faded.filter((other) => other !== origin);
+              this.#store.set({ faded: others.length < faded.length ? others : [...others, origin] });
             },
           },
           swatch,

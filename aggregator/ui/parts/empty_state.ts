@@ -96,10 +96,20 @@ export class EmptyState {
       );
       return;
     }
+    // Without it the port that agents push to is not known.
+    const about = this.#app.about();
     this.#show(
       "No data yet",
-      h("p", {}, "Start an agent on a machine that you want to watch, as root, from a copy of the project:"),
-      h("pre", {}, h("code", {}, agentCommand(location, this.#app.about()))),
+      ...(about
+        ? [
+          h(
+            "p",
+            {},
+            "Start an agent on a machine that you want to watch, as root, from a copy of the project:",
+          ),
+          h("pre", {}, h("code", {}, agentCommand(location, about))),
+        ]
+        : []),
       h(
         "p",
         { class: "quiet" },
@@ -149,7 +159,7 @@ export class EmptyState {
 }
 
 /** Returns the command that starts an agent for this aggregator. */
-export function agentCommand({ hostname }: Pick<Location, "hostname">, about: AboutJson | undefined): string {
+export function agentCommand({ hostname }: Pick<Location, "hostname">, about: AboutJson): string {
   const host = hostname.includes(":") ? `[${hostname.replace(/^\[|\]$/g, "")}]` : hostname;
-  return `./dev agent --aggregator http://${host}:${about?.ingest_port ?? 50051}`;
+  return `./dev agent --aggregator http://${host}:${about.ingest_port}`;
 }

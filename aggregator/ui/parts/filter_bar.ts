@@ -89,8 +89,8 @@ export class FilterBar {
       h("button", { "aria-label": label, title: label, onclick: () => this.#onstep?.(by) }, text);
     this.#steps.append(go("‹", "Previous hit. Key: N", -1), go("›", "Next hit. Key: n", 1));
     this.root = h(
-      "div",
-      { class: "query" },
+      "section",
+      { class: "query", "aria-label": "Selection" },
       h(
         "div",
         { class: "filters" },

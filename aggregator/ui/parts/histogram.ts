@@ -8,7 +8,8 @@
  */
 
 import type { Theme } from "../flame/colors.ts";
-import { h, svg } from "./dom.ts";
+import type { Picture } from "../flame/picture.ts";
+import { svg } from "./dom.ts";
 import { formatCount, formatNs } from "./format.ts";
 import { FOOT, heatColor, momentsOf, xOf } from "./timeline.ts";
 
@@ -46,58 +47,49 @@ export interface HeatmapShown {
   readonly columns: readonly (readonly number[])[];
 }
 
-/** Draws counts by duration (up) and time (right). */
-export function drawLatencies(
-  canvas: HTMLCanvasElement,
+/** Returns a picture of counts by duration (up) and time (right), and what it says. */
+export function latencyPicture(
   { from, step, columns }: HeatmapShown,
   { width, theme, clock }: { width: number; theme: Theme; clock: (ms: number) => string },
-): void {
+): Picture & { readonly text: string } {
   const used = columns.flatMap((column) => column.flatMap((count, i) => count > 0 ? [i] : []));
   const [low, high] = [Math.min(...used, 30), Math.max(...used, 10)];
   const rows = high - low + 1;
   const row = Math.max(6, Math.min(14, 200 / rows));
   const labels = 64;
   const height = rows * row + FOOT;
-  const ratio = globalThis.devicePixelRatio || 1;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
-  const context = canvas.getContext("2d")!;
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  const most = Math.max(...columns.flat(), 1);
+  const all = columns.flat();
+  const most = Math.max(...all, 1);
   const each = (width - labels) / Math.max(columns.length, 1);
-  columns.forEach((column, i) => {
-    column.forEach((count, power) => {
-      if (count === 0) return;
-      context.fillStyle = heatColor(Math.log1p(count) / Math.log1p(most), theme);
-      context.fillRect(labels + i * each, (high - power) * row, Math.ceil(each), row - 1);
-    });
-  });
-  context.fillStyle = theme === "light" ? "#67635c" : "#a8a399";
-  context.font = "11px system-ui, sans-serif";
-  context.textBaseline = "middle";
-  for (let power = low; power <= high; power++) {
-    if ((power - low) % Math.ceil(14 / row) === 0) {
-      context.fillText(formatNs(2 ** power), 2, (high - power) * row + row / 2);
-    }
-  }
-  const window = { from: Date.parse(from), to: Date.parse(from) + columns.length * step * 1000 };
-  for (const moment of momentsOf(window, width - labels)) {
-    const x = labels + xOf(moment, window, width - labels);
-    if (x < width - 36) context.fillText(clock(moment), x + 2, height - 8);
-    context.fillRect(x, height - FOOT, 1, 4);
-  }
-  canvas.setAttribute(
-    "aria-label",
-    `Durations over time, from ${formatNs(2 ** low)} to ${formatNs(2 ** (high + 1))}; ${
-      formatCount(columns.flat().reduce((a, b) => a + b, 0))
-    } in all`,
-  );
-}
-
-/** Makes the canvas of {@linkcode drawLatencies}. */
-export function latencyCanvas(): HTMLCanvasElement {
-  return h("canvas", { class: "latencies", role: "img" });
+  const counted = formatCount(all.reduce((a, b) => a + b, 0));
+  return {
+    width,
+    height,
+    text: `Durations over time, from ${formatNs(2 ** low)} to ${
+      formatNs(2 ** (high + 1))
+    }; ${counted} in all`,
+    draw: (pen) => {
+      columns.forEach((column, i) => {
+        column.forEach((count, power) => {
+          if (count === 0) return;
+          pen.fillStyle = heatColor(Math.log1p(count) / Math.log1p(most), theme);
+          pen.fillRect(labels + i * each, (high - power) * row, Math.ceil(each), row - 1);
+        });
+      });
+      pen.fillStyle = theme === "light" ? "#67635c" : "#a8a399";
+      pen.font = "11px system-ui, sans-serif";
+      pen.textBaseline = "middle";
+      for (let power = low; power <= high; power++) {
+        if ((power - low) % Math.ceil(14 / row) === 0) {
+          pen.fillText(formatNs(2 ** power), 2, (high - power) * row + row / 2);
+        }
+      }
+      const window = { from: Date.parse(from), to: Date.parse(from) + columns.length * step * 1000 };
+      for (const moment of momentsOf(window, width - labels)) {
+        const x = labels + xOf(moment, window, width - labels);
+        if (x < width - 36) pen.fillText(clock(moment), x + 2, height - 8);
+        pen.fillRect(x, height - FOOT, 1, 4);
+      }
+    },
+  };
 }

@@ -10,6 +10,9 @@
 import { AnswerError, UnauthorizedError } from "../state/api.ts";
 import { h } from "./dom.ts";
 
+/** What is added to an answer may take so long. */
+const MORE_MS = 30_000;
+
 export interface PartOptions<T> {
   /** Is where the part is. While there is nothing to show it looks like a skeleton; what is old is dimmed. */
   readonly root: HTMLElement;
@@ -49,6 +52,19 @@ export class Part<T> {
     }
     this.#key = key;
     void this.#load(key, load);
+  }
+
+  /** Does what adds to the answer, which stays as it is where that fails; `say` is told why. */
+  async whileBusy(work: (signal: AbortSignal) => Promise<void>, say: (text: string) => void): Promise<void> {
+    const { root } = this.#options;
+    root.setAttribute("aria-busy", "true");
+    try {
+      await work(AbortSignal.timeout(MORE_MS));
+    } catch (error) {
+      say((error as Error).message);
+    } finally {
+      root.setAttribute("aria-busy", "false");
+    }
   }
 
   /** Stops what is under way, and forgets what was asked. */

@@ -10,6 +10,7 @@
 import { type CsvCell, csvText } from "./csv.ts";
 import { type Child, h, saveFile } from "./dom.ts";
 import { formatCount } from "./format.ts";
+import type { Store } from "../state/store.ts";
 
 export interface Column<R> {
   readonly title: string;
@@ -29,6 +30,8 @@ export interface Column<R> {
 }
 
 export interface TableOptions<R> {
+  /** Keeps what the table is sorted by. */
+  readonly store: Store;
   readonly label: string;
   readonly columns: readonly Column<R>[];
   /** Is the column that rows are sorted by first. @default {0} */
@@ -47,6 +50,12 @@ export function countColumn<R>(title: string, value: (row: R) => number): Column
   return { title, number: true, minor: true, value, cell: (row) => formatCount(value(row)) };
 }
 
+/** Is which column rows are sorted by, and whether it begins with the largest number or the first text. */
+interface Order {
+  readonly column: number;
+  readonly down: boolean;
+}
+
 /** Rows are of one height, so that what is in sight can be reckoned. In CSS pixels, as in the style sheet. */
 const ROW = 28;
 
@@ -60,11 +69,11 @@ export class DataTable<R> {
   #sorted: readonly R[] = [];
   /** Is the row that the arrow keys walked to, where no other is marked. */
   #cursor: R | undefined;
-  #by: { readonly column: number; readonly down: boolean };
+  #by: Order;
 
   constructor(options: TableOptions<R>) {
     this.#options = options;
-    this.#by = { column: options.sort ?? 0, down: true };
+    this.#by = this.#order;
     // Other columns may be out of sight, to the right.
     const first = options.columns.findIndex(({ minor }) => !minor);
     this.#heads = options.columns.map(({ title, hint, number, minor }, i) =>
@@ -94,10 +103,16 @@ export class DataTable<R> {
       onkeydown: (event: KeyboardEvent) => this.#key(event),
     }, table);
     if (options.rows !== undefined) this.root.style.maxHeight = `${options.rows * ROW + 34}px`;
+    options.store.subscribe(() => {
+      const { column, down } = this.#by;
+      this.#by = this.#order;
+      if (this.#by.column !== column || this.#by.down !== down) this.#sort();
+    });
   }
 
   show(rows: readonly R[]): void {
     this.#rows = rows;
+    this.#by = this.#order;
     this.#sort();
   }
 
@@ -114,9 +129,20 @@ export class DataTable<R> {
     saveFile(name, text);
   }
 
+  /** Is the order that the address has. */
+  get #order(): Order {
+    const { store, label, columns, sort = 0 } = this.#options;
+    const text = store.state.sort.find((text) => text.startsWith(`${label}:`))?.slice(label.length + 1);
+    const column = columns.findIndex(({ title }) => text === title || text === `${title}-`);
+    return column < 0 ? { column: sort, down: true } : { column, down: text === columns[column]!.title };
+  }
+
   #sortBy(column: number): void {
-    this.#by = { column, down: column === this.#by.column ? !this.#by.down : true };
-    this.#sort();
+    const { store, label, columns, sort = 0 } = this.#options;
+    const isTurned = column === this.#by.column && this.#by.down;
+    const others = store.state.sort.filter((text) => !text.startsWith(`${label}:`));
+    const own = `${label}:${columns[column]!.title}${isTurned ? "-" : ""}`;
+    store.set({ sort: column === sort && !isTurned ? others : [...others, own] });
   }
 
   #sort(): void {

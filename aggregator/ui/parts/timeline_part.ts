@@ -10,6 +10,7 @@
 import { type AnyKind, isProfileType } from "../../../profile/profile_type.ts";
 import type { BuildsJson, TimelineJson, WindowsJson } from "../../http/answers.ts";
 import type { Pen } from "../flame/pen.ts";
+import { preparePen } from "../flame/picture.ts";
 import { selectionParams } from "../state/api.ts";
 import { clock, isoTime, shift, stepOf, type TimeWindow, widen } from "../state/range.ts";
 import { withFilter } from "../state/selector.ts";
@@ -301,7 +302,7 @@ export class TimelinePart {
     ) return;
     const rows = rowLanes(timeline).length;
     const height = state.heat ? Math.max(1, rows) * heatRowHeight(rows) + FOOT : HEIGHT;
-    const context = prepare(this.#canvas, { width, height });
+    const context = preparePen(this.#canvas, { width, height });
     const shown: TimelineShown = {
       timeline,
       measure: measureOf(asked.kind, timeline.step),
@@ -413,19 +414,4 @@ function newBuilds(builds: BuildsJson["builds"], window: TimeWindow): BuildsJson
     const at = Date.parse(build.first);
     return at > first.get(build.module)! && at > window.from;
   });
-}
-
-function prepare(canvas: HTMLCanvasElement, { width, height }: { width: number; height: number }) {
-  const ratio = globalThis.devicePixelRatio || 1;
-  const [pixelsX, pixelsY] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== pixelsX || canvas.height !== pixelsY) {
-    canvas.width = pixelsX;
-    canvas.height = pixelsY;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-  }
-  const context = canvas.getContext("2d")!;
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return context;
 }

@@ -50,6 +50,10 @@ export interface State {
   /** Is the lock or the call that is opened. */
   readonly pick: string;
   readonly color: "kind" | "module";
+  /** Lists the kinds of code whose colour is taken away. */
+  readonly faded: readonly string[];
+  /** Lists for tables that are sorted otherwise than at first `TABLE:COLUMN`, with a `-` where the order is turned. */
+  readonly sort: readonly string[];
 }
 
 export const INITIAL: State = {
@@ -75,6 +79,8 @@ export const INITIAL: State = {
   side: "overlay",
   pick: "",
   color: "kind",
+  faded: [],
+  sort: [],
 };
 
 /** These have one of a few values. */

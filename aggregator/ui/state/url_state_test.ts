@@ -28,6 +28,8 @@ const states: fc.Arbitrary<State> = fc.record({
   side: fc.constantFrom("overlay", "side", "table"),
   pick: text,
   color: fc.constantFrom("kind", "module"),
+  faded: fc.array(text, { maxLength: 3 }),
+  sort: fc.array(text, { maxLength: 3 }),
 });
 
 Deno.test("parseState() reads what formatState() writes", () => {

@@ -34,12 +34,14 @@ export class AlertsView implements View {
   constructor(app: App) {
     this.#app = app;
     const alerts = new DataTable<AlertJson>({
+      store: app.store,
       label: "Alerts",
       rows: 12,
       columns: this.#alertColumns(),
       empty: "No alert: no rule's condition holds",
     });
     const rules = new DataTable<ListedRuleJson>({
+      store: app.store,
       label: "Rules",
       rows: 14,
       columns: this.#ruleColumns(),

@@ -8,11 +8,13 @@
  */
 
 import type { HeatmapJson, SyscallsJson } from "../../http/answers.ts";
+import { pictureFiles, preparePen } from "../flame/picture.ts";
 import { GraphPane } from "../graph/graph_pane.ts";
 import type { App, View } from "../parts/app.ts";
 import { h } from "../parts/dom.ts";
-import { formatCount, formatNs, formatShare, shortModule } from "../parts/format.ts";
-import { drawLatencies, latencyCanvas } from "../parts/histogram.ts";
+import { fileName, formatCount, formatNs, formatShare, shortModule } from "../parts/format.ts";
+import { latencyPicture } from "../parts/histogram.ts";
+import { exportButton } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import { DataTable } from "../parts/table.ts";
 import { WaitsCard } from "../parts/waits_card.ts";
@@ -34,8 +36,8 @@ export class CallsView implements View {
   readonly #callers: Part<SyscallsJson>;
   readonly #table: DataTable<Row>;
   readonly #callerTable: DataTable<Row>;
-  readonly #canvas = latencyCanvas();
-  readonly #slow = new SlowCallsBox();
+  readonly #canvas = h("canvas", { class: "latencies", role: "img" });
+  readonly #slow: SlowCallsBox;
   readonly #errors = h("ul", { class: "errors" });
   readonly #opened: HTMLElement;
   readonly #title = h("h2", {});
@@ -46,7 +48,9 @@ export class CallsView implements View {
 
   constructor(app: App) {
     this.#app = app;
+    this.#slow = new SlowCallsBox(app.store);
     this.#table = new DataTable<Row>({
+      store: app.store,
       label: "System calls",
       rows: 14,
       columns: callColumns(() => this.#total, "Call", (row) => row.call),
@@ -55,6 +59,7 @@ export class CallsView implements View {
       empty: "No system call in this time",
     });
     this.#callerTable = new DataTable<Row>({
+      store: app.store,
       label: "Callers",
       rows: 8,
       columns: callColumns(
@@ -74,7 +79,23 @@ export class CallsView implements View {
     this.#card = new WaitsCard(app, { title: "System calls", which: "Which calls", all: "With waiting" });
     const list = this.#card.root;
     list.append(this.#table.root);
-    const heat = h("div", {}, h("h3", {}, "How long, over time"), this.#canvas);
+    const heat = h(
+      "div",
+      {},
+      h(
+        "div",
+        { class: "row" },
+        h("h3", {}, "How long, over time"),
+        h("span", { class: "grow" }),
+        exportButton(() => {
+          const { answer } = this.#heat;
+          if (!answer) return [];
+          const name = fileName(`latencies-${app.store.state.pick}`, answer.selection.to);
+          return pictureFiles(this.#heatPicture(answer), name);
+        }),
+      ),
+      this.#canvas,
+    );
     const callers = h("div", {}, h("h3", {}, "Who calls"), this.#callerTable.root);
     this.#opened = h(
       "section",
@@ -154,12 +175,17 @@ export class CallsView implements View {
   }
 
   #drawHeat(answer: HeatmapJson): void {
-    const width = this.#canvas.parentElement!.clientWidth;
-    if (width === 0) return;
+    const picture = this.#heatPicture(answer);
+    if (picture.width === 0) return;
+    picture.draw(preparePen(this.#canvas, picture));
+    this.#canvas.setAttribute("aria-label", picture.text);
+  }
+
+  #heatPicture(answer: HeatmapJson) {
     const zone = this.#app.zone();
     const { to } = this.#app.store.window;
-    drawLatencies(this.#canvas, answer, {
-      width,
+    return latencyPicture(answer, {
+      width: this.#canvas.parentElement!.clientWidth,
       theme: this.#app.theme(),
       clock: (ms) => clock(ms, { zone, near: to }),
     });

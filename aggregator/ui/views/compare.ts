@@ -26,18 +26,19 @@ import { applySteps } from "../flame/transforms.ts";
 import type { Tree } from "../flame/tree.ts";
 import { GraphSearch } from "../graph/graph_search.ts";
 import { boxMenu, comparedFileMenu, step } from "../graph/menu.ts";
+import { boxLabel } from "../graph/scene.ts";
 import { sourceFiles } from "../graph/source_files.ts";
 import { stepAmounts, StepChips } from "../graph/step_chips.ts";
 import { isProfileType, profileTypeParts } from "../../../profile/profile_type.ts";
 import type { App, View } from "../parts/app.ts";
 import { choice, h } from "../parts/dom.ts";
-import { formatChange, shortModule } from "../parts/format.ts";
+import { formatChange } from "../parts/format.ts";
 import { formatNormed } from "../parts/kind_words.ts";
 import { exportButton, type MenuItem, openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import { selectionParams } from "../state/api.ts";
 import type { Shown } from "../state/store.ts";
-import { type Compared, compareQuestion } from "./compare_ask.ts";
+import { type Compared, type CompareQuestion, compareQuestion } from "./compare_ask.ts";
 import { baseOf, CompareBar } from "./compare_bar.ts";
 import { DifferencesTable } from "./compare_table.ts";
 import { scaleText, sentenceOf, wordsOf } from "./compare_words.ts";
@@ -64,7 +65,7 @@ export class CompareView implements View {
   readonly #part: Part<Compared>;
   readonly #view: FlameView;
   readonly #pair: readonly [FlameView, FlameView];
-  readonly #table = new DifferencesTable();
+  readonly #table: DifferencesTable;
   readonly #words = h("p", { class: "words" });
   readonly #scale = h("p", { class: "quiet scale" });
   readonly #side;
@@ -78,12 +79,17 @@ export class CompareView implements View {
     return sourceFiles(this.#app.api, sides.map((side) => ({ ...side, kind, idle })), model);
   });
   #made: Made | undefined;
+  #question: CompareQuestion | undefined;
+  #answer: Compared | undefined;
+  /** Is the answer, with what was loaded where it was cut. */
+  #whole: Compared | undefined;
   #shown: Shown | undefined;
 
   constructor(app: App) {
     this.#app = app;
     this.#bar = new CompareBar(app, (file) => void this.#upload(file));
     this.#steps = new StepChips(app.store);
+    this.#table = new DifferencesTable(app.store);
     this.#view = this.#flame("Difference");
     this.#pair = [this.#flame("Before"), this.#flame("After")];
     this.#side = choice("Shown as", [["overlay", "Overlay", "f"], ["side", "Side by side"], [
@@ -124,7 +130,7 @@ export class CompareView implements View {
     this.#bar.update(shown, this.#file?.name);
     this.#side.show(state.side);
     this.#card.dataset["side"] = state.side;
-    const { key, load } = compareQuestion(shown, this.#file);
+    const { key, load } = this.#question = compareQuestion(shown, this.#file);
     this.#part.ask(key, (signal) => load(this.#app.api, signal));
   }
 
@@ -173,7 +179,12 @@ export class CompareView implements View {
     }
   }
 
-  #draw(compared: Compared): void {
+  #draw(answer: Compared): void {
+    if (answer !== this.#answer) this.#answer = this.#whole = answer;
+    this.#show(this.#whole!);
+  }
+
+  #show(compared: Compared): void {
     const { kind } = compared;
     const { model, amounts } = this.#made = this.#make(compared);
     this.#words.textContent = wordsOf(compared);
@@ -226,12 +237,7 @@ export class CompareView implements View {
       hatched,
       matches,
     });
-    const name = (box: number) =>
-      isOther(model, model.name[box]!)
-        ? "+ more"
-        : box === 0
-        ? "all"
-        : labelOf(model.names[model.name[box]!]!, model.modules[model.name[box]!]!);
+    const name = (box: number) => boxLabel(model, box);
     const mark = (box: number) => {
       const change = this.#change(box);
       return change === 0 ? name(box) : `${change > 0 ? "▲" : "▼"} ${name(box)}`;
@@ -312,11 +318,24 @@ export class CompareView implements View {
       },
       onpick: (box) => {
         const { model } = this.#made!;
-        if (!isOther(model, model.name[box]!)) app.store.set({ zoom: pathHash(model, box) });
+        if (isOther(model, model.name[box]!)) void this.#loadMore(box);
+        else app.store.set({ zoom: pathHash(model, box) });
       },
-      onmenu: (box, at) => openMenu(at, boxMenu(app, this.#made!.model, box)),
+      onmenu: (box, at) => openMenu(at, boxMenu(app, this.#made!.model, box, () => void this.#loadMore(box))),
     });
     return view;
+  }
+
+  /** Asks for what was cut below a box's parent on both sides, and puts it there. */
+  async #loadMore(box: number): Promise<void> {
+    const below = this.#made!.model.below.get(box);
+    const [question, answer] = [this.#question!, this.#answer];
+    if (below === undefined) return;
+    await this.#part.whileBusy(async (signal) => {
+      const whole = await question.loadMore(this.#app.api, this.#whole!, below, signal);
+      // Something else may be shown by now.
+      if (answer === this.#answer) this.#show(this.#whole = whole);
+    }, this.#app.say);
   }
 
   #sentence(box: number): string {
@@ -324,8 +343,4 @@ export class CompareView implements View {
     const { kind } = this.#app.store.state;
     return sentenceOf({ base: base[box]!, compare: compare[box]!, change: this.#change(box), kind });
   }
-}
-
-function labelOf(name: string, module: string): string {
-  return module === "" && name.startsWith("/") ? shortModule(name) : name;
 }

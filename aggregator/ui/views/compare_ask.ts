@@ -14,7 +14,7 @@ import { sidesOf } from "../flame/diff_sides.ts";
 import { flameModel } from "../flame/model.ts";
 import type { ReadProfile } from "../flame/read_pprof.ts";
 import { stepFields, stepParams } from "../flame/transforms.ts";
-import { type Tree, treeOf } from "../flame/tree.ts";
+import { putIn, type Tree, treeOf } from "../flame/tree.ts";
 import { type Api, selectionBody, selectionParams } from "../state/api.ts";
 import type { TimeWindow } from "../state/range.ts";
 import type { Shown } from "../state/store.ts";
@@ -40,6 +40,8 @@ export interface Compared {
 export interface CompareQuestion {
   readonly key: string;
   readonly load: (api: Api, signal: AbortSignal) => Promise<Compared>;
+  /** Asks for what was cut at `below` on either side, and puts it in. */
+  readonly loadMore: (api: Api, compared: Compared, below: string, signal: AbortSignal) => Promise<Compared>;
 }
 
 /**
@@ -62,11 +64,15 @@ export function compareQuestion(
     inverted,
     ...stepFields(steps),
   };
+  const ask = async (api: Api, signal: AbortSignal, under?: string) => {
+    const asked = under === undefined ? body : { ...body, under };
+    const answer = await api.post<DiffFlameJson>("/api/diff/flamegraph", asked, signal);
+    return { answer, trees: sidesOf(answer.graph, answer.cut.below) };
+  };
   return {
     key: JSON.stringify(body),
     load: async (api, signal) => {
-      const answer = await api.post<DiffFlameJson>("/api/diff/flamegraph", body, signal);
-      const trees = sidesOf(answer.graph);
+      const { answer, trees } = await ask(api, signal);
       const side = (of: "base" | "compare", at: TimeWindow): ComparedSide => ({
         tree: trees[of],
         total: { value: answer[of].total, count: answer[of].count },
@@ -77,6 +83,10 @@ export function compareQuestion(
         base: side("base", base.window),
         compare: side("compare", window),
       };
+    },
+    loadMore: async (api, compared, below, signal) => {
+      const { trees } = await ask(api, signal, below);
+      return withMore(compared, below, trees);
     },
   };
 }
@@ -90,17 +100,40 @@ function fileQuestion(
     ...{ first_level: "none", max_nodes: MAX_NODES, inverted },
     ...stepParams(steps),
   });
+  const ask = async (api: Api, signal: AbortSignal, under?: string) => {
+    const asked = new URLSearchParams(params);
+    if (under !== undefined) asked.set("under", under);
+    const { graph, cut, total } = await api.get<FlameJson>("/api/flamegraph", asked, signal);
+    return { graph, total, tree: treeOf(flameModel(graph, cut.below)) };
+  };
   return {
     key: `${params} ${name}`,
     load: async (api, signal) => {
-      const { graph, total } = await api.get<FlameJson>("/api/flamegraph", params, signal);
+      const { graph, total, tree } = await ask(api, signal);
       const seconds = secondsOf(window);
       return {
         ...{ kind, unit: graph.unit },
         base: { tree: profile.tree, total: profile.total, seconds: profile.seconds || seconds },
-        compare: { tree: treeOf(flameModel(graph)), total, seconds },
+        compare: { tree, total, seconds },
       };
     },
+    loadMore: async (api, compared, below, signal) => {
+      const { tree } = await ask(api, signal, below);
+      return withMore(compared, below, { compare: tree });
+    },
+  };
+}
+
+/** Puts what was cut in its place on each side that `parts` has. */
+function withMore(
+  { base, compare, ...compared }: Compared,
+  below: string,
+  parts: { readonly base?: Tree; readonly compare: Tree },
+): Compared {
+  return {
+    ...compared,
+    base: parts.base ? { ...base, tree: putIn(base.tree, below, parts.base) } : base,
+    compare: { ...compare, tree: putIn(compare.tree, below, parts.compare) },
   };
 }
 

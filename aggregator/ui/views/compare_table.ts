@@ -13,6 +13,7 @@ import { h } from "../parts/dom.ts";
 import { formatChange, shortModule } from "../parts/format.ts";
 import { formatNormed } from "../parts/kind_words.ts";
 import { type Column, DataTable } from "../parts/table.ts";
+import type { Store } from "../state/store.ts";
 
 const MOST_ROWS = 2000;
 
@@ -27,8 +28,9 @@ export class DifferencesTable {
   readonly #table: DataTable<DiffRow>;
   #shown: DifferencesShown | undefined;
 
-  constructor() {
+  constructor(store: Store) {
     this.#table = new DataTable<DiffRow>({
+      store,
       label: "Differences",
       rows: 24,
       columns: this.#columns(),

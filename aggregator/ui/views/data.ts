@@ -35,6 +35,7 @@ export class DataView implements View {
   constructor(app: App) {
     this.#app = app;
     const agents = new DataTable<Agent>({
+      store: app.store,
       label: "Agents",
       rows: 12,
       columns: this.#agentColumns(),
@@ -46,13 +47,19 @@ export class DataView implements View {
       empty: "No agent sent anything in this time",
     });
     const files = new DataTable<File>({
+      store: app.store,
       label: "Coverage of names",
       rows: 12,
       columns: fileColumns(),
       sort: 2,
       empty: "No samples in this time",
     });
-    const tables = new DataTable<Table>({ label: "Storage", columns: this.#tableColumns(), sort: 2 });
+    const tables = new DataTable<Table>({
+      store: app.store,
+      label: "Storage",
+      columns: this.#tableColumns(),
+      sort: 2,
+    });
     const disk = h("span", { class: "quiet" });
     const card = (title: string, note: string, content: HTMLElement, beside?: HTMLElement) =>
       h(

@@ -45,6 +45,7 @@ export class LocksView implements View {
   constructor(app: App) {
     this.#app = app;
     this.#table = new DataTable<Site>({
+      store: app.store,
       label: "Locks",
       rows: 12,
       columns: siteColumns(() => this.#total),
@@ -53,6 +54,7 @@ export class LocksView implements View {
       empty: "No thread waited for a lock in this time",
     });
     this.#holders = new DataTable<Holder>({
+      store: app.store,
       label: "Holders",
       rows: 8,
       columns: holderColumns({ total: () => this.#total, onopen: (holder) => this.#openHolder(holder) }),

@@ -12,6 +12,7 @@ import { h } from "../parts/dom.ts";
 import { formatCount, formatNs, formatShare } from "../parts/format.ts";
 import { DataTable } from "../parts/table.ts";
 import { shareColumn, timeColumn } from "../parts/wait_columns.ts";
+import type { Store } from "../state/store.ts";
 
 type Slow = SyscallsJson["rows"][number]["slow"];
 type SlowObject = Slow["objects"][number];
@@ -34,8 +35,9 @@ export class SlowCallsBox {
   readonly #table: DataTable<SlowObject>;
   #total = 1;
 
-  constructor() {
+  constructor(store: Store) {
     this.#table = new DataTable<SlowObject>({
+      store,
       label: "Objects of slow calls",
       rows: 8,
       columns: [
