@@ -135,6 +135,10 @@ export class GraphPane {
         return answer;
       },
     );
+    this.#fillSandwich(state, asked);
+  }
+
+  #fillSandwich(state: State, asked: GraphAsked): void {
     this.#sandwich.update(state, asked, state.mode === "sandwich" ? this.#function(state) : undefined);
   }
 
@@ -176,6 +180,8 @@ export class GraphPane {
       this.#made = undefined;
     }
     this.#show();
+    // Which function takes most is known only now.
+    this.#fillSandwich(this.#app.store.state, this.#asked!);
   }
 
   #show(): void {

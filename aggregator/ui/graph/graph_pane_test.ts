@@ -234,6 +234,15 @@ testWith(
         },
       );
 
+      await t.step("a sandwich that nobody chose a function for is of the one that takes most", async () => {
+        await open({ query: `${CPU}&mode=sandwich` }, async ({ page }) => {
+          await page.waitForSelector(".middle:not(:empty)");
+          await settled(page);
+          assertEquals(search(page), `${CPU}&mode=sandwich`);
+          assert(await page.locator(".sandwich canvas").first().isVisible());
+        });
+      });
+
       await t.step("exports are what is shown", async () => {
         await open({ query: CPU }, async ({ page }) => {
           await settled(page);
