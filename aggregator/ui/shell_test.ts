@@ -19,14 +19,23 @@ testWith(
   "the page's selection is one for all views, and an address of it can be shared",
   async (t) => {
     await withVisits(async (open) => {
-      await t.step("a filter is completed with shares, and asked of all", async () => {
-        await open({ query: CPU }, async ({ page, asked }) => {
+      await t.step("the bar is one line at 1280 px", async () => {
+        await open({ query: CPU, context: {} }, async ({ page }) => {
+          // Where the time shown has a midnight in it there is a date, too, which needs another line.
+          await page.clock.setFixedTime("2026-01-31T12:00:00Z");
+          await page.reload();
           await settled(page);
           const [bar, brand] = [
             await page.locator(".bar").boundingBox(),
             await page.locator(".brand").boundingBox(),
           ];
-          assert(bar!.height < brand!.height * 2.5, "the bar is more than one line at 1280 px");
+          assert(bar!.height < brand!.height * 2.5);
+        });
+      });
+
+      await t.step("a filter is completed with shares, and asked of all", async () => {
+        await open({ query: CPU }, async ({ page, asked }) => {
+          await settled(page);
           await page.click(".completing input");
           await page.keyboard.type("comm=");
           // Labels are listed before, and have words beside them, too.
