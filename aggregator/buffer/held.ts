@@ -84,7 +84,7 @@ export class Held {
     this.add(head);
     if (this.#readyBytes + bytes.length > READY_BYTES) return;
     // What arrived may be a part of something larger.
-    this.#ready.set(head.id, bytes.slice());
+    this.#ready.set(head.id, new Uint8Array(bytes));
     this.#readyBytes += bytes.length;
   }
 
