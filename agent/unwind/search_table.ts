@@ -297,7 +297,8 @@ function layoutOf(
 ): Layout | undefined {
   const { frames, count = 0, tableEncoding, tableOffset } = header;
   const segment = segments.find((segment) => contains(rangeOf(source, segment), frames));
-  if (tableEncoding !== SEARCHABLE || count === 0 || !segment) return undefined;
+  // Where its encoding has a sign, a damaged one is negative.
+  if (tableEncoding !== SEARCHABLE || count < 1 || !segment) return undefined;
   if (tableOffset + count * ENTRY_BYTES > header.size) return undefined;
   const skip = frames - segment.address;
   return {

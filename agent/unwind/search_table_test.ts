@@ -118,3 +118,26 @@ Deno.test("SearchTable refuses more functions at a place than any file has", asy
   assertThrows(() => table.find(CODE_ADDRESS, CODE_ADDRESS + 1, 8), ElfError, "search table");
   assertEquals(table.find(CODE_ADDRESS + 1, CODE_ADDRESS + 1, 8).entries.length, 8);
 });
+
+Deno.test("SearchTable.open() takes no table of a negative number of functions", async () => {
+  const frames = new Frames();
+  frames.fde(frames.cie(), { start: CODE_ADDRESS, length: 90, code: [] });
+  const image = await elfImage({ ehFrame: frames.bytes, searchTable: frames.functions });
+  const view = new DataView(image.buffer);
+  // The third program header is that of the table, whose count is behind four bytes of encodings and an address.
+  const header = Number(view.getBigUint64(64 + 2 * 56 + 8, true));
+  assertEquals(view.getUint32(header + 8, true), 1);
+  const open = (encoding: number, count: number) => {
+    view.setUint8(header + 2, encoding);
+    view.setInt32(header + 8, count, true);
+    const source = memorySource(image);
+    return SearchTable.open(source, readElf(source))?.count;
+  };
+  const [UDATA4, SDATA4] = [0x03, 0x0b];
+  assertEquals([open(UDATA4, 1), open(SDATA4, 1), open(SDATA4, 0), open(SDATA4, -1)], [
+    1,
+    1,
+    undefined,
+    undefined,
+  ]);
+});
