@@ -6,6 +6,7 @@
  */
 
 import { delay } from "@std/async/delay";
+import { freePort } from "../common/free_port.ts";
 import { taskFlags } from "../common/task_flags.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -167,17 +168,4 @@ export class RunningAggregator extends Program {
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
     return JSON.parse(text);
   }
-}
-
-/** Returns a port that nothing listens on: `preferred` where that is free. */
-export function freePort(preferred = 0): number {
-  for (const port of new Set([preferred, 0])) {
-    try {
-      using listener = Deno.listen({ hostname: "127.0.0.1", port });
-      return (listener.addr as Deno.NetAddr).port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-  throw new Error("Cannot find a free port");
 }

@@ -6,7 +6,8 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { build } from "../tasks/build.ts";
-import { freePort, Program, RunningAggregator } from "../tasks/programs.ts";
+import { freePort } from "../common/free_port.ts";
+import { Program, RunningAggregator } from "../tasks/programs.ts";
 import { startAggregator } from "./support/aggregator.ts";
 import { testWith } from "./support/needs.ts";
 

@@ -4,7 +4,8 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { freePort, Program, RunningAggregator } from "../tasks/programs.ts";
+import { freePort } from "../common/free_port.ts";
+import { Program, RunningAggregator } from "../tasks/programs.ts";
 import { taskFlags } from "../common/task_flags.ts";
 import { type Ran, runProgram } from "./support/child.ts";
 import { testWith } from "./support/needs.ts";

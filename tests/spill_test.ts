@@ -3,7 +3,8 @@
 
 import { assertEquals } from "@std/assert";
 import { writeBatch } from "../profile/wire/write_batch.ts";
-import { freePort, RunningAggregator } from "../tasks/programs.ts";
+import { freePort } from "../common/free_port.ts";
+import { RunningAggregator } from "../tasks/programs.ts";
 import { makeBatch } from "./support/batches.ts";
 import { pushOnce } from "./support/grpc_client.ts";
 import { testWith } from "./support/needs.ts";

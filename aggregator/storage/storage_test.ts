@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { makeBatch } from "../../tests/support/batches.ts";
 import { testWith } from "../../tests/support/needs.ts";
-import { freePort } from "../../tasks/programs.ts";
+import { freePort } from "../../common/free_port.ts";
 import { EmbeddedClickHouse } from "../embedded/supervisor.ts";
 import { StorageError } from "./client.ts";
 import { MigrationError } from "./migrate.ts";

@@ -94,9 +94,3 @@ export class RunningPart implements AsyncDisposable {
     await this.status;
   }
 }
-
-/** Returns a port of loopback that nothing listens on. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { freePort } from "../../common/free_port.ts";
 import { UserError } from "../../common/main.ts";
 import {
   defineSettings,
@@ -18,7 +19,7 @@ import {
 import { KINDS } from "../../profile/model.ts";
 import { defineCommand, refuseRest } from "../command.ts";
 import { type Io, say, write } from "../io.ts";
-import { freePort, RunningPart } from "./parts.ts";
+import { RunningPart } from "./parts.ts";
 
 /** An aggregator may take so long until it answers. */
 const READY_MS = 60_000;

@@ -9,7 +9,8 @@ import { delay } from "@std/async/delay";
 import { PushSink } from "../../bench/push_sink.ts";
 import { build } from "../build.ts";
 import { compile } from "../compile.ts";
-import { freePort, Program } from "../programs.ts";
+import { freePort } from "../../common/free_port.ts";
+import { Program } from "../programs.ts";
 import { type Held, readHeld } from "./held.ts";
 
 /** Processes without end, each with so many different calls. */

@@ -6,6 +6,7 @@
  */
 
 import { delay } from "@std/async/delay";
+import { freePort } from "../../common/free_port.ts";
 import { run, type TempFolder } from "./programs.ts";
 
 /** Prints where `spin_leaf` is, then runs it; with an argument it only waits. */
@@ -131,9 +132,4 @@ async function has(url: URL, buildId: string): Promise<boolean> {
   } catch {
     return false; // It does not listen yet.
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
