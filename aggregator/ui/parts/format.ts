@@ -90,8 +90,9 @@ export function formatChange(base: number, compare: number): string {
   if (base === 0) return compare === 0 ? "0 %" : "new";
   if (compare === 0) return "gone";
   const part = (compare - base) / base;
-  const text = Math.abs(part) >= 10 ? `× ${threeDigits(compare / base)}` : formatShare(Math.abs(part), 1);
-  return `${part < 0 ? "−" : "+"}${text}`.replace("+×", "×");
+  if (part >= 1) return part >= 10 ? `× ${threeDigits(compare / base)}` : `+${Math.round(100 * part)} %`;
+  const text = formatShare(Math.abs(part), 1);
+  return `${part < 0 ? "−" : "+"}${text}`;
 }
 
 /** Returns the end of a name that is too long: `…::Vector::push_back`. */

@@ -80,7 +80,7 @@ Deno.test("formatBytes() counts in powers of 1024", () => {
 });
 
 Deno.test("formatChange() says what is new, has gone, or is many times more", () => {
-  const changes = [[1, 1.123], [4, 2], [0, 3], [3, 0], [1, 15], [0, 0]] as const;
+  const changes = [[1, 1.123], [4, 2], [0, 3], [3, 0], [1, 15], [0, 0], [1, 2], [1, 3.3]] as const;
   assertEquals(changes.map(([a, b]) => formatChange(a, b)), [
     "+12.3 %",
     "−50.0 %",
@@ -88,6 +88,8 @@ Deno.test("formatChange() says what is new, has gone, or is many times more", ()
     "gone",
     "× 15.0",
     "0 %",
+    "+100 %",
+    "+230 %",
   ]);
 });
 
