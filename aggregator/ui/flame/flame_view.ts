@@ -12,7 +12,7 @@ import { OUTLINE } from "./colors.ts";
 import { drawFlame, levelAt, levelsIn, ROW_HEIGHT, type Scene, type Sight, yOf } from "./draw.ts";
 import { boxAt, depthOf, placeOf } from "./layout.ts";
 import { boxesOf, descendantsAt, type FlameModel, pathOf } from "./model.ts";
-import type { Picture } from "./picture.ts";
+import { type Picture, preparePen } from "./picture.ts";
 import { Renderer } from "./renderer.ts";
 import { StripRenderer, Strips } from "./strip_renderer.ts";
 
@@ -193,24 +193,11 @@ export class FlameView {
     this.#top = this.root.scrollTop;
   }
 
-  /** Makes a canvas as large as what can be seen, and clears it. */
+  /** Makes a canvas as large as what can be seen, puts it there, and clears it. */
   #prepare(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-    const { width, height } = this.#size;
-    const ratio = globalThis.devicePixelRatio || 1;
-    const [pixelsX, pixelsY] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (canvas.width !== pixelsX || canvas.height !== pixelsY) {
-      canvas.width = pixelsX;
-      canvas.height = pixelsY;
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-    }
     const place = `translateY(${this.#top}px)`;
     if (canvas.style.transform !== place) canvas.style.transform = place;
-    const context = canvas.getContext("2d")!;
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, pixelsX, pixelsY);
-    context.setTransform(ratio, 0, 0, ratio, 0, -Math.round(this.#top * ratio));
-    return context;
+    return preparePen(canvas, { ...this.#size, top: this.#top });
   }
 
   #drawOverlay(): void {

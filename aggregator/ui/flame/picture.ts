@@ -66,10 +66,13 @@ export function savePng(
   canvas.toBlob((content) => content && saveFile(`${name}.png`, content));
 }
 
-/** Makes a canvas of the page as large as a picture, and clears it; returns what draws on it. */
+/**
+ * Makes a canvas of the page as large as a picture, or as what can be seen of one from `top` on, and clears it; returns
+ * what draws on it.
+ */
 export function preparePen(
   canvas: HTMLCanvasElement,
-  { width, height }: Pick<Picture, "width" | "height">,
+  { width, height, top = 0 }: Pick<Picture, "width" | "height"> & { readonly top?: number },
 ): CanvasRenderingContext2D {
   const ratio = globalThis.devicePixelRatio || 1;
   const [pixelsX, pixelsY] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -80,8 +83,9 @@ export function preparePen(
     canvas.style.height = `${height}px`;
   }
   const context = canvas.getContext("2d")!;
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, pixelsX, pixelsY);
+  context.setTransform(ratio, 0, 0, ratio, 0, -Math.round(top * ratio));
   return context;
 }
 
