@@ -14,6 +14,7 @@ import type { KsymbolChanges } from "../../libbpf/mod.ts";
 import { onlineCpus } from "../../collectors/cpus.ts";
 import { DynamicCode } from "./dynamic_code.ts";
 import {
+  type DynamicSymbol,
   type KallsymsTable,
   type LastFunction,
   type ModuleExtent,
@@ -232,23 +233,15 @@ export class KernelSymbols implements Disposable {
     const dynamic = readDynamic(`${this.#procRoot}/kallsyms`, this.#last);
     if (dynamic === undefined) return this.#load();
     this.#dynamicReadings++;
-    this.#mayReload = false;
-    this.#paused = 0;
-    this.#isStale = false;
-    this.#seen.clear();
-    this.#dynamic.replace(dynamic);
+    this.#renew(dynamic);
   }
 
   #load(): void {
-    this.#mayReload = false;
-    this.#paused = 0;
     this.#readings++;
-    this.#seen.clear();
-    this.#isStale = false;
     const { table, dynamic, last } = readKallsyms(`${this.#procRoot}/kallsyms`);
     this.#table = table;
     this.#last = last;
-    this.#dynamic.replace(dynamic);
+    this.#renew(dynamic);
     this.#modules = parseModules(this.#modulesText);
     if (this.#table.size === 0 && !this.#toldHidden) {
       this.#toldHidden = true;
@@ -256,6 +249,15 @@ export class KernelSymbols implements Disposable {
         "Cannot name kernel functions as the kernel hides their addresses: see /proc/sys/kernel/kptr_restrict",
       );
     }
+  }
+
+  /** Takes what is dynamic as it was just read: nothing before it counts. */
+  #renew(dynamic: readonly DynamicSymbol[]): void {
+    this.#mayReload = false;
+    this.#paused = 0;
+    this.#isStale = false;
+    this.#seen.clear();
+    this.#dynamic.replace(dynamic);
   }
 
   #readModules(): string {
