@@ -74,9 +74,15 @@ async function compareFrames(flags: readonly string[]): Promise<void> {
   assert(compared > 5000, `${compared} depths were compared`);
 }
 
+/** Returns what holds at an address: a program has as many depths as steps, so each is searched for by halves. */
 function stepAt({ address, text }: Steps, at: number): string {
-  const next = address.findIndex((start) => start > at);
-  return text[(next < 0 ? address.length : next) - 1] ?? NOTHING;
+  let [low, high] = [0, address.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (address[middle]! <= at) low = middle + 1;
+    else high = middle;
+  }
+  return text[low - 1] ?? NOTHING;
 }
 
 const ORACLES = ["go", "llvm-symbolizer", "readelf"];
