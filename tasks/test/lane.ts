@@ -22,11 +22,10 @@ export interface LaneOptions {
   /** More flags for `deno test`. */
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /**
-   * Is true when it runs beside a lane that matters more: with a low priority, so that it takes what the other leaves
-   * of the CPUs, and with its output held back.
-   */
-  readonly isBackground: boolean;
+  /** Is true when it runs beside a lane whose output is printed meanwhile. */
+  readonly isHeldBack: boolean;
+  /** Is true when it takes what other lanes leave of the CPUs. */
+  readonly isNice: boolean;
 }
 
 /** Says what a lane came to. */
@@ -42,7 +41,7 @@ export interface Ended {
 export async function runLane(
   lane: Lane,
   files: readonly string[],
-  { root, folder, filter, flags, env, isBackground }: LaneOptions,
+  { root, folder, filter, flags, env, isHeldBack, isNice }: LaneOptions,
 ): Promise<Ended> {
   const [xml, log] = [`${folder}/${lane}.xml`, `${folder}/${lane}.log`];
   await Deno.remove(xml).catch(() => {});
@@ -66,9 +65,10 @@ export async function runLane(
     ...flags,
     ...modules,
   ];
-  const [program, ...args] = isBackground
-    ? ["sh", "-c", 'log=$1; shift; exec nice -n 5 "$@" >"$log" 2>&1', "sh", log, ...command]
-    : command;
+  const niced = isNice ? ["nice", "-n", "5", ...command] : command;
+  const [program, ...args] = isHeldBack
+    ? ["sh", "-c", 'log=$1; shift; exec "$@" >"$log" 2>&1', "sh", log, ...niced]
+    : niced;
   const { code, signal } = await new Deno.Command(program!, {
     args,
     cwd: root,
@@ -86,6 +86,6 @@ export async function runLane(
   if (code !== 0 && report.counts.failed === 0 && faults.length === 0) {
     faults.push(`${end}, though no test failed`);
   }
-  const output = isBackground ? `\nthe ${lane} lane:\n${await Deno.readTextFile(log).catch(() => "")}` : "";
+  const output = isHeldBack ? `\nthe ${lane} lane:\n${await Deno.readTextFile(log).catch(() => "")}` : "";
   return { report, faults, output };
 }
