@@ -42,6 +42,10 @@ ${describeSettings(SETTINGS)}
 const PAGE_PORT = 9090;
 /** Short windows, so that the page fills while one looks at it. */
 const WINDOW_MS = 2000;
+/** Where other work has the CPUs, a start of seconds takes minutes; a part that fails ends, and is seen at once. */
+const PATIENCE_MS = 300_000;
+/** What takes longer than this says so, and says it again each time that it has passed. */
+const SAY_EACH_MS = 20_000;
 
 async function main(): Promise<number> {
   const settings = readSettings(SETTINGS, Deno.args, {});
@@ -60,12 +64,14 @@ async function main(): Promise<number> {
   await compile(new URL("workload.c", import.meta.url), `${folder}/workload`, { flags: FRAME_POINTERS });
 
   await say(dim("  starting the aggregator on its embedded ClickHouse engine"));
+  const starting = saying("starting the aggregator");
   const aggregator = cleanup.use(
     await RunningAggregator.start({
       args: [`--data-dir=${folder}/data`, "--log-level=warning"],
       port: PAGE_PORT,
+      timeout: PATIENCE_MS,
       signal: stop,
-    }),
+    }).finally(() => clearInterval(starting)),
   );
   const workload = cleanup.use(new Workload(`${folder}/workload`));
   await say(dim("  starting the agent: 99 samples a second on each CPU, one batch every 2 s"));
@@ -79,7 +85,11 @@ async function main(): Promise<number> {
   await wait(settings.duration, stop, () => check({ agent, aggregator, workload }));
   if (stop.aborted) return 1;
 
-  const found = await settled(aggregator, Math.floor(settings.duration / WINDOW_MS));
+  const found = await settled(aggregator, Math.floor(settings.duration / WINDOW_MS), {
+    stop,
+    each: () => check({ agent, aggregator, workload }),
+  });
+  if (found === undefined) return 1;
   await say(report(found));
   await say(`The page: ${cyan(`${aggregator.http}/`)}`);
   if (settings.exit) return await stopInOrder(agent, aggregator);
@@ -129,19 +139,41 @@ async function wait(ms: number, stop: AbortSignal, each: () => void): Promise<vo
   if (Deno.stderr.isTerminal()) await print(Deno.stderr, "\r\x1b[K");
 }
 
-/** Asks until so many windows are in the tables: the last ones and their flush may still be on their way. */
-async function settled(aggregator: RunningAggregator, windows: number): Promise<Found> {
-  const deadline = performance.now() + 20_000;
-  for (;;) {
-    const found = await query(aggregator);
-    if (found.batches >= windows) return found;
-    if (performance.now() > deadline) {
-      throw new UserError(
-        `Only ${found.batches} of ${windows} batches arrived at the aggregator within 20 s`,
-      );
+/**
+ * Asks until so many windows are in the tables: the last ones and their flush may still be on their way.
+ *
+ * @returns undefined once `stop` is aborted
+ */
+async function settled(
+  aggregator: RunningAggregator,
+  windows: number,
+  { stop, each }: { readonly stop: AbortSignal; readonly each: () => void },
+): Promise<Found | undefined> {
+  const waiting = saying("waiting for the agent's batches");
+  try {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (!stop.aborted) {
+      each();
+      const found = await query(aggregator);
+      if (found.batches >= windows) return found;
+      if (performance.now() > deadline) {
+        const seconds = PATIENCE_MS / 1000;
+        throw new UserError(`Only ${found.batches} of ${windows} batches arrived within ${seconds} s`);
+      }
+      await delay(500, { signal: stop }).catch(() => {});
     }
-    await delay(500);
+  } finally {
+    clearInterval(waiting);
   }
+}
+
+/** Says again and again that this is still done; give what it returns to `clearInterval`. */
+function saying(what: string): ReturnType<typeof setInterval> {
+  let seconds = 0;
+  return setInterval(() => {
+    seconds += SAY_EACH_MS / 1000;
+    say(dim(`  still ${what}, after ${seconds} s: this machine is busy`));
+  }, SAY_EACH_MS);
 }
 
 async function stopInOrder(agent: Program, aggregator: Program): Promise<number> {

@@ -7,7 +7,11 @@
 
 import { delay } from "@std/async/delay";
 import { freePort } from "../common/free_port.ts";
+import { UserError } from "../common/main.ts";
 import { taskFlags } from "../common/task_flags.ts";
+
+/** An aggregator is ready within this on a machine that is not very busy, in ms. */
+const READY_MS = 60_000;
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -66,15 +70,15 @@ export class Program implements AsyncDisposable {
     return this.#ended;
   }
 
-  /** @throws {Error} when it has ended */
+  /** @throws {UserError} when it has ended: its own message stands above */
   assertRunning(): void {
-    if (this.#ended) throw new Error(`The ${this.#part} ended with status ${this.#ended.code}`);
+    if (this.#ended) throw new UserError(`The ${this.#part} ended with status ${this.#ended.code}`);
   }
 
   /**
    * Waits until `check` says yes.
    *
-   * @throws {Error} when the program ends before
+   * @throws {UserError} when the program ends before
    */
   async until(check: () => Promise<boolean>): Promise<void> {
     while (!await check()) {
@@ -100,7 +104,7 @@ export interface AggregatorOptions extends ProgramOptions {
   readonly port?: number;
   /** PEM of the authority of its certificate, where it has one. */
   readonly ca?: string;
-  /** It may take so long until it is ready, in ms. @default {60000} */
+  /** It may take so long until it is ready, in ms. @default {READY_MS} */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
@@ -128,16 +132,17 @@ export class RunningAggregator extends Program {
   /**
    * Starts one on loopback and waits until `/readyz` says yes.
    *
-   * @throws {Error} when it ends or is not ready in time
+   * @throws {UserError} when it ends or is not ready in time
    */
   static async start(options: AggregatorOptions = {}): Promise<RunningAggregator> {
     const aggregator = new RunningAggregator(freePort(), freePort(options.port), options);
-    const deadline = performance.now() + (options.timeout ?? 60_000);
+    const deadline = performance.now() + (options.timeout ?? READY_MS);
     while (!await aggregator.isReady()) {
       aggregator.assertRunning();
       if (performance.now() > deadline || options.signal?.aborted) {
         await aggregator.stop();
-        throw options.signal?.reason ?? new Error("The aggregator is not ready in time");
+        throw options.signal?.reason ??
+          new UserError(`The aggregator is not ready after ${(options.timeout ?? READY_MS) / 1000} s`);
       }
       await delay(50);
     }
