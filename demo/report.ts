@@ -26,12 +26,17 @@ export interface Found {
   readonly losses: ReadonlyMap<string, number>;
 }
 
-/** Asks the aggregator's REST for the whole machine's hottest functions and for what was lost. */
-export async function query(aggregator: RunningAggregator): Promise<Found> {
-  const top = await aggregator.json("/api/top?kind=cpu&from=-1h&limit=10") as { rows: Row[]; total: Total };
+/**
+ * Asks the aggregator's REST for the whole machine's hottest functions and for what was lost.
+ *
+ * @returns undefined while less than `windows` batches are stored
+ */
+export async function query(aggregator: RunningAggregator, windows: number): Promise<Found | undefined> {
   const { stored } = await aggregator.json("/api/batches?limit=1000") as {
     stored: { losses: Record<string, number> }[];
   };
+  if (stored.length < windows) return undefined;
+  const top = await aggregator.json("/api/top?kind=cpu&from=-1h&limit=10") as { rows: Row[]; total: Total };
   const losses = new Map<string, number>();
   for (const batch of stored) {
     for (const [reason, count] of Object.entries(batch.losses)) {
