@@ -24,6 +24,8 @@ export interface GroupOptions {
   readonly folder: string;
   /** Returns whether a file is to be in no group, as what it leaves running would be held against the test after it. */
   readonly isAlone: (file: string) => boolean;
+  /** Returns whether a file is likely to take long: groups begin with those that have most of these. @default {none} */
+  readonly isLong?: (file: string) => boolean;
 }
 
 /** Returns whether a file with this source says of a test that it may leave something running. */
@@ -31,22 +33,28 @@ export function leavesWork(source: string): boolean {
   return /\bsanitize(Ops|Resources): false\b/.test(source);
 }
 
+/** Returns whether a file with this source has tests of an engine or a browser, which take longest. */
+export function takesLong(source: string): boolean {
+  return /"(chdb|chromium)"|\bwithVisits\b/.test(source);
+}
+
 /**
  * Writes a module for each group of `files`, and returns their paths and those of files that are alone; few files are
- * returned as they are. Neighbours are in a group, as they import the same.
+ * returned as they are. Neighbours are in a group, as they import the same. What takes long comes first: at the end of
+ * a lane of several at a time nobody waits for one.
  */
 export function groupFiles(
   all: readonly string[],
-  { root, folder, isAlone }: GroupOptions,
+  { root, folder, isAlone, isLong = () => false }: GroupOptions,
 ): readonly string[] {
   if (all.length <= FEW) return all;
   const files = all.filter((file) => !isAlone(file));
   const count = Math.ceil(files.length / SIZE);
-  const groups = Array.from({ length: count }, (_, i) => {
-    const group = files.slice(
-      Math.floor(files.length * i / count),
-      Math.floor(files.length * (i + 1) / count),
-    );
+  const longOf = (group: readonly string[]) => group.filter(isLong).length;
+  const parts = Array.from({ length: count }, (_, i) => {
+    return files.slice(Math.floor(files.length * i / count), Math.floor(files.length * (i + 1) / count));
+  }).sort((a, b) => longOf(b) - longOf(a));
+  const groups = parts.map((group, i) => {
     // The name is what `deno test` says before the tests of the group.
     const name = `${String(i + 1).padStart(2, "0")}_from_${group[0]!.replaceAll("/", "_")}`;
     const urls = group.map((file) => pathToFileURL(file.startsWith("/") ? file : `${root}/${file}`).href);

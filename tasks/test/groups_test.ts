@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { TempFolder } from "../../tests/support/programs.ts";
-import { groupFiles, leavesWork } from "./groups.ts";
+import { groupFiles, leavesWork, takesLong } from "./groups.ts";
 
 Deno.test("groupFiles() leaves few files alone, and has each of many in one group", () => {
   using folder = new TempFolder();
@@ -32,4 +32,14 @@ Deno.test("groupFiles() has what leaves something running in no group", () => {
   assertEquals(Deno.readTextFileSync(group!).match(/\/a\/\d+_test\.ts/g)!.length, 11);
   assert(leavesWork("}, { sanitizeOps: false, sanitizeResources: false });"));
   assert(!leavesWork("sanitizeOps"));
+});
+
+Deno.test("groupFiles() begins with the group that has most of what takes long", () => {
+  using folder = new TempFolder();
+  const files = Array.from({ length: 60 }, (_, i) => `${String(i).padStart(2, "0")}_test.ts`);
+  const isLong = (file: string) => ["05_test.ts", "45_test.ts", "46_test.ts"].includes(file);
+  const groups = groupFiles(files, { root: "/somewhere", folder: folder.path, isAlone: () => false, isLong });
+  const firsts = groups.map((path) => /\/(\d+)_test/.exec(Deno.readTextFileSync(path))![1]);
+  assertEquals(firsts, ["40", "00", "20"]);
+  assert(takesLong(`testWith(["chdb"], "stores", () => {});`) && !takesLong("chdb"));
 });

@@ -6,7 +6,7 @@
  */
 
 import { resolve } from "node:path";
-import { groupFiles, leavesWork } from "./groups.ts";
+import { groupFiles, leavesWork, takesLong } from "./groups.ts";
 import type { Lane } from "./lanes.ts";
 import { filesWithout, readReport, type Report } from "./report.ts";
 
@@ -53,6 +53,7 @@ export async function runLane(
   const modules = isPartial ? files : groupFiles(files, {
     ...{ root, folder: groupsFolder },
     isAlone: (file) => leavesWork(Deno.readTextFileSync(resolve(root, file))),
+    isLong: (file) => takesLong(Deno.readTextFileSync(resolve(root, file))),
   });
   const command = [
     Deno.execPath(),
