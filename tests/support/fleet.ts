@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A fleet that never was: profiles of a few machines with a few hundred functions, the same for a seed.
+ * A fleet that never was: profiles of a few machines with a few hundred functions, the same in each run.
  *
  * @module
  */
@@ -19,15 +19,22 @@ export interface FleetNode {
   readonly profile: Profile;
 }
 
-/** Returns three machines of different size. */
-export function fleet(seed = 7): FleetNode[] {
-  return ["db-1", "web-1", "web-2"].map((node, i) => {
-    return { node, profile: machine(seed + i, { samples: [9000, 5200, 2600][i]!, bias: i === 0 ? 0 : 1 }) };
+let made: readonly FleetNode[] | undefined;
+let madeOfAllKinds: readonly FleetNode[] | undefined;
+
+/** Returns three machines of different size, always the same: to make them takes as long as many tests. */
+export function fleet(): readonly FleetNode[] {
+  return made ??= ["db-1", "web-1", "web-2"].map((node, i) => {
+    return { node, profile: machine(7 + i, { samples: [9000, 5200, 2600][i]!, bias: i === 0 ? 0 : 1 }) };
   });
 }
 
 /** Returns the fleet, of which one machine was watched for locks and system calls, too. */
-export function fleetOfAllKinds(): FleetNode[] {
+export function fleetOfAllKinds(): readonly FleetNode[] {
+  return madeOfAllKinds ??= addAllKinds();
+}
+
+function addAllKinds(): readonly FleetNode[] {
   const [first, ...others] = fleet();
   const builder = new ProfileBuilder();
   builder.merge(first!.profile);

@@ -244,6 +244,17 @@ export class FleetQueries implements Queries {
   }
 
   #select(selection: Selection): Profile {
+    const known = SELECTED.get(this.#fleet) ?? new Map<string, Profile>();
+    SELECTED.set(this.#fleet, known);
+    // The fleet has the same at all times.
+    const { kind, idle = false, matchers } = selection;
+    const key = JSON.stringify([kind, idle, matchers]);
+    let profile = known.get(key);
+    if (profile === undefined) known.set(key, profile = this.#merge(selection));
+    return profile;
+  }
+
+  #merge(selection: Selection): Profile {
     const builder = new ProfileBuilder();
     for (const { node, profile } of this.#fleet) {
       if (!passes(selection, "node", node)) continue;
@@ -253,6 +264,9 @@ export class FleetQueries implements Queries {
     return builder.build();
   }
 }
+
+/** Holds what was selected of each fleet: pages ask for the same again and again. */
+const SELECTED = new WeakMap<readonly FleetNode[], Map<string, Profile>>();
 
 function sum(rows: readonly { readonly total: Total }[]): Total {
   return rows.reduce(
