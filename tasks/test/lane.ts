@@ -24,8 +24,8 @@ export interface LaneOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Is true when it runs beside a lane whose output is printed meanwhile. */
   readonly isHeldBack: boolean;
-  /** Is true when it takes what other lanes leave of the CPUs. */
-  readonly isNice: boolean;
+  /** Is its nice value: where others have a lower one, it takes what they leave of the CPUs. */
+  readonly nice: number;
 }
 
 /** Says what a lane came to. */
@@ -41,7 +41,7 @@ export interface Ended {
 export async function runLane(
   lane: Lane,
   files: readonly string[],
-  { root, folder, filter, flags, env, isHeldBack, isNice }: LaneOptions,
+  { root, folder, filter, flags, env, isHeldBack, nice }: LaneOptions,
 ): Promise<Ended> {
   const [xml, log] = [`${folder}/${lane}.xml`, `${folder}/${lane}.log`];
   await Deno.remove(xml).catch(() => {});
@@ -66,7 +66,7 @@ export async function runLane(
     ...flags,
     ...modules,
   ];
-  const niced = isNice ? ["nice", "-n", "5", ...command] : command;
+  const niced = nice > 0 ? ["nice", "-n", String(nice), ...command] : command;
   const [program, ...args] = isHeldBack
     ? ["sh", "-c", 'log=$1; shift; exec "$@" >"$log" 2>&1', "sh", log, ...niced]
     : niced;
