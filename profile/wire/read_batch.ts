@@ -7,7 +7,7 @@
 
 import type { Batch, HoldColumns, LockColumns, SlowCallColumns } from "../model.ts";
 import type { BatchLimits } from "./batch_limits.ts";
-import { validateBatch } from "./validate_batch.ts";
+import { validateBatch, type ValidBatch } from "./validate_batch.ts";
 import type { WireBatch, WireHistograms, WireSyscalls } from "./wire_batch.ts";
 import { fields, message, tagOf } from "./fields.ts";
 import { Column, WireReader } from "./wire_reader.ts";
@@ -19,6 +19,11 @@ import { Column, WireReader } from "./wire_reader.ts";
  * @throws {MalformedBatchError} when the batch is not sound
  */
 export function readBatch(bytes: Uint8Array, limits?: BatchLimits): Batch {
+  return readSizedBatch(bytes, limits).batch;
+}
+
+/** Does what {@linkcode readBatch} does, and tells how large the batch is when it is written out. */
+export function readSizedBatch(bytes: Uint8Array, limits?: BatchLimits): ValidBatch {
   return validateBatch(readPushRequest(bytes), limits);
 }
 

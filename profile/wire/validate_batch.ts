@@ -45,12 +45,18 @@ export function isBatchTime(ns: bigint): boolean {
   return ns >= EARLIEST_NS && ns <= LATEST_NS;
 }
 
+/** Is a sound batch, and its {@linkcode expandedSize}. */
+export interface ValidBatch {
+  readonly batch: Batch;
+  readonly expanded: number;
+}
+
 /**
  * Checks `wire` and makes it a batch; columns are shared, not copied.
  *
  * @throws {MalformedBatchError} naming the first column that is not sound
  */
-export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits = {}): Batch {
+export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits = {}): ValidBatch {
   if (!wire) throw malformed("it is empty");
   const max = { ...BATCH_LIMITS, ...limits };
   checkIdentity(wire, max);
@@ -101,13 +107,14 @@ export function validateBatch(wire: WireBatch | undefined, limits: BatchLimits =
   if (expanded > max.expandedBytes) {
     throw malformed(`it is larger than ${max.expandedBytes} bytes when it is written out: ${expanded}`);
   }
-  return {
+  const batch = {
     ...tables,
     losses: countsByName(wire.strings, losses.reason, losses.count),
     ...stackEnds.end.length > 0 && { stackEnds: countsByName(wire.strings, stackEnds.end, stackEnds.count) },
     ...(agentCpuNs > 0 || agentMemoryBytes > 0) &&
       { usage: { cpuNs: agentCpuNs, memoryBytes: agentMemoryBytes } },
   };
+  return { batch, expanded };
 }
 
 function checkLocks(wire: WireBatch, max: Required<BatchLimits>): LockColumns {

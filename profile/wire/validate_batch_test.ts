@@ -23,7 +23,7 @@ function column<T extends Uint8Array | Uint32Array | Float64Array>(of: T, row: n
 }
 
 Deno.test("validateBatch() gives offsets of stacks and losses by reason", () => {
-  const batch = validateBatch(SOUND);
+  const { batch } = validateBatch(SOUND);
   assertEquals([...batch.stacks.offset], [0, 4, 8, 12, 14, 15]);
   assertEquals([...batch.losses], [["stack_map_full", 2]]);
 });

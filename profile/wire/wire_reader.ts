@@ -9,6 +9,8 @@
  * @module
  */
 
+import { KnownStrings } from "./known_strings.ts";
+
 /** Groups, which nobody sends, may be nested this deep before the message is refused. */
 const GROUP_DEPTH = 100;
 /** Up to this length a loop beats the decoder's call. */
@@ -45,6 +47,25 @@ export class Column<T extends Uint8Array | Uint32Array | Float64Array> {
   /** Returns the values, without the room that was not used. */
   finish(): T {
     return (this.length === this.data.length ? this.data : this.data.slice(0, this.length)) as T;
+  }
+}
+
+/** Is this thread's: what it read of other messages, it need not read again. */
+const known = new KnownStrings(decodeText);
+
+function decodeText(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start <= SHORT_STRING) {
+    let text = "";
+    let at = start;
+    for (; at < end && bytes[at]! < 0x80; at++) text += String.fromCharCode(bytes[at]!);
+    if (at === end) return text;
+  }
+  const text = decoder.decode(bytes.subarray(start, end));
+  if (!text.includes(REPLACEMENT)) return text;
+  try {
+    return strictDecoder.decode(bytes.subarray(start, end));
+  } catch (cause) {
+    throw new WireError("Cannot read a string as it is not valid UTF-8", { cause });
   }
 }
 
@@ -112,19 +133,7 @@ export class WireReader {
     const end = start + length;
     if (end > bytes.length) throw endedEarly();
     this.pos = end;
-    if (length <= SHORT_STRING) {
-      let text = "";
-      let at = start;
-      for (; at < end && bytes[at]! < 0x80; at++) text += String.fromCharCode(bytes[at]!);
-      if (at === end) return text;
-    }
-    const text = decoder.decode(bytes.subarray(start, end));
-    if (!text.includes(REPLACEMENT)) return text;
-    try {
-      return strictDecoder.decode(bytes.subarray(start, end));
-    } catch (cause) {
-      throw new WireError("Cannot read a string as it is not valid UTF-8", { cause });
-    }
+    return known.get(bytes, start, end);
   }
 
   /** Appends the one value, or the packed values, of a field of type uint32. */
