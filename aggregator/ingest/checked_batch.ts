@@ -7,7 +7,7 @@
 
 import { expandedSize } from "../../profile/expanded.ts";
 import { type Batch, eventCount, rowCount } from "../../profile/model.ts";
-import { readBatch } from "../../profile/wire/read_batch.ts";
+import { readSizedBatch } from "../../profile/wire/read_batch.ts";
 import type { BatchLimits } from "../../profile/wire/batch_limits.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import type { BatchMeta } from "../buffer/entry.ts";
@@ -34,17 +34,17 @@ export function checkBatch(
     readonly relabel?: (batch: Batch) => Batch;
   } = {},
 ): CheckedBatch {
-  const given = readBatch(bytes, limits);
-  const batch = relabel?.(given) ?? given;
+  const given = readSizedBatch(bytes, limits);
+  const batch = relabel?.(given.batch) ?? given.batch;
+  const same = batch === given.batch;
   return {
-    bytes: batch === given ? bytes : writeBatch(batch),
-    meta: metaOf(batch),
+    bytes: same ? bytes : writeBatch(batch),
+    meta: metaOf(batch, same ? given.expanded : expandedSize(batch)),
     events: eventCount(batch),
   };
 }
 
-function metaOf(batch: Batch): BatchMeta {
+function metaOf(batch: Batch, expanded: number): BatchMeta {
   const { agentId, epoch, sequence, node, startNs, endNs } = batch;
-  const [samples, expanded] = [rowCount(batch), expandedSize(batch)];
-  return { agentId, epoch, sequence, node, startNs, endNs, samples, expanded };
+  return { agentId, epoch, sequence, node, startNs, endNs, samples: rowCount(batch), expanded };
 }
