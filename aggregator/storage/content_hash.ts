@@ -34,9 +34,24 @@ export interface ContentHashes {
   readonly series: BigUint64Array;
 }
 
+/** Names come again and again: so many are known with their hashes, each of so many characters at most. */
+const KNOWN_TEXTS = 2 ** 16;
+const KNOWN_LENGTH = 256;
+const known = new Map<string, bigint>();
+
+function hashText(text: string): bigint {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const hash = h64(text);
+  if (text.length > KNOWN_LENGTH) return hash;
+  if (known.size >= KNOWN_TEXTS) known.clear();
+  known.set(text, hash);
+  return hash;
+}
+
 /** Hashes every row of `profile`, whose series are of `node`. Strings are hashed once, rows by their hashes. */
 export function hashContent(profile: Profile, node: string): ContentHashes {
-  const strings = BigUint64Array.from(profile.strings, (text) => h64(text));
+  const strings = BigUint64Array.from(profile.strings, hashText);
   const words = wordsOf(strings);
   const grouped = locationsOf(profile);
   const content = hashChains(profile, words, grouped);
