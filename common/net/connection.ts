@@ -9,7 +9,11 @@ import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import type { Address } from "../settings.ts";
 
-/** So much is read at once. */
+/**
+ * So much is read at once while nothing is known to be there: most connections wait most of the time, with a buffer each.
+ * What filled its buffer is followed by a larger one, up to the second.
+ */
+const WAIT_BYTES = 4096;
 const READ_BYTES = 65_536;
 
 /** Says why a connection was closed from here. */
@@ -42,6 +46,7 @@ export class Connection extends Duplex {
   /** The peer took something last at this time, while there is something for it to take. */
   #offered: number | undefined;
   #bytesRead = 0;
+  #room = WAIT_BYTES;
 
   constructor(conn: Deno.TcpConn) {
     super({ allowHalfOpen: true });
@@ -97,8 +102,9 @@ export class Connection extends Duplex {
     if (this.#reading) return;
     this.#reading = true;
     try {
-      const bytes = new Uint8Array(READ_BYTES);
+      const bytes = new Uint8Array(this.#room);
       const read = await this.#conn.read(bytes);
+      this.#room = read === bytes.length ? READ_BYTES : WAIT_BYTES;
       this.#reading = false;
       this.#moved = performance.now();
       this.#bytesRead += read ?? 0;

@@ -50,6 +50,22 @@ Deno.test("Listener takes as many connections as it may, and others again when s
   assertEquals(await ask(await at.connect()), 1);
 });
 
+Deno.test("Listener gives what comes whole and in order, in small pieces and in large ones", async () => {
+  await using at = echo({});
+  const client = await at.connect();
+  const sent = crypto.getRandomValues(new Uint8Array(60_000));
+  for (const size of [1, 4096, 5000, 60_000, 3, 8192, 20_000]) {
+    const piece = sent.subarray(0, size);
+    const writing = (async () => {
+      for (let rest = piece; rest.length > 0;) rest = rest.subarray(await client.write(rest));
+    })();
+    const back = new Uint8Array(size);
+    for (let got = 0; got < size;) got += (await client.read(back.subarray(got)))!;
+    await writing;
+    assertEquals(back, piece);
+  }
+});
+
 Deno.test("Listener leaves room for other addresses than the one with many connections", async () => {
   await using at = echo({ connections: 3, perAddress: 2 });
   for (let i = 0; i < 2; i++) assertEquals(await ask(await at.connect()), 1);
