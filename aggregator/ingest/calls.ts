@@ -80,10 +80,15 @@ export class Calls {
       }
       this.#inFlight++;
       const abort = new AbortController();
-      call.on("cancelled", () => abort.abort());
+      let answered = false;
+      // Every call's stream closes, which is told like this, too: it is news only to who is at work.
+      call.on("cancelled", () => answered || abort.abort());
       try {
-        callback(null, await answer(call.request, abort.signal, call));
+        const response = await answer(call.request, abort.signal, call);
+        answered = true;
+        callback(null, response);
       } catch (error) {
+        answered = true;
         callback(this.#statusOf(error, call.getPath()));
       } finally {
         this.#inFlight--;
