@@ -17,6 +17,7 @@ import { machineLimits } from "./machine_limits.ts";
 import { EmbeddedClickHouse } from "./embedded/supervisor.ts";
 import { StorageSink } from "./storage_sink.ts";
 import { isCurable } from "./writing/refusal.ts";
+import { warmUp } from "./ingest/warm_up.ts";
 import { WriterThread } from "./writing/writer_thread.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import { AggregatorMetrics } from "./metrics.ts";
@@ -52,6 +53,8 @@ const CURABLE_FAILURES = 3;
 export async function runAggregator(config: AggregatorConfig, signal: AbortSignal): Promise<number> {
   await using parts = new AsyncDisposableStack();
   const machine = await machineLimits();
+  // The engine takes a second to start.
+  const warm = warmUp();
   const buffer = parts.use(await orExplain(openBuffer(config)));
   const engine = config.clickhouseEndpoint ? undefined : parts.use(
     await orExplain(EmbeddedClickHouse.start({
@@ -63,6 +66,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
   const place = storageOptions(config, engine);
   const storage = parts.use(await orExplain(openStorage(config, { place, metrics })));
   const writer = parts.use(new WriterThread(place));
+  writer.prepare();
   const flusher = new Flusher({
     buffer,
     sink: new StorageSink(storage, writer),
@@ -84,6 +88,7 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
   const debuginfod = await openDebuginfod(config);
   if (debuginfod) parts.use(debuginfod);
   const mode = engine ? "embedded" : "server";
+  await warm;
   const alerts = parts.use(await orExplain(startAlerts(config, { storage, buffer, metrics })));
   const ports = parts.use(
     await orExplain(openPorts(config, {

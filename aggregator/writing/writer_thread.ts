@@ -20,6 +20,11 @@ export class WriterThread implements Disposable {
     this.#storage = storage;
   }
 
+  /** Starts the thread before there is anything to write: to make one takes this thread's time, too. */
+  prepare(): void {
+    this.#last = this.#last.then(() => this.#worker ?? this.#start()).catch(() => {});
+  }
+
   /**
    * Writes `group`, whose bytes are the thread's from then on.
    *

@@ -57,6 +57,7 @@ testWith(
 Deno.test("a thread that cannot reach storage or ends says so, and is started again", async () => {
   const writer = new WriterThread({ url: "http://127.0.0.1:1", password: "x" });
   const write = () => writer.write({ token: "a", skip: [], batches: [toWrite(1)] });
+  writer.prepare();
   const away = await assertRejects(write, StorageError, "no answer");
   assertEquals([away.code, isCurable(away)], [undefined, true]);
   const last = assertRejects(write, StorageError, "it was stopped");
