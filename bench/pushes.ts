@@ -53,10 +53,11 @@ export async function rows(): Promise<Row[]> {
   ];
 }
 
-function rowsOf({ p99Ms, ownP99Ms, delayP99Ms }: Figures, who: string): Row[] {
+function rowsOf({ p99Ms, firstP99Ms, ownP99Ms, delayP99Ms }: Figures, who: string): Row[] {
   const of = { unit: "ms", less: true };
   return [
     { what: `push, p99, ${who}`, ours: p99Ms, ...of, rival: GOAL },
+    { what: "the first of each agent, which connects", ours: firstP99Ms, ...of },
     { what: "the same by the aggregator's histogram", ours: ownP99Ms, ...of },
     { what: "timers of the agents' process are late, p99", ours: delayP99Ms, ...of },
   ];
