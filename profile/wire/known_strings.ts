@@ -9,7 +9,7 @@
  */
 
 /** So many texts are known at most, each of so many bytes at most. */
-const SLOTS = 2 ** 15;
+const SLOTS = 2 ** 16;
 const MAX_BYTES = 256;
 
 /** Reads the text that the bytes from `start` to `end - 1` are. */
