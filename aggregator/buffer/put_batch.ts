@@ -5,11 +5,14 @@
  * @module
  */
 
-import { chunkCount, chunkKeys, CHUNKS_PER_COMMIT, deleteAll, setChunks } from "./chunks.ts";
+import { CHUNK_BYTES, chunkCount, chunkKeys, CHUNKS_PER_COMMIT, deleteAll, setChunks } from "./chunks.ts";
+import type { Commits } from "./commits.ts";
 import { type BatchMeta, type Head, lifetimeOf, seenKey } from "./entry.ts";
 import { addSequence, hasSequence } from "./sequences.ts";
 
 export interface PutOptions {
+  /** Makes the last commit, with those of others. */
+  readonly commits: Commits;
   /** Says how long its sequence is remembered, in ms. */
   readonly rememberMs: number;
   /** Is called where chunks of a batch that was not kept could not be removed: there are so many. */
@@ -39,7 +42,7 @@ export function wasKept({ value }: Remembered, { content, sequence }: BatchMeta)
 export async function putBatch(
   kv: Deno.Kv,
   { head, bytes, known }: { head: Head; bytes: Uint8Array; known: Remembered },
-  { rememberMs, onLeft }: PutOptions,
+  { commits, rememberMs, onLeft }: PutOptions,
 ): Promise<Remembered | undefined> {
   const key = seenKey(head);
   const parts = partsOf(bytes);
@@ -49,12 +52,14 @@ export async function putBatch(
     for (let seen = known;; seen = await remembered(kv, head)) {
       if (wasKept(seen, head)) return undefined;
       const mark = head.content === undefined ? addSequence(seen.value ?? undefined, head.sequence) : CONTENT;
-      const commit = kv.atomic().check(seen).set(["head", head.id], head)
-        .set(key, mark, lifetimeOf(key, rememberMs));
-      if (parts > 0) commit.delete(["part", head.id]);
-      setChunks(commit, { id: head.id, bytes, from: parts, to: chunkCount(bytes.length) });
+      const addTo = (commit: Deno.AtomicOperation) => {
+        commit.set(["head", head.id], head).set(key, mark, lifetimeOf(key, rememberMs));
+        if (parts > 0) commit.delete(["part", head.id]);
+        setChunks(commit, { id: head.id, bytes, from: parts, to: chunkCount(bytes.length) });
+      };
+      const size = bytes.length - parts * CHUNK_BYTES;
       // Else another batch of this agent came between.
-      const committed = await commit.commit();
+      const committed = await commits.put({ kv, seen, size, addTo });
       kept = committed.ok;
       if (committed.ok) return { key, value: mark, versionstamp: committed.versionstamp };
     }

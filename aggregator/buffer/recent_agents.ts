@@ -8,7 +8,8 @@
 
 import { LRUCache } from "lru-cache";
 import { type BatchMeta, seenKey } from "./entry.ts";
-import { type Remembered, remembered } from "./put_batch.ts";
+import type { Commits } from "./commits.ts";
+import type { Remembered } from "./put_batch.ts";
 
 /** So many agents are held, with some 800 bytes each. */
 const MAX_AGENTS = 8192;
@@ -18,12 +19,18 @@ const MAX_AGENTS = 8192;
  * shows when the store checks it as it is written over.
  */
 export class RecentAgents {
+  readonly #commits: Pick<Commits, "get">;
   readonly #entries = new LRUCache<string, Remembered>({ max: MAX_AGENTS });
+
+  /** @param commits reads what is not held */
+  constructor(commits: Pick<Commits, "get">) {
+    this.#commits = commits;
+  }
 
   /** Returns what is remembered around a batch's sequence, or of its content. */
   async remembered(kv: Deno.Kv, meta: BatchMeta): Promise<Remembered> {
     const held = meta.content === undefined ? this.#entries.get(nameOf(meta)) : undefined;
-    return held ?? await remembered(kv, meta);
+    return held ?? await this.#commits.get(kv, seenKey(meta));
   }
 
   /** Holds what was written with a batch. What is sent with content is rarely sent again. */

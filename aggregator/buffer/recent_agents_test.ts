@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import { batchMeta } from "../../tests/support/staged.ts";
+import { Commits } from "./commits.ts";
 import { type BatchMeta, seenKey } from "./entry.ts";
 import { putBatch, type Remembered, wasKept } from "./put_batch.ts";
 import { RecentAgents } from "./recent_agents.ts";
 
-const OPTIONS = { rememberMs: 60_000, onLeft: () => {} };
+const OPTIONS = { commits: new Commits(), rememberMs: 60_000, onLeft: () => {} };
 
 function headOf(meta: BatchMeta) {
   return { ...meta, id: meta.sequence, size: 1, checksum: 0, receivedMs: 0 };
@@ -13,7 +14,7 @@ function headOf(meta: BatchMeta) {
 
 Deno.test("RecentAgents is what the store has, does not ask it again, and is put right where it is not", async () => {
   using kv = await Deno.openKv(":memory:");
-  const agents = new RecentAgents();
+  const agents = new RecentAgents(OPTIONS.commits);
   const put = async (sequence: number, known?: Remembered) => {
     const meta = batchMeta({ sequence });
     known ??= await agents.remembered(kv, meta);

@@ -8,6 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import { crc32 } from "node:zlib";
 import { VERSION } from "../../common/main.ts";
+import { Commits } from "./commits.ts";
 import { chunkKeys, deleteAll, readChunks } from "./chunks.ts";
 import {
   type BatchMeta,
@@ -62,7 +63,8 @@ export class StagingBuffer implements AsyncDisposable {
   readonly #logger = getLogger(["aperture", "buffer"]);
   readonly #held: Held;
   readonly #quarantine: Quarantine;
-  readonly #agents = new RecentAgents();
+  readonly #commits = new Commits();
+  readonly #agents = new RecentAgents(this.#commits);
   #aggregator = "";
   readonly #groups: Groups;
   #nextId = 1;
@@ -388,8 +390,10 @@ export class StagingBuffer implements AsyncDisposable {
     const { clock, rememberMs } = this.#options;
     const checksum = crc32(bytes);
     const head: Head = { ...meta, id: this.#nextId++, size: bytes.length, checksum, receivedMs: clock() };
-    const onLeft = (chunks: number) => this.#leftovers.push({ id: head.id, chunks });
-    const written = await putBatch(kv, { head, bytes, known }, { rememberMs, onLeft });
+    const written = await putBatch(kv, { head, bytes, known }, {
+      ...{ commits: this.#commits, rememberMs },
+      onLeft: (chunks) => this.#leftovers.push({ id: head.id, chunks }),
+    });
     if (!written) return "duplicate";
     this.#agents.hold(meta, written);
     this.#held.addReady(head, bytes);
