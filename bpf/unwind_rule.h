@@ -33,7 +33,7 @@ enum {
 #define RULE_SCHEDULER 4
 /* Nothing called it, so that the caller's pc is exact. */
 #define RULE_INJECTED 8
-/* The caller's frame may be on another stack, which may lie anywhere. */
+/* The caller's frame may be on another stack, which may lie anywhere, and what returns there was put there by no call. */
 #define RULE_OTHER_STACK 16
 /* The thread waits for the goroutine that it belongs to. */
 #define RULE_WAITS_FOR_OWN 32

@@ -47,3 +47,42 @@ testWith(
     }
   },
 );
+
+for (
+  const { name, flags } of [
+    { name: "as it is built", flags: [] },
+    // Another linker than Go's puts the line table among other data.
+    { name: "stripped and position-independent", flags: ["-ldflags=-s -w", "-buildmode=pie"] },
+  ]
+) {
+  testWith(
+    ["bpf", "clang", "gcc", "go"],
+    `C code and what it calls back are crossed in a Go program ${name}`,
+    async () => {
+      using program = await compileUnwind("callback.go", { flags });
+      await using running = await RunningProgram.start(program.path);
+      const goroutine =
+        "^runtime\\.goexit(\\.abi0)?;main\\.main\\.func1;main\\.calls;main\\._Cfunc_calls_back;runtime\\.cgocall;";
+      const expected = [
+        {
+          leaf: /main\.spin$/,
+          whole: new RegExp(
+            `${goroutine}.*runtime\\.cgocallback;.*main\\.calledBack;main\\.inner;main\\.spin$`,
+          ),
+        },
+        { leaf: /runtime\.asmcgocall;/, whole: new RegExp(`${goroutine}runtime\\.asmcgocall;`) },
+      ];
+      const watched = await watch(running.pid, { wanted: [{ stack: /main\.spin$/, samples: 50 }] });
+      assertWhole(watched);
+      for (const { leaf, whole } of expected) {
+        const found = [...watched.stacks].filter(([stack]) => leaf.test(stack));
+        const all = found.reduce((sum, [, count]) => sum + count, 0);
+        const right = found.reduce((sum, [stack, count]) => sum + (whole.test(stack) ? count : 0), 0);
+        assert(
+          all >= 10 && right >= all * 0.98,
+          `${right} of ${all} have ${whole}: ${Deno.inspect(found, { strAbbreviateSize: 4000 })}`,
+        );
+      }
+    },
+  );
+}

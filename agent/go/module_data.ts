@@ -17,9 +17,14 @@ import { readSections, type Section, sectionBytes, viewOf } from "../../symbols/
 export const GO_1_16 = 0xfffffffa;
 export const GO_1_18 = 0xfffffff0;
 export const GO_1_20 = 0xfffffff1;
+const FORMS = [GO_1_16, GO_1_18, GO_1_20];
 
 /** In a position-independent program the table is data that the loader relocates. */
 const LINE_TABLES = [".gopclntab", ".data.rel.ro.gopclntab"];
+/** Where another linker put it among other such data, as with cgo, these still tell that Go made the program. */
+const MARKS = [".go.buildinfo", ".note.go.buildid"];
+/** Go aligns the table to so many bytes. */
+const TABLE_ALIGNMENT = 32;
 const SHT_RELA = 4;
 const RELA_BYTES = 24;
 /** R_X86_64_RELATIVE and R_AARCH64_RELATIVE. */
@@ -56,18 +61,29 @@ export interface GoTables {
 export function findGoTables(source: ByteSource, elf: ElfInfo): GoTables | undefined {
   if (elf.bits !== 64) return undefined;
   const sections = readSections(source);
-  const table = sections.find(({ name }) => LINE_TABLES.includes(name));
-  if (table === undefined || table.offset + table.size > source.size || table.size < HEADER_BYTES) {
-    return undefined;
-  }
-  const header = viewOf(source.read(table.offset, HEADER_BYTES));
-  const form = header.getUint32(0, true);
-  // Zeros, the processor's smallest instruction, and the size of a pointer.
-  const wellFormed = header.byteLength === HEADER_BYTES && header.getUint16(4) === 0 &&
-    header.getUint8(7) === 8;
-  if (!wellFormed || ![GO_1_16, GO_1_18, GO_1_20].includes(form)) return undefined;
-  const names = table.address + u64(header, form === GO_1_16 ? 24 : 32);
   const image = new Image(source, elf.segments, sections);
+  const named = sections.find(({ name }) => LINE_TABLES.includes(name));
+  if (named) return tablesAt(source, named, { image, sections });
+  if (!sections.some(({ name }) => MARKS.includes(name))) return undefined;
+  for (const place of image.lineTables()) {
+    const tables = tablesAt(source, place, { image, sections });
+    // Bytes that only look like the table have no pointers to them.
+    if (tables?.found) return tables;
+  }
+  return undefined;
+}
+
+/** Reads what is at `table`; `found` says whether the runtime's structure points there. */
+function tablesAt(
+  source: ByteSource,
+  table: Pick<Section, "address" | "offset" | "size">,
+  { image, sections }: { image: Image; sections: readonly Section[] },
+): GoTables & { readonly found: boolean } | undefined {
+  if (table.offset + table.size > source.size || table.size < HEADER_BYTES) return undefined;
+  const header = viewOf(source.read(table.offset, HEADER_BYTES));
+  if (header.byteLength < HEADER_BYTES || !isHeader(header, 0)) return undefined;
+  const form = header.getUint32(0, true);
+  const names = table.address + u64(header, form === GO_1_16 ? 24 : 32);
   const data = image.find([table.address, names]);
   const text = data === undefined ? undefined : image.pointerAt(data + TEXT);
   const functions = FUNCTION_DATA[form];
@@ -76,6 +92,7 @@ export function findGoTables(source: ByteSource, elf: ElfInfo): GoTables | undef
     : image.pointerAt(data + functions);
   return {
     form,
+    found: data !== undefined,
     address: table.address,
     offset: table.offset,
     size: table.size,
@@ -85,6 +102,12 @@ export function findGoTables(source: ByteSource, elf: ElfInfo): GoTables | undef
     pointerAt: (address) => image.pointerAt(address),
     offsetOf: (address) => image.offsetOf(address),
   };
+}
+
+/** Tells whether a line table may begin there: its form, zeros, the smallest instruction, the size of a pointer. */
+function isHeader(view: DataView, at: number): boolean {
+  return FORMS.includes(view.getUint32(at, true)) && view.getUint16(at + 4) === 0 &&
+    view.getUint8(at + 7) === 8;
 }
 
 function textSection(sections: readonly Section[]): number {
@@ -107,6 +130,19 @@ class Image {
   /** Returns the address of the first place that has these pointers, one after the other. */
   find(pointers: readonly [number, number]): number | undefined {
     return this.#inFile(pointers) ?? this.#relocated(pointers);
+  }
+
+  /** Yields the places in data that may be line tables, up to the end of their segment. */
+  *lineTables(): Generator<Pick<Section, "address" | "offset" | "size">> {
+    for (const { executable, offset, fileSize, address } of this.#segments) {
+      if (executable || fileSize > MAX_BYTES) continue;
+      const view = viewOf(this.#source.read(offset, fileSize));
+      const first = (TABLE_ALIGNMENT - address % TABLE_ALIGNMENT) % TABLE_ALIGNMENT;
+      for (let at = first; at + HEADER_BYTES <= view.byteLength; at += TABLE_ALIGNMENT) {
+        if (!isHeader(view, at)) continue;
+        yield { address: address + at, offset: offset + at, size: view.byteLength - at };
+      }
+    }
   }
 
   relocatedAt(address: number): number | undefined {

@@ -43,6 +43,11 @@ const INJECTED = new Set([
   "runtime.sigpanic",
   "runtime.debugCallV2",
 ]);
+/**
+ * Where C code that a goroutine called calls Go, the runtime puts a return to this function's start on the goroutine's
+ * stack, as if that had called.
+ */
+const CALLED_BACK = "runtime.systemstack_switch";
 /** A signal's handler returns here: since Go 1.21 the second. */
 const SIGNAL_RETURNS = new Set(["runtime.sigreturn", "runtime.sigreturn__sigaction"]);
 /** These call the kernel's own code in the process on the thread's stack, and keep their frame pointer meanwhile. */
@@ -134,7 +139,9 @@ export class GoRows {
       cfa: inRegister(CFA_REGISTER),
       offset: bytes + WORD,
       ...(bytes >= WORD && { framePointer: SAVED_AT_CFA, framePointerOffset: -2 * WORD }),
-      flags: SCHEDULING.get(fn.name) ?? (INJECTED.has(fn.name) ? RULE_INJECTED : 0),
+      flags: fn.name === CALLED_BACK
+        ? RULE_OTHER_STACK
+        : SCHEDULING.get(fn.name) ?? (INJECTED.has(fn.name) ? RULE_INJECTED : 0),
     });
   }
 }

@@ -60,7 +60,7 @@ export const RULE_DERIVED = 2;
 export const RULE_SCHEDULER = 4;
 /** Nothing called it: it was put between the caller and the instruction where that stood. The caller's pc is exact. */
 export const RULE_INJECTED = 8;
-/** The caller's frame may be on another stack, which may lie anywhere. */
+/** The caller's frame may be on another stack, which may lie anywhere, and no call need have put the return there. */
 export const RULE_OTHER_STACK = 16;
 /** The thread waits for the goroutine that it belongs to: the scheduler that does so looks for no other. */
 export const RULE_WAITS_FOR_OWN = 32;
