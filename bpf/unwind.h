@@ -86,11 +86,30 @@ __attribute__((noinline)) int unwind_from_leaf(void)
 	return go_on(state, state->registers[STACK_POINTER] + state->saved, false);
 }
 
+/*
+ * Whether the frame pointer is a mere number in a leaf: what it leads to as a return address was left by no call. A function
+ * of its own, as unwind_from_leaf is.
+ */
+__attribute__((noinline)) int unwind_lacks_frame(void)
+{
+	u32 zero = 0;
+	struct unwind_state *state = bpf_map_lookup_elem(&unwind_state, &zero);
+
+	if (!state)
+		return false;
+	u64 frame = state->registers[FRAME_POINTER];
+	if (frame & 7 || frame < state->registers[STACK_POINTER] ||
+	    bpf_probe_read_user(&state->next_pc, sizeof(state->next_pc), (void *)(frame + FRAME_RECORD_RETURN)))
+		return true;
+	note_other_source(state);
+	return !follows_call(state->next_pc, CALL_UNREAD);
+}
+
 /* The same where no rule is known: assembly without unwind information, and code of a JIT. */
 static __always_inline int step_without_rule(struct unwind_state *state)
 {
-	/* Only in files: others' code keeps frame pointers. */
-	int end = state->leaf && state->file ? unwind_from_leaf() : NO_LEAF;
+	/* Code of a JIT mostly keeps frame pointers, what is made by hand does not. */
+	int end = state->leaf && (state->file || unwind_lacks_frame()) ? unwind_from_leaf() : NO_LEAF;
 
 	return end == NO_LEAF ? unwind_by_frame_pointer() : end;
 }
@@ -203,7 +222,7 @@ static __always_inline int unwind_step(struct unwind_state *state)
 			state->seen = 0;
 		}
 	}
-	if (state->placed && !(rule->flags & RULE_SIGNAL))
+	if (state->placed && !(rule->flags & (RULE_SIGNAL | RULE_OTHER_STACK)))
 		return step_from_entry(state);
 	if ((rule->cfa & 15) <= CFA_UNKNOWN)
 		return step_without_rule(state);

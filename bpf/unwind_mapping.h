@@ -194,6 +194,11 @@ static __always_inline void identify_vma(struct unwind_state *state, u64 address
 	state->vma_file = 0;
 	state->vma_tableless = false;
 	state->vma_bias = vma->start;
+	/* What was taken for a return address is none. */
+	if (!vma->executable) {
+		state->vma_known = false;
+		return;
+	}
 	if (vma->file == 0) {
 		u32 zero = 0;
 		struct aperture_unwind_control *control = bpf_map_lookup_elem(&unwind_control, &zero);

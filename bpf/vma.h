@@ -21,6 +21,7 @@
 /* The most that a red-black tree of 65,530 mappings (vm.max_map_count) has. */
 #define RB_MAX_LEVELS 34
 /* include/linux/mm.h */
+#define VM_EXEC 0x00000004
 #define VM_SHARED 0x00000008
 
 enum {
@@ -45,6 +46,8 @@ struct vma {
 	u64 file;
 	/* What is written there others see who have mapped the same. */
 	u64 shared;
+	/* What is there may run. */
+	u64 executable;
 	/* Of struct vm_area_struct. */
 	u64 at;
 };
@@ -192,6 +195,7 @@ static __always_inline bool read_vma(struct vma *found, u64 at, u64 address)
 	BPF_CORE_READ_INTO(&found->file, area, vm_file);
 	BPF_CORE_READ_INTO(&found->shared, area, vm_flags);
 	found->offset <<= PAGE_SHIFT;
+	found->executable = found->shared & VM_EXEC;
 	found->shared &= VM_SHARED;
 	found->at = at;
 	return holds_address(found, address);

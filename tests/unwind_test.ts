@@ -48,6 +48,11 @@ for (
       // The way back itself is looked up one byte before, where nothing is.
       expected: `^${MAIN}main;interrupted;faults;[^;]*;handler;in_handler$`,
     },
+    {
+      name: "code of no file, without a frame",
+      source: "copied.c",
+      expected: `^${MAIN}main;call_copied;\\[jit[^;]*$`,
+    },
     { name: "threads", source: "threads.c", expected: `^${THREAD}entry;work;spin$` },
     {
       name: "Rust",
