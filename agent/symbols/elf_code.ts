@@ -194,8 +194,13 @@ export class ElfCode implements AsyncDisposable {
     const { path, name, elf: { buildId } } = file;
     const base = { module: path, file: "", line: 0, buildId, address };
     const cold = !this.#tables.has(file);
-    if (cold && this.#reading.isOver) return this.#postpone(file, address);
-    const symbols = cold ? this.#readSymbols(file) : this.#tables.of(file);
+    const late = cold && this.#reading.isOver;
+    const symbols = late
+      ? this.#tables.withoutReading(file)
+      : cold
+      ? this.#readSymbols(file)
+      : this.#tables.of(file);
+    if (late && symbols === undefined) return this.#postpone(file, address);
     const symbol = symbols?.find(address);
     if (symbol !== undefined) {
       const rank = symbols!.whole ? RANK.symbols : RANK.dynamic;

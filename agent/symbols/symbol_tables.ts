@@ -149,6 +149,11 @@ export class SymbolTables {
     return this.#partial.has(key) && places.some(({ identity }) => !this.#stripped.has(identity));
   }
 
+  /** Returns the functions of `file` as far as it need not be read: they are known, or in a file of their own. */
+  withoutReading(file: CodeFile): SymbolTable | undefined {
+    return this.#known(file.key) ?? this.#cached(file);
+  }
+
   /** Returns the functions of `file`; `undefined` when it cannot be reached any more. */
   of(file: CodeFile): SymbolTable | undefined {
     const known = this.#known(file.key);

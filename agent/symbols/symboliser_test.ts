@@ -10,6 +10,7 @@ import { CodeFiles } from "../elf/code_files.ts";
 import { toFrameAddress } from "../elf/file_address.ts";
 import { memorySource } from "../../symbols/elf/byte_source.ts";
 import { readElf } from "../../symbols/elf/elf.ts";
+import { SymbolFiles } from "./symbol_files.ts";
 import { Symboliser } from "./symboliser.ts";
 
 /** Prints the address of `spin_leaf`, then waits to be killed. */
@@ -423,6 +424,27 @@ testWith(["gcc"], "Symboliser.stack() puts off files when reading took too long 
   symboliser.endWindow();
   assert(!names()[1]!.startsWith("libc.so.6+0x"));
 });
+
+testWith(
+  ["gcc"],
+  "Symboliser.stack() goes on naming what is in files, also when reading took too long",
+  async () => {
+    using folder = new TempFolder();
+    await using program = await RunningProgram.start(compile(folder, SPIN));
+    Deno.chmodSync(folder.path, 0o700);
+    const symbolFiles = new SymbolFiles({ folder: `${folder.path}/tables`, maxBytes: 1 << 20 });
+    const stack = { pid: program.pid, user: [parseInt(program.firstLine, 16)], kernel: [] };
+    for (const coldMs of [1000, 0]) {
+      await using symboliser = Symboliser.open({ coldMs, symbolFiles });
+      assertEquals(symboliser.stack(stack).map((frame) => frame.function), ["spin_leaf"]);
+      // As it is while memory is short.
+      symboliser.shed("symbol_tables");
+      symboliser.shed("frames");
+      symboliser.endWindow();
+      assertEquals(symboliser.stack(stack).map((frame) => frame.function), ["spin_leaf"]);
+    }
+  },
+);
 
 testWith(
   ["gcc"],
