@@ -25,10 +25,10 @@ const MACHINERY: readonly RegExp[] = [
   /^_*(cnd|mtx|thrd)_\w+$/,
   // libstdc++ and libc++.
   /^(std::(__\w+::)?)?_*(gthread|libcpp_(mutex|condvar|recursive|thread))_/,
-  /^std::(__\w+::)?(_*\w*(mutex|lock|condition_variable)\w*|counting_semaphore|__atomic_\w*|thread|this_thread)\b.*::/,
+  /^std::(__\w+::)?(_*\w*(mutex|lock|condition_variable)\w*|counting_semaphore|__atomic_\w*|thread(?!::_)|this_thread)\b.*::/,
   /^std::(__\w+::)?(lock|try_lock|__atomic_\w+|__platform_\w+)\b/,
-  // Rust's std and parking_lot.
-  /^<?(std::(sys|sync|thread)|core::|alloc::|lock_api|parking_lot(_core)?|std_detect)\b/,
+  // Rust's std and parking_lot; what a thread runs may be inlined in what begins it, as in C++.
+  /^<?(std::(sys(?!::backtrace::__rust_begin)|sync|thread(?!::_))|core::|alloc::|lock_api|parking_lot(_core)?|std_detect)\b/,
   // Go.
   /^(runtime|sync|syscall|internal\/(sync|runtime|poll)[\w/]*)\./,
   // V8 and libuv.
@@ -36,6 +36,9 @@ const MACHINERY: readonly RegExp[] = [
   // The JVM.
   /^(os::|Monitor::|Mutex::|ObjectMonitor::|Parker::|PlatformMonitor::|PlatformMutex::|Unsafe_(Unp|P)ark)/,
 ];
+
+/** Matches functions of the C library that lock and call the kernel for that in their own code, as in musl. */
+const ALLOCATES = /^_*(libc_|int_)?(malloc|c?free|calloc|realloc|memalign)/;
 
 /** Matches functions of the kernel that only lock. */
 const KERNEL_MACHINERY = new RegExp(
@@ -51,7 +54,22 @@ const KERNEL_MACHINERY = new RegExp(
  */
 export function siteFrame(frames: readonly Frame[], type: string): Frame | undefined {
   const isMachinery = type === "futex" ? isUserMachinery : isKernelMachinery;
-  return frames.find((frame) => !isMachinery(frame)) ?? frames.at(-1);
+  const isElse = type === "futex" && rests(frames) ? isOfCLibrary : isMachinery;
+  return frames.find((frame) => !isMachinery(frame) && !isElse(frame)) ??
+    frames.find((frame) => !isMachinery(frame)) ?? frames.at(-1);
+}
+
+/**
+ * Returns whether the stack is that of somebody who has a lock and rests with it in another call, such as a sleep: who
+ * waits or wakes is in the C library's own part of that.
+ */
+function rests(frames: readonly Frame[]): boolean {
+  const leaf = frames.find(({ module }) => module !== KERNEL_MODULE && module !== VDSO_MODULE);
+  return leaf !== undefined && isOfCLibrary(leaf) && !isUserMachinery(leaf) && !ALLOCATES.test(leaf.function);
+}
+
+function isOfCLibrary({ module }: Frame): boolean {
+  return C_LIBRARY.test(module);
 }
 
 function isUserMachinery({ function: name, module }: Frame): boolean {

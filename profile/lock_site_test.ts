@@ -41,6 +41,37 @@ for (const [runtime, stack] of Object.entries(SITES)) {
   });
 }
 
+Deno.test("siteFrame() is what a thread runs where the function that gave the lock back jumped into that", () => {
+  const rust =
+    `syscall @ ${LIBC} < std::sys::backtrace::__rust_begin_short_backtrace::<demo::main::{closure#0}, ()>` +
+    ` < core::ops::function::FnOnce::call_once{{vtable.shim}} < <std::sys::thread::unix::Thread>::new::thread_start` +
+    ` < start_thread @ ${LIBC}`;
+  assertEquals(
+    siteFrame(stackOf(rust), "futex")?.function,
+    "std::sys::backtrace::__rust_begin_short_backtrace::<demo::main::{closure#0}, ()>",
+  );
+  const run = "std::thread::_State_impl<std::thread::_Invoker<std::tuple<main::{lambda()#1}> > >::_M_run()";
+  const cpp = `pthread_mutex_unlock @ ${LIBC} < std::mutex::unlock() < ${run}` +
+    ` < libstdc++.so.6.0.30+0xd4490 @ /usr/lib/libstdc++.so.6.0.30 < start_thread @ ${LIBC}`;
+  assertEquals(siteFrame(stackOf(cpp), "futex")?.function, run);
+  const join = "pthread_join @ " + LIBC + " < std::thread::join() < worker";
+  assertEquals(siteFrame(stackOf(join), "futex")?.function, "worker");
+});
+
+Deno.test("siteFrame() of a holder that rests in a call is who called that, whatever it is made of", () => {
+  for (
+    const rest of [
+      `clock_nanosleep @ ${LIBC} < usleep @ ${LIBC} < backs_up < main`,
+      `schedule @ [kernel] < fsync @ ${LIBC} < backs_up < main`,
+      `__write @ ${LIBC} < _IO_file_write @ ${LIBC} < fwrite @ ${LIBC} < backs_up < main`,
+      `clock_nanosleep @ ${LIBC} < std::thread::sleep < backs_up < main`,
+    ]
+  ) assertEquals(siteFrame(stackOf(rest), "futex")?.function, "backs_up");
+  const nobody = `clock_nanosleep @ ${LIBC} < start_thread @ ${LIBC}`;
+  assertEquals(siteFrame(stackOf(nobody), "futex")?.function, "clock_nanosleep");
+  assertEquals(siteFrame(stackOf("free @ /lib/ld-musl-x86_64.so.1 < main"), "futex")?.function, "free");
+});
+
 Deno.test("siteFrame() keeps functions that only look like locks, and the C library's own users of locks", () => {
   assertEquals(
     siteFrame(stackOf(`__lll_lock_wait_private < malloc @ ${LIBC} < main`), "futex")?.function,
