@@ -53,6 +53,11 @@ for (
       source: "copied.c",
       expected: `^${MAIN}main;call_copied;\\[jit[^;]*$`,
     },
+    {
+      name: "a return address in a register",
+      source: "popped.c",
+      expected: `^${MAIN}main;pops$`,
+    },
     { name: "threads", source: "threads.c", expected: `^${THREAD}entry;work;spin$` },
     {
       name: "Rust",

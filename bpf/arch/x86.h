@@ -136,11 +136,10 @@ static __always_inline bool unsaved_return_address(const u64 *registers, u32 kno
 	return false;
 }
 
-/* The return address at least is between the two. */
+/* The return address at least is between the two, unless a leaf took it off into a register. */
 static __always_inline bool is_caller_frame(u64 cfa, u64 stack, bool leaf)
 {
-	(void)leaf;
-	return cfa > stack;
+	return cfa > stack || (leaf && cfa == stack);
 }
 
 /* The caller's stack pointer less what its call pushed: where the kernel notes that a uretprobe took a return address. */
