@@ -33,8 +33,13 @@ const MACHINERY: readonly RegExp[] = [
   /^(runtime|sync|syscall|internal\/(sync|runtime|poll)[\w/]*)\./,
   // V8 and libuv.
   /^(v8::base::(\w*Mutex|ConditionVariable|Semaphore|LockGuard)|uv_(mutex|cond|sem|rwlock)_)/,
-  // The JVM.
+  // The JVM, its stubs for compiled code, and the locks that Java's library makes of parking.
   /^(os::|Monitor::|Mutex::|ObjectMonitor::|Parker::|PlatformMonitor::|PlatformMutex::|Unsafe_(Unp|P)ark)/,
+  /^(ObjectSynchronizer::|(InterpreterRuntime|SharedRuntime|Runtime1)::\w*monitor|\w*monitor(enter|exit)\w* Runtime1 stub)/,
+  /^(jdk\.internal\.misc\.Unsafe\.(un)?park|java\.util\.concurrent\.locks\.)\b/,
+  // CPython's GIL, and what its locks are made of.
+  /^(take_gil|drop_gil|PyCOND_\w+|PyEval_(Save|Restore)Thread|PyThread_(acquire|release)_lock(_timed)?)$/,
+  /^(acquire_timed|r?lock_(PyThread_)?(acquire|release)(_lock)?)$/,
 ];
 
 /** Matches functions of the C library that lock and call the kernel for that in their own code, as in musl. */

@@ -33,6 +33,13 @@ const SITES: Readonly<Record<string, string>> = {
   "V8": `__GI___pthread_mutex_lock @ ${LIBC} < v8::base::Mutex::Lock() < worker`,
   "libuv": `pthread_cond_wait @ ${LIBC} < uv_cond_wait < worker`,
   "the JVM": "os::PlatformMonitor::wait < ObjectMonitor::enter < worker",
+  "a monitor of Java":
+    `pthread_cond_timedwait @ ${LIBC} < os::PlatformEvent::park(long) < ObjectMonitor::EnterI(JavaThread*) < ObjectMonitor::enter(JavaThread*) < ObjectSynchronizer::enter(Handle, BasicLock*, JavaThread*) < SharedRuntime::monitor_enter_helper(oopDesc*, BasicLock*, JavaThread*) < monitorenter_nofpu Runtime1 stub < worker`,
+  "Java's library":
+    `pthread_cond_wait @ ${LIBC} < Parker::park(bool, long) < Unsafe_Park < jdk.internal.misc.Unsafe.park(boolean, long) < java.util.concurrent.locks.LockSupport.park() < java.util.concurrent.locks.ReentrantLock.lock() < worker`,
+  "CPython's GIL": `pthread_cond_signal @ ${LIBC} < PyCOND_SIGNAL < drop_gil < PyEval_SaveThread < worker`,
+  "CPython's locks":
+    `sem_wait @ ${LIBC} < PyThread_acquire_lock_timed < acquire_timed < lock_PyThread_acquire_lock < worker`,
 };
 
 for (const [runtime, stack] of Object.entries(SITES)) {

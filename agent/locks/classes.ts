@@ -42,6 +42,8 @@ const WRAPPERS: readonly Row[] = [
   ["rwlock", /^sync\.(runtime_SemacquireRWMutexR?$|\(\*RWMutex\)\.)/],
   ["condvar", /^sync\.(runtime_notifyListWait$|\(\*Cond\)\.)/],
   ["join", /^sync\.\(\*WaitGroup\)\.Wait$/],
+  // A thread of CPython that wants to run while another one does.
+  ["mutex", /^take_gil$/],
   // libuv makes a semaphore of a condition variable where the C library's is broken.
   ["semaphore", /^uv_sem_wait$/],
   // Atomics.wait of JavaScript: what it is for is the program's secret.

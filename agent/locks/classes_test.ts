@@ -190,6 +190,12 @@ Deno.test("lockClass() knows the waits of V8 and libuv", () => {
   assertEquals(classOf("__pthread_clockjoin_ex", "uv_thread_join"), "join");
 });
 
+Deno.test("lockClass() takes a wait for CPython's GIL for one for a mutex, and one for its locks for a semaphore", () => {
+  const wait = ["__futex_abstimed_wait_common", "pthread_cond_timedwait", "PyCOND_TIMEDWAIT"];
+  assertEquals(classOf(...wait, "take_gil", "PyEval_RestoreThread"), "mutex");
+  assertEquals(classOf("sem_clockwait", "PyThread_acquire_lock_timed", "acquire_timed"), "semaphore");
+});
+
 Deno.test("lockClass() does not take a program's own names for a runtime's", () => {
   assertEquals(classOf("syscall", "my::mutex::lock"), "other");
   assertEquals(classOf("syscall", "lock"), "other");
