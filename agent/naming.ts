@@ -18,7 +18,7 @@ import {
 import { decodeLabels, encodeLabels } from "../profile/labels.ts";
 import { isIdleClass } from "../profile/idle.ts";
 import { isInFile } from "./elf/file_address.ts";
-import { lockClass } from "./locks/classes.ts";
+import { isGoScheduler, lockClass } from "./locks/classes.ts";
 import { classByHints } from "./locks/hints.ts";
 import type { LockClass } from "./locks/lock_class.ts";
 import { type Labels, NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
@@ -164,11 +164,12 @@ export class Namer {
     const slices = this.#slices;
     const held = new Map<RawStack, LockClass>();
     for (const lock of locks) {
-      const { waiter, holder, type, outcome, count, delayNs, maxNs, histogram } = lock;
+      const { waiter, type, outcome, count, delayNs, maxNs, histogram } = lock;
       if (slices.due) await slices.rest();
       if (this.#isExcluded(waiter.pid)) continue;
       const { series, stack, frames } = this.#place(waiter);
       const className = lockClass(frames, type, lock);
+      const holder = this.#holderOf(lock);
       if (holder && type === "futex") held.set(holder, className);
       this.builder.addLock({
         ...{ outcome, type, class: className, address: this.#lockPlace(lock) },
@@ -187,6 +188,13 @@ export class Namer {
         ...{ class: className, count, total: totalNs, max: maxNs, histogram },
       });
     }
+  }
+
+  /** Returns who is said to have held it; `undefined` where that is nobody who can have. */
+  #holderOf({ holder, type }: RawLock): RawStack | undefined {
+    const isHandedOver = holder && holder !== EARLIER_HOLDERS && type === "futex" &&
+      isGoScheduler(this.#place(holder).frames);
+    return isHandedOver ? undefined : holder;
   }
 
   /** Says where a lock of user space is; "" of several, and of the kernel's. */

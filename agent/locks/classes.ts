@@ -115,6 +115,14 @@ export function lockClass(
   return nearest(names, WRAPPERS) ?? nearest(names, PRIMITIVES) ?? (known ? classByHints(known) : "other");
 }
 
+/**
+ * Returns whether a wake is Go's scheduler's: it lets a goroutine with a thread of its own go on once that has what it
+ * waited for, on whatever thread comes by, and had nothing itself.
+ */
+export function isGoScheduler(frames: readonly Pick<Frame, "function">[]): boolean {
+  return frames.slice(0, NEAR).some((frame) => frame.function === "runtime.schedule");
+}
+
 /** Returns whether a thread that waits so has nothing to do: such waits are kept, but left out of the default view. */
 export function isIdle(className: LockClass): boolean {
   return isIdleClass(className);

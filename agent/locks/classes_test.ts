@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { Demangler } from "../../symbols/names/demangle.ts";
-import { isIdle, lockClass } from "./classes.ts";
+import { isGoScheduler, isIdle, lockClass } from "./classes.ts";
 import { FUTEX_CLASSES, KERNEL_CLASSES, type LockClass } from "./lock_class.ts";
 
 /** Returns the class of a wait in these functions, leaf first. */
@@ -216,4 +216,17 @@ Deno.test("lockClass() takes a lock of the kernel for its type, wherever it is w
 Deno.test("isIdle() is true of waits where nobody holds anything", () => {
   assertEquals(FUTEX_CLASSES.filter(isIdle), ["condvar", "semaphore", "join"]);
   assert(!KERNEL_CLASSES.some(isIdle));
+});
+
+Deno.test("isGoScheduler() is true of wakes by which no goroutine gives anything back", () => {
+  const framesOf = (text: string) => text.split(" < ").map((name) => ({ function: name }));
+  const wake = "runtime.futex.abi0 < runtime.futexwakeup < runtime.notewakeup";
+  assert(
+    isGoScheduler(
+      framesOf(`${wake} < runtime.startlockedm < runtime.schedule < runtime.park_m < runtime.mcall`),
+    ),
+  );
+  assert(
+    !isGoScheduler(framesOf(`${wake} < runtime.startm < runtime.ready < sync.(*Mutex).Unlock < main.holds`)),
+  );
 });
