@@ -125,6 +125,8 @@ export class GoRows {
     if (fn.outermost) {
       return intern(rules, { cfa: inRegister(CFA_REGISTER), offset: bytes + WORD, returns: SAVED_UNDEFINED });
     }
+    // In a shared library what its code goes by differs between processes.
+    if (caller !== undefined && !added) return RULE_UNKNOWN;
     if (caller !== undefined && added && Number.isInteger(words) && words <= MAX_SWITCH_WORDS) {
       return intern(rules, {
         cfa: CFA_GO_STACK | words << 4,
