@@ -44,7 +44,7 @@ const MAX_FUNCTIONS = 1 << 22;
 const MAX_NAME_BYTES = 1024;
 const MAX_INLINED = 64;
 /** Bytes of the table of one function's values; the longest known has some 100 KiB. */
-const MAX_VALUE_BYTES = 1 << 20;
+const MAX_VALUE_BYTES = 1 << 18;
 /** Tables of values by index: `PCDATA_InlTreeIndex`; data of functions by index: `FUNCDATA_InlTree`. */
 const INLINE_INDEX = 2;
 const INLINE_TREE = 3;
@@ -55,6 +55,7 @@ const TOP_FRAMES = ["runtime.goexit", "runtime.mstart", "runtime.rt0_go"];
 /** They are called by the kernel, which leaves a way back to what the signal interrupted. */
 const SIGNAL_HANDLERS = ["runtime.sigtramp", "runtime.cgoSigtramp"];
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 /** Offsets of the line table's parts in it. */
 interface Header {
@@ -195,6 +196,26 @@ export class GoLineTable {
       startLine: startLine === undefined ? 0 : entry.table.i32(entry.at + startLine),
     });
     return frames;
+  }
+
+  /**
+   * Returns the functions of a name among the first `most` that have code. Nothing but their names is read of the others:
+   * the tables of all functions of a program that was made to that end are without measure.
+   */
+  named(source: ByteSource, name: string, most: number): GoFunction[] {
+    const found: GoFunction[] = [];
+    const wanted = encoder.encode(`${name}\0`);
+    const table = new BlockReader(source, this.#tables.offset, this.#tables.size);
+    const end = Math.min(this.size, most);
+    for (let index = 0; index < end; index++) {
+      if (this.#begin[index] === this.#begin[index + 1]) continue;
+      const at = table.i32(this.#header.functions + this.#entry[index]! + this.#layout.name);
+      const from = this.#header.names + at;
+      if (wanted.every((byte, i) => table.u8(from + i) === byte)) {
+        found.push(this.#function(source, index, table));
+      }
+    }
+    return found;
   }
 
   /** Returns the function at `address`, without those that are inlined in it. */

@@ -11,6 +11,7 @@ import { readelfSteps } from "../../tests/support/readelf_frames.ts";
 import { NOTHING, type Steps } from "../../tests/support/unwind_steps.ts";
 import { compileUnwind } from "../../tests/support/unwind_programs.ts";
 import { type GoFrame, GoLineTable } from "./line_table.ts";
+import { findStackSwitch } from "./stack_switch.ts";
 
 /** Every so many bytes of code an address is looked at. */
 const STEP = 1021;
@@ -131,4 +132,68 @@ Deno.test("GoLineTable.read() finds nothing in what is no Go program, and refuse
   using source = RegularFile.open("/proc/self/exe")!;
   assertEquals(GoLineTable.read(source), undefined);
   assertThrows(() => GoLineTable.read(memorySource(new Uint8Array(100))), ElfError);
+});
+
+/** Returns an ELF file with a line table of `functions` of so many bytes each, all of one entry and table of values. */
+function manyFunctions(functions: number, bytes: number): Uint8Array<ArrayBuffer> {
+  const [names, values, entries] = [80, 4096, 4096 + (1 << 19)] as const;
+  const size = entries + 8 * functions + 4 + 64;
+  const [tableAt, namesAt] = [4096, 4096 + size];
+  const file = new Uint8Array(namesAt + 64 + 3 * 64);
+  const view = new DataView(file.buffer);
+  file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  view.setBigUint64(40, BigInt(namesAt + 64), true);
+  for (const [at, value] of [[52, 64], [58, 64], [60, 3], [62, 2]] as const) view.setUint16(at, value, true);
+  file.set(new TextEncoder().encode("\0.gopclntab\0.shstrtab\0"), namesAt);
+  for (const [i, name, offset, length] of [[1, 1, tableAt, size], [2, 12, namesAt, 64]] as const) {
+    const header = namesAt + 64 + 64 * i;
+    view.setUint32(header, name, true);
+    view.setBigUint64(header + 24, BigInt(offset), true);
+    view.setBigUint64(header + 32, BigInt(length), true);
+  }
+  const table = new DataView(file.buffer, tableAt);
+  table.setUint32(0, 0xfffffff1, true);
+  table.setUint16(6, 0x0108);
+  const parts = [[8, functions], [32, names], [40, names], [48, names], [56, values], [64, entries]] as const;
+  for (const [at, value] of parts) table.setBigUint64(at, BigInt(value), true);
+  file.set(new TextEncoder().encode("main.main\0"), tableAt + names);
+  // The value and the address go up by one, each time.
+  for (let at = 1; at + 1 < 1 << 19; at += 2) file.set([2, 1], tableAt + values + at);
+  const entry = 8 * functions + 4;
+  for (let i = 0; i <= functions; i++) {
+    table.setUint32(entries + 8 * i, i * bytes, true);
+    if (i < functions) table.setUint32(entries + 8 * i + 4, entry, true);
+  }
+  table.setUint32(entries + entry + 16, 1, true);
+  return file;
+}
+
+Deno.test("findStackSwitch() reads no more of other functions than their names", () => {
+  const file = memorySource(manyFunctions(300, 1 << 20));
+  let read = 0;
+  const source = {
+    size: file.size,
+    read(offset: number, length: number) {
+      read += length;
+      return file.read(offset, length);
+    },
+  };
+  const elf = { bits: 64, segments: [] } as unknown as Parameters<typeof GoLineTable.read>[1];
+  const table = GoLineTable.read(source, elf)!;
+  assertEquals(table.size, 300);
+  // Each has values without end.
+  assert(table.functionAt(source, 0)!.depths.length > 100_000);
+  read = 0;
+  assertEquals(findStackSwitch(table, source), undefined);
+  assert(read < 1 << 18, `${read} bytes were read`);
+});
+
+testWith(["go"], "GoLineTable.named() finds what is among all functions", async () => {
+  using program = await compileUnwind("chain.go");
+  using source = RegularFile.open(program.path)!;
+  const table = GoLineTable.read(source)!;
+  const all = [...table.functions(source)];
+  const at = all.findIndex(({ name }) => name === "runtime.systemstack");
+  assertEquals(table.named(source, "runtime.systemstack", Infinity), [all[at]!]);
+  assertEquals(table.named(source, "runtime.systemstack", at), []);
 });

@@ -12,6 +12,7 @@ import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import type { ElfInfo, Segment } from "../../symbols/elf/elf.ts";
 import { u64 } from "../../common/u64.ts";
 import { readSections, type Section, sectionBytes, viewOf } from "../../symbols/elf/sections.ts";
+import { ascending, lowerBound } from "../../symbols/ranges.ts";
 
 /** The forms of the line table, by the first four bytes. */
 export const GO_1_16 = 0xfffffffa;
@@ -29,7 +30,7 @@ const SHT_RELA = 4;
 const RELA_BYTES = 24;
 /** R_X86_64_RELATIVE and R_AARCH64_RELATIVE. */
 const RELATIVE = [8, 1027];
-/** No more than this is searched of one segment, and of one section of relocations. */
+/** No more than this is searched of all segments, and of all sections of relocations. */
 const MAX_BYTES = 64 << 20;
 /** Offsets in `moduledata`. */
 const TEXT = 176;
@@ -119,7 +120,7 @@ class Image {
   readonly #source: ByteSource;
   readonly #segments: readonly Segment[];
   readonly #sections: readonly Section[];
-  #relocations: Map<number, number> | undefined;
+  #relocations: Relocations | undefined;
 
   constructor(source: ByteSource, segments: readonly Segment[], sections: readonly Section[]) {
     this.#source = source;
@@ -167,8 +168,10 @@ class Image {
     const wanted = new Uint8Array(16);
     new DataView(wanted.buffer).setBigUint64(0, BigInt(first), true);
     new DataView(wanted.buffer).setBigUint64(8, BigInt(second), true);
+    let left = MAX_BYTES;
     for (const { executable, offset, fileSize, address } of this.#segments) {
-      if (executable || fileSize > MAX_BYTES) continue;
+      if (executable || fileSize > left) continue;
+      left -= fileSize;
       const at = indexOf(this.#source.read(offset, fileSize), wanted);
       if (at >= 0) return address + at;
     }
@@ -176,27 +179,60 @@ class Image {
   }
 
   #relocated([first, second]: readonly [number, number]): number | undefined {
-    this.#relocations ??= this.#readRelocations();
-    for (const [address, pointer] of this.#relocations) {
-      if (pointer === first && this.#relocations.get(address + 8) === second) return address;
-    }
-    return undefined;
+    this.#relocations ??= new Relocations(this.#source, this.#sections);
+    return this.#relocations.find(first, second);
   }
+}
 
-  #readRelocations(): Map<number, number> {
-    const relocations = new Map<number, number>();
-    for (const section of this.#sections) {
-      if (section.type !== SHT_RELA || section.size > MAX_BYTES) continue;
-      const bytes = sectionBytes(this.#source, section);
+/** What the loader of a position-independent program puts where. There may be a million, so that each takes 16 bytes. */
+class Relocations {
+  /** They ascend. */
+  readonly #addresses: Float64Array;
+  readonly #pointers: Float64Array;
+
+  constructor(source: ByteSource, sections: readonly Section[]) {
+    const tables = tablesOf(sections);
+    const most = tables.reduce((sum, { size }) => sum + Math.floor(size / RELA_BYTES), 0);
+    const [addresses, pointers] = [new Float64Array(most), new Float64Array(most)];
+    let count = 0;
+    for (const table of tables) {
+      const bytes = sectionBytes(source, table);
       if (bytes === undefined) continue;
       const view = viewOf(bytes);
       for (let at = 0; at + RELA_BYTES <= bytes.length; at += RELA_BYTES) {
         if (!RELATIVE.includes(view.getUint32(at + 8, true))) continue;
-        relocations.set(u64(view, at), u64(view, at + 16));
+        addresses[count] = u64(view, at);
+        pointers[count++] = u64(view, at + 16);
       }
     }
-    return relocations;
+    const order = ascending(addresses.subarray(0, count));
+    this.#addresses = Float64Array.from(order, (from) => addresses[from]!);
+    this.#pointers = Float64Array.from(order, (from) => pointers[from]!);
   }
+
+  get(address: number): number | undefined {
+    const at = lowerBound(this.#addresses, address);
+    return this.#addresses[at] === address ? this.#pointers[at] : undefined;
+  }
+
+  /** Returns the first address that gets `first`, where the next one gets `second`. */
+  find(first: number, second: number): number | undefined {
+    for (let at = this.#pointers.indexOf(first); at >= 0; at = this.#pointers.indexOf(first, at + 1)) {
+      const address = this.#addresses[at]!;
+      if (this.get(address + 8) === second) return address;
+    }
+    return undefined;
+  }
+}
+
+/** Returns the sections of relocations, up to the bound of all. */
+function tablesOf(sections: readonly Section[]): Section[] {
+  let left = MAX_BYTES;
+  return sections.filter(({ type, size }) => {
+    if (type !== SHT_RELA || size > left) return false;
+    left -= size;
+    return true;
+  });
 }
 
 /** Returns where the 16 bytes of `wanted` begin in `bytes`, at a multiple of 8; -1 for nowhere. */

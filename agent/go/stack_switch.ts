@@ -31,6 +31,8 @@ const SWITCHES: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 const MAX_CODE_BYTES = 512;
+/** The runtime comes first in all programs: it is among so many functions. */
+const MAX_FUNCTIONS = 1 << 16;
 /** `mov %fs:X, %rax`; and with the offset in a register first, in position-independent programs. */
 const LOAD_G = [0x64, 0x48, 0x8b, 0x04, 0x25];
 const LOAD_OFFSET = [0x48, 0xc7, 0xc1];
@@ -42,8 +44,7 @@ const COMPARE_CURRENT = [0x48, 0x3b, 0x83];
 
 /** Reads the offsets out of the program's code; `undefined` where it is not the code that is known. */
 export function findStackSwitch(table: GoLineTable, source: ByteSource): StackSwitch | undefined {
-  for (const fn of table.functions(source)) {
-    if (fn.name !== "runtime.systemstack") continue;
+  for (const fn of table.named(source, "runtime.systemstack", MAX_FUNCTIONS)) {
     const code = table.codeOf(source, fn, MAX_CODE_BYTES);
     if (indexOf(code, LOAD_M) < 0) continue;
     const threadLocal = numberAfter(code, LOAD_G) ??

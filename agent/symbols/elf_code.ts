@@ -76,6 +76,8 @@ export class ElfCode implements AsyncDisposable {
   readonly #go = new GoSymbols();
   readonly #starts: FunctionStarts;
   readonly #reading: ReadingTime;
+  /** Of Go's tables, which are read for each address: it is not to be the time that is left for those of all others. */
+  readonly #goReading: ReadingTime;
   #hits = 0;
   #misses = 0;
   #unnamed = 0;
@@ -90,6 +92,7 @@ export class ElfCode implements AsyncDisposable {
     this.#frames = frames;
     this.#demangler = demangler;
     this.#reading = new ReadingTime(coldMs, clock);
+    this.#goReading = new ReadingTime(coldMs, clock);
     const locator = new DebugInfoLocator({ downloads, max: MAX_LOCATED });
     this.#tables = new SymbolTables({ libdw, tableBytes, locator, downloads, cache });
     this.#starts = new FunctionStarts(Math.ceil(tableBytes / 8));
@@ -146,7 +149,9 @@ export class ElfCode implements AsyncDisposable {
       return known;
     }
     this.#misses++;
-    const go = this.#go.frames(file, address);
+    const isGo = this.#go.reads(file, address);
+    if (isGo && this.#goReading.isOver) return [this.#postpone(file, address).frame];
+    const go = isGo ? this.#goReading.spend(() => this.#go.frames(file, address)) : [];
     if (go.length > 0) {
       const base = { module: file.path, buildId: file.elf.buildId, address };
       const frames = go.map((frame, i) => ({ ...base, ...frame, inlined: i < go.length - 1 }));
@@ -179,6 +184,7 @@ export class ElfCode implements AsyncDisposable {
     this.#starts.endWindow();
     this.#frames.forget(this.#tables.takeImproved());
     this.#reading.renew();
+    this.#goReading.renew();
   }
 
   #readSymbols(file: CodeFile): SymbolTable | undefined {

@@ -37,6 +37,12 @@ export class GoSymbols {
     return { tables: tables.length, tableBytes: this.#tables.calculatedSize };
   }
 
+  /** Tells whether {@linkcode frames} has to read the file to tell what is at an address of it. */
+  reads(file: CodeFile, address: number): boolean {
+    const known = this.#tables.get(file.serial);
+    return known === undefined || (known !== NO_TABLE && covers(known, address));
+  }
+
   /**
    * Returns the functions at an address of `file`, as the program headers count, the innermost first; none where Go's
    * compiler made no code, or where the file cannot be reached.
