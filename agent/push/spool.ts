@@ -273,7 +273,10 @@ function examineSpoolFile(path: string): { size: number; samples: number } {
   const header = new Uint8Array(HEADER_BYTES);
   const view = new DataView(header.buffer);
   if (file.readSync(header) !== HEADER_BYTES || view.getUint32(0) !== MAGIC) throw damaged(path);
-  return { size: file.statSync().size - HEADER_BYTES, samples: view.getFloat64(8) };
+  const samples = view.getFloat64(8);
+  // It is told of as lost where the rest is damaged, too: so it has to be a number.
+  if (!Number.isSafeInteger(samples) || samples < 0) throw damaged(path);
+  return { size: file.statSync().size - HEADER_BYTES, samples };
 }
 
 function damaged(path: string): Error {

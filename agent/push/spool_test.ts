@@ -81,6 +81,23 @@ Deno.test("Spool counts and skips files that are damaged, and removes what was n
   });
 });
 
+Deno.test("Spool takes no number of samples from a damaged file that is none", () => {
+  for (const samples of [NaN, -1, 0.5, 1e300]) {
+    withFolder((directory) => {
+      const { drops, onDrop } = counter();
+      const first = new Spool({ directory });
+      first.add(bytesOf(1), { samples: 7 });
+      first.persist();
+      const [name] = [...Deno.readDirSync(directory)].map(({ name }) => `${directory}/${name}`);
+      const file = Deno.readFileSync(name!);
+      new DataView(file.buffer).setFloat64(8, samples);
+      Deno.writeFileSync(name!, file);
+      assertEquals(drain(new Spool({ directory, onDrop })), []);
+      assertEquals(drops, [["spool_corrupt", 0]]);
+    });
+  }
+});
+
 Deno.test("Spool says what is wrong with its folder, and does without one that breaks", () => {
   assertThrows(() => new Spool({ directory: "/proc/aperture" }), Error, "Cannot use the spool's folder");
   withFolder((parent) => {
