@@ -12,7 +12,7 @@ import type { Demangler } from "../../symbols/names/demangle.ts";
 import { offsetName } from "./frame_cache.ts";
 import { javaName } from "./names/java_names.ts";
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
-import { PerfMaps } from "./perf_map/perf_maps.ts";
+import { PerfMaps, type PerfMapsOptions } from "./perf_map/perf_maps.ts";
 import { parsePythonName } from "./names/python_names.ts";
 import { parseV8Name } from "./names/v8_names.ts";
 import type { JavaMaps } from "../java/java_maps.ts";
@@ -25,17 +25,26 @@ const ANONYMOUS =
 
 /** Names code by the vDSO's own symbols and by the perf maps of processes. */
 export class NonElfCode {
-  readonly #perfMaps = new PerfMaps();
+  readonly #perfMaps: PerfMaps;
   readonly #vdso: Vdso | undefined;
   readonly #demangler: Demangler;
   readonly #java: JavaMaps | undefined;
   readonly #kinds = new WeakMap<readonly Mapping[], { readonly kind: string | undefined }>();
   #unnamed = 0;
 
-  /** @param options.java asks JVMs for maps @default none */
+  /**
+   * @param options.java asks JVMs for maps @default none
+   * @param options.reading bounds how long maps are read in a window @default as for {@linkcode PerfMaps}
+   */
   constructor(
-    { libdw, demangler, java }: { libdw: Libdw; demangler: Demangler; java?: JavaMaps | undefined },
+    { libdw, demangler, java, reading }: {
+      libdw: Libdw;
+      demangler: Demangler;
+      java?: JavaMaps | undefined;
+      reading?: Pick<PerfMapsOptions, "coldMs" | "clock">;
+    },
   ) {
+    this.#perfMaps = new PerfMaps(reading);
     this.#java = java;
     this.#demangler = demangler;
     this.#vdso = readVdso(libdw);
@@ -48,6 +57,16 @@ export class NonElfCode {
 
   get perfMapBytes(): number {
     return this.#perfMaps.bytes;
+  }
+
+  /** Addresses that went unnamed for now as reading maps took too long in their window. */
+  get postponed(): number {
+    return this.#perfMaps.postponed;
+  }
+
+  /** Reads nothing more in `ms` from now on. */
+  endReadingIn(ms: number): void {
+    this.#perfMaps.endReadingIn(ms);
   }
 
   endWindow(): void {

@@ -175,7 +175,7 @@ export class Symboliser implements AsyncDisposable {
     }
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
-    this.#nonElf = new NonElfCode({ libdw, demangler, java: options.java });
+    this.#nonElf = new NonElfCode({ libdw, demangler, java: options.java, reading: { coldMs, clock } });
     this.#dataSymbols = new DataSymbols({ libdw, demangler, files: this.#files, clock });
     this.#dataPlaces = new DataPlaces(this.#dataSymbols);
     const frames = this.#frames = new FrameCache(Math.ceil(cacheBytes / 2));
@@ -227,7 +227,7 @@ export class Symboliser implements AsyncDisposable {
       misses: this.#misses + misses,
       unmapped: this.#unmapped,
       unnamed: unnamed + this.#nonElf.unnamed,
-      postponed: postponed + this.#dataSymbols.postponed,
+      postponed: postponed + this.#nonElf.postponed + this.#dataSymbols.postponed,
       unread,
       undemangled: this.#demangler.refused,
       perfMapBytes: this.#nonElf.perfMapBytes,
@@ -301,6 +301,7 @@ export class Symboliser implements AsyncDisposable {
    */
   endReadingIn(ms: number): void {
     this.#elf.endReadingIn(ms);
+    this.#nonElf.endReadingIn(ms);
     this.#dataSymbols.endReadingIn(ms);
   }
 

@@ -48,12 +48,20 @@ export class PerfMap {
 
   /** Returns the name of the code at `address`. */
   find(address: number): string | undefined {
-    this.#ranges ??= RangeTable.build({
+    return this.#name[this.#sorted().find(address)];
+  }
+
+  /** Does now what the first {@linkcode find} would, which takes its time for a large map. */
+  prepare(): void {
+    this.#sorted();
+  }
+
+  #sorted(): RangeTable {
+    return this.#ranges ??= RangeTable.build({
       start: this.#start,
       end: this.#end,
       rank: new Uint8Array(this.#start.length),
     });
-    return this.#name[this.#ranges.find(address)];
   }
 
   #add(text: Uint8Array, from: number, to: number): void {

@@ -9,6 +9,7 @@ import { crc32 } from "node:zlib";
 import type { Process } from "../../metadata/processes.ts";
 import { PerfMap } from "./perf_map.ts";
 import { RegularFile } from "../../../symbols/elf/regular_file.ts";
+import { ReadingTime } from "../reading_time.ts";
 
 const CHUNK_BYTES = 1 << 20;
 /** Windows without a question after which a map is forgotten. */
@@ -30,9 +31,18 @@ export interface PerfMapsOptions {
   /** One file may have so many bytes; what stands beyond is not read. @default {32 MiB} */
   fileBytes?: number;
   /**
+   * One map may take so many bytes in memory, about: of short lines that is ten times as much as in the file; what stands
+   * beyond is not read. @default {64 MiB}
+   */
+  mapBytes?: number;
+  /**
    * All maps together may take so many bytes; beyond it the ones that were not asked for longest go. @default {128 MiB}
    */
   totalBytes?: number;
+  /** Maps may be read for so long in one window, in ms; the one that passes it is read to its end. @default {1000} */
+  coldMs?: number;
+  /** Returns the time in ms. @default {performance.now} */
+  clock?: () => number;
 }
 
 /**
@@ -43,21 +53,39 @@ export interface PerfMapsOptions {
  */
 export class PerfMaps {
   readonly #fileBytes: number;
+  readonly #mapBytes: number;
   readonly #totalBytes: number;
+  readonly #reading: ReadingTime;
   readonly #entries = new Map<number, Entry>();
   #window = 0;
+  #postponed = 0;
 
-  constructor({ fileBytes = 32 << 20, totalBytes = 128 << 20 }: PerfMapsOptions = {}) {
+  constructor(options: PerfMapsOptions = {}) {
+    const { fileBytes = 32 << 20, mapBytes = 64 << 20, totalBytes = 128 << 20 } = options;
+    const { coldMs = 1000, clock = () => performance.now() } = options;
     this.#fileBytes = fileBytes;
+    this.#mapBytes = mapBytes;
     this.#totalBytes = totalBytes;
+    this.#reading = new ReadingTime(coldMs, clock);
   }
 
   get bytes(): number {
     return [...this.#entries.values()].reduce((sum, { map }) => sum + map.bytes, 0);
   }
 
+  /** Counts, since the start, questions to maps that could not be looked at for now, as others took too long. */
+  get postponed(): number {
+    return this.#postponed;
+  }
+
+  /** Reads nothing more in `ms` from now on. */
+  endReadingIn(ms: number): void {
+    this.#reading.endIn(ms);
+  }
+
   endWindow(): void {
     this.#window++;
+    this.#reading.renew();
     for (const [pid, { window }] of this.#entries) {
       if (this.#window - window > IDLE_WINDOWS) this.#entries.delete(pid);
     }
@@ -65,14 +93,18 @@ export class PerfMaps {
 
   /** Returns the name that `process` itself gave to its code at `address`. */
   find(process: Process, address: number): string | undefined {
-    return this.#of(process).map.find(address);
+    return this.#of(process)?.map.find(address);
   }
 
-  #of(process: Process): Entry {
-    let entry = this.#entries.get(process.pid);
-    if (entry?.startTime !== process.startTime) entry = undefined;
-    if (entry?.window === this.#window) return entry;
-    entry = this.#refresh(process, entry);
+  #of(process: Process): Entry | undefined {
+    const known = this.#entries.get(process.pid);
+    const before = known?.startTime === process.startTime ? known : undefined;
+    if (before?.window === this.#window) return before;
+    if (this.#reading.isOver) {
+      this.#postponed++;
+      return before;
+    }
+    const entry = this.#reading.spend(() => this.#refresh(process, before));
     this.#entries.delete(process.pid);
     let held = this.bytes + entry.map.bytes;
     for (const [pid, { map }] of this.#entries) {
@@ -101,10 +133,12 @@ export class PerfMaps {
     entry.identity = file.identity;
     entry.window = this.#window;
     for (const bytes of chunks(file, entry.read, Math.min(file.size, this.#fileBytes))) {
+      if (entry.map.bytes >= this.#mapBytes) break;
       entry.map.append(bytes);
       entry.read += bytes.length;
       entry.checksum = crc32(bytes, entry.checksum);
     }
+    entry.map.prepare();
     return entry;
   }
 }

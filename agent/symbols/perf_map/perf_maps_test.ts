@@ -103,6 +103,37 @@ Deno.test("PerfMaps reads no more of a file, and holds no more, than it may", ()
   assertEquals(maps.bytes, 0);
 });
 
+Deno.test("PerfMaps holds no more of one map than it may, however short its lines are", () => {
+  using folder = new TempFolder();
+  folder.write("root/tmp/perf-3.map", "1 1 a\n".repeat(1 << 20));
+  const maps = new PerfMaps({ mapBytes: 1 << 20 });
+  assertEquals(names(maps, processIn(folder), 1), ["a"]);
+  // A piece of the file is read as a whole: one of six.
+  assert(maps.bytes < 20 << 20, `${maps.bytes}`);
+  maps.endWindow();
+  maps.find(processIn(folder), 1);
+  assert(maps.bytes < 20 << 20, `${maps.bytes} in the next window`);
+});
+
+Deno.test("PerfMaps reads no other map in a window that has taken too long, nor at the end of a run", () => {
+  using folder = new TempFolder();
+  let now = 0;
+  const maps = new PerfMaps({ coldMs: 10, clock: () => now += 10 });
+  const processes = [3, 4, 5].map((pid) => {
+    folder.write(`root/tmp/perf-${pid}.map`, `100 10 of${pid}\n`);
+    return processIn(folder, { pid, ownPid: pid });
+  });
+  assertEquals(processes.map((process) => maps.find(process, 0x100)), ["of3", undefined, undefined]);
+  assertEquals(maps.postponed, 2);
+  maps.endWindow();
+  // What is known of the first is not forgotten.
+  assertEquals(maps.find(processes[1]!, 0x100), "of4");
+  assertEquals(processes.map((process) => maps.find(process, 0x100)), ["of3", "of4", undefined]);
+  maps.endWindow();
+  maps.endReadingIn(0);
+  assertEquals(maps.find(processes[2]!, 0x100), undefined);
+});
+
 testWith(["root"], "PerfMaps.find() believes only the process's own user", () => {
   using folder = new TempFolder();
   const map = folder.write("root/tmp/perf-3.map", "100 10 one\n");
