@@ -83,4 +83,5 @@ export const LIBELF = {
 export const LIBC = {
   open: { parameters: [/* const char *path */ "buffer", /* int flags */ "i32"], result: "i32" },
   close: { parameters: [/* int fd */ "i32"], result: "i32" },
+  fcntl: { parameters: [/* int fd */ "i32", /* int cmd */ "i32", /* int arg */ "i64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -4,8 +4,8 @@
  * compressed mini debug info.
  *
  * A file is open only while its tables are copied out. libelf maps files into memory, and a mapped file that
- * someone truncates kills who reads it: so it is mapped for milliseconds, and no longer than the process
- * that had it is needed.
+ * someone truncates kills who reads it: so it is mapped for milliseconds, and whoever would make it shorter meanwhile
+ * waits, where the file system has leases.
  *
  * @module
  */
@@ -15,6 +15,11 @@ import { LIBC, LIBDW, LIBELF } from "./ffi.ts";
 
 const O_NONBLOCK = 0o4000; // Else to open a named pipe waits for its other end.
 const O_CLOEXEC = 0o2000000;
+/** fcntl.h, signal.h: the signal that tells of a lease that somebody waits for; this one is ignored where nobody asks. */
+const F_SETSIG = 10;
+const F_SETLEASE = 1024;
+const F_RDLCK = 0n;
+const SIGURG = 23n;
 const EV_CURRENT = 1;
 const ELFCLASS64 = 2;
 const SHT_SYMTAB = 2;
@@ -239,8 +244,12 @@ export class Libdw implements Disposable {
     return copy;
   }
 
+  /** Opens a file, which nobody can open to write or make shorter then until it is closed, where that can be had. */
   #open(path: string): number {
-    return this.#c.open(cText(path), O_NONBLOCK | O_CLOEXEC);
+    const fd = this.#c.open(cText(path), O_NONBLOCK | O_CLOEXEC);
+    // Without another signal the kernel's own would end the process.
+    if (fd >= 0 && this.#c.fcntl(fd, F_SETSIG, SIGURG) === 0) this.#c.fcntl(fd, F_SETLEASE, F_RDLCK);
+    return fd;
   }
 
   #load<T extends Deno.ForeignLibraryInterface>(name: string, symbols: T) {

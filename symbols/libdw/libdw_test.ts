@@ -129,3 +129,21 @@ testWith(["mkfifo"], "Libdw.fileSymbols() does not wait for a named pipe", () =>
   run("mkfifo", [`${folder.path}/pipe`]);
   assertThrows(() => libdw.fileSymbols(`${folder.path}/pipe`), LibdwError);
 });
+
+testWith(["truncate"], "Libdw.fileSymbols() lets nobody make a file shorter that it has mapped", () => {
+  using libdw = new Libdw();
+  using folder = new TempFolder();
+  const path = folder.write("file", Deno.readFileSync(LIBC));
+  // Opens without waiting, unlike most.
+  const shorten = () => new Deno.Command("truncate", { args: ["-s", "0", path] }).outputSync().success;
+  const shortened: boolean[] = [];
+  const tables = libdw.fileSymbols(path, {
+    findDebugFile: () => {
+      shortened.push(shorten());
+      return undefined;
+    },
+  });
+  assertEquals(shortened, [false]);
+  assert(SymbolTable.build({ tables }).size > 0);
+  assert(shorten());
+});
