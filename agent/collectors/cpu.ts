@@ -6,7 +6,15 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BpfError, BpfLink, type BpfMap, BpfObject, PerfEvent, STACK_ENDS } from "../libbpf/mod.ts";
+import {
+  BpfError,
+  type BpfMap,
+  BpfObject,
+  monotonicNs,
+  PerfEvent,
+  type PerfEventLink,
+  STACK_ENDS,
+} from "../libbpf/mod.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
 import type { Collector, RawSample, Window } from "./collector.ts";
@@ -24,6 +32,19 @@ import { setStackSource, type StackSource, WALK_MAPS } from "./user_stacks.ts";
 const SECOND_NS = 1e9;
 /** A sample has so many at most: of the kernel, of Python, and the two parts of a deep one of user space. */
 const STACKS_OF_SAMPLE = 4;
+/** A clock that ran for so much less than the time that passed, in ns, has stopped meanwhile: no reading takes as long. */
+const STOPPED_NS = 1e8;
+/** Clocks are compared over so long, in ns, or from one drain to the next. */
+const LOOK_NS = 1e9;
+
+/** What a CPU is sampled by. */
+interface Clock {
+  readonly link: PerfEventLink;
+  /** It was looked at then, on the clock of the programs, and had run for so long, in ns. */
+  lookedAt: bigint;
+  count: number;
+}
+
 /** Returns the time between two samples of a CPU, in ns. */
 export function cpuPeriodNs(freq: number): number {
   return Math.floor(SECOND_NS / freq);
@@ -71,7 +92,7 @@ export class CpuCollector implements Collector {
   readonly #object: BpfObject;
   readonly #python: PythonProcesses;
   readonly #cpus: () => readonly number[];
-  readonly #links = new Map<number, BpfLink>();
+  readonly #clocks = new Map<number, Clock>();
   #periodNs: number;
   /** Is the period from the next drain on. */
   #nextPeriodNs: number;
@@ -172,7 +193,7 @@ export class CpuCollector implements Collector {
       this.#object.map("counts_a").maxEntries,
       this.#object.map("stacks_a").maxEntries / STACKS_OF_SAMPLE,
     );
-    return entries * this.#leastPeriodNs / 1e6 / Math.max(1, this.#links.size);
+    return entries * this.#leastPeriodNs / 1e6 / Math.max(1, this.#clocks.size);
   }
 
   async drain(): Promise<Window> {
@@ -214,8 +235,8 @@ export class CpuCollector implements Collector {
   }
 
   #release(): void {
-    for (const link of this.#links.values()) link[Symbol.dispose]();
-    this.#links.clear();
+    for (const { link } of this.#clocks.values()) link[Symbol.dispose]();
+    this.#clocks.clear();
   }
 
   [Symbol.dispose](): void {
@@ -224,31 +245,48 @@ export class CpuCollector implements Collector {
     this.#object[Symbol.dispose]();
   }
 
-  /** Attaches to CPUs that came, and lets go of those that went. */
+  /**
+   * Attaches to CPUs that came, and lets go of those that went. One that went and came again since, as all but the first do
+   * while a machine sleeps, is there as before, but the kernel has stopped its clock for good.
+   */
   #follow(): void {
     const online = new Set(this.#cpus());
-    for (const [cpu, link] of this.#links) {
-      if (online.has(cpu)) continue;
-      link[Symbol.dispose]();
-      this.#links.delete(cpu);
-      this.#logger.info("CPU {cpu} went offline", { cpu });
+    for (const [cpu, clock] of this.#clocks) {
+      const isOnline = online.has(cpu);
+      if (isOnline && isRunning(clock)) continue;
+      clock.link[Symbol.dispose]();
+      this.#clocks.delete(cpu);
+      const message = isOnline ? "CPU {cpu} was offline for a while" : "CPU {cpu} went offline";
+      this.#logger.info(message, { cpu });
     }
     for (const cpu of online) {
-      if (!this.#links.has(cpu)) this.#attach(cpu);
+      if (!this.#clocks.has(cpu)) this.#attach(cpu);
     }
-    if (this.#links.size === 0) throw new Error("Cannot sample: no CPU could be attached to");
+    if (this.#clocks.size === 0) throw new Error("Cannot sample: no CPU could be attached to");
   }
 
   #attach(cpu: number): void {
     try {
       using event = PerfEvent.cpuClock(cpu, this.periodNs);
-      this.#links.set(cpu, this.#object.program("sample_cpu").attachPerfEvent(event));
+      const link = this.#object.program("sample_cpu").attachPerfEvent(event);
+      this.#clocks.set(cpu, { link, lookedAt: monotonicNs(), count: link.count() });
     } catch (error) {
       // ENODEV, as it is not online any more.
       if (!(error instanceof BpfError) || error.errno !== ENODEV) throw error;
       this.#logger.info("CPU {cpu} went offline before it was sampled", { cpu });
     }
   }
+}
+
+/** Tells whether a clock ran since it was looked at last. */
+function isRunning(clock: Clock): boolean {
+  const now = monotonicNs();
+  const count = clock.link.count();
+  const passed = Number(now - clock.lookedAt);
+  // What several looks miss adds up, but not what the two clocks go apart in hours.
+  const isStopped = passed - (count - clock.count) >= STOPPED_NS;
+  if (passed >= LOOK_NS) [clock.lookedAt, clock.count] = [now, count];
+  return !isStopped;
 }
 
 const ENODEV = 19;

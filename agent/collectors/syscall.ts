@@ -33,11 +33,11 @@ import { OpenCalls, openSamples } from "./syscall_open.ts";
 export const SYSCALL_OBJECT = new URL("../../bpf/build/syscall.bpf.o", import.meta.url).pathname;
 
 const MAPS = ["calls", "errors", "samples", "stacks", "slow", "objects"] as const;
-/** Begins of calls come last, so that no call ends unseen that was seen to begin. */
 /** These tell what threads do in slow calls; the last two are at tracepoints that Linux has since 5.19. */
 const SWITCH_PROGRAM = "on_switch";
 const LOCK_PROGRAMS = ["on_contention_begin", "on_contention_end"] as const;
 const ENOENT = 2;
+/** Begins of calls come last, so that no call ends unseen that was seen to begin. */
 const PROGRAMS = [
   "on_process_exec",
   "on_process_exit",

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { check, lastErrno } from "./errors.ts";
 import { type Library, openLibrary } from "./library.ts";
 
 /** Ends when disposed of, and closes the event that it is attached to. */
@@ -22,6 +23,42 @@ export class BpfLink implements Disposable {
     if (!this.#pointer) return;
     this.#library.bpf.bpf_link__destroy(this.#pointer);
     this.#pointer = null;
+    this.#library[Symbol.dispose]();
+  }
+}
+
+const COUNT_BYTES = 8;
+
+/** A program's attachment to a perf event. */
+export class PerfEventLink extends BpfLink {
+  readonly #library = openLibrary();
+  readonly #fd: number;
+  #closed = false;
+
+  /** @param fd of the event, which is closed with the link */
+  constructor(pointer: Deno.PointerObject, fd: number) {
+    super(pointer);
+    this.#fd = fd;
+  }
+
+  /**
+   * Returns what the event has counted: of a clock, the ns for which it ran.
+   *
+   * @throws {BpfError} when the kernel refuses
+   */
+  count(): number {
+    if (this.#closed) throw new Error("Cannot read a perf event: it is closed");
+    const bytes = new Uint8Array(COUNT_BYTES);
+    const { libc } = this.#library;
+    const length = Number(libc.read(this.#fd, bytes, BigInt(bytes.length)));
+    if (length < 0) check(this.#library, -lastErrno(this.#library), "read a perf event");
+    // Of an event that the kernel has given up there is nothing to be read.
+    return length === COUNT_BYTES ? Number(new DataView(bytes.buffer).getBigUint64(0, true)) : 0;
+  }
+
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.#closed = true;
     this.#library[Symbol.dispose]();
   }
 }

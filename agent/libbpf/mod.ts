@@ -60,7 +60,7 @@ export {
 export { BpfIterator } from "./iterator.ts";
 export { type KsymbolChange, type KsymbolChanges, KsymbolEvents } from "./ksymbol_events.ts";
 export { libbpfVersion } from "./library.ts";
-export { BpfLink } from "./link.ts";
+export { BpfLink, PerfEventLink } from "./link.ts";
 export { BpfMap, type Entries } from "./map.ts";
 export { MappedMemory } from "./mapped_memory.ts";
 export { BpfObject } from "./object.ts";

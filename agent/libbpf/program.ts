@@ -8,7 +8,7 @@
 import { checkPointer } from "./errors.ts";
 import { BpfIterator } from "./iterator.ts";
 import type { Library } from "./library.ts";
-import { BpfLink } from "./link.ts";
+import { BpfLink, PerfEventLink } from "./link.ts";
 import type { PerfEvent } from "./perf_event.ts";
 
 export class BpfProgram {
@@ -60,7 +60,7 @@ export class BpfProgram {
    *
    * @throws {BpfError} with what libbpf says
    */
-  attachPerfEvent(event: PerfEvent): BpfLink {
+  attachPerfEvent(event: PerfEvent): PerfEventLink {
     this.#live();
     const { fd } = event;
     const pointer = checkPointer(
@@ -69,6 +69,6 @@ export class BpfProgram {
       `attach the program '${this.name}' to the perf event of CPU ${event.cpu}`,
     );
     event.moved();
-    return new BpfLink(pointer);
+    return new PerfEventLink(pointer, fd);
   }
 }
