@@ -24,8 +24,8 @@ const DT_SYMTAB = 6;
 const DT_GNU_HASH = 0x6ffffef5;
 const MAX_PROGRAMS = 128;
 const MAX_DYNAMIC_BYTES = 8192;
-/** Symbols with one hash value, more or less; real tables have a handful. */
-const MAX_CHAIN = 4096;
+/** Symbols with one hash value, more or less; real tables have a handful, and each is a read of a process's memory. */
+const MAX_CHAIN = 256;
 const encoder = new TextEncoder();
 
 /** The dynamic symbols of one loaded file. */

@@ -165,8 +165,13 @@ export class ProcessMappings {
     }
   }
 
-  /** Forgets who exited or had no samples in a while; reads anew who had some in `window`, which ends. */
-  endWindow(window: number): void {
+  /**
+   * Forgets who exited or had no samples in a while; reads anew who had some in the window that ends.
+   *
+   * @param window its number
+   * @param since the first of its numbers, where it has several
+   */
+  endWindow(window: number, since = window): void {
     const last = new Map<number, { id: number; window: number }>();
     this.#maps.processes.read(({ count, keys, values }) => {
       for (let i = 0; i < count; i++) {
@@ -177,7 +182,7 @@ export class ProcessMappings {
     for (const [pid, entry] of this.#processes) {
       const seen = last.get(pid);
       if (seen?.id !== entry.id) this.#forget(pid, entry);
-      else if (window - seen.window >= IDLE_WINDOWS || (seen.window === window && !this.#renew(pid, entry))) {
+      else if (window - seen.window >= IDLE_WINDOWS || (seen.window >= since && !this.#renew(pid, entry))) {
         this.#maps.processes.delete(Uint32Array.of(pid));
         this.#forget(pid, entry);
       }

@@ -20,6 +20,8 @@ const KERNEL_RULES = 16_384;
 const USUAL_ROWS = 4096;
 /** At least this share of all rows is given up at once: it costs a wait for the programs that run. */
 const EVICT_SHARE = 1 / 8;
+/** All pages are given up for new rules once in so many windows at most: programs that run miss theirs then. */
+const RENEW_WINDOWS = 8;
 
 /** These maps of `bpf/unwind.bpf.c` have the pages. */
 export interface PageMaps {
@@ -57,7 +59,7 @@ export class PageStore implements Disposable {
   readonly #space: ChunkSpace;
   readonly #chunks: BpfArray[] = [];
   readonly #ruleMemory: MappedMemory;
-  readonly #rules = new RuleSet({ capacity: KERNEL_RULES });
+  #rules = new RuleSet({ capacity: KERNEL_RULES });
   #rulesWritten = 0;
   /** Pages are found by their key, see {@linkcode pageKey}. */
   readonly #loaded = new Map<number, Loaded>();
@@ -70,6 +72,10 @@ export class PageStore implements Disposable {
   #evicted = 0;
   #refused = 0;
   #rulesRefused = 0;
+  /** A rule found no room in that window, since all were given up. */
+  #fullIn: number | undefined;
+  /** All were given up in that window. */
+  #renewedIn = -RENEW_WINDOWS;
 
   /** @param options.maxChunks of 1 MiB each */
   constructor(maps: PageMaps, { maxChunks }: { maxChunks: number }) {
@@ -151,7 +157,7 @@ export class PageStore implements Disposable {
       this.#refused++;
       return false;
     }
-    if (extent) await this.#write(extent, { table, from });
+    if (extent && !await this.#write(extent, { table, from })) this.#fullIn ??= window;
     const { chunk, first } = extent ?? { chunk: 0, first: 0 };
     this.#maps.pages.update(Uint32Array.of(file, page), Uint32Array.of(chunk, first, count, window));
     this.#loaded.set(key, { file, page, extent });
@@ -159,7 +165,34 @@ export class PageStore implements Disposable {
     return true;
   }
 
-  async #write(extent: Extent, { table, from }: { table: UnwindTable; from: number }): Promise<void> {
+  /**
+   * Tells whether it is time to {@linkcode renew}: there was no room for rules in an earlier window. Rules are not given up
+   * with pages, so that those of files that are gone may be all that there is.
+   *
+   * @param window the current one
+   */
+  isStale(window: number): boolean {
+    return this.#fullIn !== undefined && window > this.#fullIn && window >= this.#renewedIn + RENEW_WINDOWS;
+  }
+
+  /**
+   * Gives up all pages, and all rules. Not while one is loaded.
+   *
+   * @param beginWindow begins a window, and returns it: programs remember pages that they found in one until it ends
+   */
+  async renew(beginWindow: () => number): Promise<void> {
+    this.#fullIn = undefined;
+    await this.#giveUp([...this.#loaded.values()], () => this.#renewedIn = beginWindow());
+    // No program that runs has the number of a rule from before: these are written over the old ones.
+    this.#rules = new RuleSet({ capacity: KERNEL_RULES });
+    this.#rulesWritten = 0;
+    this.#last = undefined;
+    this.#writeRules();
+  }
+
+  /** @returns false when there was no room for all of its rules */
+  async #write(extent: Extent, { table, from }: { table: UnwindTable; from: number }): Promise<boolean> {
+    const refused = this.#rulesRefused;
     const chunk = await this.#chunk(extent.chunk);
     if (this.#rows.length < extent.count) this.#rows = new Uint32Array(extent.count);
     const rows = this.#rows;
@@ -181,6 +214,7 @@ export class PageStore implements Disposable {
     chunk.write(extent.first * ROW_BYTES, new Uint8Array(rows.buffer, 0, extent.count * ROW_BYTES));
     this.#usedRows += extent.count;
     this.#writeRules();
+    return this.#rulesRefused === refused;
   }
 
   /** Returns the numbers of a table's rules here, as far as they are known: negative ones are not. */
@@ -230,14 +264,22 @@ export class PageStore implements Disposable {
     for (const { loaded, window: last } of used) {
       const enough = rows > 0 ? freed >= wantedRows : gone.length >= wantedPages;
       if (last >= window || enough) break;
-      this.#maps.pages.delete(Uint32Array.of(loaded.file, loaded.page));
-      this.#loaded.delete(pageKey(loaded.file, loaded.page));
       gone.push(loaded);
       freed += loaded.extent?.count ?? 0;
     }
+    await this.#giveUp(gone);
+  }
+
+  /** @param onGone is called when programs find none of them any more, but one that runs may have before */
+  async #giveUp(gone: readonly Loaded[], onGone = () => {}): Promise<void> {
     if (gone.length === 0) return;
+    for (const { file, page, extent } of gone) {
+      this.#maps.pages.delete(Uint32Array.of(file, page));
+      this.#loaded.delete(pageKey(file, page));
+      this.#usedRows -= extent?.count ?? 0;
+    }
     this.#evicted += gone.length;
-    this.#usedRows -= freed;
+    onGone();
     // A program may have found a page just before it was deleted: its rows are not written over while that runs.
     if (this.#chunks[0]) await this.#maps.chunks.setInner(0, this.#chunks[0]);
     for (const { extent } of gone) if (extent) this.#space.giveBack(extent);

@@ -88,3 +88,38 @@ testWith(["bpf", "clang"], "PageStore writes rows that refer to the rules of all
   }
   assertEquals(words(maps.rules.lookup(Uint32Array.of(3))!), [CFA_REGISTER | 7 << 4, 16, 0, 0]);
 });
+
+testWith(["bpf", "clang"], "PageStore gives up all pages where other files have all the rules", async () => {
+  await build("bpf");
+  const { object, maps } = openMaps({ maxChunks: 1, maxPages: 1024 });
+  using _object = object;
+  using store = new PageStore(maps, { maxChunks: 1 });
+  const rules = new RuleSet();
+  const builder = new TableBuilder();
+  for (let i = 0; i < 20_000; i++) builder.set(i * 2, rules.intern(CFA_REGISTER | 6 << 4, 8 * i, 0, 0));
+  const full = builder.finish(rules.toArray());
+  const table = makeTable(1, 100);
+  assert(await store.load(1, 0, { table: full, window: 1 }));
+  assert(await store.load(2, 0, { table, window: 1 }));
+  const { rules: before, rulesRefused: refused } = store.stats;
+  assertEquals([before, refused], [16_384, 20_000 + 2 + 7 - 16_384]);
+  assertEquals([store.isStale(1), store.isStale(2)], [false, true]);
+  const pageOf = (file: number) => maps.pages.lookup(Uint32Array.of(file, 0));
+  await store.renew(() => {
+    assertEquals([1, 2].map(pageOf), [undefined, undefined]);
+    return 2;
+  });
+  assertEquals([store.isStale(3), store.has(2, 0), store.stats.pages, store.stats.rowBytes], [
+    false,
+    false,
+    0,
+    0,
+  ]);
+  assert(await store.load(2, 0, { table, window: 2 }));
+  assertEquals([store.stats.rules, store.stats.rulesRefused], [2 + 7, refused]);
+  const words = [...new Uint32Array(maps.rules.lookup(Uint32Array.of(3))!.buffer)];
+  assertEquals(words, [CFA_REGISTER | 7 << 4, 16, 0, 0]);
+  // Not again and again: those that run miss their pages then.
+  assert(await store.load(1, 0, { table: full, window: 2 }));
+  assertEquals([store.isStale(9), store.isStale(10)], [false, true]);
+});

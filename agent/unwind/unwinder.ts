@@ -116,7 +116,9 @@ export class Unwinder implements AsyncDisposable {
   #loading: CodeFile | undefined;
   readonly #holder: Disposable;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The number of the window as programs know it, which may have several, one after another; the first is `since`. */
   #window = 1;
+  #since = 1;
   #wantsSeen = 0;
   #pollMs = POLL_MS;
   #serving: Promise<void> | undefined;
@@ -192,10 +194,9 @@ export class Unwinder implements AsyncDisposable {
 
   /** Call after a window's drain: forgets processes that exited, and looks anew at those that had samples. */
   endWindow(): void {
-    this.#mappings.endWindow(this.#window);
+    this.#mappings.endWindow(this.#window, this.#since);
     this.#ahead.clear();
-    this.#window++;
-    this.#control.words()[0] = this.#window;
+    this.#since = this.#nextWindow();
   }
 
   /**
@@ -262,8 +263,9 @@ export class Unwinder implements AsyncDisposable {
   }
 
   #poll(): void {
-    if (this.#serving || (this.#control.words()[1] === this.#wantsSeen && !this.#pace.due)) return;
-    this.#startServing();
+    if (this.#serving) return;
+    const wanted = this.#control.words()[1] !== this.#wantsSeen;
+    if (wanted || this.#pace.due || this.#pages.isStale(this.#window)) this.#startServing();
   }
 
   #startServing(): void {
@@ -278,6 +280,7 @@ export class Unwinder implements AsyncDisposable {
   /** Loads what is on the lists, until there is nothing more on them: some pages of a file at a time. */
   async #serve(): Promise<void> {
     while (!this.#stop.signal.aborted) {
+      if (this.#pages.isStale(this.#window)) await this.#pages.renew(() => this.#nextWindow());
       const wants = this.#control.words()[1]!;
       if (wants !== this.#wantsSeen) {
         // Before the lists are read: what comes while they are is looked at in the next turn.
@@ -300,6 +303,11 @@ export class Unwinder implements AsyncDisposable {
       // After its pages, for walks need these first, and before larger files, as its process may end soon.
       this.onFile?.(next);
     }
+  }
+
+  /** From now on programs look anew for what they found before. */
+  #nextWindow(): number {
+    return this.#control.words()[0] = ++this.#window;
   }
 
   #takeAhead(): Turn | undefined {
