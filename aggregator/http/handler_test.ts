@@ -4,7 +4,7 @@ import { Registry } from "prom-client";
 import { fleet } from "../../tests/support/fleet.ts";
 import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { LABELS } from "../../profile/labels.ts";
-import type { Selection } from "../query/asked.ts";
+import { QuestionError, type Selection } from "../query/asked.ts";
 import { StorageError } from "../storage/client.ts";
 import { HEALTHY, testAccess, testHandler } from "../../tests/support/http_handler.ts";
 
@@ -259,4 +259,22 @@ Deno.test("createHandler() ends a query whose client has gone", async () => {
   });
   await testHandler({ queries })("/api/flamegraph", { signal: client.signal });
   assert(aborted);
+});
+
+Deno.test("createHandler() tells who asks what makes no sense, with 400", async () => {
+  const wrong = testHandler({
+    queries: queriesThat(() => Promise.reject(new QuestionError("Cannot do that"))),
+  });
+  assertEquals(await errorOf(await wrong("/api/flamegraph")), [400, "bad_request", "Cannot do that"]);
+  const ask = testHandler();
+  for (
+    const [path, message] of [
+      ["/api/top?match=node%3D~%22*%22", "no RE2: missing argument to repetition operator"],
+      ["/api/flamegraph?under=18446744073709551616", "not a name that an answer gave"],
+    ] as const
+  ) {
+    const [status, code, told] = await errorOf(await ask(path));
+    assertEquals([status, code], [400, "bad_request"], path);
+    assertStringIncludes(told, message);
+  }
 });

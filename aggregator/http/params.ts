@@ -48,7 +48,10 @@ export const unitParam = { schema: oneOf(UNITS), default: "nanoseconds" } as con
 const MAX_LEVELS = 4;
 
 /** Is the name of a node whose boxes were cut. */
-export const underSchema = v.pipe(v.string(), v.regex(/^\d{1,20}$/, "a name that an answer gave"));
+export const underSchema = v.pipe(
+  v.string(),
+  v.check((text) => /^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n, "a name that an answer gave"),
+);
 
 /** Checks the labels whose values are a tree's first levels. */
 export const levels = v.pipe(

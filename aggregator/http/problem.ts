@@ -8,7 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { Burst } from "../../common/log.ts";
-import { GroupsError } from "../query/stack_answers.ts";
+import { QuestionError } from "../query/asked.ts";
 import { OverloadedError } from "../turns.ts";
 import { isUnavailable } from "../storage/unavailable.ts";
 import { HttpError } from "./errors.ts";
@@ -32,7 +32,7 @@ export function problemOf(error: unknown, { gone = false }: { gone?: boolean } =
     return { status, code, message, headers };
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof GroupsError) {
+  if (error instanceof QuestionError) {
     return { status: STATUS_CODE.BadRequest, code: "bad_request", message };
   }
   // Nobody reads this answer, and an aborted query is no failure.

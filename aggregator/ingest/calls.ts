@@ -11,7 +11,7 @@ import { Burst } from "../../common/log.ts";
 import { MalformedBatchError } from "../../profile/wire/check_columns.ts";
 import { WireError } from "../../profile/wire/wire_reader.ts";
 import { BufferFullError } from "../buffer/held.ts";
-import { GroupsError } from "../query/stack_answers.ts";
+import { QuestionError } from "../query/asked.ts";
 import { OverloadedError } from "../turns.ts";
 import { retryAfter } from "./admission.ts";
 
@@ -112,7 +112,7 @@ export class Calls {
     const details = error instanceof Error ? error.message : String(error);
     if (
       error instanceof MalformedBatchError || error instanceof WireError ||
-      error instanceof InvalidArgumentError || error instanceof GroupsError
+      error instanceof InvalidArgumentError || error instanceof QuestionError
     ) {
       this.#burst.warn(`invalid ${path}`, `Refused a call of ${path}: ${details}`);
       return { code: status.INVALID_ARGUMENT, details };

@@ -27,6 +27,11 @@ export interface Selection {
   readonly holders?: boolean;
 }
 
+/** Is thrown for a question that makes no sense, or asks for too much: the message is for who asks. */
+export class QuestionError extends RangeError {
+  override name = "QuestionError";
+}
+
 /** Chooses stacks by the functions that are in them. */
 export interface StackChoice {
   /** Names the functions that stacks begin with, from the root on. @default {[]} */

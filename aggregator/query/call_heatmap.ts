@@ -8,7 +8,7 @@
 import type { Question } from "./question.ts";
 import { selectionSql } from "./selection.ts";
 import type { HeatmapAnswer, HeatmapOptions } from "./wait_answers.ts";
-import type { Selection } from "./asked.ts";
+import { QuestionError, type Selection } from "./asked.ts";
 
 const MAX_STEPS = 2000;
 
@@ -30,12 +30,12 @@ export async function callHeatmap(
   { calls, step = 60 }: HeatmapOptions = {},
 ): Promise<HeatmapAnswer> {
   if (!Number.isInteger(step) || step < 10 || step % 10 !== 0) {
-    throw new RangeError(`Cannot sum in steps that are not tens of seconds: current value is ${step}`);
+    throw new QuestionError(`Cannot sum in steps that are not tens of seconds: current value is ${step}`);
   }
   const first = Math.floor(Math.max(selection.from, 0) / 1000 / step) * step;
   const steps = Math.ceil((selection.to / 1000 - first) / step);
   if (!(steps >= 0 && steps <= MAX_STEPS)) {
-    throw new RangeError(`Cannot answer more than ${MAX_STEPS} steps: current value is ${steps}`);
+    throw new QuestionError(`Cannot answer more than ${MAX_STEPS} steps: current value is ${steps}`);
   }
   const selected = selectionSql(selection, { oldest: question.oldest, step });
   const where = calls ? "call IN {calls:Array(String)}" : selected.busy.syscalls;

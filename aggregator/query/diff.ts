@@ -11,7 +11,7 @@ import { checkLimit, selectionSql } from "./selection.ts";
 import { spreadSql } from "./spread.ts";
 import { NO_TOTAL, toTotal } from "./totals.ts";
 import type { DiffAnswer, DiffOptions, DiffRow } from "./stack_answers.ts";
-import type { Selection } from "./asked.ts";
+import { QuestionError, type Selection } from "./asked.ts";
 
 const SUMS = ["base_value", "base_count", "compare_value", "compare_count"] as const;
 
@@ -115,7 +115,7 @@ export async function diff(
 function coresOf({ from, to }: Selection): number {
   const ms = to - from;
   if (!(ms > 0 && ms < Infinity)) {
-    throw new RangeError(
+    throw new QuestionError(
       `Cannot count cores of a time that has no length: current values are ${from} and ${to}`,
     );
   }

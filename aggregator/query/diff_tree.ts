@@ -12,7 +12,7 @@ import { type SelectionSql, selectionSql } from "./selection.ts";
 import { treeNodes } from "./tree_nodes.ts";
 import type { TreeSource } from "./tree_sql.ts";
 import type { DiffTreeAnswer, DiffTreeOptions } from "./stack_answers.ts";
-import type { Selection } from "./asked.ts";
+import { QuestionError, type Selection } from "./asked.ts";
 
 /**
  * Asks for the tree of both selections, which are of one kind. A box is cut where it is small on both sides.
@@ -27,7 +27,7 @@ export async function diffTree(
   { value = "value", ...options }: DiffTreeOptions = {},
 ): Promise<DiffTreeAnswer> {
   if (base.kind !== compare.kind) {
-    throw new RangeError(
+    throw new QuestionError(
       `Cannot compare two kinds in one tree: current values are ${base.kind} and ${compare.kind}`,
     );
   }

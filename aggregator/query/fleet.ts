@@ -6,7 +6,7 @@
  */
 
 import type { Question } from "./question.ts";
-import type { CommonOptions, TimeRange } from "./asked.ts";
+import { type CommonOptions, QuestionError, type TimeRange } from "./asked.ts";
 import type { FleetAnswer, LossesAnswer } from "./store_answers.ts";
 import { checkLimit } from "./selection.ts";
 
@@ -51,7 +51,7 @@ const MAX_MS = 9_223_372_036_854;
 export function rangeParams({ from, to }: TimeRange): Record<string, number> {
   const whole = (ms: number) => Math.min(Math.max(Math.floor(ms), 0), MAX_MS);
   if (Number.isNaN(from + to)) {
-    throw new RangeError(`Cannot select a time that is not a number: ${from} to ${to}`);
+    throw new QuestionError(`Cannot select a time that is not a number: ${from} to ${to}`);
   }
   return { from: whole(from), to: whole(to) };
 }

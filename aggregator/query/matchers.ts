@@ -5,6 +5,7 @@
  * @module
  */
 
+import { RE2JS } from "re2js";
 import { type Label, LABELS } from "../../profile/labels.ts";
 import { TextCursor } from "./text_cursor.ts";
 
@@ -119,26 +120,25 @@ export function checkMatcher({ label, operator, value }: Matcher): Matcher {
       `Cannot choose by more than ${MAX_VALUE} characters: '${label}' has ${value.length}`,
     );
   }
-  if (operator.endsWith("~") && !isBalanced(value)) {
-    throw new MatcherError(`Cannot use the pattern of '${label}' as its brackets do not match: "${value}"`);
+  const why = operator.endsWith("~") ? faultOf(value) : undefined;
+  if (why !== undefined) {
+    throw new MatcherError(`Cannot use the pattern of '${label}' as it is no RE2: ${why}`);
   }
   return { label, operator, value };
 }
 
 /**
- * Returns whether brackets are closed in order. What must match is put into a group: a bracket that closes it would
- * match anywhere.
+ * Says what is wrong with a pattern. What must match is put into a group: a bracket that closes it would match anywhere,
+ * and a quotation that is not ended takes the group's own end in.
  */
-function isBalanced(pattern: string): boolean {
-  // Escaped characters, quoted text (\Q…\E) and classes, in which brackets mean themselves.
-  const bare = pattern.replaceAll(/\\Q[^]*?(?:\\E|$)|\\[^]|\[\^?\]?(?:\\[^]|\[:\^?\w+:\]|[^\]\\])*\]/g, "");
-  if (/[\\[]/.test(bare)) return false;
-  let depth = 0;
-  for (const bracket of bare.match(/[()]/g) ?? []) {
-    depth += bracket === "(" ? 1 : -1;
-    if (depth < 0) return false;
+function faultOf(pattern: string): string | undefined {
+  try {
+    for (const each of [pattern, `(?:${pattern})`]) RE2JS.compile(each);
+    return undefined;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return message.replace(/^error parsing regexp: /, "");
   }
-  return depth === 0;
 }
 
 function quote(value: string): string {

@@ -57,10 +57,13 @@ Deno.test("parseMatchers() refuses what is no selector, saying where", () => {
     "{node=a}": 'no text in quotes: current text is "a}"',
     '{node="a}': "text without its closing quote",
     '{node="\\d"}': "not an escape",
-    '{node=~"a)|(b"}': "brackets do not match",
-    '{node=~"(a"}': "brackets do not match",
-    '{node=~"[a"}': "brackets do not match",
-    '{node=~"a\\\\"}': "brackets do not match",
+    '{node=~"a)|(b"}': "no RE2: unexpected ): `a)|(b`",
+    '{node=~"(a"}': "no RE2: missing closing ): `(a`",
+    '{node=~"[a"}': "no RE2: missing closing ]: `[a`",
+    '{node!~"a\\\\"}': "no RE2: trailing backslash",
+    '{node=~"\\\\Qa"}': "no RE2: missing closing ): `(?:\\Qa)`",
+    '{node=~"*"}': "no RE2: missing argument to repetition operator: `*`",
+    '{node=~"(?=a)"}': "no RE2: invalid or unsupported Perl syntax: `(?=`",
     '{,node="a"}': "no label's name",
   };
   for (const [selector, message] of Object.entries(wrong)) {

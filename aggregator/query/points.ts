@@ -10,7 +10,7 @@ import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selecti
 import { stackChoice } from "./stack_choice.ts";
 import { stackKeysSql } from "./stack_keys.ts";
 import type { PointsAnswer, PointsOptions } from "./series_answers.ts";
-import type { Selection } from "./asked.ts";
+import { QuestionError, type Selection } from "./asked.ts";
 
 /** An answer has a value for each series and point: more points are no curve. */
 const MAX_POINTS = 11_000;
@@ -35,7 +35,9 @@ export async function points(
   const { from, to } = selection;
   const last = Math.floor((to - from) / stepMs);
   if (!(stepMs >= 1 && last >= 0 && last < MAX_POINTS)) {
-    throw new RangeError(`Cannot answer other than 1 to ${MAX_POINTS} points: current step is ${stepMs} ms`);
+    throw new QuestionError(
+      `Cannot answer other than 1 to ${MAX_POINTS} points: current step is ${stepMs} ms`,
+    );
   }
   const end = from + last * stepMs;
   // Buckets that are a tenth of a step at most blur no point.

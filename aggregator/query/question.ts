@@ -6,9 +6,9 @@
  */
 
 import type { ClickHouseSettings } from "@clickhouse/client";
-import { rowsOf, type Selected, type StorageClient } from "../storage/client.ts";
+import { rowsOf, type Selected, type StorageClient, StorageError } from "../storage/client.ts";
 import type { CoverOptions } from "./time_cover.ts";
-import type { QueryCost } from "./asked.ts";
+import { type QueryCost, QuestionError } from "./asked.ts";
 
 /** Says what a statement may take; ClickHouse ends it beyond. */
 export interface QueryLimits {
@@ -67,16 +67,44 @@ export class Question {
     };
   }
 
-  /** Answers a SELECT column by column. @throws {StorageError} */
+  /** Answers a SELECT column by column. @throws {QuestionError | StorageError} */
   async select(sql: string, params: Readonly<Record<string, unknown>> = {}): Promise<Selected> {
-    const answer = await this.#client.select(sql, { params, signal: this.signal, settings: this.#settings });
+    const options = { params, signal: this.signal, settings: this.#settings };
+    const answer = await this.#client.select(sql, options).catch((error) => {
+      throw wrongQuestion(error) ?? error;
+    });
     this.#rowsRead += answer.statistics.rowsRead;
     this.#bytesRead += answer.statistics.bytesRead;
     return answer;
   }
 
-  /** Answers a SELECT row by row. @throws {StorageError} */
+  /** Answers a SELECT row by row. @throws {QuestionError | StorageError} */
   async rows<T>(sql: string, params: Readonly<Record<string, unknown>> = {}): Promise<T[]> {
     return rowsOf<T>(await this.select(sql, params));
   }
+}
+
+const LESS = "ask for less time or fewer series";
+
+/** Holds what ClickHouse's numbers of errors say of the question. */
+const WRONG: Readonly<Record<number, (message: string) => string | undefined>> = {
+  // TOO_MANY_ROWS
+  158: () => `Cannot answer as too many rows would be read: ${LESS}`,
+  // MEMORY_LIMIT_EXCEEDED, which may be that of all questions together, and is over in a moment then
+  241: (message) => {
+    if (!/\bQuery memory limit\b/i.test(message)) return undefined;
+    return `Cannot answer as it takes more memory than a question may have: ${LESS}`;
+  },
+  // CANNOT_COMPILE_REGEXP
+  427: (message) => {
+    const why = /cannot compile re2: .*?, error: (.*?)\. Look at/s.exec(message)?.[1];
+    return `Cannot use a pattern as it is no RE2${why ? `: ${why}` : ""}`;
+  },
+};
+
+/** Returns the error of who asked, where storage refused a statement for what it asks. */
+function wrongQuestion(error: unknown): QuestionError | undefined {
+  if (!(error instanceof StorageError) || error.code === undefined) return undefined;
+  const why = WRONG[error.code]?.(error.message);
+  return why === undefined ? undefined : new QuestionError(why, { cause: error });
 }

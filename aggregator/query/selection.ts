@@ -13,7 +13,7 @@ import { LABELS } from "../../profile/labels.ts";
 import { periodSql } from "../storage/resolutions.ts";
 import { type AnyLabel, isLabel, isOwnLabel, isPodLabel, type Matcher, SERVICE_NAME } from "./matchers.ts";
 import { COVER_RESOLUTIONS, type CoverOptions, type CoverPart, coverTime } from "./time_cover.ts";
-import type { Selection } from "./asked.ts";
+import { QuestionError, type Selection } from "./asked.ts";
 
 /** These tables come in all resolutions. */
 type Table = "samples" | "locks" | "holds" | "syscalls" | "slow_calls" | "profiles";
@@ -219,7 +219,9 @@ function timeSql({ resolution }: CoverPart, from: string, to: string): string {
 export function labelSql(label: AnyLabel): string {
   if (isOwnLabel(label)) return `toString(labels[${textSql(label.slice("own:".length))}])`;
   if (!isLabel(label)) {
-    throw new RangeError(`Cannot choose by '${label}' as it is not one of ${LABELS.join(", ")}, label_NAME`);
+    throw new QuestionError(
+      `Cannot choose by '${label}' as it is not one of ${LABELS.join(", ")}, label_NAME`,
+    );
   }
   if (isPodLabel(label)) {
     // The name has no quotes: isPodLabel() knows which characters it may have.
@@ -242,7 +244,7 @@ function textSql(text: string): string {
 /** @throws {RangeError} when `limit` is not a whole number above 0 */
 export function checkLimit(limit: number): number {
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-    throw new RangeError(
+    throw new QuestionError(
       `Cannot limit an answer to a number that is not whole and above 0: current value is ${limit}`,
     );
   }

@@ -9,7 +9,7 @@ import type { DiffGraph } from "../../profile/diff_graph.ts";
 import type { FlameGraph } from "../../profile/flame.ts";
 import type { Profile, Total } from "../../profile/model.ts";
 import type { TaggedStack } from "../../profile/tagged.ts";
-import type { Answer, CommonOptions, StackChoice } from "./asked.ts";
+import { type Answer, type CommonOptions, QuestionError, type StackChoice } from "./asked.ts";
 import type { AnyLabel } from "./matchers.ts";
 
 /** Holds the largest stacks of a selection; each sample's series has only `process` and `comm`. */
@@ -98,7 +98,7 @@ export type WaitGroup = (typeof WAIT_GROUPS)[number];
 export type GroupBy = CodeGroup | WaitGroup | AnyLabel;
 
 /** Is thrown for groups that do not go together, or that the kind does not have. */
-export class GroupsError extends RangeError {
+export class GroupsError extends QuestionError {
   override name = "GroupsError";
 }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Question } from "./question.ts";
-import type { FunctionNames, StackChoice } from "./asked.ts";
+import { type FunctionNames, QuestionError, type StackChoice } from "./asked.ts";
 
 /** A path is a stack's; agents cut these at 254 locations, each of which may have inlined functions. */
 const MAX_PATH = 1024;
@@ -30,7 +30,7 @@ const BY_NAME =
 export async function stackChoice(question: Question, choice: StackChoice = {}): Promise<ChoiceSql> {
   const { path = [], include, exclude } = choice;
   if (path.length > MAX_PATH) {
-    throw new RangeError(
+    throw new QuestionError(
       `Cannot follow a path of more than ${MAX_PATH} functions: current value is ${path.length}`,
     );
   }

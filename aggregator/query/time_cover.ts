@@ -6,6 +6,7 @@
  * @module
  */
 
+import { QuestionError } from "./asked.ts";
 import { type Resolution, RESOLUTIONS } from "../storage/resolutions.ts";
 
 /** Is a resolution, and for how long it is worth to be read. */
@@ -89,6 +90,8 @@ function reach(part: CoverPart, oldest: NonNullable<CoverOptions["oldest"]>): Co
  * Returns the second of a time. A bucket that begins at or after `ms` begins at or after the ten seconds that follow.
  */
 function toSecond(name: "from" | "to", ms: number): number {
-  if (Number.isNaN(ms)) throw new RangeError(`Cannot select a time that is not a number: '${name}' is ${ms}`);
+  if (Number.isNaN(ms)) {
+    throw new QuestionError(`Cannot select a time that is not a number: '${name}' is ${ms}`);
+  }
   return min(max(ceil(ms / 10_000) * 10, 0), END);
 }

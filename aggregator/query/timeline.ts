@@ -12,7 +12,7 @@ import type { Question } from "./question.ts";
 import { checkLimit, labelSql, type SelectionSql, selectionSql } from "./selection.ts";
 import { spreadSql } from "./spread.ts";
 import { toTotal } from "./totals.ts";
-import type { Selection } from "./asked.ts";
+import { QuestionError, type Selection } from "./asked.ts";
 import type { TimelineAnswer, TimelineLane, TimelineOptions } from "./series_answers.ts";
 
 /** A lane has a value for each step: more would be an answer of any length. */
@@ -67,12 +67,12 @@ export async function timeline(
 ): Promise<TimelineAnswer> {
   checkLimit(limit);
   if (!Number.isInteger(step) || step < 10 || step % 10 !== 0) {
-    throw new RangeError(`Cannot sum in steps that are not tens of seconds: current value is ${step}`);
+    throw new QuestionError(`Cannot sum in steps that are not tens of seconds: current value is ${step}`);
   }
   const first = Math.floor(Math.max(selection.from, 0) / 1000 / step) * step;
   const steps = Math.ceil((selection.to / 1000 - first) / step);
   if (!(steps >= 0 && steps <= MAX_STEPS)) {
-    throw new RangeError(`Cannot answer more than ${MAX_STEPS} steps: current value is ${steps}`);
+    throw new QuestionError(`Cannot answer more than ${MAX_STEPS} steps: current value is ${steps}`);
   }
   const selected = selectionSql(selection, { oldest: question.oldest, step, wholeMinutes: step % 60 === 0 });
   const lanes = by === "function"

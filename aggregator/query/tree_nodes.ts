@@ -5,6 +5,7 @@
  * @module
  */
 
+import { QuestionError } from "./asked.ts";
 import { DEFAULT_LEVELS } from "../../profile/first_levels.ts";
 import { UNKNOWN_MODULE } from "../../profile/model.ts";
 import type { TreeNode } from "../../profile/pruned_tree.ts";
@@ -49,10 +50,10 @@ export async function treeNodes(
   const { maxNodes = 20_000, minShare = 0, lastLevel = "none", firstLevels = DEFAULT_LEVELS } = options;
   const modules = options.collapseModules ?? [];
   if (!(minShare >= 0 && minShare <= 1)) {
-    throw new RangeError(`Cannot cut at a share that is not from 0 to 1: current value is ${minShare}`);
+    throw new QuestionError(`Cannot cut at a share that is not from 0 to 1: current value is ${minShare}`);
   }
   if (modules.length > MAX_MODULES) {
-    throw new RangeError(
+    throw new QuestionError(
       `Cannot collapse more than ${MAX_MODULES} modules: current value is ${modules.length}`,
     );
   }

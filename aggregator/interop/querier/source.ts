@@ -9,8 +9,7 @@ import { LRUCache } from "lru-cache";
 import { MatcherError } from "../../query/matchers.ts";
 import type { FieldQueries, Queries } from "../../query/types.ts";
 import type { KindsAnswer, SeriesLabelsAnswer } from "../../query/series_answers.ts";
-import type { Selection, StackChoice } from "../../query/asked.ts";
-import { StorageError } from "../../storage/client.ts";
+import { QuestionError, type Selection, type StackChoice } from "../../query/asked.ts";
 import { ConnectError } from "../connect/error.ts";
 import { addGraph, type CallNode, emptyNode } from "./call_tree.ts";
 import { type Chosen, readSelectors } from "./conditions.ts";
@@ -167,17 +166,12 @@ export async function callTree(
   return tree;
 }
 
-/** ClickHouse's CANNOT_COMPILE_REGEXP: what RE2 there does not take. */
-const BAD_PATTERN = "427";
-
 /** Runs `ask`, and tells of what is wrong with the question. */
 export async function explained<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (cause) {
-    const isWrong = cause instanceof RangeError || cause instanceof MatcherError ||
-      (cause instanceof StorageError && String(cause.code) === BAD_PATTERN);
-    if (!isWrong) throw cause;
+    if (!(cause instanceof QuestionError || cause instanceof MatcherError)) throw cause;
     throw new ConnectError("invalid_argument", cause.message, { cause });
   }
 }
