@@ -92,7 +92,7 @@ export class FleetEvaluator {
       this.#stop();
       return intervalMs;
     }
-    await this.#take((newest?.turn ?? 0) + 1, rules, signal);
+    await this.#take(await turns.next(newest, signal), rules, signal);
     return intervalMs;
   }
 

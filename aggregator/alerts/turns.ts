@@ -70,6 +70,18 @@ export class Turns {
   }
 
   /**
+   * Returns the number of the turn after `newest`. Where there is none it is the engine's time in seconds: turns that were
+   * too old to be kept may have been before, whose tokens are known still, and no turn is shorter than a second.
+   *
+   * @throws {StorageError}
+   */
+  async next(newest: NewestTurn | undefined, signal?: AbortSignal): Promise<number> {
+    if (newest) return newest.turn + 1;
+    const [row] = await this.#rows<{ now: number }>("SELECT toUnixTimestamp(now()) AS now", {}, signal);
+    return row!.now;
+  }
+
+  /**
    * Takes turn number `turn`; `undefined` when another aggregator has it. All turns before it have an outcome then.
    *
    * @throws {StorageError}

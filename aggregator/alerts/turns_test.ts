@@ -85,4 +85,15 @@ testWith(["chdb"], "turns are taken once, and have one outcome", async (t) => {
     assertEquals(await outcomes.current({ scope: "own" }), alerts);
     assertEquals((await outcomes.current({ since: Date.now() + 60_000 })).length, 0);
   });
+
+  await t.step("after all turns were too old to be kept, others are taken", async () => {
+    const turns = new Turns(client, "next");
+    await client.command("ALTER TABLE alert_turns DELETE WHERE true SETTINGS mutations_sync = 2");
+    assertEquals(await turns.newest(), undefined);
+    // Its token is known, whoever is gone with it.
+    assertEquals(await turns.take(14), undefined);
+    const number = await turns.next(undefined);
+    assert(await turns.take(number));
+    assertEquals(await turns.next(await turns.newest()), number + 1);
+  });
 });
