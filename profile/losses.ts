@@ -16,11 +16,13 @@ export interface SplitLosses {
   readonly incomplete: ReadonlyMap<string, number>;
 }
 
-/** Tells losses apart by their reasons: those that cost no more than such a detail have that in the name. */
+/** Matches the reasons of losses that cost no more than a detail, which they have in the name; RE2 reads it, too. */
+export const INCOMPLETE = /stack|errors|place|holder|slow|objects/;
+
+/** Tells losses apart by their reasons. */
 export function splitLosses(losses: ReadonlyMap<string, number>): SplitLosses {
   const some = [...losses].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
-  const isDetail = ([reason]: readonly [string, number]) =>
-    /stack|errors|place|holder|slow|objects/.test(reason);
+  const isDetail = ([reason]: readonly [string, number]) => INCOMPLETE.test(reason);
   return {
     lost: new Map(some.filter((loss) => !isDetail(loss))),
     incomplete: new Map(some.filter(isDetail)),

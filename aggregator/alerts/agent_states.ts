@@ -5,6 +5,8 @@
  * @module
  */
 
+import { INCOMPLETE } from "../../profile/losses.ts";
+import type { Protocol } from "../interop/decoding/request.ts";
 import { labelSql } from "../query/selection.ts";
 import type { Matcher } from "../query/matchers.ts";
 import type { Question } from "../query/question.ts";
@@ -24,22 +26,11 @@ export const LOSING_SHARE = 0.01;
 /** Who has been silent for so long was taken away on purpose, in ms. */
 export const FORGOTTEN_MS = 3_600_000;
 
-/** These losses are of stacks, names and holders: what happened was counted all the same. */
-const NOT_EVENTS = [
-  "user_stack_failed",
-  "user_stack_truncated",
-  "kernel_stack_failed",
-  "kernel_stack_truncated",
-  "python_stack_failed",
-  "python_stack_truncated",
-  "stacks_map_full",
-  "stacks_map_busy",
-  "places_map_full",
-  "places_map_busy",
-  "holder_forgotten",
-  "holder_raced",
-  "outside_pid_namespace",
-];
+/** Processes that the agent was not let see are none of its events. */
+const NOT_SEEN = "outside_pid_namespace";
+
+/** Lists who pushes by the protocols of applications: that they go on says nothing of the node's agent. */
+const APPLICATIONS = ["push", "ingest"] as const satisfies readonly Protocol[];
 
 const sql = (nodes: readonly string[]) => `
 SELECT
@@ -47,13 +38,14 @@ SELECT
     toUnixTimestamp64Milli(max(batches.end)) AS last,
     sumIf(arraySum(mapValues(batches.count)), batches.end > fromUnixTimestamp64Milli({from:Int64}, 'UTC')) AS events,
     sumIf(
-        arraySum(mapValues(mapFilter((reason, count) -> NOT has({not_events:Array(String)}, reason), batches.losses))),
+        arraySum(mapValues(mapFilter((reason, n) -> NOT match(reason, '${INCOMPLETE.source}') AND reason != '${NOT_SEEN}', batches.losses))),
         batches.end > fromUnixTimestamp64Milli({from:Int64}, 'UTC')
     ) AS lost
 FROM
 (
     SELECT * FROM batches
     WHERE start >= fromUnixTimestamp64Milli({begin:Int64}, 'UTC') AND start < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+        AND agent_id NOT IN {applications:Array(String)}
     ${nodes.map((condition) => `AND ${condition}`).join(" ")}
     LIMIT 1 BY start, agent_id, epoch, sequence
 ) AS batches
@@ -80,7 +72,7 @@ export async function agentStates(
   const rows = await question.rows<{ node_name: string; last: string; events: string; lost: string }>(
     sql(conditions),
     {
-      ...{ from, to, begin: from - FORGOTTEN_MS, not_events: NOT_EVENTS },
+      ...{ from, to, begin: from - FORGOTTEN_MS, applications: APPLICATIONS },
       ...Object.fromEntries(matchers.map(({ operator, value }, i) => {
         return [`node_${i}`, operator.endsWith("~") ? `^(?:${value})$` : value];
       })),

@@ -160,6 +160,29 @@ testWith(["chdb"], "Measurer measures what is in storage", async (t) => {
     assertEquals(one((await measure(losing, then)).groups).estimate.value, 1);
     assertEquals(one((await measure({ ...losing, match: '{node="n1"}' }, then)).groups).estimate.value, 0);
   });
+
+  await t.step("an application's pushes, and details that are missing, say nothing of agents", async () => {
+    const window = (node: string, losses = new Map<string, number>()) =>
+      fleet.window({ node, startMs: NOW - 30_000, samples: { render: 100 }, losses });
+    const details = [
+      "slow_map_full",
+      "syscall_errors_map_full",
+      "python_stack_failed",
+      "outside_pid_namespace",
+    ];
+    const batches = [
+      { ...window("n2"), agentId: "push" },
+      window("n3", new Map(details.map((reason) => [reason, 1000]))),
+    ];
+    await writer.write({ token: "others", batches });
+    const silent = await measure({ measure: "agents_silent", threshold: 0, for_each: ["node"] });
+    assertEquals(
+      silent.groups.map(({ labels, now }) => [labels["node"], now.value]),
+      [["n1", 0], ["n2", 1], ["n3", 0]],
+    );
+    const losing = { measure: "agents_losing", threshold: 0, match: '{node="n3"}' };
+    assertEquals(one((await measure(losing)).groups).estimate.value, 0);
+  });
 });
 
 testWith(

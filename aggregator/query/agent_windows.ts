@@ -5,9 +5,10 @@
  * @module
  */
 
+import { INCOMPLETE } from "../../profile/losses.ts";
 import { rangeParams } from "./fleet.ts";
 import type { Question } from "./question.ts";
-import type { TimeRange } from "./asked.ts";
+import { QuestionError, type TimeRange } from "./asked.ts";
 import type { WindowsAnswer } from "./store_answers.ts";
 
 /** A step has a value for each column: more would be an answer of any length. */
@@ -15,13 +16,14 @@ const MAX_STEPS = 2000;
 
 /**
  * An agent is in each step that a window of it reaches into, for an hour at most; what it counted and lost is in the
- * step in which the window began. A batch that was written twice is one. What costs no more than a detail of a sample is not lost: see losses.ts.
+ * step in which the window began. A batch that was written twice is one. What costs no more than a
+ * detail of a sample is not lost.
  */
 const SQL = `
 SELECT toUInt32(arrayJoin(range(first, last + {step:UInt32}, {step:UInt32}))) AS slot, uniqExact(agent_id) AS agents,
     sumIf(arraySum(mapValues(batches.count)), slot = first) AS counted,
     sumIf(arraySum(mapValues(
-        mapFilter((reason, n) -> NOT match(reason, 'stack|errors|place|holder'), batches.losses)
+        mapFilter((reason, n) -> NOT match(reason, '${INCOMPLETE.source}'), batches.losses)
     )), slot = first) AS lost
 FROM
 (
@@ -48,13 +50,13 @@ export async function agentWindows(
   { step = 60 }: { readonly step?: number } = {},
 ): Promise<WindowsAnswer> {
   if (!Number.isInteger(step) || step < 10) {
-    throw new RangeError(`Cannot sum in steps of less than 10 seconds: current value is ${step}`);
+    throw new QuestionError(`Cannot sum in steps of less than 10 seconds: current value is ${step}`);
   }
   const { from, to } = rangeParams(range);
   const first = Math.floor(from! / 1000 / step) * step;
   const steps = Math.ceil((to! / 1000 - first) / step);
   if (steps > MAX_STEPS) {
-    throw new RangeError(`Cannot answer more than ${MAX_STEPS} steps: current value is ${steps}`);
+    throw new QuestionError(`Cannot answer more than ${MAX_STEPS} steps: current value is ${steps}`);
   }
   type Row = { slot: number; agents: string; counted: string; lost: string };
   const rows = await question.rows<Row>(SQL, { from, to, step });
