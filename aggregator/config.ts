@@ -215,7 +215,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     flag: "retention-1h",
     env: "APERTURE_RETENTION_1H",
     placeholder: "TIME",
-    help: "How long sums of hours are kept, and what samples refer to",
+    help: "How long sums of hours and days are kept",
     default: "365d",
     schema: duration(86_400_000, 3650 * 86_400_000),
   },

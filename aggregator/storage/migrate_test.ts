@@ -157,7 +157,7 @@ testWith(["chdb"], "setRetention() lets each resolution go in its time, and name
     );
     return Object.fromEntries(rows.map(({ name, hours }) => [name, Number(hours)]));
   };
-  const all = (fine: number, minutes: number, hours: number) => ({
+  const all = (fine: number, minutes: number, hours: number, names = hours) => ({
     ...Object.fromEntries(
       ["turns", "outcomes", "deliveries", "silences"].map((table) => [`alert_${table}`, minutes - 24]),
     ),
@@ -174,13 +174,13 @@ testWith(["chdb"], "setRetention() lets each resolution go in its time, and name
     ...{ holds: fine, holds_1m: minutes, holds_1h: hours },
     ...{ slow_calls: fine, slow_calls_1m: minutes, slow_calls_1h: hours },
     ...{
-      functions: hours + 32 * 24,
-      locations: hours + 32 * 24,
-      symbols: hours + 32 * 24,
-      stacks: hours + 32 * 24,
-      series: hours + 32 * 24,
-      debug_ranges: hours + 32 * 24,
-      debug_files: hours + 32 * 24,
+      functions: names + 32 * 24,
+      locations: names + 32 * 24,
+      symbols: names + 32 * 24,
+      stacks: names + 32 * 24,
+      series: names + 32 * 24,
+      debug_ranges: names + 32 * 24,
+      debug_files: names + 32 * 24,
     },
   });
   await setRetention(client, DEFAULT_RETENTION);
@@ -189,6 +189,9 @@ testWith(["chdb"], "setRetention() lets each resolution go in its time, and name
   const short = { fine: 90 * 60_000, minutes: 2 * DAY_MS, hours: 3 * DAY_MS };
   assertEquals((await setRetention(client, short)).length, 33);
   assertEquals(await ttl(), all(3, 72, 4 * 24));
+  // Who keeps minutes for longer than hours has names for them.
+  await setRetention(client, { ...short, minutes: 6 * DAY_MS });
+  assertEquals(await ttl(), all(3, 7 * 24, 4 * 24, 7 * 24));
   for (const fine of [0, NaN, 1000 * 365 * DAY_MS]) {
     await assertRejects(() => setRetention(client, { ...short, fine }), RangeError, String(fine));
   }

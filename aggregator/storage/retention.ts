@@ -20,7 +20,7 @@ export interface Retention {
   readonly fine: number;
   /** Is for minutes, the batches and the history of alerts. */
   readonly minutes: number;
-  /** Is for hours and days, and what samples refer to. */
+  /** Is for hours and days. What samples refer to is kept as long as the longest of the three. */
   readonly hours: number;
 }
 
@@ -29,12 +29,15 @@ const DAY_MS = 24 * HOUR_MS;
 /** Keeps a week of 10 s, a month of minutes, a year of hours. */
 export const DEFAULT_RETENTION: Retention = { fine: 7 * DAY_MS, minutes: 30 * DAY_MS, hours: 365 * DAY_MS };
 
+/** Names what rows are kept as long as: `longest` are those that others refer to. */
+type Kept = keyof Retention | "longest";
+
 const KEPT: Readonly<Record<Resolution["name"], keyof Retention>> = {
   ...{ "10s": "fine", "1m": "minutes", "1h": "hours", "1d": "hours" },
 };
 
 /** Says from what a row's age counts, and how many hours later than its beginning a partition's last row may be. */
-const TABLES: readonly { table: string; time: string; of: keyof Retention; extra: number }[] = [
+const TABLES: readonly { table: string; time: string; of: Kept; extra: number }[] = [
   ...RESOLUTIONS.flatMap((resolution) =>
     tablesOf(resolution).map((table) => {
       return { table, time: "period", of: KEPT[resolution.name], extra: resolution.periodHours };
@@ -48,7 +51,7 @@ const TABLES: readonly { table: string; time: string; of: keyof Retention; extra
   { table: "alert_silences", time: "toDateTime(until)", of: "minutes", extra: 0 },
   // `day` is the midnight before the last sample that refers to the row, and that may be in a month's partition.
   ...["functions", "locations", "symbols", "stacks", "series", "debug_ranges", "debug_files"].map((table) => {
-    return { table, time: "toDateTime(day)", of: "hours" as const, extra: 33 * 24 };
+    return { table, time: "toDateTime(day)", of: "longest" as const, extra: 33 * 24 };
   }),
 ];
 
@@ -71,9 +74,10 @@ export async function setRetention(client: StorageClient, retention: Retention):
     "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()",
   );
   const engines = new Map(rows.map((row) => [row.name, row.engine_full]));
+  const longest = Math.max(...Object.values(retention));
   const changed: string[] = [];
   for (const { table, time, of, extra } of TABLES) {
-    const hours = Math.ceil(retention[of] / HOUR_MS) + extra;
+    const hours = Math.ceil((of === "longest" ? longest : retention[of]) / HOUR_MS) + extra;
     // As the server writes it. Parts are rewritten or looked through when it changes, so only then.
     const ttl = `TTL ${time} + toIntervalHour(${hours})`;
     const name = client.localTable(table);
