@@ -11,6 +11,7 @@ import { counted } from "../../common/words.ts";
 import { defineSettings, text, UsageError } from "../../common/settings.ts";
 import { pprofBytes } from "../../profile/formats/pprof.ts";
 import { viewOf } from "../../profile/idle.ts";
+import { LABELS } from "../../profile/labels.ts";
 import { totalOf } from "../../profile/model.ts";
 import { type Rest, SERVER_SETTINGS } from "../ask/rest.ts";
 import { selectorOf } from "../ask/selector.ts";
@@ -102,15 +103,26 @@ name of its own. What it prints shows it. It needs a token of scopes ingest and 
       const range = rangeOf(loaded, io.now());
       const kinds = await kindsOf({ rest, io }, name, range);
       const selector = [
-        `service=${name}`,
-        ...(values.label ?? []).map(([key, value]) => `label_${key}=${value}`),
+        condition("service", name),
+        ...(values.label ?? []).map(([key, value]) => condition(labelOf(key), value)),
       ];
       const time = `--from ${range.from} --to ${range.to}`;
-      await write(io, kinds.map((kind) => `aperture query ${kind} ${selector.join(",")} ${time}\n`).join(""));
+      await write(io, kinds.map((kind) => `aperture query ${kind} ${selector.join(" ")} ${time}\n`).join(""));
       return STATUS.ok;
     });
   },
 });
+
+/** Returns how a label is called that a profile was given: some are columns of series, others are theirs alone. */
+function labelOf(key: string): string {
+  return (LABELS as readonly string[]).includes(key) ? key : `label_${key.replaceAll(".", "_")}`;
+}
+
+/** Writes a condition as a shell takes it. */
+function condition(label: string, value: string): string {
+  if (/^[\w.:/-]+$/.test(value)) return `${label}=${value}`;
+  return `'${label}=${JSON.stringify(value).replaceAll("'", "'\\''")}'`;
+}
 
 /** Returns the minutes in which a profile is stored: at its beginning. */
 function rangeOf({ startNs }: Loaded, now: number): { from: string; to: string } {

@@ -7,6 +7,7 @@
 
 import { defineSettings, integer, oneOf, toggle, UsageError } from "../../common/settings.ts";
 import { columnsOf } from "../../agent/output/fit.js";
+import { printable } from "../../agent/output/top_table.ts";
 import { type Io, say, write } from "../io.ts";
 import { faint, separated, type Sheet, table } from "./sheet.ts";
 
@@ -88,11 +89,11 @@ export async function show<R>(
     const below = lines.map((
       line,
       i,
-    ) => [line, ...details(sheet.rows[i]!).map((more) => faint(`    ${more}`, colors))]);
+    ) => [line, ...details(sheet.rows[i]!).map((more) => faint(`    ${printable(more)}`, colors))]);
     body = [first, ...below.flat()].join("\n") + "\n";
   }
   const line = (text: string) =>
-    write(io, wrapped(text, io.width()).map((part) => `${faint(part, colors)}\n`).join(""));
+    write(io, wrapped(text, io.width()).map((part) => `${faint(printable(part), colors)}\n`).join(""));
   if (head !== "") await line(head);
   if (sheet.rows.length > 0) await write(io, body);
   for (const note of notes) await line(note);

