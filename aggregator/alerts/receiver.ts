@@ -46,7 +46,7 @@ const MAX_ANSWER = 200;
  * Posts `body`, JSON.
  *
  * @param options.id names what is told for ever, as `Idempotency-Key`
- * @throws {Error} when there is no answer of success
+ * @throws {Error} when there is no answer of success; its message has nothing of the address
  */
 export async function post(
   { url, headers }: Receiver,
@@ -62,9 +62,22 @@ export async function post(
     body,
     signal,
     redirect: "error",
+  }).catch((cause) => {
+    throw new Error(reasonOf(cause), { cause });
   });
   if (response.ok) return void await response.body?.cancel();
   throw new Error(`it answered ${response.status}: ${await beginOf(response)}`);
+}
+
+/**
+ * Returns why fetch() failed.
+ *
+ * That is in the cause, behind the address, which may have secrets. An address has no blanks, so what follows the
+ * words is not of it.
+ */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return /: client error \(\w+\): (.+)$/s.exec(cause instanceof Error ? cause.message : "")?.[1] ?? message;
 }
 
 /** Reads the first part of an answer, however long it is. */
