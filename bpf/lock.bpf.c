@@ -89,10 +89,12 @@ static __always_inline void enter_exit(u64 *ctx, struct scratch *scratch, struct
 	if (head && bpf_probe_read_user(&robust, sizeof(robust), head))
 		robust.list.next = &head->list;
 	bool has_robust = head && robust.list.next != &head->list;
-	if (!word && !has_robust)
+	/* Every process of the C library has a word; to walk the stack of each that ends would be most of what a build costs. */
+	bool is_joined = word && wake_at_end(scratch, word);
+	if (!is_joined && !has_robust)
 		return;
 	scratch->waker = user_place(ctx, scratch, task, own_pid(scratch, task));
-	if (word)
+	if (is_joined)
 		wake_joiner(scratch, word);
 	if (!has_robust)
 		return;

@@ -60,9 +60,7 @@ static __always_inline void finish(void *ctx, struct task_struct *task, struct t
 	thread->phase = PHASE_IDLE;
 	if (slow_ns && ns >= slow_ns)
 		keep_slow(ns, set);
-	count_call(&thread->key, ns, in_window, set);
-	if (result < 0 && result >= -MAX_ERRNO)
-		count_error(&thread->key, -result, set);
+	count_call(&thread->key, ns, in_window, result < 0 && result >= -MAX_ERRNO ? -result : 0, set);
 	if (weight) {
 		struct aperture_syscall_sample sample = { .latency_ns = in_window * weight, .count = weight };
 		keep_sample(ctx, task, thread, sample, set, has_stack);

@@ -54,8 +54,14 @@ struct aperture_syscall_value {
 	u64 max_ns;
 	/* Calls that took from 2^i up to 2^(i+1) ns: they add up to the count. */
 	u32 histogram[APERTURE_SYSCALL_BUCKETS];
+	/*
+	 * The errno of the first that failed, 0 where none did, and how many failed with it: most calls that fail, fail in one
+	 * way. Others are in the map of errors.
+	 */
+	u32 error;
+	u32 failed;
 };
-_Static_assert(sizeof(struct aperture_syscall_value) == 216, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_syscall_value) == 224, "the agent reads this layout");
 
 struct aperture_syscall_sample_key {
 	u64 user_stack;

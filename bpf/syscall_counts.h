@@ -52,30 +52,7 @@ static __noinline int begin_value(struct aperture_syscall_key *key, u32 set)
 	return error;
 }
 
-/* Counts a call that took `ns`, `in_window` of them in this window. */
-static __always_inline void count_call(struct aperture_syscall_key *key, u64 ns, u64 in_window, u32 set)
-{
-	void *calls = set ? (void *)&calls_b : (void *)&calls_a;
-	struct aperture_syscall_value *value = bpf_map_lookup_elem(calls, key);
-
-	if (!value) {
-		if (begin_value(key, set))
-			return;
-		value = bpf_map_lookup_elem(calls, key);
-		if (!value)
-			return;
-	}
-	u32 bucket = log2_of(ns);
-	value->total_ns += in_window;
-	if (ns < value->min_ns)
-		value->min_ns = ns;
-	if (ns > value->max_ns)
-		value->max_ns = ns;
-	if (bucket >= APERTURE_SYSCALL_BUCKETS)
-		bucket = APERTURE_SYSCALL_BUCKETS - 1;
-	value->histogram[bucket]++;
-}
-
+/* Counts a call that failed in another way than the first of its entry that did. */
 static __noinline int count_error(struct aperture_syscall_key *key, u32 error_number, u32 set)
 {
 	void *errors = set ? (void *)&errors_b : (void *)&errors_a;
@@ -98,6 +75,38 @@ static __noinline int count_error(struct aperture_syscall_key *key, u32 error_nu
 		count_loss(error == -E2BIG ? APERTURE_LOSS_SYSCALL_ERRORS_MAP_FULL :
 					     APERTURE_LOSS_SYSCALL_ERRORS_MAP_BUSY);
 	return 0;
+}
+
+/* Counts a call that took `ns`, `in_window` of them in this window, and failed with `error` where that is not 0. */
+static __always_inline void count_call(struct aperture_syscall_key *key, u64 ns, u64 in_window, u32 error, u32 set)
+{
+	void *calls = set ? (void *)&calls_b : (void *)&calls_a;
+	struct aperture_syscall_value *value = bpf_map_lookup_elem(calls, key);
+
+	if (!value) {
+		if (begin_value(key, set))
+			return;
+		value = bpf_map_lookup_elem(calls, key);
+		if (!value)
+			return;
+	}
+	u32 bucket = log2_of(ns);
+	value->total_ns += in_window;
+	if (ns < value->min_ns)
+		value->min_ns = ns;
+	if (ns > value->max_ns)
+		value->max_ns = ns;
+	if (bucket >= APERTURE_SYSCALL_BUCKETS)
+		bucket = APERTURE_SYSCALL_BUCKETS - 1;
+	value->histogram[bucket]++;
+	if (!error)
+		return;
+	if (!value->error)
+		value->error = error;
+	if (value->error == error)
+		value->failed++;
+	else
+		count_error(key, error, set);
 }
 
 /* Counts a call that just ended with its stack; the thread has none any more where `has_stack` is false. */

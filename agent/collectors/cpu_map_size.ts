@@ -46,6 +46,11 @@ export function leastCpuBytes(cpus: number): number {
   return cpuMapBytes(SMALLEST, cpus);
 }
 
+/** Returns what the largest maps use, for more of which there is no use. */
+export function mostCpuBytes(options: Omit<CpuMapSizeOptions, "memoryBytes">): number {
+  return cpuMapBytes(cpuMapSize({ ...options, memoryBytes: Infinity }), options.cpus);
+}
+
 /** Returns what maps of that size use at most, in bytes. */
 export function cpuMapBytes({ counts, stacks }: CpuMapSize, cpus: number): number {
   return SETS * (counts * COUNT_BYTES + stacks * STACK_BYTES) + cpus * CPU_BYTES + PYTHON_BYTES;

@@ -8,7 +8,7 @@
 import type { Kind } from "../../profile/model.ts";
 import type { Collector } from "./collector.ts";
 import { CPU_OBJECT, CpuCollector } from "./cpu.ts";
-import { leastCpuBytes } from "./cpu_map_size.ts";
+import { leastCpuBytes, mostCpuBytes } from "./cpu_map_size.ts";
 import { onlineCpus } from "./cpus.ts";
 import { KnownStacks } from "./known_stacks.ts";
 import { LOCK_OBJECT, LockCollector } from "./lock.ts";
@@ -55,7 +55,12 @@ export function openCollectors(
   options: OpenCollectorsOptions,
 ): { readonly collectors: readonly Collector[]; [Symbol.dispose](): void } {
   using stack = new DisposableStack();
-  const memory = shareMemory(kinds, options.memoryBytes, onlineCpus().length);
+  const cpus = onlineCpus().length;
+  const { freq, maxFreq = freq } = options;
+  const memory = shareMemory(kinds, options.memoryBytes, {
+    cpus,
+    cpuBytes: mostCpuBytes({ cpus, freq: Math.max(freq, maxFreq), windowMs: CPU_ROOM_MS }),
+  });
   const known = new KnownStacks();
   const collectors = kinds.map((kind) =>
     stack.use(openCollector(kind, { ...options, known, memoryBytes: memory[kind]! }))
@@ -72,14 +77,16 @@ const LEAST: Readonly<Record<Kind, (cpus: number) => number>> = {
 
 /**
  * Returns `memoryBytes` shared out among `kinds`: to each what its smallest maps need on so many CPUs, which on large
- * machines is most of it, and a part of the rest.
+ * machines is most of it, and a part of the rest. What CPU samples have no use for goes to system calls, whose maps take
+ * no more than what is in them.
  *
+ * @param cpuBytes the maps of CPU samples have no use for more @default {Infinity}
  * @throws {RangeError} when the smallest maps of several kinds do not fit together
  */
 export function shareMemory(
   kinds: readonly Kind[],
   memoryBytes: number,
-  cpus: number,
+  { cpus, cpuBytes = Infinity }: { cpus: number; cpuBytes?: number },
 ): Partial<Record<Kind, number>> {
   const [only] = kinds;
   if (only && kinds.length === 1) return { [only]: memoryBytes };
@@ -88,9 +95,12 @@ export function shareMemory(
   checkMemory(memoryBytes, smallest);
   const whole = kinds.reduce((sum, kind) => sum + SHARES[kind], 0);
   const spare = memoryBytes - smallest;
-  return Object.fromEntries(
+  const shared: Partial<Record<Kind, number>> = Object.fromEntries(
     kinds.map((kind, i) => [kind, least[i]! + Math.floor(spare * SHARES[kind] / whole)]),
   );
+  const { cpu, syscall } = shared;
+  if (cpu === undefined || syscall === undefined || cpu <= cpuBytes) return shared;
+  return { ...shared, cpu: cpuBytes, syscall: syscall + cpu - cpuBytes };
 }
 
 function openCollector(

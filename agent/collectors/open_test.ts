@@ -3,17 +3,17 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KINDS } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { build } from "../../tasks/build.ts";
-import { cpuMapSize } from "./cpu_map_size.ts";
+import { cpuMapSize, mostCpuBytes } from "./cpu_map_size.ts";
 import { lockMapSize } from "./lock_map_size.ts";
 import { openCollectors, shareMemory } from "./open.ts";
 import { syscallMapSize } from "./syscall_map_size.ts";
 
 Deno.test("shareMemory() gives one kind all, and three what each needs, and no more than all", () => {
-  assertEquals(shareMemory(["lock"], 1000, 2), { lock: 1000 });
+  assertEquals(shareMemory(["lock"], 1000, { cpus: 2 }), { lock: 1000 });
   // What the unwinder leaves of the default.
   const memoryBytes = 32 * 2 ** 20;
   for (const cpus of [1, 2, 64, 128]) {
-    const { cpu = 0, lock = 0, syscall = 0 } = shareMemory(KINDS, memoryBytes, cpus);
+    const { cpu = 0, lock = 0, syscall = 0 } = shareMemory(KINDS, memoryBytes, { cpus });
     const sum = cpu + lock + syscall;
     assert(sum <= memoryBytes && sum > memoryBytes - 3, `${sum}`);
     // None is refused: what it throws fails the test.
@@ -21,7 +21,19 @@ Deno.test("shareMemory() gives one kind all, and three what each needs, and no m
     lockMapSize({ cpus, memoryBytes: lock });
     syscallMapSize({ cpus, memoryBytes: syscall });
   }
-  assertThrows(() => shareMemory(KINDS, memoryBytes, 512), RangeError, "the smallest need");
+  assertThrows(() => shareMemory(KINDS, memoryBytes, { cpus: 512 }), RangeError, "the smallest need");
+});
+
+Deno.test("shareMemory() gives system calls what CPU samples have no use for", () => {
+  const memoryBytes = 32 * 2 ** 20;
+  const before = shareMemory(KINDS, memoryBytes, { cpus: 2 });
+  const sampling = { cpus: 2, freq: 99, windowMs: 4000 };
+  const cpuBytes = mostCpuBytes(sampling);
+  const after = shareMemory(KINDS, memoryBytes, { cpus: 2, cpuBytes });
+  assert(cpuBytes < before.cpu!);
+  assertEquals(after, { ...before, cpu: cpuBytes, syscall: before.syscall! + before.cpu! - cpuBytes });
+  // Its maps are as large as with all of the memory.
+  assertEquals(cpuMapSize({ ...sampling, memoryBytes: cpuBytes }), cpuMapSize({ ...sampling, memoryBytes }));
 });
 
 testWith(["bpf"], "openCollectors() opens three kinds within one budget", async () => {

@@ -59,10 +59,12 @@ export class SyscallRows {
         minNs: u64(values, at + SYSCALL_VALUE.min_ns),
         maxNs: u64(values, at + SYSCALL_VALUE.max_ns),
       });
+      const failed = words[i * VALUE_WORDS + SYSCALL_VALUE.failed / 4]!;
+      if (failed > 0) table.addErrors(row, words[i * VALUE_WORDS + SYSCALL_VALUE.error / 4]!, failed);
     }
   }
 
-  /** Adds a batch of the maps of errors; after those of calls, as a call that failed is in both. */
+  /** Adds a batch of the maps of errors, which have those alone that are not with their calls. */
   addErrors({ count, keys, values }: Entries): void {
     const keyWords = new Uint32Array(keys.buffer, keys.byteOffset, count * KEY_WORDS);
     for (let i = 0; i < count; i++) {

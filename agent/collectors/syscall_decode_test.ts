@@ -36,8 +36,12 @@ function key({ comm = "main", pid = 7, call = 500, cpu = 0, error = 0, program =
   )(SYSCALL_KEY.size);
 }
 
-function value({ total = 10, min = 1, max = 5, histogram = {} as Record<number, number> }) {
+function value(
+  { total = 10, min = 1, max = 5, error = 0, failed = 0, histogram = {} as Record<number, number> },
+) {
   return view(
+    [SYSCALL_VALUE.error, u32(error)],
+    [SYSCALL_VALUE.failed, u32(failed)],
     [SYSCALL_VALUE.total_ns, u64(total)],
     [SYSCALL_VALUE.min_ns, u64(min)],
     [SYSCALL_VALUE.max_ns, u64(max)],
@@ -55,14 +59,15 @@ const one = (keys: DataView<ArrayBuffer>, values: DataView<ArrayBuffer>): Entrie
 
 Deno.test("SyscallRows adds up what CPUs counted of the same process, name and call", () => {
   const rows = new SyscallRows();
-  rows.addCalls(one(key({ cpu: 0 }), value({ total: 2 ** 40, min: 3, max: 9, histogram: { 1: 2, 3: 1 } })));
+  const first = { total: 2 ** 40, min: 3, max: 9, error: 2, failed: 3, histogram: { 1: 2, 3: 1 } };
+  rows.addCalls(one(key({ cpu: 0 }), value(first)));
   rows.addCalls(
     one(key({ cpu: 1 }), value({ total: 1, min: 2, max: 7, histogram: { 1: 1, [SYSCALL_BUCKETS - 1]: 1 } })),
   );
   // What is behind the end of a name is no part of it.
   rows.addCalls(one(key({ comm: "main\0old" }), value({ total: 5, min: 5, max: 5, histogram: { 2: 1 } })));
-  rows.addErrors(one(key({ cpu: 0, error: 2 }), view([0, u64(3)])(8)));
   rows.addErrors(one(key({ cpu: 1, error: 2 }), view([0, u64(1)])(8)));
+  rows.addErrors(one(key({ cpu: 0, error: 5 }), view([0, u64(1)])(8)));
   const histogram = new Array<number>(SYSCALL_BUCKETS).fill(0);
   histogram[1] = 3;
   histogram[2] = histogram[3] = histogram[SYSCALL_BUCKETS - 1] = 1;
@@ -72,7 +77,7 @@ Deno.test("SyscallRows adds up what CPUs counted of the same process, name and c
     comm: "main",
     call: "syscall_500",
     count: 6,
-    errors: new Map([[2, 4]]),
+    errors: new Map([[2, 4], [5, 1]]),
     totalNs: 2 ** 40 + 6,
     minNs: 2,
     maxNs: 9,

@@ -26,7 +26,7 @@ export interface SyscallMapSize {
 }
 
 const BYTES: SyscallMapSize = {
-  calls: entryBytes(32, 216),
+  calls: entryBytes(32, 224),
   errors: entryBytes(32, 8),
   samples: entryBytes(40, 16),
   stacks: STACK_BYTES,

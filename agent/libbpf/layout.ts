@@ -78,7 +78,15 @@ export const LOCK_ENDED = {
   lock: 64,
 } as const;
 export const SYSCALL_KEY = { size: 32, comm: 0, pid: 16, call: 20, cpu: 24, error: 26, program: 28 } as const;
-export const SYSCALL_VALUE = { size: 216, total_ns: 0, min_ns: 8, max_ns: 16, histogram: 24 } as const;
+export const SYSCALL_VALUE = {
+  size: 224,
+  total_ns: 0,
+  min_ns: 8,
+  max_ns: 16,
+  histogram: 24,
+  error: 216,
+  failed: 220,
+} as const;
 export const OPEN_CALL = { size: 64, key: 0, start_ns: 32, end_ns: 40, window_ns: 48, tid: 56 } as const;
 export const SYSCALL_SAMPLE_KEY = {
   size: 40,
