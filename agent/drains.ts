@@ -65,7 +65,7 @@ export class Drains implements Disposable {
     const { collectors, processes } = this.#options;
     await Promise.all(this.#early.values());
     // At once, so that they wait for the kernel together.
-    await Promise.all(collectors.map((collector) => this.#drain(collector)));
+    await Promise.all(collectors.map((collector) => this.#drain(collector, { early: false })));
     const sums = this.#sums;
     this.#sums = this.#newSums();
     this.#representatives = new Map();
@@ -100,13 +100,15 @@ export class Drains implements Disposable {
 
   #drainEarly(collector: Collector): void {
     if (this.#early.has(collector)) return;
-    const drain = this.#drain(collector).catch(() => {}).finally(() => this.#early.delete(collector));
+    const drain = this.#drain(collector, { early: true }).catch(() => {}).finally(() =>
+      this.#early.delete(collector)
+    );
     this.#early.set(collector, drain);
   }
 
-  async #drain(collector: Collector): Promise<void> {
+  async #drain(collector: Collector, { early }: { early: boolean }): Promise<void> {
     try {
-      const window = await collector.drain();
+      const window = await collector.drain({ early });
       const brief = this.#options.processes.look();
       // Each row asks, and what is known of a process is not looked up for each.
       const known = new Map<number, Map<number, ProgramOf>>();

@@ -34,12 +34,7 @@ export interface SummedWindow extends Required<Window> {
   readonly losses: Map<string, number>;
 }
 
-/**
- * Adds up what drains gave. Rows that agree in all but amounts become one.
- *
- * The time that waits and calls took is split at each drain, so its parts are summed. How many are open is true of the
- * last drain alone: what was open at an earlier one has ended since, or is open still and is told of again.
- */
+/** Adds up what drains gave. Rows that agree in all but amounts become one. What is open the last of them tells alone. */
 export class WindowSum {
   readonly #places = new WindowPlaces();
   /** Numbers of places, for the keys of rows. */
@@ -67,13 +62,12 @@ export class WindowSum {
   }
 
   /**
-   * Adds what a drain gave, after those of all drains before it.
+   * Adds what a drain gave.
    *
    * @param represent returns the process that stands for this one: what both did is summed
    */
   add(window: Window, represent: Represent): void {
     this.#drains++;
-    this.#closeOpen();
     for (const sample of window.samples) this.#addSample(sample, represent);
     for (const lock of window.locks ?? []) this.#addLock(lock, represent);
     for (const hold of window.holds ?? []) this.#addHold(hold, represent);
@@ -94,12 +88,6 @@ export class WindowSum {
       losses: this.#losses,
       stackEnds: this.#stackEnds,
     };
-  }
-
-  /** Leaves of what was open at the last drain only the time that it had. */
-  #closeOpen(): void {
-    for (const sum of this.#locks) if (sum.outcome === "open") sum.count = sum.maxNs = 0;
-    this.#syscalls.closeOpen();
   }
 
   #addSlowCall(row: RawSlowCall, { pid, program }: ProgramOf): void {

@@ -4,7 +4,7 @@
  * finds there follows from its first registers and from the words of the thread's memory that it reads, so where these are
  * what they were, so is the stack: to read the words alone is far cheaper than to find the rules again.
  *
- * A walk is known for the rest of a window at most, as is what it was counted by. Code that is replaced meanwhile, under
+ * A walk is known as long as its set is counted into, as is what it was counted by. Code that is replaced meanwhile, under
  * the same return addresses, is taken for what it was.
  */
 #ifndef __APERTURE_WALK_MEMO_H__
@@ -38,8 +38,8 @@ struct walk_begin {
 
 struct walk_memo {
 	struct walk_begin begin;
-	/* When the window began that this is of; 0 when there is nothing. */
-	u64 window_ns;
+	/* Since when the set is counted into that this is of; 0 when there is nothing. */
+	u64 set_ns;
 	/* What the place is called in it. */
 	u64 place;
 	/* The words that the walk read, by their hash: as they were, and as they are now. */
@@ -167,14 +167,14 @@ static __always_inline u32 memo_index(const struct walk_begin *begin)
 	return mix(mix(mix(0, begin->pc), begin->stack), call) & (WALK_MEMOS - 1);
 }
 
-/* The place of a walk that would begin so and is known in the window of `set`; 0 when none is. */
+/* The place of a walk that would begin so and is known as long as `set` is counted into; 0 when none is. */
 static __always_inline u64 recall_walk(const struct walk_begin *begin, u32 set)
 {
 	u32 index = memo_index(begin);
 	struct walk_memo *memo = bpf_map_lookup_elem(&walk_memos, &index);
 	const struct aperture_window *window = window_of(set);
 
-	if (!memo || !window || memo->window_ns != window->start_ns || !is_same_begin(&memo->begin, begin))
+	if (!memo || !window || memo->set_ns != window->set_ns || !is_same_begin(&memo->begin, begin))
 		return 0;
 	if (!read_walk_words(index) || memo->words_now != memo->words)
 		return 0;
@@ -192,7 +192,7 @@ static __always_inline void forget_reads(void)
 		state->read_count = 0;
 }
 
-/* Keeps that the walk which was just made from `begin` has the name `place` in the window of `set`. */
+/* Keeps that the walk which was just made from `begin` has the name `place` as long as `set` is counted into. */
 static __always_inline void remember_walk(const struct walk_begin *begin, u32 set, u64 place)
 {
 	u32 zero = 0;
@@ -203,7 +203,7 @@ static __always_inline void remember_walk(const struct walk_begin *begin, u32 se
 
 	if (!state || !memo || !window || state->read_count == 0 || state->read_count > WALK_READS)
 		return;
-	memo->window_ns = 0;
+	memo->set_ns = 0;
 	memo->begin = *begin;
 	memo->read_count = state->read_count;
 	bpf_probe_read_kernel(memo->reads, sizeof(memo->reads), state->reads);
@@ -211,7 +211,7 @@ static __always_inline void remember_walk(const struct walk_begin *begin, u32 se
 		return;
 	memo->words = memo->words_now;
 	memo->place = place;
-	memo->window_ns = window->start_ns;
+	memo->set_ns = window->set_ns;
 }
 
 #endif

@@ -23,11 +23,13 @@ struct active {
 struct aperture_window {
 	/* When it began, on CLOCK_MONOTONIC: what lasted longer counts for this one from here on. */
 	u64 start_ns;
+	/* Since when the set is counted into, which is later where another one filled before the window's end. */
+	u64 set_ns;
 	/* Whether the agent still has to see what was open when it began. */
 	u32 looks;
 	u32 reserved;
 };
-_Static_assert(sizeof(struct aperture_window) == 16, "the agent writes this layout");
+_Static_assert(sizeof(struct aperture_window) == 24, "the agent writes this layout");
 
 /* Of each set; written before it becomes the active one. */
 struct {

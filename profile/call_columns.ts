@@ -168,12 +168,6 @@ export class CallColumns {
     return this.#amounts[at + COUNT]! + this.#amounts[at + OPEN]! > 0 || this.#amounts[at + TOTAL]! > 0;
   }
 
-  /** Leaves of calls that are open only the time that they had. */
-  closeOpen(): void {
-    const amounts = this.#amounts;
-    for (let at = 0; at < this.#rows * AMOUNTS; at += AMOUNTS) amounts[at + OPEN] = amounts[at + OLDEST] = 0;
-  }
-
   amounts(row: number): CallAmounts {
     const amounts = this.#amounts;
     const at = row * AMOUNTS;

@@ -27,7 +27,7 @@ function filled(collector: Collector, fill: () => number): Collector {
     get fill() {
       return fill();
     },
-    drain: () => collector.drain(),
+    drain: (options) => collector.drain(options),
     [Symbol.dispose]: () => collector[Symbol.dispose](),
   };
 }
@@ -55,6 +55,33 @@ function openOf({ windows: [locks, syscalls] }: Drained, comm: string): readonly
     { count: call!.open, ns: call!.totalNs, ageNs: call!.oldestNs },
   ];
 }
+
+testWith(["bpf", "clang"], "a drain that is early tells nothing of what goes on", async () => {
+  await build("bpf");
+  using folder = new TempFolder();
+  await using program = await Contender.start(await compileProgram("deadlock", folder.path));
+  const { pid } = program;
+  using locks = LockCollector.open({ pid });
+  using syscalls = SyscallCollector.open({ pid });
+  await program.contend();
+  const openOf = async (early: boolean) => {
+    const waits = (await locks.drain({ early })).locks!.filter(({ outcome }) => outcome === "open");
+    const calls = [...(await syscalls.drain({ early })).syscalls!].filter(({ open }) => open > 0);
+    return [waits.length > 0, calls.length > 0];
+  };
+  assertEquals(await openOf(true), [false, false]);
+  assertEquals(await openOf(false), [true, true]);
+});
+
+testWith(["bpf", "clang"], "processes that nobody joins fill no map of locks when they end", async () => {
+  await build("bpf");
+  using folder = new TempFolder();
+  const churn = await compileProgram("churn", folder.path);
+  using collector = LockCollector.open({ ancestor: Deno.pid });
+  const { success } = await new Deno.Command(churn, { args: ["2000", "1"] }).output();
+  assert(success);
+  assert(collector.fill < 0.1, `${collector.fill}`);
+});
 
 testWith(
   ["bpf", "clang"],

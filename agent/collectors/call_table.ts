@@ -99,11 +99,6 @@ export class CallTable implements Iterable<RawSyscall> {
     }
   }
 
-  /** Leaves of calls that are open only the time that they had. */
-  closeOpen(): void {
-    this.#columns.closeOpen();
-  }
-
   /** Yields the rows that have a call. */
   *[Symbol.iterator](): Generator<RawSyscall> {
     for (let row = 0; row < this.#keys.size; row++) {

@@ -75,30 +75,6 @@ Deno.test("CallTable.addAll() adds another table as it adds its rows", () => {
   }));
 });
 
-Deno.test("CallTable.closeOpen() leaves of open calls the time that they had", () => {
-  const table = new CallTable();
-  const open: RawSyscall = {
-    ...{
-      pid: 1,
-      program: 7,
-      comm: "a",
-      call: "read",
-      count: 0,
-      errors: new Map(),
-      totalNs: 5,
-      minNs: 0,
-      maxNs: 0,
-    },
-    ...{ histogram: [], open: 2, oldestNs: 9 },
-  };
-  table.addAll([open], identity);
-  assertEquals([...table], [open]);
-  table.closeOpen();
-  assertEquals([...table], [{ ...open, open: 0, oldestNs: 0 }]);
-  table.addAll([open], identity);
-  assertEquals([...table], [{ ...open, totalNs: 10 }]);
-});
-
 Deno.test("CallTable has no row of which only errors are known", () => {
   const table = new CallTable();
   table.addErrors(table.row({ pid: 1 }, table.text("a"), table.text("read")), 2, 1);

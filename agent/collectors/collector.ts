@@ -143,6 +143,16 @@ export interface Window {
   readonly stackEnds?: ReadonlyMap<string, number>;
 }
 
+export interface DrainOptions {
+  /**
+   * The window goes on, only its maps are emptied: what is open then, and what was lost, is told when it ends, by the
+   * next drain that is not early.
+   *
+   * @default {false}
+   */
+  readonly early?: boolean;
+}
+
 export interface Collector extends Disposable {
   readonly kind: Kind;
   /** Its maps use so many bytes of the kernel's memory. */
@@ -157,7 +167,7 @@ export interface Collector extends Disposable {
    *
    * @throws {Error} when the collector is disposed of meanwhile
    */
-  drain(): Promise<Window>;
+  drain(options?: DrainOptions): Promise<Window>;
   /** Samples at another frequency from the next drain on, where it samples by time. */
   setFrequency?(freq: number): void;
   /** Reads Python's frames in these processes from now on, and in no others. */

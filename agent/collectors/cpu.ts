@@ -8,7 +8,6 @@
 import { getLogger } from "@logtape/logtape";
 import {
   BpfError,
-  type BpfMap,
   BpfObject,
   monotonicNs,
   PerfEvent,
@@ -17,12 +16,12 @@ import {
 } from "../libbpf/mod.ts";
 import type { Interpreter } from "../python/interpreter.ts";
 import type { RawPythonFrame } from "../python/python_symbols.ts";
-import type { Collector, RawSample, Window } from "./collector.ts";
+import type { Collector, DrainOptions, RawSample, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { Counters } from "./counters.ts";
 import { decodeCounts, decodeStacks } from "./cpu_decode.ts";
 import { KnownStacks } from "./known_stacks.ts";
-import { MapSets } from "./map_sets.ts";
+import { type FilledMap, MapSets } from "./map_sets.ts";
 import { cpuMapSize } from "./cpu_map_size.ts";
 import { checkProcess } from "../metadata/watched_process.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
@@ -196,13 +195,15 @@ export class CpuCollector implements Collector {
     return entries * this.#leastPeriodNs / 1e6 / Math.max(1, this.#clocks.size);
   }
 
-  async drain(): Promise<Window> {
+  async drain({ early = false }: DrainOptions = {}): Promise<Window> {
     if (!this.#stopped) this.#follow();
     return await this.#sets.drain((set) => {
       const periodNs = this.#periodNs;
       this.#changePeriod();
-      return this.#empty(set, periodNs);
-    });
+      const samples = this.#empty(set, periodNs);
+      if (early) return { samples, losses: new Map() };
+      return { samples, losses: this.#sets.losses(), stackEnds: this.#stackEnds.drain() };
+    }, { early });
   }
 
   /** Samples at the period that was set meanwhile. What is counted since the sets changed, some ms, is taken for that. */
@@ -213,15 +214,13 @@ export class CpuCollector implements Collector {
     this.#follow();
   }
 
-  #empty({ counts, stacks }: Record<"counts" | "stacks", BpfMap>, periodNs: number): Window {
-    const losses = this.#sets.losses();
-    const stackEnds = this.#stackEnds.drain();
+  #empty({ counts, stacks }: Record<"counts" | "stacks", FilledMap>, periodNs: number): RawSample[] {
     const addresses = new Map<bigint, readonly number[]>();
     const python = new Map<bigint, readonly RawPythonFrame[]>();
     stacks.drain((entries) => decodeStacks(entries, addresses, { python, known: this.#known }));
     const samples: RawSample[] = [];
     counts.drain((entries) => decodeCounts(entries, { addresses, python, periodNs, samples }));
-    return { samples, losses, stackEnds };
+    return samples;
   }
 
   watchPython(interpreters: ReadonlyMap<number, Interpreter>): void {

@@ -6,17 +6,17 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BpfError, type BpfMap, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
-import type { Collector, RawHold, RawLock, Window } from "./collector.ts";
+import { BpfError, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
+import type { Collector, DrainOptions, RawHold, RawLock, Window } from "./collector.ts";
 import { Counters } from "./counters.ts";
 import { onlineCpus } from "./cpus.ts";
 import type { KnownStacks } from "./known_stacks.ts";
 import { decodeHolds, decodeLocks } from "./lock_decode.ts";
 import { lockMapSize } from "./lock_map_size.ts";
-import { decodeFutexState, openRows, readOpenWaits } from "./lock_open.ts";
+import { decodeFutexState, openRows, type OpenWait, readOpenWaits } from "./lock_open.ts";
 import { LockOwners } from "./lock_owners.ts";
 import { LockPlaces } from "./lock_places.ts";
-import { MapSets, type SetWindow } from "./map_sets.ts";
+import { type FilledMap, MapSets, type SetWindow } from "./map_sets.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { checkProcess } from "../metadata/watched_process.ts";
 import { tracepointRanges } from "./tracepoint_frames.ts";
@@ -71,6 +71,7 @@ export class LockCollector implements Collector {
   readonly #sets: MapSets<SetName>;
   readonly #stackEnds: Counters;
   readonly #places: LockPlaces;
+  readonly #find = (hash: bigint) => this.#places.find(hash);
   #watchesKernel = false;
 
   /**
@@ -159,34 +160,50 @@ export class LockCollector implements Collector {
     return this.#sets.fill;
   }
 
-  drain(): Promise<Window> {
-    return this.#sets.drain((set, window) => this.#empty(set, window));
+  drain({ early = false }: DrainOptions = {}): Promise<Window> {
+    return this.#sets.drain((set, window) => {
+      if (early) return { ...this.#empty(set, () => []), losses: this.#forgotten(new Map()) };
+      // First of all: until this is read, the programs keep notes of what ends.
+      const open = this.#readOpen(window);
+      const counted = this.#empty(set, () => this.#openRows(open, window));
+      const losses = this.#forgotten(this.#sets.losses());
+      return { ...counted, losses, stackEnds: this.#stackEnds.drain() };
+    }, { early });
   }
 
-  #empty({ counts, stacks, places, holds }: Record<SetName, BpfMap>, window: SetWindow): Window {
-    const map = (name: string) => this.#object.map(name);
-    // First of all: until this is read, the programs keep notes of what ends.
-    const open = readOpenWaits(
-      { threads: map("threads"), contentions: map("contentions"), ended: map("ended") },
-      window,
-    );
+  /** @param open returns the rows of what is open, by places that were read before */
+  #empty({ counts, stacks, places, holds }: Record<SetName, FilledMap>, open: () => RawLock[]) {
     stacks.drain((entries) => this.#places.addStacks(entries));
     places.drain((entries) => this.#places.addPlaces(entries));
-    const find = (hash: bigint) => this.#places.find(hash);
-    using owners = new LockOwners(open, find);
-    const futexes = map("futexes");
+    const locks = open();
+    counts.drain((entries) => decodeLocks(entries, this.#find, locks));
+    const held: RawHold[] = [];
+    holds.drain((entries) => decodeHolds(entries, this.#find, held));
+    return { samples: [], locks, holds: held };
+  }
+
+  #readOpen(window: SetWindow): OpenWait[] {
+    const [threads, contentions, ended] = ["threads", "contentions", "ended"].map((name) =>
+      this.#object.map(name)
+    );
+    return readOpenWaits({ threads: threads!, contentions: contentions!, ended: ended! }, window);
+  }
+
+  #openRows(open: readonly OpenWait[], window: SetWindow): RawLock[] {
+    using owners = new LockOwners(open, this.#find);
+    const futexes = this.#object.map("futexes");
     const bytes = new Uint8Array(futexes.valueBytes);
     const state = (futex: Uint8Array<ArrayBuffer>) => {
       return futexes.lookupInto(futex, bytes) ? decodeFutexState(bytes) : undefined;
     };
-    const locks: RawLock[] = openRows(open, { window, state, find, owner: owners.find.bind(owners) });
-    counts.drain((entries) => decodeLocks(entries, find, locks));
-    const held: RawHold[] = [];
-    holds.drain((entries) => decodeHolds(entries, find, held));
-    const losses = this.#sets.losses();
-    const forgotten = this.#places.endWindow();
+    return openRows(open, { window, state, find: this.#find, owner: owners.find.bind(owners) });
+  }
+
+  /** Adds to `losses` the places that were asked for in vain. */
+  #forgotten(losses: Map<string, number>): Map<string, number> {
+    const forgotten = this.#places.endDrain();
     if (forgotten > 0) losses.set("holder_forgotten", (losses.get("holder_forgotten") ?? 0) + forgotten);
-    return { samples: [], locks, holds: held, losses, stackEnds: this.#stackEnds.drain() };
+    return losses;
   }
 
   /** Ends counting; what was counted can still be drained. */

@@ -88,8 +88,8 @@ export class LockPlaces {
     return raw;
   }
 
-  /** Returns how many times a place was asked for in vain in the window, which is over. */
-  endWindow(): number {
+  /** Returns how many times a place was asked for in vain in the drain, which is over. */
+  endDrain(): number {
     const forgotten = this.#forgotten;
     this.#forgotten = 0;
     this.#raw.clear();

@@ -8,6 +8,7 @@
 import {
   type BpfMap,
   type BpfObject,
+  type Entries,
   FILLED,
   LOSSES,
   type MappedMemory,
@@ -30,6 +31,13 @@ const FILLED_INDEX: ReadonlyMap<string, number> = new Map<string, number>([
 /** 32-bit words of an entry of the map `filled`. */
 const FILLED_WORDS = 2;
 
+/** A map of a set that nobody counts into. */
+export interface FilledMap {
+  readonly name: string;
+  /** Takes all entries out; see `BpfMap.drain()`. */
+  drain(take: (entries: Entries) => void): void;
+}
+
 /** Two sets of maps by name: into one the kernel counts, the other is the agent's. */
 export class MapSets<Name extends string> implements Disposable {
   readonly #object: BpfObject;
@@ -38,13 +46,15 @@ export class MapSets<Name extends string> implements Disposable {
   readonly #filledMemory: MappedMemory;
   readonly #filled: Uint32Array<ArrayBuffer>;
   /** Tells by name where a map's count is in a set's part of `#filled`, and how many entries it holds. */
-  readonly #limits: readonly { readonly word: number; readonly entries: number }[];
+  readonly #limits: readonly { readonly name: Name; readonly word: number; readonly entries: number }[];
   #active = 0;
   #disposed = false;
   /** Settles with the last drain so far. */
   #turn: Promise<unknown> = Promise.resolve();
   readonly #losses: Counters;
   #startNs = monotonicNs();
+  /** The active set is counted into since then. */
+  #setNs = this.#startNs;
 
   /** @param names of maps that the object, which is loaded, has as `NAME_a` and `NAME_b` */
   constructor(object: BpfObject, names: readonly Name[]) {
@@ -57,6 +67,7 @@ export class MapSets<Name extends string> implements Disposable {
       >;
     });
     this.#limits = names.map((name) => ({
+      name,
       word: FILLED_INDEX.get(name)! * FILLED_WORDS,
       entries: object.map(`${name}_a`).maxEntries,
     }));
@@ -83,16 +94,18 @@ export class MapSets<Name extends string> implements Disposable {
   /**
    * Makes the other set the active one, and has `empty` empty the one that was when nobody counts into it any more.
    * One after another: a set is not counted into before it is empty. What is open then, `empty` sees as it is, or as
-   * what the programs keep of it until `empty` returns.
+   * what the programs keep of it until `empty` returns; where it is drained `early` the window goes on, and what is
+   * open with it.
    *
    * @throws {Error} when the object is closed meanwhile
    */
   drain<Drained>(
-    empty: (set: Readonly<Record<Name, BpfMap>>, window: SetWindow) => Drained,
+    empty: (set: Readonly<Record<Name, FilledMap>>, window: SetWindow) => Drained,
+    { early = false }: { early?: boolean | undefined } = {},
   ): Promise<Drained> {
-    const drained = this.#turn.then(() => this.#swap()).then(({ set, window }) => {
+    const drained = this.#turn.then(() => this.#swap({ early })).then(({ set, window }) => {
       if (this.#disposed) throw new Error("Cannot drain: the collector is closed");
-      const result = empty(this.#sets[set]!, window);
+      const result = empty(this.#filledMaps(set), window);
       const words = FILLED.length * FILLED_WORDS;
       this.#filled.fill(0, set * words, (set + 1) * words);
       this.#begin({ looks: false });
@@ -102,22 +115,37 @@ export class MapSets<Name extends string> implements Disposable {
     return drained;
   }
 
-  async #swap(): Promise<{ set: number; window: SetWindow }> {
+  /** Returns the maps of a set, of which those that are empty are not asked for their entries. */
+  #filledMaps(set: number): Readonly<Record<Name, FilledMap>> {
+    const from = set * FILLED.length * FILLED_WORDS;
+    const entries = this.#limits.map(({ name, word }) => {
+      const map = this.#sets[set]![name];
+      const drain = (take: (entries: Entries) => void) => {
+        if (this.#filled[from + word]! > 0) map.drain(take);
+      };
+      return [name, { name: map.name, drain }] as const;
+    });
+    return Object.fromEntries(entries) as Record<Name, FilledMap>;
+  }
+
+  async #swap({ early }: { early: boolean }): Promise<{ set: number; window: SetWindow }> {
     const set = this.#active;
     const active = this.#object.map("active");
     this.#active = 1 - set;
     const window = { startNs: this.#startNs, endNs: monotonicNs() };
-    this.#startNs = window.endNs;
-    this.#begin({ looks: true });
+    this.#setNs = window.endNs;
+    if (!early) this.#startNs = window.endNs;
+    this.#begin({ looks: !early });
     active.update(Uint32Array.of(0), Uint32Array.of(this.#active));
     await this.#object.map("barrier").setInner(0, active);
     return { set, window };
   }
 
-  /** Tells the programs when the window of the active set began, and whether what was open then is still to be seen. */
+  /** Tells the programs when the window and the active set began, and whether what was open then is still to be seen. */
   #begin({ looks }: { looks: boolean }): void {
     const value = new DataView(new ArrayBuffer(WINDOW.size));
     value.setBigUint64(WINDOW.start_ns, this.#startNs, true);
+    value.setBigUint64(WINDOW.set_ns, this.#setNs, true);
     value.setUint32(WINDOW.looks, Number(looks), true);
     this.#object.map("windows").update(Uint32Array.of(this.#active), value);
   }

@@ -7,27 +7,20 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import {
-  BpfError,
-  type BpfIterator,
-  type BpfLink,
-  type BpfMap,
-  BpfObject,
-  STACK_ENDS,
-} from "../libbpf/mod.ts";
+import { BpfError, type BpfIterator, type BpfLink, BpfObject, STACK_ENDS } from "../libbpf/mod.ts";
 import { Counters } from "./counters.ts";
 import { setStackSource, type StackSource, WALK_MAPS } from "./user_stacks.ts";
-import type { Collector, RawSample, RawSlowCall, Window } from "./collector.ts";
+import type { Collector, DrainOptions, RawSample, RawSlowCall, Window } from "./collector.ts";
 import { onlineCpus } from "./cpus.ts";
 import { decodeStacks } from "./cpu_decode.ts";
 import { KnownStacks } from "./known_stacks.ts";
 import { decodeObjects, decodeSlowCalls } from "./slow_calls.ts";
 import { decodeSyscallSamples, SyscallRows } from "./syscall_decode.ts";
-import { MapSets, type SetWindow } from "./map_sets.ts";
+import { type FilledMap, MapSets, type SetWindow } from "./map_sets.ts";
 import { pidNamespace } from "../metadata/pid_namespace.ts";
 import { checkProcess } from "../metadata/watched_process.ts";
 import { ENDED_CALLS, type SyscallMapSize, syscallMapSize } from "./syscall_map_size.ts";
-import { OpenCalls, openSamples } from "./syscall_open.ts";
+import { type OpenCall, OpenCalls, openSamples } from "./syscall_open.ts";
 
 /** The program's object file. */
 export const SYSCALL_OBJECT = new URL("../../bpf/build/syscall.bpf.o", import.meta.url).pathname;
@@ -186,33 +179,42 @@ export class SyscallCollector implements Collector {
     return this.#sets.fill;
   }
 
-  drain(): Promise<Window> {
-    return this.#sets.drain((set, window) => this.#empty(set, window));
+  drain({ early = false }: DrainOptions = {}): Promise<Window> {
+    return this.#sets.drain((set, window) => {
+      if (early) return { ...this.#empty(set, new SyscallRows()), losses: new Map() };
+      // First of all: until this is read, the threads keep notes of what ends.
+      const open = this.#readOpen(window);
+      const rows = new SyscallRows();
+      const { samples, ...counted } = this.#empty(set, rows);
+      rows.addOpen(open, window);
+      samples.push(...openSamples(open, window, { slowNs: this.#slowNs }));
+      return { ...counted, samples, losses: this.#sets.losses(), stackEnds: this.#stackEnds.drain() };
+    }, { early });
+  }
+
+  /** Returns the calls that were open when the window ended. */
+  #readOpen(window: SetWindow): readonly OpenCall[] {
+    const open = new OpenCalls(window);
+    open.addThreads(this.#open.read());
+    this.#object.map("ended").drain((entries) => open.addEnded(entries));
+    return open.calls();
   }
 
   #empty(
-    { calls, errors, samples: counts, stacks, slow, objects }: Record<(typeof MAPS)[number], BpfMap>,
-    window: SetWindow,
-  ): Window {
-    // First of all: until this is read, the threads keep notes of what ends.
-    const openCalls = new OpenCalls(window);
-    openCalls.addThreads(this.#open.read());
-    this.#object.map("ended").drain((entries) => openCalls.addEnded(entries));
-    const open = openCalls.calls();
-    const losses = this.#sets.losses();
-    const rows = new SyscallRows();
+    { calls, errors, samples: counts, stacks, slow, objects }: Record<(typeof MAPS)[number], FilledMap>,
+    rows: SyscallRows,
+  ) {
     calls.drain((entries) => rows.addCalls(entries));
     errors.drain((entries) => rows.addErrors(entries));
-    rows.addOpen(open, window);
     const addresses = new Map<bigint, readonly number[]>();
     stacks.drain((entries) => decodeStacks(entries, addresses, { known: this.#known }));
-    const samples: RawSample[] = openSamples(open, window, { slowNs: this.#slowNs });
+    const samples: RawSample[] = [];
     counts.drain((entries) => samples.push(...decodeSyscallSamples(entries, addresses)));
     const texts = new Map<bigint, string>();
     objects.drain((entries) => decodeObjects(entries, texts));
     const slowCalls: RawSlowCall[] = [];
     slow.drain((entries) => slowCalls.push(...decodeSlowCalls(entries, texts)));
-    return { samples, syscalls: rows.rows(), slowCalls, losses, stackEnds: this.#stackEnds.drain() };
+    return { samples, syscalls: rows.rows(), slowCalls };
   }
 
   /** Ends counting; what was counted can still be drained. */

@@ -19,7 +19,7 @@ export const CPU_KEY = {
   comm: 28,
   program: 44,
 } as const;
-export const WINDOW = { size: 16, start_ns: 0, looks: 8 } as const;
+export const WINDOW = { size: 24, start_ns: 0, set_ns: 8, looks: 16 } as const;
 export const LOCK_PLACE = {
   size: 40,
   user_stack: 0,
