@@ -13,7 +13,7 @@ import { type Clock, MACHINE_CLOCK, type Moment, type Stamps } from "./clock.ts"
 import type { Captures } from "./capture.ts";
 import type { Collector, ProgramOf, Window } from "./collectors/collector.ts";
 import type { Drained } from "./drains.ts";
-import type { ProcessLabels } from "./metadata/labels.ts";
+import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import { Namer, NAMING_LOSS } from "./naming.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import type { Unwinder } from "./unwind/unwinder.ts";
@@ -179,10 +179,12 @@ function sayStep({ stepMs }: Stamps): void {
   });
 }
 
-/** Returns what the series of a process is told by, but for its id and the thread's name. */
+/** Returns what the series of a process that has ended is told by, but for its id and the thread's name. */
 function groupOf({ pid, program }: ProgramOf, { symboliser, labels }: RecordOptions): string {
-  const process = symboliser.process(pid, program);
-  return process ? JSON.stringify([process.exe, process.script, labels?.of(process)]) : "";
+  const process = symboliser.endedProcess(pid, program);
+  if (process === undefined) return "";
+  const { container, pod, namespace, service, labels: others } = labels?.ofEnded(process) ?? NO_LABELS;
+  return [process.exe, process.script, container, pod, namespace, service, others].join("\0");
 }
 
 /** Takes in what of processes is only there while they run, until the result is disposed of. */

@@ -7,6 +7,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { Burst } from "../common/log.ts";
+import { TupleTable } from "../common/tuple_table.ts";
 import type { Kind } from "../profile/model.ts";
 import { untilBeat } from "./beat.ts";
 import type { Brief, BriefProcesses } from "./brief_processes.ts";
@@ -111,11 +112,10 @@ export class Drains implements Disposable {
       const window = await collector.drain({ early });
       const brief = this.#options.processes.look();
       // Each row asks, and what is known of a process is not looked up for each.
-      const known = new Map<number, Map<number, ProgramOf>>();
-      const represent = ({ pid, program = 0 }: ProgramOf) => {
-        const ofPrograms = known.getOrInsertComputed(pid, () => new Map());
-        return ofPrograms.getOrInsertComputed(program, () => this.#represent({ pid, program }, brief));
-      };
+      const numbers = new TupleTable();
+      const known: ProgramOf[] = [];
+      const represent = ({ pid, program = 0 }: ProgramOf) =>
+        known[numbers.number(pid, program, 0, 0)] ??= this.#represent({ pid, program }, brief);
       this.#sums.get(collector)!.add(window, represent);
       this.#failures.delete(collector);
     } catch (error) {

@@ -117,6 +117,14 @@ export class ProcessLabels {
     return labels;
   }
 
+  /** Returns the labels of a process that has ended, of which nothing is read any more. */
+  ofEnded({ pid, startTime }: LabelledProcess): Labels {
+    const known = this.#entries.get(pid);
+    if (known?.startTime === startTime) return this.#labelsOf(known.text);
+    this.#unread++;
+    return NO_LABELS;
+  }
+
   /** Reads where a process that has just been seen belongs: it may be gone when {@linkcode of} is asked. */
   observe({ pid, startTime }: LabelledProcess): void {
     if (this.#entries.get(pid)?.startTime === startTime) return;

@@ -54,6 +54,19 @@ Deno.test("ProcessLabels.of() names container, pod, namespace and workload", () 
   assertEquals(machine.labels().of({ pid: 7, startTime: 1 }), NAMED);
 });
 
+Deno.test("ProcessLabels.ofEnded() names where a process was that was observed, and counts others", () => {
+  using machine = new Machine();
+  machine.put(7, IN_POD);
+  machine.pods.set(POD);
+  const labels = machine.labels();
+  labels.observe({ pid: 7, startTime: 1 });
+  machine.put(7, "/");
+  assertEquals(labels.ofEnded({ pid: 7, startTime: 1 }), NAMED);
+  assertEquals(labels.stats.unread, 0);
+  assertEquals(labels.ofEnded({ pid: 7, startTime: 2 }), NO_LABELS);
+  assertEquals(labels.stats.unread, 1);
+});
+
 Deno.test("ProcessLabels.of() uses the ids of the path while nobody knows the pod, and the names once one does", () => {
   using machine = new Machine();
   for (const pid of [7, 8]) machine.put(pid, IN_POD);

@@ -130,6 +130,15 @@ export class ProcessTable {
     return undefined;
   }
 
+  /** Returns what is known of a process that has ended, of which nothing is read any more; see {@linkcode get}. */
+  ended(pid: number, program = 0): Process | undefined {
+    const entry = this.#entries.get(pid);
+    if (entry) entry.gone = true;
+    const last = entry?.process;
+    if (last && (program === 0 || last.program === 0 || last.program === program)) return last;
+    return program === 0 ? undefined : this.#programs.of(pid, program);
+  }
+
   #entry(pid: number): Entry {
     const known = this.#entries.get(pid);
     if (known?.window === this.#window) return known;

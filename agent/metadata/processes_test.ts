@@ -125,6 +125,28 @@ Deno.test("ProcessTable.get() gives a process whose program is not told for any"
   assertStrictEquals(table.get(40, 5), table.get(40));
 });
 
+Deno.test("ProcessTable.ended() gives what was known of a process, until the window ends, and reads nothing", () => {
+  using folder = new TempFolder();
+  const [own, never] = [32, 64].map((startStack) => programNumber(startStack, 4096));
+  writeProcess(folder, 40, { startStack: 32 });
+  const table = new ProcessTable({ procRoot: folder.path });
+  const observed = table.observe(40);
+  // What has its number by now is another one.
+  writeProcess(folder, 40, { startTime: 8, startStack: 64 });
+  assertStrictEquals(table.ended(40, own), observed);
+  assertStrictEquals(table.ended(40), observed);
+  assertEquals([table.ended(40, never), table.ended(41), table.ended(41, never)], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  // A child ran what its parent does.
+  assertEquals(table.ended(41, own), { ...observed!, pid: 41, past: true });
+  assertEquals(table.stats.reads, 1);
+  table.endWindow();
+  assertEquals([table.stats.processes, table.ended(40)], [0, undefined]);
+});
+
 Deno.test("ProcessTable.observe() has nothing of a process that is gone, but get() has what was known", () => {
   using folder = new TempFolder();
   writeProcess(folder, 40);

@@ -313,6 +313,11 @@ export class Symboliser implements AsyncDisposable {
     return this.#process(pid, program);
   }
 
+  /** Returns what is known of a process that has ended, see {@linkcode process}. */
+  endedProcess(pid: number, program?: number): KnownProcess | undefined {
+    return this.#processes.ended(pid, program);
+  }
+
   /**
    * Returns what the data at an address of a process are: `SYMBOL in MODULE` of a variable, `heap`, `stack` or
    * `shared memory`; "" where that is not known, or the process has run another program since.

@@ -37,8 +37,12 @@ function withMaximum(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
       `Cannot bound the memory of ${PACKAGE} as its module is not that of the pinned version`,
     );
   }
-  const bounded = [MEMORY_SECTION, 4, 1, 1, INITIAL_PAGES, MAX_PAGES];
-  return new Uint8Array([...module.subarray(0, at), ...bounded, ...module.subarray(at + unbounded.length)]);
+  const section = [MEMORY_SECTION, 4, 1, 1, INITIAL_PAGES, MAX_PAGES];
+  const bounded = new Uint8Array(module.length + section.length - unbounded.length);
+  bounded.set(module.subarray(0, at));
+  bounded.set(section, at);
+  bounded.set(module.subarray(at + unbounded.length), at + section.length);
+  return bounded;
 }
 
 /** Returns the number at `at`, and where it ends. */
