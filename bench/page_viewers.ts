@@ -40,9 +40,10 @@ const point = (target, type, x, y, more = {}) => {
 };
 const x = (i * 0.618) % 1, y = 30 + (i * 23) % 150;`;
 
-/** Types another word into `field`, as React and others hear it. */
+/** Types another word into `field`, which has the focus then, as React and others hear it. */
 const TYPE = `
 const type = (field) => {
+  field.focus();
   const text = ["v", "vi", "visit", "Part1", "Part17", "hash_1", "hash_12", "ns6", "ns60", "read", "read_3", "w"][i];
   Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
   field.dispatchEvent(new Event("input", { bubbles: true }));

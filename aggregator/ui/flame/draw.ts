@@ -6,9 +6,9 @@
  */
 
 import { type BoxColors, FADED, MATCH, type Theme } from "./colors.ts";
-import { layOut } from "./layout.ts";
+import { layOut, Rects } from "./layout.ts";
 import { type FlameModel, isOther } from "./model.ts";
-import type { Renderer } from "./renderer.ts";
+import { isFaded, type Renderer } from "./renderer.ts";
 
 /** Is a row's height in CSS pixels, the gap below it included. */
 export const ROW_HEIGHT = 18;
@@ -30,6 +30,7 @@ export interface Scene {
   /** Puts the root at the bottom. */
   readonly up: boolean;
   readonly theme: Theme;
+  /** Is the same function as long as the colours are the same. */
   readonly colors: (box: number) => BoxColors;
   /** Returns what stands on a box. */
   readonly label: (box: number) => string;
@@ -68,55 +69,41 @@ export function levelsIn({ height, top, bottom }: Sight, up: boolean): { from: n
   return { from: Math.max(0, Math.min(...levels)), to: Math.max(...levels) + 1 };
 }
 
-/** Is a rectangle that is wide enough for more than its colour. */
-interface Detailed {
-  readonly box: number;
-  readonly run: boolean;
-  readonly level: number;
-  readonly x: number;
-  readonly width: number;
-}
-
-/** Draws what of `scene` is in `sight`. */
-export function drawFlame(renderer: Renderer, scene: Scene, sight: Sight): void {
-  const { model, focus, up, matches } = scene;
+/** Draws what of `scene` is in `sight`. @param rects is room for what is laid out */
+export function drawFlame(renderer: Renderer, scene: Scene, sight: Sight, rects = new Rects()): void {
+  const { model, focus, up, matches, theme } = scene;
   const place = { up, height: sight.height };
-  const detailed: Detailed[] = [];
-  layOut(model, {
-    focus,
-    width: sight.width,
-    ...levelsIn(sight, up),
-    ...(matches && { prefer: (box) => matches[model.name[box]!] === 1 }),
-  }, (box, run, level, x, laid) => {
+  layOut(model, { focus, width: sight.width, ...levelsIn(sight, up), matches }, rects);
+  const { count, width } = rects;
+  for (let i = 0; i < count; i++) {
     // A gap would swallow a narrow box.
-    const width = laid > DETAILS_FROM ? laid - GAP : laid;
-    renderer.rect(x, yOf(level, place), width, BOX, looksOf(scene, box).fill);
-    if (width >= DETAILS_FROM) detailed.push({ box, run, level, x, width });
+    if (width[i]! > DETAILS_FROM) width[i]! -= GAP;
+  }
+  renderer.boxes({
+    ...{ rects, names: model.name, fill: scene.colors, matches, faded: FADED[theme].fill },
+    ...{ y: (level) => yOf(level, place), height: BOX },
   });
-  renderer.settle();
-  for (const rect of detailed) drawOn(renderer, scene, { rect, y: yOf(rect.level, place) });
-}
-
-/** The whole matches nothing: it is box 0. */
-function isMatch({ model, matches }: Scene, box: number): boolean {
-  return box > 0 && matches?.[model.name[box]!] === 1;
-}
-
-function looksOf(scene: Scene, box: number): BoxColors {
-  return scene.matches && !isMatch(scene, box) ? FADED[scene.theme] : scene.colors(box);
+  for (let i = 0; i < count; i++) {
+    if (width[i]! >= DETAILS_FROM) drawOn(renderer, scene, { rects, i, y: yOf(rects.level[i]!, place) });
+  }
 }
 
 /** Draws what stands on a box. */
-function drawOn(renderer: Renderer, scene: Scene, { rect, y }: { rect: Detailed; y: number }): void {
-  const { box, run, x, width } = rect;
-  const { model, theme } = scene;
+function drawOn(
+  renderer: Renderer,
+  scene: Scene,
+  { rects, i, y }: { readonly rects: Rects; readonly i: number; readonly y: number },
+): void {
+  const [box, x, width] = [rects.box[i]!, rects.x[i]!, rects.width[i]!];
+  const { model, theme, matches } = scene;
   if (isOther(model, model.name[box]!) || scene.hatched(box)) {
     renderer.hatch(x, y, width, BOX, theme === "light" ? "#00000033" : "#ffffff33");
   }
-  if (width >= 4 && isMatch(scene, box)) renderer.outline(x, y, width, BOX, MATCH[theme]);
-  if (run || width < TEXT_FROM) return;
+  const fades = isFaded(matches, model.name, box);
+  if (width >= 4 && matches && !fades) renderer.outline(x, y, width, BOX, MATCH[theme]);
+  if (rects.run[i] === 1 || width < TEXT_FROM) return;
   const middle = y + BOX / 2 + 0.5;
-  const { text: color } = looksOf(scene, box);
+  const { text: color } = fades ? FADED[theme] : scene.colors(box);
   const share = width >= SHARE_FROM ? scene.share(box) : "";
   const room = width - 2 * PADDING - (share === "" ? 0 : (share.length + 1) * renderer.letter);
   const text = fit(scene.label(box), Math.floor(room / renderer.letter), scene.ends);

@@ -10,7 +10,7 @@
 import { h } from "../parts/dom.ts";
 import { OUTLINE } from "./colors.ts";
 import { drawFlame, levelAt, levelsIn, ROW_HEIGHT, type Scene, type Sight, yOf } from "./draw.ts";
-import { boxAt, depthOf, placeOf } from "./layout.ts";
+import { boxAt, depthOf, placeOf, Rects } from "./layout.ts";
 import { boxesOf, descendantsAt, type FlameModel, pathOf } from "./model.ts";
 import { type Picture, preparePen } from "./picture.ts";
 import { Renderer } from "./renderer.ts";
@@ -49,6 +49,7 @@ export class FlameView {
   #top = 0;
   #wantedTop: number | undefined;
   readonly #strips = new Strips();
+  readonly #rects = new Rects();
 
   constructor(label: string, events: FlameEvents) {
     this.#events = events;
@@ -160,15 +161,14 @@ export class FlameView {
     const context = this.#prepare(this.#canvas);
     const sight = this.#sight;
     const { from, to } = levelsIn(sight, scene.up);
-    const renderer = new StripRenderer(context, {
-      strips: this.#strips,
+    const renderer = new StripRenderer(context, this.#strips, {
       ratio: globalThis.devicePixelRatio || 1,
       width: this.#canvas.width,
       pitch: ROW_HEIGHT,
       first: Math.round(yOf(scene.up ? to - 1 : from, { up: scene.up, height: this.#height }) / ROW_HEIGHT),
       rows: to - from,
     });
-    drawFlame(renderer, scene, sight);
+    drawFlame(renderer, scene, sight, this.#rects);
     this.#drawOverlay();
   }
 

@@ -13,11 +13,40 @@ export const MIN_WIDTH = 0.5;
 const MAX_RUN = 2;
 
 /**
- * Takes one rectangle in the graph's plane: the box, or the one that stands for a `run` of neighbours that are too narrow
- * to stand alone; `level` rows down, `x` and `width` in CSS pixels. A large graph has tens of thousands in sight, each of
- * which would be an object to be made and thrown away in each frame.
+ * Holds rectangles in the graph's plane, each a box, or the one that stands for a `run` of neighbours that are too narrow
+ * to stand alone; `level` rows down, `x` and `width` in CSS pixels. A large graph has tens of thousands in sight: they
+ * are columns, which are there for the next frame, too.
  */
-export type PutRect = (box: number, run: boolean, level: number, x: number, width: number) => void;
+export class Rects {
+  count = 0;
+  box = new Uint32Array();
+  run = new Uint8Array();
+  level = new Uint16Array();
+  x = new Float64Array();
+  width = new Float64Array();
+
+  put(box: number, run: boolean, level: number, x: number, width: number): void {
+    const at = this.count++;
+    this.box[at] = box;
+    this.run[at] = run ? 1 : 0;
+    this.level[at] = level;
+    this.x[at] = x;
+    this.width[at] = width;
+  }
+
+  /** Makes room for `more` rectangles. */
+  reserve(more: number): void {
+    const size = this.count + more;
+    if (size <= this.box.length) return;
+    const { box, run, level, x, width } = this;
+    const room = Math.max(size, 2 * box.length);
+    (this.box = new Uint32Array(room)).set(box);
+    (this.run = new Uint8Array(room)).set(run);
+    (this.level = new Uint16Array(room)).set(level);
+    (this.x = new Float64Array(room)).set(x);
+    (this.width = new Float64Array(room)).set(width);
+  }
+}
 
 export interface View {
   /** Is the box that is as wide as the view. */
@@ -27,25 +56,30 @@ export interface View {
   /** Is the range of levels that can be seen, `to` not included. @default all */
   readonly from?: number;
   readonly to?: number;
-  /** Returns true for boxes that stand for a run before others. @default none */
-  readonly prefer?: (box: number) => boolean;
+  /** Holds for each row of the names 1 where its boxes stand for a run before others. @default none */
+  readonly matches?: Uint8Array | undefined;
 }
 
-/** Puts the rectangles to draw: the ancestors of the focus at full width, then the focus and its descendants. */
+/**
+ * Puts the rectangles to draw into `rects`, instead of what was there: the ancestors of the focus at full width, then the
+ * focus and its descendants.
+ */
 export function layOut(
   model: FlameModel,
-  { focus, width, from = 0, to = Infinity, prefer }: View,
-  put: PutRect,
+  { focus, width, from = 0, to = Infinity, matches }: View,
+  rects: Rects,
 ): void {
   const path = pathOf(model, focus);
+  rects.count = 0;
+  rects.reserve(path.length);
   for (let level = from; level < Math.min(path.length, to); level++) {
-    put(path[level]!, false, level, 0, width);
+    rects.put(path[level]!, false, level, 0, width);
   }
   const scale = width / model.width[focus]!;
   const left = model.start[focus]!;
   const end = Math.min(model.levelStart.length - 1, to);
   for (let level = Math.max(path.length, from); level < end; level++) {
-    putLevel(model, { range: descendantsAt(model, focus, level), level, left, scale, prefer }, put);
+    putLevel(model, { range: descendantsAt(model, focus, level), level, left, scale, matches }, rects);
   }
 }
 
@@ -54,38 +88,43 @@ interface Level {
   readonly level: number;
   readonly left: number;
   readonly scale: number;
-  readonly prefer: View["prefer"];
+  readonly matches: Uint8Array | undefined;
 }
 
-function putLevel(model: FlameModel, { range, level, left, scale, prefer }: Level, put: PutRect): void {
-  const { start: starts, width: widths } = model;
-  // A run of narrow boxes that touch becomes one rectangle: the graph's outline stays true. It has none while `runBox` is -1.
+function putLevel(
+  { start: starts, width: widths, name: names }: FlameModel,
+  { range: [first, end], level, left, scale, matches }: Level,
+  rects: Rects,
+): void {
+  rects.reserve(end - first);
+  // A run of narrow boxes that touch becomes one rectangle: the graph's outline stays true. There is none while `runBox` is -1.
   let [runBox, runX, runEnd, isPreferred] = [-1, 0, 0, false];
-  const flush = () => {
-    if (runBox >= 0 && runEnd - runX >= MIN_WIDTH) put(runBox, true, level, runX, runEnd - runX);
-    runBox = -1;
-  };
-  for (let box = range[0]; box < range[1]; box++) {
-    const x = (starts[box]! - left) * scale;
-    const width = widths[box]! * scale;
-    if (width >= MIN_WIDTH) {
-      flush();
-      put(box, false, level, x, width);
+  for (let box = first; box <= end; box++) {
+    // Behind the last box nothing stands, which ends a run as what is wide does.
+    const isEnd = box === end;
+    const x = isEnd ? 0 : (starts[box]! - left) * scale;
+    const width = isEnd ? 0 : widths[box]! * scale;
+    const isAlone = isEnd || width >= MIN_WIDTH;
+    if (runBox >= 0 && (isAlone || x - runEnd > MIN_WIDTH || runEnd - runX > MAX_RUN)) {
+      if (runEnd - runX >= MIN_WIDTH) rects.put(runBox, true, level, runX, runEnd - runX);
+      runBox = -1;
+    }
+    if (isEnd) return;
+    if (isAlone) {
+      rects.put(box, false, level, x, width);
       continue;
     }
-    if (runBox >= 0 && (x - runEnd > MIN_WIDTH || runEnd - runX > MAX_RUN)) flush();
     if (runBox < 0) {
       runBox = box;
       runX = x;
       isPreferred = false;
     }
     runEnd = x + width;
-    if (prefer && !isPreferred && prefer(box)) {
+    if (!isPreferred && matches?.[names[box]!] === 1) {
       runBox = box;
       isPreferred = true;
     }
   }
-  flush();
 }
 
 /** Returns where a box is drawn; `undefined` where it is not, or only as one of a run. */

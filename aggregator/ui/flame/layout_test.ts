@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { boxAt, depthOf, layOut, MIN_WIDTH, placeOf, type View } from "./layout.ts";
+import { boxAt, depthOf, layOut, MIN_WIDTH, placeOf, Rects, type View } from "./layout.ts";
 import { type FlameModel, flameModel } from "./model.ts";
 import type { FlameGraph } from "../../../profile/flame.ts";
 
@@ -24,9 +24,15 @@ function graph(widths: number[]): FlameGraph {
 }
 
 function laidOut(model: FlameModel, view: View) {
-  const rects: { box: number; run: boolean; level: number; x: number; width: number }[] = [];
-  layOut(model, view, (box, run, level, x, width) => rects.push({ box, run, level, x, width }));
-  return rects;
+  // What was there before is no part of it.
+  const rects = new Rects();
+  rects.reserve(1);
+  rects.put(99, true, 99, 99, 99);
+  layOut(model, view, rects);
+  return Array.from({ length: rects.count }, (_, i) => ({
+    ...{ box: rects.box[i]!, run: rects.run[i] === 1, level: rects.level[i]! },
+    ...{ x: rects.x[i]!, width: rects.width[i]! },
+  }));
 }
 
 Deno.test("layOut() fills the width with the focus and puts the way to it above", () => {
@@ -56,7 +62,8 @@ Deno.test("layOut() draws narrow neighbours as one, and lets a preferred one sta
   const model = flameModel(graph([1, ...Array.from({ length: 9 }, () => 1), 9990]));
   const rects = laidOut(model, { focus: 0, width: 1000 }).filter(({ level }) => level === 1);
   assertEquals(rects.map(({ box, run }) => [box, run]), [[1, true], [11, false]]);
-  const preferred = laidOut(model, { focus: 0, width: 1000, prefer: (box) => box === 4 });
+  model.name[4] = 2;
+  const preferred = laidOut(model, { focus: 0, width: 1000, matches: Uint8Array.of(0, 0, 1) });
   assertEquals(preferred.find(({ run }) => run)?.box, 4);
 });
 

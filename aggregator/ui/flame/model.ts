@@ -126,6 +126,12 @@ function pathHashes(model: FlameModel): Uint32Array {
 /** All boxes of a function are needed whenever one is looked at: they are found without a walk over all there are. */
 const boxesByName = new WeakMap<FlameModel, { readonly starts: Uint32Array; readonly boxes: Uint32Array }>();
 
+/** Reckons what {@linkcode pathHash} and {@linkcode boxesOf} need of all boxes, once the page has time for it. */
+export function prepareModel(model: FlameModel): void {
+  pathHashes(model);
+  boxesOf(model, 0);
+}
+
 /** Returns the boxes of row `name` of the names, in order. */
 export function boxesOf(model: FlameModel, name: number): Uint32Array {
   let index = boxesByName.get(model);

@@ -9,8 +9,7 @@ Deno.test("stacked() draws pictures below each other, and is as large as all of 
     height,
     draw: (pen) => {
       const renderer = new Renderer(pen);
-      renderer.rect(1, 2, 3, 4, "#abc");
-      renderer.settle();
+      pen.fillRect(1, 2, 3, 4);
       renderer.hatch(1, 2, 3, 4, "#def");
       renderer.outline(1, 2, 9, 9, "#000");
       renderer.text(text, 5, 6, "#123");

@@ -5,10 +5,28 @@
  * @module
  */
 
+import type { Rects } from "./layout.ts";
 import { hatch, type Pen } from "./pen.ts";
 
 /** Is the font of boxes, of 12 pixels. */
 const FONT_FAMILY = 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
+
+/** Says where boxes stand, and what they look like. */
+export interface Boxes {
+  readonly rects: Rects;
+  /** Holds for each box the row of its name. */
+  readonly names: Uint32Array;
+  /** Returns what a box is filled with; another function says that colours are others. */
+  readonly fill: (box: number) => { readonly fill: string };
+  /** Holds for each row of the names 1 where its boxes are not faded. @default none is */
+  readonly matches: Uint8Array | undefined;
+  /** Is the colour of what is faded. */
+  readonly faded: string;
+  /** Returns where a level is from the top, in CSS pixels. */
+  readonly y: (level: number) => number;
+  /** Is how high boxes are, in CSS pixels. */
+  readonly height: number;
+}
 
 /** Draws with a pen, whose transformation is set. */
 export class Renderer {
@@ -26,13 +44,14 @@ export class Renderer {
     this.#fill = "";
   }
 
-  rect(x: number, y: number, width: number, height: number, fill: string): void {
-    this.#use(fill);
-    this.#pen.fillRect(x, y, width, height);
+  /** Draws boxes, without what stands on them. */
+  boxes({ rects, names, fill, matches, faded, y, height }: Boxes): void {
+    for (let i = 0; i < rects.count; i++) {
+      const box = rects.box[i]!;
+      this.#use(isFaded(matches, names, box) ? faded : fill(box).fill);
+      this.#pen.fillRect(rects.x[i]!, y(rects.level[i]!), rects.width[i]!, height);
+    }
   }
-
-  /** Is called when all boxes are there, before what stands on them. */
-  settle(): void {}
 
   /** Draws stripes over a box. */
   hatch(x: number, y: number, width: number, height: number, color: string): void {
@@ -56,4 +75,9 @@ export class Renderer {
     if (fill === this.#fill) return;
     this.#fill = this.#pen.fillStyle = fill;
   }
+}
+
+/** Returns whether a box is none that matches a search. The whole matches nothing: it is box 0. */
+export function isFaded(matches: Uint8Array | undefined, names: Uint32Array, box: number): boolean {
+  return matches !== undefined && (box === 0 || matches[names[box]!] !== 1);
 }

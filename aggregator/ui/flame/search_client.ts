@@ -64,6 +64,11 @@ export class SearchClient {
     return promise;
   }
 
+  /** Loads the worker, and tells it the names, before anything is searched in them. */
+  prepare(searched: Searched): void {
+    if (!this.#asked && this.#known?.names !== searched.names) void this.match(searched, "");
+  }
+
   /** Ends the worker. */
   stop(): void {
     this.#worker?.terminate();

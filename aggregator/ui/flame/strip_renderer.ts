@@ -8,7 +8,7 @@
  * @module
  */
 
-import { Renderer } from "./renderer.ts";
+import { type Boxes, Renderer } from "./renderer.ts";
 
 /** Is where the lines are made, for as many frames as there are. */
 export class Strips {
@@ -18,11 +18,44 @@ export class Strips {
   readonly #colors = new Map<string, number>();
   #image: ImageData | undefined;
   #pixels = new Uint32Array();
-  /** Is the colour before: neighbours often have the same. */
-  #last = { color: "", pixel: 0 };
+  /** Holds the pixel of each box that was drawn, and 0 for the others, as long as `fill` says what they look like. */
+  #known: { readonly fill: Boxes["fill"]; readonly pixels: Uint32Array } | undefined;
+
+  /** Returns a picture of `rows` lines of `width` pixels, with what of the boxes is in them. */
+  draw(boxes: Boxes, { ratio, width, pitch, first, rows }: StripOptions): HTMLCanvasElement {
+    this.#clear(width, rows);
+    const { rects, names, fill, matches, y } = boxes;
+    if (this.#known?.fill !== fill || this.#known.pixels.length !== names.length) {
+      this.#known = { fill, pixels: new Uint32Array(names.length) };
+    }
+    const { count, box: boxAt, level: levelAt, x: xAt, width: widthAt } = rects;
+    const [lines, known, faded] = [this.#pixels, this.#known.pixels, this.#pixelOf(boxes.faded)];
+    let [level, line] = [-1, -1];
+    for (let i = 0; i < count; i++) {
+      if (levelAt[i] !== level) {
+        level = levelAt[i]!;
+        const row = Math.round(y(level) / pitch) - first;
+        line = row < 0 || row >= rows ? -1 : row * width;
+      }
+      if (line < 0) continue;
+      const box = boxAt[i]!;
+      let pixel = faded;
+      // It is asked here what isFaded() says, as a call costs more than most boxes, which are a pixel or two wide.
+      if (!matches || box > 0 && matches[names[box]!] === 1) {
+        pixel = known[box]!;
+        if (pixel === 0) pixel = known[box] = this.#pixelOf(fill(box).fill);
+      }
+      // What is narrower than a pixel takes the one that it is in.
+      const from = Math.min(Math.max(0, xAt[i]! * ratio + 0.5 | 0), width - 1);
+      const to = Math.min(Math.max(from + 1, (xAt[i]! + widthAt[i]!) * ratio + 0.5 | 0), width);
+      for (let at = line + from; at < line + to; at++) lines[at] = pixel;
+    }
+    this.#canvas.getContext("2d")!.putImageData(this.#image!, 0, 0);
+    return this.#canvas;
+  }
 
   /** Makes room for `rows` empty lines of `width` pixels. */
-  begin(width: number, rows: number): void {
+  #clear(width: number, rows: number): void {
     if (this.#image?.width === width && this.#image.height === rows) {
       this.#pixels.fill(0);
       return;
@@ -32,25 +65,7 @@ export class Strips {
     this.#pixels = new Uint32Array(this.#image.data.buffer);
   }
 
-  /** Fills a line between two places, in pixels; what is narrower than a pixel takes the one that it is in. */
-  fill(row: number, from: number, to: number, color: string): void {
-    const width = this.#canvas.width;
-    if (row < 0 || row >= this.#canvas.height) return;
-    const first = Math.min(Math.max(0, Math.round(from)), width - 1);
-    const end = Math.min(Math.max(first + 1, Math.round(to)), width);
-    const pixel = this.#pixelOf(color);
-    // Most boxes are a pixel or two wide, for which a call costs more than they do.
-    for (let at = row * width + first, to = row * width + end; at < to; at++) this.#pixels[at] = pixel;
-  }
-
-  /** Returns a picture that is as high as there are lines. */
-  end(): HTMLCanvasElement {
-    this.#canvas.getContext("2d")!.putImageData(this.#image!, 0, 0);
-    return this.#canvas;
-  }
-
   #pixelOf(color: string): number {
-    if (color === this.#last.color) return this.#last.pixel;
     let pixel = this.#colors.get(color);
     if (pixel === undefined) {
       this.#one.fillStyle = color;
@@ -58,13 +73,11 @@ export class Strips {
       pixel = new Uint32Array(this.#one.getImageData(0, 0, 1, 1).data.buffer)[0]!;
       this.#colors.set(color, pixel);
     }
-    this.#last = { color, pixel };
     return pixel;
   }
 }
 
 export interface StripOptions {
-  readonly strips: Strips;
   /** Says how many pixels one of CSS has. */
   readonly ratio: number;
   /** Is the canvas' width in pixels. */
@@ -79,30 +92,32 @@ export interface StripOptions {
 /** Draws on a canvas, whose transformation is set; boxes stand in rows. */
 export class StripRenderer extends Renderer {
   readonly #context: CanvasRenderingContext2D;
+  readonly #strips: Strips;
   readonly #options: StripOptions;
-  /** Is how high the boxes are, in CSS pixels. */
-  #height = 0;
 
-  constructor(context: CanvasRenderingContext2D, options: StripOptions) {
+  constructor(context: CanvasRenderingContext2D, strips: Strips, options: StripOptions) {
     super(context);
     this.#context = context;
+    this.#strips = strips;
     this.#options = options;
-    options.strips.begin(options.width, options.rows);
   }
 
-  override rect(x: number, y: number, width: number, height: number, fill: string): void {
-    const { strips, ratio, pitch, first } = this.#options;
-    this.#height = height;
-    strips.fill(Math.round(y / pitch) - first, x * ratio, (x + width) * ratio, fill);
-  }
-
-  override settle(): void {
-    const { strips, ratio, width, pitch, first, rows } = this.#options;
-    const picture = strips.end();
+  override boxes(boxes: Boxes): void {
+    const { ratio, width, pitch, first, rows } = this.#options;
+    const picture = this.#strips.draw(boxes, this.#options);
     this.#context.imageSmoothingEnabled = false;
     for (let row = 0; row < rows; row++) {
-      const y = (first + row) * pitch;
-      this.#context.drawImage(picture, 0, row, width, 1, 0, y, width / ratio, this.#height);
+      this.#context.drawImage(
+        picture,
+        0,
+        row,
+        width,
+        1,
+        0,
+        (first + row) * pitch,
+        width / ratio,
+        boxes.height,
+      );
     }
   }
 }

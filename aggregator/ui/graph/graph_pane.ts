@@ -18,6 +18,7 @@ import {
   hotFunctions,
   isOther,
   pathHash,
+  prepareModel,
 } from "../flame/model.ts";
 import { originSums } from "../flame/origins.ts";
 import { applySteps, stepParams } from "../flame/transforms.ts";
@@ -79,6 +80,7 @@ export class GraphPane {
   #focus = 0;
   readonly #changes = new Changes();
   readonly #afterFrame = new AfterFrame();
+  readonly #preparing = new AfterFrame();
   readonly #colors = new SceneColors();
 
   /** @param label says what the graph is of */
@@ -110,6 +112,12 @@ export class GraphPane {
       body,
       this.#empty.root,
     );
+    addEventListener("focusin", ({ target }) => {
+      // Who goes there is about to type, and the first letter would wait for the worker.
+      if (target instanceof Element && target.id === "search" && this.root.isConnected && this.#model) {
+        this.#search.prepare(this.#model);
+      }
+    });
     this.#part = new Part<FlameJson>({
       root: this.root,
       draw: (answer) => this.#take(answer),
@@ -117,6 +125,7 @@ export class GraphPane {
     });
   }
 
+  /** Returns the model, which the state's steps make of the answer. */
   get #model(): FlameModel | undefined {
     return this.#made?.model;
   }
@@ -180,6 +189,8 @@ export class GraphPane {
       this.#made = undefined;
     }
     this.#show();
+    // What the first click and the first look need would have their frames come late.
+    this.#preparing.run(() => this.#model && prepareModel(this.#model));
     // Which function takes most is known only now.
     this.#fillSandwich(this.#app.store.state, this.#asked!);
   }

@@ -40,6 +40,11 @@ export class GraphSearch {
     this.#ask = ask;
   }
 
+  /** Makes ready what the first search in `model` needs. */
+  prepare({ names, modules }: FlameModel): void {
+    this.#client.prepare({ names, modules });
+  }
+
   /** Returns for each row of `model`'s names 1 where it matches; `undefined` where it is not searched, or not yet. */
   matches(model: FlameModel): Uint8Array | undefined {
     return this.#in(model)?.matches;

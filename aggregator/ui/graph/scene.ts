@@ -18,8 +18,8 @@ import { shortModule } from "../parts/format.ts";
 export interface SceneOptions {
   readonly model: FlameModel;
   readonly focus: number;
-  /** Returns the colours of a row of the names. */
-  readonly colors: (row: number) => BoxColors;
+  /** Returns the colours of a box. */
+  readonly colors: (box: number) => BoxColors;
   readonly matches: Uint8Array | undefined;
   /** Writes what part of the selection an amount is. */
   readonly share: (value: number) => string;
@@ -28,17 +28,18 @@ export interface SceneOptions {
 /** Keeps the colours of a graph's functions, which are reckoned once however often it is zoomed. */
 export class SceneColors {
   readonly #changes = new Changes();
-  #known: BoxColors[] = [];
+  #colors: ((box: number) => BoxColors) | undefined;
 
-  /** Returns what gives the colours of a row of `model`'s names; kinds of code that are faded have none. */
-  of(app: App, model: FlameModel): (row: number) => BoxColors {
+  /** Returns what gives the colours of `model`'s boxes, the same as before while they are; kinds of code that are faded have none. */
+  of(app: App, model: FlameModel): (box: number) => BoxColors {
     const theme = app.theme();
     const { color: by, faded } = app.store.state;
+    if (!this.#changes.of(model, theme, by, faded.join()) && this.#colors) return this.#colors;
+    const known: BoxColors[] = [];
     const isFaded = (module: string, name: string) =>
       faded.length > 0 && faded.includes(codeOrigin(module, name));
-    if (this.#changes.of(model, theme, by, faded.join())) this.#known = [];
-    const known = this.#known;
-    return (row) => {
+    return this.#colors = (box) => {
+      const row = model.name[box]!;
       const [name, module] = [model.names[row]!, model.modules[row]!];
       return known[row] ??= isFaded(module, name) ? FADED[theme] : colorsOf(name, module, { theme, by });
     };
@@ -54,7 +55,7 @@ export function sceneOf(app: App, { model, focus, colors, matches, share }: Scen
     up,
     theme: app.theme(),
     ends: false,
-    colors: (box) => colors(model.name[box]!),
+    colors,
     label: (box) => boxLabel(model, box),
     share: (box) => share(model.width[box]!),
     hatched: () => false,

@@ -31,6 +31,7 @@ import { sourceFiles } from "../graph/source_files.ts";
 import { stepAmounts, StepChips } from "../graph/step_chips.ts";
 import { isProfileType, profileTypeParts } from "../../../profile/profile_type.ts";
 import type { App, View } from "../parts/app.ts";
+import { Changes } from "../parts/changes.ts";
 import { choice, h } from "../parts/dom.ts";
 import { formatChange } from "../parts/format.ts";
 import { formatNormed } from "../parts/kind_words.ts";
@@ -84,6 +85,8 @@ export class CompareView implements View {
   /** Is the answer, with what was loaded where it was cut. */
   #whole: Compared | undefined;
   #shown: Shown | undefined;
+  readonly #changes = new Changes();
+  #colors: Scene["colors"] = (box) => this.#color(box);
 
   constructor(app: App) {
     this.#app = app;
@@ -222,13 +225,15 @@ export class CompareView implements View {
     const { state } = this.#app.store;
     const focus = boxOfHash(model, state.zoom);
     const matches = this.#search.matches(model);
+    if (this.#changes.of(this.#made, this.#app.theme())) this.#colors = (box) => this.#color(box);
+    const colors = this.#colors;
     const scene = (label: (box: number) => string, hatched: (box: number) => boolean): Scene => ({
       model,
       focus,
       up: state.up,
       theme: this.#app.theme(),
       ends: false,
-      colors: (box) => this.#color(box),
+      colors,
       label,
       share: (box) =>
         this.#change(box) === 0
