@@ -14,7 +14,7 @@ import type { App } from "../parts/app.ts";
 import { formatCount, formatShare, formatValue } from "../parts/format.ts";
 import type { Details } from "../parts/panel.ts";
 import type { Asked } from "../state/api.ts";
-import { copyText } from "./clipboard.ts";
+import { copyAndSay } from "./clipboard.ts";
 import { type Neighbour, sumFunction } from "./details.ts";
 import { step } from "./menu.ts";
 import { sourceLines } from "./source_lines.ts";
@@ -66,9 +66,6 @@ export function boxDetails(app: App, { model, box, answer, asked, focus }: Looke
       },
     })),
   });
-  const copy = async (text: string, what: string) => {
-    if (await copyText(text)) app.say(`Copied the ${what}`);
-  };
   return {
     title: name,
     subtitle: module,
@@ -77,8 +74,12 @@ export function boxDetails(app: App, { model, box, answer, asked, focus }: Looke
       { text: "Sandwich", run: () => app.store.set({ fn: functionKey(model, row), mode: "sandwich" }) },
       { text: "Focus", run: () => step(app, `focus:${name}`) },
       { text: "Hide", run: () => step(app, `hide:${name}`) },
-      { text: "Copy name", run: () => void copy(name, "name") },
-      { text: "Copy stack", run: () => void copy(stackText(model, box), "stack"), hint: "Key: Y" },
+      { text: "Copy name", run: () => void copyAndSay(app, name, "name") },
+      {
+        text: "Copy stack",
+        run: () => void copyAndSay(app, stackText(model, box), "stack"),
+        hint: "Key: Y",
+      },
     ],
     lists: [list("Called by", sums.callers), list("Calls", sums.callees), list("In", sums.roots)],
     more: sourceLines(app, asked, { name, module }),

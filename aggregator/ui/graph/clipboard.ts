@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { App } from "../parts/app.ts";
 import { h } from "../parts/dom.ts";
 
 /** @returns whether it was copied */
@@ -23,4 +24,9 @@ export async function copyText(text: string): Promise<boolean> {
     field.remove();
     return copied;
   }
+}
+
+/** Copies text, and says whether that was possible. @param what is what the text is called */
+export async function copyAndSay({ say }: Pick<App, "say">, text: string, what: string): Promise<void> {
+  say(await copyText(text) ? `Copied the ${what}` : `The browser does not let the ${what} be copied`);
 }

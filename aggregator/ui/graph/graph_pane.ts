@@ -22,7 +22,7 @@ import {
 } from "../flame/model.ts";
 import { originSums } from "../flame/origins.ts";
 import { applySteps, stepParams } from "../flame/transforms.ts";
-import { modelOf, putIn, type Tree, treeOf } from "../flame/tree.ts";
+import { modelOf, putIn, stackText, type Tree, treeOf } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
 import { Changes } from "../parts/changes.ts";
 import { h } from "../parts/dom.ts";
@@ -33,6 +33,7 @@ import { type Asked, selectionParams } from "../state/api.ts";
 import { AfterFrame, frameDrawn } from "../state/after_frame.ts";
 import type { State } from "../state/url_state.ts";
 import { boxDetails } from "./box_details.ts";
+import { copyAndSay } from "./clipboard.ts";
 import { Crumbs, EmptyGraph } from "./crumbs.ts";
 import { GraphSearch } from "./graph_search.ts";
 import { HotTable } from "./hot_table.ts";
@@ -78,6 +79,8 @@ export class GraphPane {
   #whole: Tree | undefined;
   #made: Made | undefined;
   #focus = 0;
+  /** Is the box that was looked at last. */
+  #looked: { readonly model: FlameModel; readonly box: number } | undefined;
   readonly #changes = new Changes();
   readonly #afterFrame = new AfterFrame();
   readonly #preparing = new AfterFrame();
@@ -165,7 +168,9 @@ export class GraphPane {
     } else if (key === "i") store.set({ inverted: !state.inverted, zoom: "" });
     else if (key === "r") step(this.#app, "recursion:");
     else if (key === "n" || key === "N") this.#walk(key === "n" ? 1 : -1);
-    else if (key === "Escape" && state.zoom !== "") store.set({ zoom: "" });
+    else if (key === "Y" && this.#looked && this.#looked.model === this.#model) {
+      void copyAndSay(this.#app, stackText(this.#looked.model, this.#looked.box), "stack");
+    } else if (key === "Escape" && state.zoom !== "") store.set({ zoom: "" });
     else if (key === "Escape" && state.steps.length > 0) store.set({ steps: state.steps.slice(0, -1) });
     else return false;
     return true;
@@ -306,6 +311,7 @@ export class GraphPane {
   #look(box: number | undefined): void {
     const model = this.#model;
     if (box === undefined || !model || this.#app.panel.pinned) return;
+    this.#looked = { model, box };
     this.#app.panel.show(
       boxDetails(this.#app, { model, box, answer: this.#answer!, asked: this.#asked!, focus: this.#focus }),
     );

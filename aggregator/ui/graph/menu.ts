@@ -18,7 +18,7 @@ import { saveFile } from "../parts/dom.ts";
 import type { MenuItem } from "../parts/menu.ts";
 import { withFilter } from "../state/selector.ts";
 import { kindOf } from "../state/url_state.ts";
-import { copyText } from "./clipboard.ts";
+import { copyAndSay } from "./clipboard.ts";
 
 /** Adds a step to the graph's. */
 export function step({ store }: App, text: string): void {
@@ -34,17 +34,14 @@ export function boxMenu(app: App, model: FlameModel, box: number, loadMore?: () 
   const { store } = app;
   const row = model.name[box]!;
   const [name, module] = [model.names[row]!, model.modules[row]!];
-  const copy = async (text: string, what: string) => {
-    app.say(await copyText(text) ? `Copied the ${what}` : `The browser does not let the ${what} be copied`);
-  };
   if (isOther(model, row)) {
     return loadMore ? [{ text: "Show what was cut here", run: loadMore }] : [];
   }
   const zoom: MenuItem = { text: "Zoom", key: "click", run: () => store.set({ zoom: pathHash(model, box) }) };
   const copies: MenuItem[] = [
     "Copy",
-    { text: "Copy the name", run: () => void copy(name, "name") },
-    { text: "Copy the stack", key: "Y", run: () => void copy(stackText(model, box), "stack") },
+    { text: "Copy the name", run: () => void copyAndSay(app, name, "name") },
+    { text: "Copy the stack", key: "Y", run: () => void copyAndSay(app, stackText(model, box), "stack") },
   ];
   if (module === "") {
     const label = store.state.group.split(",")[model.level[box]! - 1];

@@ -26,7 +26,7 @@ const KEYS: readonly (readonly [keys: string, text: string])[] = [
   ["c", "compare"],
   ["p", "keep the details while the pointer moves on"],
   ["d", "show or hide the details"],
-  ["y", "copy the address"],
+  ["y Y", "copy the address; the stack of the box that was looked at"],
   ["Alt-click", "hide stacks through the function; Shift-click: sandwich"],
   ["Ctrl-wheel", "on the time line: zoom; drag: select; double click: twice as long"],
 ];
