@@ -7,7 +7,7 @@
  * @module
  */
 
-import { clock, formatDuration, isoTime, parseMoment, shift, type TimeWindow } from "../state/range.ts";
+import { formatDuration, isoTime, parseMoment, shift, spanText, type TimeWindow } from "../state/range.ts";
 import type { Shown } from "../state/store.ts";
 import type { App } from "./app.ts";
 import { Changes } from "./changes.ts";
@@ -30,7 +30,7 @@ export class RangeBar {
   readonly root: HTMLElement;
   readonly #app: App;
   readonly #preset = h("select", { "aria-label": "Time", id: "range" });
-  readonly #times = h("button", { class: "plain times", title: "Enter times" });
+  readonly #times = h("button", { class: "plain times" });
   readonly #live: HTMLButtonElement;
   readonly #from = h("input", { type: "text", "aria-label": "From", spellcheck: "false" });
   readonly #to = h("input", { type: "text", "aria-label": "To", spellcheck: "false" });
@@ -88,16 +88,14 @@ export class RangeBar {
       ...PRESETS,
     ];
     const zone = this.#app.zone();
-    const near = Date.now();
-    const times = `${clock(window.from, { zone, near })} – ${clock(window.to, { zone, near })}${
-      zone === "utc" ? " UTC" : ""
-    }`;
-    if (this.#changes.of(isPreset, state.from, options[0]![1], times, state.live)) {
+    const times = spanText(window, { zone, now: Date.now() });
+    if (this.#changes.of(isPreset, window.from, window.to, options[0]![1], times, state.live)) {
       this.#preset.replaceChildren(
         ...options.map(([value, text]) => h("option", { value }, text)),
         ...(isPreset ? [h("option", { value: "custom" }, "from … to …")] : []),
       );
       this.#times.textContent = times;
+      this.#times.title = `${isoTime(window.from)} – ${isoTime(window.to)}: enter other times`;
       this.#live.setAttribute("aria-pressed", String(state.live));
     }
     // Who chose to enter times, and did not, has the list as it was.

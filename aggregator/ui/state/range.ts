@@ -103,6 +103,20 @@ export function clock(
   return near !== undefined && parts(near, zone)[0] === date ? shown : `${date} ${shown}`;
 }
 
+/**
+ * Returns `15:00 – 15:15` where that is of today, else with dates and without seconds; a date has its year where that is
+ * not the present one.
+ */
+export function spanText({ from, to }: TimeWindow, { zone, now }: { zone: Zone; now: number }): string {
+  const [today] = parts(now, zone);
+  const [[first, begin], [last, end]] = [parts(from, zone), parts(to, zone)];
+  if (first === today && last === today) {
+    return `${clock(from, { zone, near: now })} – ${clock(to, { zone, near: now })}`;
+  }
+  const day = (date: string) => date.slice(0, 4) === today.slice(0, 4) ? date.slice(5) : date;
+  return `${day(first)} ${begin.slice(0, 5)} – ${first === last ? "" : `${day(last)} `}${end.slice(0, 5)}`;
+}
+
 function parts(ms: number, zone: Zone): [date: string, time: string] {
   const moment = new Date(zone === "utc" ? ms : ms - new Date(ms).getTimezoneOffset() * 60_000);
   const text = moment.toISOString();

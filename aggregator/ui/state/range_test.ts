@@ -8,6 +8,7 @@ import {
   parseDuration,
   parseMoment,
   shift,
+  spanText,
   stepOf,
   widen,
   windowOf,
@@ -53,6 +54,16 @@ Deno.test("shift() and widen() keep to the buckets and to the point that is look
   assertEquals(shift({ from: 0, to: 600_000 }, -1), { from: -600_000, to: 0 });
   assertEquals(widen({ from: 0, to: 600_000 }, 2), { from: -300_000, to: 900_000 });
   assertEquals(widen({ from: 0, to: 600_000 }, 0.5, 1), { from: 300_000, to: 600_000 });
+});
+
+Deno.test("spanText() has dates where not all is of today, and years where they are not the present one", () => {
+  const now = Date.parse("2026-01-31T12:00:00Z");
+  const text = (from: string, to: string) =>
+    spanText({ from: Date.parse(from), to: Date.parse(to) }, { zone: "utc", now });
+  assertEquals(text("2026-01-31T11:45:10Z", "2026-01-31T12:00:00Z"), "11:45:10 – 12:00");
+  assertEquals(text("2026-01-30T23:30:10Z", "2026-01-31T00:30:00Z"), "01-30 23:30 – 01-31 00:30");
+  assertEquals(text("2026-01-30T11:00:00Z", "2026-01-30T12:00:00Z"), "01-30 11:00 – 12:00");
+  assertEquals(text("2025-12-31T23:30:00Z", "2026-01-01T00:30:00Z"), "2025-12-31 23:30 – 01-01 00:30");
 });
 
 Deno.test("clock() has the date where it is another day, and seconds where there are some", () => {
