@@ -18,7 +18,7 @@ import type { State } from "../state/url_state.ts";
 import type { App } from "./app.ts";
 import { Changes } from "./changes.ts";
 import { choice, h } from "./dom.ts";
-import { fileName, formatCount, shortModule } from "./format.ts";
+import { fileName } from "./format.ts";
 import { measureOf } from "./kind_words.ts";
 import { exportButton, type MenuItem } from "./menu.ts";
 import { Part } from "./part.ts";
@@ -27,15 +27,12 @@ import {
   drawHeat,
   FOOT,
   heatRowHeight,
-  laneColor,
-  LOSS_FROM,
-  peakOf,
   rowLanes,
   type Size,
   type TimelineShown,
-  xOf,
 } from "./timeline.ts";
 import { timelineFiles } from "./timeline_files.ts";
+import { legendOf } from "./timeline_legend.ts";
 
 const MAX_STEPS = 200;
 const HEIGHT = 96 + FOOT;
@@ -318,7 +315,7 @@ export class TimelinePart {
     };
     this.#drawn = { shown, size: { width, height } };
     this.#drawOn(context, this.#drawn);
-    this.#showLegend(timeline, shown);
+    this.#showLegend(shown);
   }
 
   #drawOn(context: Pen, { shown, size }: Drawn): void {
@@ -336,71 +333,16 @@ export class TimelinePart {
   }
 
   /** Says what is under the pointer; else what the lanes are, and what is marked. */
-  #showLegend(timeline: TimelineJson, { at, row, theme, window, builds, measure }: TimelineShown): void {
+  #showLegend(shown: TimelineShown): void {
+    const { store } = this.#app;
+    const { heat } = store.state;
+    const { timeline: { by }, at, window, measure } = shown;
     const zone = this.#app.zone();
-    const i = at === undefined ? -1 : Math.floor((at - Date.parse(timeline.from)) / 1000 / timeline.step);
     const when = at === undefined ? "" : ` at ${clock(at, { zone, near: window.to, seconds: true })}`;
     this.#title.textContent = `${measure.text}${when}`;
-    const steps = timeline.lanes[0]?.value.length || 1;
-    const legendOf = ({ name, rest, value }: TimelineJson["lanes"][number], lane: number) => {
-      const amount = measure.format(
-        (i >= 0 ? value[i] ?? 0 : value.reduce((a, b) => a + b, 0) / steps) * measure.scale,
-      );
-      const dot = h("i", { class: "dot" });
-      dot.style.background = laneColor(lane, rest, theme);
-      const text = rest ? "others" : shortModule(name) || "(none)";
-      if (rest) return h("span", { class: "lane" }, dot, `${text} `, h("small", {}, amount));
-      return h(
-        "button",
-        {
-          class: "plain lane",
-          title: `${timeline.by} ${name}: a click filters by it, with Alt it is left out`,
-          onclick: (event: MouseEvent) => {
-            const operator = event.altKey ? "!=" : "=";
-            const { store } = this.#app;
-            store.set({
-              match: withFilter(store.state.match, { label: timeline.by, operator, value: name }),
-            });
-          },
-        },
-        dot,
-        `${text} `,
-        h("small", {}, amount),
-      );
-    };
-    const { heat } = this.#app.store.state;
-    const build = at === undefined ? undefined : builds.find(({ first }) => {
-      const width = this.#width - this.#left;
-      return Math.abs(xOf(Date.parse(first), window, width) - xOf(at, window, width)) < 6;
-    });
-    const lost = i >= 0 ? this.#lostAt(at!) : "";
-    this.#legend.replaceChildren(
-      ...(heat
-        ? [
-          h(
-            "small",
-            { class: "quiet" },
-            `up to ${
-              measure.format(peakOf({ ...timeline, lanes: timeline.lanes.slice(0, 1) }, measure.scale))
-            } · ${timeline.by}`,
-          ),
-          ...(row === undefined ? [] : [legendOf(timeline.lanes[row]!, row)]),
-        ]
-        : timeline.lanes.map(legendOf)),
-      ...(build
-        ? [h("strong", {}, ` new build of ${shortModule(build.module)} (${build.build_id.slice(0, 8)})`)]
-        : []),
-      ...(lost === "" ? [] : [h("strong", {}, lost)]),
-    );
-  }
-
-  #lostAt(at: number): string {
-    const { windows } = this.#more.answer ?? {};
-    if (!windows) return "";
-    const i = Math.floor((at - Date.parse(windows.from)) / 1000 / windows.step);
-    const [lost, counted] = [windows.lost[i] ?? 0, windows.counted[i] ?? 0];
-    if (windows.agents[i] === 0) return " no agent sent anything";
-    return lost > LOSS_FROM * (lost + counted) ? ` ${formatCount(lost)} events lost` : "";
+    const onlane = (value: string, operator: "=" | "!=") =>
+      store.set({ match: withFilter(store.state.match, { label: by, operator, value }) });
+    this.#legend.replaceChildren(...legendOf(shown, { heat, width: this.#width - this.#left, onlane }));
   }
 }
 
