@@ -74,8 +74,11 @@ export class Windows implements Disposable {
   async next(): Promise<TakenWindow> {
     const { windowMs, durationMs, clock, beats } = this.#options;
     this.#beat += beats();
+    const due = this.#begin + this.#beat * windowMs;
+    // Beats that passed while others were named are all of this window. Had each its own, they would have next to nothing
+    // in them, and an agent that was late once would be late for as long.
+    this.#beat = Math.max(this.#beat, Math.floor((clock.monotonic() - this.#begin) / windowMs));
     const elapsed = this.#beat * windowMs;
-    const due = this.#begin + elapsed;
     // One that is due already is not waited for; the last is taken by the end of the run alone.
     const ms = elapsed >= durationMs ? Infinity : Math.max(0, due - clock.monotonic());
     await this.#overWithin(ms);

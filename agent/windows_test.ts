@@ -67,6 +67,17 @@ Deno.test("Windows takes the last window after the one that is being taken", asy
   assertEquals(last.stamped.start, first.stamped.end);
 });
 
+Deno.test("Windows takes one window for all beats that passed, and the next in time", async () => {
+  let now = 0;
+  using windows = open(counting(), { windowMs: 20, clock: { ...MACHINE_CLOCK, monotonic: () => now } });
+  await windows.next();
+  // The first one, due at 20, was named until then.
+  now = 115;
+  const second = await windows.next();
+  const third = await windows.next();
+  assertEquals([second.late, third.late], [115 - 40, 0]);
+});
+
 Deno.test("Windows has one window of a run that was stopped before it began", async () => {
   const collector = counting();
   using windows = open(collector, { signal: AbortSignal.abort() });
