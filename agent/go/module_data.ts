@@ -58,6 +58,15 @@ export interface GoTables {
   offsetOf(address: number): number | undefined;
 }
 
+/** Returns whether a program has what Go's linker leaves in all of its own; the sections' headers alone are read. */
+export function isGoProgram(source: ByteSource): boolean {
+  return hasMarks(readSections(source));
+}
+
+function hasMarks(sections: readonly Section[]): boolean {
+  return sections.some(({ name }) => LINE_TABLES.includes(name) || MARKS.includes(name));
+}
+
 /** Finds the tables of a Go program; `undefined` where it is none, or its tables make no sense. */
 export function findGoTables(source: ByteSource, elf: ElfInfo): GoTables | undefined {
   if (elf.bits !== 64) return undefined;
@@ -65,7 +74,7 @@ export function findGoTables(source: ByteSource, elf: ElfInfo): GoTables | undef
   const image = new Image(source, elf.segments, sections);
   const named = sections.find(({ name }) => LINE_TABLES.includes(name));
   if (named) return tablesAt(source, named, { image, sections });
-  if (!sections.some(({ name }) => MARKS.includes(name))) return undefined;
+  if (!hasMarks(sections)) return undefined;
   for (const place of image.lineTables()) {
     const tables = tablesAt(source, place, { image, sections });
     // Bytes that only look like the table have no pointers to them.

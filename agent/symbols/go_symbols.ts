@@ -9,6 +9,7 @@ import { LRUCache } from "lru-cache";
 import { type CodeFile, openCopies } from "../elf/code_file.ts";
 import { ElfError } from "../../symbols/elf/elf.ts";
 import { type GoFrame, GoLineTable } from "../go/line_table.ts";
+import { isGoProgram } from "../go/module_data.ts";
 
 /**
  * The tables of where functions begin may take so many bytes for all programs that are kept: the largest known take
@@ -37,10 +38,11 @@ export class GoSymbols {
     return { tables: tables.length, tableBytes: this.#tables.calculatedSize };
   }
 
-  /** Tells whether {@linkcode frames} has to read the file to tell what is at an address of it. */
+  /** Tells whether {@linkcode frames} has to read Go's tables in the file to tell what is at an address of it. */
   reads(file: CodeFile, address: number): boolean {
     const known = this.#tables.get(file.serial);
-    return known === undefined || (known !== NO_TABLE && covers(known, address));
+    if (known === undefined) return this.#isGo(file);
+    return known !== NO_TABLE && covers(known, address);
   }
 
   /**
@@ -60,6 +62,15 @@ export class GoSymbols {
       }
     }
     return [];
+  }
+
+  #isGo(file: CodeFile): boolean {
+    for (const { file: opened } of openCopies(file)) {
+      if (isGoProgram(opened)) return true;
+      this.#tables.set(file.serial, NO_TABLE);
+      return false;
+    }
+    return false;
   }
 }
 
