@@ -98,7 +98,8 @@ class Webhook implements AsyncDisposable {
       const told = await request.json() as Told;
       if (this.refused++ === 0) return new Response("not yet", { status: 503 });
       assertEquals(request.headers.get("idempotency-key"), told.id);
-      this.told.push(told);
+      // What an aggregator had no time to note before it was killed comes twice, which its id tells.
+      if (this.told.every(({ id }) => id !== told.id)) this.told.push(told);
       return new Response();
     });
   }
@@ -235,7 +236,6 @@ testWith(
       "resolved",
       "cart-1",
     ]]);
-    assertEquals(new Set(webhook.told.map(({ id }) => id)).size, 2);
     assert(webhook.refused > 2);
     const { changes } = await second.json("/api/alerts/history") as AlertHistoryJson;
     assertEquals(changes.map(({ alert }) => alert.state).reverse(), ["pending", "firing", "resolved"]);

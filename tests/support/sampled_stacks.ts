@@ -19,8 +19,11 @@ export interface SampledStack {
   readonly count: number;
 }
 
-/** Windows that are not kept: what is compiled meanwhile is in maps by then, and what samples missed is loaded. */
-const WARM_UP = 2;
+/**
+ * Windows and samples that are not kept: what is compiled meanwhile is in maps by then, and what samples missed is loaded.
+ * On a busy machine a program does not get far in two windows.
+ */
+const WARM_UP = { windows: 2, samples: 500 } as const;
 const SAMPLES = 800;
 
 /** Runs a program and samples it. */
@@ -39,23 +42,30 @@ export async function sampleProgram(
   await using unwinder = Unwinder.open();
   await using symboliser = Symboliser.open({ coldMs: 60_000, unwinder });
   using collector = CpuCollector.open({ freq: 499, pid: program.pid, unwinder });
-  const stacks: SampledStack[] = [];
-  for (let window = 0, count = 0; count < samples; window++) {
+  const sampled = async () => {
     await delay(500);
     await unwinder.settle();
-    if (window === WARM_UP - 1) await warm(program);
-    const { samples } = await collector.drain();
-    for (const raw of window < WARM_UP ? [] : samples) {
-      stacks.push({ frames: symboliser.stack(raw), count: raw.count });
-      count += raw.count;
-    }
+    return (await collector.drain()).samples;
+  };
+  const endWindow = () => {
     symboliser.endWindow();
     unwinder.endWindow();
+  };
+  for (let windows = 0, count = 0; windows < WARM_UP.windows || count < WARM_UP.samples; windows++) {
+    count += countOf(await sampled());
+    endWindow();
+  }
+  await warm(program);
+  await collector.drain();
+  const stacks: SampledStack[] = [];
+  while (countOf(stacks) < samples) {
+    for (const raw of await sampled()) stacks.push({ frames: symboliser.stack(raw), count: raw.count });
+    endWindow();
   }
   return stacks;
 }
 
-export function countOf(stacks: readonly SampledStack[]): number {
+export function countOf(stacks: readonly Pick<SampledStack, "count">[]): number {
   return stacks.reduce((sum, { count }) => sum + count, 0);
 }
 
