@@ -10,7 +10,7 @@ import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from
 export interface AdmissionLimits {
   /** So many calls are read and answered at once; each may hold a whole message. @default {32} */
   readonly atOnce?: number;
-  /** So many calls may wait for that. @default {2000} */
+  /** So many calls may wait for that. @default {1000} */
   readonly waiting?: number;
   /** A call waits so long, and its message may take so long to arrive, in ms. @default {15000} */
   readonly waitMs?: number;
@@ -37,7 +37,7 @@ export class Admission {
   #running = 0;
 
   constructor(limits: AdmissionLimits = {}, { random = Math.random }: { random?: () => number } = {}) {
-    this.#limits = { atOnce: 32, waiting: 2000, waitMs: 15_000, ...limits };
+    this.#limits = { atOnce: 32, waiting: 1000, waitMs: 15_000, ...limits };
     this.#random = random;
   }
 

@@ -15,6 +15,7 @@ import {
 import { getLogger } from "@logtape/logtape";
 import { HealthImplementation } from "grpc-health-check";
 import { Buffer } from "node:buffer";
+import type { Settings } from "node:http2";
 import { type ConnectionLimits, Listener } from "../../common/net/listener.ts";
 import type { Certificate } from "../../common/serve_http.ts";
 import type { Address } from "../../common/settings.ts";
@@ -71,6 +72,11 @@ export interface ServerTls extends Certificate {
 }
 
 const SERVICE = "aperture.v1.Aggregator";
+/**
+ * A client may send so much of a message before it is told that more is welcome: what a node pushes comes at once, and
+ * does not wait for this thread twice. So much may be held, unread, of each call that waits.
+ */
+const WINDOW_BYTES = 384 << 10;
 /** Health follows the state of the buffer so often. */
 const HEALTH_MS = 1000;
 
@@ -126,6 +132,7 @@ export class IngestServer implements AsyncDisposable {
         admission.interceptor(),
       ],
     });
+    setFlowControlWindow(server, WINDOW_BYTES);
     const calls = new Calls(options);
     server.addService(rawPush(AggregatorService), handlers(options, calls));
     const { intake } = options;
@@ -243,6 +250,13 @@ function channelOptions(maxMessageBytes: number): ChannelOptions {
     "grpc.keepalive_timeout_ms": 20_000,
     "grpc.max_concurrent_streams": 16,
   };
+}
+
+/** Sets the initial window of HTTP/2's streams. grpc-js has an option for that, but for its clients alone. */
+function setFlowControlWindow(server: Server, bytes: number): void {
+  const { commonServerOptions } = server as unknown as { commonServerOptions?: { settings?: Settings } };
+  if (commonServerOptions?.settings === undefined) throw new Error("grpc-js has its settings elsewhere");
+  commonServerOptions.settings.initialWindowSize = bytes;
 }
 
 type RawHandlers = Omit<AggregatorServer, "push"> & { push: ReturnType<typeof Calls.prototype.unary> };

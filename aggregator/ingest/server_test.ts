@@ -2,6 +2,7 @@
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
+import { connect, type Settings } from "node:http2";
 import type { Batch } from "../../profile/model.ts";
 import { writeBatch } from "../../profile/wire/write_batch.ts";
 import {
@@ -143,6 +144,16 @@ Deno.test("Push acknowledges a batch that is staged, byte for byte", async () =>
     at.metrics.events,
     makeBatch({ samples: 2000, depth: 30 }).samples.count.reduce((a, b) => a + b),
   );
+});
+
+Deno.test("a client may send a usual message without being told that more is welcome", async () => {
+  await using at = await start();
+  const client = connect(`http://${at.target}`);
+  const { initialWindowSize } = await new Promise<Settings>((resolve) =>
+    client.on("remoteSettings", resolve)
+  );
+  assertEquals(initialWindowSize, 384 << 10);
+  await new Promise<void>((resolve) => client.close(resolve));
 });
 
 Deno.test("Push asks the agents of some nodes to look closer", async () => {
