@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Runs the tests in three lanes, and ends with the slowest of them and one line of their counts: `12 passed, 0 failed`,
+ * Runs the tests in two lanes, and ends with the slowest of them and one line of their counts: `12 passed, 0 failed`,
  * and `, 3 skipped` where some were.
  *
  * `deno task test` takes what `deno test` takes: paths, `--filter`, …
@@ -18,9 +18,7 @@ import { SharedServer } from "./test/shared.ts";
 import { killMarked, MARK } from "./test/strays.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const LANES: readonly Lane[] = ["measuring", "watching", "parallel"];
-/** What measures goes first; the first of the lanes that there are waits for nobody. */
-const NICE: Readonly<Record<Lane, number>> = { measuring: 0, watching: 2, parallel: 5 };
+const LANES: readonly Lane[] = ["serial", "parallel"];
 /** The output and the reports of the last run of all tests, and of the last run of some. */
 const FOLDER = `${ROOT}.tools/tests`;
 const TESTS_OF_KERNELS = "tests/kernels_test.ts";
@@ -44,10 +42,9 @@ async function main(args: readonly string[]): Promise<number> {
     await Deno.mkdir(folder, { recursive: true });
     const common = { [MARK]: mark, APERTURE_TEST_SHARED: shared.url };
     const [first, ...others] = lanes.map(({ lane, files }, i) => {
-      // What agents watch is in the other lanes, and lies on a disk as elsewhere.
+      // What agents watch is in the serial lane, and lies on a disk as elsewhere.
       const env = { ...common, ...lane === "parallel" && { TMPDIR: memory.path } };
-      const options = { root: ROOT, folder, filter, flags, env };
-      return runLane(lane, files, { ...options, isHeldBack: i > 0, nice: i > 0 ? NICE[lane] : 0 });
+      return runLane(lane, files, { root: ROOT, folder, filter, flags, env, isBackground: i > 0 });
     });
     return await Promise.all([first!, ...others]);
   });

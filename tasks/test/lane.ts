@@ -22,10 +22,11 @@ export interface LaneOptions {
   /** More flags for `deno test`. */
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Is true when it runs beside a lane whose output is printed meanwhile. */
-  readonly isHeldBack: boolean;
-  /** Is its nice value: where others have a lower one, it takes what they leave of the CPUs. */
-  readonly nice: number;
+  /**
+   * Is true when it runs beside a lane that matters more: with a low priority, so that it takes what the other leaves
+   * of the CPUs, and with its output held back.
+   */
+  readonly isBackground: boolean;
 }
 
 /** Says what a lane came to. */
@@ -41,7 +42,7 @@ export interface Ended {
 export async function runLane(
   lane: Lane,
   files: readonly string[],
-  { root, folder, filter, flags, env, isHeldBack, nice }: LaneOptions,
+  { root, folder, filter, flags, env, isBackground }: LaneOptions,
 ): Promise<Ended> {
   const [xml, log] = [`${folder}/${lane}.xml`, `${folder}/${lane}.log`];
   await Deno.remove(xml).catch(() => {});
@@ -66,10 +67,9 @@ export async function runLane(
     ...flags,
     ...modules,
   ];
-  const niced = nice > 0 ? ["nice", "-n", String(nice), ...command] : command;
-  const [program, ...args] = isHeldBack
-    ? ["sh", "-c", 'log=$1; shift; exec "$@" >"$log" 2>&1', "sh", log, ...niced]
-    : niced;
+  const [program, ...args] = isBackground
+    ? ["sh", "-c", 'log=$1; shift; exec nice -n 5 "$@" >"$log" 2>&1', "sh", log, ...command]
+    : command;
   const { code, signal } = await new Deno.Command(program!, {
     args,
     cwd: root,
@@ -87,6 +87,6 @@ export async function runLane(
   if (code !== 0 && report.counts.failed === 0 && faults.length === 0) {
     faults.push(`${end}, though no test failed`);
   }
-  const output = isHeldBack ? `\nthe ${lane} lane:\n${await Deno.readTextFile(log).catch(() => "")}` : "";
+  const output = isBackground ? `\nthe ${lane} lane:\n${await Deno.readTextFile(log).catch(() => "")}` : "";
   return { report, faults, output };
 }

@@ -11,8 +11,8 @@ async function run(
   using folder = new TempFolder();
   folder.write("deno.json", "{}");
   for (const [name, source] of Object.entries(files)) folder.write(name, source);
-  const options = { root: folder.path, folder: folder.path, filter, flags: [], env: {} };
-  return await runLane("watching", Object.keys(files), { ...options, isHeldBack: true, nice: 5 });
+  const options = { root: folder.path, folder: folder.path, filter, flags: [], env: {}, isBackground: true };
+  return await runLane("serial", Object.keys(files), options);
 }
 
 const GOOD = `Deno.test("is good", () => {});`;
@@ -39,12 +39,12 @@ Deno.test("runLane() tells of files that throw when they are loaded, beside othe
 Deno.test("runLane() tells of a lane in which one imports what is not there", async () => {
   const { report, faults } = await run({ "a_test.ts": GOOD, "b_test.ts": `import "./nowhere.ts";` });
   assertEquals(report.counts, { passed: 0, failed: 0, skipped: 0 });
-  assertEquals(faults, ["the watching lane ended by status 1, and has no result of its 2 files"]);
+  assertEquals(faults, ["the serial lane ended by status 1, and has no result of its 2 files"]);
 });
 
 Deno.test("runLane() tells of a lane that is killed, under a filter too", async () => {
   const files = { "a_test.ts": `Deno.test("dies", () => Deno.kill(Deno.pid, "SIGKILL"));` };
-  const end = "the watching lane ended by SIGKILL";
+  const end = "the serial lane ended by SIGKILL";
   assertEquals((await run(files)).faults, [`${end}, and has no result of its 1 files`]);
   assertEquals((await run(files, "dies")).faults, [`${end}, though no test failed`]);
 });

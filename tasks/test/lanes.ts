@@ -6,15 +6,14 @@
  */
 
 /**
- * `parallel`: files run beside each other, with a low priority. Files of the two others run one after the other, beside
- * that lane and each other: `measuring` has the tests whose figures depend on when programs run, `watching` those that
- * look at what agents see of a program.
+ * `parallel`: files run beside each other, with a low priority; `serial`: one file after the other,
+ * beside the parallel lane.
  */
-export type Lane = "measuring" | "watching" | "parallel";
+export type Lane = "parallel" | "serial";
 
 /**
- * The needs of tests (see `tests/support/needs.ts`) that put a file into one of the two serial lanes: what BPF programs
- * see is the whole machine, and emulated machines are booted beside those lanes while they wait.
+ * The needs of tests (see `tests/support/needs.ts`) that put a file into the serial lane: what BPF programs see is the
+ * whole machine, and emulated machines are booted beside that lane while it waits.
  */
 export const SERIAL_NEEDS: readonly string[] = ["bpf", "qemu-system-x86_64"];
 
@@ -22,17 +21,10 @@ export const SERIAL_NEEDS: readonly string[] = ["bpf", "qemu-system-x86_64"];
 const OWN_PROCESS = "/proc/self/fd";
 
 /**
- * Programs that go ahead of all others and have a CPU to themselves, those that contend for locks, whose waits are as
- * long as it takes until they run again, and figures that are held to those of perf.
- */
-const MEASURED = /\bchrt\b|\burgent: true\b|\bContender\b|"perf"/;
-
-/**
  * Gives the lane of a file by its text: a file that names one of `SERIAL_NEEDS` as a string, or counts what the process
- * has open, is in a serial one.
+ * has open, is in the serial one.
  */
 export function laneOf(source: string): Lane {
   const isSerial = SERIAL_NEEDS.some((need) => source.includes(`"${need}"`)) || source.includes(OWN_PROCESS);
-  if (!isSerial) return "parallel";
-  return MEASURED.test(source) ? "measuring" : "watching";
+  return isSerial ? "serial" : "parallel";
 }
