@@ -59,7 +59,7 @@ interface Line {
 interface Event {
   readonly id: string;
   readonly alert: Alert;
-  /** Is the change that it must have been told before: who was not told that it fires is not told that it ended. */
+  /** Is the change that it must know of before: who was not told that it fires is not told that it ended. */
   readonly after?: string;
 }
 
@@ -71,6 +71,8 @@ export class Notifier {
   readonly #webhooks: readonly Line[];
   /** Holds what webhooks took and storage may not know yet. */
   readonly #done = new Set<string>();
+  /** Holds what webhooks may have taken: there was no time to hear their answer. */
+  readonly #unanswered = new Set<string>();
   #asked: ReadonlySet<string> = new Set();
   #waiting = new Map<string, Event>();
   #told = "";
@@ -134,7 +136,7 @@ export class Notifier {
         .filter((alert) => !isSilenced(alert, silences, now));
     });
     const body = JSON.stringify(alertmanagerBody(alerts, now));
-    if (alerts.length > 0 && !await this.#try("alertmanager", line, { body, signal })) return;
+    if (alerts.length > 0 && await this.#try("alertmanager", line, { body, signal }) !== "taken") return;
     line.dueMs = performance.now() + RESEND_MS;
   }
 
@@ -149,11 +151,12 @@ export class Notifier {
     await Promise.all(due.map(async (line) => {
       for (const event of events) {
         const key = (id: string) => deliveryKey(id, line.receiver.id);
-        if (
-          this.#done.has(key(event.id)) || (event.after !== undefined && !this.#done.has(key(event.after)))
-        ) continue;
+        const mayKnow = (id: string) => this.#done.has(key(id)) || this.#unanswered.has(key(id));
+        if (this.#done.has(key(event.id)) || (event.after !== undefined && !mayKnow(event.after))) continue;
         const body = this.#options.template.render(event.alert, event.id);
-        if (!await this.#try("webhook", line, { body, id: event.id, signal })) return;
+        const outcome = await this.#try("webhook", line, { body, id: event.id, signal });
+        if (outcome === "unanswered") this.#unanswered.add(key(event.id));
+        if (outcome !== "taken") return;
         this.#done.add(key(event.id));
         this.#waiting.delete(key(event.id));
         await this.#options.deliveries.put(event.id, line.receiver.id).catch((error) => {
@@ -177,7 +180,9 @@ export class Notifier {
     const keep = new Set(
       ids.flatMap((id) => this.#webhooks.map(({ receiver }) => deliveryKey(id, receiver.id))),
     );
-    for (const key of this.#done) if (!keep.has(key)) this.#done.delete(key);
+    for (const keys of [this.#done, this.#unanswered]) {
+      for (const key of keys) if (!keep.has(key)) keys.delete(key);
+    }
   }
 
   /** Counts what was to be told, and is not any more. */
@@ -198,12 +203,12 @@ export class Notifier {
     kind: "alertmanager" | "webhook",
     line: Line,
     { body, id, signal }: { body: string; id?: string; signal: AbortSignal },
-  ): Promise<boolean> {
+  ): Promise<"taken" | "failed" | "unanswered"> {
     try {
       await post(line.receiver, { body, ...(id !== undefined && { id }), signal });
       this.#options.metrics.notified(kind, true);
       line.failures = 0;
-      return true;
+      return "taken";
     } catch (error) {
       this.#options.metrics.notified(kind, false);
       line.failures++;
@@ -212,7 +217,7 @@ export class Notifier {
         line.receiver.id,
         `Cannot tell ${line.receiver.shown} of alerts: ${(error as Error).message}`,
       );
-      return false;
+      return signal.aborted ? "unanswered" : "failed";
     }
   }
 }

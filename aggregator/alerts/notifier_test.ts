@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { type Alert, changeId } from "./alert.ts";
 import { deliveryKey } from "./deliveries.ts";
 import { type News, Notifier } from "./notifier.ts";
@@ -159,6 +160,31 @@ Deno.test("Notifier tries again after a pause, and counts what could not be told
   take({ alerts: [alertOf("b")] });
   await deliver();
   assertEquals([server.asked.length, counts.ok], [1, 1]);
+});
+
+Deno.test("Notifier tells that it ended also who took that it fires too late to be heard", async () => {
+  const told: string[] = [];
+  const late = Promise.withResolvers<void>();
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    told.push((await request.json()).status);
+    if (told.length === 1) await late.promise;
+    return new Response();
+  });
+  const { take, deliver, counts } = notifierOf({
+    webhooks: [new URL(`http://127.0.0.1:${server.addr.port}`)],
+  });
+  take({ alerts: [alertOf("a")], untilMs: performance.now() + 300 });
+  await deliver();
+  late.resolve();
+  assertEquals(counts.ok, 0);
+  take({ changes: [{ at: Date.now(), alert: alertOf("a", { state: "resolved" }) }] });
+  // It is tried again after a pause.
+  for (let tries = 0; counts.ok === 0; tries++) {
+    assert(tries < 400, "not told within 20 s");
+    await delay(50);
+    await deliver();
+  }
+  assertEquals(told, ["firing", "resolved"]);
 });
 
 Deno.test("Notifier tells nobody of what is silenced, and of what still fires when the silence has ended", async () => {
