@@ -19,6 +19,12 @@ export class BpfLink implements Disposable {
     this.#pointer = pointer;
   }
 
+  /** Is the library, as long as the link is there. @throws {Error} once it is closed */
+  protected get library(): Library {
+    if (!this.#pointer) throw new Error("Cannot use a program's attachment: it is closed");
+    return this.#library;
+  }
+
   [Symbol.dispose](): void {
     if (!this.#pointer) return;
     this.#library.bpf.bpf_link__destroy(this.#pointer);
@@ -31,9 +37,7 @@ const COUNT_BYTES = 8;
 
 /** A program's attachment to a perf event. */
 export class PerfEventLink extends BpfLink {
-  readonly #library = openLibrary();
   readonly #fd: number;
-  #closed = false;
 
   /** @param fd of the event, which is closed with the link */
   constructor(pointer: Deno.PointerObject, fd: number) {
@@ -47,18 +51,11 @@ export class PerfEventLink extends BpfLink {
    * @throws {BpfError} when the kernel refuses
    */
   count(): number {
-    if (this.#closed) throw new Error("Cannot read a perf event: it is closed");
+    const { library } = this;
     const bytes = new Uint8Array(COUNT_BYTES);
-    const { libc } = this.#library;
-    const length = Number(libc.read(this.#fd, bytes, BigInt(bytes.length)));
-    if (length < 0) check(this.#library, -lastErrno(this.#library), "read a perf event");
+    const length = Number(library.libc.read(this.#fd, bytes, BigInt(bytes.length)));
+    if (length < 0) check(library, -lastErrno(library), "read a perf event");
     // Of an event that the kernel has given up there is nothing to be read.
     return length === COUNT_BYTES ? Number(new DataView(bytes.buffer).getBigUint64(0, true)) : 0;
-  }
-
-  override [Symbol.dispose](): void {
-    super[Symbol.dispose]();
-    this.#closed = true;
-    this.#library[Symbol.dispose]();
   }
 }
