@@ -95,14 +95,13 @@ function share(columns: readonly { natural: number; least: number }[], room: num
 export function separated<R>({ columns, rows }: Sheet<R>, separator: "," | "\t"): string {
   const known = columns.filter(({ key }) => key !== undefined);
   const escape = separator === "," ? csvCell : tsvCell;
-  const cell = (value: string | number) => typeof value === "number" ? String(value) : escape(value);
-  const lines = rows.map((row) => known.map(({ value }) => cell(value!(row))));
+  const lines = rows.map((row) => known.map(({ value }) => escape(value!(row))));
   return [known.map(({ key }) => key!), ...lines].map((line) => `${line.join(separator)}\n`).join("");
 }
 
 /** The format has no escapes: what would end a cell is a space. */
-function tsvCell(text: string): string {
-  return text.replaceAll(/[\t\r\n]/g, " ");
+function tsvCell(value: string | number): string {
+  return String(value).replaceAll(/[\t\r\n]/g, " ");
 }
 
 /** Dims a line for people, where colours are shown. */

@@ -6,10 +6,11 @@
  */
 
 /**
- * Returns a cell of `text`, in quotes where it has what would end one. What a spreadsheet would take for a formula and
+ * Returns a cell: a text is in quotes where it has what would end one. What a spreadsheet would take for a formula and
  * reckon, as anybody may call a function or a program so, has a `'` before it, which makes it text.
  */
-export function csvCell(text: string): string {
-  const cell = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+export function csvCell(value: string | number): string {
+  if (typeof value === "number") return String(value);
+  const cell = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }

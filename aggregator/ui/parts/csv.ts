@@ -11,9 +11,5 @@ export type CsvCell = string | number;
 
 /** Returns a line for each row. */
 export function csvText(rows: readonly (readonly CsvCell[])[]): string {
-  return rows.map((row) => `${row.map(cellText).join(",")}\r\n`).join("");
-}
-
-function cellText(cell: CsvCell): string {
-  return typeof cell === "number" ? String(cell) : csvCell(cell);
+  return rows.map((row) => `${row.map(csvCell).join(",")}\r\n`).join("");
 }
