@@ -21,8 +21,12 @@ export interface Held {
   /** Counts how often processes were read. */
   readonly processes: number;
   readonly lost: number;
+  /** The series of what was lost, as the metrics have them. */
+  readonly losses: readonly string[];
   readonly lateMs: number;
 }
+
+const LOST = 'effect="lost"';
 
 /**
  * Reads what the agent `pid` holds now.
@@ -43,7 +47,10 @@ export async function readHeld(pid: number, metrics: string): Promise<Held> {
     cpuSeconds: userSeconds + systemSeconds,
     events: sumOf(text, "aperture_agent_events_total"),
     processes: sumOf(text, "aperture_agent_process_reads_total"),
-    lost: sumOf(text, "aperture_agent_losses_total", 'effect="lost"'),
+    lost: sumOf(text, "aperture_agent_losses_total", LOST),
+    losses: text.split("\n").filter((line) =>
+      line.startsWith("aperture_agent_losses_total") && line.includes(LOST) && !line.endsWith(" 0")
+    ),
     lateMs: 1000 * sumOf(text, "aperture_agent_drain_delay_seconds_sum"),
   };
 }
@@ -62,7 +69,7 @@ export function sumOf(text: string, metric: string, label = ""): number {
 /**
  * Says by how much of what it was something may be larger at the end: caches fill up to their bounds, and load changes.
  */
-const GROWTH: readonly [keyof Held, string, number, number][] = [
+const GROWTH: readonly [Exclude<keyof Held, "losses">, string, number, number][] = [
   ["rssBytes", "bytes of memory", 1.25, 16 << 20],
   ["mapBytes", "bytes of maps", 1.25, 4 << 20],
   ["descriptors", "descriptors", 1.1, 8],
@@ -73,12 +80,12 @@ const GROWTH: readonly [keyof Held, string, number, number][] = [
 export function tooLarge(rounds: readonly Held[]): string[] {
   const quarter = Math.floor(rounds.length / 4);
   if (quarter === 0) return [];
-  const most = (key: keyof Held, from: number) =>
+  const most = (key: Exclude<keyof Held, "losses">, from: number) =>
     Math.max(...rounds.slice(from, from + quarter).map((held) => held[key]));
   const grown = GROWTH.flatMap(([key, what, factor, more]) => {
     const [early, late] = [most(key, quarter), most(key, rounds.length - quarter)];
     return late <= early * factor + more ? [] : [`There are ${late} ${what}, and were ${early}`];
   });
-  const lost = rounds.at(-1)!.lost;
-  return lost === 0 ? grown : [...grown, `${lost} events were lost`];
+  const { lost, losses } = rounds.at(-1)!;
+  return lost === 0 ? grown : [...grown, `${lost} events were lost: ${losses.join(", ")}`];
 }

@@ -13,9 +13,10 @@ import { freePort } from "../../common/free_port.ts";
 import { Program } from "../programs.ts";
 import { type Held, readHeld } from "./held.ts";
 
-/** Processes without end, each with so many different calls. */
+/** Processes without end. */
 const ENDLESS = "1000000000";
-const CALLS = "20";
+/** Each process makes so many different calls. */
+export const CALLS = 20;
 
 export interface SoakOptions {
   /** The agent is looked at so often. */
@@ -52,7 +53,8 @@ export async function soakAgent(options: SoakOptions): Promise<Held[]> {
   );
   const read = () => readHeld(agent.child.pid, `http://${listen}/metrics`);
   await agent.until(() => read().then(() => true, () => false));
-  const load = new Deno.Command(churn, { args: [ENDLESS, CALLS, String(processes)], stdout: "null" }).spawn();
+  const load = new Deno.Command(churn, { args: [ENDLESS, String(CALLS), String(processes)], stdout: "null" })
+    .spawn();
   parts.defer(async () => {
     load.kill("SIGKILL");
     await load.status;
