@@ -13,13 +13,14 @@ import { LABELS } from "../../profile/labels.ts";
 export const WORDS = ["thread"] as const;
 
 const CONDITION = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|==|=)\s*/;
-const QUOTED = /^"((?:[^"\\]|\\.)*)"|^'((?:[^'\\]|\\.)*)'/;
+const QUOTED = /^"((?:[^"\\]|\\.)*)"|^'((?:[^'\\]|\\.)*)'/s;
 
 /**
  * Returns the selector that arguments stand for, in the form that REST takes; "" of none.
  *
  * In the short form a condition is `label=value`, with `!=`, `=~` and `!~`; several stand in one argument with commas
- * between them, or in several. A value that has a comma, or is "", is in quotes.
+ * between them, or in several. A value that has a comma, or is "", is in quotes, where a backslash before a quote or
+ * another backslash takes it as it is; before others, as those of patterns, it is itself.
  *
  * @throws {UsageError} naming the condition
  */
@@ -90,5 +91,11 @@ function quote(value: string): string {
 }
 
 function unescape(text: string): string {
-  return text.replaceAll(/\\(.)/g, "$1");
+  return text.replaceAll(/\\([\\"'])/g, "$1");
+}
+
+/** Writes that `label` is `value` in the short form, so that {@linkcode selectorOf} reads the same. */
+export function conditionOf(label: string, value: string): string {
+  const isPlain = /^[\w.:/-]+$/.test(value);
+  return `${label}=${isPlain ? value : `"${value.replaceAll(/[\\"]/g, "\\$&")}"`}`;
 }

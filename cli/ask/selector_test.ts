@@ -3,7 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { formatMatchers, parseMatchers } from "../../aggregator/query/matchers.ts";
 import { UsageError } from "../../common/settings.ts";
-import { selectorOf } from "./selector.ts";
+import { conditionOf, selectorOf } from "./selector.ts";
 
 Deno.test("selectorOf() reads the short form and the field's form, mixed", () => {
   assertEquals(selectorOf([]), "");
@@ -28,11 +28,14 @@ for (const text of ["service", "service~shop", "=shop", "service=", "{service=",
   });
 }
 
+/** Text with what escapes are made of: quotes, backslashes, newlines. */
+const text = fc.string({ maxLength: 20, unit: fc.constantFrom(..."ab\\\"'\nn,{} =", "é", "𝛼") });
+
 Deno.test("selectorOf() writes what the aggregator reads as the same conditions", () => {
   const condition = fc.record({
     label: fc.constantFrom("node", "pod", "label_app"),
     operator: fc.constantFrom("=", "!="),
-    value: fc.string({ maxLength: 20 }),
+    value: text,
   });
   fc.assert(fc.property(fc.array(condition, { maxLength: 5 }), (conditions) => {
     const args = conditions.map(({ label, operator, value }) => {
@@ -42,4 +45,16 @@ Deno.test("selectorOf() writes what the aggregator reads as the same conditions"
     assertEquals(read, conditions as typeof read);
     assertEquals(parseMatchers(selectorOf([formatMatchers(read)])), read);
   }));
+});
+
+Deno.test("conditionOf() writes what selectorOf() reads as the same value", () => {
+  fc.assert(fc.property(text, text, (node, pod) => {
+    const read = parseMatchers(selectorOf([conditionOf("node", node), conditionOf("pod", pod)]));
+    assertEquals(read.map(({ value }) => value), [node, pod]);
+  }));
+  assertEquals(conditionOf("service", "shop"), "service=shop");
+});
+
+Deno.test("selectorOf() leaves the backslashes of a pattern in it", () => {
+  assertEquals(parseMatchers(selectorOf([String.raw`comm=~"worker\d+"`]))[0]!.value, String.raw`worker\d+`);
 });

@@ -14,7 +14,7 @@ import { viewOf } from "../../profile/idle.ts";
 import { LABELS } from "../../profile/labels.ts";
 import { totalOf } from "../../profile/model.ts";
 import { type Rest, SERVER_SETTINGS } from "../ask/rest.ts";
-import { selectorOf } from "../ask/selector.ts";
+import { conditionOf, selectorOf } from "../ask/selector.ts";
 import { withRest } from "../questions/asking.ts";
 import { defineCommand, refuseRest, STATUS } from "../command.ts";
 import { type Io, say, write } from "../io.ts";
@@ -103,9 +103,9 @@ name of its own. What it prints shows it. It needs a token of scopes ingest and 
       const range = rangeOf(loaded, io.now());
       const kinds = await kindsOf({ rest, io }, name, range);
       const selector = [
-        condition("service", name),
-        ...(values.label ?? []).map(([key, value]) => condition(labelOf(key), value)),
-      ];
+        conditionOf("service", name),
+        ...(values.label ?? []).map(([key, value]) => conditionOf(labelOf(key), value)),
+      ].map(shellWord);
       const time = `--from ${range.from} --to ${range.to}`;
       await write(io, kinds.map((kind) => `aperture query ${kind} ${selector.join(" ")} ${time}\n`).join(""));
       return STATUS.ok;
@@ -118,10 +118,9 @@ function labelOf(key: string): string {
   return (LABELS as readonly string[]).includes(key) ? key : `label_${key.replaceAll(".", "_")}`;
 }
 
-/** Writes a condition as a shell takes it. */
-function condition(label: string, value: string): string {
-  if (/^[\w.:/-]+$/.test(value)) return `${label}=${value}`;
-  return `'${label}=${JSON.stringify(value).replaceAll("'", "'\\''")}'`;
+/** Writes a word as a shell takes it. */
+function shellWord(word: string): string {
+  return /^[\w.:/=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** Returns the minutes in which a profile is stored: at its beginning. */
@@ -138,7 +137,7 @@ async function kindsOf(
   service: string,
   range: { from: string; to: string },
 ): Promise<readonly string[]> {
-  const match = selectorOf([`service=${JSON.stringify(service)}`]);
+  const match = selectorOf([conditionOf("service", service)]);
   for (let tries = 0; tries < TRIES && !io.signal.aborted; tries++) {
     const { kinds } = await rest.json<KindsJson>("/api/kinds", { ...range, match });
     if (kinds.length > 0) return kinds.map(({ kind }) => kind);
