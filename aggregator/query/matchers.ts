@@ -120,7 +120,7 @@ export function checkMatcher({ label, operator, value }: Matcher): Matcher {
       `Cannot choose by more than ${MAX_VALUE} characters: '${label}' has ${value.length}`,
     );
   }
-  const why = operator.endsWith("~") ? faultOf(value) : undefined;
+  const why = operator.endsWith("~") ? patternFault(value) : undefined;
   if (why !== undefined) {
     throw new MatcherError(`Cannot use the pattern of '${label}' as it is no RE2: ${why}`);
   }
@@ -128,10 +128,10 @@ export function checkMatcher({ label, operator, value }: Matcher): Matcher {
 }
 
 /**
- * Says what is wrong with a pattern. What must match is put into a group: a bracket that closes it would match anywhere,
+ * Says what is wrong with a pattern, `undefined` where nothing is. What must match is put into a group: a bracket that closes it would match anywhere,
  * and a quotation that is not ended takes the group's own end in.
  */
-function faultOf(pattern: string): string | undefined {
+export function patternFault(pattern: string): string | undefined {
   try {
     for (const each of [pattern, `(?:${pattern})`]) RE2JS.compile(each);
     return undefined;

@@ -6,7 +6,7 @@
  */
 
 import { RE2JS } from "re2js";
-import { type AnyLabel, isLabel, type Matcher, SERVICE_NAME } from "../../query/matchers.ts";
+import { type AnyLabel, isLabel, type Matcher, patternFault, SERVICE_NAME } from "../../query/matchers.ts";
 import { ConnectError } from "../connect/error.ts";
 import type { ProfileType } from "./profile_types.ts";
 import { type Condition, parseSelector } from "./selector.ts";
@@ -69,16 +69,15 @@ export function readSelectors(texts: readonly string[]): Chosen {
   return { takes, matchers };
 }
 
-/** Reads a pattern, so that one that storage would refuse is told of. */
+/**
+ * Reads a pattern, so that one that storage would refuse is told of.
+ *
+ * @throws {ConnectError} `invalid_argument`
+ */
 export function compile(pattern: string): RE2JS {
-  try {
-    return RE2JS.compile(pattern);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ConnectError("invalid_argument", `Cannot use a pattern as it is no RE2: ${why}: "${pattern}"`, {
-      cause,
-    });
-  }
+  const why = patternFault(pattern);
+  if (why === undefined) return RE2JS.compile(pattern);
+  throw new ConnectError("invalid_argument", `Cannot use a pattern as it is no RE2: ${why}: "${pattern}"`);
 }
 
 function holds({ operator, value }: Condition, text: string, pattern: RE2JS | undefined): boolean {

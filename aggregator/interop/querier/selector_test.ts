@@ -81,7 +81,7 @@ Deno.test("readSelectors() tells conditions on types from those on series", () =
       { label: "own:x.y", operator: "=", value: "e" },
     ],
   );
-  for (const pattern of ["(", "a)(b", "(?=x)", "\\\\8"]) {
+  for (const pattern of ["(", "a)(b", "(?=x)", "\\\\8", "\\\\Qa"]) {
     const error = assertThrows(() => readSelectors([`{pod=~"${pattern}"}`]), ConnectError);
     assertEquals(error.code, "invalid_argument", pattern);
   }
