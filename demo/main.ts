@@ -82,12 +82,15 @@ async function main(): Promise<number> {
       "--log-level=warning",
     ]),
   );
-  await wait(settings.duration, stop, () => check({ agent, aggregator, workload }));
+  const check = () => {
+    for (const part of [agent, aggregator, workload]) part.assertRunning();
+  };
+  await wait(settings.duration, stop, check);
   if (stop.aborted) return 1;
 
   const found = await settled(aggregator, Math.floor(settings.duration / WINDOW_MS), {
     stop,
-    each: () => check({ agent, aggregator, workload }),
+    each: check,
   });
   if (found === undefined) return 1;
   await say(report(found));
@@ -96,7 +99,7 @@ async function main(): Promise<number> {
   await say(dim("Running on until Ctrl-C"));
   while (!stop.aborted) {
     await delay(500, { signal: stop }).catch(() => {});
-    if (!stop.aborted) check({ agent, aggregator, workload });
+    if (!stop.aborted) check();
   }
   return await stopInOrder(agent, aggregator);
 }
@@ -104,25 +107,21 @@ async function main(): Promise<number> {
 /** The workload's process: it ends when its standard input closes, as it does when the demo dies. */
 class Workload implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
-  ended: Deno.CommandStatus | undefined;
+  #ended: Deno.CommandStatus | undefined;
 
   constructor(path: string) {
     this.#child = new Deno.Command(path, { stdin: "piped" }).spawn();
-    this.#child.status.then((status) => this.ended = status);
+    this.#child.status.then((status) => this.#ended = status);
+  }
+
+  /** @throws {UserError} when it has ended */
+  assertRunning(): void {
+    if (this.#ended) throw new UserError(`The workload ended with status ${this.#ended.code}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#child.stdin.close().catch(() => {});
     await this.#child.status;
-  }
-}
-
-type Parts = Readonly<Record<string, { readonly ended: Deno.CommandStatus | undefined }>>;
-
-/** Throws when a part has ended: its own message stands above. */
-function check(parts: Parts): void {
-  for (const [name, { ended }] of Object.entries(parts)) {
-    if (ended) throw new UserError(`The ${name} ended with status ${ended.code}`);
   }
 }
 
