@@ -35,6 +35,8 @@ const TAIL = 1032 / 8;
 /** Before the name are header, addr, len, ksym_type and flags; after it is the time. */
 const NAME_AT = 24;
 const TIME_BYTES = 8;
+/** A record with the longest name that there is: KSYM_NAME_LEN. */
+const MOST_RECORD_BYTES = NAME_AT + 512 + TIME_BYTES;
 
 /** A piece of code that came, or went. */
 export interface KsymbolChange {
@@ -50,7 +52,7 @@ export interface KsymbolChange {
 export interface KsymbolChanges {
   /** They are in the order in which they happened. */
   readonly changes: readonly KsymbolChange[];
-  /** Is true when some were not noted, so that everything must be read anew. */
+  /** Is true when some may not have been noted, so that everything must be read anew. */
   readonly lost: boolean;
 }
 
@@ -106,7 +108,9 @@ export class KsymbolEvents implements Disposable {
         Number(Atomics.load(words, TAIL)),
         Number(head),
       );
-      if (readRecords(records, timed)) lost = true;
+      // The kernel says that it had no room only before the next record that it writes on this CPU, which may be late.
+      const isFull = records.byteLength > DATA_PAGES * PAGE_BYTES - MOST_RECORD_BYTES;
+      if (readRecords(records, timed) || isFull) lost = true;
       Atomics.store(words, TAIL, head);
     }
     timed.sort((a, b) => a.time < b.time ? -1 : a.time > b.time ? 1 : 0);
