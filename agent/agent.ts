@@ -184,7 +184,7 @@ function groupOf({ pid, program }: ProgramOf, { symboliser, labels }: RecordOpti
   const process = symboliser.endedProcess(pid, program);
   if (process === undefined) return "";
   const { container, pod, namespace, service, labels: others } = labels?.ofEnded(process) ?? NO_LABELS;
-  return [process.exe, process.script, container, pod, namespace, service, others].join("\0");
+  return [process.exe, process.name, container, pod, namespace, service, others].join("\0");
 }
 
 /** Takes in what of processes is only there while they run, until the result is disposed of. */

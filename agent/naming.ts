@@ -252,7 +252,7 @@ export class Namer {
       pid: this.#brief?.has(pid) ? 0 : pid,
       comm,
       exe: process?.exe ?? "",
-      process: process?.script ?? "",
+      process: process?.name ?? "",
     });
   }
 

@@ -90,7 +90,7 @@ export interface Series {
   readonly comm: string;
   /** Is the path of the program. */
   readonly exe: string;
-  /** Is the script or the like that people call the process by; "" where that is the base name of `exe`. */
+  /** Is the script or the link that people call the process by; "" where that is the base name of `exe`. */
   readonly process: string;
   readonly container: string;
   readonly pod: string;

@@ -8,8 +8,8 @@
 import type { Series } from "./model.ts";
 
 /**
- * Returns what people call the process of a series: the script that it runs, else the base name of its program; of one
- * of which neither is known its thread's name, in brackets.
+ * Returns what people call the process of a series: the script that it runs or the link that it was called by, else the
+ * base name of its program; of one of which none is known its thread's name, in brackets.
  */
 export function processName({ process, exe, comm }: Pick<Series, "process" | "exe" | "comm">): string {
   if (process !== "") return process;

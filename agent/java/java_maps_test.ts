@@ -43,7 +43,7 @@ const PROCESS: Process = {
   startTime: 1,
   comm: "java",
   exe: "/usr/bin/java",
-  script: "",
+  name: "",
   mappings: [],
   folder: "/proc/7",
 };

@@ -10,6 +10,7 @@
 
 import { statFields } from "../../common/proc_stat.ts";
 import { readLink, readSmallFile, readSmallText } from "../libbpf/mod.ts";
+import { calledName } from "./called_name.ts";
 import { isInterpreter, readArguments, scriptName } from "./script_name.ts";
 import { executableMappings, isSameMapping, type Mapping } from "./maps.ts";
 import { programNumber, Programs, type Ran } from "./program.ts";
@@ -23,8 +24,11 @@ export interface Process extends Ran {
   readonly comm: string;
   /** The path of the program in its own mount namespace; "" for a kernel thread. */
   readonly exe: string;
-  /** The script that it runs, where the program is an interpreter; else "". */
-  readonly script: string;
+  /**
+   * What people call it by, where that is not the base name of `exe`: the script that it runs, else the link that it was
+   * called by; else "".
+   */
+  readonly name: string;
   /** They are executable ones, ascending. */
   readonly mappings: readonly Mapping[];
   /** `/proc/PID`, below the root that was given; `/proc/PID/task/TID` where only other threads are left. */
@@ -252,7 +256,7 @@ export class ProcessTable {
       const mappings = executableMappings(maps);
       const same = before?.startTime === stat.startTime ? before : undefined;
       const exe = readExe(folder);
-      const script = isInterpreter(exe) ? scriptName(exe, readArguments(folder)) : "";
+      const name = nameOf(folder, { exe, comm: stat.comm });
       // What was read of two programs is of none. One that ends has none any more.
       const after = programOf(folder);
       if (after !== program && after !== 0) return isAgain ? undefined : this.#read(pid, before, true);
@@ -264,7 +268,7 @@ export class ProcessTable {
         startTime: stat.startTime,
         comm: stat.comm,
         exe,
-        script,
+        name,
         mappings: reuse(same?.mappings, mappings),
         folder,
       };
@@ -327,6 +331,16 @@ export function parseStat(text: string): Stat | undefined {
 export function innermostPid(status: string): number | undefined {
   const pid = Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1]);
   return Number.isInteger(pid) ? pid : undefined;
+}
+
+/** Returns {@linkcode Process.name}. */
+function nameOf(folder: string, program: Pick<Process, "exe" | "comm">): string {
+  const scriptOf = (path: string) => isInterpreter(path) ? scriptName(path, readArguments(folder)) : "";
+  const script = scriptOf(program.exe);
+  if (script !== "") return script;
+  const called = calledName(folder, program);
+  // A file that is many programs may be an interpreter, too.
+  return (isInterpreter(program.exe) ? "" : scriptOf(called)) || called;
 }
 
 const DELETED = " (deleted)";

@@ -19,6 +19,7 @@ Deno.test("scriptName() gives what an interpreter runs", () => {
   assertEquals(of("/usr/lib/jvm/17/bin/java -jar /opt/shop.jar --port 1"), "shop.jar");
   assertEquals(of("/bin/bash -e -o pipefail /etc/init.d/backup.sh now"), "backup.sh");
   assertEquals(of("/usr/bin/dash ./configure"), "configure");
+  assertEquals(of("/bin/sh /entrypoint.sh serve"), "entrypoint.sh");
 });
 
 Deno.test("scriptName() is empty where code is given, where there is none, and of other programs", () => {

@@ -71,7 +71,7 @@ const OBSERVED_MS = 1000;
 type Near = AddressMap<readonly Frame[]>;
 
 /** The part of a process that others ask for. */
-export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "script" | "comm">;
+export type KnownProcess = Pick<Process, "pid" | "startTime" | "exe" | "name" | "comm">;
 
 /** A process that was observed while it runs. */
 export interface ObservedProcess {

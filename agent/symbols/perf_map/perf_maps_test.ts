@@ -16,7 +16,7 @@ function processIn(folder: TempFolder, overrides: Partial<Process> = {}): Proces
     startTime: 1,
     comm: "jit",
     exe: "",
-    script: "",
+    name: "",
     mappings: [],
     folder: folder.path,
   };
