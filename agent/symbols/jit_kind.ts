@@ -10,6 +10,7 @@ import { JIT_MODULE } from "../../profile/model.ts";
 import type { Mapping } from "../metadata/maps.ts";
 
 export const JVM = "JVM";
+const [PHP, PCRE] = ["PHP", "PCRE"];
 
 /** The programs and libraries that compile code, by the last part of the path; the first that a process has holds. */
 const KINDS: readonly (readonly [kind: string, file: RegExp])[] = [
@@ -24,17 +25,28 @@ const KINDS: readonly (readonly [kind: string, file: RegExp])[] = [
   ["BEAM", /^beam(\.smp)?$/],
   ["QEMU", /^qemu-(system-)?[\w-]+$/],
   ["PyPy", /^(lib)?pypy.*$/],
-  ["PHP", /^(php[-.\d]*|php-fpm.*|libphp.*|opcache\.so)$/],
+  [PHP, /^(php[-.\d]*|php-fpm.*|libphp.*|opcache\.so)$/],
   ["Ruby", /^ruby[.\d]*$/],
   // Last, as many programs have these libraries and compile themselves.
   ["LLVM", /^libLLVM.*$/],
-  ["PCRE", /^libpcre2?-?.*\.so.*$/],
+  [PCRE, /^libpcre2?-?.*\.so.*$/],
 ];
+
+/** What the kernel writes for memory that processes share, and programs for files that stand for it. */
+const SHARED = /^\[anon_shmem:|^\/(dev\/(zero|shm\/)|memfd:|SYSV|anon_hugepage)/;
 
 /** Returns what compiles code in a process that has these mapped; `undefined` where nothing is known to. */
 export function jitKind(mappings: readonly Pick<Mapping, "path">[]): string | undefined {
   const names = new Set(mappings.map(({ path }) => path.slice(path.lastIndexOf("/") + 1)));
   return KINDS.find(([, file]) => names.values().some((name) => file.test(name)))?.[0];
+}
+
+/**
+ * Returns the kind of the code in `mapping`, in a process that has code of `kind`. PHP keeps what it compiles in memory
+ * that its processes share; what it has beside that are the patterns of its PCRE, which may be in its own file.
+ */
+export function kindIn(kind: string | undefined, { path }: Pick<Mapping, "path">): string | undefined {
+  return kind === PHP && !SHARED.test(path) ? PCRE : kind;
 }
 
 /** Returns `[jit: KIND]`, or `[jit]`. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
-import { jitKind, jitName } from "./jit_kind.ts";
+import { jitKind, jitName, kindIn } from "./jit_kind.ts";
 
 Deno.test("jitKind() goes by the program and its libraries, a compiler of patterns last", () => {
   for (
@@ -23,4 +23,15 @@ Deno.test("jitKind() goes by the program and its libraries, a compiler of patter
   ) {
     assertEquals(jitName(jitKind(paths.map((path) => ({ path })))), name);
   }
+});
+
+Deno.test("kindIn() tells PHP's own code from that of its patterns", () => {
+  const of = (kind: string | undefined, path: string) => jitName(kindIn(kind, { path }));
+  for (
+    const path of ["/dev/zero", "/SYSV00000000", "/memfd:opcache_lock", "/anon_hugepage", "[anon_shmem:php]"]
+  ) {
+    assertEquals(of("PHP", path), "[jit: PHP]");
+  }
+  assertEquals([of("PHP", ""), of("PHP", "[anon:pcre]")], ["[jit: PCRE]", "[jit: PCRE]"]);
+  assertEquals([of("V8", ""), of("V8", "/dev/zero"), of(undefined, "")], ["[jit: V8]", "[jit: V8]", "[jit]"]);
 });

@@ -16,7 +16,7 @@ import { PerfMaps, type PerfMapsOptions } from "./perf_map/perf_maps.ts";
 import { parsePythonName } from "./names/python_names.ts";
 import { parseV8Name } from "./names/v8_names.ts";
 import type { JavaMaps } from "../java/java_maps.ts";
-import { jitKind, jitName, JVM } from "./jit_kind.ts";
+import { jitKind, jitName, JVM, kindIn } from "./jit_kind.ts";
 import { readVdso, type Vdso } from "./vdso.ts";
 
 /** Mappings without a file, named or not, and those of files that only stand for memory. */
@@ -110,7 +110,7 @@ export class NonElfCode {
     if (ANONYMOUS.test(mapping.path)) {
       const kind = this.#kindOf(process);
       if (kind === JVM && !process.past) this.#java?.want(process);
-      return { function: jitName(kind), module: JIT_MODULE, ...base, address: 0 };
+      return { function: jitName(kindIn(kind, mapping)), module: JIT_MODULE, ...base, address: 0 };
     }
     // Files that are mapped to be run, but are no ELF (a JVM's archive, a .NET assembly), and the kernel's
     // special mappings (`[uprobes]`) have names that say more than [jit].
