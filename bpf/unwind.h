@@ -49,8 +49,11 @@ __attribute__((noinline)) int unwind_by_frame_pointer(void)
 	u64 frame = state->registers[FRAME_POINTER];
 	u64 stack = state->registers[STACK_POINTER];
 
-	/* What the ABI marks the outermost frame with; in a leaf it may as well be a number. */
-	if (known(state, FRAME_POINTER) && frame == 0 && !state->exact)
+	/*
+	 * What the ABI marks the outermost frame with; in a leaf it may as well be a number, and so it may in code of a JIT, where no
+	 * thread begins.
+	 */
+	if (known(state, FRAME_POINTER) && frame == 0 && !state->exact && state->file)
 		return APERTURE_STACK_COMPLETE;
 	if (!known(state, FRAME_POINTER) || frame & 7 || frame < stack || frame - stack > MAX_FRAME_BYTES)
 		return APERTURE_STACK_NO_RULE;

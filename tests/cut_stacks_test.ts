@@ -112,6 +112,20 @@ testWith(
   },
 );
 
+testWith(
+  ["bpf", "clang", "gcc"],
+  "code of a JIT that has 0 where frame pointers are is not taken for the thread's entry",
+  async () => {
+    using program = await compileUnwind("zeroed.c");
+    await using running = await RunningProgram.start(program.path);
+    const { stacks, ends } = await watch(running.pid);
+    for (const stack of stacks.keys()) {
+      assertMatch(stack, new RegExp(`^\\[cut: no_rule\\];\\[jit\\];spin$|^${MAIN}(;\\[jit\\])?$`));
+    }
+    assert((ends.get("no_rule") ?? 0) > (ends.get("complete") ?? 0), Deno.inspect(ends));
+  },
+);
+
 testWith(["bpf", "clang", "gcc"], "a stack of 200 frames is whole", async () => {
   using program = await compileUnwind("deep.c");
   await using running = await RunningProgram.start(program.path, ["200"]);
