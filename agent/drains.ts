@@ -57,8 +57,8 @@ export class Drains implements Disposable {
   }
 
   /**
-   * Returns what was counted since the last call. A drain that fails is said, and what it would have taken is still in
-   * the kernel for the next one.
+   * Returns what was counted since the last call. A drain that fails is said: what it took until then is in this window,
+   * and what it would have taken is still in the kernel for the next one.
    *
    * @throws {Error} when a collector failed again and again
    */
@@ -117,10 +117,12 @@ export class Drains implements Disposable {
       const represent = ({ pid, program = 0 }: ProgramOf) =>
         known[numbers.number(pid, program, 0, 0)] ??= this.#represent({ pid, program }, brief);
       this.#sums.get(collector)!.add(window, represent);
+      if (window.failure !== undefined) throw window.failure;
       this.#failures.delete(collector);
     } catch (error) {
       if (this.#disposed) return;
-      const failures = (this.#failures.get(collector) ?? 0) + 1;
+      // Early ones come milliseconds after another, in which nothing has changed.
+      const failures = (this.#failures.get(collector) ?? 0) + (early ? 0 : 1);
       this.#failures.set(collector, failures);
       if (failures >= MAX_FAILURES) throw error;
       const { kind } = collector;

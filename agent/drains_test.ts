@@ -100,6 +100,31 @@ Deno.test("Drains.take() goes on after a drain that failed, and gives up after s
   await assertRejects(() => drains.take(), Error, "EBADF");
 });
 
+Deno.test("Drains.take() gives what a drain took that failed midway, and says that it failed", async () => {
+  let failing = true;
+  const collector = fake(() => ({
+    samples: [],
+    syscalls: [{ ...CALL, pid: 1 }],
+    losses: new Map([["lost", 2]]),
+    ...failing && { failure: new Error("ENOMEM") },
+  }));
+  await using logs = await collectLogs();
+  using drains = new Drains({ collectors: [collector], processes: nobody(), group: () => "" });
+  const { windows } = await drains.take();
+  assertEquals([callsOf(windows[0]!)[0]!.count, windows[0]!.losses.get("lost")], [1, 2]);
+  assertEquals(logs.lines, [
+    "warning: Cannot take what was counted of syscall, will try again: ENOMEM",
+  ]);
+  // Those before the window's end are not counted among those after which it is given up.
+  for (let early = 1; early <= 4; early++) {
+    collector.fill = 0.5;
+    while (collector.drains <= early) await delay(5);
+  }
+  assertEquals(callsOf((await drains.take()).windows[0]!)[0]!.count, 5);
+  failing = false;
+  assertEquals(callsOf((await drains.take()).windows[0]!)[0]!.count, 1);
+});
+
 Deno.test("Drains.take() keeps what was counted while a window is taken for one of both", async () => {
   let counted = 0;
   const gate = Promise.withResolvers<void>();

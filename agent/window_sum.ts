@@ -30,7 +30,7 @@ type LockSum = Sum<RawLock> & { histogram: number[] };
 type HoldSum = Sum<RawHold> & { histogram: number[] };
 
 /** All drains of a window together gave this. */
-export interface SummedWindow extends Required<Window> {
+export interface SummedWindow extends Required<Omit<Window, "failure">> {
   readonly losses: Map<string, number>;
 }
 

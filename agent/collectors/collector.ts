@@ -141,6 +141,8 @@ export interface Window {
    * `complete` is a whole stack.
    */
   readonly stackEnds?: ReadonlyMap<string, number>;
+  /** Is why some of what was counted could not be read: it is still in the kernel, for a later drain. @default {all was} */
+  readonly failure?: Error;
 }
 
 export interface DrainOptions {

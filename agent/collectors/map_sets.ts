@@ -6,6 +6,7 @@
  */
 
 import {
+  BpfError,
   type BpfMap,
   type BpfObject,
   type Entries,
@@ -36,6 +37,15 @@ export interface FilledMap {
   readonly name: string;
   /** Takes all entries out; see `BpfMap.drain()`. */
   drain(take: (entries: Entries) => void): void;
+}
+
+/** What was taken out of a set. */
+export interface Taken {
+  /**
+   * A map could not be read to its end for this reason. What was read of it is here, and what is left in it is added to
+   * by the kernel and told by a later drain.
+   */
+  readonly failure?: BpfError;
 }
 
 /** Two sets of maps by name: into one the kernel counts, the other is the agent's. */
@@ -95,33 +105,43 @@ export class MapSets<Name extends string> implements Disposable {
    * Makes the other set the active one, and has `empty` empty the one that was when nobody counts into it any more.
    * One after another: a set is not counted into before it is empty. What is open then, `empty` sees as it is, or as
    * what the programs keep of it until `empty` returns; where it is drained `early` the window goes on, and what is
-   * open with it.
+   * open with it. What was read is given also where the kernel could not give all of a map.
    *
    * @throws {Error} when the object is closed meanwhile
    */
-  drain<Drained>(
+  drain<Drained extends object>(
     empty: (set: Readonly<Record<Name, FilledMap>>, window: SetWindow) => Drained,
     { early = false }: { early?: boolean | undefined } = {},
-  ): Promise<Drained> {
+  ): Promise<Drained & Taken> {
     const drained = this.#turn.then(() => this.#swap({ early })).then(({ set, window }) => {
       if (this.#disposed) throw new Error("Cannot drain: the collector is closed");
-      const result = empty(this.#filledMaps(set), window);
-      const words = FILLED.length * FILLED_WORDS;
-      this.#filled.fill(0, set * words, (set + 1) * words);
+      const failures: BpfError[] = [];
+      const result = empty(this.#filledMaps(set, failures), window);
       this.#begin({ looks: false });
-      return result;
+      return failures.length > 0 ? { ...result, failure: failures[0] } : result;
     });
     this.#turn = drained.catch(() => {});
     return drained;
   }
 
-  /** Returns the maps of a set, of which those that are empty are not asked for their entries. */
-  #filledMaps(set: number): Readonly<Record<Name, FilledMap>> {
+  /**
+   * Returns the maps of a set, of which those that are empty are not asked for their entries.
+   *
+   * @param failures gets why maps could not be read to their end: they count as being as full as before
+   */
+  #filledMaps(set: number, failures: BpfError[]): Readonly<Record<Name, FilledMap>> {
     const from = set * FILLED.length * FILLED_WORDS;
     const entries = this.#limits.map(({ name, word }) => {
       const map = this.#sets[set]![name];
       const drain = (take: (entries: Entries) => void) => {
-        if (this.#filled[from + word]! > 0) map.drain(take);
+        if (this.#filled[from + word]! === 0) return;
+        try {
+          map.drain(take);
+          this.#filled[from + word] = 0;
+        } catch (error) {
+          if (!(error instanceof BpfError)) throw error;
+          failures.push(error);
+        }
       };
       return [name, { name: map.name, drain }] as const;
     });

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { build } from "../../tasks/build.ts";
 import { testWith } from "../../tests/support/needs.ts";
-import { BpfObject } from "../libbpf/mod.ts";
+import { BpfError, BpfObject } from "../libbpf/mod.ts";
 import { CPU_OBJECT, CpuCollector } from "./cpu.ts";
 import { MapSets } from "./map_sets.ts";
 
@@ -29,10 +29,55 @@ testWith(["bpf", "clang"], "MapSets.drain() goes on after one that failed", asyn
   const failing = sets.drain(() => {
     throw new Error("full");
   });
-  const next = sets.drain(({ counts }) => counts.name);
+  const next = sets.drain(({ counts }) => ({ emptied: counts.name }));
   await assertRejects(() => failing, Error, "full");
-  assertEquals(await next, "counts_b");
+  assertEquals(await next, { emptied: "counts_b" });
 });
+
+testWith(
+  ["bpf", "clang"],
+  "MapSets.drain() gives what it read of a map that fails midway, and the rest later",
+  async () => {
+    await build("bpf");
+    using object = BpfObject.open(CPU_OBJECT);
+    object.map("counts_a").setMaxEntries(8);
+    object.load();
+    using sets = new MapSets(object, ["counts"]);
+    const map = object.map("counts_a");
+    const put = (id: number) => {
+      const key = new Uint8Array(map.keyBytes).fill(id);
+      map.update(key, new Uint8Array(map.valueBytes));
+      return key;
+    };
+    const first = put(1);
+    put(2);
+    // So much the programs would have said.
+    object.map("filled").update(Uint32Array.of(0), BigUint64Array.of(2n));
+    const whole = map.drain.bind(map);
+    map.drain = (take) => {
+      map.delete(first);
+      const values = new DataView(new ArrayBuffer(map.valueBytes));
+      take({ count: 1, keys: new DataView(first.buffer), values });
+      throw new BpfError("Cannot read the map 'counts_a'", 12);
+    };
+    const drain = () =>
+      sets.drain(({ counts }) => {
+        const ids: number[] = [];
+        counts.drain(({ count, keys }) => {
+          for (let i = 0; i < count; i++) ids.push(keys.getUint8(i * map.keyBytes));
+        });
+        return { ids };
+      });
+    const failed = await drain();
+    assertEquals([failed.ids, failed.failure?.errno], [[1], 12]);
+    map.drain = whole;
+    assertEquals(await drain(), { ids: [] });
+    // It is counted into again, as full as it is.
+    assertEquals(sets.fill, 2 / 8);
+    assertEquals(await drain(), { ids: [2] });
+    assertEquals(sets.fill, 0);
+  },
+);
 
 testWith(
   ["bpf", "clang"],
