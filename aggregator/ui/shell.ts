@@ -186,13 +186,12 @@ export class Shell {
     const { state, window } = shown;
     let view = this.#views.get(state.view);
     if (!view) this.#views.set(state.view, view = new MAKE[state.view](this.#app));
-    if (view !== this.#view) {
+    const isOther = view !== this.#view;
+    if (isOther) {
       this.#view?.leave?.();
       this.#filters.found(undefined);
       this.#view = view;
       this.#main.replaceChildren(h("h1", { class: "hidden" }, TITLES[state.view]), view.root);
-      // On a narrow screen the tabs scroll.
-      this.#tabs.get(state.view)?.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     this.#showTabs(state);
     const isOpen = isWithoutType(state);
@@ -205,6 +204,8 @@ export class Shell {
     if (isOpen) this.#empty.hide();
     else this.#timeline.update(state, this.#timelineOf(shown));
     view.update({ state, window });
+    // On a narrow screen the tabs scroll. It has the page laid out, for which no question waits.
+    if (isOther) this.#tabs.get(state.view)?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   /** Marks the tab of the view, and has all lead to the same selection. */
