@@ -64,7 +64,12 @@ export class SearchClient {
     return promise;
   }
 
-  /** Loads the worker, and tells it the names, before anything is searched in them. */
+  /** Loads the worker: who types first does not wait for that. */
+  load(): void {
+    this.#worker ??= this.#start();
+  }
+
+  /** Tells the worker the names, before anything is searched in them. */
   prepare(searched: Searched): void {
     if (!this.#asked && this.#known?.names !== searched.names) void this.match(searched, "");
   }

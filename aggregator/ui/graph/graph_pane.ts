@@ -116,7 +116,7 @@ export class GraphPane {
       this.#empty.root,
     );
     addEventListener("focusin", ({ target }) => {
-      // Who goes there is about to type, and the first letter would wait for the worker.
+      // Who goes there is about to type, and the first letter would wait for the names to be with the worker.
       if (target instanceof Element && target.id === "search" && this.root.isConnected && this.#model) {
         this.#search.prepare(this.#model);
       }
@@ -194,8 +194,12 @@ export class GraphPane {
       this.#made = undefined;
     }
     this.#show();
-    // What the first click and the first look need would have their frames come late.
-    this.#preparing.run(() => this.#model && prepareModel(this.#model));
+    // What the first click, the first look and the first letter need would have their frames come late.
+    this.#preparing.run(() => {
+      if (!this.#model) return;
+      prepareModel(this.#model);
+      this.#search.load();
+    });
     // Which function takes most is known only now.
     this.#fillSandwich(this.#app.store.state, this.#asked!);
   }

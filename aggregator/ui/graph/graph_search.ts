@@ -40,6 +40,11 @@ export class GraphSearch {
     this.#ask = ask;
   }
 
+  /** Makes ready what a first search needs, whatever it is in. */
+  load(): void {
+    this.#client.load();
+  }
+
   /** Makes ready what the first search in `model` needs. */
   prepare({ names, modules }: FlameModel): void {
     this.#client.prepare({ names, modules });
