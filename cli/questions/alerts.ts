@@ -124,7 +124,7 @@ async function add({ io, rest, values }: Asker, args: readonly string[]): Promis
   const [file] = oneOf(args, "FILE");
   for (const rule of await rulesOf(file)) {
     const name = String(rule.name);
-    const added = values.replace && await replaced(rest, rule, name) ? "changed" : await posted(rest, rule);
+    const added = values.replace ? await put(rest, rule, name) : await posted(rest, rule);
     await say(io, `${added}: ${name}`, { quiet: values.quiet });
   }
   return STATUS.ok;
@@ -133,6 +133,18 @@ async function add({ io, rest, values }: Asker, args: readonly string[]): Promis
 async function posted(rest: Rest, rule: unknown): Promise<string> {
   await rest.send("/api/alerts", rule);
   return "added";
+}
+
+/** Has the rule be as it is, whether there is one of that name or not. */
+async function put(rest: Rest, rule: unknown, name: string): Promise<string> {
+  if (await replaced(rest, rule, name)) return "changed";
+  try {
+    return await posted(rest, rule);
+  } catch (error) {
+    // Somebody else may have added it in between.
+    if (error instanceof RefusedError && await replaced(rest, rule, name)) return "changed";
+    throw error;
+  }
 }
 
 /** Returns whether there was a rule of that name. */
