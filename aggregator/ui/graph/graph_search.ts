@@ -22,7 +22,7 @@ interface Found {
 /** Holds the files of a model's names, as far as they were asked for. */
 interface Files {
   readonly model: FlameModel;
-  readonly files: readonly string[];
+  readonly files: Promise<readonly string[]>;
 }
 
 /** Keeps what the last search found, and the hit that was walked to. */
@@ -105,8 +105,14 @@ export class GraphSearch {
     return boxes[this.#hit];
   }
 
-  async #filesOf(model: FlameModel): Promise<readonly string[]> {
-    if (this.#files?.model !== model) this.#files = { model, files: await this.#ask(model) };
+  /** Who types on while the files are on their way does not ask for them again. */
+  #filesOf(model: FlameModel): Promise<readonly string[]> {
+    if (this.#files?.model !== model) {
+      const asked = this.#files = { model, files: this.#ask(model) };
+      asked.files.catch(() => {
+        if (this.#files === asked) this.#files = undefined;
+      });
+    }
     return this.#files.files;
   }
 
