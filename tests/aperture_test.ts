@@ -210,7 +210,7 @@ testWith(
       await press("1/parse_\r");
       await until("only parse_");
       await press("pshopd\r");
-      await until("process=shopd");
+      await until('process="shopd"');
       await press("q");
       while (!(await output.read()).done);
       await keys.close().catch(() => {});

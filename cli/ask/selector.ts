@@ -94,8 +94,12 @@ function unescape(text: string): string {
   return text.replaceAll(/\\([\\"'])/g, "$1");
 }
 
-/** Writes that `label` is `value` in the short form, so that {@linkcode selectorOf} reads the same. */
+/** Writes a value in the quotes of the short form, so that {@linkcode selectorOf} reads the same. */
+export function quoted(value: string): string {
+  return `"${value.replaceAll(/[\\"]/g, "\\$&")}"`;
+}
+
+/** Writes that `label` is `value` in the short form, in quotes where it needs them. */
 export function conditionOf(label: string, value: string): string {
-  const isPlain = /^[\w.:/-]+$/.test(value);
-  return `${label}=${isPlain ? value : `"${value.replaceAll(/[\\"]/g, "\\$&")}"`}`;
+  return `${label}=${/^[\w.:/-]+$/.test(value) ? value : quoted(value)}`;
 }

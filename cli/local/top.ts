@@ -19,7 +19,7 @@ import { ofProcess } from "../report/of_process.ts";
 import { sumsBy } from "../report/sums.ts";
 import { Rest, SERVER_SETTINGS } from "../ask/rest.ts";
 import { bodyOf, questionOf } from "../ask/selection.ts";
-import { conditionOf } from "../ask/selector.ts";
+import { quoted } from "../ask/selector.ts";
 import { defineCommand, STATUS } from "../command.ts";
 import { type Io, say, write } from "../io.ts";
 import { amount, cores, part } from "../show/figures.ts";
@@ -111,7 +111,7 @@ async function watchFleet(
   // Agents push every ten seconds: in less there may be nothing.
   const since = Math.max(60_000, 5 * values.interval);
   return await loop(io, values, async (view) => {
-    const chosen = view.process === "" ? words : [...words, conditionOf("process", view.process)];
+    const chosen = view.process === "" ? words : [...words, `process=${quoted(view.process)}`];
     const question = questionOf(view.kind, chosen, {
       since,
       from: undefined,
