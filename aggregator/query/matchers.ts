@@ -128,8 +128,8 @@ export function checkMatcher({ label, operator, value }: Matcher): Matcher {
 }
 
 /**
- * Says what is wrong with a pattern, `undefined` where nothing is. What must match is put into a group: a bracket that closes it would match anywhere,
- * and a quotation that is not ended takes the group's own end in.
+ * Says what is wrong with a pattern, `undefined` where nothing is. What must match is put into a group: a bracket that
+ * closes it would match anywhere, and a quotation that is not ended takes the group's own end in.
  */
 export function patternFault(pattern: string): string | undefined {
   try {
