@@ -134,6 +134,8 @@ struct aperture_lock_thread {
 	u64 tail_ns;
 	u64 tail_end_ns;
 	u64 tail_holder;
+	/* When it came to the futex last, which is later than `begun_ns` where it goes on with a wait. */
+	u64 came_ns;
 	/* The process, in the agent's pid namespace; 0 when it is outside of it. */
 	u32 pid;
 	/* The thread, in the process's own, which is how an owner is noted in a mutex. */
@@ -146,7 +148,7 @@ struct aperture_lock_thread {
 	u8 restarts;
 	u8 reserved[6];
 };
-_Static_assert(sizeof(struct aperture_lock_thread) == 112, "the agent reads this layout");
+_Static_assert(sizeof(struct aperture_lock_thread) == 120, "the agent reads this layout");
 
 /* So many wakes are kept of each futex. */
 #define APERTURE_LOCK_WAKES 64

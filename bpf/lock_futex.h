@@ -50,38 +50,44 @@ static __always_inline bool is_same_futex(const struct aperture_futex *one, cons
 	return one->address == other->address && one->space == other->space;
 }
 
-/* The entry of `scratch->futex`, made if need be, at `now_ns`; NULL when there is no room. */
-static __always_inline struct aperture_futex_state *futex_state(struct scratch *scratch, u64 now_ns)
+/* The entry of `scratch->futex`, made if need be; NULL when there is no room. */
+static __always_inline struct aperture_futex_state *futex_state(struct scratch *scratch)
 {
 	struct aperture_futex_state *state = bpf_map_lookup_elem(&futexes, &scratch->futex);
 
 	if (state)
 		return state;
 	static const struct aperture_futex_state none;
-	bpf_map_update_elem(&futexes, &scratch->futex, &none, BPF_NOEXIST);
+	u64 now = bpf_ktime_get_ns();
+	long error = bpf_map_update_elem(&futexes, &scratch->futex, &none, BPF_NOEXIST);
 	state = bpf_map_lookup_elem(&futexes, &scratch->futex);
 	if (!state)
 		count_loss(APERTURE_LOSS_HOLDER_FORGOTTEN);
-	else if (!state->created_ns)
-		state->created_ns = now_ns;
+	/* Not by who found it made meanwhile: for who came before that one's time it would look as if it was made anew. */
+	else if (!error)
+		state->created_ns = now;
 	return state;
 }
 
 /*
- * Notes that the current thread waits at `scratch->futex` from `now_ns` on, where it expects `value`. Returns the entry;
- * NULL when there is no room.
+ * Notes that the current thread waits at `scratch->futex` from now on, which is in `thread->came_ns` then, and expects
+ * `value`. Returns the entry; NULL when there is no room.
  */
-static __always_inline struct aperture_futex_state *come(struct scratch *scratch, u32 value, u32 hints, u64 now_ns)
+static __always_inline struct aperture_futex_state *come(struct scratch *scratch, struct aperture_lock_thread *thread,
+							 u32 value, u32 hints)
 {
-	struct aperture_futex_state *state = futex_state(scratch, now_ns);
+	struct aperture_futex_state *state = futex_state(scratch);
 	u32 tid = scratch->tid;
+	/* When the entry is there, so that it was not made later than its first thread came. */
+	u64 now = bpf_ktime_get_ns();
 
+	thread->came_ns = now;
 	if (!state)
 		return NULL;
 	if (state->waiters <= 0) {
 		/* Below 0 when the entry was forgotten and made again meanwhile. */
 		state->waiters = 0;
-		state->contended_ns = now_ns;
+		state->contended_ns = now;
 	}
 	__sync_fetch_and_add(&state->waiters, 1);
 	if (state->waiter && state->waiter != tid)
@@ -99,15 +105,12 @@ static __always_inline struct aperture_futex_state *come(struct scratch *scratch
 	return state;
 }
 
-/*
- * The entry of the futex that the thread waited at from `begun_ns` on; NULL when it was forgotten meanwhile. The thread
- * waits there no more.
- */
-static __always_inline struct aperture_futex_state *leave(const struct aperture_futex *futex, u64 begun_ns)
+/* The entry of the futex that the thread came to; NULL when it was forgotten meanwhile. The thread waits there no more. */
+static __always_inline struct aperture_futex_state *leave(const struct aperture_lock_thread *thread)
 {
-	struct aperture_futex_state *state = bpf_map_lookup_elem(&futexes, futex);
+	struct aperture_futex_state *state = bpf_map_lookup_elem(&futexes, &thread->futex);
 
-	if (!state || state->created_ns > begun_ns) {
+	if (!state || state->created_ns > thread->came_ns) {
 		count_loss(APERTURE_LOSS_HOLDER_FORGOTTEN);
 		return NULL;
 	}

@@ -154,11 +154,9 @@ static __always_inline void settle(struct scratch *scratch, u32 user, struct ape
 /* Goes on with the wait that a signal interrupted, as if it had begun so much later. */
 static __always_inline void resume_wait(struct scratch *scratch, struct aperture_lock_thread *thread)
 {
-	u64 now = bpf_ktime_get_ns();
-	u64 begun = thread->paused_begun_ns + (now - thread->paused_ns);
-
 	scratch->futex = thread->futex;
-	come(scratch, thread->value, thread->hints, now);
+	come(scratch, thread, thread->value, thread->hints);
+	u64 begun = thread->paused_begun_ns + (thread->came_ns - thread->paused_ns);
 	thread->restarts = false;
 	/* That paused_begun_ns stays tells that a signal has interrupted it. */
 	thread->paused_ns = 0;
@@ -179,7 +177,7 @@ static __always_inline void begin_wait(u64 *ctx, struct scratch *scratch, u32 us
 	}
 	/* The end of its last wait was missed. */
 	if (thread->begun_ns) {
-		leave(&thread->futex, thread->begun_ns);
+		leave(thread);
 		thread->begun_ns = 0;
 	}
 	struct aperture_futex futex = scratch->futex;
@@ -205,8 +203,8 @@ static __always_inline void begin_wait(u64 *ctx, struct scratch *scratch, u32 us
 	thread->place = user_place(ctx, scratch, task, thread->pid);
 	scratch->futex = futex;
 	/* As late as can be, so that the time is the wait's and not ours. */
-	u64 now = bpf_ktime_get_ns();
-	struct aperture_futex_state *state = come(scratch, value, hints, now);
+	struct aperture_futex_state *state = come(scratch, thread, value, hints);
+	u64 now = thread->came_ns;
 	if (state && may_tell_owner(hints | state->hints) && now - state->owner_ns > OWNER_INTERVAL_NS) {
 		scratch->word = word;
 		scratch->from_ns = now;
@@ -281,7 +279,7 @@ static __always_inline void end_wait(struct scratch *scratch, u32 user, struct a
 {
 	u64 now = bpf_ktime_get_ns();
 	u64 begun = thread->begun_ns;
-	struct aperture_futex_state *state = leave(&thread->futex, begun);
+	struct aperture_futex_state *state = leave(thread);
 
 	keep_open(scratch, thread, begun);
 	thread->begun_ns = 0;

@@ -10,7 +10,7 @@ import { checkMemory, entryBytes, SETS, STACK_BYTES, WALK_BYTES } from "./map_si
 const COUNT_BYTES = entryBytes(24, 192);
 const PLACE_BYTES = entryBytes(8, 40);
 const HOLD_BYTES = entryBytes(8, 184);
-const THREAD_BYTES = entryBytes(8, 112);
+const THREAD_BYTES = entryBytes(8, 120);
 const CONTENTION_BYTES = entryBytes(16, 40);
 /** An entry of an LRU map has a node in a list, too. */
 const FUTEX_BYTES = 24 + entryBytes(16, 1080);

@@ -40,15 +40,15 @@ export const LOCK_SUM = {
 } as const;
 export const HOLD_SUM = { size: 184, total_ns: 0, max_ns: 8, hints: 16, histogram: 24 } as const;
 export const LOCK_THREAD = {
-  size: 112,
+  size: 120,
   begun_ns: 0,
   futex: 8,
   word: 24,
   place: 32,
-  pid: 88,
-  own_tid: 92,
-  value: 96,
-  hints: 100,
+  pid: 96,
+  own_tid: 100,
+  value: 104,
+  hints: 108,
 } as const;
 export const FUTEX = { size: 16, address: 0, space: 8 } as const;
 export const FUTEX_STATE = {
