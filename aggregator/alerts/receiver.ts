@@ -6,6 +6,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { fetchFailure } from "../../common/fetch_failure.ts";
 
 /** Is who is told. */
 export interface Receiver {
@@ -63,21 +64,10 @@ export async function post(
     signal,
     redirect: "error",
   }).catch((cause) => {
-    throw new Error(reasonOf(cause), { cause });
+    throw new Error(fetchFailure(cause), { cause });
   });
   if (response.ok) return void await response.body?.cancel();
   throw new Error(`it answered ${response.status}: ${await beginOf(response)}`);
-}
-
-/**
- * Returns why fetch() failed.
- *
- * That is in the cause, behind the address, which may have secrets. An address has no blanks, so what follows the
- * words is not of it.
- */
-function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error;
-  return /: client error \(\w+\): (.+)$/s.exec(cause instanceof Error ? cause.message : "")?.[1] ?? message;
 }
 
 /** Reads the first part of an answer, however long it is. */

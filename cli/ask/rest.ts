@@ -6,6 +6,7 @@
  */
 
 import * as v from "valibot";
+import { fetchFailure } from "../../common/fetch_failure.ts";
 import { UserError } from "../../common/main.ts";
 import { defineSettings, httpUrl, path, text, type Values } from "../../common/settings.ts";
 
@@ -129,7 +130,7 @@ export class Rest implements Disposable {
     } catch (cause) {
       if (this.#signal.aborted) throw cause;
       throw new UserError(
-        `Cannot reach the aggregator at ${this.url.origin}: ${reasonOf(cause)}. ` +
+        `Cannot reach the aggregator at ${this.url.origin}: ${fetchFailure(cause)}. ` +
           "Is it running? --server or APERTURE_SERVER says where it is",
         { cause },
       );
@@ -159,11 +160,4 @@ function readPem(path: string): string {
   } catch (cause) {
     throw new UserError(`Cannot read the authorities' certificates: ${(cause as Error).message}`, { cause });
   }
-}
-
-/** The innermost message is the one that says what happened. */
-function reasonOf(error: unknown): string {
-  let text = String(error);
-  for (let at = error; at instanceof Error; at = at.cause) text = at.message;
-  return text.replace(/^.*: (?=\S)/, "").replace(/ \(os error \d+\)$/, "");
 }

@@ -16,6 +16,7 @@ import {
 import { Buffer } from "node:buffer";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { fetchFailure } from "../../common/fetch_failure.ts";
 import { within } from "../../common/timeout.ts";
 
 /** Says where and how requests are sent. */
@@ -86,7 +87,7 @@ class HttpTransport implements OtlpTransport {
         return { result: "failed", why, ...seconds >= 0 && { retryMs: 1000 * seconds } };
       }, { signal });
     } catch (error) {
-      return { result: "failed", why: (error as Error).message };
+      return { result: "failed", why: fetchFailure(error) };
     }
   }
 

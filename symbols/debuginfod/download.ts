@@ -5,6 +5,7 @@
  * @module
  */
 
+import { fetchFailure } from "../../common/fetch_failure.ts";
 import { verifyDebugFile } from "../elf/verify_debug_file.ts";
 import { RegularFile } from "../elf/regular_file.ts";
 import type { Part } from "./cache.ts";
@@ -94,7 +95,7 @@ export async function download(
     return { kind: "found", size, modified: isNaN(modified.getTime()) ? undefined : modified };
   } catch (error) {
     if (signal.aborted) throw error;
-    const reason = progress.stalled ? `less than 100 KiB in ${stallMs / 1000} s` : messageOf(error);
+    const reason = progress.stalled ? `less than 100 KiB in ${stallMs / 1000} s` : fetchFailure(error);
     // A server that sends its callers in circles is there, too.
     return { kind: answered || /redirect/i.test(reason) ? "failed" : "no answer", reason };
   }
@@ -181,10 +182,4 @@ class Progress implements Disposable {
       this.#stop.abort();
     }, this.#stallMs);
   }
-}
-
-/** Returns the reason of an error, which fetch puts into the cause. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -8,6 +8,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { fetchFailure } from "../../../common/fetch_failure.ts";
 import { Burst } from "../../../common/log.ts";
 import { KubeClient, type KubeClientOptions, KubeError } from "./client.ts";
 import { Follower } from "./follow.ts";
@@ -148,7 +149,7 @@ export class Pods implements AsyncDisposable {
 }
 
 function describe(error: Error): string {
-  if (!(error instanceof KubeError)) return error.message;
+  if (!(error instanceof KubeError)) return fetchFailure(error);
   switch (error.status) {
     case 401:
       return `it does not take the service account's token (${error.message})`;
