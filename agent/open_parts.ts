@@ -26,9 +26,19 @@ import { Unwinder } from "./unwind/unwinder.ts";
 
 const logger = getLogger(["aperture", "agent"]);
 
-/** The unwinder has this share of the memory for maps; with less than its least, stacks are the kernel's helper's. */
-const UNWINDER_SHARE = 0.5;
+/**
+ * The unwinder has this share of the memory for maps, which is twice what it needs where compilers run and programs come
+ * and go; of little memory it has its least, and with less than that stacks are the kernel's helper's.
+ */
+const UNWINDER_SHARE = 1 / 4;
 const LEAST_UNWINDER_BYTES = 4 << 20;
+const MOST_UNWINDER_SHARE = 1 / 2;
+
+/** Returns what of the memory for maps the unwinder has, in bytes; 0 where that is too little. */
+export function unwinderBytes(bpfMemory: number): number {
+  const bytes = Math.max(LEAST_UNWINDER_BYTES, Math.floor(bpfMemory * UNWINDER_SHARE));
+  return bytes <= bpfMemory * MOST_UNWINDER_SHARE ? bytes : 0;
+}
 
 /** Opens the relabel rules; `undefined` where there are none. */
 export async function openRelabeller({ relabelConfig }: AgentConfig): Promise<Relabeller | undefined> {
@@ -103,13 +113,11 @@ export function openUnwinder(
   { bpfMemory }: AgentConfig,
   { downloads, kept }: { downloads: Debuginfod | undefined; kept: TableFiles | undefined },
 ): Unwinder | undefined {
-  const memoryBytes = Math.floor(bpfMemory * UNWINDER_SHARE);
-  if (memoryBytes < LEAST_UNWINDER_BYTES) {
+  const memoryBytes = unwinderBytes(bpfMemory);
+  if (memoryBytes === 0) {
     logger.warning(
       "Stacks will end where code has no frame pointers: the unwinder needs --bpf-memory of {bytes}",
-      {
-        bytes: LEAST_UNWINDER_BYTES / UNWINDER_SHARE,
-      },
+      { bytes: LEAST_UNWINDER_BYTES / MOST_UNWINDER_SHARE },
     );
     return undefined;
   }
@@ -132,7 +140,7 @@ export function openKinds(
     maxFreq: config.captureFreq,
     pid: config.pid,
     ancestor: config.command && Deno.pid,
-    memoryBytes: unwinder ? Math.ceil(config.bpfMemory * (1 - UNWINDER_SHARE)) : config.bpfMemory,
+    memoryBytes: config.bpfMemory - (unwinder ? unwinderBytes(config.bpfMemory) : 0),
     slowNs: Math.round(config.syscallSlow * 1e6),
     includeSelf: config.includeSelf ?? false,
   };

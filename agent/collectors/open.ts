@@ -25,8 +25,11 @@ export const OBJECTS: Readonly<Record<Kind, string>> = {
   syscall: SYSCALL_OBJECT,
 };
 
-/** Parts of the memory that is left: calls of processes that come and go fill maps the fastest. */
-const SHARES: Readonly<Record<Kind, number>> = { cpu: 2, lock: 1, syscall: 3 };
+/**
+ * Parts of the memory that is left: calls of processes that come and go fill maps the fastest, and these take no more than
+ * what is in them; those of locks take all that they may have.
+ */
+const SHARES: Readonly<Record<Kind, number>> = { cpu: 3, lock: 1, syscall: 5 };
 
 export interface OpenCollectorsOptions {
   readonly freq: number;

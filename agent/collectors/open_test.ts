@@ -11,7 +11,7 @@ import { syscallMapSize } from "./syscall_map_size.ts";
 Deno.test("shareMemory() gives one kind all, and three what each needs, and no more than all", () => {
   assertEquals(shareMemory(["lock"], 1000, { cpus: 2 }), { lock: 1000 });
   // What the unwinder leaves of the default.
-  const memoryBytes = 32 * 2 ** 20;
+  const memoryBytes = 48 * 2 ** 20;
   for (const cpus of [1, 2, 64, 128]) {
     const { cpu = 0, lock = 0, syscall = 0 } = shareMemory(KINDS, memoryBytes, { cpus });
     const sum = cpu + lock + syscall;

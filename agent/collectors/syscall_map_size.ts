@@ -43,7 +43,7 @@ const ENOUGH: SyscallMapSize = {
   calls: 32_768,
   errors: 4096,
   samples: 4096,
-  stacks: 4096,
+  stacks: 2560,
   slow: 4096,
   objects: 1024,
 };

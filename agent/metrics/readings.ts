@@ -30,7 +30,7 @@ export const UNWIND: readonly Reading<UnwinderStats>[] = [
   ],
   [
     "aperture_agent_unwind_pages_evicted_total",
-    "Pages that were given up for others, the longest unused first",
+    "Pages that were given up: those that were not used for two minutes, or the longest unused, for others",
     ({ pages }) => pages.evicted,
   ],
   [

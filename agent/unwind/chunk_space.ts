@@ -19,7 +19,10 @@ interface Hole {
   count: number;
 }
 
-/** Gives out runs of rows of chunks that are all of one size: the first hole that is large enough. */
+/**
+ * Gives out runs of rows of chunks that are all of one size: the first hole that is large enough. There is a chunk when it
+ * is {@linkcode ChunkSpace.grow | added}.
+ */
 export class ChunkSpace {
   readonly #chunkRows: number;
   readonly #maxChunks: number;
@@ -42,9 +45,7 @@ export class ChunkSpace {
     return this.#free + (this.#maxChunks - this.#holes.length) * this.#chunkRows;
   }
 
-  /**
-   * Takes `count` rows, from 1 to a chunk's, where need be of a new chunk; `undefined` when there is no room.
-   */
+  /** Takes `count` rows, from 1 to a chunk's; `undefined` when no hole is as large. */
   take(count: number): Extent | undefined {
     for (const [chunk, holes] of this.#holes.entries()) {
       const at = holes.findIndex((hole) => hole.count >= count);
@@ -57,10 +58,24 @@ export class ChunkSpace {
       this.#free -= count;
       return { chunk, first, count };
     }
-    if (this.#holes.length === this.#maxChunks) return undefined;
+    return undefined;
+  }
+
+  /** Adds a chunk, and says whether there may be one more. */
+  grow(): boolean {
+    if (this.#holes.length === this.#maxChunks) return false;
     this.#holes.push([{ first: 0, count: this.#chunkRows }]);
     this.#free += this.#chunkRows;
-    return this.take(count);
+    return true;
+  }
+
+  /** Takes off the last chunks, of which nothing is used, but for the first, and returns how many there are left. */
+  shrink(): number {
+    while (this.#holes.length > 1 && this.#holes.at(-1)![0]?.count === this.#chunkRows) {
+      this.#holes.pop();
+      this.#free -= this.#chunkRows;
+    }
+    return this.#holes.length;
   }
 
   /** Gives back what `take` gave. */

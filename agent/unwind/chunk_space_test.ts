@@ -7,15 +7,22 @@ Deno.test("ChunkSpace gives out rows once, within one chunk, and takes them back
   const step = fc.oneof(
     fc.record({ take: fc.integer({ min: 1, max: 100 }) }),
     fc.record({ giveBack: fc.nat() }),
+    fc.constant("shrink" as const),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 4 }), (steps, maxChunks) => {
       const space = new ChunkSpace({ chunkRows: 100, maxChunks });
       const taken: Extent[] = [];
       for (const step of steps) {
-        if ("take" in step) {
+        if (step === "shrink") {
           const before = space.freeRows;
-          const extent = space.take(step.take);
+          const last = taken.reduce((last, { chunk }) => Math.max(last, chunk), 0);
+          assertEquals(space.shrink(), space.chunks);
+          assert(space.chunks === 0 || space.chunks === last + 1);
+          assertEquals(space.freeRows, before);
+        } else if ("take" in step) {
+          const before = space.freeRows;
+          const extent = space.take(step.take) ?? (space.grow() ? space.take(step.take) : undefined);
           if (extent === undefined) continue;
           assertEquals(extent.count, step.take);
           assert(extent.first + extent.count <= 100 && extent.chunk < maxChunks);
@@ -30,8 +37,9 @@ Deno.test("ChunkSpace gives out rows once, within one chunk, and takes them back
       for (const extent of taken) space.giveBack(extent);
       // Nothing is left in pieces.
       assertEquals(space.freeRows, maxChunks * 100);
+      while (space.grow());
       for (let chunk = 0; chunk < maxChunks; chunk++) assert(space.take(100));
-      assertEquals(space.take(1), undefined);
+      assertEquals([space.chunks, space.take(1)], [maxChunks, undefined]);
     }),
   );
 });

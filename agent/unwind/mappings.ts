@@ -83,6 +83,8 @@ export class ProcessMappings {
   readonly #table: ProcessTable;
   readonly #clock: () => number;
   readonly #processes = new Map<number, ProcessEntry>();
+  /** The first numbers of the last windows. */
+  readonly #since: number[] = [];
   #nextId = 1;
   #prefixes = 0;
   #reads = 0;
@@ -168,10 +170,11 @@ export class ProcessMappings {
   /**
    * Forgets who exited or had no samples in a while; reads anew who had some in the window that ends.
    *
-   * @param window its number
-   * @param since the first of its numbers, where it has several
+   * @param since the first of its numbers
    */
-  endWindow(window: number, since = window): void {
+  endWindow(since: number): void {
+    this.#since.push(since);
+    const idleBefore = this.#since.length < IDLE_WINDOWS ? 0 : this.#since.shift()!;
     const last = new Map<number, { id: number; window: number }>();
     this.#maps.processes.read(({ count, keys, values }) => {
       for (let i = 0; i < count; i++) {
@@ -182,7 +185,7 @@ export class ProcessMappings {
     for (const [pid, entry] of this.#processes) {
       const seen = last.get(pid);
       if (seen?.id !== entry.id) this.#forget(pid, entry);
-      else if (window - seen.window >= IDLE_WINDOWS || (seen.window >= since && !this.#renew(pid, entry))) {
+      else if (seen.window < idleBefore || (seen.window >= since && !this.#renew(pid, entry))) {
         this.#maps.processes.delete(Uint32Array.of(pid));
         this.#forget(pid, entry);
       }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The pages of unwind tables that the kernel has: put there when a sample misses them, and given up, those first
- * that were not used for longest, when the memory for them is used up.
+ * The pages of unwind tables that the kernel has: put there when a sample misses them, and given up when they were not
+ * used for minutes, before more memory is taken; and when the memory for them is used up, those first that were not used
+ * for longest.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import { BpfArray, type BpfMap, type MappedMemory } from "../libbpf/mod.ts";
 import { ChunkSpace, type Extent } from "./chunk_space.ts";
 import { RULE_NONE, RULE_UNKNOWN, RULE_WORDS, RuleSet } from "./rules.ts";
 import { ROW_BYTES, type UnwindTable } from "./table.ts";
+import type { WalkWindows } from "./walk_windows.ts";
 
 /** APERTURE_CHUNK_ROWS of bpf/aperture.h. */
 const CHUNK_ROWS = 262_144;
@@ -20,8 +22,10 @@ const KERNEL_RULES = 16_384;
 const USUAL_ROWS = 4096;
 /** At least this share of all rows is given up at once: it costs a wait for the programs that run. */
 const EVICT_SHARE = 1 / 8;
-/** All pages are given up for new rules once in so many windows at most: programs that run miss theirs then. */
-const RENEW_WINDOWS = 8;
+/** All pages are given up for new rules once in so many ms at most: programs that run miss theirs then. */
+const RENEW_MS = 80_000;
+/** Cold pages are given up once in so many ms, also where nothing needs their room: it costs a look at each page. */
+const TIDY_MS = 60_000;
 
 /** These maps of `bpf/unwind.bpf.c` have the pages. */
 export interface PageMaps {
@@ -29,6 +33,9 @@ export interface PageMaps {
   readonly chunks: BpfMap;
   readonly pages: BpfMap;
 }
+
+/** The store goes by this of the windows. */
+export type PageWindows = Pick<WalkWindows, "now" | "since" | "coldBefore" | "ms" | "next">;
 
 export interface PageStats {
   readonly pages: number;
@@ -54,6 +61,7 @@ interface Loaded {
 /** Writes pages into the maps that programs read. */
 export class PageStore implements Disposable {
   readonly #maps: PageMaps;
+  readonly #windows: PageWindows;
   readonly #maxPages: number;
   readonly #maxRows: number;
   readonly #space: ChunkSpace;
@@ -74,12 +82,18 @@ export class PageStore implements Disposable {
   #rulesRefused = 0;
   /** A rule found no room in that window, since all were given up. */
   #fullIn: number | undefined;
-  /** All were given up in that window. */
-  #renewedIn = -RENEW_WINDOWS;
+  /** All were given up at that time. */
+  #renewedMs = -Infinity;
+  /** What was cold by then was given up, and all that is in that time. */
+  #coldBefore: number;
+  #tidiedMs: number;
 
   /** @param options.maxChunks of 1 MiB each */
-  constructor(maps: PageMaps, { maxChunks }: { maxChunks: number }) {
+  constructor(maps: PageMaps, { maxChunks, windows }: { maxChunks: number; windows: PageWindows }) {
     this.#maps = maps;
+    this.#windows = windows;
+    this.#coldBefore = windows.coldBefore;
+    this.#tidiedMs = windows.ms;
     this.#maxPages = maps.pages.maxEntries;
     this.#maxRows = maxChunks * CHUNK_ROWS;
     this.#space = new ChunkSpace({ chunkRows: CHUNK_ROWS, maxChunks });
@@ -131,63 +145,77 @@ export class PageStore implements Disposable {
   }
 
   /**
-   * Loads a page of a file's table; one that the table does not have is one without rules. One at a time.
+   * Loads a page of a file's table; one that the table does not have is one without rules. One at a time. Pages that were
+   * used in this window are not given up for it.
    *
-   * @param window the current one: pages that were used in it are not given up
    * @returns false when there is no room
    */
-  async load(
-    file: number,
-    page: number,
-    { table, window }: { table: UnwindTable; window: number },
-  ): Promise<boolean> {
+  async load(file: number, page: number, { table }: { table: UnwindTable }): Promise<boolean> {
     const key = pageKey(file, page);
     if (this.#loaded.has(key)) return true;
     const index = indexOf(table.pages, page);
     const from = index < 0 ? 0 : table.first[index]!;
     const count = index < 0 ? 0 : table.first[index + 1]! - from;
-    if (this.#loaded.size >= this.#maxPages) await this.#evict(0, window);
-    let extent = count > 0 ? this.#space.take(count) : undefined;
-    if (count > 0 && extent === undefined) {
-      await this.#evict(count, window);
-      extent = this.#space.take(count);
-    }
+    if (this.#loaded.size >= this.#maxPages) await this.#evict(0);
+    const extent = count > 0 ? await this.#take(count) : undefined;
     if ((count > 0 && extent === undefined) || this.#loaded.size >= this.#maxPages) {
       if (extent) this.#space.giveBack(extent);
       this.#refused++;
       return false;
     }
-    if (extent && !await this.#write(extent, { table, from })) this.#fullIn ??= window;
+    const { now } = this.#windows;
+    if (extent && !await this.#write(extent, { table, from })) this.#fullIn ??= now;
     const { chunk, first } = extent ?? { chunk: 0, first: 0 };
-    this.#maps.pages.update(Uint32Array.of(file, page), Uint32Array.of(chunk, first, count, window));
+    this.#maps.pages.update(Uint32Array.of(file, page), Uint32Array.of(chunk, first, count, now));
     this.#loaded.set(key, { file, page, extent });
     this.#loads++;
     return true;
   }
 
-  /**
-   * Tells whether it is time to {@linkcode renew}: there was no room for rules in an earlier window. Rules are not given up
-   * with pages, so that those of files that are gone may be all that there is.
-   *
-   * @param window the current one
-   */
-  isStale(window: number): boolean {
-    return this.#fullIn !== undefined && window > this.#fullIn && window >= this.#renewedIn + RENEW_WINDOWS;
+  /** Tells whether it is time to {@linkcode tidy}. */
+  get isDue(): boolean {
+    return this.#isFull || this.#windows.ms >= this.#tidiedMs + TIDY_MS;
   }
 
   /**
-   * Gives up all pages, and all rules. Not while one is loaded.
-   *
-   * @param beginWindow begins a window, and returns it: programs remember pages that they found in one until it ends
+   * Rules are not given up with pages, so that those of files that are gone may be all that there is: there was no room for
+   * one in an earlier window.
    */
-  async renew(beginWindow: () => number): Promise<void> {
+  get #isFull(): boolean {
+    const { since, ms } = this.#windows;
+    return this.#fullIn !== undefined && since > this.#fullIn && ms >= this.#renewedMs + RENEW_MS;
+  }
+
+  /**
+   * Gives up all pages and all rules, where there is no room for rules, else what is cold, and the memory of it. Not while
+   * a page is loaded.
+   */
+  async tidy(): Promise<void> {
+    this.#tidiedMs = this.#windows.ms;
+    if (this.#isFull) await this.#renew();
+    else await this.#giveUpCold();
+    await this.#shrink();
+  }
+
+  async #renew(): Promise<void> {
     this.#fullIn = undefined;
-    await this.#giveUp([...this.#loaded.values()], () => this.#renewedIn = beginWindow());
+    this.#renewedMs = this.#windows.ms;
+    await this.#giveUp([...this.#loaded.values()]);
     // No program that runs has the number of a rule from before: these are written over the old ones.
     this.#rules = new RuleSet({ capacity: KERNEL_RULES });
     this.#rulesWritten = 0;
     this.#last = undefined;
     this.#writeRules();
+  }
+
+  /** Takes room for so many rows: of what is free, of what is cold, of memory to come, or of what is used least. */
+  async #take(rows: number): Promise<Extent | undefined> {
+    let extent = this.#space.take(rows);
+    if (extent === undefined && await this.#giveUpCold()) extent = this.#space.take(rows);
+    if (extent === undefined && this.#space.grow()) extent = this.#space.take(rows);
+    if (extent !== undefined) return extent;
+    await this.#evict(rows);
+    return this.#space.take(rows);
   }
 
   /** @returns false when there was no room for all of its rules */
@@ -246,32 +274,47 @@ export class PageStore implements Disposable {
   }
 
   /** Gives up pages that this window has not used, the longest unused first; for no rows, entries of the map. */
-  async #evict(rows: number, window: number): Promise<void> {
-    const used: { loaded: Loaded; window: number }[] = [];
-    this.#maps.pages.read(({ count, keys, values }) => {
-      for (let i = 0; i < count; i++) {
-        const loaded = this.#loaded.get(
-          pageKey(keys.getUint32(i * 8, true), keys.getUint32(i * 8 + 4, true)),
-        );
-        if (loaded) used.push({ loaded, window: values.getUint32(i * 16 + 12, true) });
-      }
-    });
-    used.sort((a, b) => a.window - b.window);
+  async #evict(rows: number): Promise<void> {
+    const { since } = this.#windows;
     const wantedRows = Math.max(rows, this.#maxRows * EVICT_SHARE);
     const wantedPages = Math.ceil(this.#maxPages * EVICT_SHARE);
     const gone: Loaded[] = [];
     let freed = 0;
-    for (const { loaded, window: last } of used) {
-      const enough = rows > 0 ? freed >= wantedRows : gone.length >= wantedPages;
-      if (last >= window || enough) break;
+    for (const { loaded } of this.#usedBefore(since).sort((a, b) => a.window - b.window)) {
+      if (rows > 0 ? freed >= wantedRows : gone.length >= wantedPages) break;
       gone.push(loaded);
       freed += loaded.extent?.count ?? 0;
     }
     await this.#giveUp(gone);
   }
 
-  /** @param onGone is called when programs find none of them any more, but one that runs may have before */
-  async #giveUp(gone: readonly Loaded[], onGone = () => {}): Promise<void> {
+  /** Gives up the pages that are cold, and says whether there were any; it looks once a window. */
+  async #giveUpCold(): Promise<boolean> {
+    const { coldBefore } = this.#windows;
+    if (coldBefore === this.#coldBefore) return false;
+    this.#coldBefore = coldBefore;
+    const cold = this.#usedBefore(coldBefore);
+    await this.#giveUp(cold.map(({ loaded }) => loaded));
+    return cold.length > 0;
+  }
+
+  /** Returns the pages that were not used since `window`. */
+  #usedBefore(window: number): { loaded: Loaded; window: number }[] {
+    const used: { loaded: Loaded; window: number }[] = [];
+    this.#maps.pages.read(({ count, keys, values }) => {
+      for (let i = 0; i < count; i++) {
+        const last = values.getUint32(i * 16 + 12, true);
+        if (last >= window) continue;
+        const loaded = this.#loaded.get(
+          pageKey(keys.getUint32(i * 8, true), keys.getUint32(i * 8 + 4, true)),
+        );
+        if (loaded) used.push({ loaded, window: last });
+      }
+    });
+    return used;
+  }
+
+  async #giveUp(gone: readonly Loaded[]): Promise<void> {
     if (gone.length === 0) return;
     for (const { file, page, extent } of gone) {
       this.#maps.pages.delete(Uint32Array.of(file, page));
@@ -279,10 +322,25 @@ export class PageStore implements Disposable {
       this.#usedRows -= extent?.count ?? 0;
     }
     this.#evicted += gone.length;
-    onGone();
-    // A program may have found a page just before it was deleted: its rows are not written over while that runs.
-    if (this.#chunks[0]) await this.#maps.chunks.setInner(0, this.#chunks[0]);
+    // Programs remember pages that they found, one perhaps since its age was read, until another number is the newest.
+    this.#windows.next();
+    // A program that runs may have found one just before: its rows are not written over while that runs.
+    await this.#awaitPrograms();
     for (const { extent } of gone) if (extent) this.#space.giveBack(extent);
+  }
+
+  /** Gives the memory back that is behind all that is used; the first chunk stays. */
+  async #shrink(): Promise<void> {
+    const count = this.#space.shrink();
+    const gone = this.#chunks.splice(count);
+    // No page is in them. The map has each until another one is in its place.
+    await Promise.all(gone.map((_, i) => this.#maps.chunks.setInner(count + i, this.#chunks[0]!)));
+    for (const chunk of gone) chunk[Symbol.dispose]();
+  }
+
+  /** Waits until no program runs that began before. */
+  async #awaitPrograms(): Promise<void> {
+    if (this.#chunks[0]) await this.#maps.chunks.setInner(0, this.#chunks[0]);
   }
 }
 

@@ -26,6 +26,7 @@ import { ReadAhead } from "./read_ahead.ts";
 import { PAGE_BYTES } from "./table.ts";
 import type { TableFiles } from "./table_files.ts";
 import type { Downloads } from "./unwind_infos.ts";
+import { WalkWindows } from "./walk_windows.ts";
 import { type Turn, WantedPages } from "./wanted_pages.ts";
 
 const logger = getLogger(["aperture", "unwind"]);
@@ -102,6 +103,7 @@ export class Unwinder implements AsyncDisposable {
   onFile: ((file: CodeFile) => void) | undefined;
   readonly #object: BpfObject;
   readonly #control: MappedMemory;
+  readonly #windows: WalkWindows;
   readonly #pages: PageStore;
   readonly #tables: TableCompiler;
   readonly #mappings: ProcessMappings;
@@ -116,9 +118,6 @@ export class Unwinder implements AsyncDisposable {
   #loading: CodeFile | undefined;
   readonly #holder: Disposable;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The number of the window as programs know it, which may have several, one after another; the first is `since`. */
-  #window = 1;
-  #since = 1;
   #wantsSeen = 0;
   #pollMs = POLL_MS;
   #serving: Promise<void> | undefined;
@@ -152,7 +151,11 @@ export class Unwinder implements AsyncDisposable {
     this.#tables = new TableCompiler({ downloads, kept });
     const [rules, chunks, pages] = ["rules", "chunks", "pages"].map((name) => object.map(`unwind_${name}`));
     this.#control = object.map("unwind_control").mapMemory();
-    this.#pages = new PageStore({ rules: rules!, chunks: chunks!, pages: pages! }, { maxChunks });
+    this.#windows = new WalkWindows({ tell: (window) => this.#control.words()[0] = window });
+    this.#pages = new PageStore(
+      { rules: rules!, chunks: chunks!, pages: pages! },
+      { maxChunks, windows: this.#windows },
+    );
     const shared = { files: this.files, tables: this.#tables, processes: this.processes };
     this.#mappings = new ProcessMappings(
       { mappings: object.map("unwind_mappings"), processes: object.map("unwind_processes") },
@@ -168,7 +171,6 @@ export class Unwinder implements AsyncDisposable {
         logger.warning("Cannot follow {name}: {error}", { name, error });
       }
     }
-    this.#control.words()[0] = this.#window;
     this.#control.words()[2] = this.files.vdso()?.id ?? 0;
     this.#pollIn(SOON_MS);
   }
@@ -194,9 +196,9 @@ export class Unwinder implements AsyncDisposable {
 
   /** Call after a window's drain: forgets processes that exited, and looks anew at those that had samples. */
   endWindow(): void {
-    this.#mappings.endWindow(this.#window, this.#since);
+    this.#mappings.endWindow(this.#windows.since);
     this.#ahead.clear();
-    this.#since = this.#nextWindow();
+    this.#windows.end();
   }
 
   /**
@@ -206,7 +208,7 @@ export class Unwinder implements AsyncDisposable {
    * @returns how many files these are; 0 where the process is gone
    */
   warm(pid: number): number {
-    const { files, likely } = this.#mappings.observe(pid, this.#window);
+    const { files, likely } = this.#mappings.observe(pid, this.#windows.now);
     for (const file of files) if (!this.#tables.isWhole(file)) this.#queue.expect(file);
     for (const one of likely) this.#expect(one);
     this.onProcess?.(pid);
@@ -265,7 +267,7 @@ export class Unwinder implements AsyncDisposable {
   #poll(): void {
     if (this.#serving) return;
     const wanted = this.#control.words()[1] !== this.#wantsSeen;
-    if (wanted || this.#pace.due || this.#pages.isStale(this.#window)) this.#startServing();
+    if (wanted || this.#pace.due || this.#pages.isDue) this.#startServing();
   }
 
   #startServing(): void {
@@ -280,7 +282,7 @@ export class Unwinder implements AsyncDisposable {
   /** Loads what is on the lists, until there is nothing more on them: some pages of a file at a time. */
   async #serve(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      if (this.#pages.isStale(this.#window)) await this.#pages.renew(() => this.#nextWindow());
+      if (this.#pages.isDue) await this.#pages.tidy();
       const wants = this.#control.words()[1]!;
       if (wants !== this.#wantsSeen) {
         // Before the lists are read: what comes while they are is looked at in the next turn.
@@ -305,11 +307,6 @@ export class Unwinder implements AsyncDisposable {
     }
   }
 
-  /** From now on programs look anew for what they found before. */
-  #nextWindow(): number {
-    return this.#control.words()[0] = ++this.#window;
-  }
-
   #takeAhead(): Turn | undefined {
     if (!this.#pace.due) return undefined;
     const turn = this.#ahead.next(this.#pages, { most: this.#pace.most });
@@ -325,7 +322,7 @@ export class Unwinder implements AsyncDisposable {
       }
     });
     for (const { pid, address } of wanted) {
-      const expected = this.#mappings.want(pid, { address, window: this.#window });
+      const expected = this.#mappings.want(pid, { address, window: this.#windows.now });
       if (expected === undefined) continue;
       this.onProcess?.(pid);
       for (const likely of expected) this.#expect(likely);
@@ -389,7 +386,7 @@ export class Unwinder implements AsyncDisposable {
     const { signal } = this.#stop;
     const store = this.#pages;
     for await (const { table, pages } of this.#tables.compile(file, { wanted, store, signal, ...how })) {
-      for (const page of pages) await this.#pages.load(file.id, page, { table, window: this.#window });
+      for (const page of pages) await this.#pages.load(file.id, page, { table });
     }
     if (!this.#tables.isTableless(file)) return;
     this.#mappings.withoutTable(file);
