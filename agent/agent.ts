@@ -15,6 +15,7 @@ import type { Collector, ProgramOf, Window } from "./collectors/collector.ts";
 import type { Drained } from "./drains.ts";
 import { NO_LABELS, type ProcessLabels } from "./metadata/labels.ts";
 import { Namer, NAMING_LOSS } from "./naming.ts";
+import { Slices } from "./slices.ts";
 import type { Symboliser } from "./symbols/symboliser.ts";
 import type { Unwinder } from "./unwind/unwinder.ts";
 import { addCounts } from "./window_sum.ts";
@@ -149,14 +150,15 @@ async function nameWindow(
   options: RecordOptions & { readonly captured: number | undefined },
 ): Promise<NamedWindow> {
   const { symboliser, labels, excludedPid, windowMs, clock = MACHINE_CLOCK, captured } = options;
-  const namer = new Namer({ symboliser, labels, excludedPid, brief, captured });
+  const slices = new Slices();
+  const namer = new Namer({ symboliser, labels, excludedPid, brief, captured, slices });
   for (const window of windows) await namer.prepare(window);
   const settlingAt = clock.monotonic();
   // What is counted meanwhile is counted for the next window.
   await symboliser.settle(Math.min(MAX_SETTLE_MS, windowMs / 2));
   const settle = clock.monotonic() - settlingAt;
   for (const { kind, ...window } of windows) await namer.add(kind, window);
-  return { profile: namer.builder.build(), settle };
+  return { profile: await slices.do(namer.builder.building()), settle };
 }
 
 /** Returns a window without rows: what it counted is among its losses. */

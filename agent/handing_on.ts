@@ -9,10 +9,11 @@ import { getLogger } from "@logtape/logtape";
 import { VERSION } from "../common/main.ts";
 import { counted } from "../common/words.ts";
 import type { OtlpExporter } from "../profile/otlp/exporter.ts";
-import { writeBatch } from "../profile/wire/write_batch.ts";
+import { writingBatch } from "../profile/wire/write_batch.ts";
 import type { Recording } from "./agent.ts";
 import { newEpoch } from "./epoch.ts";
 import type { Pusher } from "./push/pusher.ts";
+import { Slices } from "./slices.ts";
 
 const logger = getLogger(["aperture", "agent"]);
 
@@ -20,13 +21,12 @@ const logger = getLogger(["aperture", "agent"]);
 export const FLUSH_MS = 5000;
 
 /** Returns what hands a window on to a collector. */
-export function sender(exporter: OtlpExporter, node: string): (recording: Recording) => void {
+export function sender(exporter: OtlpExporter, node: string): (recording: Recording) => Promise<void> {
   const identity = { agentId: node, epoch: newEpoch(), node, agentVersion: VERSION };
   let sequence = 0;
-  return ({ profile, startNs, endNs }) => {
-    exporter.offer(
-      writeBatch({ ...profile, ...identity, sequence: ++sequence, startNs, endNs, losses: new Map() }),
-    );
+  return async ({ profile, startNs, endNs }) => {
+    const batch = { ...profile, ...identity, sequence: ++sequence, startNs, endNs, losses: new Map() };
+    exporter.offer(await new Slices().do(writingBatch(batch)));
   };
 }
 

@@ -223,8 +223,8 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       progress.count(summary.events);
       if (!local) losses.add(summary.events - before, recording.losses);
       recorded?.merge(recording.profile);
-      pusher?.push(recording.profile, { ...recording, usage: usage.next() });
-      send?.(recording);
+      await pusher?.push(recording.profile, { ...recording, usage: usage.next() });
+      await send?.(recording);
       keeper.endWindow();
     }
   } catch (error) {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Pieces } from "../common/pieces.ts";
+
 /** So much later than it is due a drain may begin because of work that is under way. */
 const SLICE_MS = 10;
 /** Where others took longer than that before a slice, it is as long, up to this: else the work would never end. */
@@ -29,6 +31,15 @@ export class Slices {
   get due(): boolean {
     if (++this.#pieces % PIECES !== 0) return false;
     return this.#clock() - this.#begin >= this.#lengthMs;
+  }
+
+  /** Does work that comes in pieces, which take longer than a look at the clock. */
+  async do<Result>(work: Pieces<Result>): Promise<Result> {
+    for (;;) {
+      const step = work.next();
+      if (step.done) return step.value;
+      if (this.#clock() - this.#begin >= this.#lengthMs) await this.rest();
+    }
   }
 
   /** Lets others go first, then begins another slice. */

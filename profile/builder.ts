@@ -17,6 +17,7 @@ import {
 } from "./model.ts";
 import { holdAt, type HoldRow, HoldTable } from "./holds.ts";
 import { lockAt, LockTable, type NewLock } from "./locks.ts";
+import { atOnce, type Pieces } from "../common/pieces.ts";
 import { TupleTable } from "../common/tuple_table.ts";
 import { type AnyKind, isProfileType, type ProfileType } from "./profile_type.ts";
 import { symbolRank } from "./symbol_rank.ts";
@@ -267,24 +268,24 @@ export class ProfileBuilder {
 
   /** Returns what was added so far. The builder may be used on. */
   build(): Profile {
-    const frames = this.#frames;
+    return atOnce(this.building());
+  }
+
+  /** Does what {@linkcode build} does, in pieces: nothing may be added between them. */
+  *building(): Pieces<Profile> {
     const series = this.#series;
     const samples = this.#samples;
     const foreign = this.#foreign;
+    const strings = [...this.#strings];
+    yield;
+    const frames = yield* this.#buildFrames();
+    const syscalls = yield* this.#syscalls.building();
+    const stacks = this.#stacks.build();
+    yield;
+    const locks = this.#locks.build();
+    yield;
     return {
-      strings: [...this.#strings],
-      frames: {
-        function: Uint32Array.from(frames.function),
-        module: Uint32Array.from(frames.module),
-        file: Uint32Array.from(frames.file),
-        line: Uint32Array.from(frames.line),
-        buildId: Uint32Array.from(frames.buildId),
-        address: Float64Array.from(frames.address),
-        startLine: Uint32Array.from(frames.startLine),
-        inlined: Uint32Array.from(frames.inlined),
-        rank: Uint32Array.from(frames.rank),
-      },
-      stacks: this.#stacks.build(),
+      ...{ strings, frames, stacks },
       series: {
         pid: Uint32Array.from(series.pid),
         comm: Uint32Array.from(series.comm),
@@ -303,9 +304,7 @@ export class ProfileBuilder {
         value: Float64Array.from(samples.value),
         count: Float64Array.from(samples.count),
       },
-      locks: this.#locks.build(),
-      holds: this.#holds.build(),
-      syscalls: this.#syscalls.build(),
+      ...{ locks, holds: this.#holds.build(), syscalls },
       ...foreign.type.length > 0 && {
         foreign: {
           type: Uint32Array.from(foreign.type),
@@ -316,6 +315,25 @@ export class ProfileBuilder {
         },
       },
       slowCalls: this.#slowCalls.build(),
+    };
+  }
+
+  *#buildFrames(): Pieces<Profile["frames"]> {
+    const frames = this.#frames;
+    const named = {
+      function: Uint32Array.from(frames.function),
+      module: Uint32Array.from(frames.module),
+      file: Uint32Array.from(frames.file),
+      line: Uint32Array.from(frames.line),
+      buildId: Uint32Array.from(frames.buildId),
+    };
+    yield;
+    return {
+      ...named,
+      address: Float64Array.from(frames.address),
+      startLine: Uint32Array.from(frames.startLine),
+      inlined: Uint32Array.from(frames.inlined),
+      rank: Uint32Array.from(frames.rank),
     };
   }
 }

@@ -30,9 +30,11 @@ export function expandedSize({ strings, ...tables }: Profile): number {
     ...[locks.class, locks.type, locks.address, holds.class, call, category, foreign.type],
     ...[slowCalls.call, slowCalls.category, slowCalls.object],
   ] as readonly Uint32Array[];
+  // A string is somewhere in memory, which takes longer to look at for each row than what is added.
+  const lengths = Uint32Array.from(strings, ({ length }) => length);
   let size = 0;
   for (const column of columns) {
-    for (let row = 0; row < column.length; row++) size += strings[column[row]!]!.length;
+    for (let row = 0; row < column.length; row++) size += lengths[column[row]!]!;
   }
   const rows = frames.line.length + series.pid.length + stacks.offset.length + samples.kind.length +
     locks.outcome.length + holds.count.length + call.length + slowCalls.count.length + foreign.type.length;

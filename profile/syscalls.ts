@@ -5,10 +5,14 @@
  * @module
  */
 
+import type { Pieces } from "../common/pieces.ts";
 import { TupleTable } from "../common/tuple_table.ts";
 import { CallColumns } from "./call_columns.ts";
 import { addHistogram, histogramAt, offsets } from "./histogram.ts";
 import type { Profile, SyscallColumns } from "./model.ts";
+
+/** A piece of the columns has so many rows. */
+const PIECE = 512;
 
 /** Is one row of system calls; `series` is a row of that table. */
 export interface SyscallRow {
@@ -99,18 +103,28 @@ export class SyscallTable {
     }
   }
 
-  build(): SyscallColumns {
+  /** Makes the columns, in pieces. */
+  *building(): Pieces<SyscallColumns> {
     const [keys, columns] = [this.#keys, this.#columns];
     const rows = keys.size;
     const [series, call, category] = [new Uint32Array(rows), new Uint32Array(rows), new Uint32Array(rows)];
-    const [count, total, min, max, open, oldest] = [0, 0, 0, 0, 0, 0].map(() => new Float64Array(rows));
+    const [count, total, min] = [new Float64Array(rows), new Float64Array(rows), new Float64Array(rows)];
+    const [max, open, oldest] = [new Float64Array(rows), new Float64Array(rows), new Float64Array(rows)];
     const [failed, buckets] = [new Uint32Array(rows), new Uint32Array(rows)];
     for (let row = 0; row < rows; row++) {
-      [series[row], call[row], category[row]] = [keys.word(row, 0), keys.word(row, 1), keys.word(row, 2)];
+      series[row] = keys.word(row, 0);
+      call[row] = keys.word(row, 1);
+      category[row] = keys.word(row, 2);
       const amounts = columns.amounts(row);
-      [count![row], total![row], min![row]] = [amounts.count, amounts.total, amounts.min];
-      [max![row], open![row], oldest![row]] = [amounts.max, amounts.open, amounts.oldest];
-      [failed[row], buckets[row]] = [columns.errors(row).size, columns.histogramLength(row)];
+      count[row] = amounts.count;
+      total[row] = amounts.total;
+      min[row] = amounts.min;
+      max[row] = amounts.max;
+      open[row] = amounts.open;
+      oldest[row] = amounts.oldest;
+      failed[row] = columns.errors(row).size;
+      buckets[row] = columns.histogramLength(row);
+      if (row % PIECE === PIECE - 1) yield;
     }
     const [errorOffset, histogramOffset] = [offsets(failed), offsets(buckets)];
     const [errno, errorCount] = [new Uint32Array(errorOffset[rows]!), new Float64Array(errorOffset[rows]!)];
@@ -118,13 +132,14 @@ export class SyscallTable {
     for (let row = 0, at = 0; row < rows; row++) {
       columns.copyHistogram(row, histogram, histogramOffset[row]!);
       for (const [number, calls] of columns.errors(row)) {
-        [errno[at], errorCount[at]] = [number, calls];
-        at++;
+        errno[at] = number;
+        errorCount[at++] = calls;
       }
+      if (row % PIECE === PIECE - 1) yield;
     }
     return {
-      ...{ series, call, category, count: count!, total: total!, min: min!, max: max! },
-      ...{ errorOffset, errno, errorCount, histogramOffset, histogram, open: open!, oldest: oldest! },
+      ...{ series, call, category, count, total, min, max },
+      ...{ errorOffset, errno, errorCount, histogramOffset, histogram, open, oldest },
     };
   }
 }

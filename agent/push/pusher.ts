@@ -12,9 +12,11 @@ import { backoffMs } from "../../common/backoff.ts";
 import { Burst } from "../../common/log.ts";
 import { eventCount, type Profile } from "../../profile/model.ts";
 import { readBatch } from "../../profile/wire/read_batch.ts";
-import { writeBatch } from "../../profile/wire/write_batch.ts";
+import { writingBatch } from "../../profile/wire/write_batch.ts";
+import type { Pieces } from "../../common/pieces.ts";
 import { type BatchWindow, halves, type Identity, isTooLarge, makeBatch, type Part } from "./batch.ts";
 import { type PushAnswer, PushError, type Transport } from "./client.ts";
+import { Slices } from "../slices.ts";
 import { explain, remedyFor } from "./failures.ts";
 import { type DropReason, Spool, type SpoolEntry, type SpoolOptions } from "./spool.ts";
 
@@ -77,7 +79,7 @@ export const PUSH_LOSS = "push_dropped";
  * @example
  * ```ts
  * const pusher = new Pusher({ identity, transport: client });
- * pusher.push(profile, { startNs, endNs, losses });
+ * await pusher.push(profile, { startNs, endNs, losses });
  * const { batches } = await pusher.stop({ deadlineMs: 5000 });
  * ```
  */
@@ -103,6 +105,8 @@ export class Pusher {
   #stopping = false;
   #stopped: Promise<Undelivered> | undefined;
   #sequence = 0;
+  /** Settles when what is being encoded is: one after another, as sequences are given out in order. */
+  #turn: Promise<void> = Promise.resolve();
   /** So many failed in a row. */
   #failed = 0;
   #pressed = 0;
@@ -140,15 +144,26 @@ export class Pusher {
     this.#running = this.#run();
   }
 
-  /** Queues one window, and returns at once. Not to be called after {@linkcode stop}. */
-  push(profile: Profile, window: BatchWindow): void {
+  /** Resolves when one window is queued. Not to be called after {@linkcode stop}. */
+  push(profile: Profile, window: BatchWindow): Promise<void> {
+    return this.#inTurn(() => this.#queuing(profile, window));
+  }
+
+  *#queuing(profile: Profile, window: BatchWindow): Pieces<void> {
     const losses = new Map(window.losses);
     if (this.#lostSamples > 0) losses.set(PUSH_LOSS, (losses.get(PUSH_LOSS) ?? 0) + this.#lostSamples);
     this.#lostSamples = 0;
-    for (const part of this.#encode({ profile, window: { ...window, losses } }, this.#maxMessageBytes)) {
-      this.#spool.add(part.bytes, part);
+    const part = { profile, window: { ...window, losses } };
+    for (const encoded of yield* this.#encoding(part, this.#maxMessageBytes)) {
+      this.#spool.add(encoded.bytes, encoded);
     }
     this.#wake.resolve();
+  }
+
+  #inTurn(work: () => Pieces<void>): Promise<void> {
+    const done = this.#turn.then(() => new Slices().do(work()));
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   /** Returns how many beats the next window should have: more than one while the aggregator asks for less. */
@@ -170,6 +185,7 @@ export class Pusher {
   }
 
   async #stop(deadlineMs: number): Promise<Undelivered> {
+    await this.#turn;
     this.#stopping = true;
     this.#failed = 0;
     this.#hurry.abort();
@@ -210,7 +226,7 @@ export class Pusher {
         return 0;
       }
       this.#stats.failures++;
-      return this.#onFailed(entry, bytes, error);
+      return await this.#onFailed(entry, bytes, error);
     }
     return this.#onPushed(entry, response);
   }
@@ -235,7 +251,7 @@ export class Pusher {
     return Math.max(this.#backoff(this.#pressed), catchUpMs);
   }
 
-  #onFailed(entry: SpoolEntry, bytes: Uint8Array, error: unknown): number {
+  async #onFailed(entry: SpoolEntry, bytes: Uint8Array, error: unknown): Promise<number> {
     const remedy = remedyFor(error);
     if (remedy === "refuse") {
       this.#burst.warn("refused", `The aggregator refused a batch: ${explain(error)}`);
@@ -243,7 +259,7 @@ export class Pusher {
       return 0;
     }
     if (remedy === "split") {
-      this.#split(entry, bytes, error);
+      await this.#split(entry, bytes, error);
       return 0;
     }
     this.#failed++;
@@ -271,7 +287,7 @@ export class Pusher {
   }
 
   /** Puts smaller ones in place of a batch that the aggregator, or a proxy before it, found too large. */
-  #split(entry: SpoolEntry, bytes: Uint8Array, error: unknown): void {
+  async #split(entry: SpoolEntry, bytes: Uint8Array, error: unknown): Promise<void> {
     const parts = halvesOf(bytes);
     const consequence = parts ? "will send its halves" : "dropped it, as it cannot be halved";
     this.#burst.warn(
@@ -279,17 +295,25 @@ export class Pusher {
       `The aggregator takes no batch of ${bytes.length} bytes, ${consequence}: ${explain(error)}`,
     );
     if (!parts) return this.#spool.drop(entry, "too_large");
-    this.#spool.replace(entry, parts.flatMap((part) => this.#encode(part, Infinity)));
+    await this.#inTurn(() => this.#replacing(entry, parts));
+  }
+
+  *#replacing(entry: SpoolEntry, parts: readonly Part[]): Pieces<void> {
+    const encoded: Encoded[] = [];
+    for (const part of parts) encoded.push(...yield* this.#encoding(part, Infinity));
+    this.#spool.replace(entry, encoded);
   }
 
   /** Encodes one batch, or several where one were larger than `max` bytes; each has a sequence of its own. */
-  #encode(part: Part, max: number): { bytes: Uint8Array; samples: number }[] {
+  *#encoding(part: Part, max: number): Pieces<Encoded[]> {
     const { profile, window } = part;
     const sequence = this.#sequence + 1;
     const batch = makeBatch(profile, { identity: this.#identity, window, sequence });
-    const bytes = writeBatch(batch);
+    yield;
+    const bytes = yield* writingBatch(batch);
     const parts = bytes.length > max || isTooLarge(batch) ? halves(part) : undefined;
-    if (parts) return parts.flatMap((half) => this.#encode(half, max));
+    yield;
+    if (parts) return [...yield* this.#encoding(parts[0], max), ...yield* this.#encoding(parts[1], max)];
     this.#sequence = sequence;
     // What it says was lost is unknown, too, should it be dropped.
     const lost = window.losses.values().reduce((sum, count) => sum + count, 0);
@@ -306,6 +330,11 @@ export class Pusher {
       this.#burst.warn(reason, `Skipped a batch: ${cause instanceof Error ? cause.message : cause}`);
     }
   }
+}
+
+interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly samples: number;
 }
 
 /** Returns `undefined` when there are fewer than two rows, or the bytes, maybe of another version, cannot be read. */

@@ -322,9 +322,9 @@ testWith(
         return TAKEN;
       };
       const { pusher } = pusherTo({ push }, { spool: { directory: folder.path, maxMemoryBytes: 0 } });
-      for (const count of [1, 2]) pusher.push(profileOf(count), window);
+      for (const count of [1, 2]) await pusher.push(profileOf(count), window);
       run("mount", ["-o", "remount,ro", folder.path]);
-      for (const count of [3, 4]) pusher.push(profileOf(count), window);
+      for (const count of [3, 4]) await pusher.push(profileOf(count), window);
       gate.resolve();
       await pusher.stop({ deadlineMs: 60_000 });
       assertEquals(taken, [1, 2]);
