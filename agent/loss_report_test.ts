@@ -6,7 +6,7 @@ import { LossReport } from "./loss_report.ts";
 import { lossWords } from "./loss_words.ts";
 
 Deno.test("lossWords() has words for every loss of the kernel side", () => {
-  for (const loss of [...LOSSES, "naming_failed"]) {
+  for (const loss of [...LOSSES, "reading_failed", "naming_failed"]) {
     const words = lossWords(loss, 1204);
     assert(words.startsWith("1,204 ") && !words.includes(loss), words);
   }

@@ -6,6 +6,7 @@
  */
 
 import { counted } from "../common/words.ts";
+import { READING_LOSS } from "./collectors/map_sets.ts";
 import type { Loss } from "./libbpf/mod.ts";
 import { NAMING_LOSS } from "./naming.ts";
 
@@ -29,7 +30,7 @@ const HOLDER = ["holder of a lock", "holders of locks"] as const;
 const HOLD = ["hold of a lock", "holds of locks"] as const;
 const ERROR = ["error of a system call", "errors of system calls"] as const;
 
-const WORDS: Readonly<Record<Loss | typeof NAMING_LOSS, Words>> = {
+const WORDS: Readonly<Record<Loss | typeof NAMING_LOSS | typeof READING_LOSS, Words>> = {
   counts_map_full: { what: SAMPLE, why: MAPS_FULL },
   counts_map_busy: { what: SAMPLE, why: MAPS_BUSY },
   outside_pid_namespace: {
@@ -76,6 +77,10 @@ const WORDS: Readonly<Record<Loss | typeof NAMING_LOSS, Words>> = {
   objects_map_full: {
     what: ["object of a slow system call", "objects of slow system calls"],
     why: `as there were more than are kept: ${MEMORY}`,
+  },
+  reading_failed: {
+    what: ["entry of a map", "entries of maps"],
+    why: "as they could not be read: see the errors before",
   },
   naming_failed: { what: ["event", "events"], why: "as a window could not be named: see the errors before" },
 };

@@ -55,6 +55,8 @@ export async function runAggregator(config: AggregatorConfig, signal: AbortSigna
   const machine = await machineLimits();
   // The engine takes a second to start.
   const warm = warmUp();
+  // Also where the start fails before it is waited for.
+  parts.defer(() => warm.catch(() => {}));
   const buffer = parts.use(await orExplain(openBuffer(config)));
   const engine = config.clickhouseEndpoint ? undefined : parts.use(
     await orExplain(EmbeddedClickHouse.start({

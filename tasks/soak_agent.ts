@@ -9,15 +9,18 @@
  */
 
 import { print } from "../common/main.ts";
-import { type Held, tooLarge } from "./soak/held.ts";
+import { type Held, lostOf, tooLarge } from "./soak/held.ts";
 import { soakAgent } from "./soak/soak_agent.ts";
 
 const EVERY_MS = 30_000;
 const PROCESSES = 250;
 
+/** These are counted since the start. */
+type Sums = "events" | "losses" | "lateMs" | "cpuSeconds";
+
 async function main(minutes: number): Promise<number> {
   await print(Deno.stdout, "   time   memory  (V8)  maps  files threads   CPU  events    lost  late\n");
-  let before = { events: 0, lost: 0, lateMs: 0, cpuSeconds: 0 };
+  let before: Pick<Held, Sums> = { events: 0, losses: [], lateMs: 0, cpuSeconds: 0 };
   const rounds = await soakAgent({
     rounds: Math.floor(minutes * 60_000 / EVERY_MS),
     everyMs: EVERY_MS,
@@ -35,7 +38,7 @@ async function main(minutes: number): Promise<number> {
 
 function cellsOf(
   held: Held,
-  { before, round }: { before: Pick<Held, "events" | "lost" | "lateMs" | "cpuSeconds">; round: number },
+  { before, round }: { before: Pick<Held, Sums>; round: number },
 ): string[] {
   const cpu = 100 * (held.cpuSeconds - before.cpuSeconds) * 1000 / EVERY_MS;
   return [
@@ -47,7 +50,7 @@ function cellsOf(
     String(held.threads).padStart(7),
     `${cpu.toFixed(1)} %`.padStart(7),
     String(held.events - before.events).padStart(8),
-    String(held.lost - before.lost).padStart(7),
+    String(lostOf(held) - lostOf(before)).padStart(7),
     `${Math.round(held.lateMs - before.lateMs)} ms`.padStart(8),
   ];
 }

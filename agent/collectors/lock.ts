@@ -183,10 +183,9 @@ export class LockCollector implements Collector {
   }
 
   #readOpen(window: SetWindow): OpenWait[] {
-    const [threads, contentions, ended] = ["threads", "contentions", "ended"].map((name) =>
-      this.#object.map(name)
-    );
-    return readOpenWaits({ threads: threads!, contentions: contentions!, ended: ended! }, window);
+    const map = (name: string) => this.#object.map(name);
+    const maps = { threads: map("threads"), contentions: map("contentions"), ended: map("ended") };
+    return readOpenWaits(maps, window);
   }
 
   #openRows(open: readonly OpenWait[], window: SetWindow): RawLock[] {

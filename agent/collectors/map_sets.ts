@@ -39,13 +39,16 @@ export interface FilledMap {
   drain(take: (entries: Entries) => void): void;
 }
 
+/** The loss of entries that were taken out of a map, and could not be read: of each batch that has such, all of it. */
+export const READING_LOSS = "reading_failed";
+
 /** What was taken out of a set. */
 export interface Taken {
   /**
    * A map could not be read to its end for this reason. What was read of it is here, and what is left in it is added to
-   * by the kernel and told by a later drain.
+   * by the kernel and told by a later drain; what was taken out of it and could not be read is a loss.
    */
-  readonly failure?: BpfError;
+  readonly failure?: Error;
 }
 
 /** Two sets of maps by name: into one the kernel counts, the other is the agent's. */
@@ -62,6 +65,8 @@ export class MapSets<Name extends string> implements Disposable {
   /** Settles with the last drain so far. */
   #turn: Promise<unknown> = Promise.resolve();
   readonly #losses: Counters;
+  /** Entries that were taken out and could not be read, since losses were asked for. */
+  #unread = 0;
   #startNs = monotonicNs();
   /** The active set is counted into since then. */
   #setNs = this.#startNs;
@@ -115,7 +120,7 @@ export class MapSets<Name extends string> implements Disposable {
   ): Promise<Drained & Taken> {
     const drained = this.#turn.then(() => this.#swap({ early })).then(({ set, window }) => {
       if (this.#disposed) throw new Error("Cannot drain: the collector is closed");
-      const failures: BpfError[] = [];
+      const failures: Error[] = [];
       const result = empty(this.#filledMaps(set, failures), window);
       this.#begin({ looks: false });
       return failures.length > 0 ? { ...result, failure: failures[0] } : result;
@@ -129,14 +134,21 @@ export class MapSets<Name extends string> implements Disposable {
    *
    * @param failures gets why maps could not be read to their end: they count as being as full as before
    */
-  #filledMaps(set: number, failures: BpfError[]): Readonly<Record<Name, FilledMap>> {
+  #filledMaps(set: number, failures: Error[]): Readonly<Record<Name, FilledMap>> {
     const from = set * FILLED.length * FILLED_WORDS;
     const entries = this.#limits.map(({ name, word }) => {
       const map = this.#sets[set]![name];
       const drain = (take: (entries: Entries) => void) => {
         if (this.#filled[from + word]! === 0) return;
         try {
-          map.drain(take);
+          map.drain((entries) => {
+            try {
+              take(entries);
+            } catch (error) {
+              this.#unread += entries.count;
+              failures.push(error as Error);
+            }
+          });
           this.#filled[from + word] = 0;
         } catch (error) {
           if (!(error instanceof BpfError)) throw error;
@@ -172,7 +184,10 @@ export class MapSets<Name extends string> implements Disposable {
 
   /** Returns what was lost since the last call, by reason. */
   losses(): Map<string, number> {
-    return this.#losses.drain();
+    const losses = this.#losses.drain();
+    if (this.#unread > 0) losses.set(READING_LOSS, this.#unread);
+    this.#unread = 0;
+    return losses;
   }
 
   /** Returns what all maps use of the kernel's memory, in bytes; `others` are those that are in no set. */

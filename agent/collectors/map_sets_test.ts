@@ -4,7 +4,7 @@ import { build } from "../../tasks/build.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { BpfError, BpfObject } from "../libbpf/mod.ts";
 import { CPU_OBJECT, CpuCollector } from "./cpu.ts";
-import { MapSets } from "./map_sets.ts";
+import { MapSets, READING_LOSS } from "./map_sets.ts";
 
 testWith(["bpf", "clang"], "MapSets.drain() empties only a set that is not counted into", async () => {
   await build("bpf");
@@ -69,7 +69,7 @@ testWith(
         return { ids };
       });
     const failed = await drain();
-    assertEquals([failed.ids, failed.failure?.errno], [[1], 12]);
+    assertEquals([failed.ids, (failed.failure as BpfError).errno], [[1], 12]);
     map.drain = whole;
     assertEquals(await drain(), { ids: [] });
     // It is counted into again, as full as it is.
@@ -78,6 +78,28 @@ testWith(
     assertEquals(sets.fill, 0);
   },
 );
+
+testWith(["bpf", "clang"], "MapSets.drain() counts what cannot be read of a map as lost, once", async () => {
+  await build("bpf");
+  using object = BpfObject.open(CPU_OBJECT);
+  object.map("counts_a").setMaxEntries(8);
+  object.load();
+  using sets = new MapSets(object, ["counts"]);
+  const map = object.map("counts_a");
+  for (const id of [1, 2, 3]) {
+    map.update(new Uint8Array(map.keyBytes).fill(id), new Uint8Array(map.valueBytes));
+  }
+  object.map("filled").update(Uint32Array.of(0), BigUint64Array.of(3n));
+  const { failure } = await sets.drain(({ counts }) => {
+    counts.drain(() => {
+      throw new RangeError("Cannot read it");
+    });
+    return {};
+  });
+  assertEquals(failure?.message, "Cannot read it");
+  assertEquals([...sets.losses()], [[READING_LOSS, 3]]);
+  assertEquals([sets.losses().size, sets.fill], [0, 0]);
+});
 
 testWith(
   ["bpf", "clang"],

@@ -15,6 +15,7 @@ import type { OtlpExporter } from "../../profile/otlp/exporter.ts";
 import { exporterReadings, NO_EXPORTS } from "../../profile/otlp/readings.ts";
 import type { Relabeller } from "../../profile/relabel/relabeller.ts";
 import type { Recording } from "../agent.ts";
+import { READING_LOSS } from "../collectors/map_sets.ts";
 import { NAMING_LOSS } from "../naming.ts";
 import type { Captures } from "../capture.ts";
 import type { Collector } from "../collectors/collector.ts";
@@ -121,7 +122,9 @@ export class AgentMetrics {
   #begin(kind: Kind): void {
     this.#events.inc({ kind }, 0);
     this.#eventSeconds.inc({ kind }, 0);
-    for (const loss of [...LOSSES, NAMING_LOSS]) this.#losses.inc({ kind, loss, effect: effectOf(loss) }, 0);
+    for (const loss of [...LOSSES, ...OWN_LOSSES]) {
+      this.#losses.inc({ kind, loss, effect: effectOf(loss) }, 0);
+    }
     for (const end of STACK_ENDS) this.#stacks.inc({ kind, end }, 0);
   }
 }
@@ -202,8 +205,13 @@ function memoryParts(): Record<string, number> {
   };
 }
 
+/** These are the agent's own, and not the kernel side's. */
+const OWN_LOSSES: readonly string[] = [READING_LOSS, NAMING_LOSS];
+
 function effectOf(loss: string): "lost" | "incomplete" {
-  return loss === NAMING_LOSS || (SAMPLE_LOSSES as ReadonlySet<string>).has(loss) ? "lost" : "incomplete";
+  return OWN_LOSSES.includes(loss) || (SAMPLE_LOSSES as ReadonlySet<string>).has(loss)
+    ? "lost"
+    : "incomplete";
 }
 
 /** Returns all events of a kind, idle ones too, and what they took in ns. */

@@ -38,7 +38,9 @@ Deno.test("AgentMetrics has every stack end and every loss of the kernel side, a
   assertEquals(
     new Set(lost.keys().map((labels) => labels.replace(/,(lost|incomplete)$/, ""))),
     new Set(
-      ["cpu", "syscall"].flatMap((kind) => [...losses, "naming_failed"].map((loss) => `${kind},${loss}`)),
+      ["cpu", "syscall"].flatMap((kind) =>
+        [...losses, "reading_failed", "naming_failed"].map((loss) => `${kind},${loss}`)
+      ),
     ),
   );
   assertEquals(new Set([...stacks.values(), ...lost.values()]), new Set([0]));

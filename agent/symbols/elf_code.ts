@@ -175,6 +175,7 @@ export class ElfCode implements AsyncDisposable {
   /** Reads nothing more in `ms` from now on. */
   endReadingIn(ms: number): void {
     this.#reading.endIn(ms);
+    this.#goReading.endIn(ms);
   }
 
   /** Call after the samples of a window. */

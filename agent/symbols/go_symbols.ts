@@ -7,6 +7,7 @@
 
 import { LRUCache } from "lru-cache";
 import { type CodeFile, openCopies } from "../elf/code_file.ts";
+import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import { ElfError } from "../../symbols/elf/elf.ts";
 import { type GoFrame, GoLineTable } from "../go/line_table.ts";
 import { isGoProgram } from "../go/module_data.ts";
@@ -46,22 +47,25 @@ export class GoSymbols {
   }
 
   /**
-   * Returns the functions at an address of `file`, as the program headers count, the innermost first; none where Go's
-   * compiler made no code, or where the file cannot be reached.
+   * Returns the functions at an address of `file` that {@linkcode reads} has said yes of, as the program headers count, the
+   * innermost first; none where Go's compiler made no code, or where the file cannot be reached.
    */
   frames(file: CodeFile, address: number): GoFrame[] {
-    const known = this.#tables.get(file.serial);
-    if (known === NO_TABLE || (known && !covers(known, address))) return [];
     for (const { file: opened } of openCopies(file)) {
       try {
-        const table = known ?? GoLineTable.read(opened, file.elf);
-        if (known === undefined) this.#tables.set(file.serial, table ?? NO_TABLE);
-        return table?.frames(opened, address) ?? [];
+        const table = this.#tables.get(file.serial) ?? this.#read(file, opened);
+        return table === NO_TABLE ? [] : table.frames(opened, address);
       } catch (error) {
         if (!(error instanceof ElfError)) throw error;
       }
     }
     return [];
+  }
+
+  #read(file: CodeFile, opened: ByteSource): GoLineTable | typeof NO_TABLE {
+    const table = GoLineTable.read(opened, file.elf) ?? NO_TABLE;
+    this.#tables.set(file.serial, table);
+    return table;
   }
 
   #isGo(file: CodeFile): boolean {

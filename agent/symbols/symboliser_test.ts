@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { type Frame, UNKNOWN_MODULE } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
+import { compileUnwind } from "../../tests/support/unwind_programs.ts";
 import { executableMappings } from "../metadata/maps.ts";
 import { ProcessTable } from "../metadata/processes.ts";
 import { CodeFiles } from "../elf/code_files.ts";
@@ -472,6 +473,26 @@ testWith(
     assertEquals(symboliser.stats.unread, 2);
   },
 );
+
+testWith(["go"], "Symboliser.endReadingIn() has no more read of Go's own tables", async () => {
+  using program = await compileUnwind("chain.go");
+  await using running = await RunningProgram.start(program.path);
+  let now = 0;
+  await using symboliser = Symboliser.open({ clock: () => now });
+  const { start, end } = executableMappings(Deno.readFileSync(`/proc/${running.pid}/maps`))
+    .find(({ path }) => path === program.path)!;
+  const nameAt = (part: number) => {
+    const user = [start + Math.floor((end - start) * part)];
+    return symboliser.stack({ pid: running.pid, user, kernel: [] })[0]!.function;
+  };
+  symboliser.endReadingIn(10);
+  const known = nameAt(0.3);
+  assertMatch(known, /^\w[\w/]*\./);
+  now = 10;
+  assertEquals(nameAt(0.3), known);
+  assertMatch(nameAt(0.6), /\+0x/);
+  assertEquals(symboliser.stats.unread, 1);
+});
 
 testWith(["gcc"], "Symboliser leaves no file open", async () => {
   using folder = new TempFolder();

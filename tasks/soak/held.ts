@@ -20,8 +20,7 @@ export interface Held {
   readonly events: number;
   /** Counts how often processes were read. */
   readonly processes: number;
-  readonly lost: number;
-  /** The series of what was lost, as the metrics have them. */
+  /** The series of what was lost, as the metrics have them: see {@linkcode lostOf}. */
   readonly losses: readonly string[];
   readonly lateMs: number;
 }
@@ -47,12 +46,16 @@ export async function readHeld(pid: number, metrics: string): Promise<Held> {
     cpuSeconds: userSeconds + systemSeconds,
     events: sumOf(text, "aperture_agent_events_total"),
     processes: sumOf(text, "aperture_agent_process_reads_total"),
-    lost: sumOf(text, "aperture_agent_losses_total", LOST),
     losses: text.split("\n").filter((line) =>
       line.startsWith("aperture_agent_losses_total") && line.includes(LOST) && !line.endsWith(" 0")
     ),
     lateMs: 1000 * sumOf(text, "aperture_agent_drain_delay_seconds_sum"),
   };
+}
+
+/** Returns how many events were lost since the start. */
+export function lostOf({ losses }: Pick<Held, "losses">): number {
+  return losses.reduce((sum, line) => sum + valueOf(line), 0);
 }
 
 /** Returns the sum of all series of a metric whose labels have `label` in them. */
@@ -61,9 +64,13 @@ export function sumOf(text: string, metric: string, label = ""): number {
   for (const line of text.split("\n")) {
     if (!line.startsWith(metric) || !line.includes(label)) continue;
     const end = line[metric.length];
-    if (end === "{" || end === " ") sum += Number(line.slice(line.lastIndexOf(" ") + 1));
+    if (end === "{" || end === " ") sum += valueOf(line);
   }
   return sum;
+}
+
+function valueOf(line: string): number {
+  return Number(line.slice(line.lastIndexOf(" ") + 1));
 }
 
 /**
@@ -86,6 +93,7 @@ export function tooLarge(rounds: readonly Held[]): string[] {
     const [early, late] = [most(key, quarter), most(key, rounds.length - quarter)];
     return late <= early * factor + more ? [] : [`There are ${late} ${what}, and were ${early}`];
   });
-  const { lost, losses } = rounds.at(-1)!;
-  return lost === 0 ? grown : [...grown, `${lost} events were lost: ${losses.join(", ")}`];
+  const last = rounds.at(-1)!;
+  const lost = lostOf(last);
+  return lost === 0 ? grown : [...grown, `${lost} events were lost: ${last.losses.join(", ")}`];
 }
