@@ -4,23 +4,10 @@ import { delay } from "@std/async/delay";
 import { DatabaseSync } from "node:sqlite";
 import { batchBytes, batchMeta } from "../../tests/support/staged.ts";
 import { testWith } from "../../tests/support/needs.ts";
-import { run, TempFolder } from "../../tests/support/programs.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
+import { smallDisk } from "../../tests/support/small_disk.ts";
 import { StagingBuffer } from "./staging_buffer.ts";
 import { isDamaged } from "./store.ts";
-
-/** A folder on a disk of `size`. */
-function smallDisk(size: string): { path: string } & Disposable {
-  const folder = new TempFolder();
-  run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder.path]);
-  return {
-    path: folder.path,
-    [Symbol.dispose]: () => {
-      // Lazily, so that a test that fails with the file open says why.
-      run("umount", ["--lazy", folder.path]);
-      folder[Symbol.dispose]();
-    },
-  };
-}
 
 /** Stages batches from `sequence` on until it fails; returns how many it took and why. */
 async function stageUntilFull(
@@ -65,7 +52,7 @@ testWith(
       assertGreater(staged.length, 20);
       sequence += staged.length;
       // Whoever writes there takes what is left.
-      await Deno.writeFile(`${disk.path}/log`, new Uint8Array(1 << 26)).catch(() => {});
+      await disk.fill();
       if (restarted) {
         await buffer[Symbol.asyncDispose]();
         buffer = await StagingBuffer.open({ path, capacityBytes: 2 ** 30 });
@@ -74,7 +61,7 @@ testWith(
       // Where emptying took so long that the reserve was kept again meanwhile, the file has room for it.
       await buffer.stage(batchBytes(sequence), batchMeta({ sequence })).catch(() => {});
       // What it needs no more is given back, for the reserve.
-      await Deno.remove(`${disk.path}/log`);
+      await disk.clear();
       for (let tries = 0; tries < 1200 && buffer.failure; tries++) {
         await buffer.stage(batchBytes(sequence), batchMeta({ sequence })).catch(() => delay(50));
       }
@@ -88,6 +75,28 @@ testWith(
     }
   },
 );
+
+testWith(["root"], "StagingBuffer.recheck() finds that there is room again, without a batch", async () => {
+  using disk = smallDisk("64m");
+  const path = `${disk.path}/staging.kv`;
+  {
+    await using buffer = await StagingBuffer.open({ path });
+    await disk.fill();
+    const { staged } = await stageUntilFull(buffer, 1);
+    await buffer.recheck();
+    assert(buffer.failure);
+    await disk.clear();
+    while (buffer.failure) await delay(20).then(() => buffer.recheck());
+    assertEquals(buffer.staged, staged.length);
+    const sequence = staged.length + 1;
+    assertEquals(await buffer.stage(batchBytes(sequence), batchMeta({ sequence })), "staged");
+    assertEquals(await drain(buffer), [...staged, sequence]);
+  }
+  // Nothing is left of what it tried.
+  using kv = await openKv(path);
+  const keys = await Array.fromAsync(kv.kv.list({ prefix: [] }), ({ key }) => key[0]);
+  assertEquals(new Set(keys), new Set(["aggregator", "seen"]));
+});
 
 type Damage = (file: Deno.FsFile, size: number) => void;
 

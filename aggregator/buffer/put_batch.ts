@@ -89,7 +89,8 @@ function partsOf({ length }: Uint8Array): number {
   return Math.max(0, Math.ceil(chunkCount(length) / CHUNKS_PER_COMMIT) - 1) * CHUNKS_PER_COMMIT;
 }
 
-async function writeParts(
+/** Writes chunks of a batch that is not visible, and that there are some; `parts` is a multiple of what a commit takes. */
+export async function writeParts(
   kv: Deno.Kv,
   { id, bytes, parts }: { id: number; bytes: Uint8Array; parts: number },
 ): Promise<void> {

@@ -9,7 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { crc32 } from "node:zlib";
 import { VERSION } from "../../common/main.ts";
 import { Commits } from "./commits.ts";
-import { chunkKeys, deleteAll, readChunks } from "./chunks.ts";
+import { CHUNK_BYTES, chunkKeys, CHUNKS_PER_COMMIT, deleteAll, readChunks } from "./chunks.ts";
 import {
   type BatchMeta,
   copyEntries,
@@ -21,7 +21,7 @@ import {
 } from "./entry.ts";
 import { Groups } from "./groups.ts";
 import { BufferFullError, Held } from "./held.ts";
-import { putBatch, removeParts, wasKept } from "./put_batch.ts";
+import { putBatch, removeParts, wasKept, writeParts } from "./put_batch.ts";
 import { Quarantine } from "./quarantine.ts";
 import { RecentAgents } from "./recent_agents.ts";
 import { isDamaged, Store } from "./store.ts";
@@ -45,6 +45,11 @@ export interface BufferOptions {
 
 /** This share of the capacity in bytes may be in quarantine. */
 const QUARANTINE_SHARE = 0.1;
+
+/** No batch has this id. */
+const TRIAL_ID = 0;
+/** Is as much as one commit takes. */
+const TRIAL = new Uint8Array(CHUNKS_PER_COMMIT * CHUNK_BYTES);
 
 /**
  * Is the aggregator's staging buffer. What {@linkcode StagingBuffer.stage} returned for is kept, whatever happens to
@@ -186,17 +191,22 @@ export class StagingBuffer implements AsyncDisposable {
    * @throws {Error} when it cannot be written; nothing is kept
    */
   async stage(bytes: Uint8Array, meta: BatchMeta): Promise<"staged" | "duplicate"> {
-    try {
-      if (!this.#store.keepReserve()) {
-        throw new Error("there is no room on its disk for more than what is needed to empty it");
-      }
-      const result = await this.#guard(() => this.#stage(bytes, meta));
-      this.#failure = undefined;
-      return result;
-    } catch (error) {
-      if (!(error instanceof BufferFullError)) this.#failure = error;
-      throw error;
-    }
+    return await this.#writing(() => this.#stage(bytes, meta));
+  }
+
+  /**
+   * Tries whether it can be written again after that failed. Who asks whether it takes batches would else hear of the
+   * failure until the next one comes, and none comes where only who is ready is sent any.
+   */
+  async recheck(): Promise<void> {
+    if (this.#failure === undefined) return;
+    // As what a crash broke off, which the next start removes.
+    const left = { id: TRIAL_ID, chunks: CHUNKS_PER_COMMIT };
+    await this.#writing(async () => {
+      const { kv } = this.#store;
+      await writeParts(kv, { id: TRIAL_ID, bytes: TRIAL, parts: CHUNKS_PER_COMMIT });
+      await removeParts(kv, left, () => this.#leftovers.push(left));
+    }).catch(() => {});
   }
 
   /** Returns the staged batches, oldest first. */
@@ -312,7 +322,22 @@ export class StagingBuffer implements AsyncDisposable {
     await this.#store[Symbol.asyncDispose]();
   }
 
-  /** Runs `access`: once more with the reserve when the disk is full; a file that is damaged is mended. */
+  /** Runs what takes room on the disk, and remembers why that failed. */
+  async #writing<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      if (!this.#store.keepReserve()) {
+        throw new Error("there is no room on its disk for more than what is needed to empty it");
+      }
+      const result = await this.#guard(write);
+      this.#failure = undefined;
+      return result;
+    } catch (error) {
+      if (!(error instanceof BufferFullError)) this.#failure = error;
+      throw error;
+    }
+  }
+
+  /** Runs `access`; a file that is damaged is mended then. */
   async #guard<T>(access: () => Promise<T>): Promise<T> {
     await this.#mending;
     try {

@@ -82,7 +82,7 @@ const WINDOW_BYTES = 384 << 10;
  * a push, and a sixth of this thread's time.
  */
 const CONNECTION_WINDOW_BYTES = 1 << 20;
-/** Health follows the state of the buffer so often. */
+/** Health follows the state of the buffer so often, which is tried again as often where it could not be written. */
 const HEALTH_MS = 1000;
 
 /** Is a server that listens, until {@linkcode IngestServer.stop}. */
@@ -97,6 +97,7 @@ export class IngestServer implements AsyncDisposable {
   readonly #calls: Calls;
   readonly #timer: ReturnType<typeof setInterval>;
   #serving: boolean | undefined;
+  #looking: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
   private constructor(
@@ -117,7 +118,7 @@ export class IngestServer implements AsyncDisposable {
     this.#health = health;
     this.#calls = calls;
     this.#setServing(true);
-    this.#timer = setInterval(() => this.#setServing(buffer.failure === undefined), HEALTH_MS);
+    this.#timer = setInterval(() => void (this.#looking ??= this.#look(buffer)), HEALTH_MS);
   }
 
   /**
@@ -177,6 +178,7 @@ export class IngestServer implements AsyncDisposable {
 
   async #stop(deadlineMs: number): Promise<void> {
     clearInterval(this.#timer);
+    await this.#looking;
     this.#setServing(false);
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, deadlineMs);
@@ -191,6 +193,12 @@ export class IngestServer implements AsyncDisposable {
       this.#server.forceShutdown();
       await this.listener[Symbol.asyncDispose]();
     }
+  }
+
+  async #look(buffer: StagingBuffer): Promise<void> {
+    await buffer.recheck();
+    this.#setServing(buffer.failure === undefined);
+    this.#looking = undefined;
   }
 
   #setServing(serving: boolean): void {

@@ -19,6 +19,7 @@ import {
 import { makeBatch } from "../../tests/support/batches.ts";
 import { type CallOptions, pushOnce, RawClient } from "../../tests/support/grpc_client.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { smallDisk } from "../../tests/support/small_disk.ts";
 import { Access } from "../access/access.ts";
 import { TokenSet } from "../access/tokens.ts";
 import { type BufferOptions, StagingBuffer } from "../buffer/staging_buffer.ts";
@@ -236,6 +237,26 @@ Deno.test("Push is UNAVAILABLE, and health NOT_SERVING, when the buffer cannot b
     health = Buffer.from(bytes).toString("hex");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+});
+
+testWith(["root"], "health is SERVING again once there is room for the buffer, without a push", async () => {
+  using disk = smallDisk("64m");
+  await using at = await start({ buffer: { path: `${disk.path}/staging.kv` } });
+  const health = async (wanted: string) => {
+    for (let said = ""; said !== wanted; await delay(50)) {
+      const { bytes } = await at.client.call(new Uint8Array(), { path: "/grpc.health.v1.Health/Check" });
+      said = Buffer.from(bytes).toString("hex");
+    }
+  };
+  await disk.fill();
+  const push = (sequence: number) => at.push(writeBatch(makeBatch({ sequence })));
+  let sequence = 1;
+  while ((await push(sequence)).code === status.OK) sequence++;
+  assertEquals((await push(sequence)).code, status.UNAVAILABLE);
+  await health("0802");
+  await disk.clear();
+  await health("0801");
+  assertEquals((await push(sequence)).code, status.OK);
 });
 
 Deno.test("Query lists what is staged", async () => {
