@@ -142,7 +142,8 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
       decoder,
       listeners: { grpc: ingest.listener, http: http.listener },
       queues: {
-        grpc: ingest.admission,
+        grpc: ingest.pushes,
+        grpc_question: ingest.questions,
         question: turns.question,
         export: turns.export,
         upload: turns.upload,

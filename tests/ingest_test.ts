@@ -6,6 +6,7 @@
 import { status } from "@grpc/grpc-js";
 import { assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { connect, constants } from "node:http2";
 import { PushClient, type PushClientOptions, PushError } from "../agent/push/client.ts";
 import { StagingBuffer } from "../aggregator/buffer/staging_buffer.ts";
 import { type IngestOptions, IngestServer } from "../aggregator/ingest/server.ts";
@@ -38,32 +39,90 @@ async function start(options: Partial<IngestOptions> = {}) {
   return { buffer, queries, server, push, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-Deno.test("a call waits unread for its turn, and is told when to come back where there are too many", async () => {
+const QUERY_STORAGE = "/aperture.v1.Aggregator/QueryStorage";
+
+/** Returns the message of a question that is answered. */
+function question(): Uint8Array {
+  const selection = { kind: 1, fromNs: 1_767_225_600_000_000_000n, toNs: 1_767_229_200_000_000_000n };
+  return QueryStorageRequest.encode(QueryStorageRequest.fromPartial({ selection })).finish();
+}
+
+Deno.test("a push waits unread for its turn, and is told when to come back where there are too many", async () => {
   await using at = await start({ calls: { atOnce: 1, waiting: 1, waitMs: 60_000 } });
   const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const { stacks } = at.queries;
-  at.queries.stacks = async function (...question: Parameters<typeof stacks>) {
+  const stage = at.buffer.stage.bind(at.buffer);
+  at.buffer.stage = async (...batch) => {
     asked.resolve();
     await gate.promise;
-    return await stacks.apply(at.queries, question);
-  } as typeof stacks;
-  const selection = {
-    kind: 1,
-    fromNs: 1_767_225_600_000_000_000n,
-    toNs: 1_767_229_200_000_000_000n,
+    return await stage(...batch);
   };
-  const request = QueryStorageRequest.encode(QueryStorageRequest.fromPartial({ selection })).finish();
-  const target = `127.0.0.1:${at.server.address.port}`;
-  const running = pushOnce(target, request, { path: "/aperture.v1.Aggregator/QueryStorage" });
-  await Promise.race([asked.promise, running.then(({ details }) => Promise.reject(new Error(details)))]);
+  const running = at.push({});
+  await asked.promise;
   const waiting = at.push({});
-  while (at.server.admission.waiting === 0) await delay(1);
+  while (at.server.pushes.waiting === 0) await delay(1);
   const refused = await assertRejects(() => at.push({}), PushError);
   assertEquals(refused.code, status.RESOURCE_EXHAUSTED);
   assertGreaterOrEqual(refused.retryMs!, 30_000);
   gate.resolve();
-  assertEquals([(await running).code, (await waiting).duplicate], [0, false]);
-  assertEquals([at.server.admission.running, at.server.admission.waiting], [0, 0]);
+  assertEquals([(await running).duplicate, (await waiting).duplicate], [false, false]);
+  assertEquals([at.server.pushes.running, at.server.pushes.waiting], [0, 0]);
+});
+
+Deno.test("questions that nobody answers for long keep no push out, and wait for each other", async () => {
+  await using at = await start({ calls: { atOnce: 1 } });
+  const gate = Promise.withResolvers<void>();
+  const { stacks } = at.queries;
+  at.queries.stacks = async function (...asked: Parameters<typeof stacks>) {
+    await gate.promise;
+    return await stacks.apply(at.queries, asked);
+  } as typeof stacks;
+  const target = `127.0.0.1:${at.server.address.port}`;
+  const answers = Array.from({ length: 9 }, () => pushOnce(target, question(), { path: QUERY_STORAGE }));
+  while (at.server.questions.waiting === 0) await delay(1);
+  assertEquals([at.server.questions.running, (await at.push({})).duplicate], [8, false]);
+  gate.resolve();
+  assertEquals((await Promise.all(answers)).map(({ code }) => code), Array(9).fill(status.OK));
+  while (at.server.questions.running > 0) await delay(1);
+});
+
+/** Calls by HTTP/2 alone, which need not take what it is answered; resolves with the code that ended the stream. */
+async function callBare(
+  port: number,
+  { path, message, initialWindowSize }: { path: string; message?: Uint8Array; initialWindowSize: number },
+): Promise<number> {
+  const session = connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize } });
+  try {
+    const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" };
+    const stream = session.request(headers);
+    const ended = Promise.withResolvers<number>();
+    stream.on("error", () => {});
+    stream.on("close", () => ended.resolve(stream.rstCode));
+    stream.resume();
+    if (message) {
+      const frame = new Uint8Array(5 + message.length);
+      new DataView(frame.buffer).setUint32(1, message.length);
+      frame.set(message, 5);
+      stream.end(frame);
+    }
+    return await ended.promise;
+  } finally {
+    session.destroy();
+  }
+}
+
+Deno.test("a call is ended whose client does not take the answer, or does not send its message", async () => {
+  await using at = await start({ slowCalls: { messageMs: 300, takeMs: 300 } });
+  const { port } = at.server.address;
+  const call = { path: QUERY_STORAGE, message: question(), initialWindowSize: 0 };
+  const untaken = callBare(port, call);
+  // It has its turn for as long.
+  while (at.server.questions.running === 0) await delay(1);
+  assertEquals(await untaken, constants.NGHTTP2_CANCEL);
+  while (at.server.questions.running > 0) await delay(1);
+  assertEquals(await callBare(port, { ...call, initialWindowSize: 65_535 }), constants.NGHTTP2_NO_ERROR);
+  const half = { path: "/grpc.health.v1.Health/Check", initialWindowSize: 65_535 };
+  assertEquals(await callBare(port, half), constants.NGHTTP2_CANCEL);
+  assertEquals(at.server.questions.running, 0);
 });
 
 testWith(["openssl"], "an agent shows the certificate that the aggregator asks for", async () => {

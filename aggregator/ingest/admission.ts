@@ -6,6 +6,7 @@
  */
 
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
+import { streamOf } from "./slow_calls.ts";
 
 export interface AdmissionLimits {
   /** So many calls are read and answered at once; each may hold a whole message. @default {32} */
@@ -14,6 +15,8 @@ export interface AdmissionLimits {
   readonly waiting?: number;
   /** A call waits so long, and its message may take so long to arrive, in ms. @default {15000} */
   readonly waitMs?: number;
+  /** A turn lasts until the client has the answer, which may be large, and not only until it is made. @default {false} */
+  readonly untilTaken?: boolean;
 }
 
 /** Is the trailer by which gRPC's own retries are told when to come back, in ms. */
@@ -21,6 +24,20 @@ export const RETRY_HINT = "grpc-retry-pushback-ms";
 
 /** Probes and descriptions are small, and answer while the others wait. */
 const FREE = /^\/grpc\.(health|reflection)\./;
+
+/**
+ * Lets pushes in by turns of their own, so that no question keeps them out: place it behind what may refuse a call by its
+ * metadata alone.
+ */
+export function admit(
+  { pushes, questions }: Readonly<Record<"pushes" | "questions", Admission>>,
+  { pushPaths }: { readonly pushPaths: ReadonlySet<string> },
+): ServerInterceptor {
+  return ({ path }, call) => {
+    if (FREE.test(path)) return new ServerInterceptingCall(call);
+    return (pushPaths.has(path) ? pushes : questions).hold(call);
+  };
+}
 
 /** Makes trailers that ask to come back after `ms`. */
 export function retryAfter(ms: number): Metadata {
@@ -37,7 +54,7 @@ export class Admission {
   #running = 0;
 
   constructor(limits: AdmissionLimits = {}, { random = Math.random }: { random?: () => number } = {}) {
-    this.#limits = { atOnce: 32, waiting: 1000, waitMs: 15_000, ...limits };
+    this.#limits = { atOnce: 32, waiting: 1000, waitMs: 15_000, untilTaken: false, ...limits };
     this.#random = random;
   }
 
@@ -51,13 +68,10 @@ export class Admission {
     return this.#waiting.size;
   }
 
-  /** Returns the interceptor: place it behind what may refuse a call by its metadata alone. */
-  interceptor(): ServerInterceptor {
-    return ({ path }, call) => FREE.test(path) ? new ServerInterceptingCall(call) : this.#hold(call);
-  }
-
-  #hold(call: ConstructorParameters<typeof ServerInterceptingCall>[0]): ServerInterceptingCall {
-    const { waitMs } = this.#limits;
+  /** Has `call` wait for its turn before its message is read. */
+  hold(call: ConstructorParameters<typeof ServerInterceptingCall>[0]): ServerInterceptingCall {
+    const { waitMs, untilTaken } = this.#limits;
+    const stream = streamOf(call);
     let state: "waiting" | "running" | "over" = "waiting";
     let begin = () => {};
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -103,10 +117,13 @@ export class Admission {
             clearTimeout(timer);
             nextHalfClose();
           },
-          onCancel: end,
+          // It is told of a call that was answered, too, before its client has the answer.
+          onCancel: () => untilTaken && !stream.closed ? stream.once("close", end) : end(),
         }),
       sendStatus: (result, next) => {
-        end();
+        clearTimeout(timer);
+        if (untilTaken && state === "running" && !stream.closed) stream.once("close", end);
+        else end();
         next(result);
       },
     });

@@ -14,7 +14,7 @@ import { EXPORT_PATH } from "../interop/otlp/grpc.ts";
 
 const OPEN = /^\/grpc\.(health|reflection)\./;
 /** These take what is pushed. */
-const INGEST = new Set(["/aperture.v1.Aggregator/Push", EXPORT_PATH]);
+export const PUSH_PATHS: ReadonlySet<string> = new Set(["/aperture.v1.Aggregator/Push", EXPORT_PATH]);
 
 /** Refuses calls without a token that may make them, before their message is read. */
 export function authenticate(access: Access): ServerInterceptor {
@@ -25,7 +25,7 @@ export function authenticate(access: Access): ServerInterceptor {
           async onReceiveMetadata(metadata, nextMetadata) {
             if (OPEN.test(path)) return nextMetadata(metadata);
             const decision = await access.decide({ token: tokenIn(metadata) }, {
-              scope: INGEST.has(path) ? "ingest" : "read",
+              scope: PUSH_PATHS.has(path) ? "ingest" : "read",
               address: call.getConnectionInfo().remoteAddress ?? "",
               what: path,
             });

@@ -26,8 +26,8 @@ import type { StagingBuffer } from "../buffer/staging_buffer.ts";
 import type { Intake } from "../interop/intake/intake.ts";
 import { OTLP_SERVICE, OtlpExports } from "../interop/otlp/grpc.ts";
 import type { Queries } from "../query/types.ts";
-import { Admission, type AdmissionLimits } from "./admission.ts";
-import { authenticate } from "./auth.ts";
+import { Admission, type AdmissionLimits, admit } from "./admission.ts";
+import { authenticate, PUSH_PATHS } from "./auth.ts";
 import { Calls, type CallsOptions } from "./calls.ts";
 import { countPushes, type IngestMetrics, push, type PushOptions } from "./push.ts";
 import {
@@ -40,6 +40,7 @@ import {
   stagedBatchMessage,
 } from "./query_messages.ts";
 import { reflection } from "./reflection.ts";
+import { endSlowCalls, type SlowCallLimits } from "./slow_calls.ts";
 
 export interface IngestOptions extends CallsOptions {
   buffer: StagingBuffer;
@@ -51,7 +52,9 @@ export interface IngestOptions extends CallsOptions {
   /** Is the certificate; without it the server speaks plain text. */
   tls?: ServerTls | undefined;
   connections?: Partial<ConnectionLimits> | undefined;
+  /** Bounds pushes. */
   calls?: AdmissionLimits | undefined;
+  slowCalls?: SlowCallLimits | undefined;
   /** One message, unpacked, may have so many bytes. @default {16777216} */
   maxMessageBytes?: number;
   limits?: BatchLimits | undefined;
@@ -82,6 +85,8 @@ const WINDOW_BYTES = 384 << 10;
  * a push, and a sixth of this thread's time.
  */
 const CONNECTION_WINDOW_BYTES = 1 << 20;
+/** Bounds the others: each answer is held until its client has it. */
+const QUESTIONS: AdmissionLimits = { atOnce: 8, waiting: 64, waitMs: 10_000, untilTaken: true };
 /** Health follows the state of the buffer so often, which is tried again as often where it could not be written. */
 const HEALTH_MS = 1000;
 
@@ -90,7 +95,8 @@ export class IngestServer implements AsyncDisposable {
   readonly address: Address;
   /** Is the listener, for metrics. */
   readonly listener: Listener;
-  readonly admission: Admission;
+  readonly pushes: Admission;
+  readonly questions: Admission;
   readonly #connections: Connections;
   readonly #server: Server;
   readonly #health: HealthImplementation;
@@ -101,9 +107,10 @@ export class IngestServer implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   private constructor(
-    { connections, admission, server, health, calls, buffer }: {
+    { connections, pushes, questions, server, health, calls, buffer }: {
       connections: Connections;
-      admission: Admission;
+      pushes: Admission;
+      questions: Admission;
       server: Server;
       health: HealthImplementation;
       calls: Calls;
@@ -112,7 +119,8 @@ export class IngestServer implements AsyncDisposable {
   ) {
     this.listener = connections.listener;
     this.address = this.listener.address;
-    this.admission = admission;
+    this.pushes = pushes;
+    this.questions = questions;
     this.#connections = connections;
     this.#server = server;
     this.#health = health;
@@ -129,13 +137,14 @@ export class IngestServer implements AsyncDisposable {
   static start(options: IngestOptions): IngestServer {
     logThroughLogtape();
     const { access, metrics } = options;
-    const admission = new Admission(options.calls);
+    const [pushes, questions] = [new Admission(options.calls), new Admission(QUESTIONS)];
     const server = new Server({
       ...channelOptions(options.maxMessageBytes ?? 2 ** 24),
       interceptors: [
+        endSlowCalls(options.slowCalls),
         ...(metrics ? [countPushes(metrics)] : []),
         ...(access ? [authenticate(access)] : []),
-        admission.interceptor(),
+        admit({ pushes, questions }, { pushPaths: PUSH_PATHS }),
       ],
     });
     setFlowControlWindows(server, { stream: WINDOW_BYTES, connection: CONNECTION_WINDOW_BYTES });
@@ -154,7 +163,8 @@ export class IngestServer implements AsyncDisposable {
     health.addToServer(server);
     reflection().addToServer(server);
     const connections = new Connections(server, options);
-    return new IngestServer({ connections, admission, server, health, calls, buffer: options.buffer });
+    const { buffer } = options;
+    return new IngestServer({ connections, pushes, questions, server, health, calls, buffer });
   }
 
   /** Shows another certificate to clients that come from now on; those that are there finish their calls. */
