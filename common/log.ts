@@ -45,6 +45,9 @@ export interface BurstOptions {
   clock?: () => number;
 }
 
+/** So many keys are remembered: some name an address, which anybody may have many of. */
+const MAX_KEYS = 4096;
+
 /**
  * Logs a repeated event as a warning once a burst: the first at once, and how many followed with the first after the
  * burst.
@@ -77,6 +80,9 @@ export class Burst {
       return;
     }
     const more = last?.hidden ? ` (and ${last.hidden} more in the ${lasting(now - last.at)} before)` : "";
+    this.#last.delete(key);
+    const [oldest] = this.#last.keys();
+    if (this.#last.size >= MAX_KEYS) this.#last.delete(oldest!);
     this.#last.set(key, { at: now, hidden: 0 });
     this.#logger.warn("{message}", { message: message + more });
   }

@@ -6,9 +6,8 @@
  */
 
 import { delay } from "@std/async/delay";
-import { getLogger } from "@logtape/logtape";
 import { LRUCache } from "lru-cache";
-import { Burst } from "../../common/log.ts";
+import { Audit } from "./audit.ts";
 import { allows, type Principal, type Scope, TokenSet } from "./tokens.ts";
 
 /** Returns the token that an `Authorization` header has: that of Bearer, or the password of Basic with any user. */
@@ -48,8 +47,7 @@ export class Access {
   #tokens: TokenSet;
   readonly #sleep: (ms: number) => Promise<void>;
   readonly #failures = new LRUCache<string, number>({ max: MAX_ADDRESSES, ttl: FORGET_MS, ttlResolution: 0 });
-  readonly #audit = getLogger(["aperture", "audit"]);
-  readonly #burst = new Burst(this.#audit);
+  readonly #audit = new Audit();
   #refused = 0;
 
   constructor({ tokens, sleep = delay }: AccessOptions) {
@@ -88,20 +86,12 @@ export class Access {
     if (principal && allows(principal, scope)) return { admitted: true, principal };
     this.#refused++;
     if (principal) {
-      this.#burst.warn(
-        `forbidden ${principal.name} ${scope}`,
-        `Refused ${what} to '${principal.name}' at ${address}, whose token has no scope '${scope}'`,
-      );
+      this.#audit.refused({ what, address }, `as the token of '${principal.name}' has no scope '${scope}'`);
       return { admitted: false, reason: "forbidden" };
     }
     if (token !== undefined || session !== undefined) await this.#slow(address);
-    this.#burst.warn("unauthenticated", `Refused ${what} to ${address}, which has no valid token`);
+    this.#audit.refused({ what, address }, "which has no valid token");
     return { admitted: false, reason: "unauthenticated" };
-  }
-
-  /** Says in the log that something was changed, and by whom. */
-  changed({ name }: Principal, { address, what }: { address: string; what: string }): void {
-    this.#audit.info("'{name}' at {address}: {what}", { name, address, what });
   }
 
   async #slow(address: string): Promise<void> {

@@ -80,21 +80,21 @@ const anyBody = v.record(v.string(), v.unknown());
 async function create({ request }: Context, { alerts }: HandlerOptions): Promise<Reply> {
   const rule = parseRule(await readBody(request, anyBody));
   await alerts.create(rule);
-  return json(listedJson({ rule, source: "api" }));
+  return changed(listedJson({ rule, source: "api" }), `created the rule ${quoted(rule.name)}`);
 }
 
 async function change({ request, url }: Context, { alerts }: HandlerOptions): Promise<Reply> {
   const name = nameOf(url);
   const rule = parseRule(await readBody(request, anyBody));
   await alerts.change(name, rule);
-  return json(listedJson({ rule, source: "api" }));
+  return changed(listedJson({ rule, source: "api" }), `changed the rule ${quoted(name)}`);
 }
 
 async function remove({ url, signal }: Context, { alerts }: HandlerOptions): Promise<Reply> {
   const name = nameOf(url);
   const rule = await alerts.rule(name, signal);
   await alerts.remove(name);
-  return json(listedJson(rule));
+  return changed(listedJson(rule), `removed the rule ${quoted(name)}`);
 }
 
 function nameOf(url: URL): string {
@@ -109,7 +109,8 @@ async function toggle({ request, signal }: Context, { alerts }: HandlerOptions):
   const { name, enabled } = await readBody(request, toggleBody);
   const rule: Rule = { ...(await alerts.rule(name, signal)).rule, enabled };
   await alerts.change(name, rule);
-  return json(listedJson({ rule, source: "api" }));
+  const what = `switched the rule ${quoted(name)} ${enabled ? "on" : "off"}`;
+  return changed(listedJson({ rule, source: "api" }), what);
 }
 
 async function history({ url, signal }: Context, { alerts, now = Date.now }: HandlerOptions): Promise<Reply> {
@@ -142,7 +143,20 @@ async function silence({ request }: Context, { alerts, now = Date.now }: Handler
   const { id = crypto.randomUUID(), for: ms, ...rest } = await readBody(request, silenceBody);
   const silence: Silence = { id, ...rest, untilMs: now() + ms };
   await alerts.silence(silence);
-  return json(silenceJson(silence));
+  const what = ms === 0
+    ? `ended the silence ${id}`
+    : `made the silence ${id} of ${JSON.stringify(rest.labels)}`;
+  return changed(silenceJson(silence), what);
+}
+
+/** Answers `body`, and has the audit log say what was done. */
+function changed(body: unknown, what: string): Reply {
+  return { ...json(body), change: { what } };
+}
+
+/** Keeps a name within its line. */
+function quoted(name: string): string {
+  return JSON.stringify(name);
 }
 
 const evaluateBody = v.strictObject({ name: v.optional(v.string("a text")), rule: v.optional(anyBody) });

@@ -7,6 +7,7 @@ import type { Rule } from "../alerts/rule.ts";
 import { RuleBookError } from "../alerts/rule_book.ts";
 import type { Silence } from "../alerts/silences.ts";
 import { TEST_ALERTS, testHandler } from "../../tests/support/http_handler.ts";
+import { collectLogs } from "../../tests/support/log.ts";
 
 const RULE = { name: "Grew", measure: "cores", threshold: "150%" };
 
@@ -40,7 +41,10 @@ Deno.test("what changes alerts asks for the scope admin, what tells of them for 
     ["GET", "/api/alerts/history"],
     ["POST", "/api/alerts/evaluate", { rule: RULE }],
   ] as const;
+  await using logs = await collectLogs();
+  const audited = () => logs.lines.filter((line) => line.startsWith("info: 'ops' at ")).length;
   for (const [method, path, body] of [...changes, ...reads]) {
+    const before = audited();
     const statusOf = async (token?: string) => (await ask(method, path, body, token)).status;
     const reader = changes.some((change) => change[0] === method && change[1] === path) ? 403 : 200;
     assertEquals(
@@ -52,7 +56,13 @@ Deno.test("what changes alerts asks for the scope admin, what tells of them for 
       [401, reader, 200],
       `${method} ${path}`,
     );
+    assertEquals(audited() - before, reader === 403 ? 1 : 0, `${method} ${path}`);
   }
+  const refused = logs.lines.filter((line) => line.startsWith("warn"));
+  assertEquals(refused, [
+    "warning: Refused POST /api/alerts to , which has no valid token",
+    "warning: Refused POST /api/alerts to , as the token of 'grafana' has no scope 'admin'",
+  ]);
 });
 
 Deno.test("rules are created, changed, toggled and deleted by their name", async () => {

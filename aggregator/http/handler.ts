@@ -9,6 +9,8 @@ import { STATUS_CODE } from "@std/http/status";
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { RequestInfo } from "../../common/serve_http.ts";
 import { tokenOf } from "../access/access.ts";
+import { Audit } from "../access/audit.ts";
+import type { Principal } from "../access/tokens.ts";
 import { foreignRoutes } from "../interop/routes.ts";
 import { alertRoutes } from "./alert_routes.ts";
 import { HttpError } from "./errors.ts";
@@ -57,12 +59,13 @@ export function createHandler(
 ): (request: Request, info?: RequestInfo) => Promise<Response> {
   const routes = routeTable(options);
   const turns = options.turns ?? defaultTurns();
+  const audit = new Audit();
   const measure = requestMetrics(options.metrics);
   return async (request, info = UNKNOWN) => {
     const started = performance.now();
     const url = new URL(request.url);
     const found = findRoute(routes, { method: request.method, path: url.pathname });
-    const reply = await dispatch(request, { url, found, options, turns, info });
+    const reply = await dispatch(request, { url, found, options, turns, audit, info });
     const response = await respond(request, reply).catch((error) => respond(request, tell(problemOf(error))));
     measure(found && "route" in found ? found.route.path : "none", {
       method: request.method,
@@ -81,13 +84,16 @@ interface Dispatch {
   readonly found: ReturnType<typeof findRoute>;
   readonly options: HandlerOptions;
   readonly turns: Readonly<Record<TurnName, Turns>>;
+  readonly audit: Audit;
   readonly info: RequestInfo;
 }
 
-async function dispatch(request: Request, { url, found, options, turns, info }: Dispatch): Promise<Reply> {
+async function dispatch(request: Request, given: Dispatch): Promise<Reply> {
+  const { url, found, options, turns, audit, info } = given;
   const answer = (found && "route" in found && found.route.foreign?.tell) || tell;
-  const refusal = await refuse(request, { url, found, options, info });
-  if (refusal) return "page" in refusal ? refusal.page : answer(refusal);
+  const caller = await letIn(request, given);
+  if ("page" in caller) return caller.page;
+  if ("refusal" in caller) return answer(caller.refusal);
   if (!found) {
     return tell({
       status: STATUS_CODE.NotFound,
@@ -112,7 +118,11 @@ async function dispatch(request: Request, { url, found, options, turns, info }: 
   let turn: Disposable | undefined;
   try {
     turn = route.turn && await turns[route.turn].take(time.signal);
-    return await route.handle({ request, url, signal: time.signal, address: info.remoteAddress });
+    const address = info.remoteAddress;
+    const reply = await route.handle({ request, url, signal: time.signal, address });
+    const { change } = reply;
+    if (change) audit.changed(change.by ?? caller.principal, { what: change.what, address });
+    return reply;
   } catch (error) {
     if (!time.isOver) return answer(problemOf(error, { gone: request.signal.aborted }));
     const message = "The query took too long: ask for less time or fewer series";
@@ -128,21 +138,37 @@ function tell({ status, ...problem }: Problem): Reply {
   return errorReply(status, problem);
 }
 
-/** Refuses who may not ask, or not from there; `undefined` where all is well. */
-async function refuse(
+/** Is who was let in, where tokens are set; or what they are told who were not. */
+type LetIn =
+  | { readonly principal: Principal | undefined }
+  | { readonly refusal: Problem }
+  | { readonly page: Reply };
+
+/** Finds out who asks, and refuses who may not, or not from there. */
+async function letIn(
   request: Request,
-  { url, found, options, info }: Omit<Dispatch, "turns">,
-): Promise<Problem | { readonly page: Reply } | undefined> {
+  { url, found, options, audit, info }: Omit<Dispatch, "turns">,
+): Promise<LetIn> {
   const { access, allowedHosts = [] } = options;
-  const forbidden = (message: string) => ({ status: STATUS_CODE.Forbidden, code: "forbidden", message });
   const route = found && "route" in found ? found.route : undefined;
+  const call = {
+    what: `${request.method} ${route?.path ?? "another path"}`,
+    address: info.remoteAddress,
+  };
+  const forbidden = (message: string) => ({
+    refusal: { status: STATUS_CODE.Forbidden, code: "forbidden", message },
+  });
   // What a proxy passes on of its own users, cookies among it, is nothing to what others have set the form of.
   const cookies = !route?.foreign;
-  if (isForged(request, url, { cookies })) return forbidden("Cannot do this for a page of another site");
+  if (isForged(request, url, { cookies })) {
+    audit.refused(call, "as it comes from a page of another site");
+    return forbidden("Cannot do this for a page of another site");
+  }
   const needs = route?.access ?? "token";
-  if (needs === "open") return undefined;
+  if (needs === "open") return { principal: undefined };
   if (!access) {
-    if (isLocalName(url.hostname, allowedHosts)) return undefined;
+    if (isLocalName(url.hostname, allowedHosts)) return { principal: undefined };
+    audit.refused(call, "which asked by a name that is not allowed without a token");
     return forbidden(
       "Cannot answer by this name without a token: name it in APERTURE_ALLOWED_HOSTS, or set a token",
     );
@@ -150,24 +176,23 @@ async function refuse(
   const credentials = cookies
     ? credentialsOf(request)
     : { token: tokenOf(request.headers.get("authorization") ?? "") };
-  const decision = await access.decide(credentials, {
-    scope: needs === "token" ? "read" : needs,
-    address: info.remoteAddress,
-    what: `${request.method} ${route?.path ?? "another path"}`,
-  });
-  if (decision.admitted) return undefined;
+  const scope = needs === "token" ? "read" : needs;
+  const decision = await access.decide(credentials, { scope, ...call });
+  if (decision.admitted) return decision;
   if (decision.reason === "unauthenticated") return challenge(url, options);
   return forbidden("The token has not the scope for this");
 }
 
 /** Returns what who has no token gets: the form at the page's place, an error elsewhere. */
-function challenge(url: URL, { page }: HandlerOptions): Problem | { readonly page: Reply } {
+function challenge(url: URL, { page }: HandlerOptions): LetIn {
   if (url.pathname === "/") return { page: loginForm(page, { search: url.search }) };
   return {
-    status: STATUS_CODE.Unauthorized,
-    code: "unauthorized",
-    message: "Missing or wrong token: send it as 'Authorization: Bearer TOKEN'",
-    headers: { "www-authenticate": 'Bearer realm="aperture"' },
+    refusal: {
+      status: STATUS_CODE.Unauthorized,
+      code: "unauthorized",
+      message: "Missing or wrong token: send it as 'Authorization: Bearer TOKEN'",
+      headers: { "www-authenticate": 'Bearer realm="aperture"' },
+    },
   };
 }
 

@@ -6,7 +6,11 @@ import { FleetQueries } from "../../tests/support/fleet_queries.ts";
 import { LABELS } from "../../profile/labels.ts";
 import { QuestionError, type Selection } from "../query/asked.ts";
 import { StorageError } from "../storage/client.ts";
-import { HEALTHY, testAccess, testHandler } from "../../tests/support/http_handler.ts";
+import { HEALTHY, testAccess, testHandler, testOptions } from "../../tests/support/http_handler.ts";
+import { collectLogs } from "../../tests/support/log.ts";
+import { Turns } from "../turns.ts";
+import { createHandler } from "./handler.ts";
+import { defaultTurns } from "./turns.ts";
 
 /** A fleet whose questions fail, or never end. */
 function queriesThat(fail: (signal?: AbortSignal) => Promise<never>) {
@@ -123,6 +127,44 @@ Deno.test("POST /login takes the token and returns to the page's own query", asy
     assertEquals((await ask("/login", form({ token: "s3cret", next }))).headers.get("location"), "/");
   }
   assertEquals((await ask("/login", post({}))).status, 415);
+});
+
+Deno.test("who is refused and who changes something is in the log, once a burst and each time", async () => {
+  await using logs = await collectLogs();
+  const handler = createHandler(testOptions({ access: testAccess("s3cret-token") }));
+  const ask = async (address: string, path: string, init?: RequestInit) => {
+    const request = new Request(`http://aggregator.test${path}`, init);
+    return (await handler(request, { remoteAddress: address, answered: Promise.resolve() })).status;
+  };
+  const guess = { headers: { authorization: "Bearer guess" } };
+  for (const address of ["192.0.2.1", "192.0.2.1", "192.0.2.2"]) {
+    assertEquals(await ask(address, "/api/top", guess), 401);
+  }
+  const forged = { method: "POST", headers: { origin: "http://evil.test" } };
+  assertEquals(await ask("192.0.2.1", "/api/alerts", forged), 403);
+  const form = { method: "POST", body: new URLSearchParams({ token: "s3cret-token" }) };
+  for (let times = 0; times < 2; times++) assertEquals(await ask("192.0.2.3", "/login", form), 303);
+  const silence = { method: "POST", body: JSON.stringify({ id: "s", labels: { a: "b" }, for: "1h" }) };
+  const headers = { authorization: "Bearer s3cret-token", "content-type": "application/json" };
+  assertEquals(await ask("192.0.2.3", "/api/alerts/silence", { ...silence, headers }), 200);
+  const open = createHandler(testOptions());
+  const byName = (name: string, init?: RequestInit) => {
+    const info = { remoteAddress: "192.0.2.4", answered: Promise.resolve() };
+    return open(new Request(`http://${name}/api/alerts/silence`, init), info);
+  };
+  const json = { "content-type": "application/json" };
+  assertEquals((await byName("rebound.evil.com", { ...silence, headers: json })).status, 403);
+  assertEquals((await byName("localhost", { ...silence, headers: json })).status, 200);
+  assertEquals(logs.lines, [
+    "warning: Refused GET /api/top to 192.0.2.1, which has no valid token",
+    "warning: Refused GET /api/top to 192.0.2.2, which has no valid token",
+    "warning: Refused POST /api/alerts to 192.0.2.1, as it comes from a page of another site",
+    "info: 'token' at 192.0.2.3 signed in",
+    "info: 'token' at 192.0.2.3 signed in",
+    `info: 'token' at 192.0.2.3 made the silence s of {"a":"b"}`,
+    "warning: Refused POST /api/alerts/silence to 192.0.2.4, which asked by a name that is not allowed without a token",
+    `info: Somebody at 192.0.2.4 made the silence s of {"a":"b"}`,
+  ]);
 });
 
 Deno.test("stacks of those who held locks are asked for by holders, in parameters and bodies", async () => {
@@ -259,6 +301,24 @@ Deno.test("createHandler() ends a query whose client has gone", async () => {
   });
   await testHandler({ queries })("/api/flamegraph", { signal: client.signal });
   assert(aborted);
+});
+
+Deno.test("createHandler() tells who asks for too much at once to come back, until answers were read", async () => {
+  for (const turn of ["export", "question"] as const) {
+    const turns = { ...defaultTurns(), [turn]: new Turns({ atOnce: 1, waiting: 0 }) };
+    const handler = createHandler(testOptions({ turns }));
+    const path = turn === "export" ? "/api/export/collapsed" : "/api/top";
+    const ask = (answered = Promise.resolve()) =>
+      handler(new Request(`http://aggregator.test${path}`), { remoteAddress: "", answered });
+    const read = Promise.withResolvers<void>();
+    assertEquals((await ask(read.promise)).status, 200);
+    const refused = await ask();
+    assertEquals(refused.headers.get("retry-after"), "5");
+    assertEquals((await errorOf(refused)).slice(0, 2), [429, "overloaded"]);
+    read.resolve();
+    await read.promise.then(() => {});
+    assertEquals((await ask()).status, 200);
+  }
 });
 
 Deno.test("createHandler() tells who asks what makes no sense, with 400", async () => {

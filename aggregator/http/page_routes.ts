@@ -7,6 +7,7 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import type { Access } from "../access/access.ts";
+import type { Principal } from "../access/tokens.ts";
 import { readText } from "./body.ts";
 import { HttpError } from "./errors.ts";
 import type { Page } from "./page.ts";
@@ -57,16 +58,21 @@ async function login({ request, url, address }: Context, page: Page, access?: Ac
   // Only the page's own query: a form cannot send a browser elsewhere.
   const search = next.startsWith("?") ? next : "";
   const token = (form.get("token") ?? "").trim();
+  let by: Principal | undefined;
   if (access) {
     const decision = await access.decide({ token }, { scope: "read", address, what: "the page" });
     if (!decision.admitted) return loginForm(page, { search, error: "That is not the token" });
-    access.changed(decision.principal, { address, what: "signed in" });
+    by = decision.principal;
   }
   const location = "/" + (search && "?" + new URLSearchParams(search));
   const session = access?.sessionOf(token);
   const cookie = session !== undefined &&
     { "set-cookie": sessionCookie(session, { secure: isSecure(request, url) }) };
-  return { status: STATUS_CODE.SeeOther, headers: { location, ...cookie } };
+  return {
+    status: STATUS_CODE.SeeOther,
+    headers: { location, ...cookie },
+    ...by && { change: { what: "signed in", by } },
+  };
 }
 
 /** Returns whether the browser came by https, to this server or to the proxy before it. */

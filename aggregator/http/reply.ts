@@ -10,6 +10,7 @@ import { gzip } from "node:zlib";
 import { eTag, ifNoneMatch } from "@std/http/etag";
 import { acceptsEncodings } from "@std/http/negotiation";
 import { STATUS_CODE } from "@std/http/status";
+import type { Principal } from "../access/tokens.ts";
 
 const compress = promisify(gzip);
 
@@ -27,6 +28,15 @@ export interface Reply {
   readonly packed?: Uint8Array<ArrayBuffer>;
   /** The body may be kept by the client and asked for again by its tag. @default {false} */
   readonly revalidate?: boolean;
+  /** Is set where something was changed, for the audit log. */
+  readonly change?: Change;
+}
+
+/** Says what was changed, as `created the rule "Grew"`. */
+export interface Change {
+  readonly what: string;
+  /** Says who did, where the route itself found out. @default whoever was let in */
+  readonly by?: Principal;
 }
 
 const SECURITY_HEADERS = {

@@ -54,7 +54,8 @@ async function upload({ request, signal }: Context, debugFiles: Files) {
   }
   try {
     const taken = await debugFiles.take(request.body ?? NO_BODY, { source: "upload", signal });
-    return json({ file: fileJson(taken), named: taken.named } satisfies SymbolsUploadJson);
+    const answer = json({ file: fileJson(taken), named: taken.named } satisfies SymbolsUploadJson);
+    return { ...answer, change: { what: `gave the debug file of build id ${taken.buildId}` } };
   } catch (error) {
     throw error instanceof DebugFileError ? refusal(error) : error;
   }
