@@ -9,7 +9,8 @@ import { dirname } from "node:path";
 import type { StagingBuffer } from "./staging_buffer.ts";
 
 /**
- * Writes all that `buffer` holds into a file at `path`, which must not be there.
+ * Writes all that `buffer` holds into a file at `path`. One that is there could not be read at the start, and is kept
+ * under another name: `PATH.damaged`, or with a number after it.
  *
  * @throws {Error} when it cannot be written whole; then it is not there
  */
@@ -23,6 +24,7 @@ export async function writeSpill(buffer: StagingBuffer, path: string): Promise<v
       await buffer.copyTo(kv.kv);
     }
     await logMoved(unfinished);
+    await keepDamaged(path);
     await Deno.rename(unfinished, path);
   } catch (error) {
     removeFiles(unfinished);
@@ -36,13 +38,24 @@ export async function writeSpill(buffer: StagingBuffer, path: string): Promise<v
  * @returns how many batches that are
  */
 export async function takeSpill(buffer: StagingBuffer, path: string): Promise<number> {
-  if (!await Deno.stat(path).then(() => true, () => false)) return 0;
+  if (!await isThere(path)) return 0;
   {
     using kv = await openKv(path);
     await buffer.copyFrom(kv.kv);
   }
   removeFiles(path);
   return buffer.staged;
+}
+
+async function keepDamaged(path: string): Promise<void> {
+  if (!await isThere(path)) return;
+  let name = `${path}.damaged`;
+  for (let i = 2; await isThere(name); i++) name = `${path}.damaged.${i}`;
+  for (const end of ENDS) if (await isThere(path + end)) await Deno.rename(path + end, name + end);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
 }
 
 async function openKv(path: string): Promise<{ kv: Deno.Kv } & Disposable> {
@@ -52,12 +65,14 @@ async function openKv(path: string): Promise<{ kv: Deno.Kv } & Disposable> {
 
 /** Waits until SQLite has moved its log into the file: Deno KV returns from closing before. */
 async function logMoved(path: string): Promise<void> {
-  const isThere = () => Deno.stat(`${path}-wal`).then(() => true, () => false);
-  while (await isThere()) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (await isThere(`${path}-wal`)) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+/** SQLite's files end in these. */
+const ENDS = ["", "-wal", "-shm"];
+
 function removeFiles(path: string): void {
-  for (const end of ["", "-wal", "-shm"]) {
+  for (const end of ENDS) {
     try {
       Deno.removeSync(path + end);
     } catch (error) {
