@@ -8,6 +8,7 @@ import { assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { connect, constants } from "node:http2";
 import { PushClient, type PushClientOptions, PushError } from "../agent/push/client.ts";
+import { BufferFullError } from "../aggregator/buffer/held.ts";
 import { StagingBuffer } from "../aggregator/buffer/staging_buffer.ts";
 import { type IngestOptions, IngestServer } from "../aggregator/ingest/server.ts";
 import { writeBatch } from "../profile/wire/write_batch.ts";
@@ -66,6 +67,14 @@ Deno.test("a push waits unread for its turn, and is told when to come back where
   gate.resolve();
   assertEquals([(await running).duplicate, (await waiting).duplicate], [false, false]);
   assertEquals([at.server.pushes.running, at.server.pushes.waiting], [0, 0]);
+});
+
+Deno.test("an agent whose batch finds the buffer full is told when to come back", async () => {
+  await using at = await start();
+  at.buffer.stage = () => Promise.reject(new BufferFullError("it is full"));
+  const refused = await assertRejects(() => at.push({}), PushError);
+  assertEquals(refused.code, status.RESOURCE_EXHAUSTED);
+  assertGreaterOrEqual(refused.retryMs!, 5000);
 });
 
 Deno.test("questions that nobody answers for long keep no push out, and wait for each other", async () => {

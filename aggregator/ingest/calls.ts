@@ -137,7 +137,8 @@ export class Calls {
     if (this.#isUnavailable(error)) {
       return { code: status.UNAVAILABLE, details: `Cannot reach storage: ${details}` };
     }
-    return { code: status.INTERNAL, details };
+    // What it is may name files, or statements.
+    return { code: status.INTERNAL, details: "Something went wrong here: the aggregator's log says what" };
   }
 }
 

@@ -352,6 +352,17 @@ Deno.test("Aggregate is UNAVAILABLE while ClickHouse is down", async () => {
   assertEquals([code, details], [status.UNAVAILABLE, "Cannot reach storage: query failed"]);
 });
 
+Deno.test("a fault of its own is INTERNAL, and names nothing of its inside", async () => {
+  const fault = new Deno.errors.NotFound("open '/var/lib/aperture/data/secret'");
+  await using at = await start({ queries: new FixedQueries(makeBatch(), fault) });
+  const request = AggregateRequest.encode({ selection: SELECTION, groupBy: [], limit: 0 }).finish();
+  const { code, details } = await at.push(request, { path: "/aperture.v1.Aggregator/Aggregate" });
+  assertEquals([code, details], [
+    status.INTERNAL,
+    "Something went wrong here: the aggregator's log says what",
+  ]);
+});
+
 Deno.test("IngestServer survives many short connections beside a long one", async () => {
   await using at = await start();
   const bytes = (agentId: string, sequence: number) => writeBatch(makeBatch({ agentId, sequence }));
