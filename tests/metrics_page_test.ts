@@ -60,6 +60,20 @@ function metricsIn(expression: string): string[] {
   return [...expression.matchAll(/\b(?:aperture|process)_[a-z_]+/g)].map(([name]) => name);
 }
 
+testWith(["promtool"], "promtool parses what the dashboard asks", async () => {
+  const { panels } = JSON.parse(await Deno.readTextFile(`${MONITORING}dashboard.json`)) as {
+    panels: { targets: { expr: string }[] }[];
+  };
+  // Grafana fills in what has a dollar.
+  const expressions = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
+    .map((expr) => expr.replaceAll("$__rate_interval", "5m").replaceAll("$__range", "1h"));
+  const rules = expressions.map((expr, i) => ({ record: `dashboard:panel:${i}`, expr }));
+  assertEquals(rules.length > 20, true);
+  using folder = new TempFolder();
+  const path = folder.write("rules.yml", JSON.stringify({ groups: [{ name: "dashboard", rules }] }));
+  run("promtool", ["check", "rules", path]);
+});
+
 Deno.test("alerts and the dashboard ask for metrics that there are", async () => {
   const all = await registries();
   const known = new Set<string>();
