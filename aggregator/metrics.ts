@@ -49,7 +49,7 @@ export interface WatchedParts {
   readonly flusher?: Pick<Flusher, "failing">;
   /** Holds the listeners by what they speak: `grpc`, `http`. */
   readonly listeners?: Readonly<Record<string, Listener>>;
-  /** Holds the queues: calls of gRPC, and questions by HTTP. */
+  /** Holds the queues: calls of gRPC, questions by HTTP, and those that either asks storage. */
   readonly queues?: Readonly<Record<string, Pick<Admission, "running" | "waiting">>>;
   readonly engine?: { readonly restarts: number } | undefined;
   readonly relabeller?: { readonly dropped: number } | undefined;
@@ -99,13 +99,13 @@ const PARTS: readonly Reading<WatchedParts>[] = [
   ],
   [
     "aperture_requests_running",
-    "Calls of gRPC and questions by HTTP that are being answered",
+    "Calls of gRPC, questions by HTTP and what these ask storage that are being answered",
     ({ queues = {} }) => mapped(queues, ({ running }) => running),
     "queue",
   ],
   [
     "aperture_requests_waiting",
-    "Calls of gRPC and questions by HTTP that wait for their turn",
+    "Calls of gRPC, questions by HTTP and what these ask storage that wait for their turn",
     ({ queues = {} }) => mapped(queues, ({ waiting }) => waiting),
     "queue",
   ],

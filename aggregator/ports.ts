@@ -26,7 +26,7 @@ import { IngestServer, type ServerTls } from "./ingest/server.ts";
 import type { AggregatorMetrics, WatchedParts } from "./metrics.ts";
 import type { Relabeller } from "../profile/relabel/relabeller.ts";
 import type { OtlpExporter } from "../profile/otlp/exporter.ts";
-import type { Queries } from "./query/types.ts";
+import type { QueuedQueries } from "./query/queries.ts";
 import { stagedBatches } from "./status.ts";
 import { isUnavailable } from "./storage/unavailable.ts";
 import type { DebugFiles } from "./symbols/debug_files.ts";
@@ -38,7 +38,7 @@ export interface PortSources {
   readonly descriptors: number;
   /** What reads others' profiles may hold so many bytes. */
   readonly decoderBytes: number;
-  readonly queries: Queries;
+  readonly queries: QueuedQueries;
   readonly alerts: AlertsApi;
   readonly captures: PushOptions["captures"];
   readonly relabeller?: Relabeller | undefined;
@@ -148,6 +148,7 @@ export async function openPorts(config: AggregatorConfig, sources: PortSources):
         export: turns.export,
         upload: turns.upload,
         foreign: turns.ingest,
+        storage: queries.queue,
       },
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -26,7 +26,10 @@ export function questionsAtOnce(cpus: number): number {
  * Returns how many threads of an engine that has `cpus` a question gets: all while one request is answered, which asks for
  * what it answers and for what was lost meanwhile; else they share.
  */
-export function threadsOf(cpus: number, { running, waiting }: Admission["stats"]): number {
+export function threadsOf(
+  cpus: number,
+  { running, waiting }: Pick<Admission, "running" | "waiting">,
+): number {
   const share = Math.floor(2 * cpus / Math.max(running + waiting, 1));
   return Math.min(Math.max(share, 1), cpus);
 }
@@ -47,9 +50,14 @@ export class Admission {
     this.#turns = new Turns({ atOnce: concurrent, waiting });
   }
 
-  /** Counts the questions that run, and that wait. */
-  get stats(): { readonly running: number; readonly waiting: number } {
-    return { running: this.#turns.running, waiting: this.#turns.waiting };
+  /** Counts the questions that run. */
+  get running(): number {
+    return this.#turns.running;
+  }
+
+  /** Counts those that wait for their turn. */
+  get waiting(): number {
+    return this.#turns.waiting;
   }
 
   /**

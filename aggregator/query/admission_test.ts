@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals, assertRejects } from "@std/assert";
 import { OverloadedError } from "../turns.ts";
+import { StorageClient } from "../storage/client.ts";
 import { Admission, questionsAtOnce, threadsOf } from "./admission.ts";
+import { createQueries } from "./queries.ts";
 
 /** Waits until what was resolved has been heard of. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+function countsOf({ running, waiting }: Admission): [running: number, waiting: number] {
+  return [running, waiting];
+}
 
 Deno.test("Admission.run() lets so many run, so many wait, and refuses more", async () => {
   const admission = new Admission({ concurrent: 2, waiting: 1 });
@@ -17,7 +23,7 @@ Deno.test("Admission.run() lets so many run, so many wait, and refuses more", as
     })
   );
   await settled();
-  assertEquals([began, admission.stats], [[0, 1], { running: 2, waiting: 1 }]);
+  assertEquals([began, countsOf(admission)], [[0, 1], [2, 1]]);
   await assertRejects(
     () => admission.run("4", () => Promise.resolve(4)),
     OverloadedError,
@@ -26,12 +32,12 @@ Deno.test("Admission.run() lets so many run, so many wait, and refuses more", as
   gates[1]!.resolve(11);
   assertEquals(await answers[1], 11);
   await settled();
-  assertEquals([began, admission.stats], [[0, 1, 2], { running: 2, waiting: 0 }]);
+  assertEquals([began, countsOf(admission)], [[0, 1, 2], [2, 0]]);
   gates[0]!.resolve(10);
   gates[2]!.reject(new Error("no"));
   assertEquals(await answers[0], 10);
   await assertRejects(() => answers[2]!, Error, "no");
-  assertEquals(admission.stats, { running: 0, waiting: 0 });
+  assertEquals(countsOf(admission), [0, 0]);
   assertEquals(await admission.run("5", () => Promise.resolve(5)), 5);
 });
 
@@ -59,7 +65,7 @@ Deno.test("Admission.run() shares one run among who ask the same, until all have
   await assertRejects(() => answers[1]!, Error, "second left");
   assertEquals(aborted, 1);
   await settled();
-  assertEquals(admission.stats, { running: 0, waiting: 0 });
+  assertEquals(countsOf(admission), [0, 0]);
   assertEquals(await admission.run("same", () => Promise.resolve("anew")), "anew");
 });
 
@@ -72,10 +78,10 @@ Deno.test("Admission.run() lets who waits leave the queue", async () => {
   await settled();
   leaving.abort(new Error("left"));
   await assertRejects(() => second, Error, "left");
-  assertEquals(admission.stats, { running: 1, waiting: 0 });
+  assertEquals(countsOf(admission), [1, 0]);
   gate.resolve();
   await first;
-  assertEquals(admission.stats, { running: 0, waiting: 0 });
+  assertEquals(countsOf(admission), [0, 0]);
 });
 
 Deno.test("questionsAtOnce() is one on each CPU, but two and not many", () => {
@@ -87,4 +93,23 @@ Deno.test("threadsOf() is all CPUs for one request, and a share of them for many
   assertEquals([threads(2, 1, 0), threads(2, 2, 0), threads(2, 2, 1), threads(2, 2, 60)], [2, 2, 1, 1]);
   assertEquals([threads(8, 1, 0), threads(8, 2, 0), threads(8, 4, 0), threads(8, 4, 4)], [8, 8, 4, 2]);
   assertEquals(threads(1, 2, 5), 1);
+});
+
+Deno.test("createQueries() tells how many questions storage works on, and how many wait", {
+  // The client leaves the timer of an idle socket behind.
+  ...{ sanitizeOps: false, sanitizeResources: false },
+}, async () => {
+  const gate = Promise.withResolvers<void>();
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async () => {
+    await gate.promise;
+    return new Response("down", { status: 500 });
+  });
+  await using client = new StorageClient({ url: `http://127.0.0.1:${server.addr.port}` });
+  const queries = createQueries(client, { cpus: 2 });
+  const ranges = [1, 2, 3].map((i) => ({ from: i, to: i + 1 }));
+  const answers = Promise.allSettled(ranges.map((range) => queries.losses(range)));
+  assertEquals([queries.queue.running, queries.queue.waiting], [2, 1]);
+  gate.resolve();
+  await answers;
+  assertEquals([queries.queue.running, queries.queue.waiting], [0, 0]);
 });

@@ -41,8 +41,14 @@ export interface QueriesOptions extends Pick<AdmissionOptions, "waiting"> {
   readonly limits?: QueryLimits;
 }
 
+/** Holds queries, and how many of them are at work. */
+export interface QueuedQueries extends Queries {
+  /** Counts the questions that storage works on, and that wait for their turn. */
+  readonly queue: Pick<Admission, "running" | "waiting">;
+}
+
 /** Makes the queries of the database behind `client`. */
-export function createQueries(client: StorageClient, options: QueriesOptions = {}): Queries {
+export function createQueries(client: StorageClient, options: QueriesOptions = {}): QueuedQueries {
   const { cpus, waiting } = options;
   const admission = new Admission({
     ...(waiting !== undefined && { waiting }),
@@ -63,7 +69,7 @@ export function createQueries(client: StorageClient, options: QueriesOptions = {
         name,
         oldest: reach,
         signal: shared,
-        ...(cpus !== undefined && { threads: threadsOf(cpus, admission.stats) }),
+        ...(cpus !== undefined && { threads: threadsOf(cpus, admission) }),
         ...(options.limits && { limits: options.limits }),
       });
       return await answer(question, rest);
@@ -71,6 +77,7 @@ export function createQueries(client: StorageClient, options: QueriesOptions = {
     return admission.run(JSON.stringify([name, ...args, rest], unbounded), run, signal);
   };
   return {
+    queue: admission,
     tree: (selection, options) => ask("tree", [selection], options, (q, o) => tree(q, selection, o)),
     stacks: (selection, options) => ask("stacks", [selection], options, (q, o) => stacks(q, selection, o)),
     aggregate: (selection, options) =>
