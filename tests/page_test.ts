@@ -5,9 +5,9 @@
  * The page on a real aggregator that a real agent fills: kernel → agent → gRPC → Deno KV → ClickHouse → REST → chromium.
  */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EmbeddedClickHouse } from "../aggregator/embedded/supervisor.ts";
-import type { SyscallsJson, TopJson } from "../aggregator/http/answers.ts";
+import type { LocksJson, SyscallsJson, TopJson } from "../aggregator/http/answers.ts";
 import { formatCount } from "../aggregator/ui/parts/format.ts";
 import { isoTime } from "../aggregator/ui/state/range.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
@@ -28,12 +28,16 @@ const RUN = crypto.randomUUID().slice(0, 4);
 const REGRESSION = `regression_${RUN}.py`;
 const SCRIPT = `script_${RUN}.js`;
 const KINDS = `all_kinds_${RUN}`;
+const CHAIN = `lock_chain_${RUN}`;
 const OURS = `process=~"${REGRESSION}|${SCRIPT}|${KINDS}"`;
+const LOCKING = `process="${CHAIN}"`;
 const SLOWED = `process="${REGRESSION}"`;
 /** Questions to storage take from a small machine what they wait for. */
 const ASKED = { every: 500 };
 /** Storage keeps samples by so much time. */
 const BUCKET_MS = 10_000;
+/** Times that the page says have three digits; those of the program are taken outside of the lock's own calls. */
+const NEAR = 0.05;
 /** So many samples of a function tell how much of a program's time it takes: those of some ten seconds. */
 const ENOUGH = 40;
 
@@ -61,11 +65,15 @@ testWith(
       return { engine, aggregator: cleanup.use(aggregator) };
     });
     const opening = openBrowser();
-    const [kinds, regression, script] = [KINDS, REGRESSION, SCRIPT].map((name) => `${folder.path}/${name}`);
+    const [kinds, chain, regression, script] = [KINDS, CHAIN, REGRESSION, SCRIPT].map((name) =>
+      `${folder.path}/${name}`
+    );
     await Deno.rename(await compileProgram("all_kinds", folder.path), kinds!);
+    await Deno.rename(await compileProgram("lock_chain", folder.path), chain!);
     await Deno.copyFile(`${PROGRAMS}regression.py`, regression!);
     await Deno.copyFile(`${PROGRAMS}script.js`, script!);
     const program = cleanup.use(await Contender.start(kinds!));
+    const chained = cleanup.use(await Contender.start(chain!));
     const slowed = cleanup.use(await RunningProgram.start("python3", [regression!], { share: 0.2 }));
     cleanup.use(await RunningProgram.start("node", ["--perf-basic-prof", script!], { share: 0.1 }));
     const { engine, aggregator } = await starting;
@@ -86,8 +94,8 @@ testWith(
     const errors: string[] = [];
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
     page.on("pageerror", (error) => errors.push(error.message));
-    const top = async (query: string) =>
-      (await aggregator.json(`/api/top?from=-15m&limit=10000&match={${OURS}}&${query}`) as {
+    const top = async (query: string, match = OURS) =>
+      (await aggregator.json(`/api/top?from=-15m&limit=10000&match={${match}}&${query}`) as {
         rows: { function: string }[];
       }).rows;
     const has = async (query: string, name: string) =>
@@ -125,6 +133,13 @@ testWith(
     await contendFor("kind=cpu", "hold_lock");
     await contendFor("kind=lock", "want_lock");
     await contendFor("kind=syscall&idle=true", "openat");
+    await until(async () => {
+      await chained.contend();
+      return (await top("kind=lock", LOCKING)).some((row) => row.function === "append_entry") || undefined;
+    }, ASKED);
+    // The first waits may have come before the unwinder knew the program: what is looked at is from after them, and after
+    // the window in which they were counted.
+    const chainedFrom = floorBucket(Date.now()) + 2 * BUCKET_MS;
     // Each burst has opened what is not there a thousand times, of which none may be missing.
     await until(async () => {
       const asked = `/api/syscalls?from=-15m&idle=true&match={${OURS}}`;
@@ -223,6 +238,31 @@ testWith(
       await press("Escape");
     });
 
+    await t.step("a holder that waits itself is a chain, whose times are the program's own", async () => {
+      await until(() => Date.now() >= chainedFrom || undefined, ASKED);
+      const measured = await chained.contend<{ balanceNs: number; entryNs: number }>();
+      const to = floorBucket(Date.now()) + BUCKET_MS;
+      const range = `from=${isoTime(chainedFrom)}&to=${isoTime(to)}`;
+      await until(async () => {
+        const { sites } = await aggregator.json(`/api/locks?match={${LOCKING}}&${range}`) as LocksJson;
+        const waited = (name: string) => sites.find((site) => site.function === name)?.total.value ?? 0;
+        return waited("read_balance") > (1 - NEAR) * measured.balanceNs &&
+            waited("append_entry") > (1 - NEAR) * measured.entryNs || undefined;
+      }, ASKED);
+      await open(`&view=locks&match=${LOCKING}&${range}`);
+      const said = await text(page, ".chains li");
+      const [, balance, share, entry] =
+        /^read_balance (\S+ m?s) held by transfer (\S+) %, which itself waits (\S+ m?s) in append_entry held by write_journal/
+          .exec(said) ?? [];
+      assertAlmostEquals(nsOf(balance) / measured.balanceNs, 1, NEAR, `${said} ${JSON.stringify(measured)}`);
+      assertAlmostEquals(nsOf(entry) / measured.entryNs, 1, NEAR, `${said} ${JSON.stringify(measured)}`);
+      assert(Number(share) > 80, said);
+      await page.click('.chains button:has-text("append_entry")');
+      await settled(page);
+      assert(search(page).includes("pick=append_entry"));
+      assertMatch((await rowOf("Locks", "append_entry").textContent())!, /held by write_journal/);
+    });
+
     await t.step("system calls have their errors by name, and who makes them", async () => {
       await open("&view=calls");
       await rowOf("System calls", "openat").click();
@@ -281,6 +321,12 @@ testWith(
     });
   },
 );
+
+/** Reads a time that the page says. */
+function nsOf(text: string | undefined): number {
+  const [, amount, unit] = /^(\S+) (m?s)$/.exec(text ?? "") ?? [];
+  return Number(amount) * (unit === "s" ? 1e9 : 1e6);
+}
 
 /** Returns when the bucket begins that a moment is in. */
 function floorBucket(ms: number): number {
