@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Changes } from "../parts/changes.ts";
 import { type BoxColors, FADED, MATCH, type Theme } from "./colors.ts";
 import { layOut, Rects } from "./layout.ts";
 import { type FlameModel, isOther } from "./model.ts";
@@ -69,16 +70,31 @@ export function levelsIn({ height, top, bottom }: Sight, up: boolean): { from: n
   return { from: Math.max(0, Math.min(...levels)), to: Math.max(...levels) + 1 };
 }
 
-/** Draws what of `scene` is in `sight`. @param rects is room for what is laid out */
-export function drawFlame(renderer: Renderer, scene: Scene, sight: Sight, rects = new Rects()): void {
-  const { model, focus, up, matches, theme } = scene;
-  const place = { up, height: sight.height };
-  layOut(model, { focus, width: sight.width, ...levelsIn(sight, up), matches }, rects);
-  const { count, width } = rects;
-  for (let i = 0; i < count; i++) {
-    // A gap would swallow a narrow box.
-    if (width[i]! > DETAILS_FROM) width[i]! -= GAP;
+/** Lays out what is in sight, and keeps that: who types a search sees the same boxes with each letter. */
+export class Layout {
+  readonly #rects = new Rects();
+  readonly #changes = new Changes();
+
+  of({ model, focus, up }: Scene, sight: Sight): Rects {
+    const rects = this.#rects;
+    const { from, to } = levelsIn(sight, up);
+    if (!this.#changes.of(model, focus, sight.width, from, to)) return rects;
+    layOut(model, { focus, width: sight.width, from, to }, rects);
+    const { count, width } = rects;
+    for (let i = 0; i < count; i++) {
+      // A gap would swallow a narrow box.
+      if (width[i]! > DETAILS_FROM) width[i]! -= GAP;
+    }
+    return rects;
   }
+}
+
+/** Draws what of `scene` is in `sight`. @param layout is that of the frame before */
+export function drawFlame(renderer: Renderer, scene: Scene, sight: Sight, layout = new Layout()): void {
+  const { model, up, matches, theme } = scene;
+  const place = { up, height: sight.height };
+  const rects = layout.of(scene, sight);
+  const { count, width } = rects;
   renderer.boxes({
     ...{ rects, names: model.name, fill: scene.colors, matches, faded: FADED[theme].fill },
     ...{ y: (level) => yOf(level, place), height: BOX },
@@ -101,7 +117,7 @@ function drawOn(
   }
   const fades = isFaded(matches, model.name, box);
   if (width >= 4 && matches && !fades) renderer.outline(x, y, width, BOX, MATCH[theme]);
-  if (rects.run[i] === 1 || width < TEXT_FROM) return;
+  if (width < TEXT_FROM) return;
   const middle = y + BOX / 2 + 0.5;
   const { text: color } = fades ? FADED[theme] : scene.colors(box);
   const share = width >= SHARE_FROM ? scene.share(box) : "";

@@ -9,8 +9,8 @@
 
 import { h } from "../parts/dom.ts";
 import { OUTLINE } from "./colors.ts";
-import { drawFlame, levelAt, levelsIn, ROW_HEIGHT, type Scene, type Sight, yOf } from "./draw.ts";
-import { boxAt, depthOf, placeOf, Rects } from "./layout.ts";
+import { drawFlame, Layout, levelAt, levelsIn, ROW_HEIGHT, type Scene, type Sight, yOf } from "./draw.ts";
+import { boxAt, depthOf, placeOf } from "./layout.ts";
 import { boxesOf, descendantsAt, type FlameModel, pathOf } from "./model.ts";
 import { type Picture, preparePen } from "./picture.ts";
 import { Renderer } from "./renderer.ts";
@@ -49,7 +49,7 @@ export class FlameView {
   #top = 0;
   #wantedTop: number | undefined;
   readonly #strips = new Strips();
-  readonly #rects = new Rects();
+  readonly #layout = new Layout();
 
   constructor(label: string, events: FlameEvents) {
     this.#events = events;
@@ -168,7 +168,7 @@ export class FlameView {
       first: Math.round(yOf(scene.up ? to - 1 : from, { up: scene.up, height: this.#height }) / ROW_HEIGHT),
       rows: to - from,
     });
-    drawFlame(renderer, scene, sight, this.#rects);
+    drawFlame(renderer, scene, sight, this.#layout);
     this.#drawOverlay();
   }
 

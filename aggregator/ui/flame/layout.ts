@@ -12,36 +12,54 @@ export const MIN_WIDTH = 0.5;
 /** A run that is wider says too little of where in it something is. */
 const MAX_RUN = 2;
 
+/** Says which boxes a search found. */
+interface Drawn {
+  /** Holds for each box the row of its name. */
+  readonly names: Uint32Array;
+  /** Holds for each row of the names 1 where it matches. @default nothing is searched */
+  readonly matches: Uint8Array | undefined;
+}
+
 /**
- * Holds rectangles in the graph's plane, each a box, or the one that stands for a `run` of neighbours that are too narrow
- * to stand alone; `level` rows down, `x` and `width` in CSS pixels. A large graph has tens of thousands in sight: they
- * are columns, which are there for the next frame, too.
+ * Holds rectangles in the graph's plane, each a box, or a run of neighbours that are too narrow to stand alone: those from
+ * `box` on, `end` not included; `level` rows down, `x` and `width` in CSS pixels. A large graph has tens of thousands in
+ * sight: they are columns, which are there for the next frame, too.
  */
 export class Rects {
   count = 0;
   box = new Uint32Array();
-  run = new Uint8Array();
+  end = new Uint32Array();
   level = new Uint16Array();
   x = new Float64Array();
   width = new Float64Array();
 
-  put(box: number, run: boolean, level: number, x: number, width: number): void {
+  put(box: number, end: number, level: number, x: number, width: number): void {
     const at = this.count++;
     this.box[at] = box;
-    this.run[at] = run ? 1 : 0;
+    this.end[at] = end;
     this.level[at] = level;
     this.x[at] = x;
     this.width[at] = width;
+  }
+
+  /** Returns the box that a rectangle is drawn as: of a run the first that matches, else the first. */
+  boxOf(i: number, { names, matches }: Drawn): number {
+    const [first, end] = [this.box[i]!, this.end[i]!];
+    if (!matches) return first;
+    for (let box = first; box < end; box++) {
+      if (matches[names[box]!] === 1) return box;
+    }
+    return first;
   }
 
   /** Makes room for `more` rectangles. */
   reserve(more: number): void {
     const size = this.count + more;
     if (size <= this.box.length) return;
-    const { box, run, level, x, width } = this;
+    const { box, end, level, x, width } = this;
     const room = Math.max(size, 2 * box.length);
     (this.box = new Uint32Array(room)).set(box);
-    (this.run = new Uint8Array(room)).set(run);
+    (this.end = new Uint32Array(room)).set(end);
     (this.level = new Uint16Array(room)).set(level);
     (this.x = new Float64Array(room)).set(x);
     (this.width = new Float64Array(room)).set(width);
@@ -56,8 +74,6 @@ export interface View {
   /** Is the range of levels that can be seen, `to` not included. @default all */
   readonly from?: number;
   readonly to?: number;
-  /** Holds for each row of the names 1 where its boxes stand for a run before others. @default none */
-  readonly matches?: Uint8Array | undefined;
 }
 
 /**
@@ -66,20 +82,20 @@ export interface View {
  */
 export function layOut(
   model: FlameModel,
-  { focus, width, from = 0, to = Infinity, matches }: View,
+  { focus, width, from = 0, to = Infinity }: View,
   rects: Rects,
 ): void {
   const path = pathOf(model, focus);
   rects.count = 0;
   rects.reserve(path.length);
   for (let level = from; level < Math.min(path.length, to); level++) {
-    rects.put(path[level]!, false, level, 0, width);
+    rects.put(path[level]!, path[level]! + 1, level, 0, width);
   }
   const scale = width / model.width[focus]!;
   const left = model.start[focus]!;
   const end = Math.min(model.levelStart.length - 1, to);
   for (let level = Math.max(path.length, from); level < end; level++) {
-    putLevel(model, { range: descendantsAt(model, focus, level), level, left, scale, matches }, rects);
+    putLevel(model, { range: descendantsAt(model, focus, level), level, left, scale }, rects);
   }
 }
 
@@ -88,17 +104,16 @@ interface Level {
   readonly level: number;
   readonly left: number;
   readonly scale: number;
-  readonly matches: Uint8Array | undefined;
 }
 
 function putLevel(
-  { start: starts, width: widths, name: names }: FlameModel,
-  { range: [first, end], level, left, scale, matches }: Level,
+  { start: starts, width: widths }: FlameModel,
+  { range: [first, end], level, left, scale }: Level,
   rects: Rects,
 ): void {
   rects.reserve(end - first);
   // A run of narrow boxes that touch becomes one rectangle: the graph's outline stays true. There is none while `runBox` is -1.
-  let [runBox, runX, runEnd, isPreferred] = [-1, 0, 0, false];
+  let [runBox, runX, runEnd] = [-1, 0, 0];
   for (let box = first; box <= end; box++) {
     // Behind the last box nothing stands, which ends a run as what is wide does.
     const isEnd = box === end;
@@ -106,24 +121,19 @@ function putLevel(
     const width = isEnd ? 0 : widths[box]! * scale;
     const isAlone = isEnd || width >= MIN_WIDTH;
     if (runBox >= 0 && (isAlone || x - runEnd > MIN_WIDTH || runEnd - runX > MAX_RUN)) {
-      if (runEnd - runX >= MIN_WIDTH) rects.put(runBox, true, level, runX, runEnd - runX);
+      if (runEnd - runX >= MIN_WIDTH) rects.put(runBox, box, level, runX, runEnd - runX);
       runBox = -1;
     }
     if (isEnd) return;
     if (isAlone) {
-      rects.put(box, false, level, x, width);
+      rects.put(box, box + 1, level, x, width);
       continue;
     }
     if (runBox < 0) {
       runBox = box;
       runX = x;
-      isPreferred = false;
     }
     runEnd = x + width;
-    if (!isPreferred && matches?.[names[box]!] === 1) {
-      runBox = box;
-      isPreferred = true;
-    }
   }
 }
 

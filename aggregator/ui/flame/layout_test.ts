@@ -27,10 +27,10 @@ function laidOut(model: FlameModel, view: View) {
   // What was there before is no part of it.
   const rects = new Rects();
   rects.reserve(1);
-  rects.put(99, true, 99, 99, 99);
+  rects.put(99, 101, 99, 99, 99);
   layOut(model, view, rects);
   return Array.from({ length: rects.count }, (_, i) => ({
-    ...{ box: rects.box[i]!, run: rects.run[i] === 1, level: rects.level[i]! },
+    ...{ box: rects.box[i]!, run: rects.end[i]! - rects.box[i]! > 1, level: rects.level[i]! },
     ...{ x: rects.x[i]!, width: rects.width[i]! },
   }));
 }
@@ -58,13 +58,22 @@ Deno.test("layOut() leaves out levels that cannot be seen", () => {
   assertEquals(laidOut(model, { focus: 0, width: 200, from: 1, to: 2 }).map(({ level }) => level), [1, 1]);
 });
 
-Deno.test("layOut() draws narrow neighbours as one, and lets a preferred one stand for them", () => {
+Deno.test("layOut() draws narrow neighbours as one, and one that matches stands for them", () => {
   const model = flameModel(graph([1, ...Array.from({ length: 9 }, () => 1), 9990]));
-  const rects = laidOut(model, { focus: 0, width: 1000 }).filter(({ level }) => level === 1);
-  assertEquals(rects.map(({ box, run }) => [box, run]), [[1, true], [11, false]]);
-  model.name[4] = 2;
-  const preferred = laidOut(model, { focus: 0, width: 1000, matches: Uint8Array.of(0, 0, 1) });
-  assertEquals(preferred.find(({ run }) => run)?.box, 4);
+  const rects = new Rects();
+  layOut(model, { focus: 0, width: 1000, from: 1, to: 2 }, rects);
+  assertEquals([...rects.box.subarray(0, rects.count)], [1, 11]);
+  assertEquals([...rects.end.subarray(0, rects.count)], [11, 12]);
+  const names = model.name;
+  names[4] = 2;
+  const drawn = (...found: number[]) => rects.boxOf(0, { names, matches: Uint8Array.from(found) });
+  assertEquals(drawn(0, 0, 1), 4);
+  assertEquals(drawn(0, 0, 0), 1);
+  assertEquals(rects.boxOf(0, { names, matches: undefined }), 1);
+  // The one behind a run is none of it.
+  names[11] = 3;
+  assertEquals(drawn(0, 0, 0, 1), 1);
+  assertEquals(rects.boxOf(1, { names, matches: Uint8Array.of(0, 0, 0, 1) }), 11);
 });
 
 Deno.test("layOut() neither overlaps nor leaves the view, however narrow the boxes", () => {

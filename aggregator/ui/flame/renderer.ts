@@ -45,9 +45,10 @@ export class Renderer {
   }
 
   /** Draws boxes, without what stands on them. */
-  boxes({ rects, names, fill, matches, faded, y, height }: Boxes): void {
+  boxes(boxes: Boxes): void {
+    const { rects, names, fill, matches, faded, y, height } = boxes;
     for (let i = 0; i < rects.count; i++) {
-      const box = rects.box[i]!;
+      const box = rects.boxOf(i, boxes);
       this.#use(isFaded(matches, names, box) ? faded : fill(box).fill);
       this.#pen.fillRect(rects.x[i]!, y(rects.level[i]!), rects.width[i]!, height);
     }

@@ -38,7 +38,7 @@ export class Strips {
         line = row < 0 || row >= rows ? -1 : row * width;
       }
       if (line < 0) continue;
-      const box = boxAt[i]!;
+      const box = matches ? rects.boxOf(i, boxes) : boxAt[i]!;
       let pixel = faded;
       // It is asked here what isFaded() says, as a call costs more than most boxes, which are a pixel or two wide.
       if (!matches || box > 0 && matches[names[box]!] === 1) {

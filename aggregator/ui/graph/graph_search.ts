@@ -85,15 +85,15 @@ export class GraphSearch {
     // An answer comes in the middle of a frame: to reckon and draw then would have the next one begin late.
     await new Promise(requestAnimationFrame);
     if (!matched || id !== this.#last) return undefined;
+    const found = "problem" in matched ? matched : search(model, matched.matches);
+    // Both in one frame are too much for it as long as the browser has not made fast code of either.
+    await new Promise(requestAnimationFrame);
+    if (id !== this.#last) return undefined;
     this.#hit = undefined;
-    if ("problem" in matched) {
-      this.#found = undefined;
-      return matched;
-    }
-    const { matches } = matched;
-    const result = search(model, matches);
-    this.#found = { model, text, matches, result };
-    return result;
+    this.#found = "problem" in matched || "problem" in found
+      ? undefined
+      : { model, text, matches: matched.matches, result: found };
+    return found;
   }
 
   /** Returns the next box of `model` that matches, the widest first, or the one before; `undefined` for none. */
