@@ -11,7 +11,7 @@ import type { Theme } from "../flame/colors.ts";
 import type { Picture } from "../flame/picture.ts";
 import { svg } from "./dom.ts";
 import { formatCount, formatNs } from "./format.ts";
-import { FOOT, heatColor, momentsOf, xOf } from "./timeline.ts";
+import { FOOT, heatColor, timesOf } from "./timeline.ts";
 
 const WIDTH = 120;
 const HEIGHT = 16;
@@ -85,10 +85,9 @@ export function latencyPicture(
         }
       }
       const window = { from: Date.parse(from), to: Date.parse(from) + columns.length * step * 1000 };
-      for (const moment of momentsOf(window, width - labels)) {
-        const x = labels + xOf(moment, window, width - labels);
-        if (x < width - 36) pen.fillText(clock(moment), x + 2, height - 8);
-        pen.fillRect(x, height - FOOT, 1, 4);
+      for (const { x, text } of timesOf(window, width - labels, clock)) {
+        pen.fillText(text, labels + x + 2, height - 8);
+        pen.fillRect(labels + x, height - FOOT, 1, 4);
       }
     },
   };

@@ -93,13 +93,30 @@ export function ticksOf(peak: number, base: Measure["base"] = 10): number[] {
 }
 
 /** Returns moments on round steps of a clock in `window`, so that labels of `room` pixels fit. */
-export function momentsOf({ from, to }: TimeWindow, width: number, room = 90): number[] {
+function momentsOf({ from, to }: TimeWindow, width: number, room: number): number[] {
   const steps = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_800];
   const least = (to - from) / 1000 / Math.max(1, width / room);
-  const step = (steps.find((step) => step >= least) ?? steps.at(-1)!) * 1000;
+  const week = steps.at(-1)!;
+  const step = (steps.find((step) => step >= least) ?? Math.ceil(least / week) * week) * 1000;
   const moments: number[] = [];
   for (let at = Math.ceil(from / step) * step; at < to; at += step) moments.push(at);
   return moments;
+}
+
+/** A time takes at least so much of an axis, in CSS pixels; one with its date as much as its letters, and the next stands apart. */
+const [LEAST_TIME, TIME_LETTER, TIME_GAP] = [40, 6.2, 20];
+
+/** Returns the times to write at an axis that is `width` pixels wide, and where; "" where there is no room for one. */
+export function timesOf(
+  window: TimeWindow,
+  width: number,
+  clock: (ms: number) => string,
+): { readonly x: number; readonly text: string }[] {
+  const room = Math.max(LEAST_TIME, clock(window.from).length * TIME_LETTER);
+  return momentsOf(window, width, Math.max(90, room + TIME_GAP)).map((moment) => {
+    const x = xOf(moment, window, width);
+    return { x, text: x < width - room ? clock(moment) : "" };
+  });
 }
 
 /** Draws stacked areas. */
@@ -135,6 +152,7 @@ export function drawAreas(context: Pen, shown: TimelineShown, size: Size): void 
   context.font = "11px system-ui, sans-serif";
   context.textBaseline = "alphabetic";
   context.lineJoin = "round";
+  let above = Infinity;
   for (const tick of ticksOf(peak, measure.base)) {
     const y = Math.round(height - tick / peak * height) + 0.5;
     context.strokeStyle = INK[theme].grid;
@@ -145,6 +163,9 @@ export function drawAreas(context: Pen, shown: TimelineShown, size: Size): void 
     const text = measure.base === 10 ? String(Number(tick.toPrecision(3))) : measure.format(tick);
     // Areas of any colour may be behind it, and the highest has no room above its line.
     const base = y < 14 ? y + 11 : y - 2;
+    // Which may be where the one below it is.
+    if (above - base < 11) continue;
+    above = base;
     context.strokeStyle = INK[theme].halo;
     context.lineWidth = 3;
     context.strokeText(text, 2, base);
@@ -208,7 +229,7 @@ export function drawHeat(
     if (!isPointed && (isBeside || row % named !== 0)) return;
     context.fillStyle = isPointed ? INK[theme].strong : INK[theme].text;
     const text = name === "" ? "(none)" : name.length > 22 ? `…${name.slice(-21)}` : name;
-    context.fillText(text, 2, Math.max(y + high / 2, NAME_HEIGHT / 2), labels - 6);
+    context.fillText(text, 2, y + Math.max(high, NAME_HEIGHT) / 2, labels - 6);
   });
   context.translate(labels, 0);
   drawMarks(context, shown, { width: width - labels, height });
@@ -249,10 +270,9 @@ function drawMarks(context: Pen, shown: TimelineShown, { width, height }: Size):
   context.fillStyle = ink.text;
   context.font = "11px system-ui, sans-serif";
   context.textBaseline = "alphabetic";
-  for (const moment of momentsOf(window, width)) {
-    const x = xOf(moment, window, width);
+  for (const { x, text } of timesOf(window, width, shown.clock)) {
     context.fillRect(Math.round(x), floor, 1, STRIP + 1);
-    if (x < width - 40) context.fillText(shown.clock(moment), x + 3, height - 4);
+    context.fillText(text, x + 3, height - 4);
   }
   for (const range of ranges) {
     frame(context, { range, window, width, floor, color: ink.text, name: range.name });

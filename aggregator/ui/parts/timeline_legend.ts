@@ -66,7 +66,8 @@ function laneItem(
   const dot = h("i", { class: "dot" });
   dot.style.background = laneColor(at, rest, theme);
   const text = rest ? "others" : shortModule(name) || "(none)";
-  const parts = [dot, `${text} `, h("small", {}, measure.format(amount * measure.scale))];
+  // A name from right to left keeps its amount behind it.
+  const parts = [dot, h("bdi", {}, text), " ", h("small", {}, measure.format(amount * measure.scale))];
   if (rest) return h("span", { class: "lane" }, ...parts);
   return h("button", {
     class: "plain lane",

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
+import { clock } from "../state/range.ts";
 import { measureOf } from "./kind_words.ts";
-import { drawAreas, drawHeat, heatRowHeight, momentsOf, peakOf, ticksOf, xOf } from "./timeline.ts";
+import { drawAreas, drawHeat, FOOT, heatRowHeight, peakOf, ticksOf, timesOf, xOf } from "./timeline.ts";
 
 Deno.test("peakOf() is the largest sum of all lanes, in what they are shown in", () => {
   const lane = (value: number[]) => ({ name: "", module: "", rest: false, value, count: value });
@@ -24,12 +25,24 @@ Deno.test("ticksOf() are a few round numbers up to the peak", () => {
   ]);
 });
 
-Deno.test("momentsOf() are on round steps of a clock, with room for their labels", () => {
-  const window = { from: Date.parse("2026-01-31T12:00:10Z"), to: Date.parse("2026-01-31T12:15:10Z") };
-  const moments = momentsOf(window, 900);
-  assert(moments.length > 3 && moments.length <= 10);
-  assert(moments.every((at) => at % 120_000 === 0 && window.from <= at && at < window.to));
-  assertEquals(xOf(window.to, window, 900), 900);
+Deno.test("timesOf() are on round steps of a clock, with room for what stands there", () => {
+  const to = Date.parse("2026-01-31T12:15:10Z");
+  const timesIn = (seconds: number, width: number) => {
+    const window = { from: to - seconds * 1000, to };
+    const near = seconds > 3600 ? undefined : to;
+    const clockOf = (ms: number) => clock(ms, { zone: "utc", ...(near !== undefined && { near }) });
+    return timesOf(window, width, clockOf);
+  };
+  assertEquals(timesIn(900, 500).map(({ text }) => text), ["12:05", "12:10", ""]);
+  assertEquals(xOf(to, { from: to - 900_000, to }, 900), 900);
+  for (const days of [1, 30, 400]) {
+    const times = timesIn(days * 86_400, 360);
+    assert(times.some(({ text }) => text !== ""));
+    // Seven pixels are more than a letter takes, and the last is not cut.
+    for (const [i, { x, text }] of times.entries()) {
+      if (text !== "") assert(x + text.length * 6 <= (times[i + 1]?.x ?? 360), `${days} ${i} ${x} ${text}`);
+    }
+  }
 });
 
 Deno.test("drawAreas() goes there above a lane and back below it, for one step as for many", () => {
@@ -59,6 +72,26 @@ Deno.test("drawAreas() goes there above a lane and back below it, for one step a
   }
 });
 
+Deno.test("drawAreas() writes no number over another, also where the highest line is near the top", () => {
+  const places: number[] = [];
+  const fillText = (text: string, _: number, y: number) => /^\d/.test(text) && places.push(y);
+  const context = new Proxy({ fillText }, {
+    get: (target, name) => name === "fillText" ? target.fillText : () => {},
+    set: () => true,
+  });
+  const lane = { name: "", module: "", rest: false, value: [85e9], count: [85] };
+  const shown = {
+    ...{
+      timeline: { from: new Date(0).toISOString(), step: 10, lanes: [lane] },
+      measure: measureOf("cpu", 10),
+    },
+    ...{ window: { from: 0, to: 10_000 }, theme: "light", builds: [], ranges: [], clock: () => "" },
+  };
+  drawAreas(context as never, shown as never, { width: 100, height: 96 + FOOT });
+  assert(places.length > 1, places.join());
+  assert(places.every((y, i) => i === 0 || places[i - 1]! - y >= 11), places.join());
+});
+
 Deno.test("heatRowHeight() lets two hundred rows be one look", () => {
   assertEquals([0, 1, 28, 29, 100, 200, 1000].map(heatRowHeight), [14, 14, 14, 13, 4, 2, 2]);
 });
@@ -70,9 +103,15 @@ Deno.test("drawHeat() names rows that are far enough apart, and the one that is 
     (_, i) => ({ name: `node-${i}`, module: "", rest: false, value, count: value }),
   );
   const from = Date.parse("2026-01-31T12:00:00Z");
+  let places: number[] = [];
   const namesOf = (rows: number, row?: number) => {
     const names: string[] = [];
-    const context = new Proxy({ fillText: (text: string) => names.push(text) }, {
+    places = [];
+    const fillText = (text: string, _: number, y: number) => {
+      names.push(text);
+      if (text.startsWith("node-")) places.push(y);
+    };
+    const context = new Proxy({ fillText }, {
       get: (target, name) => name === "fillText" ? target.fillText : () => {},
       set: () => true,
     });
@@ -91,5 +130,6 @@ Deno.test("drawHeat() names rows that are far enough apart, and the one that is 
   };
   assertEquals(namesOf(28).length, 28);
   assertEquals(namesOf(200).slice(0, 3), ["node-0", "node-6", "node-12"]);
+  assert(places.every((y, i) => i === 0 || y - places[i - 1]! >= 12), places.join());
   assertEquals(namesOf(200, 5).slice(0, 3), ["node-5", "node-12", "node-18"]);
 });
