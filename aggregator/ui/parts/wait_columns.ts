@@ -19,14 +19,14 @@ export interface Waited {
   readonly max: number;
 }
 
-/** Makes a column of times. */
+/** Makes a column of times; where none was measured it is empty. */
 export function timeColumn<R>(title: string, value: (row: R) => number, hint?: string): Column<R> {
   return {
     title,
     ...(hint !== undefined && { hint }),
     number: true,
     value,
-    cell: (row) => formatNs(value(row)),
+    cell: (row) => value(row) > 0 ? formatNs(value(row)) : "",
   };
 }
 

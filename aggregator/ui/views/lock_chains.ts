@@ -21,7 +21,7 @@ export interface Link {
 /** So many are shown. */
 const MOST = 5;
 
-/** Who is waited for less is no link. */
+/** Who is waited for less is no link, nor who waits less itself. */
 const LEAST_SHARE = 0.05;
 
 /**
@@ -57,8 +57,10 @@ interface Step {
 function stepFrom(site: Site, sites: readonly Site[]): Step {
   for (const holder of site.holders) {
     // The root of a stack that is not whole is no function.
-    if (holder.function.startsWith("[") || holder.total.value < site.total.value * LEAST_SHARE) continue;
+    const least = site.total.value * LEAST_SHARE;
+    if (holder.function.startsWith("[") || holder.total.value < least) continue;
     for (const { site: place, total } of holder.waits) {
+      if (total.value < least) continue;
       const next = sites[place]!;
       // It waits there for what it is about to hold, or for the same lock.
       const isOwn = next.function === holder.function;

@@ -31,7 +31,7 @@ Deno.test("chainsOf() ends a chain where it comes back, and has each circle once
   assertEquals(names(sitesOf([[1]], [[0]], [[0]])), ["cab"]);
 });
 
-Deno.test("chainsOf() takes no wait for a link that is for the same lock, or of who is hardly waited for", () => {
+Deno.test("chainsOf() takes no wait for a link that is for the same lock, or of who is hardly waited for, or waits", () => {
   const [first, ...others] = sitesOf([[1]], [[]]);
   const second = others[0]!;
   const [holder] = first!.holders;
@@ -39,6 +39,7 @@ Deno.test("chainsOf() takes no wait for a link that is for the same lock, or of 
     [{}, { function: "holder" }],
     [{ address: "m in /bin/a" }, { address: "m in /bin/a" }],
     [{ holders: [{ ...holder!, total: { value: 0.4, count: 1 } }] }, {}],
+    [{ holders: [{ ...holder!, waits: [{ site: 1, total: { value: 0.4, count: 1 } }] }] }, {}],
     [{ holders: [{ ...holder!, function: "[cut: no_rule]" }] }, {}],
     [{}, { held: false }],
   ];
