@@ -8,6 +8,11 @@
 import { type CodeOrigin, codeOrigin } from "../../../profile/flame_color.ts";
 import { type FlameModel, isOther } from "./model.ts";
 
+/** Returns how much of the graph was cut, and is not loaded. */
+export function cutSum(model: FlameModel): number {
+  return model.name.reduce((sum, row, box) => isOther(model, row) ? sum + model.width[box]! : sum, 0);
+}
+
 /** Returns how much of the graph is in each kind of code itself; what is no code, or was cut, is of none. */
 export function originSums(model: FlameModel): Map<CodeOrigin, number> {
   const sums = new Map<CodeOrigin, number>();

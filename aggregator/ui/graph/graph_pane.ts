@@ -20,7 +20,7 @@ import {
   pathHash,
   prepareModel,
 } from "../flame/model.ts";
-import { originSums } from "../flame/origins.ts";
+import { cutSum, originSums } from "../flame/origins.ts";
 import { applySteps, stepParams } from "../flame/transforms.ts";
 import { modelOf, putIn, stackText, type Tree, treeOf } from "../flame/tree.ts";
 import type { App } from "../parts/app.ts";
@@ -59,6 +59,8 @@ interface Made {
   /** Says of each step how much it moved or left out. */
   readonly amounts: ReadonlyMap<string, string>;
   readonly shares: ReadonlyMap<CodeOrigin, string>;
+  /** Is the share of what was cut, "" for none. */
+  readonly cut: string;
 }
 
 /** Is a graph and its tools. */
@@ -208,13 +210,13 @@ export class GraphPane {
     const answer = this.#answer;
     const { state } = this.#app.store;
     if (!answer) return;
-    const { model, amounts, shares } = this.#make(state, answer);
+    const { model, amounts, shares, cut } = this.#make(state, answer);
     this.#app.note(answer, answer.selection.kind, answer.total.count);
     const isEmpty = model.total === 0;
     this.root.classList.toggle("is-empty", isEmpty);
     this.#empty.show(!isEmpty ? undefined : answer.total.value === 0 ? "filtered" : "hidden");
     this.#focus = boxOfHash(model, state.zoom);
-    this.#tools.show({ state, theme: this.#app.theme(), shares, amounts });
+    this.#tools.show({ state, theme: this.#app.theme(), shares, cut, amounts });
     this.#crumbs.show({
       isWhole: this.#focus === 0,
       name: model.names[model.name[this.#focus]!]!,
@@ -238,7 +240,9 @@ export class GraphPane {
     const shares = new Map(
       originSums(model).entries().map(([origin, value]) => [origin, formatShare(value, model.total)]),
     );
-    return this.#made = { key, model, amounts, shares };
+    const rest = cutSum(model);
+    const cut = rest > 0 ? formatShare(rest, model.total) : "";
+    return this.#made = { key, model, amounts, shares, cut };
   }
 
   #drawScene(): void {
