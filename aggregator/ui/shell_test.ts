@@ -68,6 +68,34 @@ testWith(
         });
       });
 
+      await t.step(
+        "of many values those that match are offered, and it is said how many more do",
+        async () => {
+          const queries = new FleetQueries(fleetOfAllKinds());
+          const { cost } = await queries.labelValues("node", { kind: "cpu", from: 0, to: 1, matchers: [] });
+          const values = Array.from({ length: 200 }, (_, i) => {
+            return { value: `web-${i}`, total: { value: 200 - i, count: 1 } };
+          });
+          queries.labelValues = () => Promise.resolve({ values, cost });
+          await open({ options: { queries }, query: CPU }, async ({ page }) => {
+            await settled(page);
+            await page.click(".completing input");
+            await page.keyboard.type("node=");
+            const more = page.locator(".completions li:not([role=option])");
+            await page.waitForSelector('.completions li:has-text("web-0")');
+            assertEquals(await page.locator(".completions [role=option]").count(), 50);
+            assertEquals(await more.textContent(), "150 more: type on");
+            await page.keyboard.type("web-199");
+            await page.waitForSelector('.completions li:first-child:has-text("web-199")');
+            assertEquals(await more.count(), 0);
+            await page.keyboard.press("ArrowDown");
+            await page.keyboard.press("Enter");
+            await settled(page);
+            assertEquals(await text(page, ".token"), "node = web-199×");
+          });
+        },
+      );
+
       await t.step("what is filtered by can be grouped by, also a label of pods", async () => {
         await open({ query: `${CPU}&match=label_app!="x"` }, async ({ page, asked }) => {
           await settled(page);

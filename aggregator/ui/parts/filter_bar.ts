@@ -32,7 +32,9 @@ const GROUPINGS: readonly (readonly [group: string, text: string])[] = [
   ["process,pid", "process › pid"],
   ["none", "functions at once"],
 ];
-const MOST_VALUES = 50;
+/** So many values are looked through, and so many of those that match are offered. */
+const MOST_VALUES = 10_000;
+const MOST_OFFERED = 50;
 
 /** Draws the bar, and changes the state by it. */
 export class FilterBar {
@@ -205,7 +207,7 @@ export class FilterBar {
   #offer(items: readonly { readonly text: string; readonly share: string }[]): void {
     this.#chosen = -1;
     this.#list.replaceChildren(
-      ...items.slice(0, MOST_VALUES).map(({ text, share }, i) =>
+      ...items.slice(0, MOST_OFFERED).map(({ text, share }, i) =>
         h(
           "li",
           {
@@ -220,6 +222,9 @@ export class FilterBar {
           h("small", {}, share),
         )
       ),
+      items.length > MOST_OFFERED
+        ? h("li", { class: "quiet", role: "presentation" }, `${items.length - MOST_OFFERED} more: type on`)
+        : "",
     );
     const open = items.length > 0 && document.activeElement === this.#field;
     this.#list.hidden = !open;
@@ -247,7 +252,7 @@ export class FilterBar {
   }
 
   #key(event: KeyboardEvent): void {
-    const items = [...this.#list.children] as HTMLElement[];
+    const items = [...this.#list.querySelectorAll<HTMLElement>("[role=option]")];
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const step = event.key === "ArrowDown" ? 1 : -1;
       this.#chosen = Math.max(-1, Math.min(items.length - 1, this.#chosen + step));
