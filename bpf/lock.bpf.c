@@ -150,7 +150,6 @@ int end_call(u64 *ctx)
 	struct scratch *scratch = take_scratch(SCRATCH_EXIT);
 	if (!scratch)
 		return 0;
-	scratch->set = active_set();
 	end_wait(scratch, SCRATCH_EXIT, thread, ctx[1]);
 	give_scratch(scratch);
 	return 0;
@@ -166,7 +165,6 @@ int end_thread(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	struct scratch *scratch = take_scratch(SCRATCH_THREAD_END);
 	if (scratch) {
-		scratch->set = active_set();
 		/* It was killed while it waited. */
 		if (thread->begun_ns)
 			end_wait(scratch, SCRATCH_THREAD_END, thread, -EINTR);

@@ -180,7 +180,6 @@ static __always_inline void contend(void *ctx, u64 lock, u32 flags)
 	if (!scratch)
 		return;
 	struct aperture_lock_place *place = &scratch->place;
-	scratch->set = active_set();
 	contention.holder = owner_place(scratch, lock, flags);
 	/* Now, not when the lock is had: others wait for it then. */
 	place->user_stack = keep_user_stack(ctx, task, pid, scratch->set, SPARE_KERNEL);
@@ -226,11 +225,10 @@ static __always_inline bool end_sleep(u64 lock, const struct aperture_window *wi
 	return true;
 }
 
-/* The current thread's wait for `lock` ends with `result`. */
-static __always_inline void end_contend(u64 lock, int result)
+/* The current thread's wait for `lock` ends with `result`: counts it into `set`. */
+static __always_inline void count_contended(u64 lock, int result, u32 set)
 {
 	u64 now = bpf_ktime_get_ns();
-	u32 set = active_set();
 	const struct aperture_window *window = window_of(set);
 	struct aperture_contention contention;
 
@@ -240,6 +238,7 @@ static __always_inline void end_contend(u64 lock, int result)
 	if (!scratch)
 		return;
 	u64 from = contention.begun_ns > window->start_ns ? contention.begun_ns : window->start_ns;
+	/* Of which the window is: another one may have become the active one. */
 	scratch->set = set;
 	scratch->key.waiter = contention.place;
 	scratch->key.holder = result == 0 ? contention.holder : APERTURE_PLACE_NONE;
@@ -255,6 +254,14 @@ static __always_inline void end_contend(u64 lock, int result)
 	scratch->sum.value = 0;
 	add_wait(SCRATCH_CONTENTION_END);
 	give_scratch(scratch);
+}
+
+static __always_inline void end_contend(u64 lock, int result)
+{
+	u32 set = begin_counting();
+
+	count_contended(lock, result, set);
+	end_counting();
 }
 
 #endif

@@ -154,7 +154,7 @@ static __always_inline struct scratch *scratch_of(u32 user)
 	return bpf_map_lookup_elem(&scratches, &index);
 }
 
-/* To be given back; NULL when it is in use on this CPU. */
+/* Begins to count, until it is given back; NULL when it is in use on this CPU. */
 static __always_inline struct scratch *take_scratch(enum scratch_user user)
 {
 	struct scratch *scratch = scratch_of(user);
@@ -166,6 +166,7 @@ static __always_inline struct scratch *take_scratch(enum scratch_user user)
 		return NULL;
 	}
 	*(volatile u32 *)&scratch->busy = 1;
+	scratch->set = begin_counting();
 	return scratch;
 }
 
@@ -177,7 +178,6 @@ static __always_inline struct scratch *take_scratch_of(struct task_struct *task,
 
 	if (!scratch)
 		return NULL;
-	scratch->set = active_set();
 	/* Each call of a helper counts here: this code runs at each call that is about a futex. */
 	if (is_task_trusted()) {
 		scratch->tid = task->pid;
@@ -192,6 +192,7 @@ static __always_inline struct scratch *take_scratch_of(struct task_struct *task,
 
 static __always_inline void give_scratch(struct scratch *scratch)
 {
+	end_counting();
 	*(volatile u32 *)&scratch->busy = 0;
 }
 

@@ -44,7 +44,7 @@ __attribute__((noinline)) int keep_slow(u64 ns, u32 set)
 static __always_inline void finish(void *ctx, struct task_struct *task, struct thread *thread, u64 end_ns, long result,
 				   bool has_stack)
 {
-	u32 set = active_set();
+	u32 set = begin_counting();
 	const struct aperture_window *window = window_of(set);
 	u64 start_ns = thread->start_ns;
 	u64 ns = end_ns > start_ns ? end_ns - start_ns : 0;
@@ -65,6 +65,7 @@ static __always_inline void finish(void *ctx, struct task_struct *task, struct t
 		struct aperture_syscall_sample sample = { .latency_ns = in_window * weight, .count = weight };
 		keep_sample(ctx, task, thread, sample, set, has_stack);
 	}
+	end_counting();
 }
 
 static __always_inline u64 lasted(const struct thread *thread, u64 end_ns)

@@ -40,15 +40,16 @@ struct {
 } windows SEC(".maps");
 
 /*
- * Never read. When the agent puts a map here, the kernel waits until no program runs that began before
- * (maybe_wait_bpf_programs in kernel/bpf/syscall.c): after that nobody counts into the set that was active.
+ * How many programs count on this CPU now: the agent makes the other set the active one, and waits until it has seen each
+ * CPU at 0 once, as who begins later counts into that. The kernel can be asked to wait, too, for all that runs
+ * (synchronize_rcu), but takes seconds for it where threads wait and wake in quick succession.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__array(values, struct active);
-} barrier SEC(".maps");
+	__type(value, u64);
+} counting SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -135,13 +136,32 @@ static __always_inline void *find_counted(void *counts, const void *key, const v
 	return value;
 }
 
-/* Read once an event, so that all that is counted of it is in the same set. */
-static __always_inline u32 active_set(void)
+static __always_inline void add_counting(s64 programs)
 {
 	u32 zero = 0;
-	u32 *set = bpf_map_lookup_elem(&active, &zero);
+	u64 *count = bpf_map_lookup_elem(&counting, &zero);
 
+	/* In one step: a program may interrupt another, or take its CPU. It is also done before the set is read. */
+	if (count)
+		__sync_fetch_and_add(count, programs);
+}
+
+/*
+ * Begins to count, and returns the set: once an event, so that all that is counted of it is in the same one, until
+ * end_counting().
+ */
+static __always_inline u32 begin_counting(void)
+{
+	u32 zero = 0;
+
+	add_counting(1);
+	u32 *set = bpf_map_lookup_elem(&active, &zero);
 	return set ? *(volatile u32 *)set : 0;
+}
+
+static __always_inline void end_counting(void)
+{
+	add_counting(-1);
 }
 
 /* The window that is counted into `set`; NULL never, but for the verifier. */

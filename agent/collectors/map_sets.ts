@@ -5,6 +5,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import {
   BpfError,
   type BpfMap,
@@ -29,6 +30,8 @@ const FILLED_INDEX: ReadonlyMap<string, number> = new Map<string, number>([
   ...FILLED.map((name, index) => [name, index] as const),
   ["calls", FILLED.indexOf("counts")],
 ]);
+/** A program takes microseconds, but may lose its CPU meanwhile. */
+const LOOK_MS = 1;
 /** 32-bit words of an entry of the map `filled`. */
 const FILLED_WORDS = 2;
 
@@ -169,8 +172,19 @@ export class MapSets<Name extends string> implements Disposable {
     if (!early) this.#startNs = window.endNs;
     this.#begin({ looks: !early });
     active.update(Uint32Array.of(0), Uint32Array.of(this.#active));
-    await this.#object.map("barrier").setInner(0, active);
+    await this.#untilCounted();
     return { set, window };
+  }
+
+  /** Waits until all programs that have begun by now have counted: each CPU was seen without one. */
+  async #untilCounted(): Promise<void> {
+    let seen: readonly boolean[] = [];
+    do {
+      // First, too: what a program has added may be seen by others a little later than it reads which set is active.
+      await delay(LOOK_MS);
+      if (this.#disposed) return;
+      seen = this.#object.map("counting").ofCpus(0).map((programs, cpu) => seen[cpu] || programs === 0);
+    } while (seen.includes(false));
   }
 
   /** Tells the programs when the window and the active set began, and whether what was open then is still to be seen. */
@@ -192,7 +206,7 @@ export class MapSets<Name extends string> implements Disposable {
 
   /** Returns what all maps use of the kernel's memory, in bytes; `others` are those that are in no set. */
   memoryBytes(others: readonly string[]): number {
-    const single = ["active", "barrier", "filled", "losses", "windows", ...others].map((name) =>
+    const single = ["active", "counting", "filled", "losses", "windows", ...others].map((name) =>
       this.#object.map(name)
     );
     const maps: BpfMap[] = [...single, ...this.#sets.flatMap((set) => Object.values<BpfMap>(set))];

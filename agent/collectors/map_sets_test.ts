@@ -21,6 +21,18 @@ testWith(["bpf", "clang"], "MapSets.drain() empties only a set that is not count
   ]);
 });
 
+testWith(["bpf", "clang"], "MapSets.drain() waits until it has seen each CPU without a program", async () => {
+  await build("bpf");
+  using object = BpfObject.open(CPU_OBJECT);
+  object.load();
+  using sets = new MapSets(object, ["counts"]);
+  const looks = [[1, 0, 2], [0, 1, 1], [1, 1, 1], [1, 1, 0]];
+  let looked = 0;
+  const counting = object.map("counting");
+  counting.ofCpus = () => looks[looked++]!;
+  assertEquals(await sets.drain(() => ({ looked })), { looked: looks.length });
+});
+
 testWith(["bpf", "clang"], "MapSets.drain() goes on after one that failed", async () => {
   await build("bpf");
   using object = BpfObject.open(CPU_OBJECT);

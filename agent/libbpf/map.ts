@@ -113,14 +113,18 @@ export class BpfMap {
 
   /** Returns the sum over all CPUs of the 64-bit counter at `index` of a per-CPU array. */
   sum(index: number): number {
+    return this.ofCpus(index).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Returns for each CPU the 64-bit counter at `index` of a per-CPU array. */
+  ofCpus(index: number): number[] {
     const value = this.lookup(Uint32Array.of(index));
     if (!value) throw new RangeError(`Cannot read entry ${index} of the map '${this.name}': it has fewer`);
     const view = new DataView(value.buffer);
-    let sum = 0;
-    for (let at = 0; at < value.byteLength; at += this.#perCpuBytes) {
-      sum += Number(view.getBigUint64(at, true));
-    }
-    return sum;
+    return Array.from(
+      { length: value.byteLength / this.#perCpuBytes },
+      (_, cpu) => Number(view.getBigUint64(cpu * this.#perCpuBytes, true)),
+    );
   }
 
   /** Sets the value of `key`. */
