@@ -72,6 +72,21 @@ Deno.test("GET /api/health counts pushes and tells versions and fill", async () 
   });
 });
 
+Deno.test("GET /api/health and /readyz, which anybody may ask, tell why storage fails, but not where its files are", async () => {
+  const error =
+    "Code: 243. Cannot reserve 1.00 MiB, not enough space (at /var/lib/aperture/clickhouse/store/a1) 3/4 full, " +
+    "see http://127.0.0.1:8123/play/ui";
+  const why =
+    "Code: 243. Cannot reserve 1.00 MiB, not enough space (at (a file)) 3/4 full, see http://127.0.0.1:8123/play/ui";
+  const storage = { ...HEALTHY.storage, failing: { sinceMs: 0, failures: 9, error } };
+  const ask = testHandler({ health: () => ({ ...HEALTHY, storage }) });
+  const { storage: told, problems } = await (await ask("/api/health")).json();
+  assertEquals(told.failing_error, why);
+  const message = `It takes no batches since 1970-01-01T00:00:00.000Z: ${why}`;
+  assertEquals(problems, [{ part: "storage", message }]);
+  assertEquals((await (await ask("/readyz")).json()).problems, problems);
+});
+
 Deno.test("GET /metrics has the registry's metrics, and counts requests by route", async () => {
   const ask = testHandler({ metrics: new Registry() });
   await ask("/api/top");

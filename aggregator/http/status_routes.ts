@@ -58,12 +58,17 @@ export function problemsOf({ buffer, storage }: Health): ProblemJson[] {
     : undefined;
   const problems: ProblemJson[] = [];
   const message = buffer.problem ?? full;
-  if (message !== undefined) problems.push({ part: "buffer", message });
+  if (message !== undefined) problems.push({ part: "buffer", message: withoutPaths(message) });
   const failing = storage.failing &&
     `It takes no batches since ${formatTime(storage.failing.sinceMs)}: ${storage.failing.error}`;
   const trouble = failing ?? storage.problem;
-  if (trouble !== undefined) problems.push({ part: "storage", message: trouble });
+  if (trouble !== undefined) problems.push({ part: "storage", message: withoutPaths(trouble) });
   return problems;
+}
+
+/** Takes out where files are: anybody may ask, and the log has it. */
+function withoutPaths(text: string): string {
+  return text.replaceAll(/(?<![\w.:\/-])(?:\/[\w.@%+~-]+){2,}\/?/g, "(a file)");
 }
 
 async function readiness({ health }: HandlerOptions): Promise<Reply> {
@@ -92,7 +97,7 @@ function healthBody(health: Health, { version, uptime }: { version: string; upti
       mode: storage.mode,
       pending_rows: storage.pendingRows,
       failing_since: storage.failing ? formatTime(storage.failing.sinceMs) : null,
-      failing_error: storage.failing?.error ?? null,
+      failing_error: storage.failing ? withoutPaths(storage.failing.error) : null,
     },
     problems: problemsOf(health),
   };
