@@ -37,6 +37,14 @@ export interface PageMaps {
 /** The store goes by this of the windows. */
 export type PageWindows = Pick<WalkWindows, "now" | "since" | "coldBefore" | "ms" | "next">;
 
+export interface PageStoreOptions {
+  /** There may be so many chunks, of 1 MiB each. */
+  readonly maxChunks: number;
+  readonly windows: PageWindows;
+  /** It is called with the number of a file whose last pages were given up as they were cold. */
+  readonly onGone?: (file: number) => void;
+}
+
 export interface PageStats {
   readonly pages: number;
   /** Rows of pages that are loaded, in bytes. */
@@ -62,6 +70,7 @@ interface Loaded {
 export class PageStore implements Disposable {
   readonly #maps: PageMaps;
   readonly #windows: PageWindows;
+  readonly #onGone: ((file: number) => void) | undefined;
   readonly #maxPages: number;
   readonly #maxRows: number;
   readonly #space: ChunkSpace;
@@ -88,10 +97,10 @@ export class PageStore implements Disposable {
   #coldBefore: number;
   #tidiedMs: number;
 
-  /** @param options.maxChunks of 1 MiB each */
-  constructor(maps: PageMaps, { maxChunks, windows }: { maxChunks: number; windows: PageWindows }) {
+  constructor(maps: PageMaps, { maxChunks, windows, onGone }: PageStoreOptions) {
     this.#maps = maps;
     this.#windows = windows;
+    this.#onGone = onGone;
     this.#coldBefore = windows.coldBefore;
     this.#tidiedMs = windows.ms;
     this.#maxPages = maps.pages.maxEntries;
@@ -295,6 +304,8 @@ export class PageStore implements Disposable {
     this.#coldBefore = coldBefore;
     const cold = this.#usedBefore(coldBefore);
     await this.#giveUp(cold.map(({ loaded }) => loaded));
+    const gone = new Set(cold.map(({ loaded }) => loaded.file)).difference(new Set(this.fileIds()));
+    for (const file of gone) this.#onGone?.(file);
     return cold.length > 0;
   }
 

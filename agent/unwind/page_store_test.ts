@@ -128,7 +128,8 @@ testWith(["bpf", "clang"], "PageStore.tidy() gives the memory back that is cold"
   const { object, maps } = openMaps({ maxChunks: 4, maxPages: 1024 });
   using _object = object;
   const { windows, end } = makeWindows();
-  using store = new PageStore(maps, { maxChunks: 4, windows });
+  const gone: number[] = [];
+  using store = new PageStore(maps, { maxChunks: 4, windows, onGone: (file) => gone.push(file) });
   const table = makeTable(40, 32_768);
   const state = () => [store.stats.pages, store.memoryBytes / CHUNK_BYTES, store.isDue];
   for (let page = 0; page < 24; page++) assert(await store.load(1, page, { table }));
@@ -140,10 +141,10 @@ testWith(["bpf", "clang"], "PageStore.tidy() gives the memory back that is cold"
   for (let page = 9; page < 11; page++) use(maps.pages, page, windows.now);
   end(12);
   await store.tidy();
-  assertEquals(state(), [2, 2, false]);
+  assertEquals([state(), gone], [[2, 2, false], []]);
   end(13);
   await store.tidy();
-  assertEquals(state(), [0, 1, false]);
+  assertEquals([state(), gone], [[0, 1, false], [1]]);
   // What was given back is there again when it is needed.
   for (let page = 0; page < 24; page++) assert(await store.load(1, page, { table }));
   assertEquals(state(), [24, 3, false]);

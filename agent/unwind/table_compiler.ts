@@ -116,6 +116,17 @@ export class TableCompiler {
   }
 
   /**
+   * Is told that nobody used a file for long, and its pages are given up: it is a new one from here on, of which more comes
+   * along with the first page.
+   */
+  forget(file: CodeFile): void {
+    this.#tables.delete(file.serial);
+    this.#whole.delete(file);
+    this.#byPages.delete(file);
+    this.#warmed.delete(file);
+  }
+
+  /**
    * Compiles `wanted` pages of a file, or takes what an earlier run has compiled: these, and those beside them, where the
    * file is large and they can be, else all of the file's where the store has room for them.
    *

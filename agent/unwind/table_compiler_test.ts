@@ -146,6 +146,18 @@ async function compiledAfter(
 const FIRST = CODE_ADDRESS / PAGE_BYTES;
 const ROOM = { has: () => false, hasRoomFor: () => true };
 
+Deno.test("TableCompiler.forget() has a file given whole again, whose pages come alone else", async () => {
+  using folder = new TempFolder();
+  const tables = new TableCompiler();
+  const file = new CodeFiles().of(mapped(folder, await library()))!;
+  const whole = [CODE_ADDRESS / PAGE_BYTES];
+  assertEquals(await compiledPages(tables, file), whole);
+  assertEquals([tables.isWhole(file), await compiledPages(tables, file)], [true, [1]]);
+  tables.forget(file);
+  assertEquals(tables.isWhole(file), false);
+  assertEquals(await compiledPages(tables, file), whole);
+});
+
 Deno.test("TableCompiler.compile() takes a small file's table from an earlier run", async () => {
   using folder = new TempFolder();
   const place = mapped(folder, await libraryOf(1000));

@@ -154,7 +154,13 @@ export class Unwinder implements AsyncDisposable {
     this.#windows = new WalkWindows({ tell: (window) => this.#control.words()[0] = window });
     this.#pages = new PageStore(
       { rules: rules!, chunks: chunks!, pages: pages! },
-      { maxChunks, windows: this.#windows },
+      {
+        ...{ maxChunks, windows: this.#windows },
+        onGone: (id) => {
+          const file = this.files.get(id);
+          if (file) this.#tables.forget(file);
+        },
+      },
     );
     const shared = { files: this.files, tables: this.#tables, processes: this.processes };
     this.#mappings = new ProcessMappings(
