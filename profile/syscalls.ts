@@ -103,43 +103,65 @@ export class SyscallTable {
     }
   }
 
-  /** Makes the columns, in pieces. */
+  /** Makes the columns, in pieces. V8 does not compile a loop within a generator while it runs: these are functions'. */
   *building(): Pieces<SyscallColumns> {
-    const [keys, columns] = [this.#keys, this.#columns];
-    const rows = keys.size;
-    const [series, call, category] = [new Uint32Array(rows), new Uint32Array(rows), new Uint32Array(rows)];
-    const [count, total, min] = [new Float64Array(rows), new Float64Array(rows), new Float64Array(rows)];
-    const [max, open, oldest] = [new Float64Array(rows), new Float64Array(rows), new Float64Array(rows)];
-    const [failed, buckets] = [new Uint32Array(rows), new Uint32Array(rows)];
-    for (let row = 0; row < rows; row++) {
-      series[row] = keys.word(row, 0);
-      call[row] = keys.word(row, 1);
-      category[row] = keys.word(row, 2);
-      const amounts = columns.amounts(row);
-      count[row] = amounts.count;
-      total[row] = amounts.total;
-      min[row] = amounts.min;
-      max[row] = amounts.max;
-      open[row] = amounts.open;
-      oldest[row] = amounts.oldest;
-      failed[row] = columns.errors(row).size;
-      buckets[row] = columns.histogramLength(row);
-      if (row % PIECE === PIECE - 1) yield;
-    }
-    const [errorOffset, histogramOffset] = [offsets(failed), offsets(buckets)];
-    const [errno, errorCount] = [new Uint32Array(errorOffset[rows]!), new Float64Array(errorOffset[rows]!)];
-    const histogram = new Float64Array(histogramOffset[rows]!);
-    for (let row = 0, at = 0; row < rows; row++) {
-      columns.copyHistogram(row, histogram, histogramOffset[row]!);
-      for (const [number, calls] of columns.errors(row)) {
-        errno[at] = number;
-        errorCount[at++] = calls;
-      }
-      if (row % PIECE === PIECE - 1) yield;
-    }
-    return {
-      ...{ series, call, category, count, total, min, max },
-      ...{ errorOffset, errno, errorCount, histogramOffset, histogram, open, oldest },
+    const rows = this.#keys.size;
+    const amounts = {
+      ...{ series: new Uint32Array(rows), call: new Uint32Array(rows), category: new Uint32Array(rows) },
+      ...{ count: new Float64Array(rows), total: new Float64Array(rows), min: new Float64Array(rows) },
+      ...{ max: new Float64Array(rows), open: new Float64Array(rows), oldest: new Float64Array(rows) },
     };
+    const lengths = { failed: new Uint32Array(rows), buckets: new Uint32Array(rows) };
+    for (let from = 0; from < rows; from += PIECE) {
+      this.#copyAmounts({ ...amounts, ...lengths }, from, Math.min(from + PIECE, rows));
+      yield;
+    }
+    const [errorOffset, histogramOffset] = [offsets(lengths.failed), offsets(lengths.buckets)];
+    const counts = {
+      ...{ errorOffset, errno: new Uint32Array(errorOffset[rows]!) },
+      ...{ errorCount: new Float64Array(errorOffset[rows]!), histogramOffset },
+      histogram: new Float64Array(histogramOffset[rows]!),
+    };
+    for (let from = 0; from < rows; from += PIECE) {
+      this.#copyCounts(counts, from, Math.min(from + PIECE, rows));
+      yield;
+    }
+    return { ...amounts, ...counts };
+  }
+
+  #copyAmounts(
+    to: Omit<SyscallColumns, CountColumn> & { readonly failed: Uint32Array; readonly buckets: Uint32Array },
+    from: number,
+    end: number,
+  ): void {
+    const [keys, columns] = [this.#keys, this.#columns];
+    for (let row = from; row < end; row++) {
+      to.series[row] = keys.word(row, 0);
+      to.call[row] = keys.word(row, 1);
+      to.category[row] = keys.word(row, 2);
+      const amounts = columns.amounts(row);
+      to.count[row] = amounts.count;
+      to.total[row] = amounts.total;
+      to.min[row] = amounts.min;
+      to.max[row] = amounts.max;
+      to.open[row] = amounts.open;
+      to.oldest[row] = amounts.oldest;
+      to.failed[row] = columns.errors(row).size;
+      to.buckets[row] = columns.histogramLength(row);
+    }
+  }
+
+  #copyCounts(to: Pick<SyscallColumns, CountColumn>, from: number, end: number): void {
+    const columns = this.#columns;
+    for (let row = from, at = to.errorOffset[from]!; row < end; row++) {
+      columns.copyHistogram(row, to.histogram, to.histogramOffset[row]!);
+      for (const [number, calls] of columns.errors(row)) {
+        to.errno[at] = number;
+        to.errorCount[at++] = calls;
+      }
+    }
   }
 }
+
+/** These have several numbers for a row. */
+type CountColumn = "errorOffset" | "errno" | "errorCount" | "histogramOffset" | "histogram";

@@ -19,8 +19,9 @@ const SHORT_BYTES = 5;
 const LONG_BYTES = 8;
 /** A character takes so many at most in UTF-8. */
 const CHARACTER_BYTES = 3;
-/** A piece of a column has so many numbers. */
+/** A piece has so many numbers of a column, or so many strings. */
 const PIECE = 16_384;
+const STRINGS_PIECE = 1024;
 
 export type NumberColumn = Uint8Array | Uint32Array | Float64Array;
 
@@ -59,6 +60,20 @@ export class WireWriter {
     this.#reserve(CHARACTER_BYTES * text.length);
     this.#at += encode(text, this.#bytes, this.#at);
     this.close(begin);
+  }
+
+  /** Writes a field for each of `texts`. */
+  *strings(field: number, texts: readonly string[]): Pieces<void> {
+    for (let from = 0; from < texts.length; from += STRINGS_PIECE) {
+      this.#someStrings(field, texts, from);
+      yield;
+    }
+  }
+
+  // V8 does not compile a loop within a generator while it runs.
+  #someStrings(field: number, texts: readonly string[], from: number): void {
+    const end = Math.min(from + STRINGS_PIECE, texts.length);
+    for (let i = from; i < end; i++) this.string(field, texts[i]!);
   }
 
   fixed64(field: number, value: bigint): void {

@@ -9,9 +9,6 @@ import { atOnce, type Pieces } from "../../common/pieces.ts";
 import type { Batch } from "../model.ts";
 import { WireWriter } from "./wire_writer.ts";
 
-/** A piece of the string table has so many. */
-const PIECE = 1024;
-
 /** Returns the bytes of the `PushRequest` that carries `batch`; fields in the order of their numbers. */
 export function writeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   return atOnce(writingBatch(batch));
@@ -36,10 +33,7 @@ export function* writingBatch(batch: Batch): Pieces<Uint8Array<ArrayBuffer>> {
   const reasons = rowsOf(batch.losses);
   const stackEnds = batch.stackEnds ?? new Map<string, number>();
   const ends = rowsOf(stackEnds);
-  for (let i = 0; i < strings.length; i++) {
-    writer.string(8, strings[i]!);
-    if (i % PIECE === PIECE - 1) yield;
-  }
+  yield* writer.strings(8, strings);
   const { frames, stacks, series, samples, losses, locks, holds, syscalls, slowCalls } = batch;
   yield* writer.table(9, [
     frames.function,
