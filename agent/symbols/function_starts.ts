@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Knows where functions begin that have no name, by the tables that code is unwound by: so that a function is one, and
- * not another one at each of its addresses.
+ * Knows where functions begin that have no name, by the tables that code is unwound by, else by the code itself: so that
+ * a function is one, and not another one at each of its addresses.
  *
  * @module
  */
@@ -10,6 +10,9 @@ import { LRUCache } from "lru-cache";
 import { type CodeFile, openCopies } from "../elf/code_file.ts";
 import { CodeSource } from "../elf/code_source.ts";
 import { ElfError } from "../../symbols/elf/elf.ts";
+import { lowerBound } from "../../symbols/ranges.ts";
+import { type BarePiece, BareStarts } from "../unwind/bare_starts.ts";
+import { contains } from "../unwind/code_range.ts";
 import { SearchTable } from "../unwind/search_table.ts";
 
 const MAX_FILES = 16_384;
@@ -28,6 +31,12 @@ const FUNCTION_BYTES = 8;
 const KEPT_SHARE = 1 / 16;
 /** So many files of those that are searched are open at once, until the end of a window. */
 const MAX_OPEN = 8;
+/** Code that no table tells of has this part of all that is kept. */
+const BARE_SHARE = 1 / 4;
+/** So many pieces of such code are kept of one file. */
+const MAX_PIECES = 4096;
+/** A piece takes so many bytes beside its functions. */
+const PIECE_BYTES = 100;
 /** What is kept of the table of a file that is searched, for each function, about. */
 const SEARCHED_BYTES = 1 / 16;
 
@@ -45,15 +54,24 @@ export class FunctionStarts implements Disposable {
   /** They are found by {@linkcode CodeFile.serial}. */
   readonly #files: LRUCache<number, Functions | Searched>;
   readonly #bytes: number;
+  /** Pieces of code that no table tells of, by the serials of their files. */
+  readonly #bare: LRUCache<number, readonly BarePiece[]>;
   /** These are open, the first for longest. */
   readonly #open = new Set<CodeSource>();
 
   /** @param bytes the tables that are kept may take so many; a larger one is searched where it is, in the file */
   constructor(bytes: number) {
-    this.#bytes = bytes;
+    const bareBytes = Math.ceil(bytes * BARE_SHARE);
+    this.#bytes = bytes - bareBytes;
+    this.#bare = new LRUCache({
+      max: MAX_FILES,
+      maxSize: bareBytes,
+      sizeCalculation: (pieces) =>
+        pieces.reduce((sum, { starts }) => sum + PIECE_BYTES + starts.byteLength, 1),
+    });
     this.#files = new LRUCache({
       max: MAX_FILES,
-      maxSize: bytes,
+      maxSize: this.#bytes,
       sizeCalculation: (file) =>
         "source" in file
           ? Math.ceil(1 + file.functions * SEARCHED_BYTES)
@@ -77,7 +95,7 @@ export class FunctionStarts implements Disposable {
     const { first, offsets, lengths } = known;
     const at = address - first;
     const i = countUpTo(offsets, at) - 1;
-    return i >= 0 && at < offsets[i]! + lengths[i]! ? first + offsets[i]! : address;
+    return i >= 0 && at < offsets[i]! + lengths[i]! ? first + offsets[i]! : this.#bareStart(file, address);
   }
 
   /** Call after the addresses of a window: nothing is open from one to the next. */
@@ -88,6 +106,7 @@ export class FunctionStarts implements Disposable {
 
   clear(): void {
     this.#files.clear();
+    this.#bare.clear();
     this.endWindow();
   }
 
@@ -100,11 +119,23 @@ export class FunctionStarts implements Disposable {
     if (!this.#opened(searched.source)) return address;
     try {
       searched.table ??= SearchTable.open(searched.source, file.elf);
-      return searched.table?.rangeAt(address)?.address ?? address;
+      return searched.table?.rangeAt(address)?.address ?? this.#bareStart(file, address);
     } catch (error) {
       if (!(error instanceof ElfError)) throw error;
       return address;
     }
+  }
+
+  /** Returns where the function begins that has `address`, which no table has, as far as its code tells. */
+  #bareStart(file: CodeFile, address: number): number {
+    const pieces = this.#bare.get(file.serial) ?? [];
+    let piece = pieces.find((piece) => contains(piece, address));
+    if (piece === undefined) {
+      piece = readPiece(file, address);
+      if (piece === undefined) return address;
+      this.#bare.set(file.serial, [...pieces.slice(1 - MAX_PIECES), piece]);
+    }
+    return piece.starts[lowerBound(piece.starts, address + 1) - 1] ?? address;
   }
 
   /** Tells whether a file is open: as good as all addresses of a window are in a few of them. */
@@ -144,6 +175,18 @@ function read(file: CodeFile, maxBytes: number): Functions | Searched {
     }
   }
   return NONE;
+}
+
+function readPiece(file: CodeFile, address: number): BarePiece | undefined {
+  for (const { file: copy } of openCopies(file)) {
+    try {
+      return new BareStarts(copy, file.elf, SearchTable.open(copy, file.elf)).pieceAt(address);
+    } catch (error) {
+      // The next one may be whole.
+      if (!(error instanceof ElfError)) throw error;
+    }
+  }
+  return undefined;
 }
 
 function compact({ starts, ends }: ReturnType<SearchTable["ranges"]>): Functions {

@@ -7,17 +7,18 @@ import { CodeFiles } from "../elf/code_files.ts";
 import { ProcessTable } from "../metadata/processes.ts";
 import { FunctionStarts } from "./function_starts.ts";
 
-/** A function, one without unwind information behind it, and what waits. */
+/** Two functions without unwind information, of which one calls the other, one with it, and what waits. */
 const SOURCE = `#include <stdio.h>
 #include <unistd.h>
 __attribute__((noinline)) long first(long x) { for (int i = 0; i < 9; i++) x = x * 31 ^ x >> i; return x; }
-__asm__(".text\\nbare: nop\\nnop\\nnop\\nret\\n.globl bare");
+__asm__(".text\\nother: mov %edi, %eax\\nshl %eax\\nret\\n.globl other\\n"
+  "bare: push %rdi\\nmov %esi, %edi\\ncall other\\npop %rdi\\nret\\n.globl bare\\nlast: neg %eax\\nret\\n.globl last");
 int main(int count, char **arguments) { printf("%ld\\n", first(count)); fflush(stdout); pause(); }
 `;
 
 testWith(
   ["root", "gcc", "nm", "strip"],
-  "FunctionStarts has one start for each function, and none where none is",
+  "FunctionStarts has one start for each function, with or without unwind information, and none where none is",
   async () => {
     using folder = new TempFolder();
     const path = `${folder.path}/program`;
@@ -45,9 +46,11 @@ testWith(
         }
       }
       assertGreater(looked, 20);
-      // No table knows of it, so that it is not the end of another.
-      const bare = symbols.get("bare")!.address;
-      for (let at = bare; at < bare + 4; at++) assertEquals(starts.of(file, at), at);
+      // No table knows of these: they are told by a call, and by where the one before ends.
+      const [other, bare, last] = ["other", "bare", "last"].map((name) => symbols.get(name)!.address);
+      for (let at = other!; at < last! + 3; at++) {
+        assertEquals(starts.of(file, at), at < bare! ? other : at < last! ? bare : last);
+      }
       assertEquals(starts.of(file, 1), 1);
     }
     // One that is searched is open until the window ends, and is opened again in the next one.

@@ -15,6 +15,7 @@ import type { DebugInfoLocator, Downloads } from "./debug/debug_info_locator.ts"
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import { readPlt } from "../../symbols/plt.ts";
 import { splitParts } from "./split_function.ts";
+import { BareStarts } from "../unwind/bare_starts.ts";
 import { SearchTable } from "../unwind/search_table.ts";
 import { buildSymbolImage, free } from "../../symbols/build_symbol_image.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
@@ -256,10 +257,12 @@ export class SymbolTables {
           findDebugFile: (link) => findDebugFile({ path: name, buildId, roots, downloaded }, link),
         });
         this.#skippedStubs += plt.skipped;
+        const bare = new BareStarts(copy, file.elf, frames);
         const image = buildSymbolImage({
           consumes: true,
           ...{ tables, stubs: [...plt.stubs, ...splitParts(copy, { elf: file.elf, tables, frames })] },
-          startAfter: (address) => frames?.startAfter(address) ?? Infinity,
+          startAfter: (address) =>
+            Math.min(frames?.startAfter(address) ?? Infinity, bare.startAfter(address)),
         });
         for (const { symbols, strings } of tables) free(symbols, strings);
         const table = this.#store(file, image);

@@ -93,6 +93,42 @@ testWith(
   },
 );
 
+testWith(
+  ["gcc", "nm"],
+  "SymbolTables.of() ends a symbol without size where the next function begins that has no unwind entry",
+  () => {
+    using scene = new Scene();
+    const source = scene.folder.write(
+      "a.s",
+      `.globl unsized, last
+     .type unsized, @function
+     unsized: mov %edi, %eax
+     1: dec %eax
+     jnz 1b
+     ret
+     after: push %rdi
+     call called
+     pop %rdi
+     ret
+     called: lea 1(%rdi), %eax
+     .type last, @function
+     last: ret`,
+    );
+    const path = `${scene.folder.path}/a.so`;
+    run("gcc", ["-nostdlib", "-shared", "-o", path, source]);
+    const address = Object.fromEntries(
+      run("nm", [path]).split("\n").map((line) => [line.split(" ")[2], parseInt(line, 16)]),
+    );
+    run("strip", [path]);
+    const table = scene.tables.of(scene.files.of(scene.place("1", path))!)!;
+    for (let at = address.unsized!; at <= address.last!; at++) {
+      const expected = at < address.after! ? "unsized" : at < address.last! ? undefined : "last";
+      assertEquals(table.find(at), expected, `${at - address.unsized!}`);
+    }
+    assertEquals(address.last! - address.unsized! > 12, true);
+  },
+);
+
 testWith(["gcc"], "SymbolTables.of() does not read an equal file again", () => {
   using scene = new Scene();
   const program = scene.compile("a", 1);

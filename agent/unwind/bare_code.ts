@@ -112,7 +112,7 @@ export class BareCode {
       limit: number;
     },
   ): Generator<void, void> {
-    const functions = yield* this.#functionsIn(address, address + code.length);
+    const functions = yield* this.functionsIn(address, address + code.length);
     const begins = functions.map((at) => at - address);
     const skip = whole ? 0 : begins[0] ?? code.length;
     const depths = new StackDepths(code.subarray(skip));
@@ -124,8 +124,8 @@ export class BareCode {
     });
   }
 
-  /** Returns where functions begin by the file's symbols, ascending. */
-  *#functionsIn(from: number, to: number): Generator<void, number[]> {
+  /** Returns where functions begin by the file's symbols, ascending; yields between steps of bounded work. */
+  *functionsIn(from: number, to: number): Generator<void, number[]> {
     const all = this.#begins ??= yield* readFunctions(this.#source);
     return Array.from(all.subarray(lowerBound(all, from), lowerBound(all, to)));
   }

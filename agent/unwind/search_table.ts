@@ -191,15 +191,35 @@ export class SearchTable {
    * @throws {ElfError} when the file ends within the table or the entry
    */
   rangeAt(address: number): CodeRange | undefined {
+    const nearest = this.#nearest(address);
+    return nearest && contains(nearest, address) ? nearest : undefined;
+  }
+
+  /**
+   * Returns what is between two functions, around `address`; `undefined` where a function has that.
+   *
+   * @throws {ElfError} when the file ends within the table or the entry
+   */
+  gapAt(address: number): CodeRange | undefined {
+    const nearest = this.#nearest(address);
+    if (nearest && contains(nearest, address)) return undefined;
+    const begin = nearest ? nearest.address + nearest.size : 0;
+    return { address: begin, size: this.startAfter(address) - begin };
+  }
+
+  /** Returns the range that has `address`, else the last one before it. */
+  #nearest(address: number): CodeRange | undefined {
+    let nearest: CodeRange | undefined;
     for (const { reader, offsets } of this.read(this.find(address, address + 1, 1))) {
       for (const offset of offsets) {
         const range = valueOrError(() => reader.fde(offset));
         if (range instanceof MalformedError) continue;
         const found = { address: range.start, size: range.end - range.start };
         if (contains(found, address)) return found;
+        if (found.address <= address && found.address >= (nearest?.address ?? 0)) nearest = found;
       }
     }
-    return undefined;
+    return nearest;
   }
 
   /** Returns how many functions start below `address`. */

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { lowerBound } from "../../symbols/ranges.ts";
 import { Instruction, TWO_BYTE } from "./amd64_code.ts";
 import { ENTRY, keyOf, push, RSP, type StackState, step } from "./stack_state.ts";
 
@@ -30,6 +31,8 @@ export class StackDepths {
   readonly #instruction = new Instruction();
   readonly #ways: number[] = [];
   readonly #begins = new Set<number>();
+  /** From where, and to where, jumps lead that are made with the state of an entry. */
+  readonly #lastJumps: number[] = [];
   /** The state at the last jump through a table, whose ends no jump leads to. */
   #table: number | undefined;
 
@@ -60,6 +63,23 @@ export class StackDepths {
     }
   }
 
+  /**
+   * Returns where functions begin, ascending, as {@linkcode follow} found it: also where a function jumps at its end, with
+   * the stack as it was at its own begin.
+   */
+  begins(): Float64Array {
+    const begins = Float64Array.from(this.#begins).sort();
+    const jumpedTo = new Set<number>();
+    for (let i = 0; i < this.#lastJumps.length; i += 2) {
+      const [from, to] = [this.#lastJumps[i]!, this.#lastJumps[i + 1]!];
+      // Within a function nothing else begins between the two.
+      if (lowerBound(begins, from + 1) !== lowerBound(begins, to + 1) && !this.#begins.has(to)) {
+        jumpedTo.add(to);
+      }
+    }
+    return Float64Array.from([...begins, ...jumpedTo]).sort();
+  }
+
   /** Tells the state at the beginning and each change of it, in ascending order of offsets. */
   *tell(onState: OnState): Generator<void, void> {
     let last = -1;
@@ -76,19 +96,10 @@ export class StackDepths {
     }
   }
 
-  /** Functions begin where a call leads to, and what an address is taken of. */
   *#findCalled(): Generator<void, void> {
-    const { length } = this.#code;
-    for (let at = 0, next = 0; at < length; at = next) {
-      if (at % 4096 < 16) yield;
-      const instruction = this.#instruction.decode(this.#code, at);
-      next = at + (instruction.length || 1);
-      const { opcode, constant, length: bytes } = instruction;
-      if (bytes === 0) continue;
-      const target = next + (opcode === 0xe8 ? constant : instruction.relative);
-      if ((opcode === 0xe8 && constant !== 0) || (opcode === 0x8d && instruction.relative !== 0)) {
-        if (target >= 0 && target < length) this.#begin(target);
-      }
+    for (const targets of calledFrom(this.#code)) {
+      for (const at of targets) if (at >= 0 && at < this.#code.length) this.#begin(at);
+      yield;
     }
   }
 
@@ -116,11 +127,14 @@ export class StackDepths {
       if (jump !== "none") {
         const target = next + instruction.constant;
         if (jump === "always" || jump === "perhaps") this.#goTo(target, number);
-        if (jump !== "call" && jump !== "perhaps") return;
+        if (jump === "always" && number === 1 && target >= 0 && target < this.#code.length) {
+          this.#lastJumps.push(at, target);
+        }
+        if (jump === "always" || jump === "end") return;
         // `call` to what follows pushes an address that is then taken off again.
         if (jump === "call" && instruction.constant === 0) number = this.#after(number, push);
-        // Or it does not come back.
-        if (jump === "call" && this.#isNext(next)) return;
+        // Or it does not come back; musl's own `hlt` is within functions, and what the compiler wrote behind it is too.
+        if (jump !== "perhaps" && this.#isNext(next)) return;
       } else {
         number = this.#after(number, step);
       }
@@ -183,14 +197,40 @@ export class StackDepths {
   }
 }
 
-type Jump = "none" | "call" | "always" | "perhaps" | "end";
+/**
+ * Yields where functions begin by the code that goes there: what it calls, and takes the address of, as offsets from its
+ * begin, which may be outside of it; in parts, each of bounded work.
+ */
+export function* calledFrom(code: Uint8Array): Generator<number[], void> {
+  const instruction = new Instruction();
+  let targets: number[] = [];
+  for (let at = 0, next = 0; at < code.length; at = next) {
+    const { opcode, constant, relative, length } = instruction.decode(code, at);
+    next = at + (length || 1);
+    if (length > 0) {
+      if (opcode === 0xe8 && constant !== 0) targets.push(next + constant);
+      if (opcode === 0x8d && relative !== 0) targets.push(next + relative);
+    }
+    if (at >> 12 !== next >> 12) {
+      yield targets;
+      targets = [];
+    }
+  }
+  yield targets;
+}
 
-/** Tells where an instruction leads besides the next one; "end" is a return, a jump to where is not told, or a trap. */
+type Jump = "none" | "call" | "always" | "perhaps" | "stop" | "end";
+
+/**
+ * Tells where an instruction leads besides the next one; "end" is a return, a jump to where is not told, or a trap;
+ * "stop" is one that compilers do not know of.
+ */
 function jumpOf({ opcode, register }: Instruction): Jump {
   if (opcode === 0xe8) return "call";
   if (opcode === 0xe9 || opcode === 0xeb) return "always";
   if (opcode >> 4 === 7 || opcode >> 4 === 0x18 || (opcode >= 0xe0 && opcode <= 0xe3)) return "perhaps";
-  if (opcode === 0xc2 || opcode === 0xc3 || opcode === 0xcc || opcode === 0xf4) return "end";
+  if (opcode === 0xf4) return "stop";
+  if (opcode === 0xc2 || opcode === 0xc3 || opcode === 0xcc) return "end";
   if (opcode === TWO_BYTE + 0x0b || (opcode === 0xff && register % 8 === 4)) return "end";
   return "none";
 }

@@ -41,6 +41,51 @@ Deno.test("StackDepths follows pushes, room for variables, and both ways of a br
   );
 });
 
+Deno.test("StackDepths goes on behind a halt within a function, and not into the next one", () => {
+  const halting = [
+    0x53, // push %rbx
+    ...[0x74, 0x01], // je 4
+    0xf4, // hlt
+    0x90, // 4: nop
+    0x50, // push %rax
+    ...[0x58, 0x5b, 0xc3],
+  ];
+  assertEquals(depthsOf(...halting), [[0, 8], [1, 16], [6, 24], [7, 16], [8, 8]]);
+  const depths = new StackDepths(
+    Uint8Array.from([
+      0x53, // push %rbx
+      ...[0x31, 0xc0], // xor %eax,%eax
+      0xf4, // hlt
+      0x5b, // pop %rbx
+      0xc3,
+      ...[0x53, 0xf4], // 6: push %rbx, hlt
+      ...[0xf3, 0x0f, 0x1e, 0xfa], // 8: endbr64
+      0xc3,
+    ]),
+  );
+  for (const _ of depths.follow([0]));
+  assertEquals([...depths.begins()], [0, 6, 8]);
+});
+
+Deno.test("StackDepths.begins() has what is called, and what a function jumps to at its end", () => {
+  const depths = new StackDepths(
+    Uint8Array.from([
+      ...[0xeb, 0x02], // jmp 4
+      ...[0x90, 0x90],
+      ...[0x89, 0xf8], // 4: mov %edi,%eax
+      0xc3,
+      0x90,
+      ...[0xff, 0xcf], // 8: dec %edi
+      ...[0x75, 0xfc], // jne 8
+      ...[0xeb, 0xf6], // jmp 4
+      ...[0xe8, 0xf5, 0xff, 0xff, 0xff], // 14: call 8
+      ...[0xeb, 0xe9], // jmp 0
+    ]),
+  );
+  for (const _ of depths.follow([0]));
+  assertEquals([...depths.begins()], [0, 4, 8, 14]);
+});
+
 Deno.test("StackDepths knows where the caller's frame pointer is, and goes by a frame once there is one", () => {
   const states = [
     ...statesOf(
