@@ -27,6 +27,9 @@ const KINDS: readonly (readonly [kind: string, file: RegExp])[] = [
   ["PyPy", /^(lib)?pypy.*$/],
   [PHP, /^(php[-.\d]*|php-fpm.*|libphp.*|opcache\.so)$/],
   ["Ruby", /^ruby[.\d]*$/],
+  ["Guile", /^libguile-.*$/],
+  ["Chez", /^(chezscheme|chez|petite)[.\d]*$/],
+  ["SBCL", /^sbcl$/],
   // Last, as many programs have these libraries and compile themselves.
   ["LLVM", /^libLLVM.*$/],
   [PCRE, /^libpcre2?-?.*\.so.*$/],
