@@ -24,6 +24,8 @@ export interface RawSymbols {
   readonly bias: number;
   /** It has all functions, not only those that other files may call. */
   readonly full: boolean;
+  /** The version of each symbol, where it is in a section of its own (Elf64_Versym). */
+  readonly versions?: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export interface RawSection {
@@ -181,7 +183,7 @@ class Collected implements ItemNames {
     free(...this.#names);
   }
 
-  #addTable({ symbols, bits, sections, bias }: RawSymbols, number: number, of: SymbolsOf): void {
+  #addTable({ symbols, bits, sections, bias, versions }: RawSymbols, number: number, of: SymbolsOf): void {
     const view = new DataView(symbols.buffer, symbols.byteOffset, symbols.byteLength);
     const wide = bits === 64;
     const entry = entryBytes(bits);
@@ -198,7 +200,8 @@ class Collected implements ItemNames {
       this.address[row] = address + bias;
       this.size[row] = wide ? u64(view, at + 16) : view.getUint32(at + 8, true);
       this.sectionEnd[row] = section.address + section.size + bias;
-      this.preference[row] = this.#preference(row, info);
+      const version = versions?.[2 * (at / entry) + 1] ?? 0;
+      this.preference[row] = this.#preference(row, info, (version & HIDDEN) !== 0);
     }
   }
 
@@ -219,12 +222,14 @@ class Collected implements ItemNames {
 
   /**
    * Ranks the names of one function, of which the first is shown: as in libdw a global one before a weak one before a
-   * local one; then one of a function, and the one with the fewest leading underscores, glibc's `__GI_` for calls within
-   * itself after all others. 0–255.
+   * local one; then one of a function, and the one with the fewest leading underscores; glibc's `__GI_` for calls within
+   * itself, and one of a version that is not the default, which nobody calls it by any more (`cfree`), after all others.
+   * 0–255.
    *
    * @param info `st_info` of the symbol
+   * @param hidden by the section of versions; else the name tells, where a version follows it
    */
-  #preference(row: number, info: number): number {
+  #preference(row: number, info: number, hidden: boolean): number {
     const { bytes } = this.#strings[this.#table[row]!]!;
     const from = this.#at[row]!;
     const binding = info >> 4;
@@ -232,6 +237,8 @@ class Collected implements ItemNames {
     let underscores = 0;
     while (underscores < 15 && bytes[from + underscores] === 0x5f) underscores++;
     if (underscores === 2 && INTERNAL.every((byte, i) => bytes[from + 2 + i] === byte)) underscores = 15;
+    const end = from + this.#nameLength[row]!;
+    if (hidden || (bytes[end] === VERSION && bytes[end + 1] !== VERSION)) underscores = 15;
     return reach * 64 + ((info & 15) === STT_NOTYPE ? 0 : 32) + 15 - underscores;
   }
 }
@@ -242,8 +249,10 @@ interface Strings {
   readonly end: number;
 }
 
-/** In a table of symbols a version follows the name. */
+/** In a full table of symbols a version follows the name, after two of these where it is the default. */
 const VERSION = 0x40;
+/** Marks a version that is not the default, in the second byte of its number. */
+const HIDDEN = 0x80;
 
 /** Returns the names of stubs as a table of symbols has them, and where each is; that ends with `@plt`, which is kept. */
 function stubNames(stubs: readonly Stub[]): Strings & { readonly at: readonly number[] } {

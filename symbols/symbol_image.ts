@@ -13,7 +13,7 @@ import type { DisjointRanges } from "./ranges.ts";
 
 /** "APSY" with the number of the layout, and of what is put into it: an image of another one is none. */
 const MAGIC = 0x41505359;
-const LAYOUT = 3;
+const LAYOUT = 4;
 /** The header: magic, layout, ranges, bytes of names, flags, functions that were dropped, checksum of what follows. */
 const HEADER_WORDS = 8;
 const HEADER_BYTES = 4 * HEADER_WORDS;

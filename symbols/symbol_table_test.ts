@@ -43,6 +43,21 @@ function symbolsOf(made: readonly Made[], bias = 0): RawSymbols {
   };
 }
 
+Deno.test("SymbolTable.find() takes a name of an old version where there is no other", () => {
+  const names = ["free@@V_2", "cfree@V_1", "old@V_1"];
+  const made = names.map((name) => ({ name, address: name === "old@V_1" ? 0x1010 : 0x1000, size: 16 }));
+  const versionOf = (name: string) => name.includes("@@") ? 3 : 0x8002;
+  // By the names of a full table, and by the section of versions of a dynamic one; in any order.
+  for (const list of [made, made.toReversed()]) {
+    const versions = new Uint8Array(Uint16Array.from([0, ...list.map(({ name }) => versionOf(name))]).buffer);
+    const plain = list.map((one) => ({ ...one, name: one.name.replace(/@.*/, "") }));
+    for (const table of [symbolsOf(list), { ...symbolsOf(plain), full: false, versions }]) {
+      const found = build([table]);
+      assertEquals([0x1000, 0x1010].map((at) => found.find(at)), ["free", "old"]);
+    }
+  }
+});
+
 Deno.test("SymbolTable.find() prefers sized, inner, global names with few underscores", () => {
   const table = build([symbolsOf([
     { name: "outer", address: 0x1000, size: 0x100 },

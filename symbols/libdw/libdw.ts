@@ -24,6 +24,7 @@ const EV_CURRENT = 1;
 const ELFCLASS64 = 2;
 const SHT_SYMTAB = 2;
 const SHT_DYNSYM = 11;
+const SHT_GNU_VERSYM = 0x6fffffff;
 const SHF_EXECINSTR = 4n;
 /** More sections than any linker writes without the extended numbering, which is not read. */
 const MAX_SECTIONS = 0xff00;
@@ -213,7 +214,7 @@ export class Libdw implements Disposable {
         size: Number(header[4]),
         executable: (header[1]! & SHF_EXECINSTR) !== 0n,
       };
-      if (type === SHT_SYMTAB || type === SHT_DYNSYM) {
+      if (type === SHT_SYMTAB || type === SHT_DYNSYM || type === SHT_GNU_VERSYM) {
         tables.set(type, { symbols: section, link: header[5]! & 0xffffffffn });
       }
       section = this.#elf.elf_nextscn(elf, section);
@@ -224,7 +225,13 @@ export class Libdw implements Disposable {
     const strings = this.#sectionBytes(this.#elf.elf_getscn(elf, table.link));
     const bits = this.#elf.gelf_getclass(elf) === ELFCLASS64 ? 64 : 32;
     const full = tables.has(SHT_SYMTAB);
-    return symbols && strings ? [{ bits, symbols, strings, sections, bias, full }] : [];
+    const versions = full ? undefined : tables.get(SHT_GNU_VERSYM);
+    return symbols && strings
+      ? [{
+        ...{ bits, symbols, strings, sections, bias, full },
+        versions: versions && this.#sectionBytes(versions.symbols),
+      }]
+      : [];
   }
 
   /** Returns a copy of what struct Elf_Data { void *d_buf; int d_type; int d_version; size_t d_size; … } points to. */
