@@ -11,7 +11,7 @@
 import { minify } from "terser";
 
 for (const path of Deno.args) {
-  const { code } = await minify(await Deno.readTextFile(path), { module: true });
+  const { code } = await minify(await Deno.readTextFile(path), { module: true, compress: { passes: 2 } });
   if (!code) throw new Error(`Cannot minify '${path}': nothing is left`);
   await Deno.writeTextFile(path, code);
 }
