@@ -105,7 +105,6 @@ export class TimelinePart {
         ...[
           this.#title,
           this.#legend,
-          h("span", { class: "grow" }),
           this.#mode.root,
           exportButton(() => this.#files()),
         ],
