@@ -36,6 +36,8 @@ export class FlameView {
   #scene: Scene | undefined;
   #hovered: number | undefined;
   #key: number | undefined;
+  /** Is where the keys were when the focus went elsewhere. */
+  #left: number | undefined;
   /** Is the row of the names whose boxes are outlined, as one of them is looked at elsewhere. */
   #outlined: number | undefined;
   /** Is the frame that draws, 0 for none. */
@@ -91,7 +93,14 @@ export class FlameView {
       events.onmenu(box, { x: event.clientX, y: event.clientY });
     });
     canvas.addEventListener("keydown", (event) => this.#press(event));
-    canvas.addEventListener("blur", () => this.#walk(undefined));
+    canvas.addEventListener("blur", () => {
+      const at = this.#key;
+      this.#walk(undefined);
+      this.#left = at;
+    });
+    // Who closes a menu goes on from the box that it was of.
+    canvas.addEventListener("focus", () => this.#walk(this.#left));
+    canvas.addEventListener("pointerdown", () => this.#left = undefined);
   }
 
   get scene(): Scene | undefined {
@@ -99,7 +108,7 @@ export class FlameView {
   }
 
   show(scene: Scene): void {
-    if (scene.model !== this.#scene?.model) this.#hovered = this.#key = undefined;
+    if (scene.model !== this.#scene?.model) this.#hovered = this.#key = this.#left = undefined;
     const moved = scene.model !== this.#scene?.model || scene.focus !== this.#scene.focus ||
       scene.up !== this.#scene.up;
     this.#scene = scene;

@@ -113,9 +113,18 @@ testWith(
           await page.focus(CANVAS);
           await page.keyboard.press("ArrowDown");
           assertMatch(await text(page, ".flame [aria-live]"), /^(node|postgres), 3\d\.\d %, \d+\.\d s$/);
+          await page.keyboard.press("ArrowDown");
+          const walked = await text(page, ".flame [aria-live]");
+          await page.keyboard.press("m");
+          await page.keyboard.press("Escape");
+          await page.keyboard.press("ArrowUp");
+          await page.keyboard.press("ArrowDown");
+          assertEquals(await text(page, ".flame [aria-live]"), walked);
+          await page.keyboard.press("m");
+          await page.keyboard.press("Escape");
           await page.keyboard.press("Enter");
           await settled(page);
-          assertMatch(await text(page, ".crumbs"), /(node|postgres)/);
+          assert((await text(page, ".crumbs")).includes(`› ${walked.split(",")[0]}`));
         });
       });
 
