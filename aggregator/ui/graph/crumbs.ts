@@ -22,20 +22,26 @@ export class Crumbs {
   }
 
   /** Shows the box that is zoomed to, where that is not the whole. */
-  show({ isWhole, name, label, share }: {
+  show({ isWhole, name, label, share, cut }: {
     readonly isWhole: boolean;
     readonly name: string;
     readonly label: string;
     readonly share: string;
+    /** Is the share of the whole that was cut, "" for none: neither kinds of code nor the table have it. */
+    readonly cut: string;
   }): void {
-    if (!this.#changes.of(isWhole, name, label, share)) return;
+    if (!this.#changes.of(isWhole, name, label, share, cut)) return;
     const whole = "Whole graph";
     this.root.replaceChildren(
       isWhole
         ? h("span", { "aria-current": "true" }, whole)
         : h("button", { class: "plain", onclick: () => this.#app.store.set({ zoom: "" }) }, whole),
       isWhole ? "" : h("span", { "aria-current": "true", title: name }, ` › ${label}`),
-      h("span", { class: "quiet" }, ` ${share} of the selection`),
+      h(
+        "span",
+        { class: "quiet" },
+        ` ${share} of the selection${cut && `, ${cut} of all is too thin to be loaded`}`,
+      ),
     );
   }
 }

@@ -222,6 +222,7 @@ export class GraphPane {
       name: model.names[model.name[this.#focus]!]!,
       label: boxLabel(model, this.#focus),
       share: this.#share(model.width[this.#focus]!),
+      cut,
     });
     this.#drawScene();
     void this.#find(model, state.search);

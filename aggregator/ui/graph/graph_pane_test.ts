@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// <reference lib="dom" />
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { testWith } from "../../../tests/support/needs.ts";
 import {
   CANVAS,
@@ -27,6 +27,17 @@ testWith(
           assert(await coloursOfRow(page, 3) >= 4);
           assertEquals(await page.locator(".legend button").count() >= 4, true);
           assertEquals(await page.title(), "CPU · Aperture");
+        });
+      });
+
+      await t.step("what was too thin to be loaded is the rest of the kinds of code", async () => {
+        await open({ query: CPU }, async ({ page }) => {
+          await settled(page);
+          const said = await text(page, ".crumbs");
+          const [, cut] = /, (\d+\.\d) % of all is too thin to be loaded$/.exec(said) ?? [];
+          const shares = await page.locator(".legend small").allTextContents();
+          const kinds = shares.reduce((sum, share) => sum + parseFloat(share), 0);
+          assertAlmostEquals(Number(cut) + kinds, 100, 0.5, said);
         });
       });
 
@@ -71,7 +82,7 @@ testWith(
           assertMatch(await text(page, ".crumbs"), /› node/);
           await page.keyboard.press("Escape");
           await settled(page);
-          assertMatch(await text(page, ".crumbs"), /^Whole graph 100 % of the selection$/);
+          assertMatch(await text(page, ".crumbs"), /^Whole graph 100 % of the selection,/);
           assertEquals(search(page), CPU);
           await page.goBack();
           await settled(page);
