@@ -30,7 +30,7 @@ static __attribute__((noinline)) long spin_leaf(long n) {
   return middle_step(&b, n) + colour;
 }
 /* A function that only the symbol table knows. */
-asm(".text\\n.balign 16\\n.type plain_leaf, @function\\nplain_leaf: .fill 15, 1, 0x90\\nret\\n.size plain_leaf, 16");
+asm(".text\\n.balign 16\\n.type plain_leaf, @function\\nplain_leaf: .rept 5\\nadd $1, %eax\\n.endr\\nret\\n.size plain_leaf, 16");
 int main(int argc, char **argv) {
   printf("%p\\n", (void *)spin_leaf);
   fflush(stdout);
