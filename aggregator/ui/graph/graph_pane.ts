@@ -216,7 +216,7 @@ export class GraphPane {
     this.root.classList.toggle("is-empty", isEmpty);
     this.#empty.show(!isEmpty ? undefined : answer.total.value === 0 ? "filtered" : "hidden");
     this.#focus = boxOfHash(model, state.zoom);
-    this.#tools.show({ state, theme: this.#app.theme(), shares, cut, amounts });
+    this.#tools.show({ state, theme: this.#app.theme(), shares, amounts });
     this.#crumbs.show({
       isWhole: this.#focus === 0,
       name: model.names[model.name[this.#focus]!]!,

@@ -33,8 +33,6 @@ export interface ToolsShown {
   readonly theme: Theme;
   /** Holds the share of each kind of code in the graph's own time. */
   readonly shares: ReadonlyMap<CodeOrigin, string>;
-  /** Is the share of what was cut, of which the kind is not known; "" for none. */
-  readonly cut: string;
   /** Says how much a step left out or moved, by its text. */
   readonly amounts: ReadonlyMap<string, string>;
 }
@@ -90,7 +88,7 @@ export class GraphTools {
     );
   }
 
-  show({ state, theme, shares, cut, amounts }: ToolsShown): void {
+  show({ state, theme, shares, amounts }: ToolsShown): void {
     const { mode, up, inverted, color, faded } = state;
     // Amounts are those of the steps.
     if (!this.#changes.of(mode, up, inverted, color, theme, shares, amounts, faded.join())) return;
@@ -119,13 +117,6 @@ export class GraphTools {
           h("small", {}, shares.get(origin)!),
         );
       }),
-      cut &&
-        h(
-          "span",
-          { class: "quiet", title: "Stacks too thin to be seen: a click on “+ more” loads them" },
-          "not loaded ",
-          h("small", {}, cut),
-        ),
     );
   }
 }
