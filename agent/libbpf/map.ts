@@ -5,6 +5,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { lendBuffers } from "./batch_buffers.ts";
 import { bpfError, check, checkPointer, ENOENT, ENOSPC } from "./errors.ts";
 import type { Library } from "./library.ts";
@@ -12,6 +13,9 @@ import { MappedMemory } from "./mapped_memory.ts";
 
 const BPF_ANY = 0n;
 const BPF_EXIST = 2n;
+
+/** A call on another thread is seen to have begun so often. */
+const LOOK_MS = 1;
 
 /** enum bpf_map_type: maps with a value for each possible CPU. */
 const PER_CPU_TYPES: ReadonlySet<number> = new Set([5, 6, 10]);
@@ -32,6 +36,7 @@ export class BpfMap {
   readonly #hold: () => Disposable;
   /** Holds what calls on other threads read, so that it stays where it is until they return. */
   readonly #lent = new Set<unknown>();
+  readonly #waits = new Set<Promise<void>>();
   readonly name: string;
   readonly keyBytes: number;
   readonly valueBytes: number;
@@ -162,7 +167,14 @@ export class BpfMap {
    * began before (maybe_wait_bpf_programs in kernel/bpf/syscall.c). That takes milliseconds, on a loaded machine
    * seconds, so another thread does it; the map stays until then, even if the object is closed.
    */
-  async setInner(index: number, inner: { readonly fd: number }): Promise<void> {
+  setInner(index: number, inner: { readonly fd: number }): Promise<void> {
+    const wait = this.#setInner(index, inner);
+    this.#waits.add(wait);
+    wait.catch(() => {}).finally(() => this.#waits.delete(wait));
+    return wait;
+  }
+
+  async #setInner(index: number, inner: { readonly fd: number }): Promise<void> {
     const lent = { key: Uint32Array.of(index), value: Int32Array.of(inner.fd) };
     using _hold = this.#hold();
     this.#lent.add(lent);
@@ -174,6 +186,27 @@ export class BpfMap {
     } finally {
       this.#lent.delete(lent);
     }
+  }
+
+  /**
+   * Puts another map than the one that is there at `index` of an array of maps, and returns when programs find it: those
+   * that run may still have what was there before. The call itself waits for them, see {@linkcode settled}.
+   */
+  async putInner(index: number, inner: { readonly fd: number }): Promise<void> {
+    const key = Uint32Array.of(index);
+    const idOf = () => new Uint32Array(this.lookup(key)?.buffer ?? new ArrayBuffer(4))[0];
+    const before = idOf();
+    const wait = this.setInner(index, inner);
+    let isOver = false;
+    wait.catch(() => {}).finally(() => isOver = true);
+    // The kernel puts it there before it waits.
+    while (!isOver && idOf() === before) await delay(LOOK_MS);
+    if (isOver) await wait;
+  }
+
+  /** Waits until no call waits for programs. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#waits);
   }
 
   /** Call before the object is loaded: uses a map that is there already, of the same type and sizes. */

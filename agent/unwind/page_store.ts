@@ -7,6 +7,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { BpfArray, type BpfMap, type MappedMemory } from "../libbpf/mod.ts";
 import { ChunkSpace, type Extent } from "./chunk_space.ts";
 import { RULE_NONE, RULE_UNKNOWN, RULE_WORDS, RuleSet } from "./rules.ts";
@@ -43,6 +44,8 @@ export interface PageStoreOptions {
   readonly windows: PageWindows;
   /** It is called with the number of a file whose last pages were given up as they were cold. */
   readonly onGone?: (file: number) => void;
+  /** Room that is given up is waited for so long, in ms; usually the kernel takes 10 to 30. @default {100} */
+  readonly roomMs?: number;
 }
 
 export interface PageStats {
@@ -67,10 +70,11 @@ interface Loaded {
 }
 
 /** Writes pages into the maps that programs read. */
-export class PageStore implements Disposable {
+export class PageStore implements AsyncDisposable {
   readonly #maps: PageMaps;
   readonly #windows: PageWindows;
   readonly #onGone: ((file: number) => void) | undefined;
+  readonly #roomMs: number;
   readonly #maxPages: number;
   readonly #maxRows: number;
   readonly #space: ChunkSpace;
@@ -97,10 +101,11 @@ export class PageStore implements Disposable {
   #coldBefore: number;
   #tidiedMs: number;
 
-  constructor(maps: PageMaps, { maxChunks, windows, onGone }: PageStoreOptions) {
+  constructor(maps: PageMaps, { maxChunks, windows, onGone, roomMs = 100 }: PageStoreOptions) {
     this.#maps = maps;
     this.#windows = windows;
     this.#onGone = onGone;
+    this.#roomMs = roomMs;
     this.#coldBefore = windows.coldBefore;
     this.#tidiedMs = windows.ms;
     this.#maxPages = maps.pages.maxEntries;
@@ -110,7 +115,8 @@ export class PageStore implements Disposable {
     this.#writeRules();
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#maps.chunks.settled();
     this.#ruleMemory[Symbol.dispose]();
     for (const chunk of this.#chunks) chunk[Symbol.dispose]();
   }
@@ -277,7 +283,7 @@ export class PageStore implements Disposable {
     while (this.#chunks.length <= index) {
       const chunk = BpfArray.create("unwind_chunk", CHUNK_BYTES);
       this.#chunks.push(chunk);
-      await this.#maps.chunks.setInner(this.#chunks.length - 1, chunk);
+      await this.#maps.chunks.putInner(this.#chunks.length - 1, chunk);
     }
     return this.#chunks[index]!;
   }
@@ -294,7 +300,7 @@ export class PageStore implements Disposable {
       gone.push(loaded);
       freed += loaded.extent?.count ?? 0;
     }
-    await this.#giveUp(gone);
+    await this.#soon(this.#giveUp(gone));
   }
 
   /** Gives up the pages that are cold, and says whether there were any; it looks once a window. */
@@ -303,7 +309,7 @@ export class PageStore implements Disposable {
     if (coldBefore === this.#coldBefore) return false;
     this.#coldBefore = coldBefore;
     const cold = this.#usedBefore(coldBefore);
-    await this.#giveUp(cold.map(({ loaded }) => loaded));
+    await this.#soon(this.#giveUp(cold.map(({ loaded }) => loaded)));
     const gone = new Set(cold.map(({ loaded }) => loaded.file)).difference(new Set(this.fileIds()));
     for (const file of gone) this.#onGone?.(file);
     return cold.length > 0;
@@ -325,6 +331,7 @@ export class PageStore implements Disposable {
     return used;
   }
 
+  /** Programs miss the pages at once; their rows are free when this is done. */
   async #giveUp(gone: readonly Loaded[]): Promise<void> {
     if (gone.length === 0) return;
     for (const { file, page, extent } of gone) {
@@ -345,8 +352,22 @@ export class PageStore implements Disposable {
     const count = this.#space.shrink();
     const gone = this.#chunks.splice(count);
     // No page is in them. The map has each until another one is in its place.
-    await Promise.all(gone.map((_, i) => this.#maps.chunks.setInner(count + i, this.#chunks[0]!)));
-    for (const chunk of gone) chunk[Symbol.dispose]();
+    const replaced = gone.map((chunk, i) =>
+      this.#maps.chunks.setInner(count + i, this.#chunks[0]!).finally(() => chunk[Symbol.dispose]())
+    );
+    await this.#soon(Promise.all(replaced));
+  }
+
+  /**
+   * Waits for what is done once no program runs that began before, but not for long: the kernel may take a minute to know
+   * that, beside threads that wait and wake in quick succession, and meanwhile no page could be loaded.
+   */
+  async #soon(done: Promise<unknown>): Promise<void> {
+    // Where that fails later, what was to be free stays taken.
+    done.catch(() => {});
+    const stop = new AbortController();
+    const late = delay(this.#roomMs, stop).catch(() => {});
+    await Promise.race([done, late]).finally(() => stop.abort());
   }
 
   /** Waits until no program runs that began before. */

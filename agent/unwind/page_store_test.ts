@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { build } from "../../tasks/build.ts";
 import { testWith } from "../../tests/support/needs.ts";
+import { until } from "../../tests/support/until.ts";
 import { type BpfMap, BpfObject } from "../libbpf/mod.ts";
 import { CHUNK_BYTES, PageStore } from "./page_store.ts";
 import { CFA_REGISTER, RuleSet } from "./rules.ts";
@@ -50,7 +51,7 @@ testWith(
     const { object, maps } = openMaps({ maxChunks: 1, maxPages: 1024 });
     using _object = object;
     const { windows, end } = makeWindows();
-    using store = new PageStore(maps, { maxChunks: 1, windows });
+    await using store = new PageStore(maps, { maxChunks: 1, windows, roomMs: 60_000 });
     // A chunk has room for 8 of them.
     const table = makeTable(20, 32_768);
     for (let page = 0; page < 8; page++) {
@@ -98,7 +99,7 @@ testWith(["bpf", "clang"], "PageStore gives up what is cold before it takes more
   const { object, maps } = openMaps({ maxChunks: 4, maxPages: 1024 });
   using _object = object;
   const { windows, end } = makeWindows();
-  using store = new PageStore(maps, { maxChunks: 4, windows });
+  await using store = new PageStore(maps, { maxChunks: 4, windows, roomMs: 60_000 });
   const table = makeTable(40, 32_768);
   const load = async (from: number, to: number) => {
     for (let page = from; page < to; page++) assert(await store.load(1, page, { table }));
@@ -129,7 +130,12 @@ testWith(["bpf", "clang"], "PageStore.tidy() gives the memory back that is cold"
   using _object = object;
   const { windows, end } = makeWindows();
   const gone: number[] = [];
-  using store = new PageStore(maps, { maxChunks: 4, windows, onGone: (file) => gone.push(file) });
+  await using store = new PageStore(maps, {
+    maxChunks: 4,
+    windows,
+    onGone: (file) => gone.push(file),
+    roomMs: 60_000,
+  });
   const table = makeTable(40, 32_768);
   const state = () => [store.stats.pages, store.memoryBytes / CHUNK_BYTES, store.isDue];
   for (let page = 0; page < 24; page++) assert(await store.load(1, page, { table }));
@@ -155,7 +161,7 @@ testWith(["bpf", "clang"], "PageStore writes rows that refer to the rules of all
   await build("bpf");
   const { object, maps } = openMaps({ maxChunks: 2, maxPages: 1024 });
   using _object = object;
-  using store = new PageStore(maps, { maxChunks: 2, windows: makeWindows().windows });
+  await using store = new PageStore(maps, { maxChunks: 2, windows: makeWindows().windows, roomMs: 60_000 });
   const table = makeTable(3, 100);
   for (const file of [1, 2]) {
     for (let page = 0; page < 4; page++) assert(await store.load(file, page, { table }));
@@ -177,7 +183,7 @@ testWith(["bpf", "clang"], "PageStore gives up all pages where other files have 
   const { object, maps } = openMaps({ maxChunks: 1, maxPages: 1024 });
   using _object = object;
   const { windows, end } = makeWindows();
-  using store = new PageStore(maps, { maxChunks: 1, windows });
+  await using store = new PageStore(maps, { maxChunks: 1, windows, roomMs: 60_000 });
   const rules = new RuleSet();
   const builder = new TableBuilder();
   for (let i = 0; i < 20_000; i++) builder.set(i * 2, rules.intern(CFA_REGISTER | 6 << 4, 8 * i, 0, 0));
@@ -206,4 +212,29 @@ testWith(["bpf", "clang"], "PageStore gives up all pages where other files have 
   assertEquals(store.isDue, true);
   await store.tidy();
   assertEquals(store.stats.pages, 0);
+});
+
+testWith(["bpf", "clang"], "PageStore loads pages also while the kernel does not know who runs", async () => {
+  await build("bpf");
+  const { object, maps } = openMaps({ maxChunks: 2, maxPages: 1024 });
+  using _object = object;
+  const { windows, end } = makeWindows();
+  await using store = new PageStore(maps, { maxChunks: 2, windows, roomMs: 5 });
+  const table = makeTable(40, 32_768);
+  const load = (page: number) => store.load(1, page, { table });
+  for (let page = 0; page < 8; page++) assert(await load(page));
+  end(13);
+  const known = Promise.withResolvers<void>();
+  const setInner = maps.chunks.setInner.bind(maps.chunks);
+  maps.chunks.setInner = async (index, inner) => {
+    await setInner(index, inner);
+    await known.promise;
+  };
+  // All are cold, but their rows may be in use still, so that there is more memory.
+  for (let page = 8; page < 16; page++) assert(await load(page));
+  assertEquals([store.stats.pages, store.stats.evicted, store.memoryBytes / CHUNK_BYTES], [8, 8, 2]);
+  assertEquals(await load(16), false);
+  known.resolve();
+  await until(async () => await load(17) || undefined);
+  assertEquals([store.stats.pages, store.memoryBytes / CHUNK_BYTES], [9, 2]);
 });

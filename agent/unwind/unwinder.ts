@@ -253,7 +253,7 @@ export class Unwinder implements AsyncDisposable {
     await this.#serving;
     this.#holder[Symbol.dispose]();
     for (const link of this.#links) link[Symbol.dispose]();
-    this.#pages[Symbol.dispose]();
+    await this.#pages[Symbol.asyncDispose]();
     this.#control[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
