@@ -134,9 +134,9 @@ function indexOf(strings: string[], text: string, known: number): number {
   return at >= 0 ? at : strings.push(text) - 1;
 }
 
-/** Returns how long the parts are that begin at `offset`. */
+/** Returns how long the parts are that begin at `offset`, which is empty where there are none. */
 function lengths(offset: Uint32Array): Uint32Array {
-  const lengths = new Uint32Array(offset.length - 1);
+  const lengths = new Uint32Array(Math.max(0, offset.length - 1));
   for (let i = 0; i < lengths.length; i++) lengths[i] = offset[i + 1]! - offset[i]!;
   return lengths;
 }

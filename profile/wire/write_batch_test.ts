@@ -46,3 +46,9 @@ Deno.test("writingBatch() writes in pieces what writeBatch() does at once, of an
     assert(calls < 5000 || pieces > 10);
   }
 });
+
+Deno.test("writeBatch() takes tables without rows that have no end either", () => {
+  const batch = makeBatch(0);
+  const none = { offset: new Uint32Array(), frame: new Uint32Array() };
+  assertEquals(writeBatch({ ...batch, stacks: none }), writeBatch(batch));
+});
