@@ -3,8 +3,8 @@
  * The short form of `deno task soak`.
  */
 
-import { assertEquals, assertGreater, assertLess } from "@std/assert";
-import { MAX_GROWTH_BYTES, soak } from "./soak/soak.ts";
+import { assertEquals, assertGreater } from "@std/assert";
+import { soak } from "./soak/soak.ts";
 import { testWith } from "./support/needs.ts";
 
 testWith(["root", "chdb"], "the tables hold what agents counted, whatever fails in between", async () => {
@@ -13,6 +13,4 @@ testWith(["root", "chdb"], "the tables hold what agents counted, whatever fails 
   assertEquals(result.stored, result.pushed, said.join("\n"));
   assertEquals(Object.values(result.dropped).filter((batches) => batches > 0), []);
   assertGreater(result.batches, 50);
-  const { began, ended } = result.residentBytes;
-  assertLess(ended - began, MAX_GROWTH_BYTES);
 });

@@ -80,10 +80,16 @@ function compileGo(source: string): (path: string) => Promise<void> {
 function compileTokio(path: string): Promise<void> {
   const cargo = `cargo build --quiet --offline --config 'source.crates-io.replace-with="debian"' ` +
     `--config 'source.debian.directory="${CRATES}"' --target-dir "$0.target"`;
+  // What Debian has of the crates is locked, in each release another version: so it is done in a folder of its own.
+  const copy = 'mkdir "$0.crate" && cp Cargo.toml main.rs "$0.crate" && cd "$0.crate"';
   return compileTo(path, {
     compiler: "sh",
     cwd: `${PROGRAMS}tokio`,
-    args: (output) => ["-c", `${cargo} && mv "$0.target/debug/pool" "$0" && rm -r "$0.target"`, output],
+    args: (output) => [
+      "-c",
+      `${copy} && ${cargo} && mv "$0.target/debug/pool" "$0" && rm -r "$0.target" "$0.crate"`,
+      output,
+    ],
     sources: [`${PROGRAMS}tokio/main.rs`, `${PROGRAMS}tokio/Cargo.toml`],
   });
 }

@@ -341,6 +341,7 @@ export const X86_64: Readonly<Record<number, string>> = {
   332: "statx",
   333: "io_pgetevents",
   334: "rseq",
+  335: "uretprobe",
   424: "pidfd_send_signal",
   425: "io_uring_setup",
   426: "io_uring_enter",

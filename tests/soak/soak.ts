@@ -42,8 +42,8 @@ export interface SoakResult {
   readonly batches: number;
   /** Counts the steps by what was done. */
   readonly steps: ReadonlyMap<string, number>;
-  /** The aggregator has so much before the first fault and at the end, in bytes, with nothing staged. */
-  readonly residentBytes: { readonly began: number; readonly ended: number };
+  /** The aggregator has so much after the first half and at the end, in bytes. */
+  readonly residentBytes: { readonly halfway: number; readonly ended: number };
   /** Counts the batches that agents gave up, by reason, or could not deliver. */
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -52,9 +52,6 @@ export interface SoakResult {
 const DESCRIPTORS = 400;
 const DISK = "96m";
 const WINDOW_MS = 250;
-const WARM_MS = 5000;
-/** The aggregator may have so much more at the end, in bytes: what is garbage by then, and no more with time. */
-export const MAX_GROWTH_BYTES = 128e6;
 
 /** Agents may take so long at the end to deliver what waits. */
 const DELIVERY_MS = 300_000;
@@ -73,13 +70,12 @@ export async function soak({ seconds, seed, agents, say }: SoakOptions): Promise
   const system = stack.use(new System({ front, engine, disk, folder: folder.path }));
   await system.start();
   const fleet = stack.use(new Fleet(agents, { port: system.wire.port, random }));
-  // What is compiled and cached once is there by then.
-  await delay(WARM_MS);
-  const began = await system.residentBytes();
   const steps = stepsOf({ system, front, disk, random });
   const done = new Map<string, number>();
   const end = performance.now() + seconds * 1000;
+  let halfway: number | undefined;
   while (performance.now() < end) {
+    if (performance.now() > end - seconds * 500) halfway ??= await system.residentBytes();
     const name = Object.keys(steps)[Math.floor(random() * Object.keys(steps).length)]!;
     say(name);
     done.set(name, (done.get(name) ?? 0) + 1);
@@ -95,11 +91,12 @@ export async function soak({ seconds, seed, agents, say }: SoakOptions): Promise
   const [stored] = await client.rows<{ value: string; count: string }>(
     "SELECT sum(value) AS value, sum(count) AS count FROM samples WHERE startsWith(node, 'soak-')",
   );
+  const ended = await system.residentBytes();
   return {
     pushed: fleet.pushed,
     stored: { value: BigInt(stored!.value), count: BigInt(stored!.count) },
     ...{ batches, steps: done, dropped },
-    residentBytes: { began, ended: await system.residentBytes() },
+    residentBytes: { halfway: halfway ?? ended, ended },
   };
 }
 
