@@ -29,9 +29,10 @@ async function start(options: Partial<IngestOptions> = {}) {
   const queries = new FleetQueries(fleet());
   const server = stack.use(IngestServer.start({ buffer, queries, listen: LISTEN, ...options }));
   let sequence = 0;
-  const push = async (options: Omit<PushClientOptions, "url">, scheme = "http") => {
+  // By its address, which is one only: a client that may try several goes on with its timers when one has answered.
+  const push = async (options: Omit<PushClientOptions, "url">, origin = "http://127.0.0.1") => {
     using client = new PushClient({
-      url: new URL(`${scheme}://localhost:${server.address.port}`),
+      url: new URL(`${origin}:${server.address.port}`),
       ...options,
     });
     const request = writeBatch(makeBatch({ sequence: ++sequence }));
@@ -141,9 +142,9 @@ testWith(["openssl"], "an agent shows the certificate that the aggregator asks f
   });
   await using at = await start({ tls: { ...server!, clientCa: agent!.ca } });
   const options = { ca: server!.ca, deadlineMs: 3000 };
-  await at.push({ ...options, certificate: agent }, "https");
+  await at.push({ ...options, certificate: agent }, "https://localhost");
   for (const certificate of [other, undefined]) {
-    await assertRejects(() => at.push({ ...options, certificate }, "https"), PushError);
+    await assertRejects(() => at.push({ ...options, certificate }, "https://localhost"), PushError);
   }
   assertEquals(at.buffer.batches, 1);
   // grpc-js keeps the timer of a connection that failed.
