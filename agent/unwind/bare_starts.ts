@@ -6,6 +6,7 @@
  * @module
  */
 
+import { atOnce } from "../../common/pieces.ts";
 import type { ByteSource } from "../../symbols/elf/byte_source.ts";
 import type { ElfInfo } from "../../symbols/elf/elf.ts";
 import { lowerBound } from "../../symbols/ranges.ts";
@@ -104,7 +105,7 @@ export class BareStarts {
     const length = Math.min(code.address + code.size, address + size + beside) - first;
     const bytes = readExactly(this.#source, offset + first - code.address, length);
     const skip = address - first;
-    const known = beside === 0 ? [] : result(this.#code.functionsIn(address, address + size));
+    const known = beside === 0 ? [] : atOnce(this.#code.functionsIn(address, address + size));
     const begins = known.map((at) => at - address);
     for (const part of beside === 0 ? [] : [bytes.subarray(0, skip), bytes.subarray(skip + size)]) {
       for (const targets of calledFrom(part)) {
@@ -112,15 +113,7 @@ export class BareStarts {
       }
     }
     const depths = new StackDepths(bytes.subarray(skip, skip + size));
-    result(depths.follow(begins));
+    atOnce(depths.follow(begins));
     return depths.begins().map((at) => at + address);
-  }
-}
-
-/** Does work to its end. */
-function result<T>(work: Generator<void, T>): T {
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) return value;
   }
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
+import { settledWithin } from "../../common/timeout.ts";
 import { BpfArray, type BpfMap, type MappedMemory } from "../libbpf/mod.ts";
 import { ChunkSpace, type Extent } from "./chunk_space.ts";
 import { RULE_NONE, RULE_UNKNOWN, RULE_WORDS, RuleSet } from "./rules.ts";
@@ -365,9 +365,7 @@ export class PageStore implements AsyncDisposable {
   async #soon(done: Promise<unknown>): Promise<void> {
     // Where that fails later, what was to be free stays taken.
     done.catch(() => {});
-    const stop = new AbortController();
-    const late = delay(this.#roomMs, stop).catch(() => {});
-    await Promise.race([done, late]).finally(() => stop.abort());
+    await settledWithin(this.#roomMs, done);
   }
 
   /** Waits until no program runs that began before. */

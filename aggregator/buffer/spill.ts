@@ -6,6 +6,7 @@
  */
 
 import { dirname } from "node:path";
+import { exists, moveFiles, removeFiles } from "./kv_files.ts";
 import type { StagingBuffer } from "./staging_buffer.ts";
 
 /**
@@ -38,7 +39,7 @@ export async function writeSpill(buffer: StagingBuffer, path: string): Promise<v
  * @returns how many batches that are
  */
 export async function takeSpill(buffer: StagingBuffer, path: string): Promise<number> {
-  if (!await isThere(path)) return 0;
+  if (!await exists(path)) return 0;
   {
     using kv = await openKv(path);
     await buffer.copyFrom(kv.kv);
@@ -48,14 +49,10 @@ export async function takeSpill(buffer: StagingBuffer, path: string): Promise<nu
 }
 
 async function keepDamaged(path: string): Promise<void> {
-  if (!await isThere(path)) return;
+  if (!await exists(path)) return;
   let name = `${path}.damaged`;
-  for (let i = 2; await isThere(name); i++) name = `${path}.damaged.${i}`;
-  for (const end of ENDS) if (await isThere(path + end)) await Deno.rename(path + end, name + end);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
+  for (let i = 2; await exists(name); i++) name = `${path}.damaged.${i}`;
+  await moveFiles(path, name);
 }
 
 async function openKv(path: string): Promise<{ kv: Deno.Kv } & Disposable> {
@@ -65,18 +62,5 @@ async function openKv(path: string): Promise<{ kv: Deno.Kv } & Disposable> {
 
 /** Waits until SQLite has moved its log into the file: Deno KV returns from closing before. */
 async function logMoved(path: string): Promise<void> {
-  while (await isThere(`${path}-wal`)) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-/** SQLite's files end in these. */
-const ENDS = ["", "-wal", "-shm"];
-
-function removeFiles(path: string): void {
-  for (const end of ENDS) {
-    try {
-      Deno.removeSync(path + end);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
+  while (await exists(`${path}-wal`)) await new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -48,8 +48,6 @@ const QUARANTINE_SHARE = 0.1;
 
 /** No batch has this id. */
 const TRIAL_ID = 0;
-/** Is as much as one commit takes. */
-const TRIAL = new Uint8Array(CHUNKS_PER_COMMIT * CHUNK_BYTES);
 
 /**
  * Is the aggregator's staging buffer. What {@linkcode StagingBuffer.stage} returned for is kept, whatever happens to
@@ -202,9 +200,10 @@ export class StagingBuffer implements AsyncDisposable {
     if (this.#failure === undefined) return;
     // As what a crash broke off, which the next start removes.
     const left = { id: TRIAL_ID, chunks: CHUNKS_PER_COMMIT };
+    const bytes = new Uint8Array(CHUNKS_PER_COMMIT * CHUNK_BYTES);
     await this.#writing(async () => {
       const { kv } = this.#store;
-      await writeParts(kv, { id: TRIAL_ID, bytes: TRIAL, parts: CHUNKS_PER_COMMIT });
+      await writeParts(kv, { id: TRIAL_ID, bytes, parts: CHUNKS_PER_COMMIT });
       await removeParts(kv, left, () => this.#leftovers.push(left));
     }).catch(() => {});
   }

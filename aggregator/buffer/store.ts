@@ -8,6 +8,7 @@
 
 import { dirname } from "node:path";
 import { salvage } from "./salvage.ts";
+import { exists, moveFiles, removeFiles, removeIfThere } from "./kv_files.ts";
 
 /** The buffer's file cannot be used; the message is for the user. */
 export class BufferOpenError extends Error {
@@ -207,31 +208,9 @@ async function replaceFile(path: string): Promise<number> {
   (await Deno.openKv(fresh)).close();
   const rows = salvage(path, fresh);
   removeFiles(`${path}.damaged`);
-  for (const [from, to] of [[path, `${path}.damaged`], [fresh, path]] as const) {
-    for (const end of ENDS) if (await exists(from + end)) await Deno.rename(from + end, to + end);
-  }
+  await moveFiles(path, `${path}.damaged`);
+  await moveFiles(fresh, path);
   return rows;
-}
-
-/** SQLite's files end in these. */
-const ENDS = ["", "-wal", "-shm"];
-
-function removeFiles(path: string): void {
-  for (const end of ENDS) removeIfThere(path + end);
-}
-
-function removeIfThere(path: string): boolean {
-  try {
-    Deno.removeSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 function statSize(path: string): number | undefined {
