@@ -61,7 +61,7 @@ testWith(
   ["bpf", "clang"],
   "record() loses none of 50,000 different (process, call) pairs in a window",
   async () => {
-    const recordings = await recordChurn([1000, 50], 60_000);
+    const recordings = await recordChurn([1000, 50, 2500], 60_000);
     const { calls, series } = callsOf(recordings);
     assertEquals(lostOf(recordings), new Map());
     calls.delete("prctl");

@@ -44,21 +44,20 @@ export class SyscallRows {
     const words = new Uint32Array(values.buffer, values.byteOffset, count * VALUE_WORDS);
     for (let i = 0; i < count; i++) {
       const row = this.#row(keys, keyWords, i);
+      const at = i * SYSCALL_VALUE.size;
+      const minNs = u64(values, at + SYSCALL_VALUE.min_ns);
+      const maxNs = u64(values, at + SYSCALL_VALUE.max_ns);
       const from = i * VALUE_WORDS + SYSCALL_VALUE.histogram / 4;
+      // Of tens of thousands of rows most have one call, in one bucket of all.
+      const last = bucketOf(maxNs);
       let calls = 0;
-      for (let bucket = 0; bucket < SYSCALL_BUCKETS; bucket++) {
+      for (let bucket = bucketOf(minNs); bucket <= last; bucket++) {
         const inBucket = words[from + bucket]!;
         if (inBucket === 0) continue;
         table.addBucket(row, bucket, inBucket);
         calls += inBucket;
       }
-      const at = i * SYSCALL_VALUE.size;
-      table.addEnded(row, {
-        calls,
-        totalNs: u64(values, at + SYSCALL_VALUE.total_ns),
-        minNs: u64(values, at + SYSCALL_VALUE.min_ns),
-        maxNs: u64(values, at + SYSCALL_VALUE.max_ns),
-      });
+      table.addEnded(row, { calls, totalNs: u64(values, at + SYSCALL_VALUE.total_ns), minNs, maxNs });
       const failed = words[i * VALUE_WORDS + SYSCALL_VALUE.failed / 4]!;
       if (failed > 0) table.addErrors(row, words[i * VALUE_WORDS + SYSCALL_VALUE.error / 4]!, failed);
     }
@@ -106,6 +105,13 @@ export class SyscallRows {
     if (text === undefined) this.#callTexts.set(call, text = this.#table.text(callName(call)));
     return text;
   }
+}
+
+/** Returns the bucket of calls that took so long, as `log2_of()` of `bpf/log2.h` does. */
+function bucketOf(ns: number): number {
+  const high = Math.floor(ns / 2 ** 32);
+  const exponent = high > 0 ? 63 - Math.clz32(high) : 31 - Math.clz32(ns | 1);
+  return Math.min(exponent, SYSCALL_BUCKETS - 1);
 }
 
 /** Returns the samples of a batch. */

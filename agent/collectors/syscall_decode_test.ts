@@ -62,7 +62,10 @@ Deno.test("SyscallRows adds up what CPUs counted of the same process, name and c
   const first = { total: 2 ** 40, min: 3, max: 9, error: 2, failed: 3, histogram: { 1: 2, 3: 1 } };
   rows.addCalls(one(key({ cpu: 0 }), value(first)));
   rows.addCalls(
-    one(key({ cpu: 1 }), value({ total: 1, min: 2, max: 7, histogram: { 1: 1, [SYSCALL_BUCKETS - 1]: 1 } })),
+    one(
+      key({ cpu: 1 }),
+      value({ total: 1, min: 2, max: 2 ** 50, histogram: { 1: 1, 33: 1, [SYSCALL_BUCKETS - 1]: 1 } }),
+    ),
   );
   // What is behind the end of a name is no part of it.
   rows.addCalls(one(key({ comm: "main\0old" }), value({ total: 5, min: 5, max: 5, histogram: { 2: 1 } })));
@@ -70,21 +73,37 @@ Deno.test("SyscallRows adds up what CPUs counted of the same process, name and c
   rows.addErrors(one(key({ cpu: 0, error: 5 }), view([0, u64(1)])(8)));
   const histogram = new Array<number>(SYSCALL_BUCKETS).fill(0);
   histogram[1] = 3;
-  histogram[2] = histogram[3] = histogram[SYSCALL_BUCKETS - 1] = 1;
+  histogram[2] =
+    histogram[3] =
+    histogram[33] =
+    histogram[SYSCALL_BUCKETS - 1] =
+      1;
   assertEquals([...rows.rows()], [{
     pid: 7,
     program: 9,
     comm: "main",
     call: "syscall_500",
-    count: 6,
+    count: 7,
     errors: new Map([[2, 4], [5, 1]]),
     totalNs: 2 ** 40 + 6,
     minNs: 2,
-    maxNs: 9,
+    maxNs: 2 ** 50,
     histogram,
     open: 0,
     oldestNs: 0,
   }]);
+});
+
+Deno.test("SyscallRows finds calls of any length in the bucket that they were counted in", () => {
+  const lengths = Array.from({ length: 52 }, (_, bits) => [2 ** bits, 2 ** bits + 1, 2 ** (bits + 1) - 1])
+    .flat();
+  for (const ns of [0, ...lengths]) {
+    const bucket = Math.min(ns.toString(2).length - 1, SYSCALL_BUCKETS - 1);
+    const rows = new SyscallRows();
+    rows.addCalls(one(key({}), value({ total: ns, min: ns, max: ns, histogram: { [bucket]: 3 } })));
+    const [row] = rows.rows();
+    assertEquals([row!.count, row!.histogram[bucket]], [3, 3], `calls of ${ns} ns`);
+  }
 });
 
 Deno.test("SyscallRows adds what calls that did not end have of the window", () => {
