@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How often it is looked whether a map fills: each look wakes a process that else sleeps, which costs far more than the
+ * Decides how often it is looked whether a map fills: each look wakes a process that else sleeps, which costs far more than the
  * look itself.
  *
  * @module

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How much the agent's own work matters among all others'.
+ * Sets how much the agent's own work matters among all others'.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How good stacks are: how many end where their thread began, and how many of their frames have a name.
+ * Measures how good stacks are: how many end where their thread began, and how many of their frames have a name.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How much memory control groups let this process have.
+ * Reads how much memory control groups let this process have.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What calls of a row took, in columns.
+ * Keeps what calls of a row took in columns.
  *
  * A build has tens of thousands of rows in a window. As objects they outlive the engine's space for young ones, and to
  * collect them then is most of what they cost; in columns a row is a hundred bytes, and nothing that is to be collected.
@@ -16,7 +16,7 @@ const [COUNT, TOTAL, MIN, MAX, OPEN, OLDEST] = [0, 1, 2, 3, 4, 5] as const;
 /** Most calls have no errors. */
 const NOTHING: ReadonlyMap<number, number> = new Map();
 
-/** What calls of a row took; time is in ns. */
+/** Tells what calls of a row took; time is in ns. */
 export interface CallAmounts {
   /** Calls that ended. */
   readonly count: number;

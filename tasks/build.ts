@@ -91,7 +91,7 @@ function bpfOutputs(): Output[] {
   });
 }
 
-/** What the page is built of: itself, the worker that searches, and how it looks. */
+/** The page is built of these: itself, the worker that searches, and how it looks. */
 const PAGE_PARTS = [
   ["the page", "app.ts", "app.js"],
   ["the page's search", "flame/search_worker.ts", "search_worker.js"],

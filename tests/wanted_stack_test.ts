@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the kernel side asks for where it misses a page of an unwind table.
+ * Tests what the kernel side asks for where it misses a page of an unwind table.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What was counted of system calls, in columns.
+ * Keeps what was counted of system calls in columns.
  *
  * @module
  */

@@ -36,7 +36,7 @@ const STOPPED_NS = 1e8;
 /** Clocks are compared over so long, in ns, or from one drain to the next. */
 const LOOK_NS = 1e9;
 
-/** What a CPU is sampled by. */
+/** A CPU is sampled by these. */
 interface Clock {
   readonly link: PerfEventLink;
   /** It was looked at then, on the clock of the programs, and had run for so long, in ns. */

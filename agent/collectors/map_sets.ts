@@ -45,7 +45,7 @@ export interface FilledMap {
 /** The loss of entries that were taken out of a map, and could not be read: of each batch that has such, all of it. */
 export const READING_LOSS = "reading_failed";
 
-/** What was taken out of a set. */
+/** Tells what was taken out of a set. */
 export interface Taken {
   /**
    * A map could not be read to its end for this reason. What was read of it is here, and what is left in it is added to

@@ -9,7 +9,7 @@
 import { fileIdentity, readLink } from "../libbpf/mod.ts";
 import { readArguments } from "./script_name.ts";
 
-/** Where links to programs are, beside the folder of the program itself. */
+/** Links to programs are in these, beside the folder of the program itself. */
 const FOLDERS = ["/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin", "/bin", "/sbin"];
 /** The kernel keeps so many bytes of a name. */
 const COMM_BYTES = 15;

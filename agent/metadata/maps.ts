@@ -113,7 +113,7 @@ function parseLine(maps: Uint8Array, from: number, to: number): Mapping | undefi
   };
 }
 
-/** What a line says behind the permissions, which it says in every process that has this part of the file. */
+/** Holds what a line says behind the permissions: the same in every process that has this part of the file. */
 interface Part extends Pick<Mapping, "offset" | "device" | "inode" | "path" | "deleted"> {
   readonly bytes: Uint8Array;
 }

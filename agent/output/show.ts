@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a local run says at its end.
+ * Writes what a local run says at its end.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What is known by frame address.
+ * Keeps what is known by frame address.
  *
  * An address is no small integer, so that a Map makes an object of it for each question; a window asks a million.
  *

@@ -76,7 +76,7 @@ export class ElfCode implements AsyncDisposable {
   readonly #go = new GoSymbols();
   readonly #starts: FunctionStarts;
   readonly #reading: ReadingTime;
-  /** Of Go's tables, which are read for each address: it is not to be the time that is left for those of all others. */
+  /** Bounds the reading of Go's tables, one for each address: it is not to take the time that is left for all others. */
   readonly #goReading: ReadingTime;
   #hits = 0;
   #misses = 0;

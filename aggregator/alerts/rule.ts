@@ -57,14 +57,14 @@ export interface Rule {
   readonly operator: RuleOperator;
   readonly threshold: number;
   readonly matchers: readonly Matcher[];
-  /** Of profiles: the code whose cost counts; of delays, of the code that waits; of holds, of what gave the lock back. */
+  /** Names the code whose cost counts in profiles; in delays the code that waits, in holds what gave the lock back. */
   readonly function?: string;
   readonly module?: string;
   /** Only stacks whose leaf is that code, or those that go through it. @default {"total"} */
   readonly of: "self" | "total";
-  /** Of delays and holds: what the lock is for. */
+  /** Names what the lock is for, of delays and holds. */
   readonly class?: string;
-  /** Of system calls: their name. */
+  /** Names the call, of system calls. */
   readonly call?: string;
   /** Includes what threads wait for that have nothing to do. */
   readonly idle: boolean;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What others push, for tests: files of pprof, and where they are staged.
+ * Makes what others push, for tests: files of pprof, and where they are staged.
  *
  * @module
  */

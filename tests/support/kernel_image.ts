@@ -8,7 +8,7 @@
 import { zstdDecompressSync } from "node:zlib";
 import { run } from "./programs.ts";
 
-/** Where fields of an image are: Documentation/arch/x86/boot.rst of Linux. */
+/** Fields of an image are at these offsets: Documentation/arch/x86/boot.rst of Linux. */
 const SETUP_SECTORS = 0x1f1;
 const PAYLOAD_OFFSET = 0x248;
 const PAYLOAD_LENGTH = 0x24c;

@@ -13,7 +13,7 @@ export interface ParseOptions {
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
 }
 
-/** What was found: flags by name, and the arguments that are not flags in `_`. */
+/** Holds what was found: flags by name, and the arguments that are not flags in `_`. */
 export interface Args {
   _: (string | number)[];
   [flag: string]: unknown;
