@@ -14,6 +14,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
+import { isIP } from "node:net";
 import {
   AggregatorClient,
   AggregatorService,
@@ -153,5 +154,22 @@ function credentialsOf(
 ): ChannelCredentials {
   if (url.protocol !== "https:") return credentials.createInsecure();
   const buffer = (pem: string | undefined) => pem === undefined ? null : Buffer.from(pem);
-  return credentials.createSsl(buffer(ca), buffer(certificate?.key), buffer(certificate?.cert));
+  const secure = credentials.createSsl(buffer(ca), buffer(certificate?.key), buffer(certificate?.cert));
+  return isIP(url.hostname.replaceAll(/[[\]]/g, "")) === 0 ? secure : withoutServerName(secure);
+}
+
+/**
+ * Has the handshake name no server: that of an address has no name (RFC 6066, section 3), and Deno refuses the address
+ * in its place. The certificate must be one for the address all the same.
+ */
+function withoutServerName(secure: ChannelCredentials): ChannelCredentials {
+  const create = secure._createSecureConnector.bind(secure);
+  secure._createSecureConnector = (...args) => {
+    const connector: ReturnType<typeof create> & { connectionOptions?: { servername?: string } } = create(
+      ...args,
+    );
+    delete connector.connectionOptions?.servername;
+    return connector;
+  };
+  return secure;
 }

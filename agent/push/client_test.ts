@@ -16,6 +16,8 @@ import { AggregatorService, PushRequest, PushResponse } from "../../proto/gen/ap
 import { runProgram } from "../../tests/support/child.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { demoProfile } from "../../tests/support/profiles.ts";
+import { TempFolder } from "../../tests/support/programs.ts";
+import { selfSigned } from "../../tests/support/tls.ts";
 import { PushClient, PushError } from "./client.ts";
 import { Pusher } from "./pusher.ts";
 
@@ -210,46 +212,44 @@ Deno.test("Pusher loses nothing to a server that is not there yet, hangs, dies a
 });
 
 testWith(["openssl"], "PushClient speaks TLS with an authority of one's own, and only with it", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-    const { success } = await new Deno.Command("openssl", {
-      args: [
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "1",
-        "-keyout",
-        "key",
-        "-out",
-        "cert",
-        ...subject,
-      ],
-      cwd: folder,
-      stderr: "null",
-    }).output();
-    assert(success);
-    const [key, cert] = ["key", "cert"].map((name) => Deno.readFileSync(`${folder}/${name}`));
-    // With null it would be the machine's authorities, of which there may be more than fit into a handshake.
-    const credentials = ServerCredentials.createSsl(Buffer.from(cert!), [{
-      private_key: Buffer.from(key!),
-      cert_chain: Buffer.from(cert!),
-    }]);
-    using server = await serve(() => ({}), { credentials });
-    const url = new URL(`https://localhost:${server.port}`);
-    using client = new PushClient({ url, ca: new TextDecoder().decode(cert) });
-    assertEquals((await client.push(request("n1"), { signal: NO_SIGNAL })).backpressure, false);
-    using wary = new PushClient({ url });
-    const error = await assertRejects(() => wary.push(request("n1"), { signal: NO_SIGNAL }), PushError);
-    assertEquals(error.code, status.UNAVAILABLE);
-    assertMatch(error.message, /certificate/i);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const { cert, key, ca } = selfSigned(folder.path, "127.0.0.1");
+  using server = await serve(() => ({}), { credentials: credentialsOf({ cert, key, ca }) });
+  const url = new URL(`https://localhost:${server.port}`);
+  using client = new PushClient({ url, ca });
+  assertEquals((await client.push(request("n1"), { signal: NO_SIGNAL })).backpressure, false);
+  using wary = new PushClient({ url });
+  const error = await assertRejects(() => wary.push(request("n1"), { signal: NO_SIGNAL }), PushError);
+  assertEquals(error.code, status.UNAVAILABLE);
+  assertMatch(error.message, /certificate/i);
 }, { sanitizeOps: false, sanitizeResources: false });
+
+for (const ip of ["127.0.0.1", "::1"]) {
+  testWith(
+    ["openssl"],
+    `PushClient trusts an aggregator at ${ip} whose certificate is for that address`,
+    async () => {
+      using folder = new TempFolder();
+      const right = selfSigned(folder.path, ip, "right");
+      const other = selfSigned(folder.path, "127.0.0.2", "other");
+      const host = ip.includes(":") ? `[${ip}]` : ip;
+      for (const certificate of [right, other]) {
+        using server = await serve(() => ({}), { credentials: credentialsOf(certificate), hostname: host });
+        using client = new PushClient({ url: new URL(`https://${host}:${server.port}`), ca: certificate.ca });
+        const pushed = client.push(request("n1"), { signal: NO_SIGNAL });
+        if (certificate === right) assertEquals((await pushed).backpressure, false);
+        else assertMatch((await assertRejects(() => pushed, PushError)).message, /certificate/i);
+      }
+    },
+    { sanitizeOps: false, sanitizeResources: false },
+  );
+}
+
+function credentialsOf({ cert, key, ca }: ReturnType<typeof selfSigned>): ServerCredentials {
+  const [chain, secret] = [Buffer.from(cert), Buffer.from(key)];
+  // With null it would be the machine's authorities, of which there may be more than fit into a handshake.
+  return ServerCredentials.createSsl(Buffer.from(ca), [{ private_key: secret, cert_chain: chain }]);
+}
 
 function freePort(hostname: string): number {
   using listener = Deno.listen({ hostname, port: 0 });
