@@ -5,7 +5,9 @@
  * @module
  */
 
+import { getLogger } from "@logtape/logtape";
 import { delay } from "@std/async/delay";
+import { Burst } from "../../common/log.ts";
 import {
   BpfError,
   type BpfMap,
@@ -32,6 +34,8 @@ const FILLED_INDEX: ReadonlyMap<string, number> = new Map<string, number>([
 ]);
 /** A program takes microseconds, but may lose its CPU meanwhile. */
 const LOOK_MS = 1;
+/** What adds later to a set that was emptied is in the next drain of it: to wait for ever would lose all. */
+const PATIENCE_MS = 10_000;
 /** 32-bit words of an entry of the map `filled`. */
 const FILLED_WORDS = 2;
 
@@ -70,13 +74,19 @@ export class MapSets<Name extends string> implements Disposable {
   readonly #losses: Counters;
   /** Entries that were taken out and could not be read, since losses were asked for. */
   #unread = 0;
+  readonly #patienceMs: number;
+  readonly #burst = new Burst(getLogger(["aperture", "agent"]));
   #startNs = monotonicNs();
   /** The active set is counted into since then. */
   #setNs = this.#startNs;
 
-  /** @param names of maps that the object, which is loaded, has as `NAME_a` and `NAME_b` */
-  constructor(object: BpfObject, names: readonly Name[]) {
+  /**
+   * @param names of maps that the object, which is loaded, has as `NAME_a` and `NAME_b`
+   * @param options a drain waits so long for programs, in ms
+   */
+  constructor(object: BpfObject, names: readonly Name[], { patienceMs = PATIENCE_MS } = {}) {
     this.#object = object;
+    this.#patienceMs = patienceMs;
     this.#losses = new Counters(object.map("losses"), LOSSES);
     this.#sets = ["a", "b"].map((set) => {
       return Object.fromEntries(names.map((name) => [name, object.map(`${name}_${set}`)])) as Record<
@@ -179,12 +189,20 @@ export class MapSets<Name extends string> implements Disposable {
   /** Waits until all programs that have begun by now have counted: each CPU was seen without one. */
   async #untilCounted(): Promise<void> {
     let seen: readonly boolean[] = [];
+    const until = performance.now() + this.#patienceMs;
     do {
       // First, too: what a program has added may be seen by others a little later than it reads which set is active.
       await delay(LOOK_MS);
       if (this.#disposed) return;
       seen = this.#object.map("counting").ofCpus(0).map((programs, cpu) => seen[cpu] || programs === 0);
-    } while (seen.includes(false));
+    } while (seen.includes(false) && performance.now() < until);
+    if (!seen.includes(false)) return;
+    this.#burst.warn(
+      "counting",
+      `A program that counts had no turn for ${
+        this.#patienceMs / 1000
+      } s: what it adds may be in the next window`,
+    );
   }
 
   /** Tells the programs when the window and the active set began, and whether what was open then is still to be seen. */

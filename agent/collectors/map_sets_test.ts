@@ -33,6 +33,19 @@ testWith(["bpf", "clang"], "MapSets.drain() waits until it has seen each CPU wit
   assertEquals(await sets.drain(() => ({ looked })), { looked: looks.length });
 });
 
+testWith(
+  ["bpf", "clang"],
+  "MapSets.drain() does not wait for a program that has no turn any more",
+  async () => {
+    await build("bpf");
+    using object = BpfObject.open(CPU_OBJECT);
+    object.load();
+    using sets = new MapSets(object, ["counts"], { patienceMs: 5 });
+    object.map("counting").ofCpus = () => [0, 1];
+    assertEquals(await sets.drain(({ counts }) => ({ emptied: counts.name })), { emptied: "counts_a" });
+  },
+);
+
 testWith(["bpf", "clang"], "MapSets.drain() goes on after one that failed", async () => {
   await build("bpf");
   using object = BpfObject.open(CPU_OBJECT);
