@@ -90,6 +90,32 @@ while True:
     s.close()
 `;
 
+const ASK_CACHE = `import socket
+s = socket.socket(socket.AF_UNIX); s.connect("cache.sock"); f = s.makefile("rb")
+i = 0
+while True:
+    i += 1
+    s.sendall(b"".join(b"set k%d 0 0 200\\r\\n%s\\r\\nget k%d k%d\\r\\n" % (j % 997, b"x" * 200, j % 991, i % 7)
+        for j in range(i, i + 50)))
+    for _ in range(50):
+        f.readline()
+        while f.readline() != b"END\\r\\n": pass
+`;
+
+const HAPROXY = `global
+  nbthread 2
+defaults
+  mode http
+  timeout client 10s
+  timeout connect 10s
+  timeout server 10s
+frontend all
+  bind 127.0.0.1:48121
+  http-request set-header X-Shape %[path,lower,sha1,hex]
+  acl odd path_reg -i ^/(text|html)[0-9]*$
+  http-request return status 200 content-type text/plain lf-string "%[req.hdr(X-Shape)] %[date]" if odd
+`;
+
 /** Runs `command` until it is to stop. */
 function untilStopped(command: string): string {
   return `${command} & load=$!; until [ -e $DIR/stop ]; do sleep 0.2; done; kill -KILL $load; wait $load`;
@@ -226,6 +252,55 @@ export const NAME_LOADS: readonly NameLoad[] = [
     comm: /^luajit/,
     prepare: (folder) => Deno.writeTextFile(`${folder}/a.lua`, LUA),
     script: untilStopped("luajit $DIR/a.lua"),
+  },
+  {
+    name: "memcached",
+    needs: ["memcached", "python3"],
+    comm: /^(memcached|mc-)/,
+    prepare: (folder) => Deno.writeTextFile(`${folder}/ask.py`, ASK_CACHE),
+    script: `cd $DIR; memcached -u root -s $DIR/cache.sock & cache=$!
+      until [ -S cache.sock ]; do sleep 0.1; done
+      ${untilStopped("python3 ask.py")}; kill $cache; wait $cache`,
+  },
+  {
+    name: "HAProxy",
+    needs: ["haproxy", "ab"],
+    comm: /^haproxy/,
+    prepare: (folder) => Deno.writeTextFile(`${folder}/proxy.cfg`, HAPROXY),
+    script: `cd $DIR; haproxy -f proxy.cfg -db & proxy=$!
+      ${untilStopped("sh -c 'while :; do ab -q -c 8 -n 100000 http://127.0.0.1:48121/text; done'")}
+      kill $proxy; wait $proxy`,
+  },
+  {
+    name: "MariaDB",
+    needs: ["mariadbd", "mariadb-install-db", "mariadb-slap", "mariadb-admin"],
+    comm: /^(mariadbd|iou_|one_connection)/,
+    prepare: (folder) =>
+      shell(
+        `mariadb-install-db --no-defaults --user=root --datadir=${folder}/db --auth-root-authentication-method=normal \
+        >/dev/null 2>&1 </dev/null`,
+      ),
+    script:
+      `cd $DIR; mariadbd --no-defaults --user=root --datadir=$DIR/db --socket=$DIR/db.sock --skip-networking & db=$!
+      until mariadb-admin --no-defaults -S $DIR/db.sock -u root ping >/dev/null 2>&1; do sleep 0.2; done
+      ${
+        untilStopped(
+          `mariadb-slap --no-defaults -S $DIR/db.sock -u root -a -x 3 -y 2 --number-of-queries=10000000 \
+        --auto-generate-sql-load-type=mixed -c 4`,
+        )
+      }; kill $db; wait $db`,
+  },
+  {
+    name: "sysbench's mutexes",
+    needs: ["sysbench"],
+    comm: /^sysbench/,
+    script: untilStopped("sysbench --threads=4 --time=600 --events=0 mutex --mutex-locks=100000000 run"),
+  },
+  {
+    name: "sysbench's memory",
+    needs: ["sysbench"],
+    comm: /^sysbench/,
+    script: untilStopped("sysbench --threads=2 --time=600 memory --memory-total-size=100000G run"),
   },
   {
     name: "C without frame pointers",
