@@ -2,24 +2,39 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { testWith } from "../../tests/support/needs.ts";
-import { allocatorBytes, giveBackMemory, unchangedFiles } from "./own_process.ts";
+import { allocatorBytes, giveBackMemory, PageMap, readOnlyFiles } from "./own_process.ts";
 
-Deno.test("unchangedFiles() are those that nobody may write to and of which no page is a copy", () => {
-  const smaps = [
-    ...["1000-3000 r-xp 00000000 fe:00 7    /usr/bin/a b", "Rss:  8 kB", "Anonymous:             0 kB"],
-    // With a breakpoint in it, as a debugger sets them.
-    ...["4000-5000 r-xp 00003000 fe:00 7    /usr/bin/a b", "Rss:  4 kB", "Anonymous:             4 kB"],
-    ...["5000-6000 rw-p 00004000 fe:00 7    /usr/bin/a b", "Anonymous:             0 kB"],
-    ...["6000-7000 r--s 00004000 fe:00 8    /memfd", "Anonymous:             0 kB"],
-    ...["7000-8000 r-xp 00000000 00:00 0    [vdso]", "Anonymous:             0 kB"],
-    ...["8000-9000 r--p 00000000 00:00 0 ", "Anonymous:             0 kB"],
-    ...["9000-b000 r--p 00000000 fe:00 9    /lib/c.so", "Anonymous:             0 kB", ""],
+Deno.test("readOnlyFiles() are the private mappings of files that nobody may write to", () => {
+  const maps = [
+    "1000-3000 r-xp 00000000 fe:00 7    /usr/bin/a b",
+    "5000-6000 rw-p 00004000 fe:00 7    /usr/bin/a b",
+    "6000-7000 r--s 00004000 fe:00 8    /memfd",
+    "7000-8000 r-xp 00000000 00:00 0    [vdso]",
+    "8000-9000 r--p 00000000 00:00 0 ",
+    "9000-b000 r--p 00000000 fe:00 9    /lib/c.so",
+    "",
   ].join("\n");
-  assertEquals(unchangedFiles(smaps), [{ start: 0x1000, bytes: 0x2000 }, { start: 0x9000, bytes: 0x2000 }]);
+  assertEquals(readOnlyFiles(maps), [{ start: 0x1000, bytes: 0x2000 }, { start: 0x9000, bytes: 0x2000 }]);
 });
 
-Deno.test("unchangedFiles() takes any text", () => {
-  fc.assert(fc.property(fc.string(), (text) => assertEquals(unchangedFiles(text), [])));
+Deno.test("readOnlyFiles() takes any text", () => {
+  fc.assert(fc.property(fc.string(), (text) => assertEquals(readOnlyFiles(text), [])));
+});
+
+testWith(["bpf"], "PageMap.hasCopies() is what the kernel's own sum of a mapping's pages says", () => {
+  const smaps = Deno.readTextFileSync("/proc/self/smaps");
+  using pages = new PageMap();
+  const copied = [true, false].map((expected) =>
+    readOnlyFiles(smaps).filter((mapping) => {
+      const of = smaps.slice(smaps.indexOf(`${mapping.start.toString(16)}-`));
+      const anonymous = Number(/^Anonymous:\s+(\d+) kB$/m.exec(of)![1]);
+      if ((anonymous > 0) !== expected) return false;
+      assertEquals(pages.hasCopies(mapping), expected, of.slice(0, 100));
+      return true;
+    }).length
+  );
+  // What the loader has relocated; and programs and libraries.
+  assert(copied.every((count) => count > 0));
 });
 
 testWith(["bpf"], "giveBackMemory() leaves of the program what runs", () => {

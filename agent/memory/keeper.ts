@@ -29,8 +29,8 @@ export interface KeeperOptions {
 const EASE_SHARE = 0.75;
 
 /**
- * To give back takes some 15 ms, most of them until what runs again is there again: windows of a second do not each do
- * it, as long as there is room; and once a minute is enough where there is much.
+ * To give back takes some ms, most of them until what runs again is there again: windows of a second do not each do it,
+ * as long as there is room; and once a minute is enough where there is much.
  */
 const PAUSE_MS = 5000;
 const ROOMY_PAUSE_MS = 60_000;
