@@ -8,6 +8,7 @@
  */
 
 import { crc32 } from "node:zlib";
+import { fileIdentity } from "../../libbpf/mod.ts";
 import { readElf } from "../../../symbols/elf/elf.ts";
 import type { CommonLink } from "../../../symbols/pack.ts";
 import { RegularFile } from "../../../symbols/elf/regular_file.ts";
@@ -102,6 +103,8 @@ function foldersOf(path: string, roots: readonly string[]): string[] {
 }
 
 function hasBuildId(path: string, buildId: string): boolean {
+  // Most candidates are not there, and Deno makes an exception, with a trace, of each that it is to open.
+  if (fileIdentity(path) === undefined) return false;
   using file = RegularFile.open(path);
   try {
     return file !== undefined && verifyDebugFile(file, buildId) === undefined;
