@@ -99,7 +99,10 @@ export class ProfileBuilder {
 
   /** Returns the row of `text` in the string table. */
   string(text: string): number {
-    return intern(this.#stringRow, text, () => this.#strings.push(text) - 1);
+    // Called for each frame of a window, four times: no function is made for what is known already.
+    let row = this.#stringRow.get(text);
+    if (row === undefined) this.#stringRow.set(text, row = this.#strings.push(text) - 1);
+    return row;
   }
 
   /** Returns the row of `frame` in the frame table. */

@@ -8,6 +8,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { Burst } from "../../common/log.ts";
+import { readSmallText } from "../libbpf/mod.ts";
 
 /** Names what can be done without, in the order in which it is. */
 export const SHEDDING = ["debug_info", "symbol_tables", "frames"] as const;
@@ -57,14 +58,15 @@ export class MemoryKeeper {
   /** Call before a window is named, which takes tens of megabytes for a while: what is free makes room for that. */
   ease(): void {
     const { bytes, resident } = this.#options;
-    if (resident() > EASE_SHARE * bytes) this.#giveBack("ease");
+    const held = resident();
+    if (held > EASE_SHARE * bytes) this.#giveBack("ease", held);
   }
 
   /** Call when a window is handed on. */
   endWindow(): void {
     const { bytes, resident, shed } = this.#options;
-    this.#giveBack("end");
-    const held = resident();
+    const before = resident();
+    const held = this.#giveBack("end", before) ? resident() : before;
     if (held <= bytes) {
       this.#step = 0;
       return;
@@ -80,13 +82,15 @@ export class MemoryKeeper {
     );
   }
 
-  #giveBack(when: "ease" | "end"): void {
-    const { bytes, resident, giveBack, clock = () => performance.now() } = this.#options;
+  /** Gives back where it is time to, with so many bytes `held`, and tells whether it was. */
+  #giveBack(when: "ease" | "end", held: number): boolean {
+    const { bytes, giveBack, clock = () => performance.now() } = this.#options;
     const now = clock();
-    const [since, held] = [now - this.#gaveBackAt[when], resident()];
-    if (held <= bytes && since < (held > EASE_SHARE * bytes ? PAUSE_MS : ROOMY_PAUSE_MS)) return;
+    const since = now - this.#gaveBackAt[when];
+    if (held <= bytes && since < (held > EASE_SHARE * bytes ? PAUSE_MS : ROOMY_PAUSE_MS)) return false;
     giveBack();
     this.#gaveBackAt[when] = now;
+    return true;
   }
 }
 
@@ -97,15 +101,14 @@ export class MemoryKeeper {
 export function residentBytes(pids: readonly number[], procRoot = "/proc"): number {
   let [own, files] = [0, 0];
   for (const pid of pids) {
-    try {
-      const status = Deno.readTextFileSync(`${procRoot}/${pid}/status`);
-      const bytes = (key: string) =>
-        1024 * Number(new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
-      own += bytes("RssAnon") + bytes("RssShmem");
-      files = Math.max(files, bytes("RssFile"));
-    } catch {
-      // It has ended.
-    }
+    // One that has ended has none.
+    const status = readSmallText(`${procRoot}/${pid}/status`) ?? "";
+    const [, anonymous = 0, ofFiles = 0, shared = 0] = RESIDENT.exec(status) ?? [];
+    own += 1024 * (Number(anonymous) + Number(shared));
+    files = Math.max(files, 1024 * Number(ofFiles));
   }
   return own + files;
 }
+
+/** The kernel writes the three one after another. */
+const RESIDENT = /^RssAnon:\s+(\d+) kB\nRssFile:\s+(\d+) kB\nRssShmem:\s+(\d+) kB$/m;
