@@ -122,6 +122,7 @@ export async function* record(options: RecordOptions): AsyncGenerator<Recording>
       logger.error("Cannot name a window, whose events are lost: {error}", { error });
       return loseWindow(drained);
     });
+    drained.release();
     const { early } = drained;
     return { ...taken, ...named, ...notesOf(drained.windows), early, name: clock.monotonic() - begun };
   };

@@ -11,6 +11,7 @@ import { TupleTable } from "../common/tuple_table.ts";
 import type { Kind } from "../profile/model.ts";
 import { untilBeat } from "./beat.ts";
 import type { Brief, BriefProcesses } from "./brief_processes.ts";
+import type { CallTable } from "./collectors/call_table.ts";
 import type { Collector, ProgramOf } from "./collectors/collector.ts";
 import { FillPace, WATERMARK } from "./fill_pace.ts";
 import { type SummedWindow, WindowSum } from "./window_sum.ts";
@@ -32,6 +33,8 @@ export interface Drained {
   readonly brief: Brief;
   /** Counts how often maps were emptied before the window's end, as they filled. */
   readonly early: number;
+  /** Is called by who has named the window, and does not look at it any more: what its calls are in is used again. */
+  readonly release: () => void;
 }
 
 /** Drains until it is disposed of. */
@@ -42,6 +45,8 @@ export class Drains implements Disposable {
   readonly #failures = new Map<Collector, number>();
   readonly #paces: ReadonlyMap<Collector, FillPace>;
   #sums: Map<Collector, WindowSum>;
+  /** Calls of the next window are added up in what those of one before were. */
+  readonly #spare = new Map<Collector, CallTable>();
   /** Holds, by group, the brief process that stands for all others of it. */
   #representatives = new Map<string, ProgramOf>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -75,7 +80,13 @@ export class Drains implements Disposable {
       ...sums.get(collector)!.build(),
     }));
     const drains = sums.values().reduce((sum, { drains }) => sum + drains, 0);
-    return { windows, brief: processes.endWindow(), early: Math.max(0, drains - collectors.length) };
+    const release = () => {
+      for (const [i, { syscalls }] of windows.entries()) {
+        syscalls.clear();
+        this.#spare.set(collectors[i]!, syscalls);
+      }
+    };
+    return { windows, brief: processes.endWindow(), early: Math.max(0, drains - collectors.length), release };
   }
 
   [Symbol.dispose](): void {
@@ -84,7 +95,11 @@ export class Drains implements Disposable {
   }
 
   #newSums(): Map<Collector, WindowSum> {
-    return new Map(this.#options.collectors.map((collector) => [collector, new WindowSum()]));
+    return new Map(this.#options.collectors.map((collector) => {
+      const spare = this.#spare.get(collector);
+      this.#spare.delete(collector);
+      return [collector, new WindowSum(spare)];
+    }));
   }
 
   /** Looks whether maps fill, again and again. */
@@ -117,6 +132,7 @@ export class Drains implements Disposable {
       const represent = ({ pid, program = 0 }: ProgramOf) =>
         known[numbers.number(pid, program, 0, 0)] ??= this.#represent({ pid, program }, brief);
       this.#sums.get(collector)!.add(window, represent);
+      window.release?.();
       if (window.failure !== undefined) throw window.failure;
       this.#failures.delete(collector);
     } catch (error) {

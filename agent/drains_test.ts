@@ -59,6 +59,28 @@ Deno.test("Drains empties maps early that fill, and gives all of a window togeth
   assertEquals(callsOf((await drains.take()).windows[0]!)[0]!.count, 1);
 });
 
+Deno.test("Drains gives back what a drain was in once it is added up, and adds up in what a named window was in", async () => {
+  let released = 0;
+  const collector = fake(() => ({
+    samples: [],
+    syscalls: [{ ...CALL, pid: collector.drains }],
+    losses: new Map(),
+    release: () => released++,
+  }));
+  using drains = new Drains({ collectors: [collector], processes: nobody(), group: () => "" });
+  const [first, second] = [await drains.take(), await drains.take()];
+  assertEquals(released, 2);
+  // That a window is named while the next one is taken changes neither.
+  assertEquals([first, second].map(({ windows }) => callsOf(windows[0]!).map(({ pid }) => pid)), [[1], [2]]);
+  const { syscalls } = first.windows[0]!;
+  first.release();
+  assertEquals([...syscalls], []);
+  await drains.take();
+  const fourth = await drains.take();
+  assertEquals(fourth.windows[0]!.syscalls === syscalls, true);
+  assertEquals(callsOf(fourth.windows[0]!).map(({ pid }) => pid), [4]);
+});
+
 Deno.test("Drains sums the calls of processes of one program that began and ended since", async () => {
   let alive = new Set([10]);
   const pids = [10, 20, 21, 22, 23, 30];

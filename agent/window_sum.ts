@@ -30,7 +30,8 @@ type LockSum = Sum<RawLock> & { histogram: number[] };
 type HoldSum = Sum<RawHold> & { histogram: number[] };
 
 /** All drains of a window together gave this. */
-export interface SummedWindow extends Required<Omit<Window, "failure">> {
+export interface SummedWindow extends Required<Omit<Window, "failure" | "release">> {
+  readonly syscalls: CallTable;
   readonly losses: Map<string, number>;
 }
 
@@ -50,11 +51,16 @@ export class WindowSum {
   readonly #holdKeys = new TupleTable();
   readonly #holds: HoldSum[] = [];
   readonly #types = new Map<string, number>();
-  readonly #syscalls = new CallTable();
+  readonly #syscalls: CallTable;
   readonly #slowCalls = new Map<string, Sum<RawSlowCall>>();
   readonly #losses = new Map<string, number>();
   readonly #stackEnds = new Map<string, number>();
   #drains = 0;
+
+  /** @param syscalls is where calls are added up; it is empty @default {a new one} */
+  constructor(syscalls = new CallTable()) {
+    this.#syscalls = syscalls;
+  }
 
   /** Returns how many were added. */
   get drains(): number {

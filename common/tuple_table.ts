@@ -8,6 +8,8 @@
 /** A tuple has so many 32-bit words. */
 const WIDTH = 4;
 const FIRST_TUPLES = 256;
+/** The room for more than that is not kept for others. */
+const MAX_KEPT = 65_536;
 
 /** Numbers tuples in the order in which they come. */
 export class TupleTable {
@@ -34,6 +36,17 @@ export class TupleTable {
         words[at + 3] === d >>> 0
       ) return known - 1;
     }
+  }
+
+  /** Forgets all tuples; the room that they had is there for others. */
+  clear(): void {
+    if (this.#slots.length > 4 * MAX_KEPT) {
+      this.#words = new Uint32Array(WIDTH * FIRST_TUPLES);
+      this.#slots = new Uint32Array(4 * FIRST_TUPLES);
+    } else if (this.#size > 0) {
+      this.#slots.fill(0);
+    }
+    this.#size = 0;
   }
 
   /** Returns word `index`, from 0 to 3, of a tuple. */

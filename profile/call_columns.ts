@@ -10,6 +10,8 @@
 
 const FIRST_ROWS = 256;
 const FIRST_CELLS = 64;
+/** The room for more rows than that is not kept for others. */
+const MAX_KEPT = 65_536;
 /** The numbers that a row has, beside its histogram and errors. */
 const AMOUNTS = 6;
 const [COUNT, TOTAL, MIN, MAX, OPEN, OLDEST] = [0, 1, 2, 3, 4, 5] as const;
@@ -82,6 +84,13 @@ class Counts {
     this.#first = larger(this.#first, new Uint32Array(rows));
   }
 
+  /** Forgets what `rows` rows have. */
+  clear(rows: number): void {
+    this.#first.fill(0, 0, rows);
+    this.#counts.fill(0, 0, this.#cells);
+    this.#cells = 0;
+  }
+
   #newCell(row: number, number: number): number {
     if (this.#cells === this.#next.length) {
       this.#numbers = larger(this.#numbers, new Uint32Array(2 * this.#cells));
@@ -99,12 +108,27 @@ class Counts {
 export class CallColumns {
   #rows = 0;
   #amounts = new Float64Array(AMOUNTS * FIRST_ROWS);
-  readonly #histograms = new Counts();
-  readonly #errors = new Counts();
+  #histograms = new Counts();
+  #errors = new Counts();
 
   /** Returns how many rows there are. */
   get size(): number {
     return this.#rows;
+  }
+
+  /** Forgets all rows; the room that they had is there for others. */
+  clear(): void {
+    const rows = this.#rows;
+    this.#rows = 0;
+    if (this.#amounts.length > AMOUNTS * MAX_KEPT) {
+      this.#amounts = new Float64Array(AMOUNTS * FIRST_ROWS);
+      this.#histograms = new Counts();
+      this.#errors = new Counts();
+      return;
+    }
+    this.#amounts.fill(0, 0, AMOUNTS * rows);
+    this.#histograms.clear(rows);
+    this.#errors.clear(rows);
   }
 
   /** Adds the next row. */

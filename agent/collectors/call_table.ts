@@ -17,6 +17,14 @@ export class CallTable implements Iterable<RawSyscall> {
   readonly #keys = new TupleTable();
   readonly #columns = new CallColumns();
 
+  /** Forgets all rows and texts; the room that they had is there for others. */
+  clear(): void {
+    this.#texts.length = 0;
+    this.#textNumbers.clear();
+    this.#keys.clear();
+    this.#columns.clear();
+  }
+
   /** Returns the number of a thread's name, or of the name of a call. */
   text(text: string): number {
     let number = this.#textNumbers.get(text);

@@ -65,14 +65,36 @@ Deno.test("CallTable.addAll() adds another table as it adds its rows", () => {
   fc.assert(fc.property(fc.array(fc.array(row)), fc.integer({ min: 1, max: 6 }), (drains, from) => {
     const represent = (process: ProgramOf) => process.pid >= from ? { pid: from, program: 7 } : process;
     const [byTable, byRow] = [new CallTable(), new CallTable()];
+    // The next drain is in what the one before was in.
+    const drained = new CallTable();
     for (const rows of drains) {
-      const drained = new CallTable();
+      drained.clear();
       drained.addAll(rows, identity);
       byTable.addAll(drained, represent);
       byRow.addAll([...drained], represent);
     }
     assertEquals([...byTable], [...byRow]);
   }));
+});
+
+Deno.test("CallTable.clear() leaves nothing of rows, few or many, to those that come", () => {
+  const add = (table: CallTable, pid: number, bucket: number) => {
+    const row = table.row({ pid }, table.text("a"), table.text(`call ${bucket}`));
+    table.addBucket(row, bucket, 2);
+    table.addErrors(row, bucket, 1);
+    table.addEnded(row, { calls: 2, totalNs: 9, minNs: 4, maxNs: 5 });
+    table.addOpen(row, { calls: 1, ns: 3, oldestNs: 8 });
+  };
+  const fresh = new CallTable();
+  for (const pid of [1, 2]) add(fresh, pid, 3 - pid);
+  for (const rows of [3, 100_000]) {
+    const table = new CallTable();
+    for (let pid = 0; pid < rows; pid++) add(table, pid, pid % 7);
+    table.clear();
+    assertEquals([...table], []);
+    for (const pid of [1, 2]) add(table, pid, 3 - pid);
+    assertEquals([...table], [...fresh]);
+  }
 });
 
 Deno.test("CallTable has no row of which only errors are known", () => {

@@ -143,6 +143,8 @@ export interface Window {
   readonly stackEnds?: ReadonlyMap<string, number>;
   /** Is why some of what was counted could not be read: it is still in the kernel, for a later drain. @default {all was} */
   readonly failure?: Error;
+  /** Is called by who has added the window up, and does not look at it any more: what it is in is used again. */
+  readonly release?: () => void;
 }
 
 export interface DrainOptions {

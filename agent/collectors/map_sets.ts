@@ -138,7 +138,8 @@ export class MapSets<Name extends string> implements Disposable {
       this.#begin({ looks: false });
       return failures.length > 0 ? { ...result, failure: failures[0] } : result;
     });
-    this.#turn = drained.catch(() => {});
+    // What was drained is not kept until the next drain.
+    this.#turn = drained.then(() => {}, () => {});
     return drained;
   }
 

@@ -91,6 +91,8 @@ export class SyscallCollector implements Collector {
   readonly #links: DisposableStack;
   readonly #open: BpfIterator;
   readonly #slowNs: number;
+  /** What an earlier drain was in, whose window was added up. */
+  #spare: SyscallRows | undefined;
   readonly #known: KnownStacks;
   /** Is true when threads hold their state themselves. */
   readonly taskStorage: boolean;
@@ -181,14 +183,20 @@ export class SyscallCollector implements Collector {
 
   drain({ early = false }: DrainOptions = {}): Promise<Window> {
     return this.#sets.drain((set, window) => {
-      if (early) return { ...this.#empty(set, new SyscallRows()), losses: new Map() };
+      const rows = this.#spare ?? new SyscallRows();
+      this.#spare = undefined;
+      const release = () => {
+        rows.clear();
+        this.#spare = rows;
+      };
+      if (early) return { ...this.#empty(set, rows), losses: new Map(), release };
       // First of all: until this is read, the threads keep notes of what ends.
       const open = this.#readOpen(window);
-      const rows = new SyscallRows();
       const { samples, ...counted } = this.#empty(set, rows);
       rows.addOpen(open, window);
       samples.push(...openSamples(open, window, { slowNs: this.#slowNs }));
-      return { ...counted, samples, losses: this.#sets.losses(), stackEnds: this.#stackEnds.drain() };
+      const losses = this.#sets.losses();
+      return { ...counted, samples, losses, stackEnds: this.#stackEnds.drain(), release };
     }, { early });
   }
 

@@ -82,6 +82,14 @@ export class SyscallRows {
     }
   }
 
+  /** Forgets all rows; the room that they had is there for others. */
+  clear(): void {
+    this.#table.clear();
+    this.#comms.clear();
+    this.#commTexts.length = 0;
+    this.#callTexts.clear();
+  }
+
   /** Returns all rows with a call. */
   rows(): CallTable {
     return this.#table;

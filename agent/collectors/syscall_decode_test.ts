@@ -130,6 +130,11 @@ Deno.test("SyscallRows adds what calls that did not end have of the window", () 
 
 Deno.test("SyscallRows tells processes, programs, names and calls apart, and has no row without a call", () => {
   const rows = new SyscallRows();
+  // Of a drain before.
+  for (const part of [{ comm: "x", call: 503 }, { comm: "other", call: 501 }]) {
+    rows.addCalls(one(key(part), value({ histogram: { 4: 1 } })));
+  }
+  rows.clear();
   for (const part of [{}, { pid: 8 }, { program: 10 }, { comm: "other" }, { call: 501 }]) {
     rows.addCalls(one(key(part), value({ histogram: { 0: 1 } })));
   }
