@@ -8,6 +8,7 @@
 import { ProfileBuilder } from "../profile/builder.ts";
 import { type Frame, type Kind, SYSCALL_MODULE, UNKNOWN_MODULE } from "../profile/model.ts";
 import type { Brief } from "./brief_processes.ts";
+import { CallTable } from "./collectors/call_table.ts";
 import {
   EARLIER_HOLDERS,
   type RawHold,
@@ -135,15 +136,7 @@ export class Namer {
       this.builder.add(kind, this.#series(sample), stack, sample.value, sample.count);
     }
     await this.#addLocks(locks, holds);
-    for (const { call, count, totalNs, minNs, maxNs, open, oldestNs, ...syscall } of syscalls) {
-      if (slices.due) await slices.rest();
-      if (this.#isExcluded(syscall.pid)) continue;
-      this.builder.addSyscall({
-        ...{ series: this.#series(syscall), call, category: callCategory(call) },
-        ...{ count, total: totalNs, min: minNs, max: maxNs },
-        ...{ errors: syscall.errors, histogram: syscall.histogram, open, oldest: oldestNs },
-      });
-    }
+    await this.#addCalls(CallTable.of(syscalls));
     for (const { call, object, count, totalNs, onCpuNs, inLockNs, maxNs, ...slow } of slowCalls) {
       if (slices.due) await slices.rest();
       if (this.#isExcluded(slow.pid)) continue;
@@ -151,6 +144,18 @@ export class Namer {
         ...{ series: this.#series(slow), call, category: callCategory(call), object },
         ...{ count, total: totalNs, onCpu: onCpuNs, inLock: inLockNs, max: maxNs },
       });
+    }
+  }
+
+  async #addCalls(calls: CallTable): Promise<void> {
+    const { columns } = calls;
+    for (let row = 0; row < calls.size; row++) {
+      if (this.#slices.due) await this.#slices.rest();
+      const pid = calls.pid(row);
+      if (!calls.hasCall(row) || this.#isExcluded(pid)) continue;
+      const series = this.#seriesRow(pid, calls.program(row), calls.comm(row));
+      const call = calls.call(row);
+      this.builder.addSyscalls({ series, call, category: callCategory(call) }, { columns, source: row });
     }
   }
 
@@ -237,6 +242,10 @@ export class Namer {
   }
 
   #series({ pid, program = 0, comm }: Pick<RawStack, "pid" | "program" | "comm">): number {
+    return this.#seriesRow(pid, program, comm);
+  }
+
+  #seriesRow(pid: number, program: number, comm: string): number {
     const ofPrograms = this.#seriesOf.getOrInsertComputed(pid, () => new Map());
     const ofNames = ofPrograms.getOrInsertComputed(program, () => new Map());
     return ofNames.getOrInsertComputed(comm, () => this.#newSeries({ pid, program, comm }));

@@ -17,6 +17,7 @@ import {
 } from "./model.ts";
 import { holdAt, type HoldRow, HoldTable } from "./holds.ts";
 import { lockAt, LockTable, type NewLock } from "./locks.ts";
+import type { CallColumns } from "./call_columns.ts";
 import { atOnce, type Pieces } from "../common/pieces.ts";
 import { TupleTable } from "../common/tuple_table.ts";
 import { type AnyKind, isProfileType, type ProfileType } from "./profile_type.ts";
@@ -91,6 +92,9 @@ export class ProfileBuilder {
     count: [] as number[],
   };
   readonly #slowCalls = new SlowCallTable();
+
+  /** Is {@linkcode string} for tables that have rows of texts. */
+  readonly #string = (text: string) => this.string(text);
 
   /** Counts the samples, equal ones once. */
   get sampleCount(): number {
@@ -184,22 +188,30 @@ export class ProfileBuilder {
 
   /** Adds to the waits that agree with `lock` in all but amounts; the longest is the longest of all. */
   addLock(lock: NewLock): void {
-    this.#locks.add(lock, (text) => this.string(text));
+    this.#locks.add(lock, this.#string);
   }
 
   /** Adds to the holds of (series, stack, class). */
   addHold(hold: HoldRow): void {
-    this.#holds.add(hold, (text) => this.string(text));
+    this.#holds.add(hold, this.#string);
   }
 
   /** Adds to the calls of (series, call, category). */
   addSyscall(syscall: SyscallRow): void {
-    this.#syscalls.add(syscall, (text) => this.string(text));
+    this.#syscalls.add(syscall, this.#string);
+  }
+
+  /** Does what {@linkcode addSyscall} does, with a row of columns. */
+  addSyscalls(
+    of: Pick<SyscallRow, "series" | "call" | "category">,
+    row: { columns: CallColumns; source: number },
+  ): void {
+    this.#syscalls.addFrom(of, row, this.#string);
   }
 
   /** Adds to the slow calls of (series, call, category, object). */
   addSlowCall(slow: SlowCallRow): void {
-    this.#slowCalls.add(slow, (text) => this.string(text));
+    this.#slowCalls.add(slow, this.#string);
   }
 
   #addForeign(type: ProfileType, series: number, stack: number, value: number, count: number): void {

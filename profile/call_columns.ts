@@ -50,7 +50,8 @@ class Counts {
 
   addFrom(row: number, from: Counts, source: number): void {
     for (let cell = from.#first[source]!; cell !== 0; cell = from.#next[cell - 1]!) {
-      this.add(row, from.#numbers[cell - 1]!, from.#counts[cell - 1]!);
+      const count = from.#counts[cell - 1]!;
+      if (count > 0) this.add(row, from.#numbers[cell - 1]!, count);
     }
   }
 

@@ -103,6 +103,17 @@ export class SyscallTable {
     }
   }
 
+  /** Adds row `source` of columns of others: of tens of thousands of rows no object is made. */
+  addFrom(
+    { series, call, category }: Pick<SyscallRow, "series" | "call" | "category">,
+    { columns: from, source }: { columns: CallColumns; source: number },
+    string: (text: string) => number,
+  ): void {
+    const row = this.#keys.number(series, string(call), string(category), 0);
+    if (row === this.#columns.size) this.#columns.addRow();
+    this.#columns.addFrom(row, from, source);
+  }
+
   /** Makes the columns, in pieces. V8 does not compile a loop within a generator while it runs: these are functions'. */
   *building(): Pieces<SyscallColumns> {
     const rows = this.#keys.size;

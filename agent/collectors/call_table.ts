@@ -17,6 +17,14 @@ export class CallTable implements Iterable<RawSyscall> {
   readonly #keys = new TupleTable();
   readonly #columns = new CallColumns();
 
+  /** Returns a table of rows; the rows themselves where they are one. */
+  static of(rows: Iterable<RawSyscall>): CallTable {
+    if (rows instanceof CallTable) return rows;
+    const table = new CallTable();
+    table.addAll(rows, (process) => process);
+    return table;
+  }
+
   /** Forgets all rows and texts; the room that they had is there for others. */
   clear(): void {
     this.#texts.length = 0;
@@ -107,16 +115,46 @@ export class CallTable implements Iterable<RawSyscall> {
     }
   }
 
+  /** Returns how many rows there are, some of which may have no call. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  /** Tells whether a row has a call: one of which only errors are known has none. */
+  hasCall(row: number): boolean {
+    return this.#columns.hasCall(row);
+  }
+
+  pid(row: number): number {
+    return this.#keys.word(row, 0);
+  }
+
+  program(row: number): number {
+    return this.#keys.word(row, 1);
+  }
+
+  /** Returns the name of a row's thread. */
+  comm(row: number): string {
+    return this.#texts[this.#keys.word(row, 2)]!;
+  }
+
+  /** Returns the name of a row's call. */
+  call(row: number): string {
+    return this.#texts[this.#keys.word(row, 3)]!;
+  }
+
+  /** What calls of each row took. */
+  get columns(): CallColumns {
+    return this.#columns;
+  }
+
   /** Yields the rows that have a call. */
   *[Symbol.iterator](): Generator<RawSyscall> {
-    for (let row = 0; row < this.#keys.size; row++) {
-      if (!this.#columns.hasCall(row)) continue;
+    for (let row = 0; row < this.size; row++) {
+      if (!this.hasCall(row)) continue;
       const { count, total, min, max, open, oldest } = this.#columns.amounts(row);
       yield {
-        pid: this.#keys.word(row, 0),
-        program: this.#keys.word(row, 1),
-        comm: this.#texts[this.#keys.word(row, 2)]!,
-        call: this.#texts[this.#keys.word(row, 3)]!,
+        ...{ pid: this.pid(row), program: this.program(row), comm: this.comm(row), call: this.call(row) },
         ...{ count, errors: this.#columns.errors(row), totalNs: total, minNs: min, maxNs: max },
         ...{ histogram: this.#histogramOf(row), open, oldestNs: oldest },
       };

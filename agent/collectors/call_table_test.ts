@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { ProfileBuilder } from "../../profile/builder.ts";
+import { syscallAt, type SyscallRow } from "../../profile/syscalls.ts";
 import { CallTable } from "./call_table.ts";
 import type { ProgramOf, RawSyscall } from "./collector.ts";
 
@@ -102,3 +104,40 @@ Deno.test("CallTable has no row of which only errors are known", () => {
   table.addErrors(table.row({ pid: 1 }, table.text("a"), table.text("read")), 2, 1);
   assertEquals([...table], []);
 });
+
+Deno.test("CallTable.of() has the rows that it is given, and is a table itself where they are one", () => {
+  fc.assert(fc.property(fc.array(row), (rows) => {
+    const table = CallTable.of(rows);
+    const added = new CallTable();
+    added.addAll(rows, identity);
+    assertEquals([...table], [...added]);
+    assertEquals(CallTable.of(table) === table, true);
+  }));
+});
+
+Deno.test("ProfileBuilder.addSyscalls() adds rows of a table as addSyscall() adds each of them", () => {
+  fc.assert(fc.property(fc.array(row), (rows) => {
+    const table = CallTable.of(rows);
+    const [byColumns, byRow] = [new ProfileBuilder(), new ProfileBuilder()];
+    for (let source = 0; source < table.size; source++) {
+      if (!table.hasCall(source)) continue;
+      const series = byColumns.series({ pid: table.pid(source), comm: table.comm(source) });
+      const of = { series, call: table.call(source), category: "file" };
+      byColumns.addSyscalls(of, { columns: table.columns, source });
+    }
+    for (
+      const { pid, comm, call, count, totalNs, minNs, maxNs, errors, histogram, open, oldestNs } of table
+    ) {
+      byRow.addSyscall({
+        ...{ series: byRow.series({ pid, comm }), call, category: "file", count, total: totalNs, min: minNs },
+        ...{ max: maxNs, errors, histogram, open, oldest: oldestNs },
+      });
+    }
+    assertEquals(callsOf(byColumns), callsOf(byRow));
+  }));
+});
+
+function callsOf(builder: ProfileBuilder): SyscallRow[] {
+  const profile = builder.build();
+  return Array.from(profile.syscalls.call, (_, row) => syscallAt(profile, row));
+}
