@@ -21,7 +21,7 @@ const C_LIBRARY = /(^|\/)(libc[.-]|libpthread[.-]|ld-musl-|libstdc\+\+\.|libc\+\
 /** Matches functions that wait and wake for others; all are of user space. */
 const MACHINERY: readonly RegExp[] = [
   // glibc and musl; versions and aliases begin with any number of underscores.
-  /^_*(GI_+)?(lll_|pthread_|(do_)?futex|(new_|old_)?sem_(wait|timedwait|clockwait|post)(?![a-z])|psynch_|timedwait|wait$|wake$|syscall)/,
+  /^_*(GI_+)?(lll_|pthread_|(do_)?futex|(new_|old_)?sem_(wait|timedwait|clockwait|post)(?![a-z])|psynch_|timedwait|wait$|wake$|(internal_)?syscall)/,
   /^_*(cnd|mtx|thrd)_\w+$/,
   // libstdc++ and libc++.
   /^(std::(__\w+::)?)?_*(gthread|libcpp_(mutex|condvar|recursive|thread))_/,
@@ -44,6 +44,9 @@ const MACHINERY: readonly RegExp[] = [
 
 /** Matches functions of the C library that lock and call the kernel for that in their own code, as in musl. */
 const ALLOCATES = /^_*(libc_|int_)?(malloc|c?free|calloc|realloc|memalign)/;
+
+/** Matches functions by which glibc, from 2.41 on, makes the calls that can be cancelled: two, one in the other. */
+const CANCELLABLE = /^_*(internal_)?syscall_cancel/;
 
 /** Matches functions of the kernel that only lock. */
 const KERNEL_MACHINERY = new RegExp(
@@ -69,7 +72,10 @@ export function siteFrame(frames: readonly Frame[], type: string): Frame | undef
  * waits or wakes is in the C library's own part of that.
  */
 function rests(frames: readonly Frame[]): boolean {
-  const leaf = frames.find(({ module }) => module !== KERNEL_MODULE && module !== VDSO_MODULE);
+  const user = frames.filter(({ module }) => module !== KERNEL_MODULE && module !== VDSO_MODULE);
+  const inner = user.findIndex((frame) => !isNameless(frame) && !CANCELLABLE.test(frame.function));
+  // A single one without a name waits for a lock.
+  const leaf = user[inner < 2 ? 0 : inner];
   return leaf !== undefined && isOfCLibrary(leaf) && !isUserMachinery(leaf) && !ALLOCATES.test(leaf.function);
 }
 
@@ -81,8 +87,12 @@ function isUserMachinery({ function: name, module }: Frame): boolean {
   if (module === KERNEL_MODULE || module === VDSO_MODULE || /^\[[^\]]+\]$/.test(module) && name === module) {
     return true;
   }
-  if (C_LIBRARY.test(module) && name.includes("+0x")) return true;
-  return MACHINERY.some((pattern) => pattern.test(name));
+  return isNameless({ function: name, module }) || MACHINERY.some((pattern) => pattern.test(name));
+}
+
+/** Returns whether it is a function of the C library that its symbols do not name. */
+function isNameless({ function: name, module }: Pick<Frame, "function" | "module">): boolean {
+  return C_LIBRARY.test(module) && name.includes("+0x");
 }
 
 function isKernelMachinery({ function: name, module }: Frame): boolean {

@@ -18,6 +18,8 @@ const SITES: Readonly<Record<string, string>> = {
     `libc.so.6+0x85e0f @ ${LIBC} < __lll_lock_wait @ ${LIBC} < pthread_rwlock_rdlock @ ${LIBC} < worker`,
   "glibc's semaphores":
     `__futex_abstimed_wait_common @ ${LIBC} < __new_sem_wait_slow64.constprop.0 @ ${LIBC} < worker`,
+  "glibc from 2.41 on":
+    `__syscall_cancel_arch @ ${LIBC} < __internal_syscall_cancel @ ${LIBC} < __futex_abstimed_wait_common64 @ ${LIBC} < pthread_cond_wait @ ${LIBC} < worker`,
   "musl":
     "__timedwait_cp @ /lib/ld-musl-x86_64.so.1 < __pthread_mutex_lock @ /lib/ld-musl-x86_64.so.1 < worker",
   "libstdc++":
@@ -72,6 +74,9 @@ Deno.test("siteFrame() of a holder that rests in a call is who called that, what
       `schedule @ [kernel] < fsync @ ${LIBC} < backs_up < main`,
       `__write @ ${LIBC} < _IO_file_write @ ${LIBC} < fwrite @ ${LIBC} < backs_up < main`,
       `clock_nanosleep @ ${LIBC} < std::thread::sleep < backs_up < main`,
+      // glibc from 2.41 on, with and without names of inner functions.
+      `__syscall_cancel_arch @ ${LIBC} < __internal_syscall_cancel @ ${LIBC} < clock_nanosleep @ ${LIBC} < backs_up`,
+      `schedule @ [kernel] < libc.so.6+0x9a640 @ ${LIBC} < libc.so.6+0x8f2c0 @ ${LIBC} < fsync @ ${LIBC} < backs_up`,
     ]
   ) assertEquals(siteFrame(stackOf(rest), "futex")?.function, "backs_up");
   const nobody = `clock_nanosleep @ ${LIBC} < start_thread @ ${LIBC}`;
@@ -83,6 +88,10 @@ Deno.test("siteFrame() keeps functions that only look like locks, and the C libr
   assertEquals(
     siteFrame(stackOf(`__lll_lock_wait_private < malloc @ ${LIBC} < main`), "futex")?.function,
     "malloc",
+  );
+  assertEquals(
+    siteFrame(stackOf(`libc.so.6+0x85e0f @ ${LIBC} < fwrite @ ${LIBC} < main`), "futex")?.function,
+    "fwrite",
   );
   assertEquals(siteFrame(stackOf("pthread_mutex_lock < lock_database"), "futex")?.function, "lock_database");
   assertEquals(siteFrame(stackOf("futex_wait < demo+0x40"), "futex")?.function, "demo+0x40");

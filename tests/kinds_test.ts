@@ -93,7 +93,10 @@ testWith(
       const busy = await get<{ sites: Site[]; total: Total }>("/api/locks");
       const all = await get<{ sites: Site[]; total: Total }>("/api/locks?idle=true");
       assert(!busy.sites.some((site) => site.class === "condvar"));
-      assert(all.sites.some((site) => site.class === "condvar" && site.function === "wait_for_work"));
+      assert(
+        all.sites.some((site) => site.class === "condvar" && site.function === "wait_for_work"),
+        JSON.stringify(all.sites),
+      );
       const graph = async (query: string) =>
         (await get<{ graph: { total: number } }>(`/api/flamegraph?kind=lock${query}`)).graph.total;
       assertEquals(await graph(""), busy.total.value);
