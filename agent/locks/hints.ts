@@ -13,6 +13,9 @@ import type { LockClass } from "./lock_class.ts";
 /** Numbers from here on have marks of locks in them: `READERS_WAITING` of Rust's `RwLock` is the lowest. */
 const LEAST_MARK = 2 ** 30;
 
+/** Musl's mark of waiters (from 1.2.4 on): its locks have an owner or a count beside it, an empty semaphore nothing. */
+const WAITERS_ALONE = 2 ** 31;
+
 /**
  * Returns the class of a wait at a futex; `other` when nothing tells.
  *
@@ -26,6 +29,7 @@ export function classByHints({ hints, value }: Omit<FutexHints, "address">): Loc
   const has = (hint: number) => (hints & hint) !== 0;
   if (has(HINT.pi)) return "mutex";
   if (has(HINT.threadEnd)) return "join";
+  if (value === WAITERS_ALONE) return "semaphore";
   // What was expected of a lock, among other numbers, is a count that came by there.
   if (has(HINT.counter) && value < LEAST_MARK) return "condvar";
   if (has(HINT.rwlock)) return "rwlock";

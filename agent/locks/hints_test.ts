@@ -25,6 +25,9 @@ Deno.test("classByHints() tells what is to come by who wakes, and where it is", 
   assertEquals(classByHints({ hints: HINT.severalWaiters, value: 0 }), "semaphore");
   // A thread of Rust that parks.
   assertEquals(classByHints({ hints: 0, value: 0xffffffff }), "semaphore");
+  // A semaphore of musl, between threads that hand on work to each other.
+  const several = HINT.contended | HINT.waiterWakes | HINT.severalWaiters;
+  assertEquals(classByHints({ hints: several, value: 0x80000000 }), "semaphore");
   assertEquals(classByHints({ hints: 0, value: 3 }), "condvar");
   // A condition variable of Rust whose count came by 2, between threads that tell each other.
   const counter = HINT.contended | HINT.counter | HINT.waiterWakes | HINT.severalWaiters;
