@@ -5,8 +5,11 @@
  * @module
  */
 
+const EM_X86_64 = 62;
+
 /**
- * Returns the paths of all files below `folder` that start as 64-bit ELF programs or libraries do, in order of name.
+ * Returns the paths of all files below `folder` that start as ELF programs or libraries for x86-64 do, in order of name.
+ * Guile's compiled code is in such files as well, for no processor.
  */
 export async function* elfFiles(folder: string): AsyncGenerator<string> {
   const entries = await Array.fromAsync(Deno.readDir(folder));
@@ -21,7 +24,7 @@ async function isElf(path: string): Promise<boolean> {
   using file = await Deno.open(path);
   const start = new Uint8Array(20);
   if (await file.read(start) !== start.length) return false;
-  const type = start[16]! | start[17]! << 8;
+  const [type, machine] = [start[16]! | start[17]! << 8, start[18]! | start[19]! << 8];
   return start[0] === 0x7f && start[1] === 0x45 && start[2] === 0x4c && start[3] === 0x46 &&
-    start[4] === 2 && (type === 2 || type === 3);
+    start[4] === 2 && (type === 2 || type === 3) && machine === EM_X86_64;
 }
