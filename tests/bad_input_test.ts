@@ -60,7 +60,7 @@ Deno.test("the agent refuses an address that is none with exit status 2", async 
   assertEquals((await agent(["--listen", "localhost:99999"])).code, 2);
 });
 
-testWith(["bpf"], "the agent says that a port is in use", async () => {
+testWith(["agent"], "the agent says that a port is in use", async () => {
   await build("bpf");
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr as Deno.NetAddr;
@@ -81,14 +81,14 @@ Deno.test("the agent refuses an output that it cannot write before it profiles",
   );
 });
 
-testWith(["bpf"], "the agent says that a process does not exist", async () => {
+testWith(["agent"], "the agent says that a process does not exist", async () => {
   await build("bpf");
   const { code, stderr } = await agent(["--pid", "4194303", "--duration", "1s"]);
   assertEquals(code, 1);
   assertMatch(stderr, /^agent: Cannot .*4194303.*$/m);
 });
 
-testWith(["bpf", "setpriv"], "the agent without rights says which ones it needs", async () => {
+testWith(["agent", "setpriv"], "the agent without rights says which ones it needs", async () => {
   await build("bpf");
   const deno = new Program("agent", ["--duration=1s"], {
     stderr: "piped",
@@ -101,7 +101,7 @@ testWith(["bpf", "setpriv"], "the agent without rights says which ones it needs"
 });
 
 testWith(
-  ["bpf"],
+  ["agent"],
   "the agent goes on while the aggregator is away, and says how many batches it could not deliver",
   async () => {
     await build("bpf");
@@ -114,7 +114,7 @@ testWith(
 );
 
 testWith(
-  ["bpf", "chdb"],
+  ["agent", "chdb"],
   "what could not be pushed is in the spool, and in the tables after the next start",
   async () => {
     await build();

@@ -23,7 +23,7 @@ async function runAgentWith(args: readonly string[]): Promise<Ran> {
   ]);
 }
 
-testWith(["bpf"], "agent -- COMMAND watches it and all that it starts, and ends as it does", async () => {
+testWith(["agent"], "agent -- COMMAND watches it and all that it starts, and ends as it does", async () => {
   using folder = new TempFolder();
   // The second dd has another parent when the shell between has ended.
   const dd = (name: string, calls: number) =>
@@ -54,7 +54,7 @@ testWith(["bpf"], "agent -- COMMAND watches it and all that it starts, and ends 
 });
 
 testWith(
-  ["bpf"],
+  ["agent"],
   "agent --pid takes a thread for its process, and says when nothing was recorded",
   async () => {
     // Deno has threads that sleep, as the process does.
@@ -75,14 +75,14 @@ testWith(
   },
 );
 
-testWith(["bpf"], "agent ends with 4 and a reason where nothing was recorded", async () => {
+testWith(["agent"], "agent ends with 4 and a reason where nothing was recorded", async () => {
   // A thread of the kernel that has no calls.
   const { code, stderr } = await runAgentWith(["--mode=syscall", "--duration=0.2", "--pid=2"]);
   assertEquals(code, 4, stderr);
   assert(stderr.includes("Nothing was recorded: process 2 did not end a system call"), stderr);
 });
 
-testWith(["bpf"], "agent hands a signal on to its command", async () => {
+testWith(["agent"], "agent hands a signal on to its command", async () => {
   await build("bpf");
   await using agent = new Program("agent", [
     "--",

@@ -33,7 +33,7 @@ function summed(counts: readonly Readonly<Record<string, number>>[]): Map<string
 }
 
 testWith(
-  ["bpf", "chdb", "python3-prometheus-client"],
+  ["agent", "chdb", "python3-prometheus-client"],
   "an agent's metrics are those of the batches that it pushed until then",
   async () => {
     await build();
@@ -114,7 +114,7 @@ function totalsOf({ samples, locks, syscalls }: ProfileJson): Record<Kind, reado
 }
 
 testWith(
-  ["bpf", "python3-prometheus-client"],
+  ["agent", "python3-prometheus-client"],
   "an agent's metrics are what it says at its end",
   async (t) => {
     await build("bpf");

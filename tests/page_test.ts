@@ -42,7 +42,7 @@ const NEAR = 0.05;
 const ENOUGH = 40;
 
 testWith(
-  ["bpf", "chdb", "chromium", "clang", "node", "python3"],
+  ["agent", "chdb", "chromium", "clang", "node", "python3"],
   "the page shows what an agent saw of programs",
   async (t) => {
     await build();

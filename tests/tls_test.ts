@@ -11,7 +11,7 @@ import { testWith } from "./support/needs.ts";
 import { selfSigned } from "./support/tls.ts";
 
 testWith(
-  ["bpf", "chdb", "openssl"],
+  ["agent", "chdb", "openssl"],
   "the agent pushes by TLS, to an aggregator that it can trust",
   async (t) => {
     await build();

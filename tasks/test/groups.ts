@@ -8,6 +8,7 @@
 
 import { pathToFileURL } from "node:url";
 import { runInThisContext } from "node:vm";
+import { needsOf } from "./lanes.ts";
 
 /** So few files need not be put together, and are seen to run one by one. */
 const FEW = 8;
@@ -22,20 +23,29 @@ export interface GroupOptions {
   readonly root: string;
   /** Modules are written into it. */
   readonly folder: string;
-  /** Returns whether a file is to be in no group, as what it leaves running would be held against the test after it. */
+  /** Returns whether a file is to be in no group, and comes after all groups: see `leavesWork()` and `waitsForBoots()`. */
   readonly isAlone: (file: string) => boolean;
   /** Returns whether a file is likely to take long: groups begin with those that have most of these. @default {none} */
   readonly isLong?: (file: string) => boolean;
 }
 
-/** Returns whether a file with this source says of a test that it may leave something running. */
+/**
+ * Returns whether a file with this source says of a test that it may leave something running, which would be held against
+ * the test after it.
+ */
 export function leavesWork(source: string): boolean {
   return /\bsanitize(Ops|Resources): false\b/.test(source);
 }
 
-/** Returns whether a file with this source has tests of an engine or a browser, which take longest. */
+/** Returns whether a file with this source waits for kernels that boot since the run began: a group would wait, too. */
+export function waitsForBoots(source: string): boolean {
+  return needsOf(source).has("qemu-system-x86_64");
+}
+
+/** Returns whether a file with this source has tests of an agent, an engine or a browser, which take longest. */
 export function takesLong(source: string): boolean {
-  return /"(chdb|chromium)"|\bwithVisits\b/.test(source);
+  const needs = needsOf(source);
+  return ["agent", "chdb", "chromium"].some((need) => needs.has(need)) || /\bwithVisits\b/.test(source);
 }
 
 /**

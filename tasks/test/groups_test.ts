@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals } from "@std/assert";
 import { TempFolder } from "../../tests/support/programs.ts";
-import { groupFiles, leavesWork, takesLong } from "./groups.ts";
+import { groupFiles, leavesWork, takesLong, waitsForBoots } from "./groups.ts";
 
 Deno.test("groupFiles() leaves few files alone, and has each of many in one group", () => {
   using folder = new TempFolder();
@@ -32,6 +32,8 @@ Deno.test("groupFiles() has what leaves something running in no group", () => {
   assertEquals(Deno.readTextFileSync(group!).match(/\/a\/\d+_test\.ts/g)!.length, 11);
   assert(leavesWork("}, { sanitizeOps: false, sanitizeResources: false });"));
   assert(!leavesWork("sanitizeOps"));
+  const boots = `testWith(["qemu-system-x86_64", suite], "sees", () => {});`;
+  assert(waitsForBoots(boots) && !waitsForBoots(`run("qemu-system-x86_64")`));
 });
 
 Deno.test("groupFiles() begins with the group that has most of what takes long", () => {
@@ -42,4 +44,5 @@ Deno.test("groupFiles() begins with the group that has most of what takes long",
   const firsts = groups.map((path) => /\/(\d+)_test/.exec(Deno.readTextFileSync(path))![1]);
   assertEquals(firsts, ["40", "00", "20"]);
   assert(takesLong(`testWith(["chdb"], "stores", () => {});`) && !takesLong("chdb"));
+  assert(takesLong(`testWith(["agent"], "pushes", () => {});`) && !takesLong(`new Program("agent")`));
 });

@@ -6,12 +6,12 @@
  */
 
 import { resolve } from "node:path";
-import { groupFiles, leavesWork, takesLong } from "./groups.ts";
+import { groupFiles, leavesWork, takesLong, waitsForBoots } from "./groups.ts";
 import type { Lane } from "./lanes.ts";
 import { filesWithout, readReport, type Report } from "./report.ts";
 
-/** So many files of the parallel lane run at a time. */
-const JOBS = "2";
+/** So many files of the parallel lane run at a time: more than processors, as many of their tests wait. */
+const JOBS = "3";
 
 export interface LaneOptions {
   /** The repository, from which paths are relative. */
@@ -51,10 +51,11 @@ export async function runLane(
   const groupsFolder = await Deno.makeTempDir({ prefix: "aperture-groups-" });
   groups.defer(() => Deno.remove(groupsFolder, { recursive: true }));
   // What a filter leaves of a file need not be anything, by which a file that does not load would pass.
+  const sourceOf = (file: string) => Deno.readTextFileSync(resolve(root, file));
   const modules = isPartial ? files : groupFiles(files, {
     ...{ root, folder: groupsFolder },
-    isAlone: (file) => leavesWork(Deno.readTextFileSync(resolve(root, file))),
-    isLong: (file) => takesLong(Deno.readTextFileSync(resolve(root, file))),
+    isAlone: (file) => leavesWork(sourceOf(file)) || waitsForBoots(sourceOf(file)),
+    isLong: (file) => takesLong(sourceOf(file)),
   });
   const command = [
     Deno.execPath(),

@@ -12,19 +12,24 @@
 export type Lane = "parallel" | "serial";
 
 /**
- * The needs of tests (see `tests/support/needs.ts`) that put a file into the serial lane: what BPF programs see is the
- * whole machine, and emulated machines are booted beside that lane while it waits.
+ * Is the need of tests (see `tests/support/needs.ts`) that puts a file into the serial lane: what BPF programs see is the
+ * whole machine, and when they see it depends on what runs beside them.
  */
-export const SERIAL_NEEDS: readonly string[] = ["bpf", "qemu-system-x86_64"];
+export const SERIAL_NEED = "bpf";
 
 /** Files that run beside each other are one process: who counts what it has open would count for all of them. */
 const OWN_PROCESS = "/proc/self/fd";
 
 /**
- * Gives the lane of a file by its text: a file that names one of `SERIAL_NEEDS` as a string, or counts what the process
- * has open, is in the serial one.
+ * Gives the lane of a file by its text: a file with a test that needs `SERIAL_NEED`, or that counts what the process has
+ * open, is in the serial one.
  */
 export function laneOf(source: string): Lane {
-  const isSerial = SERIAL_NEEDS.some((need) => source.includes(`"${need}"`)) || source.includes(OWN_PROCESS);
-  return isSerial ? "serial" : "parallel";
+  return needsOf(source).has(SERIAL_NEED) || source.includes(OWN_PROCESS) ? "serial" : "parallel";
+}
+
+/** Gives what the tests of a file need, by its text: what it gives `testWith()`, or calls `NEEDS`, as strings in a list. */
+export function needsOf(source: string): ReadonlySet<string> {
+  const lists = [...source.matchAll(/(?:\btestWith\(|\bNEEDS\b[^=\n]*=)\s*\[([^\]]*)\]/g)];
+  return new Set(lists.flatMap(([, list]) => [...list!.matchAll(/"([^"]+)"/g)].map(([, need]) => need!)));
 }

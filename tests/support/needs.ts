@@ -8,17 +8,19 @@
 
 import { existsSync } from "node:fs";
 import { runInThisContext } from "node:vm";
-import { SERIAL_NEEDS } from "../../tasks/test/lanes.ts";
+import { SERIAL_NEED } from "../../tasks/test/lanes.ts";
 import { type Suite, SUITES, whyNoSuite } from "./debian_suite.ts";
 
 /**
- * `bpf`: root on a kernel with BTF and BPF; `chdb`: the embedded engine's library;
+ * `bpf`: root on a kernel with BTF and BPF; `agent`: the same, for tests that start whole agents and wait for what they
+ * say, which comes on a busy machine, too; `chdb`: the embedded engine's library;
  * `python3-grpcio`, `python3-prometheus-client`, `libc6-dbg`, `libabsl-dev`, `librust-tokio-dev`: Debian's packages of
  * gRPC's C core, of Prometheus's library, of libc's debug files, of Abseil and of the sources of tokio; `bullseye`,
  * `bookworm`, `trixie`: packages of that Debian, for its kernel; `jdk`: java, javac and jcmd; else a program on PATH.
  */
 export type Need =
   | "bpf"
+  | "agent"
   | "root"
   | "chdb"
   | "python3-grpcio"
@@ -48,9 +50,9 @@ export function testWith(
   options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
 ): void {
   const lane = Deno.env.get("APERTURE_TEST_LANE");
-  if (lane === "parallel" && needs.some((need) => SERIAL_NEEDS.includes(need))) {
+  if (lane === "parallel" && needs.includes(SERIAL_NEED)) {
     throw new Error(
-      `Cannot run '${name}' beside other tests: its file must name ${needs} as strings, see laneOf()`,
+      `Cannot run '${name}' beside other tests: its file must name ${needs} as strings, see needsOf()`,
     );
   }
   const missing = needs.filter((need) => whyMissing(need) !== undefined);
@@ -88,6 +90,7 @@ function whyMissing(need: Need): string | undefined {
     case "root":
       return Deno.uid() === 0 ? undefined : "not root";
     case "bpf":
+    case "agent":
       return Deno.uid() !== 0
         ? "not root"
         : existsSync("/sys/kernel/btf/vmlinux")
