@@ -7,7 +7,7 @@
 
 import { resolve } from "node:path";
 import { groupFiles, leavesWork, takesLong, waitsForBoots } from "./groups.ts";
-import type { Lane } from "./lanes.ts";
+import { BACKGROUND_NICE, type Lane } from "./lanes.ts";
 import { filesWithout, readReport, type Report } from "./report.ts";
 
 /** So many files of the parallel lane run at a time: more than processors, as many of their tests wait. */
@@ -69,7 +69,7 @@ export async function runLane(
     ...modules,
   ];
   const [program, ...args] = isBackground
-    ? ["sh", "-c", 'log=$1; shift; exec nice -n 5 "$@" >"$log" 2>&1', "sh", log, ...command]
+    ? ["sh", "-c", `log=$1; shift; exec nice -n ${BACKGROUND_NICE} "$@" >"$log" 2>&1`, "sh", log, ...command]
     : command;
   const { code, signal } = await new Deno.Command(program!, {
     args,

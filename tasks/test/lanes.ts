@@ -12,6 +12,12 @@
 export type Lane = "parallel" | "serial";
 
 /**
+ * Is the nice value of what runs beside the serial lane: the processors are busy with it, and a test that measures must
+ * run when it wants to, as on a machine that has time.
+ */
+export const BACKGROUND_NICE = 10;
+
+/**
  * Is the need of tests (see `tests/support/needs.ts`) that puts a file into the serial lane: what BPF programs see is the
  * whole machine, and when they see it depends on what runs beside them.
  */

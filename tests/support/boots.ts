@@ -5,6 +5,7 @@
  * @module
  */
 
+import { BACKGROUND_NICE } from "../../tasks/test/lanes.ts";
 import { runProgram } from "./child.ts";
 import { KERNELS } from "./kernels.ts";
 import { askShared } from "./shared.ts";
@@ -45,7 +46,7 @@ export class Boots {
 
   async #boot(version: string): Promise<string> {
     // An emulated machine takes all that it can get: what runs beside it shall not wait for that.
-    const deno = ["-n", "5", Deno.execPath(), "run", "--quiet", "--frozen", "--allow-all"];
+    const deno = ["-n", `${BACKGROUND_NICE}`, Deno.execPath(), "run", "--quiet", "--frozen", "--allow-all"];
     const args = [...deno, `--config=${CONFIG}`, PROGRAM, version];
     const { code, stdout, stderr } = await runProgram("nice", args, { env: { ...this.#env } });
     if (code !== 0) throw new Error(`Cannot boot Linux ${version}: ${stderr}`);
