@@ -112,7 +112,7 @@ export class Shell {
       about: () => this.#about,
       theme: () => this.#preferences.theme,
       zone: () => this.#preferences.zone,
-      found: (found, onstep) => this.#filters.found(found, onstep),
+      found: (found, graph) => this.#filters.found(found, graph),
       note: (answer, kind, counted) => this.#status.note(answer, kind, counted),
       say: (text) => this.#say(text),
     };

@@ -117,12 +117,6 @@ export class GraphPane {
       body,
       this.#empty.root,
     );
-    addEventListener("focusin", ({ target }) => {
-      // Who goes there is about to type, and the first letter would wait for the names to be with the worker.
-      if (target instanceof Element && target.id === "search" && this.root.isConnected && this.#model) {
-        this.#search.prepare(this.#model);
-      }
-    });
     this.#part = new Part<FlameJson>({
       root: this.root,
       draw: (answer) => this.#take(answer),
@@ -340,7 +334,10 @@ export class GraphPane {
     if ("problem" in found) this.#app.found({ hits: 0, share: "", problem: found.problem });
     else {
       const share = text.trim() === "" ? "" : this.#share(found.width);
-      this.#app.found({ hits: found.count, share }, (by) => this.#walk(by));
+      this.#app.found({ hits: found.count, share }, {
+        prepare: () => this.#search.prepare(model),
+        walk: (by) => this.#walk(by),
+      });
     }
     // Drawing makes the browser lay the page out.
     if (this.#search.matches(model) !== drawn) this.#drawScene();

@@ -193,6 +193,38 @@ testWith(
         });
       });
 
+      await t.step("the worker has the names of the graph in sight before the first letter", async () => {
+        await open({ context: {} }, async ({ page, url }) => {
+          await page.addInitScript(() => {
+            const { postMessage } = Worker.prototype;
+            const told: string[] = [];
+            Object.assign(globalThis, { told });
+            Worker.prototype.postMessage = function (
+              this: Worker,
+              message: { text: string; names?: unknown },
+            ) {
+              if (message.names) told.push(message.text);
+              postMessage.call(this, message);
+            } as typeof postMessage;
+          });
+          const told = () => page.evaluate(() => (globalThis as never as { told: string[] }).told);
+          await page.goto(url + CPU);
+          await settled(page);
+          assertEquals(await told(), []);
+          await page.focus("#search");
+          assertEquals(await told(), [""]);
+          // A graph that is out of sight is not searched.
+          await page.click(".tabs a:has-text('Overview')");
+          await settled(page);
+          await page.focus("#search");
+          assertEquals(await told(), [""]);
+          await page.click(".tabs a:has-text('Compare')");
+          await settled(page);
+          await page.focus("#search");
+          assertEquals(await told(), ["", ""]);
+        });
+      });
+
       await t.step(
         "the menu's steps are chips that can be taken off, and asked of the aggregator",
         async () => {

@@ -22,6 +22,14 @@ export interface Found {
   readonly problem?: string;
 }
 
+/** Is the graph that is searched. */
+export interface SearchedGraph {
+  /** Makes ready what the first search needs. */
+  prepare(): void;
+  /** Goes to the next hit, or the one before. */
+  walk(by: 1 | -1): void;
+}
+
 export interface App {
   readonly store: Store;
   readonly api: Api;
@@ -29,8 +37,8 @@ export interface App {
   readonly about: () => AboutJson | undefined;
   readonly theme: () => Theme;
   readonly zone: () => Zone;
-  /** Shows what a search found, and is told where to go next; `undefined` where there is no graph. */
-  readonly found: (found: Found | undefined, onstep?: (step: 1 | -1) => void) => void;
+  /** Shows what a search found in `graph`; `undefined` where there is none. */
+  readonly found: (found: Found | undefined, graph?: SearchedGraph) => void;
   /** Shows what an answer says of itself: how much it is about, and how far it can be trusted. */
   readonly note: (answer: AnswerJson, words: string, counted: number) => void;
   /** Says something for a moment. */

@@ -12,7 +12,7 @@ import { selectionParams } from "../state/api.ts";
 import { formatFilters, OPERATORS, parseFilters } from "../state/selector.ts";
 import type { Shown } from "../state/store.ts";
 import { kindOf, type State } from "../state/url_state.ts";
-import type { App, Found } from "./app.ts";
+import type { App, Found, SearchedGraph } from "./app.ts";
 import { Changes } from "./changes.ts";
 import { h } from "./dom.ts";
 import { formatShare } from "./format.ts";
@@ -44,13 +44,13 @@ export class FilterBar {
   readonly #tokens = h("span", { class: "tokens" });
   readonly #field: HTMLInputElement;
   readonly #list = h("ul", { class: "completions", role: "listbox", id: "completions", hidden: true });
-  readonly #group = h("select", { "aria-label": "Group by" });
+  readonly #groups = h("select", { "aria-label": "Group by" });
   readonly #output = h("output", { class: "found", "aria-live": "polite" });
   readonly #steps = h("span", { class: "steps", hidden: true });
   readonly #changes = new Changes();
   #values: AbortController | undefined;
   #chosen = -1;
-  #onstep: ((step: 1 | -1) => void) | undefined;
+  #graph: SearchedGraph | undefined;
 
   constructor(app: App) {
     this.#app = app;
@@ -75,9 +75,11 @@ export class FilterBar {
       "aria-label": "Search functions, modules and files",
       autocomplete: "off",
       spellcheck: "false",
+      // Who goes there is about to type, and the first letter would wait for the names to be with the worker.
+      onfocus: () => this.#graph?.prepare(),
       oninput: () => app.store.set({ search: this.searchField.value }, { entry: "typed" }),
       onkeydown: (event: KeyboardEvent) => {
-        if (event.key === "Enter") this.#onstep?.(event.shiftKey ? -1 : 1);
+        if (event.key === "Enter") this.#graph?.walk(event.shiftKey ? -1 : 1);
         else if (event.key === "Escape") {
           this.searchField.value = "";
           this.searchField.blur();
@@ -86,9 +88,9 @@ export class FilterBar {
         event.preventDefault();
       },
     });
-    this.#group.addEventListener("change", () => app.store.set({ group: this.#group.value, zoom: "" }));
+    this.#groups.addEventListener("change", () => app.store.set({ group: this.#groups.value, zoom: "" }));
     const go = (text: string, label: string, by: 1 | -1) =>
-      h("button", { "aria-label": label, title: label, onclick: () => this.#onstep?.(by) }, text);
+      h("button", { "aria-label": label, title: label, onclick: () => this.#graph?.walk(by) }, text);
     this.#steps.append(go("‹", "Previous hit. Key: N", -1), go("›", "Next hit. Key: n", 1));
     this.root = h(
       "section",
@@ -99,7 +101,7 @@ export class FilterBar {
         this.#tokens,
         h("span", { class: "completing" }, this.#field, this.#list),
       ),
-      h("label", { class: "group" }, h("span", {}, "Group by"), this.#group),
+      h("label", { class: "group" }, h("span", {}, "Group by"), this.#groups),
       h("div", { class: "search", role: "search" }, this.searchField, this.#output, this.#steps),
     );
   }
@@ -125,13 +127,13 @@ export class FilterBar {
     for (const group of [...filters?.map(({ label }) => label) ?? [], state.group]) {
       if (!options.has(group)) options.set(group, group);
     }
-    this.#group.replaceChildren(...[...options].map(([value, text]) => h("option", { value }, text)));
-    this.#group.value = state.group;
+    this.#groups.replaceChildren(...[...options].map(([value, text]) => h("option", { value }, text)));
+    this.#groups.value = state.group;
   }
 
-  /** Shows what a search found. */
-  found(found: Found | undefined, onstep?: (step: 1 | -1) => void): void {
-    this.#onstep = onstep;
+  /** Shows what a search found in `graph`. */
+  found(found: Found | undefined, graph?: SearchedGraph): void {
+    this.#graph = graph;
     const isSearch = this.#app.store.state.search.trim() !== "";
     this.#steps.hidden = !found || !isSearch || found.hits === 0;
     this.searchField.toggleAttribute("aria-invalid", found?.problem !== undefined);

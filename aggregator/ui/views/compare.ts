@@ -269,7 +269,10 @@ export class CompareView implements View {
     const found = await this.#search.find(model, this.#app.store.state.search);
     if (!found || model !== this.#made?.model) return;
     if ("problem" in found) this.#app.found({ hits: 0, share: "", problem: found.problem });
-    else this.#app.found({ hits: found.count, share: "" }, (by) => this.#walk(by));
+    else {this.#app.found({ hits: found.count, share: "" }, {
+        prepare: () => this.#search.prepare(model),
+        walk: (by) => this.#walk(by),
+      });}
     if (this.#search.matches(model) !== drawn) this.#drawScene();
   }
 
