@@ -155,14 +155,13 @@ int end_call(u64 *ctx)
 	return 0;
 }
 
-SEC("raw_tp/sched_process_exit")
-int end_thread(struct bpf_raw_tracepoint_args *ctx)
+/* There is no thread with this number any more; what is left open of its last wait is counted. */
+static __always_inline void forget_thread(u32 tid)
 {
-	u32 tid = BPF_CORE_READ((struct task_struct *)ctx->args[0], pid);
 	struct aperture_lock_thread *thread = bpf_map_lookup_elem(&threads, &tid);
 
 	if (!thread)
-		return 0;
+		return;
 	struct scratch *scratch = take_scratch(SCRATCH_THREAD_END);
 	if (scratch) {
 		/* It was killed while it waited. */
@@ -172,6 +171,23 @@ int end_thread(struct bpf_raw_tracepoint_args *ctx)
 		give_scratch(scratch);
 	}
 	bpf_map_delete_elem(&threads, &tid);
+}
+
+SEC("raw_tp/sched_process_exit")
+int end_thread(struct bpf_raw_tracepoint_args *ctx)
+{
+	forget_thread(BPF_CORE_READ((struct task_struct *)ctx->args[0], pid));
+	return 0;
+}
+
+/*
+ * (struct task_struct *task, pid_t before, struct linux_binprm *program): a thread that is not its process's first gets that
+ * one's number, and its own is free for others.
+ */
+SEC("raw_tp/sched_process_exec")
+int end_program(struct bpf_raw_tracepoint_args *ctx)
+{
+	forget_thread(ctx->args[1]);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ import { setStackSource, type StackSource, WALK_MAPS } from "./user_stacks.ts";
 export const LOCK_OBJECT = new URL("../../bpf/build/lock.bpf.o", import.meta.url).pathname;
 
 /** These are at calls; those that note how a wait ends come before that of its begin. */
-const FUTEX_PROGRAMS = ["end_thread", "end_call", "begin_call"];
+const FUTEX_PROGRAMS = ["end_thread", "end_program", "end_call", "begin_call"];
 /** These are at tracepoints that Linux has since 5.19. */
 const KERNEL_PROGRAMS = ["end_contention", "begin_contention"];
 
