@@ -61,7 +61,7 @@ static __always_inline struct sample *begin_sample(struct task_struct *task, u32
 	if (!sample)
 		return NULL;
 	/* First, so that what is taken is in a set that is still to be drained. */
-	sample->set = begin_counting();
+	sample->set = begin_counting(COUNTER_ANY);
 	count_taken();
 	sample->key.pid = pid;
 	sample->key.program = program_of(task, is_task_trusted());
@@ -105,7 +105,7 @@ int sample_cpu(struct bpf_perf_event_data *ctx)
 		return 0;
 	collect_stacks(ctx, task, sample);
 	count_sample(sample);
-	end_counting();
+	end_counting(COUNTER_ANY);
 	return 0;
 }
 

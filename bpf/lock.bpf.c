@@ -129,7 +129,7 @@ int begin_call(u64 *ctx)
 		enter_exit(ctx, scratch, task);
 	else
 		enter(ctx, scratch, task, regs, number, abi, call);
-	give_scratch(scratch);
+	give_scratch(scratch, SCRATCH_ENTER);
 	return 0;
 }
 
@@ -151,7 +151,7 @@ int end_call(u64 *ctx)
 	if (!scratch)
 		return 0;
 	end_wait(scratch, SCRATCH_EXIT, thread, ctx[1]);
-	give_scratch(scratch);
+	give_scratch(scratch, SCRATCH_EXIT);
 	return 0;
 }
 
@@ -168,7 +168,7 @@ static __always_inline void forget_thread(u32 tid)
 		if (thread->begun_ns)
 			end_wait(scratch, SCRATCH_THREAD_END, thread, -EINTR);
 		settle(scratch, SCRATCH_THREAD_END, thread);
-		give_scratch(scratch);
+		give_scratch(scratch, SCRATCH_THREAD_END);
 	}
 	bpf_map_delete_elem(&threads, &tid);
 }

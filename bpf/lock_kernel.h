@@ -188,7 +188,7 @@ static __always_inline void contend(void *ctx, u64 lock, u32 flags)
 	place->program = program_of(task, false);
 	bpf_get_current_comm(place->comm, sizeof(place->comm));
 	contention.place = keep_place(SCRATCH_CONTENTION);
-	give_scratch(scratch);
+	give_scratch(scratch, SCRATCH_CONTENTION);
 	if (spins)
 		begin_spin(&contention);
 	else
@@ -234,11 +234,10 @@ static __always_inline void count_contended(u64 lock, int result, u32 set)
 
 	if (!window || (!end_spin(lock, &contention) && !end_sleep(lock, window, &contention)))
 		return;
-	struct scratch *scratch = take_scratch(SCRATCH_CONTENTION_END);
+	struct scratch *scratch = claim_scratch(SCRATCH_CONTENTION_END);
 	if (!scratch)
 		return;
 	u64 from = contention.begun_ns > window->start_ns ? contention.begun_ns : window->start_ns;
-	/* Of which the window is: another one may have become the active one. */
 	scratch->set = set;
 	scratch->key.waiter = contention.place;
 	scratch->key.holder = result == 0 ? contention.holder : APERTURE_PLACE_NONE;
@@ -253,15 +252,15 @@ static __always_inline void count_contended(u64 lock, int result, u32 set)
 	scratch->sum.hints = 0;
 	scratch->sum.value = 0;
 	add_wait(SCRATCH_CONTENTION_END);
-	give_scratch(scratch);
+	release_scratch(scratch);
 }
 
 static __always_inline void end_contend(u64 lock, int result)
 {
-	u32 set = begin_counting();
+	u32 set = begin_counting(COUNTER_ANY);
 
 	count_contended(lock, result, set);
-	end_counting();
+	end_counting(COUNTER_ANY);
 }
 
 #endif

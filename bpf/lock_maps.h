@@ -154,8 +154,13 @@ static __always_inline struct scratch *scratch_of(u32 user)
 	return bpf_map_lookup_elem(&scratches, &index);
 }
 
-/* Begins to count, until it is given back; NULL when it is in use on this CPU. */
-static __always_inline struct scratch *take_scratch(enum scratch_user user)
+static __always_inline enum counter counter_of(enum scratch_user user)
+{
+	return user == SCRATCH_ENTER || user == SCRATCH_EXIT ? COUNTER_KEEPS_CPU : COUNTER_ANY;
+}
+
+/* Takes it until it is released, by a program that counts already; NULL when it is in use on this CPU. */
+static __always_inline struct scratch *claim_scratch(enum scratch_user user)
 {
 	struct scratch *scratch = scratch_of(user);
 
@@ -166,7 +171,16 @@ static __always_inline struct scratch *take_scratch(enum scratch_user user)
 		return NULL;
 	}
 	*(volatile u32 *)&scratch->busy = 1;
-	scratch->set = begin_counting();
+	return scratch;
+}
+
+/* Takes it, and begins to count, until it is given back; NULL when it is in use on this CPU. */
+static __always_inline struct scratch *take_scratch(enum scratch_user user)
+{
+	struct scratch *scratch = claim_scratch(user);
+
+	if (scratch)
+		scratch->set = begin_counting(counter_of(user));
 	return scratch;
 }
 
@@ -190,10 +204,16 @@ static __always_inline struct scratch *take_scratch_of(struct task_struct *task,
 	return scratch;
 }
 
-static __always_inline void give_scratch(struct scratch *scratch)
+static __always_inline void release_scratch(struct scratch *scratch)
 {
-	end_counting();
 	*(volatile u32 *)&scratch->busy = 0;
+}
+
+/* Of `user`, who took it. */
+static __always_inline void give_scratch(struct scratch *scratch, enum scratch_user user)
+{
+	end_counting(counter_of(user));
+	release_scratch(scratch);
 }
 
 #endif

@@ -42,9 +42,9 @@ __attribute__((noinline)) int keep_slow(u64 ns, u32 set)
 
 /* Counts the thread's call, which was over at `end_ns`. */
 static __always_inline void finish(void *ctx, struct task_struct *task, struct thread *thread, u64 end_ns, long result,
-				   bool has_stack)
+				   bool has_stack, enum counter counter)
 {
-	u32 set = begin_counting();
+	u32 set = begin_counting(counter);
 	const struct aperture_window *window = window_of(set);
 	u64 start_ns = thread->start_ns;
 	u64 ns = end_ns > start_ns ? end_ns - start_ns : 0;
@@ -65,7 +65,7 @@ static __always_inline void finish(void *ctx, struct task_struct *task, struct t
 		struct aperture_syscall_sample sample = { .latency_ns = in_window * weight, .count = weight };
 		keep_sample(ctx, task, thread, sample, set, has_stack);
 	}
-	end_counting();
+	end_counting(counter);
 }
 
 static __always_inline u64 lasted(const struct thread *thread, u64 end_ns)
@@ -99,7 +99,7 @@ static __always_inline void enter_call(void *ctx, struct pt_regs *regs, u64 numb
 			thread->phase = PHASE_IN_CALL;
 			return;
 		}
-		finish(ctx, task, thread, thread->end_ns, 0, false);
+		finish(ctx, task, thread, thread->end_ns, 0, false, COUNTER_KEEPS_CPU);
 	} else if (thread->phase == PHASE_IN_CALL) {
 		count_loss(APERTURE_LOSS_SYSCALL_END_MISSED);
 	}
@@ -124,7 +124,7 @@ static __always_inline void exit_call(void *ctx, struct pt_regs *regs, long resu
 	if (thread->phase != PHASE_IN_CALL) {
 		/* The call ended before it began: seccomp refused it, as the kernel asks that before it tells us. */
 		if (thread->phase == PHASE_INTERRUPTED)
-			finish(ctx, task, thread, thread->end_ns, 0, false);
+			finish(ctx, task, thread, thread->end_ns, 0, false, COUNTER_KEEPS_CPU);
 		thread->key.call = call_of(task, syscall_number(regs), task_storage);
 		thread->start_ns = now;
 		thread->argument = first_argument(regs, thread->key.call >> APERTURE_CALL_ABI_SHIFT);
@@ -144,7 +144,7 @@ static __always_inline void exit_call(void *ctx, struct pt_regs *regs, long resu
 	}
 	if (slow_ns && ns >= slow_ns && is_read(call & 0xffff, abi))
 		thread->key.call |= source_of(task, thread->argument) << APERTURE_CALL_SOURCE_SHIFT;
-	finish(ctx, task, thread, now, result, true);
+	finish(ctx, task, thread, now, result, true, COUNTER_KEEPS_CPU);
 }
 
 /* A signal's handler is about to run, so that an interrupted call is over. */
@@ -158,7 +158,7 @@ static __always_inline void end_interrupted(void *ctx, const struct k_sigaction 
 	if (!thread || thread->phase != PHASE_INTERRUPTED || (u64)action->sa.sa_handler <= 1)
 		return;
 	finish(ctx, task, thread, thread->end_ns, becomes_eintr(thread->result, action) ? -EINTR : 0,
-	       true);
+	       true, COUNTER_ANY);
 }
 
 /* A call that its thread does not come back from: exit itself, and what a deadly signal interrupted. */
@@ -172,9 +172,9 @@ static __always_inline void end_thread(void *ctx)
 	if (!thread)
 		return;
 	if (thread->phase == PHASE_INTERRUPTED)
-		finish(ctx, task, thread, thread->end_ns, 0, false);
+		finish(ctx, task, thread, thread->end_ns, 0, false, COUNTER_ANY);
 	else if (thread->phase == PHASE_IN_CALL)
-		finish(ctx, task, thread, now, 0, false);
+		finish(ctx, task, thread, now, 0, false, COUNTER_ANY);
 	if (!task_storage) {
 		u64 address = (u64)task;
 		bpf_map_delete_elem(&threads_by_task, &address);

@@ -136,13 +136,25 @@ static __always_inline void *find_counted(void *counts, const void *key, const v
 	return value;
 }
 
-static __always_inline void add_counting(s64 programs)
+/* Whether a program keeps its CPU, so that others may interrupt it, but begin and end within it. */
+enum counter {
+	/* At the begin or the end of a call, where the kernel forbids that another takes the CPU. */
+	COUNTER_KEEPS_CPU,
+	/* At other places newer kernels do not. */
+	COUNTER_ANY,
+};
+
+/* What interrupts leaves the count as it was, but who takes the CPU may not: then it is added to in one step. */
+static __always_inline void add_counting(s64 programs, enum counter counter)
 {
 	u32 zero = 0;
 	u64 *count = bpf_map_lookup_elem(&counting, &zero);
 
-	/* In one step: a program may interrupt another, or take its CPU. It is also done before the set is read. */
-	if (count)
+	if (!count)
+		return;
+	if (counter == COUNTER_KEEPS_CPU)
+		*(volatile u64 *)count += programs;
+	else
 		__sync_fetch_and_add(count, programs);
 }
 
@@ -150,18 +162,19 @@ static __always_inline void add_counting(s64 programs)
  * Begins to count, and returns the set: once an event, so that all that is counted of it is in the same one, until
  * end_counting().
  */
-static __always_inline u32 begin_counting(void)
+static __always_inline u32 begin_counting(enum counter counter)
 {
 	u32 zero = 0;
 
-	add_counting(1);
+	/* Before the set is read. */
+	add_counting(1, counter);
 	u32 *set = bpf_map_lookup_elem(&active, &zero);
 	return set ? *(volatile u32 *)set : 0;
 }
 
-static __always_inline void end_counting(void)
+static __always_inline void end_counting(enum counter counter)
 {
-	add_counting(-1);
+	add_counting(-1, counter);
 }
 
 /* The window that is counted into `set`; NULL never, but for the verifier. */
