@@ -222,7 +222,7 @@ export async function runAgent(given: AgentConfig, options: RunOptions): Promise
       cutStacks.add(recording.profile);
       progress.count(summary.events);
       if (!local) losses.add(summary.events - before, recording.losses);
-      recorded?.merge(recording.profile);
+      recorded?.addWindow(recording.profile);
       await pusher?.push(recording.profile, { ...recording, usage: usage.next() });
       await send?.(recording);
       keeper.endWindow();

@@ -229,6 +229,16 @@ export class ProfileBuilder {
     rows.count[row]! += count;
   }
 
+  /**
+   * Adds the window that comes after those that were added: what is open at its end is open, and not what was at the end of
+   * one before.
+   */
+  addWindow(profile: Profile): void {
+    this.#locks.closeOpen();
+    this.#syscalls.closeOpen();
+    this.merge(profile);
+  }
+
   /** Adds all samples, waits, holds and calls of `profile`. */
   merge(profile: Profile): void {
     const frames = Array.from(profile.frames.line, (_, row) => this.frame(frameAt(profile, row)));

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ProfileBuilder } from "./builder.ts";
 import { lockAt } from "./locks.ts";
-import { frameAt, type Kind, KINDS, seriesAt, stackCount, totalOf } from "./model.ts";
+import { frameAt, type Kind, KINDS, type Profile, seriesAt, stackCount, totalOf } from "./model.ts";
 import { anyRecording } from "../tests/support/profiles.ts";
 import { sliceProfile } from "./slice.ts";
 import { syscallAt } from "./syscalls.ts";
@@ -104,6 +104,31 @@ Deno.test("ProfileBuilder.merge() sums waits and calls, and keeps the shortest a
     ...{ ...call, series: more, count: 8, total: 57, min: 1, max: 30 },
     ...{ errors: new Map([[4, 1], [11, 3]]), histogram: [1, 2, 4, 0, 1], open: 2, oldest: 90 },
   });
+});
+
+Deno.test("ProfileBuilder.addWindow() tells what is open at the end of the last window", () => {
+  const NOTHING_ENDED = { count: 0, min: 0, max: 0, errors: new Map(), histogram: [] };
+  const window = (age: number, open: number) => {
+    const builder = new ProfileBuilder();
+    const series = builder.series({ pid: 1 });
+    const stack = builder.stack([builder.frame(frame("wait"))]);
+    const lock = { outcome: "open", series, stack, class: "mutex", type: "futex", histogram: [] } as const;
+    const call = { series, call: "read", category: "file" };
+    builder.addLock({ ...lock, holder: undefined, count: open, delay: 100, max: age });
+    builder.addSyscall({ ...call, ...NOTHING_ENDED, total: 100, open, oldest: age });
+    return builder.build();
+  };
+  const builder = new ProfileBuilder();
+  const opens = (profile: Profile) => {
+    const [{ count, delay, max }, { open, total, oldest }] = [lockAt(profile, 0), syscallAt(profile, 0)];
+    return [[count, delay, max], [open, total, oldest]];
+  };
+  builder.addWindow(window(100, 3));
+  builder.addWindow(window(200, 1));
+  assertEquals(opens(builder.build()), [[1, 200, 200], [1, 200, 200]]);
+  // In the third window nothing waits any more.
+  builder.addWindow(new ProfileBuilder().build());
+  assertEquals(opens(builder.build()), [[0, 200, 0], [0, 200, 0]]);
 });
 
 Deno.test("ProfileBuilder.merge() of halves of any profile gives its waits and calls again", () => {

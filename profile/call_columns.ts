@@ -161,6 +161,13 @@ export class CallColumns {
     amounts[at + OLDEST] = Math.max(amounts[at + OLDEST]!, oldestNs);
   }
 
+  /** Lets no call of a row be open any more. */
+  closeOpen(row: number): void {
+    const at = row * AMOUNTS;
+    this.#amounts[at + OPEN] = 0;
+    this.#amounts[at + OLDEST] = 0;
+  }
+
   /** Adds to a row's histogram calls that took from 2^bucket up to 2^(bucket + 1) ns. */
   addBucket(row: number, bucket: number, calls: number): void {
     this.#histograms.add(row, bucket, calls);

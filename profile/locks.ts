@@ -99,6 +99,15 @@ export class LockTable {
     addHistogram(this.#histogram[row]!, lock.histogram);
   }
 
+  /** Lets no wait be open any more: what they had of their windows stays. */
+  closeOpen(): void {
+    for (let row = 0; row < this.#outcome.length; row++) {
+      if (this.#outcome[row] !== OUTCOME_NUMBER.open) continue;
+      this.#count[row] = 0;
+      this.#max[row] = 0;
+    }
+  }
+
   build(): LockColumns {
     return {
       outcome: Uint8Array.from(this.#outcome),

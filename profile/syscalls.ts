@@ -114,6 +114,11 @@ export class SyscallTable {
     this.#columns.addFrom(row, from, source);
   }
 
+  /** Lets no call be open any more: what they had of their windows stays. */
+  closeOpen(): void {
+    for (let row = 0; row < this.#columns.size; row++) this.#columns.closeOpen(row);
+  }
+
   /** Makes the columns, in pieces. V8 does not compile a loop within a generator while it runs: these are functions'. */
   *building(): Pieces<SyscallColumns> {
     const rows = this.#keys.size;

@@ -6,9 +6,11 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { OUTCOME_NUMBER } from "../profile/model.ts";
 import { build } from "../tasks/build.ts";
 import { Program } from "../tasks/programs.ts";
 import { type Ran, runProgram } from "./support/child.ts";
+import { compileProgram } from "./support/compiled.ts";
 import { testWith } from "./support/needs.ts";
 import { TempFolder } from "./support/programs.ts";
 import { run } from "./support/watched.ts";
@@ -52,6 +54,37 @@ testWith(["agent"], "agent -- COMMAND watches it and all that it starts, and end
   assert(reads.get("child")! >= 1000 && reads.get("orphan")! >= 2000, Deno.inspect(reads));
   assert(!reads.has("dd") && !reads.has("deno"), Deno.inspect(reads));
 });
+
+testWith(
+  ["agent", "clang"],
+  "agent tells once what is open at its end, however many windows had it",
+  async () => {
+    using folder = new TempFolder();
+    const deadlock = await compileProgram("deadlock", folder.path);
+    const output = `${folder.path}/waits.json`;
+    const { code, stderr } = await runAgentWith([
+      "--mode=lock,syscall",
+      "--duration=3.5",
+      `--output=${output}`,
+      "--",
+      // Its second line is its end, which comes after that of the agent.
+      ...["sh", "-c", `(echo; sleep 5) | ${deadlock}`],
+    ]);
+    assertEquals(code, 0, stderr);
+    const { strings, series, locks, syscalls } = JSON.parse(await Deno.readTextFile(output));
+    const open: Record<string, [waits: number, calls: number]> = { poster: [0, 0], closer: [0, 0] };
+    const of = (row: number) => open[strings[series.comm[row]]];
+    for (const [row, count] of locks.count.entries()) {
+      const counts = locks.outcome[row] === OUTCOME_NUMBER.open ? of(locks.series[row]) : undefined;
+      if (counts) counts[0] += count;
+    }
+    for (const [row, count] of syscalls.open.entries()) {
+      const counts = of(syscalls.series[row]);
+      if (counts) counts[1] += count;
+    }
+    assertEquals(open, { poster: [1, 1], closer: [1, 1] });
+  },
+);
 
 testWith(
   ["agent"],
