@@ -17,6 +17,9 @@
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+/* include/linux/net.h; include/uapi/linux/in.h. */
+#define SOCK_DGRAM 2
+#define IPPROTO_TCP 6
 
 /* Steps up a path: its names, and the roots of the mounts on the way. */
 #define PATH_STEPS (APERTURE_OBJECT_NAMES + 4)
@@ -32,6 +35,33 @@ static __always_inline struct file *file_of(struct task_struct *task, u32 descri
 		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
 	return file;
+}
+
+/*
+ * Whether this side of a socket has called the other: its port, or its name, is one that nobody chose. A socket that was
+ * accepted has those of the one that listens, and both ends of a pair have none.
+ */
+static __always_inline bool is_to_server(struct socket *socket)
+{
+	struct sock *sock = BPF_CORE_READ(socket, sk);
+	u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
+
+	if (family == AF_UNIX) {
+		struct unix_sock *own = (void *)sock;
+		if (!bpf_core_field_exists(struct unix_sock, peer) || BPF_CORE_READ(own, addr))
+			return false;
+		struct unix_sock *peer = (void *)BPF_CORE_READ(own, peer);
+		return peer && BPF_CORE_READ(peer, addr);
+	}
+	if ((family != AF_INET && family != AF_INET6) || !BPF_CORE_READ(sock, __sk_common.skc_dport))
+		return false;
+	if (BPF_CORE_READ(socket, type) == SOCK_DGRAM)
+		return true;
+	if (BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP)
+		return false;
+	/* connect() marks a port that it chooses so that bind() has no use of it. */
+	struct inet_bind_bucket *bucket = BPF_CORE_READ((struct inet_connection_sock *)sock, icsk_bind_hash);
+	return bucket && BPF_CORE_READ(bucket, fastreuse) < 0;
 }
 
 static __always_inline u64 describe_socket(struct file *file, struct aperture_object *object)

@@ -34,7 +34,8 @@ static __always_inline enum aperture_source source_of(struct task_struct *task, 
 	if (type == S_IFIFO)
 		return APERTURE_SOURCE_PIPE;
 	if (type == S_IFSOCK)
-		return APERTURE_SOURCE_SOCKET;
+		return is_to_server(BPF_CORE_READ(file, private_data)) ? APERTURE_SOURCE_SERVER :
+									 APERTURE_SOURCE_SOCKET;
 	if (type == S_IFCHR)
 		return is_terminal(BPF_CORE_READ(inode, i_rdev)) ? APERTURE_SOURCE_TERMINAL : APERTURE_SOURCE_FILE;
 	/* eventfd, timerfd, signalfd, inotify and the like. */

@@ -20,6 +20,8 @@ enum aperture_source {
 	APERTURE_SOURCE_TERMINAL,
 	APERTURE_SOURCE_SOCKET,
 	APERTURE_SOURCE_EVENT,
+	/* A socket whose other side is one: who reads waits for an answer, and not for something to do. */
+	APERTURE_SOURCE_SERVER,
 };
 #define APERTURE_CALL_SOURCE_SHIFT 24
 

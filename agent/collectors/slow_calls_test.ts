@@ -34,7 +34,7 @@ for (const taskStorage of [true, false]) {
       };
       for (const { totalNs, onCpuNs, inLockNs } of own) assert(onCpuNs + inLockNs <= totalNs);
       const peer = `127.0.0.1:${said.port}`;
-      const received = find("read(socket)", peer);
+      const received = find("read(server)", peer);
       assertEquals(received.count, 1);
       // It was blocked nearly all of the time.
       assert(received.totalNs >= 30e6 && received.onCpuNs < received.totalNs / 2, Deno.inspect(received));
@@ -60,6 +60,29 @@ for (const taskStorage of [true, false]) {
     },
   );
 }
+
+testWith(
+  ["bpf", "clang"],
+  "SyscallCollector tells who waits for a server's answer from who waits for something to do",
+  async () => {
+    await build("bpf");
+    using folder = new TempFolder();
+    const program = await compileProgram("answers", folder.path, ["-O2", "-pthread"]);
+    using collector = SyscallCollector.open();
+    const { stdout, stderr, code } = await runProgram(program, []);
+    assertEquals(code, 0, stderr);
+    const reads: Record<string, [call: string, count: number][]> = { asker: [], server: [], twin: [] };
+    for (const { pid, comm, call, count } of (await collector.drain()).syscalls!) {
+      if (pid === Number(stdout) && /^(read|recvfrom)/.test(call)) reads[comm]?.push([call, count]);
+    }
+    // Over IPv4, IPv6 and Unix sockets, and by UDP.
+    assertEquals(reads, {
+      asker: [["read(server)", 4]],
+      server: [["recvfrom(socket)", 4]],
+      twin: [["read(socket)", 1]],
+    });
+  },
+);
 
 function object(kind: (typeof OBJECT_KINDS)[number], fill: (view: DataView<ArrayBuffer>) => void): string {
   const values = new DataView(new ArrayBuffer(OBJECT.size));

@@ -230,7 +230,7 @@ export const CALL = { abiShift: 16, sourceShift: 24, invalid: 0xffff } as const;
 /** `enum aperture_abi`, in its order. */
 export const ABIS = ["native", "ia32", "x32", "aarch32"] as const;
 /** `enum aperture_source`, in its order. */
-export const SOURCES = ["file", "pipe", "terminal", "socket", "event"] as const;
+export const SOURCES = ["file", "pipe", "terminal", "socket", "event", "server"] as const;
 
 /** `enum aperture_loss`, in its order. */
 export const LOSSES = [

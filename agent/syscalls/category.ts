@@ -67,10 +67,10 @@ const PARTS = /^(?:\w+:)?(\w+)(?:\((\w+)\))?$/;
 
 /**
  * Returns the category of `call`, as `callName` names it. What a long read waited for makes it a `wait`: a `read(pipe)`
- * is one, a `read` is not.
+ * is one, a `read` is not, nor is a `read(server)`, which waits for an answer.
  */
 export function callCategory(call: string): CallCategory {
   const [, name = call, source] = PARTS.exec(call) ?? [];
-  if (source !== undefined) return "wait";
+  if (source !== undefined) return source === "server" ? "network" : "wait";
   return BY_NAME.get(name) ?? FAMILIES.find(([pattern]) => pattern.test(name))?.[1] ?? "other";
 }

@@ -18,6 +18,8 @@ Deno.test("callCategory() takes for waiting what blocks by purpose, and long rea
     assertEquals(callCategory(`read(${source})`), "wait");
     assertEquals(callCategory(`ia32:recvmsg(${source})`), "wait");
   }
+  // What a server is asked for is latency.
+  assertEquals(callCategory("recvfrom(server)"), "network");
   assertEquals(callCategory("read"), "file");
   assertEquals(callCategory("recvmsg"), "network");
   // They wake others.

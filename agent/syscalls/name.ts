@@ -21,7 +21,7 @@ const X32_OWN = 512;
  * Returns the name of what the kernel counted as `call` (`struct aperture_syscall_key`).
  *
  * As in the kernel's table: `read`, or `syscall_500` where that has none, `invalid` for a number that no table has. Another calling convention goes before it (`ia32:read`, `x32:`, `aarch32:`), and behind it what a long read
- * waited for (`read(pipe)`: pipe, terminal, socket, event).
+ * waited for (`read(pipe)`: pipe, terminal, socket, event, or the answer of a server).
  */
 export function callName(call: number, arch: Arch = Deno.build.arch): string {
   const number = call & CALL.invalid;
