@@ -69,6 +69,15 @@ testWith(["agent", "make", "nsenter"], "aperture record's examples run on this m
     assertStringIncludes(stdout, "function,module,self,total,count\n");
   });
 
+  await t.step("--idle shows calls that wait by purpose", async () => {
+    for (const [flag, shown] of [["", false], [" --idle", true]] as const) {
+      const { code, stdout, stderr } = await shell(`aperture record -m syscall${flag} -- sleep 0.2`);
+      const said = stdout + stderr;
+      assertEquals([code, / clock_nanosleep$/m.test(said)], [0, shown], said);
+      assertEquals(said.includes("idle hidden"), !shown, said);
+    }
+  });
+
   await t.step("a command's exit status is aperture's, and the agent's and aggregator's are", async () => {
     assertEquals((await shell("aperture record -o n.folded -- sh -c 'exit 7'")).code, 7);
     assertMatch((await shell("aperture agent --version")).stdout, /^aperture agent \d/);

@@ -17,6 +17,7 @@ import {
   type Values,
 } from "../../common/settings.ts";
 import { KINDS } from "../../profile/model.ts";
+import { SELECTION_SETTINGS } from "../ask/selection.ts";
 import { defineCommand, refuseRest } from "../command.ts";
 import { type Io, say, write } from "../io.ts";
 import { RunningPart } from "./parts.ts";
@@ -75,6 +76,7 @@ const SETTINGS = defineSettings({
     help: "A .svg, .folded, .pb.gz (pprof) or .json file; - for folded stacks on standard output",
     schema: text(),
   },
+  idle: SELECTION_SETTINGS.idle,
   serve: {
     flag: "serve",
     placeholder: "",
@@ -87,7 +89,7 @@ export const record = defineCommand({
   name: "record",
   group: "On this machine",
   summary: "Profile this machine, a process or a command, into a file",
-  usage: "record [-p PID | -c NAME] [-m KINDS] [-d TIME] [-o FILE] [-- COMMAND …]",
+  usage: "record [-p PID | -c NAME] [-m KINDS] [-d TIME] [-o FILE] [--idle] [-- COMMAND …]",
   about:
     `It reads the tables of running programs before the clock starts, so that stacks are whole, and ends with a
 line that says what was counted, what was lost and why. It needs root, or the agent's capabilities.`,
@@ -117,7 +119,7 @@ line that says what was counted, what was lost and why. It needs root, or the ag
 
 /** Returns what the agent is started with. @throws {UsageError} */
 function agentArguments(values: Values<typeof SETTINGS>): string[] {
-  const { pid, comm, mode, duration, freq, output, serve } = values;
+  const { pid, comm, mode, duration, freq, output, idle, serve } = values;
   if (pid !== undefined && comm !== undefined) {
     throw new UsageError("Cannot take both '--pid' and '--comm': leave one of them out");
   }
@@ -131,6 +133,7 @@ function agentArguments(values: Values<typeof SETTINGS>): string[] {
     ...duration === undefined ? [] : [`--duration=${duration}`],
     ...freq === undefined ? [] : [`--freq=${freq}`],
     ...output === undefined ? [] : [`--output=${output}`],
+    ...idle ? ["--include-idle"] : [],
   ];
 }
 

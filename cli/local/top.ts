@@ -18,7 +18,7 @@ import { type Batch, KINDS, type Profile, totalOf } from "../../profile/model.ts
 import { ofProcess } from "../report/of_process.ts";
 import { sumsBy } from "../report/sums.ts";
 import { Rest, SERVER_SETTINGS } from "../ask/rest.ts";
-import { bodyOf, questionOf } from "../ask/selection.ts";
+import { bodyOf, questionOf, SELECTION_SETTINGS } from "../ask/selection.ts";
 import { quoted } from "../ask/selector.ts";
 import { defineCommand, STATUS } from "../command.ts";
 import { type Io, say, write } from "../io.ts";
@@ -61,6 +61,7 @@ const SETTINGS = defineSettings({
     help: "So many pictures, then end",
     schema: integer(1, 1_000_000),
   },
+  idle: SELECTION_SETTINGS.idle,
   here: {
     flag: "here",
     placeholder: "",
@@ -77,10 +78,10 @@ export const top = defineCommand({
   name: "top",
   group: "On this machine",
   summary: "What takes the time just now, live",
-  usage: "top [SELECTOR …] [-m KIND] [-n N] [-i TIME]",
+  usage: "top [SELECTOR …] [-m KIND] [-n N] [-i TIME] [--idle]",
   about:
-    `Keys: 1, 2, 3 for cpu, lock and syscall, / for rows with a text, p for one process, q ends. In a pipe it writes
-one picture after the other. Without --server it watches this machine, for which it needs root.`,
+    `Keys: 1, 2, 3 for cpu, lock and syscall, / for rows with a text, p for one process, i for idle threads, too, q ends.
+In a pipe it writes one picture after the other. Without --server it watches this machine, for which it needs root.`,
   words: [],
   settings: SETTINGS,
   examples: [
@@ -116,7 +117,7 @@ async function watchFleet(
       since,
       from: undefined,
       to: undefined,
-      idle: undefined,
+      idle: view.idle,
     });
     const answer = JSON.parse(
       await rest.send("/api/aggregate", { ...bodyOf(question), limit: 1000 }),
@@ -172,11 +173,11 @@ async function watchHere(values: Given, io: Io): Promise<number> {
 }
 
 function here(io: Io, { view, values, batch }: { view: View; values: Given; batch: Batch }): string {
-  const { kind, process } = view;
+  const { kind, process, idle } = view;
   const profile: Profile = process === "" ? batch : ofProcess(batch, process);
   const durationNs = Number(batch.endNs - batch.startNs);
   const head = summaryLine(profile, { kind, durationNs, losses: batch.losses });
-  const options = { limit: values.limit, width: io.width(), colors: io.colors };
+  const options = { limit: values.limit, width: io.width(), colors: io.colors, idle };
   if (kind === "lock") {
     const tables = [lockTable(profile, options), holderTable(profile, options)].filter((table) =>
       table !== ""
@@ -184,7 +185,7 @@ function here(io: Io, { view, values, batch }: { view: View; values: Given; batc
     return `${head}\n${tables.map((table) => only(view, table)).join("\n")}`;
   }
   if (kind === "syscall") return `${head}\n${only(view, syscallTable(profile, options))}`;
-  const shown = viewOf(profile, kind);
+  const shown = viewOf(profile, kind, { idle });
   return `${head}\n${
     rowsTable(io, { view, values, rows: sumsBy(shown, kind, "function"), whole: totalOf(shown, kind).value })
   }`;
@@ -220,8 +221,12 @@ function rowsTable(
 }
 
 /** Shows pictures until the user has enough: on a terminal one in place of the other, with keys. */
-async function loop(io: Io, { mode, interval, count = Infinity }: Given, picture: Picture): Promise<number> {
-  let view: View = { kind: mode, filter: "", process: "", typing: undefined, ended: false };
+async function loop(
+  io: Io,
+  { mode, interval, idle = false, count = Infinity }: Given,
+  picture: Picture,
+): Promise<number> {
+  let view: View = { kind: mode, filter: "", process: "", idle, typing: undefined, ended: false };
   let changed = Promise.withResolvers<void>();
   using keys = readKeys(io, (text) => {
     view = press(view, text);

@@ -13,6 +13,8 @@ export interface View {
   readonly filter: string;
   /** Only this process; "" for all. */
   readonly process: string;
+  /** Shows threads that have nothing to do, too. */
+  readonly idle: boolean;
   /** Is what is being typed, and for which of both; `undefined` while nothing is. */
   readonly typing: { readonly what: "filter" | "process"; readonly text: string } | undefined;
   readonly ended: boolean;
@@ -39,6 +41,8 @@ function command(view: View, key: string): View {
       return { ...view, ended: true };
     case "/":
       return { ...view, typing: { what: "filter", text: "" } };
+    case "i":
+      return { ...view, idle: !view.idle };
     case "p":
       return { ...view, typing: { what: "process", text: "" } };
     default:
@@ -65,8 +69,12 @@ function type(view: View, key: string): View {
 }
 
 /** Returns the line that says what can be done, or what is being typed. */
-export function footer({ typing, filter, process }: View): string {
+export function footer({ typing, filter, process, idle }: View): string {
   if (typing) return `${typing.what === "filter" ? "show only" : "process"}: ${typing.text}_`;
-  const set = [...filter === "" ? [] : [`only ${filter}`], ...process === "" ? [] : [`process ${process}`]];
-  return ["1 cpu  2 lock  3 syscall  / filter  p process  q quit", ...set].join("  ·  ");
+  const set = [
+    ...filter === "" ? [] : [`only ${filter}`],
+    ...process === "" ? [] : [`process ${process}`],
+    ...idle ? ["with idle threads"] : [],
+  ];
+  return ["1 cpu  2 lock  3 syscall  / filter  p process  i idle  q quit", ...set].join("  ·  ");
 }

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { footer, press, type View } from "./view.ts";
 
-const START: View = { kind: "cpu", filter: "", process: "", typing: undefined, ended: false };
+const START: View = { kind: "cpu", filter: "", process: "", idle: false, typing: undefined, ended: false };
 
 Deno.test("press() changes the kind, takes a filter and a process, and ends", () => {
   assertEquals(press(START, "2").kind, "lock");
@@ -18,6 +18,7 @@ Deno.test("press() changes the kind, takes a filter and a process, and ends", ()
     typing: { what: "filter", text: "abc" },
   });
   assertEquals(press(press({ ...START, filter: "x" }, "/abc"), "\x1b"), { ...START, filter: "x" });
+  assertEquals([press(START, "i").idle, press(START, "ii").idle], [true, false]);
   assertEquals(press(START, "\x1b[A"), START);
   assert(press(START, "q").ended && press(START, "\x03").ended);
   assertEquals(press(START, "/q").ended, false);
@@ -36,4 +37,5 @@ Deno.test("footer() says what can be done, and what is set", () => {
   assertStringIncludes(footer(START), "/ filter");
   assertEquals(footer(press(START, "pabc")), "process: abc_");
   assertStringIncludes(footer(press(START, "/abc\r")), "only abc");
+  assertStringIncludes(footer(press(START, "i")), "with idle threads");
 });
