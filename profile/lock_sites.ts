@@ -23,13 +23,15 @@ export interface SiteHolder {
   delay: number;
 }
 
-/** Holds waits of one function of one process's program for locks of one class and type. */
+/** Holds waits of one function of one process's program for locks of one class and type, that are at one place. */
 export interface LockSite {
   readonly function: string;
   readonly module: string;
   readonly process: string;
   readonly class: string;
   readonly type: string;
+  /** Says where the lock is, as `LockColumns` of the model has it. */
+  readonly address: string;
   /** Is true when nobody holds what is waited for: it is to come. */
   readonly idle: boolean;
   /** Is true when somebody holds it; else somebody wakes those who wait. */
@@ -78,15 +80,13 @@ export function lockSites(profile: Profile): LockSite[] {
 function siteOf(sites: Map<string, LockSite>, profile: Profile, lock: LockRow): LockSite {
   const code = codeOf(profile, lock.stack, lock.type) ?? { function: UNKNOWN_MODULE, module: "" };
   const process = processName(seriesAt(profile, lock.series));
-  const key = [code.function, code.module, process, lock.class, lock.type].join("\0");
+  const { class: className, type, address } = lock;
+  const key = [code.function, code.module, process, className, type, address].join("\0");
   let site = sites.get(key);
   if (!site) {
-    const idle = isIdleClass(lock.class);
-    const isHeld = isHeldClass(lock.class, lock.type);
-    sites.set(
-      key,
-      site = { ...code, process, class: lock.class, type: lock.type, idle, isHeld, ...noSums() },
-    );
+    const idle = isIdleClass(className);
+    const isHeld = isHeldClass(className, type);
+    sites.set(key, site = { ...code, process, class: className, type, address, idle, isHeld, ...noSums() });
   }
   return site;
 }
@@ -121,7 +121,7 @@ function addHolder({ holders }: LockSite, holder: Omit<SiteHolder, "delay">, del
 /** Returns all of `sites` as one, without a name. */
 export function sumOfSites(sites: readonly LockSite[]): LockSite {
   const whole: LockSite = {
-    ...{ function: "", module: "", process: "", class: "", type: "", idle: false, isHeld: true },
+    ...{ function: "", module: "", process: "", class: "", type: "", address: "", idle: false, isHeld: true },
     ...noSums(),
   };
   for (const { waits, open, delay, max, oldest, gaveUp, histogram } of sites) {

@@ -19,7 +19,7 @@ export interface Column<Row> {
 
 /** Is what is between two columns. */
 export const GAP = "  ";
-/** A cell is cut to so many columns: no number of a real profile is as wide. */
+/** In a terminal a cell is cut to so many columns: no number of a real profile is as wide. */
 const MAX_WIDTH = 20;
 
 /** Is a table's columns as there is room for them. */
@@ -40,17 +40,18 @@ export function fitColumns<Row>(
   rows: readonly Row[],
   { width, beside }: { readonly width: number; readonly beside: number },
 ): Fitted<Row> {
+  const most = Number.isFinite(width) ? MAX_WIDTH : Infinity;
   let columns = all;
   for (;;) {
     const widths = columns.map(({ head, cell }) => {
-      return Math.max(columnsOf(head), ...rows.map((row) => Math.min(columnsOf(cell(row)), MAX_WIDTH)));
+      return Math.max(columnsOf(head), ...rows.map((row) => Math.min(columnsOf(cell(row)), most)));
     });
     const whole = widths.reduce((sum, each) => sum + each + GAP.length, 0);
     const spare = Math.max(0, ...columns.map(({ spare = 0 }) => spare));
     if (spare === 0 || width - whole >= beside) {
       const line = (cells: readonly string[]) =>
         cells.map((cell, i) => {
-          const shown = cutMiddle(cell, MAX_WIDTH);
+          const shown = cutMiddle(cell, most);
           const pad = " ".repeat(widths[i]! - columnsOf(shown));
           return (columns[i]!.text ? shown + pad : pad + shown) + GAP;
         }).join("");

@@ -41,14 +41,15 @@ const COLUMNS: readonly Column<LockSite>[] = [
   { head: "longest", cell: ({ max }) => ns(max), spare: 1 },
   { head: "gave up", cell: ({ gaveUp }) => gaveUp > 0 ? formatCount(gaveUp) : "", spare: 6 },
   { head: "class", cell: (site) => site.class, text: true },
+  { head: "lock", cell: ({ address }) => printable(address), text: true, spare: 8 },
   { head: "process", cell: ({ process }) => printable(process), text: true, spare: 2 },
 ];
 /** These are there where a wait did not end. */
 const OPEN_HEADS: readonly string[] = ["open", "oldest"];
 
 /**
- * Returns a row for each function that waited, outside of the C library and the runtime, the longest delay first; then
- * their total, and what of idle threads is left out. "" where nobody waited. Lines are at most `width` columns wide.
+ * Returns a row for each function that waited, outside of the C library and the runtime, and each lock that it waited
+ * for, the longest delay first; then their total, and what of idle threads is left out. "" where nobody waited. Lines are at most `width` columns wide.
  */
 export function lockTable(profile: Profile, options: LockTableOptions = {}): string {
   const { idle = false, limit = 10, width = 100, colors = false } = options;

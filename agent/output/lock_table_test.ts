@@ -85,13 +85,30 @@ Deno.test("lockTable() tells wakers from holders, threads without a stack, and w
   assertEquals(lines[1]!.includes("3.00 s      0"), true, lines[1]);
 });
 
-Deno.test("lockTable() is whole in a pipe", () => {
+Deno.test("lockTable() has a row for each lock of a function, named by where it is", () => {
   const builder = new ProfileBuilder();
   const series = builder.series({ pid: 1, comm: "demo" });
+  const stack = builder.stack([builder.frame(demoFrame("take"))]);
+  const wait = { type: "futex", series, stack, class: "mutex", outcome: "woken", histogram: [] } as const;
+  for (
+    const [address, delay] of [["orders in shopd", 3e9], ["heap", 1e9], ["orders in shopd", 1e9]] as const
+  ) {
+    builder.addLock({ ...wait, holder: undefined, address, count: 1, delay, max: delay });
+  }
+  const lines = lockTable(builder.build(), { width: Infinity }).split("\n");
+  const columns = ["lock", "process"].map((head) => lines[0]!.indexOf(head));
+  const locks = lines.slice(1, 3).map((line) => [line.split("  ")[0], line.slice(...columns).trim()]);
+  assertEquals(locks, [["4.00 s", "orders in shopd"], ["1.00 s", "heap"]]);
+});
+
+Deno.test("lockTable() is whole in a pipe", () => {
+  const builder = new ProfileBuilder();
   const name = "a_function_with_a_name_".repeat(20);
+  const series = builder.series({ pid: 1, comm: "demo", process: name });
   const stack = builder.stack([builder.frame(demoFrame(name))]);
-  const wait = { type: "futex", series, stack, class: "mutex", outcome: "woken" } as const;
+  const address = `${name} in demo`;
+  const wait = { type: "futex", series, stack, class: "mutex", address, outcome: "woken" } as const;
   builder.addLock({ ...wait, holder: { series, stack }, count: 1, delay: 5, max: 5, histogram: [0, 0, 1] });
   const [, line] = lockTable(builder.build(), { width: Infinity }).split("\n");
-  assertEquals(line!.split(name).length, 3);
+  assertEquals(line!.split(name).length, 5);
 });
