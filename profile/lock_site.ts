@@ -50,7 +50,7 @@ const CANCELLABLE = /^_*(internal_)?syscall_cancel/;
 
 /** Matches functions of the kernel that only lock. */
 const KERNEL_MACHINERY = new RegExp(
-  "^(_*(traceiter|bpf|perf)_|trace_|_*raw_|native_queued_|pv_|queued_|_*(mutex|rt_mutex|ww_mutex|rwsem|rwbase)_|" +
+  "^(_*(traceiter|bpf|perf)_|trace_|_*raw_|_*pv_|_*((native|resilient)_)?queued_|_*(mutex|rt_mutex|ww_mutex|rwsem|rwbase)_|" +
     "(_*down|up)(_|$)|_*percpu_|rt_(spin|read|write)_|lock_sock|_*osq_|do_raw_|_*(spin|read|write)_(un)?lock)",
 );
 
