@@ -48,6 +48,15 @@ for (const { version, suite, tellsLocks, taskStorage, runsAgent } of KERNELS) {
         assertEquals(seen.calls.map((calls) => calls.taskStorage), [taskStorage, false]);
         for (const { runs } of seen.calls) checkCalls(runs);
       });
+      await t.step("who waits for a server is told from a server", () => {
+        for (const { reads } of seen.calls) {
+          assertEquals(reads, {
+            asker: [["read(server)", 4]],
+            server: [["recvfrom(socket)", 4]],
+            twin: [["read(socket)", 1]],
+          });
+        }
+      });
       if (runsAgent) await t.step("the agent has them", () => checkAgent(seen.agent!));
     },
   );

@@ -73,7 +73,7 @@ testWith(
     assertEquals(code, 0, stderr);
     const reads: Record<string, [call: string, count: number][]> = { asker: [], server: [], twin: [] };
     for (const { pid, comm, call, count } of (await collector.drain()).syscalls!) {
-      if (pid === Number(stdout) && /^(read|recvfrom)/.test(call)) reads[comm]?.push([call, count]);
+      if (pid === JSON.parse(stdout).pid && /^(read|recvfrom)\(/.test(call)) reads[comm]?.push([call, count]);
     }
     // Over IPv4, IPv6 and Unix sockets, and by UDP.
     assertEquals(reads, {

@@ -51,7 +51,7 @@ async function guestOptions(folder: string): Promise<GuestOptions> {
   using chain = await compileChain();
   await Deno.copyFile(chain.path, `${folder}/chain`);
   const programs: Record<string, string> = { "/bin/chain": `${folder}/chain` };
-  for (const name of ["locks", "lock_holders", "kernel_locks", "syscalls"]) {
+  for (const name of ["locks", "lock_holders", "kernel_locks", "syscalls", "answers"]) {
     programs[`/bin/${name}`] = await compileProgram(name, folder, ["-O2", "-pthread", "-static"]);
   }
   const bundles = { "agent.js": ROOT + AGENT_BUNDLE, "reader.js": ROOT + READER_BUNDLE };
