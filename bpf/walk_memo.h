@@ -16,7 +16,10 @@
 
 const volatile bool notes_reads = true;
 
-/* So many walks are known on each CPU; a power of two. */
+/*
+ * So many walks are known on each CPU; a power of two. Each may be at two places: where two that come in turn had to be at
+ * one, neither would ever be known.
+ */
 #define WALK_MEMOS 64
 
 /*
@@ -159,12 +162,18 @@ static __always_inline bool is_same_begin(const struct walk_begin *one, const st
 	       one->comm[0] == other->comm[0] && one->comm[1] == other->comm[1];
 }
 
-/* Where a walk that begins so is on this CPU. */
+/* Where a walk that begins so is on this CPU, or beside it. */
 static __always_inline u32 memo_index(const struct walk_begin *begin)
 {
 	u64 call = (u64)begin->operation << 32 | begin->thread;
 
 	return mix(mix(mix(0, begin->pc), begin->stack), call) & (WALK_MEMOS - 1);
+}
+
+static __always_inline struct walk_memo *memo_beside(u32 *index)
+{
+	*index ^= 1;
+	return bpf_map_lookup_elem(&walk_memos, index);
 }
 
 /* The place of a walk that would begin so and is known as long as `set` is counted into; 0 when none is. */
@@ -174,6 +183,8 @@ static __always_inline u64 recall_walk(const struct walk_begin *begin, u32 set)
 	struct walk_memo *memo = bpf_map_lookup_elem(&walk_memos, &index);
 	const struct aperture_window *window = window_of(set);
 
+	if (memo && !is_same_begin(&memo->begin, begin))
+		memo = memo_beside(&index);
 	if (!memo || !window || memo->set_ns != window->set_ns || !is_same_begin(&memo->begin, begin))
 		return 0;
 	if (!read_walk_words(index) || memo->words_now != memo->words)
@@ -203,6 +214,12 @@ static __always_inline void remember_walk(const struct walk_begin *begin, u32 se
 
 	if (!state || !memo || !window || state->read_count == 0 || state->read_count > WALK_READS)
 		return;
+	/* Another one that is known now stays. */
+	if (memo->set_ns == window->set_ns && !is_same_begin(&memo->begin, begin)) {
+		memo = memo_beside(&index);
+		if (!memo)
+			return;
+	}
 	memo->set_ns = 0;
 	memo->begin = *begin;
 	memo->read_count = state->read_count;
