@@ -15,7 +15,9 @@ import { build } from "../tasks/build.ts";
 import { openBrowser } from "./support/browser.ts";
 import { compileProgram } from "./support/compiled.ts";
 import { Contender } from "./support/contender.ts";
+import { limitCpu } from "./support/cpu_limit.ts";
 import { testWith } from "./support/needs.ts";
+import { childOf, PidNamespace } from "./support/pid_namespace.ts";
 import { RunningProgram, TempFolder } from "./support/programs.ts";
 import { until } from "./support/until.ts";
 import { coloursOfRow, search, settled, text } from "./support/visits.ts";
@@ -23,12 +25,10 @@ import { coloursOfRow, search, settled, text } from "./support/visits.ts";
 const PROGRAMS = new URL("programs/", import.meta.url).pathname;
 /** A burst that is not seen after so long is none of the stored ones. */
 const AGAIN_MS = 10_000;
-/** The agent watches the whole machine, where others may run the same tests: what the programs are called is this run's. */
-const RUN = crypto.randomUUID().slice(0, 4);
-const REGRESSION = `regression_${RUN}.py`;
-const SCRIPT = `script_${RUN}.js`;
-const KINDS = `all_kinds_${RUN}`;
-const CHAIN = `lock_chain_${RUN}`;
+const REGRESSION = "regression.py";
+const SCRIPT = "script.js";
+const KINDS = "all_kinds";
+const CHAIN = "lock_chain";
 const OURS = `process=~"${REGRESSION}|${SCRIPT}|${KINDS}"`;
 const LOCKING = `process="${CHAIN}"`;
 const SLOWED = `process="${REGRESSION}"`;
@@ -42,7 +42,7 @@ const NEAR = 0.05;
 const ENOUGH = 40;
 
 testWith(
-  ["agent", "chdb", "chromium", "clang", "node", "python3"],
+  ["agent", "chdb", "chromium", "clang", "node", "nsenter", "python3"],
   "the page shows what an agent saw of programs",
   async (t) => {
     await build();
@@ -68,14 +68,19 @@ testWith(
     const [kinds, chain, regression, script] = [KINDS, CHAIN, REGRESSION, SCRIPT].map((name) =>
       `${folder.path}/${name}`
     );
-    await Deno.rename(await compileProgram("all_kinds", folder.path), kinds!);
-    await Deno.rename(await compileProgram("lock_chain", folder.path), chain!);
-    await Deno.copyFile(`${PROGRAMS}regression.py`, regression!);
-    await Deno.copyFile(`${PROGRAMS}script.js`, script!);
-    const program = cleanup.use(await Contender.start(kinds!));
-    const chained = cleanup.use(await Contender.start(chain!));
-    const slowed = cleanup.use(await RunningProgram.start("python3", [regression!], { share: 0.2 }));
-    cleanup.use(await RunningProgram.start("node", ["--perf-basic-prof", script!], { share: 0.1 }));
+    await compileProgram(KINDS, folder.path);
+    await compileProgram(CHAIN, folder.path);
+    await Deno.copyFile(`${PROGRAMS}${REGRESSION}`, regression!);
+    await Deno.copyFile(`${PROGRAMS}${SCRIPT}`, script!);
+    // Else the agent, the storage and the page have all that runs beside the tests.
+    const machine = cleanup.use(await PidNamespace.start());
+    const contender = async (path: string) => {
+      const [enter, ...words] = machine.enter(path);
+      return cleanup.use(await Contender.start(enter, words));
+    };
+    const [program, chained] = [await contender(kinds!), await contender(chain!)];
+    const slowed = await runIn(machine, cleanup, ["python3", regression!], 0.2);
+    await runIn(machine, cleanup, ["node", "--perf-basic-prof", script!], 0.1);
     const { engine, aggregator } = await starting;
     cleanup.use(
       new Program("agent", [
@@ -85,7 +90,7 @@ testWith(
         "--push-interval=1s",
         "--node-name=machine",
         "--log-level=error",
-      ]),
+      ], { wrapper: machine.enter() }),
     );
     const browser = await opening;
     cleanup.defer(() => browser.close());
@@ -128,7 +133,7 @@ testWith(
     }, ASKED);
     // The bucket that it became slow in is of neither range.
     const before = { from: begin, to: floorBucket(Date.now()) };
-    Deno.kill(slowed.pid, "SIGUSR1");
+    Deno.kill(slowed, "SIGUSR1");
     const after = floorBucket(Date.now()) + BUCKET_MS;
     await contendFor("kind=cpu", "hold_lock");
     await contendFor("kind=lock", "want_lock");
@@ -321,6 +326,20 @@ testWith(
     });
   },
 );
+
+/** Runs a program in a namespace, from its first line on with `share` of a CPU, and returns its process id out here. */
+async function runIn(
+  machine: PidNamespace,
+  cleanup: AsyncDisposableStack,
+  command: readonly string[],
+  share: number,
+): Promise<number> {
+  const [enter, ...words] = machine.enter(...command);
+  const entered = cleanup.use(await RunningProgram.start(enter, words));
+  const pid = await childOf(entered.pid);
+  cleanup.use(limitCpu(pid, share) ?? new DisposableStack());
+  return pid;
+}
 
 /** Reads a time that the page says. */
 function nsOf(text: string | undefined): number {
