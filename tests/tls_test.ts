@@ -31,7 +31,8 @@ testWith(
     };
 
     await t.step("without the authority, nothing is delivered, and it says so", async () => {
-      const env = { APERTURE_AGGREGATOR: `https://localhost:${port}` };
+      // Of a name that has several addresses what the last of them said is told.
+      const env = { APERTURE_AGGREGATOR: `https://127.0.0.1:${port}` };
       const agent = new Program("agent", args, { env, stderr: "piped" });
       const { code, stderr } = await agent.child.output();
       assertEquals(code, 1);
