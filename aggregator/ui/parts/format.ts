@@ -57,9 +57,9 @@ export function formatShare(part: number, whole: number): string {
   return "100 %";
 }
 
-/** Returns the last part of a module's path; what is no path is as it is. */
+/** Returns the last part of a module's path; what is no path, as the kernel's [kworker/0:1], is as it is. */
 export function shortModule(module: string): string {
-  return module.slice(module.lastIndexOf("/") + 1) || module;
+  return module[0] === "[" ? module : module.slice(module.lastIndexOf("/") + 1) || module;
 }
 
 function threeDigits(value: number): string {

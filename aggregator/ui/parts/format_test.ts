@@ -54,9 +54,10 @@ Deno.test("formatCount() and formatValue() group digits, or give time, bytes, or
 });
 
 Deno.test("shortModule() keeps the name of a file", () => {
-  assertEquals(["/usr/lib/libc.so.6", "[kernel]", "", "/"].map(shortModule), [
+  assertEquals(["/usr/lib/libc.so.6", "[kernel]", "[kworker/0:1]", "", "/"].map(shortModule), [
     "libc.so.6",
     "[kernel]",
+    "[kworker/0:1]",
     "",
     "/",
   ]);
