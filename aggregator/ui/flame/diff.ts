@@ -40,8 +40,8 @@ const SIGMAS = 2;
 
 /**
  * Returns how far `compare` is from `base`: 0 where the difference is within what chance makes of counts, which are
- * Poisson's, or below a thousandth of the larger side (of what others measured that alone); else the difference's part of `base`, -1 where it has gone and
- * at most 4.
+ * Poisson's, or below a thousandth of the larger side (of what others measured that alone), or one side has nothing at
+ * all to compare with; else the difference's part of `base`, -1 where it has gone and at most 4.
  */
 export function changeOf(base: number, compare: number, sides: { base: Side; compare: Side }): number {
   const a = base * sides.base.scale;
@@ -50,7 +50,8 @@ export function changeOf(base: number, compare: number, sides: { base: Side; com
     sides.base.total.value * sides.base.scale,
     sides.compare.total.value * sides.compare.scale,
   );
-  if (whole === 0 || Math.abs(b - a) < LEAST * whole) return 0;
+  const hasBoth = sides.base.total.count * sides.compare.total.count > 0;
+  if (!hasBoth || Math.abs(b - a) <= LEAST * whole) return 0;
   const noise = Math.hypot(deviation(base, sides.base), deviation(compare, sides.compare));
   if (Math.abs(b - a) < SIGMAS * noise) return 0;
   return a === 0 ? 4 : Math.min(4, (b - a) / a);

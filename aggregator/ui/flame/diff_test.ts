@@ -50,6 +50,10 @@ Deno.test("changeOf() is no change below a thousandth of all, however sure", () 
   assertEquals(changeOf(1e6, 1.5e6, shares(1e9, 1e9)), 0);
 });
 
+Deno.test("changeOf() is no change where a side has nothing to compare with", () => {
+  assertEquals([changeOf(0, 1000, shares(0, 10_000)), changeOf(1000, 0, shares(10_000, 0))], [0, 0]);
+});
+
 Deno.test("changeOf() says the same of a side that is twice as long", () => {
   const sides = shares(10_000, 20_000);
   assertEquals(changeOf(1000, 2000, sides), 0);
