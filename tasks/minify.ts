@@ -11,7 +11,11 @@
 import { minify } from "terser";
 
 for (const path of Deno.args) {
-  const { code } = await minify(await Deno.readTextFile(path), { module: true, compress: { passes: 2 } });
+  const { code } = await minify(await Deno.readTextFile(path), {
+    module: true,
+    // These make scripts shorter, and what travels packed longer.
+    compress: { passes: 2, conditionals: false, inline: false, sequences: false },
+  });
   if (!code) throw new Error(`Cannot minify '${path}': nothing is left`);
   await Deno.writeTextFile(path, code);
 }

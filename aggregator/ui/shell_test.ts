@@ -318,13 +318,20 @@ testWith(
           graphOf("demo;main;big 50", "demo;main;come 50"),
         );
         const asked: unknown[] = [];
-        queries.diffTree = ((_base: unknown, _compare: unknown, { under }: { under?: string } = {}) => {
-          asked.push(under);
+        // So much is not asked for again.
+        let total = 1;
+        queries.diffTree = ((
+          _base: unknown,
+          _compare: unknown,
+          { under, maxNodes }: { under?: string; maxNodes?: number } = {},
+        ) => {
+          asked.push(under ?? maxNodes);
+          const isWhole = under !== undefined || maxNodes === 100_000;
           const side = { total: 100, count: 100 };
           return Promise.resolve({
-            graph: under === undefined ? graph : whole,
+            graph: isWhole ? whole : graph,
             ...{ base: side, compare: side },
-            cut: { nodes: 2, total: 90, below: under === undefined ? ["77"] : [] },
+            cut: isWhole ? { nodes: 0, total: 0, below: [] } : { nodes: 2, total, below: ["77"] },
             cost: { elapsedMs: 1, rowsRead: 0, bytesRead: 0 },
           });
         }) as typeof queries.diffTree;
@@ -334,12 +341,17 @@ testWith(
             (await exported(page, ".compare", "Folded")).text.trim().split("\n").sort();
           assertEquals(await folded(), ["demo;main;big 60 50", `demo;main;${OTHER} 40 50`]);
           await clickBox(page, { level: 3, at: 0.9 });
-          assertEquals(asked, [undefined, "77"]);
-          assertEquals(await folded(), [
-            "demo;main;big 60 50",
-            "demo;main;come 0 50",
-            "demo;main;gone 40 0",
-          ]);
+          assertEquals(asked, [10_000, "77"]);
+          const all = ["demo;main;big 60 50", "demo;main;come 0 50", "demo;main;gone 40 0"];
+          assertEquals(await folded(), all);
+          // Where much was cut it comes by itself.
+          total = 90;
+          await page.reload();
+          await page.waitForFunction(() =>
+            /striped\.$/.test(document.querySelector(".compare .scale")!.textContent!)
+          );
+          assertEquals(asked.slice(2), [10_000, 100_000]);
+          assertEquals(await folded(), all);
         });
       });
 
@@ -357,6 +369,11 @@ testWith(
             /takes more time/.test(document.querySelector(".words")!.textContent!)
           );
           assertMatch(await text(page, ".times:not(button)"), /A before\.pb\.gz/);
+          // It does not come with the address, and nothing else is taken for it.
+          await page.reload();
+          await settled(page);
+          assertMatch(await text(page, ".times:not(button)"), /A no file/);
+          assertEquals(await text(page, ".words"), "There is nothing to compare with: A has no samples");
         });
       });
 

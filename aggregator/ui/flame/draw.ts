@@ -37,12 +37,10 @@ export interface Scene {
   readonly label: (box: number) => string;
   /** Returns the share that is written behind the name, "" for none. */
   readonly share: (box: number) => string;
-  /** Is true for what is not there as others are: it was cut, or has gone. */
-  readonly hatched: (box: number) => boolean;
+  /** Is true for what is not there as others are, beside what was cut. @default no box */
+  readonly hatched?: (box: number) => boolean;
   /** Holds for each row of the names 1 where it matches a search. */
   readonly matches?: Uint8Array | undefined;
-  /** Shows the end of names that are too long, instead of the begin. */
-  readonly ends: boolean;
 }
 
 export interface Sight {
@@ -112,7 +110,7 @@ function drawOn(
 ): void {
   const [box, x, width] = [rects.box[i]!, rects.x[i]!, rects.width[i]!];
   const { model, theme, matches } = scene;
-  if (isOther(model, model.name[box]!) || scene.hatched(box)) {
+  if (isOther(model, model.name[box]!) || scene.hatched?.(box)) {
     renderer.hatch(x, y, width, BOX, theme === "light" ? "#00000033" : "#ffffff33");
   }
   const fades = isFaded(matches, model.name, box);
@@ -122,16 +120,15 @@ function drawOn(
   const { text: color } = fades ? FADED[theme] : scene.colors(box);
   const share = width >= SHARE_FROM ? scene.share(box) : "";
   const room = width - 2 * PADDING - (share === "" ? 0 : (share.length + 1) * renderer.letter);
-  const text = fit(scene.label(box), Math.floor(room / renderer.letter), scene.ends);
+  const text = fit(scene.label(box), Math.floor(room / renderer.letter));
   if (text !== "") renderer.text(text, x + PADDING, middle, color);
   if (share !== "") {
     renderer.text(share, x + width - PADDING - share.length * renderer.letter, middle, color);
   }
 }
 
-/** Returns `text`, or as much of its begin or its end as `letters` letters are. */
-export function fit(text: string, letters: number, ends: boolean): string {
+/** Returns `text`, or as much of its begin as `letters` letters are. */
+export function fit(text: string, letters: number): string {
   if (text.length <= letters) return text;
-  if (letters < 3) return "";
-  return ends ? `…${text.slice(1 - letters)}` : `${text.slice(0, letters - 1)}…`;
+  return letters < 3 ? "" : `${text.slice(0, letters - 1)}…`;
 }

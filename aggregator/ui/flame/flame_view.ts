@@ -11,7 +11,7 @@ import { h } from "../parts/dom.ts";
 import { OUTLINE } from "./colors.ts";
 import { drawFlame, Layout, levelAt, levelsIn, ROW_HEIGHT, type Scene, type Sight, yOf } from "./draw.ts";
 import { boxAt, depthOf, placeOf } from "./layout.ts";
-import { boxesOf, descendantsAt, type FlameModel, pathOf } from "./model.ts";
+import { boxesOf, descendantsAt, type FlameModel, pathHash, pathOf } from "./model.ts";
 import { type Picture, preparePen } from "./picture.ts";
 import { Renderer } from "./renderer.ts";
 import { StripRenderer, Strips } from "./strip_renderer.ts";
@@ -108,13 +108,19 @@ export class FlameView {
   }
 
   show(scene: Scene): void {
-    if (scene.model !== this.#scene?.model) this.#hovered = this.#key = this.#left = undefined;
-    const moved = scene.model !== this.#scene?.model || scene.focus !== this.#scene.focus ||
-      scene.up !== this.#scene.up;
+    const before = this.#scene;
+    const { model, focus } = scene;
+    const isOther = before && before.model !== model;
+    if (isOther) this.#hovered = this.#key = this.#left = undefined;
+    // The same box in a graph of another time, or with more boxes, stays where it is; with the root below that is not known.
+    const moved = scene.up !== before?.up ||
+      (isOther
+        ? scene.up || pathHash(before.model, before.focus) !== pathHash(model, focus)
+        : focus !== before.focus);
     this.#scene = scene;
-    this.#height = (depthOf(scene.model, scene.focus) + 1) * ROW_HEIGHT;
+    this.#height = (depthOf(model, focus) + 1) * ROW_HEIGHT;
     if (moved) {
-      const way = scene.model.level[scene.focus]! * ROW_HEIGHT;
+      const way = model.level[focus]! * ROW_HEIGHT;
       // What is zoomed to is to be seen, with some of the way to it.
       const top = Math.max(0, way - this.#size.height / 2);
       this.#wantedTop = scene.up ? this.#height - this.#size.height - top : top;

@@ -32,6 +32,7 @@ import { Part } from "../parts/part.ts";
 import { type Asked, selectionParams } from "../state/api.ts";
 import { AfterFrame, frameDrawn } from "../state/after_frame.ts";
 import type { State } from "../state/url_state.ts";
+import { askBoxes, FIRST_BOXES } from "./box_counts.ts";
 import { boxDetails } from "./box_details.ts";
 import { copyAndSay } from "./clipboard.ts";
 import { Crumbs, EmptyGraph } from "./crumbs.ts";
@@ -43,9 +44,6 @@ import { boxLabel, SceneColors, sceneOf } from "./scene.ts";
 import { sourceFiles } from "./source_files.ts";
 import { stepAmounts } from "./step_chips.ts";
 import { GraphTools } from "./tools.ts";
-
-/** More boxes come when what was cut is clicked. */
-const MAX_NODES = 10_000;
 
 export interface GraphAsked extends Asked {
   /** Keeps only stacks through the functions of this name, beside what the state says. */
@@ -133,15 +131,18 @@ export class GraphPane {
   update(state: State, asked: GraphAsked): void {
     this.#asked = asked;
     this.root.dataset["mode"] = state.mode;
-    const params = this.#params(state, asked);
-    this.#part.ask(
-      String(params),
-      async (signal) => {
-        const answer = await this.#app.api.get<FlameJson>("/api/flamegraph", params, signal);
-        // What it takes to make a graph of it would keep the time line, which came before, from the screen.
-        await frameDrawn();
-        return answer;
-      },
+    const ask = async (boxes: number, signal: AbortSignal) => {
+      const params = this.#params(state, asked, boxes);
+      const answer = await this.#app.api.get<FlameJson>("/api/flamegraph", params, signal);
+      // What it takes to make a graph of it would keep the time line, which came before, from the screen.
+      await frameDrawn();
+      return answer;
+    };
+    askBoxes(
+      this.#part,
+      { key: String(this.#params(state, asked)), live: state.live },
+      ask,
+      ({ cut, total }) => cut.total / total.value,
     );
     this.#fillSandwich(state, asked);
   }
@@ -164,7 +165,7 @@ export class GraphPane {
     } else if (key === "i") store.set({ inverted: !state.inverted, zoom: "" });
     else if (key === "r") step(this.#app, "recursion:");
     else if (key === "n" || key === "N") this.#walk(key === "n" ? 1 : -1);
-    else if (key === "Y" && this.#looked && this.#looked.model === this.#model) {
+    else if (key === "Y" && this.#looked) {
       void copyAndSay(this.#app, stackText(this.#looked.model, this.#looked.box), "stack");
     } else if (key === "Escape" && state.zoom !== "") store.set({ zoom: "" });
     else if (key === "Escape" && state.steps.length > 0) store.set({ steps: state.steps.slice(0, -1) });
@@ -172,11 +173,11 @@ export class GraphPane {
     return true;
   }
 
-  #params(state: State, asked: GraphAsked): URLSearchParams {
+  #params(state: State, asked: GraphAsked, boxes = FIRST_BOXES): URLSearchParams {
     const steps = stepParams(state.steps);
     return selectionParams(asked, {
       first_level: state.group || "none",
-      max_nodes: MAX_NODES,
+      max_nodes: boxes,
       inverted: state.inverted,
       ...steps,
       ...(asked.through !== undefined && { focus: steps["focus"] ?? asked.through }),
@@ -219,7 +220,12 @@ export class GraphPane {
       cut,
     });
     this.#drawScene();
-    void this.#find(model, state.search);
+    void this.#search.tell(this.#app, model, {
+      isShown: () => model === this.#model,
+      share: (value) => this.#share(value),
+      walk: (by) => this.#walk(by),
+      draw: () => this.#drawScene(),
+    });
   }
 
   /** Makes the model that the state's steps make of the answer. */
@@ -325,22 +331,6 @@ export class GraphPane {
     const model = this.#model!;
     const width = model.width[box]!;
     return `${boxLabel(model, box)}, ${this.#share(width)}, ${formatValue(width, model.unit)}`;
-  }
-
-  async #find(model: FlameModel, text: string): Promise<void> {
-    const drawn = this.#search.matches(model);
-    const found = await this.#search.find(model, text);
-    if (!found || model !== this.#model) return;
-    if ("problem" in found) this.#app.found({ hits: 0, share: "", problem: found.problem });
-    else {
-      const share = text.trim() === "" ? "" : this.#share(found.width);
-      this.#app.found({ hits: found.count, share }, {
-        prepare: () => this.#search.prepare(model),
-        walk: (by) => this.#walk(by),
-      });
-    }
-    // Drawing makes the browser lay the page out.
-    if (this.#search.matches(model) !== drawn) this.#drawScene();
   }
 
   /** Goes to the next box that matches; zooms, as it may be too narrow to be seen. */

@@ -2,6 +2,8 @@
 
 /// <reference lib="dom" />
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
+import { fleetOfAllKinds } from "../../../tests/support/fleet.ts";
+import { FleetQueries } from "../../../tests/support/fleet_queries.ts";
 import { testWith } from "../../../tests/support/needs.ts";
 import {
   CANVAS,
@@ -40,6 +42,53 @@ testWith(
           assertAlmostEquals(Number(cut) + kinds, 100, 0.5, said);
         });
       });
+
+      await t.step(
+        "where much was cut nearly all comes once the first is drawn, and stands where that did",
+        async () => {
+          const queries = new FleetQueries(fleetOfAllKinds());
+          const tree = queries.tree.bind(queries);
+          const asked: unknown[] = [];
+          const held = Promise.withResolvers<void>();
+          queries.tree = async (selection, options = {}) => {
+            const { maxNodes } = options;
+            asked.push(maxNodes);
+            if (maxNodes !== 10_000) {
+              await held.promise;
+              return await tree(selection, options);
+            }
+            const few = await tree(selection, { ...options, maxNodes: 40 });
+            return { ...few, cut: { nodes: 1, total: few.total.value / 2, below: [] } };
+          };
+          await open({ options: { queries }, query: `${CPU}&mode=split` }, async ({ page }) => {
+            await settled(page);
+            const rows = page.locator('[aria-label="Functions"] tbody tr');
+            const few = await rows.count();
+            const flame = page.locator(".graph-body > .flame");
+            const top = () => flame.evaluate((root) => root.scrollTop);
+            await flame.evaluate((root) => root.style.height = "40px");
+            await settled(page);
+            await flame.evaluate((root) => root.scrollTop = 30);
+            await settled(page);
+            assertEquals(await top(), 30);
+            held.resolve();
+            await page.waitForFunction(
+              (few) => document.querySelectorAll('[aria-label="Functions"] tbody tr').length > few,
+              few,
+            );
+            assertEquals(asked, [10_000, 100_000]);
+            assertEquals(await top(), 30);
+            // It would come every few seconds.
+            await page.keyboard.press(".");
+            await settled(page);
+            await page.waitForFunction(
+              (few) => document.querySelectorAll('[aria-label="Functions"] tbody tr').length === few,
+              few,
+            );
+            assert(!asked.slice(2).includes(100_000), asked.join());
+          });
+        },
+      );
 
       await t.step("the graph leaves a frame to what was answered with it", async () => {
         await open({ context: {} }, async ({ page, url }) => {

@@ -8,6 +8,7 @@
  */
 
 import type { FlameModel } from "../flame/model.ts";
+import type { App } from "../parts/app.ts";
 import { needsFiles, search, type SearchResult } from "../flame/search.ts";
 import { SearchClient } from "../flame/search_client.ts";
 
@@ -23,6 +24,16 @@ interface Found {
 interface Files {
   readonly model: FlameModel;
   readonly files: Promise<readonly string[]>;
+}
+
+/** Is the graph that is searched. */
+export interface Searchable {
+  /** Says whether the model is shown still. */
+  isShown(): boolean;
+  /** Writes what part of the selection an amount is, "" where there is more than one. */
+  share(value: number): string;
+  readonly walk: (by: 1 | -1) => void;
+  draw(): void;
 }
 
 /** Keeps what the last search found, and the hit that was walked to. */
@@ -94,6 +105,22 @@ export class GraphSearch {
       ? undefined
       : { model, text, matches: matched.matches, result: found };
     return found;
+  }
+
+  /** Searches `model` for what the address has, and says what was found. */
+  async tell({ found: say, store }: App, model: FlameModel, graph: Searchable): Promise<void> {
+    const drawn = this.matches(model);
+    const found = await this.find(model, store.state.search);
+    if (!found || !graph.isShown()) return;
+    if ("problem" in found) say({ hits: 0, share: "", problem: found.problem });
+    else {
+      say({ hits: found.count, share: graph.share(found.width) }, {
+        prepare: () => this.prepare(model),
+        walk: graph.walk,
+      });
+    }
+    // Drawing makes the browser lay the page out.
+    if (this.matches(model) !== drawn) graph.draw();
   }
 
   /** Returns the next box of `model` that matches, the widest first, or the one before; `undefined` for none. */

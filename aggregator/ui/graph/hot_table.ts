@@ -45,10 +45,7 @@ export class HotTable {
       rows: 24,
       columns: this.#columns(onlook),
       isMarked: ({ name }) => app.store.state.fn === functionKey(this.#shown!.model, name),
-      onrow: ({ name }, how) => {
-        onpick(name, how);
-        this.#table.redraw();
-      },
+      onrow: ({ name }, how) => onpick(name, how),
       empty: "No function matches",
     });
   }

@@ -8,7 +8,7 @@
  */
 
 import type { FlameJson } from "../../http/answers.ts";
-import { colorsOf, TEXT } from "../flame/colors.ts";
+import { TEXT } from "../flame/colors.ts";
 import { FlameView } from "../flame/flame_view.ts";
 import { type FlameModel, flameModel, functionKey, isOther } from "../flame/model.ts";
 import { type Picture, stacked } from "../flame/picture.ts";
@@ -22,12 +22,13 @@ import { openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import { type Asked, selectionParams } from "../state/api.ts";
 import type { State } from "../state/url_state.ts";
+import { askBoxes } from "./box_counts.ts";
 import { boxDetails } from "./box_details.ts";
 import { boxMenu } from "./menu.ts";
+import { boxLabel, SceneColors, sceneOf } from "./scene.ts";
 
 const SIDES = ["callers", "callees"] as const;
 type SideName = (typeof SIDES)[number];
-const MAX_NODES = 4000;
 
 interface Half {
   readonly view: FlameView;
@@ -69,14 +70,19 @@ export class Sandwich {
     for (const side of SIDES) {
       const params = selectionParams(asked, {
         first_level: "none",
-        max_nodes: MAX_NODES,
         hide,
         collapse_recursion,
         [side]: shown.name,
       });
-      this.#halves[side].part.ask(
-        String(params),
-        (signal) => this.#app.api.get<FlameJson>("/api/flamegraph", params, signal),
+      const ask = (boxes: number, signal: AbortSignal) => {
+        params.set("max_nodes", String(boxes));
+        return this.#app.api.get<FlameJson>("/api/flamegraph", params, signal);
+      };
+      askBoxes(
+        this.#halves[side].part,
+        { key: String(params), live: state.live },
+        ask,
+        ({ cut, graph }) => cut.total / graph.total,
       );
     }
   }
@@ -108,6 +114,7 @@ export class Sandwich {
   #half(side: SideName): Half {
     const app = this.#app;
     let answer: FlameJson | undefined;
+    const colors = new SceneColors();
     const describe = (box: number) => {
       const { names, name, width } = half.model!;
       return `${names[name[box]!]}, ${formatShare(width[box]!, answer!.total.value)}`;
@@ -130,22 +137,13 @@ export class Sandwich {
     const draw = (given: FlameJson) => {
       answer = given;
       const model = half.model = flameModel(given.graph);
-      const theme = app.theme();
       view.show({
-        model,
-        focus: 0,
+        ...sceneOf(app, {
+          ...{ model, focus: 0, colors: colors.of(app, model), matches: undefined },
+          share: (value) => formatShare(value, given.total.value),
+        }),
         up: side === "callers",
-        theme,
-        ends: false,
-        colors: (box) =>
-          colorsOf(model.names[model.name[box]!]!, model.modules[model.name[box]!]!, {
-            theme,
-            by: app.store.state.color,
-          }),
-        label: (box) =>
-          isOther(model, model.name[box]!) ? "+ more" : box === 0 ? side : model.names[model.name[box]!]!,
-        share: (box) => formatShare(model.width[box]!, given.total.value),
-        hatched: () => false,
+        label: (box) => isOther(model, model.name[box]!) ? "+ more" : box === 0 ? side : boxLabel(model, box),
       });
       if (side === "callees") {
         const { total } = given.graph;

@@ -50,15 +50,11 @@ export class SceneColors {
 export function sceneOf(app: App, { model, focus, colors, matches, share }: SceneOptions): Scene {
   const { up } = app.store.state;
   return {
-    model,
-    focus,
-    up,
+    ...{ model, focus, up },
     theme: app.theme(),
-    ends: false,
     colors,
     label: (box) => boxLabel(model, box),
     share: (box) => share(model.width[box]!),
-    hatched: () => false,
     matches,
   };
 }

@@ -15,9 +15,4 @@ export class Changes {
     this.#shown = values;
     return before?.length !== values.length || values.some((value, i) => !Object.is(value, before[i]));
   }
-
-  /** Forgets, so that all is new. */
-  forget(): void {
-    this.#shown = undefined;
-  }
 }

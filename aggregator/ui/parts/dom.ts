@@ -19,27 +19,24 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   props: Props = {},
   ...children: readonly Child[]
 ): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
+  const made = put(document.createElement(tag), props, children);
+  if (tag === "button" && !("type" in props)) made.setAttribute("type", "button");
+  return made;
+}
+
+function put<E extends Element>(made: E, props: Props, children: readonly Child[]): E {
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === false) continue;
     if (typeof value === "function") made.addEventListener(name.slice(2), value as EventListener);
     else made.setAttribute(name, value === true ? "" : String(value));
   }
-  if (tag === "button" && !("type" in props)) made.setAttribute("type", "button");
   made.append(...children.filter((child) => child !== undefined && child !== false));
   return made;
 }
 
 /** Makes an element of SVG, in the same way. */
 export function svg(tag: string, props: Props = {}, ...children: readonly Node[]): SVGElement {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (value === undefined || value === false) continue;
-    if (typeof value === "function") made.addEventListener(name.slice(2), value as EventListener);
-    else made.setAttribute(name, String(value));
-  }
-  made.append(...children);
-  return made;
+  return put(document.createElementNS("http://www.w3.org/2000/svg", tag), props, children);
 }
 
 /** Returns the element with `id`, which the HTML has. */

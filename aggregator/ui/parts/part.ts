@@ -13,6 +13,9 @@ import { h } from "./dom.ts";
 /** What is added to an answer may take so long. */
 const MORE_MS = 30_000;
 
+/** Asks, until the signal is aborted. */
+export type Load<T> = (signal: AbortSignal) => Promise<T>;
+
 export interface PartOptions<T> {
   /** Is where the part is. While there is nothing to show it looks like a skeleton; what is old is dimmed. */
   readonly root: HTMLElement;
@@ -27,6 +30,8 @@ export class Part<T> {
   readonly #problem = h("div", { class: "problem", role: "alert", hidden: true });
   #key: string | undefined;
   #cancel: AbortController | undefined;
+  /** Ends the question for a finer answer than the one that is there. */
+  #cancelFiner: AbortController | undefined;
   #answer: { readonly value: T } | undefined;
 
   constructor(options: PartOptions<T>) {
@@ -44,14 +49,15 @@ export class Part<T> {
    * Asks when `key` is not the last question's, and draws; else draws what there is again.
    *
    * @param key stands for what is asked
+   * @param finer asks for what takes the answer's place once that is drawn; undefined where that is fine enough
    */
-  ask(key: string, load: (signal: AbortSignal) => Promise<T>): void {
+  ask(key: string, load: Load<T>, finer?: (answer: T) => Load<T> | undefined): void {
     if (key === this.#key) {
       if (this.#answer && !this.#cancel) this.#options.draw(this.#answer.value);
       return;
     }
     this.#key = key;
-    void this.#load(key, load);
+    void this.#load(key, load, finer);
   }
 
   /** Does what adds to the answer, which stays as it is where that fails; `say` is told why. */
@@ -70,13 +76,15 @@ export class Part<T> {
   /** Stops what is under way, and forgets what was asked. */
   stop(): void {
     this.#cancel?.abort();
+    this.#cancelFiner?.abort();
     this.#cancel = undefined;
     this.#key = undefined;
     this.#state("");
   }
 
-  async #load(key: string, load: (signal: AbortSignal) => Promise<T>): Promise<void> {
+  async #load(key: string, load: Load<T>, finer?: (answer: T) => Load<T> | undefined): Promise<void> {
     this.#cancel?.abort();
+    this.#cancelFiner?.abort();
     const cancel = this.#cancel = new AbortController();
     this.#state(this.#answer ? "stale" : "loading");
     try {
@@ -87,14 +95,26 @@ export class Part<T> {
       this.#problem.hidden = true;
       this.#options.draw(value);
       this.#state("");
+      const more = finer?.(value);
+      if (more) void this.#refine(more);
     } catch (error) {
       if (cancel.signal.aborted) return;
       this.#cancel = undefined;
       if (error instanceof UnauthorizedError) return location.reload();
       this.#state(this.#answer ? "stale" : "failed");
       this.#explain(error as Error, () => {
-        if (this.#key === key) void this.#load(key, load);
+        if (this.#key === key) void this.#load(key, load, finer);
       });
+    }
+  }
+
+  async #refine(load: Load<T>): Promise<void> {
+    const { signal } = this.#cancelFiner = new AbortController();
+    try {
+      const value = await load(signal);
+      if (!signal.aborted) this.#options.draw((this.#answer = { value }).value);
+    } catch {
+      // What is there stays, and says how much of all it is.
     }
   }
 

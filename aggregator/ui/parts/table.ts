@@ -116,11 +116,6 @@ export class DataTable<R> {
     this.#sort();
   }
 
-  /** Draws the rows again, as a mark has changed. */
-  redraw(): void {
-    this.#draw();
-  }
-
   #save(): void {
     const { columns, label } = this.#options;
     const rows = this.#sorted.map((row) => columns.map(({ value, plain = value }) => plain(row)));

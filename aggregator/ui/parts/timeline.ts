@@ -11,6 +11,7 @@ import type { BuildsJson, TimelineJson, WindowsJson } from "../../http/answers.t
 import { SERIES, type Theme } from "../flame/colors.ts";
 import { hatch, type Pen } from "../flame/pen.ts";
 import type { TimeWindow } from "../state/range.ts";
+import { shortName } from "./format.ts";
 import type { Measure } from "./kind_words.ts";
 
 /** Is what a time line shows. */
@@ -228,7 +229,7 @@ export function drawHeat(
     const isBeside = shown.row !== undefined && Math.abs(row - shown.row) < named;
     if (!isPointed && (isBeside || row % named !== 0)) return;
     context.fillStyle = isPointed ? INK[theme].strong : INK[theme].text;
-    const text = name === "" ? "(none)" : name.length > 22 ? `…${name.slice(-21)}` : name;
+    const text = shortName(name, 22) || "(none)";
     context.fillText(text, 2, y + Math.max(high, NAME_HEIGHT) / 2, labels - 6);
   });
   context.translate(labels, 0);

@@ -89,8 +89,7 @@ export class TimelinePart {
     this.#canvas = h("canvas", {
       tabindex: 0,
       role: "img",
-      "aria-label":
-        "Time line. [ and ] move the range, + and - zoom, Home shows the last quarter of an hour.",
+      "aria-label": "Time line. [ and ] move the range, + and - zoom.",
     });
     this.#mode = choice("Time line", [["areas", "Areas"], ["heat", "Heat map"]], (mode) => {
       app.store.set({ heat: mode === "heat" });

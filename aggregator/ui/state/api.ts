@@ -33,7 +33,6 @@ export class AnswerError extends Error {
 
 /** Answers are kept for a while, so that one who goes back sees the same at once. In ms. */
 const KEPT_MS = 60_000;
-const KEPT = 60;
 
 /** Asks by GET and POST, and tells whether the aggregator answers. */
 export class Api {
@@ -64,8 +63,10 @@ export class Api {
 
   async #ask<T>(path: string, body: string, init: RequestInit): Promise<T> {
     const key = `${path}\n${body}`;
+    // They are large.
+    for (const [key, { until }] of this.#kept) if (until <= Date.now()) this.#kept.delete(key);
     const kept = this.#kept.get(key);
-    if (kept && kept.until > Date.now()) return kept.answer as T;
+    if (kept) return kept.answer as T;
     let response: Response;
     try {
       response = await fetch(path, init);
@@ -86,9 +87,7 @@ export class Api {
       );
     }
     const answer: T = await response.json();
-    this.#kept.delete(key);
     this.#kept.set(key, { answer, until: Date.now() + KEPT_MS });
-    if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!);
     return answer;
   }
 }

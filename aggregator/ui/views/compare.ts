@@ -20,10 +20,12 @@ import {
 } from "../flame/diff.ts";
 import type { Scene } from "../flame/draw.ts";
 import { FlameView } from "../flame/flame_view.ts";
-import { boxOfHash, type FlameModel, isOther, pathHash } from "../flame/model.ts";
+import { boxOfHash, functionKey, isOther, pathHash } from "../flame/model.ts";
+import { cutSum } from "../flame/origins.ts";
 import { readPprof, type ReadProfile, unpack } from "../flame/read_pprof.ts";
 import { applySteps } from "../flame/transforms.ts";
 import type { Tree } from "../flame/tree.ts";
+import { askBoxes } from "../graph/box_counts.ts";
 import { GraphSearch } from "../graph/graph_search.ts";
 import { boxMenu, comparedFileMenu, step } from "../graph/menu.ts";
 import { boxLabel } from "../graph/scene.ts";
@@ -33,13 +35,13 @@ import { isProfileType, profileTypeParts } from "../../../profile/profile_type.t
 import type { App, View } from "../parts/app.ts";
 import { Changes } from "../parts/changes.ts";
 import { choice, h } from "../parts/dom.ts";
-import { formatChange } from "../parts/format.ts";
+import { formatChange, formatShare } from "../parts/format.ts";
 import { formatNormed } from "../parts/kind_words.ts";
 import { exportButton, type MenuItem, openMenu } from "../parts/menu.ts";
 import { Part } from "../parts/part.ts";
 import { selectionParams } from "../state/api.ts";
 import type { Shown } from "../state/store.ts";
-import { type Compared, type CompareQuestion, compareQuestion } from "./compare_ask.ts";
+import { type Compared, type CompareQuestion, compareQuestion, withMore } from "./compare_ask.ts";
 import { baseOf, CompareBar } from "./compare_bar.ts";
 import { DifferencesTable } from "./compare_table.ts";
 import { scaleText, sentenceOf, wordsOf } from "./compare_words.ts";
@@ -133,8 +135,13 @@ export class CompareView implements View {
     this.#bar.update(shown, this.#file?.name);
     this.#side.show(state.side);
     this.#card.dataset["side"] = state.side;
-    const { key, load } = this.#question = compareQuestion(shown, this.#file);
-    this.#part.ask(key, (signal) => load(this.#app.api, signal));
+    const { key, ask } = this.#question = compareQuestion(shown, this.#file);
+    askBoxes(
+      this.#part,
+      { key, live: state.live },
+      (max_nodes, signal) => ask(this.#app.api, { max_nodes }, signal),
+      ({ cut, base, compare }) => cut / (base.total.value + compare.total.value),
+    );
   }
 
   press(key: string): boolean {
@@ -191,10 +198,17 @@ export class CompareView implements View {
     const { kind } = compared;
     const { model, amounts } = this.#made = this.#make(compared);
     this.#words.textContent = wordsOf(compared);
-    this.#scale.textContent = scaleText(kind);
+    const rest = cutSum(model);
+    const cut = rest > 0 ? ` ${formatShare(rest, model.total)} of all is too thin to be loaded.` : "";
+    this.#scale.textContent = `${scaleText(kind)}${cut}`;
     this.#steps.show(this.#app.store.state.steps, amounts);
     this.#drawScene();
-    void this.#find(model);
+    void this.#search.tell(this.#app, model, {
+      isShown: () => model === this.#made?.model,
+      share: () => "",
+      walk: (by) => this.#walk(by),
+      draw: () => this.#drawScene(),
+    });
   }
 
   /** Makes one graph of both sides, once for what was answered and how it is looked at. */
@@ -228,11 +242,8 @@ export class CompareView implements View {
     if (this.#changes.of(this.#made, this.#app.theme())) this.#colors = (box) => this.#color(box);
     const colors = this.#colors;
     const scene = (label: (box: number) => string, hatched: (box: number) => boolean): Scene => ({
-      model,
-      focus,
-      up: state.up,
+      ...{ model, focus, up: state.up },
       theme: this.#app.theme(),
-      ends: false,
       colors,
       label,
       share: (box) =>
@@ -255,25 +266,11 @@ export class CompareView implements View {
     } else if (state.side === "table") {
       const found = matches &&
         new Set(
-          [...matches.keys()].filter((row) => matches[row] === 1).map((row) =>
-            `${model.names[row]}\0${model.modules[row]}`
-          ),
+          [...matches.keys()].filter((row) => matches[row] === 1).map((row) => functionKey(model, row)),
         );
-      const shown = found ? rows.filter((row) => found.has(`${row.function}\0${row.module}`)) : rows;
+      const shown = found ? rows.filter((row) => found.has(`${row.function}\t${row.module}`)) : rows;
       this.#table.show({ rows: shown, sides, kind: compared.kind, norm });
     }
-  }
-
-  async #find(model: FlameModel): Promise<void> {
-    const drawn = this.#search.matches(model);
-    const found = await this.#search.find(model, this.#app.store.state.search);
-    if (!found || model !== this.#made?.model) return;
-    if ("problem" in found) this.#app.found({ hits: 0, share: "", problem: found.problem });
-    else {this.#app.found({ hits: found.count, share: "" }, {
-        prepare: () => this.#search.prepare(model),
-        walk: (by) => this.#walk(by),
-      });}
-    if (this.#search.matches(model) !== drawn) this.#drawScene();
   }
 
   /** Goes to the next box that matches. */
@@ -283,10 +280,8 @@ export class CompareView implements View {
     if (box !== undefined) this.#app.store.set({ zoom: pathHash(model!, box) });
   }
 
-  /** Where one side has nothing there is nothing to compare with, and no box is more or less. */
   #change(box: number): number {
-    const { base, compare, sides, compared } = this.#made!;
-    if (compared.base.total.count === 0 || compared.compare.total.count === 0) return 0;
+    const { base, compare, sides } = this.#made!;
     return changeOf(base[box]!, compare[box]!, sides);
   }
 
@@ -340,9 +335,9 @@ export class CompareView implements View {
     const [question, answer] = [this.#question!, this.#answer];
     if (below === undefined) return;
     await this.#part.whileBusy(async (signal) => {
-      const whole = await question.loadMore(this.#app.api, this.#whole!, below, signal);
+      const part = await question.ask(this.#app.api, { under: below }, signal);
       // Something else may be shown by now.
-      if (answer === this.#answer) this.#show(this.#whole = whole);
+      if (answer === this.#answer) this.#show(this.#whole = withMore(this.#whole!, below, part));
     }, this.#app.say);
   }
 

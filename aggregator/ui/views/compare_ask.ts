@@ -10,6 +10,7 @@
 import type { Total } from "../../../profile/model.ts";
 import type { AnyKind } from "../../../profile/profile_type.ts";
 import type { DiffFlameJson, FlameJson } from "../../http/answers.ts";
+import { FIRST_BOXES } from "../graph/box_counts.ts";
 import { sidesOf } from "../flame/diff_sides.ts";
 import { flameModel } from "../flame/model.ts";
 import type { ReadProfile } from "../flame/read_pprof.ts";
@@ -19,8 +20,6 @@ import { type Api, selectionBody, selectionParams } from "../state/api.ts";
 import type { TimeWindow } from "../state/range.ts";
 import type { Shown } from "../state/store.ts";
 import { baseOf } from "./compare_bar.ts";
-
-const MAX_NODES = 10_000;
 
 /** Is one side: its stacks, what all of it is worth, and how long it lasted. */
 export interface ComparedSide {
@@ -34,59 +33,63 @@ export interface Compared {
   readonly unit: string;
   readonly base: ComparedSide;
   readonly compare: ComparedSide;
+  /** Is how much of both sides was cut, before anything of it was loaded. */
+  readonly cut: number;
 }
+
+/** Says how many boxes are asked for, or below which. */
+type Boxes = { readonly max_nodes: number } | { readonly under: string };
 
 /** Is a question: `key` is equal where it asks for the same. */
 export interface CompareQuestion {
   readonly key: string;
-  readonly load: (api: Api, signal: AbortSignal) => Promise<Compared>;
-  /** Asks for what was cut at `below` on either side, and puts it in. */
-  readonly loadMore: (api: Api, compared: Compared, below: string, signal: AbortSignal) => Promise<Compared>;
+  readonly ask: (api: Api, boxes: Boxes, signal: AbortSignal) => Promise<Compared>;
 }
+
+/** A file is no longer there once the page was loaded anew. */
+const NO_FILE: ReadProfile = {
+  tree: { name: "", module: "", self: 0, value: 0, children: [] },
+  total: { value: 0, count: 0 },
+  seconds: 0,
+  type: "",
+};
 
 /**
  * Makes the question of what the state compares.
  *
- * @param file is compared with where the state says so, and it is there
+ * @param file is compared with where the state says so
  */
 export function compareQuestion(
   { state, window }: Shown,
   file: { readonly name: string; readonly profile: ReadProfile } | undefined,
 ): CompareQuestion {
   const { kind, idle, match, inverted, steps } = state;
-  if (state.base === "file" && file) return fileQuestion({ state, window }, file);
+  if (state.base === "file") return fileQuestion({ state, window }, file ?? { name: "", profile: NO_FILE });
   const base = baseOf(state, window);
   const body = {
     base: selectionBody({ kind, window: base.window, match: base.match, idle }),
     compare: selectionBody({ kind, window, match, idle }),
     first_level: levelsOf(state.group),
-    max_nodes: MAX_NODES,
+    max_nodes: FIRST_BOXES,
     inverted,
     ...stepFields(steps),
   };
-  const ask = async (api: Api, signal: AbortSignal, under?: string) => {
-    const asked = under === undefined ? body : { ...body, under };
-    const answer = await api.post<DiffFlameJson>("/api/diff/flamegraph", asked, signal);
-    return { answer, trees: sidesOf(answer.graph, answer.cut.below) };
-  };
   return {
     key: JSON.stringify(body),
-    load: async (api, signal) => {
-      const { answer, trees } = await ask(api, signal);
+    ask: async (api, boxes, signal) => {
+      const answer = await api.post<DiffFlameJson>("/api/diff/flamegraph", { ...body, ...boxes }, signal);
+      const { graph, cut } = answer;
+      const trees = sidesOf(graph, cut.below);
       const side = (of: "base" | "compare", at: TimeWindow): ComparedSide => ({
         tree: trees[of],
         total: { value: answer[of].total, count: answer[of].count },
         seconds: secondsOf(at),
       });
       return {
-        ...{ kind, unit: answer.graph.unit },
+        ...{ kind, unit: graph.unit, cut: cut.total },
         base: side("base", base.window),
         compare: side("compare", window),
       };
-    },
-    loadMore: async (api, compared, below, signal) => {
-      const { trees } = await ask(api, signal, below);
-      return withMore(compared, below, trees);
     },
   };
 }
@@ -96,45 +99,37 @@ function fileQuestion(
   { state: { kind, match, idle, inverted, steps }, window }: Shown,
   { name, profile }: { readonly name: string; readonly profile: ReadProfile },
 ): CompareQuestion {
-  const params = selectionParams({ kind, window, match, idle }, {
-    ...{ first_level: "none", max_nodes: MAX_NODES, inverted },
-    ...stepParams(steps),
-  });
-  const ask = async (api: Api, signal: AbortSignal, under?: string) => {
-    const asked = new URLSearchParams(params);
-    if (under !== undefined) asked.set("under", under);
-    const { graph, cut, total } = await api.get<FlameJson>("/api/flamegraph", asked, signal);
-    return { graph, total, tree: treeOf(flameModel(graph, cut.below)) };
-  };
+  const asked = (boxes: Boxes) =>
+    selectionParams({ kind, window, match, idle }, {
+      ...{ first_level: "none", max_nodes: FIRST_BOXES, inverted },
+      ...stepParams(steps),
+      ...boxes,
+    });
   return {
-    key: `${params} ${name}`,
-    load: async (api, signal) => {
-      const { graph, total, tree } = await ask(api, signal);
+    key: `${asked({ max_nodes: FIRST_BOXES })} ${name}`,
+    ask: async (api, boxes, signal) => {
+      const { graph, cut, total } = await api.get<FlameJson>("/api/flamegraph", asked(boxes), signal);
       const seconds = secondsOf(window);
       return {
-        ...{ kind, unit: graph.unit },
-        base: { tree: profile.tree, total: profile.total, seconds: profile.seconds || seconds },
-        compare: { tree, total, seconds },
+        ...{ kind, unit: graph.unit, cut: cut.total },
+        base: { ...profile, seconds: profile.seconds || seconds },
+        compare: { tree: treeOf(flameModel(graph, cut.below)), total, seconds },
       };
-    },
-    loadMore: async (api, compared, below, signal) => {
-      const { tree } = await ask(api, signal, below);
-      return withMore(compared, below, { compare: tree });
     },
   };
 }
 
-/** Puts what was cut in its place on each side that `parts` has. */
-function withMore(
+/** Puts what was cut at `below` in its place on each side; `part` is the answer to what was asked below it. */
+export function withMore(
   { base, compare, ...compared }: Compared,
   below: string,
-  parts: { readonly base?: Tree; readonly compare: Tree },
+  part: Compared,
 ): Compared {
-  return {
-    ...compared,
-    base: parts.base ? { ...base, tree: putIn(base.tree, below, parts.base) } : base,
-    compare: { ...compare, tree: putIn(compare.tree, below, parts.compare) },
-  };
+  const put = (side: ComparedSide, { tree }: ComparedSide) => ({
+    ...side,
+    tree: putIn(side.tree, below, tree),
+  });
+  return { ...compared, base: put(base, part.base), compare: put(compare, part.compare) };
 }
 
 function levelsOf(group: string): string[] {
