@@ -66,5 +66,7 @@ export function boxLabel(model: FlameModel, box: number): string {
   if (box === 0) return "all";
   const name = model.names[row]!;
   // A path says too little at its begin.
-  return model.modules[row] === "" && name.startsWith("/") ? shortModule(name) : name;
+  if (model.modules[row] === "" && name.startsWith("/")) return shortModule(name);
+  // Behind a name from right to left the digits would be before it.
+  return name.replace(/[^ -~](?=\+0x)/, "$&\u200e");
 }
