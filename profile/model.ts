@@ -369,8 +369,13 @@ export function eventCount(profile: Pick<Profile, "samples" | "locks" | "syscall
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
   const { samples, locks, syscalls, foreign } = profile;
   const calls = syscalls.call.length > 0 ? totalOf({ samples }, "syscall").count : 0;
-  const waits = locks.count.filter((_, row) => locks.outcome[row] !== OUTCOME_NUMBER.open);
-  return sum(samples.count) - calls + sum(waits) + sum(syscalls.count) + (foreign ? sum(foreign.count) : 0);
+  return sum(samples.count) - calls + endedWaits(locks) + sum(syscalls.count) +
+    (foreign ? sum(foreign.count) : 0);
+}
+
+/** Returns how many waits ended: one that goes on counts in the window in which it ends. */
+export function endedWaits({ outcome, count }: Pick<Profile["locks"], "outcome" | "count">): number {
+  return count.reduce((sum, waits, row) => outcome[row] === OUTCOME_NUMBER.open ? sum : sum + waits, 0);
 }
 
 /** Returns the sum of all samples, or of those of one kind. */

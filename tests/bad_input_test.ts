@@ -60,7 +60,7 @@ Deno.test("the agent refuses an address that is none with exit status 2", async 
   assertEquals((await agent(["--listen", "localhost:99999"])).code, 2);
 });
 
-testWith(["agent"], "the agent says that a port is in use", async () => {
+testWith(["bpf"], "the agent says that a port is in use", async () => {
   await build("bpf");
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr as Deno.NetAddr;
@@ -81,14 +81,14 @@ Deno.test("the agent refuses an output that it cannot write before it profiles",
   );
 });
 
-testWith(["agent"], "the agent says that a process does not exist", async () => {
+testWith(["bpf"], "the agent says that a process does not exist", async () => {
   await build("bpf");
   const { code, stderr } = await agent(["--pid", "4194303", "--duration", "1s"]);
   assertEquals(code, 1);
   assertMatch(stderr, /^agent: Cannot .*4194303.*$/m);
 });
 
-testWith(["agent", "setpriv"], "the agent without rights says which ones it needs", async () => {
+testWith(["bpf", "setpriv"], "the agent without rights says which ones it needs", async () => {
   await build("bpf");
   const deno = new Program("agent", ["--duration=1s"], {
     stderr: "piped",
@@ -101,7 +101,7 @@ testWith(["agent", "setpriv"], "the agent without rights says which ones it need
 });
 
 testWith(
-  ["agent"],
+  ["bpf"],
   "the agent goes on while the aggregator is away, and says how many batches it could not deliver",
   async () => {
     await build("bpf");
@@ -109,12 +109,16 @@ testWith(
     const { code, stderr } = await agent(args);
     assertEquals(code, 1);
     assertEquals(stderr.match(/\[warning\] push: /g)?.length, 1, stderr);
-    assertMatch(stderr, /Stopped with 3 batches that are not delivered: they are lost/);
+    // On a busy machine a window may be as long as two, or as all.
+    assertMatch(
+      stderr,
+      /Stopped with (1 batch that is not delivered: it is|[23] batches that are not delivered: they are) lost/,
+    );
   },
 );
 
 testWith(
-  ["agent", "chdb"],
+  ["bpf", "chdb"],
   "what could not be pushed is in the spool, and in the tables after the next start",
   async () => {
     await build();

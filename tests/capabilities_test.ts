@@ -36,7 +36,7 @@ const UNNAMED: Readonly<Record<string, readonly string[]>> = {
 };
 
 testWith(
-  ["agent", "setpriv", "clang", "nsenter"],
+  ["bpf", "setpriv", "clang", "nsenter"],
   "the capabilities of agent-unprivileged.yml are enough, and each is needed",
   async (t) => {
     await build();

@@ -25,7 +25,7 @@ async function runAgentWith(args: readonly string[]): Promise<Ran> {
   ]);
 }
 
-testWith(["agent"], "agent -- COMMAND watches it and all that it starts, and ends as it does", async () => {
+testWith(["bpf"], "agent -- COMMAND watches it and all that it starts, and ends as it does", async () => {
   using folder = new TempFolder();
   // The second dd has another parent when the shell between has ended.
   const dd = (name: string, calls: number) =>
@@ -56,7 +56,7 @@ testWith(["agent"], "agent -- COMMAND watches it and all that it starts, and end
 });
 
 testWith(
-  ["agent", "clang"],
+  ["bpf", "clang"],
   "agent tells once what is open at its end, however many windows had it",
   async () => {
     using folder = new TempFolder();
@@ -87,7 +87,7 @@ testWith(
 );
 
 testWith(
-  ["agent"],
+  ["bpf"],
   "agent --pid takes a thread for its process, and says when nothing was recorded",
   async () => {
     // Deno has threads that sleep, as the process does.
@@ -108,14 +108,14 @@ testWith(
   },
 );
 
-testWith(["agent"], "agent ends with 4 and a reason where nothing was recorded", async () => {
+testWith(["bpf"], "agent ends with 4 and a reason where nothing was recorded", async () => {
   // A thread of the kernel that has no calls.
   const { code, stderr } = await runAgentWith(["--mode=syscall", "--duration=0.2", "--pid=2"]);
   assertEquals(code, 4, stderr);
   assert(stderr.includes("Nothing was recorded: process 2 did not end a system call"), stderr);
 });
 
-testWith(["agent"], "agent hands a signal on to its command", async () => {
+testWith(["bpf"], "agent hands a signal on to its command", async () => {
   await build("bpf");
   await using agent = new Program("agent", [
     "--",

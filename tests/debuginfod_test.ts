@@ -24,7 +24,7 @@ function stacksOf(text: string): string[][] {
 }
 
 testWith(
-  ["agent", "gcc", "objcopy", "strip", "eu-addr2line", "debuginfod"],
+  ["bpf", "gcc", "objcopy", "strip", "eu-addr2line", "debuginfod"],
   "an agent with DEBUGINFOD_URLS names the inlined functions and lines of a stripped program",
   async () => {
     await build();
@@ -52,7 +52,7 @@ testWith(
   },
 );
 
-testWith(["agent"], "an agent that cannot keep what debuginfod gives says so, and goes on", async () => {
+testWith(["bpf"], "an agent that cannot keep what debuginfod gives says so, and goes on", async () => {
   await build();
   const args = [
     "--debuginfod-urls=http://127.0.0.1:9",

@@ -22,7 +22,7 @@ interface Written {
 }
 
 testWith(
-  ["agent", "clang", "openssl"],
+  ["bpf", "clang", "openssl"],
   "samples of a process in a pod have its names, or its ids while nobody answers",
   async (t) => {
     await build();

@@ -73,7 +73,7 @@ for (const part of ["agent", "aggregator"] as const) {
   });
 }
 
-testWith(["agent"], "the agent profiles with the permissions of its task", async () => {
+testWith(["bpf"], "the agent profiles with the permissions of its task", async () => {
   await using folder = new Folder();
   const output = `${folder.path}/profile.folded`;
   // A machine where nothing runs has no samples, which is another exit status.
@@ -248,7 +248,7 @@ Deno.test("tests run with the permissions of their task", async () => {
   assertMatch(run.stdout, /\n1 passed, 0 failed\n$/);
 });
 
-testWith(["agent", "chdb", "cc"], "the demo runs with the permissions of its task", async () => {
+testWith(["bpf", "chdb", "cc"], "the demo runs with the permissions of its task", async () => {
   const run = await runScript("demo", ["demo/main.ts", "--duration=3s", "--exit"]);
   assertWorks(run);
   assertStringIncludes(run.stdout, "The page: ");

@@ -28,7 +28,7 @@ function launcher(folder: TempFolder): string {
   return path;
 }
 
-testWith(["agent", "make", "nsenter"], "aperture record's examples run on this machine", async (t) => {
+testWith(["bpf", "make", "nsenter"], "aperture record's examples run on this machine", async (t) => {
   await build();
   using folder = new TempFolder();
   const path = launcher(folder);

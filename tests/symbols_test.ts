@@ -14,7 +14,7 @@ import { sourceLines, strippedSpin } from "./support/debug_files.ts";
 import { testWith } from "./support/needs.ts";
 import { RunningProgram, TempFolder } from "./support/programs.ts";
 
-const NEEDS = ["agent", "chdb", "gcc", "objcopy", "strip", "readelf", "nm", "eu-addr2line"];
+const NEEDS = ["bpf", "chdb", "gcc", "objcopy", "strip", "readelf", "nm", "eu-addr2line"];
 
 testWith(
   NEEDS,

@@ -11,7 +11,7 @@ import { testWith } from "./support/needs.ts";
 import { selfSigned } from "./support/tls.ts";
 
 testWith(
-  ["agent", "chdb", "openssl"],
+  ["bpf", "chdb", "openssl"],
   "the agent pushes by TLS, to an aggregator that it can trust",
   async (t) => {
     await build();

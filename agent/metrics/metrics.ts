@@ -10,7 +10,7 @@
 import { type Counter, type Histogram, Registry } from "prom-client";
 import { VERSION } from "../../common/main.ts";
 import { MetricFactory } from "../../common/metrics.ts";
-import { type Kind, type Profile, type Total, totalOf } from "../../profile/model.ts";
+import { endedWaits, type Kind, type Profile, type Total, totalOf } from "../../profile/model.ts";
 import type { OtlpExporter } from "../../profile/otlp/exporter.ts";
 import { exporterReadings, NO_EXPORTS } from "../../profile/otlp/readings.ts";
 import type { Relabeller } from "../../profile/relabel/relabeller.ts";
@@ -66,7 +66,7 @@ export class AgentMetrics {
     this.#windows = make.counter("aperture_agent_windows_total", "Windows that were drained and named");
     this.#events = make.counter(
       "aperture_agent_events_total",
-      "Events that were recorded: samples of kind cpu, waits of kind lock, calls of kind syscall",
+      "Events that were recorded: samples of kind cpu, ended waits of kind lock, ended calls of kind syscall",
       ["kind"],
     );
     this.#eventSeconds = make.counter(
@@ -214,7 +214,7 @@ function effectOf(loss: string): "lost" | "incomplete" {
     : "incomplete";
 }
 
-/** Returns all events of a kind, idle ones too, and what they took in ns. */
+/** Returns all events of a kind that ended, idle ones too, and what they and those that go on took in ns. */
 function eventsOf(profile: Profile, kind: Kind): Total {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0);
   const { locks, syscalls } = profile;
@@ -222,7 +222,7 @@ function eventsOf(profile: Profile, kind: Kind): Total {
     case "cpu":
       return totalOf(profile, kind);
     case "lock":
-      return { value: sum(locks.delay), count: sum(locks.count) };
+      return { value: sum(locks.delay), count: endedWaits(locks) };
     case "syscall":
       return { value: sum(syscalls.total), count: sum(syscalls.count) };
   }

@@ -10,8 +10,8 @@ import { groupFiles, leavesWork, takesLong, waitsForBoots } from "./groups.ts";
 import { BACKGROUND_NICE, type Lane } from "./lanes.ts";
 import { filesWithout, readReport, type Report } from "./report.ts";
 
-/** So many files of the parallel lane run at a time: more than processors, as many of their tests wait. */
-const JOBS = "3";
+/** So many files of the parallel lane run at a time. */
+const JOBS = "2";
 
 export interface LaneOptions {
   /** The repository, from which paths are relative. */

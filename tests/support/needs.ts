@@ -12,8 +12,8 @@ import { SERIAL_NEED } from "../../tasks/test/lanes.ts";
 import { type Suite, SUITES, whyNoSuite } from "./debian_suite.ts";
 
 /**
- * `bpf`: root on a kernel with BTF and BPF; `agent`: the same, for tests that start whole agents and wait for what they
- * say, which comes on a busy machine, too; `chdb`: the embedded engine's library;
+ * `bpf`: root on a kernel with BTF and BPF; `agent`: the same, for a test whose agent is in a pid namespace with what it
+ * watches, so that what runs beside it is not its matter; `chdb`: the embedded engine's library;
  * `python3-grpcio`, `python3-prometheus-client`, `libc6-dbg`, `libabsl-dev`, `librust-tokio-dev`: Debian's packages of
  * gRPC's C core, of Prometheus's library, of libc's debug files, of Abseil and of the sources of tokio; `bullseye`,
  * `bookworm`, `trixie`: packages of that Debian, for its kernel; `jdk`: java, javac and jcmd; else a program on PATH.
