@@ -250,11 +250,14 @@ static void ignore_signal(int signal)
 	(void)signal;
 }
 
-/* One wait, interrupted by a signal every 10 ms, as profilers do it. */
+/*
+ * One wait, interrupted by a signal every 10 ms, as profilers do it. The thread that is joined ends between two of them: a
+ * wait that a signal ended, and that did not go on, is told when its thread waits again or ends.
+ */
 static void interrupt(int flags)
 {
 	struct sigaction action = { .sa_handler = ignore_signal, .sa_flags = flags };
-	struct itimerval timer = { .it_interval.tv_usec = 10000, .it_value.tv_usec = 10000 };
+	struct itimerval timer = { .it_interval.tv_usec = 10000, .it_value.tv_usec = 5000 };
 	sigset_t alarms;
 	pthread_t poster;
 
