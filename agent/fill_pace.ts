@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Decides how often it is looked whether a map fills: each look wakes a process that else sleeps, which costs far more than the
- * look itself.
+ * Decides how often it is looked whether a map fills: each look wakes a process that else sleeps, which costs far more
+ * than the look itself.
  *
  * @module
  */

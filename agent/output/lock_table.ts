@@ -49,7 +49,8 @@ const OPEN_HEADS: readonly string[] = ["open", "oldest"];
 
 /**
  * Returns a row for each function that waited, outside of the C library and the runtime, and each lock that it waited
- * for, the longest delay first; then their total, and what of idle threads is left out. "" where nobody waited. Lines are at most `width` columns wide.
+ * for, the longest delay first; then their total, and what of idle threads is left out. "" where nobody waited. Lines
+ * are at most `width` columns wide.
  */
 export function lockTable(profile: Profile, options: LockTableOptions = {}): string {
   const { idle = false, limit = 10, width = 100, colors = false } = options;
