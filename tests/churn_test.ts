@@ -6,8 +6,10 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { getPriority, setPriority } from "node:os";
 import { record, type Recording, Summary } from "../agent/agent.ts";
 import { SyscallCollector } from "../agent/collectors/syscall.ts";
+import { raisePriority } from "../agent/priority.ts";
 import { Symboliser } from "../agent/symbols/symboliser.ts";
 import { splitLosses } from "../profile/losses.ts";
 import { seriesAt } from "../profile/model.ts";
@@ -28,10 +30,20 @@ async function recordChurn(args: readonly number[], windowMs: number): Promise<R
   const recordings = Array.fromAsync(
     record({ collectors: [collector], symboliser, windowMs, signal: stop.signal }),
   );
-  const { success } = await new Deno.Command(program, { args: args.map(String) }).output();
+  const child = new Deno.Command(program, { args: args.map(String) }).spawn();
+  // As an agent does, whose maps fill while it waits for its turn; the program has the priority of others.
+  using _priority = raised();
+  const { success } = await child.status;
   stop.abort();
   assert(success);
   return await recordings;
+}
+
+/** Raises the priority of this thread until it is disposed of. */
+function raised(): Disposable {
+  const before = getPriority();
+  raisePriority({ session: false });
+  return { [Symbol.dispose]: () => setPriority(before) };
 }
 
 /** Returns, by call, how many the processes made together; and in how many series they are. */
