@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Measures how long agents wait for an answer to a push, where they push what a fleet pushes and not what they can: beside what
- * the aggregator itself says that pushes took.
+ * Measures how long agents wait for an answer to a push, where they push what a fleet pushes and not what they can:
+ * beside what the aggregator itself says that pushes took.
  *
  * @module
  */

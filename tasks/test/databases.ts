@@ -11,8 +11,8 @@ import { createDatabase, migrate } from "../../aggregator/storage/migrate.ts";
 import { DEFAULT_RETENTION, setRetention } from "../../aggregator/storage/retention.ts";
 
 /**
- * Tells what a database is like: `migrated`, or `kept`, which is how an aggregator of default settings leaves it, with times
- * for which rows are kept.
+ * Tells what a database is like: `migrated`, or `kept`, which is how an aggregator of default settings leaves it, with
+ * times for which rows are kept.
  */
 export type Form = "migrated" | "kept";
 

@@ -60,7 +60,8 @@ export function groupFiles(
   if (all.length <= FEW) return all;
   const files = all.filter((file) => !isAlone(file));
   const count = Math.ceil(files.length / SIZE);
-  const longOf = (group: readonly string[]) => group.filter(isLong).length;
+  const long = new Set(files.filter(isLong));
+  const longOf = (group: readonly string[]) => group.filter((file) => long.has(file)).length;
   const parts = Array.from({ length: count }, (_, i) => {
     return files.slice(Math.floor(files.length * i / count), Math.floor(files.length * (i + 1) / count));
   }).sort((a, b) => longOf(b) - longOf(a));

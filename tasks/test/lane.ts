@@ -51,12 +51,7 @@ export async function runLane(
   const groupsFolder = await Deno.makeTempDir({ prefix: "aperture-groups-" });
   groups.defer(() => Deno.remove(groupsFolder, { recursive: true }));
   // What a filter leaves of a file need not be anything, by which a file that does not load would pass.
-  const sourceOf = (file: string) => Deno.readTextFileSync(resolve(root, file));
-  const modules = isPartial ? files : groupFiles(files, {
-    ...{ root, folder: groupsFolder },
-    isAlone: (file) => leavesWork(sourceOf(file)) || waitsForBoots(sourceOf(file)),
-    isLong: (file) => takesLong(sourceOf(file)),
-  });
+  const modules = isPartial ? files : groupsOf(files, { root, folder: groupsFolder });
   const command = [
     Deno.execPath(),
     "test",
@@ -90,4 +85,17 @@ export async function runLane(
   }
   const output = isBackground ? `\nthe ${lane} lane:\n${await Deno.readTextFile(log).catch(() => "")}` : "";
   return { report, faults, output };
+}
+
+/** Returns what is loaded in place of `files`: groups of them, and those that are alone. */
+function groupsOf(
+  files: readonly string[],
+  { root, folder }: { readonly root: string; readonly folder: string },
+): readonly string[] {
+  const sources = new Map(files.map((file) => [file, Deno.readTextFileSync(resolve(root, file))]));
+  return groupFiles(files, {
+    ...{ root, folder },
+    isAlone: (file) => leavesWork(sources.get(file)!) || waitsForBoots(sources.get(file)!),
+    isLong: (file) => takesLong(sources.get(file)!),
+  });
 }
