@@ -35,7 +35,7 @@ async function collect(
   options: Partial<RecordOptions> = {},
 ): Promise<Recording[]> {
   const stop = new AbortController();
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const recordings: Recording[] = [];
   if (windows === 1) stop.abort();
   const all = { collectors: [collector], symboliser, windowMs: 10, signal: stop.signal, ...options };
@@ -66,7 +66,7 @@ Deno.test("record() has its first window begin when the collectors began to coun
 
 Deno.test("record() ends with a shorter window when its time is over", async () => {
   const collector = collectorOf([windowOf(1), windowOf(2)]);
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const { signal } = new AbortController();
   const options = { collectors: [collector], symboliser, windowMs: 3_600_000, durationMs: 50, signal };
   const recordings = await Array.fromAsync(record(options));
@@ -84,7 +84,7 @@ Deno.test("record() drains once more when it is stopped, so that nothing is left
 Deno.test("record() drains once more when it is stopped while a window is handed on", async () => {
   const stop = new AbortController();
   const collector = collectorOf([windowOf(1), windowOf(2)]);
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const counts: number[] = [];
   const options = { collectors: [collector], symboliser, windowMs: 10, signal: stop.signal };
   for await (const { profile } of record(options)) {
@@ -95,7 +95,7 @@ Deno.test("record() drains once more when it is stopped while a window is handed
 });
 
 Deno.test("record() names processes and sums the losses of all collectors", async () => {
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const windows = [
     windowOf(1, [["counts_map_full", 2]]),
     windowOf(1, [["counts_map_full", 3], ["other", 1]]),
@@ -199,7 +199,7 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
     syscalls: [syscall, { ...syscall, pid: Deno.pid }],
     losses: new Map(),
   };
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const [recording] = await Array.fromAsync(record({
     collectors: [{ ...collectorOf([window]), kind: "syscall" }],
     symboliser,
@@ -231,7 +231,7 @@ Deno.test("record() names waits and their holders, and calls as the leaf of thei
 });
 
 Deno.test("record() ends with its duration, at whatever fraction of a ms it began", async () => {
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   // 328.96524178228634 + 200 - 328.96524178228634 is less than 200.
   let now = 328.96524178228634;
   const clock = { monotonic: () => now, wall: () => now };
@@ -250,7 +250,7 @@ Deno.test("record() ends with its duration, at whatever fraction of a ms it bega
 });
 
 Deno.test("record() observes processes as they are seen, and nobody's when it is done", async () => {
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const unwinder: NonNullable<RecordOptions["unwinder"]> = { endWindow() {}, onProcess: undefined };
   const { signal } = new AbortController();
   const options = {

@@ -25,7 +25,7 @@ async function recordChurn(args: readonly number[], windowMs: number): Promise<R
   using folder = new TempFolder();
   const program = await compileProgram("churn", folder.path);
   using collector = SyscallCollector.open({ memoryBytes: 32 * 2 ** 20 });
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const stop = new AbortController();
   const recordings = Array.fromAsync(
     record({ collectors: [collector], symboliser, windowMs, signal: stop.signal }),

@@ -46,7 +46,7 @@ for (const kind of ["whole", "stripped", "not relocatable"]) {
       run("gcc", ["-pthread", ...flags, source, "-o", at("program"), ...library], { cwd: folder.path });
       if (kind === "stripped") run("strip", [at("program")]);
       await using program = await RunningProgram.start(at("program"));
-      await using symboliser = Symboliser.open();
+      await using symboliser = Symboliser.open({ coldMs: 60_000 });
       const places = program.firstLine.trim().split(" ").map((address) =>
         symboliser.dataPlace(program, Number(address))
       );

@@ -25,8 +25,8 @@ export interface DataSymbolsOptions {
   readonly demangler: Demangler;
   /** All tables may take so many bytes; a file with a larger one goes without. @default {8 MiB} */
   readonly tableBytes?: number;
-  /** Tables may be read for so long in one window, in ms; what comes beyond is named in a later one. @default {200} */
-  readonly coldMs?: number;
+  /** Tables may be read for so long in one window, in ms; what comes beyond is named in a later one. */
+  readonly coldMs: number;
   /** Returns the time in ms. @default {performance.now} */
   readonly clock?: () => number;
 }
@@ -55,7 +55,7 @@ export class DataSymbols implements Disposable {
   #postponed = 0;
 
   constructor(options: DataSymbolsOptions) {
-    const { libdw, files, demangler, tableBytes = 8 << 20, coldMs = 200 } = options;
+    const { libdw, files, demangler, coldMs, tableBytes = 8 << 20 } = options;
     [this.#libdw, this.#files, this.#demangler] = [libdw, files, demangler];
     this.#tableBytes = tableBytes;
     this.#reading = new ReadingTime(coldMs, options.clock ?? (() => performance.now()));

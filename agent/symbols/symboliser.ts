@@ -53,7 +53,10 @@ export interface SymboliserOptions {
   symbolFiles?: SymbolFiles | undefined;
   /** Asks JVMs what they compiled. @default none */
   java?: JavaMaps | undefined;
-  /** Files may be read for so long in one window, in ms; the file that passes it is read to its end. @default {1000} */
+  /**
+   * Files may be read for so long in one window, in ms, and a fifth of it more for names of variables; the file that
+   * passes it is read to its end. @default {1000}
+   */
   coldMs?: number;
   /** @default {"/proc"} */
   procRoot?: string;
@@ -176,7 +179,7 @@ export class Symboliser implements AsyncDisposable {
     this.#python = new PythonSymbols({ cacheBytes: Math.ceil(cacheBytes / 8) });
     const demangler = this.#demangler = new Demangler(names);
     this.#nonElf = new NonElfCode({ libdw, demangler, java: options.java, reading: { coldMs, clock } });
-    this.#dataSymbols = new DataSymbols({ libdw, demangler, files: this.#files, clock });
+    this.#dataSymbols = new DataSymbols({ libdw, demangler, files: this.#files, coldMs: coldMs / 5, clock });
     this.#dataPlaces = new DataPlaces(this.#dataSymbols);
     const frames = this.#frames = new FrameCache(Math.ceil(cacheBytes / 2));
     this.#elf = new ElfCode({

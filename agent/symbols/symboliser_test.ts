@@ -80,7 +80,7 @@ for (const [layout, flags] of Object.entries(LAYOUTS)) {
     using folder = new TempFolder();
     const path = compile(folder, SPIN, flags);
     await using program = await RunningProgram.start(path);
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     const frame = frameAt(symboliser, program, 3);
     const symbol = run("nm", [path]).split("\n").find((line) => line.endsWith(" t spin_leaf"))!;
     assertEquals(frame.function, "spin_leaf");
@@ -96,7 +96,7 @@ testWith(
   async () => {
     using folder = new TempFolder();
     await using program = await RunningProgram.start(compile(folder, SPIN));
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     const mappings = executableMappings(Deno.readFileSync(`/proc/${program.pid}/maps`));
     const addresses = mappings.filter((m) => m.path.startsWith("/")).flatMap((m) =>
       Array.from({ length: 150 }, (_, i) => m.start + Math.floor((m.end - m.start) * (i + 0.37) / 150))
@@ -141,7 +141,7 @@ testWith(["gcc", "objdump"], "Symboliser.stack() names the stubs of a stripped p
   const stubs = [...run("objdump", ["-d", "-j", ".plt", path]).matchAll(/^(\w+) <(\w+@plt)>:$/gm)];
   assert(stubs.some(([, , name]) => name === "getpid@plt"), `${stubs}`);
   await using program = await RunningProgram.start(path);
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   for (const [, address, name] of stubs) {
     const user = [parseInt(address!, 16) + 6];
     assertEquals(symboliser.stack({ pid: program.pid, user, kernel: [] })[0]!.function, name);
@@ -155,13 +155,13 @@ testWith(["gcc", "objcopy", "strip"], "Symboliser.stack() finds a debug file by 
     run("objcopy", ["--only-keep-debug", path, `${path}.debug`]);
     run("strip", ["--strip-all", path]);
     await using stripped = await RunningProgram.start(path);
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     const frame = frameAt(symboliser, stripped);
     assertEquals(frame.function, `program+0x${frame.address.toString(16)}`);
     const linked = `${folder.path}/linked`;
     run("objcopy", [`--add-gnu-debuglink=${path}.debug`, path, linked]);
     await using program = await RunningProgram.start(linked);
-    await using other = Symboliser.open();
+    await using other = Symboliser.open({ coldMs: 60_000 });
     assertEquals(frameAt(other, program).function, "spin_leaf");
   }
 });
@@ -173,7 +173,7 @@ testWith(["gcc"], "Symboliser.stack() does not take another program's debug file
   compile(folder, SPIN);
   run("objcopy", ["--strip-all", `--add-gnu-debuglink=${path}.debug`, path]);
   await using program = await RunningProgram.start(path);
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   assert(frameAt(symboliser, program).function.startsWith("program+0x"));
 });
 
@@ -186,7 +186,7 @@ namespace shop { template <class T> struct Cart { static __attribute__((noinline
 int main() { std::printf("%p\\n", (void *)shop::Cart<int>::total); std::fflush(stdout); for (;;) { pause(); } }
 `;
   await using program = await RunningProgram.start(compile(folder, source, [], "g++"));
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   assertEquals(frameAt(symboliser, program).function, "shop::Cart<int>::total(int)");
 });
 
@@ -228,7 +228,7 @@ testWith(["rustc"], "Symboliser.stack() demangles both schemes of Rust", async (
     );
     run("rustc", ["-O", ...flags, "-o", `${folder.path}/shop`, source]);
     await using program = await RunningProgram.start(`${folder.path}/shop`);
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     assertEquals(frameAt(symboliser, program).function, "shop::cart::total");
   }
 });
@@ -237,7 +237,7 @@ testWith(["gcc", "nm"], "Symboliser.stack() looks up a return address before the
   using folder = new TempFolder();
   const path = compile(folder, SPIN, ["-no-pie", "-fno-reorder-functions", "-falign-functions=1"]);
   await using program = await RunningProgram.start(path);
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const start = parseInt(program.firstLine, 16);
   const symbols = run("nm", ["-S", path]).split("\n").map((line) => line.split(" "));
   const end = start + parseInt(symbols.find((symbol) => symbol[3] === "spin_leaf")![1]!, 16);
@@ -251,7 +251,7 @@ testWith(["gcc", "root"], "Symboliser.stack() reads a file that was deleted sinc
   const path = compile(folder, SPIN);
   await using program = await RunningProgram.start(path);
   Deno.removeSync(path);
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const frame = frameAt(symboliser, program);
   assertEquals([frame.function, frame.module], ["spin_leaf", path]);
 });
@@ -271,7 +271,7 @@ testWith(
       `cd ${folder.path} && ${script}`,
     ]);
     Deno.removeSync(path);
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     assertEquals(frameAt(symboliser, program).function, "spin_leaf");
     assertEquals([...Deno.readDirSync(`${folder.path}/inner`)], []);
   },
@@ -283,7 +283,7 @@ testWith(
   async () => {
     using folder = new TempFolder();
     const path = compile(folder, SPIN);
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     const program = await RunningProgram.start(path);
     assertEquals(frameAt(symboliser, program).function, "spin_leaf");
     assertEquals(symboliser.process(program.pid)?.exe, path);
@@ -301,7 +301,7 @@ testWith(
 testWith(["gcc"], "Symboliser.stack() names memory that is run as such, or by a perf map", async () => {
   using folder = new TempFolder();
   await using program = await RunningProgram.start(compile(folder, MAPPER));
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const frame = frameAt(symboliser, program, 0x10);
   assertEquals([frame.function, frame.module, frame.address], ["[jit]", "[jit]", 0]);
   const perfMap = `/tmp/perf-${program.pid}.map`;
@@ -321,7 +321,7 @@ testWith(["gcc"], "Symboliser.stack() names memory that is run as such, or by a 
 testWith(["gcc"], "Symboliser.stack() takes a truncated ELF file, and one that is none", async () => {
   using folder = new TempFolder();
   const path = compile(folder, MAPPER);
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const cut = folder.write("cut.so", Deno.readFileSync(path).subarray(0, 9000));
   const text = folder.write("text.dat", "not a program\n".repeat(1000));
   await using mapsCut = await RunningProgram.start(path, [cut]);
@@ -347,7 +347,7 @@ int main(void) {
 }
 `;
   await using program = await RunningProgram.start(compile(folder, source));
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const frame = frameAt(symboliser, program, 1);
   assert(/^(__vdso_)?clock_gettime(64)?$/.test(frame.function), frame.function);
   assertEquals(frame.module, "[vdso]");
@@ -371,7 +371,7 @@ testWith(
     const pid = childOf(program.pid);
     const map = Deno.readTextFileSync(`/proc/${pid}/root/tmp/perf-1.map`);
     const line = map.split("\n").findLast((entry) => /\*hotFn/.test(entry))!;
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     const frame = symboliser.stack({ pid, user: [parseInt(line, 16) + 1], kernel: [] })[0]!;
     assert(/hotFn/.test(frame.function), frame.function);
     assertEquals([frame.module, frame.address], ["[jit]", 0]);
@@ -381,7 +381,7 @@ testWith(
 testWith(["gcc", "root"], "Symboliser.stack() puts the kernel's frames before the user's", async () => {
   using folder = new TempFolder();
   await using program = await RunningProgram.start(compile(folder, SPIN));
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const kallsyms = Deno.readTextFileSync("/proc/kallsyms");
   const address = parseInt(/^ffff(\w+) T vfs_read$/m.exec(kallsyms)![1]!, 16);
   const user = [parseInt(program.firstLine, 16)];
@@ -500,7 +500,7 @@ testWith(["gcc"], "Symboliser leaves no file open", async () => {
   const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
   const before = openFiles();
   for (let i = 0; i < 5; i++) {
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     // The kernel's notes on its own code, one for each CPU.
     const opened = openFiles();
     frameAt(symboliser, program);
@@ -531,7 +531,7 @@ int main(int argc, char **argv) {
 testWith(["gcc"], "Symboliser.stack() gives inlined functions and lines after settle()", async () => {
   using folder = new TempFolder();
   await using program = await RunningProgram.start(compile(folder, INLINED, ["-O2", "-g"]));
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   const address = parseInt(program.firstLine, 16);
   const stack = () => {
     // Somewhere in the first instructions is the addition.
@@ -563,7 +563,7 @@ testWith(["gcc"], "Symboliser.stack() gives inlined functions and lines after se
 testWith(["gcc"], "Symboliser.stack() names what settle() had no time for by the symbol table", async () => {
   using folder = new TempFolder();
   await using program = await RunningProgram.start(compile(folder, INLINED, ["-O2", "-g"]));
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   assertEquals(frameAt(symboliser, program).line, 0);
   await symboliser.settle(0);
   assertEquals(frameAt(symboliser, program).function, "outer");
@@ -581,7 +581,7 @@ testWith(
     run("strip", ["-o", stripped, path]);
     await using first = await RunningProgram.start(stripped);
     await using second = await RunningProgram.start(path);
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     assert(frameAt(symboliser, first).function.startsWith("stripped+0x"));
     assertEquals(frameAt(symboliser, second).function, "spin_leaf");
     symboliser.endWindow();
@@ -622,7 +622,7 @@ int main(void) {
   const path = compile(folder, source, ["-pthread"]);
   await using program = await RunningProgram.start(path);
   while (!/ Z /.test(Deno.readTextFileSync(`/proc/${program.pid}/stat`))) await delay(5);
-  await using symboliser = Symboliser.open();
+  await using symboliser = Symboliser.open({ coldMs: 60_000 });
   assertEquals(frameAt(symboliser, program).function, "spin_leaf");
   assertEquals(symboliser.process(program.pid)?.exe, path);
 });

@@ -111,7 +111,7 @@ testWith(NEEDS, "without a server nothing is asked, and a file that gdb left is 
   const asked = await server.answers(200);
   await using program = await RunningProgram.start(stripped.path, ["wait"]);
   {
-    await using symboliser = Symboliser.open();
+    await using symboliser = Symboliser.open({ coldMs: 60_000 });
     const [frame] = spinFrames(symboliser, program, stripped)[0]!;
     assertMatch(frame!.function, /^program\+0x[0-9a-f]+$/);
   }
