@@ -68,6 +68,25 @@ testWith(
         });
       });
 
+      await t.step("labels that come late do not take the place of the values of one", async () => {
+        await open({ query: CPU }, async ({ page }) => {
+          await settled(page);
+          const late = Promise.withResolvers<void>();
+          await page.route(/\/api\/labels\?$/, async (route) => {
+            await late.promise;
+            await route.continue();
+          });
+          await page.click(".completing input");
+          await page.keyboard.type("comm=");
+          await page.waitForSelector('.completions li:has-text("nginx")');
+          const answered = page.waitForResponse(/\/api\/labels\?$/);
+          late.resolve();
+          await (await answered).finished();
+          await page.evaluate("new Promise((done) => setTimeout(done, 100))");
+          assertMatch(await text(page, ".completions li:first-child"), /^comm="/);
+        });
+      });
+
       await t.step(
         "of many values those that match are offered, and it is said how many more do",
         async () => {

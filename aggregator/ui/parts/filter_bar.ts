@@ -48,7 +48,7 @@ export class FilterBar {
   readonly #output = h("output", { class: "found", "aria-live": "polite" });
   readonly #steps = h("span", { class: "steps", hidden: true });
   readonly #changes = new Changes();
-  #values: AbortController | undefined;
+  #asked: AbortController | undefined;
   #chosen = -1;
   #graph: SearchedGraph | undefined;
 
@@ -163,9 +163,12 @@ export class FilterBar {
   async #complete(): Promise<void> {
     const text = this.#field.value;
     const [, label, operator = "", rest = ""] = /^\s*([A-Za-z_]\w*)\s*(=~|!~|!=|=|)\s*(.*)$/.exec(text) ?? [];
-    this.#values?.abort();
+    this.#asked?.abort();
+    const cancel = this.#asked = new AbortController();
     if (label === undefined || operator === "") {
       const labels = (await this.#labels()).filter((name) => name.startsWith(label ?? ""));
+      // What was typed since may have its answer.
+      if (cancel.signal.aborted) return;
       const exact = labels.find((name) => name === label);
       return this.#offer(
         exact
@@ -173,7 +176,6 @@ export class FilterBar {
           : labels.map((name) => ({ text: `${name}=`, share: "" })),
       );
     }
-    const cancel = this.#values = new AbortController();
     const { state, window } = this.#app.store;
     const others = formatFilters(
       (parseFilters(state.match) ?? []).filter((filter) => filter.label !== label),
@@ -184,6 +186,7 @@ export class FilterBar {
     });
     try {
       const { values } = await this.#app.api.get<LabelValuesJson>("/api/labels", params, cancel.signal);
+      if (cancel.signal.aborted) return;
       const whole = values.reduce((sum, { total }) => sum + total.value, 0);
       const typed = rest.replaceAll('"', "").toLowerCase();
       this.#offer(
@@ -194,7 +197,7 @@ export class FilterBar {
       );
     } catch {
       // What is typed can be taken as it is; the other parts say what is wrong.
-      this.#close();
+      if (!cancel.signal.aborted) this.#close();
     }
   }
 
