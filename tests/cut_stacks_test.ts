@@ -26,9 +26,11 @@ testWith(["bpf", "clang", "gcc"], "code that is loaded where other code was has 
   using program = await compileUnwind("reload.c");
   await using running = await RunningProgram.start(program.path, [old!, other!]);
   assertEquals(running.firstLine, "same");
-  const watched = await watch(running.pid, { atLeastMs: 3000 });
+  const watched = await watch(running.pid, {
+    wanted: ["old", "new"].map((name) => ({ stack: new RegExp(`;${name}_leaf$`), samples: 200 })),
+  });
   const share = shareOf(watched, /;old_leaf$/);
-  // Half a second each, of three or more.
+  // A tenth of a second of CPU each, in turn.
   assert(share > 0.25 && share < 0.75, `${share}: ${Deno.inspect(watched.stacks)}`);
   assert(shareOf(watched, /;(old|new)_leaf$/) > 0.9, Deno.inspect(watched.stacks));
 });
