@@ -10,15 +10,16 @@ import { freePort } from "../common/free_port.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
 import { startAggregator } from "./support/aggregator.ts";
 import { testWith } from "./support/needs.ts";
+import { PATIENCE_MS } from "./support/until.ts";
 
 interface Ended {
   readonly code: number;
   readonly stderr: string;
 }
 
-/** Runs a part to its end; a part that does not end within a minute is killed, and fails by its status. */
+/** Runs a part to its end; a part that does not end within five minutes is killed, and fails by its status. */
 async function end(program: Program): Promise<Ended> {
-  const timer = setTimeout(() => program.child.kill("SIGKILL"), 60_000);
+  const timer = setTimeout(() => program.child.kill("SIGKILL"), PATIENCE_MS);
   const stderr = await new Response(program.child.stderr).text();
   const { code } = await program.child.status;
   clearTimeout(timer);

@@ -44,7 +44,7 @@ testWith(
     // The window: some of one program, then some of the other.
     await worked(pid);
     Deno.kill(pid, "SIGUSR1");
-    await until(() => Deno.readLinkSync(`/proc/${pid}/exe`) === after || undefined);
+    await until(() => Deno.readLinkSync(`/proc/${pid}/exe`) === after);
     await worked(pid);
     const windows = await Promise.all([cpu.drain(), calls.drain()]);
     const exeOf = ({ pid, program }: Pick<RawStack, "pid" | "program">) =>
@@ -74,5 +74,5 @@ testWith(
 async function worked(pid: number, ticks = 30): Promise<void> {
   const used = () => Number(Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ")[11]);
   const begin = used();
-  await until(() => used() - begin >= ticks || undefined);
+  await until(() => used() - begin >= ticks);
 }

@@ -116,7 +116,7 @@ async function compare(
 /** Stops a program, and waits until none of its threads runs. */
 async function stop(pid: number): Promise<void> {
   Deno.kill(pid, "SIGSTOP");
-  await until(() => /^State:\s+T/m.test(Deno.readTextFileSync(`/proc/${pid}/status`)) || undefined);
+  await until(() => /^State:\s+T/m.test(Deno.readTextFileSync(`/proc/${pid}/status`)));
 }
 
 /** Returns how many calls had which stack. */

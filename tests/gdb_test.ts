@@ -17,6 +17,7 @@ import { compileTo } from "./support/compiled.ts";
 import { isMissing, testWith } from "./support/needs.ts";
 import { run as runToEnd, TempFolder } from "./support/programs.ts";
 import { run, type Running } from "./support/watched.ts";
+import { PATIENCE_MS } from "./support/until.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 
@@ -108,7 +109,7 @@ testWith(
       }
       return stackEnds;
     };
-    const until = performance.now() + 30_000;
+    const until = performance.now() + PATIENCE_MS;
     for (let quiet = 0; quiet < 4 || seen.size < wanted.size;) {
       const ends = await look();
       quiet = COLD.some((end) => ends.has(end)) ? 0 : quiet + 1;

@@ -14,10 +14,7 @@ import { build } from "../tasks/build.ts";
 import { testWith } from "./support/needs.ts";
 import { run, RunningProgram } from "./support/programs.ts";
 import { compileUnwind } from "./support/unwind_programs.ts";
-import { until } from "./support/until.ts";
-
-/** It is far more than a program needs for its first samples. */
-const DEADLINE_MS = 20_000;
+import { PATIENCE_MS, until } from "./support/until.ts";
 
 testWith(
   ["bpf", "clang", "gcc", "nm"],
@@ -29,7 +26,7 @@ testWith(
     assertEquals(pages.size, 12);
     await using running = await RunningProgram.start(program.path, []);
     Deno.kill(running.pid, "SIGSTOP");
-    await until(() => /^State:\s+T/m.test(Deno.readTextFileSync(`/proc/${running.pid}/status`)) || undefined);
+    await until(() => /^State:\s+T/m.test(Deno.readTextFileSync(`/proc/${running.pid}/status`)));
     await using unwinder = Unwinder.open();
     let object: BpfObject;
     using _collector = CpuCollector.open({
@@ -47,7 +44,7 @@ testWith(
     // to the callers.
     Deno.kill(running.pid, "SIGCONT");
     const wanted = new Set<number>();
-    const deadline = Date.now() + DEADLINE_MS;
+    const deadline = Date.now() + PATIENCE_MS;
     while (!pages.isSubsetOf(wanted) && Date.now() < deadline) {
       object!.map("unwind_wanted_pages").read(({ count, keys }) => {
         for (let i = 0; i < count; i++) wanted.add(keys.getUint32(i * 8 + 4, true));

@@ -176,10 +176,10 @@ Deno.test("ProcessTable.get() has nothing of a process that has exited but was n
     "sleep 1000 & echo $!; exec sleep 1000",
   ]);
   const pid = Number(parent.firstLine);
-  await until(() => Deno.readTextFileSync(`/proc/${parent.pid}/comm`) === "sleep\n" || undefined);
+  await until(() => Deno.readTextFileSync(`/proc/${parent.pid}/comm`) === "sleep\n");
   // The shell itself would wait for it.
   Deno.kill(pid, "SIGKILL");
-  await until(() => /^State:\tZ/m.test(Deno.readTextFileSync(`/proc/${pid}/status`)) || undefined);
+  await until(() => /^State:\tZ/m.test(Deno.readTextFileSync(`/proc/${pid}/status`)));
   const table = new ProcessTable();
   assertEquals(table.get(pid), undefined);
   assertEquals(table.stats.gone, 1);

@@ -235,6 +235,6 @@ testWith(["bpf", "clang"], "PageStore loads pages also while the kernel does not
   assertEquals([store.stats.pages, store.stats.evicted, store.memoryBytes / CHUNK_BYTES], [8, 8, 2]);
   assertEquals(await load(16), false);
   known.resolve();
-  await until(async () => await load(17) || undefined);
+  await until(async () => await load(17));
   assertEquals([store.stats.pages, store.memoryBytes / CHUNK_BYTES], [9, 2]);
 });

@@ -5,8 +5,6 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
-
 export interface PodSpec {
   readonly name: string;
   readonly uid: string;
@@ -282,17 +280,4 @@ export class FakeKube implements AsyncDisposable {
 export function status(code: number, message: string): Response {
   const body = { kind: "Status", apiVersion: "v1", status: "Failure", message, code };
   return Response.json(body, { status: code });
-}
-
-/**
- * Waits until `condition` holds.
- *
- * @throws {Error} when it has not after a time that any machine should do with
- */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`Not within 20 s: ${condition}`);
-    await delay(5);
-  }
 }

@@ -7,24 +7,24 @@
 
 import { delay } from "@std/async/delay";
 
-/** A busy machine may take a while; what takes longer does not come. */
-const PATIENCE_MS = 300_000;
+/** A busy machine, or one whose disk is slow, may take a while; what takes longer does not come. */
+export const PATIENCE_MS = 300_000;
 
 /**
- * Returns what `check` answers once that is not `undefined`.
+ * Returns what `check` answers once that is neither `undefined` nor `false`.
  *
  * @param options.every is how long it rests between two checks, in ms: what costs more than a moment takes from what is
  * waited for. @default {50}
  * @throws {Error} when it has not come after five minutes
  */
 export async function until<T>(
-  check: () => T | undefined | Promise<T | undefined>,
+  check: () => T | undefined | false | Promise<T | undefined | false>,
   { every = 50 }: { readonly every?: number } = {},
 ): Promise<T> {
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
     const found = await check();
-    if (found !== undefined) return found;
+    if (found !== undefined && found !== false) return found;
     if (performance.now() > end) throw new Error(`Waited in vain for five minutes: ${check}`);
     await delay(every);
   }

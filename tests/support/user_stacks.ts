@@ -11,12 +11,10 @@ import { CpuCollector } from "../../agent/collectors/cpu.ts";
 import { Symboliser } from "../../agent/symbols/symboliser.ts";
 import { Unwinder } from "../../agent/unwind/unwinder.ts";
 import { build } from "../../tasks/build.ts";
+import { PATIENCE_MS } from "./until.ts";
 
 /** Samples that are asked for. */
 export const SAMPLES = 200;
-
-/** A program that is to be seen has been within this. */
-const PATIENCE_MS = 60_000;
 
 export interface Watched {
   /** The thread's entry is first, `;` between functions, with how many samples had it. */
@@ -60,7 +58,7 @@ export async function watch(
   while (count < SAMPLES || performance.now() - begin < atLeastMs || isWanting()) {
     assert(
       performance.now() < until,
-      `only ${count} samples in ${PATIENCE_MS} ms, or not of all that is wanted`,
+      `only ${count} samples in five minutes, or not of all that is wanted`,
     );
     await delay(100);
     const window = await collector.drain();
@@ -83,9 +81,9 @@ const QUIET_WALKS = 100;
 
 /** Waits until some drains, and enough walks in them, have only stacks that missed nothing. */
 export async function settled(collector: CpuCollector, unwinder: Unwinder): Promise<void> {
-  const until = performance.now() + 30_000;
+  const until = performance.now() + PATIENCE_MS;
   for (let [drains, walks] = [0, 0]; drains < 3 || walks < QUIET_WALKS;) {
-    assert(performance.now() < until, `still loading after 30 s: ${Deno.inspect(unwinder.stats)}`);
+    assert(performance.now() < until, `still loading after five minutes: ${Deno.inspect(unwinder.stats)}`);
     await delay(100);
     const { stackEnds = new Map<string, number>() } = await collector.drain();
     await unwinder.settle();

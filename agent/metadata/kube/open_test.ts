@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { UserError } from "../../../common/main.ts";
-import { FakeKube, until } from "../../../tests/support/fake_kube.ts";
+import { FakeKube } from "../../../tests/support/fake_kube.ts";
+import { until } from "../../../tests/support/until.ts";
 import { TempFolder } from "../../../tests/support/programs.ts";
 import { readAgentConfig } from "../../config.ts";
 import { inClusterUrl } from "./client.ts";
