@@ -37,6 +37,8 @@ export function boundArguments(
     "--optimize-for-size",
     "--heap-growing-percent=25",
     "--no-memory-pool",
+    // Most of the code runs once in a window: V8's last compiler takes more time than what it makes saves.
+    "--max-opt=2",
   ].join();
   const script = args.findIndex((arg, i) => i > 1 && !arg.startsWith("-"));
   const own = args.slice(0, script < 0 ? args.length : script);

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { boundArguments } from "./relaunch.ts";
 
 const FLAGS =
-  "--max-old-space-size=80,--max-semi-space-size=4,--single-threaded-gc,--optimize-for-size,--heap-growing-percent=25,--no-memory-pool";
+  "--max-old-space-size=80,--max-semi-space-size=4,--single-threaded-gc,--optimize-for-size,--heap-growing-percent=25,--no-memory-pool,--max-opt=2";
 const bound = (...args: string[]) => boundArguments(args, { heapBytes: 80 << 20, bundle: () => undefined });
 
 Deno.test("boundArguments() puts V8's bounds before all else, and beside the flags that were given", () => {
