@@ -166,6 +166,12 @@ __attribute__((noinline)) int unwind_follows_call(u64 pc, u32 unread)
 	return follows_call(pc, unread);
 }
 
+/* Whether a function may return to `pc`: behind a call, or where a signal's handler does. */
+__attribute__((noinline)) int unwind_may_return_to(u64 pc)
+{
+	return follows_call(pc, false) || is_signal_return(pc);
+}
+
 /* See find_go_stack(), of which this has the results in state->cfa and state->rule_end. */
 __attribute__((noinline)) int unwind_find_go_stack(void)
 {
@@ -281,7 +287,7 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	} else if (!find_saved(state, rule->return_address, rule->return_address_offset, cfa, &state->next_pc)) {
 		return APERTURE_STACK_READ_FAULT;
 	}
-	if (rule->flags & RULE_DERIVED && !unwind_follows_call(state->next_pc, false))
+	if (rule->flags & RULE_DERIVED && !unwind_may_return_to(state->next_pc))
 		return APERTURE_STACK_NO_RULE;
 	if (kind != SAVED_SAME) {
 		has_frame = 0;

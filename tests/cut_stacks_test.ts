@@ -77,19 +77,37 @@ for (
   });
 }
 
+for (
+  const { code, flags } of [
+    { code: "code with unwind information", flags: [] },
+    { code: "code without", flags: ["-fno-asynchronous-unwind-tables", "-fno-exceptions"] },
+  ]
+) {
+  testWith(
+    ["bpf", "clang", "gcc"],
+    `where a signal's handler returns to has its own name: ${code}`,
+    async () => {
+      using program = await compileUnwind("signal.c", { flags });
+      await using running = await RunningProgram.start(program.path);
+      // Without libc's symbols it is the address itself, where a function begins.
+      assertChain(
+        await watch(running.pid),
+        new RegExp(
+          `^${MAIN};interrupted;faults;(__restore_rt|libc\\.so\\.6\\+0x[0-9a-f]*0);handler;in_handler$`,
+        ),
+      );
+    },
+  );
+}
+
 testWith(
   ["bpf", "clang", "gcc"],
-  "where a signal's handler returns to has its own name, not that before it",
+  "a function that ends by calling the kernel has its own name, not that behind it",
   async () => {
-    using program = await compileUnwind("signal.c");
+    using program = await compileUnwind("at_end.c");
     await using running = await RunningProgram.start(program.path);
-    // Without libc's symbols it is the address itself, where a function begins.
-    assertChain(
-      await watch(running.pid),
-      new RegExp(
-        `^${MAIN};interrupted;faults;(__restore_rt|libc\\.so\\.6\\+0x[0-9a-f]*0);handler;in_handler$`,
-      ),
-    );
+    const watched = await watch(running.pid);
+    assert(shareOf(watched, new RegExp(`^${MAIN};reads$`)) > 0.9, Deno.inspect(watched.stacks));
   },
 );
 

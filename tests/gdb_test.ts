@@ -129,6 +129,8 @@ testWith(
         for (let stops = 1;; stops++) {
           for (const thread of threadsOf(pid, script)) {
             const pcs = thread.filter(([, inlined]) => !inlined).map(([pc]) => Number(pc));
+            // It sleeps in a call of the kernel: gdb tells the instruction behind that which made it.
+            pcs[0]!--;
             const stack = () => symboliser.stack({ pid, user: pcs, kernel: [] });
             stopped.add(keyOf(stack()));
             await symboliser.settle(10_000);

@@ -73,14 +73,22 @@ static __always_inline void copy_registers(bpf_user_pt_regs_t *to, const bpf_use
 	to->dx = from->dx;
 	to->si = from->si;
 	to->di = from->di;
+	to->orig_ax = from->orig_ax;
 	to->ip = from->ip;
 	to->cs = from->cs;
 	to->sp = from->sp;
 }
 
+/*
+ * Where the code is. In a call of the kernel that is the instruction that makes it, and not the one behind, which is another
+ * function's where the call does not come back (exit, and the way back of a signal's handler): orig_ax is its number, -1 where
+ * none was made, and the instruction has left its end in rcx, which a handler that begins there now has not.
+ */
 static __always_inline u64 user_pc(const bpf_user_pt_regs_t *regs)
 {
-	return regs->ip;
+	bool calls = (s64)regs->orig_ax >= 0 && regs->cx == regs->ip;
+
+	return calls ? regs->ip - 1 : regs->ip;
 }
 
 /* The thread pointer, which is pthread_self() of glibc and musl and stays what it was in the child of a fork. */
