@@ -43,6 +43,11 @@ for (
       expected: `^(libc\\.so\\.6\\+0x[0-9a-f]*0|__start_context);fiber_main;(job|swapcontext)$|^${MAIN}`,
     },
     {
+      name: "code that was moved as a whole to memory of no file",
+      source: "moved.c",
+      expected: `^${MAIN};middle;spin$`,
+    },
+    {
       name: "assembly without unwind information, called directly and by a pointer",
       source: "bare.c",
       flags: [new URL("./programs/unwind/bare.s", import.meta.url).pathname],

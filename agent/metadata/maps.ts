@@ -40,37 +40,50 @@ const decoder = new TextDecoder();
  */
 export function executableMappings(maps: Uint8Array, limit = 16_384): Mapping[] {
   const found: Mapping[] = [];
-  for (let line = 0; line < maps.length && found.length < limit;) {
+  for (let line = 0, before = 0; line < maps.length && found.length < limit;) {
     const space = maps.indexOf(SPACE, line);
     if (space < 0) break;
-    let end = maps.indexOf(NEWLINE, space);
-    if (end < 0) end = maps.length;
+    const end = lineEnd(maps, space);
     if (maps[space + 3] === EXECUTABLE) {
       const mapping = parseLine(maps, line, end);
-      if (mapping) found.push(mapping);
+      if (mapping) {
+        const copied = mapping.inode === 0
+          ? partOfFile(
+            mapping,
+            parseLine(maps, before, line - 1),
+            parseLine(maps, end + 1, lineEnd(maps, end + 1)),
+          )
+          : undefined;
+        found.push(copied ?? mapping);
+      }
     }
+    before = line;
     line = end + 1;
   }
-  return withCopies(found);
+  return found;
 }
 
 /**
  * Takes memory without a file for a part of the file that it stands in the middle of: programs move their own code to
- * large pages so (`node --use-largepages=on`).
+ * large pages so (`node --use-largepages=on`), all of it or what fills such pages.
  */
-function withCopies(mappings: Mapping[]): Mapping[] {
-  return mappings.map((mapping, i) => {
-    const before = mappings[i - 1];
-    const after = mappings[i + 1];
-    if (mapping.inode !== 0 || !before || !after || before.inode === 0) return mapping;
-    const isOneFile = before.inode === after.inode && before.device === after.device &&
-      before.path === after.path;
-    const isWhole = before.end === mapping.start && mapping.end === after.start &&
-      after.start - before.start === after.offset - before.offset;
-    if (!isOneFile || !isWhole) return mapping;
-    const { start, end } = mapping;
-    return { ...before, start, end, offset: before.offset + start - before.start, copied: true };
-  });
+function partOfFile(
+  { start, end }: Mapping,
+  before: Mapping | undefined,
+  after: Mapping | undefined,
+): Mapping | undefined {
+  if (!before || !after || before.inode === 0) return undefined;
+  const isOneFile = before.inode === after.inode && before.device === after.device &&
+    before.path === after.path;
+  const isWhole = before.end === start && end === after.start &&
+    after.start - before.start === after.offset - before.offset;
+  if (!isOneFile || !isWhole) return undefined;
+  return { ...before, start, end, offset: before.offset + start - before.start, copied: true };
+}
+
+function lineEnd(maps: Uint8Array, from: number): number {
+  const end = maps.indexOf(NEWLINE, from);
+  return end < 0 ? maps.length : end;
 }
 
 /** Returns the mapping that has `address`; `mappings` are in ascending order. */

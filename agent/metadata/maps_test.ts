@@ -39,6 +39,31 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
   });
 });
 
+Deno.test("executableMappings() takes memory in the middle of a file for that part of it", () => {
+  const middle = (around: { before?: string; code?: string; after?: string } = {}) => {
+    const {
+      before = "1000-2000 r--p 00000000 fe:00 7 /bin/a",
+      code = "2000-5000 r-xp 00000000 00:00 0 ",
+      after = "5000-6000 r--p 00004000 fe:00 7 /bin/a",
+    } = around;
+    return executableMappings(encode(`${before}\n${code}\n${after}\n`)).map(
+      ({ path, offset, copied = false }) => ({ path, offset, copied }),
+    );
+  };
+  const part = { path: "/bin/a", offset: 0x1000, copied: true };
+  assertEquals(middle(), [part]);
+  const executable = middle({ before: "1000-2000 r-xp 00000000 fe:00 7 /bin/a" });
+  assertEquals(executable, [{ path: "/bin/a", offset: 0, copied: false }, part]);
+  const memory = [{ path: "", offset: 0, copied: false }];
+  assertEquals(middle({ before: "1000-2000 r--p 00000000 fe:00 8 /bin/b" }), memory);
+  assertEquals(middle({ before: "0000-1000 r--p 00000000 fe:00 7 /bin/a" }), memory);
+  assertEquals(middle({ after: "5000-6000 r--p 00005000 fe:00 7 /bin/a" }), memory);
+  assertEquals(middle({ after: "" }), memory);
+  assertEquals(middle({ before: "", after: "" }), memory);
+  const file = middle({ code: "2000-5000 r-xp 00000000 fe:00 9 /lib/c" });
+  assertEquals(file, [{ path: "/lib/c", offset: 0, copied: false }]);
+});
+
 Deno.test("executableMappings() agrees with a plain reading of this process's own maps", () => {
   const bytes = Deno.readFileSync("/proc/self/maps");
   const expected = new TextDecoder().decode(bytes).split("\n")
