@@ -43,6 +43,11 @@ for (
       expected: `^(libc\\.so\\.6\\+0x[0-9a-f]*0|__start_context);fiber_main;(job|swapcontext)$|^${MAIN}`,
     },
     {
+      name: "a coroutine of assembly, whose entry returns to code that nobody called",
+      source: "switched.c",
+      expected: `^(make_stack;entry(;job|;to_stack)?|${MAIN}(;to_stack)?)$`,
+    },
+    {
       name: "code that was moved as a whole to memory of no file",
       source: "moved.c",
       expected: `^${MAIN};middle;spin$`,

@@ -11,12 +11,15 @@
 
 import { lowerBound } from "../../symbols/ranges.ts";
 import { Instruction, TWO_BYTE } from "./amd64_code.ts";
-import { ENTRY, keyOf, push, RSP, type StackState, step } from "./stack_state.ts";
+import { ENTRY, isElsewhere, keyOf, push, RSP, type StackState, step } from "./stack_state.ts";
+import { stateAfterSwitch } from "./switched_stack.ts";
 
 /** States are numbered in 16 bits; 0 is code that no way leads to. */
 const MAX_STATES = 65_535;
 /** Filling between functions is shorter, as is what is jumped over. */
 const MAX_FILLING = 64;
+/** No call is longer. */
+const MAX_CALL_BYTES = 7;
 
 /** Receives the state that holds from `offset` on; `undefined` where no way leads to. */
 type OnState = (offset: number, state: StackState | undefined) => void;
@@ -31,6 +34,8 @@ export class StackDepths {
   readonly #instruction = new Instruction();
   readonly #ways: number[] = [];
   readonly #begins = new Set<number>();
+  /** Those of the begins whose address the code takes. */
+  readonly #addressed = new Set<number>();
   /** From where, and to where, jumps lead that are made with the state of an entry. */
   readonly #lastJumps: number[] = [];
   /** The state at the last jump through a table, whose ends no jump leads to. */
@@ -80,12 +85,21 @@ export class StackDepths {
     return Float64Array.from([...begins, ...jumpedTo]).sort();
   }
 
-  /** Tells the state at the beginning and each change of it, in ascending order of offsets. */
+  /**
+   * Tells the state at the beginning and each change of it, in ascending order of offsets. One byte before where code
+   * begins whose address is taken none is known: a return address is looked up there, and where no call precedes it the
+   * walk then knows that it was put on the stack by hand.
+   */
   *tell(onState: OnState): Generator<void, void> {
     let last = -1;
     let unknown = 0;
     for (let at = 0; at < this.#code.length; at++) {
       if (at % 4096 === 0) yield;
+      if (last > 0 && this.#addressed.has(at + 1) && !this.#followsCall(at + 1)) {
+        onState(at, undefined);
+        last = 0;
+        continue;
+      }
       const number = this.#at[at]!;
       // Within an instruction, too.
       if (number === 0 && last >= 0 && (last === 0 || ++unknown < MAX_FILLING)) continue;
@@ -97,10 +111,25 @@ export class StackDepths {
   }
 
   *#findCalled(): Generator<void, void> {
-    for (const targets of calledFrom(this.#code)) {
-      for (const at of targets) if (at >= 0 && at < this.#code.length) this.#begin(at);
+    for (const { called, addressed } of namedBy(this.#code)) {
+      for (const at of called) if (at >= 0 && at < this.#code.length) this.#begin(at);
+      for (const at of addressed) {
+        if (at < 0 || at >= this.#code.length) continue;
+        this.#begin(at);
+        this.#addressed.add(at);
+      }
       yield;
     }
+  }
+
+  /** Tells whether the instruction that ends at `end` is a call. */
+  #followsCall(end: number): boolean {
+    for (let at = end - 1; at >= 0 && end - at <= MAX_CALL_BYTES; at--) {
+      if (this.#at[at] === 0) continue;
+      const instruction = this.#instruction.decode(this.#code, at);
+      return at + instruction.length === end && isCall(instruction);
+    }
+    return false;
   }
 
   #begin(at: number): void {
@@ -136,7 +165,12 @@ export class StackDepths {
         // Or it does not come back; musl's own `hlt` is within functions, and what the compiler wrote behind it is too.
         if (jump !== "perhaps" && this.#isNext(next)) return;
       } else {
+        const { depth } = this.#states[number - 1]!;
         number = this.#after(number, step);
+        if (depth !== undefined && isElsewhere(this.#states[number - 1]!)) {
+          const state = stateAfterSwitch(this.#code, next);
+          if (state) number = this.#after(number, () => state);
+        }
       }
       if (next >= this.#code.length || this.#at[next] !== 0) return;
       this.#at[next] = number;
@@ -202,21 +236,29 @@ export class StackDepths {
  * begin, which may be outside of it; in parts, each of bounded work.
  */
 export function* calledFrom(code: Uint8Array): Generator<number[], void> {
+  for (const { called, addressed } of namedBy(code)) yield [...called, ...addressed];
+}
+
+function* namedBy(code: Uint8Array): Generator<{ called: number[]; addressed: number[] }, void> {
   const instruction = new Instruction();
-  let targets: number[] = [];
+  let [called, addressed]: [number[], number[]] = [[], []];
   for (let at = 0, next = 0; at < code.length; at = next) {
     const { opcode, constant, relative, length } = instruction.decode(code, at);
     next = at + (length || 1);
     if (length > 0) {
-      if (opcode === 0xe8 && constant !== 0) targets.push(next + constant);
-      if (opcode === 0x8d && relative !== 0) targets.push(next + relative);
+      if (opcode === 0xe8 && constant !== 0) called.push(next + constant);
+      if (opcode === 0x8d && relative !== 0) addressed.push(next + relative);
     }
     if (at >> 12 !== next >> 12) {
-      yield targets;
-      targets = [];
+      yield { called, addressed };
+      [called, addressed] = [[], []];
     }
   }
-  yield targets;
+  yield { called, addressed };
+}
+
+function isCall({ opcode, register }: Instruction): boolean {
+  return opcode === 0xe8 || (opcode === 0xff && register % 8 === 2);
 }
 
 type Jump = "none" | "call" | "always" | "perhaps" | "stop" | "end";

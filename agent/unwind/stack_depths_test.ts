@@ -127,6 +127,53 @@ Deno.test("StackDepths follows a stack that is rounded, by where the old one was
   assertEquals(states[4]![1]!.stored, { at: 64 - 0x38, below: 8 });
 });
 
+Deno.test("StackDepths finds the caller on another stack by how the code leaves for it", () => {
+  const switches = (...leaving: number[]) =>
+    [...statesOf(
+      Uint8Array.from([
+        ...[0x48, 0x89, 0x27], // mov %rsp,(%rdi)
+        ...[0x48, 0x89, 0xf4], // mov %rsi,%rsp
+        ...leaving,
+      ]),
+      [0],
+    )].map(([at, state]) => [at, state?.depth, state?.saved]);
+  const popping = [
+    ...[0x41, 0x5c], // pop %r12
+    0x5d, // pop %rbp
+    ...[0x48, 0x8d, 0x64, 0x24, 0x08], // lea 8(%rsp),%rsp
+    0xc3,
+  ];
+  assertEquals(switches(...popping), [[0, 8, 0], [6, 32, 24], [8, 24, 24], [9, 16, 0], [14, 8, 0]]);
+  const jumping = [
+    ...[0x4c, 0x8b, 0x44, 0x24, 0x08], // mov 8(%rsp),%r8
+    ...[0x48, 0x8b, 0x2c, 0x24], // mov (%rsp),%rbp
+    ...[0x48, 0x8d, 0x64, 0x24, 0x10], // lea 16(%rsp),%rsp
+    ...[0x41, 0xff, 0xe0], // jmp *%r8
+  ];
+  assertEquals(switches(...jumping), [[0, 8, 0], [6, 16, 16], [20, undefined, 16]]);
+  // What is taken from elsewhere, or not to be told, is not guessed at.
+  assertEquals(switches(...[0x48, 0x8b, 0x67, 0x08], ...popping)[1], [6, undefined, 0]);
+  assertEquals(switches(...[0x74, 0x01], ...popping)[1], [6, undefined, 0]);
+  assertEquals(switches(0x5a, 0x5b, 0xff, 0xe2)[1], [6, undefined, 0]);
+  assertEquals(switches(0xff, 0xe2)[1], [6, undefined, 0]);
+});
+
+Deno.test("StackDepths knows nothing of the byte before code whose address is taken, unless a call ends there", () => {
+  const states = (last: number[]) =>
+    [...statesOf(
+      Uint8Array.from([
+        0x53, // push %rbx
+        ...[0x48, 0x8d, 0x0d, last.length, 0, 0, 0], // lea behind what follows,%rcx
+        ...last,
+        0xf4, // hlt
+      ]),
+      [0],
+    )].map(([at, state]) => [at, state?.depth]);
+  assertEquals(states([0xff, 0xe3]), [[0, 8], [1, 16], [9, undefined], [10, 8]]); // jmp *%rbx
+  assertEquals(states([0xff, 0xd3]), [[0, 8], [1, 16], [10, 8]]); // call *%rbx
+  assertEquals(states([0xe8, 0xff, 0xff, 0, 0]), [[0, 8], [1, 16], [13, 8]]);
+});
+
 Deno.test({
   name: "StackDepths has of libc's code what its unwind information says",
   ignore: !isFile(LIBRARY),

@@ -9,7 +9,7 @@ import type { Instruction } from "./amd64_code.ts";
 
 /** The numbers that instructions have for them; DWARF's are 7 and 6. */
 export const RSP = 4;
-const RBP = 5;
+export const RBP = 5;
 /** A return address takes so many bytes. */
 const WORD = 8;
 /** More is no frame. */
@@ -45,6 +45,11 @@ export const ENTRY: StackState = {
   moved: 0,
   stored: undefined,
 };
+
+/** Tells whether the stack pointer may be that of another stack. */
+export function isElsewhere({ depth, frame }: StackState): boolean {
+  return depth === undefined && frame === 0;
+}
 
 /** Returns a text that is equal for equal states. */
 export function keyOf({ depth, frame, saved, copy, moved, stored }: StackState): string {
