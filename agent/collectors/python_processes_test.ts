@@ -14,6 +14,7 @@ function interpreter(holder: number): Interpreter {
   return {
     holder,
     interpreters: 2 ** 46,
+    sharesLock: true,
     frames,
     objects: { layout: objects, types: { code: 1, text: 2, bytes: 3 } },
   };

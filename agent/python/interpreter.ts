@@ -37,6 +37,8 @@ export interface Interpreter {
   readonly holder: number;
   /** Is the address of the pointer to the first interpreter. */
   readonly interpreters: number;
+  /** All interpreters have one GIL, so that its holder is of the interpreter that runs. */
+  readonly sharesLock: boolean;
   readonly frames: FrameLayout;
   readonly objects: Omit<ObjectReader, "memory">;
   /** It is missing where the C library does not say, as musl: then threads are looked for in the interpreter's list. */
@@ -112,10 +114,18 @@ function describe(memory: Memory, find: Find): Interpreter & { threadKey: number
   return {
     holder: holderAt(memory, { layout, runtime }),
     interpreters: runtime + layout.interpreters,
+    sharesLock: layout.holder.in === "runtime",
     frames: layout.frames,
     objects: { layout: layout.objects, types: { code, text, bytes } },
     threadKey: runtime + layout.threadKey,
   };
+}
+
+/** Returns whether the process has several interpreters; `undefined` where that cannot be read. */
+export function hasSeveral(memory: Memory, { interpreters, frames }: Interpreter): boolean | undefined {
+  const first = readWord(memory, interpreters);
+  const next = first ? readWord(memory, first + frames.interpreterNext) : undefined;
+  return next === undefined ? undefined : next !== 0;
 }
 
 function holderAt(memory: Memory, { layout, runtime }: { layout: Layout; runtime: number }): number {

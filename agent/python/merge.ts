@@ -19,7 +19,7 @@ export type Run = readonly Frame[];
 export interface PythonStack {
   /** They are leaf first. */
   readonly runs: readonly Run[];
-  /** Is true where the last run ends at the entry of its loop. */
+  /** Is true where the last run ends at the entry of its loop, and that is the outermost one. */
   readonly whole: boolean;
 }
 

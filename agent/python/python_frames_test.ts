@@ -182,6 +182,27 @@ for (const python of all) {
     },
   );
 
+  // Later ones tell the first interpreter's functions instead, where theirs are.
+  if (!isAtLeast(python.minor, 12)) {
+    testWith(
+      ["bpf", "clang"],
+      `Python ${version}'s functions of a second interpreter are not shown for the first's (${path})`,
+      async () => {
+        const { stacks } = await sample(python, { script: "second_interpreter.py" });
+        const right = stacks.filter(({ frames }) => {
+          const names = frames.map(({ function: name }) => name);
+          // Leaf first: the first interpreter's loop is outside of all that the second one runs.
+          const [inner, outer, module] = ["inner", "outer", "<module>"].map((name) =>
+            names.lastIndexOf(name)
+          );
+          const loop = names.lastIndexOf("_PyEval_EvalFrameDefault");
+          return inner! < outer! && outer! >= 0 && outer! < module! && module! < loop;
+        });
+        assertGreater(countOf(right) / countOf(stacks), 0.98);
+      },
+    );
+  }
+
   if (!chosen.has(python)) continue;
 
   testWith(

@@ -10,7 +10,7 @@ import { existsSync } from "node:fs";
 import { type Frame, PYTHON_MODULE } from "../../profile/model.ts";
 import type { Process } from "../metadata/processes.ts";
 import { type Code, type CodeHeader, lineOf, readCode, readCodeHeader } from "./code.ts";
-import { findInterpreter, type Interpreter } from "./interpreter.ts";
+import { findInterpreter, hasSeveral, type Interpreter } from "./interpreter.ts";
 import { ProcessMemory } from "./memory.ts";
 import type { PythonStack } from "./merge.ts";
 import { PythonFiles } from "./python_files.ts";
@@ -62,6 +62,8 @@ interface Entry {
   readonly tries: number;
   /** `null` when it is gone. */
   memory: ProcessMemory | null | undefined;
+  /** It has several interpreters; `undefined` before that is read in a window. */
+  several?: boolean | undefined;
 }
 
 /** Knows the interpreters of processes, and their functions. */
@@ -149,7 +151,9 @@ export class PythonSymbols implements Disposable {
       run = [];
     }
     if (run.length > 0) runs.push(run);
-    return { runs, whole: raw.at(-1)?.entry ?? true };
+    const whole = raw.at(-1)?.entry ?? true;
+    // A thread may have come from one interpreter into another, whose functions alone are known: they are the inner ones.
+    return { runs, whole: whole && !(entry && this.#mayBeInAnother(entry)) };
   }
 
   /** Call after the samples of a window. Processes that sleep are kept, so that they are known when they wake. */
@@ -158,6 +162,7 @@ export class PythonSymbols implements Disposable {
     for (const [pid, entry] of this.#entries) {
       entry.memory?.[Symbol.dispose]();
       entry.memory = undefined;
+      entry.several = undefined;
       if (!existsSync(entry.process.folder)) this.#entries.delete(pid);
     }
   }
@@ -169,6 +174,13 @@ export class PythonSymbols implements Disposable {
   #forget(pid: number): void {
     this.#entries.get(pid)?.memory?.[Symbol.dispose]();
     this.#entries.delete(pid);
+  }
+
+  #mayBeInAnother(entry: Entry): boolean {
+    const { interpreter } = entry;
+    if (!interpreter?.sharesLock) return false;
+    const memory = memoryOf(entry);
+    return entry.several ??= (memory && hasSeveral(memory, interpreter)) ?? false;
   }
 
   #frame(entry: Entry | undefined, { code: address, unit }: RawPythonFrame): Frame {
@@ -193,9 +205,7 @@ export class PythonSymbols implements Disposable {
     const key = `${process.pid}:${process.startTime}:${address}`;
     const known = this.#codes.get(key);
     if (known?.window === this.#window || interpreter === undefined) return known;
-    const memory = entry.memory === undefined
-      ? entry.memory = ProcessMemory.open(process.folder) ?? null
-      : entry.memory;
+    const memory = memoryOf(entry);
     // What was there before the process went, or its code was freed, is better than nothing.
     if (memory === null) return known;
     const reader = { memory, ...interpreter.objects };
@@ -211,6 +221,12 @@ export class PythonSymbols implements Disposable {
     this.#codes.set(key, read);
     return read;
   }
+}
+
+function memoryOf(entry: Entry): ProcessMemory | null {
+  return entry.memory === undefined
+    ? entry.memory = ProcessMemory.open(entry.process.folder) ?? null
+    : entry.memory;
 }
 
 function equal(a: CodeHeader, b: CodeHeader): boolean {
