@@ -1,46 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Makes the mistakes that users make, on machines that lack something: there is one clear message, the right exit
- * status, and no hang.
+ * status, and no hang. What an agent says once it watches is in `agent_trouble_test.ts`.
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { build } from "../tasks/build.ts";
 import { freePort } from "../common/free_port.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
-import { startAggregator } from "./support/aggregator.ts";
+import { type Ended, endOf, endOfAgent as agent } from "./support/ended_programs.ts";
 import { testWith } from "./support/needs.ts";
-import { PATIENCE_MS } from "./support/until.ts";
-
-interface Ended {
-  readonly code: number;
-  readonly stderr: string;
-}
-
-/** Runs a part to its end; a part that does not end within five minutes is killed, and fails by its status. */
-async function end(program: Program): Promise<Ended> {
-  const timer = setTimeout(() => program.child.kill("SIGKILL"), PATIENCE_MS);
-  const stderr = await new Response(program.child.stderr).text();
-  const { code } = await program.child.status;
-  clearTimeout(timer);
-  return { code, stderr };
-}
-
-function agent(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  return end(new Program("agent", args, { stderr: "piped", env }));
-}
+import { TempFolder } from "./support/programs.ts";
 
 function aggregator(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  return end(new Program("aggregator", args, { stderr: "piped", env }));
-}
-
-async function withFolder(fn: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await fn(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  return endOf(new Program("aggregator", args, { stderr: "piped", env }));
 }
 
 Deno.test("the agent refuses a frequency that is none with exit status 2", async () => {
@@ -61,18 +34,6 @@ Deno.test("the agent refuses an address that is none with exit status 2", async 
   assertEquals((await agent(["--listen", "localhost:99999"])).code, 2);
 });
 
-testWith(["bpf"], "the agent says that a port is in use", async () => {
-  await build("bpf");
-  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = taken.addr as Deno.NetAddr;
-  const { code, stderr } = await agent([
-    `--listen=127.0.0.1:${port}`,
-    "--duration=1h",
-    "--log-level=warning",
-  ]);
-  assertEquals([code, stderr], [1, `agent: Cannot listen on 127.0.0.1:${port}: the port is in use\n`]);
-});
-
 Deno.test("the agent refuses an output that it cannot write before it profiles", async () => {
   const { code, stderr } = await agent(["--output", "/nowhere/flame.svg", "--duration", "1h"]);
   assertEquals(code, 2);
@@ -82,101 +43,32 @@ Deno.test("the agent refuses an output that it cannot write before it profiles",
   );
 });
 
-testWith(["bpf"], "the agent says that a process does not exist", async () => {
-  await build("bpf");
-  const { code, stderr } = await agent(["--pid", "4194303", "--duration", "1s"]);
-  assertEquals(code, 1);
-  assertMatch(stderr, /^agent: Cannot .*4194303.*$/m);
-});
-
-testWith(["bpf", "setpriv"], "the agent without rights says which ones it needs", async () => {
-  await build("bpf");
-  const deno = new Program("agent", ["--duration=1s"], {
-    stderr: "piped",
-    wrapper: ["setpriv", "--inh-caps=-all", "--bounding-set=-all"],
-  });
-  const { code, stderr } = await end(deno);
-  assertEquals(code, 1);
-  assertMatch(stderr, /Insufficient privileges/);
-  assertStringIncludes(stderr, "CAP_BPF");
-});
-
-testWith(
-  ["bpf"],
-  "the agent goes on while the aggregator is away, and says how many batches it could not deliver",
-  async () => {
-    await build("bpf");
-    const args = [`--aggregator=http://127.0.0.1:${freePort()}`, "--push-interval=1s", "--duration=3s"];
-    const { code, stderr } = await agent(args);
-    assertEquals(code, 1);
-    assertEquals(stderr.match(/\[warning\] push: /g)?.length, 1, stderr);
-    // On a busy machine a window may be as long as two, or as all.
-    assertMatch(
-      stderr,
-      /Stopped with (1 batch that is not delivered: it is|[23] batches that are not delivered: they are) lost/,
-    );
-  },
-);
-
-testWith(
-  ["bpf", "chdb"],
-  "what could not be pushed is in the spool, and in the tables after the next start",
-  async () => {
-    await build();
-    await withFolder(async (folder) => {
-      const args = [
-        "--push-interval=1s",
-        "--duration=2s",
-        `--spool-dir=${folder}/spool`,
-        "--node-name=spooled",
-      ];
-      const away = await agent([`--aggregator=http://127.0.0.1:${freePort()}`, ...args]);
-      assertEquals(away.code, 0, away.stderr);
-      assertMatch(away.stderr, /Stopped with 2 batches .* they are in the spool's folder/);
-      await using cleanup = new AsyncDisposableStack();
-      const there = await startAggregator(cleanup, {
-        args: ["--flush-interval=100ms", "--log-level=warning"],
-      });
-      const back = await agent([`--aggregator=${there.grpc}`, ...args]);
-      assertEquals(back.code, 0, back.stderr);
-      let stored: unknown[] = [];
-      for (let tries = 0; tries < 100 && stored.length < 4; tries++) {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        ({ stored } = await there.json("/api/batches") as { stored: unknown[] });
-      }
-      assertEquals(stored.length, 4);
-    });
-  },
-);
-
 testWith(["chdb"], "the aggregator says that a port is in use", async () => {
   await build("ui");
-  await withFolder(async (folder) => {
-    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = taken.addr as Deno.NetAddr;
-    const data = `--data-dir=${folder}/data`;
-    const http = await aggregator([data, `--admin-listen=127.0.0.1:${port}`, "--listen=127.0.0.1:0"]);
-    assertEquals(http.code, 1);
-    assertStringIncludes(http.stderr, `aggregator: Cannot listen on 127.0.0.1:${port}: the port is in use`);
-    const grpc = await aggregator([data, `--listen=127.0.0.1:${port}`, "--admin-listen=127.0.0.1:0"]);
-    assertEquals(grpc.code, 1);
-    assertMatch(grpc.stderr, new RegExp(`aggregator: Cannot listen on 127\\.0\\.0\\.1:${port}`));
-  });
+  using folder = new TempFolder();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const data = `--data-dir=${folder.path}/data`;
+  const http = await aggregator([data, `--admin-listen=127.0.0.1:${port}`, "--listen=127.0.0.1:0"]);
+  assertEquals(http.code, 1);
+  assertStringIncludes(http.stderr, `aggregator: Cannot listen on 127.0.0.1:${port}: the port is in use`);
+  const grpc = await aggregator([data, `--listen=127.0.0.1:${port}`, "--admin-listen=127.0.0.1:0"]);
+  assertEquals(grpc.code, 1);
+  assertMatch(grpc.stderr, new RegExp(`aggregator: Cannot listen on 127\\.0\\.0\\.1:${port}`));
 });
 
 testWith(["chdb"], "a second aggregator on the same folder says who has it", async () => {
   await build("ui");
-  await withFolder(async (folder) => {
-    const data = `--data-dir=${folder}/data`;
-    await using _first = await RunningAggregator.start({ args: [data, "--log-level=warning"] });
-    const second = await aggregator([data, "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
-    assertEquals(second.code, 1);
-    assertMatch(
-      second.stderr,
-      /^aggregator: Cannot use the data directory as another process has it: .* process \d+$/m,
-    );
-    assertStringIncludes(second.stderr, folder);
-  });
+  using folder = new TempFolder();
+  const data = `--data-dir=${folder.path}/data`;
+  await using _first = await RunningAggregator.start({ args: [data, "--log-level=warning"] });
+  const second = await aggregator([data, "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+  assertEquals(second.code, 1);
+  assertMatch(
+    second.stderr,
+    /^aggregator: Cannot use the data directory as another process has it: .* process \d+$/m,
+  );
+  assertStringIncludes(second.stderr, folder.path);
 });
 
 testWith(["chdb"], "the aggregator says that its folder cannot be written", async () => {
@@ -200,7 +92,7 @@ Deno.test("the aggregator takes batches while ClickHouse is down, and says that 
     "--listen=127.0.0.1:0",
   ], { stderr: "piped" });
   let ready: { status: string; problems: { part: string; message: string }[] } | undefined;
-  for (let tries = 0; tries < 200 && !ready; tries++) {
+  for (let tries = 0; tries < 2000 && !ready; tries++) {
     ready = await fetch(`http://127.0.0.1:${port}/readyz`).then((r) => r.json()).catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -214,7 +106,7 @@ Deno.test("the aggregator takes batches while ClickHouse is down, and says that 
   assertEquals(top.status, 503);
   assertStringIncludes(await top.text(), away);
   program.child.kill("SIGTERM");
-  const { code, stderr } = await end(program);
+  const { code, stderr } = await endOf(program);
   assertEquals(code, 0, stderr);
   assertEquals(stderr.match(/\[warning\] storage: /g)?.length, 1, stderr);
 });

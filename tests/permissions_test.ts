@@ -1,53 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Starts the programs and tasks with the permissions that deno.json and the images give them, and with fewer.
+ * Starts the programs and tasks with the permissions that deno.json and the images give them, and with fewer; but for
+ * what watches the machine, see `watching_permissions_test.ts`.
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { freePort } from "../common/free_port.ts";
 import { Program, RunningAggregator } from "../tasks/programs.ts";
 import { taskFlags } from "../common/task_flags.ts";
-import { type Ran, runProgram } from "./support/child.ts";
+import { runProgram } from "./support/child.ts";
 import { testWith } from "./support/needs.ts";
+import { TempFolder } from "./support/programs.ts";
+import { assertWorks, runScript } from "./support/task_runs.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-
-type Task = Parameters<typeof taskFlags>[0];
-
-/** A folder that is gone behind the test. */
-class Folder implements AsyncDisposable {
-  readonly path: string;
-
-  constructor() {
-    this.path = Deno.makeTempDirSync();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.path, { recursive: true });
-  }
-}
-
-interface RunOptions {
-  /** The tree to run in. @default {this one} */
-  readonly root?: string;
-  /** @default {those of the task} */
-  readonly flags?: readonly string[];
-}
-
-/** Runs a script as its task does, to its end. */
-async function runScript(
-  task: Task,
-  [script, ...args]: readonly [string, ...string[]],
-  { root = ROOT, flags = taskFlags(task) }: RunOptions = {},
-): Promise<Ran> {
-  return await runProgram(Deno.execPath(), ["run", ...flags, `${root}${script}`, ...args], { cwd: root });
-}
-
-/** Holds a run to having ended well, with no permission missing on the way. */
-function assertWorks({ code, stderr }: Ran): void {
-  assert(!/NotCapable|Requires \w+ access|permission/.test(stderr), stderr);
-  assertEquals(code, 0, stderr);
-}
 
 /** Copies files and folders of the tree, but for what is built, into `to`. */
 async function copyTree(names: readonly string[], to: string): Promise<void> {
@@ -72,17 +38,6 @@ for (const part of ["agent", "aggregator"] as const) {
     assertStringIncludes(help.stdout, "Usage:");
   });
 }
-
-testWith(["bpf"], "the agent profiles with the permissions of its task", async () => {
-  await using folder = new Folder();
-  const output = `${folder.path}/profile.folded`;
-  // A machine where nothing runs has no samples, which is another exit status.
-  const busy = ["sh", "-c", "i=0; while [ $i -lt 500000 ]; do i=$((i+1)); done"];
-  assertWorks(
-    await runScript("agent", ["agent/main.ts", "--freq=997", `--output=${output}`, "--", ...busy]),
-  );
-  assert((await Deno.stat(output)).size > 0);
-});
 
 Deno.test("the agent says at once that it needs all permissions", async () => {
   for (const flags of [["--no-prompt"], ["--no-prompt", "--allow-all", "--deny-run"]]) {
@@ -109,13 +64,13 @@ async function assertServes(aggregator: RunningAggregator): Promise<void> {
 }
 
 testWith(["chdb"], "the aggregator serves with the permissions of its task", async () => {
-  await using folder = new Folder();
+  using folder = new TempFolder();
   const args = [`--data-dir=${folder.path}/data`, `--buffer-path=${folder.path}/buffer/staged.db`];
   await assertServes(await RunningAggregator.start({ args, stderr: "piped" }));
 });
 
 testWith(["chdb"], "the aggregator serves with the permissions of its image", async () => {
-  await using folder = new Folder();
+  using folder = new TempFolder();
   const entrypoint = /ENTRYPOINT (\[[^\]]*\])/.exec(
     await Deno.readTextFile(`${ROOT}Dockerfile.aggregator`),
   )![1]!;
@@ -187,7 +142,7 @@ for (
 }
 
 testWith(["chdb"], "the engine alone answers with the permissions of its task", async () => {
-  await using folder = new Folder();
+  using folder = new TempFolder();
   const port = freePort();
   await using engine = new Program(
     "clickhouse",
@@ -209,7 +164,7 @@ testWith(
   ["clang"],
   "the BPF programs, the agent and the page build with the permissions of their tasks",
   async () => {
-    await using folder = new Folder();
+    using folder = new TempFolder();
     const root = `${folder.path}/`;
     const sources = ["agent", "bpf", "common", "profile", "proto", "symbols", "tasks", "aggregator/ui"];
     await copyTree(["deno.json", "deno.lock", "third_party", ...sources], root);
@@ -224,7 +179,7 @@ testWith(
 );
 
 testWith(["protoc"], "the code of proto/ is generated with the permissions of its task", async () => {
-  await using folder = new Folder();
+  using folder = new TempFolder();
   const root = `${folder.path}/`;
   const sources = ["aperture", "google", "push", "querier", "settings", "types"].map((name) =>
     `proto/${name}`
@@ -235,7 +190,7 @@ testWith(["protoc"], "the code of proto/ is generated with the permissions of it
 });
 
 testWith(["readelf"], "unwind tables are checked with the permissions of their task", async () => {
-  await using folder = new Folder();
+  using folder = new TempFolder();
   await Deno.copyFile("/bin/true", `${folder.path}/true`);
   const run = await runScript("unwind-check", ["tasks/unwind_check.ts", folder.path]);
   assertWorks(run);
@@ -246,10 +201,4 @@ Deno.test("tests run with the permissions of their task", async () => {
   const run = await runScript("test", ["tasks/test.ts", "common/task_flags_test.ts"]);
   assertWorks(run);
   assertMatch(run.stdout, /\n1 passed, 0 failed\n$/);
-});
-
-testWith(["bpf", "chdb", "cc"], "the demo runs with the permissions of its task", async () => {
-  const run = await runScript("demo", ["demo/main.ts", "--duration=3s", "--exit"]);
-  assertWorks(run);
-  assertStringIncludes(run.stdout, "The page: ");
 });

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { type Frame, UNKNOWN_MODULE } from "../../profile/model.ts";
+import { UNKNOWN_MODULE } from "../../profile/model.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { run, RunningProgram, TempFolder } from "../../tests/support/programs.ts";
+import { compile, frameAt, SPIN } from "../../tests/support/spinning_program.ts";
 import { compileUnwind } from "../../tests/support/unwind_programs.ts";
 import { executableMappings } from "../metadata/maps.ts";
 import { ProcessTable } from "../metadata/processes.ts";
@@ -13,19 +14,6 @@ import { memorySource } from "../../symbols/elf/byte_source.ts";
 import { readElf } from "../../symbols/elf/elf.ts";
 import { SymbolFiles } from "./symbol_files.ts";
 import { Symboliser } from "./symboliser.ts";
-
-/** Prints the address of `spin_leaf`, then waits to be killed. */
-const SPIN = `
-#include <stdio.h>
-#include <unistd.h>
-static int __attribute__((noinline)) spin_leaf(int n) { return n * 3 + getpid(); }
-int __attribute__((noinline)) spin_root(int n) { return spin_leaf(n) + 1; }
-int main(int argc, char **argv) {
-  printf("%p\\n", (void *)spin_leaf);
-  fflush(stdout);
-  for (;;) { spin_root(argc); pause(); }
-}
-`;
 
 /** Maps the file that it is given (or memory, without one) to be run, and prints where. */
 const MAPPER = `
@@ -41,28 +29,6 @@ int main(int argc, char **argv) {
   for (;;) pause();
 }
 `;
-
-function compile(
-  folder: TempFolder,
-  source: string,
-  flags: readonly string[] = [],
-  compiler = "gcc",
-): string {
-  const program = `${folder.path}/program`;
-  run(compiler, [
-    "-O1",
-    "-o",
-    program,
-    folder.write(compiler === "gcc" ? "in.c" : "in.cc", source),
-    ...flags,
-  ]);
-  return program;
-}
-
-function frameAt(symboliser: Symboliser, program: RunningProgram, offset = 0): Frame {
-  const address = parseInt(program.firstLine, 16) + offset;
-  return symboliser.stack({ pid: program.pid, user: [address], kernel: [] })[0]!;
-}
 
 const LAYOUTS: Record<string, readonly string[]> = {
   "a position-independent program": ["-fPIE", "-pie"],
@@ -492,21 +458,6 @@ testWith(["go"], "Symboliser.endReadingIn() has no more read of Go's own tables"
   assertEquals(nameAt(0.3), known);
   assertMatch(nameAt(0.6), /\+0x/);
   assertEquals(symboliser.stats.unread, 1);
-});
-
-testWith(["gcc"], "Symboliser leaves no file open", async () => {
-  using folder = new TempFolder();
-  await using program = await RunningProgram.start(compile(folder, SPIN));
-  const openFiles = () => [...Deno.readDirSync("/proc/self/fd")].length;
-  const before = openFiles();
-  for (let i = 0; i < 5; i++) {
-    await using symboliser = Symboliser.open({ coldMs: 60_000 });
-    // The kernel's notes on its own code, one for each CPU.
-    const opened = openFiles();
-    frameAt(symboliser, program);
-    assertEquals(openFiles(), opened);
-  }
-  assertEquals(openFiles(), before);
 });
 
 const INLINED = `
