@@ -49,7 +49,7 @@ testWith(
 
     /** Returns the labels of the series of the program, from a run with `args`. */
     async function profile(args: readonly string[], env: Record<string, string> = {}) {
-      const output = `${folder}/profile.json`;
+      const output = `${folder}/${crypto.randomUUID()}.json`;
       const agent = cleanup.use(
         new Program("agent", [
           `--pid=${program.pid}`,
@@ -83,18 +83,21 @@ testWith(
     };
     const unnamed = { container: ID.slice(0, 12), pod: UID, namespace: "", service: "", labels: "" };
 
-    await t.step("from the API server of the cluster that the agent is in", async () => {
-      assertEquals(await profile([], cluster), named);
+    // Each waits for windows: they do so beside each other.
+    const [fromCluster, fromKubelet, fromPath] = await Promise.all([
+      profile([], cluster),
+      profile(["--kube=kubelet", `--kubelet-url=${kube.url}`]),
+      profile(["--kube=off"], cluster),
+    ]);
+
+    await t.step("from the API server of the cluster that the agent is in", () => {
+      assertEquals(fromCluster, named);
       assertEquals(kube.refused, 0);
     });
 
-    await t.step("from the kubelet", async () => {
-      assertEquals(await profile(["--kube=kubelet", `--kubelet-url=${kube.url}`]), named);
-    });
+    await t.step("from the kubelet", () => assertEquals(fromKubelet, named));
 
-    await t.step("from the path alone, without Kubernetes", async () => {
-      assertEquals(await profile(["--kube=off"], cluster), unnamed);
-    });
+    await t.step("from the path alone, without Kubernetes", () => assertEquals(fromPath, unnamed));
 
     await t.step("from the path alone, while the API server is away", async () => {
       await kube.stop();
