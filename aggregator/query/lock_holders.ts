@@ -95,10 +95,20 @@ export type Stacks = ReadonlyMap<string, readonly Frame[]>;
 /** Is the hash of a holder that was not seen. */
 const NOBODY = "0";
 
-/** Fetches the frames of each stack. */
-export async function framesOfStacks(question: Question, hashes: readonly string[]): Promise<Stacks> {
-  const content = await fetchContent(question, hashes.filter((hash) => hash !== NOBODY));
-  return new Map(content.stacks.keys().map((hash) => [hash, framesOf(content, hash)]));
+/** Fetches the frames of each stack that is not in `known`, and returns all. */
+export async function framesOfStacks(
+  question: Question,
+  hashes: readonly string[],
+  known: Stacks = new Map(),
+): Promise<Stacks> {
+  const content = await fetchContent(
+    question,
+    hashes.filter((hash) => hash !== NOBODY && !known.has(hash)),
+  );
+  return new Map([
+    ...known,
+    ...content.stacks.keys().map((hash) => [hash, framesOf(content, hash)] as const),
+  ]);
 }
 
 /** Is a function, as people see it. */
@@ -115,26 +125,29 @@ export function holderCode(stacks: Stacks, hash: string, type: string): Code | u
   return frame && { function: frame.function, module: frame.module };
 }
 
-/**
- * Asks for the `limit` (function, process, class) of the selection that others waited longest for, with how long they
- * held locks. Who only wakes those who wait for what is to come is not among them.
- *
- * @throws {StorageError}
- */
-export async function holderSites(
-  question: Question,
-  selected: SelectionSql,
-  limit: number,
-): Promise<HolderSite[]> {
+/** Holds what stacks of holders were waited for, and for how long they held. */
+export interface HolderRows {
+  readonly delays: readonly Row[];
+  readonly holds: readonly HoldsRow[];
+}
+
+/** Asks for the stacks of the selection that held locks. @throws {StorageError} */
+export async function holderRows(question: Question, selected: SelectionSql): Promise<HolderRows> {
   const params = { ...selected.params, stacks: MAX_STACKS };
-  const delays = (await question.rows<Row>(delaysSql(selected), params)).filter((row) => {
-    return isHeldClass(row.class_name, row.type_name);
-  });
-  const holds = await question.rows<HoldsRow>(holdsSql(selected), params);
-  const stacks = await framesOfStacks(
-    question,
-    [...new Set([...delays, ...holds].map(({ stack }) => stack))],
-  );
+  const delays = await question.rows<Row>(delaysSql(selected), params);
+  return {
+    delays: delays.filter((row) => isHeldClass(row.class_name, row.type_name)),
+    holds: await question.rows<HoldsRow>(holdsSql(selected), params),
+  };
+}
+
+/**
+ * Returns the `limit` (function, process, class) that others waited longest for, with how long they held locks. Who only
+ * wakes those who wait for what is to come is not among them.
+ *
+ * @param stacks has those of the rows
+ */
+export function holderSites({ delays, holds }: HolderRows, stacks: Stacks, limit: number): HolderSite[] {
   const sites = new Map<string, Sums>();
   const sumsOf = ({ stack, process_name, class_name, type_name }: Row): Sums => {
     const code = holderCode(stacks, stack, type_name) ?? NO_CODE;

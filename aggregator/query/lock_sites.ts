@@ -12,7 +12,7 @@ import { MISSING_FRAME } from "./content.ts";
 import { hiddenTotal } from "./hidden.ts";
 import { addSparse, quantilesOf, type SparseHistogram } from "./histograms.ts";
 import { withChains } from "./lock_chains.ts";
-import { framesOfStacks, holderCode, holderSites, NO_CODE, type Stacks } from "./lock_holders.ts";
+import { framesOfStacks, holderCode, holderRows, holderSites, NO_CODE, type Stacks } from "./lock_holders.ts";
 import type { Question } from "./question.ts";
 import { checkLimit, type SelectionSql, selectionSql } from "./selection.ts";
 import { NO_TOTAL, rest, toTotal } from "./totals.ts";
@@ -165,30 +165,33 @@ export async function lockSites(
   const first = rows[0];
   const total = first ? toTotal(first.all_delay, first.all_waits) : NO_TOTAL;
   const hidden = await hiddenTotal(question, { ...selection, kind: "lock" }, total);
-  const byHolder = await holderSites(question, selected, limit);
+  const held = await holderRows(question, selected);
+  // Of all at once, as each asking has its cost.
+  const asked = new Set([...rows, ...held.delays, ...held.holds].map(({ stack }) => stack));
+  const stacks = await framesOfStacks(question, [...asked]);
+  const byHolder = holderSites(held, stacks, limit);
   if (!first) {
     return { sites: [], holders: byHolder, total, other: NO_TOTAL, hidden, cost: question.cost };
   }
-  const waiting = await framesOfStacks(question, rows.map(({ stack }) => stack));
-  const groups = bySite(rows, waiting).slice(0, limit);
+  const groups = bySite(rows, stacks).slice(0, limit);
   const shown = groups.flatMap((group) => group.rows);
   const pairs = await question.rows<HolderRow>(holdersSql(selected), {
     ...selected.params,
     waiters: `[${[...new Set(shown.map(({ stack }) => stack))].join()}]`,
     pairs: MAX_PAIRS,
   });
-  const content = await framesOfStacks(question, pairs.map((pair) => pair.holder_stack));
+  const all = await framesOfStacks(question, pairs.map((pair) => pair.holder_stack), stacks);
   const byKey = Map.groupBy(pairs, keyOf);
   const sites = groups.map((group) => {
     const own = group.rows.flatMap((row) => byKey.get(keyOf(row)) ?? []);
-    return siteOf(group, holdersOf(own, content), holders);
+    return siteOf(group, holdersOf(own, all), holders);
   });
   const stacksOf = (group: SiteStacks) =>
     group.rows.map(({ process_name: process, stack, delay_ns, waits }) => {
       return { process, stack, total: toTotal(delay_ns, waits) };
     });
   return {
-    sites: withChains(sites, groups.map(stacksOf), waiting),
+    sites: withChains(sites, groups.map(stacksOf), stacks),
     holders: byHolder,
     total,
     other: rest(
