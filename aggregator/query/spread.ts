@@ -34,15 +34,11 @@ export function spreadSql({ weights, labels, sums, by }: SpreadOptions): string 
 SELECT ${list(labels)}key, is_all, ${spread}
 FROM
 (
-    SELECT ${list(lists)}leaf, key, is_all
-    FROM
-    (
-        SELECT ${list(lists)}keys[-1] AS leaf,
-            arrayPushFront(arrayMap(k -> (k, false), arrayDistinct(keys)), (toUInt64(0), true)) AS places
-        FROM (${stackKeysSql({ weights, carry: lists.map((column) => `${column}`), by })})
-        ARRAY JOIN ${lists.map((column) => `${column} AS ${column}`).join(", ")}
-    )
-    ARRAY JOIN arrayMap(p -> p.1, places) AS key, arrayMap(p -> p.2, places) AS is_all
+    SELECT ${list(lists)}keys[-1] AS leaf,
+        arrayPushFront(arrayMap(k -> (k, false), arrayDistinct(keys)), (toUInt64(0), true)) AS places
+    FROM (${stackKeysSql({ weights, carry: lists.map((column) => `${column}`), by })})
+    ARRAY JOIN ${lists.map((column) => `${column} AS ${column}`).join(", ")}
 )
+ARRAY JOIN arrayMap(p -> p.1, places) AS key, arrayMap(p -> p.2, places) AS is_all
 GROUP BY ${list(labels)}key, is_all`;
 }

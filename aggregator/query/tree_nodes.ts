@@ -81,14 +81,13 @@ export async function treeNodes(
   const all = Array.from({ length: rows }, (_, row) => row);
   const keysOf = (wanted: (row: number) => boolean) => all.filter(wanted).map((row) => columns.key[row]!);
   const isCode = (row: number) => columns.place[row]! >= firstFunction;
-  const [names, details, labels] = await Promise.all([
+  const [names, details, values] = await Promise.all([
     functionNames(question, keysOf((row) => isCode(row) && !isDetail(row))),
     detailNames(question, lastLevel, keysOf((row) => isCode(row) && isDetail(row))),
-    Promise.all(
-      firstLevels.map((label, level) =>
-        labelNames(question, selected, { label, keys: keysOf((row) => columns.place[row] === level + 2) })
-      ),
-    ),
+    valuesOf(question, selected, {
+      labels: firstLevels,
+      keys: keysOf((row) => columns.place[row]! > 1 && !isCode(row)),
+    }),
   ]);
   // Stacks that others push may be names alone; a tree tells code from what is none by its module.
   for (const [key, { name, module }] of names) {
@@ -108,7 +107,7 @@ export async function treeNodes(
     const name = place === 1
       ? MISSING
       : place < firstFunction
-      ? { name: labels[place - 2]!.get(key) || UNKNOWN_MODULE, module: "" }
+      ? { name: values.get(key) || UNKNOWN_MODULE, module: "" }
       : (isDetail(row) ? details : names).get(key) ?? MISSING;
     return {
       ...name,
@@ -159,17 +158,17 @@ function largeRows({ width_0, width_1 }: NodeColumns, minShare: number): number 
   return first < 0 ? width_0.length : first;
 }
 
-/** Returns the values of a label by their hashes. */
-async function labelNames(
+/** Returns the values of `labels` by their hashes: a text has one, whichever label's it is. */
+async function valuesOf(
   question: Question,
   { series, params }: TreeSource,
-  { label, keys }: { label: AnyLabel; keys: readonly string[] },
+  { labels, keys }: { labels: readonly AnyLabel[]; keys: readonly string[] },
 ): Promise<Map<string, string>> {
-  const text = labelSql(label);
-  const sql = `SELECT cityHash64(${text}) AS key, any(${text}) AS name FROM series
-WHERE ${series} AND key IN {keys:Array(UInt64)} GROUP BY key`;
-  const rows = await byKey<{ key: string; name: string }>(question, sql, keys, params);
-  return new Map(rows.map(({ key, name }) => [key, name]));
+  const sql = `SELECT DISTINCT cityHash64(value) AS key, value FROM series
+ARRAY JOIN [${labels.map(labelSql).join(", ")}] AS value
+WHERE ${series} AND key IN {keys:Array(UInt64)}`;
+  const rows = await byKey<{ key: string; value: string }>(question, sql, keys, params);
+  return new Map(rows.map(({ key, value }) => [key, value]));
 }
 
 function detailNames(

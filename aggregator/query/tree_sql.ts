@@ -41,70 +41,56 @@ export function treeSql(selected: TreeSource, options: TreeSqlOptions): string {
   });
   const { collapsed, dropped, shown } = transformSql(options);
   const isDropping = dropped !== "false";
+  // The engine takes milliseconds to analyse a query within another: none is there that changes nothing.
+  let changed = collapsed === "keys" ? stacks : `SELECT * EXCEPT keys, ${collapsed} AS keys FROM (${stacks})`;
+  const added = [
+    ...(isDropping ? [`${dropped} AS dropped`] : []),
+    ...(shown === "keys" ? [] : [`${shown} AS shown`]),
+  ];
+  if (added.length > 0) changed = `SELECT *, ${added.join(", ")} FROM (${changed})`;
   const levels = levelsSql(selected, firstLevels);
-  const parts = [...levels.keys, "shown", ...(lastLevel === "none" ? [] : ["[detail]"])];
-  const full = parts.length === 1 ? "shown" : `arrayConcat(${parts.join(", ")})`;
-  const ends = "steps.place = depth";
+  const code = shown === "keys" ? "keys" : "shown";
+  const parts = [...levels.keys, code, ...(lastLevel === "none" ? [] : ["[detail]"])];
+  const full = parts.length === 1 ? code : `arrayConcat(${parts.join(", ")})`;
+  const ends = "step_place = depth";
   const isWhole = widths.length > 1;
-  const weights = widths.map((of, i) => {
+  const columns = widths.map((of, i) => {
     const weight = of === "value" ? "v" : "n";
-    const whole = isWhole ? `, max(if(place = 1, width_${i}, 0)) OVER () AS whole_${i}` : "";
-    return `sum(${weight}) - hidden_${of} AS width_${i},
-        sumIf(${weight}, ${ends}${isDropping ? " AND NOT dropped" : ""}) AS self_${i}${whole}`;
+    return `sum(${weight})${isDropping ? ` - sumIf(${weight}, dropped)` : ""} AS width_${i},
+    sumIf(${weight}, ${ends}${isDropping ? " AND NOT dropped" : ""}) AS self_${i}`;
   });
-  const columns = widths.map((_, i) => `width_${i}, self_${i}`).join(", ");
   // Where there are two widths, a box is as large as the larger of its shares: no box is larger than its parent.
-  const size = isWhole
-    ? `greatest(${widths.map((_, i) => `if(whole_${i} = 0, 0, width_${i} / whole_${i})`).join(", ")})`
-    : "width_0";
-  const hidden = isDropping
-    ? "sumIf(v, dropped) AS hidden_value, sumIf(n, dropped) AS hidden_count"
-    : "0 AS hidden_value, 0 AS hidden_count";
+  const shares = widths.map((_, i) => {
+    const whole = `max(if(place = 1, width_${i}, 0)) OVER ()`;
+    return `if(${whole} = 0, 0, width_${i} / ${whole})`;
+  });
+  const size = isWhole ? `greatest(${shares.join(", ")})` : "width_0";
+  const hidden = ["v", "n"].map((weight) => isDropping ? `sumIf(${weight}, dropped)` : "0").join(", ");
   return `
-${levels.with}SELECT *, if(place = 1, path, toUInt64(path - cityHash64(key, toUInt32(place - 1)))) AS parent
+${levels.with}SELECT path, any(step_key) AS key, any(step_place) AS place,${
+    lastLevel === "none" ? "" : ` max(${ends}) AS ends,`
+  }
+    ${columns.join(",\n    ")},
+    if(place = 1, [sum(v), sum(n), ${hidden}], []) AS wholes,
+    if(place = 1, path, toUInt64(path - cityHash64(key, toUInt32(place - 1)))) AS parent
 FROM
 (
-    SELECT path, key, place, ${lastLevel === "none" ? "" : "ends, "}${columns},
-        if(place = 1, [value, count, hidden_value, hidden_count], []) AS wholes
-    FROM
-    (
-        SELECT path, any(steps.key) AS key, any(steps.place) AS place,
-            ${lastLevel === "none" ? "" : `max(${ends}) AS ends, `}sum(v) AS value, sum(n) AS count,
-            ${hidden},
-            ${weights.join(",\n            ")}
-        FROM
-        (
-            SELECT v, n, dropped, path, key, place, depth
-            FROM
-            (
-                SELECT v, n, dropped, paths, arrayPushFront(keys, toUInt64(0)) AS path_keys, length(paths) AS depth
-                FROM
-                (
-                    SELECT v, n, dropped, keys,
-                        arrayPushFront(
-                            arrayCumSum(arrayMap((k, i) -> cityHash64(k, i), keys, arrayEnumerate(keys))), toUInt64(0)
-                        ) AS paths
-                    FROM
-                    (
-                        SELECT v, n, dropped, ${isDropping ? `if(dropped, [], ${full})` : full} AS keys
-                        FROM
-                        (
-                            SELECT *, ${shown} AS shown
-                            FROM (SELECT *, ${dropped} AS dropped FROM (SELECT * EXCEPT keys, ${collapsed} AS keys FROM (${stacks})))
-                        )
-                        ARRAY JOIN labels AS label, values AS v, counts AS n
-                    )
-                )
-                WHERE {under:UInt64} = 0 OR has(paths, {under:UInt64})
-            )
-            ARRAY JOIN paths AS path, path_keys AS key, arrayEnumerate(paths) AS place
-        ) AS steps
-        GROUP BY path
-    )
-    WHERE place = 1 OR ${widths.map((_, i) => `width_${i} > 0`).join(" OR ")}
-    ORDER BY place = 1 DESC, ${size} DESC, place, path
-    LIMIT {nodes:UInt32}
+    SELECT v, n,${isDropping ? " dropped," : ""}
+        ${isDropping ? `if(dropped, [], ${full})` : full} AS tree_keys,
+        arrayPushFront(tree_keys, toUInt64(0)) AS path_keys,
+        arrayPushFront(
+            arrayCumSum(arrayMap((k, i) -> cityHash64(k, i), tree_keys, arrayEnumerate(tree_keys))), toUInt64(0)
+        ) AS paths,
+        length(paths) AS depth
+    FROM (${changed})
+    ARRAY JOIN labels AS label, values AS v, counts AS n
+    WHERE {under:UInt64} = 0 OR has(paths, {under:UInt64})
 )
+ARRAY JOIN paths AS path, path_keys AS step_key, arrayEnumerate(paths) AS step_place
+GROUP BY path
+HAVING place = 1 OR ${widths.map((_, i) => `width_${i} > 0`).join(" OR ")}
+ORDER BY place = 1 DESC, ${size} DESC, place, path
+LIMIT {nodes:UInt32}
 SETTINGS exact_rows_before_limit = 1`;
 }
 
