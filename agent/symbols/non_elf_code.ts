@@ -14,7 +14,7 @@ import { javaName } from "./names/java_names.ts";
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import { PerfMaps, type PerfMapsOptions } from "./perf_map/perf_maps.ts";
 import { parsePythonName } from "./names/python_names.ts";
-import { parseV8Name } from "./names/v8_names.ts";
+import { parseV8Name, wasmName } from "./names/v8_names.ts";
 import type { JavaMaps } from "../java/java_maps.ts";
 import { jitKind, jitName, JVM, kindIn } from "./jit_kind.ts";
 import { readVdso, type Vdso } from "./vdso.ts";
@@ -103,7 +103,7 @@ export class NonElfCode {
         const module = script.file.startsWith("[") ? JIT_MODULE : script.file;
         return { ...script, module, buildId: "", address: 0 };
       }
-      const text = javaName(name, this.#demangler.style) ?? this.#demangler.name(name);
+      const text = wasmName(name) ?? javaName(name, this.#demangler.style) ?? this.#demangler.name(name);
       return { function: text, module: JIT_MODULE, ...base, address: 0 };
     }
     this.#unnamed++;

@@ -35,3 +35,14 @@ export function parseV8Name(name: string): ScriptFunction | undefined {
   if (file === "") return undefined;
   return { function: text.slice(0, split) || "(anonymous)", file, line: Number(line) };
 }
+
+/** `JS:` name `-` index `-` compiler. */
+const WASM = /^JS:(.+)-\d+-(?:liftoff|turbofan)$/s;
+
+/**
+ * Returns the name of a function of WebAssembly, which has several over time, too, as V8's compilers take turns;
+ * `undefined` when it is none.
+ */
+export function wasmName(name: string): string | undefined {
+  return WASM.exec(name)?.[1];
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseV8Name } from "./v8_names.ts";
+import { parseV8Name, wasmName } from "./v8_names.ts";
 
 for (
   const [name, fn, file, line] of [
@@ -38,4 +38,15 @@ Deno.test("parseV8Name() leaves other names alone", () => {
     const parsed = parseV8Name(`JS:${name}`);
     return parsed === undefined || (parsed.function !== "" && parsed.file !== "");
   }));
+});
+
+Deno.test("wasmName() is the same whichever compiler a function of WebAssembly is from", () => {
+  assertEquals(wasmName("JS:wasm-function[7]-7-liftoff"), "wasm-function[7]");
+  assertEquals(wasmName("JS:wasm-function[7]-7-turbofan"), "wasm-function[7]");
+  assertEquals(wasmName("JS:std::sort<a-b>-12-turbofan"), "std::sort<a-b>");
+  for (
+    const name of ["JS:*spin /srv/a-1-turbofan.js:1:2", "wasm-1-turbofan", "JS:-1-turbofan", "JS:a-b-liftoff"]
+  ) {
+    assertEquals(wasmName(name), undefined);
+  }
 });
