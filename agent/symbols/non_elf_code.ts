@@ -10,6 +10,7 @@ import type { Mapping } from "../metadata/maps.ts";
 import type { Process } from "../metadata/processes.ts";
 import type { Demangler } from "../../symbols/names/demangle.ts";
 import { offsetName } from "./frame_cache.ts";
+import { erlangName } from "./names/erlang_names.ts";
 import { javaName } from "./names/java_names.ts";
 import type { Libdw } from "../../symbols/libdw/libdw.ts";
 import { PerfMaps, type PerfMapsOptions } from "./perf_map/perf_maps.ts";
@@ -103,7 +104,8 @@ export class NonElfCode {
         const module = script.file.startsWith("[") ? JIT_MODULE : script.file;
         return { ...script, module, buildId: "", address: 0 };
       }
-      const text = wasmName(name) ?? javaName(name, this.#demangler.style) ?? this.#demangler.name(name);
+      const text = wasmName(name) ?? erlangName(name) ?? javaName(name, this.#demangler.style) ??
+        this.#demangler.name(name);
       return { function: text, module: JIT_MODULE, ...base, address: 0 };
     }
     this.#unnamed++;
