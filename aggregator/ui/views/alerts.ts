@@ -38,7 +38,7 @@ export class AlertsView implements View {
       label: "Alerts",
       rows: 12,
       columns: this.#alertColumns(),
-      empty: "No alert: no rule's condition holds",
+      empty: "No rule's condition holds",
     });
     const rules = new DataTable<ListedRuleJson>({
       store: app.store,
@@ -46,7 +46,7 @@ export class AlertsView implements View {
       rows: 14,
       columns: this.#ruleColumns(),
       sort: 1,
-      empty: "There are no rules. The menu of a function's box makes one",
+      empty: "No rules. The menu of a function's box makes one",
     });
     this.#form = new RuleForm({
       oncreate: (rule) =>
@@ -66,7 +66,7 @@ export class AlertsView implements View {
       "section",
       { class: "card", "aria-label": "Rules" },
       h("h2", {}, "Rules"),
-      h("p", { class: "quiet" }, "Rules of the file are changed there. To switch one needs the scope admin."),
+      h("p", { class: "quiet" }, "Rules of the file are changed there. Switching needs the scope admin."),
       this.#refused,
       rules.root,
     );
@@ -75,8 +75,9 @@ export class AlertsView implements View {
       root: list,
       draw: (answer) => {
         const firing = answer.alerts.filter(({ state, silenced }) => state === "firing" && !silenced).length;
-        this.#sum.textContent = `${formatCount(firing)} firing, ${formatCount(answer.silences.length)} ` +
-          (answer.silences.length === 1 ? "silence" : "silences");
+        this.#sum.textContent = `${formatCount(firing)} firing, silences: ${
+          formatCount(answer.silences.length)
+        }`;
         alerts.show(answer.alerts);
         rules.show(answer.rules);
       },
@@ -135,6 +136,7 @@ export class AlertsView implements View {
       },
       {
         title: "Severity",
+        minor: true,
         value: ({ labels }) => labels["severity"] ?? "",
         cell: ({ labels }) => labels["severity"] ?? "",
       },
@@ -199,7 +201,12 @@ export class AlertsView implements View {
           }, rule.enabled ? "on" : "off"),
       },
       { title: "Rule", value: ({ rule }) => rule.name, cell: ({ rule }) => rule.name },
-      { title: "Severity", value: ({ rule }) => rule.severity, cell: ({ rule }) => rule.severity },
+      {
+        title: "Severity",
+        minor: true,
+        value: ({ rule }) => rule.severity,
+        cell: ({ rule }) => rule.severity,
+      },
       {
         title: "Fires when",
         value: ({ rule }) => ruleText(rule),

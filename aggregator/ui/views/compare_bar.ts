@@ -125,7 +125,7 @@ export class CompareBar {
     const base = baseOf(state, window);
     this.#times.textContent = `A ${state.base === "file" ? file ?? "no file" : text(base.window)}${
       base.match !== state.match ? ` {${base.match}}` : ""
-    } · B ${text(window)} · on the time line a drag chooses B, with Shift it chooses A`;
+    } · B ${text(window)} · on the time line a drag chooses B, with Shift A`;
   }
 
   #swap(): void {

@@ -13,7 +13,7 @@ import { formatCount, formatShare, shortModule } from "../parts/format.ts";
 import { type Column, countColumn } from "../parts/table.ts";
 import { openColumn, quantileColumns, shareColumn, timeColumn } from "../parts/wait_columns.ts";
 
-const NOT_SEEN = "not seen";
+const NOT_SEEN = "somebody unseen";
 
 export type Site = LocksJson["sites"][number];
 export type Holder = LocksJson["holders"][number];
@@ -109,9 +109,6 @@ export function holderName(holder: Site["holders"][number]): string {
 /** Says whether the largest holders of a site held the lock or woke those who waited, and their shares. */
 export function holdersText({ held, holders, total }: Pick<Site, "held" | "holders" | "total">): string {
   if (holders.length === 0) return "";
-  if (holders.every((holder) => holderName(holder) === NOT_SEEN)) {
-    return held ? "not seen who held it" : "not seen who woke them";
-  }
   const largest = holders.slice(0, 3).map((holder) =>
     `${holderName(holder)} ${formatShare(holder.total.value, total.value)}`
   );

@@ -11,13 +11,19 @@ Deno.test("those who held a lock are told apart from those who only woke", () =>
   assertEquals(holdersText(condvar!), "woken by SetLatch 100 %");
   assertEquals(holdersText(mutex!), "held by XLogWrite 72.6 %, CopyXLogRecordToWAL 22.6 %");
   assertEquals(holdersText({ ...mutex!, holders: [] }), "");
-  assertEquals(holdersText(LOCK_SITES[3]!), "not seen who held it");
+  assertEquals(holdersText(LOCK_SITES[3]!), "held by somebody unseen 100 %");
+  const [seen, ...others] = mutex!.holders;
+  const unseen = { ...seen!, function: "", thread: "" };
+  assertEquals(
+    holdersText({ ...mutex!, holders: [unseen, ...others] }),
+    "held by somebody unseen 72.6 %, CopyXLogRecordToWAL 22.6 %",
+  );
 });
 
 Deno.test("a holder without code is its thread", () => {
   const holder = LOCK_SITES[1]!.holders[0]!;
   assertEquals(holderName({ ...holder, function: "", thread: "worker" }), "thread worker");
-  assertEquals(holderName({ ...holder, function: "" }), "not seen");
+  assertEquals(holderName({ ...holder, function: "" }), "somebody unseen");
 });
 
 Deno.test("what goes on is said with since when", () => {
