@@ -55,17 +55,21 @@ export class EmptyGraph {
     this.#app = app;
   }
 
-  /** @param why `filtered` where nothing passes the filters, `hidden` where all was taken away by steps */
-  show(why: "filtered" | "hidden" | undefined): void {
-    this.root.hidden = why === undefined;
-    if (why === "filtered") {
-      this.root.replaceChildren(h("h2", {}, "Nothing in this time passes the filters"));
-    } else if (why === "hidden") {
-      const { store } = this.#app;
-      this.root.replaceChildren(
-        h("h2", {}, "All of it is hidden"),
-        h("button", { onclick: () => store.set({ steps: [], zoom: "" }) }, "Take all steps off"),
-      );
-    }
+  /** @param isHidden says that there is something, of which steps have taken all away */
+  show(isEmpty: boolean, isHidden: boolean): void {
+    const { store } = this.#app;
+    this.root.hidden = !isEmpty;
+    this.root.replaceChildren(
+      h(
+        "h2",
+        {},
+        isHidden
+          ? "All of it is hidden"
+          : `Nothing in this time${store.state.match && " passes the filters"}`,
+      ),
+      isHidden
+        ? h("button", { onclick: () => store.set({ steps: [], zoom: "" }) }, "Take all steps off")
+        : "",
+    );
   }
 }

@@ -209,7 +209,7 @@ export class GraphPane {
     this.#app.note(answer, answer.selection.kind, answer.total.count);
     const isEmpty = model.total === 0;
     this.root.classList.toggle("is-empty", isEmpty);
-    this.#empty.show(!isEmpty ? undefined : answer.total.value === 0 ? "filtered" : "hidden");
+    this.#empty.show(isEmpty, answer.total.value > 0);
     this.#focus = boxOfHash(model, state.zoom);
     this.#tools.show({ state, theme: this.#app.theme(), shares, amounts });
     this.#crumbs.show({

@@ -38,6 +38,8 @@ export class Banner {
   readonly #options: BannerOptions;
   #gone: number | undefined;
   #health: HealthJson | undefined;
+  /** Is since when it is known that something is wrong, where it is. */
+  #since: number | undefined;
   #loss: string | undefined;
   readonly #changes = new Changes();
   #timer = 0;
@@ -73,7 +75,10 @@ export class Banner {
     if (document.hidden) return;
     try {
       const response = await fetch("/api/health", { signal: AbortSignal.timeout(10_000) });
-      if (response.ok) this.#health = await response.json();
+      if (response.ok) {
+        this.#health = await response.json() as HealthJson;
+        this.#since = this.#health.problems.length > 0 ? this.#since ?? Date.now() : undefined;
+      }
       this.reached();
     } catch (error) {
       this.reached(error as Error);
@@ -90,8 +95,8 @@ export class Banner {
   #draw(): void {
     const zone = this.#options.zone();
     const at = (ms: number) => clock(ms, { zone, near: Date.now(), seconds: true });
-    const lines: { readonly kind: "bad" | "warn"; readonly text: string }[] = [];
-    const line = (kind: "bad" | "warn", text: string) => lines.push({ kind, text });
+    const lines: [kind: "bad" | "warn", text: string][] = [];
+    const line = (...line: typeof lines[number]) => lines.push(line);
     if (this.#gone !== undefined) {
       line(
         "bad",
@@ -100,21 +105,22 @@ export class Banner {
         }. What is shown is of before; asking again every ${RETRY_MS / 1000} s. Is it running?`,
       );
     } else if (this.#health) {
-      const { storage, buffer, problems } = this.#health;
-      if (storage.failing_since !== null) {
+      const { storage: { failing_since, failing_error }, buffer, problems } = this.#health;
+      for (const { part, message } of problems) {
+        const isFailing = part === "storage" && failing_since !== null;
         line(
           "bad",
-          `Storage takes nothing since ${
-            at(Date.parse(storage.failing_since))
-          }: ${storage.failing_error}. ${buffer.batches} batches wait, of ${buffer.capacity_batches} that there is room for.`,
+          `${part === "buffer" ? "The staging buffer" : "Storage"} has failed since ${
+            at(isFailing ? Date.parse(failing_since) : this.#since!)
+          }: ${
+            isFailing ? failing_error : message
+          }. ${buffer.batches} batches wait, of ${buffer.capacity_batches} that there is room for. Is ClickHouse running?`,
         );
-      } else {for (const { part, message } of problems) {
-          line("bad", `${part === "buffer" ? "The staging buffer" : "Storage"}: ${message}`);
-        }}
+      }
     }
     if (this.#loss !== undefined) line("warn", this.#loss);
-    if (!this.#changes.of(...lines.flatMap(({ kind, text }) => [kind, text]))) return;
-    this.root.replaceChildren(...lines.map(({ kind, text }) => h("p", { class: `banner ${kind}` }, text)));
-    this.#options.onchange(lines.some(({ kind }) => kind === "bad"));
+    if (!this.#changes.of(...lines.flat())) return;
+    this.root.replaceChildren(...lines.map(([kind, text]) => h("p", { class: `banner ${kind}` }, text)));
+    this.#options.onchange(lines.some(([kind]) => kind === "bad"));
   }
 }

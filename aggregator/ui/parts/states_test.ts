@@ -8,6 +8,14 @@ import { HEALTHY, testAccess } from "../../../tests/support/http_handler.ts";
 import { testWith } from "../../../tests/support/needs.ts";
 import { coloursOfRow, CPU, search, settled, text, withVisits } from "../../../tests/support/visits.ts";
 
+const LOST = {
+  losses: { counts_map_full: 5000 },
+  stackEnds: {},
+  batches: 1,
+  agents: 1,
+  cost: { elapsedMs: 1, rowsRead: 0, bytesRead: 0 },
+};
+
 testWith(["chromium"], "the page tells the truth when something is missing or wrong", async (t) => {
   await withVisits(async (open) => {
     await t.step("without any agent it says how to start one, and finds the first by itself", async () => {
@@ -69,19 +77,12 @@ testWith(["chromium"], "the page tells the truth when something is missing or wr
         const failing = { sinceMs: Date.parse("2026-01-31T12:00:00Z"), error: "disk full" };
         const health = () => ({ ...HEALTHY, storage: { ...HEALTHY.storage, failing } });
         const queries = new FleetQueries(fleet());
-        const lost = {
-          losses: { counts_map_full: 5000 },
-          stackEnds: {},
-          batches: 1,
-          agents: 1,
-          cost: { elapsedMs: 1, rowsRead: 0, bytesRead: 0 },
-        };
-        queries.losses = () => Promise.resolve(lost) as never;
+        queries.losses = () => Promise.resolve(LOST) as never;
         await open({ options: { health, queries }, query: CPU }, async ({ page }) => {
           await page.waitForSelector(".banner.bad");
           assertMatch(
             await text(page, ".banner.bad"),
-            /^Storage takes nothing since 2026-01-31 12:00:00: disk full\. 3 batches wait/,
+            /^Storage has failed since 2026-01-31 12:00:00: disk full\. 3 batches wait.*Is ClickHouse running\?$/,
           );
           await page.waitForSelector(".banner.warn");
           assertMatch(
@@ -92,6 +93,51 @@ testWith(["chromium"], "the page tells the truth when something is missing or wr
         });
       },
     );
+
+    await t.step("what was lost is a share once it is known of how many", async () => {
+      const queries = new FleetQueries(fleet());
+      queries.losses = () => Promise.resolve(LOST) as never;
+      await open({ options: { queries }, context: {} }, async ({ page, url }) => {
+        const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+        await page.route("**/api/windows*", async (route) => {
+          await held;
+          await route.continue();
+        });
+        await page.goto(url + CPU);
+        await page.waitForSelector(".status:not(:empty)");
+        assertMatch(await text(page, ".status"), / · 5\u2009000 lost · /);
+        letGo();
+        await page.waitForSelector(".status:has-text('22.9 % lost')");
+      });
+    });
+
+    await t.step("storage that cannot be asked is said since when that is known", async () => {
+      const problem = "ClickHouse at http://db does not answer";
+      const health = () => ({ ...HEALTHY, storage: { ...HEALTHY.storage, problem } });
+      await open({ options: { health }, query: CPU, context: {} }, async ({ page }) => {
+        await page.waitForSelector(".banner.bad");
+        const said = await text(page, ".banner.bad");
+        assertMatch(
+          said,
+          /^Storage has failed since \d\d:\d\d:\d\d: ClickHouse at http:\/\/db does not answer\. 3 batches wait/,
+        );
+        // It is asked again, and that it lasts is no other time.
+        const again = page.waitForResponse((response) => response.url().includes("/api/health"));
+        await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+        await (await again).finished();
+        await settled(page);
+        assertEquals(await text(page, ".banner.bad"), said);
+      });
+    });
+
+    await t.step("a time without samples is said, and no filter where there is none", async () => {
+      for (const [match, said] of [["", ""], ['&match=node="gone"', " passes the filters"]] as const) {
+        await open({ options: { queries: new FleetQueries([]) }, query: CPU + match }, async ({ page }) => {
+          await page.waitForSelector(".graph .empty:not([hidden])");
+          assertEquals(await text(page, ".graph .empty"), `Nothing in this time${said}`);
+        });
+      }
+    });
 
     await t.step("an aggregator that is gone is said since when", async () => {
       // Of a time that is over the same is asked again.

@@ -71,7 +71,10 @@ export class StatusLine {
     const text = [
       `${formatCount(counted)} ${WORDS[kind] ?? "samples"}`,
       ...(isProfileType(kind) ? [] : [
-        lost.size > 0 ? `${formatShare(sum(lost), (all ?? 0) + sum(lost))} lost` : "nothing lost",
+        // Of how many is told by another answer, which may come later.
+        lost.size > 0
+          ? `${all === undefined ? formatCount(sum(lost)) : formatShare(sum(lost), all + sum(lost))} lost`
+          : "nothing lost",
         incomplete.size > 0 ? `${formatCount(sum(incomplete))} incomplete on all nodes` : "",
       ]),
       quality.staged > 0
