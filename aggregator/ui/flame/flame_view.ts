@@ -138,7 +138,7 @@ export class FlameView {
   /** Scrolls until `box` can be seen. */
   reveal(box: number): void {
     if (!this.#scene) return;
-    const y = yOf(this.#scene.model.level[box]!, { up: this.#scene.up, height: this.#height });
+    const y = yOf(this.#scene.model.level[box]!, this.#ground);
     const top = this.#wantedTop ?? this.#top;
     const wanted = Math.max(Math.min(top, y), y + ROW_HEIGHT - this.#size.height);
     if (wanted === top) return;
@@ -148,7 +148,14 @@ export class FlameView {
 
   get #sight(): Sight {
     const { width, height } = this.#size;
-    return { width, height: this.#height, top: this.#top, bottom: this.#top + height };
+    return { width, ...this.#ground, top: this.#top, bottom: this.#top + height };
+  }
+
+  /** Is where the root is: what has it below stands on the floor of the view, however few levels there are. */
+  get #ground(): { readonly up: boolean; readonly height: number } {
+    const { up } = this.#scene!;
+    const { height } = this.#size;
+    return { up, height: Math.max(this.#height, up ? height - height % ROW_HEIGHT : 0) };
   }
 
   /** Draws once all that happens now is known, and not in the next frame, which would begin late by as much. */
@@ -180,7 +187,7 @@ export class FlameView {
       ratio: globalThis.devicePixelRatio || 1,
       width: this.#canvas.width,
       pitch: ROW_HEIGHT,
-      first: Math.round(yOf(scene.up ? to - 1 : from, { up: scene.up, height: this.#height }) / ROW_HEIGHT),
+      first: yOf(scene.up ? to - 1 : from, this.#ground) / ROW_HEIGHT,
       rows: to - from,
     });
     drawFlame(renderer, scene, sight, this.#layout);
@@ -233,7 +240,7 @@ export class FlameView {
       const level = model.level[box]!;
       const place = level >= from && level < to ? placeOf(model, { focus, width }, box) : undefined;
       if (!place) continue;
-      const y = yOf(level, { up, height: this.#height });
+      const y = yOf(level, this.#ground);
       renderer.outline(place.x, y, Math.max(place.width - 1, 2), ROW_HEIGHT - 1, OUTLINE[theme]);
     }
   }
@@ -251,7 +258,7 @@ export class FlameView {
     if (!scene) return undefined;
     const { left, top, width } = this.#canvas.getBoundingClientRect();
     const y = event.clientY - top + this.#top;
-    const level = levelAt(y, { up: scene.up, height: this.#height });
+    const level = levelAt(y, this.#ground);
     return boxAt(scene.model, { focus: scene.focus, width }, { x: event.clientX - left, level });
   }
 
@@ -277,7 +284,7 @@ export class FlameView {
       this.#events.onpick(at, { shift: event.shiftKey, alt: false });
     } else if (event.key === "m" || event.key === "ContextMenu") {
       const { left, top } = this.#canvas.getBoundingClientRect();
-      const y = yOf(scene.model.level[at]!, { up: scene.up, height: this.#height }) - this.#top;
+      const y = yOf(scene.model.level[at]!, this.#ground) - this.#top;
       this.#events.onmenu(at, { x: left + 40, y: top + y + ROW_HEIGHT });
     } else return;
     event.preventDefault();

@@ -344,6 +344,28 @@ testWith(
         });
       });
 
+      await t.step("a graph with its root below stands on the floor of a view that is higher", async () => {
+        const context = { viewport: { width: 1280, height: 2400 } };
+        await open({ query: `${CPU}&up=1`, context }, async ({ page }) => {
+          await settled(page);
+          const canvas = page.locator(CANVAS).first();
+          const { x, above, below, height } = await canvas.evaluate((canvas) => {
+            const { width, height } = canvas as HTMLCanvasElement;
+            const x = width >> 1;
+            const context = (canvas as HTMLCanvasElement).getContext("2d")!;
+            const { data } = context.getImageData(x, 0, 1, height);
+            const drawn = [...data.keys()].filter((i) => i % 4 === 3 && data[i]! > 0).map((i) => i >> 2);
+            return { x, above: drawn[0]!, below: height - 1 - drawn.at(-1)!, height };
+          });
+          assert(above > 18 && below < 18, `${above} ${below}`);
+          // A box is looked at where it is drawn.
+          await canvas.hover({ position: { x, y: 10 } });
+          assertEquals(await page.locator(".panel.filled").count(), 0);
+          await canvas.hover({ position: { x, y: height - below - 27 } });
+          assertEquals(await page.locator(".panel.filled").count(), 1);
+        });
+      });
+
       await t.step("exports are what is shown", async () => {
         await open({ query: CPU }, async ({ page }) => {
           await settled(page);
