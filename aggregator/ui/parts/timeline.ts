@@ -59,6 +59,8 @@ const INK: Readonly<Record<Theme, Ink>> = {
     ...{ gap: "#ffffff30", lost: "#f59e0b", mark: "#d8a1ec" },
   },
 };
+/** Is how high areas are, and few rows of colours together. */
+export const AREAS_HEIGHT = 96;
 /** Is what is below the areas: the times, and the strip of losses. */
 export const FOOT = 18;
 const STRIP = 3;
@@ -152,7 +154,6 @@ export function drawAreas(context: Pen, shown: TimelineShown, size: Size): void 
   });
   context.font = "11px system-ui, sans-serif";
   context.textBaseline = "alphabetic";
-  context.lineJoin = "round";
   let above = Infinity;
   for (const tick of ticksOf(peak, measure.base)) {
     const y = Math.round(height - tick / peak * height) + 0.5;
@@ -162,22 +163,32 @@ export function drawAreas(context: Pen, shown: TimelineShown, size: Size): void 
     context.lineTo(width, y);
     context.stroke();
     const text = measure.base === 10 ? String(Number(tick.toPrecision(3))) : measure.format(tick);
-    // Areas of any colour may be behind it, and the highest has no room above its line.
+    // The highest has no room above its line.
     const base = y < 14 ? y + 11 : y - 2;
     // Which may be where the one below it is.
     if (above - base < 11) continue;
     above = base;
-    context.strokeStyle = INK[theme].halo;
-    context.lineWidth = 3;
-    context.strokeText(text, 2, base);
-    context.lineWidth = 1;
-    context.fillStyle = INK[theme].strong;
-    context.fillText(text, 2, base);
+    writeOn(context, text, { x: 2, y: base, theme });
   }
   drawMarks(context, shown, size);
 }
 
-/** A row of colours is so high in CSS pixels where there are few, and where there are many. */
+/** Writes where areas of any colour may be behind it. */
+function writeOn(
+  context: Pen,
+  text: string,
+  { x, y, theme }: { readonly x: number; readonly y: number; readonly theme: Theme },
+): void {
+  context.strokeStyle = INK[theme].halo;
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.strokeText(text, x, y);
+  context.lineWidth = 1;
+  context.fillStyle = INK[theme].strong;
+  context.fillText(text, x, y);
+}
+
+/** A row of colours is at least so high in CSS pixels where there are few, and where there are many. */
 const HEAT_ROW = 14;
 const LEAST_HEAT_ROW = 2;
 /** All rows together are higher only where each has the least height: what is higher scrolls. */
@@ -187,7 +198,8 @@ const NAME_HEIGHT = 12;
 
 /** Returns how high each of `rows` rows of colours is, in CSS pixels: two hundred nodes are one look. */
 export function heatRowHeight(rows: number): number {
-  return Math.max(LEAST_HEAT_ROW, Math.min(HEAT_ROW, Math.floor(HEAT_HEIGHT / Math.max(rows, 1))));
+  const high = (all: number) => Math.floor(all / Math.max(rows, 1));
+  return Math.max(LEAST_HEAT_ROW, Math.min(Math.max(HEAT_ROW, high(AREAS_HEIGHT)), high(HEAT_HEIGHT)));
 }
 
 /** Returns the lanes that have a row of colours, in order: all but the last where that is the others. */
@@ -276,7 +288,9 @@ function drawMarks(context: Pen, shown: TimelineShown, { width, height }: Size):
     context.fillText(text, x + 3, height - 4);
   }
   for (const range of ranges) {
-    frame(context, { range, window, width, floor, color: ink.text, name: range.name });
+    frame(context, { range, window, width, floor, color: ink.text });
+    // Above it are the numbers.
+    writeOn(context, range.name, { x: xOf(range.from, window, width) + 4, y: floor - 4, theme });
   }
   if (brush) {
     frame(context, { range: brush, window, width, floor, color: theme === "light" ? "#0072b2" : "#7cc4ee" });
@@ -289,13 +303,12 @@ function drawMarks(context: Pen, shown: TimelineShown, { width, height }: Size):
 
 function frame(
   context: Pen,
-  { range, window, width, floor, color, name }: {
+  { range, window, width, floor, color }: {
     range: TimeWindow;
     window: TimeWindow;
     width: number;
     floor: number;
     color: string;
-    name?: string;
   },
 ): void {
   const [left, right] = [range.from, range.to].map((ms) => xOf(ms, window, width));
@@ -305,8 +318,6 @@ function frame(
   context.globalAlpha = 1;
   context.strokeStyle = color;
   context.strokeRect(left! + 0.5, 0.5, right! - left! - 1, floor - 1);
-  // Above it are the numbers.
-  if (name !== undefined) context.fillText(name, left! + 4, floor - 4);
 }
 
 /** Returns the colour of lane `index`. */

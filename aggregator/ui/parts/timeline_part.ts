@@ -23,6 +23,7 @@ import { measureOf } from "./kind_words.ts";
 import { exportButton, type MenuItem } from "./menu.ts";
 import { Part } from "./part.ts";
 import {
+  AREAS_HEIGHT,
   drawAreas,
   drawHeat,
   FOOT,
@@ -35,7 +36,7 @@ import { timelineFiles } from "./timeline_files.ts";
 import { legendOf } from "./timeline_legend.ts";
 
 const MAX_STEPS = 200;
-const HEIGHT = 96 + FOOT;
+const HEIGHT = AREAS_HEIGHT + FOOT;
 /** So many rows of colours are asked for. */
 const HEAT_LANES = 200;
 const LANES = 7;

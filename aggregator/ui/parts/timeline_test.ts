@@ -92,8 +92,33 @@ Deno.test("drawAreas() writes no number over another, also where the highest lin
   assert(places.every((y, i) => i === 0 || places[i - 1]! - y >= 11), places.join());
 });
 
+Deno.test("drawAreas() writes what ranges are called so that it can be read on any area", () => {
+  const drawn: string[] = [];
+  const note = (how: string) => (text: string) => drawn.push(`${how} ${text}`);
+  const target: Record<string, unknown> = { strokeText: note("around"), fillText: note("in") };
+  const context = new Proxy(target, {
+    get: (_, name) => target[String(name)] ?? (() => {}),
+    set: () => true,
+  });
+  const window = { from: 0, to: 20_000 };
+  const lane = { name: "", module: "", rest: false, value: [1e9, 1e9], count: [1, 1] };
+  const shown = {
+    ...{
+      timeline: { from: new Date(0).toISOString(), step: 10, lanes: [lane] },
+      measure: measureOf("cpu", 10),
+    },
+    ...{ window, theme: "light", builds: [], ranges: [{ ...window, name: "B" }], clock: () => "" },
+  };
+  drawAreas(context as never, shown as never, { width: 100, height: 96 + FOOT });
+  assertEquals(drawn.filter((each) => each.endsWith(" B")), ["around B", "in B"]);
+});
+
 Deno.test("heatRowHeight() lets two hundred rows be one look", () => {
-  assertEquals([0, 1, 28, 29, 100, 200, 1000].map(heatRowHeight), [14, 14, 14, 13, 4, 2, 2]);
+  assertEquals([7, 28, 29, 100, 200, 1000].map(heatRowHeight), [14, 14, 13, 4, 2, 2]);
+});
+
+Deno.test("heatRowHeight() gives few rows the height of areas together", () => {
+  assertEquals([0, 1, 3, 6].map(heatRowHeight), [96, 96, 32, 16]);
 });
 
 Deno.test("drawHeat() names rows that are far enough apart, and the one that is pointed at", () => {
