@@ -108,13 +108,14 @@ export class Banner {
       const { storage: { failing_since, failing_error }, buffer, problems } = this.#health;
       for (const { part, message } of problems) {
         const isFailing = part === "storage" && failing_since !== null;
+        const [name, hint] = part === "buffer"
+          ? ["The staging buffer", ""]
+          : ["Storage", " Is ClickHouse running?"];
         line(
           "bad",
-          `${part === "buffer" ? "The staging buffer" : "Storage"} has failed since ${
-            at(isFailing ? Date.parse(failing_since) : this.#since!)
-          }: ${
+          `${name} has failed since ${at(isFailing ? Date.parse(failing_since) : this.#since!)}: ${
             isFailing ? failing_error : message
-          }. ${buffer.batches} batches wait, of ${buffer.capacity_batches} that there is room for. Is ClickHouse running?`,
+          }. ${buffer.batches} batches wait, ${buffer.capacity_batches} fit.${hint}`,
         );
       }
     }

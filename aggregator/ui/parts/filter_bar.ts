@@ -144,7 +144,7 @@ export class FilterBar {
       : found.hits === 0
       ? "no hits"
       : [`${found.hits} ${found.hits === 1 ? "hit" : "hits"}`, found.share].filter(Boolean).join(" · ");
-    this.#output.title = "The share of the selection that goes through what was found";
+    this.#output.title = "Their share of the selection";
   }
 
   #token(text: string, without: () => string): HTMLElement {
@@ -164,11 +164,11 @@ export class FilterBar {
     const text = this.#field.value;
     const [, label, operator = "", rest = ""] = /^\s*([A-Za-z_]\w*)\s*(=~|!~|!=|=|)\s*(.*)$/.exec(text) ?? [];
     this.#asked?.abort();
-    const cancel = this.#asked = new AbortController();
+    const { signal } = this.#asked = new AbortController();
     if (label === undefined || operator === "") {
       const labels = (await this.#labels()).filter((name) => name.startsWith(label ?? ""));
       // What was typed since may have its answer.
-      if (cancel.signal.aborted) return;
+      if (signal.aborted) return;
       const exact = labels.find((name) => name === label);
       return this.#offer(
         exact
@@ -185,8 +185,8 @@ export class FilterBar {
       limit: MOST_VALUES,
     });
     try {
-      const { values } = await this.#app.api.get<LabelValuesJson>("/api/labels", params, cancel.signal);
-      if (cancel.signal.aborted) return;
+      const { values } = await this.#app.api.get<LabelValuesJson>("/api/labels", params, signal);
+      if (signal.aborted) return;
       const whole = values.reduce((sum, { total }) => sum + total.value, 0);
       const typed = rest.replaceAll('"', "").toLowerCase();
       this.#offer(
@@ -197,7 +197,7 @@ export class FilterBar {
       );
     } catch {
       // What is typed can be taken as it is; the other parts say what is wrong.
-      if (!cancel.signal.aborted) this.#close();
+      if (!signal.aborted) this.#close();
     }
   }
 
