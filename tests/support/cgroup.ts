@@ -16,14 +16,15 @@ export class TempCgroup implements Disposable {
   }
 
   /**
-   * Makes `path` below a folder that no other test has.
+   * Makes `path` below a folder that no other test has; that folder alone where `path` is "".
    *
    * @param root is where a hierarchy is mounted @default {the first one that sets no limits by itself}
    */
   static create(path: string, root = hierarchy()): TempCgroup {
     const folders: string[] = [];
     let folder = root;
-    for (const name of [`aperture-test-${crypto.randomUUID()}`, ...path.split("/")]) {
+    const names = path === "" ? [] : path.split("/");
+    for (const name of [`aperture-test-${crypto.randomUUID()}`, ...names]) {
       folders.push(folder = `${folder}/${name}`);
       Deno.mkdirSync(folder);
     }

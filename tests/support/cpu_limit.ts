@@ -15,6 +15,11 @@ const PERIOD_US = 50_000;
  * machines that have version 2 alone run programs as fast as they go.
  */
 const HIERARCHY = "/sys/fs/cgroup/cpu";
+/**
+ * A program has its part also where others want the CPU: a cgroup is one of many for the scheduler, and one that an agent
+ * has raised has most.
+ */
+const SHARES = 1 << 18;
 
 /**
  * Holds a process, and what it starts from now on, to `share` of one CPU, above 0, until what is returned is disposed of.
@@ -25,7 +30,8 @@ export function limitCpu(pid: number, share: number): Disposable | undefined {
   if (!existsSync(`${HIERARCHY}/cpu.cfs_quota_us`)) return undefined;
   using limit = new DisposableStack();
   try {
-    const cgroup = limit.use(TempCgroup.create("limited", HIERARCHY));
+    const cgroup = limit.use(TempCgroup.create("", HIERARCHY));
+    cgroup.set("cpu.shares", SHARES);
     cgroup.set("cpu.cfs_period_us", PERIOD_US);
     cgroup.set("cpu.cfs_quota_us", Math.round(PERIOD_US * share));
     cgroup.enter(pid);
