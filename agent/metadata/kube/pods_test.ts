@@ -144,9 +144,13 @@ Deno.test("Pods answers at once while the server is slow, and gives up on a list
   await using kube = FakeKube.start();
   kube.put(pod(1));
   const { promise, resolve } = Promise.withResolvers<void>();
-  kube.misbehave.push(() => promise.then(() => status(500, "late")));
+  const asked = Promise.withResolvers<void>();
+  kube.misbehave.push(() => {
+    asked.resolve();
+    return promise.then(() => status(500, "late"));
+  });
   await using pods = follow(kube, { timing: { list: 30 } });
-  await until(() => kube.requests.length === 1);
+  await asked.promise;
   assertEquals(pods.find(uid(1), [id(1)]), undefined);
   await until(() => pods.stats.pods === 1);
   assert(pods.stats.failures >= 1);
