@@ -11,6 +11,7 @@ import { startAggregator } from "./support/aggregator.ts";
 import { endOf, endOfAgent as agent } from "./support/ended_programs.ts";
 import { testWith } from "./support/needs.ts";
 import { TempFolder } from "./support/programs.ts";
+import { until } from "./support/until.ts";
 
 testWith(["bpf"], "the agent says that a port is in use", async () => {
   await build("bpf");
@@ -81,11 +82,10 @@ testWith(
     });
     const back = await agent([`--aggregator=${there.grpc}`, ...args]);
     assertEquals(back.code, 0, back.stderr);
-    let stored: unknown[] = [];
-    for (let tries = 0; tries < 100 && stored.length < 4; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      ({ stored } = await there.json("/api/batches") as { stored: unknown[] });
-    }
+    const stored = await until(async () => {
+      const { stored } = await there.json("/api/batches") as { stored: unknown[] };
+      return stored.length >= 4 && stored;
+    }, { every: 100 });
     assertEquals(stored.length, 4);
   },
 );

@@ -16,7 +16,7 @@ import { testWith } from "./support/needs.ts";
 import { RunningProgram } from "./support/programs.ts";
 import { compileUnwind } from "./support/unwind_programs.ts";
 import { run, type Running } from "./support/watched.ts";
-import { PATIENCE_MS } from "./support/until.ts";
+import { until } from "./support/until.ts";
 import { assertChain, assertWhole, most, plainName, settled, watch } from "./support/user_stacks.ts";
 
 const MAIN = "_start;(__libc_start_main[^;]*;)?(__libc_start_call_main;)?";
@@ -98,11 +98,7 @@ testWith(["bpf", "clang", "gcc"], "stacks are those of the new program after an 
   {
     await using unwinder = Unwinder.open();
     using collector = CpuCollector.open({ unwinder, freq: 997, pid: running.pid });
-    const until = performance.now() + PATIENCE_MS;
-    while (Deno.readLinkSync(`/proc/${running.pid}/exe`) === before) {
-      assert(performance.now() < until, "no exec within five minutes");
-      await delay(50);
-    }
+    await until(() => Deno.readLinkSync(`/proc/${running.pid}/exe`) !== before);
     await settled(collector, unwinder);
     await delay(500);
     const { stackEnds } = await collector.drain();

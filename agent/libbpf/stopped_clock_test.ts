@@ -4,7 +4,7 @@ import { delay } from "@std/async/delay";
 import { build } from "../../tasks/build.ts";
 import { testWith } from "../../tests/support/needs.ts";
 import { run } from "../../tests/support/watched.ts";
-import { PATIENCE_MS } from "../../tests/support/until.ts";
+import { until } from "../../tests/support/until.ts";
 import { CpuCollector } from "../collectors/cpu.ts";
 import { onlineCpus } from "../collectors/cpus.ts";
 
@@ -35,20 +35,13 @@ testWith(
     await using busy = run("taskset", ["-c", String(first), "sh", "-c", "while :; do :; done"]);
     using collector = CpuCollector.open({ freq: 999, cpus: () => [first!] });
     const sees = async () => (await collector.drain()).samples.some(({ pid }) => pid === busy.pid);
-    const wait = async () => {
-      const end = performance.now() + PATIENCE_MS;
-      while (!await sees()) {
-        assert(performance.now() < end, "not seen within five minutes");
-        await delay(50);
-      }
-    };
-    await wait();
+    await until(sees);
     assertEquals(stopClocks(), 1);
     // What was counted before.
     await collector.drain();
     await delay(200);
     // It sees here that the clock has stopped.
     assert(!await sees());
-    await wait();
+    await until(sees);
   },
 );
